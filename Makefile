@@ -1,0 +1,41 @@
+# The commands of the README. `make up` and `make test` need Python 3.11 or later and nothing else;
+# with Java 17 and Maven the broker is Apache Kafka.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: up test lint types unit bench simulate lock clean
+.DEFAULT_GOAL := help
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/ready: requirements/dev.txt schemas/pyproject.toml service/pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e schemas -e service
+	@touch $@
+
+up: .venv/ready  ## a local stack, the consumers, the sample catalogue; runs until Ctrl-C
+	@$(BIN)/llamalog up
+
+lint: .venv/ready  ## style and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/ready  ## the strict type checker
+	$(BIN)/mypy
+
+test: lint types  ## everything: lint, types, and all tests on a real PostgreSQL and a real broker
+	$(BIN)/pytest
+
+bench: .venv/ready  ## the speed of the consumer as a ratio to COPY, on the same machine in the same run
+	$(BIN)/python -m bench
+
+lock:  ## pin every dependency with its hashes, without addresses
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-annotate --no-header --quiet --no-emit-package llamalog-schemas \
+	    requirements/dev.in service/pyproject.toml --extra local -o requirements/dev.txt
+
+clean:  ## removes the environment and the local stack's data
+	rm -rf .venv .llamalog
