@@ -17,6 +17,7 @@ from llamalog_schemas.events import (
 )
 from llamalog_schemas.keys import row_id
 from llamalog_schemas.limits import JsonObject
+from llamalog_service.domain.lineage import Root
 
 
 class RowContent(NamedTuple):
@@ -53,6 +54,15 @@ class RowContent(NamedTuple):
     user_id: str | None
     created_at: datetime
     declared_root_job_id: str | None
+
+
+class StoredRow(NamedTuple):
+    """A row of the log as it stands in the table."""
+
+    content: RowContent
+    root: Root
+    revision: int
+    recorded_at: datetime
 
 
 def content_of(event: EntityEvent) -> RowContent:

@@ -27,3 +27,8 @@ class JobCache:
                 self._facts[job] = known
             else:
                 self._facts.pop(job, None)
+
+    def forget(self, jobs: Collection[str]) -> None:
+        """Drop what turned out to be doubtful."""
+        for job in jobs:
+            self._facts.pop(job, None)

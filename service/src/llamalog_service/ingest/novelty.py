@@ -4,11 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from llamalog_service.domain.rows import RowContent
+from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.ingest.decode import Decoded
 from llamalog_service.publish.dead_letters import Letter
-from llamalog_service.store.log import StoredRow
 
 CONFLICT = "id-conflict"
 """The reason code of a dead letter whose id is recorded with another content."""

@@ -20,7 +20,7 @@ async def publish_recompute(
     """Ask for the roots below these jobs to be computed anew.
 
     Raises:
-        UnavailableError: not all were acknowledged; asking again is safe, a repair done twice changes nothing.
+        UnavailableError: not all were acknowledged; asking again is safe.
     """
     named = sorted(jobs)
     messages = []

@@ -74,18 +74,11 @@ class Publisher:
     ) -> list[asyncio.Future[object]]:
         acknowledged = []
         batch = self._producer.create_batch()
-        for message in messages:
-            content = {
-                "key": message.key,
-                "value": message.value,
-                "headers": message.headers,
-                "timestamp": None,
-            }
-            if batch.append(**content) is None:
+        for key, value, headers in messages:
+            if batch.append(key=key, value=value, headers=headers, timestamp=None) is None:
                 acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
                 batch = self._producer.create_batch()
-                if batch.append(**content) is None:
-                    raise MessageTooLargeError(f"{topic}: a message does not fit a batch of the producer")
+                batch.append(key=key, value=value, headers=headers, timestamp=None)
         if batch.record_count():
             acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
         return acknowledged

@@ -4,8 +4,8 @@ from datetime import UTC
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Provenance, ProvenanceRecorded
+from llamalog_service.domain.rows import StoredRow
 from llamalog_service.publish.producer import OutgoingMessage
-from llamalog_service.store.log import StoredRow
 
 
 def provenance_of(stored: StoredRow) -> ProvenanceRecorded:

@@ -10,6 +10,7 @@ import msgspec
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
 
 _JSONB_VERSION = b"\x01"
+_PRIMARY_KEY = "_pkey"
 
 _ROW_REFUSALS = (
     asyncpg.DataError,  # class 22: a value that the type does not hold
@@ -50,8 +51,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except asyncpg.UniqueViolationError as error:
-        raise RowExistsError(str(error)) from error
+        if str(error.constraint_name).endswith(_PRIMARY_KEY):
+            raise RowExistsError(str(error)) from error
+        raise RowRefusedError(str(error), error.sqlstate) from error
     except _ROW_REFUSALS as error:
-        raise RowRefusedError(str(error), getattr(error, "sqlstate", "22000")) from error
+        raise RowRefusedError(str(error), error.sqlstate) from error
     except _UNAVAILABLE as error:
         raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error

@@ -11,7 +11,7 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError
 from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.roots import JobFacts, Standing
-from llamalog_service.domain.rows import RowContent
+from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.store.connection import translated
 from llamalog_service.store.decrees import Decree, insert_decrees
 from llamalog_service.store.positions import Positions, advance_positions
@@ -20,15 +20,6 @@ from llamalog_service.store.queries import sql
 FIRST_REVISION = 1
 _CONTENT_WIDTH = len(RowContent._fields)
 _COLUMNS = (*RowContent._fields, *Root._fields, "revision", "recorded_at")
-
-
-class StoredRow(NamedTuple):
-    """A row of the log as it stands in the table."""
-
-    content: RowContent
-    root: Root
-    revision: int
-    recorded_at: datetime
 
 
 class Recorded(NamedTuple):
@@ -103,8 +94,8 @@ class LogStore:
                                     await _copy(connection, [row], [root], recorded_at)
                         except RowRefusedError as refusal:
                             refused[row.id] = refusal
-                        except RowExistsError as clash:
-                            refused[row.id] = RowRefusedError(str(clash), "23505")
+                        except RowExistsError:
+                            continue  # another writer's by now: no reason to refuse it
                 finally:
                     await trial.rollback()
         return refused
