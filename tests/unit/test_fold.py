@@ -69,7 +69,7 @@ def test_events_of_a_job_without_a_claim_do_not_count_against_its_claim() -> Non
 
 def test_a_cycle_names_its_members_from_the_least_on_also_for_rows_below_it() -> None:
     found = roots(event(1, "b", "a"), event(2, "a", "c"), event(3, "c", "b"), event(4, "below", "c"))
-    assert {root for root in found.values()} == {Root(None, Origin.CYCLE, ("a", "c", "b"))}
+    assert set(found.values()) == {Root(None, Origin.CYCLE, ("a", "c", "b"))}
 
 
 def test_a_declaration_counts_only_while_the_top_was_never_seen() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 
 from histories import event, histories
-from llamalog_schemas.events import Event, RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.events import EntityEvent, Event, RootAdopted
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.cycles import cycles_below
 from llamalog_service.domain.fold import fold
@@ -12,7 +12,7 @@ from llamalog_service.domain.rows import RowContent, content_of
 
 
 def contents(events: list[Event]) -> list[RowContent]:
-    return [content_of(e) for e in events if not isinstance(e, RootAdopted | RootAdoptionRevoked)]
+    return [content_of(e) for e in events if isinstance(e, EntityEvent)]
 
 
 @settings(max_examples=500)

@@ -165,7 +165,7 @@ def check_position(partition: TopicPartition, recorded: int, end: int) -> None:
             f"{partition.topic}, partition {partition.partition}: the database has recorded up to offset "
             f"{recorded}, the partition ends at {end}. The topic was probably deleted and created again. "
             "Restore the topic, or, if its loss is accepted, delete the rows of this topic from "
-            "consumer_positions and start again: the log keeps its rows, the new topic is read from its start."
+            "consumer_positions and start again: rows are kept, the new topic is read from its start."
         )
 
 
