@@ -1,0 +1,1 @@
+"""What is true whatever the machinery: pure, no async, no input or output."""
