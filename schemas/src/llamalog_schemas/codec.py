@@ -30,8 +30,8 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 CONTENT_TYPE: Final = "content-type"
 STRUCTURED: Final = b"application/cloudevents+json; charset=UTF-8"
-STRUCTURED_HEADERS: Final[Headers] = ((CONTENT_TYPE, STRUCTURED),)
-"""The headers of every message that this distribution encodes in structured mode."""
+STRUCTURED_HEADERS: Final[list[tuple[str, bytes | None]]] = [(CONTENT_TYPE, STRUCTURED)]
+"""The headers of every message in structured mode; a list, because aiokafka insists on one."""
 
 _STRUCTURED_PREFIX = b"application/cloudevents"
 _ATTRIBUTE_HEADERS = {

@@ -57,11 +57,15 @@ def _message(letter: Letter) -> OutgoingMessage:
         "llamalog-partition": str(record.partition),
         "llamalog-offset": str(record.offset),
     }
-    headers = [*record.headers, *((name, text.encode(errors="replace")) for name, text in added.items())]
+    headers: list[tuple[str, bytes | None]] = [*record.headers]
+    headers += ((name, text.encode(errors="replace")) for name, text in added.items())
     return OutgoingMessage(record.key, record.value, headers)
 
 
 def _cut(message: OutgoingMessage) -> OutgoingMessage:
     value = message.value or b""
-    note = ("llamalog-truncated", f"{KEPT_OF_TOO_LARGE} of {len(value)} bytes".encode())
+    note: tuple[str, bytes | None] = (
+        "llamalog-truncated",
+        f"{KEPT_OF_TOO_LARGE} of {len(value)} bytes".encode(),
+    )
     return message._replace(value=value[:KEPT_OF_TOO_LARGE], headers=[*message.headers, note])

@@ -8,7 +8,6 @@ from zlib import crc32
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import LlamalogError, UnavailableError
 
 
@@ -17,11 +16,11 @@ class MessageTooLargeError(LlamalogError):
 
 
 class OutgoingMessage(NamedTuple):
-    """A message as Kafka carries it."""
+    """A message as Kafka carries it; aiokafka wants the headers as a list."""
 
     key: bytes | None
     value: bytes | None
-    headers: Headers
+    headers: list[tuple[str, bytes | None]]
 
 
 class Publisher:

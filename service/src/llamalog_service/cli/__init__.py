@@ -1,0 +1,5 @@
+"""The command `llamalog`."""
+
+from llamalog_service.cli.main import app
+
+__all__ = ["app"]

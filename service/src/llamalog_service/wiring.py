@@ -1,0 +1,195 @@
+"""The only builder of pools, producers and brokers; the only reader of settings."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from faststream import FastStream
+from faststream.kafka import KafkaBroker
+
+from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.backfill.worker import Worker
+from llamalog_service.consumer import subscribe_provenance_consumer
+from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.ingest.ingest import Ingest
+from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.migrator import subscribe_migration_consumer
+from llamalog_service.publish.announcer import Announcer, TopicNames
+from llamalog_service.publish.producer import Publisher
+from llamalog_service.settings import Settings
+from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.store.runs import RunStore
+from llamalog_service.waiting import when_available
+
+_MEBIBYTE = 1024 * 1024
+
+
+def topic_names(prefix: str) -> TopicNames:
+    """The names of the topics of an installation."""
+    return TopicNames(
+        entity_events=f"{prefix}entity-events",
+        provenance=f"{prefix}provenance",
+        backfill_commands=f"{prefix}backfill-commands",
+        backfill_events=f"{prefix}backfill-events",
+        dead_letters=f"{prefix}dead-letters",
+    )
+
+
+@asynccontextmanager
+async def open_pool(settings: Settings, *, name: str, keep_plans: bool = True) -> AsyncIterator[asyncpg.Pool]:
+    """A pool that connects at first use, so that a database that is away is waited for.
+
+    Args:
+        name: what PostgreSQL shows as the application.
+        keep_plans: False plans every statement anew.
+    """
+    pool = asyncpg.create_pool(
+        settings.database_dsn(),
+        min_size=0,
+        max_size=4,
+        init=prepare_connection,
+        command_timeout=60 if keep_plans else 3600,
+        statement_cache_size=100 if keep_plans else 0,
+        server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
+    )
+    async with pool:
+        yield pool
+
+
+@asynccontextmanager
+async def open_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer whose messages are acknowledged by all replicas; waits until Kafka is there."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka,
+        acks="all",
+        enable_idempotence=settings.kafka_durable,
+        linger_ms=2,
+        max_batch_size=_MEBIBYTE // 2,
+        max_request_size=32 * _MEBIBYTE,
+    )
+
+    async def start() -> None:
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as error:
+            raise UnavailableError(f"Kafka at {settings.kafka}: {type(error).__name__}: {error}") from error
+
+    await when_available(start, doing="connecting to Kafka")
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def run_provenance_consumer(settings: Settings) -> None:
+    """Consume entity events until told to stop.
+
+    Raises:
+        LlamalogError: going on would do harm; the message says why.
+    """
+    topics = topic_names(settings.topic_prefix)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(settings, name="llamalog consumer"))
+        producer = await stack.enter_async_context(open_producer(settings))
+        ingest = Ingest(
+            LogStore(pool),
+            Announcer(Publisher(producer), topics, source="/llamalog/provenance-consumer"),
+            JobCache(settings.cached_jobs),
+            group=settings.consumer_group,
+        )
+
+        def subscribe(broker: KafkaBroker, fail: Callable[[BaseException], None]) -> None:
+            subscribe_provenance_consumer(
+                broker,
+                ingest,
+                pool,
+                topic=topics.entity_events,
+                group=settings.consumer_group,
+                max_records=settings.batch_records,
+                knows_ends=settings.kafka_durable,
+                fail=fail,
+            )
+
+        await _run(settings, subscribe)
+
+
+async def run_migration_consumer(settings: Settings) -> None:
+    """Keep commands as runs, and do them, until told to stop.
+
+    Raises:
+        LlamalogError: going on would do harm; the message says why.
+    """
+    topics = topic_names(settings.topic_prefix)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(settings, name="llamalog migrator"))
+        planning_pool = await stack.enter_async_context(
+            open_pool(settings, name="llamalog recompute", keep_plans=False)
+        )
+        producer = await stack.enter_async_context(open_producer(settings))
+        announcer = Announcer(Publisher(producer), topics, source="/llamalog/migration-consumer")
+        recompute = RecomputeStore(planning_pool)
+        runs = RunStore(pool)
+        worker = Worker(
+            pool=pool,
+            runs=runs,
+            recompute=recompute,
+            outbox=Outbox(pool),
+            announcer=announcer,
+            sweep=Sweep(
+                recompute,
+                every=settings.sweep_seconds,
+                full_every=settings.full_sweep_seconds,
+                clock=time.monotonic,
+            ),
+            poll_every=0.5,
+        )
+        working = asyncio.create_task(worker.run())
+
+        def subscribe(broker: KafkaBroker, fail: Callable[[BaseException], None]) -> None:
+            working.add_done_callback(lambda task: _tell_failure(task, fail))
+            subscribe_migration_consumer(
+                broker,
+                runs,
+                worker,
+                announcer,
+                topic=topics.backfill_commands,
+                group=settings.migration_group,
+                fail=fail,
+            )
+
+        try:
+            await _run(settings, subscribe)
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+
+
+async def _run(
+    settings: Settings, subscribe: Callable[[KafkaBroker, Callable[[BaseException], None]], None]
+) -> None:
+    """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
+    broker = KafkaBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=None)
+    app = FastStream(broker, logger=None)
+    failures: list[BaseException] = []
+
+    def fail(error: BaseException) -> None:
+        failures.append(error)
+        app.exit()
+
+    subscribe(broker, fail)
+    await app.run()
+    if failures:
+        raise failures[0]
+
+
+def _tell_failure(task: asyncio.Task[None], fail: Callable[[BaseException], None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        fail(error)
