@@ -32,10 +32,13 @@ test: lint types  ## everything: lint, types, and all tests on a real PostgreSQL
 bench: .venv/ready  ## the speed of the consumer as a ratio to COPY, on the same machine in the same run
 	$(BIN)/python -m bench
 
-lock:  ## pin every dependency with its hashes, without addresses
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --no-annotate --no-header --quiet --no-emit-package llamalog-schemas \
-	    requirements/dev.in service/pyproject.toml --extra local -o requirements/dev.txt
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+    --no-emit-find-links --no-annotate --no-header --quiet --no-emit-package llamalog-schemas
+
+lock:  ## pin every dependency with its hashes, without addresses; the image gets what the checks ran with
+	$(LOCK) requirements/dev.in service/pyproject.toml --extra local -o requirements/dev.txt
+	$(LOCK) service/pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
+	$(LOCK) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean:  ## removes the environment and the local stack's data
 	rm -rf .venv .llamalog

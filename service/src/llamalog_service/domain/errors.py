@@ -3,3 +3,27 @@
 
 class LlamalogError(Exception):
     """The base of every error that the service raises on purpose."""
+
+
+class UnavailableError(LlamalogError):
+    """PostgreSQL or Kafka cannot be reached, or refuses for the moment: waiting helps."""
+
+
+class RowRefusedError(LlamalogError):
+    """PostgreSQL refuses a value of a batch for good: waiting does not help.
+
+    Attributes:
+        sqlstate: PostgreSQL's five-character code.
+    """
+
+    def __init__(self, message: str, sqlstate: str) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class RowExistsError(LlamalogError):
+    """Another writer recorded one of the batch's ids meanwhile: look again, then write the rest."""
+
+
+class PositionPastEndError(LlamalogError):
+    """A stored position lies past the end of its partition: the topic is not the one that was read."""

@@ -1,0 +1,235 @@
+"""Bytes ⇄ models. Pure: no client, no clock, no setting.
+
+Structured mode is what we write and the fast path; binary mode is turned into structured
+mode first, so that one set of rules judges both.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NoReturn, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from llamalog_schemas.commands import Command
+from llamalog_schemas.errors import InvalidMessageError, InvalidReason
+from llamalog_schemas.events import CloudEvent, Event, RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.limits import (
+    EARLIEST_TIME,
+    LATEST_TIME,
+    MAX_INTEGER,
+    MAX_NESTING,
+    MAX_VALUE_BYTES,
+    MIN_INTEGER,
+)
+from llamalog_schemas.provenance import ProvenanceRecorded
+
+Headers = Sequence[tuple[str, bytes | None]]
+"""Kafka headers as aiokafka hands them over: a key may occur twice, a value may be null."""
+
+CONTENT_TYPE: Final = "content-type"
+STRUCTURED: Final = b"application/cloudevents+json; charset=UTF-8"
+STRUCTURED_HEADERS: Final[Headers] = ((CONTENT_TYPE, STRUCTURED),)
+"""The headers of every message that this distribution encodes in structured mode."""
+
+_STRUCTURED_PREFIX = b"application/cloudevents"
+_ATTRIBUTE_HEADERS = {
+    f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject")
+}
+_FINER_THAN_MICROSECONDS = re.compile(rb"\.\d{7}")
+_NUL_ESCAPE = b"\\u0000"
+
+_event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_command_decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_provenance_decoder: msgspec.json.Decoder[ProvenanceRecorded] = msgspec.json.Decoder(ProvenanceRecorded)
+_raw_decoder: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
+_encoder = msgspec.json.Encoder()
+
+Message = TypeVar("Message")
+
+
+def encode(message: CloudEvent) -> bytes:
+    """The value of a message in structured mode; send it with ``STRUCTURED_HEADERS``."""
+    return _encoder.encode(message)
+
+
+def encode_event_binary(event: Event) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """The message value and headers of an event in binary mode."""
+    attributes = msgspec.to_builtins(event)
+    data = attributes.pop("data")
+    headers = [(f"ce_{name}", str(value).encode()) for name, value in attributes.items()]
+    return _encoder.encode(data), [(CONTENT_TYPE, b"application/json"), *headers]
+
+
+def decode_event(value: bytes, headers: Headers = ()) -> Event:
+    """The event that a message is.
+
+    Args:
+        value: the message's value; a tombstone (null) is no message and for the caller to skip.
+        headers: the message's headers; those that are not CloudEvents' are ignored.
+
+    Raises:
+        InvalidMessageError: with the reason's code and a sentence that names the field.
+    """
+    if len(value) > MAX_VALUE_BYTES:
+        raise InvalidMessageError(
+            InvalidReason.TOO_LARGE, f"the value has {len(value)} bytes; {MAX_VALUE_BYTES} are allowed"
+        )
+    structured = _from_binary_mode(value, headers) if headers and _is_binary_mode(headers) else value
+    event = _decode(_event_decoder, structured)
+    if _FINER_THAN_MICROSECONDS.search(structured):
+        event = _with_time_cut(event, structured)
+    _check(event, structured)
+    return event
+
+
+def decode_command(value: bytes) -> Command:
+    """The command that a message is.
+
+    Raises:
+        InvalidMessageError: also when the command's id, which names its run, is no UUID.
+    """
+    command = _decode(_command_decoder, value)
+    try:
+        UUID(command.id)
+    except ValueError:
+        raise InvalidMessageError(
+            InvalidReason.BAD_ENVELOPE, f"`id` is {command.id!r}: a command's id is a UUID, it names the run"
+        ) from None
+    return command
+
+
+def decode_provenance(value: bytes) -> ProvenanceRecorded:
+    """The provenance record that a message is.
+
+    Raises:
+        InvalidMessageError: with the reason's code and a sentence that names the field.
+    """
+    return _decode(_provenance_decoder, value)
+
+
+def _decode(decoder: msgspec.json.Decoder[Message], value: bytes) -> Message:
+    if not value:
+        raise InvalidMessageError(InvalidReason.EMPTY, "the message's value is empty")
+    try:
+        return decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _refuse(error)
+
+
+def _is_binary_mode(headers: Headers) -> bool:
+    names_type = False
+    for name, content in headers:
+        if name == CONTENT_TYPE and content is not None and content.startswith(_STRUCTURED_PREFIX):
+            return False
+        names_type = names_type or name == "ce_type"
+    return names_type
+
+
+def _from_binary_mode(value: bytes, headers: Headers) -> bytes:
+    message: dict[str, Any] = {}
+    for header, content in headers:
+        attribute = _ATTRIBUTE_HEADERS.get(header)
+        if attribute is None or content is None:
+            continue
+        try:
+            message[attribute] = content.decode()
+        except UnicodeDecodeError:
+            raise InvalidMessageError(InvalidReason.BAD_HEADER, f"the header {header} is not UTF-8") from None
+    message["data"] = _decode(_raw_decoder, value)
+    return _encoder.encode(message)
+
+
+def _with_time_cut(event: Event, structured: bytes) -> Event:
+    """Undo the decoder's rounding of a time finer than microseconds: the contract cuts it."""
+
+    class TimeText(msgspec.Struct):
+        time: str
+
+    text = msgspec.json.decode(structured, type=TimeText).time
+    cut = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text).replace("z", "Z"))
+    return msgspec.structs.replace(event, time=cut)
+
+
+def _check(event: Event, structured: bytes) -> None:
+    """The rules that no type can state."""
+    if not EARLIEST_TIME <= event.time < LATEST_TIME:
+        raise InvalidMessageError(
+            InvalidReason.BAD_TIME,
+            f"`time` is {event.time.isoformat()}; it must lie in the years 1970 to 2099 (UTC)",
+        )
+    if _NUL_ESCAPE in structured:
+        _check_json(msgspec.to_builtins(event.data), "data", MAX_NESTING + 1)
+    if isinstance(event, RootAdopted | RootAdoptionRevoked):
+        return
+    data = event.data
+    if data.job_id is not None and data.job_id == data.parent_job_id:
+        raise InvalidMessageError(
+            InvalidReason.SELF_PARENT,
+            f"`data.parentJobId` equals `data.jobId` ({data.job_id}): no job starts itself",
+        )
+    if data.metadata is not None:
+        _check_json(data.metadata, "data.metadata", MAX_NESTING)
+    if data.preview_data is not None:
+        _check_json(data.preview_data, "data.previewData", MAX_NESTING)
+
+
+def _check_json(value: Any, path: str, levels: int) -> None:
+    """Refuse what JSON allows and PostgreSQL's ``jsonb`` or a reader's stack does not."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise InvalidMessageError(
+                InvalidReason.NUL_CHARACTER, f"`{path}` holds a NUL character (\\u0000)"
+            )
+    elif isinstance(value, int):
+        if not MIN_INTEGER <= value <= MAX_INTEGER:
+            raise InvalidMessageError(
+                InvalidReason.NUMBER_OUT_OF_RANGE, f"`{path}` holds an integer that does not fit 64 bits"
+            )
+    elif isinstance(value, dict | list):
+        if levels == 0:
+            raise InvalidMessageError(
+                InvalidReason.TOO_DEEP, f"`{path}` is nested deeper than {MAX_NESTING} levels"
+            )
+        if isinstance(value, list):
+            for item in value:
+                _check_json(item, path, levels - 1)
+            return
+        for key, item in value.items():
+            _check_json(key, path, 0)
+            _check_json(item, path, levels - 1)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    """Turn the decoder's complaint into ours; the bytes were read once, this is the cold path."""
+    match error:
+        case RecursionError():
+            raise InvalidMessageError(
+                InvalidReason.TOO_DEEP, f"the JSON is nested far deeper than {MAX_NESTING} levels"
+            ) from None
+        case UnicodeDecodeError():
+            raise InvalidMessageError(
+                InvalidReason.NOT_UTF8, f"the value is not UTF-8: {error.reason}"
+            ) from None
+        case msgspec.ValidationError():
+            sentence = str(error)
+            raise InvalidMessageError(_reason_of(sentence), sentence) from None
+        case _:
+            raise InvalidMessageError(InvalidReason.NOT_JSON, f"the value is not JSON: {error}") from None
+
+
+def _reason_of(complaint: str) -> InvalidReason:
+    """Which of our codes a complaint of msgspec's is; its sentences end in "- at `$.path`"."""
+    sentence, _, path = complaint.partition(" - at ")
+    if path.startswith("`$.type"):
+        return InvalidReason.UNKNOWN_TYPE
+    if "required field `type`" in sentence:
+        return InvalidReason.NO_TYPE
+    if path.startswith("`$.time"):
+        return InvalidReason.BAD_TIME
+    if "out of range" in sentence or "Expected `int` " in sentence:
+        return InvalidReason.NUMBER_OUT_OF_RANGE
+    if "unknown field" in sentence:
+        return InvalidReason.UNKNOWN_FIELD
+    return InvalidReason.BAD_FIELD if path.startswith("`$.data") else InvalidReason.BAD_ENVELOPE

@@ -1,0 +1,207 @@
+"""What producers say about entities: six kinds of entity event, and two decrees of operators.
+
+Every message is a CloudEvents 1.0 event. The class of an event is its CloudEvents
+``type``; a published type is never edited, a change of meaning gets a new version.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from llamalog_schemas.limits import (
+    Count,
+    ErrorCode,
+    EventId,
+    EventSource,
+    EventTime,
+    FieldNames,
+    JobId,
+    JsonObject,
+    Operation,
+    SourceNames,
+    TriggeredBy,
+    UserId,
+)
+
+
+class EntityType(StrEnum):
+    """What kind of thing the catalogue holds."""
+
+    ALBUM = "ALBUM"
+    ARTIST = "ARTIST"
+    TRACK = "TRACK"
+
+
+class Category(StrEnum):
+    """What sort of thing happened; it follows from the event's type."""
+
+    CREATED = "CREATED"
+    LINKED = "LINKED"
+    ENRICHED = "ENRICHED"
+    CORRECTED = "CORRECTED"
+    CACHED = "CACHED"
+    FAILED = "FAILED"
+
+
+class Status(StrEnum):
+    """How the operation went; a closed list."""
+
+    SUCCESS = "SUCCESS"
+    PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
+    FAILED = "FAILED"
+    NO_DATA_AVAILABLE = "NO_DATA_AVAILABLE"
+    SKIPPED = "SKIPPED"
+    PREVIEW = "PREVIEW"
+    PENDING = "PENDING"
+    QUEUED = "QUEUED"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+
+
+class DataQuality(StrEnum):
+    """How good an entity's data are."""
+
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+
+
+class _OperationData(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename="camel",
+    gc=False,
+):
+    """What every entity event may say, the entity itself left to the two classes below."""
+
+    operation: Operation
+    status: Status
+    album_id: UUID | None = None
+    artist_id: UUID | None = None
+    track_id: UUID | None = None
+    sources: SourceNames = ()
+    reason: str | None = None
+    fields_enriched: FieldNames = ()
+    data_quality_before: DataQuality | None = None
+    data_quality_after: DataQuality | None = None
+    error_message: str | None = None
+    error_code: ErrorCode | None = None
+    retry_count: Count | None = None
+    duration_ms: Count | None = None
+    api_call_count: Count | None = None
+    metadata: JsonObject | None = None
+    preview_data: JsonObject | None = None
+    job_id: JobId | None = None
+    parent_job_id: JobId | None = None
+    root_job_id: JobId | None = None
+    triggered_by: TriggeredBy | None = None
+    user_id: UserId | None = None
+
+
+class EntityData(_OperationData, frozen=True, kw_only=True, gc=False):
+    """The ``data`` of an event about an entity that exists."""
+
+    entity_type: EntityType
+    entity_id: UUID
+
+
+class FailureData(_OperationData, frozen=True, kw_only=True, gc=False):
+    """The ``data`` of a failure: the entity may never have come to be."""
+
+    entity_type: EntityType
+    entity_id: UUID | None = None
+
+
+class RootDecreeData(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename="camel",
+    gc=False,
+):
+    """The ``data`` of an operator's decree about a job that was never seen."""
+
+    job_id: JobId
+    reason: str
+    requested_by: UserId
+
+
+class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
+    """The CloudEvents 1.0 attributes that every message bears; other attributes are opaque.
+
+    ``subject`` is written by producers for people and is never checked.
+    """
+
+    id: EventId
+    source: EventSource
+    time: EventTime
+    specversion: Literal["1.0"]
+    subject: Any = None
+
+
+class EntityCreated(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-created.v1", gc=False):
+    """A new entity was persisted: one event an artist, a track, an album."""
+
+    category: ClassVar = Category.CREATED
+    data: EntityData
+
+
+class EntityLinked(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-linked.v1", gc=False):
+    """An existing entity was associated instead of a new one; ``entityId`` names the existing one."""
+
+    category: ClassVar = Category.LINKED
+    data: EntityData
+
+
+class EntityEnriched(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-enriched.v1", gc=False):
+    """Fields were filled from an outside source."""
+
+    category: ClassVar = Category.ENRICHED
+    data: EntityData
+
+
+class EntityCorrected(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-corrected.v1", gc=False):
+    """Somebody corrected the entity by hand."""
+
+    category: ClassVar = Category.CORRECTED
+    data: EntityData
+
+
+class EntityCached(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-cached.v1", gc=False):
+    """An image or a cover was cached."""
+
+    category: ClassVar = Category.CACHED
+    data: EntityData
+
+
+class EntityFailed(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-failed.v1", gc=False):
+    """It did not work; nothing may have been created."""
+
+    category: ClassVar = Category.FAILED
+    data: FailureData
+
+
+class RootAdopted(CloudEvent, frozen=True, kw_only=True, tag="llamalog.root-adopted.v1", gc=False):
+    """An operator decrees that a job never seen counts as a root. Said by the service itself."""
+
+    data: RootDecreeData
+
+
+class RootAdoptionRevoked(
+    CloudEvent, frozen=True, kw_only=True, tag="llamalog.root-adoption-revoked.v1", gc=False
+):
+    """An operator takes such a decree back. Said by the service itself."""
+
+    data: RootDecreeData
+
+
+EntityEvent = EntityCreated | EntityLinked | EntityEnriched | EntityCorrected | EntityCached | EntityFailed
+RootDecree = RootAdopted | RootAdoptionRevoked
+Event = EntityEvent | RootDecree

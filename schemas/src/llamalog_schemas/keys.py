@@ -1,0 +1,40 @@
+"""Names that are derived from an event: its row's id and its Kafka key."""
+
+import re
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from llamalog_schemas.events import EntityEvent, Event, RootAdopted, RootAdoptionRevoked
+
+_UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def row_id(event: Event) -> UUID:
+    """The id of the row that an event becomes.
+
+    An id in the text form of RFC 9562 (8-4-4-4-12 hexadecimal digits, either case) is that
+    UUID; any other maps to ``uuid5(NAMESPACE_URL, source + "#" + id)``.
+    """
+    if _UUID_TEXT.fullmatch(event.id):
+        return UUID(event.id)
+    return uuid5(NAMESPACE_URL, f"{event.source}#{event.id}")
+
+
+def lineage_key(event: Event) -> bytes:
+    """The Kafka key of an event: root job, else parent, else job, else entity.
+
+    So a lineage mostly shares a partition; nobody may rely on it. An event that names
+    none of them (a failure before anything existed) is keyed by its own id.
+    """
+    return _lineage(event).encode()
+
+
+def _lineage(event: Event) -> str:
+    if isinstance(event, RootAdopted | RootAdoptionRevoked):
+        return event.data.job_id
+    return _lineage_of_entity(event)
+
+
+def _lineage_of_entity(event: EntityEvent) -> str:
+    data = event.data
+    named = data.root_job_id or data.parent_job_id or data.job_id or data.entity_id
+    return event.id if named is None else str(named)

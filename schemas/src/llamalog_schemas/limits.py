@@ -1,0 +1,39 @@
+"""The limits of the contract: what a value may be before any database sees it.
+
+Every limit depends on the message's bytes alone, so that two readers of one topic
+always agree on which of its messages are valid.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
+
+MAX_VALUE_BYTES: Final = 256 * 1024
+"""A longer message value is invalid."""
+
+MAX_NESTING: Final = 64
+"""Levels of objects and arrays in ``metadata`` and ``previewData``, the outermost counted."""
+
+MIN_INTEGER: Final = -(2**63)
+MAX_INTEGER: Final = 2**63 - 1
+"""Integers inside ``metadata`` and ``previewData`` fit 64 bits with a sign."""
+
+EARLIEST_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_TIME: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""``time`` lies in [EARLIEST_TIME, LATEST_TIME)."""
+
+JobId = Annotated[str, Meta(min_length=1, max_length=100, description="Names a job; equal text, equal job.")]
+Operation = Annotated[str, Meta(min_length=1, max_length=100, examples=["track:created:enrichment"])]
+ErrorCode = Annotated[str, Meta(min_length=1, max_length=50)]
+TriggeredBy = Annotated[str, Meta(min_length=1, max_length=50)]
+UserId = Annotated[str, Meta(min_length=1, max_length=255)]
+SourceName = Annotated[str, Meta(min_length=1, max_length=100, examples=["MUSICBRAINZ"])]
+SourceNames = Annotated[tuple[SourceName, ...], Meta(max_length=50)]
+FieldName = Annotated[str, Meta(min_length=1, max_length=200)]
+FieldNames = Annotated[tuple[FieldName, ...], Meta(max_length=500)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+EventId = Annotated[str, Meta(min_length=1, max_length=1000)]
+EventSource = Annotated[str, Meta(min_length=1, max_length=1000, examples=["/catalogue/enrichment"])]
+EventTime = Annotated[datetime, Meta(tz=True, description="RFC 3339, with a zone, from 1970 until 2100.")]
+JsonObject = dict[str, Any]

@@ -1,0 +1,81 @@
+"""What the service tells others: a row of the log as stored, with its root and its revision."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from msgspec import Struct
+
+from llamalog_schemas.events import Category, CloudEvent, DataQuality, EntityType, Status
+from llamalog_schemas.limits import JsonObject
+
+PROVENANCE_SOURCE = "/llamalog/provenance"
+"""The CloudEvents ``source`` of every provenance record."""
+
+
+class Origin(StrEnum):
+    """How a row's root is known, or why it is not."""
+
+    ROOT = "ROOT"
+    RESOLVED = "RESOLVED"
+    CYCLE = "CYCLE"
+    ADOPTED = "ADOPTED"
+    DECLARED = "DECLARED"
+    PENDING = "PENDING"
+    UNTRACKED = "UNTRACKED"
+
+
+class Provenance(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
+    """A row of ``llama_logs`` as stored.
+
+    ``createdAt`` is the event's time, ``recordedAt`` when the row was written. ``revision`` starts at
+    1 and rises with every change of what follows from other rows: root, origin, cycle, conflict.
+    Unlike an event's data it may gain fields within a version: readers ignore what they don't know.
+    """
+
+    id: UUID
+    revision: int
+    category: Category
+    operation: str
+    status: Status
+    created_at: datetime
+    recorded_at: datetime
+    origin: Origin | None
+    root_job_id: str | None
+    is_root_job: bool
+    job_id: str | None = None
+    parent_job_id: str | None = None
+    declared_root_job_id: str | None = None
+    cycle_members: tuple[str, ...] | None = None
+    parent_conflict: bool = False
+    entity_type: EntityType | None = None
+    entity_id: UUID | None = None
+    album_id: UUID | None = None
+    artist_id: UUID | None = None
+    track_id: UUID | None = None
+    sources: tuple[str, ...] = ()
+    reason: str | None = None
+    fields_enriched: tuple[str, ...] = ()
+    data_quality_before: DataQuality | None = None
+    data_quality_after: DataQuality | None = None
+    error_message: str | None = None
+    error_code: str | None = None
+    retry_count: int | None = None
+    duration_ms: int | None = None
+    api_call_count: int | None = None
+    metadata: JsonObject | None = None
+    preview_data: JsonObject | None = None
+    triggered_by: str | None = None
+    user_id: str | None = None
+
+
+class ProvenanceRecorded(
+    CloudEvent, frozen=True, kw_only=True, tag="llamalog.provenance-recorded.v1", gc=False
+):
+    """A row was written or its root corrected.
+
+    Delivery is at least once and in no order: keep the highest ``revision`` of an ``id``.
+    The CloudEvents id is ``<row id>/<revision>``; the Kafka key is the row id.
+    """
+
+    data: Provenance

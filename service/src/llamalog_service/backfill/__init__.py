@@ -1,0 +1,1 @@
+"""The repair of roots: commands become runs, one worker does them, a sweep finds what was lost."""

@@ -1,0 +1,75 @@
+"""The provenance consumer: FastStream's edge of the ingest."""
+
+from collections.abc import Callable
+
+import asyncpg
+import structlog
+from aiokafka import ConsumerRecord
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from llamalog_service.delivery import BatchDelivery, Records, raw_batch, raw_records
+from llamalog_service.ingest.ingest import Ingest
+from llamalog_service.store.positions import stored_positions
+from llamalog_service.waiting import when_available
+
+_log = structlog.get_logger("llamalog.consumer")
+
+PATIENCE = 60.0
+"""Seconds that a batch waits for PostgreSQL or Kafka before it is put back and polled anew."""
+
+
+def subscribe_provenance_consumer(
+    broker: KafkaBroker,
+    ingest: Ingest,
+    pool: asyncpg.Pool,
+    *,
+    topic: str,
+    group: str,
+    max_records: int,
+    knows_ends: bool,
+    fail: Callable[[BaseException], None],
+) -> None:
+    """Have a broker's consumer of entity events handled by an ingest.
+
+    Args:
+        max_records: the largest batch; it bounds the memory whatever the backlog.
+        knows_ends: whether the broker tells where partitions end.
+        fail: told of an error after which the process must not go on.
+    """
+
+    async def handle(records: Records) -> None:
+        outcome = await when_available(
+            lambda: ingest.ingest(records), doing="recording a batch", patience=PATIENCE
+        )
+        _log.debug("batch recorded", records=len(records), **outcome._asdict())
+
+    delivery = BatchDelivery(
+        handle,
+        fail=fail,
+        stored_positions=lambda: stored_positions(pool, group, topic),
+        knows_ends=knows_ends,
+        revoke_patience=20.0,
+        commit_patience=10.0,
+    )
+    subscriber = broker.subscriber(
+        topic,
+        batch=True,
+        group_id=group,
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        max_records=max_records,
+        fetch_min_bytes=1,
+        fetch_max_wait_ms=100,
+        session_timeout_ms=10_000,
+        rebalance_timeout_ms=40_000,
+        listener=delivery,
+        parser=raw_batch,
+        decoder=raw_records,
+    )
+
+    @subscriber
+    async def record_provenance(records: tuple[ConsumerRecord, ...]) -> None:
+        await delivery.deliver(records)
+
+    delivery.attach(lambda: subscriber.consumer)

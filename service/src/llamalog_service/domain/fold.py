@@ -1,0 +1,98 @@
+"""The log as a pure function of the set of events: what the table must equal at rest.
+
+Written to be read, one definition after the other as in the design's section "Roots". It is the
+oracle: the consumer and the recompute are tested against it and share none of its ways to find a root.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from llamalog_schemas.events import Event, RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.keys import row_id
+from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.lineage import Root, Statement, name_cycle
+from llamalog_service.domain.rows import RowContent, content_of, utc_milliseconds
+
+
+class FoldedRow(NamedTuple):
+    """A row of the log as it must be at rest."""
+
+    content: RowContent
+    root: Root
+
+
+def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
+    """The rows that a set of valid events must become, by id.
+
+    The order of the events does not matter, nor how often one occurs; of two events with one id
+    the first one given counts.
+    """
+    contents: dict[UUID, RowContent] = {}
+    decrees: dict[str, set[tuple[datetime, UUID, bool]]] = {}
+    for event in events:
+        if isinstance(event, RootAdopted | RootAdoptionRevoked):
+            decree = (utc_milliseconds(event.time), row_id(event), isinstance(event, RootAdopted))
+            decrees.setdefault(event.data.job_id, set()).add(decree)
+        else:
+            content = content_of(event)
+            contents.setdefault(content.id, content)
+    facts = _Facts(contents.values(), adopted={job for job, said in decrees.items() if max(said)[2]})
+    return {row.id: FoldedRow(row, facts.root_of(row)) for row in contents.values()}
+
+
+class _Facts:
+    """What the rows say about jobs."""
+
+    def __init__(self, rows: Iterable[RowContent], adopted: set[str]) -> None:
+        claims: dict[str, list[Statement]] = {}
+        declarations: dict[str, list[Statement]] = {}
+        self.adopted = adopted
+        self.seen: set[str] = set()
+        for row in rows:
+            if row.job_id is None:
+                continue
+            self.seen.add(row.job_id)
+            if row.parent_job_id is not None:
+                claims.setdefault(row.job_id, []).append(Statement(row.created_at, row.id, row.parent_job_id))
+            if row.declared_root_job_id is not None:
+                declarations.setdefault(row.job_id, []).append(
+                    Statement(row.created_at, row.id, row.declared_root_job_id)
+                )
+        self.parent = _earliest(claims)
+        self.declared = _earliest(declarations)
+
+    def root_of(self, row: RowContent) -> Root:
+        """Walk from the row's job, or its parent if it bears none, and see how the walk ends."""
+        start = row.job_id or row.parent_job_id
+        if start is None:
+            return Root(None, Origin.UNTRACKED)
+        conflict = row.job_id is not None and row.parent_job_id not in (None, self.parent.get(row.job_id))
+        walk: dict[str, None] = {}
+        job = start
+        while job not in walk:
+            walk[job] = None
+            if job not in self.seen:
+                return self._unseen_end(row, list(walk))._replace(parent_conflict=conflict)
+            if job not in self.parent:
+                origin = Origin.ROOT if job == row.job_id else Origin.RESOLVED
+                return Root(job, origin, parent_conflict=conflict)
+            job = self.parent[job]
+        passed = list(walk)
+        return Root(None, Origin.CYCLE, name_cycle(passed[passed.index(job) :]), conflict)
+
+    def _unseen_end(self, row: RowContent, walk: list[str]) -> Root:
+        """The walk ended at a job that no row bears."""
+        if walk[-1] in self.adopted:
+            return Root(walk[-1], Origin.ADOPTED)
+        if row.declared_root_job_id is not None:
+            return Root(row.declared_root_job_id, Origin.DECLARED)
+        for job in walk:
+            if job in self.declared:
+                return Root(self.declared[job], Origin.DECLARED)
+        return Root(None, Origin.PENDING)
+
+
+def _earliest(statements: Mapping[str, list[Statement]]) -> dict[str, str]:
+    return {job: min(said).named for job, said in statements.items()}

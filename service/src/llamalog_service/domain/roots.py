@@ -1,0 +1,163 @@
+"""Roots for the rows of one batch: from the batch itself, then from facts about the jobs it names.
+
+The fast path. It follows parents only inside the batch and takes the standing of every other job from the
+facts, which may be out of date by the time the rows are committed: the ingest looks again and has the
+difference recomputed. `fold` is the rule that both must agree with at rest.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.lineage import OPEN, Root, Statement, name_cycle
+from llamalog_service.domain.rows import RowContent
+
+
+class Standing(NamedTuple):
+    """Where a walk that starts at a job ends; never ROOT, which is a matter of the row."""
+
+    root_job_id: str | None
+    origin: Origin
+    cycle_members: tuple[str, ...] | None = None
+
+
+class JobFacts(NamedTuple):
+    """What the table says about a job. Of an unseen job only the standing is known: pending or adopted."""
+
+    seen: bool
+    claim: Statement | None
+    declaration: Statement | None
+    standing: Standing
+
+
+UNSEEN = JobFacts(seen=False, claim=None, declaration=None, standing=Standing(None, Origin.PENDING))
+
+
+class Resolved(NamedTuple):
+    """The outcome for a batch.
+
+    Attributes:
+        roots: the root of each row, in the rows' order.
+        jobs: the facts of every job that a row of the batch bears, as they are once the batch is written.
+        changed: those of them that were never seen before, or whose parent or declaration the batch changes.
+        relied_on: the facts used of jobs that no row of the batch bears.
+    """
+
+    roots: list[Root]
+    jobs: dict[str, JobFacts]
+    changed: set[str]
+    relied_on: dict[str, JobFacts]
+
+
+def jobs_named(rows: Iterable[RowContent]) -> set[str]:
+    """The jobs that rows bear or name as parent: those whose facts `resolve` needs."""
+    named = {row.job_id for row in rows} | {row.parent_job_id for row in rows}
+    named.discard(None)
+    return named  # type: ignore[return-value]  # None has just been discarded
+
+
+def resolve(rows: Sequence[RowContent], facts: Mapping[str, JobFacts]) -> Resolved:
+    """The roots of a batch's rows.
+
+    Args:
+        rows: the batch's rows, each id once; those that are in the table already may be among them.
+        facts: an entry for each of `jobs_named(rows)`.
+    """
+    batch = _Batch(rows, facts)
+    standings = {job: batch.standing(job) for job in batch.claims}
+    jobs = {
+        job: JobFacts(True, claim, batch.declarations[job], standings[job])
+        for job, claim in batch.claims.items()
+    }
+    return Resolved(
+        roots=[batch.root_of(row) for row in rows],
+        jobs=jobs,
+        changed={job for job, now in jobs.items() if _differs(facts[job], now)},
+        relied_on=batch.relied_on,
+    )
+
+
+def _differs(before: JobFacts, now: JobFacts) -> bool:
+    if not before.seen or _named(before.claim) != _named(now.claim):
+        return True
+    return now.standing.origin in OPEN and _named(before.declaration) != _named(now.declaration)
+
+
+def _named(statement: Statement | None) -> str | None:
+    return statement.named if statement is not None else None
+
+
+class _Batch:
+    """The batch's own claims and declarations, earlier ones from the facts included."""
+
+    def __init__(self, rows: Sequence[RowContent], facts: Mapping[str, JobFacts]) -> None:
+        self.facts = facts
+        self.claims: dict[str, Statement | None] = {}
+        self.declarations: dict[str, Statement | None] = {}
+        self.relied_on: dict[str, JobFacts] = {}
+        self._standings: dict[str, Standing] = {}
+        for row in rows:
+            if row.job_id is not None:
+                self._take(row, row.job_id)
+
+    def _take(self, row: RowContent, job: str) -> None:
+        if job not in self.claims:
+            self.claims[job] = self.facts[job].claim
+            self.declarations[job] = self.facts[job].declaration
+        if row.parent_job_id is not None:
+            claim = Statement(row.created_at, row.id, row.parent_job_id)
+            self.claims[job] = min(self.claims[job] or claim, claim)
+        if row.declared_root_job_id is not None:
+            declaration = Statement(row.created_at, row.id, row.declared_root_job_id)
+            self.declarations[job] = min(self.declarations[job] or declaration, declaration)
+
+    def root_of(self, row: RowContent) -> Root:
+        start = row.job_id or row.parent_job_id
+        if start is None:
+            return Root(None, Origin.UNTRACKED)
+        root, origin, members = self.standing(start)
+        conflict = False
+        if row.job_id is not None:
+            conflict = row.parent_job_id is not None and row.parent_job_id != _named(self.claims[row.job_id])
+            if origin is Origin.RESOLVED and root == row.job_id:
+                origin = Origin.ROOT
+        if origin in OPEN and row.declared_root_job_id is not None:
+            root, origin = row.declared_root_job_id, Origin.DECLARED
+        return Root(root, origin, members, conflict)
+
+    def standing(self, start: str) -> Standing:
+        """Follow the batch's claims upward, then hand the end down to every job that was passed."""
+        passed: list[str] = []
+        places: dict[str, int] = {}
+        job = start
+        while True:
+            if job in self._standings:
+                end = self._standings[job]
+                break
+            if job in places:
+                end = Standing(None, Origin.CYCLE, name_cycle(passed[places[job] :]))
+                break
+            if job not in self.claims:
+                end = self._standing_outside(job)
+                if end.root_job_id in self.claims and end.origin in (Origin.RESOLVED, Origin.ADOPTED):
+                    job = end.root_job_id  # the batch may give this root a parent, or be the first to see it
+                    continue
+                break
+            places[job] = len(passed)
+            passed.append(job)
+            claim = self.claims[job]
+            if claim is None:
+                end = Standing(job, Origin.RESOLVED)
+                break
+            job = claim.named
+        for job in reversed(passed):
+            declaration = self.declarations[job]
+            if end.origin in OPEN and declaration is not None:
+                end = Standing(declaration.named, Origin.DECLARED)
+            self._standings[job] = end
+        return end
+
+    def _standing_outside(self, job: str) -> Standing:
+        known = self.facts[job]
+        self.relied_on[job] = known
+        return known.standing

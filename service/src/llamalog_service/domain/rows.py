@@ -1,0 +1,119 @@
+"""An entity event as a row of the log: the columns that come from the event itself.
+
+This is the *content* of a row. Two events with one id and equal content are duplicates.
+What follows from other rows (root, origin, cycle, conflict) is in `roots` and `fold`.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from llamalog_schemas.events import (
+    Category,
+    DataQuality,
+    EntityEvent,
+    EntityType,
+    Status,
+)
+from llamalog_schemas.keys import row_id
+from llamalog_schemas.limits import JsonObject
+from llamalog_service.domain.lineage import Root
+
+
+class RowContent(NamedTuple):
+    """The columns of ``llama_logs`` that come from the event, named as in the table.
+
+    ``created_at`` is UTC without a zone, cut to the millisecond.
+    """
+
+    id: UUID
+    entity_type: EntityType | None
+    entity_id: UUID | None
+    artist_id: UUID | None
+    album_id: UUID | None
+    track_id: UUID | None
+    operation: str
+    category: Category
+    sources: tuple[str, ...]
+    status: Status
+    reason: str | None
+    fields_enriched: tuple[str, ...]
+    data_quality_before: DataQuality | None
+    data_quality_after: DataQuality | None
+    error_message: str | None
+    error_code: str | None
+    retry_count: int | None
+    duration_ms: int | None
+    api_call_count: int | None
+    metadata: JsonObject | None
+    preview_data: JsonObject | None
+    job_id: str | None
+    parent_job_id: str | None
+    is_root_job: bool
+    triggered_by: str | None
+    user_id: str | None
+    created_at: datetime
+    declared_root_job_id: str | None
+
+
+class StoredRow(NamedTuple):
+    """A row of the log as it stands in the table."""
+
+    content: RowContent
+    root: Root
+    revision: int
+    recorded_at: datetime
+
+
+def content_of(event: EntityEvent) -> RowContent:
+    """The row content of an entity event.
+
+    The id column of the entity's own type follows from ``entityId`` where the event leaves it out.
+    """
+    data = event.data
+    entity_type = data.entity_type
+    entity_id = data.entity_id
+    artist_id, album_id, track_id = data.artist_id, data.album_id, data.track_id
+    if entity_type is EntityType.TRACK:
+        track_id = track_id or entity_id
+    elif entity_type is EntityType.ALBUM:
+        album_id = album_id or entity_id
+    else:
+        artist_id = artist_id or entity_id
+    return RowContent(
+        row_id(event),
+        entity_type,
+        entity_id,
+        artist_id,
+        album_id,
+        track_id,
+        data.operation,
+        event.category,
+        data.sources,
+        data.status,
+        data.reason,
+        data.fields_enriched,
+        data.data_quality_before,
+        data.data_quality_after,
+        data.error_message,
+        data.error_code,
+        data.retry_count,
+        data.duration_ms,
+        data.api_call_count,
+        data.metadata,
+        data.preview_data,
+        data.job_id,
+        data.parent_job_id,
+        data.job_id is not None and data.parent_job_id is None,
+        data.triggered_by,
+        data.user_id,
+        utc_milliseconds(event.time),
+        data.root_job_id,
+    )
+
+
+def utc_milliseconds(time: datetime) -> datetime:
+    """An aware time as the table keeps it: UTC without a zone, cut (not rounded) to the millisecond."""
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    return time.replace(tzinfo=None) - timedelta(microseconds=time.microsecond % 1000)

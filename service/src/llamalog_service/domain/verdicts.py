@@ -1,0 +1,28 @@
+"""What is to be done about a failure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The world is in the way, not the event: wait and do the same again."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """The event is bad and stays bad: keep its bytes with the reason, go on with its neighbours."""
+
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Going on would do harm: end the process and say why."""
+
+    sentence: str
+
+
+Verdict = Retry | DeadLetter | Stop

@@ -1,0 +1,1 @@
+"""From a batch of raw messages to rows, provenance and commands."""

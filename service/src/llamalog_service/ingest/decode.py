@@ -1,0 +1,43 @@
+"""Judge each message of a batch by itself: an event, a dead letter, or a tombstone to skip."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from llamalog_schemas.codec import decode_event
+from llamalog_schemas.errors import InvalidMessageError
+from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked
+from llamalog_service.domain.rows import RowContent, content_of
+from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.publish.dead_letters import Letter, Record
+from llamalog_service.store.decrees import Decree, decree_of
+
+
+class Decoded(NamedTuple):
+    """A batch by kind. `rows` and `records` run in step, in the order of arrival."""
+
+    rows: list[RowContent]
+    records: list[Record]
+    decrees: list[Decree]
+    letters: list[Letter]
+    tombstones: int
+
+
+def decode_batch(records: Sequence[Record]) -> Decoded:
+    """Decode and validate record by record: a bad one never touches its neighbours."""
+    decoded = Decoded([], [], [], [], 0)
+    rows, sources, decrees, letters, tombstones = decoded
+    for record in records:
+        if record.value is None:
+            tombstones += 1
+            continue
+        try:
+            event = decode_event(record.value, record.headers)
+        except InvalidMessageError as invalid:
+            letters.append(Letter(record, DeadLetter(invalid.reason, invalid.sentence)))
+            continue
+        if isinstance(event, RootAdopted | RootAdoptionRevoked):
+            decrees.append(decree_of(event))
+        else:
+            rows.append(content_of(event))
+            sources.append(record)
+    return decoded._replace(tombstones=tombstones)

@@ -1,0 +1,171 @@
+"""The main job: a batch of messages becomes rows, provenance, dead letters and commands.
+
+Read `Ingest.ingest` from top to bottom. Every step may be done again: after a crash the batch is
+delivered again, its rows are found in the table, and whatever may be missing is published anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from llamalog_schemas.commands import RecomputeReason
+from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
+from llamalog_service.domain.lineage import OPEN
+from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
+from llamalog_service.domain.rows import StoredRow
+from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.ingest.decode import Decoded, decode_batch
+from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.ingest.novelty import Novelty, tell_new
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.publish.dead_letters import Letter, Record
+from llamalog_service.store.log import FIRST_REVISION, LogStore, Recorded
+from llamalog_service.store.positions import Positions
+
+REFUSED = "refused-by-database"
+"""The reason code of a dead letter that the contract allows and PostgreSQL does not."""
+
+
+class Outcome(NamedTuple):
+    """What became of a batch, counted in messages."""
+
+    recorded: int
+    duplicates: int
+    dead_letters: int
+    tombstones: int
+    jobs_doubted: int
+
+
+class _Written(NamedTuple):
+    """A committed batch: what was new, how it was resolved, and the transaction that wrote it."""
+
+    decoded: Decoded
+    novelty: Novelty
+    resolved: Resolved
+    recorded: Recorded
+
+
+class Ingest:
+    """Ingests batches of one topic, one after the other, for one consumer group."""
+
+    def __init__(self, store: LogStore, announcer: Announcer, cache: JobCache, *, group: str) -> None:
+        self._store = store
+        self._announcer = announcer
+        self._cache = cache
+        self._group = group
+
+    async def ingest(self, records: Sequence[Record]) -> Outcome:
+        """Record a batch and tell others; on return its offsets may be committed.
+
+        Args:
+            records: messages of one topic, each partition's in order and without gaps.
+
+        Raises:
+            UnavailableError: PostgreSQL or Kafka is away; calling again with the same batch is safe.
+        """
+        decoded = decode_batch(records)
+        written = await self._write(decoded, _positions(self._group, records))
+        parent_changed, root_disagrees = await self._look_again(written)
+        await self._announcer.provenance(_rows_to_tell(written))
+        await self._announcer.dead_letters(written.decoded.letters + written.novelty.letters)
+        await self._announcer.recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
+        await self._announcer.recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
+        await self._announcer.recompute(
+            {decree.job_id for decree in decoded.decrees}, RecomputeReason.ADOPTION_CHANGED
+        )
+        return Outcome(
+            recorded=len(written.novelty.new),
+            duplicates=written.novelty.duplicates,
+            dead_letters=len(written.decoded.letters) + len(written.novelty.letters),
+            tombstones=decoded.tombstones,
+            jobs_doubted=len(parent_changed) + len(root_disagrees),
+        )
+
+    async def _write(self, decoded: Decoded, positions: Positions) -> _Written:
+        """Resolve and commit; begin anew where another writer was faster or PostgreSQL refuses a row."""
+        while True:
+            stored = await self._store.rows_by_id([row.id for row in decoded.rows])
+            novelty = await tell_new(decoded, stored, self._store.json_equal)
+            rows = novelty.new + [known.content for known in novelty.repeated]
+            facts = await self._cache.facts(jobs_named(rows), self._store.job_facts)
+            resolved = resolve(rows, facts)
+            roots = resolved.roots[: len(novelty.new)]
+            try:
+                recorded = await self._store.record(novelty.new, roots, decoded.decrees, positions)
+            except RowExistsError:
+                continue
+            except RowRefusedError as refusal:
+                refused = await self._store.refused_rows(novelty.new, roots)
+                if not refused:
+                    raise UnavailableError(f"a batch is refused, none of its rows is: {refusal}") from refusal
+                decoded = _without(decoded, refused)
+                continue
+            return _Written(decoded, novelty, resolved, recorded)
+
+    async def _look_again(self, written: _Written) -> tuple[set[str], set[str]]:
+        """After the commit: what another writer did meanwhile, and what this batch changes for other rows.
+
+        Two transactions can miss each other, one writing a child and not seeing the parent, the other
+        the parent and not seeing the child. Whoever looks last, after its commit, finds the gap.
+
+        Returns:
+            The jobs below which roots must be recomputed: whose parent the batch changed, and whose root
+            turned out to be another.
+        """
+        _, novelty, resolved, recorded = written
+        fresh = await self._store.job_facts(list(resolved.relied_on))
+        moved = {job for job, used in resolved.relied_on.items() if _moved(used, fresh[job])}
+        doubted = await self._store.doubted_jobs(
+            resolved.jobs, resolved.changed | _unsettled(novelty.repeated, resolved), recorded.transaction
+        )
+        self._cache.remember(fresh)
+        self._cache.remember({job: facts for job, facts in resolved.jobs.items() if job not in doubted})
+        self._cache.forget(doubted)
+        return doubted & resolved.changed, moved | doubted - resolved.changed
+
+
+def _positions(group: str, records: Sequence[Record]) -> Positions:
+    next_offsets: dict[int, int] = {}
+    for record in records:
+        next_offsets[record.partition] = max(record.offset + 1, next_offsets.get(record.partition, 0))
+    return Positions(group, records[0].topic, next_offsets)
+
+
+def _without(decoded: Decoded, refused: Mapping[UUID, RowRefusedError]) -> Decoded:
+    """The batch without the rows that PostgreSQL refuses, their messages among the dead letters."""
+    kept = [pair for pair in zip(decoded.rows, decoded.records, strict=True) if pair[0].id not in refused]
+    letters = [
+        Letter(record, DeadLetter(REFUSED, f"PostgreSQL refuses the row: {refused[row.id]}"))
+        for row, record in zip(decoded.rows, decoded.records, strict=True)
+        if row.id in refused
+    ]
+    return decoded._replace(
+        rows=[row for row, _ in kept],
+        records=[record for _, record in kept],
+        letters=decoded.letters + letters,
+    )
+
+
+def _moved(used: JobFacts, fresh: JobFacts) -> bool:
+    return (used.seen, used.standing) != (fresh.seen, fresh.standing)
+
+
+def _unsettled(repeated: Sequence[StoredRow], resolved: Resolved) -> set[str]:
+    """Jobs of redelivered rows without a sure root: the batch that wrote them may have missed its look."""
+    jobs = {row.content.job_id for row in repeated}
+    return {
+        job
+        for job in jobs
+        if job is not None
+        and (resolved.jobs[job].standing.origin in OPEN or resolved.jobs[job].standing.origin is Origin.CYCLE)
+    }
+
+
+def _rows_to_tell(written: _Written) -> list[StoredRow]:
+    """New rows and those that were there already: the crash may have come before they were told."""
+    new = [
+        StoredRow(row, root, FIRST_REVISION, written.recorded.recorded_at)
+        for row, root in zip(written.novelty.new, written.resolved.roots, strict=False)
+    ]
+    return new + written.novelty.repeated

@@ -1,0 +1,56 @@
+"""Tell new rows from duplicates and from conflicts: two contents under one id."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from llamalog_service.domain.rows import RowContent, StoredRow
+from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.ingest.decode import Decoded
+from llamalog_service.publish.dead_letters import Letter
+
+CONFLICT = "id-conflict"
+"""The reason code of a dead letter whose id is recorded with another content."""
+
+JsonEqual = Callable[[Any, Any], Awaitable[bool]]
+
+
+class Novelty(NamedTuple):
+    """A batch against the table: what to write, what is there already, what contradicts it."""
+
+    new: list[RowContent]
+    repeated: list[StoredRow]
+    letters: list[Letter]
+    duplicates: int
+
+
+async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], json_equal: JsonEqual) -> Novelty:
+    """Sort the rows of a batch; the first of an id counts, in the table or else in the batch."""
+    new: dict[UUID, RowContent] = {}
+    repeated: dict[UUID, StoredRow] = {}
+    letters: list[Letter] = []
+    duplicates = 0
+    for row, record in zip(decoded.rows, decoded.records, strict=True):
+        known = stored.get(row.id)
+        first = known.content if known is not None else new.get(row.id)
+        if first is None:
+            new[row.id] = row
+        elif await _equal(first, row, json_equal):
+            duplicates += 1
+            if known is not None:
+                repeated[row.id] = known
+        else:
+            sentence = f"the id {row.id} is recorded with another content; the one recorded first is kept"
+            letters.append(Letter(record, DeadLetter(CONFLICT, sentence)))
+    return Novelty(list(new.values()), list(repeated.values()), letters, duplicates)
+
+
+async def _equal(first: RowContent, row: RowContent, json_equal: JsonEqual) -> bool:
+    """Equal in every column; JSON that differs in Python's eyes is put to the database, whose eyes count."""
+    if first == row:
+        return True
+    if first._replace(metadata=None, preview_data=None) != row._replace(metadata=None, preview_data=None):
+        return False
+    return await json_equal(first.metadata, row.metadata) and await json_equal(
+        first.preview_data, row.preview_data
+    )

@@ -1,0 +1,93 @@
+"""The migration consumer: commands become runs; a worker beside it does them."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from aiokafka import ConsumerRecord
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from llamalog_schemas.codec import decode_command
+from llamalog_schemas.errors import InvalidMessageError
+from llamalog_service.backfill.worker import Worker
+from llamalog_service.delivery import BatchDelivery, Records, raw_batch, raw_records
+from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.publish.dead_letters import Letter, Record
+from llamalog_service.store.runs import Run, RunStore
+from llamalog_service.waiting import when_available
+
+PATIENCE = 60.0
+"""Seconds that a batch of commands waits for PostgreSQL or Kafka before it is put back and polled anew."""
+
+
+def subscribe_migration_consumer(
+    broker: KafkaBroker,
+    runs: RunStore,
+    worker: Worker,
+    announcer: Announcer,
+    *,
+    topic: str,
+    group: str,
+    fail: Callable[[BaseException], None],
+) -> None:
+    """Have a broker's consumer of backfill commands keep them as runs; it does none of them itself.
+
+    Args:
+        fail: told of an error after which the process must not go on.
+    """
+
+    async def handle(records: Records) -> None:
+        commands, letters = read_commands(records)
+
+        async def keep() -> None:
+            await runs.enqueue(commands)
+            await announcer.dead_letters(letters)
+
+        await when_available(keep, doing="keeping commands as runs", patience=PATIENCE)
+        worker.wake()
+
+    delivery = BatchDelivery(
+        handle,
+        fail=fail,
+        stored_positions=None,
+        knows_ends=False,
+        revoke_patience=20.0,
+        commit_patience=10.0,
+    )
+    subscriber = broker.subscriber(
+        topic,
+        batch=True,
+        group_id=group,
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        max_records=500,
+        fetch_max_wait_ms=100,
+        session_timeout_ms=10_000,
+        rebalance_timeout_ms=40_000,
+        listener=delivery,
+        parser=raw_batch,
+        decoder=raw_records,
+    )
+
+    @subscriber
+    async def keep_commands(records: tuple[ConsumerRecord, ...]) -> None:
+        await delivery.deliver(records)
+
+    delivery.attach(lambda: subscriber.consumer)
+
+
+def read_commands(records: Sequence[Record]) -> tuple[list[Run], list[Letter]]:
+    """The runs that commands ask for, and the messages that are no commands; tombstones are skipped."""
+    runs: list[Run] = []
+    letters: list[Letter] = []
+    for record in records:
+        if record.value is None:
+            continue
+        try:
+            command = decode_command(record.value)
+        except InvalidMessageError as invalid:
+            letters.append(Letter(record, DeadLetter(invalid.reason, invalid.sentence)))
+            continue
+        runs.append(Run(UUID(command.id), "recompute-roots", command.data.jobs, command.data.reason))
+    return runs, letters

@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, named SQL, and the only modules that import its driver."""

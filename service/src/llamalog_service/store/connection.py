@@ -1,0 +1,60 @@
+"""Connections as the store needs them, and the driver's errors in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
+
+_JSONB_VERSION = b"\x01"
+_PRIMARY_KEY = "_pkey"
+
+_ROW_REFUSALS = (
+    asyncpg.DataError,  # class 22: a value that the type does not hold
+    asyncpg.IntegrityConstraintViolationError,  # class 23: a constraint that somebody added
+    asyncpg.ProgramLimitExceededError,  # class 54: an index key or a nesting too large
+)
+_UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+async def prepare_connection(connection: asyncpg.Connection) -> None:
+    """What every connection of a pool is given at birth: JSON through msgspec, times in UTC."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=_encode_jsonb,
+        decoder=_decode_jsonb,
+    )
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    return _JSONB_VERSION + msgspec.json.encode(value)
+
+
+def _decode_jsonb(value: bytes) -> Any:
+    return msgspec.json.decode(value[1:])
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise our errors in place of the driver's.
+
+    Raises:
+        RowExistsError: another writer recorded a row's id first.
+        RowRefusedError: the database refuses a value for good.
+        UnavailableError: everything else, from a refused connection to a full disk.
+    """
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        if str(error.constraint_name).endswith(_PRIMARY_KEY):
+            raise RowExistsError(str(error)) from error
+        raise RowRefusedError(str(error), error.sqlstate) from error
+    except _ROW_REFUSALS as error:
+        raise RowRefusedError(str(error), error.sqlstate) from error
+    except _UNAVAILABLE as error:
+        raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error

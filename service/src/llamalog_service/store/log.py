@@ -1,0 +1,191 @@
+"""Reads and writes of `llama_logs` on the hot path."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.errors import RowExistsError, RowRefusedError
+from llamalog_service.domain.lineage import OPEN, Root, Statement
+from llamalog_service.domain.roots import JobFacts, Standing
+from llamalog_service.domain.rows import RowContent, StoredRow
+from llamalog_service.store.connection import translated
+from llamalog_service.store.decrees import Decree, insert_decrees
+from llamalog_service.store.positions import Positions, advance_positions
+from llamalog_service.store.queries import sql
+
+FIRST_REVISION = 1
+_CONTENT_WIDTH = len(RowContent._fields)
+_COLUMNS = (*RowContent._fields, *Root._fields, "revision", "recorded_at")
+
+
+class Recorded(NamedTuple):
+    """What a committed transaction of the ingest leaves behind: its number and its time."""
+
+    transaction: int
+    recorded_at: datetime
+
+
+class LogStore:
+    """The log as the ingest reads and writes it."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def rows_by_id(self, ids: Collection[UUID]) -> dict[UUID, StoredRow]:
+        """The rows of these ids that are in the table."""
+        with translated():
+            records = await self._pool.fetch(sql("rows_by_id"), ids)
+        return {record["id"]: stored_row(record) for record in records}
+
+    async def job_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
+        """What the table says about each of these jobs; every one gets an entry."""
+        if not jobs:
+            return {}
+        with translated():
+            records = await self._pool.fetch(sql("job_facts"), jobs)
+        return {record["job"]: _job_facts(record) for record in records}
+
+    async def record(
+        self,
+        rows: Sequence[RowContent],
+        roots: Sequence[Root],
+        decrees: Sequence[Decree],
+        positions: Positions,
+    ) -> Recorded:
+        """Write rows, decrees and positions in one transaction.
+
+        Raises:
+            RowExistsError: an id is in the table already; nothing is written.
+            RowRefusedError: PostgreSQL refuses a value; nothing is written.
+            UnavailableError: it cannot be told whether anything is written; writing again is safe
+                after looking which ids are there.
+        """
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                transaction, recorded_at = await connection.fetchrow(
+                    "SELECT pg_current_xact_id()::xid, clock_timestamp()"
+                )
+                if rows:
+                    await _copy(connection, rows, roots, recorded_at)
+                if decrees:
+                    await insert_decrees(connection, decrees)
+                await advance_positions(connection, positions)
+        return Recorded(transaction, recorded_at)
+
+    async def refused_rows(
+        self, rows: Sequence[RowContent], roots: Sequence[Root]
+    ) -> dict[UUID, RowRefusedError]:
+        """Try rows one by one, write none of them, and say which are refused and why."""
+        refused: dict[UUID, RowRefusedError] = {}
+        with translated():
+            async with self._pool.acquire() as connection:
+                trial = connection.transaction()
+                await trial.start()
+                try:
+                    recorded_at = await connection.fetchval("SELECT clock_timestamp()")
+                    for row, root in zip(rows, roots, strict=True):
+                        try:
+                            with translated():
+                                async with connection.transaction():
+                                    await _copy(connection, [row], [root], recorded_at)
+                        except RowRefusedError as refusal:
+                            refused[row.id] = refusal
+                        except RowExistsError:
+                            continue  # another writer's by now: no reason to refuse it
+                finally:
+                    await trial.rollback()
+        return refused
+
+    async def doubted_jobs(
+        self, jobs: Mapping[str, JobFacts], suspicious: Collection[str], transaction: int
+    ) -> set[str]:
+        """Those jobs that rows of other transactions name, at odds with what a batch found.
+
+        Args:
+            jobs: the jobs of the batch as it left them.
+            suspicious: those for which any other row that names them is reason enough.
+            transaction: the batch's own, whose rows agree with each other.
+        """
+        if not jobs:
+            return set()
+        with translated():
+            records = await self._pool.fetch(
+                sql("doubted_jobs"),
+                list(jobs),
+                [facts.claim.named if facts.claim else None for facts in jobs.values()],
+                [facts.standing.root_job_id for facts in jobs.values()],
+                [_ending(facts.standing.origin) for facts in jobs.values()],
+                [job in suspicious for job in jobs],
+                transaction,
+            )
+        return {record["job"] for record in records}
+
+    async def json_equal(self, one: Any, other: Any) -> bool:
+        """Whether two JSON values are equal as `jsonb` sees them (1.0 is 1, the order of keys is none)."""
+        with translated():
+            return bool(await self._pool.fetchval(sql("json_equal"), one, other))
+
+
+async def _copy(
+    connection: asyncpg.Connection,
+    rows: Iterable[RowContent],
+    roots: Iterable[Root],
+    recorded_at: datetime,
+) -> None:
+    written = (FIRST_REVISION, recorded_at)
+    await connection.copy_records_to_table(
+        "llama_logs",
+        columns=_COLUMNS,
+        records=[row + root + written for row, root in zip(rows, roots, strict=True)],
+    )
+
+
+def stored_row(record: Mapping[str, Any]) -> StoredRow:
+    """A row as the named queries select it: content, root, revision and time, in that order."""
+    values = list(record.values())
+    content = RowContent(*values[:_CONTENT_WIDTH])
+    content = content._replace(
+        sources=tuple(content.sources or ()), fields_enriched=tuple(content.fields_enriched or ())
+    )
+    root_job_id, origin, cycle_members, parent_conflict, revision, recorded_at = values[_CONTENT_WIDTH:]
+    members = tuple(cycle_members) if cycle_members is not None else None
+    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), revision, recorded_at)
+
+
+def _job_facts(record: Mapping[str, Any]) -> JobFacts:
+    if not record["is_seen"]:
+        standing = Standing(None, Origin.PENDING)
+        if record["adopted"]:
+            standing = Standing(record["job"], Origin.ADOPTED)
+        return JobFacts(False, None, None, standing)
+    declaration = _statement(record, "declared")
+    return JobFacts(True, _statement(record, "claim"), declaration, _standing(record, declaration))
+
+
+def _statement(record: Mapping[str, Any], prefix: str) -> Statement | None:
+    row = record[f"{prefix}_row"]
+    return None if row is None else Statement(record[f"{prefix}_time"], row, record[f"{prefix}_named"])
+
+
+def _standing(record: Mapping[str, Any], declaration: Statement | None) -> Standing:
+    """Where the walk from a seen job ends, by one of its rows; a row not settled yet counts as pending."""
+    match record["origin"]:
+        case "ROOT" | "RESOLVED":
+            return Standing(record["root_job_id"], Origin.RESOLVED)
+        case "ADOPTED":
+            return Standing(record["root_job_id"], Origin.ADOPTED)
+        case "CYCLE":
+            return Standing(None, Origin.CYCLE, tuple(record["cycle_members"] or ()))
+        case _:
+            root = declaration.named if declaration else record["root_job_id"]
+            return Standing(root, Origin.PENDING if root is None else Origin.DECLARED)
+
+
+def _ending(origin: Origin) -> str:
+    if origin is Origin.RESOLVED:
+        return "SEEN"
+    return "OPEN" if origin in OPEN else origin.value

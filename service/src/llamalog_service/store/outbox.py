@@ -1,0 +1,30 @@
+"""Corrected rows that nobody was told of yet."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from llamalog_service.domain.rows import StoredRow
+from llamalog_service.store.connection import translated
+from llamalog_service.store.log import stored_row
+from llamalog_service.store.queries import sql
+
+
+class Outbox:
+    """Corrections, noted in the transactions that made them until they are told."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def next(self, limit: int) -> list[StoredRow]:
+        """The oldest corrected rows, at most `limit`, as they stand now."""
+        with translated():
+            records = await self._pool.fetch(sql("outbox_next"), limit)
+        return [stored_row(record) for record in records]
+
+    async def strike(self, told: Sequence[StoredRow]) -> None:
+        """Strike out rows told, up to the revision told: a correction made meanwhile stays noted."""
+        with translated():
+            await self._pool.execute(
+                sql("outbox_strike"), [row.content.id for row in told], [row.revision for row in told]
+            )

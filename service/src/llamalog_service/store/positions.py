@@ -1,0 +1,35 @@
+"""How far a consumer group has recorded each partition, kept in the rows' own transaction."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import asyncpg
+
+from llamalog_service.store.connection import translated
+from llamalog_service.store.queries import sql
+
+
+class Positions(NamedTuple):
+    """The next offset to read, by partition, of one topic for one consumer group."""
+
+    group: str
+    topic: str
+    next_offsets: Mapping[int, int]
+
+
+async def advance_positions(connection: asyncpg.Connection, positions: Positions) -> None:
+    """Note the positions in the connection's transaction; a late writer moves none back."""
+    await connection.execute(
+        sql("advance_positions"),
+        positions.group,
+        positions.topic,
+        list(positions.next_offsets),
+        list(positions.next_offsets.values()),
+    )
+
+
+async def stored_positions(pool: asyncpg.Pool, group: str, topic: str) -> dict[int, int]:
+    """The next offset that the database has recorded of each partition that it knows."""
+    with translated():
+        records = await pool.fetch(sql("positions"), group, topic)
+    return {record["partition"]: record["next_offset"] for record in records}

@@ -1,0 +1,86 @@
+"""The one repair: write the rows whose root or origin differs from the rule, set-wise, in one transaction."""
+
+from collections.abc import Collection
+from enum import Enum
+
+import asyncpg
+
+from llamalog_service.domain.cycles import cycles_below
+from llamalog_service.store.connection import translated
+from llamalog_service.store.queries import sql
+
+RECOMPUTE_LOCK = 0x11A_0001
+"""The advisory lock of every transaction that corrects roots, so that no two correct each other's work."""
+
+_ANALYZE_FROM = 10_000
+
+
+class Everything(Enum):
+    """The scope of a recompute over all jobs."""
+
+    EVERYTHING = "everything"
+
+
+class RecomputeStore:
+    """Recomputes roots over a pool of its own, whose connections plan every statement anew.
+
+    The work tables hold three jobs in one transaction and a million in the next; a plan kept from
+    one would be ruinous for the other.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def recompute(self, scope: Collection[str] | Everything) -> dict[str, int]:
+        """Correct the rows of these jobs and of everything below them.
+
+        The lock is taken in a statement of its own: the statements after it see what the transaction
+        that held it before has committed.
+
+        Returns:
+            How many rows were changed, by the job at which their walk starts.
+
+        Raises:
+            UnavailableError: nothing is changed, or the commit's outcome is unknown; repeating is safe.
+        """
+        with translated():
+            async with self._pool.acquire() as connection:
+                await connection.execute(sql("recompute_prepare"))
+                async with connection.transaction():
+                    await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+                    await _find_lineages(connection, scope)
+                    await connection.execute(sql("recompute_ends"))
+                    await _name_cycles(connection)
+                    changed = await connection.fetch(sql("recompute_write"))
+        return {record["start"]: record["changed"] for record in changed}
+
+    async def settle_untracked(self) -> int:
+        """Give rows without job and parent, put in by another writer, their origin; how many there were."""
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+                return int(await connection.fetchval(sql("settle_untracked")))
+
+    async def unsettled_starts(self, limit: int) -> list[str]:
+        """At most `limit` jobs at which unsettled rows start that look out of date."""
+        with translated():
+            records = await self._pool.fetch(sql("unsettled_starts"), limit)
+        return [record["job"] for record in records]
+
+
+async def _find_lineages(connection: asyncpg.Connection, scope: Collection[str] | Everything) -> None:
+    if isinstance(scope, Everything):
+        status = await connection.execute(sql("recompute_scope_all"))
+    else:
+        status = await connection.execute(sql("recompute_scope"), list(scope))
+    if int(status.rpartition(" ")[2]) >= _ANALYZE_FROM:
+        await connection.execute("ANALYZE recompute_jobs")
+
+
+async def _name_cycles(connection: asyncpg.Connection) -> None:
+    endless = await connection.fetch(sql("recompute_endless"))
+    if endless:
+        cycles = cycles_below({record["job"]: record["parent"] for record in endless})
+        await connection.execute(
+            sql("recompute_cycles"), list(cycles), [list(members) for members in cycles.values()]
+        )

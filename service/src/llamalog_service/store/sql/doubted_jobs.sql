@@ -1,0 +1,31 @@
+-- The look after the commit: which jobs of a batch are named by rows of other transactions that do not agree.
+-- $1 jobs, $2 their parents that count, $3 their roots, $4 their ends (SEEN, OPEN, or the origin),
+-- $5 whether any other row that names the job is reason enough, $6 the batch's own transaction.
+SELECT e.job
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[])
+     AS e (job, parent, root, ending, suspicious)
+WHERE EXISTS (
+    SELECT FROM llama_logs l
+    WHERE l.job_id = e.job
+      AND l.xmin <> $6::xid
+      AND (e.suspicious
+           OR l.origin IS NULL
+           OR l.parent_conflict <> (l.parent_job_id IS NOT NULL AND l.parent_job_id IS DISTINCT FROM e.parent)
+           OR e.ending <> CASE WHEN l.origin IN ('ROOT', 'RESOLVED') THEN 'SEEN'
+                               WHEN l.origin IN ('PENDING', 'DECLARED') THEN 'OPEN'
+                               ELSE l.origin::text END
+           OR l.root_job_id IS DISTINCT FROM
+              CASE WHEN e.ending = 'OPEN' THEN coalesce(l.declared_root_job_id, e.root) ELSE e.root END)
+) OR EXISTS (
+    SELECT FROM llama_logs l
+    WHERE l.parent_job_id = e.job
+      AND l.xmin <> $6::xid
+      AND (e.suspicious
+           OR l.origin IS NULL
+           OR NOT l.parent_conflict
+              AND (e.ending <> CASE WHEN l.origin IN ('ROOT', 'RESOLVED') THEN 'SEEN'
+                                    WHEN l.origin IN ('PENDING', 'DECLARED') THEN 'OPEN'
+                                    ELSE l.origin::text END
+                   OR l.root_job_id IS DISTINCT FROM
+                      CASE WHEN e.ending = 'OPEN' THEN coalesce(l.declared_root_job_id, e.root) ELSE e.root END))
+)

@@ -1,0 +1,36 @@
+-- What the table says about each job of $1 (text[]): a row of it, its earliest claim and declaration,
+-- and, if no row bears it, whether it was adopted.
+SELECT j.job,
+       seen.root_job_id, seen.origin, seen.cycle_members, seen.id IS NOT NULL AS is_seen,
+       claim.created_at AS claim_time, claim.id AS claim_row, claim.parent_job_id AS claim_named,
+       declared.created_at AS declared_time, declared.id AS declared_row, declared.declared_root_job_id AS declared_named,
+       decree.adopted
+FROM unnest($1::text[]) AS j (job)
+LEFT JOIN LATERAL (
+    SELECT l.id, l.root_job_id, l.origin, l.cycle_members
+    FROM llama_logs l
+    WHERE l.job_id = j.job
+    ORDER BY l.created_at, l.id
+    LIMIT 1
+) seen ON true
+LEFT JOIN LATERAL (
+    SELECT l.created_at, l.id, l.parent_job_id
+    FROM llama_logs l
+    WHERE seen.id IS NOT NULL AND l.job_id = j.job AND l.parent_job_id IS NOT NULL
+    ORDER BY l.created_at, l.id
+    LIMIT 1
+) claim ON true
+LEFT JOIN LATERAL (
+    SELECT l.created_at, l.id, l.declared_root_job_id
+    FROM llama_logs l
+    WHERE seen.origin IN ('PENDING', 'DECLARED') AND l.job_id = j.job AND l.declared_root_job_id IS NOT NULL
+    ORDER BY l.created_at, l.id
+    LIMIT 1
+) declared ON true
+LEFT JOIN LATERAL (
+    SELECT d.adopted
+    FROM root_decrees d
+    WHERE seen.id IS NULL AND d.job_id = j.job
+    ORDER BY d.decreed_at DESC, d.id DESC
+    LIMIT 1
+) decree ON true

@@ -1,0 +1,42 @@
+-- Write the rows in scope whose root, origin, cycle or conflict differs from the rule, note each new revision in
+-- the outbox, and say how many rows changed by the job that their walk starts at.
+WITH expected AS (
+    SELECT r.id,
+           CASE WHEN e.ending = 'OPEN' THEN coalesce(r.declared_root_job_id, e.root) ELSE e.root END AS root_job_id,
+           CASE e.ending
+               WHEN 'SEEN' THEN CASE WHEN r.job_id = e.root THEN 'ROOT' ELSE 'RESOLVED' END
+               WHEN 'OPEN' THEN CASE WHEN coalesce(r.declared_root_job_id, e.root) IS NULL
+                                     THEN 'PENDING' ELSE 'DECLARED' END
+               ELSE e.ending
+           END::"LlamaLogOrigin" AS origin,
+           e.cycle_members,
+           r.job_id IS NOT NULL AND r.parent_job_id IS NOT NULL AND r.parent_job_id IS DISTINCT FROM j.parent
+               AS parent_conflict,
+           e.job AS start
+    FROM recompute_jobs j
+    JOIN recompute_ends e USING (job)
+    CROSS JOIN LATERAL (
+        SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id FROM llama_logs l WHERE l.job_id = j.job
+        UNION ALL
+        SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id
+        FROM llama_logs l
+        WHERE l.parent_job_id = j.job AND l.job_id IS NULL
+        OFFSET 0
+    ) r
+    WHERE j.in_scope
+), changed AS (
+    UPDATE llama_logs l
+    SET root_job_id = x.root_job_id,
+        origin = x.origin,
+        cycle_members = x.cycle_members,
+        parent_conflict = x.parent_conflict,
+        revision = l.revision + 1
+    FROM expected x
+    WHERE l.id = x.id
+      AND (l.root_job_id, l.origin, l.cycle_members, l.parent_conflict)
+          IS DISTINCT FROM (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)
+    RETURNING l.id, l.revision, x.start
+), noted AS (
+    INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed
+)
+SELECT start, count(*)::integer AS changed FROM changed GROUP BY start

@@ -1,0 +1,11 @@
+-- Where to recompute from, for rows that look out of date among those without a settled root: rows that another
+-- writer put in, and rows that wait although their parent's lineage is known or the job is a root. At most $1 jobs.
+SELECT DISTINCT coalesce(l.job_id, l.parent_job_id) AS job
+FROM llama_logs l
+WHERE (l.origin IS NULL OR l.origin IN ('PENDING', 'DECLARED'))
+  AND coalesce(l.job_id, l.parent_job_id) IS NOT NULL
+  AND (l.origin IS NULL
+       OR EXISTS (
+           SELECT FROM llama_logs p
+           WHERE p.job_id = l.parent_job_id AND p.origin NOT IN ('PENDING', 'DECLARED')))
+LIMIT $1

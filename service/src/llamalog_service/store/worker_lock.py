@@ -1,0 +1,33 @@
+"""One worker at a time, whichever migration consumer runs it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from llamalog_service.store.connection import translated
+
+WORKER_LOCK = 0x11A_0002
+"""The session's advisory lock of the one active worker; it falls with the session."""
+
+
+class WorkerLock:
+    """A lock that its holder loses with its connection."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    def is_held(self) -> bool:
+        """Whether the session that took the lock still stands, as far as this side knows."""
+        return not self._connection.is_closed()
+
+
+@asynccontextmanager
+async def try_worker_lock(pool: asyncpg.Pool) -> AsyncIterator[WorkerLock | None]:
+    """The lock, or None while another session holds it."""
+    with translated():
+        async with pool.acquire() as connection:
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", WORKER_LOCK):
+                yield WorkerLock(connection)
+            else:
+                yield None

@@ -1,0 +1,77 @@
+"""Random histories: sets of events over few jobs, so that conflicts, cycles and late parents abound."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from llamalog_schemas.events import (
+    EntityCreated,
+    EntityData,
+    EntityEnriched,
+    EntityEvent,
+    EntityType,
+    Event,
+    RootAdopted,
+    RootAdoptionRevoked,
+    RootDecreeData,
+    Status,
+)
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+
+
+def event(
+    number: int,
+    job: str | None = None,
+    parent: str | None = None,
+    *,
+    declared: str | None = None,
+    at: float | None = None,
+    kind: type[EntityCreated] | type[EntityEnriched] = EntityCreated,
+) -> EntityEvent:
+    """An event with the id `number`, said `at` milliseconds after noon (its number, if not given)."""
+    return kind(
+        id=str(UUID(int=number)),
+        source="/tests",
+        time=NOON + timedelta(milliseconds=number if at is None else at),
+        specversion="1.0",
+        data=EntityData(
+            entity_type=EntityType.TRACK,
+            entity_id=UUID(int=1_000_000 + number),
+            operation="track:created:test",
+            status=Status.SUCCESS,
+            job_id=job,
+            parent_job_id=parent,
+            root_job_id=declared,
+            metadata={"number": number},
+        ),
+    )
+
+
+def decree(number: int, job: str, *, adopted: bool = True, at: float | None = None) -> Event:
+    """An operator's decree about a job, or its revocation."""
+    return (RootAdopted if adopted else RootAdoptionRevoked)(
+        id=str(UUID(int=number)),
+        source="/tests",
+        time=NOON + timedelta(milliseconds=number if at is None else at),
+        specversion="1.0",
+        data=RootDecreeData(job_id=job, reason="a test", requested_by="tests"),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, max_events: int = 24, max_jobs: int = 8) -> list[Event]:
+    """A list of events with distinct ids; any order of it is as good."""
+    jobs = [f"job-{letter}" for letter in "abcdefghijklmnop"[: draw(st.integers(2, max_jobs))]]
+    some_job = st.one_of(st.none(), st.sampled_from(jobs), st.sampled_from(jobs), st.sampled_from(jobs))
+    events: list[Event] = []
+    for number in range(1, draw(st.integers(1, max_events)) + 1):
+        at = draw(st.integers(0, 6))  # few distinct times: the row's id has to decide
+        if draw(st.integers(0, 11)) == 0:
+            events.append(decree(number, draw(st.sampled_from(jobs)), adopted=draw(st.booleans()), at=at))
+            continue
+        job, parent = draw(some_job), draw(some_job)
+        declared = draw(st.sampled_from(jobs)) if draw(st.integers(0, 5)) == 0 else None
+        events.append(event(number, job, parent if parent != job else None, declared=declared, at=at))
+    return draw(st.permutations(events))
