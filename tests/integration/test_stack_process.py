@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -41,26 +42,32 @@ def _gone(process: psutil.Process) -> bool:
 def test_a_killed_starter_leaves_no_process_behind_and_its_data_can_be_started_again(
     tmp_path: Path, kafka: str
 ) -> None:
-    starter = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", _STARTER, str(tmp_path), kafka], stdout=subprocess.PIPE, text=True
-    )
-    assert starter.stdout is not None
-    pids = [int(word) for word in starter.stdout.readline().split()]
-    family = psutil.Process(starter.pid).children(recursive=True)
-    assert set(pids) <= {member.pid for member in family}
-    time.sleep(0.3)
-    assert not any(_gone(member) for member in family if member.pid in pids)
+    ) as starter:
+        family: list[psutil.Process] = []
+        try:
+            assert starter.stdout is not None
+            pids = {int(word) for word in starter.stdout.readline().split()}
+            family = psutil.Process(starter.pid).children(recursive=True)
+            time.sleep(0.3)  # the thread that started them has ended meanwhile
+            servers = [member for member in family if member.pid in pids]
+            assert len(servers) == 2 and not any(_gone(server) for server in servers)
 
-    os.kill(starter.pid, signal.SIGKILL)
-    starter.wait()
-    starter.stdout.close()
-    again = LocalPostgres(tmp_path / "postgres", fast=True)
-    again.start()  # waits for those that are dying
-    again.stop()
-    deadline = time.monotonic() + 10
-    while not all(_gone(member) for member in family):
-        assert time.monotonic() < deadline, f"left behind: {[m for m in family if not _gone(m)]}"
-        time.sleep(0.05)
+            os.kill(starter.pid, signal.SIGKILL)
+            starter.wait()
+            again = LocalPostgres(tmp_path / "postgres", fast=True)
+            again.start()  # waits for those that are dying
+            again.stop()
+            deadline = time.monotonic() + 10
+            while not all(_gone(member) for member in family):
+                assert time.monotonic() < deadline, f"left: {[m for m in family if not _gone(m)]}"
+                time.sleep(0.05)
+        finally:
+            starter.kill()
+            for member in family:
+                with suppress(psutil.NoSuchProcess):
+                    member.kill()
 
 
 def test_a_port_that_somebody_else_answers_on_does_not_make_a_program_ready(tmp_path: Path) -> None:
