@@ -21,9 +21,7 @@ def test_a_batch_that_is_the_whole_history_resolves_as_the_fold_does(events: lis
     rows = contents(events)
     facts = {}
     for job in jobs_named(rows):
-        said = [
-            e for e in events if isinstance(e, RootAdopted | RootAdoptionRevoked) and e.data.job_id == job
-        ]
+        said = [e for e in events if not isinstance(e, EntityEvent) and e.data.job_id == job]
         latest = max(said, key=lambda e: (e.time, e.id), default=None)
         adopted = isinstance(latest, RootAdopted)
         facts[job] = UNSEEN._replace(standing=Standing(job, Origin.ADOPTED)) if adopted else UNSEEN

@@ -1,0 +1,1 @@
+"""The history of the database: env.py says how it is run, versions/ what happened."""

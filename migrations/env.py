@@ -1,0 +1,41 @@
+"""How migrations are run: on a connection that llamalog hands over, or on one of its own for Alembic's CLI.
+
+The CLI is for authors: `alembic -x database_url=postgresql://… revision --autogenerate -m "…"`.
+"""
+
+import asyncio
+
+from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from llamalog_service.store.schema import migration_engine, one_migration_at_a_time
+from llamalog_service.store.tables import LlamaLog
+
+
+def run(connection: Connection) -> None:
+    # A statement before this line would open a transaction that Alembic takes for somebody else's:
+    # it would report success and leave the commit to a caller who does not know of it.
+    context.configure(
+        connection=connection,
+        target_metadata=LlamaLog.metadata,
+        transaction_per_migration=True,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run_on_own_connection() -> None:
+    database_url = context.get_x_argument(as_dictionary=True).get("database_url")
+    if not isinstance(database_url, str):
+        raise CommandError("No database was named: add `-x database_url=postgresql://…` after `alembic`.")
+    async with one_migration_at_a_time(database_url), migration_engine(database_url).connect() as connection:
+        await connection.run_sync(run)
+
+
+handed_over = context.config.attributes.get("connection")
+if handed_over is None:
+    asyncio.run(run_on_own_connection())
+else:
+    run(handed_over)

@@ -1,0 +1,44 @@
+"""What can go wrong between us and PostgreSQL."""
+
+from llamalog_service.domain.errors import LlamalogError
+
+
+class StoreError(LlamalogError):
+    """The base of every error of the store."""
+
+
+class DatabaseUnreachableError(StoreError):
+    """Nobody answers at the database's address, or we are not let in."""
+
+    def __init__(self, address: str, cause: BaseException) -> None:
+        said = str(cause) or type(cause).__name__
+        super().__init__(
+            f"PostgreSQL can't be reached at {address}: {said}. Nothing more was done. "
+            "Check that the server runs, that the database exists, and the address, user and password."
+        )
+        self.address = address
+
+
+class UnknownRevisionError(StoreError):
+    """The database was migrated by a version that knows more than this one."""
+
+    def __init__(self, revision: str, newest_known: str) -> None:
+        super().__init__(
+            f"The database is at revision {revision}, which this version of llamalog does not know "
+            f"(its newest is {newest_known}). Nothing was changed. "
+            "Run the version that migrated the database, or a newer one."
+        )
+        self.revision = revision
+
+
+class MigrationFailedError(StoreError):
+    """PostgreSQL refused a step of a migration."""
+
+    def __init__(self, cause: BaseException | None, standing_at: str | None) -> None:
+        where = f"revision {standing_at}" if standing_at else "no revision, as before the first"
+        super().__init__(
+            f"A migration failed after {where}: {cause}. What that step had done was rolled back, apart from "
+            "indexes and enum values, and the steps before it stay. Remove the cause and migrate again: "
+            "every step takes up what an interrupted one left."
+        )
+        self.standing_at = standing_at

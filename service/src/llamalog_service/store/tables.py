@@ -1,0 +1,195 @@
+"""Every table of the service, for migrations and simple reads; the hot path writes with SQL of its own.
+
+The migrations make these tables step by step; a test holds both equal. The order of columns is the one
+to read them in: in a database that was migrated, columns stand in the order in which they were added.
+"""
+
+from datetime import datetime
+from enum import Enum as PythonEnum
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Enum, Index, Integer, String, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import UUID as UUIDType
+from sqlmodel import Field, SQLModel
+
+from llamalog_schemas.events import Category, DataQuality, EntityType, Status
+from llamalog_schemas.provenance import Origin
+
+ROOT_JOB_ID_COMMENT: Final = (
+    "The topmost job of the chain that the row belongs to. NULL means that we don't know it; "
+    "the column origin says why."
+)
+ORIGIN_COMMENT: Final = (
+    "How root_job_id is known: ROOT (it is the row's own job), RESOLVED (by following parents), ADOPTED (an "
+    "operator's decree), DECLARED (a producer's word); or why it is NULL: PENDING (the topmost job named was "
+    "never seen), CYCLE (the chain comes back to itself: cycle_members), UNTRACKED (the row names no job "
+    "and no parent: origin unknown). NULL means that nobody has looked at the row yet."
+)
+
+
+def _enum(values: type[PythonEnum], name: str) -> Enum:
+    """A PostgreSQL enum of the members' values; SQLAlchemy would take their names."""
+    return Enum(values, name=name, values_callable=lambda members: [member.value for member in members])
+
+
+ENTITY_TYPE: Final = _enum(EntityType, "EnrichmentEntityType")
+CATEGORY: Final = _enum(Category, "LlamaLogCategory")
+STATUS: Final = _enum(Status, "EnrichmentStatus")
+DATA_QUALITY: Final = _enum(DataQuality, "DataQuality")
+ORIGIN: Final = _enum(Origin, "LlamaLogOrigin")
+
+_UTC_MILLISECONDS: Final = TIMESTAMP(precision=3, timezone=False)
+_INSTANT: Final = TIMESTAMP(timezone=True)
+_JSON_OBJECT: Final = JSONB(none_as_null=True)
+_NOW: Final = text("now()")
+_NO_TEXTS: Final = text("'{}'::text[]")
+
+
+class LlamaLog(SQLModel, table=True):
+    """The log: one row an event, with its root. ``created_at`` is the event's time in UTC, without zone."""
+
+    __tablename__ = "llama_logs"
+    __table_args__ = (
+        Index(
+            "llama_logs_job_id_created_at_id_idx",
+            "job_id",
+            "created_at",
+            "id",
+            postgresql_where=text("job_id IS NOT NULL"),
+        ),
+        Index(
+            "llama_logs_parent_job_id_idx",
+            "parent_job_id",
+            postgresql_where=text("parent_job_id IS NOT NULL"),
+        ),
+        Index("llama_logs_root_job_id_idx", "root_job_id", postgresql_where=text("root_job_id IS NOT NULL")),
+        Index("llama_logs_is_root_job_created_at_idx", "is_root_job", "created_at"),
+        Index("llama_logs_category_created_at_idx", "category", "created_at"),
+        Index(
+            "llama_logs_album_id_created_at_idx",
+            "album_id",
+            "created_at",
+            postgresql_where=text("album_id IS NOT NULL"),
+        ),
+        Index(
+            "llama_logs_unsettled_idx",
+            "id",
+            postgresql_where=text("origin IS NULL OR origin IN ('PENDING', 'DECLARED')"),
+        ),
+    )
+
+    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    entity_type: EntityType | None = Field(default=None, sa_column=Column(ENTITY_TYPE))
+    entity_id: UUID | None = Field(default=None, sa_column=Column(UUIDType()))
+    artist_id: UUID | None = Field(default=None, sa_column=Column(UUIDType()))
+    album_id: UUID | None = Field(default=None, sa_column=Column(UUIDType()))
+    track_id: UUID | None = Field(default=None, sa_column=Column(UUIDType()))
+    operation: str = Field(sa_column=Column(String(100), nullable=False))
+    category: Category = Field(sa_column=Column(CATEGORY, nullable=False))
+    sources: list[str] = Field(
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=_NO_TEXTS)
+    )
+    status: Status = Field(sa_column=Column(STATUS, nullable=False))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    fields_enriched: list[str] = Field(
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=_NO_TEXTS)
+    )
+    data_quality_before: DataQuality | None = Field(default=None, sa_column=Column(DATA_QUALITY))
+    data_quality_after: DataQuality | None = Field(default=None, sa_column=Column(DATA_QUALITY))
+    error_message: str | None = Field(default=None, sa_column=Column(Text))
+    error_code: str | None = Field(default=None, sa_column=Column(String(50)))
+    retry_count: int | None = Field(default=None, sa_column=Column(Integer))
+    duration_ms: int | None = Field(default=None, sa_column=Column(Integer))
+    api_call_count: int | None = Field(default=None, sa_column=Column(Integer))
+    # SQLAlchemy keeps the attribute name "metadata" for itself.
+    metadata_: dict[str, Any] | None = Field(default=None, sa_column=Column("metadata", _JSON_OBJECT))
+    preview_data: dict[str, Any] | None = Field(default=None, sa_column=Column(_JSON_OBJECT))
+    job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    parent_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    root_job_id: str | None = Field(default=None, sa_column=Column(String(100), comment=ROOT_JOB_ID_COMMENT))
+    is_root_job: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    triggered_by: str | None = Field(default=None, sa_column=Column(String(50)))
+    user_id: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: datetime = Field(
+        sa_column=Column(_UTC_MILLISECONDS, nullable=False, server_default=text("(now() AT TIME ZONE 'utc')"))
+    )
+    origin: Origin | None = Field(default=None, sa_column=Column(ORIGIN, comment=ORIGIN_COMMENT))
+    declared_root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    cycle_members: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text)))
+    parent_conflict: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    revision: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
+    recorded_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+
+
+class ConsumerPosition(SQLModel, table=True):
+    """Up to where a topic was read, written in the transaction of the rows that it led to."""
+
+    __tablename__ = "consumer_positions"
+
+    consumer_group: str = Field(sa_column=Column(Text, primary_key=True))
+    topic: str = Field(sa_column=Column(Text, primary_key=True))
+    partition: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    next_offset: int = Field(sa_column=Column(BigInteger, nullable=False))
+    updated_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+
+
+class RootDecree(SQLModel, table=True):
+    """An operator's decree that a job never seen counts as a root, or (``adopted`` false) no longer does."""
+
+    __tablename__ = "root_decrees"
+    __table_args__ = (Index("root_decrees_job_id_decreed_at_id_idx", "job_id", "decreed_at", "id"),)
+
+    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    job_id: str = Field(sa_column=Column(String(100), nullable=False))
+    adopted: bool = Field(sa_column=Column(Boolean, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    requested_by: str = Field(sa_column=Column(Text, nullable=False))
+    decreed_at: datetime = Field(sa_column=Column(_UTC_MILLISECONDS, nullable=False))
+    recorded_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+
+
+class OutboxEntry(SQLModel, table=True):
+    """A correction that is to be published: noted in its transaction, struck out once Kafka has it.
+
+    No foreign key: a row may be gone before its entry is.
+    """
+
+    __tablename__ = "provenance_outbox"
+
+    row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    noted_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+
+
+class BackfillRun(SQLModel, table=True):
+    """A stored command: its id makes it idempotent, its status says how far the worker is."""
+
+    __tablename__ = "backfill_runs"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('queued', 'running', 'completed', 'failed')", name="backfill_runs_status_check"
+        ),
+        Index(
+            "backfill_runs_open_idx",
+            "requested_at",
+            postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+    )
+
+    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    jobs: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    status: str = Field(sa_column=Column(Text, nullable=False))
+    requested_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+    started_at: datetime | None = Field(default=None, sa_column=Column(_INSTANT))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(_INSTANT))
+    passes: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    rows_changed: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    error: str | None = Field(default=None, sa_column=Column(Text))
