@@ -9,11 +9,11 @@ from integration.databases import new_database
 
 @pytest.fixture
 async def empty_database(postgres_url: str) -> AsyncIterator[str]:
-    async for url in new_database(postgres_url):
+    async with new_database(postgres_url) as url:
         yield url
 
 
 @pytest.fixture
 async def other_database(postgres_url: str) -> AsyncIterator[str]:
-    async for url in new_database(postgres_url):
+    async with new_database(postgres_url) as url:
         yield url

@@ -1,6 +1,7 @@
 """Databases of a test's own, and the way of an author through the revisions."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -16,11 +17,15 @@ from llamalog_service.store.schema import migration_engine
 ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005"]
 
 
-async def new_database(postgres_url: str) -> AsyncIterator[str]:
-    name = f"migrations_{uuid4().hex}"
-    await run_sql(postgres_url, f"CREATE DATABASE {name}")
-    yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-    await run_sql(postgres_url, f"DROP DATABASE {name}")
+@asynccontextmanager
+async def new_database(postgres_url: str, template: str = "template1") -> AsyncIterator[str]:
+    """A database of one's own: a copy of the template, dropped in the end whoever is still connected."""
+    name = f"test_{uuid4().hex}"
+    await run_sql(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+    finally:
+        await run_sql(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def run_sql(database_url: str, *statements: str) -> list[Any]:
