@@ -96,15 +96,20 @@ async def _prepare(stage: Stage, observation: Observation) -> None:
 
 async def _begin_anew_if_void(stage: Stage, observation: Observation) -> None:
     stack, kafka = stage.stack, stage.stack.kafka
-    note = FilledFrom(stage.data, _shown(stack))
+    note = FilledFrom(stage.data, _name(stack))
     has_read = await observation.has_read_before()
     if is_void(note.read(), kafka.memory_id, durable=kafka.durable, has_read=has_read):
         if isinstance(stack.postgres, GivenPostgres):
             raise OtherKafkaError(_shown(stack), kafka.name)
         await forget_everything(stage.settings)
-        why = "keeps topics in memory only" if not kafka.durable else "has other topics"
-        stage.say(f"The database was emptied, since {kafka.name} {why}: what it was filled from is gone.")
+        why = "has other topics" if kafka.durable else "keeps topics in memory only"
+        stage.say(f"The database was emptied: {kafka.name} {why}, not those that it was filled from.")
     note.write(kafka.memory_id)
+
+
+def _name(stack: LocalStack) -> str:
+    """What the database is called in the note: the port of one of our own may change."""
+    return _shown(stack) if isinstance(stack.postgres, GivenPostgres) else "our own"
 
 
 def _shown(stack: LocalStack) -> str:
