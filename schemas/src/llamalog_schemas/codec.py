@@ -19,10 +19,12 @@ from llamalog_schemas.limits import (
     EARLIEST_TIME,
     LATEST_TIME,
     MAX_INTEGER,
+    MAX_MESSAGE_NESTING,
     MAX_NESTING,
     MAX_VALUE_BYTES,
     MIN_INTEGER,
 )
+from llamalog_schemas.nesting import nested_deeper_than
 from llamalog_schemas.provenance import ProvenanceRecorded
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -112,10 +114,26 @@ def decode_provenance(value: bytes) -> ProvenanceRecorded:
 def _decode(decoder: msgspec.json.Decoder[Message], value: bytes) -> Message:
     if not value:
         raise InvalidMessageError(InvalidReason.EMPTY, "the message's value is empty")
+    if not value.isascii():
+        _require_utf8(value)
+    if len(value) > 2 * MAX_MESSAGE_NESTING and nested_deeper_than(value, MAX_MESSAGE_NESTING):
+        raise InvalidMessageError(
+            InvalidReason.TOO_DEEP, f"the JSON is nested deeper than {MAX_MESSAGE_NESTING} levels"
+        )
     try:
         return decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
         _refuse(error)
+
+
+def _require_utf8(value: bytes) -> None:
+    """The decoder skips what it does not know unread, yet a text that is not UTF-8 is no JSON anywhere."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidMessageError(
+            InvalidReason.NOT_UTF8, f"the value is not UTF-8 at byte {error.start}: {error.reason}"
+        ) from None
 
 
 def _is_binary_mode(headers: Headers) -> bool:
@@ -201,22 +219,12 @@ def _check_json(value: Any, path: str, levels: int) -> None:
             _check_json(item, path, levels - 1)
 
 
-def _refuse(error: Exception) -> NoReturn:
+def _refuse(error: msgspec.DecodeError) -> NoReturn:
     """Turn the decoder's complaint into ours; the bytes were read once, this is the cold path."""
-    match error:
-        case RecursionError():
-            raise InvalidMessageError(
-                InvalidReason.TOO_DEEP, f"the JSON is nested far deeper than {MAX_NESTING} levels"
-            ) from None
-        case UnicodeDecodeError():
-            raise InvalidMessageError(
-                InvalidReason.NOT_UTF8, f"the value is not UTF-8: {error.reason}"
-            ) from None
-        case msgspec.ValidationError():
-            sentence = str(error)
-            raise InvalidMessageError(_reason_of(sentence), sentence) from None
-        case _:
-            raise InvalidMessageError(InvalidReason.NOT_JSON, f"the value is not JSON: {error}") from None
+    if isinstance(error, msgspec.ValidationError):
+        sentence = str(error)
+        raise InvalidMessageError(_reason_of(sentence), sentence) from None
+    raise InvalidMessageError(InvalidReason.NOT_JSON, f"the value is not JSON: {error}") from None
 
 
 def _reason_of(complaint: str) -> InvalidReason:

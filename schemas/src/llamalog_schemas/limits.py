@@ -15,6 +15,13 @@ MAX_VALUE_BYTES: Final = 256 * 1024
 MAX_NESTING: Final = 64
 """Levels of objects and arrays in ``metadata`` and ``previewData``, the outermost counted."""
 
+MAX_MESSAGE_NESTING: Final = 400
+"""Levels of objects and arrays in a whole message, its outermost object counted.
+
+It bounds what is never checked otherwise (``subject``, attributes that are not ours), and stays clear
+of the depth at which a recursive decoder would give up.
+"""
+
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1
 """Integers inside ``metadata`` and ``previewData`` fit 64 bits with a sign."""
