@@ -99,6 +99,7 @@ def decode_command(value: bytes) -> Command:
         raise InvalidMessageError(
             InvalidReason.BAD_ENVELOPE, f"`id` is {command.id!r}: a command's id is a UUID, it names the run"
         ) from None
+    _check_no_nul(command, value)
     return command
 
 
@@ -177,8 +178,7 @@ def _check(event: Event, structured: bytes) -> None:
             InvalidReason.BAD_TIME,
             f"`time` is {event.time.isoformat()}; it must lie in the years 1970 to 2099 (UTC)",
         )
-    if _NUL_ESCAPE in structured:
-        _check_json(msgspec.to_builtins(event.data), "data", MAX_NESTING + 1)
+    _check_no_nul(event, structured)
     if isinstance(event, RootAdopted | RootAdoptionRevoked):
         return
     data = event.data
@@ -191,6 +191,15 @@ def _check(event: Event, structured: bytes) -> None:
         _check_json(data.metadata, "data.metadata", MAX_NESTING)
     if data.preview_data is not None:
         _check_json(data.preview_data, "data.previewData", MAX_NESTING)
+
+
+def _check_no_nul(message: Event | Command, structured: bytes) -> None:
+    if b"\\" not in structured or _NUL_ESCAPE not in structured:  # most messages hold no backslash at all
+        return
+    _check_json(message.id, "id", 0)
+    _check_json(message.source, "source", 0)
+    for field, value in msgspec.to_builtins(message.data).items():
+        _check_json(value, f"data.{field}", MAX_NESTING)
 
 
 def _check_json(value: Any, path: str, levels: int) -> None:
@@ -229,15 +238,15 @@ def _refuse(error: msgspec.DecodeError) -> NoReturn:
 
 def _reason_of(complaint: str) -> InvalidReason:
     """Which of our codes a complaint of msgspec's is; its sentences end in "- at `$.path`"."""
-    sentence, _, path = complaint.partition(" - at ")
+    sentence, _, path = complaint.rpartition(" - at ")
     if path.startswith("`$.type"):
         return InvalidReason.UNKNOWN_TYPE
-    if "required field `type`" in sentence:
+    if path == "Object missing required field `type`":
         return InvalidReason.NO_TYPE
     if path.startswith("`$.time"):
         return InvalidReason.BAD_TIME
-    if "out of range" in sentence or "Expected `int` " in sentence:
-        return InvalidReason.NUMBER_OUT_OF_RANGE
-    if "unknown field" in sentence:
+    if sentence.startswith("Object contains unknown field"):
         return InvalidReason.UNKNOWN_FIELD
+    if sentence.endswith("out of range") or sentence.startswith("Expected `int` "):
+        return InvalidReason.NUMBER_OUT_OF_RANGE
     return InvalidReason.BAD_FIELD if path.startswith("`$.data") else InvalidReason.BAD_ENVELOPE
