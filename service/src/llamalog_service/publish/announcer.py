@@ -1,7 +1,6 @@
 """Everything that the service says, each on its topic."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
 
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_service.domain.rows import StoredRow
@@ -9,22 +8,13 @@ from llamalog_service.publish.commands import publish_recompute
 from llamalog_service.publish.dead_letters import Letter, publish_dead_letters
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.provenance import provenance_message
-
-
-class TopicNames(NamedTuple):
-    """The names of the topics, prefix included."""
-
-    entity_events: str
-    provenance: str
-    backfill_commands: str
-    backfill_events: str
-    dead_letters: str
+from llamalog_service.publish.topics import Topics
 
 
 class Announcer:
     """The service's voice. Every method returns once all is acknowledged, or raises UnavailableError."""
 
-    def __init__(self, publisher: Publisher, topics: TopicNames, source: str) -> None:
+    def __init__(self, publisher: Publisher, topics: Topics, source: str) -> None:
         self._publisher = publisher
         self._topics = topics
         self._source = source
@@ -32,17 +22,17 @@ class Announcer:
     async def provenance(self, rows: Iterable[StoredRow]) -> None:
         """Tell others the rows as they stand; telling one again is harmless."""
         await self._publisher.publish_keyed(
-            self._topics.provenance, [provenance_message(row) for row in rows]
+            self._topics.provenance.name, [provenance_message(row) for row in rows]
         )
 
     async def dead_letters(self, letters: Sequence[Letter]) -> None:
         """Keep bad messages, with the reason, for operators."""
         if letters:
-            await publish_dead_letters(self._publisher, self._topics.dead_letters, letters)
+            await publish_dead_letters(self._publisher, self._topics.dead_letters.name, letters)
 
     async def recompute(self, jobs: Collection[str], reason: RecomputeReason) -> None:
         """Ask the migration consumer for the roots below these jobs."""
         if jobs:
             await publish_recompute(
-                self._publisher, self._topics.backfill_commands, self._source, jobs, reason
+                self._publisher, self._topics.backfill_commands.name, self._source, jobs, reason
             )

@@ -112,16 +112,22 @@ class OwnedProcess:
 
     def kill(self) -> None:
         """End the program and everything it started, at once; returns when all of it is gone."""
-        try:
-            family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
-        except psutil.NoSuchProcess:
-            family = []
+        family = self._family()
         for member in family:
             with suppress(psutil.NoSuchProcess):
                 member.kill()
         self._popen.wait()
         while any(_lives(member) for member in family):
             time.sleep(_POLL_SECONDS)
+
+    def _family(self) -> list[psutil.Process]:
+        if not self.is_running():
+            return []  # its pid may be somebody else's by now
+        try:
+            program = psutil.Process(self.pid)
+            return [program, *program.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
     def _told(self, what: str) -> str:
         tail = "\n".join(self.output().splitlines()[-_TAIL_LINES:])

@@ -66,6 +66,11 @@ class OwnedService(ABC):
             raise LocalStackError(f"{self.name} in {self.folder} is not started.")
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """True from its start until it is ended, or ends by itself."""
+        return self._process is not None and self._process.is_running()
+
     def port(self, name: str) -> int:
         """One of the server's ports, once started.
 
@@ -88,7 +93,7 @@ class OwnedService(ABC):
             DataDirBusyError: an earlier start's processes, or another starter, still use the data.
             LocalStackError: it could not be started; the message has the end of its log.
         """
-        if self._process is not None and self._process.is_running():
+        if self.is_running:
             return
         self._take_folder()
         try:

@@ -35,8 +35,8 @@ class ApacheKafka(OwnedService):
     def __init__(self, folder: Path, java: Path, jars: Path, say: Say = silent) -> None:
         self.name = f"Apache Kafka {_version(jars)}"
         super().__init__(folder, say)
-        self._java = java
-        self._jars = jars
+        self.java = java
+        self.jars = jars
 
     @property
     def bootstrap(self) -> str:
@@ -106,12 +106,12 @@ class ApacheKafka(OwnedService):
 
     def _java_words(self, option: str) -> list[str]:
         return [
-            str(self._java),
+            str(self.java),
             *_JVM,
             option,
             f"-Djava.io.tmpdir={self._scratch}",
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
-            *("-cp", f"{self._jars}/*"),
+            *("-cp", f"{self.jars}/*"),
         ]
 
 

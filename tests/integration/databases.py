@@ -1,0 +1,53 @@
+"""Databases of a test's own, and the way of an author through the revisions."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+from alembic import command
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from llamalog_service.store import schema
+from llamalog_service.store.schema import migration_engine
+
+ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005"]
+
+
+@asynccontextmanager
+async def new_database(postgres_url: str, template: str = "template1") -> AsyncIterator[str]:
+    """A database of one's own: a copy of the template, dropped in the end whoever is still connected."""
+    name = f"test_{uuid4().hex}"
+    await run_sql(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+    finally:
+        await run_sql(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def run_sql(database_url: str, *statements: str) -> list[Any]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        for statement in statements:
+            rows = await connection.fetch(statement)
+        return list(rows)
+    finally:
+        await connection.close()
+
+
+async def go_to(database_url: str, revision: str) -> None:
+    """Go up or down to a revision, as an author does with Alembic's CLI."""
+    config = schema._alembic_config()
+
+    def go(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        standing = MigrationContext.configure(connection).get_current_revision()
+        connection.rollback()
+        up = revision != "base" and revision > (standing or "")
+        (command.upgrade if up else command.downgrade)(config, revision)
+
+    async with migration_engine(database_url).connect() as connection:
+        await connection.run_sync(go)

@@ -1,0 +1,154 @@
+"""Migrating as it happens: two at once, interrupted, refused, from an installed package."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from integration.catalogue import catalogue
+from integration.databases import ALL_REVISIONS, go_to, run_sql
+from llamalog_service.store.errors import DatabaseUnreachableError, MigrationFailedError, UnknownRevisionError
+from llamalog_service.store.schema import current_revision, migrate
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+async def test_two_migrations_at_once_wait_for_each_other(empty_database: str) -> None:
+    applied = await asyncio.gather(*(migrate(empty_database) for _ in range(3)))
+    assert sorted(applied, key=len) == [[], [], ALL_REVISIONS]
+
+
+async def test_two_databases_can_be_migrated_at_once(empty_database: str, other_database: str) -> None:
+    applied = await asyncio.gather(migrate(empty_database), migrate(other_database))
+    assert list(applied) == [ALL_REVISIONS, ALL_REVISIONS]
+    assert await catalogue(empty_database) == await catalogue(other_database)
+
+
+async def test_a_revision_of_a_newer_version_is_refused_and_nothing_is_changed(empty_database: str) -> None:
+    await migrate(empty_database)
+    await run_sql(empty_database, "UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0005"):
+        await migrate(empty_database)
+    assert await current_revision(empty_database) == "0999"
+
+
+async def test_a_refused_step_says_why_and_keeps_the_steps_before_it(empty_database: str) -> None:
+    await go_to(empty_database, "0001")
+    await run_sql(empty_database, "CREATE TABLE llama_logs ()")
+    with pytest.raises(MigrationFailedError, match=r'after revision 0002: .*"llama_logs" already exists'):
+        await migrate(empty_database)
+    assert await current_revision(empty_database) == "0002"
+
+
+@pytest.mark.parametrize(
+    ("index", "standing_at"),
+    [
+        ("enrichment_logs_is_root_job_created_at_idx", "0001"),
+        ("llama_logs_category_created_at_idx", "0002"),
+        ("llama_logs_root_job_id_idx", "0003"),
+        ("llama_logs_unsettled_idx", "0004"),
+    ],
+)
+async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
+    empty_database: str, other_database: str, index: str, standing_at: str
+) -> None:
+    await run_sql(
+        empty_database,
+        f"""
+        CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF current_query() LIKE '%{index}%' THEN RAISE 'no space left'; END IF;
+        END $$
+        """,
+        "CREATE EVENT TRIGGER refuse ON ddl_command_start "
+        "WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION refuse()",
+    )
+    with pytest.raises(MigrationFailedError, match=f"after revision {standing_at}: .*no space left"):
+        await migrate(empty_database)
+    await run_sql(empty_database, "DROP EVENT TRIGGER refuse", "DROP FUNCTION refuse")
+
+    assert await migrate(empty_database) == ALL_REVISIONS[ALL_REVISIONS.index(standing_at) + 1 :]
+    await migrate(other_database)
+    assert await catalogue(empty_database) == await catalogue(other_database)
+
+
+async def test_an_index_that_an_interrupted_step_left_invalid_is_built_anew(empty_database: str) -> None:
+    await go_to(empty_database, "0004")
+    await run_sql(
+        empty_database,
+        "CREATE INDEX llama_logs_album_id_created_at_idx ON llama_logs (album_id)",
+        "UPDATE pg_index SET indisvalid = false "
+        "WHERE indexrelid = 'llama_logs_album_id_created_at_idx'::regclass",
+    )
+    await migrate(empty_database)
+    found = {
+        name: (definition, valid)
+        for _, name, definition, valid in (await catalogue(empty_database))["indexes"]
+    }
+    definition, valid = found["llama_logs_album_id_created_at_idx"]
+    assert valid
+    assert "(album_id, created_at)" in definition
+
+
+async def test_an_unreachable_database_is_named_without_its_password() -> None:
+    with pytest.raises(DatabaseUnreachableError) as raised:
+        await migrate("postgresql://llama:secret@127.0.0.1:1/log")
+    assert "llama:***@127.0.0.1:1/log" in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+async def test_a_database_that_does_not_exist_is_named(postgres_url: str) -> None:
+    missing = urlsplit(postgres_url)._replace(path="/nowhere").geturl()
+    with pytest.raises(DatabaseUnreachableError, match='database "nowhere" does not exist'):
+        await current_revision(missing)
+
+
+def run_program(*words: str | Path, directory: Path, **environment: str) -> str:
+    done = subprocess.run(
+        words,
+        check=False,
+        cwd=directory,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def unpack_wheel(directory: Path, into: Path) -> None:
+    (built,) = directory.glob("*.whl")
+    with zipfile.ZipFile(built) as wheel:
+        wheel.extractall(into)
+
+
+async def test_an_installed_service_brings_its_migrations_along(empty_database: str, tmp_path: Path) -> None:
+    build = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path)
+    await asyncio.to_thread(run_program, sys.executable, *build, REPOSITORY / "service", directory=tmp_path)
+    await asyncio.to_thread(unpack_wheel, tmp_path, into=tmp_path / "installed")
+
+    program = (
+        "import asyncio, sys; from llamalog_service.store import schema; "
+        "print(schema.migrations_directory(), asyncio.run(schema.migrate(sys.argv[1])))"
+    )
+    told = await asyncio.to_thread(
+        run_program,
+        *(sys.executable, "-c", program, empty_database),
+        directory=tmp_path,
+        PYTHONPATH=str(tmp_path / "installed"),
+    )
+    assert told.strip().endswith(f"{tmp_path}/installed/llamalog_service/_bundled/migrations {ALL_REVISIONS}")
+
+
+async def test_authors_use_alembics_own_command(empty_database: str) -> None:
+    alembic = (sys.executable, "-m", "alembic", "-x", f"database_url={empty_database}")
+    await asyncio.to_thread(run_program, *alembic, "upgrade", "head", directory=REPOSITORY)
+    assert await current_revision(empty_database) == ALL_REVISIONS[-1]
+    told = await asyncio.to_thread(run_program, *alembic, "check", directory=REPOSITORY)
+    assert "No new upgrade operations detected" in told

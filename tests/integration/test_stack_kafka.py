@@ -1,0 +1,159 @@
+"""The brokers of the local stack: what they keep, and what the embedded one cannot."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from llamalog_service.stack import (
+    ApacheKafka,
+    ApacheKafkaUnavailableError,
+    Broker,
+    DataDirBusyError,
+    EmbeddedKafka,
+    StackOptions,
+)
+from llamalog_service.stack.choose import choose_kafka
+
+_TOPIC = "albums"
+
+
+@pytest.fixture
+def apache(tmp_path: Path) -> Iterator[ApacheKafka]:
+    options = StackOptions.from_environment()
+    try:
+        broker = choose_kafka(tmp_path, StackOptions(require_apache=True, cache=options.cache))
+    except ApacheKafkaUnavailableError as reason:
+        if options.require_apache:
+            raise
+        pytest.skip(str(reason))
+    assert isinstance(broker, ApacheKafka)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[EmbeddedKafka]:
+    broker = EmbeddedKafka(tmp_path)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+async def _create_topic(broker: Broker) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(_TOPIC, num_partitions=4, replication_factor=1)])
+    finally:
+        await admin.close()
+
+
+async def _topics(broker: Broker) -> list[str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    try:
+        return list(await admin.list_topics())
+    finally:
+        await admin.close()
+
+
+async def _produce(broker: Broker, count: int, *, idempotent: bool) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, enable_idempotence=idempotent, acks="all")
+    await producer.start()
+    try:
+        for number in range(count):
+            await producer.send_and_wait(_TOPIC, str(number).encode(), partition=number % 4)
+    finally:
+        await producer.stop()
+
+
+async def _read_as_two(broker: Broker, count: int) -> tuple[set[bytes], set[bytes]]:
+    """What each of two members of one group reads, once they have shared the partitions."""
+    members = [
+        AIOKafkaConsumer(
+            _TOPIC,
+            bootstrap_servers=broker.bootstrap,
+            group_id="readers",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            session_timeout_ms=2000,
+            heartbeat_interval_ms=300,
+        )
+        for _ in range(2)
+    ]
+    got: tuple[set[bytes], set[bytes]] = (set(), set())
+    try:
+        for member in members:
+            await member.start()
+        async with asyncio.timeout(20):
+            while any(len(member.assignment()) != 2 for member in members):
+                for member in members:
+                    await member.getmany(timeout_ms=50)
+            for member in members:
+                await member.seek_to_beginning()
+            while len(got[0] | got[1]) < count:
+                for member, values in zip(members, got, strict=True):
+                    batches = await member.getmany(timeout_ms=100)
+                    values.update(record.value for batch in batches.values() for record in batch)
+        for member in members:
+            await member.commit()
+    finally:
+        for member in members:
+            await member.stop()
+    return got
+
+
+async def _read_alone(broker: Broker, count: int) -> set[bytes]:
+    reader = AIOKafkaConsumer(_TOPIC, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest")
+    await reader.start()
+    try:
+        async with asyncio.timeout(20):
+            return {(await reader.getone()).value for _ in range(count)}
+    finally:
+        await reader.stop()
+
+
+@pytest.mark.apache_kafka
+async def test_topics_records_and_the_cluster_survive_a_restart_and_a_crash(apache: ApacheKafka) -> None:
+    everything = {str(number).encode() for number in range(40)}
+    await _create_topic(apache)
+    await _produce(apache, 40, idempotent=True)
+    first, second = await _read_as_two(apache, 40)
+    assert first | second == everything
+    assert first and second and not first & second
+
+    address, cluster = apache.bootstrap, apache.memory_id
+    apache.restart()
+    assert (apache.bootstrap, apache.memory_id) == (address, cluster)
+    assert await _read_alone(apache, 40) == everything
+
+    apache.kill()
+    apache.start()
+    assert (apache.bootstrap, apache.memory_id) == (address, cluster)
+    assert await _read_alone(apache, 40) == everything
+    with pytest.raises(DataDirBusyError, match=f"process {apache.pid} "):
+        ApacheKafka(apache.folder, apache.java, apache.jars).start()
+
+
+async def test_the_embedded_broker_serves_a_group_of_two(embedded: EmbeddedKafka) -> None:
+    await _create_topic(embedded)
+    await _produce(embedded, 8, idempotent=False)
+    first, second = await _read_as_two(embedded, 8)
+    assert first | second == {str(number).encode() for number in range(8)}
+
+
+async def test_the_embedded_broker_forgets_when_it_stops_and_says_so(embedded: EmbeddedKafka) -> None:
+    await _create_topic(embedded)
+    assert _TOPIC in await _topics(embedded)
+    address, memory = embedded.bootstrap, embedded.memory_id
+    embedded.restart()
+    assert embedded.bootstrap == address
+    assert _TOPIC not in await _topics(embedded)
+    assert embedded.memory_id != memory
+    assert not embedded.durable
+    assert embedded.limits is not None and "all is gone when it stops" in embedded.limits

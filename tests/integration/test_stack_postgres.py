@@ -1,0 +1,130 @@
+"""The PostgreSQL of the local stack: data, ports, password, ownership."""
+
+import os
+import signal
+import socket
+import stat
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from llamalog_service.stack import DataDirBusyError, LocalPostgres
+
+
+async def _value(url: str, query: str) -> object:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+def _wait_until_ended(postgres: LocalPostgres) -> None:
+    deadline = time.monotonic() + 10
+    while postgres.is_running:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+async def test_rows_and_address_survive_a_restart_and_a_crash(tmp_path: Path) -> None:
+    postgres = LocalPostgres(tmp_path)
+    postgres.start()
+    try:
+        address = postgres.url
+        await _value(address, "CREATE TABLE kept AS SELECT 'Kind of Blue' AS title")
+        postgres.restart()
+        assert await _value(address, "SELECT title FROM kept") == "Kind of Blue"
+        postgres.kill()
+        postgres.start()
+        assert await _value(address, "SELECT title FROM kept") == "Kind of Blue"
+        postgres.stop()
+        again = postgres = LocalPostgres(tmp_path)
+        again.start()
+        assert again.url == address
+        assert await _value(address, "SELECT title FROM kept") == "Kind of Blue"
+    finally:
+        postgres.stop()
+
+
+async def test_it_is_durable_by_default_utf8_in_the_c_locale_and_wants_the_password(tmp_path: Path) -> None:
+    postgres = LocalPostgres(tmp_path)
+    postgres.start()
+    try:
+        settings = await _value(
+            postgres.url,
+            """SELECT concat_ws(' ', current_setting('fsync'), current_setting('synchronous_commit'),
+                   current_setting('full_page_writes'), current_setting('listen_addresses'),
+                   pg_encoding_to_char(encoding), datcollate)
+               FROM pg_database WHERE datname = current_database()""",
+        )
+        assert settings == "on on on 127.0.0.1 UTF8 C"
+        password = (tmp_path / "password").read_text().strip()
+        assert stat.S_IMODE((tmp_path / "password").stat().st_mode) == 0o600
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await _value(postgres.url.replace(password, "guessed"), "SELECT 1")
+    finally:
+        postgres.stop()
+
+
+async def test_fast_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    postgres = LocalPostgres(tmp_path, fast=True)
+    postgres.start()
+    try:
+        assert await _value(postgres.url, "SHOW fsync") == "off"
+        assert await _value(postgres.url, "SHOW synchronous_commit") == "off"
+    finally:
+        postgres.stop()
+
+
+def test_a_second_start_on_running_data_is_refused_and_names_the_process(tmp_path: Path) -> None:
+    first = LocalPostgres(tmp_path, fast=True)
+    first.start()
+    try:
+        with pytest.raises(DataDirBusyError, match=f"process {first.pid} ") as refused:
+            LocalPostgres(tmp_path, fast=True).start()
+        assert first.pid in refused.value.pids
+    finally:
+        first.stop()
+
+
+async def test_a_server_whose_main_process_was_shot_can_be_started_again(tmp_path: Path) -> None:
+    postgres = LocalPostgres(tmp_path, fast=True)
+    postgres.start()
+    session = await asyncpg.connect(postgres.url)
+    try:
+        os.kill(postgres.pid, signal.SIGKILL)
+        _wait_until_ended(postgres)
+        postgres.start()
+        assert await _value(postgres.url, "SELECT 1") == 1
+    finally:
+        session.terminate()
+        postgres.stop()
+
+
+def test_a_pid_file_that_names_somebody_elses_process_does_not_stop_the_start(tmp_path: Path) -> None:
+    postgres = LocalPostgres(tmp_path, fast=True)
+    postgres.start()
+    postgres.kill()
+    stale = tmp_path / "data" / "postmaster.pid"
+    lines = stale.read_text().splitlines()
+    stale.write_text("\n".join([str(os.getppid()), *lines[1:]]) + "\n")
+    postgres.start()
+    postgres.stop()
+
+
+async def test_a_foreign_listener_on_the_remembered_port_is_not_taken_for_ours(tmp_path: Path) -> None:
+    said: list[str] = []
+    postgres = LocalPostgres(tmp_path, fast=True, say=said.append)
+    postgres.start()
+    port = postgres.port("postgres")
+    postgres.stop()
+    with socket.create_server(("127.0.0.1", port)):
+        postgres.start()
+        try:
+            assert postgres.port("postgres") != port
+            assert await _value(postgres.url, "SELECT 1") == 1
+            assert any(f"Port {port} (postgres) is taken" in line for line in said)
+        finally:
+            postgres.stop()

@@ -1,0 +1,22 @@
+"""What is said about topics whose broker tells little of their settings."""
+
+from llamalog_service.publish.topic_checks import Level, judge
+from llamalog_service.publish.topics import topics
+
+
+def test_settings_that_the_broker_does_not_tell_are_named_and_nothing_else_is_said() -> None:
+    wanted = topics()
+    findings = judge(wanted, {spec.name: {} for spec in wanted})
+    assert [(finding.level, finding.topic) for finding in findings] == [
+        (Level.INFO, spec.name) for spec in wanted
+    ]
+    assert (
+        "does not tell cleanup.policy, max.message.bytes, retention.bytes, retention.ms" in findings[0].wrong
+    )
+
+
+def test_settings_as_they_are_created_give_no_findings() -> None:
+    wanted = topics("catalogue.", partitions=12)
+    assert judge(wanted, {spec.name: spec.config for spec in wanted}) == []
+    assert wanted.entity_events.name == "catalogue.entity-events"
+    assert wanted.provenance.partitions == 12
