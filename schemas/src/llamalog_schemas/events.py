@@ -15,11 +15,13 @@ from llamalog_schemas.limits import (
     ErrorCode,
     EventId,
     EventSource,
-    EventTime,
     FieldNames,
     JobId,
     JsonObject,
+    Moment,
     Operation,
+    ParentJobId,
+    RootJobId,
     SourceNames,
     TriggeredBy,
     UserId,
@@ -97,8 +99,8 @@ class _OperationData(
     metadata: JsonObject | None = None
     preview_data: JsonObject | None = None
     job_id: JobId | None = None
-    parent_job_id: JobId | None = None
-    root_job_id: JobId | None = None
+    parent_job_id: ParentJobId | None = None
+    root_job_id: RootJobId | None = None
     triggered_by: TriggeredBy | None = None
     user_id: UserId | None = None
 
@@ -141,7 +143,7 @@ class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
 
     id: EventId
     source: EventSource
-    time: EventTime
+    time: Moment
     specversion: Literal["1.0"]
     subject: Any = None
 

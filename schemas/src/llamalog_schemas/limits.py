@@ -31,16 +31,39 @@ LATEST_TIME: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """``time`` lies in [EARLIEST_TIME, LATEST_TIME)."""
 
 JobId = Annotated[str, Meta(min_length=1, max_length=100, description="Names a job; equal text, equal job.")]
-Operation = Annotated[str, Meta(min_length=1, max_length=100, examples=["track:created:enrichment"])]
+ParentJobId = Annotated[JobId, Meta(description="The job that started this one.")]
+RootJobId = Annotated[
+    JobId,
+    Meta(description="The topmost job as the producer believes: checked, never trusted over the chain."),
+]
+Operation = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        description="What was done, in the producer's words.",
+        examples=["track:created:enrichment"],
+    ),
+]
 ErrorCode = Annotated[str, Meta(min_length=1, max_length=50)]
-TriggeredBy = Annotated[str, Meta(min_length=1, max_length=50)]
+TriggeredBy = Annotated[str, Meta(min_length=1, max_length=50, description="What set the job off.")]
 UserId = Annotated[str, Meta(min_length=1, max_length=255)]
 SourceName = Annotated[str, Meta(min_length=1, max_length=100, examples=["MUSICBRAINZ"])]
-SourceNames = Annotated[tuple[SourceName, ...], Meta(max_length=50)]
+SourceNames = Annotated[tuple[SourceName, ...], Meta(max_length=50, description="Where the data came from.")]
 FieldName = Annotated[str, Meta(min_length=1, max_length=200)]
-FieldNames = Annotated[tuple[FieldName, ...], Meta(max_length=500)]
+FieldNames = Annotated[
+    tuple[FieldName, ...], Meta(max_length=500, description="The fields that were filled.")
+]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-EventId = Annotated[str, Meta(min_length=1, max_length=1000)]
-EventSource = Annotated[str, Meta(min_length=1, max_length=1000, examples=["/catalogue/enrichment"])]
-EventTime = Annotated[datetime, Meta(tz=True, description="RFC 3339, with a zone, from 1970 until 2100.")]
+EventId = Annotated[str, Meta(min_length=1, max_length=1000, description="Unique within `source`.")]
+EventSource = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1000,
+        description="The producer, as a URI reference.",
+        examples=["/catalogue/enrichment"],
+    ),
+]
+Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, with a zone.")]
 JsonObject = dict[str, Any]
