@@ -214,12 +214,12 @@ def _check_json(value: Any, path: str, levels: int) -> None:
             raise InvalidMessageError(
                 InvalidReason.NUMBER_OUT_OF_RANGE, f"`{path}` holds an integer that does not fit 64 bits"
             )
-    elif isinstance(value, dict | list):
+    elif isinstance(value, dict | list | tuple):
         if levels == 0:
             raise InvalidMessageError(
                 InvalidReason.TOO_DEEP, f"`{path}` is nested deeper than {MAX_NESTING} levels"
             )
-        if isinstance(value, list):
+        if not isinstance(value, dict):
             for item in value:
                 _check_json(item, path, levels - 1)
             return
