@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from histories import NOON, event, histories
 from llamalog_schemas.events import EntityEvent, Event, RootAdopted
@@ -27,7 +28,7 @@ def test_a_batch_that_is_the_whole_history_resolves_as_the_fold_does(events: lis
         said = [e for e in events if not isinstance(e, EntityEvent) and e.data.job_id == job]
         latest = max(said, key=lambda e: (e.time, e.id), default=None)
         adopted = isinstance(latest, RootAdopted)
-        facts[job] = UNSEEN._replace(standing=Standing(job, Origin.ADOPTED)) if adopted else UNSEEN
+        facts[job] = replace(UNSEEN, standing=Standing(job, Origin.ADOPTED)) if adopted else UNSEEN
     resolved = resolve(rows, facts)
     expected = fold(events)
     assert {row.id: root for row, root in zip(rows, resolved.roots, strict=True)} == {

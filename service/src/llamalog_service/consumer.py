@@ -46,6 +46,7 @@ def subscribe_provenance_consumer(
 
     delivery = BatchDelivery(
         handle,
+        max_records=max_records,
         fail=fail,
         stored_positions=lambda: stored_positions(pool, group, topic),
         knows_ends=knows_ends,

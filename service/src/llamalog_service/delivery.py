@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import IllegalStateError, KafkaError
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
+from llamalog_service.alignment import AlignedBuffer
 from llamalog_service.domain.errors import LlamalogError, PositionPastEndError, UnavailableError
 from llamalog_service.waiting import when_available
 
@@ -21,12 +22,16 @@ StoredPositions = Callable[[], Awaitable[Mapping[int, int]]]
 
 _log = structlog.get_logger("llamalog.delivery")
 
+_LONGEST_WAIT = 0.25
+"""Seconds that records wait for a partition that does not get on."""
+
 
 class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Delivers batches to a handler and commits their offsets when it returns.
 
     Args:
         handle: does all the work of a batch; it may be called again with the same records.
+        max_records: the largest batch.
         fail: told of an error after which the process must not go on.
         stored_positions: the positions that the handler's own database has recorded, by partition; a
             partition is read from the lower of that and the committed offset. None: from the committed.
@@ -39,6 +44,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self,
         handle: Callable[[Records], Awaitable[None]],
         *,
+        max_records: int,
         fail: Callable[[BaseException], None],
         stored_positions: StoredPositions | None,
         knows_ends: bool,
@@ -51,9 +57,12 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._knows_ends = knows_ends
         self._revoke_patience = revoke_patience
         self._commit_patience = commit_patience
+        self._buffer = AlignedBuffer(max_records)
+        self._flush: asyncio.Task[None] | None = None
         self._consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
         self._in_hand = asyncio.Lock()
         self._deadline: asyncio.Timeout | None = None
+        self._held: set[TopicPartition] = set()
         self._placing: asyncio.Task[None] | None = None
 
     def attach(self, consumer: Callable[[], AIOKafkaConsumer | None]) -> None:
@@ -61,24 +70,67 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._consumer = consumer
 
     async def deliver(self, records: Records) -> None:
-        """Have a batch handled, then commit; on any failure go back to where it began."""
+        """Have fetched records handled, in batches aligned by time, each committed when it is done."""
+        self._flush = None
         async with self._in_hand:
-            try:
-                async with asyncio.timeout(None) as self._deadline:
-                    await self._handle(records)
-            except UnavailableError as away:
-                _log.warning("batch put back", records=len(records), reason=str(away))
-                self._seek_back(records)
-            except TimeoutError:
-                _log.warning("batch rolled back: its partitions go to another consumer", records=len(records))
-                self._seek_back(records)
-            except Exception as error:
-                self._fail(error)
-                raise
-            else:
-                await self._commit(records)
-            finally:
-                self._deadline = None
+            self._buffer.add(records)
+            while batch := self._buffer.take(await self._unfinished()):
+                await self._work_off(batch)
+            self._hold_back()
+            if self._buffer:
+                self._flush = asyncio.create_task(self._flush_waiting())
+
+    async def _flush_waiting(self) -> None:
+        """Hand out what waits for a partition that does not get on."""
+        await asyncio.sleep(_LONGEST_WAIT)
+        async with self._in_hand:
+            if self._flush is not asyncio.current_task():
+                return  # more was fetched meanwhile
+            while batch := self._buffer.take(()):
+                await self._work_off(batch)
+
+    async def _unfinished(self) -> list[TopicPartition]:
+        """The partitions that have records beyond what was fetched, as far as the last fetch told."""
+        consumer = self._consumer()
+        if consumer is None:
+            return []
+        unfinished = []
+        for partition in consumer.assignment() - consumer.paused():
+            end = consumer.highwater(partition)
+            if end is not None and await consumer.position(partition) < end:
+                unfinished.append(partition)
+        return unfinished
+
+    def _hold_back(self) -> None:
+        """Fetch no more of a partition that is far ahead of the others."""
+        consumer = self._consumer()
+        if consumer is None:
+            return
+        full = self._buffer.full() & consumer.assignment()
+        if held := self._held - full:
+            consumer.resume(*(held & consumer.assignment()))
+        if full:
+            consumer.pause(*full)
+        self._held = full
+
+    async def _work_off(self, batch: Records) -> None:
+        """Have a batch handled, then commit; on any failure go back to where it began."""
+        try:
+            async with asyncio.timeout(None) as self._deadline:
+                await self._handle(batch)
+        except UnavailableError as away:
+            _log.warning("batch put back", records=len(batch), reason=str(away))
+            self._seek_back(batch)
+        except TimeoutError:
+            _log.warning("batch rolled back: its partitions go to another consumer", records=len(batch))
+            self._seek_back(batch)
+        except Exception as error:
+            self._fail(error)
+            raise
+        else:
+            await self._commit(batch)
+        finally:
+            self._deadline = None
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Wait for the batch in hand, at most the set time; after that it rolls back."""
@@ -87,7 +139,8 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         if self._deadline is not None:
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._revoke_patience)
         async with self._in_hand:
-            pass
+            self._buffer.clear()
+            self._held = set()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Hold the new partitions until it is known where to begin."""
@@ -148,8 +201,10 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             _log.warning("offsets not committed; the batch may come again", reason=repr(error))
 
     def _seek_back(self, records: Records) -> None:
+        """Fetch again from the first record that is not done, in hand or waiting."""
         consumer = self._consumer()
-        for partition, first in _ends(records, min).items():
+        firsts = self._buffer.clear() | _ends(records, min)
+        for partition, first in firsts.items():
             if consumer is not None and partition in consumer.assignment():
                 consumer.seek(partition, first)
 

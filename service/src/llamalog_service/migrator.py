@@ -49,6 +49,7 @@ def subscribe_migration_consumer(
 
     delivery = BatchDelivery(
         handle,
+        max_records=500,
         fail=fail,
         stored_positions=None,
         knows_ends=False,

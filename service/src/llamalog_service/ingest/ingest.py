@@ -4,6 +4,7 @@ Read `Ingest.ingest` from top to bottom. Every step may be done again: after a c
 delivered again, its rows are found in the table, and whatever may be missing is published anew.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -66,9 +67,11 @@ class Ingest:
         """
         decoded = decode_batch(records)
         written = await self._write(decoded, _positions(self._group, records))
-        parent_changed, root_disagrees = await self._look_again(written)
-        await self._announcer.provenance(_rows_to_tell(written))
-        await self._announcer.dead_letters(written.decoded.letters + written.novelty.letters)
+        (parent_changed, root_disagrees), *_ = await asyncio.gather(
+            self._look_again(written),
+            self._announcer.provenance(_rows_to_tell(written)),
+            self._announcer.dead_letters(written.decoded.letters + written.novelty.letters),
+        )
         await self._announcer.recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
         await self._announcer.recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
         await self._announcer.recompute(
@@ -85,10 +88,12 @@ class Ingest:
     async def _write(self, decoded: Decoded, positions: Positions) -> _Written:
         """Resolve and commit; begin anew where another writer was faster or PostgreSQL refuses a row."""
         while True:
-            stored = await self._store.rows_by_id([row.id for row in decoded.rows])
+            stored, facts = await asyncio.gather(
+                self._store.rows_by_id([row.id for row in decoded.rows]),
+                self._cache.facts(jobs_named(decoded.rows), self._store.job_facts),
+            )
             novelty = await tell_new(decoded, stored, self._store.json_equal)
             rows = novelty.new + [known.content for known in novelty.repeated]
-            facts = await self._cache.facts(jobs_named(rows), self._store.job_facts)
             resolved = resolve(rows, facts)
             roots = resolved.roots[: len(novelty.new)]
             try:
