@@ -140,19 +140,24 @@ class _Batch:
             if job in places:
                 end = Standing(None, Origin.CYCLE, name_cycle(passed[places[job] :]))
                 break
-            if job not in self.claims:
-                end = self._standing_outside(job)
-                if end.root_job_id in self.claims and end.origin in (Origin.RESOLVED, Origin.ADOPTED):
-                    job = end.root_job_id  # the batch may give this root a parent, or be the first to see it
+            if job in self.claims:
+                places[job] = len(passed)
+                passed.append(job)
+                claim = self.claims[job]
+                if claim is None:
+                    end = Standing(job, Origin.RESOLVED)
+                    break
+                if claim.named in self.claims or claim.named in self.facts:
+                    job = claim.named
                     continue
+                end = self.facts[
+                    job
+                ].standing  # a claim recorded earlier counts; its parent was not asked for
+            else:
+                end = self._standing_outside(job)
+            if end.root_job_id not in self.claims or end.origin not in (Origin.RESOLVED, Origin.ADOPTED):
                 break
-            places[job] = len(passed)
-            passed.append(job)
-            claim = self.claims[job]
-            if claim is None:
-                end = Standing(job, Origin.RESOLVED)
-                break
-            job = claim.named
+            job = end.root_job_id  # the batch may give this root a parent, or be the first to see it
         for job in reversed(passed):
             declaration = self.declarations[job]
             if end.origin in OPEN and declaration is not None:
