@@ -96,7 +96,8 @@ class Writer:
 
     async def write(self, *events: Event) -> Outcome:
         """Ingest events as one batch."""
-        return await self._ingest.ingest([self._message(encode(event)) for event in events])
+        written = await self._ingest.record([self._message(encode(event)) for event in events])
+        return await self._ingest.tell(written)
 
     def _message(self, value: bytes) -> Message:
         self._offset += 1
