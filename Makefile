@@ -30,7 +30,7 @@ test: lint types  ## everything: lint, types, and all tests on a real PostgreSQL
 	$(BIN)/pytest
 
 bench: .venv/ready  ## the speed of the consumer as a ratio to COPY, on the same machine in the same run
-	$(BIN)/python -m bench
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-emit-find-links --no-annotate --no-header --quiet --no-emit-package llamalog-schemas
