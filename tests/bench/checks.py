@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
 from aiokafka import ConsumerRecord
+from msgspec.structs import astuple
 
 from bench.backlog import Backlog, Content
 from bench.installation import Installation
@@ -21,15 +22,19 @@ from llamalog_service.store.connection import prepare_connection
 _NAMED = 5
 """Differences told in full, of each kind; of the others only the number."""
 
-_CONTENT_WIDTH = len(RowContent._fields)
-_COLUMNS = ", ".join((*RowContent._fields, *Root._fields, "revision"))
+_CONTENT = RowContent.__struct_fields__
+_ROOT = Root.__struct_fields__
+_SELECT = f"SELECT {', '.join((*_CONTENT, *_ROOT))}, revision FROM llama_logs"  # noqa: S608
+
+
+Values = tuple[object, ...]
 
 
 class TableRow(NamedTuple):
-    """A row as the table has it."""
+    """A row as the table has it: the columns that come from the event, what follows, the revision."""
 
-    content: RowContent
-    root: Root
+    content: Values
+    root: Values
     revision: int
 
 
@@ -71,10 +76,9 @@ async def inspect(installation: Installation, backlog: Backlog) -> Found:
 
 async def _table(connection: asyncpg.Connection) -> dict[UUID, TableRow]:
     rows = {}
-    for record in await connection.fetch(f"SELECT {_COLUMNS} FROM llama_logs"):  # noqa: S608
-        values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in record.values()]
-        content = RowContent(*values[:_CONTENT_WIDTH])
-        rows[content.id] = TableRow(content, Root(*values[_CONTENT_WIDTH:-1]), values[-1])
+    for record in await connection.fetch(_SELECT):
+        values = tuple(tuple(value) if isinstance(value, list) else value for value in record.values())
+        rows[record["id"]] = TableRow(values[: len(_CONTENT)], values[len(_CONTENT) : -1], record["revision"])
     return rows
 
 
@@ -86,9 +90,9 @@ def differing_rows(expected: Mapping[UUID, FoldedRow], table: Mapping[UUID, Tabl
         yield f"row {row_id} comes from no valid event"
     for row_id in expected.keys() & table.keys():
         should, stands = expected[row_id], table[row_id]
-        names = RowContent._fields + Root._fields
+        wanted_values = astuple(should.content) + astuple(should.root)
         for name, wanted, found in zip(
-            names, should.content + should.root, stands.content + stands.root, strict=True
+            _CONTENT + _ROOT, wanted_values, stands.content + stands.root, strict=True
         ):
             if wanted != found:
                 yield f"row {row_id}: {name} is {found!r}, the fold says {wanted!r}"
@@ -116,7 +120,7 @@ def differing_letters(bad: Counter[Content], letters: Iterable[ConsumerRecord]) 
 
 def differing_provenance(table: Mapping[UUID, TableRow], told: Iterable[bytes]) -> Iterator[str]:
     """Every row whose highest revision on the topic is not what the table has."""
-    latest: dict[UUID, tuple[int, tuple[object, ...]]] = {}
+    latest: dict[UUID, tuple[int, Values]] = {}
     for value in told:
         data = decode_provenance(value).data
         root = (data.root_job_id, data.origin, data.cycle_members, data.parent_conflict)

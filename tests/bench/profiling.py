@@ -6,9 +6,13 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.backlog import Backlog
-from bench.run import Say, measure_drain
-from bench.servers import Servers
+from bench.backlog import Backlog, fill
+from bench.checks import inspect
+from bench.drain import drain
+from bench.installation import new_installation
+from bench.run import Say
+from bench.servers import Servers, settle_disk
+from bench.statements import EVERY_SECONDS, Statements, sampled_statements
 
 _SAMPLES_A_SECOND = 250
 _TOLD = 40
@@ -20,7 +24,7 @@ async def profile_drain(servers: Servers, backlog: Backlog, samples: Path, *, lo
     py-spy stops the consumer for a moment at every sample: the drain's own time is not a measurement.
 
     Args:
-        samples: the file to write the samples to, as flame graphs are made from.
+        samples: the file to write the consumer's samples to, as flame graphs are made from.
     """
     profilers: list[subprocess.Popen[bytes]] = []
 
@@ -29,21 +33,30 @@ async def profile_drain(servers: Servers, backlog: Backlog, samples: Path, *, lo
         command = [str(Path(sys.executable).with_name("py-spy")), *words, "--output", str(samples)]
         profilers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
 
-    played, drained, found = await measure_drain(
-        servers, backlog, "profile", logs=logs, say=say, on_start=attach
+    async with new_installation(servers, "profile") as installation:
+        played = await fill(backlog, installation)
+        await settle_disk(servers.postgres)
+        async with sampled_statements(installation.database_url) as statements:
+            drained = await drain(installation, played.messages, servers.pids(), logs, attach)
+        for profiler in profilers:
+            profiler.wait()  # it ends with the consumer
+        for line in (await inspect(installation, backlog)).differences:
+            say(f"WRONG: {line}")
+    return "\n".join(
+        [
+            *describe(_lines(samples), drained.settled, played.events),
+            "",
+            *describe_statements(statements, drained.settled),
+            "",
+        ]
     )
-    for profiler in profilers:
-        profiler.wait()  # it ends with the consumer
-    for line in found.differences:
-        say(f"WRONG: {line}")
-    return describe(_lines(samples), drained.settled, played.events)
 
 
 def _lines(samples: Path) -> list[str]:
     return samples.read_text().splitlines()
 
 
-def describe(lines: Iterable[str], seconds: float, events: int) -> str:
+def describe(lines: Iterable[str], seconds: float, events: int) -> list[str]:
     """Samples as tables: the functions by own time, and by time with all that they call.
 
     Args:
@@ -53,6 +66,8 @@ def describe(lines: Iterable[str], seconds: float, events: int) -> str:
     total = 0
     for line in lines:
         stack, _, count = line.rpartition(" ")
+        if not stack:
+            continue  # a thread outside Python
         frames = [_function(frame) for frame in stack.split(";")]
         total += int(count)
         own[frames[-1]] += int(count)
@@ -67,7 +82,18 @@ def describe(lines: Iterable[str], seconds: float, events: int) -> str:
         _table(title, counted, total, per_event)
         for title, counted in (("own time", own), ("with what it calls", inclusive))
     )
-    return "\n".join([head, *by_own, "", *by_all, ""])
+    return [head, *by_own, "", *by_all]
+
+
+def describe_statements(seen: Statements, seconds: float) -> list[str]:
+    """Statements by the time that sessions were busy with them."""
+    looks = seconds / EVERY_SECONDS
+    rows = [
+        f"| {count / looks:.1%} | {program} | {waits_for} | {statement} |"
+        for (program, waits_for, statement), count in seen.most_common(_TOLD)
+    ]
+    head = "| of the time | program | waits for | statement of PostgreSQL |"
+    return [head, "|---|---|---|---|", *rows]
 
 
 def _function(frame: str) -> str:

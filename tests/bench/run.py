@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bench.backlog import Backlog, fill, make_backlog
 from bench.checks import Found, inspect
-from bench.drain import Drained, StartedConsumer, drain
+from bench.drain import Drained, drain
 from bench.installation import new_database, new_installation
 from bench.servers import Servers, durability, settle_disk
 from bench.yardstick import BATCH_SIZES, Copied, Records, copy_all, copy_records
@@ -46,7 +46,7 @@ async def measure(servers: Servers, *, albums: int, repeat: int, logs: Path, say
     async with new_database(servers.postgres, "yardstick") as yardstick:
         copied += await _copies(servers, yardstick, records, say)
         for turn in range(1, repeat + 1):
-            played, one, left = await measure_drain(servers, backlog, f"drain-{turn}", logs=logs, say=say)
+            played, one, left = await _measure_drain(servers, backlog, f"drain-{turn}", logs=logs, say=say)
             drained.append(one)
             found.append(left)
             copied += await _copies(servers, yardstick, records, say)
@@ -55,21 +55,20 @@ async def measure(servers: Servers, *, albums: int, repeat: int, logs: Path, say
     )
 
 
-async def measure_drain(
+async def _measure_drain(
     servers: Servers,
     backlog: Backlog,
     name: str,
     *,
     logs: Path,
     say: Say,
-    on_start: StartedConsumer | None = None,
 ) -> tuple[Played, Drained, Found]:
     """Fill a new installation, have it drained, and inspect what came of it."""
     async with new_installation(servers, name) as installation:
         played = await fill(backlog, installation)
         say(f"{name}: {played.messages} messages wait.")
         await settle_disk(servers.postgres)
-        drained = await drain(installation, played.messages, servers.pids(), logs, on_start)
+        drained = await drain(installation, played.messages, servers.pids(), logs)
         say(f"{name}: settled after {drained.settled:.2f} s. Comparing with the fold.")
         return played, drained, await inspect(installation, backlog)
 

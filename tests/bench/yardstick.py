@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from asyncpg.pgproto.pgproto import UUID as DriverUUID
+from msgspec.structs import astuple
 
 from bench.costs import cpu_seconds
 from llamalog_service.domain.fold import FoldedRow
@@ -20,7 +21,7 @@ from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent
 
 BATCH_SIZES = (1_000, 5_000, 20_000)
-_COLUMNS = (*RowContent._fields, *Root._fields, "revision", "recorded_at")
+_COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
 _TABLE = "copied_logs"
 
 Records = list[tuple[Any, ...]]
@@ -37,7 +38,10 @@ class Copied(NamedTuple):
 def copy_records(rows: Iterable[FoldedRow]) -> Records:
     """Rows as they are given to COPY; the first revision of each, recorded now."""
     now = datetime.now(UTC)
-    return [(*(_driver_value(value) for value in row.content + row.root), 1, now) for row in rows]
+    return [
+        (*(_driver_value(value) for value in astuple(row.content) + astuple(row.root)), 1, now)
+        for row in rows
+    ]
 
 
 def _driver_value(value: Any) -> Any:
