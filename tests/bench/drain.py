@@ -24,7 +24,8 @@ from bench.installation import Installation
 from bench.kafka import GroupWatch
 from llamalog_service.stack.process import OwnedProcess
 
-_POLL_SECONDS = 0.03
+_POLL_SECONDS = 0.02
+_SELDOM_SECONDS = 0.05
 _START_SECONDS = 60.0
 _STOP_SECONDS = 40.0
 _SLOWEST = 300
@@ -110,8 +111,9 @@ async def drain(
                     return bool(await database.fetchval(_SETTLED))
 
                 instants = [
-                    await _until(milestone, processes, patience)
-                    for milestone in (recorded, committed, settled)
+                    await _until(recorded, processes, patience, every=_SELDOM_SECONDS),
+                    await _until(committed, processes, patience),
+                    await _until(settled, processes, patience),
                 ]
                 after = cpu_seconds(pids)
                 start = _start_of_reading(consumer)
