@@ -225,6 +225,7 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
             )
             for partition, offset in starts.items():
                 consumer.seek(partition, offset)
+            _log.info("reading", offsets={f"{at.topic}/{at.partition}": starts[at] for at in sorted(starts)})
             consumer.resume(*assigned)
         except IllegalStateError:
             _log.info("partitions went to another consumer before they were read")
