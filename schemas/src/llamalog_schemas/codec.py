@@ -14,7 +14,7 @@ import msgspec
 
 from llamalog_schemas.commands import Command
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import CloudEvent, Event, RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.events import CloudEvent, Event, is_decree
 from llamalog_schemas.limits import (
     EARLIEST_TIME,
     LATEST_TIME,
@@ -180,7 +180,7 @@ def _check(event: Event, structured: bytes) -> None:
             f"`time` is {event.time.isoformat()}; it must lie in the years 1970 to 2099 (UTC)",
         )
     _check_no_nul(event, structured)
-    if isinstance(event, RootAdopted | RootAdoptionRevoked):
+    if is_decree(event):
         return
     data = event.data
     if data.job_id is not None and data.job_id == data.parent_job_id:

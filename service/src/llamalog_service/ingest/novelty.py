@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.ingest.decode import Decoded
@@ -49,7 +51,7 @@ async def _equal(first: RowContent, row: RowContent, json_equal: JsonEqual) -> b
     """Equal in every column; JSON that differs in Python's eyes is put to the database, whose eyes count."""
     if first == row:
         return True
-    if first._replace(metadata=None, preview_data=None) != row._replace(metadata=None, preview_data=None):
+    if replace(first, metadata=None, preview_data=None) != replace(row, metadata=None, preview_data=None):
         return False
     return await json_equal(first.metadata, row.metadata) and await json_equal(
         first.preview_data, row.preview_data

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from enum import Enum
 
 import asyncpg
+import msgspec
 
 from llamalog_service.domain.cycles import cycles_below
 from llamalog_service.store.connection import translated
@@ -81,6 +82,5 @@ async def _name_cycles(connection: asyncpg.Connection) -> None:
     endless = await connection.fetch(sql("recompute_endless"))
     if endless:
         cycles = cycles_below({record["job"]: record["parent"] for record in endless})
-        await connection.execute(
-            sql("recompute_cycles"), list(cycles), [list(members) for members in cycles.values()]
-        )
+        members = [msgspec.json.encode(members).decode() for members in cycles.values()]
+        await connection.execute(sql("recompute_cycles"), list(cycles), members)
