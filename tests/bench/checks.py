@@ -24,7 +24,7 @@ _NAMED = 5
 
 _CONTENT = RowContent.__struct_fields__
 _ROOT = Root.__struct_fields__
-_SELECT = f"SELECT {', '.join((*_CONTENT, *_ROOT))}, revision FROM llama_logs"  # noqa: S608
+_SELECT = f"SELECT {', '.join((*_CONTENT, *_ROOT))}, revision FROM llama_logs"
 
 
 Values = tuple[object, ...]
