@@ -1,12 +1,16 @@
 """The fast path of one batch against the fold."""
 
-from hypothesis import given, settings
+from uuid import UUID
 
-from histories import event, histories
+from hypothesis import given, settings
+from msgspec.structs import replace
+
+from histories import NOON, event, histories
 from llamalog_schemas.events import EntityEvent, Event, RootAdopted
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.cycles import cycles_below
 from llamalog_service.domain.fold import fold
+from llamalog_service.domain.lineage import Root, Statement
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing, jobs_named, resolve
 from llamalog_service.domain.rows import RowContent, content_of
 
@@ -24,7 +28,7 @@ def test_a_batch_that_is_the_whole_history_resolves_as_the_fold_does(events: lis
         said = [e for e in events if not isinstance(e, EntityEvent) and e.data.job_id == job]
         latest = max(said, key=lambda e: (e.time, e.id), default=None)
         adopted = isinstance(latest, RootAdopted)
-        facts[job] = UNSEEN._replace(standing=Standing(job, Origin.ADOPTED)) if adopted else UNSEEN
+        facts[job] = replace(UNSEEN, standing=Standing(job, Origin.ADOPTED)) if adopted else UNSEEN
     resolved = resolve(rows, facts)
     expected = fold(events)
     assert {row.id: root for row, root in zip(rows, resolved.roots, strict=True)} == {
@@ -54,6 +58,14 @@ def test_a_root_of_the_facts_that_gets_a_parent_in_the_batch_is_followed_further
     resolved = resolve(rows, {"track": UNSEEN, "enrich": enrich, "album": album, "shelf": UNSEEN})
     assert [root.root_job_id for root in resolved.roots] == ["shelf", "shelf", "shelf"]
     assert resolved.changed == {"track", "album", "shelf"}
+
+
+def test_a_claim_recorded_earlier_counts_although_no_row_of_the_batch_names_its_parent() -> None:
+    claim = Statement(NOON.replace(tzinfo=None), UUID(int=1), "album")
+    track = JobFacts(True, claim, None, Standing("shelf", Origin.RESOLVED))
+    later_claim = contents([event(2, "track", "other")])
+    resolved = resolve(later_claim, {"track": track, "other": UNSEEN})
+    assert resolved.roots == [Root("shelf", Origin.RESOLVED, parent_conflict=True)]
 
 
 def test_every_job_on_or_below_a_cycle_is_given_its_members() -> None:

@@ -9,17 +9,20 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Struct
+from typing_extensions import TypeIs
 
 from llamalog_schemas.limits import (
     Count,
     ErrorCode,
     EventId,
     EventSource,
-    EventTime,
     FieldNames,
     JobId,
     JsonObject,
+    Moment,
     Operation,
+    ParentJobId,
+    RootJobId,
     SourceNames,
     TriggeredBy,
     UserId,
@@ -97,8 +100,8 @@ class _OperationData(
     metadata: JsonObject | None = None
     preview_data: JsonObject | None = None
     job_id: JobId | None = None
-    parent_job_id: JobId | None = None
-    root_job_id: JobId | None = None
+    parent_job_id: ParentJobId | None = None
+    root_job_id: RootJobId | None = None
     triggered_by: TriggeredBy | None = None
     user_id: UserId | None = None
 
@@ -141,7 +144,7 @@ class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
 
     id: EventId
     source: EventSource
-    time: EventTime
+    time: Moment
     specversion: Literal["1.0"]
     subject: Any = None
 
@@ -205,3 +208,10 @@ class RootAdoptionRevoked(
 EntityEvent = EntityCreated | EntityLinked | EntityEnriched | EntityCorrected | EntityCached | EntityFailed
 RootDecree = RootAdopted | RootAdoptionRevoked
 Event = EntityEvent | RootDecree
+
+_DECREES = frozenset({RootAdopted, RootAdoptionRevoked})
+
+
+def is_decree(event: Event) -> TypeIs[RootDecree]:
+    """Whether an event is a decree about a job rather than a statement about an entity."""
+    return type(event) in _DECREES  # isinstance goes through ABCMeta, which shows in the hot path

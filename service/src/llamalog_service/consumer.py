@@ -8,8 +8,8 @@ from aiokafka import ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from llamalog_service.delivery import BatchDelivery, Records, raw_batch, raw_records
-from llamalog_service.ingest.ingest import Ingest
+from llamalog_service.delivery import BatchDelivery, Records, StartFinder, raw_batch, raw_records
+from llamalog_service.ingest.ingest import Ingest, Written
 from llamalog_service.store.positions import stored_positions
 from llamalog_service.waiting import when_available
 
@@ -29,28 +29,35 @@ def subscribe_provenance_consumer(
     max_records: int,
     knows_ends: bool,
     fail: Callable[[BaseException], None],
-) -> None:
+) -> BatchDelivery[Written]:
     """Have a broker's consumer of entity events handled by an ingest.
 
     Args:
         max_records: the largest batch; it bounds the memory whatever the backlog.
         knows_ends: whether the broker tells where partitions end.
         fail: told of an error after which the process must not go on.
+
+    Returns:
+        The delivery, to be closed before the broker is.
     """
 
-    async def handle(records: Records) -> None:
-        outcome = await when_available(
-            lambda: ingest.ingest(records), doing="recording a batch", patience=PATIENCE
+    async def record(records: Records) -> Written:
+        return await when_available(
+            lambda: ingest.record(records), doing="recording a batch", patience=PATIENCE
         )
-        _log.debug("batch recorded", records=len(records), **outcome._asdict())
+
+    async def tell(written: Written) -> None:
+        outcome = await when_available(
+            lambda: ingest.tell(written), doing="telling of a batch", patience=PATIENCE
+        )
+        _log.debug("batch done", **outcome._asdict())
 
     delivery = BatchDelivery(
-        handle,
+        record,
+        tell,
+        max_records=max_records,
         fail=fail,
-        stored_positions=lambda: stored_positions(pool, group, topic),
-        knows_ends=knows_ends,
-        revoke_patience=20.0,
-        commit_patience=10.0,
+        start=StartFinder(lambda: stored_positions(pool, group, topic), knows_ends=knows_ends),
     )
     subscriber = broker.subscriber(
         topic,
@@ -73,3 +80,4 @@ def subscribe_provenance_consumer(
         await delivery.deliver(records)
 
     delivery.attach(lambda: subscriber.consumer)
+    return delivery

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from llamalog_schemas.events import Event, RootAdopted, RootAdoptionRevoked
+from msgspec.structs import replace
+
+from llamalog_schemas.events import Event, RootAdopted, is_decree
 from llamalog_schemas.keys import row_id
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.lineage import Root, Statement, name_cycle
@@ -32,7 +34,7 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
     contents: dict[UUID, RowContent] = {}
     decrees: dict[str, set[tuple[datetime, UUID, bool]]] = {}
     for event in events:
-        if isinstance(event, RootAdopted | RootAdoptionRevoked):
+        if is_decree(event):
             decree = (utc_milliseconds(event.time), row_id(event), isinstance(event, RootAdopted))
             decrees.setdefault(event.data.job_id, set()).add(decree)
         else:
@@ -74,7 +76,7 @@ class _Facts:
         while job not in walk:
             walk[job] = None
             if job not in self.seen:
-                return self._unseen_end(row, list(walk))._replace(parent_conflict=conflict)
+                return replace(self._unseen_end(row, list(walk)), parent_conflict=conflict)
             if job not in self.parent:
                 origin = Origin.ROOT if job == row.job_id else Origin.RESOLVED
                 return Root(job, origin, parent_conflict=conflict)

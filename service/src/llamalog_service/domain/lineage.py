@@ -1,8 +1,9 @@
 """The words in which roots are spoken of, shared by the fold and by the fast path."""
 
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from llamalog_schemas.provenance import Origin
 
@@ -13,7 +14,7 @@ OPEN = frozenset({Origin.PENDING, Origin.DECLARED})
 """The origins of a lineage whose top was never seen: its event may still come."""
 
 
-class Statement(NamedTuple):
+class Statement(Struct, frozen=True, order=True, gc=False):
     """Something that a row says about its job; of several the least, that is the earliest, counts."""
 
     time: datetime
@@ -21,7 +22,7 @@ class Statement(NamedTuple):
     named: str
 
 
-class Root(NamedTuple):
+class Root(Struct, frozen=True, gc=False):
     """What follows for a row from all rows.
 
     ``cycle_members`` are named for CYCLE alone. ``parent_conflict`` tells that the row claims another

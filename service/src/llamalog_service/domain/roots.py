@@ -8,12 +8,14 @@ difference recomputed. `fold` is the rule that both must agree with at rest.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.lineage import OPEN, Root, Statement, name_cycle
 from llamalog_service.domain.rows import RowContent
 
 
-class Standing(NamedTuple):
+class Standing(Struct, frozen=True, gc=False):
     """Where a walk that starts at a job ends; never ROOT, which is a matter of the row."""
 
     root_job_id: str | None
@@ -21,7 +23,7 @@ class Standing(NamedTuple):
     cycle_members: tuple[str, ...] | None = None
 
 
-class JobFacts(NamedTuple):
+class JobFacts(Struct, frozen=True, gc=False):
     """What the table says about a job. Of an unseen job only the standing is known: pending or adopted."""
 
     seen: bool
@@ -115,7 +117,8 @@ class _Batch:
         start = row.job_id or row.parent_job_id
         if start is None:
             return Root(None, Origin.UNTRACKED)
-        root, origin, members = self.standing(start)
+        standing = self.standing(start)
+        root, origin = standing.root_job_id, standing.origin
         conflict = False
         if row.job_id is not None:
             conflict = row.parent_job_id is not None and row.parent_job_id != _named(self.claims[row.job_id])
@@ -123,7 +126,7 @@ class _Batch:
                 origin = Origin.ROOT
         if origin in OPEN and row.declared_root_job_id is not None:
             root, origin = row.declared_root_job_id, Origin.DECLARED
-        return Root(root, origin, members, conflict)
+        return Root(root, origin, standing.cycle_members, conflict)
 
     def standing(self, start: str) -> Standing:
         """Follow the batch's claims upward, then hand the end down to every job that was passed."""
@@ -137,19 +140,24 @@ class _Batch:
             if job in places:
                 end = Standing(None, Origin.CYCLE, name_cycle(passed[places[job] :]))
                 break
-            if job not in self.claims:
-                end = self._standing_outside(job)
-                if end.root_job_id in self.claims and end.origin in (Origin.RESOLVED, Origin.ADOPTED):
-                    job = end.root_job_id  # the batch may give this root a parent, or be the first to see it
+            if job in self.claims:
+                places[job] = len(passed)
+                passed.append(job)
+                claim = self.claims[job]
+                if claim is None:
+                    end = Standing(job, Origin.RESOLVED)
+                    break
+                if claim.named in self.claims or claim.named in self.facts:
+                    job = claim.named
                     continue
+                end = self.facts[
+                    job
+                ].standing  # a claim recorded earlier counts; its parent was not asked for
+            else:
+                end = self._standing_outside(job)
+            if end.root_job_id not in self.claims or end.origin not in (Origin.RESOLVED, Origin.ADOPTED):
                 break
-            places[job] = len(passed)
-            passed.append(job)
-            claim = self.claims[job]
-            if claim is None:
-                end = Standing(job, Origin.RESOLVED)
-                break
-            job = claim.named
+            job = end.root_job_id  # the batch may give this root a parent, or be the first to see it
         for job in reversed(passed):
             declaration = self.declarations[job]
             if end.origin in OPEN and declaration is not None:

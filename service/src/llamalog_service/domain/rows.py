@@ -4,9 +4,10 @@ This is the *content* of a row. Two events with one id and equal content are dup
 What follows from other rows (root, origin, cycle, conflict) is in `roots` and `fold`.
 """
 
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from llamalog_schemas.events import (
     Category,
@@ -20,7 +21,7 @@ from llamalog_schemas.limits import JsonObject
 from llamalog_service.domain.lineage import Root
 
 
-class RowContent(NamedTuple):
+class RowContent(Struct, frozen=True, gc=False):
     """The columns of ``llama_logs`` that come from the event, named as in the table.
 
     ``created_at`` is UTC without a zone, cut to the millisecond.
@@ -56,7 +57,7 @@ class RowContent(NamedTuple):
     declared_root_job_id: str | None
 
 
-class StoredRow(NamedTuple):
+class StoredRow(Struct, frozen=True, gc=False):
     """A row of the log as it stands in the table."""
 
     content: RowContent
@@ -116,4 +117,4 @@ def utc_milliseconds(time: datetime) -> datetime:
     """An aware time as the table keeps it: UTC without a zone, cut (not rounded) to the millisecond."""
     if time.tzinfo is not UTC:
         time = time.astimezone(UTC)
-    return time.replace(tzinfo=None) - timedelta(microseconds=time.microsecond % 1000)
+    return time.replace(tzinfo=None, microsecond=time.microsecond // 1000 * 1000)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.events import is_decree
 from llamalog_service.domain.rows import RowContent, content_of
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.publish.dead_letters import Letter, Record
@@ -35,7 +35,7 @@ def decode_batch(records: Sequence[Record]) -> Decoded:
         except InvalidMessageError as invalid:
             letters.append(Letter(record, DeadLetter(invalid.reason, invalid.sentence)))
             continue
-        if isinstance(event, RootAdopted | RootAdoptionRevoked):
+        if is_decree(event):
             decrees.append(decree_of(event))
         else:
             rows.append(content_of(event))

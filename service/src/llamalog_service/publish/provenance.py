@@ -10,7 +10,7 @@ from llamalog_service.publish.producer import OutgoingMessage
 
 def provenance_of(stored: StoredRow) -> ProvenanceRecorded:
     """The provenance record of a row as it stands in the table."""
-    row, root, revision, recorded_at = stored
+    row, root, revision, recorded_at = stored.content, stored.root, stored.revision, stored.recorded_at
     created_at = row.created_at.replace(tzinfo=UTC)
     return ProvenanceRecorded(
         id=f"{row.id}/{revision}",

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
+from msgspec.structs import astuple, replace
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError
 from llamalog_service.domain.lineage import OPEN, Root, Statement
-from llamalog_service.domain.roots import JobFacts, Standing
+from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing
 from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.store.connection import translated
 from llamalog_service.store.decrees import Decree, insert_decrees
@@ -18,8 +19,8 @@ from llamalog_service.store.positions import Positions, advance_positions
 from llamalog_service.store.queries import sql
 
 FIRST_REVISION = 1
-_CONTENT_WIDTH = len(RowContent._fields)
-_COLUMNS = (*RowContent._fields, *Root._fields, "revision", "recorded_at")
+_CONTENT_WIDTH = len(RowContent.__struct_fields__)
+_COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
 
 
 class Recorded(NamedTuple):
@@ -43,11 +44,12 @@ class LogStore:
 
     async def job_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
         """What the table says about each of these jobs; every one gets an entry."""
-        if not jobs:
-            return {}
-        with translated():
-            records = await self._pool.fetch(sql("job_facts"), jobs)
-        return {record["job"]: _job_facts(record) for record in records}
+        facts = dict.fromkeys(jobs, UNSEEN)
+        if jobs:
+            with translated():
+                records = await self._pool.fetch(sql("job_facts"), jobs)
+            facts.update((record["job"], _job_facts(record)) for record in records)
+        return facts
 
     async def record(
         self,
@@ -140,7 +142,7 @@ async def _copy(
     await connection.copy_records_to_table(
         "llama_logs",
         columns=_COLUMNS,
-        records=[row + root + written for row, root in zip(rows, roots, strict=True)],
+        records=[astuple(row) + astuple(root) + written for row, root in zip(rows, roots, strict=True)],
     )
 
 
@@ -148,8 +150,8 @@ def stored_row(record: Mapping[str, Any]) -> StoredRow:
     """A row as the named queries select it: content, root, revision and time, in that order."""
     values = list(record.values())
     content = RowContent(*values[:_CONTENT_WIDTH])
-    content = content._replace(
-        sources=tuple(content.sources or ()), fields_enriched=tuple(content.fields_enriched or ())
+    content = replace(
+        content, sources=tuple(content.sources or ()), fields_enriched=tuple(content.fields_enriched or ())
     )
     root_job_id, origin, cycle_members, parent_conflict, revision, recorded_at = values[_CONTENT_WIDTH:]
     members = tuple(cycle_members) if cycle_members is not None else None
@@ -158,10 +160,7 @@ def stored_row(record: Mapping[str, Any]) -> StoredRow:
 
 def _job_facts(record: Mapping[str, Any]) -> JobFacts:
     if not record["is_seen"]:
-        standing = Standing(None, Origin.PENDING)
-        if record["adopted"]:
-            standing = Standing(record["job"], Origin.ADOPTED)
-        return JobFacts(False, None, None, standing)
+        return replace(UNSEEN, standing=Standing(record["job"], Origin.ADOPTED))
     declaration = _statement(record, "declared")
     return JobFacts(True, _statement(record, "claim"), declaration, _standing(record, declaration))
 

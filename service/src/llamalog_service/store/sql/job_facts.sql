@@ -1,10 +1,10 @@
--- What the table says about each job of $1 (text[]): a row of it, its earliest claim and declaration,
--- and, if no row bears it, whether it was adopted.
+-- What the table says about those jobs of $1 (text[]) that a row bears: a row of it, its earliest claim and
+-- declaration; and which of the others were adopted.
 SELECT j.job,
-       seen.root_job_id, seen.origin, seen.cycle_members, seen.id IS NOT NULL AS is_seen,
+       seen.root_job_id, seen.origin, seen.cycle_members,
        claim.created_at AS claim_time, claim.id AS claim_row, claim.parent_job_id AS claim_named,
        declared.created_at AS declared_time, declared.id AS declared_row, declared.declared_root_job_id AS declared_named,
-       decree.adopted
+       seen.id IS NOT NULL AS is_seen
 FROM unnest($1::text[]) AS j (job)
 LEFT JOIN LATERAL (
     SELECT l.id, l.root_job_id, l.origin, l.cycle_members
@@ -34,3 +34,4 @@ LEFT JOIN LATERAL (
     ORDER BY d.decreed_at DESC, d.id DESC
     LIMIT 1
 ) decree ON true
+WHERE seen.id IS NOT NULL OR decree.adopted

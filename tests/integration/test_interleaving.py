@@ -1,0 +1,77 @@
+"""Two writers that miss each other: what one wrote while the other had read already never stays wrong."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import asyncpg
+import pytest
+
+from harness.interleaving import PoolInTurns, Turns, every_order
+from harness.log_table import differences, empty_tables, stored_rows
+from harness.writers import KeptMessages, Repairer, Writer, believed_otherwise
+from histories import decree, event
+from llamalog_schemas.events import Event
+from llamalog_service.store.connection import prepare_connection
+
+Batch = Sequence[Event]
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection) as pool:
+        yield pool
+
+
+MEETINGS: dict[str, tuple[Batch, Batch, Batch]] = {
+    "a child and its parent": ([], [event(1, "child", "parent")], [event(2, "parent")]),
+    "a child, and its parent below a known root": (
+        [event(1, "root")],
+        [event(2, "child", "parent")],
+        [event(3, "parent", "root")],
+    ),
+    "a child of a root, and a parent for that root": (
+        [event(1, "root")],
+        [event(2, "child", "root")],
+        [event(3, "root", "above"), event(4, "above")],
+    ),
+    "the two halves of a cycle": ([], [event(1, "one", "other")], [event(2, "other", "one")]),
+    "two claims for one job": (
+        [event(1, "earlier"), event(2, "later")],
+        [event(3, "job", "earlier", at=3), event(4, "below", "job")],
+        [event(5, "job", "later", at=5), event(6, "beside", "job")],
+    ),
+    "one event twice": ([event(1, "root")], [event(2, "job", "root")], [event(2, "job", "root")]),
+    "a declaration and the one that waits for it": (
+        [],
+        [event(1, "child", "parent")],
+        [event(2, "parent", "lost", declared="declared")],
+    ),
+    "a decree and a child of the job it is about": ([], [event(1, "child", "lost")], [decree(2, "lost")]),
+    "a decree and the event of the job it is about": (
+        [event(1, "child", "lost")],
+        [event(2, "lost", "above")],
+        [decree(3, "lost")],
+    ),
+}
+
+
+@pytest.mark.parametrize("meeting", MEETINGS)
+async def test_two_writers_never_stay_apart_in_whatever_order_their_steps_come(
+    pool: asyncpg.Pool, meeting: str
+) -> None:
+    before, one, other = MEETINGS[meeting]
+    orders = 0
+    for choose in every_order():
+        await empty_tables(pool)
+        turns, kept = Turns(), KeptMessages()
+        await Writer(pool, kept, partition=2).write(*before) if before else None
+        await turns.play(
+            choose,
+            one=Writer(PoolInTurns(pool, turns, "one"), kept, 0).write(*one),
+            other=Writer(PoolInTurns(pool, turns, "other"), kept, 1).write(*other),
+        )
+        await Repairer(pool, kept).settle()
+        stored = await stored_rows(pool)
+        assert differences(stored, [*before, *one, *other]) == []
+        assert believed_otherwise(kept, stored) == []
+        orders += 1
+    assert orders > 10
