@@ -113,7 +113,7 @@ def run_llamalog(*words: str, environment: Mapping[str, str]) -> subprocess.Comp
     """Any other command, to its end."""
     return subprocess.run(
         [sys.executable, "-m", "llamalog_service", *words],
-        env=_environment("") | dict(environment),
+        env=clean_environment() | dict(environment),
         cwd="/",
         capture_output=True,
         text=True,
@@ -122,11 +122,15 @@ def run_llamalog(*words: str, environment: Mapping[str, str]) -> subprocess.Comp
     )
 
 
-def _environment(kafka: str) -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
+    """Ours without any setting of llamalog's, and with a terminal wide enough for every line."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}
-    kept |= {name: os.environ[name] for name in ["LLAMALOG_CACHE"] if name in os.environ}
-    if kafka:
-        kept["LLAMALOG_KAFKA"] = kafka
-    elif "LLAMALOG_REQUIRE_APACHE_KAFKA" in os.environ:
-        kept["LLAMALOG_REQUIRE_APACHE_KAFKA"] = os.environ["LLAMALOG_REQUIRE_APACHE_KAFKA"]
     return kept | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
+
+
+def _environment(kafka: str) -> dict[str, str]:
+    passed_on = ["LLAMALOG_CACHE"] if kafka else ["LLAMALOG_CACHE", "LLAMALOG_REQUIRE_APACHE_KAFKA"]
+    environment = {name: os.environ[name] for name in passed_on if name in os.environ}
+    if kafka:
+        environment["LLAMALOG_KAFKA"] = kafka
+    return clean_environment() | environment
