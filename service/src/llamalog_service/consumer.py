@@ -66,7 +66,7 @@ def subscribe_provenance_consumer(
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
         max_records=max_records,
-        max_partition_fetch_bytes=256 * 1024,
+        max_partition_fetch_bytes=1024 * 1024,
         fetch_max_wait_ms=100,
         session_timeout_ms=10_000,
         rebalance_timeout_ms=40_000,

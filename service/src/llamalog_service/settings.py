@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     topic_prefix: str = "llamalog."
     consumer_group: str = "llamalog-provenance"
     migration_group: str = "llamalog-migration"
-    batch_records: Annotated[int, Field(ge=1, le=20_000)] = 2000
+    batch_records: Annotated[int, Field(ge=1, le=20_000)] = 4000
     cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 20_000
     sweep_seconds: Annotated[float, Field(gt=0)] = 15.0
     full_sweep_seconds: Annotated[float, Field(gt=0)] = 900.0
