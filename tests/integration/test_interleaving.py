@@ -1,8 +1,6 @@
 """Two writers that miss each other: what one wrote while the other had read already never stays wrong."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import pytest
