@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test lint types unit bench simulate lock clean
+.PHONY: up test lint types unit bench contract simulate lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -29,8 +29,11 @@ types: .venv/ready  ## the strict type checker
 test: lint types  ## everything: lint, types, and all tests on a real PostgreSQL and a real broker
 	$(BIN)/pytest
 
-bench: .venv/ready  ## the speed of the consumer as a ratio to COPY, on the same machine in the same run
-	$(BIN)/python -m bench
+bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
+	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from the models
+	@PYTHONPATH=tools $(BIN)/python -m contract_export
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-emit-find-links --no-annotate --no-header --quiet --no-emit-package llamalog-schemas

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -90,7 +90,7 @@ class Writer:
     pool: asyncpg.Pool
     kept: KeptMessages
     partition: int = 0
-    forgets_at_failure: Callable[[], bool] = lambda: True
+    after_failure: Callable[[], Literal["tell again", "put back", "crash"]] = lambda: "tell again"
     _offset: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -102,18 +102,24 @@ class Writer:
         self._ingest = Ingest(LogStore(self.pool), announcer, JobCache(1000), group=GROUP)
 
     async def write(self, *events: Event) -> Outcome:
-        """Ingest events as one batch, again and again while something is away."""
+        """Ingest events as one batch, as often as it takes while Kafka is away."""
         messages = [
             Message(encode(event), offset, self.partition)
             for offset, event in enumerate(events, self._offset)
         ]
         self._offset += len(messages)
         while True:
-            try:
-                return await self._ingest.ingest(messages)
-            except UnavailableError:
-                if self.forgets_at_failure():
-                    self.lose_memory()
+            written = await self._ingest.record(messages)
+            while True:
+                try:
+                    return await self._ingest.tell(written)
+                except UnavailableError:
+                    match self.after_failure():
+                        case "tell again":
+                            continue
+                        case "crash":
+                            self.lose_memory()
+                break
 
 
 @dataclass

@@ -59,7 +59,7 @@ async def write_and_repair_at_once(
     async def write(number: int) -> None:
         nonlocal still_writing
         writer = Writer(PoolInTurns(pool, turns, f"writer {number}"), kept, number)
-        writer.forgets_at_failure = lambda: luck.random() < 0.5
+        writer.after_failure = lambda: luck.choice(["tell again", "put back", "crash"])
         dice = Random(f"{seed} {number}")
         rest = shares[number]
         while rest:

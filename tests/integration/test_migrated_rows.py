@@ -52,7 +52,7 @@ async def test_rows_of_the_first_table_survive_every_step(empty_database: str) -
         table = "enrichment_logs" if revision == "0002" else "llama_logs"
         now = await run_sql(
             empty_database,
-            f"SELECT to_jsonb(l) AS row FROM (SELECT {legacy_columns} FROM {table}) l ORDER BY id",  # noqa: S608
+            f"SELECT to_jsonb(l) AS row FROM (SELECT {legacy_columns} FROM {table}) l ORDER BY id",
         )
         assert now == as_they_were
 

@@ -19,10 +19,12 @@ from llamalog_schemas.limits import (
     EARLIEST_TIME,
     LATEST_TIME,
     MAX_INTEGER,
+    MAX_MESSAGE_NESTING,
     MAX_NESTING,
     MAX_VALUE_BYTES,
     MIN_INTEGER,
 )
+from llamalog_schemas.nesting import nested_deeper_than
 from llamalog_schemas.provenance import ProvenanceRecorded
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -97,6 +99,7 @@ def decode_command(value: bytes) -> Command:
         raise InvalidMessageError(
             InvalidReason.BAD_ENVELOPE, f"`id` is {command.id!r}: a command's id is a UUID, it names the run"
         ) from None
+    _check_no_nul(command, value)
     return command
 
 
@@ -112,10 +115,26 @@ def decode_provenance(value: bytes) -> ProvenanceRecorded:
 def _decode(decoder: msgspec.json.Decoder[Message], value: bytes) -> Message:
     if not value:
         raise InvalidMessageError(InvalidReason.EMPTY, "the message's value is empty")
+    if not value.isascii():
+        _require_utf8(value)
+    if len(value) > 2 * MAX_MESSAGE_NESTING and nested_deeper_than(value, MAX_MESSAGE_NESTING):
+        raise InvalidMessageError(
+            InvalidReason.TOO_DEEP, f"the JSON is nested deeper than {MAX_MESSAGE_NESTING} levels"
+        )
     try:
         return decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
         _refuse(error)
+
+
+def _require_utf8(value: bytes) -> None:
+    """The decoder skips what it does not know unread, yet a text that is not UTF-8 is no JSON anywhere."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidMessageError(
+            InvalidReason.NOT_UTF8, f"the value is not UTF-8 at byte {error.start}: {error.reason}"
+        ) from None
 
 
 def _is_binary_mode(headers: Headers) -> bool:
@@ -159,8 +178,7 @@ def _check(event: Event, structured: bytes) -> None:
             InvalidReason.BAD_TIME,
             f"`time` is {event.time.isoformat()}; it must lie in the years 1970 to 2099 (UTC)",
         )
-    if _NUL_ESCAPE in structured:
-        _check_json(msgspec.to_builtins(event.data), "data", MAX_NESTING + 1)
+    _check_no_nul(event, structured)
     if is_decree(event):
         return
     data = event.data
@@ -173,6 +191,15 @@ def _check(event: Event, structured: bytes) -> None:
         _check_json(data.metadata, "data.metadata", MAX_NESTING)
     if data.preview_data is not None:
         _check_json(data.preview_data, "data.previewData", MAX_NESTING)
+
+
+def _check_no_nul(message: Event | Command, structured: bytes) -> None:
+    if b"\\" not in structured or _NUL_ESCAPE not in structured:  # most messages hold no backslash at all
+        return
+    _check_json(message.id, "id", 0)
+    _check_json(message.source, "source", 0)
+    for field, value in msgspec.to_builtins(message.data).items():
+        _check_json(value, f"data.{field}", MAX_NESTING)
 
 
 def _check_json(value: Any, path: str, levels: int) -> None:
@@ -201,35 +228,25 @@ def _check_json(value: Any, path: str, levels: int) -> None:
             _check_json(item, path, levels - 1)
 
 
-def _refuse(error: Exception) -> NoReturn:
+def _refuse(error: msgspec.DecodeError) -> NoReturn:
     """Turn the decoder's complaint into ours; the bytes were read once, this is the cold path."""
-    match error:
-        case RecursionError():
-            raise InvalidMessageError(
-                InvalidReason.TOO_DEEP, f"the JSON is nested far deeper than {MAX_NESTING} levels"
-            ) from None
-        case UnicodeDecodeError():
-            raise InvalidMessageError(
-                InvalidReason.NOT_UTF8, f"the value is not UTF-8: {error.reason}"
-            ) from None
-        case msgspec.ValidationError():
-            sentence = str(error)
-            raise InvalidMessageError(_reason_of(sentence), sentence) from None
-        case _:
-            raise InvalidMessageError(InvalidReason.NOT_JSON, f"the value is not JSON: {error}") from None
+    if isinstance(error, msgspec.ValidationError):
+        sentence = str(error)
+        raise InvalidMessageError(_reason_of(sentence), sentence) from None
+    raise InvalidMessageError(InvalidReason.NOT_JSON, f"the value is not JSON: {error}") from None
 
 
 def _reason_of(complaint: str) -> InvalidReason:
     """Which of our codes a complaint of msgspec's is; its sentences end in "- at `$.path`"."""
-    sentence, _, path = complaint.partition(" - at ")
+    sentence, _, path = complaint.rpartition(" - at ")
     if path.startswith("`$.type"):
         return InvalidReason.UNKNOWN_TYPE
-    if "required field `type`" in sentence:
+    if path == "Object missing required field `type`":
         return InvalidReason.NO_TYPE
     if path.startswith("`$.time"):
         return InvalidReason.BAD_TIME
-    if "out of range" in sentence or "Expected `int` " in sentence:
-        return InvalidReason.NUMBER_OUT_OF_RANGE
-    if "unknown field" in sentence:
+    if sentence.startswith("Object contains unknown field"):
         return InvalidReason.UNKNOWN_FIELD
+    if sentence.endswith("out of range") or sentence.startswith("Expected `int` "):
+        return InvalidReason.NUMBER_OUT_OF_RANGE
     return InvalidReason.BAD_FIELD if path.startswith("`$.data") else InvalidReason.BAD_ENVELOPE

@@ -16,11 +16,13 @@ from llamalog_schemas.limits import (
     ErrorCode,
     EventId,
     EventSource,
-    EventTime,
     FieldNames,
     JobId,
     JsonObject,
+    Moment,
     Operation,
+    ParentJobId,
+    RootJobId,
     SourceNames,
     TriggeredBy,
     UserId,
@@ -98,8 +100,8 @@ class _OperationData(
     metadata: JsonObject | None = None
     preview_data: JsonObject | None = None
     job_id: JobId | None = None
-    parent_job_id: JobId | None = None
-    root_job_id: JobId | None = None
+    parent_job_id: ParentJobId | None = None
+    root_job_id: RootJobId | None = None
     triggered_by: TriggeredBy | None = None
     user_id: UserId | None = None
 
@@ -142,7 +144,7 @@ class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
 
     id: EventId
     source: EventSource
-    time: EventTime
+    time: Moment
     specversion: Literal["1.0"]
     subject: Any = None
 

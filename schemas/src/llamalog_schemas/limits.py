@@ -15,6 +15,13 @@ MAX_VALUE_BYTES: Final = 256 * 1024
 MAX_NESTING: Final = 64
 """Levels of objects and arrays in ``metadata`` and ``previewData``, the outermost counted."""
 
+MAX_MESSAGE_NESTING: Final = 400
+"""Levels of objects and arrays in a whole message, its outermost object counted.
+
+It bounds what is never checked otherwise (``subject``, attributes that are not ours), and stays clear
+of the depth at which a recursive decoder would give up.
+"""
+
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1
 """Integers inside ``metadata`` and ``previewData`` fit 64 bits with a sign."""
@@ -24,16 +31,39 @@ LATEST_TIME: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """``time`` lies in [EARLIEST_TIME, LATEST_TIME)."""
 
 JobId = Annotated[str, Meta(min_length=1, max_length=100, description="Names a job; equal text, equal job.")]
-Operation = Annotated[str, Meta(min_length=1, max_length=100, examples=["track:created:enrichment"])]
+ParentJobId = Annotated[JobId, Meta(description="The job that started this one.")]
+RootJobId = Annotated[
+    JobId,
+    Meta(description="The topmost job as the producer believes: checked, never trusted over the chain."),
+]
+Operation = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        description="What was done, in the producer's words.",
+        examples=["track:created:enrichment"],
+    ),
+]
 ErrorCode = Annotated[str, Meta(min_length=1, max_length=50)]
-TriggeredBy = Annotated[str, Meta(min_length=1, max_length=50)]
+TriggeredBy = Annotated[str, Meta(min_length=1, max_length=50, description="What set the job off.")]
 UserId = Annotated[str, Meta(min_length=1, max_length=255)]
 SourceName = Annotated[str, Meta(min_length=1, max_length=100, examples=["MUSICBRAINZ"])]
-SourceNames = Annotated[tuple[SourceName, ...], Meta(max_length=50)]
+SourceNames = Annotated[tuple[SourceName, ...], Meta(max_length=50, description="Where the data came from.")]
 FieldName = Annotated[str, Meta(min_length=1, max_length=200)]
-FieldNames = Annotated[tuple[FieldName, ...], Meta(max_length=500)]
+FieldNames = Annotated[
+    tuple[FieldName, ...], Meta(max_length=500, description="The fields that were filled.")
+]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-EventId = Annotated[str, Meta(min_length=1, max_length=1000)]
-EventSource = Annotated[str, Meta(min_length=1, max_length=1000, examples=["/catalogue/enrichment"])]
-EventTime = Annotated[datetime, Meta(tz=True, description="RFC 3339, with a zone, from 1970 until 2100.")]
+EventId = Annotated[str, Meta(min_length=1, max_length=1000, description="Unique within `source`.")]
+EventSource = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1000,
+        description="The producer, as a URI reference.",
+        examples=["/catalogue/enrichment"],
+    ),
+]
+Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, with a zone.")]
 JsonObject = dict[str, Any]

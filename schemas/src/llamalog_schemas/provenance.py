@@ -1,13 +1,12 @@
 """What the service tells others: a row of the log as stored, with its root and its revision."""
 
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from msgspec import Struct
 
 from llamalog_schemas.events import Category, CloudEvent, DataQuality, EntityType, Status
-from llamalog_schemas.limits import JsonObject
+from llamalog_schemas.limits import JsonObject, Moment
 
 PROVENANCE_SOURCE = "/llamalog/provenance"
 """The CloudEvents ``source`` of every provenance record."""
@@ -38,8 +37,8 @@ class Provenance(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="
     category: Category
     operation: str
     status: Status
-    created_at: datetime
-    recorded_at: datetime
+    created_at: Moment
+    recorded_at: Moment
     origin: Origin | None
     root_job_id: str | None
     is_root_job: bool

@@ -8,8 +8,8 @@ from aiokafka import ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from llamalog_service.delivery import BatchDelivery, Records, raw_batch, raw_records
-from llamalog_service.ingest.ingest import Ingest
+from llamalog_service.delivery import BatchDelivery, Records, StartFinder, raw_batch, raw_records
+from llamalog_service.ingest.ingest import Ingest, Written
 from llamalog_service.store.positions import stored_positions
 from llamalog_service.waiting import when_available
 
@@ -26,32 +26,40 @@ def subscribe_provenance_consumer(
     *,
     topic: str,
     group: str,
+    session_seconds: float,
     max_records: int,
     knows_ends: bool,
     fail: Callable[[BaseException], None],
-) -> None:
+) -> BatchDelivery[Written]:
     """Have a broker's consumer of entity events handled by an ingest.
 
     Args:
+        session_seconds: how long it may be silent before Kafka hands its partitions on.
         max_records: the largest batch; it bounds the memory whatever the backlog.
         knows_ends: whether the broker tells where partitions end.
         fail: told of an error after which the process must not go on.
+
+    Returns:
+        The delivery, to be closed before the broker is.
     """
 
-    async def handle(records: Records) -> None:
-        outcome = await when_available(
-            lambda: ingest.ingest(records), doing="recording a batch", patience=PATIENCE
+    async def record(records: Records) -> Written:
+        return await when_available(
+            lambda: ingest.record(records), doing="recording a batch", patience=PATIENCE
         )
-        _log.debug("batch recorded", records=len(records), **outcome._asdict())
+
+    async def tell(written: Written) -> None:
+        outcome = await when_available(
+            lambda: ingest.tell(written), doing="telling of a batch", patience=PATIENCE
+        )
+        _log.debug("batch done", **outcome._asdict())
 
     delivery = BatchDelivery(
-        handle,
+        record,
+        tell,
         max_records=max_records,
         fail=fail,
-        stored_positions=lambda: stored_positions(pool, group, topic),
-        knows_ends=knows_ends,
-        revoke_patience=20.0,
-        commit_patience=10.0,
+        start=StartFinder(lambda: stored_positions(pool, group, topic), knows_ends=knows_ends),
     )
     subscriber = broker.subscriber(
         topic,
@@ -62,7 +70,8 @@ def subscribe_provenance_consumer(
         max_records=max_records,
         max_partition_fetch_bytes=256 * 1024,
         fetch_max_wait_ms=100,
-        session_timeout_ms=10_000,
+        session_timeout_ms=int(session_seconds * 1000),
+        heartbeat_interval_ms=int(session_seconds * 250),
         rebalance_timeout_ms=40_000,
         listener=delivery,
         parser=raw_batch,
@@ -74,3 +83,4 @@ def subscribe_provenance_consumer(
         await delivery.deliver(records)
 
     delivery.attach(lambda: subscriber.consumer)
+    return delivery

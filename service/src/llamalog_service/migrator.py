@@ -29,33 +29,33 @@ def subscribe_migration_consumer(
     *,
     topic: str,
     group: str,
+    session_seconds: float,
     fail: Callable[[BaseException], None],
-) -> None:
+) -> BatchDelivery[list[Letter]]:
     """Have a broker's consumer of backfill commands keep them as runs; it does none of them itself.
 
     Args:
+        session_seconds: how long it may be silent before Kafka hands its partitions on.
         fail: told of an error after which the process must not go on.
+
+    Returns:
+        The delivery, to be closed before the broker is.
     """
 
-    async def handle(records: Records) -> None:
+    async def keep(records: Records) -> list[Letter]:
         commands, letters = read_commands(records)
-
-        async def keep() -> None:
-            await runs.enqueue(commands)
-            await announcer.dead_letters(letters)
-
-        await when_available(keep, doing="keeping commands as runs", patience=PATIENCE)
+        await when_available(
+            lambda: runs.enqueue(commands), doing="keeping commands as runs", patience=PATIENCE
+        )
         worker.wake()
+        return letters
 
-    delivery = BatchDelivery(
-        handle,
-        max_records=500,
-        fail=fail,
-        stored_positions=None,
-        knows_ends=False,
-        revoke_patience=20.0,
-        commit_patience=10.0,
-    )
+    async def tell(letters: list[Letter]) -> None:
+        await when_available(
+            lambda: announcer.dead_letters(letters), doing="publishing dead letters", patience=PATIENCE
+        )
+
+    delivery = BatchDelivery(keep, tell, max_records=500, fail=fail)
     subscriber = broker.subscriber(
         topic,
         batch=True,
@@ -64,7 +64,8 @@ def subscribe_migration_consumer(
         auto_offset_reset="earliest",
         max_records=500,
         fetch_max_wait_ms=100,
-        session_timeout_ms=10_000,
+        session_timeout_ms=int(session_seconds * 1000),
+        heartbeat_interval_ms=int(session_seconds * 250),
         rebalance_timeout_ms=40_000,
         listener=delivery,
         parser=raw_batch,
@@ -76,6 +77,7 @@ def subscribe_migration_consumer(
         await delivery.deliver(records)
 
     delivery.attach(lambda: subscriber.consumer)
+    return delivery
 
 
 def read_commands(records: Sequence[Record]) -> tuple[list[Run], list[Letter]]:

@@ -5,6 +5,7 @@ import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -15,6 +16,7 @@ from faststream.kafka import KafkaBroker
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.consumer import subscribe_provenance_consumer
+from llamalog_service.delivery import BatchDelivery
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
@@ -31,6 +33,8 @@ from llamalog_service.store.runs import RunStore
 from llamalog_service.waiting import when_available
 
 _MEBIBYTE = 1024 * 1024
+
+Fail = Callable[[BaseException], None]
 
 
 @asynccontextmanager
@@ -96,13 +100,14 @@ async def run_provenance_consumer(settings: Settings) -> None:
             group=settings.consumer_group,
         )
 
-        def subscribe(broker: KafkaBroker, fail: Callable[[BaseException], None]) -> None:
-            subscribe_provenance_consumer(
+        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery[Any]:
+            return subscribe_provenance_consumer(
                 broker,
                 ingest,
                 pool,
                 topic=names.entity_events.name,
                 group=settings.consumer_group,
+                session_seconds=settings.session_seconds,
                 max_records=settings.batch_records,
                 knows_ends=settings.kafka_durable,
                 fail=fail,
@@ -143,15 +148,16 @@ async def run_migration_consumer(settings: Settings) -> None:
         )
         working = asyncio.create_task(worker.run())
 
-        def subscribe(broker: KafkaBroker, fail: Callable[[BaseException], None]) -> None:
+        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery[Any]:
             working.add_done_callback(lambda task: _tell_failure(task, fail))
-            subscribe_migration_consumer(
+            return subscribe_migration_consumer(
                 broker,
                 runs,
                 worker,
                 announcer,
                 topic=names.backfill_commands.name,
                 group=settings.migration_group,
+                session_seconds=settings.session_seconds,
                 fail=fail,
             )
 
@@ -163,9 +169,7 @@ async def run_migration_consumer(settings: Settings) -> None:
                 await working
 
 
-async def _run(
-    settings: Settings, subscribe: Callable[[KafkaBroker, Callable[[BaseException], None]], None]
-) -> None:
+async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], BatchDelivery[Any]]) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     broker = KafkaBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=None)
     app = FastStream(broker, logger=None)
@@ -175,14 +179,15 @@ async def _run(
         failures.append(error)
         app.exit()
 
-    subscribe(broker, fail)
+    delivery = subscribe(broker, fail)
+    app.on_shutdown(delivery.close)
     _rest_the_garbage_collector()
     await app.run()
     if failures:
         raise failures[0]
 
 
-def _tell_failure(task: asyncio.Task[None], fail: Callable[[BaseException], None]) -> None:
+def _tell_failure(task: asyncio.Task[None], fail: Fail) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         fail(error)
 

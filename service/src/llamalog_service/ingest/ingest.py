@@ -1,7 +1,7 @@
 """The main job: a batch of messages becomes rows, provenance, dead letters and commands.
 
-Read `Ingest.ingest` from top to bottom. Every step may be done again: after a crash the batch is
-delivered again, its rows are found in the table, and whatever may be missing is published anew.
+Read `Ingest.record` and `Ingest.tell`, in this order. Both may be done again: after a crash the batch
+is delivered again, its rows are found in the table, and whatever may be missing is published anew.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
     jobs_doubted: int
 
 
-class _Written(NamedTuple):
+class Written(NamedTuple):
     """A committed batch: what was new, how it was resolved, and the transaction that wrote it."""
 
     decoded: Decoded
@@ -48,7 +48,7 @@ class _Written(NamedTuple):
 
 
 class Ingest:
-    """Ingests batches of one topic, one after the other, for one consumer group."""
+    """Ingests the batches of a topic for a consumer group; one may be recorded while another is told."""
 
     def __init__(self, store: LogStore, announcer: Announcer, cache: JobCache, *, group: str) -> None:
         self._store = store
@@ -56,21 +56,30 @@ class Ingest:
         self._cache = cache
         self._group = group
 
-    async def ingest(self, records: Sequence[Record]) -> Outcome:
-        """Record a batch and tell others; on return its offsets may be committed.
+    async def record(self, records: Sequence[Record]) -> Written:
+        """Decode a batch, resolve its roots, and commit its rows with the positions.
 
         Args:
-            records: messages of one topic, each partition's in order and without gaps.
+            records: messages of one topic, each partition's in order.
 
         Raises:
-            UnavailableError: PostgreSQL or Kafka is away; calling again with the same batch is safe.
+            UnavailableError: PostgreSQL is away; calling again with the same batch is safe.
         """
-        decoded = decode_batch(records)
-        written = await self._write(decoded, _positions(self._group, records))
+        written = await self._write(decode_batch(records), _positions(self._group, records))
+        self._cache.remember(written.resolved.jobs)
+        return written
+
+    async def tell(self, written: Written) -> Outcome:
+        """Look again, and publish provenance, dead letters and commands; then offsets may be committed.
+
+        Raises:
+            UnavailableError: PostgreSQL or Kafka is away; calling again is safe.
+        """
+        decoded, novelty, *_ = written
         (parent_changed, root_disagrees), *_ = await asyncio.gather(
             self._look_again(written),
             self._announcer.provenance(_rows_to_tell(written)),
-            self._announcer.dead_letters(written.decoded.letters + written.novelty.letters),
+            self._announcer.dead_letters(decoded.letters + novelty.letters),
         )
         await self._announcer.recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
         await self._announcer.recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
@@ -78,14 +87,14 @@ class Ingest:
             {decree.job_id for decree in decoded.decrees}, RecomputeReason.ADOPTION_CHANGED
         )
         return Outcome(
-            recorded=len(written.novelty.new),
-            duplicates=written.novelty.duplicates,
-            dead_letters=len(written.decoded.letters) + len(written.novelty.letters),
+            recorded=len(novelty.new),
+            duplicates=novelty.duplicates,
+            dead_letters=len(decoded.letters) + len(novelty.letters),
             tombstones=decoded.tombstones,
             jobs_doubted=len(parent_changed) + len(root_disagrees),
         )
 
-    async def _write(self, decoded: Decoded, positions: Positions) -> _Written:
+    async def _write(self, decoded: Decoded, positions: Positions) -> Written:
         """Resolve and commit; begin anew where another writer was faster or PostgreSQL refuses a row."""
         while True:
             stored, facts = await asyncio.gather(
@@ -106,9 +115,9 @@ class Ingest:
                     raise UnavailableError(f"a batch is refused, none of its rows is: {refusal}") from refusal
                 decoded = _without(decoded, refused)
                 continue
-            return _Written(decoded, novelty, resolved, recorded)
+            return Written(decoded, novelty, resolved, recorded)
 
-    async def _look_again(self, written: _Written) -> tuple[set[str], set[str]]:
+    async def _look_again(self, written: Written) -> tuple[set[str], set[str]]:
         """After the commit: what another writer did meanwhile, and what this batch changes for other rows.
 
         Two transactions can miss each other, one writing a child and not seeing the parent, the other
@@ -125,7 +134,6 @@ class Ingest:
             resolved.jobs, resolved.changed | _unsettled(novelty.repeated, resolved), recorded.transaction
         )
         self._cache.remember(fresh)
-        self._cache.remember({job: facts for job, facts in resolved.jobs.items() if job not in doubted})
         self._cache.forget(doubted)
         return doubted & resolved.changed, moved | doubted - resolved.changed
 
@@ -167,7 +175,7 @@ def _unsettled(repeated: Sequence[StoredRow], resolved: Resolved) -> set[str]:
     }
 
 
-def _rows_to_tell(written: _Written) -> list[StoredRow]:
+def _rows_to_tell(written: Written) -> list[StoredRow]:
     """New rows and those that were there already: the crash may have come before they were told."""
     new = [
         StoredRow(row, root, FIRST_REVISION, written.recorded.recorded_at)

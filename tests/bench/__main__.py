@@ -1,0 +1,88 @@
+"""The command: `python -m bench`, as `make bench` calls it."""
+
+import asyncio
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.backlog import make_backlog
+from bench.drain import DrainError
+from bench.profiling import profile_drain
+from bench.report import as_json, figures, show
+from bench.run import measure
+from bench.servers import own_servers
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.stack import LocalStack, StackOptions
+
+BAR_MISSED = 1
+FAILED = 2
+WRONG = 3
+
+console = Console(highlight=False)
+progress = Console(stderr=True, highlight=False, style="dim")
+
+
+def main(
+    albums: Annotated[int, typer.Option(min=1, help="The backlog: about 34 events an album.")] = 3000,
+    repeat: Annotated[int, typer.Option(min=1, help="Drains, each between two rounds of COPY.")] = 3,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="Instead of measuring: sample one drain, write where the consumer's time goes."),
+    ] = None,
+    data_dir: Annotated[
+        Path, typer.Option(help="For the servers' data: on a real disk, made anew, removed in the end.")
+    ] = Path(".llamalog/bench"),
+) -> None:
+    """Measure the provenance consumer against COPY of the same rows, on the same servers.
+
+    Exit code 1: a bar was missed; 2: the bench could not run; 3: what the consumers wrote is wrong.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is no news
+    folder = data_dir.absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
+    try:
+        with LocalStack(folder, options, say=progress.print) as stack:
+            servers = own_servers(stack)
+            if profile is not None:
+                profile.parent.mkdir(parents=True, exist_ok=True)
+                samples = profile.absolute().with_suffix(".folded")
+                report = asyncio.run(
+                    profile_drain(servers, make_backlog(albums), samples, logs=folder, say=progress.print)
+                )
+                profile.write_text(report)
+                progress.print(f"Written: {profile}, and the samples for a flame graph: {samples}")
+                return
+            measured = asyncio.run(
+                measure(servers, albums=albums, repeat=repeat, logs=folder, say=progress.print)
+            )
+    except (LlamalogError, DrainError) as error:
+        progress.print(f"bench: {error}", style="red", soft_wrap=True, markup=False)
+        raise typer.Exit(FAILED) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    told = figures(measured)
+    show(measured, told, console)
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(as_json(measured, told))
+    differences = [line for one in measured.found for line in one.differences]
+    for line in differences:
+        console.print(f"WRONG: {line}", style="red", soft_wrap=True, markup=False)
+    missed = list(told.missed())
+    for line in missed:
+        console.print(f"MISSED: {line}", style="red", soft_wrap=True, markup=False)
+    if differences:
+        raise typer.Exit(WRONG)
+    if missed:
+        raise typer.Exit(BAR_MISSED)
+    console.print("Table, dead letters and provenance are as the fold says; the bars are met.")
+
+
+typer.run(main)

@@ -1,0 +1,83 @@
+"""The bench from beginning to end: COPY and drain in turn, so that a noisy machine disturbs both alike."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.backlog import Backlog, fill, make_backlog
+from bench.checks import Found, inspect
+from bench.drain import Drained, drain
+from bench.installation import new_database, new_installation
+from bench.servers import Servers, durability, settle_disk
+from bench.yardstick import BATCH_SIZES, Copied, Records, copy_all, copy_records
+from llamalog_service.sample.play import Played
+
+Say = Callable[[str], None]
+
+
+class Measured(NamedTuple):
+    """All that was measured; `found` and `drained` run in step."""
+
+    albums: int
+    played: Played
+    kafka: str
+    durability: dict[str, str]
+    copied: list[Copied]
+    drained: list[Drained]
+    found: list[Found]
+
+
+async def measure(servers: Servers, *, albums: int, repeat: int, logs: Path, say: Say) -> Measured:
+    """COPY, then as often as asked a drain and COPY again.
+
+    Args:
+        albums: the size of the backlog.
+        repeat: how many drains.
+        logs: the folder for the consumers' logs.
+        say: hears how far it is.
+
+    Raises:
+        DrainError: a drain did not come to an end.
+    """
+    say(f"Making the backlog of {albums} albums.")
+    backlog = make_backlog(albums)
+    records = copy_records(backlog.rows.values())
+    copied, drained, found = [], [], []
+    async with new_database(servers.postgres, "yardstick") as yardstick:
+        copied += await _copies(servers, yardstick, records, say)
+        for turn in range(1, repeat + 1):
+            played, one, left = await _measure_drain(servers, backlog, f"drain-{turn}", logs=logs, say=say)
+            drained.append(one)
+            found.append(left)
+            copied += await _copies(servers, yardstick, records, say)
+    return Measured(
+        albums, played, servers.kafka.name, await durability(servers.postgres), copied, drained, found
+    )
+
+
+async def _measure_drain(
+    servers: Servers,
+    backlog: Backlog,
+    name: str,
+    *,
+    logs: Path,
+    say: Say,
+) -> tuple[Played, Drained, Found]:
+    """Fill a new installation, have it drained, and inspect what came of it."""
+    async with new_installation(servers, name) as installation:
+        played = await fill(backlog, installation)
+        say(f"{name}: {played.messages} messages wait.")
+        await settle_disk(servers.postgres)
+        drained = await drain(installation, played.messages, servers.pids(), logs)
+        say(f"{name}: settled after {drained.settled:.2f} s. Comparing with the fold.")
+        return played, drained, await inspect(installation, backlog)
+
+
+async def _copies(servers: Servers, database_url: str, records: Records, say: Say) -> list[Copied]:
+    copied = []
+    for batch in BATCH_SIZES:
+        await settle_disk(servers.postgres)
+        copied.append(await copy_all(database_url, records, batch, servers.postgres.pid))
+    told = ", ".join(f"{len(records) / one.seconds:,.0f} rows/s by {one.batch:,}" for one in copied)
+    say(f"COPY: {told}.")
+    return copied

@@ -1,0 +1,82 @@
+"""The yardstick: COPY of the same rows into an empty table like `llama_logs`, with all its indexes.
+
+As fast as asyncpg can: records prepared before the clock starts, JSON as bytes, ids as the driver's own type.
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from asyncpg.pgproto.pgproto import UUID as DriverUUID
+from msgspec.structs import astuple
+
+from bench.costs import cpu_seconds
+from llamalog_service.domain.fold import FoldedRow
+from llamalog_service.domain.lineage import Root
+from llamalog_service.domain.rows import RowContent
+
+BATCH_SIZES = (1_000, 5_000, 20_000)
+_COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
+_TABLE = "copied_logs"
+
+Records = list[tuple[Any, ...]]
+
+
+class Copied(NamedTuple):
+    """One COPY of all rows: its batch size, seconds, and PostgreSQL's CPU seconds."""
+
+    batch: int
+    seconds: float
+    postgres_cpu: float
+
+
+def copy_records(rows: Iterable[FoldedRow]) -> Records:
+    """Rows as they are given to COPY; the first revision of each, recorded now."""
+    now = datetime.now(UTC)
+    return [
+        (*(_driver_value(value) for value in astuple(row.content) + astuple(row.root)), 1, now)
+        for row in rows
+    ]
+
+
+def _driver_value(value: Any) -> Any:
+    match value:
+        case UUID():
+            return DriverUUID(value.bytes)
+        case Enum():
+            return value.value
+        case dict():
+            return b"\x01" + msgspec.json.encode(value)
+        case _:
+            return value
+
+
+async def copy_all(database_url: str, records: Records, batch: int, postgres_pid: int) -> Copied:
+    """COPY the records into a new table, one transaction a batch, and drop it again."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.set_type_codec(
+            "jsonb", schema="pg_catalog", format="binary", encoder=lambda value: value, decoder=bytes
+        )
+        await connection.execute(f"DROP TABLE IF EXISTS {_TABLE}")
+        await connection.execute(f"CREATE TABLE {_TABLE} (LIKE llama_logs INCLUDING ALL)")
+        batches = [records[start : start + batch] for start in range(0, len(records), batch)]
+        servers = {"PostgreSQL": postgres_pid}
+        cpu = cpu_seconds(servers)["PostgreSQL"]
+        start = time.perf_counter()
+        for share in batches:
+            await connection.copy_records_to_table(_TABLE, columns=_COLUMNS, records=share)
+        seconds = time.perf_counter() - start
+        cpu = cpu_seconds(servers)["PostgreSQL"] - cpu
+        copied = await connection.fetchval(f"SELECT count(*) FROM {_TABLE}")
+        if copied != len(records):
+            raise AssertionError(f"COPY wrote {copied} of {len(records)} rows")
+        await connection.execute(f"DROP TABLE {_TABLE}")
+        return Copied(batch, seconds, cpu)
+    finally:
+        await connection.close()

@@ -1,0 +1,1 @@
+"""The published contract, made from the models: JSON Schemas and an AsyncAPI document."""
