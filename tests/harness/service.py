@@ -1,6 +1,5 @@
 """The two consumers as processes of their own, started as an operator starts them."""
 
-import asyncio
 import json
 import os
 import signal
@@ -13,10 +12,10 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
+from harness.patience import eventually
 from llamalog_service.settings import Settings
 
 _EXECUTABLE = Path(sys.executable).parent / "llamalog"
-_POLL = 0.02
 
 
 class ServiceProcess:
@@ -70,10 +69,13 @@ class ServiceProcess:
 
     async def ended(self, within: float = 20.0) -> int:
         """Wait for its end; the exit code."""
-        async with asyncio.timeout(within):
-            while (code := self.exit_code) is None:
-                await asyncio.sleep(_POLL)
-        return code
+
+        async def has_ended() -> bool:
+            return self.exit_code is not None
+
+        await eventually(has_ended, within)
+        assert self.exit_code is not None
+        return self.exit_code
 
     @property
     def output(self) -> str:
@@ -87,10 +89,12 @@ class ServiceProcess:
 
     async def says(self, event: str, times: int = 1, within: float = 20.0) -> None:
         """Wait until it has logged an event so many times."""
-        async with asyncio.timeout(within):
-            while len(self.said(event)) < times:
-                assert self.exit_code is None, self.output
-                await asyncio.sleep(_POLL)
+
+        async def has_said() -> bool:
+            assert self.exit_code is None, self.output
+            return len(self.said(event)) >= times
+
+        await eventually(has_said, within)
 
 
 @asynccontextmanager

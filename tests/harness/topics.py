@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.events import Event
@@ -35,38 +34,25 @@ async def publish_events(
 
 async def read_all(kafka: str, topic: str) -> list[ConsumerRecord]:
     """Every message that the topic holds now, each partition's in order."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        ends = await _ends(consumer, topic)
-        consumer.assign(list(ends))
+    async with _reading(kafka) as reader:
+        ends = await _ends(reader, topic)
+        reader.assign(list(ends))
         records: list[ConsumerRecord] = []
-        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-            fetched = await consumer.getmany(timeout_ms=500)
+        while any([await reader.position(at) < end for at, end in ends.items()]):
+            fetched = await reader.getmany(timeout_ms=500)
             records += [record for partition in fetched.values() for record in partition]
         return records
-    finally:
-        await consumer.stop()
 
 
 async def lag(kafka: str, group: str, topic: str) -> int:
     """How many messages of the topic lie behind the group's committed offsets."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await consumer.start()
-    await admin.start()
-    try:
-        ends = await _ends(consumer, topic)
-        starts = await consumer.beginning_offsets(list(ends))
-        committed = await admin.list_consumer_group_offsets(group)
-        reached = {
-            partition: max(committed[partition].offset if partition in committed else 0, starts[partition])
-            for partition in ends
-        }
-        return sum(end - reached[partition] for partition, end in ends.items())
-    finally:
-        await admin.close()
-        await consumer.stop()
+    async with _reading(kafka) as reader:
+        ends = await _ends(reader, topic)
+        starts = await reader.beginning_offsets(list(ends))
+    async with _reading(kafka, group_id=group) as member:
+        member.assign(list(ends))
+        reached = {at: max(await member.committed(at) or 0, starts[at]) for at in ends}
+    return sum(end - reached[at] for at, end in ends.items())
 
 
 def by_coordinates(dead_letters: Iterable[ConsumerRecord]) -> dict[Coordinates, list[ConsumerRecord]]:
@@ -84,14 +70,21 @@ def header(letter: ConsumerRecord, name: str) -> str:
     return said.decode()
 
 
-async def _ends(consumer: AIOKafkaConsumer, topic: str) -> dict[TopicPartition, int]:
-    partitions = await _partitions(consumer, topic)
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+@asynccontextmanager
+async def _reading(kafka: str, group_id: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka, group_id=group_id, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _ends(reader: AIOKafkaConsumer, topic: str) -> dict[TopicPartition, int]:
+    reader.assign([TopicPartition(topic, 0)])
+    await reader.end_offsets(reader.assignment())  # makes the client learn of the topic
+    partitions = [TopicPartition(topic, partition) for partition in reader.partitions_for_topic(topic)]
+    ends: dict[TopicPartition, int] = await reader.end_offsets(partitions)
     return ends
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    await consumer._client.force_metadata_update()
-    consumer.assign([])
-    await consumer._client.set_topics([topic])
-    return [TopicPartition(topic, partition) for partition in sorted(consumer.partitions_for_topic(topic))]
