@@ -37,6 +37,7 @@ from llamalog_schemas.events import (
     RootDecree,
     RootDecreeData,
     Status,
+    is_decree,
 )
 from llamalog_schemas.keys import lineage_key, row_id
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Origin, Provenance, ProvenanceRecorded
@@ -80,6 +81,7 @@ __all__ = [
     "decode_provenance",
     "encode",
     "encode_event_binary",
+    "is_decree",
     "lineage_key",
     "row_id",
 ]

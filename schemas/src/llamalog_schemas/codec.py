@@ -40,6 +40,7 @@ _ATTRIBUTE_HEADERS = {
     f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject")
 }
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.\d{7}")
+_CONTAINERS = (dict, list, tuple)
 _NUL_ESCAPE = b"\\u0000"
 
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -214,12 +215,12 @@ def _check_json(value: Any, path: str, levels: int) -> None:
             raise InvalidMessageError(
                 InvalidReason.NUMBER_OUT_OF_RANGE, f"`{path}` holds an integer that does not fit 64 bits"
             )
-    elif isinstance(value, dict | list):
+    elif isinstance(value, _CONTAINERS):
         if levels == 0:
             raise InvalidMessageError(
                 InvalidReason.TOO_DEEP, f"`{path}` is nested deeper than {MAX_NESTING} levels"
             )
-        if isinstance(value, list):
+        if not isinstance(value, dict):
             for item in value:
                 _check_json(item, path, levels - 1)
             return

@@ -41,9 +41,12 @@ Fail = Callable[[BaseException], None]
 async def open_pool(settings: Settings, *, name: str, keep_plans: bool = True) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects at first use, so that a database that is away is waited for.
 
+    Every query of the service has its index, and none may be given a scan of the table because it was
+    planned while the table was small.
+
     Args:
         name: what PostgreSQL shows as the application.
-        keep_plans: False plans every statement anew.
+        keep_plans: False, for the recompute, plans every statement anew and may scan.
     """
     pool = asyncpg.create_pool(
         settings.database_dsn(),
@@ -52,7 +55,12 @@ async def open_pool(settings: Settings, *, name: str, keep_plans: bool = True) -
         init=prepare_connection,
         command_timeout=60 if keep_plans else 3600,
         statement_cache_size=100 if keep_plans else 0,
-        server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
+        server_settings={
+            "application_name": name,
+            "timezone": "UTC",
+            "jit": "off",
+            "enable_seqscan": "off" if keep_plans else "on",
+        },
     )
     async with pool:
         yield pool

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 from msgspec.structs import replace
 
 from llamalog_service.domain.rows import RowContent, StoredRow
@@ -48,11 +49,15 @@ async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], json_equa
 
 
 async def _equal(first: RowContent, row: RowContent, json_equal: JsonEqual) -> bool:
-    """Equal in every column; JSON that differs in Python's eyes is put to the database, whose eyes count."""
-    if first == row:
-        return True
+    """Equal in every column; JSON that is not equal to the letter is put to the database."""
     if replace(first, metadata=None, preview_data=None) != replace(row, metadata=None, preview_data=None):
         return False
-    return await json_equal(first.metadata, row.metadata) and await json_equal(
-        first.preview_data, row.preview_data
-    )
+    for one, other in ((first.metadata, row.metadata), (first.preview_data, row.preview_data)):
+        if _sorted_json(one) != _sorted_json(other) and not await json_equal(one, other):
+            return False
+    return True
+
+
+def _sorted_json(value: Any) -> bytes:
+    """JSON text in which True is not 1, as it is to Python's ``==``."""
+    return msgspec.json.encode(value, order="sorted")

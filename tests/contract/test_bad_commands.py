@@ -1,0 +1,28 @@
+"""Commands that are none, and the reason with which each is refused."""
+
+import pytest
+
+from contract.golden_payloads import load
+from contract.test_bad_input import nested
+from llamalog_schemas import InvalidMessageError, InvalidReason, decode_command
+
+GOOD = load("entity-created/v1/full").value
+COMMAND = load("recompute-roots/v1/minimal")
+BAD_COMMANDS: dict[str, tuple[InvalidReason, bytes]] = {
+    "an id that is no UUID": (
+        InvalidReason.BAD_ENVELOPE,
+        COMMAND.value.replace(COMMAND.structured["id"].encode(), b"run-1"),
+    ),
+    "no jobs": (InvalidReason.BAD_FIELD, COMMAND.value.replace(b'"enrich-42"', b"")),
+    "NUL in a job": (InvalidReason.NUL_CHARACTER, COMMAND.value.replace(b"enrich-42", rb"\u0000")),
+    "an event": (InvalidReason.UNKNOWN_TYPE, GOOD),
+    "20,000 levels": (InvalidReason.TOO_DEEP, nested(20_000).encode()),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_COMMANDS)
+def test_a_bad_command_is_refused_with_its_reason(kind: str) -> None:
+    reason, value = BAD_COMMANDS[kind]
+    with pytest.raises(InvalidMessageError) as refusal:
+        decode_command(value)
+    assert refusal.value.reason is reason

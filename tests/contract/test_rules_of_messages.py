@@ -1,0 +1,128 @@
+"""docs/contract.md, value, envelope and how the contract changes: each test bears its rule's number."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from contract import test_published_schemas as published
+from contract.golden_payloads import load
+from contract.variations import FULL, accepted, nest, record, refused, row_of, value_of
+from contract_export.files import SCHEMAS
+from llamalog_schemas import (
+    InvalidReason,
+    decode_event,
+    decode_provenance,
+    encode_event_binary,
+    is_decree,
+)
+from llamalog_service.ingest.decode import decode_batch
+
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parents[1] / "docs" / "contract.md"
+
+
+def test_the_document_and_the_tests_name_the_same_rules() -> None:
+    stated = re.findall(r"^- \*\*([A-Z]\d+)\*\*", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    tests = "".join(path.read_text(encoding="utf-8") for path in HERE.glob("test_rules_of_*.py"))
+    tested = {rule.upper() for rule in re.findall(r"^(?:async )?def test_([a-z]\d+)_", tests, re.MULTILINE)}
+    assert len(stated) == len(set(stated))
+    assert set(stated) == tested  # both ways: no rule without a test, no test of a rule that is gone
+
+
+def test_v1_a_value_has_a_byte_to_256_kib_and_a_tombstone_is_skipped() -> None:
+    value = value_of()
+    assert accepted(value.ljust(262_144))
+    assert refused(value.ljust(262_145)) == InvalidReason.TOO_LARGE
+    assert refused(b"") == InvalidReason.EMPTY
+    batch = decode_batch([record(None), record(value)])
+    assert (batch.tombstones, len(batch.rows), batch.letters) == (1, 1, [])
+
+
+def test_v2_a_value_is_json_in_utf8() -> None:
+    assert accepted(value_of({"reason": "déjà vu 🦙"}))
+    assert refused(b"\xef\xbb\xbf" + value_of()) == InvalidReason.NOT_JSON
+    assert refused(value_of({"reason": "\ud800"})) == InvalidReason.NOT_JSON
+    assert refused(value_of({"metadata": {"n": float("nan")}})) == InvalidReason.NOT_JSON
+    assert refused(value_of().decode().encode("utf-16")) == InvalidReason.NOT_UTF8
+
+
+def test_v3_a_value_nests_400_levels_deep_at_most() -> None:
+    assert accepted(value_of(tracestate=nest(399)))
+    assert refused(value_of(tracestate=nest(400))) == InvalidReason.TOO_DEEP
+
+
+def test_e1_both_modes_are_read_and_told_apart() -> None:
+    event = decode_event(value_of())
+    value, headers = encode_event_binary(event)
+    assert accepted(value, headers) == event
+    assert accepted(value_of(), [("content-type", b"application/cloudevents+json")]) == event
+    assert accepted(value_of(), [("content-type", b"application/json"), ("ce_id", b"x")]) == event
+    both = [*headers, ("content-type", b"application/cloudevents+json")]
+    assert accepted(value_of(), both) == event
+
+
+@pytest.mark.parametrize("name", ["specversion", "id", "source", "type", "time", "data"])
+def test_e2_an_attribute_is_required(name: str) -> None:
+    missing = InvalidReason.NO_TYPE if name == "type" else InvalidReason.BAD_ENVELOPE
+    assert refused(value_of(without=name)) == missing
+
+
+@pytest.mark.parametrize("name", ["id", "source"])
+def test_e2_an_attribute_is_bounded(name: str) -> None:
+    longest, longer, empty = ({name: text} for text in ("é" * 1_000, "é" * 1_001, ""))
+    assert accepted(json.dumps(FULL | longest).encode())
+    assert refused(json.dumps(FULL | longer).encode()) == InvalidReason.BAD_ENVELOPE
+    assert refused(json.dumps(FULL | empty).encode()) == InvalidReason.BAD_ENVELOPE
+    assert refused(value_of(specversion="1.1")) == InvalidReason.BAD_ENVELOPE
+
+
+def test_e3_a_time_has_a_zone_and_lies_in_1970_to_2099() -> None:
+    for good in ("1970-01-01T00:00:00Z", "1969-12-31T23:00:00-01:00", "2099-12-31T23:59:59.999Z"):
+        assert accepted(value_of(time=good))
+    for bad in (
+        "2026-02-10T10:30:00",
+        "2026-02-10",
+        "10 Feb 2026 10:30:00 GMT",
+        "1969-12-31T23:59:59.999Z",
+        "1970-01-01T00:00:00+00:01",
+        "2100-01-01T00:00:00Z",
+        "2099-12-31T23:59:59-01:00",
+    ):
+        assert refused(value_of(time=bad)) == InvalidReason.BAD_TIME
+
+
+def test_e4_a_time_is_recorded_in_utc_cut_to_the_millisecond() -> None:
+    for written in ("2026-02-10T12:30:00.123999+02:00", "2026-02-10T10:30:00.1239999999Z"):
+        assert row_of(value_of(time=written)).created_at.isoformat() == "2026-02-10T10:30:00.123000"
+    assert row_of(value_of(time="2026-02-10T10:30:00.9999999Z")).created_at.second == 0
+
+
+def test_e5_a_type_is_one_of_ours() -> None:
+    decree = {"jobId": "j", "reason": "r", "requestedBy": "u"}
+    for kind in ("created", "linked", "enriched", "corrected", "cached", "failed"):
+        assert accepted(value_of(type=f"llamalog.entity-{kind}.v1"))
+    for kind in ("root-adopted", "root-adoption-revoked"):
+        message = FULL | {"type": f"llamalog.{kind}.v1", "data": decree}
+        assert is_decree(accepted(json.dumps(message).encode()))
+    for bad in ("llamalog.entity-created.v2", "llamalog.entity-created", "LLAMALOG.ENTITY-CREATED.V1", "x"):
+        assert refused(value_of(type=bad)) == InvalidReason.UNKNOWN_TYPE
+
+
+def test_e6_subject_extension_attributes_and_other_headers_are_opaque() -> None:
+    plain = row_of(value_of())
+    assert row_of(value_of(subject=[1, {"a": None}])) == plain
+    assert row_of(value_of(tracestate={"x": [1]}, dataschema=7, flag=True)) == plain
+    assert row_of(value_of(), [("ce_tracestate", b"\xff"), ("retries", None)]) == plain
+
+
+def test_c1_every_version_but_the_growing_one_is_held_by_its_fingerprint() -> None:
+    files = {path.name for path in (SCHEMAS / "json").iterdir()}
+    assert files - {published.GROWING} == set(published.published_fingerprints())
+
+
+def test_c2_readers_of_provenance_ignore_what_they_do_not_know() -> None:
+    golden = load("provenance-recorded/v1/with-a-later-field")
+    assert "newerField" in golden.structured["data"]
+    assert decode_provenance(golden.value)
