@@ -16,7 +16,7 @@ from faststream.kafka import KafkaBroker
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.consumer import subscribe_provenance_consumer
-from llamalog_service.delivery import BatchDelivery
+from llamalog_service.delivery import BatchDelivery, read_any_header_name
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
@@ -187,6 +187,7 @@ async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], Batc
         failures.append(error)
         app.exit()
 
+    read_any_header_name()
     delivery = subscribe(broker, fail)
     app.on_shutdown(delivery.close)
     _rest_the_garbage_collector()
