@@ -10,11 +10,15 @@ import asyncpg
 Choose = Callable[[int], int]
 """Given how many actors wait for their turn, the number of the one that has it."""
 
+_PATIENCE = 30.0
+"""Seconds for a whole play: some actor never comes to an end."""
+
 
 class Turns:
     """Lets one actor at a time do its next step.
 
-    An actor comes to a step by awaiting `mine`; it stands there until `play` gives it the turn.
+    An actor comes to a step by awaiting `mine`; it stands there until `play` gives it the turn. What an
+    actor does at the same time, in several tasks, is one step.
 
     Args:
         blocked_after: seconds after which an actor that had its turn is taken to wait for a lock that
@@ -23,25 +27,30 @@ class Turns:
 
     def __init__(self, blocked_after: float | None = None) -> None:
         self._blocked_after = blocked_after
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._came = asyncio.Event()
 
     async def mine(self, actor: str) -> None:
         turn = asyncio.get_running_loop().create_future()
-        self._waiting[actor] = turn
+        self._waiting.setdefault(actor, []).append(turn)
         self._came.set()
         await turn
 
     async def play(self, choose: Choose, **actors: Coroutine[Any, Any, Any]) -> None:
-        """Run the actors to their ends, step by step as chosen; the first error of one is raised."""
+        """Run the actors, under the names that they give to `mine`, to their ends, step by step as chosen.
+
+        The first error of one is raised.
+        """
         tasks = {name: asyncio.create_task(self._act(work)) for name, work in actors.items()}
         blocked: set[str] = set()
         try:
-            while any(not task.done() for task in tasks.values()):
-                blocked = await self._stand_still(tasks, blocked)
-                ready = sorted(self._waiting)
-                if ready:
-                    self._waiting.pop(ready[choose(len(ready))]).set_result(None)
+            async with asyncio.timeout(_PATIENCE):
+                while any(not task.done() for task in tasks.values()):
+                    blocked = await self._stand_still(tasks, blocked)
+                    ready = sorted(self._waiting)
+                    if ready:
+                        for turn in self._waiting.pop(ready[choose(len(ready))]):
+                            turn.set_result(None)
             for task in tasks.values():
                 task.result()
         finally:
@@ -59,6 +68,8 @@ class Turns:
     async def _stand_still(self, tasks: dict[str, asyncio.Task[None]], blocked: set[str]) -> set[str]:
         """Wait until every actor has come to a step, has ended, or is blocked by another."""
         while True:
+            for _ in range(5):
+                await asyncio.sleep(0)  # the tasks of one actor come to their step one after the other
             moving = {name for name, task in tasks.items() if not task.done()} - self._waiting.keys()
             if moving <= blocked and (self._waiting or not moving):
                 return blocked & moving

@@ -10,7 +10,10 @@ from llamalog_service.domain.fold import FoldedRow, fold
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.store.log import LogStore
 
-OUR_TABLES = ("llama_logs", "consumer_positions", "root_decrees", "provenance_outbox", "backfill_runs")
+_EMPTY_ALL = """
+    DELETE FROM llama_logs; DELETE FROM consumer_positions; DELETE FROM root_decrees;
+    DELETE FROM provenance_outbox; DELETE FROM backfill_runs
+"""
 
 
 async def stored_rows(pool: asyncpg.Pool) -> dict[UUID, StoredRow]:
@@ -21,7 +24,7 @@ async def stored_rows(pool: asyncpg.Pool) -> dict[UUID, StoredRow]:
 
 async def empty_tables(pool: asyncpg.Pool) -> None:
     """As after the migrations; for few rows ten times as fast as TRUNCATE."""
-    await pool.execute(";".join(f"DELETE FROM {table}" for table in OUR_TABLES))
+    await pool.execute(_EMPTY_ALL)
 
 
 def differences(stored: Mapping[UUID, StoredRow], events: Iterable[Event]) -> list[str]:

@@ -1,8 +1,8 @@
 """Ingests and repairs in this process: what they say is kept rather than sent."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -12,6 +12,7 @@ from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.corrections import tell_corrections
 from llamalog_service.backfill.recompute import recompute_until_settled
+from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.ingest import Ingest, Outcome
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.publish.announcer import Announcer
@@ -39,16 +40,22 @@ class Message:
 
 
 class KeptMessages(Publisher):
-    """A publisher that acknowledges at once and keeps what it was given, by topic."""
+    """A publisher that acknowledges at once and keeps what it was given, by topic.
 
-    def __init__(self) -> None:
+    Attributes:
+        is_away: asked at every call whether Kafka is away for it.
+    """
+
+    def __init__(self, is_away: Callable[[], bool] = lambda: False) -> None:
         self.by_topic: dict[str, list[OutgoingMessage]] = {}
+        self.is_away = is_away
 
-    async def publish(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:
+    async def publish(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+        if self.is_away():
+            raise UnavailableError(f"{topic}: the test says so")
         self.by_topic.setdefault(topic, []).extend(messages)
 
-    async def publish_keyed(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
-        self.by_topic.setdefault(topic, []).extend(messages)
+    publish_keyed = publish
 
     def take_commands(self) -> list[tuple[str, ...]]:
         """The jobs of every command said since the last call."""
@@ -83,7 +90,7 @@ class Writer:
     pool: asyncpg.Pool
     kept: KeptMessages
     partition: int = 0
-    cached_jobs: int = 1000
+    after_failure: Callable[[], Literal["tell again", "put back", "crash"]] = lambda: "tell again"
     _offset: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -92,16 +99,27 @@ class Writer:
     def lose_memory(self) -> None:
         """As a crash does."""
         announcer = Announcer(self.kept, NAMES, source="/tests")
-        self._ingest = Ingest(LogStore(self.pool), announcer, JobCache(self.cached_jobs), group=GROUP)
+        self._ingest = Ingest(LogStore(self.pool), announcer, JobCache(1000), group=GROUP)
 
     async def write(self, *events: Event) -> Outcome:
-        """Ingest events as one batch."""
-        written = await self._ingest.record([self._message(encode(event)) for event in events])
-        return await self._ingest.tell(written)
-
-    def _message(self, value: bytes) -> Message:
-        self._offset += 1
-        return Message(value, self._offset - 1, self.partition)
+        """Ingest events as one batch, as often as it takes while Kafka is away."""
+        messages = [
+            Message(encode(event), offset, self.partition)
+            for offset, event in enumerate(events, self._offset)
+        ]
+        self._offset += len(messages)
+        while True:
+            written = await self._ingest.record(messages)
+            while True:
+                try:
+                    return await self._ingest.tell(written)
+                except UnavailableError:
+                    match self.after_failure():
+                        case "tell again":
+                            continue
+                        case "crash":
+                            self.lose_memory()
+                break
 
 
 @dataclass

@@ -26,6 +26,7 @@ def subscribe_provenance_consumer(
     *,
     topic: str,
     group: str,
+    session_seconds: float,
     max_records: int,
     knows_ends: bool,
     fail: Callable[[BaseException], None],
@@ -33,6 +34,7 @@ def subscribe_provenance_consumer(
     """Have a broker's consumer of entity events handled by an ingest.
 
     Args:
+        session_seconds: how long it may be silent before Kafka hands its partitions on.
         max_records: the largest batch; it bounds the memory whatever the backlog.
         knows_ends: whether the broker tells where partitions end.
         fail: told of an error after which the process must not go on.
@@ -66,9 +68,10 @@ def subscribe_provenance_consumer(
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
         max_records=max_records,
-        max_partition_fetch_bytes=256 * 1024,
+        max_partition_fetch_bytes=1024 * 1024,
         fetch_max_wait_ms=100,
-        session_timeout_ms=10_000,
+        session_timeout_ms=int(session_seconds * 1000),
+        heartbeat_interval_ms=int(session_seconds * 250),
         rebalance_timeout_ms=40_000,
         listener=delivery,
         parser=raw_batch,

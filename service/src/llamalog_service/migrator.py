@@ -29,11 +29,13 @@ def subscribe_migration_consumer(
     *,
     topic: str,
     group: str,
+    session_seconds: float,
     fail: Callable[[BaseException], None],
 ) -> BatchDelivery[list[Letter]]:
     """Have a broker's consumer of backfill commands keep them as runs; it does none of them itself.
 
     Args:
+        session_seconds: how long it may be silent before Kafka hands its partitions on.
         fail: told of an error after which the process must not go on.
 
     Returns:
@@ -62,7 +64,8 @@ def subscribe_migration_consumer(
         auto_offset_reset="earliest",
         max_records=500,
         fetch_max_wait_ms=100,
-        session_timeout_ms=10_000,
+        session_timeout_ms=int(session_seconds * 1000),
+        heartbeat_interval_ms=int(session_seconds * 250),
         rebalance_timeout_ms=40_000,
         listener=delivery,
         parser=raw_batch,

@@ -32,7 +32,10 @@ class Settings(BaseSettings):
     topic_prefix: str = "llamalog."
     consumer_group: str = "llamalog-provenance"
     migration_group: str = "llamalog-migration"
-    batch_records: Annotated[int, Field(ge=1, le=20_000)] = 2000
+    session_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
+        default=10.0, description="how long a consumer may be silent before Kafka hands its partitions on"
+    )
+    batch_records: Annotated[int, Field(ge=1, le=20_000)] = 4000
     cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 20_000
     sweep_seconds: Annotated[float, Field(gt=0)] = 15.0
     full_sweep_seconds: Annotated[float, Field(gt=0)] = 900.0

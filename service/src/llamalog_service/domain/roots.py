@@ -150,9 +150,7 @@ class _Batch:
                 if claim.named in self.claims or claim.named in self.facts:
                     job = claim.named
                     continue
-                end = self.facts[
-                    job
-                ].standing  # a claim recorded earlier counts; its parent was not asked for
+                end = self.facts[job].standing  # an earlier claim, whose parent nobody asked for
             else:
                 end = self._standing_outside(job)
             if end.root_job_id not in self.claims or end.origin not in (Origin.RESOLVED, Origin.ADOPTED):

@@ -13,7 +13,7 @@ from faststream.kafka import KafkaBroker
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.consumer import subscribe_provenance_consumer
-from llamalog_service.delivery import BatchDelivery
+from llamalog_service.delivery import BatchDelivery, read_any_header_name
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.migrator import subscribe_migration_consumer
@@ -56,6 +56,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
                 pool,
                 topic=names.entity_events.name,
                 group=settings.consumer_group,
+                session_seconds=settings.session_seconds,
                 max_records=settings.batch_records,
                 knows_ends=settings.kafka_durable,
                 fail=fail,
@@ -106,6 +107,7 @@ async def run_migration_consumer(settings: Settings) -> None:
                 announcer,
                 topic=names.backfill_commands.name,
                 group=settings.migration_group,
+                session_seconds=settings.session_seconds,
                 fail=fail,
             )
 
@@ -127,6 +129,7 @@ async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], Batc
         failures.append(error)
         app.exit()
 
+    read_any_header_name()
     delivery = subscribe(broker, fail)
     app.on_shutdown(delivery.close)
     _rest_the_garbage_collector()

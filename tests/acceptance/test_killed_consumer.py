@@ -1,0 +1,135 @@
+"""A consumer that is killed again and again in the middle of its work loses nothing and doubles nothing."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from itertools import islice
+from pathlib import Path
+from random import Random, SystemRandom
+
+import asyncpg
+import pytest
+from aiokafka import ConsumerRecord
+
+from harness.log_table import differences, stored_rows
+from harness.patience import eventually
+from harness.service import ServiceProcess
+from harness.settled import wait_until_settled
+from harness.topics import Coordinates, by_coordinates, header, producing, read_all
+from harness.writers import newest
+from llamalog_schemas.codec import decode_event, decode_provenance
+from llamalog_schemas.errors import InvalidMessageError
+from llamalog_schemas.events import Event
+from llamalog_service.publish.provenance import provenance_of
+from llamalog_service.publish.topics import topics
+from llamalog_service.sample.day import tell_day
+from llamalog_service.sample.disorder import disordered
+from llamalog_service.sample.play import play
+from llamalog_service.settings import Settings
+from llamalog_service.store.connection import prepare_connection
+
+pytestmark = pytest.mark.apache_kafka
+
+MESSAGES = 20_000
+KILLS = 9
+MIGRATOR_KILLS = {3, 6}
+"""The turns in which the migration consumer is killed too."""
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=prepare_connection) as pool:
+        yield pool
+
+
+async def test_every_event_is_recorded_once_and_every_root_is_right_however_often_the_consumer_is_killed(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    seed = SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    names = topics(settings.topic_prefix)
+    # Kafka waits for a killed consumer as long as it may be silent; small batches are killed more often.
+    settings = settings.model_copy(update={"session_seconds": 1.5, "batch_records": 500})
+    events_per_turn = MESSAGES // (KILLS + 1)
+    day = tell_day(2 * MESSAGES // 34, seed)
+    messages = islice(disordered(day, late=0.05, duplicates=0.02, bad=0.003, seed=seed), MESSAGES)
+
+    consumer = ServiceProcess("consumer", settings, tmp_path)
+    migrator = ServiceProcess("migrator", settings, tmp_path)
+    dice = Random(seed)
+    try:
+        migrator.start()
+        async with producing(settings.kafka) as producer:
+            for turn in range(KILLS):
+                await play(islice(messages, events_per_turn), producer, names.entity_events.name)
+                consumer.start()
+                await kill_at_work(consumer, pool, dice)
+                if turn in MIGRATOR_KILLS:
+                    migrator.kill()
+                    migrator.start()
+            rest = await play(messages, producer, names.entity_events.name)
+            assert rest.messages > 0
+        consumer.start()
+        await wait_until_settled(settings, pool)
+        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+    finally:
+        consumer.kill()
+        migrator.kill()
+
+    sent = await read_all(settings.kafka, names.entity_events.name)
+    assert len(sent) == MESSAGES
+    valid, bad = judged(sent)
+    stored = await stored_rows(pool)
+    assert differences(stored, valid) == []
+    assert len(stored) < len(valid), "the sample had no duplicates"
+    assert any(row.revision > 1 for row in stored.values()), "the sample had no late parents"
+    assert_dead_letters_are(bad, await read_all(settings.kafka, names.dead_letters.name))
+    told = await read_all(settings.kafka, names.provenance.name)
+    believed = newest(decode_provenance(record.value).data for record in told)
+    assert believed == {row_id: provenance_of(row).data for row_id, row in stored.items()}
+
+
+async def kill_at_work(consumer: ServiceProcess, pool: asyncpg.Pool, dice: Random) -> None:
+    """Wait until it has recorded something since it was started, and a random moment longer."""
+    before = await reached(pool)
+
+    async def gets_on() -> bool:
+        assert consumer.exit_code is None, consumer.output
+        return await reached(pool) > before
+
+    await eventually(gets_on, within=30)
+    moment = dice.uniform(0, 0.8)
+    await asyncio.sleep(moment)
+    consumer.kill()
+    print(f"{time.strftime('%X')} killed {moment:.3f} s after its first batch, at {await reached(pool)}")
+
+
+async def reached(pool: asyncpg.Pool) -> int:
+    return int(await pool.fetchval("SELECT coalesce(sum(next_offset), 0) FROM consumer_positions"))
+
+
+def judged(records: Sequence[ConsumerRecord]) -> tuple[list[Event], dict[Coordinates, ConsumerRecord]]:
+    """The events that some records are, in the order of the partitions, and the records that are none."""
+    events, bad = [], {}
+    for record in records:
+        try:
+            events.append(decode_event(record.value, record.headers))
+        except InvalidMessageError:
+            bad[record.topic, record.partition, record.offset] = record
+    return events, bad
+
+
+def assert_dead_letters_are(
+    bad: dict[Coordinates, ConsumerRecord], dead_letters: Sequence[ConsumerRecord]
+) -> None:
+    letters = by_coordinates(dead_letters)
+    assert letters.keys() == bad.keys()
+    assert len(bad) > MESSAGES * 0.001
+    for coordinates, record in bad.items():
+        for letter in letters[coordinates]:
+            assert (letter.key, letter.value) == (record.key, record.value)
+            assert letter.headers[: len(record.headers)] == record.headers
+            with pytest.raises(InvalidMessageError) as judgement:
+                decode_event(record.value, record.headers)
+            assert header(letter, "reason") == judgement.value.reason
+            assert header(letter, "error") == judgement.value.sentence

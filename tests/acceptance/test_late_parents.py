@@ -1,0 +1,64 @@
+"""Late parents, through the real commands topic and the real migration consumer."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from harness.log_table import differences, stored_rows
+from harness.service import running
+from harness.settled import wait_until_consumed, wait_until_settled
+from harness.topics import producing, publish_events, read_all
+from harness.writers import newest
+from histories import event
+from llamalog_schemas.codec import decode_provenance
+from llamalog_schemas.provenance import Origin, Provenance
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.store.connection import prepare_connection
+
+GRANDCHILD = event(1, "cache-cover", "create-album")
+CHILD = event(2, "create-album", "import")
+ROOT = event(3, "import")
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=prepare_connection) as pool:
+        yield pool
+
+
+async def told_by_provenance(settings: Settings) -> list[Provenance]:
+    records = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
+    return [decode_provenance(record.value).data for record in records]
+
+
+async def test_a_grandchild_before_its_child_before_its_root_ends_with_the_right_root_and_a_correction(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    async with (
+        running("consumer", settings, tmp_path),
+        running("migrator", settings, tmp_path),
+        producing(settings.kafka) as producer,
+    ):
+        for late in (GRANDCHILD, CHILD):
+            await publish_events(producer, names.entity_events.name, [late])
+            await wait_until_consumed(settings)
+            stored = await stored_rows(pool)
+            assert stored[UUID(late.id)].root.origin == Origin.PENDING
+        await publish_events(producer, names.entity_events.name, [ROOT])
+        await wait_until_settled(settings, pool)
+
+    stored = await stored_rows(pool)
+    assert differences(stored, [GRANDCHILD, CHILD, ROOT]) == []
+    assert {row.root.root_job_id for row in stored.values()} == {"import"}
+    told = await told_by_provenance(settings)
+    for corrected in (GRANDCHILD, CHILD):
+        first, *_, last = [record for record in told if record.id == UUID(corrected.id)]
+        assert (first.revision, first.origin, first.root_job_id) == (1, Origin.PENDING, None)
+        assert (last.origin, last.root_job_id) == (Origin.RESOLVED, "import")
+        assert last.revision > first.revision
+    assert newest(told)[UUID(ROOT.id)].revision == 1

@@ -1,0 +1,19 @@
+"""Wait for what other processes do."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+_POLL = 0.05
+
+
+async def eventually(holds: Callable[[], Awaitable[object]], within: float) -> None:
+    """Wait until something holds.
+
+    Raises:
+        TimeoutError: it does not, after `within` seconds.
+    """
+    deadline = asyncio.get_running_loop().time() + within
+    while not await holds():
+        if asyncio.get_running_loop().time() > deadline:
+            raise TimeoutError(f"not within {within} s: {getattr(holds, '__doc__', None) or holds}")
+        await asyncio.sleep(_POLL)

@@ -1,0 +1,123 @@
+"""The two consumers as processes of their own, started as an operator starts them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import SecretStr
+
+from harness.patience import eventually
+from llamalog_service.settings import Settings
+
+_EXECUTABLE = Path(sys.executable).parent / "llamalog"
+
+
+class ServiceProcess:
+    """`llamalog consumer` or `llamalog migrator` under the settings of a test; it can be started again.
+
+    Args:
+        command: which of the two.
+        settings: what its environment says.
+        folder: for its log; it runs there too, so that no `.env` is read.
+    """
+
+    def __init__(self, command: Literal["consumer", "migrator"], settings: Settings, folder: Path) -> None:
+        self._command = command
+        self._settings = settings
+        self._folder = folder
+        self._log = folder / f"{command}-{id(self)}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [_EXECUTABLE, self._command],
+                env=_environment(self._settings),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """As the kernel does when memory runs out; returns when the process is gone."""
+        self.signal(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+
+    async def stop(self, within: float = 20.0) -> int:
+        """Ask it to end (SIGTERM); the exit code."""
+        self.signal(signal.SIGTERM)
+        return await self.ended(within)
+
+    async def ended(self, within: float = 20.0) -> int:
+        """Wait for its end; the exit code."""
+
+        async def has_ended() -> bool:
+            return self.exit_code is not None
+
+        await eventually(has_ended, within)
+        assert self.exit_code is not None
+        return self.exit_code
+
+    @property
+    def output(self) -> str:
+        """All that it ever wrote."""
+        return self._log.read_text(errors="replace")
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of one event."""
+        lines = [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("event") == event]
+
+    async def says(self, event: str, times: int = 1, within: float = 20.0) -> None:
+        """Wait until it has logged an event so many times."""
+
+        async def has_said() -> bool:
+            assert self.exit_code is None, self.output
+            return len(self.said(event)) >= times
+
+        await eventually(has_said, within)
+
+
+@asynccontextmanager
+async def running(
+    command: Literal["consumer", "migrator"], settings: Settings, folder: Path
+) -> AsyncIterator[ServiceProcess]:
+    """A started process; what is left of it in the end is killed."""
+    process = ServiceProcess(command, settings, folder)
+    process.start()
+    try:
+        yield process
+    except BaseException:
+        print(process.output[-4000:])
+        raise
+    finally:
+        process.kill()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    told = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in settings.model_dump().items()
+        if value is not None
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}
+    return kept | {f"LLAMALOG_{name.upper()}": str(value) for name, value in told.items()}

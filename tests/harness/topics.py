@@ -1,0 +1,90 @@
+"""Topics as a test sees them: write messages, read all there is, know how far a group has come."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
+from llamalog_schemas.events import Event
+from llamalog_schemas.keys import lineage_key
+
+Coordinates = tuple[str, int, int]
+"""Topic, partition, offset."""
+
+
+@asynccontextmanager
+async def producing(kafka: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer that sends what it is given, however large."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", max_request_size=64 * 1024 * 1024)
+    async with producer:
+        yield producer
+
+
+async def publish_events(
+    producer: AIOKafkaProducer, topic: str, events: Iterable[Event], partition: int | None = None
+) -> None:
+    """Say events, one after the other, in structured mode."""
+    for event in events:
+        await producer.send_and_wait(
+            topic, encode(event), lineage_key(event), partition=partition, headers=STRUCTURED_HEADERS
+        )
+
+
+async def read_all(kafka: str, topic: str) -> list[ConsumerRecord]:
+    """Every message that the topic holds now, each partition's in order."""
+    async with _reading(kafka) as reader:
+        ends = await _ends(reader, topic)
+        reader.assign(list(ends))
+        records: list[ConsumerRecord] = []
+        while any([await reader.position(at) < end for at, end in ends.items()]):
+            fetched = await reader.getmany(timeout_ms=500)
+            records += [record for partition in fetched.values() for record in partition]
+        return records
+
+
+async def lag(kafka: str, group: str, topic: str) -> int:
+    """How many messages of the topic lie behind the group's committed offsets."""
+    async with _reading(kafka) as reader:
+        ends = await _ends(reader, topic)
+        starts = await reader.beginning_offsets(list(ends))
+    async with _reading(kafka, group_id=group) as member:
+        member.assign(list(ends))
+        reached = {at: max(await member.committed(at) or 0, starts[at]) for at in ends}
+    return sum(end - reached[at] for at, end in ends.items())
+
+
+def by_coordinates(dead_letters: Iterable[ConsumerRecord]) -> dict[Coordinates, list[ConsumerRecord]]:
+    """Dead letters by where the bad message was read; a redelivery may repeat one."""
+    letters: dict[Coordinates, list[ConsumerRecord]] = defaultdict(list)
+    for letter in dead_letters:
+        topic, partition, offset = (header(letter, name) for name in ("topic", "partition", "offset"))
+        letters[topic, int(partition), int(offset)].append(letter)
+    return letters
+
+
+def header(letter: ConsumerRecord, name: str) -> str:
+    """What a dead letter says in the header ``llamalog-<name>``."""
+    said: bytes = dict(letter.headers)[f"llamalog-{name}"]
+    return said.decode()
+
+
+@asynccontextmanager
+async def _reading(kafka: str, group_id: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka, group_id=group_id, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _ends(reader: AIOKafkaConsumer, topic: str) -> dict[TopicPartition, int]:
+    reader.assign([TopicPartition(topic, 0)])
+    await reader.end_offsets(reader.assignment())  # makes the client learn of the topic
+    partitions = [TopicPartition(topic, partition) for partition in reader.partitions_for_topic(topic)]
+    ends: dict[TopicPartition, int] = await reader.end_offsets(partitions)
+    return ends

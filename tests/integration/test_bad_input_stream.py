@@ -1,0 +1,245 @@
+"""Bad input among good: each ends as one dead letter or a defined skip, and its neighbours are recorded."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from harness.log_table import differences, stored_rows
+from harness.raw_batches import send_with_header_key
+from harness.service import running
+from harness.settled import wait_until_consumed
+from harness.topics import by_coordinates, header, producing, publish_events, read_all
+from histories import event
+from llamalog_schemas.codec import STRUCTURED_HEADERS, encode, encode_event_binary
+from llamalog_schemas.events import Event
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.store.connection import prepare_connection
+
+pytestmark = pytest.mark.apache_kafka
+
+Headers = list[tuple[str, bytes | None]]
+BAD = event(1_000_000, "bad")
+"""What the bad messages are made of; none of them is recorded."""
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=prepare_connection) as pool:
+        yield pool
+
+
+@dataclass
+class Bad:
+    """A message that is no event, and the reason that its dead letter must bear."""
+
+    reason: str
+    value: bytes
+    headers: Headers
+
+
+def structured(reason: str, value: bytes) -> Bad:
+    return Bad(reason, value, STRUCTURED_HEADERS)
+
+
+def with_data(**data: Any) -> bytes:
+    told = json.loads(encode(BAD))
+    return json.dumps(told | {"data": told["data"] | data}).encode()
+
+
+def with_envelope(**attributes: Any) -> bytes:
+    return json.dumps(json.loads(encode(BAD)) | attributes).encode()
+
+
+def binary(**replaced: bytes | None) -> tuple[bytes, Headers]:
+    value, headers = encode_event_binary(BAD)
+    return value, [(name, replaced.get(name, content)) for name, content in headers]
+
+
+def nested(levels: int) -> bytes:
+    deep = '{"d":' * levels + "1" + "}" * levels
+    return with_data(metadata="HERE").replace(b'"HERE"', deep.encode())
+
+
+BAD_MESSAGES: dict[str, Bad] = {
+    "empty": structured("empty-value", b""),
+    "not UTF-8": structured("not-utf8", encode(BAD).replace(b"track:", b"\xff\xfe:")),
+    "byte order mark": structured("not-json", b"\xef\xbb\xbf" + encode(BAD)),
+    "truncated": structured("not-json", encode(BAD)[:-20]),
+    "an array": structured("bad-envelope", b"[" + encode(BAD) + b"]"),
+    "NUL": structured("nul-character", with_data(reason="ends\0here")),
+    "NUL in a metadata key": structured("nul-character", with_data(metadata={"a\0b": 1})),
+    "lone surrogate": structured("not-json", with_data(metadata={"title": "\ud800"})),
+    "NaN": structured("not-json", with_data(metadata={"score": float("nan")})),
+    "past int4": structured("number-out-of-range", with_data(durationMs=2**31)),
+    "past int8": structured("number-out-of-range", with_data(metadata={"n": 2**63})),
+    "200,000 digits": structured(
+        "number-out-of-range", with_data(metadata={"n": "N"}).replace(b'"N"', b"9" * 200_000)
+    ),
+    "65 levels": structured("nested-too-deep", nested(65)),
+    "5,000 levels": structured("nested-too-deep", nested(5_000)),
+    "20,000 levels": structured("nested-too-deep", nested(20_000)),
+    "too large": structured("value-too-large", with_data(reason="x" * 256 * 1024)),
+    "unknown type": structured("unknown-type", with_envelope(type="llamalog.entity-vanished.v1")),
+    "unknown version": structured("unknown-type", with_envelope(type="llamalog.entity-created.v2")),
+    "unknown field": structured("unknown-field", with_data(colour="blue")),
+    "no zone": structured("bad-time", with_envelope(time="2026-02-10T12:00:00")),
+    "year 9999": structured("bad-time", with_envelope(time="9999-12-31T00:00:00Z")),
+    "its own parent": structured("self-parent", with_data(jobId="one", parentJobId="one")),
+    "a source over the limit": structured("bad-field", with_data(sources=["x" * 3000])),
+    "no header that is UTF-8": Bad("bad-header", *binary(ce_source=b"\xff")),
+    "null in a header that counts": Bad("bad-envelope", *binary(ce_id=None)),
+    "unknown type in binary mode": Bad("unknown-type", *binary(ce_type=b"com.example.thing")),
+}  # fmt: skip
+
+
+async def test_each_bad_message_is_one_dead_letter_and_every_neighbour_is_recorded(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    neighbours: list[Event] = []
+    async with producing(settings.kafka) as producer:
+        for number, bad in enumerate(BAD_MESSAGES.values(), 1):
+            neighbours.append(event(number, f"job-{number}"))
+            await publish_events(producer, names.entity_events.name, neighbours[-1:], partition=0)
+            await producer.send_and_wait(
+                names.entity_events.name, bad.value, b"\xffkey", partition=0, headers=bad.headers
+            )
+        neighbours.append(event(500, "last"))
+        await publish_events(producer, names.entity_events.name, neighbours[-1:], partition=0)
+    async with running("consumer", settings, tmp_path) as consumer:
+        await wait_until_consumed(settings)
+        assert await consumer.stop() == 0
+
+    assert differences(await stored_rows(pool), neighbours) == []
+    letters = await read_all(settings.kafka, names.dead_letters.name)
+    assert [header(letter, "reason") for letter in letters] == [bad.reason for bad in BAD_MESSAGES.values()]
+    for number, (letter, bad) in enumerate(zip(letters, BAD_MESSAGES.values(), strict=True)):
+        assert (letter.key, letter.value) == (b"\xffkey", bad.value)
+        assert list(letter.headers[: len(bad.headers)]) == bad.headers
+        assert header(letter, "topic") == names.entity_events.name
+        assert (header(letter, "partition"), header(letter, "offset")) == ("0", str(2 * number + 1))
+        assert header(letter, "error")
+
+
+async def send_good_around(
+    producer: AIOKafkaProducer, topic: str, *, headers: Headers | None = None, value: bytes | None
+) -> list[Event]:
+    """A message between two good events; the two."""
+    neighbours: list[Event] = [event(1, "before"), event(2, "after")]
+    await publish_events(producer, topic, neighbours[:1], partition=0)
+    await producer.send_and_wait(topic, value, b"key", partition=0, headers=headers)
+    await publish_events(producer, topic, neighbours[1:], partition=0)
+    return neighbours
+
+
+async def test_a_tombstone_is_skipped(settings: Settings, pool: asyncpg.Pool, tmp_path: Path) -> None:
+    names = topics(settings.topic_prefix)
+    async with producing(settings.kafka) as producer, running("consumer", settings, tmp_path):
+        events = await send_good_around(producer, names.entity_events.name, value=None)
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), events) == []
+    assert await read_all(settings.kafka, names.dead_letters.name) == []
+
+
+async def test_headers_that_are_not_ours_are_no_ground_for_refusal(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    foreign: Headers = [*STRUCTURED_HEADERS, ("trace", None), ("trace", b"\xff\xfe"), ("", b"")]
+    middle = event(3, "middle")
+    async with producing(settings.kafka) as producer, running("consumer", settings, tmp_path):
+        events = await send_good_around(
+            producer, names.entity_events.name, value=encode(middle), headers=foreign
+        )
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), [*events, middle]) == []
+
+
+async def test_a_header_whose_name_is_no_text_does_not_stop_the_stream(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    before, middle, after = event(1, "before"), event(2, "middle"), event(3, "after")
+    name = b"\xff\xfe\xfd name"
+    async with producing(settings.kafka) as producer, running("consumer", settings, tmp_path):
+        await publish_events(producer, names.entity_events.name, [before], partition=0)
+        await send_with_header_key(producer, names.entity_events.name, 0, encode(middle), name)
+        await send_with_header_key(producer, names.entity_events.name, 0, b"no event", name)
+        await publish_events(producer, names.entity_events.name, [after], partition=0)
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), [before, middle, after]) == []
+    (letter,) = await read_all(settings.kafka, names.dead_letters.name)
+    assert letter.value == b"no event"
+    assert letter.headers[0] == (r"\xff\xfe\xfd name", b"value")
+
+
+async def test_a_value_that_came_compressed_and_fits_nowhere_is_kept_in_part(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    zeros = bytes(3_000_000)
+    async with (
+        AIOKafkaProducer(
+            bootstrap_servers=settings.kafka, compression_type="gzip", max_request_size=4_000_000
+        ) as producer,
+        running("consumer", settings, tmp_path),
+    ):
+        events = await send_good_around(producer, names.entity_events.name, value=zeros)
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), events) == []
+    (letter,) = await read_all(settings.kafka, names.dead_letters.name)
+    assert header(letter, "reason") == "value-too-large"
+    assert letter.value == zeros[: len(letter.value)]
+    assert header(letter, "truncated") == f"{len(letter.value)} of 3000000 bytes"
+
+
+async def test_an_id_said_again_is_a_duplicate_if_equal_and_a_dead_letter_if_not(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    first = event(1, "job", "parent")
+    binary_value, binary_headers = encode_event_binary(first)
+    other = encode(event(1, "job", "another"))
+    async with producing(settings.kafka) as producer:
+        for value, headers in (
+            (encode(first), STRUCTURED_HEADERS),
+            (binary_value, binary_headers),
+            (other, STRUCTURED_HEADERS),
+        ):
+            for _ in range(2):
+                await producer.send_and_wait(names.entity_events.name, value, partition=0, headers=headers)
+    async with running("consumer", settings, tmp_path):
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), [first]) == []
+    letters = by_coordinates(await read_all(settings.kafka, names.dead_letters.name))
+    assert [(offset, header(found[0], "reason")) for (_, _, offset), found in letters.items()] == [
+        (4, "id-conflict"),
+        (5, "id-conflict"),
+    ]
+
+
+async def test_rows_that_postgres_refuses_are_dead_letters_and_their_batch_is_recorded(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT no_evil CHECK (job_id NOT LIKE 'evil%')")
+    good: list[Event] = [event(number, f"job-{number}", "evil-1") for number in range(1, 40)]
+    evil: list[Event] = [event(100 + number, f"evil-{number}") for number in range(1, 4)]
+    mixed = [*good[:10], evil[0], *good[10:20], *evil[1:], *good[20:]]
+    async with producing(settings.kafka) as producer:
+        await publish_events(producer, names.entity_events.name, mixed, partition=0)
+    async with running("consumer", settings, tmp_path):
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), good) == []
+    letters = await read_all(settings.kafka, names.dead_letters.name)
+    assert {letter.value for letter in letters} == {encode(one) for one in evil}
+    for letter in letters:
+        assert header(letter, "reason") == "refused-by-database"
+        assert "no_evil" in header(letter, "error")

@@ -1,0 +1,114 @@
+"""Random histories, written by two at random moments and repaired between their steps: always the fold."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from itertools import count
+from random import Random
+from typing import Any
+
+import asyncpg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.interleaving import PoolInTurns, Turns
+from harness.log_table import differences, empty_tables, stored_rows
+from harness.writers import KeptMessages, Repairer, Writer, believed_otherwise
+from histories import histories
+from llamalog_schemas.events import Event
+from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.recompute import RecomputeStore
+
+Story = Callable[[asyncpg.Pool, list[Event], int], Coroutine[Any, Any, None]]
+
+
+def tell_many(database_url: str, story: Story, examples: int) -> None:
+    """Run a story for many histories, on one pool."""
+
+    async def open_pool() -> asyncpg.Pool:
+        return await asyncpg.create_pool(database_url, min_size=4, max_size=4, init=prepare_connection)
+
+    with asyncio.Runner() as runner:
+        pool = runner.run(open_pool())
+
+        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(history=histories(), seed=st.integers(0, 2**32))
+        def every_history(history: list[Event], seed: int) -> None:
+            runner.run(empty_tables(pool))
+            runner.run(story(pool, history, seed))
+
+        try:
+            every_history()
+        finally:
+            runner.run(pool.close())
+
+
+async def write_and_repair_at_once(
+    pool: asyncpg.Pool, history: Sequence[Event], seed: int, kept: KeptMessages
+) -> None:
+    """Two writers share a history, a third repairs; whose turn it is, is up to the dice."""
+    turns, dice, luck = Turns(), Random(seed), Random(seed)
+    shares: tuple[list[Event], list[Event]] = ([], [])
+    for told in history:
+        shares[dice.randrange(2)].append(told)
+        if dice.random() < 0.1:
+            shares[dice.randrange(2)].append(dice.choice(history))
+    kept.is_away = lambda: luck.random() < 0.15
+    still_writing = 2
+
+    async def write(number: int) -> None:
+        nonlocal still_writing
+        writer = Writer(PoolInTurns(pool, turns, f"writer {number}"), kept, number)
+        writer.after_failure = lambda: luck.choice(["tell again", "put back", "crash"])
+        dice = Random(f"{seed} {number}")
+        rest = shares[number]
+        while rest:
+            size = dice.randint(1, 6)
+            await writer.write(*rest[:size])
+            rest = rest[size:]
+            if dice.random() < 0.2:
+                writer.lose_memory()
+        still_writing -= 1
+
+    async def repair() -> None:
+        repairer = Repairer(PoolInTurns(pool, turns, "repairer", by_statement=True), kept)
+        dice = Random(f"{seed} repairer")
+        waiting: list[tuple[str, ...]] = []
+        while still_writing:
+            await turns.mine("repairer")
+            waiting += kept.take_commands()
+            if waiting:
+                await repairer.repair(waiting.pop(dice.randrange(len(waiting))))
+        for jobs in waiting:
+            await repairer.repair(jobs)
+
+    await turns.play(dice.randrange, **{"writer 0": write(0), "writer 1": write(1), "repairer": repair()})
+    kept.is_away = lambda: False
+
+
+def test_what_two_writers_and_a_repairer_leave_is_the_fold(database_url: str) -> None:
+    async def story(pool: asyncpg.Pool, history: list[Event], seed: int) -> None:
+        kept = KeptMessages()
+        await write_and_repair_at_once(pool, history, seed, kept)
+        await Repairer(pool, kept).settle()
+        stored = await stored_rows(pool)
+        assert differences(stored, history) == []
+        assert believed_otherwise(kept, stored) == []
+
+    tell_many(database_url, story, examples=150)
+
+
+def test_if_every_command_is_lost_the_sweep_of_everything_leads_to_the_fold(database_url: str) -> None:
+    async def story(pool: asyncpg.Pool, history: list[Event], seed: int) -> None:
+        kept = KeptMessages()
+        await write_and_repair_at_once(pool, history, seed, kept)
+        kept.take_commands()
+        sweep = Sweep(RecomputeStore(pool), every=1, full_every=1, clock=count().__next__)
+        await sweep.sweep_unsettled()
+        await sweep.sweep_everything()
+        stored = await stored_rows(pool)
+        assert differences(stored, history) == []
+        await Repairer(pool, kept).tell()
+        assert believed_otherwise(kept, stored) == []
+
+    tell_many(database_url, story, examples=50)
