@@ -1,17 +1,25 @@
-"""Settings, from the environment (prefix LLAMALOG_) or a file `.env`; read once, in `wiring`."""
+"""Settings, from the environment (prefix LLAMALOG_) or a file `.env`; read once, in `cli`, for `wiring`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from llamalog_service.domain.errors import LlamalogError
+
+_PREFIX = "LLAMALOG_"
+
+
+class PasswordFileError(LlamalogError):
+    """The file that is to hold the database password cannot be read."""
 
 
 class Settings(BaseSettings):
     """What may differ between two installations."""
 
-    model_config = SettingsConfigDict(env_prefix="LLAMALOG_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_file=".env", extra="ignore")
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/database")
     database_password_file: Path | None = Field(
@@ -34,12 +42,49 @@ class Settings(BaseSettings):
     log_format: Literal["human", "json"] = "human"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr) -> SecretStr:
+        """Refused here, since whoever connects takes every failure for a database that is away."""
+        address = urlsplit(url.get_secret_value())
+        if address.scheme not in ("postgresql", "postgres") or (address.port or 1) < 1:
+            raise ValueError("has to be of the form postgresql://user:password@host:port/database")
+        return url
+
     def database_dsn(self) -> str:
-        """The database's URL, the password from its file put in."""
+        """The database's URL, the password from its file put in.
+
+        Raises:
+            PasswordFileError: there is such a setting, and the file cannot be read.
+        """
         url = self.database_url.get_secret_value()
         if self.database_password_file is None:
             return url
         parts = urlsplit(url)
-        password = quote(self.database_password_file.read_text(encoding="utf-8").strip(), safe="")
         host = parts.netloc.rpartition("@")[2]
+        password = quote(_password_in(self.database_password_file), safe="")
         return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '', safe='')}:{password}@{host}"))
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables that give another process these settings, the secrets in clear."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            setting_name(name): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
+
+
+def setting_name(field: str) -> str:
+    """The environment variable of a field of `Settings`."""
+    return f"{_PREFIX}{field.upper()}"
+
+
+def _password_in(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PasswordFileError(
+            f"The database password cannot be read from {file} ({setting_name('database_password_file')}): "
+            f"{error}. Nothing was done. Correct the path or its rights, or unset the variable."
+        ) from error

@@ -1,9 +1,8 @@
-"""The commands of `llamalog`, one module each."""
+"""The command `llamalog`: its commands, one module each."""
 
 import typer
 
-from llamalog_service.cli.running import read_settings, run
-from llamalog_service.wiring import run_migration_consumer, run_provenance_consumer
+from llamalog_service.cli import consumers, migrate, simulate, timeline, topics, up
 
 app = typer.Typer(
     name="llamalog",
@@ -12,14 +11,10 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 
-
-@app.command("consumer")
-def consumer() -> None:
-    """Consume entity events: write the log, publish provenance."""
-    run(run_provenance_consumer(read_settings()))
-
-
-@app.command("migrator")
-def migrator() -> None:
-    """Consume backfill commands, repair roots, publish corrections."""
-    run(run_migration_consumer(read_settings()))
+app.command("up")(up.up)
+app.command("migrate")(migrate.migrate)
+app.add_typer(topics.app)
+app.command("consumer")(consumers.consumer)
+app.command("migrator")(consumers.migrator)
+app.command("simulate")(simulate.simulate)
+app.command("timeline")(timeline.timeline)

@@ -1,7 +1,8 @@
 """Run a command's work so that a failure becomes a sentence and an exit code, never a traceback."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -11,36 +12,65 @@ from rich.console import Console
 
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.logs import configure_logs
-from llamalog_service.settings import Settings
+from llamalog_service.settings import Settings, setting_name
 
 Result = TypeVar("Result")
 
+PATIENCE = 10.0
+"""Seconds that a command which ends waits for Kafka."""
+
+out = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 
-def read_settings() -> Settings:
-    """The settings of this process, its logs configured by them."""
+def read_settings(**known: Any) -> Settings:
+    """The settings of this process, its logs configured by them.
+
+    A setting that is missing or wrong ends the process with code 2.
+
+    Args:
+        known: settings that are not to be read.
+    """
     try:
-        settings = Settings.model_validate({})
+        settings = Settings.model_validate(known)
     except ValidationError as error:
         for problem in error.errors():
-            name = "LLAMALOG_" + "_".join(str(part) for part in problem["loc"]).upper()
-            errors.print(f"[red]{name}[/]: {problem['msg']}", soft_wrap=True)
+            field = str(problem["loc"][0])
+            say_error(setting_name(field), _what_is_wrong(field, problem["type"], problem["msg"]))
         raise typer.Exit(2) from None
     configure_logs(settings.log_format, settings.log_level)
     return settings
 
 
+def _what_is_wrong(field: str, kind: str, message: str) -> str:
+    meaning = Settings.model_fields[field].description
+    if kind == "missing":
+        return f"is not set: {meaning}"
+    return message.removeprefix("Value error, ")
+
+
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """The result of a command's asynchronous work; its failure ends the process with code 1."""
+    with failures_told(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """An error of ours within ends the process with its sentence and code 1."""
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work)
+        yield
     except LlamalogError as error:
         give_up(error)
 
 
 def give_up(error: LlamalogError) -> NoReturn:
     """End the process with an error's sentence."""
-    errors.print(f"[red]llamalog:[/] {error}", soft_wrap=True)
+    say_error("llamalog", str(error))
     raise typer.Exit(1) from None
+
+
+def say_error(who: str, what: str) -> None:
+    """Print to standard error, whatever brackets the words hold."""
+    errors.print(f"[red]{who}:[/]", end=" ")
+    errors.print(what, markup=False, soft_wrap=True)

@@ -1,6 +1,11 @@
 """What can go wrong between us and Kafka."""
 
-from llamalog_service.domain.errors import LlamalogError
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from aiokafka.errors import KafkaError
+
+from llamalog_service.domain.errors import LlamalogError, UnavailableError
 
 
 class PublishError(LlamalogError):
@@ -17,3 +22,25 @@ class TopicsNotCreatedError(PublishError):
             "Remove the cause and create the topics again: those that stand are kept as they are."
         )
         self.refusals = refusals
+
+
+class TopicsUnfitError(PublishError):
+    """Topics do not stand as llamalog needs them: going on would lose events or stop the stream."""
+
+    def __init__(self, findings: Sequence[object]) -> None:
+        told = "\n".join(f"  {finding}" for finding in findings)
+        super().__init__(f"The topics are not as they have to be; nothing was read or written.\n{told}")
+        self.findings = tuple(findings)
+
+
+@contextmanager
+def kafka_errors_as_ours(bootstrap: str) -> Iterator[None]:
+    """Raise our error in place of the client's.
+
+    Raises:
+        UnavailableError: Kafka cannot be reached, or refuses for the moment.
+    """
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise UnavailableError(f"Kafka at {bootstrap}: {type(error).__name__}: {error}") from error

@@ -25,6 +25,10 @@ class Played(NamedTuple):
         """All of them."""
         return self.events + self.duplicates + self.bad
 
+    def and_then(self, more: "Played") -> "Played":
+        """Both together."""
+        return Played(*(one + other for one, other in zip(self, more, strict=True)))
+
 
 class Producer(Protocol):
     """What is needed of a started `aiokafka.AIOKafkaProducer`."""

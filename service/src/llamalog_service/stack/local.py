@@ -12,7 +12,7 @@ from llamalog_service.stack.errors import LocalStackError
 from llamalog_service.stack.given import GivenPostgres
 from llamalog_service.stack.options import StackOptions
 from llamalog_service.stack.postgres import LocalPostgres
-from llamalog_service.stack.service import Say, silent
+from llamalog_service.stack.service import OwnedService, Say, silent
 
 
 class LocalStack:
@@ -73,6 +73,16 @@ class LocalStack:
                 postgres.exception()
                 self.stop()
                 raise
+
+    def check_running(self) -> None:
+        """Do nothing while what was started here runs; what was given is not looked at.
+
+        Raises:
+            ProcessEndedError: one of the servers has ended by itself.
+        """
+        for server in (self._kafka, self.postgres):
+            if isinstance(server, OwnedService):
+                server.check_running()
 
     def stop(self) -> None:
         """Stop what was started here, Kafka first: nothing may arrive that cannot be written down."""

@@ -54,6 +54,15 @@ class OwnedProcess:
         """True until the program has ended."""
         return self._popen.poll() is None
 
+    def check_running(self) -> None:
+        """Do nothing while the program runs.
+
+        Raises:
+            ProcessEndedError: it has ended; the message has the end of its log.
+        """
+        if not self.is_running():
+            raise ProcessEndedError(self._told(f"ended with code {self._popen.returncode}"))
+
     def output(self) -> str:
         """What the program wrote since it was started."""
         with self._log.open("rb") as log:
@@ -79,8 +88,7 @@ class OwnedProcess:
         """
         deadline = time.monotonic() + seconds
         while not is_ready():
-            if not self.is_running():
-                raise ProcessEndedError(self._told(f"ended with code {self._popen.returncode}"))
+            self.check_running()
             if time.monotonic() > deadline:
                 self.kill()
                 raise ProcessEndedError(self._told(f"was not ready after {seconds:.0f} s and was ended"))

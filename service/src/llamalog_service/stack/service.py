@@ -71,6 +71,15 @@ class OwnedService(ABC):
         """True from its start until it is ended, or ends by itself."""
         return self._process is not None and self._process.is_running()
 
+    def check_running(self) -> None:
+        """Do nothing while the server runs.
+
+        Raises:
+            ProcessEndedError: it has ended by itself; the message has the end of its log.
+        """
+        if self._process is not None:
+            self._process.check_running()
+
     def port(self, name: str) -> int:
         """One of the server's ports, once started.
 

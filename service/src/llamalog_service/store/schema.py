@@ -78,6 +78,21 @@ async def current_revision(database_url: str) -> str | None:
         await connection.close()
 
 
+async def empty_database(database_url: str) -> None:
+    """Drop everything that llamalog keeps in the database, in one transaction: all of it or nothing.
+
+    Raises:
+        DatabaseUnreachableError: nobody answers there, or we are not let in.
+    """
+    connection = await _connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("DROP SCHEMA public CASCADE")
+            await connection.execute("CREATE SCHEMA public")
+    finally:
+        await connection.close()
+
+
 @asynccontextmanager
 async def one_migration_at_a_time(database_url: str) -> AsyncIterator[None]:
     """Hold the lock that keeps other migrations of this database waiting.

@@ -1,15 +1,12 @@
-"""The only builder of pools, producers and brokers; the only reader of settings."""
+"""The two consumers: built from settings, run until told to stop."""
 
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-import asyncpg
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
@@ -17,7 +14,6 @@ from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.consumer import subscribe_provenance_consumer
 from llamalog_service.delivery import BatchDelivery, read_any_header_name
-from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.migrator import subscribe_migration_consumer
@@ -25,70 +21,14 @@ from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.runs import RunStore
-from llamalog_service.waiting import when_available
-
-_MEBIBYTE = 1024 * 1024
+from llamalog_service.wiring.connections import open_pool, open_producer
+from llamalog_service.wiring.topics import refuse_unfit_topics
 
 Fail = Callable[[BaseException], None]
-
-
-@asynccontextmanager
-async def open_pool(settings: Settings, *, name: str, keep_plans: bool = True) -> AsyncIterator[asyncpg.Pool]:
-    """A pool that connects at first use, so that a database that is away is waited for.
-
-    Every query of the service has its index, and none may be given a scan of the table because it was
-    planned while the table was small.
-
-    Args:
-        name: what PostgreSQL shows as the application.
-        keep_plans: False, for the recompute, plans every statement anew and may scan.
-    """
-    pool = asyncpg.create_pool(
-        settings.database_dsn(),
-        min_size=0,
-        max_size=4,
-        init=prepare_connection,
-        command_timeout=60 if keep_plans else 3600,
-        statement_cache_size=100 if keep_plans else 0,
-        server_settings={
-            "application_name": name,
-            "timezone": "UTC",
-            "jit": "off",
-            "enable_seqscan": "off" if keep_plans else "on",
-        },
-    )
-    async with pool:
-        yield pool
-
-
-@asynccontextmanager
-async def open_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer whose messages are acknowledged by all replicas; waits until Kafka is there."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka,
-        acks="all",
-        enable_idempotence=settings.kafka_durable,
-        linger_ms=2,
-        max_batch_size=_MEBIBYTE // 2,
-        max_request_size=32 * _MEBIBYTE,
-    )
-
-    async def start() -> None:
-        try:
-            await producer.start()
-        except (KafkaError, OSError) as error:
-            raise UnavailableError(f"Kafka at {settings.kafka}: {type(error).__name__}: {error}") from error
-
-    await when_available(start, doing="connecting to Kafka")
-    try:
-        yield producer
-    finally:
-        await producer.stop()
 
 
 async def run_provenance_consumer(settings: Settings) -> None:
@@ -97,6 +37,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: going on would do harm; the message says why.
     """
+    await refuse_unfit_topics(settings)
     names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog consumer"))
@@ -130,6 +71,7 @@ async def run_migration_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: going on would do harm; the message says why.
     """
+    await refuse_unfit_topics(settings)
     names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog migrator"))

@@ -1,0 +1,14 @@
+"""`llamalog consumer` and `llamalog migrator`: the two processes of an installation."""
+
+from llamalog_service.cli.running import read_settings, run
+from llamalog_service.wiring import run_migration_consumer, run_provenance_consumer
+
+
+def consumer() -> None:
+    """Consume entity events: write the log, publish provenance."""
+    run(run_provenance_consumer(read_settings()))
+
+
+def migrator() -> None:
+    """Consume backfill commands, repair roots, publish corrections."""
+    run(run_migration_consumer(read_settings()))

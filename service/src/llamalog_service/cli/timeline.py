@@ -1,0 +1,93 @@
+"""`llamalog timeline`: how an album got into the database, as the tree of its jobs."""
+
+from uuid import UUID
+
+import typer
+from rich.text import Text
+from rich.tree import Tree
+
+from llamalog_schemas.events import Category
+from llamalog_service.cli.running import out, read_settings, run, say_error
+from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
+from llamalog_service.queries.timeline import Entry, Timeline
+from llamalog_service.settings import Settings
+from llamalog_service.wiring import open_observation
+
+_LOOKS = {
+    Category.CREATED: ("+", "green"),
+    Category.LINKED: ("⇄", "cyan"),
+    Category.ENRICHED: ("↑", "blue"),
+    Category.CORRECTED: ("✎", "magenta"),
+    Category.CACHED: ("▣", "yellow"),
+    Category.FAILED: ("✗", "red"),
+}
+
+
+def timeline(album: UUID) -> None:
+    """Show how an album got into the database, and what happened to it afterwards."""
+    found = run(_read(read_settings(), album))
+    if not found.entries:
+        say_error("llamalog", f"The log knows no album {album}. Check the id; its event may not be read yet.")
+        raise typer.Exit(1)
+    out.print(timeline_tree(found))
+
+
+async def _read(settings: Settings, album: UUID) -> Timeline:
+    async with open_observation(settings) as observation:
+        return await observation.timeline(album)
+
+
+def timeline_tree(timeline: Timeline) -> Tree:
+    """A timeline as a tree of its jobs; what a job said stands under its name."""
+    heading = Text.assemble("The timeline of ", (_printable(timeline.title or "an album"), "bold"))
+    heading.append(f"  {timeline.album_id}", "dim")
+    heading.append("\n")
+    for category, (icon, colour) in _LOOKS.items():
+        heading.append(f"{icon} {category.lower()}  ", colour)
+    heading.append("healed", "bold black on green")
+    heading.append(" root corrected after the row was written")
+    if timeline.truncated:
+        heading.append(f"\nOnly the oldest {len(timeline.entries):,} entries are shown.", "yellow")
+    tree = Tree(heading, guide_style="dim")
+    growing = [(tree, top) for top in reversed(lineage_trees(timeline))]
+    while growing:
+        branch, node = growing.pop()
+        grown = branch.add(_said(node))
+        growing.extend((grown, child) for child in reversed(node.children))
+    return tree
+
+
+def _said(node: JobNode) -> Text:
+    if not node.entries:
+        return Text(f"{_printable(node.job or '')}  (never seen)", "dim italic")
+    lines = [_line(entry) for entry in node.entries]
+    if node.job is None:
+        lines[0].append("  outside of any job", "dim")
+    return Text("\n").join(lines)
+
+
+def _line(entry: Entry) -> Text:
+    icon, colour = _LOOKS[entry.category]
+    line = Text.assemble((f"{icon} ", f"bold {colour}"), (f"{entry.at:%H:%M:%S.%f}"[:-3], "dim"), "  ")
+    line.append(_printable(entry.operation), colour)
+    if entry.name:
+        line.append(f"  {_printable(entry.name)}", "bold")
+    if entry.error_code:
+        line.append(f"  {_printable(entry.error_code)}", "red")
+    if entry.origin is None or entry.root_job is None:
+        line.append(
+            f"  root unknown: {'not looked at yet' if entry.origin is None else entry.origin}", "yellow"
+        )
+    if entry.parent_conflict:
+        line.append("  names another parent", "yellow")
+    if entry.healed:
+        line.append("  ")
+        line.append("healed", "bold black on green")
+    return line
+
+
+def _printable(text: str) -> str:
+    """What producers say may hold control characters: a terminal would obey them."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )

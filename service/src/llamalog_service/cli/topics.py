@@ -1,0 +1,31 @@
+"""`llamalog topics create` and `llamalog topics check`."""
+
+import typer
+
+from llamalog_service.cli.running import PATIENCE, out, read_settings, run
+from llamalog_service.publish.topic_checks import Level
+from llamalog_service.wiring import create_missing_topics, find_topic_faults
+
+app = typer.Typer(name="topics", help="Create the topics of llamalog, or check them.", no_args_is_help=True)
+
+_COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.INFO: "cyan"}
+
+
+@app.command("create")
+def create() -> None:
+    """Create the topics that are missing; those that stand are kept as they are."""
+    for topic in run(create_missing_topics(read_settings(), patience=PATIENCE)):
+        out.print(f"{topic.name}: {'created' if topic.created else 'kept as it stood'}", soft_wrap=True)
+
+
+@app.command("check")
+def check() -> None:
+    """Say what is wrong with the topics, and what to do; code 1 if llamalog would not start on them."""
+    findings = run(find_topic_faults(read_settings(), patience=PATIENCE))
+    for finding in findings:
+        out.print(f"[{_COLOURS[finding.level]}]{finding.level}[/]", end=" ")
+        out.print(str(finding), markup=False, soft_wrap=True)
+    if any(finding.level is Level.ERROR for finding in findings):
+        raise typer.Exit(1)
+    if not findings:
+        out.print("The topics stand as they have to.")

@@ -1,0 +1,120 @@
+"""`llamalog up`: everything on one's own machine, with the sample catalogue going through it."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from llamalog_service.cli.children import Consumers
+from llamalog_service.cli.options import Albums, Bad, Duplicates, Late, Seed
+from llamalog_service.cli.running import failures_told, out, read_settings, run
+from llamalog_service.cli.show import Stage, show
+from llamalog_service.settings import Settings
+from llamalog_service.stack import GivenPostgres, LocalStack
+from llamalog_service.wiring import Sample
+
+_WATCH_SECONDS = 0.5
+
+Data = Annotated[Path, typer.Option(help="Folder for the data and the logs; delete it to begin anew.")]
+
+
+def up(  # noqa: PLR0917 -- typer calls it by name
+    data: Data = Path(".llamalog"),
+    albums: Albums = 68,
+    late: Late = 0.05,
+    duplicates: Duplicates = 0.01,
+    bad: Bad = 0.005,
+    seed: Seed = 7,
+) -> None:
+    """Start PostgreSQL, Kafka and the consumers here, play the sample catalogue, and show what happened.
+
+    Runs until Ctrl-C. A second start works on what the first left.
+    """
+    sample = Sample(albums, late, duplicates, bad, seed)
+    try:
+        with _signals_as_interrupts(), failures_told():
+            _run_until_stopped(data, sample)
+    except KeyboardInterrupt:
+        say(f"Everything has stopped. The data stays in {data}.")
+
+
+def _run_until_stopped(data: Path, sample: Sample) -> None:
+    with LocalStack(data, say=say) as stack:
+        settings = _settings_for(stack)
+        with Consumers(data, settings, say) as consumers:
+            try:
+                run(_watched(stack, consumers, settings, data, sample))
+            finally:
+                say("\nStopping: first the consumers, then Kafka, then PostgreSQL.")
+                _stop_at_once_if_asked_again()
+
+
+def _settings_for(stack: LocalStack) -> Settings:
+    """The settings of the local stack; what it does not decide is read as always."""
+    decided: dict[str, object] = {"database_url": stack.postgres.url, "kafka": stack.kafka.bootstrap}
+    if not isinstance(stack.postgres, GivenPostgres):
+        decided["database_password_file"] = None
+    if not stack.kafka.durable:
+        decided["kafka_durable"] = False
+    return read_settings(**decided)
+
+
+async def _watched(
+    stack: LocalStack, consumers: Consumers, settings: Settings, data: Path, sample: Sample
+) -> None:
+    """Show what there is to show, and stay, until interrupted or one of the processes ends by itself."""
+
+    async def watch() -> None:
+        while True:
+            stack.check_running()
+            consumers.check_running()
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    watching = asyncio.create_task(watch())
+    showing = asyncio.create_task(show(Stage(stack, consumers, settings, data, say), sample))
+    try:
+        await asyncio.wait({watching, showing}, return_when=asyncio.FIRST_EXCEPTION)
+        for task in (watching, showing):
+            if task.done():
+                task.result()
+    finally:
+        for task in (watching, showing):
+            task.cancel()
+        await asyncio.gather(watching, showing, return_exceptions=True)
+
+
+@contextmanager
+def _signals_as_interrupts() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the process as Ctrl-C does, also where that was set to be ignored."""
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: interrupt,
+        signal.SIGHUP: interrupt,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop_at_once_if_asked_again() -> None:
+    """From here on a second Ctrl-C kills this process; the kernel ends what it started."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def say(line: str) -> None:
+    """Print a line for people as it stands."""
+    out.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,46 @@
+"""Where topics end, and how far a group has come."""
+
+from collections.abc import Collection, Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from llamalog_service.publish.topics import standing_topics
+
+Offsets = Mapping[TopicPartition, int]
+
+
+async def partitions_of(admin: AIOKafkaAdminClient, names: Collection[str]) -> list[TopicPartition]:
+    """All partitions of these topics; none of a topic that does not stand."""
+    standing = await standing_topics(admin)
+    return [
+        TopicPartition(name, partition["partition"]) for name in names for partition in standing.get(name, ())
+    ]
+
+
+async def end_offsets(
+    reader: AIOKafkaConsumer, partitions: Collection[TopicPartition], *, knows_ends: bool
+) -> Offsets:
+    """The offset that the next message of each partition will get.
+
+    Args:
+        reader: a started consumer of no group, newly made: it is assigned the partitions.
+        knows_ends: whether the broker can be asked; one that can't tells it when something is fetched.
+    """
+    if knows_ends:
+        ends: Offsets = await reader.end_offsets(list(partitions))
+        return ends
+    reader.assign(list(partitions))
+    while True:
+        await reader.getmany(timeout_ms=100, max_records=1)
+        highest = {partition: reader.highwater(partition) for partition in partitions}
+        if None not in highest.values():
+            return highest
+
+
+async def committed_offsets(
+    admin: AIOKafkaAdminClient, group: str, partitions: Collection[TopicPartition]
+) -> Offsets:
+    """The offset up to which a group has committed each partition; 0 where it has not committed any."""
+    told = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+    return {partition: max(0, offset.offset) for partition, offset in told.items()}

@@ -1,0 +1,1 @@
+"""What others ask: one read service for the API, the UI and the command line."""

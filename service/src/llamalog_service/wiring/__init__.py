@@ -1,0 +1,36 @@
+"""The only builder of pools, producers and brokers; the only user of settings.
+
+connections     pools and clients
+consumers       the two consumers, run until told to stop
+topics          the topics created and judged
+database        the database brought up to date
+observation     reads for whoever watches: traffic, counts, timelines
+sample          the sample day played to Kafka
+"""
+
+from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
+from llamalog_service.wiring.consumers import run_migration_consumer, run_provenance_consumer
+from llamalog_service.wiring.database import forget_everything, migrate_database
+from llamalog_service.wiring.observation import Backlog, Observation, open_observation
+from llamalog_service.wiring.sample import Sample, play_sample, play_slowly
+from llamalog_service.wiring.topics import create_missing_topics, find_topic_faults, refuse_unfit_topics
+
+__all__ = [
+    "Backlog",
+    "Observation",
+    "Sample",
+    "create_missing_topics",
+    "find_topic_faults",
+    "forget_everything",
+    "migrate_database",
+    "open_admin",
+    "open_observation",
+    "open_pool",
+    "open_producer",
+    "open_reader",
+    "play_sample",
+    "play_slowly",
+    "refuse_unfit_topics",
+    "run_migration_consumer",
+    "run_provenance_consumer",
+]

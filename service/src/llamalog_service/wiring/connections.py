@@ -1,0 +1,111 @@
+"""Pools and clients, built from settings, closed by whoever opened them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from llamalog_service.publish.errors import kafka_errors_as_ours
+from llamalog_service.settings import Settings
+from llamalog_service.store.connection import prepare_connection
+from llamalog_service.waiting import when_available
+
+_MEBIBYTE = 1024 * 1024
+
+
+@asynccontextmanager
+async def open_pool(settings: Settings, *, name: str, keep_plans: bool = True) -> AsyncIterator[asyncpg.Pool]:
+    """A pool that connects at first use, so that a database that is away is waited for.
+
+    Every query of the service has its index, and none may be given a scan of the table because it was
+    planned while the table was small.
+
+    Args:
+        name: what PostgreSQL shows as the application.
+        keep_plans: False, for the recompute, plans every statement anew and may scan.
+    """
+    pool = asyncpg.create_pool(
+        settings.database_dsn(),
+        min_size=0,
+        max_size=4,
+        init=prepare_connection,
+        command_timeout=60 if keep_plans else 3600,
+        statement_cache_size=100 if keep_plans else 0,
+        server_settings={
+            "application_name": name,
+            "timezone": "UTC",
+            "jit": "off",
+            "enable_seqscan": "off" if keep_plans else "on",
+        },
+    )
+    async with pool:
+        yield pool
+
+
+@asynccontextmanager
+async def open_producer(
+    settings: Settings, *, patience: float | None = None
+) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer whose messages are acknowledged by all replicas; waits until Kafka is there.
+
+    Raises:
+        UnavailableError: Kafka did not answer within `patience` seconds; None waits for ever.
+    """
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka,
+        acks="all",
+        enable_idempotence=settings.kafka_durable,
+        linger_ms=2,
+        max_batch_size=_MEBIBYTE // 2,
+        max_request_size=32 * _MEBIBYTE,
+    )
+
+    async def start() -> None:
+        with kafka_errors_as_ours(settings.kafka):
+            await producer.start()
+
+    try:
+        await when_available(start, doing="connecting to Kafka", patience=patience)
+        yield producer
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client; does not wait.
+
+    Raises:
+        UnavailableError: Kafka does not answer; also for what fails within the context.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    with kafka_errors_as_ours(settings.kafka):
+        try:
+            await admin.start()
+            yield admin
+        finally:
+            await admin.close()
+
+
+@asynccontextmanager
+async def open_reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of no group, which is to be assigned partitions and commits nothing; does not wait.
+
+    Raises:
+        UnavailableError: Kafka does not answer; also for what fails within the context.
+    """
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=50,
+    )
+    with kafka_errors_as_ours(settings.kafka):
+        try:
+            await reader.start()
+            yield reader
+        finally:
+            await reader.stop()

@@ -1,0 +1,108 @@
+"""For whoever watches an installation: how far it is, what came of it, what an album's timeline is."""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+
+from llamalog_service.publish.offsets import Offsets, committed_offsets, end_offsets, partitions_of
+from llamalog_service.publish.refusals import count_refusals
+from llamalog_service.publish.topics import topics
+from llamalog_service.queries.summary import Summary, Work, read_rows, read_work
+from llamalog_service.queries.timeline import Timeline, choose_album, read_timeline
+from llamalog_service.settings import Settings
+from llamalog_service.wiring.connections import open_admin, open_pool, open_reader
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is still to be done before the installation is at rest.
+
+    Attributes:
+        events: entity events in the topic whose offsets are not committed yet.
+        commands: commands in their topic that are not kept as runs yet.
+        open_repairs: runs that are not completed.
+        untold: corrections that are not published.
+    """
+
+    events: int
+    commands: int
+    open_repairs: int
+    untold: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left."""
+        return not (self.events or self.commands or self.open_repairs or self.untold)
+
+
+class Observation:
+    """Reads that change nothing. Each raises UnavailableError where PostgreSQL or Kafka is away."""
+
+    def __init__(self, settings: Settings, pool: asyncpg.Pool) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._topics = topics(settings.topic_prefix)
+
+    async def backlog(self) -> Backlog:
+        """What is left, looked at in the order in which work flows: what moves on meanwhile is not missed."""
+        async with open_admin(self._settings) as admin:
+            events = await self._unread(admin, self._settings.consumer_group, self._topics.entity_events.name)
+            commands = await self._unread(
+                admin, self._settings.migration_group, self._topics.backfill_commands.name
+            )
+        work = await self._work()
+        return Backlog(events, commands, work.open_repairs, work.untold)
+
+    async def summary(self) -> Summary:
+        """The counts of this moment."""
+        async with open_admin(self._settings) as admin:
+            published = await self._ends(admin, self._topics.provenance.name)
+            letters = await self._ends(admin, self._topics.dead_letters.name)
+        refusals: Mapping[str, int] = {}
+        if any(letters.values()):  # aiokafka's consumer does not stop well before it has fetched anything
+            async with open_reader(self._settings) as reader:
+                refusals = await count_refusals(reader, letters)
+        rows = await read_rows(self._pool)
+        return Summary(await self._work(), rows, refusals, sum(published.values()))
+
+    async def has_read_before(self) -> bool:
+        """Whether the database remembers offsets of the entity events."""
+        return (await self._work()).messages_read > 0
+
+    async def timeline(self, album_id: UUID) -> Timeline:
+        """An album's timeline; without entries if the log does not know it."""
+        return await read_timeline(self._pool, album_id)
+
+    async def album_to_show(self, albums: Collection[UUID]) -> UUID | None:
+        """The album whose timeline shows most."""
+        return await choose_album(self._pool, albums)
+
+    async def _work(self) -> Work:
+        return await read_work(
+            self._pool, group=self._settings.consumer_group, topic=self._topics.entity_events.name
+        )
+
+    async def _unread(self, admin: AIOKafkaAdminClient, group: str, topic: str) -> int:
+        ends = await self._ends(admin, topic)
+        try:
+            committed = await committed_offsets(admin, group, ends)
+        except GroupCoordinatorNotAvailableError:
+            committed = {}  # before its first group, Apache Kafka has no topic for offsets
+        return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
+
+    async def _ends(self, admin: AIOKafkaAdminClient, topic: str) -> Offsets:
+        partitions = await partitions_of(admin, [topic])
+        async with open_reader(self._settings) as reader:
+            return await end_offsets(reader, partitions, knows_ends=self._settings.kafka_durable)
+
+
+@asynccontextmanager
+async def open_observation(settings: Settings) -> AsyncIterator[Observation]:
+    """An observation over a pool of its own."""
+    async with open_pool(settings, name="llamalog observation") as pool:
+        yield Observation(settings, pool)

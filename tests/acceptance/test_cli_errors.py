@@ -1,0 +1,206 @@
+"""Whatever is wrong around a command, it says so in a sentence, ends with a code, and shows no traceback."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from acceptance.starts import clean_environment, run_llamalog
+from llamalog_service.publish.topics import Topics, create_topics, topics
+from llamalog_service.settings import Settings
+
+NOBODY = "postgresql://llamalog:secret-word@127.0.0.1:1/llamalog"
+COMMANDS = [
+    ["migrate"],
+    ["topics", "create"],
+    ["topics", "check"],
+    ["simulate"],
+    ["consumer"],
+    ["migrator"],
+    ["timeline", str(uuid4())],
+]
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port on which nobody answers, kept from others for as long as the test runs."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    printed = done.stdout + done.stderr
+    assert "Traceback" not in printed
+    assert "secret-word" not in printed
+    return printed
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_missing_settings_are_named_with_what_they_should_be(words: Sequence[str]) -> None:
+    done = run_llamalog(*words, environment={})
+    assert done.returncode == 2
+    assert said(done).splitlines() == [
+        "LLAMALOG_DATABASE_URL: is not set: postgresql://user:password@host:port/database",
+        "LLAMALOG_KAFKA: is not set: bootstrap servers: host:port, comma-separated",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "sentence"),
+    [
+        ("LLAMALOG_DATABASE_URL", "mysql://u:secret-word@h/d", "has to be of the form postgresql://"),
+        ("LLAMALOG_DATABASE_URL", "postgresql://u:secret-word@h:http/d", "Port could not be cast"),
+        ("LLAMALOG_BATCH_RECORDS", "many", "valid integer"),
+        ("LLAMALOG_LOG_FORMAT", "xml", "'human' or 'json'"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named(setting: str, value: str, sentence: str) -> None:
+    environment = {"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": "127.0.0.1:1", setting: value}
+    done = run_llamalog("consumer", environment=environment)
+    assert done.returncode == 2
+    assert said(done).startswith(f"{setting}: ")
+    assert sentence in said(done)
+
+
+def test_a_password_file_that_is_away_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    environment = {
+        "LLAMALOG_DATABASE_URL": NOBODY,
+        "LLAMALOG_KAFKA": "127.0.0.1:1",
+        "LLAMALOG_DATABASE_PASSWORD_FILE": str(file),
+    }
+    done = run_llamalog("migrate", environment=environment)
+    assert done.returncode == 1
+    assert f"cannot be read from {file} (LLAMALOG_DATABASE_PASSWORD_FILE)" in said(done)
+
+
+def test_a_database_that_is_away_is_told_by_migrate(silent_port: int) -> None:
+    url = f"postgresql://llamalog:secret-word@127.0.0.1:{silent_port}/llamalog"
+    done = run_llamalog(
+        "migrate", environment={"LLAMALOG_DATABASE_URL": url, "LLAMALOG_KAFKA": "127.0.0.1:1"}
+    )
+    assert done.returncode == 1
+    assert f"PostgreSQL can't be reached at postgresql://llamalog:***@127.0.0.1:{silent_port}" in said(done)
+
+
+@pytest.mark.parametrize("words", [["topics", "check"], ["simulate"]], ids=" ".join)
+def test_a_kafka_that_is_away_is_told_by_commands_that_end(words: Sequence[str], silent_port: int) -> None:
+    kafka = f"127.0.0.1:{silent_port}"
+    done = run_llamalog(*words, environment={"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": kafka})
+    assert done.returncode == 1
+    assert f"llamalog: Kafka at {kafka}: KafkaConnectionError" in said(done)
+
+
+@pytest.mark.parametrize("command", ["consumer", "migrator"])
+def test_a_consumer_waits_for_a_kafka_that_is_away(command: str, silent_port: int, tmp_path: Path) -> None:
+    kafka = f"127.0.0.1:{silent_port}"
+    environment = {"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": kafka, "LLAMALOG_LOG_FORMAT": "json"}
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "llamalog_service", command],
+            stderr=output,
+            env=clean_environment() | environment,
+        ) as process,
+    ):
+        try:
+            deadline = time.monotonic() + 20
+            while '"waiting"' not in log.read_text():
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            time.sleep(1)
+            assert process.poll() is None
+        finally:
+            process.kill()
+    told = [json.loads(line) for line in log.read_text().splitlines() if '"waiting"' in line]
+    assert [(line["doing"], line["level"]) for line in told] == [("checking the topics", "warning")]
+    assert kafka in told[0]["reason"]
+
+
+async def create(settings: Settings, wanted: Topics) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    try:
+        await create_topics(admin, wanted)
+    finally:
+        await admin.close()
+
+
+def elsewhere(settings: Settings) -> Settings:
+    """The same servers, topics of another prefix that do not stand."""
+    return settings.model_copy(update={"topic_prefix": f"test-{uuid4().hex[:8]}."})
+
+
+@pytest.mark.parametrize("words", [["consumer"], ["migrator"], ["simulate"]], ids=" ".join)
+async def test_nothing_starts_on_topics_that_are_missing(words: Sequence[str], settings: Settings) -> None:
+    misnamed = elsewhere(settings)
+    done = run_llamalog(*words, environment=misnamed.as_environment())
+    assert done.returncode == 1
+    assert said(done).count("the topic does not exist") == 5
+    assert "Create it with `llamalog topics create`, or correct the prefix." in said(done)
+
+
+async def test_topics_are_created_and_then_checked_well(settings: Settings) -> None:
+    environment = elsewhere(settings).as_environment()
+    missing = run_llamalog("topics", "check", environment=environment)
+    assert missing.returncode == 1
+    assert said(missing).count("error ") == 5
+    first, again = (run_llamalog("topics", "create", environment=environment) for _ in range(2))
+    assert (said(first).count(": created"), said(again).count(": kept as it stood")) == (5, 5)
+    checked = run_llamalog("topics", "check", environment=environment)
+    assert checked.returncode == 0, said(checked)
+
+
+@pytest.mark.apache_kafka
+@pytest.mark.parametrize("words", [["topics", "check"], ["consumer"]], ids=" ".join)
+async def test_entity_events_with_finite_retention_are_refused(
+    words: Sequence[str], settings: Settings
+) -> None:
+    mine = elsewhere(settings)
+    wanted = topics(mine.topic_prefix)
+    events = wanted.entity_events
+    await create(
+        mine,
+        replace(wanted, entity_events=replace(events, config={**events.config, "retention.ms": "86400000"})),
+    )
+    done = run_llamalog(*words, environment=mine.as_environment())
+    assert done.returncode == 1
+    assert f"{events.name}: its retention is finite (retention.ms=86400000)." in said(done)
+    assert "Set retention.ms=-1" in said(done)
+
+
+async def test_migrate_says_what_it_applied_and_then_nothing(settings: Settings) -> None:
+    done = run_llamalog("migrate", environment=settings.as_environment())
+    assert (done.returncode, done.stdout) == (0, "The database was up to date: nothing was applied.\n")
+
+
+async def test_simulate_says_what_it_played(settings: Settings) -> None:
+    words = ["simulate", "--albums", "2", "--late", "10%", "--duplicates", "5%", "--bad", "5%"]
+    done = run_llamalog(*words, environment=settings.as_environment())
+    assert done.returncode == 0, said(done)
+    assert done.stdout.startswith("Played ")
+    assert " messages of 2 albums: " in done.stdout
+
+
+def test_a_share_that_is_none_is_a_usage_error() -> None:
+    done = run_llamalog("simulate", "--late", "lots", environment={})
+    assert done.returncode == 2
+    assert '"lots" is no share' in said(done)
+
+
+async def test_an_unknown_album_has_no_timeline(settings: Settings) -> None:
+    album = uuid4()
+    done = run_llamalog("timeline", str(album), environment=settings.as_environment())
+    assert done.returncode == 1
+    assert f"The log knows no album {album}." in said(done)

@@ -1,0 +1,186 @@
+"""`llamalog up`, as a newcomer meets it: one command, and the whole way is travelled."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from acceptance.starts import READY, SAMPLE, Up, run_llamalog
+from integration.databases import run_sql
+from llamalog_schemas.codec import decode_event
+from llamalog_service.domain.fold import FoldedRow, fold
+from llamalog_service.sample.day import tell_day
+from llamalog_service.sample.disorder import disordered
+from llamalog_service.sample.messages import Kind, SampleMessage
+
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What one start printed and left."""
+
+    up: Up
+    rows: list[Any]
+    timeline: str
+    exit_code: int
+    left: list[psutil.Process]
+
+
+def start_and_interrupt(folder: Path, kafka: str) -> Start:
+    with Up(folder, kafka) as up:
+        up.wait_for(READY)
+        rows = asyncio.run(
+            run_sql(
+                up.exported()["LLAMALOG_DATABASE_URL"],
+                "SELECT id, root_job_id, origin::text, revision FROM llama_logs",
+            )
+        )
+        suggested = next(line for line in up.printed.splitlines() if "llamalog timeline" in line).split()
+        timeline = run_llamalog(*suggested[1:], environment=up.exported())
+        assert timeline.returncode == 0, timeline.stderr
+        code = up.end(signal.SIGINT)
+        return Start(up, rows, timeline.stdout, code, up.left_after(0))
+
+
+@pytest.fixture(scope="module", params=["", EMBEDDED], ids=["broker of choice", "embedded broker"])
+def starts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Start, Start]:
+    """Two starts on one folder, each ended by Ctrl-C."""
+    folder = tmp_path_factory.mktemp("up")
+    return start_and_interrupt(folder, request.param), start_and_interrupt(folder, request.param)
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[SampleMessage]:
+    day = tell_day(int(SAMPLE["albums"]), int(SAMPLE["seed"]))
+    shares = {name: SAMPLE[name] for name in ("late", "duplicates", "bad")}
+    return list(disordered(day, seed=int(SAMPLE["seed"]), **shares))
+
+
+@pytest.fixture(scope="module")
+def oracle(messages: list[SampleMessage]) -> list[FoldedRow]:
+    events = [decode_event(message.value) for message in messages if message.kind is Kind.EVENT]
+    return list(fold(events).values())
+
+
+def test_the_log_is_the_fold_of_the_sample_after_every_start(
+    starts: tuple[Start, Start], oracle: list[FoldedRow]
+) -> None:
+    expected = sorted((row.content.id, row.root.root_job_id, row.root.origin) for row in oracle)
+    for start in starts:
+        assert sorted((row["id"], row["root_job_id"], row["origin"]) for row in start.rows) == expected
+
+
+def test_the_printed_numbers_are_those_of_the_sample_and_of_the_database(
+    starts: tuple[Start, Start], oracle: list[FoldedRow], messages: list[SampleMessage]
+) -> None:
+    first, _ = starts
+    table = first.up.table()
+    kinds = Counter(message.kind for message in messages)
+    corrected = sum(row["revision"] > 1 for row in first.rows)
+    assert table["messages in"] == (len(messages),) * 2
+    assert table["rows in the log"] == (len(first.rows),) * 2 == (kinds[Kind.EVENT],) * 2
+    assert table["duplicates, not written again"] == (kinds[Kind.DUPLICATE],) * 2
+    assert table["dead letters"] == (kinds[Kind.BAD],) * 2
+    assert table["late parents healed: rows corrected"] == (corrected,) * 2
+    assert table["provenance records out"][0] >= len(first.rows) + corrected
+    origins = {name.split()[1]: counts[0] for name, counts in table.items() if name.startswith("root: ")}
+    assert origins == Counter(row.root.origin for row in oracle)
+
+
+def test_a_late_parent_is_healed_and_the_timeline_shows_it(starts: tuple[Start, Start]) -> None:
+    first, _ = starts
+    table = first.up.table()
+    assert table["late parents healed: rows corrected"][0] > 0
+    assert table["by backfill commands"][0] > 0
+    tree = first.up.printed.partition("The timeline of")[2].partition("Where to look next")[0]
+    assert "album:created" in tree
+    assert "healed" in tree.partition("album:created")[2]
+    assert first.timeline.partition("album:created")[2] == tree.partition("album:created")[2]
+
+
+def test_a_second_start_works_on_what_the_first_left(
+    starts: tuple[Start, Start], messages: list[SampleMessage]
+) -> None:
+    first, second = starts
+    now, before = second.up.table(), first.up.table()
+    if "(Tansu)" in second.up.printed:
+        assert "The database was emptied" not in first.up.printed
+        assert "The database was emptied: the embedded broker (Tansu) keeps topics in memory only" in (
+            second.up.printed
+        )
+        assert now["messages in"] == before["messages in"]
+        assert now["rows in the log"] == before["rows in the log"]
+        return
+    bad = before["dead letters"][0]
+    assert "nothing was written twice" in second.up.printed
+    assert now["messages in"] == (len(messages), 2 * len(messages))
+    assert now["rows in the log"] == (0, before["rows in the log"][1])
+    assert now["dead letters"] == (bad, 2 * bad)
+    assert now["duplicates, not written again"][0] == len(messages) - bad
+    assert first.up.exported() == second.up.exported()
+
+
+def test_ctrl_c_ends_everything_in_good_order(starts: tuple[Start, Start]) -> None:
+    for start in starts:
+        assert start.exit_code == 0
+        assert start.left == []
+        said = [
+            "Stopping: first the consumers, then Kafka, then PostgreSQL.",
+            "The provenance consumer has stopped.",
+            "The migration consumer has stopped.",
+            "Everything has stopped.",
+        ]
+        places = [start.up.printed.index(line) for line in said]
+        assert places == sorted(places)
+        assert "Traceback" not in start.up.printed
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    with Up(tmp_path, EMBEDDED) as started:
+        yield started
+
+
+def test_a_kill_leaves_no_process(up: Up) -> None:
+    up.wait_for("migration consumer were started.")
+    assert len(up.family()) >= 4, "PostgreSQL, Kafka and two consumers"
+    up.end(signal.SIGKILL)
+    assert up.left_after(15) == []
+
+
+def test_sigterm_before_all_is_up_stops_what_is_there(up: Up) -> None:
+    up.wait_for("The database was migrated")
+    assert up.end(signal.SIGTERM) == 0
+    assert up.left_after(0) == []
+    assert "Everything has stopped." in up.printed
+
+
+def test_a_consumer_that_ends_is_told_with_the_end_of_its_log_and_ends_all(up: Up) -> None:
+    up.wait_for("migration consumer were started.")
+    (migrator,) = (member for member in up.family() if member.cmdline()[-1] == "migrator")
+    migrator.kill()
+    assert up.process.wait(60) == 1
+    assert "The migration consumer ended with code -9. The end of its log," in up.printed
+    assert str(up.data / "migrator.log") in up.printed
+    assert up.left_after(0) == []
+
+
+def test_a_given_database_filled_from_a_kafka_that_is_gone_is_refused_and_kept(
+    tmp_path: Path, database_url: str
+) -> None:
+    with Up(tmp_path, EMBEDDED, LLAMALOG_DATABASE_URL=database_url) as first:
+        first.wait_for(READY)
+        assert database_url not in first.printed, "the password of a given database is not shown"
+        assert first.end(signal.SIGINT) == 0
+    with Up(tmp_path, EMBEDDED, LLAMALOG_DATABASE_URL=database_url) as second:
+        assert second.process.wait(60) == 1
+        assert "was filled from another Kafka" in second.printed
+        assert "Nothing was changed" in second.printed
+    assert asyncio.run(run_sql(database_url, "SELECT count(*) FROM llama_logs"))[0]["count"] > 0

@@ -1,0 +1,265 @@
+"""Reads on a real table: the timeline of an album, and the counts."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from histories import NOON, event
+from integration.databases import run_sql
+from llamalog_schemas.events import EntityEvent, EntityType, Event
+from llamalog_schemas.keys import row_id
+from llamalog_schemas.provenance import Origin
+from llamalog_service.backfill.recompute import recompute_until_settled
+from llamalog_service.domain.fold import fold
+from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
+from llamalog_service.queries.summary import read_rows, read_work
+from llamalog_service.queries.timeline import Entry, choose_album, read_timeline
+from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.positions import Positions
+from llamalog_service.store.queries import sql
+from llamalog_service.store.recompute import RecomputeStore
+
+ALBUM, OTHER_ALBUM = uuid4(), uuid4()
+NOTHING_READ = Positions("tests", "entity-events", {})
+
+
+@dataclass
+class Log:
+    """A log of the test's own, and the statements that were asked of it."""
+
+    pool: asyncpg.Pool
+    statements: list[str]
+
+    async def write(self, events: Iterable[Event], positions: Positions = NOTHING_READ) -> None:
+        """Write events in one transaction, resolved by what they say themselves."""
+        folded = list(fold(events).values())
+        await LogStore(self.pool).record(
+            [row.content for row in folded], [row.root for row in folded], [], positions
+        )
+
+    async def repair(self, *jobs: str) -> None:
+        await recompute_until_settled(RecomputeStore(self.pool), jobs)
+
+
+@pytest.fixture
+async def log(database_url: str) -> AsyncIterator[Log]:
+    statements: list[str] = []
+
+    async def prepare(connection: asyncpg.Connection) -> None:
+        await prepare_connection(connection)
+        connection.add_query_logger(lambda query: statements.append(query.query))
+
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=1, init=prepare) as pool:
+        yield Log(pool, statements)
+
+
+def about(
+    number: int,
+    job: str | None = None,
+    parent: str | None = None,
+    *,
+    album: UUID | None = ALBUM,
+    at: float | None = None,
+    title: str | None = None,
+) -> EntityEvent:
+    """An event that names an album."""
+    said = event(number, job, parent, at=at)
+    changes: dict[str, Any] = {"album_id": album}
+    if title is not None:
+        changes |= {"entity_type": EntityType.ALBUM, "entity_id": album, "metadata": {"title": title}}
+    return replace(said, data=replace(said.data, **changes))
+
+
+def id_of(number: int) -> UUID:
+    return row_id(event(number))
+
+
+def jobs_and_depths(entries: Sequence[Entry]) -> list[tuple[str | None, int]]:
+    return [(entry.job, entry.depth) for entry in entries]
+
+
+async def test_a_timeline_holds_the_albums_rows_and_all_that_its_root_jobs_led_to(log: Log) -> None:
+    await log.write(
+        [
+            about(1, "create", title="Kind of Blue"),
+            about(2, "enrich", "create"),
+            event(3, "cache-image", "enrich"),
+            about(4),
+            about(5, "create-other", album=OTHER_ALBUM),
+            event(6, "enrich-other", "create-other"),
+            about(7, "review", "create-other"),
+        ]
+    )
+    timeline = await read_timeline(log.pool, ALBUM)
+    assert [entry.id for entry in timeline.entries] == [id_of(number) for number in range(1, 8)], (
+        "the other album's lineage belongs to it, since one of its jobs spoke about this album"
+    )
+    other = await read_timeline(log.pool, OTHER_ALBUM)
+    assert [entry.id for entry in other.entries] == [id_of(number) for number in (5, 6, 7)]
+    assert timeline.title == "Kind of Blue"
+    first, _, _, outside, *_ = timeline.entries
+    assert (first.at, first.origin, first.root_job) == (
+        NOON.replace(tzinfo=None, microsecond=1000),
+        Origin.ROOT,
+        "create",
+    )
+    assert (outside.job, outside.root_job, outside.origin, outside.depth) == (None, None, Origin.UNTRACKED, 0)
+
+
+async def test_an_album_that_the_log_does_not_know_has_an_empty_timeline(log: Log) -> None:
+    await log.write([about(1, "create")])
+    timeline = await read_timeline(log.pool, OTHER_ALBUM)
+    assert timeline.entries == ()
+    assert timeline.title is None
+    assert lineage_trees(timeline) == []
+    assert await choose_album(log.pool, [OTHER_ALBUM]) is None
+
+
+async def test_a_row_whose_parent_came_late_is_marked_as_healed(log: Log) -> None:
+    await log.write([about(3, "track", "enrich")])
+    (lost,) = (await read_timeline(log.pool, ALBUM)).entries
+    assert (lost.root_job, lost.origin, lost.depth, lost.healed) == (None, Origin.PENDING, 1, False)
+
+    await log.write([event(1, "create"), about(2, "enrich", "create")])
+    await log.repair("enrich")
+    entries = (await read_timeline(log.pool, ALBUM)).entries
+    assert jobs_and_depths(entries) == [("create", 0), ("enrich", 1), ("track", 2)]
+    assert [entry.healed for entry in entries] == [False, False, True]
+    assert {entry.root_job for entry in entries} == {"create"}
+
+
+@pytest.mark.parametrize("depth", [3, 400])
+async def test_depths_are_true_and_cost_two_queries_however_deep_the_lineage(log: Log, depth: int) -> None:
+    chain = [
+        event(number + 1, f"job-{number}", f"job-{number - 1}" if number else None) for number in range(depth)
+    ]
+    await log.write([*chain, about(depth + 1, "last", f"job-{depth - 1}")])
+    await read_timeline(log.pool, ALBUM)
+    log.statements.clear()
+    timeline = await read_timeline(log.pool, ALBUM)
+    assert [entry.depth for entry in timeline.entries] == list(range(depth + 1))
+    assert [query for query in log.statements if "llama_logs" in query] == [
+        sql("timeline_rows"),
+        sql("timeline_parents"),
+    ]
+
+    node = lineage_trees(timeline)[0]
+    for number in range(depth):
+        assert node.job == f"job-{number}"
+        (node,) = node.children
+    assert (node.job, node.children) == ("last", [])
+
+
+async def test_depth_is_counted_along_jobs_that_do_not_name_the_album(log: Log) -> None:
+    await log.write([event(1, "enrich", "never-seen"), about(2, "track", "enrich")])
+    timeline = await read_timeline(log.pool, ALBUM)
+    assert jobs_and_depths(timeline.entries) == [("track", 2)]
+    (top,) = lineage_trees(timeline)
+    assert (top.job, top.entries, top.children[0].job) == ("never-seen", [], "enrich")
+
+
+async def test_at_equal_times_the_root_stands_before_its_children(log: Log) -> None:
+    await log.write(
+        [
+            about(3, "create", at=0),
+            about(2, "enrich", "create", at=0),
+            about(1, "track", "enrich", at=0),
+        ]
+    )
+    timeline = await read_timeline(log.pool, ALBUM)
+    assert jobs_and_depths(timeline.entries) == [("create", 0), ("enrich", 1), ("track", 2)]
+
+
+async def test_jobs_of_a_cycle_have_no_depth_and_those_that_hang_off_it_have_one(log: Log) -> None:
+    await log.write([about(1, "a", "b"), about(2, "b", "a"), about(3, "below", "b"), about(4, None, "below")])
+    timeline = await read_timeline(log.pool, ALBUM)
+    assert jobs_and_depths(timeline.entries) == [("a", 0), ("b", 0), ("below", 1), (None, 2)]
+    assert {entry.origin for entry in timeline.entries} == {Origin.CYCLE}
+    assert [top.job for top in lineage_trees(timeline)] == ["a", "b"]
+
+
+async def test_every_entry_stands_once_in_the_trees_under_the_parent_that_counts(log: Log) -> None:
+    await log.write(
+        [
+            about(1, "create"),
+            about(2, "enrich", "create"),
+            about(3, "enrich", "another"),
+            about(4, None, "enrich"),
+            about(5),
+            about(6, "create"),
+        ]
+    )
+    timeline = await read_timeline(log.pool, ALBUM)
+    trees = lineage_trees(timeline)
+    assert sorted(entry.id for node in nodes(trees) for entry in node.entries) == [
+        id_of(number) for number in range(1, 7)
+    ]
+    create, outside = trees
+    assert [entry.id for entry in create.entries] == [id_of(1), id_of(6)]
+    assert [child.job for child in create.children] == ["enrich"]
+    assert outside.job is None
+    assert [entry.parent_conflict for entry in timeline.entries] == [False, False, True, False, False, False]
+
+
+def nodes(trees: list[JobNode]) -> list[JobNode]:
+    return trees + [below for tree in trees for below in nodes(tree.children)]
+
+
+async def test_a_timeline_longer_than_asked_for_says_so(log: Log) -> None:
+    await log.write([about(number, f"job-{number}") for number in range(1, 6)])
+    timeline = await read_timeline(log.pool, ALBUM, limit=3)
+    assert [entry.job for entry in timeline.entries] == ["job-1", "job-2", "job-3"]
+    assert timeline.truncated
+    assert not (await read_timeline(log.pool, ALBUM, limit=5)).truncated
+
+
+async def test_the_album_chosen_is_one_with_a_healed_row(log: Log) -> None:
+    await log.write([about(1, "track", "create"), about(2, "other", album=OTHER_ALBUM)])
+    assert await choose_album(log.pool, [OTHER_ALBUM]) == OTHER_ALBUM
+    await log.write([about(3, "create")])
+    await log.repair("create")
+    assert await choose_album(log.pool, [OTHER_ALBUM, ALBUM]) == ALBUM
+
+
+async def test_counts_are_by_origin_and_differ_by_what_was_added(log: Log) -> None:
+    await log.write([event(1, "track", "enrich")], Positions("group", "topic", {0: 4, 1: 2}))
+    before = await read_rows(log.pool)
+    assert (before.by_origin, before.corrected, before.total) == ({"PENDING": 1}, 0, 1)
+
+    await log.write([event(2, "enrich"), event(3)], Positions("group", "topic", {0: 7}))
+    await log.repair("enrich")
+    after = await read_rows(log.pool)
+    assert after.by_origin == {"ROOT": 1, "RESOLVED": 1, "UNTRACKED": 1}
+    assert after.since(before).by_origin == {"ROOT": 1, "RESOLVED": 1, "UNTRACKED": 1, "PENDING": -1}
+    assert after.since(before).corrected == 1
+
+    work = await read_work(log.pool, group="group", topic="topic")
+    assert (work.messages_read, work.open_repairs, work.untold) == (9, 0, 1)
+    assert (await read_work(log.pool, group="another", topic="topic")).messages_read == 0
+
+
+async def test_a_timeline_never_reads_the_whole_table(database_url: str) -> None:
+    fill = """
+        INSERT INTO llama_logs (id, operation, category, status, album_id, job_id, parent_job_id, root_job_id,
+                                origin, is_root_job)
+        SELECT gen_random_uuid(), 'test', 'CREATED', 'SUCCESS',
+               lpad(to_hex(n / 30), 32, '0')::uuid,
+               'job-' || n, 'job-' || (n / 30) * 30, 'job-' || (n / 30) * 30, 'RESOLVED', false
+        FROM generate_series(1, 60000) n
+    """
+    await run_sql(database_url, fill, "ANALYZE llama_logs")
+    album = f"'{UUID(int=7)}'::uuid"
+    plans = {
+        "timeline_rows": sql("timeline_rows").replace("$1::uuid", album).replace("$2", "10001"),
+        "timeline_parents": sql("timeline_parents").replace("$1::text[]", "ARRAY['job-211', 'job-212']"),
+        "album_to_show": sql("album_to_show").replace("$1::uuid[]", f"ARRAY[{album}]"),
+    }
+    for name, statement in plans.items():
+        plan = [row[0] for row in await run_sql(database_url, f"EXPLAIN {statement}")]
+        assert not [line for line in plan if "Seq Scan on llama_logs" in line], (name, plan)
