@@ -13,14 +13,13 @@ from aiokafka import ConsumerRecord
 
 from harness.log_table import differences, stored_rows
 from harness.patience import eventually
+from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess
 from harness.settled import wait_until_settled
 from harness.topics import Coordinates, by_coordinates, header, producing, read_all
-from harness.writers import newest
-from llamalog_schemas.codec import decode_event, decode_provenance
+from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import Event
-from llamalog_service.publish.provenance import provenance_of
 from llamalog_service.publish.topics import topics
 from llamalog_service.sample.day import tell_day
 from llamalog_service.sample.disorder import disordered
@@ -85,8 +84,7 @@ async def test_every_event_is_recorded_once_and_every_root_is_right_however_ofte
     assert any(row.revision > 1 for row in stored.values()), "the sample had no late parents"
     assert_dead_letters_are(bad, await read_all(settings.kafka, names.dead_letters.name))
     told = await read_all(settings.kafka, names.provenance.name)
-    believed = newest(decode_provenance(record.value).data for record in told)
-    assert believed == {row_id: provenance_of(row).data for row_id, row in stored.items()}
+    assert believed(record.value for record in told) == as_stored(stored)
 
 
 async def kill_at_work(consumer: ServiceProcess, pool: asyncpg.Pool, dice: Random) -> None:

@@ -11,7 +11,6 @@ from harness.log_table import differences, stored_rows
 from harness.service import running
 from harness.settled import wait_until_consumed, wait_until_settled
 from harness.topics import producing, publish_events, read_all
-from harness.writers import newest
 from histories import event
 from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.provenance import Origin, Provenance
@@ -61,4 +60,4 @@ async def test_a_grandchild_before_its_child_before_its_root_ends_with_the_right
         assert (first.revision, first.origin, first.root_job_id) == (1, Origin.PENDING, None)
         assert (last.origin, last.root_job_id) == (Origin.RESOLVED, "import")
         assert last.revision > first.revision
-    assert newest(told)[UUID(ROOT.id)].revision == 1
+    assert [record.revision for record in told if record.id == UUID(ROOT.id)] == [1]

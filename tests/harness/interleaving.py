@@ -10,7 +10,7 @@ import asyncpg
 Choose = Callable[[int], int]
 """Given how many actors wait for their turn, the number of the one that has it."""
 
-_PATIENCE = 30.0
+_PATIENCE = 5.0
 """Seconds for a whole play: some actor never comes to an end."""
 
 

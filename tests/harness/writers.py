@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import asyncpg
 
-from llamalog_schemas.codec import Headers, decode_command, decode_provenance, encode
+from harness.provenance import believed
+from llamalog_schemas.codec import Headers, decode_command, encode
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.corrections import tell_corrections
@@ -68,19 +69,8 @@ class KeptMessages(Publisher):
 
     @property
     def provenance(self) -> dict[UUID, Provenance]:
-        """What a reader of the provenance topic believes: the highest revision of each row."""
-        messages = self.by_topic.get(NAMES.provenance.name, [])
-        return newest(decode_provenance(message.value or b"").data for message in messages)
-
-
-def newest(said: Iterable[Provenance]) -> dict[UUID, Provenance]:
-    """The highest revision of each row."""
-    believed: dict[UUID, Provenance] = {}
-    for record in said:
-        known = believed.get(record.id)
-        if known is None or record.revision > known.revision:
-            believed[record.id] = record
-    return believed
+        """What a reader of the provenance topic believes."""
+        return believed(message.value for message in self.by_topic.get(NAMES.provenance.name, []))
 
 
 @dataclass
@@ -145,21 +135,3 @@ class Repairer:
 
     async def tell(self) -> None:
         await tell_corrections(Outbox(self.pool), Announcer(self.kept, NAMES, source="/tests"))
-
-
-def believed_otherwise(kept: KeptMessages, stored: dict[UUID, Any]) -> list[str]:
-    """Rows of which the provenance topic tells another story than the table."""
-    believed = kept.provenance
-    told = {
-        row_id: (record.revision, record.root_job_id, record.origin, record.cycle_members)
-        for row_id, record in believed.items()
-    }
-    held = {
-        row_id: (row.revision, row.root.root_job_id, row.root.origin, row.root.cycle_members)
-        for row_id, row in stored.items()
-    }
-    return [
-        f"{row_id}: told {told.get(row_id)}, stored {held.get(row_id)}"
-        for row_id in sorted(told.keys() | held.keys())
-        if told.get(row_id) != held.get(row_id)
-    ]

@@ -1,0 +1,41 @@
+"""Every named query is one that PostgreSQL understands, against the schema that the migrations make."""
+
+from collections.abc import AsyncIterator
+from importlib.resources import files
+
+import asyncpg
+import pytest
+
+from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.queries import sql
+
+NAMES = sorted(
+    file.name.removesuffix(".sql")
+    for file in (files("llamalog_service.store") / "sql").iterdir()
+    if file.name.endswith(".sql")
+)
+SCRIPTS = {"recompute_prepare"}
+"""Several statements in one file: run, not prepared."""
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    await prepare_connection(connection)
+    await connection.execute(sql("recompute_prepare"))
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SCRIPTS])
+async def test_a_named_query_can_be_prepared(connection: asyncpg.Connection, name: str) -> None:
+    await connection.prepare(sql(name))
+
+
+async def test_the_work_tables_can_be_made_twice(connection: asyncpg.Connection) -> None:
+    await connection.execute(sql("recompute_prepare"))
+
+
+def test_every_named_query_says_what_it_is_for() -> None:
+    assert [name for name in NAMES if not sql(name).startswith("-- ")] == []
+    assert len(NAMES) > 15
