@@ -8,8 +8,8 @@ from aiokafka import ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from llamalog_service.delivery import BatchDelivery, Records, StartFinder, raw_batch, raw_records
-from llamalog_service.ingest.ingest import Ingest, Written
+from llamalog_service.delivery import BatchDelivery, StartFinder, Steps, raw_batch, raw_records
+from llamalog_service.ingest.ingest import Ingest, Prepared, Written
 from llamalog_service.store.positions import stored_positions
 from llamalog_service.waiting import when_available
 
@@ -30,7 +30,7 @@ def subscribe_provenance_consumer(
     max_records: int,
     knows_ends: bool,
     fail: Callable[[BaseException], None],
-) -> BatchDelivery[Written]:
+) -> BatchDelivery:
     """Have a broker's consumer of entity events handled by an ingest.
 
     Args:
@@ -43,9 +43,9 @@ def subscribe_provenance_consumer(
         The delivery, to be closed before the broker is.
     """
 
-    async def record(records: Records) -> Written:
+    async def record(prepared: Prepared) -> Written:
         return await when_available(
-            lambda: ingest.record(records), doing="recording a batch", patience=PATIENCE
+            lambda: ingest.record(prepared), doing="recording a batch", patience=PATIENCE
         )
 
     async def tell(written: Written) -> None:
@@ -55,8 +55,7 @@ def subscribe_provenance_consumer(
         _log.debug("batch done", **outcome._asdict())
 
     delivery = BatchDelivery(
-        record,
-        tell,
+        Steps(ingest.prepare, record, tell),
         max_records=max_records,
         fail=fail,
         start=StartFinder(lambda: stored_positions(pool, group, topic), knows_ends=knows_ends),
