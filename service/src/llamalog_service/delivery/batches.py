@@ -37,6 +37,7 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
         fail: told of an error after which the process must not go on.
         start: where partitions are read from; None: from the committed offsets.
         revoke_patience: seconds that a rebalance waits for what is in hand; then it is given up.
+        close_patience: the same for the end of the process, which others wait for less patiently.
         commit_patience: seconds for a commit of offsets, which the client would try for ever.
     """
 
@@ -49,6 +50,7 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
         fail: Callable[[BaseException], None],
         start: StartFinder | None = None,
         revoke_patience: float = 20.0,
+        close_patience: float = 5.0,
         commit_patience: float = 10.0,
     ) -> None:
         self._record = record
@@ -56,6 +58,7 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
         self._fail = fail
         self._start = start
         self._revoke_patience = revoke_patience
+        self._close_patience = close_patience
         self._commit_patience = commit_patience
         self._consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
         self._buffer = AlignedBuffer(max_records)
@@ -88,9 +91,9 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
                 self._flush = asyncio.create_task(self._flush_waiting())
 
     async def close(self) -> None:
-        """Finish what is in hand and take in no more; what was only fetched comes again after a restart."""
+        """Finish what is in hand and take in no more; what is not done then comes again after a restart."""
         self._closing = True
-        await self._finish()
+        await self._finish_or_give_up(self._close_patience)
 
     async def _flush_waiting(self) -> None:
         """Work off what waits for a partition that does not get on."""
@@ -133,7 +136,7 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
     def _is_done(self, step: asyncio.Task[Any]) -> bool:
         """Whether a finished step did its work; if not, say why, and end the process where it must."""
         if step.cancelled():
-            _log.warning("batch given up: its partitions go to another consumer")
+            _log.warning("batch given up; it comes again to whoever reads its partitions next")
             return False
         error = step.exception()
         if isinstance(error, UnavailableError):
@@ -186,12 +189,16 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
         self._held = full
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Wait for what is in hand, at most the set time; after that it is given up and rolls back."""
+        """Leave nothing in hand that could be done after another consumer has begun to read on."""
         self._rebalancing = True
         if self._placing is not None:
             self._placing.cancel()
+        await self._finish_or_give_up(self._revoke_patience)
+
+    async def _finish_or_give_up(self, patience: float) -> None:
+        """Wait for what is in hand, at most the set time; after that it is given up and rolls back."""
         try:
-            async with asyncio.timeout(self._revoke_patience):
+            async with asyncio.timeout(patience):
                 await self._finish()
         except TimeoutError:
             for step in (self._recording, self._telling):
