@@ -9,6 +9,10 @@ import structlog
 _LIBRARIES = {"aiokafka": logging.WARNING, "faststream": logging.WARNING, "alembic": logging.WARNING}
 
 
+_TOLD_BY_WAITING = "Unable connect to"
+"""How aiokafka begins a line that it writes at every attempt; we tell of the first failure and of the end."""
+
+
 def configure_logs(form: Literal["human", "json"], level: str) -> None:
     """Send every log line to standard error in one form.
 
@@ -45,6 +49,7 @@ def configure_logs(form: Literal["human", "json"], level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
         )
     )
+    handler.addFilter(lambda record: not str(record.msg).startswith(_TOLD_BY_WAITING))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from llamalog_service.domain.errors import LlamalogError, UnavailableError
 
@@ -42,5 +42,9 @@ def kafka_errors_as_ours(bootstrap: str) -> Iterator[None]:
     """
     try:
         yield
+    except KafkaConnectionError as error:
+        raise UnavailableError(
+            f"Kafka can't be reached at {bootstrap}. Check that it runs, and the address in LLAMALOG_KAFKA."
+        ) from error
     except (KafkaError, OSError) as error:
-        raise UnavailableError(f"Kafka at {bootstrap}: {type(error).__name__}: {error}") from error
+        raise UnavailableError(f"Kafka at {bootstrap}: {error!r}") from error

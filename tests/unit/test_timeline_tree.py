@@ -1,0 +1,131 @@
+"""A timeline as it is printed, and the depths and trees of any history."""
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given
+from rich.console import Console
+
+from histories import NOON, histories
+from llamalog_schemas.events import Category, EntityEvent, EntityType, Event, Status
+from llamalog_schemas.provenance import Origin
+from llamalog_service.cli.timeline import timeline_tree
+from llamalog_service.domain.fold import fold
+from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
+from llamalog_service.queries.timeline import Entry, Timeline, job_depths
+
+ALBUM = UUID(int=1)
+
+
+def entry(number: int, job: str | None = None, parent: str | None = None, **said: Any) -> Entry:
+    known: dict[str, Any] = {
+        "category": Category.CREATED,
+        "operation": "track:created:test",
+        "name": None,
+        "error_code": None,
+        "origin": Origin.RESOLVED,
+        "root_job": "create",
+        "revision": 1,
+        "parent_conflict": False,
+    }
+    return Entry(
+        id=UUID(int=number),
+        at=NOON.replace(tzinfo=None) + timedelta(milliseconds=number),
+        status=Status.SUCCESS,
+        entity_type=EntityType.TRACK,
+        entity_id=None,
+        album_id=ALBUM,
+        artist_id=None,
+        track_id=None,
+        sources=(),
+        fields_enriched=(),
+        reason=None,
+        error_message=None,
+        metadata=None,
+        triggered_by=None,
+        user_id=None,
+        job=job,
+        parent=parent,
+        claimed_parent=parent,
+        depth=0,
+        **(known | said),
+    )
+
+
+def printed(timeline: Timeline) -> list[str]:
+    paper = StringIO()
+    Console(width=200, file=paper).print(timeline_tree(timeline))
+    return paper.getvalue().splitlines()
+
+
+def test_a_timeline_is_printed_as_the_tree_of_its_jobs() -> None:
+    parents = {"create": None, "enrich": "create", "track": "enrich", "away": "lost", "lost": None}
+    entries = (
+        entry(1, "create", name="Blue Train"),
+        entry(2, "enrich", "create", category=Category.FAILED, error_code="RATE_LIMITED"),
+        entry(3, "enrich", "create", category=Category.ENRICHED),
+        entry(4, "track", "enrich", revision=2),
+        entry(5, None, None, category=Category.CACHED, root_job=None, origin=Origin.UNTRACKED),
+        entry(6, "away", "lost", root_job=None, origin=Origin.PENDING, category=Category.LINKED),
+    )
+    lines = printed(Timeline(ALBUM, entries, parents, truncated=False))
+    assert lines[2:] == [
+        "├── + 12:00:00.001  track:created:test  Blue Train",
+        "│   └── ✗ 12:00:00.002  track:created:test  RATE_LIMITED",
+        "│       ↑ 12:00:00.003  track:created:test",
+        "│       └── + 12:00:00.004  track:created:test  healed",
+        "├── ▣ 12:00:00.005  track:created:test  root unknown: UNTRACKED  outside of any job",
+        "└── lost  (never seen)",
+        "    └── ⇄ 12:00:00.006  track:created:test  root unknown: PENDING",
+    ]
+
+
+def test_what_producers_say_cannot_steer_the_terminal_or_the_markup() -> None:
+    wicked = entry(1, "create", name="[red]\x1b[2J\nname", operation="op\x07")
+    lines = printed(Timeline(ALBUM, (wicked,), {"create": None}, truncated=True))
+    assert lines[2:] == [
+        "Only the oldest 1 entries are shown.",
+        "└── + 12:00:00.001  op�  [red]�[2J�name",
+    ]
+
+
+def parents_of(history: list[Event]) -> dict[str, str | None]:
+    """The parent that counts of every job named in a history, by the rule of the fold."""
+    rows = [row.content for row in fold(history).values()]
+    claims = sorted(
+        (row.created_at, row.id, row.job_id, row.parent_job_id)
+        for row in rows
+        if row.job_id is not None and row.parent_job_id is not None
+    )
+    named = {job for row in rows for job in (row.job_id, row.parent_job_id) if job is not None}
+    return {job: next((said for _, _, who, said in claims if who == job), None) for job in named}
+
+
+@given(histories())
+def test_every_entry_of_any_history_stands_once_in_its_trees_at_its_depth(history: list[Event]) -> None:
+    parents = parents_of(history)
+    depths = job_depths(parents)
+    said = [event for event in history if isinstance(event, EntityEvent)]
+    entries = tuple(
+        entry(
+            number,
+            event.data.job_id,
+            event.data.parent_job_id if event.data.job_id is None else parents[event.data.job_id],
+        )
+        for number, event in enumerate(said)
+    )
+    found: list[UUID] = []
+
+    def walk(node: JobNode, above: str | None, depth: int) -> None:
+        found.extend(told.id for told in node.entries)
+        if node.job is not None:
+            assert depths[node.job] == depth
+            assert above is None or parents[node.job] == above
+        for child in node.children:
+            walk(child, node.job, depth + 1)
+
+    for top in lineage_trees(Timeline(ALBUM, entries, parents, truncated=False)):
+        walk(top, None, 0)
+    assert sorted(found) == [told.id for told in entries]
