@@ -31,6 +31,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         fail: told of an error after which the process must not go on.
         start: where partitions are read from; None: from the committed offsets.
         revoke_patience: seconds that a rebalance waits for what is under way; then it is given up.
+        close_patience: the same for the end of the process, which others wait for less patiently.
         commit_patience: seconds for a commit of offsets, which the client would try for ever.
     """
 
@@ -42,6 +43,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         fail: Callable[[BaseException], None],
         start: StartFinder | None = None,
         revoke_patience: float = 20.0,
+        close_patience: float = 5.0,
         commit_patience: float = 10.0,
     ) -> None:
         self._pipeline = Pipeline(steps, commit=self._commit, put_back=self._put_back, fail=fail)
@@ -49,6 +51,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._fail = fail
         self._start = start
         self._revoke_patience = revoke_patience
+        self._close_patience = close_patience
         self._commit_patience = commit_patience
         self._consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
         self._in_hand = asyncio.Lock()
@@ -83,9 +86,9 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
                 self._flush = asyncio.create_task(self._flush_waiting())
 
     async def close(self) -> None:
-        """Finish what is in hand and take in no more; what was only fetched comes again after a restart."""
+        """Finish what is in hand and take in no more; what is not done then comes again after a restart."""
         self._closing = True
-        await self._finish()
+        await self._finish_or_give_up(self._close_patience)
 
     async def _flush_waiting(self) -> None:
         """Work off what waits for a partition that does not get on."""
@@ -143,13 +146,17 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._held = full
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Wait for what is in hand, at most the set time; after that it is given up and rolls back."""
+        """Leave nothing under way that could be done after another consumer has begun to read on."""
         self._assignment += 1
         self._rebalancing = True
         if self._placing is not None:
             self._placing.cancel()
+        await self._finish_or_give_up(self._revoke_patience)
+
+    async def _finish_or_give_up(self, patience: float) -> None:
+        """Wait for what is in hand, at most the set time; after that it is given up and rolls back."""
         try:
-            async with asyncio.timeout(self._revoke_patience):
+            async with asyncio.timeout(patience):
                 await self._finish()
         except TimeoutError:
             self._pipeline.give_up()
