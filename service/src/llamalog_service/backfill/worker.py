@@ -2,7 +2,6 @@
 
 import asyncio
 
-import asyncpg
 import structlog
 
 from llamalog_service.backfill.corrections import tell_corrections
@@ -12,7 +11,7 @@ from llamalog_service.publish.announcer import Announcer
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.runs import RunStore
-from llamalog_service.store.worker_lock import WorkerLock, try_worker_lock
+from llamalog_service.store.worker_lock import HeldLock, WorkerLock
 from llamalog_service.waiting import when_available
 
 _log = structlog.get_logger("llamalog.backfill")
@@ -30,7 +29,7 @@ class Worker:
     def __init__(
         self,
         *,
-        pool: asyncpg.Pool,
+        lock: WorkerLock,
         runs: RunStore,
         recompute: RecomputeStore,
         outbox: Outbox,
@@ -38,7 +37,7 @@ class Worker:
         sweep: Sweep,
         poll_every: float,
     ) -> None:
-        self._pool = pool
+        self._lock = lock
         self._runs = runs
         self._recompute = recompute
         self._outbox = outbox
@@ -58,19 +57,19 @@ class Worker:
             await asyncio.sleep(self._poll_every)
 
     async def _work_while_active(self) -> None:
-        async with try_worker_lock(self._pool) as lock:
-            if lock is None:
+        async with self._lock.attempt() as held:
+            if held is None:
                 return
             await self._take_over()
-            await self._work(lock)
+            await self._work(held)
 
     async def _take_over(self) -> None:
         """Finish what the worker before may have left."""
         await self._runs.requeue_left()
         await tell_corrections(self._outbox, self._announcer)
 
-    async def _work(self, lock: WorkerLock) -> None:
-        while lock.is_held():
+    async def _work(self, held: HeldLock) -> None:
+        while held.is_held():
             if await self._do_waiting_runs():
                 continue
             if await self._sweep.sweep_if_due():
