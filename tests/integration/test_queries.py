@@ -23,6 +23,7 @@ from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.positions import Positions
 from llamalog_service.store.queries import sql
+from llamalog_service.store.reader import Reader
 from llamalog_service.store.recompute import RecomputeStore
 
 ALBUM, OTHER_ALBUM = uuid4(), uuid4()
@@ -35,6 +36,10 @@ class Log:
 
     pool: asyncpg.Pool
     statements: list[str]
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.pool)
 
     async def write(self, events: Iterable[Event], positions: Positions = NOTHING_READ) -> None:
         """Write events in one transaction, resolved by what they say themselves."""
@@ -96,11 +101,11 @@ async def test_a_timeline_holds_the_albums_rows_and_all_that_its_root_jobs_led_t
             about(7, "review", "create-other"),
         ]
     )
-    timeline = await read_timeline(log.pool, ALBUM)
+    timeline = await read_timeline(log.reader, ALBUM)
     assert [entry.id for entry in timeline.entries] == [id_of(number) for number in range(1, 8)], (
         "the other album's lineage belongs to it, since one of its jobs spoke about this album"
     )
-    other = await read_timeline(log.pool, OTHER_ALBUM)
+    other = await read_timeline(log.reader, OTHER_ALBUM)
     assert [entry.id for entry in other.entries] == [id_of(number) for number in (5, 6, 7)]
     assert timeline.title == "Kind of Blue"
     first, _, _, outside, *_ = timeline.entries
@@ -114,21 +119,21 @@ async def test_a_timeline_holds_the_albums_rows_and_all_that_its_root_jobs_led_t
 
 async def test_an_album_that_the_log_does_not_know_has_an_empty_timeline(log: Log) -> None:
     await log.write([about(1, "create")])
-    timeline = await read_timeline(log.pool, OTHER_ALBUM)
+    timeline = await read_timeline(log.reader, OTHER_ALBUM)
     assert timeline.entries == ()
     assert timeline.title is None
     assert lineage_trees(timeline) == []
-    assert await choose_album(log.pool, [OTHER_ALBUM]) is None
+    assert await choose_album(log.reader, [OTHER_ALBUM]) is None
 
 
 async def test_a_row_whose_parent_came_late_is_marked_as_healed(log: Log) -> None:
     await log.write([about(3, "track", "enrich")])
-    (lost,) = (await read_timeline(log.pool, ALBUM)).entries
+    (lost,) = (await read_timeline(log.reader, ALBUM)).entries
     assert (lost.root_job, lost.origin, lost.depth, lost.healed) == (None, Origin.PENDING, 1, False)
 
     await log.write([event(1, "create"), about(2, "enrich", "create")])
     await log.repair("enrich")
-    entries = (await read_timeline(log.pool, ALBUM)).entries
+    entries = (await read_timeline(log.reader, ALBUM)).entries
     assert jobs_and_depths(entries) == [("create", 0), ("enrich", 1), ("track", 2)]
     assert [entry.healed for entry in entries] == [False, False, True]
     assert {entry.root_job for entry in entries} == {"create"}
@@ -140,9 +145,9 @@ async def test_depths_are_true_and_cost_two_queries_however_deep_the_lineage(log
         event(number + 1, f"job-{number}", f"job-{number - 1}" if number else None) for number in range(depth)
     ]
     await log.write([*chain, about(depth + 1, "last", f"job-{depth - 1}")])
-    await read_timeline(log.pool, ALBUM)
+    await read_timeline(log.reader, ALBUM)
     log.statements.clear()
-    timeline = await read_timeline(log.pool, ALBUM)
+    timeline = await read_timeline(log.reader, ALBUM)
     assert [entry.depth for entry in timeline.entries] == list(range(depth + 1))
     assert [query for query in log.statements if "llama_logs" in query] == [
         sql("timeline_rows"),
@@ -158,7 +163,7 @@ async def test_depths_are_true_and_cost_two_queries_however_deep_the_lineage(log
 
 async def test_depth_is_counted_along_jobs_that_do_not_name_the_album(log: Log) -> None:
     await log.write([event(1, "enrich", "never-seen"), about(2, "track", "enrich")])
-    timeline = await read_timeline(log.pool, ALBUM)
+    timeline = await read_timeline(log.reader, ALBUM)
     assert jobs_and_depths(timeline.entries) == [("track", 2)]
     (top,) = lineage_trees(timeline)
     assert (top.job, top.entries, top.children[0].job) == ("never-seen", [], "enrich")
@@ -172,13 +177,13 @@ async def test_at_equal_times_the_root_stands_before_its_children(log: Log) -> N
             about(1, "track", "enrich", at=0),
         ]
     )
-    timeline = await read_timeline(log.pool, ALBUM)
+    timeline = await read_timeline(log.reader, ALBUM)
     assert jobs_and_depths(timeline.entries) == [("create", 0), ("enrich", 1), ("track", 2)]
 
 
 async def test_jobs_of_a_cycle_have_no_depth_and_those_that_hang_off_it_have_one(log: Log) -> None:
     await log.write([about(1, "a", "b"), about(2, "b", "a"), about(3, "below", "b"), about(4, None, "below")])
-    timeline = await read_timeline(log.pool, ALBUM)
+    timeline = await read_timeline(log.reader, ALBUM)
     assert jobs_and_depths(timeline.entries) == [("a", 0), ("b", 0), ("below", 1), (None, 2)]
     assert {entry.origin for entry in timeline.entries} == {Origin.CYCLE}
     assert [top.job for top in lineage_trees(timeline)] == ["a", "b"]
@@ -195,7 +200,7 @@ async def test_every_entry_stands_once_in_the_trees_under_the_parent_that_counts
             about(6, "create"),
         ]
     )
-    timeline = await read_timeline(log.pool, ALBUM)
+    timeline = await read_timeline(log.reader, ALBUM)
     trees = lineage_trees(timeline)
     assert sorted(entry.id for node in nodes(trees) for entry in node.entries) == [
         id_of(number) for number in range(1, 7)
@@ -213,35 +218,35 @@ def nodes(trees: list[JobNode]) -> list[JobNode]:
 
 async def test_a_timeline_longer_than_asked_for_says_so(log: Log) -> None:
     await log.write([about(number, f"job-{number}") for number in range(1, 6)])
-    timeline = await read_timeline(log.pool, ALBUM, limit=3)
+    timeline = await read_timeline(log.reader, ALBUM, limit=3)
     assert [entry.job for entry in timeline.entries] == ["job-1", "job-2", "job-3"]
     assert timeline.truncated
-    assert not (await read_timeline(log.pool, ALBUM, limit=5)).truncated
+    assert not (await read_timeline(log.reader, ALBUM, limit=5)).truncated
 
 
 async def test_the_album_chosen_is_one_with_a_healed_row(log: Log) -> None:
     await log.write([about(1, "track", "create"), about(2, "other", album=OTHER_ALBUM)])
-    assert await choose_album(log.pool, [OTHER_ALBUM]) == OTHER_ALBUM
+    assert await choose_album(log.reader, [OTHER_ALBUM]) == OTHER_ALBUM
     await log.write([about(3, "create")])
     await log.repair("create")
-    assert await choose_album(log.pool, [OTHER_ALBUM, ALBUM]) == ALBUM
+    assert await choose_album(log.reader, [OTHER_ALBUM, ALBUM]) == ALBUM
 
 
 async def test_counts_are_by_origin_and_differ_by_what_was_added(log: Log) -> None:
     await log.write([event(1, "track", "enrich")], Positions("group", "topic", {0: 4, 1: 2}))
-    before = await read_rows(log.pool)
+    before = await read_rows(log.reader)
     assert (before.by_origin, before.corrected, before.total) == ({"PENDING": 1}, 0, 1)
 
     await log.write([event(2, "enrich"), event(3)], Positions("group", "topic", {0: 7}))
     await log.repair("enrich")
-    after = await read_rows(log.pool)
+    after = await read_rows(log.reader)
     assert after.by_origin == {"ROOT": 1, "RESOLVED": 1, "UNTRACKED": 1}
     assert after.since(before).by_origin == {"ROOT": 1, "RESOLVED": 1, "UNTRACKED": 1, "PENDING": -1}
     assert after.since(before).corrected == 1
 
-    work = await read_work(log.pool, group="group", topic="topic")
+    work = await read_work(log.reader, group="group", topic="topic")
     assert (work.messages_read, work.open_repairs, work.untold) == (9, 0, 1)
-    assert (await read_work(log.pool, group="another", topic="topic")).messages_read == 0
+    assert (await read_work(log.reader, group="another", topic="topic")).messages_read == 0
 
 
 async def test_a_timeline_never_reads_the_whole_table(database_url: str) -> None:

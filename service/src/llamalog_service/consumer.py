@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 
-import asyncpg
 import structlog
 from aiokafka import ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from llamalog_service.delivery import BatchDelivery, StartFinder, Steps, raw_batch, raw_records
+from llamalog_service.delivery import (
+    BatchDelivery,
+    StartFinder,
+    Steps,
+    StoredPositions,
+    raw_batch,
+    raw_records,
+)
 from llamalog_service.ingest.ingest import Ingest, Prepared, Written
-from llamalog_service.store.positions import stored_positions
 from llamalog_service.waiting import when_available
 
 _log = structlog.get_logger("llamalog.consumer")
@@ -22,8 +27,8 @@ PATIENCE = 60.0
 def subscribe_provenance_consumer(
     broker: KafkaBroker,
     ingest: Ingest,
-    pool: asyncpg.Pool,
     *,
+    stored_positions: StoredPositions,
     topic: str,
     group: str,
     session_seconds: float,
@@ -34,6 +39,7 @@ def subscribe_provenance_consumer(
     """Have a broker's consumer of entity events handled by an ingest.
 
     Args:
+        stored_positions: tells the next offsets that the database has recorded, by partition.
         session_seconds: how long it may be silent before Kafka hands its partitions on.
         max_records: the largest batch; it bounds the memory whatever the backlog.
         knows_ends: whether the broker tells where partitions end.
@@ -58,7 +64,7 @@ def subscribe_provenance_consumer(
         Steps(ingest.prepare, record, tell),
         max_records=max_records,
         fail=fail,
-        start=StartFinder(lambda: stored_positions(pool, group, topic), knows_ends=knows_ends),
+        start=StartFinder(stored_positions, knows_ends=knows_ends),
     )
     subscriber = broker.subscriber(
         topic,

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-import asyncpg
 import structlog
 
 from llamalog_service.backfill.corrections import tell_corrections
@@ -14,7 +13,7 @@ from llamalog_service.publish.announcer import Announcer
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.runs import RunStore
-from llamalog_service.store.worker_lock import WorkerLock, try_worker_lock
+from llamalog_service.store.worker_lock import HeldLock, WorkerLock
 from llamalog_service.waiting import when_available
 
 _log = structlog.get_logger("llamalog.backfill")
@@ -32,7 +31,7 @@ class Worker:
     def __init__(
         self,
         *,
-        pool: asyncpg.Pool,
+        lock: WorkerLock,
         runs: RunStore,
         recompute: RecomputeStore,
         outbox: Outbox,
@@ -40,7 +39,7 @@ class Worker:
         sweep: Sweep,
         poll_every: float,
     ) -> None:
-        self._pool = pool
+        self._lock = lock
         self._runs = runs
         self._recompute = recompute
         self._outbox = outbox
@@ -62,24 +61,24 @@ class Worker:
                     await self._work_until_interrupted(lock)
             await asyncio.sleep(self._poll_every)
 
-    async def _take_over(self, held: AsyncExitStack) -> WorkerLock | None:
+    async def _take_over(self, held: AsyncExitStack) -> HeldLock | None:
         """Become the one worker, unless another is active, and finish what the one before may have left."""
         async with AsyncExitStack() as trying:
-            lock = await trying.enter_async_context(try_worker_lock(self._pool))
+            lock = await trying.enter_async_context(self._lock.attempt())
             if lock is not None:
                 await self._runs.requeue_left()
                 await tell_corrections(self._outbox, self._announcer)
                 held.push_async_exit(trying.pop_all())
             return lock
 
-    async def _work_until_interrupted(self, lock: WorkerLock) -> None:
+    async def _work_until_interrupted(self, held: HeldLock) -> None:
         try:
-            await self._work(lock)
+            await self._work(held)
         except UnavailableError as away:
             _log.warning("repairs interrupted", reason=str(away))
 
-    async def _work(self, lock: WorkerLock) -> None:
-        while lock.is_held():
+    async def _work(self, held: HeldLock) -> None:
+        while held.is_held():
             if await self._do_waiting_runs():
                 continue
             if await self._sweep.sweep_if_due():

@@ -10,13 +10,14 @@ from llamalog_service.delivery.header_names import read_any_header_name
 from llamalog_service.delivery.pipeline import Steps
 from llamalog_service.delivery.raw import raw_batch, raw_records
 from llamalog_service.delivery.records import Records
-from llamalog_service.delivery.starts import StartFinder
+from llamalog_service.delivery.starts import StartFinder, StoredPositions
 
 __all__ = [
     "BatchDelivery",
     "Records",
     "StartFinder",
     "Steps",
+    "StoredPositions",
     "raw_batch",
     "raw_records",
     "read_any_header_name",

@@ -4,10 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
-import asyncpg
-
-from llamalog_service.store.connection import translated
-from llamalog_service.store.queries import sql
+from llamalog_service.store.reader import Reader
 
 NOT_LOOKED_AT = "(not looked at yet)"
 """Stands for the origin of a row that another writer put into the table."""
@@ -82,7 +79,7 @@ class Summary:
         )
 
 
-async def read_work(pool: asyncpg.Pool, *, group: str, topic: str) -> Work:
+async def read_work(reader: Reader, *, group: str, topic: str) -> Work:
     """Count what is done and left; cheap whatever the size of the log.
 
     Args:
@@ -92,18 +89,16 @@ async def read_work(pool: asyncpg.Pool, *, group: str, topic: str) -> Work:
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    with translated():
-        return Work(**await pool.fetchrow(sql("summary_work"), group, topic))
+    return Work(**await reader.row("summary_work", group, topic))
 
 
-async def read_rows(pool: asyncpg.Pool) -> Rows:
+async def read_rows(reader: Reader) -> Rows:
     """Count the rows; reads all of the log.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    with translated():
-        records = await pool.fetch(sql("summary_rows"))
+    records = await reader.rows("summary_rows")
     return Rows(
         {record["origin"] or NOT_LOOKED_AT: record["rows"] for record in records},
         sum(record["corrected"] for record in records),

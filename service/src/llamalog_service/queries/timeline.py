@@ -6,12 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.store.connection import translated
-from llamalog_service.store.queries import sql
+from llamalog_service.store.reader import Reader
 
 MOST_ENTRIES = 10_000
 """Of a root job that filled half a catalogue nobody reads more at once."""
@@ -94,7 +91,7 @@ class Timeline:
         return next(named, None)
 
 
-async def read_timeline(pool: asyncpg.Pool, album_id: UUID, *, limit: int = MOST_ENTRIES) -> Timeline:
+async def read_timeline(reader: Reader, album_id: UUID, *, limit: int = MOST_ENTRIES) -> Timeline:
     """The timeline of an album: its rows, and all rows whose root is a root of one of them.
 
     Two queries, however deep the lineage.
@@ -105,10 +102,9 @@ async def read_timeline(pool: asyncpg.Pool, album_id: UUID, *, limit: int = MOST
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    with translated():
-        records = await pool.fetch(sql("timeline_rows"), album_id, limit + 1)
-        jobs = {start for record in records if (start := _start(record)) is not None}
-        found = await pool.fetch(sql("timeline_parents"), list(jobs)) if jobs else []
+    records = await reader.rows("timeline_rows", album_id, limit + 1)
+    jobs = {start for record in records if (start := _start(record)) is not None}
+    found = await reader.rows("timeline_parents", list(jobs)) if jobs else ()
     parents = {record["job"]: record["parent"] for record in found}
     depths = job_depths(parents)
     entries = [_entry(record, parents, depths) for record in records[:limit]]
@@ -116,14 +112,13 @@ async def read_timeline(pool: asyncpg.Pool, album_id: UUID, *, limit: int = MOST
     return Timeline(album_id, tuple(entries), parents, truncated=len(records) > limit)
 
 
-async def choose_album(pool: asyncpg.Pool, albums: Collection[UUID]) -> UUID | None:
+async def choose_album(reader: Reader, albums: Collection[UUID]) -> UUID | None:
     """The album whose timeline shows most, healed rows above all; None if the log knows none of them.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    with translated():
-        chosen: UUID | None = await pool.fetchval(sql("album_to_show"), list(albums))
+    chosen: UUID | None = await reader.value("album_to_show", list(albums))
     return chosen
 
 

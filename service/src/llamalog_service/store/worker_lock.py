@@ -11,8 +11,8 @@ WORKER_LOCK = 0x11A_0002
 """The session's advisory lock of the one active worker; it falls with the session."""
 
 
-class WorkerLock:
-    """A lock that its holder loses with its connection."""
+class HeldLock:
+    """The lock in the hands of a session, which loses it with its connection."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
@@ -25,12 +25,22 @@ class WorkerLock:
             return False
 
 
-@asynccontextmanager
-async def try_worker_lock(pool: asyncpg.Pool) -> AsyncIterator[WorkerLock | None]:
-    """The lock, or None while another session holds it."""
-    with translated():
-        async with pool.acquire() as connection:
-            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", WORKER_LOCK):
-                yield WorkerLock(connection)
-            else:
-                yield None
+class WorkerLock:
+    """The lock as a worker asks for it."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[HeldLock | None]:
+        """The lock for as long as the context lasts, or None while another session holds it.
+
+        Raises:
+            UnavailableError: PostgreSQL is away.
+        """
+        with translated():
+            async with self._pool.acquire() as connection:
+                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", WORKER_LOCK):
+                    yield HeldLock(connection)
+                else:
+                    yield None

@@ -22,8 +22,10 @@ from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.positions import stored_positions
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.runs import RunStore
+from llamalog_service.store.worker_lock import WorkerLock
 from llamalog_service.wiring.connections import open_pool, open_producer
 from llamalog_service.wiring.topics import refuse_unfit_topics
 
@@ -38,6 +40,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
     """
     await refuse_unfit_topics(settings)
     names = topics(settings.topic_prefix)
+    group, topic = settings.consumer_group, names.entity_events.name
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog consumer"))
         producer = await stack.enter_async_context(open_producer(settings))
@@ -45,16 +48,16 @@ async def run_provenance_consumer(settings: Settings) -> None:
             LogStore(pool),
             Announcer(Publisher(producer), names, source="/llamalog/provenance-consumer"),
             JobCache(settings.cached_jobs),
-            group=settings.consumer_group,
+            group=group,
         )
 
         def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
             return subscribe_provenance_consumer(
                 broker,
                 ingest,
-                pool,
-                topic=names.entity_events.name,
-                group=settings.consumer_group,
+                stored_positions=lambda: stored_positions(pool, group, topic),
+                topic=topic,
+                group=group,
                 session_seconds=settings.session_seconds,
                 max_records=settings.batch_records,
                 knows_ends=settings.kafka_durable,
@@ -82,7 +85,7 @@ async def run_migration_consumer(settings: Settings) -> None:
         recompute = RecomputeStore(planning_pool)
         runs = RunStore(pool)
         worker = Worker(
-            pool=pool,
+            lock=WorkerLock(pool),
             runs=runs,
             recompute=recompute,
             outbox=Outbox(pool),

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
@@ -15,6 +14,7 @@ from llamalog_service.publish.topics import topics
 from llamalog_service.queries.summary import Summary, Work, read_rows, read_work
 from llamalog_service.queries.timeline import Timeline, choose_album, read_timeline
 from llamalog_service.settings import Settings
+from llamalog_service.store.reader import Reader
 from llamalog_service.wiring.connections import open_admin, open_pool, open_reader
 
 
@@ -43,9 +43,9 @@ class Backlog:
 class Observation:
     """Reads that change nothing. Each raises UnavailableError where PostgreSQL or Kafka is away."""
 
-    def __init__(self, settings: Settings, pool: asyncpg.Pool) -> None:
+    def __init__(self, settings: Settings, reader: Reader) -> None:
         self._settings = settings
-        self._pool = pool
+        self._reader = reader
         self._topics = topics(settings.topic_prefix)
 
     async def backlog(self) -> Backlog:
@@ -67,7 +67,7 @@ class Observation:
         if any(letters.values()):  # aiokafka's consumer does not stop well before it has fetched anything
             async with open_reader(self._settings) as reader:
                 refusals = await count_refusals(reader, letters)
-        rows = await read_rows(self._pool)
+        rows = await read_rows(self._reader)
         return Summary(await self._work(), rows, refusals, sum(published.values()))
 
     async def has_read_before(self) -> bool:
@@ -76,15 +76,15 @@ class Observation:
 
     async def timeline(self, album_id: UUID) -> Timeline:
         """An album's timeline; without entries if the log does not know it."""
-        return await read_timeline(self._pool, album_id)
+        return await read_timeline(self._reader, album_id)
 
     async def album_to_show(self, albums: Collection[UUID]) -> UUID | None:
         """The album whose timeline shows most."""
-        return await choose_album(self._pool, albums)
+        return await choose_album(self._reader, albums)
 
     async def _work(self) -> Work:
         return await read_work(
-            self._pool, group=self._settings.consumer_group, topic=self._topics.entity_events.name
+            self._reader, group=self._settings.consumer_group, topic=self._topics.entity_events.name
         )
 
     async def _unread(self, admin: AIOKafkaAdminClient, group: str, topic: str) -> int:
@@ -105,4 +105,4 @@ class Observation:
 async def open_observation(settings: Settings) -> AsyncIterator[Observation]:
     """An observation over a pool of its own."""
     async with open_pool(settings, name="llamalog observation") as pool:
-        yield Observation(settings, pool)
+        yield Observation(settings, Reader(pool))
