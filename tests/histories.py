@@ -60,6 +60,16 @@ def decree(number: int, job: str, *, adopted: bool = True, at: float | None = No
     )
 
 
+def chains(count: int, first: int = 1) -> list[EntityEvent]:
+    """Root, child, grandchild, and again."""
+    told: list[EntityEvent] = []
+    for number in range(first, first + count, 3):
+        told.append(event(number, f"root-{number}"))
+        told.append(event(number + 1, f"child-{number}", f"root-{number}"))
+        told.append(event(number + 2, f"grandchild-{number}", f"child-{number}"))
+    return told
+
+
 @st.composite
 def histories(draw: st.DrawFn, *, max_events: int = 24, max_jobs: int = 8) -> list[Event]:
     """A list of events with distinct ids; any order of it is as good."""

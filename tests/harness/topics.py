@@ -1,5 +1,6 @@
 """Topics as a test sees them: write messages, read all there is, know how far a group has come."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -9,6 +10,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.events import Event
 from llamalog_schemas.keys import lineage_key
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
 
 Coordinates = tuple[str, int, int]
 """Topic, partition, offset."""
@@ -29,6 +32,15 @@ async def publish_events(
     for event in events:
         await producer.send_and_wait(
             topic, encode(event), lineage_key(event), partition=partition, headers=STRUCTURED_HEADERS
+        )
+
+
+async def publish(settings: Settings, events: Iterable[Event]) -> None:
+    """Say many events at once, each in the partition of its lineage."""
+    topic = topics(settings.topic_prefix).entity_events.name
+    async with producing(settings.kafka) as producer:
+        await asyncio.gather(
+            *[await producer.send(topic, encode(event), lineage_key(event)) for event in events]
         )
 
 

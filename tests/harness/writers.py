@@ -99,7 +99,7 @@ class Writer:
         ]
         self._offset += len(messages)
         while True:
-            written = await self._ingest.record(messages)
+            written = await self._ingest.record(self._ingest.prepare(messages))
             while True:
                 try:
                     return await self._ingest.tell(written)

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -14,11 +14,9 @@ from harness.patience import eventually
 from harness.provenance import as_stored, believed
 from harness.service import running
 from harness.settled import wait_until_consumed, wait_until_settled
-from harness.topics import header, lag, producing, publish_events, read_all
-from histories import event
-from llamalog_schemas.codec import encode
+from harness.topics import header, lag, producing, publish, publish_events, read_all
+from histories import chains
 from llamalog_schemas.events import Event
-from llamalog_schemas.keys import lineage_key
 from llamalog_service.publish.topics import create_topics, topics
 from llamalog_service.settings import Settings
 from llamalog_service.store.connection import prepare_connection
@@ -46,26 +44,7 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"session_seconds": 1.5, "batch_records": 200})
 
 
-def chains(count: int, first: int = 1) -> list[Event]:
-    """Root, child, grandchild, and again."""
-    told: list[Event] = []
-    for number in range(first, first + count, 3):
-        told.append(event(number, f"root-{number}"))
-        told.append(event(number + 1, f"child-{number}", f"root-{number}"))
-        told.append(event(number + 2, f"grandchild-{number}", f"child-{number}"))
-    return told
-
-
-async def publish(settings: Settings, events: list[Event]) -> None:
-    """Say many events at once."""
-    topic = topics(settings.topic_prefix).entity_events.name
-    async with producing(settings.kafka) as producer:
-        await asyncio.gather(
-            *[await producer.send(topic, encode(event), lineage_key(event)) for event in events]
-        )
-
-
-async def assert_all_is_there(settings: Settings, pool: asyncpg.Pool, events: list[Event]) -> None:
+async def assert_all_is_there(settings: Settings, pool: asyncpg.Pool, events: Sequence[Event]) -> None:
     """The table is the fold, the provenance topic tells it, and there is no dead letter."""
     stored = await stored_rows(pool)
     assert differences(stored, events) == []

@@ -9,13 +9,13 @@ from faststream.kafka import KafkaBroker
 
 from llamalog_service.delivery import (
     BatchDelivery,
-    Records,
     StartFinder,
+    Steps,
     StoredPositions,
     raw_batch,
     raw_records,
 )
-from llamalog_service.ingest.ingest import Ingest, Written
+from llamalog_service.ingest.ingest import Ingest, Prepared, Written
 from llamalog_service.waiting import when_available
 
 _log = structlog.get_logger("llamalog.consumer")
@@ -35,7 +35,7 @@ def subscribe_provenance_consumer(
     max_records: int,
     knows_ends: bool,
     fail: Callable[[BaseException], None],
-) -> BatchDelivery[Written]:
+) -> BatchDelivery:
     """Have a broker's consumer of entity events handled by an ingest.
 
     Args:
@@ -49,9 +49,9 @@ def subscribe_provenance_consumer(
         The delivery, to be closed before the broker is.
     """
 
-    async def record(records: Records) -> Written:
+    async def record(prepared: Prepared) -> Written:
         return await when_available(
-            lambda: ingest.record(records), doing="recording a batch", patience=PATIENCE
+            lambda: ingest.record(prepared), doing="recording a batch", patience=PATIENCE
         )
 
     async def tell(written: Written) -> None:
@@ -61,8 +61,7 @@ def subscribe_provenance_consumer(
         _log.debug("batch done", **outcome._asdict())
 
     delivery = BatchDelivery(
-        record,
-        tell,
+        Steps(ingest.prepare, record, tell),
         max_records=max_records,
         fail=fail,
         start=StartFinder(stored_positions, knows_ends=knows_ends),

@@ -10,7 +10,7 @@ from faststream.kafka import KafkaBroker
 from llamalog_schemas.codec import decode_command
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.delivery import BatchDelivery, Records, raw_batch, raw_records
+from llamalog_service.delivery import BatchDelivery, Steps, raw_batch, raw_records
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.dead_letters import Letter, Record
@@ -31,7 +31,7 @@ def subscribe_migration_consumer(
     group: str,
     session_seconds: float,
     fail: Callable[[BaseException], None],
-) -> BatchDelivery[list[Letter]]:
+) -> BatchDelivery:
     """Have a broker's consumer of backfill commands keep them as runs; it does none of them itself.
 
     Args:
@@ -42,8 +42,8 @@ def subscribe_migration_consumer(
         The delivery, to be closed before the broker is.
     """
 
-    async def keep(records: Records) -> list[Letter]:
-        commands, letters = read_commands(records)
+    async def keep(read: tuple[list[Run], list[Letter]]) -> list[Letter]:
+        commands, letters = read
         await when_available(
             lambda: runs.enqueue(commands), doing="keeping commands as runs", patience=PATIENCE
         )
@@ -55,7 +55,7 @@ def subscribe_migration_consumer(
             lambda: announcer.dead_letters(letters), doing="publishing dead letters", patience=PATIENCE
         )
 
-    delivery = BatchDelivery(keep, tell, max_records=500, fail=fail)
+    delivery = BatchDelivery(Steps(read_commands, keep, tell), max_records=500, fail=fail)
     subscriber = broker.subscriber(
         topic,
         batch=True,

@@ -1,12 +1,14 @@
 """The one worker that does what commands ask for, tells corrections, and sweeps."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import structlog
 
 from llamalog_service.backfill.corrections import tell_corrections
 from llamalog_service.backfill.recompute import recompute_until_settled
 from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
@@ -53,23 +55,30 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; wait while PostgreSQL or Kafka is away, or another worker is active."""
         while True:
-            await when_available(self._work_while_active, doing="the backfill worker's work")
+            async with AsyncExitStack() as held:
+                lock = await when_available(lambda: self._take_over(held), doing="taking over the repairs")
+                if lock is not None:
+                    await self._work_until_interrupted(lock)
             await asyncio.sleep(self._poll_every)
 
-    async def _work_while_active(self) -> None:
-        async with self._lock.attempt() as held:
-            if held is None:
-                return
-            await self._take_over()
-            await self._work(held)
+    async def _take_over(self, held: AsyncExitStack) -> HeldLock | None:
+        """Become the one worker, unless another is active, and finish what the one before may have left."""
+        async with AsyncExitStack() as trying:
+            lock = await trying.enter_async_context(self._lock.attempt())
+            if lock is not None:
+                await self._runs.requeue_left()
+                await tell_corrections(self._outbox, self._announcer)
+                held.push_async_exit(trying.pop_all())
+            return lock
 
-    async def _take_over(self) -> None:
-        """Finish what the worker before may have left."""
-        await self._runs.requeue_left()
-        await tell_corrections(self._outbox, self._announcer)
+    async def _work_until_interrupted(self, lock: HeldLock) -> None:
+        try:
+            await self._work(lock)
+        except UnavailableError as away:
+            _log.warning("repairs interrupted", reason=str(away))
 
-    async def _work(self, held: HeldLock) -> None:
-        while held.is_held():
+    async def _work(self, lock: HeldLock) -> None:
+        while lock.is_held():
             if await self._do_waiting_runs():
                 continue
             if await self._sweep.sweep_if_due():

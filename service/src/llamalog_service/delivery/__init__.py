@@ -2,11 +2,12 @@
 
 FastStream polls and hands batches over raw; what it would do about acknowledgement is switched off
 (`AckPolicy.MANUAL`), because a commit without explicit offsets would pass records that are not done.
-Reading order: batches, alignment, starts, raw, header_names.
+Reading order: batches, alignment, pipeline, starts, raw, header_names.
 """
 
 from llamalog_service.delivery.batches import BatchDelivery
 from llamalog_service.delivery.header_names import read_any_header_name
+from llamalog_service.delivery.pipeline import Steps
 from llamalog_service.delivery.raw import raw_batch, raw_records
 from llamalog_service.delivery.records import Records
 from llamalog_service.delivery.starts import StartFinder, StoredPositions
@@ -15,6 +16,7 @@ __all__ = [
     "BatchDelivery",
     "Records",
     "StartFinder",
+    "Steps",
     "StoredPositions",
     "raw_batch",
     "raw_records",

@@ -1,21 +1,20 @@
-"""Batches, one recorded while the one before is told, their offsets committed last."""
+"""Between FastStream and the pipeline: which records, from where, and when their offsets are committed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from llamalog_service.delivery.alignment import AlignedBuffer
+from llamalog_service.delivery.pipeline import Pipeline, Steps
 from llamalog_service.delivery.records import Records, first_offsets, next_offsets
 from llamalog_service.delivery.starts import StartFinder
-from llamalog_service.domain.errors import LlamalogError, UnavailableError
+from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.waiting import when_available
-
-Stored = TypeVar("Stored")
 
 _log = structlog.get_logger("llamalog.delivery")
 
@@ -23,50 +22,44 @@ _LONGEST_WAIT = 0.25
 """Seconds that records wait for a partition that does not get on."""
 
 
-class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore[misc]  # aiokafka has no types
-    """Delivers batches in two steps: `record` stores one, `tell` tells others of it.
-
-    The next batch is recorded while one is told. A batch's offsets are committed after both, in order;
-    when either fails, everything from the first batch that is not committed on is fetched again, so both
-    steps may see the same records again.
+class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Delivers what FastStream fetched, in batches aligned by time, through the steps of a pipeline.
 
     Args:
-        record: stores a batch.
-        tell: says what `record` returned; never before the batch before was told.
+        steps: what is done with a batch; its offsets are committed after the last of them.
         max_records: the largest batch.
         fail: told of an error after which the process must not go on.
         start: where partitions are read from; None: from the committed offsets.
-        revoke_patience: seconds that a rebalance waits for what is in hand; then it is given up.
+        revoke_patience: seconds that a rebalance waits for what is under way; then it is given up.
+        close_patience: the same for the end of the process, which others wait for less patiently.
         commit_patience: seconds for a commit of offsets, which the client would try for ever.
     """
 
     def __init__(
         self,
-        record: Callable[[Records], Coroutine[Any, Any, Stored]],
-        tell: Callable[[Stored], Awaitable[None]],
+        steps: Steps[Any, Any],
         *,
         max_records: int,
         fail: Callable[[BaseException], None],
         start: StartFinder | None = None,
         revoke_patience: float = 20.0,
+        close_patience: float = 5.0,
         commit_patience: float = 10.0,
     ) -> None:
-        self._record = record
-        self._tell = tell
+        self._pipeline = Pipeline(steps, commit=self._commit, put_back=self._put_back, fail=fail)
+        self._buffer = AlignedBuffer(max_records)
         self._fail = fail
         self._start = start
         self._revoke_patience = revoke_patience
+        self._close_patience = close_patience
         self._commit_patience = commit_patience
         self._consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
-        self._buffer = AlignedBuffer(max_records)
         self._in_hand = asyncio.Lock()
-        self._uncommitted: list[Records] = []
-        self._recording: asyncio.Task[Stored] | None = None
-        self._telling: asyncio.Task[None] | None = None
         self._flush: asyncio.Task[None] | None = None
         self._placing: asyncio.Task[None] | None = None
         self._held: set[TopicPartition] = set()
-        self._epoch = 0
+        self._sought: dict[TopicPartition, int] = {}
+        self._assignment = 0
         self._rebalancing = False
         self._closing = False
 
@@ -75,22 +68,27 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
         self._consumer = consumer
 
     async def deliver(self, records: Records) -> None:
-        """Take in fetched records, and work off what is ready."""
+        """Take in fetched records, and hand on what is ready."""
+        epoch, assignment = self._pipeline.epoch, self._assignment
         self._flush = None
         async with self._in_hand:
-            if self._closing or self._rebalancing:
+            if self._closing or self._rebalancing or assignment != self._assignment:
                 return
+            if epoch != self._pipeline.epoch:  # batches before these were put back while these waited
+                self._seek(first_offsets([records]))
+                return
+            self._sought.clear()
             self._buffer.add(records)
             while batch := self._buffer.take(await self._unfinished()):
-                await self._work_off(batch)
+                await self._pipeline.push(batch)
             self._hold_back()
             if self._buffer:
                 self._flush = asyncio.create_task(self._flush_waiting())
 
     async def close(self) -> None:
-        """Finish what is in hand and take in no more; what was only fetched comes again after a restart."""
+        """Finish what is in hand and take in no more; what is not done then comes again after a restart."""
         self._closing = True
-        await self._finish()
+        await self._finish_or_give_up(self._close_patience)
 
     async def _flush_waiting(self) -> None:
         """Work off what waits for a partition that does not get on."""
@@ -99,58 +97,20 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
             if self._flush is not asyncio.current_task():
                 return  # more was fetched meanwhile, which has a flush of its own
             while batch := self._buffer.take(()):
-                await self._work_off(batch)
+                await self._pipeline.push(batch)
 
-    async def _work_off(self, batch: Records) -> None:
-        """Record a batch, and have it told once the one before was told, while the next is recorded."""
-        epoch = self._epoch
-        self._uncommitted.append(batch)
-        recording = self._recording = asyncio.create_task(self._record(batch))
-        try:
-            await asyncio.wait([recording])
-        finally:
-            recording.cancel()
-        await self._told()
-        if epoch == self._epoch:  # else the batch before was put back, and this one with it
-            if self._is_done(recording):
-                self._telling = asyncio.create_task(self._tell_and_commit(batch, recording.result()))
-            else:
-                self._put_back()
-
-    async def _tell_and_commit(self, batch: Records, stored: Stored) -> None:
-        await self._tell(stored)
-        await self._commit(batch)
-        self._uncommitted.pop(0)
-
-    async def _told(self) -> None:
-        """Wait until the batch before is told and committed; put it back if that failed."""
-        telling, self._telling = self._telling, None
-        if telling is not None:
-            await asyncio.wait([telling])
-            if not self._is_done(telling):
-                self._put_back()
-
-    def _is_done(self, step: asyncio.Task[Any]) -> bool:
-        """Whether a finished step did its work; if not, say why, and end the process where it must."""
-        if step.cancelled():
-            _log.warning("batch given up: its partitions go to another consumer")
-            return False
-        error = step.exception()
-        if isinstance(error, UnavailableError):
-            _log.warning("batch put back", reason=str(error))
-        elif error is not None:
-            self._fail(error)
-        return error is None
-
-    def _put_back(self) -> None:
+    def _put_back(self, batches: Sequence[Records]) -> None:
         """Fetch again from the first record of each partition that is not committed."""
-        self._epoch += 1
-        firsts = self._buffer.clear() | first_offsets(self._uncommitted)
-        self._uncommitted.clear()
+        self._sought.clear()
+        self._seek(self._buffer.clear() | first_offsets(batches))
+
+    def _seek(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Go back to these offsets, or to where it was already gone back to if that is further."""
         consumer = self._consumer()
-        for partition, first in firsts.items():
+        for partition, offset in offsets.items():
             if consumer is not None and partition in consumer.assignment():
-                consumer.seek(partition, first)
+                self._sought[partition] = min(offset, self._sought.get(partition, offset))
+                consumer.seek(partition, self._sought[partition])
 
     async def _commit(self, batch: Records) -> None:
         """Commit explicit offsets; a failure costs a redelivery, not the batch."""
@@ -186,26 +146,28 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
         self._held = full
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Wait for what is in hand, at most the set time; after that it is given up and rolls back."""
+        """Leave nothing under way that could be done after another consumer has begun to read on."""
+        self._assignment += 1
         self._rebalancing = True
         if self._placing is not None:
             self._placing.cancel()
+        await self._finish_or_give_up(self._revoke_patience)
+
+    async def _finish_or_give_up(self, patience: float) -> None:
+        """Wait for what is in hand, at most the set time; after that it is given up and rolls back."""
         try:
-            async with asyncio.timeout(self._revoke_patience):
+            async with asyncio.timeout(patience):
                 await self._finish()
         except TimeoutError:
-            for step in (self._recording, self._telling):
-                if step is not None:
-                    step.cancel()
+            self._pipeline.give_up()
             await self._finish()
 
     async def _finish(self) -> None:
-        """Finish what is in hand, and forget what was only fetched: it comes again to whoever reads on."""
+        """Finish what is under way, and forget what was only fetched: it comes again to whoever reads on."""
         async with self._in_hand:
-            await self._told()
-            self._epoch += 1
+            await self._pipeline.drain()
+            self._pipeline.forget()
             self._buffer.clear()
-            self._uncommitted.clear()
             self._held.clear()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:

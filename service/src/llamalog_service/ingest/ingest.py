@@ -1,6 +1,6 @@
 """The main job: a batch of messages becomes rows, provenance, dead letters and commands.
 
-Read `Ingest.record` and `Ingest.tell`, in this order. Both may be done again: after a crash the batch
+Read `Ingest.prepare`, `record` and `tell`, in this order. Each may be done again: after a crash the batch
 is delivered again, its rows are found in the table, and whatever may be missing is published anew.
 """
 
@@ -38,6 +38,13 @@ class Outcome(NamedTuple):
     jobs_doubted: int
 
 
+class Prepared(NamedTuple):
+    """A batch decoded, and the positions that it reaches."""
+
+    decoded: Decoded
+    positions: Positions
+
+
 class Written(NamedTuple):
     """A committed batch: what was new, how it was resolved, and the transaction that wrote it."""
 
@@ -56,16 +63,21 @@ class Ingest:
         self._cache = cache
         self._group = group
 
-    async def record(self, records: Sequence[Record]) -> Written:
-        """Decode a batch, resolve its roots, and commit its rows with the positions.
+    def prepare(self, records: Sequence[Record]) -> Prepared:
+        """Decode a batch and say how far it reaches.
 
         Args:
             records: messages of one topic, each partition's in order.
+        """
+        return Prepared(decode_batch(records), _positions(self._group, records))
+
+    async def record(self, prepared: Prepared) -> Written:
+        """Resolve a batch's roots, and commit its rows with the positions.
 
         Raises:
             UnavailableError: PostgreSQL is away; calling again with the same batch is safe.
         """
-        written = await self._write(decode_batch(records), _positions(self._group, records))
+        written = await self._write(*prepared)
         self._cache.remember(written.resolved.jobs)
         return written
 

@@ -17,7 +17,13 @@ _ROW_REFUSALS = (
     asyncpg.IntegrityConstraintViolationError,  # class 23: a constraint that somebody added
     asyncpg.ProgramLimitExceededError,  # class 54: an index key or a nesting too large
 )
-_UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver's state machine, when a connection breaks at the wrong moment
+)
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:

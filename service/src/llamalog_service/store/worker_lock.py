@@ -19,7 +19,10 @@ class HeldLock:
 
     def is_held(self) -> bool:
         """Whether the session that took the lock still stands, as far as this side knows."""
-        return not self._connection.is_closed()
+        try:
+            return not self._connection.is_closed()
+        except asyncpg.InterfaceError:  # the pool has taken back a connection that broke
+            return False
 
 
 class WorkerLock:

@@ -5,7 +5,6 @@ import gc
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
-from typing import Any
 
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
@@ -52,7 +51,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
             group=group,
         )
 
-        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery[Any]:
+        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
             return subscribe_provenance_consumer(
                 broker,
                 ingest,
@@ -101,7 +100,7 @@ async def run_migration_consumer(settings: Settings) -> None:
         )
         working = asyncio.create_task(worker.run())
 
-        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery[Any]:
+        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
             working.add_done_callback(lambda task: _tell_failure(task, fail))
             return subscribe_migration_consumer(
                 broker,
@@ -122,7 +121,7 @@ async def run_migration_consumer(settings: Settings) -> None:
                 await working
 
 
-async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], BatchDelivery[Any]]) -> None:
+async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], BatchDelivery]) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     broker = KafkaBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=None)
     app = FastStream(broker, logger=None)

@@ -15,7 +15,11 @@ from llamalog_service.stack.service import Command, OwnedService, Say, silent
 
 _CONFIG = files(__package__)
 _STARTED = "Kafka Server started"  # logged when the broker is unfenced, i.e. when topics can be created
-_JVM = ("-Djava.awt.headless=true", "-XX:+PerfDisableSharedMem", "-XX:+ExitOnOutOfMemoryError")
+_JVM = (
+    *("-Djava.awt.headless=true", "-XX:+PerfDisableSharedMem", "-XX:+ExitOnOutOfMemoryError"),
+    # For a broker of minutes on two cores the optimising compiler costs more than its code saves.
+    *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+)
 
 
 class ApacheKafka(OwnedService):
@@ -95,7 +99,7 @@ class ApacheKafka(OwnedService):
         run_to_end(
             "Kafka's StorageTool",
             [
-                *self._java_words("-XX:TieredStopAtLevel=1"),
+                *self._java_words("-Xmx128m"),
                 *("kafka.tools.StorageTool", "format", "--ignore-formatted"),
                 *("--cluster-id", _new_cluster_id(), "--config", str(self._properties)),
             ],

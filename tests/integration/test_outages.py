@@ -1,0 +1,136 @@
+"""PostgreSQL and Kafka away for a while: the consumers wait, say so once, and go on where they were."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from harness.log_table import differences, stored_rows
+from harness.patience import eventually
+from harness.provenance import as_stored, believed
+from harness.service import ServiceProcess, running
+from harness.settled import wait_until_settled
+from harness.topics import publish, read_all
+from histories import chains
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.stack import LocalStack
+from llamalog_service.stack.apache_kafka import ApacheKafka
+from llamalog_service.stack.postgres import LocalPostgres
+from llamalog_service.store.connection import prepare_connection
+
+pytestmark = pytest.mark.apache_kafka
+
+AWAY = 5.0
+"""Seconds."""
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=prepare_connection) as pool:
+        yield pool
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"batch_records": 200})
+
+
+@pytest.fixture
+def postgres(stack: LocalStack) -> LocalPostgres:
+    if not isinstance(stack.postgres, LocalPostgres):
+        pytest.skip("the PostgreSQL given is not ours to stop")
+    return stack.postgres
+
+
+@pytest.fixture
+def kafka(stack: LocalStack) -> ApacheKafka:
+    if not isinstance(stack.kafka, ApacheKafka):
+        pytest.skip("the broker given is not ours to stop")
+    return stack.kafka
+
+
+async def until_at_work(pool: asyncpg.Pool) -> None:
+    async def has_rows() -> bool:
+        return bool(await pool.fetchval("SELECT EXISTS (SELECT FROM llama_logs)"))
+
+    await eventually(has_rows, within=30)
+
+
+async def assert_nothing_is_lost(settings: Settings, pool: asyncpg.Pool, count: int) -> None:
+    names = topics(settings.topic_prefix)
+    stored = await stored_rows(pool)
+    assert differences(stored, chains(count)) == []
+    told = await read_all(settings.kafka, names.provenance.name)
+    assert believed(record.value for record in told) == as_stored(stored)
+    assert await read_all(settings.kafka, names.dead_letters.name) == []
+
+
+def assert_each_wait_is_told_once(process: ServiceProcess) -> None:
+    """A consumer does two things at a time at most: recording one batch and telling of another."""
+    waits, ends = process.said("waiting"), process.said("going on")
+    assert 1 <= len(waits) <= 3
+    assert sorted(line["doing"] for line in ends) == sorted(line["doing"] for line in waits)
+
+
+async def test_without_postgres_the_consumers_wait_and_go_on(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, postgres: LocalPostgres
+) -> None:
+    await publish(settings, chains(3000))
+    async with (
+        running("consumer", settings, tmp_path) as consumer,
+        running("migrator", settings, tmp_path) as migrator,
+    ):
+        await until_at_work(pool)
+        await asyncio.to_thread(postgres.stop)
+        await consumer.says("waiting")
+        await asyncio.sleep(AWAY)
+        await asyncio.to_thread(postgres.start)
+        await wait_until_settled(settings, pool)
+        assert_each_wait_is_told_once(consumer)
+        await migrator.says("going on")
+
+        await asyncio.to_thread(postgres.stop)
+        await migrator.says("waiting", times=2)
+        await asyncio.to_thread(postgres.start)
+        await migrator.says("going on", times=2)
+        assert len(migrator.said("waiting")) == 2
+        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+    await assert_nothing_is_lost(settings, pool, 3000)
+
+
+async def test_a_consumer_that_waits_for_postgres_can_be_told_to_end(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, postgres: LocalPostgres
+) -> None:
+    await publish(settings, chains(3000))
+    async with running("consumer", settings, tmp_path) as consumer:
+        await until_at_work(pool)
+        await asyncio.to_thread(postgres.stop)
+        try:
+            await consumer.says("waiting")
+            assert await consumer.stop(within=15) == 0
+        finally:
+            await asyncio.to_thread(postgres.start)
+    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+        await wait_until_settled(settings, pool)
+    await assert_nothing_is_lost(settings, pool, 3000)
+
+
+async def test_without_kafka_the_consumers_wait_and_go_on(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, kafka: ApacheKafka
+) -> None:
+    await publish(settings, chains(3000))
+    async with (
+        running("consumer", settings, tmp_path) as consumer,
+        running("migrator", settings, tmp_path) as migrator,
+    ):
+        await until_at_work(pool)
+        await asyncio.to_thread(kafka.kill)
+        await asyncio.sleep(AWAY)
+        await asyncio.to_thread(kafka.start)
+        await wait_until_settled(settings, pool)
+        assert len(consumer.said("waiting")) <= 2
+        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+    await assert_nothing_is_lost(settings, pool, 3000)
