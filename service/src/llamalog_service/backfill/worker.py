@@ -71,14 +71,14 @@ class Worker:
                 held.push_async_exit(trying.pop_all())
             return lock
 
-    async def _work_until_interrupted(self, held: HeldLock) -> None:
+    async def _work_until_interrupted(self, lock: HeldLock) -> None:
         try:
-            await self._work(held)
+            await self._work(lock)
         except UnavailableError as away:
             _log.warning("repairs interrupted", reason=str(away))
 
-    async def _work(self, held: HeldLock) -> None:
-        while held.is_held():
+    async def _work(self, lock: HeldLock) -> None:
+        while lock.is_held():
             if await self._do_waiting_runs():
                 continue
             if await self._sweep.sweep_if_due():
