@@ -180,24 +180,44 @@ async def test_a_header_whose_name_is_no_text_does_not_stop_the_stream(
     assert letter.headers[0] == (r"\xff\xfe\xfd name", b"value")
 
 
-async def test_a_value_that_came_compressed_and_fits_nowhere_is_kept_in_part(
-    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+TOO_LARGE_ANYWHERE: dict[str, tuple[bytes, bytes, Headers]] = {
+    "value": (b"key", bytes(3_000_000), []),
+    "key": (bytes(3_000_000), b"no event", []),
+    "one header": (b"key", b"no event", [("large", bytes(3_000_000))]),
+    "headers": (b"key", b"no event", [("many", bytes(1000))] * 3_000),
+}
+
+
+@pytest.mark.parametrize("where", TOO_LARGE_ANYWHERE)
+async def test_a_message_that_came_compressed_and_fits_nowhere_is_kept_in_part(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, where: str
 ) -> None:
     names = topics(settings.topic_prefix)
-    zeros = bytes(3_000_000)
+    key, value, headers = TOO_LARGE_ANYWHERE[where]
+    neighbours: list[Event] = [event(1, "before"), event(2, "after")]
     async with (
         AIOKafkaProducer(
             bootstrap_servers=settings.kafka, compression_type="gzip", max_request_size=4_000_000
         ) as producer,
-        running("consumer", settings, tmp_path),
+        running("consumer", settings, tmp_path) as consumer,
     ):
-        events = await send_good_around(producer, names.entity_events.name, value=zeros)
+        topic = names.entity_events.name
+        await producer.send_and_wait(topic, b"bad before", partition=0)
+        await wait_until_consumed(settings)  # the letter before has a number; this one must leave no gap
+        await publish_events(producer, topic, neighbours[:1], partition=0)
+        await producer.send_and_wait(topic, value, key, partition=0, headers=headers)
+        await publish_events(producer, topic, neighbours[1:], partition=0)
+        await producer.send_and_wait(topic, b"bad after", partition=0)
         await wait_until_consumed(settings)
-    assert differences(await stored_rows(pool), events) == []
-    (letter,) = await read_all(settings.kafka, names.dead_letters.name)
-    assert header(letter, "reason") == "value-too-large"
-    assert letter.value == zeros[: len(letter.value)]
-    assert header(letter, "truncated") == f"{len(letter.value)} of 3000000 bytes"
+        assert consumer.exit_code is None
+    assert differences(await stored_rows(pool), neighbours) == []
+    letters = by_coordinates(await read_all(settings.kafka, names.dead_letters.name))
+    assert sorted(offset for _, _, offset in letters) == [0, 2, 4]
+    (letter,) = letters[topic, 0, 2]
+    assert value.startswith(letter.value)
+    assert key.startswith(letter.key)
+    assert header(letter, "truncated").endswith(" bytes")
+    assert header(letter, "reason") == ("value-too-large" if where == "value" else "not-json")
 
 
 async def test_an_id_said_again_is_a_duplicate_if_equal_and_a_dead_letter_if_not(

@@ -7,19 +7,14 @@ their time. It is a matter of speed alone: no rule depends on the order, and the
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection
 from operator import itemgetter
-from typing import NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-
-class _Timed(NamedTuple):
-    """A record with the latest time of its partition so far, so that times never fall within a partition."""
-
-    time: int
-    record: ConsumerRecord
-
+_Timed = tuple[int, ConsumerRecord]
+"""A record with the latest time of its partition so far, so that times never fall within a partition."""
 
 _time = itemgetter(0)
 
@@ -28,7 +23,7 @@ class AlignedBuffer:
     """Records that were fetched and not handed out yet.
 
     Args:
-        max_records: the most that is handed out at once; a partition is full at twice as many.
+        max_records: the most that is handed out at once; a partition is full with half as many waiting.
     """
 
     def __init__(self, max_records: int) -> None:
@@ -38,11 +33,17 @@ class AlignedBuffer:
 
     def add(self, records: Collection[ConsumerRecord]) -> None:
         """Take in fetched records, each partition's in order."""
+        by_partition: dict[tuple[str, int], list[ConsumerRecord]] = {}
         for record in records:
-            partition = TopicPartition(record.topic, record.partition)
-            time = max(record.timestamp, self._last_time.get(partition, 0))
-            self._last_time[partition] = time
-            self._waiting.setdefault(partition, []).append(_Timed(time, record))
+            by_partition.setdefault((record.topic, record.partition), []).append(record)
+        for key, share in by_partition.items():
+            partition = TopicPartition(*key)
+            latest = self._last_time.get(partition, 0)
+            waiting = self._waiting.setdefault(partition, [])
+            for record in share:
+                latest = max(latest, record.timestamp)
+                waiting.append((latest, record))
+            self._last_time[partition] = latest
 
     def take(self, unfinished: Collection[TopicPartition]) -> list[ConsumerRecord]:
         """The next batch in order of time, or nothing while a partition has to be read further first.
@@ -55,26 +56,20 @@ class AlignedBuffer:
             (timed for waiting in self._waiting.values() for timed in waiting[: _count(waiting, horizon)]),
             key=_time,
         )
-        batch = [timed.record for timed in ready[: self._max_records]]
-        taken: dict[TopicPartition, int] = {}
-        for record in batch:
-            partition = TopicPartition(record.topic, record.partition)
-            taken[partition] = taken.get(partition, 0) + 1
-        for partition, count in taken.items():
-            del self._waiting[partition][:count]
+        batch = [record for _, record in ready[: self._max_records]]
+        for key, count in Counter((record.topic, record.partition) for record in batch).items():
+            del self._waiting[TopicPartition(*key)][:count]
         return batch
 
     def full(self) -> set[TopicPartition]:
         """The partitions of which enough is waiting."""
         return {
-            partition for partition, waiting in self._waiting.items() if len(waiting) >= 2 * self._max_records
+            partition for partition, waiting in self._waiting.items() if 2 * len(waiting) >= self._max_records
         }
 
     def clear(self) -> dict[TopicPartition, int]:
         """Forget everything; the first offset of each partition that was waiting."""
-        firsts = {
-            partition: waiting[0].record.offset for partition, waiting in self._waiting.items() if waiting
-        }
+        firsts = {partition: waiting[0][1].offset for partition, waiting in self._waiting.items() if waiting}
         self._waiting.clear()
         self._last_time.clear()
         return firsts

@@ -151,10 +151,8 @@ class Ingest:
 
 
 def _positions(group: str, records: Sequence[Record]) -> Positions:
-    next_offsets: dict[int, int] = {}
-    for record in records:
-        next_offsets[record.partition] = max(record.offset + 1, next_offsets.get(record.partition, 0))
-    return Positions(group, records[0].topic, next_offsets)
+    lasts = {record.partition: record.offset for record in records}  # each partition's in order
+    return Positions(group, records[0].topic, {partition: last + 1 for partition, last in lasts.items()})
 
 
 def _without(decoded: Decoded, refused: Mapping[UUID, RowRefusedError]) -> Decoded:

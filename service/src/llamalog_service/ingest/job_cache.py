@@ -17,7 +17,8 @@ class JobCache:
 
     async def facts(self, jobs: Collection[str], fetch: FetchFacts) -> dict[str, JobFacts]:
         """The facts of these jobs, those not remembered from one call of `fetch`."""
-        known = {job: self._facts[job] for job in jobs if job in self._facts}
+        remembered = self._facts.get
+        known = {job: facts for job in jobs if (facts := remembered(job)) is not None}
         return known | await fetch([job for job in jobs if job not in known])
 
     def remember(self, facts: Mapping[str, JobFacts]) -> None:

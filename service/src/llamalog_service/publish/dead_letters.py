@@ -5,10 +5,18 @@ from typing import NamedTuple, Protocol
 
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.publish.producer import MessageTooLargeError, OutgoingMessage, Publisher
+from llamalog_service.publish.producer import OutgoingMessage, Publisher
+from llamalog_service.publish.topics import DEAD_LETTER_BYTES
 
-KEPT_OF_TOO_LARGE = 256 * 1024
-"""Bytes kept of a value that the dead-letter topic itself refuses; its topic still holds the whole."""
+_OUR_HEADERS_AND_FRAMING = 64 * 1024
+_FRAMING_OF_A_HEADER = 10
+LARGEST_WHOLE = DEAD_LETTER_BYTES - _OUR_HEADERS_AND_FRAMING
+"""Bytes of key, value and headers up to which a message is kept whole; a larger one came compressed."""
+
+KEPT_OF_VALUE = 256 * 1024
+KEPT_OF_KEY = 64 * 1024
+KEPT_OF_HEADERS = 64 * 1024
+"""Bytes kept of a message that is not kept whole; its own topic still holds all of it."""
 
 
 class Record(Protocol):
@@ -32,20 +40,14 @@ class Letter(NamedTuple):
 async def publish_dead_letters(publisher: Publisher, topic: str, letters: Sequence[Letter]) -> None:
     """Publish letters byte for byte, their coordinates and the reason in added headers.
 
-    A value that is too large even here (it came compressed) is cut, and says so in the header
-    ``llamalog-truncated``.
+    A message that is too large even here is cut, and says so in the header ``llamalog-truncated``. It is
+    never tried whole: what a broker refuses leaves a gap in an idempotent producer's numbers, and
+    everything that follows is refused too.
 
     Raises:
         UnavailableError: not all were acknowledged; publishing all again is safe.
     """
-    try:
-        await publisher.publish(topic, [_message(letter) for letter in letters])
-    except MessageTooLargeError:
-        for letter in letters:
-            try:
-                await publisher.publish(topic, [_message(letter)])
-            except MessageTooLargeError:
-                await publisher.publish(topic, [_cut(_message(letter))])
+    await publisher.publish(topic, [_message(letter) for letter in letters])
 
 
 def _message(letter: Letter) -> OutgoingMessage:
@@ -57,15 +59,35 @@ def _message(letter: Letter) -> OutgoingMessage:
         "llamalog-partition": str(record.partition),
         "llamalog-offset": str(record.offset),
     }
-    headers: list[tuple[str, bytes | None]] = [*record.headers]
-    headers += ((name, text.encode(errors="replace")) for name, text in added.items())
-    return OutgoingMessage(record.key, record.value, headers)
+    kept = OutgoingMessage(record.key, record.value, [*record.headers])
+    size = _size(kept)
+    if size > LARGEST_WHOLE:
+        kept = _cut(kept)
+        added["llamalog-truncated"] = f"{_size(kept)} of {size} bytes"
+    ours = [(name, text.encode(errors="replace")) for name, text in added.items()]
+    return kept._replace(headers=[*kept.headers, *ours])
+
+
+def _size(message: OutgoingMessage) -> int:
+    headers = sum(_header_size(name, content) for name, content in message.headers)
+    return len(message.key or b"") + len(message.value or b"") + headers
+
+
+def _header_size(name: str, content: bytes | None) -> int:
+    return len(name.encode()) + len(content or b"") + _FRAMING_OF_A_HEADER
 
 
 def _cut(message: OutgoingMessage) -> OutgoingMessage:
-    value = message.value or b""
-    note: tuple[str, bytes | None] = (
-        "llamalog-truncated",
-        f"{KEPT_OF_TOO_LARGE} of {len(value)} bytes".encode(),
+    headers: list[tuple[str, bytes | None]] = []
+    room = KEPT_OF_HEADERS
+    for name, content in message.headers:
+        room -= _header_size(name, content)
+        if room < 0:
+            break
+        headers.append((name, content))
+    key, value = message.key, message.value
+    return OutgoingMessage(
+        key[:KEPT_OF_KEY] if key is not None else None,
+        value[:KEPT_OF_VALUE] if value is not None else None,
+        headers,
     )
-    return message._replace(value=value[:KEPT_OF_TOO_LARGE], headers=[*message.headers, note])

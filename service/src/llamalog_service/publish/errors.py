@@ -48,3 +48,24 @@ def kafka_errors_as_ours(bootstrap: str) -> Iterator[None]:
         ) from error
     except (KafkaError, OSError) as error:
         raise UnavailableError(f"Kafka at {bootstrap}: {error!r}") from error
+
+
+class MessageTooLargeError(PublishError):
+    """Kafka refuses a message for its size: waiting does not help."""
+
+    def __init__(self, topic: str, cause: BaseException) -> None:
+        super().__init__(
+            f"Kafka refuses a message to {topic} for its size: {cause}. The process ends and loses nothing. "
+            "Look with `llamalog topics check` how large a message the topic has to take, and start again."
+        )
+
+
+class ProducerBrokenError(PublishError):
+    """A producer that can send no more, whatever becomes of Kafka: waiting does not help, a new one does."""
+
+    def __init__(self, topic: str, cause: BaseException) -> None:
+        super().__init__(
+            f"The connection that messages to {topic} are sent over is broken for good "
+            f"({type(cause).__name__}: {cause}). The process ends and loses nothing: what Kafka has not "
+            "acknowledged is sent again after a restart. Start it again."
+        )

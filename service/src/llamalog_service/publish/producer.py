@@ -6,13 +6,30 @@ from typing import NamedTuple
 from zlib import crc32
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+    RecordListTooLargeError,
+    UnknownProducerId,
+)
 
 from llamalog_service.domain.errors import LlamalogError, UnavailableError
+from llamalog_service.publish.errors import MessageTooLargeError, ProducerBrokenError
 
-
-class MessageTooLargeError(LlamalogError):
-    """The broker or the client refuses a message for its size: waiting does not help."""
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_BROKEN = (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+    UnknownProducerId,
+)
 
 
 class OutgoingMessage(NamedTuple):
@@ -33,7 +50,8 @@ class Publisher:
         """Send messages, each as large as the topic allows; those of one key keep their order.
 
         Raises:
-            MessageTooLargeError: one of them is too large; the others may have been sent.
+            MessageTooLargeError: one of them is too large. An idempotent producer is of no use after that.
+            ProducerBrokenError: the producer can send no more.
             UnavailableError: not all were acknowledged in time; sending all again is safe.
         """
         try:
@@ -42,10 +60,8 @@ class Publisher:
                 for message in messages
             ]
             await asyncio.gather(*acknowledged)
-        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
-            raise MessageTooLargeError(f"{topic}: {error}") from error
         except (KafkaError, OSError) as error:
-            raise UnavailableError(f"Kafka, topic {topic}: {type(error).__name__}: {error}") from error
+            raise _in_our_words(topic, error) from error
 
     async def publish_keyed(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
         """Send many small keyed messages, a batch a partition: four times as fast as one by one.
@@ -54,7 +70,7 @@ class Publisher:
         write to the topic.
 
         Raises:
-            UnavailableError: not all were acknowledged in time; sending all again is safe.
+            LlamalogError: as for `publish`.
         """
         try:
             partitions = sorted(await self._producer.partitions_for(topic))
@@ -66,7 +82,7 @@ class Publisher:
                 acknowledged.extend(await self._send_batches(topic, partition, share))
             await asyncio.gather(*acknowledged)
         except (KafkaError, OSError) as error:
-            raise UnavailableError(f"Kafka, topic {topic}: {type(error).__name__}: {error}") from error
+            raise _in_our_words(topic, error) from error
 
     async def _send_batches(
         self, topic: str, partition: int, messages: Sequence[OutgoingMessage]
@@ -81,3 +97,12 @@ class Publisher:
         if batch.record_count():
             acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
         return acknowledged
+
+
+def _in_our_words(topic: str, error: KafkaError | OSError) -> LlamalogError:
+    if isinstance(error, _TOO_LARGE):
+        return MessageTooLargeError(topic, error)
+    # The client raises the bare class for one thing: the task that sends has died.
+    if isinstance(error, _BROKEN) or type(error) is KafkaError:
+        return ProducerBrokenError(topic, error)
+    return UnavailableError(f"Kafka, topic {topic}: {type(error).__name__}: {error}")

@@ -18,7 +18,9 @@ BROKER_DEFAULT: Final = -1
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 """The largest batch of any topic that is dead-lettered from; close to the broker's own default."""
 
-_DEAD_LETTER_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+DEAD_LETTER_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+"""The largest dead letter; one whose message came compressed may have been larger, and is cut."""
+
 _VISIBLE_WITHIN_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
 
@@ -97,7 +99,7 @@ def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:
             {
                 "cleanup.policy": "delete",
                 "retention.ms": _milliseconds(timedelta(days=28)),
-                "max.message.bytes": str(_DEAD_LETTER_BYTES),
+                "max.message.bytes": str(DEAD_LETTER_BYTES),
             },
         ),
     )

@@ -19,8 +19,9 @@ from llamalog_service.store.positions import Positions, advance_positions
 from llamalog_service.store.queries import sql
 
 FIRST_REVISION = 1
+"""The revision of a row as written: the column's default."""
 _CONTENT_WIDTH = len(RowContent.__struct_fields__)
-_COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
+_COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__)
 
 
 class Recorded(NamedTuple):
@@ -69,10 +70,10 @@ class LogStore:
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
                 transaction, recorded_at = await connection.fetchrow(
-                    "SELECT pg_current_xact_id()::xid, clock_timestamp()"
+                    "SELECT pg_current_xact_id()::xid, now()"  # now() is what recorded_at defaults to
                 )
                 if rows:
-                    await _copy(connection, rows, roots, recorded_at)
+                    await _copy(connection, rows, roots)
                 if decrees:
                     await insert_decrees(connection, decrees)
                 await advance_positions(connection, positions)
@@ -88,12 +89,11 @@ class LogStore:
                 trial = connection.transaction()
                 await trial.start()
                 try:
-                    recorded_at = await connection.fetchval("SELECT clock_timestamp()")
                     for row, root in zip(rows, roots, strict=True):
                         try:
                             with translated():
                                 async with connection.transaction():
-                                    await _copy(connection, [row], [root], recorded_at)
+                                    await _copy(connection, [row], [root])
                         except RowRefusedError as refusal:
                             refused[row.id] = refusal
                         except RowExistsError:
@@ -136,13 +136,11 @@ async def _copy(
     connection: asyncpg.Connection,
     rows: Iterable[RowContent],
     roots: Iterable[Root],
-    recorded_at: datetime,
 ) -> None:
-    written = (FIRST_REVISION, recorded_at)
     await connection.copy_records_to_table(
         "llama_logs",
         columns=_COLUMNS,
-        records=[astuple(row) + astuple(root) + written for row, root in zip(rows, roots, strict=True)],
+        records=[astuple(row) + astuple(root) for row, root in zip(rows, roots, strict=True)],
     )
 
 
