@@ -13,7 +13,6 @@ from llamalog_service.delivery.alignment import AlignedBuffer
 from llamalog_service.delivery.pipeline import Pipeline, Steps
 from llamalog_service.delivery.records import Records, first_offsets, next_offsets
 from llamalog_service.delivery.starts import StartFinder
-from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.waiting import when_available
 
 _log = structlog.get_logger("llamalog.delivery")
@@ -98,6 +97,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
                 return  # more was fetched meanwhile, which has a flush of its own
             while batch := self._buffer.take(()):
                 await self._pipeline.push(batch)
+            self._hold_back()
 
     def _put_back(self, batches: Sequence[Records]) -> None:
         """Fetch again from the first record of each partition that is not committed."""
@@ -191,5 +191,5 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             consumer.resume(*assigned)
         except IllegalStateError:
             _log.info("partitions went to another consumer before they were read")
-        except LlamalogError as error:
+        except Exception as error:
             self._fail(error)

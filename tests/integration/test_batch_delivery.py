@@ -1,0 +1,217 @@
+"""What is committed has been recorded and told, whatever fails on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from harness.patience import eventually
+from harness.topics import lag, producing
+from llamalog_service.delivery import BatchDelivery, Records, StartFinder, Steps, raw_batch, raw_records
+from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+
+pytestmark = pytest.mark.apache_kafka
+
+Step = Callable[[Records], Coroutine[Any, Any, None]]
+
+
+async def nothing(_: Records) -> None:
+    pass
+
+
+@dataclass
+class Delivery:
+    """A delivery in this process that keeps an account of what it does."""
+
+    settings: Settings
+    on_record: Step = nothing
+    on_tell: Step = nothing
+    stored_positions: Callable[[], Awaitable[dict[int, int]]] | None = None
+    failures: list[BaseException] = field(default_factory=list)
+    recorded: dict[int, int] = field(default_factory=dict)
+    told: set[tuple[int, int]] = field(default_factory=set)
+    broken_promises: list[str] = field(default_factory=list)
+
+    @property
+    def topic(self) -> str:
+        return topics(self.settings.topic_prefix).entity_events.name
+
+    async def is_consumed(self) -> bool:
+        return await lag(self.settings.kafka, self.settings.consumer_group, self.topic) == 0
+
+    async def record(self, records: Records) -> Records:
+        await self.on_record(records)
+        for record in records:
+            next_offset = self.recorded.get(record.partition, 0)
+            if record.offset > next_offset:
+                self.broken_promises.append(f"{record.partition}: {next_offset} was left out")
+            self.recorded[record.partition] = max(next_offset, record.offset + 1)
+        return records
+
+    async def tell(self, records: Records) -> None:
+        await self.on_tell(records)
+        self.told |= {(record.partition, record.offset) for record in records}
+
+    def check_commit(self, offsets: dict[TopicPartition, int]) -> None:
+        for at, offset in offsets.items():
+            untold = {(at.partition, earlier) for earlier in range(offset)} - self.told
+            if untold:
+                self.broken_promises.append(f"{sorted(untold)} not told, committed up to {offset}")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[AIOKafkaConsumer]:
+        broker = KafkaBroker(self.settings.kafka, apply_types=False, graceful_timeout=5.0, logger=None)
+        start = StartFinder(self.stored_positions, knows_ends=True) if self.stored_positions else None
+        delivery = BatchDelivery(
+            Steps(prepare=list, record=self.record, tell=self.tell),
+            max_records=20,
+            fail=self.failures.append,
+            start=start,
+        )
+        subscriber = broker.subscriber(
+            self.topic,
+            batch=True,
+            group_id=self.settings.consumer_group,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            max_records=20,
+            fetch_max_wait_ms=50,
+            listener=delivery,
+            parser=raw_batch,
+            decoder=raw_records,
+        )
+
+        @subscriber
+        async def deliver(records: tuple[ConsumerRecord, ...]) -> None:
+            await delivery.deliver(records)
+
+        delivery.attach(lambda: subscriber.consumer)
+        await broker.start()
+        consumer: Any = subscriber.consumer
+        commit = consumer.commit
+
+        async def checked_commit(offsets: dict[TopicPartition, int]) -> None:
+            self.check_commit(offsets)
+            await commit(offsets)
+
+        consumer.commit = checked_commit
+        try:
+            yield consumer
+        finally:
+            await delivery.close()
+            await broker.stop()
+
+
+async def send(settings: Settings, count: int, partitions: int = 1) -> None:
+    topic = topics(settings.topic_prefix).entity_events.name
+    async with producing(settings.kafka) as producer:
+        for number in range(count):
+            await producer.send(topic, b"%d" % number, partition=number % partitions)
+        await producer.flush()
+
+
+def fails(times: int, error: Exception) -> Step:
+    """A step that fails so many times."""
+    left = times
+
+    async def step(_: Records) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise error
+
+    return step
+
+
+FOR_THE_MOMENT = UnavailableError("for the moment")
+
+
+@pytest.mark.parametrize("at_which", ["record", "tell"])
+async def test_a_batch_that_failed_is_done_again_although_nothing_new_comes(
+    settings: Settings, at_which: str
+) -> None:
+    await send(settings, 10)
+    step = fails(2, FOR_THE_MOMENT)
+    delivery = Delivery(settings, step) if at_which == "record" else Delivery(settings, nothing, step)
+    async with delivery.running():
+        await eventually(delivery.is_consumed, within=10)
+    assert delivery.failures == []
+    assert delivery.broken_promises == []
+
+
+@pytest.mark.parametrize("at_which", ["record", "tell"])
+async def test_a_failure_that_nobody_thought_of_is_told_and_nothing_is_passed_over(
+    settings: Settings, at_which: str
+) -> None:
+    await send(settings, 100)
+    step = fails(3, ZeroDivisionError("a mistake of ours"))
+    delivery = Delivery(settings, step) if at_which == "record" else Delivery(settings, nothing, step)
+
+    async def has_failed() -> bool:
+        return bool(delivery.failures)
+
+    async with delivery.running():
+        await eventually(has_failed, within=10)
+        await send(settings, 100)
+        await asyncio.sleep(0.5)
+    assert {type(failure) for failure in delivery.failures} == {ZeroDivisionError}
+    assert delivery.broken_promises == []
+
+
+async def test_a_partition_that_does_not_get_on_holds_up_no_other(settings: Settings) -> None:
+    """Its leader is away, say: the client knows of records there that it cannot fetch."""
+    delivery = Delivery(settings)
+    async with delivery.running() as consumer:
+        highwater = consumer.highwater
+        consumer.highwater = lambda at: 1_000_000 if at.partition == 1 else highwater(at)
+        await send(settings, 150)
+        await eventually(delivery.is_consumed, within=15)
+
+
+async def test_partitions_whose_start_cannot_be_found_for_a_reason_nobody_thought_of_are_no_silence(
+    settings: Settings,
+) -> None:
+    async def stored_positions() -> dict[int, int]:
+        raise ZeroDivisionError("a mistake of ours")
+
+    delivery = Delivery(settings, stored_positions=stored_positions)
+
+    async def has_failed() -> bool:
+        return bool(delivery.failures)
+
+    async with delivery.running():
+        await eventually(has_failed, within=10)
+
+
+async def test_whatever_fails_and_whenever_nothing_is_passed_over(settings: Settings) -> None:
+    dice = Random(20)
+
+    async def sometimes_fail(_: Records) -> None:
+        await asyncio.sleep(dice.choice([0, 0, 0.01, 0.05]))
+        if dice.random() < 0.25:
+            raise UnavailableError("for the moment")
+
+    async def no_positions() -> dict[int, int]:
+        return delivery.recorded
+
+    delivery = Delivery(settings, sometimes_fail, sometimes_fail, no_positions)
+    async with delivery.running(), producing(settings.kafka) as producer:
+        for number in range(400):
+            await producer.send(delivery.topic, b"%d" % number, partition=dice.randrange(6))
+            if dice.random() < 0.1:
+                await producer.flush()
+                await asyncio.sleep(dice.choice([0.01, 0.1, 0.3]))
+        await producer.flush()
+        await eventually(delivery.is_consumed, within=30)
+    assert delivery.broken_promises == []
+    assert len(delivery.told) == 400
+    assert delivery.failures == []
