@@ -76,15 +76,15 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
 
     async def deliver(self, records: Records) -> None:
         """Take in fetched records, and work off what is ready."""
+        if self._is_leaving():
+            return
+        self._buffer.add(records)  # before the wait: what is put back meanwhile takes these with it
         self._flush = None
         async with self._in_hand:
-            if self._closing or self._rebalancing:
-                return
-            self._buffer.add(records)
-            while batch := self._buffer.take(await self._unfinished()):
+            while not self._is_leaving() and (batch := self._buffer.take(await self._unfinished())):
                 await self._work_off(batch)
             self._hold_back()
-            if self._buffer:
+            if self._buffer or self._telling is not None:
                 self._flush = asyncio.create_task(self._flush_waiting())
 
     async def close(self) -> None:
@@ -93,13 +93,18 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
         await self._finish()
 
     async def _flush_waiting(self) -> None:
-        """Work off what waits for a partition that does not get on."""
+        """Work off what waits for a partition that does not get on, and see the last batch told."""
         await asyncio.sleep(_LONGEST_WAIT)
         async with self._in_hand:
             if self._flush is not asyncio.current_task():
                 return  # more was fetched meanwhile, which has a flush of its own
-            while batch := self._buffer.take(()):
+            while not self._is_leaving() and (batch := self._buffer.take(())):
                 await self._work_off(batch)
+            await self._told()
+            self._hold_back()
+
+    def _is_leaving(self) -> bool:
+        return self._closing or self._rebalancing
 
     async def _work_off(self, batch: Records) -> None:
         """Record a batch, and have it told once the one before was told, while the next is recorded."""
@@ -124,11 +129,13 @@ class BatchDelivery(ConsumerRebalanceListener, Generic[Stored]):  # type: ignore
 
     async def _told(self) -> None:
         """Wait until the batch before is told and committed; put it back if that failed."""
-        telling, self._telling = self._telling, None
-        if telling is not None:
-            await asyncio.wait([telling])
-            if not self._is_done(telling):
-                self._put_back()
+        telling = self._telling
+        if telling is None:
+            return
+        await asyncio.wait([telling])
+        self._telling = None  # not before: a rebalance out of patience has to find it, to cancel it
+        if not self._is_done(telling):
+            self._put_back()
 
     def _is_done(self, step: asyncio.Task[Any]) -> bool:
         """Whether a finished step did its work; if not, say why, and end the process where it must."""
