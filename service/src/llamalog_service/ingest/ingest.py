@@ -12,7 +12,7 @@ from uuid import UUID
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
-from llamalog_service.domain.lineage import OPEN
+from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
@@ -130,6 +130,7 @@ class Ingest:
         _, novelty, resolved, recorded = written
         fresh = await self._store.job_facts(list(resolved.relied_on))
         moved = {job for job, used in resolved.relied_on.items() if _moved(used, fresh[job])}
+        moved |= _outdated(novelty.repeated, resolved.roots[len(novelty.new) :])
         doubted = await self._store.doubted_jobs(
             resolved.jobs, resolved.changed | _unsettled(novelty.repeated, resolved), recorded.transaction
         )
@@ -162,6 +163,16 @@ def _without(decoded: Decoded, refused: Mapping[UUID, RowRefusedError]) -> Decod
 
 def _moved(used: JobFacts, fresh: JobFacts) -> bool:
     return (used.seen, used.standing) != (fresh.seen, fresh.standing)
+
+
+def _outdated(repeated: Sequence[StoredRow], roots: Sequence[Root]) -> set[str]:
+    """Where the walks of redelivered rows start that have another root by now than the one written."""
+    starts = {
+        row.content.job_id or row.content.parent_job_id
+        for row, root in zip(repeated, roots, strict=True)
+        if row.root != root
+    }
+    return {start for start in starts if start is not None}
 
 
 def _unsettled(repeated: Sequence[StoredRow], resolved: Resolved) -> set[str]:
