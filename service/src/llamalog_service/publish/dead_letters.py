@@ -8,7 +8,7 @@ from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.publish.producer import MessageTooLargeError, OutgoingMessage, Publisher
 
 KEPT_OF_TOO_LARGE = 256 * 1024
-"""Bytes kept of a value that the dead-letter topic itself refuses; its topic still holds the whole."""
+"""Bytes kept of a key and of a value that the dead-letter topic refuses; their own topic holds the whole."""
 
 
 class Record(Protocol):
@@ -32,8 +32,8 @@ class Letter(NamedTuple):
 async def publish_dead_letters(publisher: Publisher, topic: str, letters: Sequence[Letter]) -> None:
     """Publish letters byte for byte, their coordinates and the reason in added headers.
 
-    A value that is too large even here (it came compressed) is cut, and says so in the header
-    ``llamalog-truncated``.
+    A message that is too large even here (it came compressed) is cut, and says so in the header
+    ``llamalog-truncated``; headers that came with it are left out where they are too large by themselves.
 
     Raises:
         UnavailableError: not all were acknowledged; publishing all again is safe.
@@ -45,10 +45,15 @@ async def publish_dead_letters(publisher: Publisher, topic: str, letters: Sequen
             try:
                 await publisher.publish(topic, [_message(letter)])
             except MessageTooLargeError:
-                await publisher.publish(topic, [_cut(_message(letter))])
+                await publisher.publish(topic, [_cut(letter)])
 
 
 def _message(letter: Letter) -> OutgoingMessage:
+    record = letter.record
+    return OutgoingMessage(record.key, record.value, [*record.headers, *_added(letter)])
+
+
+def _added(letter: Letter) -> list[tuple[str, bytes | None]]:
     record, verdict = letter
     added = {
         "llamalog-reason": verdict.reason,
@@ -57,15 +62,18 @@ def _message(letter: Letter) -> OutgoingMessage:
         "llamalog-partition": str(record.partition),
         "llamalog-offset": str(record.offset),
     }
-    headers: list[tuple[str, bytes | None]] = [*record.headers]
-    headers += ((name, text.encode(errors="replace")) for name, text in added.items())
-    return OutgoingMessage(record.key, record.value, headers)
+    return [(name, text.encode(errors="replace")) for name, text in added.items()]
 
 
-def _cut(message: OutgoingMessage) -> OutgoingMessage:
-    value = message.value or b""
+def _cut(letter: Letter) -> OutgoingMessage:
+    key, value, came = letter.record.key, letter.record.value or b"", letter.record.headers
+    kept = [*came] if sum(len(name) + len(text or b"") for name, text in came) <= KEPT_OF_TOO_LARGE else []
     note: tuple[str, bytes | None] = (
         "llamalog-truncated",
-        f"{KEPT_OF_TOO_LARGE} of {len(value)} bytes".encode(),
+        f"{KEPT_OF_TOO_LARGE} of {len(value)} bytes at most, {len(kept)} of {len(came)} headers".encode(),
     )
-    return message._replace(value=value[:KEPT_OF_TOO_LARGE], headers=[*message.headers, note])
+    return OutgoingMessage(
+        key[:KEPT_OF_TOO_LARGE] if key is not None else None,
+        value[:KEPT_OF_TOO_LARGE],
+        [*kept, *_added(letter), note],
+    )

@@ -15,6 +15,10 @@ class MessageTooLargeError(LlamalogError):
     """The broker or the client refuses a message for its size: waiting does not help."""
 
 
+class ProducerEndedError(LlamalogError):
+    """The producer's sender gave up for good (its sequence broke): only a new process can go on."""
+
+
 class OutgoingMessage(NamedTuple):
     """A message as Kafka carries it; aiokafka wants the headers as a list."""
 
@@ -35,6 +39,7 @@ class Publisher:
         Raises:
             MessageTooLargeError: one of them is too large; the others may have been sent.
             UnavailableError: not all were acknowledged in time; sending all again is safe.
+            ProducerEndedError: sending again would fail for ever.
         """
         try:
             acknowledged = [
@@ -45,7 +50,7 @@ class Publisher:
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             raise MessageTooLargeError(f"{topic}: {error}") from error
         except (KafkaError, OSError) as error:
-            raise UnavailableError(f"Kafka, topic {topic}: {type(error).__name__}: {error}") from error
+            raise self._failure(topic, error) from error
 
     async def publish_keyed(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
         """Send many small keyed messages, a batch a partition: four times as fast as one by one.
@@ -55,6 +60,7 @@ class Publisher:
 
         Raises:
             UnavailableError: not all were acknowledged in time; sending all again is safe.
+            ProducerEndedError: sending again would fail for ever.
         """
         try:
             partitions = sorted(await self._producer.partitions_for(topic))
@@ -66,7 +72,7 @@ class Publisher:
                 acknowledged.extend(await self._send_batches(topic, partition, share))
             await asyncio.gather(*acknowledged)
         except (KafkaError, OSError) as error:
-            raise UnavailableError(f"Kafka, topic {topic}: {type(error).__name__}: {error}") from error
+            raise self._failure(topic, error) from error
 
     async def _send_batches(
         self, topic: str, partition: int, messages: Sequence[OutgoingMessage]
@@ -81,3 +87,10 @@ class Publisher:
         if batch.record_count():
             acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
         return acknowledged
+
+    def _failure(self, topic: str, error: Exception) -> LlamalogError:
+        said = f"Kafka, topic {topic}: {type(error).__name__}: {error}"
+        sender = self._producer._sender.sender_task
+        if sender is not None and sender.done():
+            return ProducerEndedError(f"{said}. The producer has ended; nothing is lost: start again.")
+        return UnavailableError(said)
