@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from llamalog_service.delivery.records import Records
-from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.domain.verdicts import Retry, Stop, verdict_on
 
 Prepared = TypeVar("Prepared")
 Stored = TypeVar("Stored")
@@ -106,12 +106,15 @@ class Pipeline(Generic[Prepared, Stored]):
         """See a step to its end, and put everything back if it fails."""
         try:
             await step
-        except UnavailableError as away:
-            _log.warning("batches put back", batches=len(self._uncommitted), reason=str(away))
         except asyncio.CancelledError:
             _log.warning("batches given up", batches=len(self._uncommitted))
         except Exception as error:
-            self._fail(error)
+            match verdict_on(error):
+                case Retry(reason):
+                    _log.warning("batches put back", batches=len(self._uncommitted), reason=reason)
+                case Stop(reason):
+                    _log.error("batches not done", batches=len(self._uncommitted), reason=reason)
+                    self._fail(error)
         else:
             return
         if epoch == self._epoch:
