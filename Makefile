@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test lint types unit bench contract simulate lock clean
+.PHONY: help up test lint types bench contract lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made

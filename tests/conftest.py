@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
@@ -12,6 +13,7 @@ from integration.databases import new_database
 from llamalog_service.publish.topics import create_topics, topics
 from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
+from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.schema import migrate
 
 
@@ -53,6 +55,13 @@ async def database_url(postgres_url: str, template_database: str) -> AsyncIterat
     """A migrated, empty database of the test's own."""
     async with new_database(postgres_url, template_database) as url:
         yield url
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Connections to it, as the service has them."""
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random, SystemRandom
@@ -25,7 +25,6 @@ from llamalog_service.sample.day import tell_day
 from llamalog_service.sample.disorder import disordered
 from llamalog_service.sample.play import play
 from llamalog_service.settings import Settings
-from llamalog_service.store.connection import prepare_connection
 
 pytestmark = pytest.mark.apache_kafka
 
@@ -33,12 +32,6 @@ MESSAGES = 20_000
 KILLS = 9
 MIGRATOR_KILLS = {3, 6}
 """The turns in which the migration consumer is killed too."""
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=prepare_connection) as pool:
-        yield pool
 
 
 async def test_every_event_is_recorded_once_and_every_root_is_right_however_often_the_consumer_is_killed(

@@ -1,11 +1,9 @@
 """Late parents, through the real commands topic and the real migration consumer."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
 import asyncpg
-import pytest
 
 from harness.log_table import differences, stored_rows
 from harness.service import running
@@ -16,17 +14,10 @@ from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.store.connection import prepare_connection
 
 GRANDCHILD = event(1, "cache-cover", "create-album")
 CHILD = event(2, "create-album", "import")
 ROOT = event(3, "import")
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=prepare_connection) as pool:
-        yield pool
 
 
 async def told_by_provenance(settings: Settings) -> list[Provenance]:

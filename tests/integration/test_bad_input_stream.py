@@ -1,7 +1,6 @@
 """Bad input among good: each ends as one dead letter or a defined skip, and its neighbours are recorded."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,19 +19,12 @@ from llamalog_schemas.codec import STRUCTURED_HEADERS, encode, encode_event_bina
 from llamalog_schemas.events import Event
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.store.connection import prepare_connection
 
 pytestmark = pytest.mark.apache_kafka
 
 Headers = list[tuple[str, bytes | None]]
 BAD = event(1_000_000, "bad")
 """What the bad messages are made of; none of them is recorded."""
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=prepare_connection) as pool:
-        yield pool
 
 
 @dataclass

@@ -8,13 +8,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from faststream import AckPolicy
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 
 from harness.patience import eventually
 from harness.topics import lag, producing
-from llamalog_service.delivery import BatchDelivery, Records, StartFinder, Steps, raw_batch, raw_records
+from llamalog_service.delivery import BatchDelivery, Records, StartFinder, Steps, subscribe
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
@@ -77,26 +76,16 @@ class Delivery:
             fail=self.failures.append,
             start=start,
         )
-        subscriber = broker.subscriber(
-            self.topic,
-            batch=True,
-            group_id=self.settings.consumer_group,
-            ack_policy=AckPolicy.MANUAL,
-            auto_offset_reset="earliest",
+        subscribe(
+            broker,
+            delivery,
+            topic=self.topic,
+            group=self.settings.consumer_group,
+            session_seconds=10,
             max_records=20,
-            fetch_max_wait_ms=50,
-            listener=delivery,
-            parser=raw_batch,
-            decoder=raw_records,
         )
-
-        @subscriber
-        async def deliver(records: tuple[ConsumerRecord, ...]) -> None:
-            await delivery.deliver(records)
-
-        delivery.attach(lambda: subscriber.consumer)
         await broker.start()
-        consumer: Any = subscriber.consumer
+        consumer: Any = delivery._consumer()
         commit = consumer.commit
 
         async def checked_commit(offsets: dict[TopicPartition, int]) -> None:

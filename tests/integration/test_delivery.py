@@ -19,15 +19,8 @@ from histories import chains
 from llamalog_schemas.events import Event
 from llamalog_service.publish.topics import create_topics, topics
 from llamalog_service.settings import Settings
-from llamalog_service.store.connection import prepare_connection
 
 pytestmark = pytest.mark.apache_kafka
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=prepare_connection) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Two writers that miss each other: what one wrote while the other had read already never stays wrong."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from random import Random
 
 import asyncpg
@@ -12,15 +12,8 @@ from harness.provenance import as_stored
 from harness.writers import KeptMessages, Repairer, Writer
 from histories import chains, decree, event
 from llamalog_schemas.events import Event
-from llamalog_service.store.connection import prepare_connection
 
 Batch = Sequence[Event]
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection) as pool:
-        yield pool
 
 
 MEETINGS: dict[str, tuple[Batch, Batch, Batch]] = {

@@ -1,7 +1,6 @@
 """PostgreSQL and Kafka away for a while: the consumers wait, say so once, and go on where they were."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -19,18 +18,11 @@ from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.stack.apache_kafka import ApacheKafka
 from llamalog_service.stack.postgres import LocalPostgres
-from llamalog_service.store.connection import prepare_connection
 
 pytestmark = pytest.mark.apache_kafka
 
 AWAY = 5.0
 """Seconds."""
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=prepare_connection) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import msgspec
 
 from llamalog_schemas.commands import Command
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import CloudEvent, Event, is_decree
+from llamalog_schemas.events import CloudEvent, EntityData, Event, FailureData, is_decree
 from llamalog_schemas.limits import (
     EARLIEST_TIME,
     LATEST_TIME,
@@ -40,7 +40,6 @@ _ATTRIBUTE_HEADERS = {
     f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject")
 }
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.\d{7}")
-_CONTAINERS = (dict, list, tuple)
 _NUL_ESCAPE = b"\\u0000"
 
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -179,10 +178,12 @@ def _check(event: Event, structured: bytes) -> None:
             InvalidReason.BAD_TIME,
             f"`time` is {event.time.isoformat()}; it must lie in the years 1970 to 2099 (UTC)",
         )
+    if not is_decree(event):
+        _check_entity(event.data)
     _check_no_nul(event, structured)
-    if is_decree(event):
-        return
-    data = event.data
+
+
+def _check_entity(data: EntityData | FailureData) -> None:
     if data.job_id is not None and data.job_id == data.parent_job_id:
         raise InvalidMessageError(
             InvalidReason.SELF_PARENT,
@@ -194,39 +195,41 @@ def _check(event: Event, structured: bytes) -> None:
         _check_json(data.preview_data, "data.previewData", MAX_NESTING)
 
 
-def _check_no_nul(message: Event | Command, structured: bytes) -> None:
-    if b"\\" not in structured or _NUL_ESCAPE not in structured:  # most messages hold no backslash at all
-        return
-    _check_json(message.id, "id", 0)
-    _check_json(message.source, "source", 0)
-    for field, value in msgspec.to_builtins(message.data).items():
-        _check_json(value, f"data.{field}", MAX_NESTING)
-
-
-def _check_json(value: Any, path: str, levels: int) -> None:
+def _check_json(value: dict[str, Any] | list[Any], path: str, levels: int) -> None:
     """Refuse what JSON allows and PostgreSQL's ``jsonb`` or a reader's stack does not."""
-    if isinstance(value, str):
-        if "\0" in value:
-            raise InvalidMessageError(
-                InvalidReason.NUL_CHARACTER, f"`{path}` holds a NUL character (\\u0000)"
-            )
-    elif isinstance(value, int):
-        if not MIN_INTEGER <= value <= MAX_INTEGER:
+    if levels == 0:
+        raise InvalidMessageError(
+            InvalidReason.TOO_DEEP, f"`{path}` is nested deeper than {MAX_NESTING} levels"
+        )
+    for item in value.values() if isinstance(value, dict) else value:
+        kind = type(item)
+        if kind is dict or kind is list:
+            _check_json(item, path, levels - 1)
+        elif kind is int and not MIN_INTEGER <= item <= MAX_INTEGER:
             raise InvalidMessageError(
                 InvalidReason.NUMBER_OUT_OF_RANGE, f"`{path}` holds an integer that does not fit 64 bits"
             )
-    elif isinstance(value, _CONTAINERS):
-        if levels == 0:
+
+
+def _check_no_nul(message: Event | Command, structured: bytes) -> None:
+    """Refuse NUL wherever it would reach the database; nesting has been checked before."""
+    if b"\\" not in structured or _NUL_ESCAPE not in structured:  # most messages hold no backslash at all
+        return
+    said = {"id": message.id, "source": message.source}
+    said |= {f"data.{field}": value for field, value in msgspec.to_builtins(message.data).items()}
+    for field, value in said.items():
+        if _holds_nul(value):
             raise InvalidMessageError(
-                InvalidReason.TOO_DEEP, f"`{path}` is nested deeper than {MAX_NESTING} levels"
+                InvalidReason.NUL_CHARACTER, f"`{field}` holds a NUL character (\\u0000)"
             )
-        if not isinstance(value, dict):
-            for item in value:
-                _check_json(item, path, levels - 1)
-            return
-        for key, item in value.items():
-            _check_json(key, path, 0)
-            _check_json(item, path, levels - 1)
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_nul, value.keys())) or any(map(_holds_nul, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 def _refuse(error: msgspec.DecodeError) -> NoReturn:

@@ -24,7 +24,7 @@ class Origin(StrEnum):
     UNTRACKED = "UNTRACKED"
 
 
-class Provenance(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
+class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
     """A row of ``llama_logs`` as stored.
 
     ``createdAt`` is the event's time, ``recordedAt`` when the row was written. ``revision`` starts at

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 
 import structlog
-from aiokafka import ConsumerRecord
-from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from llamalog_service.delivery import (
@@ -12,8 +10,7 @@ from llamalog_service.delivery import (
     StartFinder,
     Steps,
     StoredPositions,
-    raw_batch,
-    raw_records,
+    subscribe,
 )
 from llamalog_service.ingest.ingest import Ingest, Prepared, Written
 from llamalog_service.waiting import when_available
@@ -66,26 +63,12 @@ def subscribe_provenance_consumer(
         fail=fail,
         start=StartFinder(stored_positions, knows_ends=knows_ends),
     )
-    subscriber = broker.subscriber(
-        topic,
-        batch=True,
-        group_id=group,
-        ack_policy=AckPolicy.MANUAL,
-        auto_offset_reset="earliest",
+    subscribe(
+        broker,
+        delivery,
+        topic=topic,
+        group=group,
+        session_seconds=session_seconds,
         max_records=max_records,
-        max_partition_fetch_bytes=1024 * 1024,
-        fetch_max_wait_ms=100,
-        session_timeout_ms=int(session_seconds * 1000),
-        heartbeat_interval_ms=int(session_seconds * 250),
-        rebalance_timeout_ms=40_000,
-        listener=delivery,
-        parser=raw_batch,
-        decoder=raw_records,
     )
-
-    @subscriber
-    async def record_provenance(records: tuple[ConsumerRecord, ...]) -> None:
-        await delivery.deliver(records)
-
-    delivery.attach(lambda: subscriber.consumer)
     return delivery

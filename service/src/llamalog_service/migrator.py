@@ -3,20 +3,19 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from aiokafka import ConsumerRecord
-from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from llamalog_schemas.codec import decode_command
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.delivery import BatchDelivery, Steps, raw_batch, raw_records
+from llamalog_service.delivery import BatchDelivery, Steps, subscribe
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.dead_letters import Letter, Record
 from llamalog_service.store.runs import Run, RunStore
 from llamalog_service.waiting import when_available
 
+_MAX_COMMANDS = 500
 PATIENCE = 60.0
 """Seconds that a batch of commands waits for PostgreSQL or Kafka before it is put back and polled anew."""
 
@@ -55,28 +54,15 @@ def subscribe_migration_consumer(
             lambda: announcer.dead_letters(letters), doing="publishing dead letters", patience=PATIENCE
         )
 
-    delivery = BatchDelivery(Steps(read_commands, keep, tell), max_records=500, fail=fail)
-    subscriber = broker.subscriber(
-        topic,
-        batch=True,
-        group_id=group,
-        ack_policy=AckPolicy.MANUAL,
-        auto_offset_reset="earliest",
-        max_records=500,
-        fetch_max_wait_ms=100,
-        session_timeout_ms=int(session_seconds * 1000),
-        heartbeat_interval_ms=int(session_seconds * 250),
-        rebalance_timeout_ms=40_000,
-        listener=delivery,
-        parser=raw_batch,
-        decoder=raw_records,
+    delivery = BatchDelivery(Steps(read_commands, keep, tell), max_records=_MAX_COMMANDS, fail=fail)
+    subscribe(
+        broker,
+        delivery,
+        topic=topic,
+        group=group,
+        session_seconds=session_seconds,
+        max_records=_MAX_COMMANDS,
     )
-
-    @subscriber
-    async def keep_commands(records: tuple[ConsumerRecord, ...]) -> None:
-        await delivery.deliver(records)
-
-    delivery.attach(lambda: subscriber.consumer)
     return delivery
 
 

@@ -81,8 +81,8 @@ class Worker:
         while lock.is_held():
             if await self._do_waiting_runs():
                 continue
-            if await self._sweep.sweep_if_due():
-                await tell_corrections(self._outbox, self._announcer)
+            await self._sweep.sweep_if_due()
+            await tell_corrections(self._outbox, self._announcer)
             await self._rest()
 
     async def _do_waiting_runs(self) -> bool:

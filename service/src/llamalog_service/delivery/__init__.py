@@ -2,15 +2,15 @@
 
 FastStream polls and hands batches over raw; what it would do about acknowledgement is switched off
 (`AckPolicy.MANUAL`), because a commit without explicit offsets would pass records that are not done.
-Reading order: batches, alignment, pipeline, starts, raw, header_names.
+Reading order: batches, alignment, pipeline, starts, subscription, header_names.
 """
 
 from llamalog_service.delivery.batches import BatchDelivery
 from llamalog_service.delivery.header_names import read_any_header_name
 from llamalog_service.delivery.pipeline import Steps
-from llamalog_service.delivery.raw import raw_batch, raw_records
 from llamalog_service.delivery.records import Records
 from llamalog_service.delivery.starts import StartFinder, StoredPositions
+from llamalog_service.delivery.subscription import subscribe
 
 __all__ = [
     "BatchDelivery",
@@ -18,7 +18,6 @@ __all__ = [
     "StartFinder",
     "Steps",
     "StoredPositions",
-    "raw_batch",
-    "raw_records",
     "read_any_header_name",
+    "subscribe",
 ]

@@ -1,7 +1,7 @@
 """Between FastStream and the pipeline: which records, from where, and when their offsets are committed."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -57,8 +57,6 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._flush: asyncio.Task[None] | None = None
         self._placing: asyncio.Task[None] | None = None
         self._held: set[TopicPartition] = set()
-        self._sought: dict[TopicPartition, int] = {}
-        self._assignment = 0
         self._rebalancing = False
         self._closing = False
 
@@ -68,21 +66,19 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
     async def deliver(self, records: Records) -> None:
         """Take in fetched records, and hand on what is ready."""
-        epoch, assignment = self._pipeline.epoch, self._assignment
+        if self._is_leaving():
+            return
+        self._buffer.add(records)  # before the wait: what is put back meanwhile takes these with it
         self._flush = None
-        async with self._in_hand:
-            if self._closing or self._rebalancing or assignment != self._assignment:
-                return
-            if epoch != self._pipeline.epoch:  # batches before these were put back while these waited
-                self._seek(first_offsets([records]))
-                return
-            self._sought.clear()
-            self._buffer.add(records)
-            while batch := self._buffer.take(await self._unfinished()):
-                await self._pipeline.push(batch)
-            self._hold_back()
-            if self._buffer:
-                self._flush = asyncio.create_task(self._flush_waiting())
+        try:
+            async with self._in_hand:
+                while not self._is_leaving() and (batch := self._buffer.take(await self._unfinished())):
+                    await self._pipeline.push(batch)
+                self._hold_back()
+                if self._buffer:
+                    self._flush = asyncio.create_task(self._flush_waiting())
+        except Exception as error:  # FastStream would log it and poll on, past these records
+            self._fail(error)
 
     async def close(self) -> None:
         """Finish what is in hand and take in no more; what is not done then comes again after a restart."""
@@ -95,22 +91,19 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         async with self._in_hand:
             if self._flush is not asyncio.current_task():
                 return  # more was fetched meanwhile, which has a flush of its own
-            while batch := self._buffer.take(()):
+            while not self._is_leaving() and (batch := self._buffer.take(())):
                 await self._pipeline.push(batch)
             self._hold_back()
 
+    def _is_leaving(self) -> bool:
+        return self._closing or self._rebalancing
+
     def _put_back(self, batches: Sequence[Records]) -> None:
         """Fetch again from the first record of each partition that is not committed."""
-        self._sought.clear()
-        self._seek(self._buffer.clear() | first_offsets(batches))
-
-    def _seek(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Go back to these offsets, or to where it was already gone back to if that is further."""
         consumer = self._consumer()
-        for partition, offset in offsets.items():
+        for partition, first in (self._buffer.clear() | first_offsets(batches)).items():
             if consumer is not None and partition in consumer.assignment():
-                self._sought[partition] = min(offset, self._sought.get(partition, offset))
-                consumer.seek(partition, self._sought[partition])
+                consumer.seek(partition, first)
 
     async def _commit(self, batch: Records) -> None:
         """Commit explicit offsets; a failure costs a redelivery, not the batch."""
@@ -147,7 +140,6 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Leave nothing under way that could be done after another consumer has begun to read on."""
-        self._assignment += 1
         self._rebalancing = True
         if self._placing is not None:
             self._placing.cancel()

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from llamalog_service.delivery.records import Records
-from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.domain.verdicts import Retry, Stop, verdict_on
 
 Prepared = TypeVar("Prepared")
 Stored = TypeVar("Stored")
@@ -59,15 +59,15 @@ class Pipeline(Generic[Prepared, Stored]):
         self._uncommitted: list[Records] = []
         self._recording: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
-        self.epoch = 0
+        self._epoch = 0
 
     async def push(self, batch: Records) -> None:
         """Prepare a batch, and begin to record it once the one before is recorded."""
-        epoch = self.epoch
+        epoch = self._epoch
         self._uncommitted.append(batch)
         prepared = self._steps.prepare(batch)
         await _end_of(self._recording)
-        if epoch == self.epoch:
+        if epoch == self._epoch:
             self._recording = self._begin(self._record(batch, prepared, epoch), epoch)
 
     async def drain(self) -> None:
@@ -83,20 +83,20 @@ class Pipeline(Generic[Prepared, Stored]):
 
     def forget(self) -> None:
         """Leave the batches under way to whoever reads their partitions next."""
-        self.epoch += 1
+        self._epoch += 1
         self._uncommitted.clear()
 
     async def _record(self, batch: Records, prepared: Prepared, epoch: int) -> None:
         stored = await self._steps.record(prepared)
         await _end_of(self._telling)
-        if epoch == self.epoch:
+        if epoch == self._epoch:
             self._telling = self._begin(self._tell(batch, stored, epoch), epoch)
 
     async def _tell(self, batch: Records, stored: Stored, epoch: int) -> None:
         await self._steps.tell(stored)
-        if epoch == self.epoch:
+        if epoch == self._epoch:
             await self._commit(batch)
-        if epoch == self.epoch:
+        if epoch == self._epoch:
             self._uncommitted.pop(0)
 
     def _begin(self, step: Coroutine[Any, Any, None], epoch: int) -> asyncio.Task[None]:
@@ -106,15 +106,18 @@ class Pipeline(Generic[Prepared, Stored]):
         """See a step to its end, and put everything back if it fails."""
         try:
             await step
-        except UnavailableError as away:
-            _log.warning("batches put back", batches=len(self._uncommitted), reason=str(away))
         except asyncio.CancelledError:
             _log.warning("batches given up", batches=len(self._uncommitted))
         except Exception as error:
-            self._fail(error)
+            match verdict_on(error):
+                case Retry(reason):
+                    _log.warning("batches put back", batches=len(self._uncommitted), reason=reason)
+                case Stop(reason):
+                    _log.error("batches not done", batches=len(self._uncommitted), reason=reason)
+                    self._fail(error)
         else:
             return
-        if epoch == self.epoch:
+        if epoch == self._epoch:
             batches = list(self._uncommitted)
             self.forget()
             self._put_back(batches)

@@ -27,3 +27,7 @@ class RowExistsError(LlamalogError):
 
 class PositionPastEndError(LlamalogError):
     """A stored position lies past the end of its partition: the topic is not the one that was read."""
+
+
+class DatabaseWentBackError(LlamalogError):
+    """The database knows less than this process has recorded in it: it was replaced by an older copy."""

@@ -4,7 +4,7 @@ This is the *content* of a row. Two events with one id and equal content are dup
 What follows from other rows (root, origin, cycle, conflict) is in `roots` and `fold`.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
@@ -117,4 +117,5 @@ def utc_milliseconds(time: datetime) -> datetime:
     """An aware time as the table keeps it: UTC without a zone, cut (not rounded) to the millisecond."""
     if time.tzinfo is not UTC:
         time = time.astimezone(UTC)
-    return time.replace(tzinfo=None, microsecond=time.microsecond // 1000 * 1000)
+    finer = time.microsecond % 1000
+    return time.replace(tzinfo=None) - timedelta(microseconds=finer) if finer else time.replace(tzinfo=None)

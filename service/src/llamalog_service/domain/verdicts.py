@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from llamalog_service.domain.errors import UnavailableError
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -25,4 +27,8 @@ class Stop:
     sentence: str
 
 
-Verdict = Retry | DeadLetter | Stop
+def verdict_on(error: Exception) -> Retry | Stop:
+    """What a failure of a batch calls for; a record that is bad by itself is dead-lettered before."""
+    if isinstance(error, UnavailableError):
+        return Retry(str(error))
+    return Stop(f"{type(error).__name__}: {error}")

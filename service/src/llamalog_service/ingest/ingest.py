@@ -12,7 +12,7 @@ from uuid import UUID
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
-from llamalog_service.domain.lineage import OPEN
+from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
@@ -88,11 +88,13 @@ class Ingest:
             UnavailableError: PostgreSQL or Kafka is away; calling again is safe.
         """
         decoded, novelty, *_ = written
+        rows = _rows_to_tell(written)
         (parent_changed, root_disagrees), *_ = await asyncio.gather(
             self._look_again(written),
-            self._announcer.provenance(_rows_to_tell(written)),
+            self._announcer.provenance(rows),
             self._announcer.dead_letters(decoded.letters + novelty.letters),
         )
+        await self._store.note_overtaken(rows)
         await self._announcer.recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
         await self._announcer.recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
         await self._announcer.recompute(
@@ -142,6 +144,7 @@ class Ingest:
         _, novelty, resolved, recorded = written
         fresh = await self._store.job_facts(list(resolved.relied_on))
         moved = {job for job, used in resolved.relied_on.items() if _moved(used, fresh[job])}
+        moved |= _outdated(novelty.repeated, resolved.roots[len(novelty.new) :])
         doubted = await self._store.doubted_jobs(
             resolved.jobs, resolved.changed | _unsettled(novelty.repeated, resolved), recorded.transaction
         )
@@ -172,6 +175,16 @@ def _without(decoded: Decoded, refused: Mapping[UUID, RowRefusedError]) -> Decod
 
 def _moved(used: JobFacts, fresh: JobFacts) -> bool:
     return (used.seen, used.standing) != (fresh.seen, fresh.standing)
+
+
+def _outdated(repeated: Sequence[StoredRow], roots: Sequence[Root]) -> set[str]:
+    """Where the walks of redelivered rows start that have another root by now than the one written."""
+    starts = {
+        row.content.job_id or row.content.parent_job_id
+        for row, root in zip(repeated, roots, strict=True)
+        if row.root != root
+    }
+    return {start for start in starts if start is not None}
 
 
 def _unsettled(repeated: Sequence[StoredRow], resolved: Resolved) -> set[str]:

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from llamalog_schemas.limits import MAX_VALUE_BYTES
-from llamalog_service.publish.topics import Topics, TopicSpec, standing_topics
+from llamalog_service.publish.topics import DEAD_LETTER_BYTES, Topics, TopicSpec, standing_topics
 
 FOR_EVER: Final = -1
 HEADROOM_BYTES: Final = 64 * 1024
@@ -164,7 +164,7 @@ def _holds_a_value(spec: TopicSpec, told: Settings) -> Iterator[Finding]:
 def _dead_letters_have_room(wanted: Topics, settings: Mapping[str, Settings]) -> Iterator[Finding]:
     sources = (wanted.entity_events, wanted.backfill_commands)
     told = [int(settings.get(spec.name, {}).get("max.message.bytes", 0)) for spec in sources]
-    needed = max(told) + HEADROOM_BYTES
+    needed = max(DEAD_LETTER_BYTES, max(told) + HEADROOM_BYTES)
     room = settings.get(wanted.dead_letters.name, {}).get("max.message.bytes")
     if room is not None and int(room) < needed:
         yield Finding(

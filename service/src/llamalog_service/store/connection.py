@@ -1,5 +1,7 @@
 """Connections as the store needs them, and the driver's errors in our words."""
 
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,9 +9,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from llamalog_schemas.limits import MAX_INTEGER, MIN_INTEGER
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
 
 _JSONB_VERSION = b"\x01"
+_LONG_INTEGER = re.compile(rb"\d{19}")
 _PRIMARY_KEY = "_pkey"
 
 _ROW_REFUSALS = (
@@ -42,7 +46,19 @@ def _encode_jsonb(value: Any) -> bytes:
 
 
 def _decode_jsonb(value: bytes) -> Any:
-    return msgspec.json.decode(value[1:])
+    decoded = msgspec.json.decode(value[1:])
+    return _short_numbers(decoded) if _LONG_INTEGER.search(value) else decoded
+
+
+def _short_numbers(value: Any) -> Any:
+    """Undo how `jsonb` writes a float, 1e300 as 301 digits: told anew, a row could outgrow every topic."""
+    if isinstance(value, dict):
+        return {key: _short_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_short_numbers(item) for item in value]
+    if isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
+        return float(value) if abs(value) <= sys.float_info.max else value
+    return value
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import asyncpg
 from msgspec.structs import astuple, replace
 
 from llamalog_schemas.provenance import Origin
-from llamalog_service.domain.errors import RowExistsError, RowRefusedError
+from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError, RowRefusedError
 from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing
 from llamalog_service.domain.rows import RowContent, StoredRow
@@ -36,6 +36,7 @@ class LogStore:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._recorded_to: dict[int, int] = {}
 
     async def rows_by_id(self, ids: Collection[UUID]) -> dict[UUID, StoredRow]:
         """The rows of these ids that are in the table."""
@@ -64,6 +65,7 @@ class LogStore:
         Raises:
             RowExistsError: an id is in the table already; nothing is written.
             RowRefusedError: PostgreSQL refuses a value; nothing is written.
+            DatabaseWentBackError: the database was replaced by an older copy; nothing is written.
             UnavailableError: it cannot be told whether anything is written; writing again is safe
                 after looking which ids are there.
         """
@@ -76,8 +78,21 @@ class LogStore:
                     await _copy(connection, rows, roots)
                 if decrees:
                     await insert_decrees(connection, decrees)
-                await advance_positions(connection, positions)
+                before = await advance_positions(connection, positions)
+                self._check_not_gone_back(positions, before)
+        self._recorded_to.update(positions.next_offsets)
         return Recorded(transaction, recorded_at)
+
+    def _check_not_gone_back(self, positions: Positions, before: Mapping[int, int]) -> None:
+        """Refuse to record past a hole: an older copy of the database lacks what was recorded since."""
+        for partition in positions.next_offsets:
+            recorded, found = self._recorded_to.get(partition, 0), before.get(partition, 0)
+            if found < recorded:
+                raise DatabaseWentBackError(
+                    f"{positions.topic}, partition {partition}: this process has recorded up to offset "
+                    f"{recorded}, the database knows {found}: it was replaced by an older copy. "
+                    "Nothing is lost: start again, and what the copy lacks is read anew."
+                )
 
     async def refused_rows(
         self, rows: Sequence[RowContent], roots: Sequence[Root]
@@ -125,6 +140,16 @@ class LogStore:
                 transaction,
             )
         return {record["job"] for record in records}
+
+    async def note_overtaken(self, told: Sequence[StoredRow]) -> None:
+        """Have those rows told again that were corrected between being recorded and being told."""
+        if told:
+            with translated():
+                await self._pool.execute(
+                    sql("outbox_note_overtaken"),
+                    [row.content.id for row in told],
+                    [row.revision for row in told],
+                )
 
     async def json_equal(self, one: Any, other: Any) -> bool:
         """Whether two JSON values are equal as `jsonb` sees them (1.0 is 1, the order of keys is none)."""
@@ -177,6 +202,8 @@ def _standing(record: Mapping[str, Any], declaration: Statement | None) -> Stand
             return Standing(record["root_job_id"], Origin.ADOPTED)
         case "CYCLE":
             return Standing(None, Origin.CYCLE, tuple(record["cycle_members"] or ()))
+        case None:  # nobody has looked at it: a root that another program computed is no declaration
+            return Standing(None, Origin.PENDING)
         case _:
             root = declaration.named if declaration else record["root_job_id"]
             return Standing(root, Origin.PENDING if root is None else Origin.DECLARED)

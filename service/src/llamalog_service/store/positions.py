@@ -17,15 +17,20 @@ class Positions(NamedTuple):
     next_offsets: Mapping[int, int]
 
 
-async def advance_positions(connection: asyncpg.Connection, positions: Positions) -> None:
-    """Note the positions in the connection's transaction; a late writer moves none back."""
-    await connection.execute(
+async def advance_positions(connection: asyncpg.Connection, positions: Positions) -> dict[int, int]:
+    """Note the positions in the connection's transaction; a late writer moves none back.
+
+    Returns:
+        The next offset noted before, of each partition that had one.
+    """
+    before = await connection.fetch(
         sql("advance_positions"),
         positions.group,
         positions.topic,
         list(positions.next_offsets),
         list(positions.next_offsets.values()),
     )
+    return {record["partition"]: record["next_offset"] for record in before}
 
 
 async def stored_positions(pool: asyncpg.Pool, group: str, topic: str) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -123,8 +124,9 @@ async def run_migration_consumer(settings: Settings) -> None:
 
 async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], BatchDelivery]) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
-    broker = KafkaBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=None)
-    app = FastStream(broker, logger=None)
+    logger = logging.getLogger("faststream")  # it tells what it swallows
+    broker = KafkaBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
+    app = FastStream(broker, logger=logger)
     failures: list[BaseException] = []
 
     def fail(error: BaseException) -> None:

@@ -5,7 +5,7 @@ FROM llama_logs l
 WHERE (l.origin IS NULL OR l.origin IN ('PENDING', 'DECLARED'))
   AND coalesce(l.job_id, l.parent_job_id) IS NOT NULL
   AND (l.origin IS NULL
-       OR EXISTS (
+       OR NOT l.parent_conflict AND EXISTS (
            SELECT FROM llama_logs p
            WHERE p.job_id = l.parent_job_id AND p.origin NOT IN ('PENDING', 'DECLARED')))
 LIMIT $1

@@ -1,0 +1,8 @@
+-- Note rows ($1) that were corrected past the revision ($2) just told: the older record may have come last, and
+-- compaction keeps what comes last.
+INSERT INTO provenance_outbox (row_id, revision)
+SELECT l.id, l.revision
+FROM unnest($1::uuid[], $2::integer[]) AS told (id, revision)
+JOIN llama_logs l ON l.id = told.id
+WHERE l.revision > told.revision
+ON CONFLICT DO NOTHING

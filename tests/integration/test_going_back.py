@@ -1,0 +1,22 @@
+"""A database that is replaced by an older copy while a consumer runs on it."""
+
+import asyncpg
+import pytest
+
+from harness.writers import KeptMessages, Message, Writer
+from histories import event
+from llamalog_schemas import encode
+from llamalog_service.domain.errors import DatabaseWentBackError
+
+
+async def test_nothing_is_recorded_past_the_hole_that_an_older_copy_leaves(pool: asyncpg.Pool) -> None:
+    writer = Writer(pool, KeptMessages())
+    await writer.write(event(1, "first"))
+    copy = await pool.fetch("SELECT * FROM consumer_positions")
+    await writer.write(event(2, "second"))
+    await pool.execute("DELETE FROM llama_logs WHERE job_id = 'second'")
+    await pool.execute("UPDATE consumer_positions SET next_offset = $1", copy[0]["next_offset"])
+    prepared = writer._ingest.prepare([Message(encode(event(3, "third")), 2, 0)])
+    with pytest.raises(DatabaseWentBackError, match="start again"):
+        await writer._ingest.record(prepared)
+    assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 1

@@ -1,0 +1,57 @@
+"""What the producer does with messages that no topic takes, and when it can send no more."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import OutOfOrderSequenceNumber
+
+from harness.topics import header, read_all
+from harness.writers import Message
+from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.publish.dead_letters import Letter, publish_dead_letters
+from llamalog_service.publish.errors import ProducerBrokenError
+from llamalog_service.publish.producer import OutgoingMessage, Publisher
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.wiring import open_producer
+
+pytestmark = pytest.mark.apache_kafka
+
+
+@pytest.fixture
+async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    async with open_producer(settings) as producer:
+        yield producer
+
+
+@pytest.mark.parametrize("part", ["key", "value", "headers"])
+async def test_a_dead_letter_too_large_for_its_topic_is_cut_and_says_so(
+    settings: Settings, producer: AIOKafkaProducer, part: str
+) -> None:
+    large = b"x" * 5_000_000
+    bad = Message(
+        large if part == "value" else b"{",
+        key=large if part == "key" else b"key",
+        headers=[("theirs", large if part == "headers" else b"small")],
+    )
+    topic = topics(settings.topic_prefix).dead_letters.name
+    await publish_dead_letters(Publisher(producer), topic, [Letter(bad, DeadLetter("not-json", "no JSON"))])
+    [letter] = await read_all(settings.kafka, topic)
+    assert header(letter, "reason") == "not-json"
+    assert "bytes" in header(letter, "truncated")
+
+
+async def test_a_producer_that_can_send_no_more_is_not_waited_for(
+    settings: Settings, producer: AIOKafkaProducer
+) -> None:
+    topic = topics(settings.topic_prefix).provenance.name
+    publisher = Publisher(producer)
+
+    async def broken(*_: object) -> None:
+        raise OutOfOrderSequenceNumber
+
+    producer._sender._maybe_wait_for_pid = broken
+    with pytest.raises(ProducerBrokenError):
+        for _ in range(2):
+            await publisher.publish_keyed(topic, [OutgoingMessage(b"key", b"value", [])])

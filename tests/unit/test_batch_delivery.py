@@ -1,0 +1,179 @@
+"""Delivery step by step, against a consumer that does nothing but note: what must hold at every await."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+
+from llamalog_service.delivery import BatchDelivery, Records, Steps
+from llamalog_service.domain.errors import UnavailableError
+
+FIRST, SECOND = TopicPartition("events", 0), TopicPartition("events", 1)
+
+
+class NotingConsumer:
+    """What the delivery asks of aiokafka's consumer; `SECOND` always has more than was fetched."""
+
+    def __init__(self) -> None:
+        self.positions = {FIRST: 0, SECOND: 0}
+        self.committed: dict[TopicPartition, int] = {}
+        self.held: set[TopicPartition] = set()
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self.positions)
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self.held)
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.held |= set(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self.held -= set(partitions)
+
+    def highwater(self, partition: TopicPartition) -> int:
+        return 1_000_000 if partition == SECOND else 0
+
+    async def position(self, partition: TopicPartition) -> int:
+        return self.positions[partition]
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.positions[partition] = offset
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        self.committed.update(offsets)
+
+    def fetch(self, offsets: Sequence[int]) -> Records:
+        self.positions[FIRST] = offsets[-1] + 1
+        return [record(offset) for offset in offsets]
+
+
+def record(offset: int) -> ConsumerRecord:
+    return ConsumerRecord("events", 0, offset, offset, 0, None, b"", None, 0, 0, ())
+
+
+class Work:
+    """The two steps, each of which may be told to wait or to fail."""
+
+    def __init__(self) -> None:
+        self.recorded: list[int] = []
+        self.told: list[int] = []
+        self.errors: list[BaseException] = []
+        self.before_record: Callable[[Records], Awaitable[None]] = _at_once
+        self.before_tell: Callable[[list[int]], Awaitable[None]] = _at_once
+
+    async def record(self, records: Records) -> list[int]:
+        await self.before_record(records)
+        offsets = [record.offset for record in records]
+        self.recorded += offsets
+        return offsets
+
+    async def tell(self, offsets: list[int]) -> None:
+        await self.before_tell(offsets)
+        self.told += offsets
+
+
+async def _at_once(_: object) -> None:
+    return
+
+
+def delivering(work: Work, consumer: NotingConsumer, *, max_records: int = 10) -> BatchDelivery:
+    delivery = BatchDelivery(
+        Steps(lambda records: records, work.record, work.tell),
+        max_records=max_records,
+        fail=work.errors.append,
+        revoke_patience=0.05,
+    )
+    delivery.attach(lambda: consumer)
+    return delivery
+
+
+@pytest.fixture
+def consumer() -> NotingConsumer:
+    return NotingConsumer()
+
+
+async def test_records_that_came_while_a_flush_failed_are_not_done_before_those_put_back(
+    consumer: NotingConsumer,
+) -> None:
+    work, let_fail = Work(), asyncio.Event()
+
+    async def fail_first(_: Records) -> None:
+        if not let_fail.is_set():
+            await let_fail.wait()
+            raise UnavailableError("PostgreSQL is away")
+
+    work.before_record = fail_first
+    delivery = delivering(work, consumer)
+    await delivery.deliver(consumer.fetch([0, 1]))
+    await asyncio.sleep(0.4)  # the flush is recording by now
+    later = asyncio.create_task(delivery.deliver(consumer.fetch([2, 3])))
+    await asyncio.sleep(0)
+    let_fail.set()
+    await later
+    await asyncio.sleep(0.4)
+    await delivery.close()
+    assert consumer.positions[FIRST] == 0
+    assert (work.recorded, consumer.committed) == ([], {})
+
+
+async def test_a_batch_that_could_not_be_told_is_put_back_although_no_other_comes(
+    consumer: NotingConsumer,
+) -> None:
+    work = Work()
+
+    async def fail(_: list[int]) -> None:
+        raise UnavailableError("Kafka is away")
+
+    work.before_tell = fail
+    delivery = delivering(work, consumer)
+    await delivery.deliver(consumer.fetch([0, 1]))
+    await asyncio.sleep(0.6)
+    assert consumer.positions[FIRST] == 0
+
+
+async def test_an_error_after_which_nothing_may_go_on_is_told_although_no_other_batch_comes(
+    consumer: NotingConsumer,
+) -> None:
+    work = Work()
+
+    async def fail(_: list[int]) -> None:
+        raise ValueError("a defect")
+
+    work.before_tell = fail
+    delivery = delivering(work, consumer)
+    await delivery.deliver(consumer.fetch([0, 1]))
+    await asyncio.sleep(0.6)
+    assert [str(error) for error in work.errors] == ["a defect"]
+
+
+async def test_a_partition_held_back_is_read_on_after_its_records_were_flushed(
+    consumer: NotingConsumer,
+) -> None:
+    work = Work()
+    delivery = delivering(work, consumer, max_records=2)
+    await delivery.deliver(consumer.fetch([0, 1, 2, 3]))
+    assert consumer.held == {FIRST}
+    await asyncio.sleep(0.6)
+    assert work.recorded == [0, 1, 2, 3]
+    assert consumer.held == set()
+
+
+async def test_telling_given_up_in_a_rebalance_ends_before_the_partitions_go(
+    consumer: NotingConsumer,
+) -> None:
+    work, let_tell = Work(), asyncio.Event()
+
+    async def wait(_: list[int]) -> None:
+        await let_tell.wait()
+
+    work.before_tell = wait
+    delivery = delivering(work, consumer)
+    await delivery.deliver(consumer.fetch([0, 1]))
+    await asyncio.sleep(0.4)
+    await asyncio.wait_for(delivery.on_partitions_revoked({FIRST, SECOND}), 5)
+    await delivery.on_partitions_assigned({FIRST, SECOND})
+    let_tell.set()
+    await asyncio.sleep(0.1)
+    assert (work.told, consumer.committed) == ([], {})
