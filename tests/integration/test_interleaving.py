@@ -1,6 +1,7 @@
 """Two writers that miss each other: what one wrote while the other had read already never stays wrong."""
 
 from collections.abc import Sequence
+from random import Random
 
 import asyncpg
 import pytest
@@ -9,7 +10,7 @@ from harness.interleaving import PoolInTurns, Turns, every_order
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.provenance import as_stored
 from harness.writers import KeptMessages, Repairer, Writer
-from histories import decree, event
+from histories import chains, decree, event
 from llamalog_schemas.events import Event
 
 Batch = Sequence[Event]
@@ -69,3 +70,62 @@ async def test_two_writers_never_stay_apart_in_whatever_order_their_steps_come(
         assert kept.provenance == as_stored(stored)
         orders += 1
     assert orders > 10
+
+
+REPAIRS: dict[str, tuple[Batch, Batch]] = {
+    "a grandchild of the child that is being repaired": (
+        [event(1, "child", "parent"), event(2, "parent")],
+        [event(3, "grandchild", "child")],
+    ),
+    "an earlier claim of the child that is being repaired": (
+        [event(2, "child", "parent"), event(3, "parent")],
+        [event(1, "child", "another", at=1)],
+    ),
+    "a parent of the root that children are being given": (
+        [event(1, "child", "parent"), event(2, "parent")],
+        [event(3, "parent", "above"), event(4, "above")],
+    ),
+}
+
+
+@pytest.mark.parametrize("meeting", REPAIRS)
+async def test_a_repair_and_a_writer_between_its_statements_never_stay_apart(
+    pool: asyncpg.Pool, meeting: str
+) -> None:
+    """There are too many orders of so many steps: the dice take some."""
+    before, meanwhile = REPAIRS[meeting]
+    for seed in range(60):
+        await empty_tables(pool)
+        turns, kept = Turns(), KeptMessages()
+        for told in before:
+            await Writer(pool, kept).write(told)
+        (command,) = kept.take_commands()
+        await turns.play(
+            Random(seed).randrange,
+            repairer=Repairer(PoolInTurns(pool, turns, "repairer", by_statement=True), kept).repair(command),
+            writer=Writer(PoolInTurns(pool, turns, "writer"), kept, 1).write(*meanwhile),
+        )
+        await Repairer(pool, kept).settle()
+        stored = await stored_rows(pool)
+        assert differences(stored, [*before, *meanwhile]) == []
+        assert kept.provenance == as_stored(stored)
+
+
+async def test_two_repairs_of_one_lineage_at_once_correct_every_row_once(pool: asyncpg.Pool) -> None:
+    """Two migration consumers: the second waits for the lock that the first holds."""
+    events = chains(30)
+    late_first = sorted(events, key=lambda told: told.data.parent_job_id is None)
+    for seed in range(20):
+        await empty_tables(pool)
+        turns, kept, dice = Turns(blocked_after=0.05), KeptMessages(), Random(seed)
+        for told in late_first:
+            await Writer(pool, kept).write(told)
+        jobs = [job for command in kept.take_commands() for job in command]
+        await turns.play(
+            dice.randrange,
+            one=Repairer(PoolInTurns(pool, turns, "one", by_statement=True), kept).repair(jobs),
+            other=Repairer(PoolInTurns(pool, turns, "other", by_statement=True), kept).repair(jobs),
+        )
+        stored = await stored_rows(pool)
+        assert differences(stored, events) == []
+        assert {row.revision for row in stored.values()} == {1, 2}
