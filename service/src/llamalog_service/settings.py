@@ -35,8 +35,8 @@ class Settings(BaseSettings):
     session_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
         default=10.0, description="how long a consumer may be silent before Kafka hands its partitions on"
     )
-    batch_records: Annotated[int, Field(ge=1, le=20_000)] = 2500
-    cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 20_000
+    batch_records: Annotated[int, Field(ge=1, le=20_000)] = 3000
+    cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     sweep_seconds: Annotated[float, Field(gt=0)] = 15.0
     full_sweep_seconds: Annotated[float, Field(gt=0)] = 900.0
     log_format: Literal["human", "json"] = "human"

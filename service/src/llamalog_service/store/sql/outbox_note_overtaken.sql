@@ -3,6 +3,6 @@
 INSERT INTO provenance_outbox (row_id, revision)
 SELECT l.id, l.revision
 FROM unnest($1::uuid[], $2::integer[]) AS told (id, revision)
-JOIN llama_logs l ON l.id = told.id
+CROSS JOIN LATERAL (SELECT r.id, r.revision FROM llama_logs r WHERE r.id = told.id OFFSET 0) l
 WHERE l.revision > told.revision
 ON CONFLICT DO NOTHING
