@@ -13,6 +13,7 @@ from llamalog_service.delivery.alignment import AlignedBuffer
 from llamalog_service.delivery.pipeline import Pipeline, Steps
 from llamalog_service.delivery.records import Records, first_offsets, next_offsets
 from llamalog_service.delivery.starts import StartFinder
+from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.waiting import when_available
 
 _log = structlog.get_logger("llamalog.delivery")
@@ -106,13 +107,19 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
                 consumer.seek(partition, first)
 
     async def _commit(self, batch: Records) -> None:
-        """Commit explicit offsets; a failure costs a redelivery, not the batch."""
+        """Commit explicit offsets; a refusal, as in a rebalance, costs a redelivery, not the batch.
+
+        Raises:
+            UnavailableError: Kafka is away; without a commit a partition that stays quiet would lag for ever.
+        """
         consumer = self._consumer()
         if consumer is None:
             return
         try:
             await asyncio.wait_for(consumer.commit(next_offsets(batch)), self._commit_patience)
-        except (KafkaError, TimeoutError) as error:
+        except TimeoutError:
+            raise UnavailableError(f"Kafka took no offsets for {self._commit_patience:.0f} s") from None
+        except KafkaError as error:
             _log.warning("offsets not committed; the batch may come again", reason=repr(error))
 
     async def _unfinished(self) -> list[TopicPartition]:
