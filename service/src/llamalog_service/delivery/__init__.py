@@ -6,6 +6,7 @@ Reading order: batches, alignment, pipeline, starts, subscription, header_names.
 """
 
 from llamalog_service.delivery.batches import BatchDelivery
+from llamalog_service.delivery.broker import PatientBroker
 from llamalog_service.delivery.header_names import read_any_header_name
 from llamalog_service.delivery.pipeline import Steps
 from llamalog_service.delivery.records import Records
@@ -14,6 +15,7 @@ from llamalog_service.delivery.subscription import subscribe
 
 __all__ = [
     "BatchDelivery",
+    "PatientBroker",
     "Records",
     "StartFinder",
     "Steps",

@@ -13,7 +13,7 @@ from faststream.kafka import KafkaBroker
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.consumer import subscribe_provenance_consumer
-from llamalog_service.delivery import BatchDelivery, read_any_header_name
+from llamalog_service.delivery import BatchDelivery, PatientBroker, read_any_header_name
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.migrator import subscribe_migration_consumer
@@ -125,7 +125,7 @@ async def run_migration_consumer(settings: Settings) -> None:
 async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], BatchDelivery]) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     logger = logging.getLogger("faststream")  # it tells what it swallows
-    broker = KafkaBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
+    broker = PatientBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
     app = FastStream(broker, logger=logger)
     failures: list[BaseException] = []
 
