@@ -8,9 +8,12 @@ import structlog
 
 _LIBRARIES = {"aiokafka": logging.WARNING, "faststream": logging.WARNING, "alembic": logging.WARNING}
 
-
 _TOLD_BY_WAITING = "Unable connect to"
 """How aiokafka begins a line that it writes at every attempt; we tell of the first failure and of the end."""
+
+
+_QUIET_SECONDS = 60.0
+"""A library's line is told again when it has not come for so long: it writes one at every attempt."""
 
 
 def configure_logs(form: Literal["human", "json"], level: str) -> None:
@@ -50,8 +53,26 @@ def configure_logs(form: Literal["human", "json"], level: str) -> None:
         )
     )
     handler.addFilter(lambda record: not str(record.msg).startswith(_TOLD_BY_WAITING))
+    handler.addFilter(_NotAtEveryAttempt())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
     for library, least in _LIBRARIES.items():
         logging.getLogger(library).setLevel(max(least, root.level))
+
+
+class _NotAtEveryAttempt(logging.Filter):
+    """Lets the first of a library's equal lines pass: what it tells is a change of state, the rest is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """True for a line that is ours, or the first of its kind for a while."""
+        if record.name.partition(".")[0] not in _LIBRARIES:
+            return True
+        kind = (record.name, str(record.msg))
+        before = self._last.get(kind)
+        self._last[kind] = record.created
+        return before is None or record.created - before > _QUIET_SECONDS

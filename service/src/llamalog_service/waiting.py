@@ -1,5 +1,6 @@
 """Waiting for PostgreSQL and Kafka: with back-off, and with one line in the log a change of state."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -9,6 +10,9 @@ import structlog
 from llamalog_service.domain.errors import UnavailableError
 
 Result = TypeVar("Result")
+
+_SILENCE = 3.0
+"""Seconds without an answer that count as waiting: an idempotent producer, say, never gives up by itself."""
 
 _log = structlog.get_logger("llamalog.waiting")
 stamina.instrumentation.set_on_retry_hooks([])  # we tell of a change of state, not of every try
@@ -27,19 +31,38 @@ async def when_available(
     Raises:
         UnavailableError: after `patience`.
     """
-    waited = False
+    waiting = _Waiting(doing)
     async for attempt in stamina.retry_context(
         on=UnavailableError, attempts=None, timeout=patience, wait_initial=0.1, wait_max=5.0, wait_jitter=0.5
     ):
         with attempt:
+            unanswered = asyncio.get_running_loop().call_later(
+                _SILENCE, waiting.begin, f"no answer for {_SILENCE:.0f} s"
+            )
             try:
                 result = await action()
             except UnavailableError as away:
-                if not waited:
-                    _log.warning("waiting", doing=doing, reason=str(away))
-                waited = True
+                waiting.begin(str(away))
                 raise
-            if waited:
-                _log.info("going on", doing=doing)
+            finally:
+                unanswered.cancel()
+            waiting.end()
             return result
     raise AssertionError("stamina ends its loop by a result or an error")
+
+
+class _Waiting:
+    """Tells that something is waited for, once, and that it came."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._is_told = False
+
+    def begin(self, reason: str) -> None:
+        if not self._is_told:
+            _log.warning("waiting", doing=self._doing, reason=reason)
+        self._is_told = True
+
+    def end(self) -> None:
+        if self._is_told:
+            _log.info("going on", doing=self._doing)
