@@ -35,6 +35,7 @@ class Delivery:
     on_record: Step = nothing
     on_tell: Step = nothing
     stored_positions: Callable[[], Awaitable[dict[int, int]]] | None = None
+    commits_that_hang: int = 0
     failures: list[BaseException] = field(default_factory=list)
     recorded: dict[int, int] = field(default_factory=dict)
     told: set[tuple[int, int]] = field(default_factory=set)
@@ -75,6 +76,7 @@ class Delivery:
             max_records=20,
             fail=self.failures.append,
             start=start,
+            commit_patience=2.0,
         )
         subscribe(
             broker,
@@ -90,6 +92,9 @@ class Delivery:
 
         async def checked_commit(offsets: dict[TopicPartition, int]) -> None:
             self.check_commit(offsets)
+            self.commits_that_hang -= 1
+            if self.commits_that_hang >= 0:
+                await asyncio.sleep(60)
             await commit(offsets)
 
         consumer.commit = checked_commit
@@ -153,6 +158,16 @@ async def test_a_failure_that_nobody_thought_of_is_told_and_nothing_is_passed_ov
         await send(settings, 100)
         await asyncio.sleep(0.5)
     assert {type(failure) for failure in delivery.failures} == {ZeroDivisionError}
+    assert delivery.broken_promises == []
+
+
+async def test_offsets_that_kafka_did_not_take_are_committed_although_nothing_new_comes(
+    settings: Settings,
+) -> None:
+    await send(settings, 10)
+    delivery = Delivery(settings, commits_that_hang=1)
+    async with delivery.running():
+        await eventually(delivery.is_consumed, within=10)
     assert delivery.broken_promises == []
 
 
