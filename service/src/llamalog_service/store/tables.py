@@ -167,6 +167,21 @@ class OutboxEntry(SQLModel, table=True):
     noted_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
 
 
+class LegacyValues(SQLModel, table=True):
+    """What a row said of its lineage when it was taken in, where the rules of roots overrule it.
+
+    ``parent_job_id``: of a row that calls itself a root job, which makes no claim; ``root_job_id``: as
+    another program had computed it. No foreign key: a row may go, what it said stays.
+    """
+
+    __tablename__ = "legacy_values"
+
+    row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    parent_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    kept_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+
+
 class BackfillRun(SQLModel, table=True):
     """A stored command: its id makes it idempotent, its status says how far the worker is."""
 
