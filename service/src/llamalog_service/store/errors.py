@@ -42,3 +42,7 @@ class MigrationFailedError(StoreError):
             "every step takes up what an interrupted one left."
         )
         self.standing_at = standing_at
+
+
+class PlanDoesNotAddUpError(StoreError):
+    """A backfill's plan has not exactly the rows of its scope."""
