@@ -93,6 +93,8 @@ async def test_rows_with_strange_values_are_repaired_and_told_and_stop_nothing(
         kept = KeptMessages()
         await Repairer(pool, kept).tell()
         assert await pool.fetchval("SELECT count(*) FROM provenance_outbox") == 0
+    told = [message.key or b"" for messages in kept.by_topic.values() for message in messages]
+    assert sorted(told) == sorted(row_id.encode() for row_id in before.rows)
 
     expected = adopted(before.rows.values(), missing_tops=False)
     assert differences(await read_outcome(empty_database), expected) == []
