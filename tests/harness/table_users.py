@@ -32,8 +32,8 @@ class Waits:
 
     def __str__(self) -> str:
         lines = []
-        for what, times in self.seconds.items():
-            times = sorted(times)
+        for what, seconds in self.seconds.items():
+            times = sorted(seconds)
             lines.append(
                 f"{what:<8} {len(times):>7} statements, p99 {times[int(len(times) * 0.99)] * 1000:7.1f} ms, "
                 f"longest {times[-1] * 1000:7.1f} ms"
