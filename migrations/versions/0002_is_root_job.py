@@ -44,6 +44,7 @@ def upgrade() -> None:
                 "telling root jobs",
                 f"UPDATE {standing().table} l SET is_root_job = true WHERE {{rows}}",
                 f"{NO_PARENT} AND NOT l.is_root_job",
+                passes=2,  # revision 0006 looks for them again
             )
         ensure_index(_index(standing()))
 
