@@ -33,7 +33,7 @@ COLUMNS = {
 
 
 def preview(_: Standing) -> Iterator[Preview]:
-    yield Preview("create the tables backfill_plan and handled_requests, and let backfill_runs hold backfills")
+    yield Preview("create the tables backfill_plan and handled_requests, let backfill_runs hold backfills")
 
 
 def upgrade() -> None:
