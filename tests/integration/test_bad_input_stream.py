@@ -212,6 +212,29 @@ async def test_a_message_that_came_compressed_and_fits_nowhere_is_kept_in_part(
     assert header(letter, "reason") == ("value-too-large" if where == "value" else "not-json")
 
 
+async def test_a_sentence_that_quotes_half_a_message_is_cut_rather_than_the_message(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    value = with_data(**{"x" * 200_000: 1})
+    headers: Headers = [("many", bytes(1000))] * 1_750
+    async with (
+        AIOKafkaProducer(
+            bootstrap_servers=settings.kafka, compression_type="gzip", max_request_size=4_000_000
+        ) as producer,
+        running("consumer", settings, tmp_path),
+    ):
+        await producer.send_and_wait(names.entity_events.name, value, b"key", partition=0, headers=headers)
+        await publish_events(producer, names.entity_events.name, [event(1, "after")], partition=0)
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), [event(1, "after")]) == []
+    (letter,) = await read_all(settings.kafka, names.dead_letters.name)
+    assert letter.value == value
+    assert list(letter.headers[: len(headers)]) == headers
+    assert header(letter, "error").startswith("Object contains unknown field `xxx")
+    assert header(letter, "error").endswith("…")
+
+
 async def test_an_id_said_again_is_a_duplicate_if_equal_and_a_dead_letter_if_not(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:

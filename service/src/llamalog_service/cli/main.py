@@ -2,7 +2,7 @@
 
 import typer
 
-from llamalog_service.cli import consumers, migrate, simulate, timeline, topics, up
+from llamalog_service.cli import consumers, dead_letters, migrate, simulate, timeline, topics, up
 
 app = typer.Typer(
     name="llamalog",
@@ -18,3 +18,4 @@ app.command("consumer")(consumers.consumer)
 app.command("migrator")(consumers.migrator)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
+app.add_typer(dead_letters.app)

@@ -1,6 +1,6 @@
 """For whoever watches an installation: how far it is, what came of it, what an album's timeline is."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,6 +16,7 @@ from llamalog_service.queries.timeline import Timeline, choose_album, read_timel
 from llamalog_service.settings import Settings
 from llamalog_service.store.reader import Reader
 from llamalog_service.wiring.connections import open_admin, open_pool, open_reader
+from llamalog_service.wiring.dead_letters import dead_letters, find_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,7 @@ class Observation:
         """The counts of this moment."""
         async with open_admin(self._settings) as admin:
             published = await self._ends(admin, self._topics.provenance.name)
-            letters = await self._ends(admin, self._topics.dead_letters.name)
-        refusals: Mapping[str, int] = {}
-        if any(letters.values()):  # aiokafka's consumer does not stop well before it has fetched anything
-            async with open_reader(self._settings) as reader:
-                refusals = await count_refusals(reader, letters)
+        refusals = await count_refusals(dead_letters(self._settings, await find_spans(self._settings)))
         rows = await read_rows(self._reader)
         return Summary(await self._work(), rows, refusals, sum(published.values()))
 
