@@ -1,6 +1,5 @@
 """`llamalog dead-letters`: what was refused, listed, counted, shown, and sent back."""
 
-import json
 from collections import Counter, deque
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,7 +8,7 @@ import typer
 
 from llamalog_service.cli.letter_view import letter_as_json, letter_in_brief, letter_lines
 from llamalog_service.cli.replaying import replay
-from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_error
+from llamalog_service.cli.running import PATIENCE, out, print_json, read_settings, run, say_error
 from llamalog_service.letters.selection import Selection
 from llamalog_service.publish.kept_letters import Coordinates, KeptLetter
 from llamalog_service.settings import Settings
@@ -198,11 +197,6 @@ def selected(
         until=until,
         where=_in_full(settings, where) if where is not None else None,
     )
-
-
-def print_json(told: object) -> None:
-    """Print an object in a line of its own, as it stands."""
-    typer.echo(json.dumps(told, ensure_ascii=False))
 
 
 def _in_full(settings: Settings, where: Coordinates) -> Coordinates:

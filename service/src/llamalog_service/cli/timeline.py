@@ -80,6 +80,8 @@ def _line(entry: Entry) -> Text:
         )
     if entry.parent_conflict:
         line.append("  names another parent", "yellow")
+    if entry.declaration_conflict:
+        line.append(f"  declares another root: {printable(entry.declared_root or '')}", "yellow")
     if entry.healed:
         line.append("  ")
         line.append("healed", "bold black on green")

@@ -18,7 +18,7 @@ WITH roots AS MATERIALIZED (
 )
 SELECT id, created_at, category, operation, status, entity_type, entity_id, album_id, artist_id, track_id,
        sources, fields_enriched, reason, error_code, error_message, metadata, triggered_by, user_id,
-       job_id, parent_job_id, root_job_id, origin, parent_conflict, revision
+       job_id, parent_job_id, root_job_id, origin, parent_conflict, declared_root_job_id, revision
 FROM found
 ORDER BY created_at, id
 LIMIT $2
