@@ -12,7 +12,7 @@ sample          the sample day played to Kafka
 
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.consumers import run_migration_consumer, run_provenance_consumer
-from llamalog_service.wiring.database import forget_everything, migrate_database
+from llamalog_service.wiring.database import check_database, forget_everything, migrate_database
 from llamalog_service.wiring.dead_letters import chosen_letters, replay_letters
 from llamalog_service.wiring.decrees import Decreed, decree_root
 from llamalog_service.wiring.observation import Backlog, Observation, open_observation
@@ -24,6 +24,7 @@ __all__ = [
     "Decreed",
     "Observation",
     "Sample",
+    "check_database",
     "chosen_letters",
     "create_missing_topics",
     "decree_root",
