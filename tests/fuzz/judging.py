@@ -31,8 +31,9 @@ def judge(fuzzed: Input) -> str:
         "letter": len(decoded.letters),
     }
     assert sorted(found.values()) == [0, 0, 0, 1], f"it is to be one thing: {found}"
-    as_command, letters = read_commands([message])
-    assert len(as_command) + len(letters) == (fuzzed.value is not None)
+    commands, letters = read_commands([message])
+    read = len(commands.repairs) + len(commands.backfills) + len(letters)
+    assert read == (fuzzed.value is not None)
     for record, verdict in decoded.letters + letters:
         assert record is message
         assert verdict.reason in set(InvalidReason), f"no reason of ours: {verdict.reason}"

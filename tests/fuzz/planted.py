@@ -5,8 +5,8 @@ import time
 
 from fuzz.inputs import Input, input_of
 
-AT = 37
-"""The number of the input, of seed 1."""
+AT = 53
+"""The number of an input of seed 1 that is like no other."""
 
 
 def crashes(fuzzed: Input) -> str:

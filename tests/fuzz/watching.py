@@ -21,6 +21,7 @@ STALLED_SECONDS = 300.0
 """Without using the processor."""
 
 _POLL_SECONDS = 0.1
+_NOT_BEGUN = -1
 
 Judge = Callable[[Input], str]
 
@@ -46,7 +47,7 @@ class _Worker:
     process: BaseProcess
     reached: Any  # a shared integer: the number of the input under judgement
     results: Connection
-    seen: int = -1
+    seen: int = _NOT_BEGUN
     at: float = 0.0
     cpu: float = 0.0
 
@@ -71,7 +72,7 @@ def fuzz(
     context = multiprocessing.get_context("spawn")
     started: list[_Worker] = []
     for share in range(workers):
-        reached = context.Value("q", -1, lock=False)
+        reached = context.Value("q", _NOT_BEGUN, lock=False)
         receiving, sending = context.Pipe(duplex=False)
         numbers = range(first + share, first + inputs, workers)
         process = context.Process(
@@ -134,7 +135,7 @@ def _has_stalled(worker: _Worker, outcome: Outcome, cpu_seconds: float) -> bool:
     except psutil.NoSuchProcess:
         return False
     cpu = times.user + times.system
-    if worker.reached.value != worker.seen:
+    if worker.reached.value != worker.seen or worker.seen == _NOT_BEGUN:
         worker.seen, worker.at, worker.cpu = worker.reached.value, now, cpu
         return False
     if cpu - worker.cpu < cpu_seconds and now - worker.at < STALLED_SECONDS:

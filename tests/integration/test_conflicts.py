@@ -126,7 +126,9 @@ async def test_conflicts_are_found_without_reading_the_whole_table(database_url:
         name: _filled_in(name, *behind) for name in ("conflicts_of_parents", "conflicts_of_declarations")
     } | {"cycles": _filled_in("cycles", "''::text", "50"), "conflict_counts": sql("conflict_counts")}
     for name, statement in plans.items():
-        plan = [row[0] for row in await run_sql(database_url, f"EXPLAIN {statement}")]
+        explained = await run_sql(database_url, "SET enable_seqscan = off", f"EXPLAIN {statement}")
+        plan = [row[0] for row in explained]
+        assert [line for line in plan if "llama_logs_conflicts_idx" in line], (name, plan)
         assert not [line for line in plan if "Seq Scan on llama_logs" in line], (name, plan)
 
 
