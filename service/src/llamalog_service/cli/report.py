@@ -43,6 +43,10 @@ def _sections(run: Summary, ever: Summary) -> Iterator[list[Line]]:
         ("rows in the log", run.rows.total, ever.rows.total),
         *_by_name(run.rows.by_origin, ever.rows.by_origin, "root: {}", _ORIGINS),
     ]
+    yield [
+        ("rows that claim another parent", run.rows.parent_conflicts, ever.rows.parent_conflicts),
+        ("rows that declare another root", run.rows.declaration_conflicts, ever.rows.declaration_conflicts),
+    ]
     yield [("duplicates, not written again", run.duplicates, ever.duplicates)]
     yield [
         ("dead letters", sum(run.refusals.values()), sum(ever.refusals.values())),

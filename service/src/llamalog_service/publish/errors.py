@@ -24,6 +24,16 @@ class TopicsNotCreatedError(PublishError):
         self.refusals = refusals
 
 
+class TopicAbsentError(PublishError):
+    """A topic that is to be read does not stand."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"There is no topic {topic}. Create it with `llamalog topics create`, or correct the prefix "
+            "(LLAMALOG_TOPIC_PREFIX)."
+        )
+
+
 class TopicsUnfitError(PublishError):
     """Topics do not stand as llamalog needs them: going on would lose events or stop the stream."""
 

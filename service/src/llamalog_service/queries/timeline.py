@@ -25,6 +25,7 @@ class Entry:
         at: the event's time, UTC without a zone.
         parent: the parent that counts of the row's job; of a row without a job the one that it names.
         claimed_parent: the parent that the row itself names.
+        declared_root: what the row itself says about its root.
         origin: None for a row that nobody has looked at yet.
         depth: the jobs above the row's own, up to the topmost one named; 0 for the top itself, for a row
             without job and parent, and for every member of a cycle.
@@ -58,8 +59,14 @@ class Entry:
     root_job: str | None
     origin: Origin | None
     parent_conflict: bool
+    declared_root: str | None
     revision: int
     depth: int
+
+    @property
+    def declaration_conflict(self) -> bool:
+        """Whether the row declares another root than the one that was found."""
+        return None not in (self.declared_root, self.root_job) and self.declared_root != self.root_job
 
     @property
     def healed(self) -> bool:
@@ -187,6 +194,7 @@ def _entry(record: Mapping[str, Any], parents: Parents, depths: Mapping[str, int
         root_job=record["root_job_id"],
         origin=None if record["origin"] is None else Origin(record["origin"]),
         parent_conflict=record["parent_conflict"],
+        declared_root=record["declared_root_job_id"],
         revision=record["revision"],
         depth=depth,
     )
