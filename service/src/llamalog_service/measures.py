@@ -64,6 +64,9 @@ class Measures:
     def recorded(self, by_origin: Mapping[Origin, int], conflicts: int, disagreeing: int) -> None:
         """Rows were written; the counts are those of `Corrected`."""
 
+    def jobs(self, jobs: Collection[str]) -> None:
+        """Rows of these jobs were written; the collection changes no more."""
+
     def corrected(self, corrected: Corrected) -> None:
         """A recompute was committed."""
 

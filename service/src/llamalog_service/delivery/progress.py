@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError
 
 EndsOf = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
-"""The offset that the next message of each partition will get, asked anew."""
+"""The offset that the next message of each partition will get; none of a broker that cannot tell."""
 
 _POSITION_SECONDS = 1.0
 
@@ -57,7 +57,7 @@ async def read_progress(consumer: AIOKafkaConsumer, progress: Progress, ends_of:
     positions = await asyncio.gather(*[_position(consumer, partition) for partition in partitions])
     lag, is_behind = {}, False
     for partition, position in zip(partitions, positions, strict=True):
-        end = ends[partition]
+        end = ends.get(partition, consumer.highwater(partition) or 0)
         is_behind |= position is None or position < end
         reached = progress.committed.get(partition, position)
         if reached is not None:

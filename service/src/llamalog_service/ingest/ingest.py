@@ -91,6 +91,7 @@ class Ingest:
         written = await self._write(*prepared)
         self._cache.remember(written.resolved.jobs)
         new = written.novelty.new
+        self._measures.jobs(written.resolved.jobs.keys())
         self._measures.recorded(*what_was_recorded(new, written.resolved.roots[: len(new)]))
         return written
 

@@ -3,11 +3,11 @@
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
+from math import isinf
 from threading import Lock
 
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
-from prometheus_client.utils import floatToGoString
 
 
 class BulkHistogram(Collector):
@@ -48,7 +48,7 @@ class BulkHistogram(Collector):
         with self._lock:
             counts, total = list(self._counts), self._sum
         buckets = [
-            (floatToGoString(bound), float(count))
+            ("+Inf" if isinf(bound) else str(float(bound)), float(count))
             for bound, count in zip(self._bounds, accumulate(counts), strict=True)
         ]
         yield HistogramMetricFamily(self._name, self._meaning, buckets=buckets, sum_value=total)

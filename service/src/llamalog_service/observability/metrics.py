@@ -5,7 +5,8 @@ docs/operations.md says the same for people; a test holds it.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from random import sample
 from typing import Final
 
 import structlog
@@ -111,7 +112,7 @@ class Metrics(Measures):
             buckets=_QUERY_SECONDS,
             registry=registry,
         )
-        self.lag = Gauge(
+        self._lag = Gauge(
             "llamalog_consumer_lag_records",
             "Messages of a partition past the committed offset",
             ["topic", "partition"],
@@ -119,6 +120,8 @@ class Metrics(Measures):
         )
         self.live = Gauge("llamalog_live", "1 while the process gets on, as /livez tells", registry=registry)
         self.ready = Gauge("llamalog_ready", "1 while it does its work, as /readyz tells", registry=registry)
+        self._jobs: Collection[str] = ()
+        self._lagging: set[tuple[str, str]] = set()
         self._deepest = 0
         self._warn_again = 0.0
 
@@ -150,6 +153,15 @@ class Metrics(Measures):
         self._conflicts.inc(conflicts)
         self._disagreeing.inc(disagreeing)
 
+    def jobs(self, jobs: Collection[str]) -> None:
+        """Rows of these jobs were written."""
+        self._jobs = jobs
+
+    def some_jobs(self, most: int) -> list[str]:
+        """Some of the jobs written last, each time others; none twice."""
+        jobs, self._jobs = list(self._jobs), ()
+        return sample(jobs, min(most, len(jobs)))
+
     def corrected(self, corrected: Corrected) -> None:
         """A recompute was committed."""
         for origin, count in corrected.by_origin.items():
@@ -173,6 +185,15 @@ class Metrics(Measures):
         if is_deeper or now >= self._warn_again:
             self._warn_again = now + _WARN_AGAIN_SECONDS
             _log.warning("deep chain", job=job, jobs_above=jobs_above)
+
+    def lags(self, lags: Mapping[tuple[str, int], int]) -> None:
+        """How far the partitions of this consumer are behind, by topic and partition."""
+        labels = {(topic, str(partition)) for topic, partition in lags}
+        for gone in self._lagging - labels:
+            self._lag.remove(*gone)
+        self._lagging = labels
+        for (topic, partition), lag in lags.items():
+            self._lag.labels(topic, str(partition)).set(lag)
 
     def timeline(self, seconds: float) -> None:
         """A timeline was read."""
