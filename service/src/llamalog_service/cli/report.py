@@ -69,13 +69,20 @@ def _by_name(
 
 
 def print_where_to_look(
-    settings: Settings, *, kafka: str, database: str, logs: Mapping[str, Path], album: UUID | None
+    settings: Settings,
+    *,
+    kafka: str,
+    database: str,
+    addresses: Mapping[str, str],
+    logs: Mapping[str, Path],
+    album: UUID | None,
 ) -> None:
     """Addresses, files and commands, unwrapped, so that they can be copied.
 
     Args:
         kafka: the broker's name.
         database: the URL as it may be shown.
+        addresses: where each consumer tells how it is.
         logs: the log files by what writes them.
         album: one to look at.
     """
@@ -90,6 +97,10 @@ def print_where_to_look(
         *(f"              {spec.name}" for spec in topics(settings.topic_prefix)),
         f"  PostgreSQL  {database}",
         "              the log is the table llama_logs",
+        *(
+            f"  health      {address}/readyz, {address}/metrics ({name})"
+            for name, address in addresses.items()
+        ),
         *(f"  log         {file} ({name})" for name, file in logs.items()),
         "",
         "In another terminal",

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from llamalog_service.domain.errors import LlamalogError, UnavailableError
+from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
 
 
 class PublishError(LlamalogError):
@@ -72,6 +72,8 @@ class MessageTooLargeError(PublishError):
 
 class ProducerBrokenError(PublishError):
     """A producer that can send no more, whatever becomes of Kafka: waiting does not help, a new one does."""
+
+    exit_code = ExitCode.BROKEN
 
     def __init__(self, topic: str, cause: BaseException) -> None:
         super().__init__(

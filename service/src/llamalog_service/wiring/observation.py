@@ -8,6 +8,7 @@ from uuid import UUID
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from llamalog_service.measures import SILENT, Measures
 from llamalog_service.publish.offsets import Offsets, committed_offsets, end_offsets, partitions_of
 from llamalog_service.publish.refusals import count_refusals
 from llamalog_service.publish.topics import topics
@@ -54,8 +55,9 @@ class Backlog:
 class Observation:
     """Reads that change nothing. Each raises UnavailableError where PostgreSQL or Kafka is away."""
 
-    def __init__(self, settings: Settings, reader: Reader) -> None:
+    def __init__(self, settings: Settings, reader: Reader, measures: Measures = SILENT) -> None:
         self._settings = settings
+        self._measures = measures
         self._reader = reader
         self._topics = topics(settings.topic_prefix)
 
@@ -83,7 +85,7 @@ class Observation:
 
     async def timeline(self, album_id: UUID) -> Timeline:
         """An album's timeline; without entries if the log does not know it."""
-        return await read_timeline(self._reader, album_id)
+        return await read_timeline(self._reader, album_id, measures=self._measures)
 
     async def album_to_show(self, albums: Collection[UUID]) -> UUID | None:
         """The album whose timeline shows most."""
