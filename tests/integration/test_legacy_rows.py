@@ -1,127 +1,127 @@
-"""Legacy tables that go to the limits: whatever their rows say comes through, also what we don't know."""
+"""A row that no event would have made is repaired, told and shown like any other."""
+
+import hashlib
+import io
+from collections.abc import AsyncIterator
+from uuid import UUID
 
 import asyncpg
 import pytest
+from rich.console import Console
 
-from harness.legacy.adversarial import adversarial_rows, strange_values
-from harness.legacy.database import (
-    changed_values,
-    differences,
-    insert_rows,
-    make_known_database,
-    read_kept_aside,
-    read_outcome,
-    read_table,
-    run_script,
-)
-from harness.legacy.oracle import adopted, kept_aside
-from harness.legacy.schemas import (
-    ADOPTABLE,
-    NEIGHBOURS,
-    UNKNOWN_CATEGORY,
-    UNKNOWN_TO_US,
-    StartingPoint,
-    schema_at,
-)
-from harness.writers import KeptMessages, Repairer, Writer
-from histories import event
-from integration.catalogue import catalogue
 from integration.databases import run_sql
-from integration.test_legacy_roots import repair
+from llamalog_schemas.codec import decode_provenance
+from llamalog_schemas.provenance import Provenance
+from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.cli.timeline import timeline_tree
+from llamalog_service.publish.provenance import LARGEST_RECORD, provenance_message
+from llamalog_service.queries.timeline import read_timeline
 from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.schema import migrate
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.reader import Reader
+from llamalog_service.store.recompute import RecomputeStore
 
-at_every_starting_point = pytest.mark.parametrize("point", ADOPTABLE)
+ALBUM = UUID(bytes=hashlib.md5(b"album", usedforsecurity=False).digest())
+
+ODD = {
+    "words that no enum of ours knows": (
+        "status = 'ARCHIVED', category = 'MERGED', entity_type = 'LABEL', data_quality_after = 'PERFECT'"
+    ),
+    "metadata that is a list": "metadata = '[1, null]'",
+    "metadata that is a text": """metadata = '"x"'""",
+    "preview data that is a number": "preview_data = '1.5'",
+    "a number past every float": "metadata = jsonb_build_object('n', '1e400'::numeric)",
+    "a number of 5000 digits": """metadata = ('{"n": ' || repeat('9', 5000) || '}')::jsonb""",
+    "JSON 65 levels deep": "metadata = (repeat('[', 65) || repeat(']', 65))::jsonb",
+    "JSON 1500 levels deep": "metadata = (repeat('[', 1500) || repeat(']', 1500))::jsonb",
+    "metadata larger than a message": "metadata = jsonb_build_object('t', repeat('x', 3000000))",
+    "an error message larger than a message": "error_message = repeat('y', 3000000)",
+    "no arrays": "sources = NULL, fields_enriched = NULL",
+    "a NULL among texts": "sources = ARRAY['a', NULL]",
+    "an array of arrays": "sources = ARRAY[['a', 'b'], ['c', 'd']]",
+    "a time without end": "created_at = 'infinity'",
+    "a time before all time": "created_at = '-infinity'",
+    "a time before the year 1": "created_at = '0044-03-15 BC'",
+    "a time past the year 9999": "created_at = '20000-01-01'",
+    "a negative count": "retry_count = -5",
+    "a job without a name": "operation = '', job_id = ''",
+    "characters that terminals obey": r"operation = E'a\x07\x1b[31m'",
+    "no word on being a root job": "is_root_job = NULL",
+}
 
 
-@at_every_starting_point
-async def test_adversarial_rows_come_through_and_get_their_roots(
-    empty_database: str, point: StartingPoint
+@pytest.fixture
+async def legacy_url(database_url: str) -> str:
+    """A table as lax as an old one."""
+    await run_sql(
+        database_url,
+        "ALTER TYPE \"EnrichmentStatus\" ADD VALUE 'ARCHIVED'",
+        "ALTER TYPE \"EnrichmentEntityType\" ADD VALUE 'LABEL'",
+        "ALTER TYPE \"DataQuality\" ADD VALUE 'PERFECT'",
+        "ALTER TYPE \"LlamaLogCategory\" ADD VALUE 'MERGED'",
+        "ALTER TABLE llama_logs ALTER sources DROP NOT NULL, ALTER fields_enriched DROP NOT NULL, "
+        "ALTER is_root_job DROP NOT NULL",
+        "INSERT INTO llama_logs (id, operation, category, status, album_id, job_id, created_at) "
+        "VALUES (md5('row')::uuid, 'album:add', 'CREATED', 'SUCCESS', md5('album')::uuid, 'job', now())",
+    )
+    return database_url
+
+
+@pytest.fixture
+async def legacy_pool(legacy_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(legacy_url, min_size=0, max_size=2, init=prepare_connection) as pool:
+        yield pool
+
+
+async def told(pool: asyncpg.Pool) -> Provenance:
+    """The one row that a sweep corrected, as its readers decode it."""
+    assert await Sweep(RecomputeStore(pool), every=1, full_every=9, clock=lambda: 0).sweep_unsettled() == 1
+    (row,) = await Outbox(pool).next(10)
+    value = provenance_message(row).value
+    assert value is not None
+    assert len(value) <= LARGEST_RECORD
+    return decode_provenance(value).data
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_an_odd_row_is_repaired_told_and_shown(legacy_pool: asyncpg.Pool, odd: str) -> None:
+    await legacy_pool.execute(f"UPDATE llama_logs SET {ODD[odd]}")
+    record = await told(legacy_pool)
+    assert (record.origin, record.revision) == ("ROOT", 2)
+
+    (entry,) = (await read_timeline(Reader(legacy_pool), ALBUM)).entries
+    assert entry.origin == "ROOT"
+    shown = io.StringIO()
+    Console(file=shown).print(timeline_tree(await read_timeline(Reader(legacy_pool), ALBUM)))
+    assert "\x07" not in shown.getvalue()
+    facts = await LogStore(legacy_pool).job_facts(["job", ""])
+    assert sum(fact.seen for fact in facts.values()) == 1
+
+
+async def test_words_are_told_as_they_stand(legacy_pool: asyncpg.Pool) -> None:
+    await legacy_pool.execute(f"UPDATE llama_logs SET {ODD['words that no enum of ours knows']}")
+    record = await told(legacy_pool)
+    words = (record.status, record.category, record.entity_type, record.data_quality_after)
+    assert words == ("ARCHIVED", "MERGED", "LABEL", "PERFECT")
+    assert record.omitted == ()
+
+
+@pytest.mark.parametrize(
+    ("odd", "left_out"),
+    [
+        ("a number of 5000 digits", ("metadata",)),
+        ("JSON 65 levels deep", ("metadata",)),
+        ("metadata larger than a message", ("metadata",)),
+        ("an error message larger than a message", ("errorMessage",)),
+        ("metadata that is a list", ()),
+    ],
+)
+async def test_what_no_message_can_hold_is_left_out_and_named(
+    legacy_pool: asyncpg.Pool, odd: str, left_out: tuple[str, ...]
 ) -> None:
-    await run_script(empty_database, NEIGHBOURS + schema_at(point))
-    await insert_rows(empty_database, point.table, adversarial_rows(point))
-    before = await read_table(empty_database, point.table)
-
-    await migrate(empty_database)
-    assert changed_values(before, await read_table(empty_database, "llama_logs"), but=["parent_job_id"]) == []
-    assert differences(await read_kept_aside(empty_database), kept_aside(before.rows.values())) == []
-
-    async with asyncpg.create_pool(empty_database, min_size=0, init=prepare_connection) as pool:
-        await repair(pool)
-    after = await read_table(empty_database, "llama_logs")
-    assert changed_values(before, after, but=["parent_job_id", "root_job_id"]) == []
-    expected = adopted(before.rows.values(), missing_tops=False)
-    assert differences(await read_outcome(empty_database), expected) == []
-
-
-async def make_strange_database(url: str, point: StartingPoint) -> None:
-    await run_script(url, NEIGHBOURS + schema_at(point))
-    await run_script(url, f"ALTER TABLE {point.table} DROP CONSTRAINT {point.table}_user_id_fkey")
-    await run_script(url, UNKNOWN_TO_US.format(table=point.table))
-    if point >= StartingPoint.CATEGORY:
-        await run_script(url, UNKNOWN_CATEGORY)
-    await insert_rows(url, point.table, strange_values(point))
-
-
-@at_every_starting_point
-async def test_what_we_do_not_know_is_kept(empty_database: str, point: StartingPoint) -> None:
-    await make_strange_database(empty_database, point)
-    before, schema = await read_table(empty_database, point.table), await catalogue(empty_database)
-
-    await migrate(empty_database)
-
-    assert changed_values(before, await read_table(empty_database, "llama_logs"), but=["parent_job_id"]) == []
-    now = await catalogue(empty_database)
-    labels = dict(tuple(enum) for enum in now["enums"])
-    for name, values in schema["enums"]:
-        assert [label for label in labels[name] if label in values] == values
-    assert {"reviewed_logs", "one_review_each"} <= {name for _, name, *_ in now["indexes"]}
-    assert "review_score_is_positive" in {name for _, name, _ in now["constraints"]}
-    assert len(await run_sql(empty_database, "SELECT * FROM recent_logs")) == len(before.rows)
-
-
-@at_every_starting_point
-async def test_rows_with_strange_values_are_repaired_and_told_and_stop_nothing(
-    empty_database: str, point: StartingPoint
-) -> None:
-    await make_strange_database(empty_database, point)
-    before = await read_table(empty_database, point.table)
-    await migrate(empty_database)
-
-    async with asyncpg.create_pool(empty_database, min_size=0, init=prepare_connection) as pool:
-        await repair(pool)
-        kept = KeptMessages()
-        await Repairer(pool, kept).tell()
-        assert await pool.fetchval("SELECT count(*) FROM provenance_outbox") == 0
-    told = [message.key or b"" for messages in kept.by_topic.values() for message in messages]
-    assert sorted(told) == sorted(row_id.encode() for row_id in before.rows)
-
-    expected = adopted(before.rows.values(), missing_tops=False)
-    assert differences(await read_outcome(empty_database), expected) == []
-    after = await read_table(empty_database, "llama_logs")
-    assert changed_values(before, after, but=["parent_job_id", "root_job_id"]) == []
-
-
-@at_every_starting_point
-async def test_events_and_rows_of_the_application_that_come_before_the_backfill_get_their_roots(
-    empty_database: str, point: StartingPoint
-) -> None:
-    await make_known_database(empty_database, point)
-    await migrate(empty_database)
-    legacy = await run_sql(empty_database, "SELECT job_id FROM llama_logs WHERE job_id LIKE 'orphan-%'")
-    events = [event(1, "new-root"), event(2, "new-child", legacy[0]["job_id"]), event(3, "bullmq:lost-1")]
-
-    async with asyncpg.create_pool(empty_database, min_size=0, init=prepare_connection) as pool:
-        kept = KeptMessages()
-        await Writer(pool, kept).write(*events)
-        await pool.execute(
-            "INSERT INTO llama_logs (operation, status, category, job_id, parent_job_id, sources) "
-            "VALUES ('check:album', 'SUCCESS', 'ENRICHED', 'written-by-the-application', 'new-root', NULL)"
-        )
-        await Repairer(pool, kept).settle()
-        await repair(pool)
-
-    rows = (await read_table(empty_database, "llama_logs")).rows.values()
-    assert differences(await read_outcome(empty_database), adopted(rows, missing_tops=False)) == []
-    assert {row["origin"] for row in rows if row["job_id"] == "written-by-the-application"} == {"RESOLVED"}
-    assert {row["origin"] for row in rows if row["parent_job_id"] == "bullmq:lost-1"} == {"RESOLVED"}
+    await legacy_pool.execute(f"UPDATE llama_logs SET {ODD[odd]}")
+    record = await told(legacy_pool)
+    assert record.omitted == left_out
+    assert (record.metadata is None) == ("errorMessage" in left_out or "metadata" in left_out)
+    assert record.operation == "album:add"

@@ -4,19 +4,16 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 import msgspec
 
-from llamalog_schemas.limits import MAX_INTEGER, MIN_INTEGER
+from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER
+from llamalog_schemas.nesting import nested_deeper_than
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
 
 _JSONB_VERSION = b"\x01"
-_TIMESTAMP_ZERO = datetime(2000, 1, 1)
-_MICROSECOND = timedelta(microseconds=1)
-_LATEST = datetime(9999, 12, 31, 23, 59, 59, 999000)
 _LONG_INTEGER = re.compile(rb"\d{19}")
 _PRIMARY_KEY = "_pkey"
 
@@ -35,7 +32,7 @@ _UNAVAILABLE = (
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:
-    """What every connection of a pool is given at birth: JSON through msgspec, times that Python can hold."""
+    """What every connection of a pool is given at birth: JSON through msgspec, times in UTC."""
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -43,26 +40,6 @@ async def prepare_connection(connection: asyncpg.Connection) -> None:
         encoder=_encode_jsonb,
         decoder=_decode_jsonb,
     )
-    await connection.set_type_codec(
-        "timestamp",
-        schema="pg_catalog",
-        format="tuple",
-        encoder=_encode_timestamp,
-        decoder=_decode_timestamp,
-    )
-
-
-def _encode_timestamp(value: datetime) -> tuple[int]:
-    return ((value - _TIMESTAMP_ZERO) // _MICROSECOND,)
-
-
-def _decode_timestamp(value: tuple[int]) -> datetime:
-    """A legacy row may say any year, and infinity: what Python can't hold is read as the nearest it can."""
-    (since,) = value
-    try:
-        return _TIMESTAMP_ZERO + timedelta(microseconds=since)
-    except OverflowError:
-        return _LATEST if since > 0 else datetime.min
 
 
 def _encode_jsonb(value: Any) -> bytes:
@@ -70,11 +47,14 @@ def _encode_jsonb(value: Any) -> bytes:
 
 
 def _decode_jsonb(value: bytes) -> Any:
+    """The value, or its text as Raw where it is nested, or its numbers long, beyond what events may bring."""
+    if nested_deeper_than(value, MAX_NESTING):
+        return msgspec.Raw(value[1:])
     try:
         decoded = msgspec.json.decode(value[1:])
-        return _short_numbers(decoded) if _LONG_INTEGER.search(value) else decoded
-    except RecursionError:  # a legacy row: events are not nested that deep
+    except msgspec.DecodeError:
         return msgspec.Raw(value[1:])
+    return _short_numbers(decoded) if _LONG_INTEGER.search(value) else decoded
 
 
 def _short_numbers(value: Any) -> Any:
