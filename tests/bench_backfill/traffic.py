@@ -51,7 +51,10 @@ def live_traffic(url: str, batches_per_second: float, folder: Path, latencies: l
 
 
 async def write(url: str, batches_per_second: float) -> list[float]:
-    """Write until interrupted; the seconds of each batch. Half of the new rows hang off rows that stand, the rest off each other."""
+    """Write until interrupted; the seconds of each batch.
+
+    Half of the new rows hang off rows that stand, the others off each other.
+    """
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     latencies: list[float] = []
