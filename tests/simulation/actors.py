@@ -17,7 +17,6 @@ from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topics import topics
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.positions import stored_positions
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.runs import RunStore
 from llamalog_service.store.worker_lock import WorkerLock
@@ -80,12 +79,13 @@ def start_provenance_consumer(
     """As `wiring` does it."""
     actor = Actor(world, broker, process, fail)
     pool: Any = SimulatedPool(world, server, process)
-    ingest = Ingest(LogStore(pool), _announcer(world, broker, process), JobCache(1000), group=GROUP)
+    log = LogStore(pool)
+    ingest = Ingest(log, _announcer(world, broker, process), JobCache(1000), group=GROUP)
     kafka: Any = actor._kafka
     delivery = subscribe_provenance_consumer(
         kafka,
         ingest,
-        stored_positions=lambda: stored_positions(pool, GROUP, EVENTS),
+        stored_positions=lambda: log.next_offsets(GROUP, EVENTS),
         topic=EVENTS,
         group=GROUP,
         session_seconds=SESSION_SECONDS,
@@ -99,7 +99,12 @@ def start_provenance_consumer(
 
 
 def start_migration_consumer(
-    world: World, server: Server, broker: Broker, process: Process, fail: Fail, sweep_clock: Callable[[], float]
+    world: World,
+    server: Server,
+    broker: Broker,
+    process: Process,
+    fail: Fail,
+    sweep_clock: Callable[[], float],
 ) -> Actor:
     """As `wiring` does it."""
     actor = Actor(world, broker, process, fail)

@@ -96,7 +96,8 @@ class Broker:
 
     def __init__(self, world: World, partitions: dict[str, int]) -> None:
         self.partitions = {
-            topic: [TopicPartition(topic, number) for number in range(count)] for topic, count in partitions.items()
+            topic: [TopicPartition(topic, number) for number in range(count)]
+            for topic, count in partitions.items()
         }
         self._log: dict[TopicPartition, list[ConsumerRecord]] = {
             partition: [] for all_of_topic in self.partitions.values() for partition in all_of_topic
@@ -115,7 +116,17 @@ class Broker:
         now = int(self._world.loop.now * 1000) if timestamp is None else timestamp
         log.append(
             ConsumerRecord(
-                partition.topic, partition.partition, len(log), now, 0, sent.key, sent.value, None, 0, 0, sent.headers
+                partition.topic,
+                partition.partition,
+                len(log),
+                now,
+                0,
+                sent.key,
+                sent.value,
+                None,
+                0,
+                0,
+                sent.headers,
             )
         )
         self.tell()

@@ -102,7 +102,9 @@ def _wrong_provenance(
         versions: dict[tuple[UUID, int], set[Provenance]] = defaultdict(set)
         for one in told:
             versions[one.id, one.revision].add(replace(one, metadata=None))
-        wrong += [f"provenance: {of} was told in two versions" for of, all in versions.items() if len(all) > 1]
+        wrong += [
+            f"provenance: {of} was told in two versions" for of, all in versions.items() if len(all) > 1
+        ]
     return wrong
 
 
@@ -134,7 +136,9 @@ def _short(told: Provenance | None) -> str:
 
 
 async def _wrong_positions(own: asyncpg.Connection, broker: Broker) -> list[str]:
-    rows = await own.fetch("SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1", GROUP)
+    rows = await own.fetch(
+        "SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1", GROUP
+    )
     found = {row["partition"]: row["next_offset"] for row in rows}
     ends = {partition.partition: broker.end(partition) for partition in broker.partitions[EVENTS]}
     return [

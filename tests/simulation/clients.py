@@ -32,7 +32,9 @@ class SimulatedProducer:
     def create_batch(self) -> "SimulatedBatch":
         return SimulatedBatch()
 
-    async def send_batch(self, batch: "SimulatedBatch", topic: str, *, partition: int) -> asyncio.Future[None]:
+    async def send_batch(
+        self, batch: "SimulatedBatch", topic: str, *, partition: int
+    ) -> asyncio.Future[None]:
         return self._send(TopicPartition(topic, partition), batch.messages)
 
     async def send(
@@ -71,7 +73,12 @@ class SimulatedBatch:
         self.messages: list[Sent] = []
 
     def append(
-        self, *, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]], timestamp: None
+        self,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: list[tuple[str, bytes | None]],
+        timestamp: None,
     ) -> bool:
         self.messages.append(Sent(key, value, tuple(headers)))
         return True
@@ -190,7 +197,9 @@ class SimulatedConsumer:
             self._reassigning = True
             await self._listener.on_partitions_revoked(set(self._assigned))
             share = await self._group.join(self)
-            await self._world.turn(self._process, "assigned", str([partition.partition for partition in share]))
+            await self._world.turn(
+                self._process, "assigned", str([partition.partition for partition in share])
+            )
             self._generation = self._group.generation if self in self._group.members else -1
             if self._must_rejoin.is_set():
                 continue  # shared anew before it heard of its share
@@ -233,7 +242,9 @@ class SimulatedConsumer:
         for partition in dice.sample(self._readable(), len(self._readable())):
             self._highwaters[partition] = self._broker.end(partition)
             most = dice.choice([0, 1, 2, 5, self._max_records])
-            share = self._broker.read(partition, self._positions[partition], min(most, self._max_records - len(fetched)))
+            share = self._broker.read(
+                partition, self._positions[partition], min(most, self._max_records - len(fetched))
+            )
             self._positions[partition] += len(share)
             fetched += share
         return tuple(fetched)
@@ -249,7 +260,15 @@ class SimulatedBroker:
         self.consumer: SimulatedConsumer | None = None
 
     def subscriber(
-        self, topic: str, *, group_id: str, max_records: int, listener: BatchDelivery, parser: Any, decoder: Any, **_: Any
+        self,
+        topic: str,
+        *,
+        group_id: str,
+        max_records: int,
+        listener: BatchDelivery,
+        parser: Any,
+        decoder: Any,
+        **_: Any,
     ) -> Any:
         def subscribe(deliver: Callable[[Any], Awaitable[None]]) -> None:
             async def handle(records: tuple[ConsumerRecord, ...]) -> None:

@@ -17,7 +17,9 @@ _EMPTY = "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _BACK_UP = "; ".join(
     f"DELETE FROM backup.{table}; INSERT INTO backup.{table} SELECT * FROM {table}" for table in _TABLES
 )
-_SET_BACK = _EMPTY + "; " + "; ".join(f"INSERT INTO {table} SELECT * FROM backup.{table}" for table in _TABLES)
+_SET_BACK = (
+    _EMPTY + "; " + "; ".join(f"INSERT INTO {table} SELECT * FROM backup.{table}" for table in _TABLES)
+)
 _PREPARE = "CREATE SCHEMA backup; " + "; ".join(
     f"CREATE TABLE backup.{table} (LIKE {table} INCLUDING GENERATED); "
     f"ALTER TABLE {table} SET (autovacuum_enabled = off)"
@@ -198,7 +200,9 @@ class SimulatedConnection:
         return await self.do(STATEMENT, _named(query), lambda: self.real.fetchval(query, *arguments))
 
     async def copy_records_to_table(self, table: str, **named: Any) -> Any:
-        return await self.do(STATEMENT, f"COPY {table}", lambda: self.real.copy_records_to_table(table, **named))
+        return await self.do(
+            STATEMENT, f"COPY {table}", lambda: self.real.copy_records_to_table(table, **named)
+        )
 
     async def do(self, op: str, what: str, action: Callable[[], Awaitable[Any]]) -> Any:
         """Execute something in turn, after the transactions that are to begin with it."""

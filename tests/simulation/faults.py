@@ -41,7 +41,17 @@ def draw_faults(dice: Random, steps: int) -> list[Fault]:
 
 def _draw(dice: Random, at: int) -> Fault:
     kind = dice.choices(
-        ["crash", "fail", "stop", "rebalance", "freeze", "database away", "kafka away", "lose command", "sweep"],
+        [
+            "crash",
+            "fail",
+            "stop",
+            "rebalance",
+            "freeze",
+            "database away",
+            "kafka away",
+            "lose command",
+            "sweep",
+        ],
         [10, 8, 1, 4, 3, 2, 2, 2, 1],
     )[0]
     after = dice.random() < 0.5
@@ -51,7 +61,9 @@ def _draw(dice: Random, at: int) -> Fault:
         case "fail":
             return Fault(at, kind, dice.choice([STATEMENT, COMMIT, COMMIT, PUBLISH, OFFSETS]), after)
         case "freeze":
-            return Fault(at, kind, dice.choice([STATEMENT, COMMIT, PUBLISH, OFFSETS]), False, dice.uniform(1, 60))
+            return Fault(
+                at, kind, dice.choice([STATEMENT, COMMIT, PUBLISH, OFFSETS]), False, dice.uniform(1, 60)
+            )
         case "database away" | "kafka away":
             return Fault(at, kind, seconds=dice.choice([0.0, 1.0, 10.0, 90.0]))
         case "lose command":

@@ -156,7 +156,9 @@ def _tangle(dice: Random, size: int) -> list[Event]:
 def _ring(dice: Random, size: int) -> list[Event]:
     """A cycle with branches, and other claims for its members, which open it if they are the earlier."""
     length = dice.randint(2, max(2, size // 2))
-    events: list[Event] = [_event(f"job-{number}", f"job-{(number + 1) % length}") for number in range(length)]
+    events: list[Event] = [
+        _event(f"job-{number}", f"job-{(number + 1) % length}") for number in range(length)
+    ]
     for number in range(size - length):
         events.append(_event(f"branch-{number}", f"job-{dice.randrange(length)}"))
     if dice.random() < 0.6:
@@ -185,7 +187,9 @@ def _no_event(dice: Random) -> Said:
             b"\xff\xfe",
             b"{",
             b'{"specversion": "1.0"}',
-            encode(_numbered(_event("job-1", "job-2"), 1, dice)).replace(b"entity-created.v1", b"entity-created.v9"),
+            encode(_numbered(_event("job-1", "job-2"), 1, dice)).replace(
+                b"entity-created.v1", b"entity-created.v9"
+            ),
             encode(_numbered(_event("job-1", "job-2"), 1, dice)).replace(b"job-2", b"job-1"),
             encode(_numbered(_event("job-1", "job-2"), 1, dice)).replace(b"job-2", b"\\u0000"),
         ]

@@ -227,7 +227,9 @@ class Cast:
             await asyncio.sleep(1.0)
             if self.world.loop.now > deadline:
                 lag = self.broker.lag(GROUP, EVENTS), self.broker.lag(MIGRATION_GROUP, COMMANDS)
-                raise NeverSettledError(f"not at rest after {_LONGEST:.0f} s; events and commands unread: {lag}")
+                raise NeverSettledError(
+                    f"not at rest after {_LONGEST:.0f} s; events and commands unread: {lag}"
+                )
 
     async def _is_settled(self) -> bool:
         if self.broker.lag(GROUP, EVENTS) or self.broker.lag(MIGRATION_GROUP, COMMANDS):

@@ -222,7 +222,9 @@ class World:
 
     def unanswered(self) -> None:
         now = time.perf_counter()
-        suspects = [flight for flight in self._running if flight.waited_for_lock or now - flight.since > _FIRST_LOOK]
+        suspects = [
+            flight for flight in self._running if flight.waited_for_lock or now - flight.since > _FIRST_LOOK
+        ]
         if suspects and self._asking is None:
             self._asking = Context().run(self.loop.create_task, self._ask_for_locks(suspects))
 
@@ -266,7 +268,9 @@ class World:
         paces = []
         for turn in ready:
             if turn.process.name not in self._pace:
-                self._pace[turn.process.name] = self.dice.random() ** (4 if self._style == "uneven" else 12) + 1e-9
+                self._pace[turn.process.name] = (
+                    self.dice.random() ** (4 if self._style == "uneven" else 12) + 1e-9
+                )
             paces.append(self._pace[turn.process.name])
         return self.dice.choices(ready, paces)[0]
 
@@ -274,7 +278,9 @@ class World:
         self.steps += 1
         self.loop.now += self.dice.expovariate(100)
         self._waiting.remove(turn)
-        self.trace.append(f"{self.steps:5} {self.loop.now:9.2f} {turn.process.name}: {turn.op} {turn.what}".rstrip())
+        self.trace.append(
+            f"{self.steps:5} {self.loop.now:9.2f} {turn.process.name}: {turn.op} {turn.what}".rstrip()
+        )
         fault = self._befalls(turn)
         if fault is not None:
             self.trace.append(f"      {'':9} ! {fault}")
