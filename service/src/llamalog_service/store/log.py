@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from msgspec.structs import astuple, replace
 
 from llamalog_schemas.provenance import Origin
@@ -152,6 +153,7 @@ class LogStore:
                 [_ending(facts.standing.origin) for facts in jobs.values()],
                 [job in suspicious for job in jobs],
                 transaction,
+                [_members(facts.standing) for facts in jobs.values()],
             )
         return {record["job"] for record in records}
 
@@ -221,6 +223,11 @@ def _standing(record: Mapping[str, Any], declaration: Statement | None) -> Stand
         case _:
             root = declaration.named if declaration else record["root_job_id"]
             return Standing(root, Origin.PENDING if root is None else Origin.DECLARED)
+
+
+def _members(standing: Standing) -> str | None:
+    members = standing.cycle_members
+    return None if members is None else msgspec.json.encode(members).decode()
 
 
 def _ending(origin: Origin) -> str:
