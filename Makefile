@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types bench contract lock clean
+.PHONY: help up test lint types bench simulate contract lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -31,6 +31,10 @@ test: lint types  ## everything: lint, types, and all tests on a real PostgreSQL
 
 bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+simulate: .venv/ready  ## random histories under random faults against the fold; SEEDS=1000, or SEED=7 to play one again
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(SAID),--said $(SAID)) $(if $(FAULTS),--faults $(FAULTS)) $(SIMULATE)
 
 contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from the models
 	@PYTHONPATH=tools $(BIN)/python -m contract_export

@@ -104,6 +104,7 @@ def start_migration_consumer(
     broker: Broker,
     process: Process,
     fail: Fail,
+    *,
     sweep_clock: Callable[[], float],
 ) -> Actor:
     """As `wiring` does it."""

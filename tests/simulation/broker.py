@@ -55,7 +55,8 @@ class Group:
         """Wait until all have joined; the partitions that the member gets."""
         if member not in self.members:
             self.members.append(member)
-        share = self._joining[member] = self._world.loop.create_future()
+        share: asyncio.Future[list[TopicPartition]] = self._world.loop.create_future()
+        self._joining[member] = share
         self.rebalance()
         self._share_if_complete()
         return await share

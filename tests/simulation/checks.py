@@ -67,7 +67,7 @@ def _judged(
 def _wrong_letters(broker: Broker, bad: dict[Coordinates, str], losers: dict[Coordinates, str]) -> list[str]:
     """Each bad message is told at least once with its reason, and nothing else is.
 
-    Where a database was set back, or a crash came between, either of two contradicting ones may have been told.
+    Where a database was set back, either of two that contradict each other may have been told.
     """
     told: dict[Coordinates, str] = {}
     for letter in broker.records(NAMES.dead_letters.name):
@@ -132,7 +132,8 @@ def _differing(found: dict[UUID, Provenance], expected: dict[UUID, Provenance], 
 def _short(told: Provenance | None) -> str:
     if told is None:
         return "nothing"
-    return f"{told.id} ({told.job_id} of {told.parent_job_id}) revision {told.revision} {told.origin} {told.root_job_id}"
+    named = f"{told.id} ({told.job_id} of {told.parent_job_id})"
+    return f"{named} revision {told.revision} {told.origin} {told.root_job_id}"
 
 
 async def _wrong_positions(own: asyncpg.Connection, broker: Broker) -> list[str]:

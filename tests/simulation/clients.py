@@ -88,7 +88,7 @@ class SimulatedBatch:
 
 
 class SimulatedConsumer:
-    """A member of a group: fetches, commits, takes part in rebalances; FastStream's loop around it included."""
+    """A member of a group: fetches, commits, rebalances; FastStream's loop around it included."""
 
     def __init__(
         self,

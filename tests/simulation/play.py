@@ -175,7 +175,7 @@ class Cast:
             )
         else:
             actor = start_migration_consumer(
-                self.world, self.server, self.broker, process, fail, lambda: self._sweep_time
+                self.world, self.server, self.broker, process, fail, sweep_clock=lambda: self._sweep_time
             )
         self._actors[name] = actor
         process.at_death.append(lambda: self._bury(name, actor))
@@ -242,7 +242,7 @@ class Cast:
     async def _sweep_everything(self) -> None:
         done = SweepOnDemand.full_sweeps
         self._sweep_time += 100 * SWEEP_EVERY
-        while SweepOnDemand.full_sweeps == done:
+        while SweepOnDemand.full_sweeps == done:  # noqa: ASYNC110  # whichever process it is
             await asyncio.sleep(1.0)
         await self._until_settled()
 
@@ -265,7 +265,7 @@ class Cast:
             actor.consumer.rebalance()
 
     async def _freeze(self, process: Process, fault: Fault) -> None:
-        """SIGSTOP: a process that stands still longer than its session lasts loses its partitions to others."""
+        """SIGSTOP: who stands still for longer than its session loses its partitions to others."""
         process.frozen_until = self.world.loop.now + fault.seconds
         actor = self._actor_of(process)
         if actor is not None and fault.seconds > SESSION_SECONDS:

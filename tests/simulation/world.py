@@ -15,9 +15,9 @@ from simulation.loop import SimulatedLoop
 
 Result = TypeVar("Result")
 
-MOST_STEPS = 30_000
+MOST_STEPS = 6_000
 _FIRST_LOOK = 0.006
-"""Real seconds before a statement is suspected to wait for a lock: longer than PostgreSQL takes to see a deadlock."""
+"""Real seconds before a statement is asked after: longer than PostgreSQL takes to see a deadlock."""
 
 
 class NeverSettledError(Exception):
@@ -195,7 +195,7 @@ class World:
         for flight in [flight for flight in self._blocked if flight.process is process]:
             if flight.connection is not None:
                 flight.connection.terminate()
-            while flight in self._blocked or flight in self._running:
+            while flight in self._blocked or flight in self._running:  # noqa: ASYNC110
                 await asyncio.sleep(0)
 
     async def _landed(self) -> None:
