@@ -14,6 +14,7 @@ class Fault(NamedTuple):
         op: the sort of step that it befalls; empty: any.
         after: whether the step takes effect before it fails: an outcome that nobody can tell.
         seconds: how long it lasts, where it lasts.
+        who: what the name of the process that it befalls begins with.
     """
 
     at: int
@@ -21,11 +22,13 @@ class Fault(NamedTuple):
     op: str = ""
     after: bool = False
     seconds: float = 0.0
+    who: str = ""
 
     def __str__(self) -> str:
         when = f"{'after' if self.after else 'before'} {self.op}" if self.op else ""
-        lasting = f"for {self.seconds:.0f} s" if self.seconds else ""
-        return " ".join(word for word in (f"from step {self.at}:", self.kind, when, lasting) if word)
+        lasting = f"for {self.seconds:.1f} s" if self.seconds else ""
+        words = (f"from step {self.at}:", self.kind, self.who, when, lasting)
+        return " ".join(word for word in words if word)
 
 
 def draw_faults(dice: Random, steps: int) -> list[Fault]:
@@ -52,7 +55,7 @@ def _draw(dice: Random, at: int) -> Fault:
             "lose command",
             "sweep",
         ],
-        [10, 8, 1, 4, 3, 2, 2, 2, 1],
+        [10, 8, 1, 4, 8, 2, 2, 2, 1],
     )[0]
     after = dice.random() < 0.5
     match kind:
@@ -61,9 +64,9 @@ def _draw(dice: Random, at: int) -> Fault:
         case "fail":
             return Fault(at, kind, dice.choice([STATEMENT, COMMIT, COMMIT, PUBLISH, OFFSETS]), after)
         case "freeze":
-            return Fault(
-                at, kind, dice.choice([STATEMENT, COMMIT, PUBLISH, OFFSETS]), False, dice.uniform(1, 60)
-            )
+            op = dice.choice([STATEMENT, COMMIT, COMMIT, PUBLISH, OFFSETS])
+            seconds = dice.uniform(1, 60) if dice.random() < 0.3 else dice.uniform(0.1, 1)
+            return Fault(at, kind, op, False, seconds, dice.choice(["", "consumer", "migrator"]))
         case "database away" | "kafka away":
             return Fault(at, kind, seconds=dice.choice([0.0, 1.0, 10.0, 90.0]))
         case "lose command":

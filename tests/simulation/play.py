@@ -117,7 +117,7 @@ class Cast:
         )
         self.was_set_back = False
         self._has_backup = False
-        self._is_over = False
+        self._is_over = self._is_restarted = False
         self._sweep_time = 0.0
         self._lives = 0
         self._actors: dict[str, Actor] = {}
@@ -204,6 +204,7 @@ class Cast:
 
     async def _restart_everybody(self) -> None:
         """What an operator does who has restored a database."""
+        self._is_restarted = True
         for actor in list(self._actors.values()):
             await self.world.kill(actor.process)
         await asyncio.sleep(16)
@@ -236,6 +237,8 @@ class Cast:
             return False
         story = Process("story")
         said = sum(self.broker.end(partition) for partition in self.broker.partitions[EVENTS])
+        if self.was_set_back and not self._is_restarted:
+            said = 0  # who has nothing more to read does not notice before it starts again
         await self.world.turn(story, "look")
         return not await self.world.execute(story, lambda: self.server.own.fetchval(_STILL_OPEN, GROUP, said))
 

@@ -297,7 +297,8 @@ class World:
         for fault in self._pending:
             if fault.at > self.steps:
                 return None
-            if fault.op in ("", turn.op) and (fault.kind != "lose command" or "commands" in turn.what):
+            its_turn = fault.op in ("", turn.op) and turn.process.name.startswith(fault.who)
+            if its_turn and (fault.kind != "lose command" or "commands" in turn.what):
                 self._pending.remove(fault)
                 return fault
         return None
