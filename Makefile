@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types bench bench-backfill fuzz contract lock clean
+.PHONY: help up test lint types bench bench-backfill fuzz simulate contract lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -39,6 +39,10 @@ INPUTS ?= 100000
 
 fuzz: .venv/ready  ## the decode step under INPUTS=100000 bad inputs; FUZZ='--seed 2' passes options
 	@PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(INPUTS) $(FUZZ)
+
+simulate: .venv/ready  ## random histories under random faults against the fold; SEEDS=1000, or SEED=7 to play one again
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(SAID),--said $(SAID)) $(if $(FAULTS),--faults $(FAULTS)) $(SIMULATE)
 
 contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from the models
 	@PYTHONPATH=tools $(BIN)/python -m contract_export
