@@ -59,10 +59,8 @@ def outside_transaction() -> Iterator[None]:
     """Every statement within is a transaction of its own, and soon gives up waiting for a lock."""
     with op.get_context().autocommit_block():
         run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
-        try:
-            yield
-        finally:
-            run("RESET lock_timeout")
+        yield
+        run("RESET lock_timeout")  # after a failure nobody uses the connection any more
 
 
 def run(statement: str) -> Any:
@@ -175,10 +173,8 @@ def drop_index(name: str) -> None:
 def unhurried(statement: str) -> None:
     """A statement that may wait as long as it likes, for its locks keep nobody waiting."""
     run("SET lock_timeout = 0")
-    try:
-        patiently(statement)
-    finally:
-        run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    patiently(statement)
+    run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
 
 
 def missing_enum_values(found: Standing, column: str, values: Sequence[str]) -> list[str]:

@@ -55,6 +55,7 @@ def upgrade() -> None:
             parent_conflict boolean NOT NULL,
             revision integer NOT NULL,
             differs boolean NOT NULL,
+            was_settled boolean NOT NULL,
             takes_in boolean NOT NULL
         )
         """

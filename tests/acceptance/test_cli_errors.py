@@ -26,6 +26,11 @@ COMMANDS = [
     ["consumer"],
     ["migrator"],
     ["timeline", str(uuid4())],
+    ["conflicts"],
+    ["adopt-root", "job", "--reason", "a test"],
+    ["revoke", "job", "--reason", "a test"],
+    ["dead-letters", "list"],
+    ["dead-letters", "replay", "--all"],
 ]
 
 
@@ -92,7 +97,7 @@ def test_a_database_that_is_away_is_told_by_migrate(silent_port: int) -> None:
     assert f"PostgreSQL can't be reached at postgresql://llamalog:***@127.0.0.1:{silent_port}" in said(done)
 
 
-@pytest.mark.parametrize("words", [["topics", "check"], ["simulate"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["topics", "check"], ["simulate"], ["dead-letters", "list"]], ids=" ".join)
 def test_a_kafka_that_is_away_is_told_by_commands_that_end(words: Sequence[str], silent_port: int) -> None:
     kafka = f"127.0.0.1:{silent_port}"
     done = run_llamalog(*words, environment={"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": kafka})

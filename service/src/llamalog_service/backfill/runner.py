@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid5
@@ -34,6 +34,9 @@ from llamalog_service.store.recompute import RecomputeStore
 _JOBS_AT_ONCE = 1000
 _REST_WHILE_LOCKED = 1.0
 """Seconds without a try, when a single row is locked: all repairs wait while a batch waits."""
+
+_LONGEST_TRANSACTION = timedelta(minutes=10)
+"""A row bears the time at which its transaction began, which may be before the run's start."""
 
 _log = structlog.get_logger("llamalog.backfill")
 _Result = TypeVar("_Result")
@@ -174,22 +177,35 @@ class BackfillRunner:
         await self._sleep(rest)
 
     async def _look_again(self, backfill: Backfill) -> None:
-        """Correct what was recorded or decreed meanwhile and resolved by what stood before the batches.
+        """Correct what was recorded meanwhile and resolved by what stood before the batches.
 
-        One look is enough. It sees every row committed before it, and corrects until nothing differs below;
-        a row that is committed later finds the batches written, and its own writer looks again.
+        One look is enough. A row that is committed later finds the batches written, and its own writer looks
+        again; of a row that changes what was planned its writer tells in a command, which waits for nothing.
         """
-        scope = backfill.request.scope
-        starts = await self._unless_cancelled(backfill.id, self._plans.differing_starts(scope))
-        jobs = [start for start in starts if start is not None]
-        if backfill.request.missing_parent is MissingParent.ADOPT and not isinstance(scope, WholeTable):
-            jobs += await self._plans.tops_to_adopt()  # rows outside the scope hang off them too
-        if len(starts) > len(jobs):
+        request = backfill.request
+        starts = await self._unless_cancelled(backfill.id, self._starts_to_correct(backfill))
+        jobs = {start for start in starts if start is not None}
+        if request.missing_parent is MissingParent.ADOPT and not isinstance(request.scope, WholeTable):
+            jobs.update(await self._plans.tops_to_adopt())  # rows outside the scope hang off them too
+        if None in starts:
             await self._backfills.note_set_again(backfill.id, await self._stores.recompute.settle_untracked())
-        for portion in _portions(jobs):
+        for portion in _portions(sorted(jobs)):
             await self._check_wish(backfill.id)
             repair = await recompute_until_settled(self._stores.recompute, portion)
             await self._backfills.note_set_again(backfill.id, repair.rows_changed)
+
+    async def _starts_to_correct(self, backfill: Backfill) -> set[str | None]:
+        """Where to correct from; None: rows without any job.
+
+        A row that came meanwhile below one that nobody had looked at waits for its top, and there are few of
+        those. Where the batches have overruled settled roots it may have taken one of these instead, or lie
+        anywhere below: then the rule is held against every row of the scope once more.
+        """
+        since = (backfill.started_at or backfill.requested_at) - _LONGEST_TRANSACTION
+        starts: set[str | None] = set(await self._plans.late_starts(since))
+        if await self._plans.corrects_settled_rows():
+            starts.update(await self._plans.differing_starts(backfill.request.scope))
+        return starts
 
     async def _reconcile(self, backfill: Backfill) -> None:
         reconciled = await reconcile(self._plans)

@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -215,13 +215,28 @@ async def _with_alembic(database_url: str, work: Callable[[Connection], None]) -
     engine = migration_engine(database_url)
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(work)
-    except (DBAPIError, asyncpg.PostgresError, OSError) as error:
+            await connection.run_sync(_telling_the_first_failure(work))
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise MigrationFailedError(cause, standing_at=await current_revision(database_url)) from error
     finally:
         _alembic.release()
         await engine.dispose()
+
+
+def _telling_the_first_failure(work: Callable[[Connection], None]) -> Callable[[Connection], None]:
+    """The work, whose failure is told rather than what Alembic then can't do with a broken connection."""
+
+    def telling(connection: Connection) -> None:
+        try:
+            work(connection)
+        except PendingRollbackError as error:
+            first: BaseException = error
+            while isinstance(first, PendingRollbackError) and first.__context__ is not None:
+                first = first.__context__
+            raise first from None
+
+    return telling
 
 
 async def _connect(database_url: str, **settings: str) -> Any:

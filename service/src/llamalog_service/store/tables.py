@@ -281,8 +281,9 @@ class BackfillRun(SQLModel, table=True):
 class BackfillPlanRow(SQLModel, table=True):
     """The plan of the backfill under way: a row that was recorded before, and what the rule gives it.
 
-    ``revision`` is the row's own when it was planned; ``differs`` says that the row is not as planned;
-    ``takes_in`` that it is another writer's, of whose values some are to be kept aside.
+    ``revision`` is the row's own when it was planned; ``differs`` says that it was not as planned,
+    ``was_settled`` that others may have taken its root for theirs, ``takes_in`` that it is another writer's,
+    of whose values some are to be kept aside.
     """
 
     __tablename__ = "backfill_plan"
@@ -295,6 +296,7 @@ class BackfillPlanRow(SQLModel, table=True):
     parent_conflict: bool = Field(sa_column=Column(Boolean, nullable=False))
     revision: int = Field(sa_column=Column(Integer, nullable=False))
     differs: bool = Field(sa_column=Column(Boolean, nullable=False))
+    was_settled: bool = Field(sa_column=Column(Boolean, nullable=False))
     takes_in: bool = Field(sa_column=Column(Boolean, nullable=False))
 
 

@@ -22,7 +22,6 @@ from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.log import LogStore
-from llamalog_service.store.positions import stored_positions
 from llamalog_service.store.reader import Reader
 from llamalog_service.store.runs import RunStore
 from llamalog_service.store.worker_lock import WorkerLock
@@ -49,8 +48,9 @@ async def run_provenance_consumer(settings: Settings) -> None:
         await refuse_unfit_topics(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog consumer"))
         producer = await stack.enter_async_context(open_producer(settings))
+        log = LogStore(pool)
         ingest = Ingest(
-            LogStore(pool),
+            log,
             Announcer(Publisher(producer), names, source="/llamalog/provenance-consumer"),
             JobCache(settings.cached_jobs, metrics),
             group=group,
@@ -61,7 +61,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
             return subscribe_provenance_consumer(
                 broker,
                 ingest,
-                stored_positions=lambda: stored_positions(pool, group, topic),
+                stored_positions=lambda: log.next_offsets(group, topic),
                 topic=topic,
                 group=group,
                 session_seconds=settings.session_seconds,
