@@ -6,7 +6,8 @@ from uuid import UUID
 from faststream.kafka import KafkaBroker
 
 from llamalog_schemas.codec import decode_command
-from llamalog_schemas.errors import InvalidMessageError
+from llamalog_schemas.commands import RecomputeRoots
+from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.delivery import BatchDelivery, Steps, subscribe
 from llamalog_service.domain.verdicts import DeadLetter
@@ -77,6 +78,10 @@ def read_commands(records: Sequence[Record]) -> tuple[list[Run], list[Letter]]:
             command = decode_command(record.value)
         except InvalidMessageError as invalid:
             letters.append(Letter(record, DeadLetter(invalid.reason, invalid.sentence)))
+            continue
+        if not isinstance(command, RecomputeRoots):
+            sentence = f"`type` is a {type(command).__name__}, which this version does not do yet"
+            letters.append(Letter(record, DeadLetter(InvalidReason.UNKNOWN_TYPE, sentence)))
             continue
         runs.append(Run(UUID(command.id), "recompute-roots", command.data.jobs, command.data.reason))
     return runs, letters
