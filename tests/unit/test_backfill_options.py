@@ -70,6 +70,7 @@ def test_a_window_that_is_open_on_one_side_reaches_as_far_as_events_can() -> Non
         ([], None, NOON, NOON, "No row lies in that window"),
         (["a" * 101], None, None, None, "1 to 100 characters"),
         ([], "", None, None, "1 to 100 characters"),
+        (["half a \udcff"], None, None, None, "1 to 100 characters"),
         ([str(job) for job in range(1001)], None, None, None, "1,001 jobs are named"),
     ],
 )

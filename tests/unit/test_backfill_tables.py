@@ -1,7 +1,9 @@
 """Backfills as they are printed: lists, runs, reports, bars."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from io import StringIO
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +21,9 @@ from llamalog_schemas.backfills import (
     RunStatus,
 )
 from llamalog_schemas.commands import (
+    BackfillRootsData,
     ExpectedCounts,
     GivenJobs,
-    MissingParent,
     OneRoot,
     Scope,
     TimeWindow,
@@ -36,18 +38,12 @@ RUN = UUID(int=7)
 KNOWN = RootCounts(roots=1537, children=28, adopted=2, untracked=2485)
 
 
-def a_run(**said: Any) -> BackfillRun:
+def a_run(asked: Mapping[str, Any] = MappingProxyType({}), **said: Any) -> BackfillRun:
     known: dict[str, Any] = {
         "run": RUN,
         "status": RunStatus.COMPLETED,
         "phase": BackfillPhase.DONE,
-        "scope": WholeTable(),
-        "missing_parent": MissingParent.ADOPT,
-        "batch_size": None,
-        "rate_limit": None,
-        "dry_run": False,
-        "expected": None,
-        "requested_by": "ada",
+        "request": BackfillRootsData(scope=WholeTable(), requested_by="ada", **asked),
         "requested_at": NOON,
         "started_at": NOON,
         "finished_at": NOON,
@@ -82,7 +78,9 @@ def cells(lines: list[str], start: str) -> list[str]:
 
 
 def test_a_list_of_runs_has_a_line_for_each() -> None:
-    lines = printed(runs_table([a_run(), a_run(run=UUID(int=8), status=RunStatus.QUEUED, dry_run=True)]))
+    lines = printed(
+        runs_table([a_run(), a_run(run=UUID(int=8), status=RunStatus.QUEUED, asked={"dry_run": True})])
+    )
     assert cells(lines, str(RUN)) == [
         "completed", "everything", "4,052", "4,052", "1,567", "ada", f"{NOON:%Y-%m-%d %H:%M:%S}Z",
     ]  # fmt: skip
@@ -120,7 +118,7 @@ def test_a_run_that_failed_says_why_as_it_stands() -> None:
 
 def test_a_report_holds_plan_and_end_beside_the_expectation() -> None:
     end = RootCounts(roots=1537, children=27, adopted=2, untracked=2485)
-    run = a_run(report=a_report(end=end), expected=ExpectedCounts(roots=1537, children=30))
+    run = a_run(report=a_report(end=end), asked={"expected": ExpectedCounts(roots=1537, children=30)})
     lines = printed(run_tables(run))
     assert cells(lines, "roots (") == ["1,537", "1,537", "1,537"]
     assert cells(lines, "children (") == ["30", "28", "27"]

@@ -2,7 +2,7 @@
 
 import typer
 
-from llamalog_service.cli import consumers, migrate, simulate, timeline, topics, up
+from llamalog_service.cli import backfill, consumers, migrate, simulate, timeline, topics, up
 
 app = typer.Typer(
     name="llamalog",
@@ -16,5 +16,6 @@ app.command("migrate")(migrate.migrate)
 app.add_typer(topics.app)
 app.command("consumer")(consumers.consumer)
 app.command("migrator")(consumers.migrator)
+app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)

@@ -1,12 +1,13 @@
-"""Backfills as they stand in the database: how far each is, who asked for it, how it ended."""
+"""Backfills as they stand in the database: how far each is, what was asked of it, how it ended."""
 
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct, field
+from msgspec import Struct, convert, field
 
 from llamalog_schemas.backfills import BackfillPhase, BackfillReport, RootCounts, RunStatus
-from llamalog_schemas.commands import ExpectedCounts, MissingParent, Scope
+from llamalog_schemas.commands import BackfillRootsData
+from llamalog_service.store.reader import Reader, Record
 
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 """What a run does not leave again."""
@@ -27,13 +28,7 @@ class BackfillRun(Struct, frozen=True, kw_only=True, rename="camel"):
     run: UUID
     status: RunStatus
     phase: BackfillPhase
-    scope: Scope
-    missing_parent: MissingParent
-    batch_size: int | None
-    rate_limit: int | None
-    dry_run: bool
-    expected: ExpectedCounts | None
-    requested_by: str
+    request: BackfillRootsData
     requested_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -51,3 +46,41 @@ class BackfillRun(Struct, frozen=True, kw_only=True, rename="camel"):
     def has_ended(self) -> bool:
         """Whether it is completed, failed or cancelled."""
         return self.status in ENDED
+
+
+async def read_backfill(reader: Reader, run: UUID) -> BackfillRun | None:
+    """A backfill; None where no such run is known.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    found = await reader.rows("backfill_by_id", run)
+    return _run(found[0]) if found else None
+
+
+async def read_backfills(reader: Reader, limit: int, *, only_open: bool = False) -> list[BackfillRun]:
+    """The newest backfills first.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    return [_run(found) for found in await reader.rows("backfills_newest", limit, only_open)]
+
+
+def _run(record: Record) -> BackfillRun:
+    columns = dict(record)
+    plan = convert(columns.pop("plan") or {}, RootCounts)
+    rows_set = columns.pop("rows_set")
+    told = {
+        "rows": plan.rows,
+        "set_": rows_set,
+        "left": columns["scanned"] - rows_set,
+        "by_class": columns.pop("by_class") or {},
+    }
+    return convert(_by_json_name(columns | told), BackfillRun)
+
+
+def _by_json_name(fields: Record) -> Record:
+    """`convert` knows fields by the names that they have in JSON."""
+    names = dict(zip(BackfillRun.__struct_fields__, BackfillRun.__struct_encode_fields__, strict=True))
+    return {names[field]: value for field, value in fields.items()}

@@ -1,5 +1,6 @@
 """The only builder of pools, producers and brokers; the only user of settings.
 
+backfills       commands to the migration consumer, and how far its runs are
 connections     pools and clients
 consumers       the two consumers, run until told to stop
 topics          the topics created and judged
@@ -8,6 +9,7 @@ observation     reads for whoever watches: traffic, counts, timelines
 sample          the sample day played to Kafka
 """
 
+from llamalog_service.wiring.backfills import ask_for_backfill, ask_of_run, follow_backfill, open_backfills
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.consumers import run_migration_consumer, run_provenance_consumer
 from llamalog_service.wiring.database import forget_everything, migrate_database
@@ -19,11 +21,15 @@ __all__ = [
     "Backlog",
     "Observation",
     "Sample",
+    "ask_for_backfill",
+    "ask_of_run",
     "create_missing_topics",
     "find_topic_faults",
+    "follow_backfill",
     "forget_everything",
     "migrate_database",
     "open_admin",
+    "open_backfills",
     "open_observation",
     "open_pool",
     "open_producer",

@@ -71,11 +71,16 @@ def _checked(jobs: Sequence[str]) -> tuple[str, ...]:
             "Start several, or one over a time window."
         )
     for job in wanted:
-        if not 1 <= len(job) <= _LONGEST_JOB:
+        if not (1 <= len(job) <= _LONGEST_JOB and is_text(job)):
             raise InvalidScopeError(
-                f"{job[:120]!r} is no job: a job's name has 1 to {_LONGEST_JOB} characters."
+                f"{job[:120]!r} can't be a job: its name has 1 to {_LONGEST_JOB} characters."
             )
     return wanted
+
+
+def is_text(typed: str) -> bool:
+    """Whether a message can say it: a shell hands over bytes that are no UTF-8 as halves of characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in typed)
 
 
 def _window(since: datetime, until: datetime) -> TimeWindow:

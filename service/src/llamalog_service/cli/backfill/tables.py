@@ -37,9 +37,9 @@ def runs_table(runs: Sequence[BackfillRun]) -> Table:
         table.add_row(
             Text(str(run.run)),
             _status(run),
-            Text(scope_in_words(run.scope) + (" (dry run)" if run.dry_run else "")),
+            Text(scope_in_words(run.request.scope) + (" (dry run)" if run.request.dry_run else "")),
             *(f"{count:,}" for count in (run.rows, run.scanned, run.set_)),
-            Text(printable(run.requested_by)),
+            Text(printable(run.request.requested_by)),
             moment(run.requested_at),
         )
     return table
@@ -49,7 +49,7 @@ def run_tables(run: BackfillRun) -> Group:
     """A run as it stands, and its report once it has one."""
     parts: list[RenderableType] = [_facts(run)]
     if run.report is not None:
-        parts += report_tables(run.report, run.expected)
+        parts += report_tables(run.report, run.request.expected)
     return Group(*parts)
 
 
@@ -68,10 +68,13 @@ def _told(run: BackfillRun) -> Iterator[tuple[str, Text]]:
     yield "status", _status(run)
     if run.error:
         yield "because", Text(printable(run.error), "red")
-    yield "scope", Text(scope_in_words(run.scope))
-    yield "a top never logged", Text("counts as a root" if run.missing_parent == "adopt" else "stays unknown")
+    yield "scope", Text(scope_in_words(run.request.scope))
+    yield (
+        "a top never logged",
+        Text("counts as a root" if run.request.missing_parent == "adopt" else "stays unknown"),
+    )
     yield "options", Text(", ".join(_options(run)) or "none")
-    yield "asked by", Text(f"{printable(run.requested_by)}, {moment(run.requested_at)}")
+    yield "asked by", Text(f"{printable(run.request.requested_by)}, {moment(run.requested_at)}")
     yield "started", Text(moment(run.started_at))
     yield "ended", Text(moment(run.finished_at))
     if not run.has_ended:
@@ -85,12 +88,12 @@ def _told(run: BackfillRun) -> Iterator[tuple[str, Text]]:
 
 
 def _options(run: BackfillRun) -> Iterator[str]:
-    if run.dry_run:
+    if run.request.dry_run:
         yield "dry run"
-    if run.batch_size is not None:
-        yield f"batches of {run.batch_size:,} rows at most"
-    if run.rate_limit is not None:
-        yield f"{run.rate_limit:,} rows a second at most"
+    if run.request.batch_size is not None:
+        yield f"batches of {run.request.batch_size:,} rows at most"
+    if run.request.rate_limit is not None:
+        yield f"{run.request.rate_limit:,} rows a second at most"
 
 
 def _status(run: BackfillRun) -> Text:
