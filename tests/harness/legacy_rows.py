@@ -16,7 +16,7 @@ JobAndParent = tuple[str | None, str | None]
 
 
 async def write_as_another(pool: asyncpg.Pool, rows: Iterable[JobAndParent]) -> None:
-    """Put rows into the log of which nobody has looked at the roots yet; each a second after the one before."""
+    """Put rows into the log, a second after each other; nobody has looked at their roots yet."""
     values = [
         (uuid5(_SPACE, f"{number} {job} {parent}"), job, parent, number)
         for number, (job, parent) in enumerate(rows)
@@ -26,7 +26,7 @@ async def write_as_another(pool: asyncpg.Pool, rows: Iterable[JobAndParent]) -> 
 
 
 def families(number: int) -> list[JobAndParent]:
-    """So many roots, each with two children, one of them of a parent that was never logged, and no job at all."""
+    """So many times five rows: a root, two below it, one below a job never logged, one without a job."""
     return [
         row
         for family in range(number)

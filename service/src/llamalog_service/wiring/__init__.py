@@ -9,7 +9,14 @@ observation     reads for whoever watches: traffic, counts, timelines
 sample          the sample day played to Kafka
 """
 
-from llamalog_service.wiring.backfills import ask_for_backfill, ask_of_run, follow_backfill, open_backfills
+from llamalog_service.wiring.backfills import (
+    Followed,
+    UnknownRunError,
+    ask_for_backfill,
+    ask_of_run,
+    follow_backfill,
+    open_backfills,
+)
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.consumers import run_migration_consumer, run_provenance_consumer
 from llamalog_service.wiring.database import forget_everything, migrate_database
@@ -19,8 +26,10 @@ from llamalog_service.wiring.topics import create_missing_topics, find_topic_fau
 
 __all__ = [
     "Backlog",
+    "Followed",
     "Observation",
     "Sample",
+    "UnknownRunError",
     "ask_for_backfill",
     "ask_of_run",
     "create_missing_topics",
