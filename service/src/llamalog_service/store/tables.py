@@ -78,6 +78,11 @@ class LlamaLog(SQLModel, table=True):
             "id",
             postgresql_where=text("origin IS NULL OR origin IN ('PENDING', 'DECLARED')"),
         ),
+        Index(
+            "llama_logs_to_take_in_idx",
+            "id",
+            postgresql_where=text("origin IS NULL AND is_root_job AND parent_job_id IS NOT NULL"),
+        ),
     )
 
     id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
@@ -180,6 +185,17 @@ class LegacyValues(SQLModel, table=True):
     parent_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
     root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
     kept_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+
+
+class MigrationJournal(SQLModel, table=True):
+    """What migrations changed of what they found; a down-migration takes back that and no more."""
+
+    __tablename__ = "migration_journal"
+
+    kind: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    before: str | None = Field(default=None, sa_column=Column(Text))
+    noted_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
 
 
 class BackfillRun(SQLModel, table=True):
