@@ -12,7 +12,7 @@ from llamalog_service.store.log import LogStore
 
 _EMPTY_ALL = """
     DELETE FROM llama_logs; DELETE FROM consumer_positions; DELETE FROM root_decrees;
-    DELETE FROM provenance_outbox; DELETE FROM backfill_runs
+    DELETE FROM provenance_outbox; DELETE FROM backfill_runs; DELETE FROM legacy_values
 """
 
 

@@ -26,7 +26,8 @@ CREATE TABLE enrichment_logs (
     entity_type "EnrichmentEntityType" NOT NULL, entity_id uuid, operation varchar(100) NOT NULL,
     sources text[], status "EnrichmentStatus" NOT NULL, reason text, fields_enriched text[],
     data_quality_before "DataQuality", data_quality_after "DataQuality", error_message text,
-    error_code varchar(50), retry_count integer DEFAULT 0, metadata jsonb, preview_data jsonb, duration_ms integer, api_call_count integer DEFAULT 0,
+    error_code varchar(50), retry_count integer DEFAULT 0, metadata jsonb,
+    preview_data jsonb, duration_ms integer, api_call_count integer DEFAULT 0,
     job_id varchar(100), triggered_by varchar(50), user_id text,
     created_at timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP, artist_id uuid, album_id uuid, track_id uuid,
     parent_job_id varchar(100), "reviewScore" numeric DEFAULT 1.5 CHECK ("reviewScore" > 0)
