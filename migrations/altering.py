@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import structlog
-from alembic import op
+from alembic import context, op
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
 
+from llamalog_service.store.progress import Progress, Watch
 from llamalog_service.store.standing import Preview, Standing
 from migrations.journal import ADDED_COLUMN, ADDED_INDEX, identifier, note, noted, standing, strike
 
@@ -88,6 +89,13 @@ def in_the_way(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in _IN_THE_WAY
 
 
+def tell(progress: Progress) -> None:
+    """Report to whoever runs the migration."""
+    watch: Watch | None = context.config.attributes.get("watch")
+    if watch is not None:
+        watch(progress)
+
+
 def wait(seconds: float) -> None:
     await_only(asyncio.sleep(seconds))
 
@@ -139,6 +147,7 @@ def ensure_index(index: Index) -> None:
         drop_index(name)
     elif found.relation_kind(name) is not None:
         name = f"{name}_2"
+    tell(Progress(f"building the index {name}"))
     run(note(ADDED_INDEX, name))
     unhurried(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.definition(name, str(found.table))}")
 

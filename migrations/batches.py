@@ -1,11 +1,10 @@
 """Changes of many rows, some pages of the table at a time, in short transactions that tell their progress."""
 
 import structlog
-from alembic import context
 from sqlalchemy.exc import DBAPIError
 
-from llamalog_service.store.progress import Progress, Watch
-from migrations.altering import in_the_way, run, wait
+from llamalog_service.store.progress import Progress
+from migrations.altering import in_the_way, run, tell, wait
 from migrations.journal import standing
 
 _PAGES_AT_ONCE = 128
@@ -27,17 +26,11 @@ def change_rows(what: str, statement: str, where: str) -> None:
     found = standing()
     total = found.rows(where)
     done = 0
-    tell(what, done, total)
+    if total:
+        tell(Progress(what, done, total))
     # A row may move to a page already passed, when somebody else writes it meanwhile.
     while found.any_rows(where):
         done += _pass(what, statement, where, done, total)
-
-
-def tell(what: str, done: int, total: int) -> None:
-    """Report progress to whoever runs the migration."""
-    watch: Watch | None = context.config.attributes.get("watch")
-    if watch is not None and total:
-        watch(Progress(what, done, total))
 
 
 def _pass(what: str, statement: str, where: str, done_before: int, total: int) -> int:
@@ -59,5 +52,5 @@ def _pass(what: str, statement: str, where: str, done_before: int, total: int) -
         pages = min(_PAGES_AT_ONCE, 2 * pages)
         if changed:
             done += changed
-            tell(what, min(done_before + done, total), total)
+            tell(Progress(what, min(done_before + done, total), total))
     return done

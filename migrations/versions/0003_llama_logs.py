@@ -25,6 +25,7 @@ from migrations.journal import (
     strike,
 )
 
+from llamalog_service.store.compat_view import ADDED_VIEW, VIEW
 from llamalog_service.store.standing import Preview, Standing
 
 revision = "0003"
@@ -123,5 +124,7 @@ def downgrade() -> None:
                 strike(RENAMED_INDEX, new),
                 rename(ADDED_INDEX, new, str(old)),
             )
+        if noted(ADDED_VIEW):
+            alter(f"DROP VIEW IF EXISTS {VIEW}", strike(ADDED_VIEW, VIEW))
         if noted(RENAMED_TABLE):
             alter("ALTER TABLE llama_logs RENAME TO enrichment_logs", strike(RENAMED_TABLE, "llama_logs"))

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 
 class Progress(NamedTuple):
-    """A step that changes rows: what it does, and how many of how many rows it has changed."""
+    """A step that takes its time: what it does, and how many of how many rows are changed, if it can say."""
 
     what: str
-    done: int
-    total: int
+    done: int = 0
+    total: int | None = None
 
 
 Watch = Callable[[Progress], None]

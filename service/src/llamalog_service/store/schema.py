@@ -24,7 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from llamalog_service.store.adoptable import refuse_unless_adoptable
+from llamalog_service.store.compat_view import ensure_compat_view
 from llamalog_service.store.errors import DatabaseUnreachableError, MigrationFailedError, UnknownRevisionError
+from llamalog_service.store.migration_check import MigrationCheck, check
 from llamalog_service.store.progress import Watch
 
 CONNECT_TIMEOUT_SECONDS: Final = 10
@@ -43,14 +45,15 @@ _alembic = threading.Lock()
 _log = structlog.get_logger(__name__)
 
 
-async def migrate(database_url: str, watch: Watch | None = None) -> list[str]:
+async def migrate(database_url: str, watch: Watch | None = None, *, compat_view: bool = False) -> list[str]:
     """Bring the database to the newest revision; who comes second waits, and finds nothing left to do.
 
     Every revision commits by itself, and one that was interrupted can be run again.
 
     Args:
         database_url: ``postgresql://user:password@host:port/database``.
-        watch: told how far steps are that change rows.
+        watch: told how far steps are that take their time.
+        compat_view: whether to keep the table's old name readable, by a view.
 
     Returns:
         The revisions that were applied, oldest first; empty where the database was up to date.
@@ -71,9 +74,37 @@ async def migrate(database_url: str, watch: Watch | None = None) -> list[str]:
             refuse_unless_adoptable(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+        if compat_view:
+            ensure_compat_view(connection)
+            connection.commit()
 
     await _with_alembic(database_url, run)
     return applied
+
+
+async def check_migration(database_url: str, *, compat_view: bool = False) -> MigrationCheck:
+    """What `migrate` would find and do; reads the log some times over, and changes nothing.
+
+    Raises:
+        DatabaseUnreachableError: nobody answers there, or we are not let in.
+        UnknownRevisionError: a newer version of llamalog has migrated this database.
+    """
+    config = _alembic_config()
+
+    async def creator() -> Any:
+        return await _connect(database_url, default_transaction_read_only="on")
+
+    def run(connection: Connection) -> MigrationCheck:
+        revision = _revision_of(connection)
+        todo = revisions_after(revision, config)
+        return check(connection, config, revision, todo, compat_view=compat_view)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(run)
+    finally:
+        await engine.dispose()
 
 
 async def current_revision(database_url: str) -> str | None:
@@ -193,13 +224,13 @@ async def _with_alembic(database_url: str, work: Callable[[Connection], None]) -
         await engine.dispose()
 
 
-async def _connect(database_url: str) -> Any:
+async def _connect(database_url: str, **settings: str) -> Any:
     address = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
     try:
         return await asyncpg.connect(
             address,
             timeout=CONNECT_TIMEOUT_SECONDS,
-            server_settings={"application_name": "llamalog migrate"},
+            server_settings={"application_name": "llamalog migrate", **settings},
         )
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnreachableError(_without_password(address), error) from error

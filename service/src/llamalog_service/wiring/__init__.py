@@ -19,7 +19,7 @@ from llamalog_service.wiring.backfills import (
 )
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.consumers import run_migration_consumer, run_provenance_consumer
-from llamalog_service.wiring.database import forget_everything, migrate_database
+from llamalog_service.wiring.database import check_database, forget_everything, migrate_database
 from llamalog_service.wiring.observation import Backlog, Observation, open_observation
 from llamalog_service.wiring.sample import Sample, play_sample, play_slowly
 from llamalog_service.wiring.topics import create_missing_topics, find_topic_faults, refuse_unfit_topics
@@ -32,6 +32,7 @@ __all__ = [
     "UnknownRunError",
     "ask_for_backfill",
     "ask_of_run",
+    "check_database",
     "create_missing_topics",
     "find_topic_faults",
     "follow_backfill",
