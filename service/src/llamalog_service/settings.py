@@ -25,6 +25,8 @@ class DatabaseSettings(BaseSettings):
     database_password_file: Path | None = Field(
         default=None, description="a file that holds the database password, where the URL has none"
     )
+    sweep_seconds: Annotated[float, Field(gt=0)] = 15.0
+    full_sweep_seconds: Annotated[float, Field(gt=0)] = 900.0
     log_format: Literal["human", "json"] = "human"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -76,8 +78,6 @@ class Settings(DatabaseSettings):
     )
     batch_records: Annotated[int, Field(ge=1, le=20_000)] = 3000
     cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
-    sweep_seconds: Annotated[float, Field(gt=0)] = 15.0
-    full_sweep_seconds: Annotated[float, Field(gt=0)] = 900.0
 
 
 def setting_name(field: str) -> str:

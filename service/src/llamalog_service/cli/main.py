@@ -2,7 +2,7 @@
 
 import typer
 
-from llamalog_service.cli import backfill, consumers, migrate, simulate, timeline, topics, up
+from llamalog_service.cli import adopt, backfill, consumers, migrate, simulate, timeline, topics, up
 
 app = typer.Typer(
     name="llamalog",
@@ -13,6 +13,7 @@ app = typer.Typer(
 
 app.command("up")(up.up)
 app.command("migrate")(migrate.migrate)
+app.command("adopt")(adopt.adopt)
 app.add_typer(topics.app)
 app.command("consumer")(consumers.consumer)
 app.command("migrator")(consumers.migrator)

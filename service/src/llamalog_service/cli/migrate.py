@@ -28,7 +28,10 @@ def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json
     settings = read_database_settings()
     if check:
         found = run(check_database(settings, compat_view=compat_view))
-        _tell_check(found, as_json=as_json)
+        if as_json:
+            print_json(found)
+        else:
+            tell_check(found)
         raise typer.Exit(1 if found.problems else 0)
     with MigrationProgress() as progress:
         revisions = run(migrate_database(settings, progress.show, compat_view=compat_view))
@@ -54,10 +57,8 @@ def steps_table(steps: Sequence[PlannedStep]) -> Table:
     return table
 
 
-def _tell_check(found: MigrationCheck, *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
+def tell_check(found: MigrationCheck) -> None:
+    """Print what stands, what is in the way, and the steps to come."""
     revision = "never migrated by llamalog" if found.revision is None else f"revision {found.revision}"
     out.print(f"Found: {found.start}; {found.rows:,} rows; {revision}.", soft_wrap=True)
     for problem in found.problems:
@@ -65,4 +66,4 @@ def _tell_check(found: MigrationCheck, *, as_json: bool) -> None:
     if found.steps:
         out.print(steps_table(found.steps))
     elif not found.problems:
-        out.print("There is nothing to do.")
+        out.print("The table is migrated: there is no step to come.")

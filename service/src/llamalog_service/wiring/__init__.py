@@ -1,5 +1,6 @@
 """The only builder of pools, producers and brokers; the only user of settings.
 
+adoption        a database looked at and taken over
 backfills       commands to the migration consumer, and how far its runs are
 connections     pools and clients
 consumers       the two consumers, run until told to stop
@@ -9,6 +10,7 @@ observation     reads for whoever watches: traffic, counts, timelines
 sample          the sample day played to Kafka
 """
 
+from llamalog_service.wiring.adoption import Found, adopt_roots, look_at_database
 from llamalog_service.wiring.backfills import (
     Followed,
     UnknownRunError,
@@ -27,9 +29,11 @@ from llamalog_service.wiring.topics import create_missing_topics, find_topic_fau
 __all__ = [
     "Backlog",
     "Followed",
+    "Found",
     "Observation",
     "Sample",
     "UnknownRunError",
+    "adopt_roots",
     "ask_for_backfill",
     "ask_of_run",
     "check_database",
@@ -37,6 +41,7 @@ __all__ = [
     "find_topic_faults",
     "follow_backfill",
     "forget_everything",
+    "look_at_database",
     "migrate_database",
     "open_admin",
     "open_backfills",
