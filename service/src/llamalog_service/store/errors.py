@@ -55,3 +55,7 @@ class NotAdoptableError(StoreError):
             "Nothing was changed. Remove the cause, and run the same command again."
         )
         self.problems = tuple(problems)
+
+
+class PlanDoesNotAddUpError(StoreError):
+    """A backfill's plan has not exactly the rows of its scope."""

@@ -16,7 +16,7 @@ RECOMPUTE_LOCK = 0x11A_0001
 
 _ANALYZE_FROM = 10_000
 _UNTRACKED_AT_ONCE = 5_000
-_BY_INDEX = """
+BY_INDEX = """
     SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off
 """
 """For some jobs' rows never read the table: its statistics may be those of an hour when it was empty."""
@@ -91,7 +91,7 @@ async def _find_lineages(connection: asyncpg.Connection, scope: Collection[str] 
     if isinstance(scope, Everything):
         status = await connection.execute(sql("recompute_scope_all"))
     else:
-        await connection.execute(_BY_INDEX)
+        await connection.execute(BY_INDEX)
         status = await connection.execute(sql("recompute_scope"), list(scope))
     if int(status.rpartition(" ")[2]) >= _ANALYZE_FROM:
         await connection.execute("ANALYZE recompute_jobs")
