@@ -4,11 +4,9 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from harness.service import environment_of
-from llamalog_service.settings import Settings
 
 _SECONDS = 90.0
 
@@ -47,21 +45,14 @@ class StartedCommand:
         return await self.ended()
 
 
-async def started(
-    *words: str, settings: Settings, folder: Path, without: frozenset[str] = frozenset()
-) -> StartedCommand:
-    """Start a command in a folder, so that no `.env` is read.
-
-    Args:
-        without: variables that it is not to find.
-    """
-    environment = {name: value for name, value in environment_of(settings).items() if name not in without}
+async def started(*words: str, environment: Mapping[str, str], folder: Path) -> StartedCommand:
+    """Start a command in a folder, so that no `.env` is read; nobody sits before it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "llamalog_service",
         *words,
-        env=environment | {"COLUMNS": "160"},
+        env={**environment, "COLUMNS": "160"},
         cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -70,6 +61,6 @@ async def started(
     return StartedCommand(process)
 
 
-async def llamalog(*words: str, settings: Settings, folder: Path) -> Ended:
+async def llamalog(*words: str, environment: Mapping[str, str], folder: Path) -> Ended:
     """Run a command to its end."""
-    return await (await started(*words, settings=settings, folder=folder)).ended()
+    return await (await started(*words, environment=environment, folder=folder)).ended()

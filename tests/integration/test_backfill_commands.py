@@ -11,10 +11,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from harness.commands import Ended, llamalog, started
+from harness.commands import Ended, StartedCommand, llamalog, started
 from harness.legacy_rows import families, origins, write_as_another
 from harness.patience import eventually
-from harness.service import ServiceProcess, running
+from harness.service import ServiceProcess, environment_of, running
 from llamalog_service.settings import Settings
 
 FAMILIES = 40
@@ -31,7 +31,14 @@ class Terminal:
         self.folder = folder
 
     async def backfill(self, *words: str) -> Ended:
-        return await llamalog("backfill", *words, settings=self.settings, folder=self.folder)
+        return await self.llamalog("backfill", *words)
+
+    async def llamalog(self, *words: str) -> Ended:
+        return await llamalog(*words, environment=environment_of(self.settings), folder=self.folder)
+
+    async def watching(self, run: str) -> StartedCommand:
+        environment = environment_of(self.settings)
+        return await started("backfill", "watch", run, environment=environment, folder=self.folder)
 
     async def ask(self, *words: str) -> str:
         """Ask for a run; its id."""
@@ -112,7 +119,7 @@ async def test_a_backfill_is_paused_resumed_and_cancelled(
 ) -> None:
     await write_as_another(pool, families(FAMILIES))
     run = await terminal.ask("--batch-size", "5", "--rate", "10")
-    watching = await started("backfill", "watch", run, settings=terminal.settings, folder=terminal.folder)
+    watching = await terminal.watching(run)
     await terminal.comes_to(run, "running")
 
     assert (await terminal.backfill("pause", run)).code == 0
@@ -151,3 +158,20 @@ async def test_a_run_that_nobody_knows_is_told_as_such(terminal: Terminal) -> No
 async def test_an_empty_list_says_so(terminal: Terminal) -> None:
     assert (await terminal.backfill("list")).out == "No backfill was ever asked for.\n"
     assert json.loads((await terminal.backfill("list", "--json")).out) == []
+
+
+async def test_an_adoption_beside_a_migration_consumer_is_done_by_that_and_told(
+    terminal: Terminal, migrator: ServiceProcess, pool: asyncpg.Pool
+) -> None:
+    await write_as_another(pool, families(FAMILIES))
+    await terminal.backfill("start", "--dry-run", "--watch")  # the migration consumer has become the worker
+
+    adopted = await terminal.llamalog("adopt", "--yes", "--json")
+
+    assert adopted.code == 0, adopted.err
+    assert await origins(pool) == ADOPTED
+
+    async def is_all_told() -> bool:
+        return not await pool.fetchval("SELECT count(*) FROM provenance_outbox")
+
+    await eventually(is_all_told, 20)

@@ -50,7 +50,7 @@ def test_a_dry_run_says_that_nothing_was_written() -> None:
 
 
 def test_a_failure_says_what_stays() -> None:
-    assert "No root was written." in concluded(a_report(end=None), status=RunStatus.FAILED)
+    assert "No root was written." in concluded(a_report(end=None, set_=0), status=RunStatus.FAILED)
     assert concluded(a_report(end=RootCounts(roots=1)), status=RunStatus.FAILED) == ""
     assert "the same command begins it anew" in concluded(None, status=RunStatus.CANCELLED)
 

@@ -90,14 +90,14 @@ def conclusion(run: BackfillRun, *, was_migrated: bool) -> Iterator[str]:
     if run.status is RunStatus.CANCELLED:
         yield "Somebody cancelled it. What it had written stays; the same command begins it anew."
     elif run.status is RunStatus.FAILED:
-        if report is not None and report.end is None:
+        if report is not None and not report.set_:
             yield "No root was written. The steps of the migration stay: they are right whatever the roots."
     elif run.request.dry_run:
         yield "This was a dry run: no root was written."
     elif report is not None and not (was_migrated or report.set_ or report.set_after_looking_again):
         yield "There was nothing to do: every row has the root that the rules give it."
     elif report is not None:
-        rooted = _with_root(report.end or report.plan)
+        rooted = _with_root(report.plan)
         yield f"The log is adopted: {rooted:,} of {report.rows:,} rows have a root, the others say why not."
     if report is not None and report.untold:
         yield (

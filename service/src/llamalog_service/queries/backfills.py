@@ -54,7 +54,7 @@ async def read_backfill(reader: Reader, run: UUID) -> BackfillRun | None:
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    found = await reader.rows("backfill_by_id", run)
+    found = await reader.rows("backfill_run", run)
     return _run(found[0]) if found else None
 
 
@@ -68,19 +68,22 @@ async def read_backfills(reader: Reader, limit: int, *, only_open: bool = False)
 
 
 def _run(record: Record) -> BackfillRun:
-    columns = dict(record)
-    plan = convert(columns.pop("plan") or {}, RootCounts)
-    rows_set = columns.pop("rows_set")
-    told = {
-        "rows": plan.rows,
-        "set_": rows_set,
-        "left": columns["scanned"] - rows_set,
-        "by_class": columns.pop("by_class") or {},
-    }
-    return convert(_by_json_name(columns | told), BackfillRun)
-
-
-def _by_json_name(fields: Record) -> Record:
-    """`convert` knows fields by the names that they have in JSON."""
-    names = dict(zip(BackfillRun.__struct_fields__, BackfillRun.__struct_encode_fields__, strict=True))
-    return {names[field]: value for field, value in fields.items()}
+    plan = convert(record["plan"] or {}, RootCounts)
+    return BackfillRun(
+        run=UUID(bytes=record["id"].bytes),
+        status=RunStatus(record["status"]),
+        phase=BackfillPhase(record["phase"]),
+        request=convert(record["request"], BackfillRootsData),
+        requested_at=record["requested_at"],
+        started_at=record["started_at"],
+        finished_at=record["finished_at"],
+        wish=record["wish"],
+        rows=plan.rows,
+        scanned=record["scanned"],
+        set_=record["rows_set"],
+        left=record["scanned"] - record["rows_set"],
+        by_class=convert(record["by_class"] or {}, RootCounts),
+        rows_per_second=record["rows_per_second"],
+        error=record["error"],
+        report=None if record["report"] is None else convert(record["report"], BackfillReport),
+    )

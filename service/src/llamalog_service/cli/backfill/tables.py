@@ -120,7 +120,7 @@ def report_tables(report: BackfillReport, expected: ExpectedCounts | None) -> li
 def _classes(report: BackfillReport, expected: ExpectedCounts | None) -> Table:
     table = Table(title="Rows by class", title_justify="left", title_style="bold")
     table.add_column()
-    for heading in ("expected", "planned", "at the end"):
+    for heading in ("expected", "planned", "at the end", "changed live"):
         table.add_column(heading, justify="right")
     for name, meaning in CLASSES.items():
         table.add_row(*_counts(f"{name} ({meaning})", name, report, expected))
@@ -133,13 +133,15 @@ def _classes(report: BackfillReport, expected: ExpectedCounts | None) -> Table:
 
 
 def _counts(title: str, name: str, report: BackfillReport, expected: ExpectedCounts | None) -> Iterator[Text]:
-    planned = report.rows if name == "rows" else getattr(report.plan, name)
-    end = None if report.end is None else getattr(report.end, name)
-    wanted = None if expected is None else getattr(expected, name)
+    planned: int = getattr(report.plan, name)
+    wanted: int | None = getattr(expected, name, None)
+    end: int | None = getattr(report.end, name, None)
+    live: int = getattr(report.live.by_class, name)
     yield Text(title)
     yield Text("" if wanted is None else f"{wanted:,}")
     yield Text(f"{planned:,}", "bold red" if wanted not in (None, planned) else "")
-    yield Text("" if end is None else f"{end:,}", "yellow" if end not in (None, planned) else "")
+    yield Text("" if end is None else f"{end:,}", "" if end is None or end + live == planned else "bold red")
+    yield Text(f"{live:,}" if live else "")
 
 
 def _done(report: BackfillReport) -> Table:
