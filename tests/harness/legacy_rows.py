@@ -7,7 +7,8 @@ import asyncpg
 
 _INSERT = """
     INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, is_root_job, created_at)
-    VALUES ($1, 'album:created', 'CREATED', 'SUCCESS', $2::varchar, $3::varchar, $2::varchar IS NOT NULL AND $3::varchar IS NULL,
+    VALUES ($1, 'album:created', 'CREATED', 'SUCCESS', $2::varchar, $3::varchar,
+        $2::varchar IS NOT NULL AND $3::varchar IS NULL,
         '2026-02-10 10:00:00'::timestamp + make_interval(secs => $4))
 """
 _SPACE = UUID(int=1)

@@ -150,7 +150,7 @@ async def test_counts_that_are_not_as_expected_end_it_before_a_root_is_written(o
 
 async def test_stopped_and_killed_it_goes_on_with_the_same_command(owner: Owner) -> None:
     await owner.make_old("is_root_job")
-    words = ("--yes", "--expect", EXPECTED["flagged"], "--batch-size", "2", "--rate", "15")
+    words = ("--yes", "--expect", EXPECTED["flagged"], "--batch-size", "2", "--rate", "10")
 
     first = await owner.begin(*words)
     await eventually(lambda: _has_set(owner, 4), 40)

@@ -64,7 +64,7 @@ async def read_backfills(reader: Reader, limit: int, *, only_open: bool = False)
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    return [_run(found) for found in await reader.rows("backfills_newest", limit, only_open)]
+    return [_run(found) for found in await reader.rows("backfill_runs", limit, only_open)]
 
 
 def _run(record: Record) -> BackfillRun:

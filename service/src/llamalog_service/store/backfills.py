@@ -103,6 +103,12 @@ class BackfillStore:
             record = await self._pool.fetchrow(sql("backfill_run"), run)
         return _backfill(record) if record is not None else None
 
+    async def latest(self, limit: int) -> list[Backfill]:
+        """The backfills asked for last, the latest first."""
+        with translated():
+            records = await self._pool.fetch(sql("backfill_runs"), limit, False)
+        return [_backfill(record) for record in records]
+
     async def untold(self, since: datetime) -> list[Backfill]:
         """Those whose end nobody was told of, and those not over that changed after `since`."""
         with translated():
