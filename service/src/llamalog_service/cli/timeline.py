@@ -14,7 +14,8 @@ from llamalog_service.queries.timeline import Entry, Timeline
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import open_observation
 
-_LOOKS = {
+_UNKNOWN_LOOKS = ("?", "white")
+_LOOKS: dict[str, tuple[str, str]] = {
     Category.CREATED: ("+", "green"),
     Category.LINKED: ("⇄", "cyan"),
     Category.ENRICHED: ("↑", "blue"),
@@ -68,7 +69,7 @@ def _said(node: JobNode) -> Text:
 
 
 def _line(entry: Entry) -> Text:
-    icon, colour = _LOOKS[entry.category]
+    icon, colour = _LOOKS.get(entry.category, _UNKNOWN_LOOKS)
     line = Text.assemble((f"{icon} ", f"bold {colour}"), (f"{entry.at:%H:%M:%S.%f}"[:-3], "dim"), "  ")
     line.append(printable(entry.operation), colour)
     if entry.name:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from llamalog_schemas.events import Category, EntityType, Status
+from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.store.reader import Reader
 
@@ -28,26 +28,28 @@ class Entry:
         origin: None for a row that nobody has looked at yet.
         depth: the jobs above the row's own, up to the topmost one named; 0 for the top itself, for a row
             without job and parent, and for every member of a cycle.
+        category: a word of the contract, as are status and entity type; a legacy row may bear another.
+        metadata: an object; of a legacy row any JSON.
         name: the title or the name that the event told, if it did.
     """
 
     id: UUID
     at: datetime
-    category: Category
+    category: str
     operation: str
-    status: Status
-    entity_type: EntityType | None
+    status: str
+    entity_type: str | None
     entity_id: UUID | None
     album_id: UUID | None
     artist_id: UUID | None
     track_id: UUID | None
     name: str | None
-    sources: tuple[str, ...]
-    fields_enriched: tuple[str, ...]
+    sources: tuple[str | None, ...]
+    fields_enriched: tuple[str | None, ...]
     reason: str | None
     error_code: str | None
     error_message: str | None
-    metadata: Mapping[str, Any] | None
+    metadata: Any
     triggered_by: str | None
     user_id: str | None
     job: str | None
@@ -86,7 +88,7 @@ class Timeline:
         named = (
             entry.name
             for entry in self.entries
-            if entry.entity_type is EntityType.ALBUM and entry.album_id == self.album_id and entry.name
+            if entry.entity_type == EntityType.ALBUM and entry.album_id == self.album_id and entry.name
         )
         return next(named, None)
 
@@ -147,8 +149,9 @@ def job_depths(parents: Parents) -> dict[str, int]:
 
 
 def _start(record: Mapping[str, Any]) -> str | None:
-    start: str | None = record["job_id"] or record["parent_job_id"]
-    return start
+    job: str | None = record["job_id"]
+    parent: str | None = record["parent_job_id"]
+    return parent if job is None else job
 
 
 def _entry(record: Mapping[str, Any], parents: Parents, depths: Mapping[str, int]) -> Entry:
@@ -161,10 +164,10 @@ def _entry(record: Mapping[str, Any], parents: Parents, depths: Mapping[str, int
     return Entry(
         id=record["id"],
         at=record["created_at"],
-        category=Category(record["category"]),
+        category=record["category"],
         operation=record["operation"],
-        status=Status(record["status"]),
-        entity_type=None if record["entity_type"] is None else EntityType(record["entity_type"]),
+        status=record["status"],
+        entity_type=record["entity_type"],
         entity_id=record["entity_id"],
         album_id=record["album_id"],
         artist_id=record["artist_id"],
