@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.commands import Ended, StartedCommand, llamalog, started
 from harness.patience import eventually
+from harness.started_commands import Ended, StartedCommand, llamalog, started
 from integration.databases import run_sql
 from integration.old_tables import make_old_table, table_at
 

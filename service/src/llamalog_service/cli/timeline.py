@@ -7,8 +7,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from llamalog_schemas.events import Category
-from llamalog_service.cli.printable import printable
-from llamalog_service.cli.running import out, read_settings, run, say_error
+from llamalog_service.cli.running import out, printable, read_settings, run, say_error
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.queries.timeline import Entry, Timeline
 from llamalog_service.settings import Settings
@@ -82,6 +81,8 @@ def _line(entry: Entry) -> Text:
         )
     if entry.parent_conflict:
         line.append("  names another parent", "yellow")
+    if entry.declaration_conflict:
+        line.append(f"  declares another root: {printable(entry.declared_root or '')}", "yellow")
     if entry.healed:
         line.append("  ")
         line.append("healed", "bold black on green")
