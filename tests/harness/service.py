@@ -48,7 +48,7 @@ class ServiceProcess:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._words,
-                env=_environment(self._settings),
+                env=environment_of(self._settings),
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -123,7 +123,8 @@ async def running(
         process.kill()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Ours, with these settings and no other ones in it."""
     told = {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value
         for name, value in settings.model_dump().items()

@@ -106,7 +106,8 @@ class BackfillStore:
     async def latest(self, limit: int) -> list[Backfill]:
         """The backfills asked for last, the latest first."""
         with translated():
-            return [_backfill(record) for record in await self._pool.fetch(sql("backfill_runs"), limit)]
+            records = await self._pool.fetch(sql("backfill_runs"), limit, False)
+        return [_backfill(record) for record in records]
 
     async def untold(self, since: datetime) -> list[Backfill]:
         """Those whose end nobody was told of, and those not over that changed after `since`."""

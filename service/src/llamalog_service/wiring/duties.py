@@ -12,7 +12,7 @@ from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Duty
 from llamalog_service.measures import SILENT, Measures
 from llamalog_service.publish.announcer import Announcer
-from llamalog_service.settings import Settings
+from llamalog_service.settings import DatabaseSettings
 from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.plan import PlanStore
@@ -25,7 +25,7 @@ _NEWS_SECONDS = 1.0
 
 
 def working_duties(
-    settings: Settings, pool: asyncpg.Pool, planning_pool: asyncpg.Pool, measures: Measures = SILENT
+    settings: DatabaseSettings, pool: asyncpg.Pool, planning_pool: asyncpg.Pool, measures: Measures = SILENT
 ) -> list[Duty]:
     """Repairs, backfills and sweeps; PostgreSQL is all they need.
 
