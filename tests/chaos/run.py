@@ -63,10 +63,11 @@ async def survive(
         watching = asyncio.create_task(here.supervise())
         saying = asyncio.create_task(here.load.say_all())
         try:
-            await here.until_said(1 / 3)
-            lasted, recovery = await _strike(fault, here, Random(seed))
-            await saying
-            await wait_until_settled(here.settings, here.pool, _SETTLED_WITHIN)
+            async with asyncio.timeout(seconds + 3 * _SETTLED_WITHIN):
+                await here.until_said(1 / 3)
+                lasted, recovery = await _strike(fault, here, Random(seed))
+                await saying
+                await wait_until_settled(here.settings, here.pool, _SETTLED_WITHIN)
         finally:
             for task in (watching, saying):
                 task.cancel()
