@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,11 @@ _SESSION_SECONDS = 3.0
 _BATCH_RECORDS = 100
 """Small, so that a fault meets a batch at every one of its steps."""
 _LOOK_SECONDS = 0.05
+
+_RECORDED = """
+    SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1 AND topic = $2
+"""
+_NO_ANSWER = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class CreatedAgain(NamedTuple):
@@ -99,12 +104,13 @@ class Scene:
             process.kill()
 
     async def recorded(self) -> dict[int, int]:
-        """Up to which offset each partition of the entity events is recorded."""
-        rows = await self.pool.fetch(
-            "SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1 AND topic = $2",
-            self.settings.consumer_group,
-            self.topics.entity_events.name,
-        )
+        """Up to which offset each partition of the entity events is recorded; nothing while nobody answers."""
+        try:
+            rows = await self.pool.fetch(
+                _RECORDED, self.settings.consumer_group, self.topics.entity_events.name
+            )
+        except _NO_ANSWER:
+            return {}
         return {row["partition"]: row["next_offset"] for row in rows}
 
     async def until_recorded(self, offsets: dict[int, int], within: float) -> None:
@@ -132,10 +138,9 @@ class Scene:
                 if process.exit_code not in (None, 0):
                     process.start()
                     self.restarts += 1
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-                now = sum((await asyncio.wait_for(self.recorded(), 1)).values())
-                if now > reached or self.load.share in (0, 1):
-                    last, reached = time.monotonic(), now
+            now = sum((await self.recorded()).values())
+            if now > reached or self.load.share in (0, 1):
+                last, reached = time.monotonic(), max(now, reached)
             self.longest_silence = max(self.longest_silence, time.monotonic() - last)
             await asyncio.sleep(_LOOK_SECONDS)
 
