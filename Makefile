@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types bench bench-backfill fuzz simulate contract lock clean
+.PHONY: help up test lint types bench bench-backfill fuzz simulate chaos contract lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -43,6 +43,9 @@ fuzz: .venv/ready  ## the decode step under INPUTS=100000 bad inputs; FUZZ='--se
 simulate: .venv/ready  ## random histories under random faults against the fold; SEEDS=1000, or SEED=7 to play one again
 	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) \
 	    $(if $(SEED),--seed $(SEED)) $(if $(SAID),--said $(SAID)) $(if $(FAULTS),--faults $(FAULTS)) $(SIMULATE)
+
+chaos: .venv/ready  ## breaks things under load and holds the outcome against the fold; CHAOS='--only sigstop'
+	@PYTHONPATH=tests $(BIN)/python -m chaos --write-to docs/reliability.md $(CHAOS)
 
 contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from the models
 	@PYTHONPATH=tools $(BIN)/python -m contract_export
