@@ -104,7 +104,7 @@ class Scene:
             process.kill()
 
     async def recorded(self) -> dict[int, int]:
-        """Up to which offset each partition of the entity events is recorded; nothing while nobody answers."""
+        """Up to which offset each partition of the entity events is recorded, while PostgreSQL answers."""
         try:
             rows = await self.pool.fetch(
                 _RECORDED, self.settings.consumer_group, self.topics.entity_events.name
