@@ -27,7 +27,7 @@ progress = Console(stderr=True, highlight=False, style="dim")
 def main(
     rows: Annotated[int, typer.Option(min=100)] = 1_000_000,
     repeat: Annotated[int, typer.Option(min=1, help="Backfills, each between two UPDATEs.")] = 3,
-    live: Annotated[float, typer.Option(min=0.1, help="Live batches of 20 rows a second.")] = 10.0,
+    live: Annotated[float, typer.Option(min=0.1, help="Live batches of 10 rows a second.")] = 5.0,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     data_dir: Annotated[
         Path, typer.Option(help="For the server's data: on a real disk, made anew, removed in the end.")

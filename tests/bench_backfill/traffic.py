@@ -24,7 +24,7 @@ from llamalog_schemas.events import EntityCreated, EntityData, EntityEvent, Enti
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.runs import Run, RunStore
 
-PER_BATCH = 20
+PER_BATCH = 10
 _TESTS = Path(__file__).parents[1]
 
 
