@@ -17,7 +17,7 @@ from harness.settled import wait_until_settled
 from harness.topics import read_all
 from harness.writers import KeptMessages, Writer
 from histories import chains, decree, event
-from llamalog_schemas.backfills import BackfillEnded, RunStatus
+from llamalog_schemas.backfills import BackfillEnded, BackfillEvent, RunStatus
 from llamalog_schemas.codec import decode_backfill_event
 from llamalog_schemas.commands import (
     BackfillRootsData,
@@ -84,6 +84,7 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
             await publish_run_request(publisher, commands, "/tests", PauseBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.PAUSED), 60)
             assert 0 < await seen(store, run) < 3050
+            await eventually(lambda: pause_is_told(settings), 30)
             await publish_run_request(publisher, commands, "/tests", ResumeBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.COMPLETED), 60)
         await wait_until_settled(settings, pool)
@@ -107,13 +108,20 @@ async def everything_is_told(settings: Settings, done: Backfill, stored: dict[UU
     names = topics(settings.topic_prefix)
     told = await read_all(settings.kafka, names.provenance.name)
     assert believed(record.value for record in told) == as_stored(stored)
-    records = await read_all(settings.kafka, names.backfill_events.name)
-    news = [decode_backfill_event(record.value or b"") for record in records]
+    news = await all_news(settings)
     assert {told.data.run for told in news} == {done.id}
-    assert RunStatus.PAUSED in {told.data.status for told in news}
     end = news[-1]
     assert isinstance(end, BackfillEnded)
     assert end.data.report == done.report
+
+
+async def all_news(settings: Settings) -> list[BackfillEvent]:
+    events = topics(settings.topic_prefix).backfill_events.name
+    return [decode_backfill_event(record.value or b"") for record in await read_all(settings.kafka, events)]
+
+
+async def pause_is_told(settings: Settings) -> bool:
+    return RunStatus.PAUSED in {told.data.status for told in await all_news(settings)}
 
 
 async def seen(store: BackfillStore, run: UUID) -> int:
