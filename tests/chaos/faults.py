@@ -188,6 +188,6 @@ FAULTS = (
 )
 RECREATED_UNDER_POSITIONS = Fault(
     "entity-events-recreated",
-    f"the topic of entity events deleted, created again after {AWAY:.0f} s; then a consumer started",
+    f"the topic of entity events deleted, created again after {AWAY:.0f} s; its loss accepted",
     recreate_entity_events,
 )
