@@ -126,6 +126,10 @@ async def recreate_provenance(scene: Scene, _: Random) -> None:
     await _recreate(scene, scene.topics.provenance)
 
 
+async def recreate_entity_events(scene: Scene, _: Random) -> None:
+    await _recreate(scene, scene.topics.entity_events)
+
+
 async def rebalance_storm(scene: Scene, dice: Random) -> None:
     guests = [scene.new_consumer() for _ in range(2)]
     for _ in range(_TRIES):
@@ -181,4 +185,9 @@ FAULTS = (
         f"the provenance topic deleted, created again after {AWAY:.0f} s",
         recreate_provenance,
     ),
+)
+RECREATED_UNDER_POSITIONS = Fault(
+    "entity-events-recreated",
+    f"the topic of entity events deleted, created again after {AWAY:.0f} s; its loss accepted",
+    recreate_entity_events,
 )
