@@ -56,6 +56,12 @@ async def read_all(kafka: str, topic: str) -> list[ConsumerRecord]:
         return records
 
 
+async def end_offsets(kafka: str, topic: str) -> dict[int, int]:
+    """The offset after the last message of each partition."""
+    async with _reading(kafka) as reader:
+        return {at.partition: end for at, end in (await _ends(reader, topic)).items()}
+
+
 async def lag(kafka: str, group: str, topic: str) -> int:
     """How many messages of the topic lie behind the group's committed offsets."""
     async with _reading(kafka) as reader:

@@ -15,6 +15,7 @@ from llamalog_service.migrator import subscribe_migration_consumer
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topics import topics
+from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
@@ -117,6 +118,7 @@ def start_migration_consumer(
     delivery = subscribe_migration_consumer(
         kafka,
         repairs.runs,
+        BackfillStore(pool),
         repairs,
         announcer,
         topic=COMMANDS,

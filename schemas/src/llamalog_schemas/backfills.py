@@ -84,6 +84,9 @@ class LiveChanges(_Told, frozen=True, kw_only=True, gc=False):
 
     corrected: Annotated[int, Meta(description="Rows that now have another root or origin than planned.")] = 0
     removed: Annotated[int, Meta(description="Rows that are no longer there.")] = 0
+    by_class: Annotated[
+        RootCounts, Meta(description="Both, by the class planned: with these, the end adds up to the plan.")
+    ] = RootCounts()
 
 
 class KeptAside(_Told, frozen=True, kw_only=True, gc=False):

@@ -1,18 +1,21 @@
 """The migration consumer: commands become runs; a worker beside it does them."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from faststream.kafka import KafkaBroker
 
 from llamalog_schemas.codec import decode_command
-from llamalog_schemas.commands import RecomputeRoots
-from llamalog_schemas.errors import InvalidMessageError, InvalidReason
+from llamalog_schemas.commands import BackfillRoots, RecomputeRoots, RunRequest
+from llamalog_schemas.errors import InvalidMessageError
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.delivery import BatchDelivery, Steps, subscribe
 from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.measures import SILENT, Measures
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.dead_letters import Letter, Record
+from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.runs import Run, RunStore
 from llamalog_service.waiting import when_available
 
@@ -21,9 +24,17 @@ PATIENCE = 60.0
 """Seconds that a batch of commands waits for PostgreSQL or Kafka before it is put back and polled anew."""
 
 
+class Commands(NamedTuple):
+    """What a batch of commands asks for: repairs, and backfills with requests about them in their order."""
+
+    repairs: list[Run]
+    backfills: list[BackfillRoots | RunRequest]
+
+
 def subscribe_migration_consumer(
     broker: KafkaBroker,
     runs: RunStore,
+    backfills: BackfillStore,
     worker: Worker,
     announcer: Announcer,
     *,
@@ -31,22 +42,26 @@ def subscribe_migration_consumer(
     group: str,
     session_seconds: float,
     fail: Callable[[BaseException], None],
+    measures: Measures = SILENT,
 ) -> BatchDelivery:
     """Have a broker's consumer of backfill commands keep them as runs; it does none of them itself.
 
     Args:
         session_seconds: how long it may be silent before Kafka hands its partitions on.
         fail: told of an error after which the process must not go on.
+        measures: told of batches and their steps.
 
     Returns:
         The delivery, to be closed before the broker is.
     """
 
-    async def keep(read: tuple[list[Run], list[Letter]]) -> list[Letter]:
+    async def keep_all(commands: Commands) -> None:
+        await runs.enqueue(commands.repairs)
+        await backfills.heed(commands.backfills)
+
+    async def keep(read: tuple[Commands, list[Letter]]) -> list[Letter]:
         commands, letters = read
-        await when_available(
-            lambda: runs.enqueue(commands), doing="keeping commands as runs", patience=PATIENCE
-        )
+        await when_available(lambda: keep_all(commands), doing="keeping commands as runs", patience=PATIENCE)
         worker.wake()
         return letters
 
@@ -55,7 +70,9 @@ def subscribe_migration_consumer(
             lambda: announcer.dead_letters(letters), doing="publishing dead letters", patience=PATIENCE
         )
 
-    delivery = BatchDelivery(Steps(read_commands, keep, tell), max_records=_MAX_COMMANDS, fail=fail)
+    delivery = BatchDelivery(
+        Steps(read_commands, keep, tell), max_records=_MAX_COMMANDS, fail=fail, measures=measures
+    )
     subscribe(
         broker,
         delivery,
@@ -67,9 +84,9 @@ def subscribe_migration_consumer(
     return delivery
 
 
-def read_commands(records: Sequence[Record]) -> tuple[list[Run], list[Letter]]:
-    """The runs that commands ask for, and the messages that are no commands; tombstones are skipped."""
-    runs: list[Run] = []
+def read_commands(records: Sequence[Record]) -> tuple[Commands, list[Letter]]:
+    """What commands ask for, and the messages that are no commands; tombstones are skipped."""
+    commands = Commands([], [])
     letters: list[Letter] = []
     for record in records:
         if record.value is None:
@@ -79,9 +96,9 @@ def read_commands(records: Sequence[Record]) -> tuple[list[Run], list[Letter]]:
         except InvalidMessageError as invalid:
             letters.append(Letter(record, DeadLetter(invalid.reason, invalid.sentence)))
             continue
-        if not isinstance(command, RecomputeRoots):
-            sentence = f"`type` is a {type(command).__name__}, which this version does not do yet"
-            letters.append(Letter(record, DeadLetter(InvalidReason.UNKNOWN_TYPE, sentence)))
-            continue
-        runs.append(Run(UUID(command.id), "recompute-roots", command.data.jobs, command.data.reason))
-    return runs, letters
+        if isinstance(command, RecomputeRoots):
+            run = Run(UUID(command.id), "recompute-roots", command.data.jobs, command.data.reason)
+            commands.repairs.append(run)
+        else:
+            commands.backfills.append(command)
+    return commands, letters

@@ -2,7 +2,19 @@
 
 import typer
 
-from llamalog_service.cli import consumers, migrate, simulate, timeline, topics, up
+from llamalog_service.cli import (
+    adopt,
+    backfill,
+    conflicts,
+    consumers,
+    dead_letters,
+    decrees,
+    migrate,
+    simulate,
+    timeline,
+    topics,
+    up,
+)
 
 app = typer.Typer(
     name="llamalog",
@@ -13,8 +25,14 @@ app = typer.Typer(
 
 app.command("up")(up.up)
 app.command("migrate")(migrate.migrate)
+app.command("adopt")(adopt.adopt)
 app.add_typer(topics.app)
 app.command("consumer")(consumers.consumer)
 app.command("migrator")(consumers.migrator)
+app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
+app.command("conflicts")(conflicts.conflicts)
+app.command("adopt-root")(decrees.adopt_root)
+app.command("revoke")(decrees.revoke)
+app.add_typer(dead_letters.app)

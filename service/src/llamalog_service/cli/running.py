@@ -1,7 +1,8 @@
 """Run a command's work so that a failure becomes a sentence and an exit code, never a traceback."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+import json
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
@@ -10,11 +11,12 @@ import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 
-from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.logs import configure_logs
-from llamalog_service.settings import Settings, setting_name
+from llamalog_service.settings import DatabaseSettings, Settings, setting_name
 
 Result = TypeVar("Result")
+AnySettings = TypeVar("AnySettings", bound=DatabaseSettings)
 
 PATIENCE = 10.0
 """Seconds that a command which ends waits for Kafka."""
@@ -31,13 +33,22 @@ def read_settings(**known: Any) -> Settings:
     Args:
         known: settings that are not to be read.
     """
+    return _read(Settings, known)
+
+
+def read_database_settings() -> DatabaseSettings:
+    """The settings of a process that speaks to PostgreSQL alone; otherwise as `read_settings`."""
+    return _read(DatabaseSettings, {})
+
+
+def _read(wanted: type[AnySettings], known: Mapping[str, Any]) -> AnySettings:
     try:
-        settings = Settings.model_validate(known)
+        settings = wanted.model_validate(known)
     except ValidationError as error:
         for problem in error.errors():
             field = str(problem["loc"][0])
             say_error(setting_name(field), _what_is_wrong(field, problem["type"], problem["msg"]))
-        raise typer.Exit(2) from None
+        raise typer.Exit(ExitCode.SETTINGS) from None
     configure_logs(settings.log_format, settings.log_level)
     return settings
 
@@ -50,14 +61,14 @@ def _what_is_wrong(field: str, kind: str, message: str) -> str:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of a command's asynchronous work; its failure ends the process with code 1."""
+    """The result of a command's asynchronous work; its failure ends the process with a code of `ExitCode`."""
     with failures_told(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
 
 @contextmanager
 def failures_told() -> Iterator[None]:
-    """An error of ours within ends the process with its sentence and code 1."""
+    """An error of ours within ends the process with its sentence and its code."""
     try:
         yield
     except LlamalogError as error:
@@ -67,10 +78,27 @@ def failures_told() -> Iterator[None]:
 def give_up(error: LlamalogError) -> NoReturn:
     """End the process with an error's sentence."""
     say_error("llamalog", str(error))
-    raise typer.Exit(1) from None
+    raise typer.Exit(error.exit_code) from None
 
 
 def say_error(who: str, what: str) -> None:
     """Print to standard error, whatever brackets the words hold."""
     errors.print(f"[red]{who}:[/]", end=" ")
     errors.print(what, markup=False, soft_wrap=True)
+
+
+def print_json(told: object) -> None:
+    """Print an object as one line of JSON, whatever the terminal's width."""
+    typer.echo(json.dumps(told, ensure_ascii=False))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """What others say may hold control characters: a terminal would obey them.
+
+    Args:
+        keep: control characters that may stay.
+    """
+    return "".join(
+        character if character.isprintable() or character in keep else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )

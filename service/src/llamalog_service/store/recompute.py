@@ -1,20 +1,27 @@
 """The one repair: write the rows whose root or origin differs from the rule, set-wise, in one transaction."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
+from typing import Any
 
 import asyncpg
 import msgspec
 
 from llamalog_service.domain.cycles import cycles_below
+from llamalog_service.measures import SILENT, Corrected, Measures
 from llamalog_service.store.connection import translated
 from llamalog_service.store.queries import sql
+from llamalog_service.store.taking_in import take_in_parents
+
+Row = Mapping[str, Any]
 
 RECOMPUTE_LOCK = 0x11A_0001
 """The advisory lock of every transaction that corrects roots, so that no two correct each other's work."""
 
 _ANALYZE_FROM = 10_000
-_BY_INDEX = """
+_UNTRACKED_AT_ONCE = 5_000
+BY_INDEX = """
     SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off
 """
 """For some jobs' rows never read the table: its statistics may be those of an hour when it was empty."""
@@ -33,11 +40,14 @@ class RecomputeStore:
     one would be ruinous for the other.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, measures: Measures = SILENT) -> None:
         self._pool = pool
+        self._measures = measures
 
     async def recompute(self, scope: Collection[str] | Everything) -> dict[str, int]:
         """Correct the rows of these jobs and of everything below them.
+
+        Rows that another writer put in are taken in first, and what that changes is corrected too.
 
         The lock is taken in a statement of its own: the statements after it see what the transaction
         that held it before has committed.
@@ -53,18 +63,30 @@ class RecomputeStore:
                 await connection.execute(sql("recompute_prepare"))
                 async with connection.transaction():
                     await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+                    without_claim = await take_in_parents(connection)
+                    if not isinstance(scope, Everything):
+                        scope = {*scope, *without_claim}
                     await _find_lineages(connection, scope)
                     await connection.execute(sql("recompute_ends"))
                     await _name_cycles(connection)
+                    deepest = await connection.fetchrow(sql("recompute_deepest"))
                     changed = await connection.fetch(sql("recompute_write"))
-        return {record["start"]: record["changed"] for record in changed}
+        self._measures.corrected(_corrected(changed, deepest))
+        return _sums(changed, "start")
 
     async def settle_untracked(self) -> int:
         """Give rows without job and parent, put in by another writer, their origin; how many there were."""
+        settled = 0
+        while changed := await self._settle_some_untracked():
+            settled += changed
+        return settled
+
+    async def _settle_some_untracked(self) -> int:
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
-                return int(await connection.fetchval(sql("settle_untracked")))
+                await take_in_parents(connection)
+                return int(await connection.fetchval(sql("settle_untracked"), _UNTRACKED_AT_ONCE))
 
     async def unsettled_starts(self, limit: int) -> list[str]:
         """At most `limit` jobs at which unsettled rows start that look out of date."""
@@ -73,11 +95,30 @@ class RecomputeStore:
         return [record["job"] for record in records]
 
 
+def _corrected(changed: Sequence[Row], deepest: Row | None) -> Corrected:
+    return Corrected(
+        by_origin=_sums(changed, "origin"),
+        known_after=[seconds for record in changed for seconds in record["known_after"]],
+        conflicts=sum(record["conflicts"] for record in changed),
+        disagreeing=sum(record["disagreeing"] for record in changed),
+        depth=0 if deepest is None else deepest["depth"],
+        deepest=None if deepest is None else deepest["job"],
+    )
+
+
+def _sums(changed: Sequence[Row], by: str) -> dict[str, int]:
+    """Rows changed, by one of the columns."""
+    sums: Counter[str] = Counter()
+    for record in changed:
+        sums[record[by]] += record["changed"]
+    return dict(sums)
+
+
 async def _find_lineages(connection: asyncpg.Connection, scope: Collection[str] | Everything) -> None:
     if isinstance(scope, Everything):
         status = await connection.execute(sql("recompute_scope_all"))
     else:
-        await connection.execute(_BY_INDEX)
+        await connection.execute(BY_INDEX)
         status = await connection.execute(sql("recompute_scope"), list(scope))
     if int(status.rpartition(" ")[2]) >= _ANALYZE_FROM:
         await connection.execute("ANALYZE recompute_jobs")

@@ -3,30 +3,32 @@
 import asyncio
 import gc
 import logging
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
-from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.consumer import subscribe_provenance_consumer
 from llamalog_service.delivery import BatchDelivery, PatientBroker, read_any_header_name
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.migrator import subscribe_migration_consumer
+from llamalog_service.observability.table_gauges import TableGauges
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
+from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.log import LogStore
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.store.reader import Reader
 from llamalog_service.store.runs import RunStore
 from llamalog_service.store.worker_lock import WorkerLock
 from llamalog_service.wiring.connections import open_pool, open_producer
+from llamalog_service.wiring.duties import POLL_SECONDS, telling_duties, working_duties
+from llamalog_service.wiring.monitoring import Monitored, open_monitoring
+from llamalog_service.wiring.probes import Sampling, sample_depth
 from llamalog_service.wiring.topics import refuse_unfit_topics
 
 Fail = Callable[[BaseException], None]
@@ -38,18 +40,21 @@ async def run_provenance_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: going on would do harm; the message says why.
     """
-    await refuse_unfit_topics(settings)
     names = topics(settings.topic_prefix)
     group, topic = settings.consumer_group, names.entity_events.name
     async with AsyncExitStack() as stack:
+        monitored = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
+        metrics = monitored.metrics
+        await refuse_unfit_topics(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog consumer"))
         producer = await stack.enter_async_context(open_producer(settings))
         log = LogStore(pool)
         ingest = Ingest(
             log,
             Announcer(Publisher(producer), names, source="/llamalog/provenance-consumer"),
-            JobCache(settings.cached_jobs),
+            JobCache(settings.cached_jobs, metrics),
             group=group,
+            measures=metrics,
         )
 
         def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
@@ -63,9 +68,11 @@ async def run_provenance_consumer(settings: Settings) -> None:
                 max_records=settings.batch_records,
                 knows_ends=settings.kafka_durable,
                 fail=fail,
+                measures=metrics,
             )
 
-        await _run(settings, subscribe)
+        reader = Reader(pool)
+        await _run(settings, subscribe, monitored, reader, lambda: sample_depth(reader, metrics))
 
 
 async def run_migration_consumer(settings: Settings) -> None:
@@ -74,31 +81,20 @@ async def run_migration_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: going on would do harm; the message says why.
     """
-    await refuse_unfit_topics(settings)
     names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
+        monitored = await stack.enter_async_context(open_monitoring(settings, "migrator_port"))
+        metrics = monitored.metrics
+        await refuse_unfit_topics(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog migrator"))
         planning_pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog recompute", keep_plans=False)
         )
         producer = await stack.enter_async_context(open_producer(settings))
         announcer = Announcer(Publisher(producer), names, source="/llamalog/migration-consumer")
-        recompute = RecomputeStore(planning_pool)
-        runs = RunStore(pool)
-        worker = Worker(
-            lock=WorkerLock(pool),
-            runs=runs,
-            recompute=recompute,
-            outbox=Outbox(pool),
-            announcer=announcer,
-            sweep=Sweep(
-                recompute,
-                every=settings.sweep_seconds,
-                full_every=settings.full_sweep_seconds,
-                clock=time.monotonic,
-            ),
-            poll_every=0.5,
-        )
+        runs, backfills = RunStore(pool), BackfillStore(pool)
+        duties = [*working_duties(settings, pool, planning_pool, metrics), *telling_duties(pool, announcer)]
+        worker = Worker(lock=WorkerLock(pool), runs=runs, duties=duties, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
 
         def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
@@ -106,23 +102,33 @@ async def run_migration_consumer(settings: Settings) -> None:
             return subscribe_migration_consumer(
                 broker,
                 runs,
+                backfills,
                 worker,
                 announcer,
                 topic=names.backfill_commands.name,
                 group=settings.migration_group,
                 session_seconds=settings.session_seconds,
                 fail=fail,
+                measures=metrics,
             )
 
+        reader = Reader(pool)
+        gauges = TableGauges(reader, metrics.registry)
         try:
-            await _run(settings, subscribe)
+            await _run(settings, subscribe, monitored, reader, gauges.sample)
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
 
 
-async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], BatchDelivery]) -> None:
+async def _run(
+    settings: Settings,
+    subscribe: Callable[[KafkaBroker, Fail], BatchDelivery],
+    monitored: Monitored,
+    reader: Reader,
+    sampling: Sampling,
+) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     logger = logging.getLogger("faststream")  # it tells what it swallows
     broker = PatientBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
@@ -131,11 +137,14 @@ async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], Batc
 
     def fail(error: BaseException) -> None:
         failures.append(error)
+        monitored.signals.fail(error)
         app.exit()
 
     read_any_header_name()
     delivery = subscribe(broker, fail)
+    app.on_shutdown(monitored.signals.leave)
     app.on_shutdown(delivery.close)
+    monitored.watch(delivery, reader, sampling)
     _rest_the_garbage_collector()
     await app.run()
     if failures:
