@@ -89,6 +89,7 @@ class World:
         self._waiting: list[_Turn] = []
         self._running: list[_Flight] = []
         self._blocked: list[_Flight] = []
+        self._to_be_alone: list[asyncio.Future[None]] = []
         self._landings: list[asyncio.Future[None]] = []
         self._asking: asyncio.Task[None] | None = None
         self._backstage: dict[asyncio.Task[Any], None] = {}
@@ -129,6 +130,12 @@ class World:
                 future.set_result(None) if not future.done() else None
             if flight.waited_for_lock and not process.is_dead:
                 await self.turn(process, "goes on")  # two that were let go at once come in a chosen order
+
+    async def alone(self) -> None:
+        """Wait until everybody else stands still; those who wait for it go on one after the other."""
+        future = self.loop.create_future()
+        self._to_be_alone.append(future)
+        await future
 
     async def die(self, process: Process) -> None:
         """From within a process: come to a sudden end, and never return."""
@@ -250,6 +257,11 @@ class World:
         self._blocked = []
 
     def at_rest(self, until_timer: float | None) -> None:
+        while self._to_be_alone:
+            future = self._to_be_alone.pop(0)
+            if not future.done():
+                future.set_result(None)
+                return
         if self.steps >= MOST_STEPS:
             self.end(NeverSettledError(f"not at rest after {self.steps} steps"))
             return
