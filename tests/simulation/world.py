@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
+from operator import itemgetter
 from random import Random
 from typing import Any, TypeVar
 
@@ -89,7 +90,7 @@ class World:
         self._waiting: list[_Turn] = []
         self._running: list[_Flight] = []
         self._blocked: list[_Flight] = []
-        self._to_be_alone: list[asyncio.Future[None]] = []
+        self._to_be_alone: list[tuple[str, asyncio.Future[None]]] = []
         self._landings: list[asyncio.Future[None]] = []
         self._asking: asyncio.Task[None] | None = None
         self._backstage: dict[asyncio.Task[Any], None] = {}
@@ -129,12 +130,13 @@ class World:
             for future in landings:
                 future.set_result(None) if not future.done() else None
             if flight.waited_for_lock and not process.is_dead:
-                await self.turn(process, "goes on")  # two that were let go at once come in a chosen order
+                await self.alone(process.name)  # when it was let go depends on the machine
+                await self.turn(process, "goes on")
 
-    async def alone(self) -> None:
-        """Wait until everybody else stands still; those who wait for it go on one after the other."""
+    async def alone(self, rank: str = "") -> None:
+        """Wait until everybody else stands still; of those who wait for it the least rank goes on first."""
         future = self.loop.create_future()
-        self._to_be_alone.append(future)
+        self._to_be_alone.append((rank, future))
         await future
 
     async def die(self, process: Process) -> None:
@@ -258,7 +260,8 @@ class World:
 
     def at_rest(self, until_timer: float | None) -> None:
         while self._to_be_alone:
-            future = self._to_be_alone.pop(0)
+            _, future = first = min(self._to_be_alone, key=itemgetter(0))
+            self._to_be_alone.remove(first)
             if not future.done():
                 future.set_result(None)
                 return
