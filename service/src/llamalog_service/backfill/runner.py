@@ -142,7 +142,7 @@ class BackfillRunner:
             return
         reason = f"The backfill {backfill.id} adopts tops that were never logged."
         now = utc_milliseconds(datetime.now(UTC))
-        for jobs in _portions(await self._plans.tops_to_adopt()):
+        for jobs in _portions(await self._plans.tops_to_decree()):
             adopted = [(uuid5(backfill.id, job), job) for job in jobs]
             await self._stores.batches.decree(
                 [Decree(id_, job, True, reason, backfill.requested_by, now) for id_, job in adopted]
@@ -185,6 +185,9 @@ class BackfillRunner:
         request = backfill.request
         starts = await self._unless_cancelled(backfill.id, self._starts_to_correct(backfill))
         jobs = {start for start in starts if start is not None}
+        jobs.update(
+            await self._plans.tops_revoked()
+        )  # a repair found rows that were not written yet as they should be
         if request.missing_parent is MissingParent.ADOPT and not isinstance(request.scope, WholeTable):
             jobs.update(await self._plans.tops_to_adopt())  # rows outside the scope hang off them too
         if None in starts:
