@@ -138,7 +138,7 @@ class BackfillRunner:
             return
         reason = f"The backfill {backfill.id} adopts tops that were never logged."
         now = utc_milliseconds(datetime.now(UTC))
-        for jobs in portions(await self._plans.tops_to_adopt()):
+        for jobs in portions(await self._plans.tops_to_decree()):
             adopted = [(uuid5(backfill.id, job), job) for job in jobs]
             await self._stores.batches.decree(
                 [Decree(id_, job, True, reason, backfill.requested_by, now) for id_, job in adopted]
@@ -181,6 +181,8 @@ class BackfillRunner:
         request = backfill.request
         starts = await self._unless_cancelled(backfill.id, starts_to_correct(self._plans, backfill))
         jobs = {start for start in starts if start is not None}
+        # The repair of a revocation came before the batches that wrote what it takes back.
+        jobs.update(await self._plans.tops_revoked())
         if request.missing_parent is MissingParent.ADOPT and not isinstance(request.scope, WholeTable):
             jobs.update(await self._plans.tops_to_adopt())  # rows outside the scope hang off them too
         if None in starts:
