@@ -64,7 +64,7 @@ async def test_a_check_names_every_step_with_its_rows_and_changes_nothing(old: s
 
     assert (await llamalog(old, "migrate", "--compat-view"))[0] == 0
     _, out, _ = await llamalog(old, "migrate", "--check", "--compat-view")
-    assert "There is nothing to do." in out
+    assert "there is no step to come" in out
 
 
 @pytest.mark.parametrize("point", POINTS)
