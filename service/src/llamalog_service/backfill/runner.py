@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid5
@@ -103,6 +103,7 @@ class BackfillRunner:
             if await self._ends_with_its_plan(backfill):
                 return
         if backfill.phase is BackfillPhase.WRITING:
+            await self._check_wish(run)
             await self._decree(backfill)
             await self._write(backfill)
             await self._backfills.enter(run, BackfillPhase.LOOKING_AGAIN)
@@ -137,15 +138,18 @@ class BackfillRunner:
         return True
 
     async def _decree(self, backfill: Backfill) -> None:
-        """Adopt the tops that the plan counts as adopted, each under one id, so that it can be repeated."""
+        """Adopt the tops that the plan counts as adopted, each under one id, so that it can be repeated.
+
+        As of the start: whoever takes an adoption back after that has the last word.
+        """
         if backfill.request.missing_parent is not MissingParent.ADOPT:
             return
         reason = f"The backfill {backfill.id} adopts tops that were never logged."
-        now = utc_milliseconds(datetime.now(UTC))
+        decreed_at = utc_milliseconds(backfill.started_at or backfill.requested_at)
         for jobs in _portions(await self._plans.tops_to_adopt()):
             adopted = [(uuid5(backfill.id, job), job) for job in jobs]
             await self._stores.batches.decree(
-                [Decree(id_, job, True, reason, backfill.requested_by, now) for id_, job in adopted]
+                [Decree(id_, job, True, reason, backfill.requested_by, decreed_at) for id_, job in adopted]
             )
 
     async def _write(self, backfill: Backfill) -> None:
@@ -198,12 +202,13 @@ class BackfillRunner:
         """Where to correct from; None: rows without any job.
 
         A row that came meanwhile below one that nobody had looked at waits for its top, and there are few of
-        those. Where the batches have overruled settled roots it may have taken one of these instead, or lie
-        anywhere below: then the rule is held against every row of the scope once more.
+        those. Where the batches have overruled what rows had, it may have taken that instead, or lie anywhere
+        below; and a row may have been right again before its batch, so that no repair touched it and its
+        revision said nothing. Then the rule is held against every row of the scope once more.
         """
         since = (backfill.started_at or backfill.requested_at) - _LONGEST_TRANSACTION
         starts: set[str | None] = set(await self._plans.late_starts(since))
-        if await self._plans.corrects_settled_rows():
+        if await self._plans.overrules():
             starts.update(await self._plans.differing_starts(backfill.request.scope))
         return starts
 
