@@ -103,7 +103,7 @@ async def test_whatever_a_foreign_row_says_of_being_a_root_job_sweep_and_plan_ag
     await pool.execute(FOREIGN_ROW.format(said=said), UUID(int=1), "child", "top")
     await pool.execute(FOREIGN_ROW.format(said=said), UUID(int=2), "top", None)
     await pool.execute(FOREIGN_ROW.format(said=said), UUID(int=3), None, "top")
-    planned = {}
+    planned: dict[UUID, str] = {}
     for scope in (WholeTable(), OneRoot(root_job_id="top"), GivenJobs(jobs=("top", "child"))):
         await PlanStore(pool).make(scope, adopt=False)
         for row_id, origin in await pool.fetch("SELECT row_id, origin::text FROM backfill_plan"):
