@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from harness.adopter import Adopter
+from harness.environments import environment_of
 from harness.installation import make_installation
 from harness.legacy.database import changed_values, differences, make_known_database, read_outcome, read_table
 from harness.legacy.known import ROWS
@@ -16,7 +17,7 @@ from harness.legacy.schemas import StartingPoint
 from harness.log_table import stored_rows
 from harness.patience import eventually
 from harness.provenance import as_stored, believed
-from harness.service import environment_of, running
+from harness.service import running
 from harness.started_commands import llamalog
 from harness.topics import read_all
 from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunStatus

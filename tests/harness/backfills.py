@@ -18,6 +18,7 @@ from llamalog_schemas.commands import (
     ResumeBackfill,
     RunRequest,
     RunRequestData,
+    Scope,
     WholeTable,
 )
 from llamalog_service.backfill.runner import BackfillRunner, Stores
@@ -65,20 +66,31 @@ class WatchedBackfills(BackfillStore):
         return noted
 
 
+class WatchedPlans(PlanStore):
+    """Plans after each of which something may happen."""
+
+    after: Callable[[], Awaitable[None]] | None = None
+
+    async def make(self, scope: Scope, *, adopt: bool) -> tuple[RootCounts, RootCounts]:
+        counts = await super().make(scope, adopt=adopt)
+        if self.after is not None:
+            await self.after()
+        return counts
+
+
 class Backfills:
     """Asks for backfills of a database and does them."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
         self.store = WatchedBackfills(pool)
+        self.plans = WatchedPlans(pool)
         self.batches = WatchedBatches(pool)
         self.rests: list[float] = []
 
     @property
     def stores(self) -> Stores:
-        return Stores(
-            self.store, PlanStore(self.pool), self.batches, RecomputeStore(self.pool), Outbox(self.pool)
-        )
+        return Stores(self.store, self.plans, self.batches, RecomputeStore(self.pool), Outbox(self.pool))
 
     @property
     def runner(self) -> BackfillRunner:

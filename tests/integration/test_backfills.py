@@ -283,6 +283,28 @@ async def test_settled_roots_that_the_batches_overrule_are_looked_for_below_once
     assert differences(await stored_rows(pool), [*events, child]) == []
 
 
+async def test_an_adoption_taken_back_in_the_middle_has_the_last_word(
+    pool: asyncpg.Pool, backfills: Backfills
+) -> None:
+    """The rows not yet written are right as they stand again: no repair raises their revision."""
+    waiting: list[Event] = [event(number, f"waits-{number}", "missing") for number in range(1, 11)]
+    writer = Writer(pool, KeptMessages())
+    await writer.write(*waiting)
+    taken_back = decree(
+        50, "missing", adopted=False, at=(datetime.now(UTC) - NOON) / timedelta(milliseconds=1) + 60_000
+    )
+
+    async def take_back(batch: int) -> None:
+        if batch == 3:
+            await writer.write(taken_back)
+            await RecomputeStore(pool).recompute({"missing"})
+
+    backfills.batches.before = take_back
+    done = await backfills.do(batch_size=2, missing_parent=MissingParent.ADOPT)
+    assert done.status is RunStatus.COMPLETED
+    assert differences(await stored_rows(pool), [*waiting, taken_back]) == []
+
+
 async def test_roots_that_another_program_writes_over_rows_that_were_right_fail_the_reconciliation(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:

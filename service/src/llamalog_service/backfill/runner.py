@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
@@ -99,6 +98,7 @@ class BackfillRunner:
             if await self._ends_with_its_plan(backfill):
                 return
         if backfill.phase is BackfillPhase.WRITING:
+            await self._check_wish(run)
             await self._decree(backfill)
             await self._write(backfill)
             await self._backfills.enter(run, BackfillPhase.LOOKING_AGAIN)
@@ -133,15 +133,18 @@ class BackfillRunner:
         return True
 
     async def _decree(self, backfill: Backfill) -> None:
-        """Adopt the tops that the plan counts as adopted, each under one id, so that it can be repeated."""
+        """Adopt the tops that the plan counts as adopted, each under one id, so that it can be repeated.
+
+        As of the start: whoever takes an adoption back after that has the last word.
+        """
         if backfill.request.missing_parent is not MissingParent.ADOPT:
             return
         reason = f"The backfill {backfill.id} adopts tops that were never logged."
-        now = utc_milliseconds(datetime.now(UTC))
+        decreed_at = utc_milliseconds(backfill.started_at or backfill.requested_at)
         for jobs in portions(await self._plans.tops_to_decree()):
             adopted = [(uuid5(backfill.id, job), job) for job in jobs]
             await self._stores.batches.decree(
-                [Decree(id_, job, True, reason, backfill.requested_by, now) for id_, job in adopted]
+                [Decree(id_, job, True, reason, backfill.requested_by, decreed_at) for id_, job in adopted]
             )
 
     async def _write(self, backfill: Backfill) -> None:

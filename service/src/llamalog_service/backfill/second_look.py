@@ -16,12 +16,13 @@ async def starts_to_correct(plans: PlanStore, backfill: Backfill) -> set[str | N
     """Where to correct from; None: rows without any job.
 
     A row that came meanwhile below one that nobody had looked at waits for its top, and there are few of
-    those. Where the batches have overruled settled roots it may have taken one of these instead, or lie
-    anywhere below: then the rule is held against every row of the scope once more.
+    those. Where the batches have overruled what rows had, it may have taken that instead, or lie anywhere
+    below; and a row may have been right again before its batch, so that no repair touched it and its
+    revision said nothing. Then the rule is held against every row of the scope once more.
     """
     since = (backfill.started_at or backfill.requested_at) - _LONGEST_TRANSACTION
     starts: set[str | None] = set(await plans.late_starts(since))
-    if await plans.corrects_settled_rows():
+    if await plans.overrules():
         starts.update(await plans.differing_starts(backfill.request.scope))
     return starts
 

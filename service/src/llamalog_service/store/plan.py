@@ -95,8 +95,8 @@ class PlanStore:
                 counted = await connection.fetch(sql("plan_counts"))
         return _counts(counted, "rows", "conflicts"), _counts(counted, "right", "right_conflicts")
 
-    async def corrects_settled_rows(self) -> bool:
-        """Whether the plan overrules roots that others may have taken for theirs."""
+    async def overrules(self) -> bool:
+        """Whether the plan corrects rows that had an origin before."""
         with translated():
             return bool(await self._pool.fetchval(sql("plan_overrules")))
 

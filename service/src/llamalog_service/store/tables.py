@@ -284,7 +284,7 @@ class BackfillPlanRow(SQLModel, table=True):
     """The plan of the backfill under way: a row that was recorded before, and what the rule gives it.
 
     ``revision`` is the row's own when it was planned; ``differs`` says that it was not as planned,
-    ``was_settled`` that others may have taken its root for theirs, ``takes_in`` that it is another writer's,
+    ``was_settled`` that it had an origin, on which others may rely, ``takes_in`` that it is another writer's,
     of whose values some are to be kept aside.
     """
 
