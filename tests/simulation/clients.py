@@ -124,6 +124,12 @@ class SimulatedConsumer:
     def assignment(self) -> set[TopicPartition]:
         return set(self._assigned)
 
+    def subscription(self) -> set[str]:
+        return {self.topic}
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {partition.partition for partition in self._broker.partitions[topic]}
+
     def paused(self) -> set[TopicPartition]:
         return self._paused & self._assigned
 

@@ -168,7 +168,25 @@ def _ring(dice: Random, size: int) -> list[Event]:
     return events
 
 
-_SHAPES: list[Callable[[Random, int], list[Event]]] = [_tree, _chain, _tangle, _tangle, _ring]
+def _growing(dice: Random, size: int) -> list[Event]:
+    """A tree that goes on growing while its top is given one parent after the other."""
+    events = _tree(dice, size)
+    for number in range(dice.randint(2, 6)):
+        events.insert(dice.randint(0, len(events)), _event("top", f"above-{number}"))
+        if dice.random() < 0.5:
+            events.insert(dice.randint(0, len(events)), _event(f"above-{number}"))
+    return events
+
+
+_SHAPES: list[Callable[[Random, int], list[Event]]] = [
+    _tree,
+    _growing,
+    _growing,
+    _chain,
+    _tangle,
+    _tangle,
+    _ring,
+]
 
 
 def _contradicting(said: Said, dice: Random) -> Said:
