@@ -155,7 +155,11 @@ def ensure_index(index: Index) -> None:
         name = f"{name}_2"
     tell(Progress(f"building the index {name}"))
     run(note(ADDED_INDEX, name))
-    unhurried(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.definition(name, str(found.table))}")
+    build = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.definition(name, str(found.table))}"
+    unhurried(build)
+    while not standing().indexes[name].valid:  # an attempt that ended in a deadlock has left it so
+        drop_index(name)
+        unhurried(build)
 
 
 def drop_added_index(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from alembic import context, op
 from migrations.altering import (
     Index,
     add_columns,
@@ -25,7 +26,7 @@ from migrations.journal import (
     strike,
 )
 
-from llamalog_service.store.compat_view import ADDED_VIEW, VIEW
+from llamalog_service.store.compat_view import ADDED_VIEW, VIEW, compat_view_statements
 from llamalog_service.store.standing import Preview, Standing
 
 revision = "0003"
@@ -87,9 +88,13 @@ def upgrade() -> None:
 
 def _rename() -> None:
     if standing().table == "enrichment_logs":
+        # In the same transaction: readers of the old name are not to find it gone.
+        wants_view = context.config.attributes.get("compat_view", False)
+        view = compat_view_statements(op.get_bind()) if wants_view else []
         alter(
             "ALTER TABLE enrichment_logs RENAME TO llama_logs",
             note(RENAMED_TABLE, "llama_logs", before="enrichment_logs"),
+            *view,
         )
     if noted(RENAMED_TABLE):
         for old, new in RENAMED.items():

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -102,6 +103,20 @@ async def test_the_old_name_stays_readable_on_request_and_goes_on_the_way_down(o
     await go_to(old, "base")
     (kind,) = await run_sql(old, "SELECT relkind::text FROM pg_class WHERE relname = 'enrichment_logs'")
     assert kind["relkind"] == "r"
+
+
+async def test_a_reader_of_the_old_name_never_finds_it_gone(old: str) -> None:
+    await make_old_table(old, "first", rows=3_000)
+    reader = await asyncpg.connect(old, statement_cache_size=0)
+    migrating = asyncio.create_task(migrate(old, compat_view=True))
+    reads = 0
+    while not migrating.done():
+        assert await reader.fetchval('SELECT count("reviewScore") FROM enrichment_logs') == 3_000
+        reads += 1
+        await asyncio.sleep(0.003)
+    assert await migrating
+    assert reads > 10
+    await reader.close()
 
 
 @contextmanager

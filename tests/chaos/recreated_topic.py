@@ -6,7 +6,7 @@ from random import Random
 
 from chaos.faults import Fault
 from chaos.run import Survived
-from chaos.scene import scene
+from chaos.scene import STOPS_WITHIN, scene
 from chaos.verdict import judge
 from harness.log_table import stored_rows
 from harness.settled import wait_until_settled
@@ -63,5 +63,5 @@ async def survive_a_new_topic(
             restarts=2 * len(here.consumers),
             waits=0,
             put_back=0,
-            exit_codes=[await process.stop() for process in here.processes],
+            exit_codes=[await process.stop(STOPS_WITHIN) for process in here.processes],
         )

@@ -27,6 +27,8 @@ from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.schema import migrate
 
 CONSUMERS = 3
+STOPS_WITHIN = 60.0
+"""Seconds: a member that is told to end while its group rebalances waits for the slowest of the others."""
 _SESSION_SECONDS = 3.0
 _BATCH_RECORDS = 100
 """Small, so that a fault meets a batch at every one of its steps."""

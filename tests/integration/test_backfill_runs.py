@@ -10,9 +10,9 @@ import pytest
 from harness.backfills import Backfills, forget_roots, request, start
 from harness.log_table import differences, stored_rows
 from harness.writers import KeptMessages, Writer
-from histories import chains
+from histories import chains, event
 from llamalog_schemas.backfills import BackfillPhase, RunStatus
-from llamalog_schemas.commands import CancelBackfill, PauseBackfill, ResumeBackfill
+from llamalog_schemas.commands import CancelBackfill, MissingParent, PauseBackfill, ResumeBackfill
 from llamalog_schemas.events import EntityEvent
 
 
@@ -162,6 +162,17 @@ async def test_a_cancel_takes_effect_at_the_next_batch_and_what_was_written_stay
     assert (ended.report.rows, ended.report.set_, ended.report.end) == (60, 30, None)
     assert await pool.fetchval("SELECT count(*) FROM llama_logs WHERE origin IS NOT NULL") == 30
     assert await backfills.runner.run_next() is False
+
+
+async def test_a_cancel_that_comes_before_the_first_batch_leaves_no_decree(
+    pool: asyncpg.Pool, backfills: Backfills
+) -> None:
+    await Writer(pool, KeptMessages()).write(event(1, "waits", "missing"))
+    run = await backfills.ask(missing_parent=MissingParent.ADOPT)
+    backfills.plans.after = lambda: backfills.cancel(run)
+    await backfills.runner.run_next()
+    assert (await backfills.look(run)).status is RunStatus.CANCELLED
+    assert await pool.fetch("SELECT FROM root_decrees") == []
 
 
 async def test_a_cancel_breaks_off_the_planning(

@@ -95,8 +95,8 @@ class PlanStore:
                 counted = await connection.fetch(sql("plan_counts"))
         return _counts(counted, "rows", "conflicts"), _counts(counted, "right", "right_conflicts")
 
-    async def corrects_settled_rows(self) -> bool:
-        """Whether the plan overrules roots that others may have taken for theirs."""
+    async def overrules(self) -> bool:
+        """Whether the plan corrects rows that had an origin before."""
         with translated():
             return bool(await self._pool.fetchval(sql("plan_overrules")))
 
@@ -117,6 +117,16 @@ class PlanStore:
         """The tops that count as adopted in the plan."""
         with translated():
             return [record["job"] for record in await self._pool.fetch(sql("backfill_adopted"))]
+
+    async def tops_to_decree(self) -> list[str]:
+        """Those of them that were neither adopted before nor had their adoption revoked since."""
+        with translated():
+            return [record["job"] for record in await self._pool.fetch(sql("backfill_to_decree"))]
+
+    async def tops_revoked(self) -> list[str]:
+        """Those of them whose adoption was revoked since."""
+        with translated():
+            return [record["job"] for record in await self._pool.fetch(sql("backfill_revoked"))]
 
     async def cycles(self) -> list[NamedCycle]:
         """The cycles among the planned rows, those with the most rows first."""

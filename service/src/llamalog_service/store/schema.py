@@ -59,7 +59,7 @@ async def migrate(database_url: str, watch: Watch | None = None, *, compat_view:
         MigrationFailedError: PostgreSQL refused a step; the steps before it stay.
     """
     config = _alembic_config()
-    config.attributes["watch"] = watch
+    config.attributes.update(watch=watch, compat_view=compat_view)
     applied: list[str] = []
 
     def run(connection: Connection) -> None:

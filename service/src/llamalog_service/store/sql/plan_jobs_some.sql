@@ -11,7 +11,7 @@ WITH RECURSIVE below (job) AS (
         SELECT l.job_id
         FROM llama_logs l
         WHERE $2::boolean AND l.parent_job_id = b.job AND l.job_id IS NOT NULL
-          AND (l.origin IS NOT NULL OR NOT l.is_root_job)
+          AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
         OFFSET 0
     ) child
 ), lineage (job, in_scope) AS (
@@ -22,7 +22,7 @@ WITH RECURSIVE below (job) AS (
     CROSS JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR NOT l.is_root_job)
+        WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
         ORDER BY l.created_at, l.id
         LIMIT 1
     ) claim
@@ -36,7 +36,7 @@ FROM jobs a
 LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
-    WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR NOT l.is_root_job)
+    WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
     ORDER BY l.created_at, l.id
     LIMIT 1
 ) claim ON true
