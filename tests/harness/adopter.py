@@ -1,8 +1,8 @@
 """Somebody who adopts an old database: PostgreSQL, the command line, and no Kafka at all."""
 
-import os
 from pathlib import Path
 
+from harness.environments import environment_of_database
 from harness.started_commands import Ended, StartedCommand, llamalog, started
 
 
@@ -16,8 +16,7 @@ class Adopter:
     def __init__(self, database_url: str, folder: Path) -> None:
         self.url = database_url
         self._folder = folder
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}
-        self.environment = {**kept, "LLAMALOG_DATABASE_URL": database_url, "LLAMALOG_LOG_FORMAT": "json"}
+        self.environment = environment_of_database(database_url)
 
     async def adopt(self, *words: str) -> Ended:
         return await llamalog("adopt", *words, environment=self.environment, folder=self._folder)
