@@ -40,8 +40,8 @@ class MigrationFailedError(StoreError):
         where = f"revision {standing_at}" if standing_at else "no revision, as before the first"
         super().__init__(
             f"A migration failed after {where}: {cause}. The steps before it stay, and of that step what was "
-            "done in transactions of its own. Remove the cause and migrate again: every step takes up what an "
-            "interrupted one left."
+            "done in transactions of its own. Remove the cause and migrate again: every step takes up what "
+            "an interrupted one left."
         )
         self.standing_at = standing_at
 
