@@ -9,7 +9,8 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from llamalog_service.store.schema import VERSION_TABLE, migration_engine
+from llamalog_service.store.migration_connection import migration_engine
+from llamalog_service.store.schema import VERSION_TABLE
 from llamalog_service.store.tables import LlamaLog
 
 

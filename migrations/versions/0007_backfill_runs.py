@@ -60,6 +60,11 @@ def upgrade() -> None:
         )
         """
     )
+    op.execute("ALTER TABLE provenance_outbox ADD COLUMN IF NOT EXISTS bulk boolean NOT NULL DEFAULT false")
+    op.execute(
+        "CREATE INDEX IF NOT EXISTS provenance_outbox_prompt_idx "
+        "ON provenance_outbox (noted_at) WHERE NOT bulk"
+    )
     op.execute(
         """
         CREATE TABLE IF NOT EXISTS handled_requests (
@@ -75,6 +80,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE handled_requests")
+    op.execute("DROP INDEX provenance_outbox_prompt_idx")
+    op.execute("ALTER TABLE provenance_outbox DROP COLUMN bulk")
     op.execute("DROP TABLE backfill_plan")
     op.execute("DROP INDEX backfill_runs_backfills_idx")
     op.execute("DELETE FROM backfill_runs WHERE kind <> 'recompute-roots'")

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from harness.commands_run import llamalog, start_llamalog
+from harness.environments import environment_of_database
+from harness.started_commands import Ended, started
 from harness.table_users import in_use
 from integration.catalogue import catalogue
 from integration.databases import go_to, new_database, run_sql
@@ -21,6 +22,10 @@ from llamalog_service.store.schema import migrate
 
 ROWS = "SELECT to_jsonb(l) - 'recorded_at' AS row FROM llama_logs l ORDER BY id"
 ASIDE = "SELECT row_id, parent_job_id, root_job_id FROM legacy_values ORDER BY row_id"
+
+
+async def llamalog(database_url: str, *words: str) -> Ended:
+    return await (await started(*words, environment=environment_of_database(database_url))).ended()
 
 
 @pytest.fixture
@@ -196,7 +201,7 @@ async def test_killed_again_and_again_it_ends_where_an_undisturbed_one_ends(
     await make_old_table(old, "first", rows=30_000)
     kills, delay = 0, 0.7
     while True:
-        process = await start_llamalog(old, "migrate")
+        process = (await started("migrate", environment=environment_of_database(old))).process
         try:
             _, errors = await asyncio.wait_for(process.communicate(), delay)
         except TimeoutError:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench_backfill.backfill import BackfillBenchError
 from bench_backfill.report import as_json, figures, show
-from bench_backfill.run import measure
+from bench_backfill.run import Traffic, measure
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.stack.postgres import LocalPostgres
 
@@ -25,9 +25,11 @@ progress = Console(stderr=True, highlight=False, style="dim")
 
 
 def main(
+    *,
     rows: Annotated[int, typer.Option(min=100)] = 1_000_000,
     repeat: Annotated[int, typer.Option(min=1, help="Backfills, each between two UPDATEs.")] = 3,
-    live: Annotated[float, typer.Option(min=0.1, help="Live batches of 20 rows a second.")] = 10.0,
+    live: Annotated[float, typer.Option(min=0.1, help="Live batches of 10 rows a second.")] = 5.0,
+    quiet: Annotated[float, typer.Option(help="Seconds of live traffic alone, a round.")] = 15.0,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     data_dir: Annotated[
         Path, typer.Option(help="For the server's data: on a real disk, made anew, removed in the end.")
@@ -49,7 +51,7 @@ def main(
                 postgres,
                 rows=rows,
                 repeat=repeat,
-                batches_per_second=live,
+                traffic=Traffic(live, quiet),
                 folder=folder,
                 say=progress.print,
             )

@@ -13,9 +13,14 @@ from bench_backfill.traffic import live_traffic
 from bench_backfill.yardstick import plain_update
 from llamalog_service.stack.postgres import LocalPostgres
 
-_QUIET_SECONDS = 15.0
-
 Say = Callable[[str], None]
+
+
+class Traffic(NamedTuple):
+    """How much live traffic there is, and for how long it is timed by itself after each UPDATE."""
+
+    batches_per_second: float
+    quiet_seconds: float
 
 
 class Measured(NamedTuple):
@@ -37,7 +42,7 @@ class Measured(NamedTuple):
 
 
 async def measure(
-    postgres: LocalPostgres, *, rows: int, repeat: int, batches_per_second: float, folder: Path, say: Say
+    postgres: LocalPostgres, *, rows: int, repeat: int, traffic: Traffic, folder: Path, say: Say
 ) -> Measured:
     """An UPDATE, then as often as asked a backfill under live traffic and another UPDATE.
 
@@ -49,10 +54,10 @@ async def measure(
     updates, backfills, wrong = [], [], []
     quiet: list[float] = []
     live: list[float] = []
-    updates.append(await _update(postgres, quiet, batches_per_second, folder, say))
+    updates.append(await _update(postgres, quiet, traffic, folder, say))
     for _ in range(repeat):
         url = await _copy(postgres, "backfilled")
-        with live_traffic(url, batches_per_second, folder, live):
+        with live_traffic(url, traffic.batches_per_second, folder, live):
             done = await commanded_backfill(url)
         await repair_the_rest(url)
         found, differing = await wrong_rows(url)
@@ -60,22 +65,22 @@ async def measure(
         backfills.append(done)
         wrong += differing
         await drop(postgres.url, "backfilled")
-        updates.append(await _update(postgres, quiet, batches_per_second, folder, say))
+        updates.append(await _update(postgres, quiet, traffic, folder, say))
     return Measured(
         backfills[0].run.scanned, await durability(postgres), updates, backfills, quiet, live, wrong
     )
 
 
 async def _update(
-    postgres: LocalPostgres, quiet: list[float], batches_per_second: float, folder: Path, say: Say
+    postgres: LocalPostgres, quiet: list[float], traffic: Traffic, folder: Path, say: Say
 ) -> float:
     """The plain UPDATE alone; then, on the same copy, live traffic alone."""
     url = await _copy(postgres, "updated")
     seconds = await plain_update(url)
     say(f"UPDATE: {seconds:.1f} s.")
     await settle_disk(postgres)
-    with live_traffic(url, batches_per_second, folder, quiet):
-        await asyncio.sleep(_QUIET_SECONDS)
+    with live_traffic(url, traffic.batches_per_second, folder, quiet):
+        await asyncio.sleep(traffic.quiet_seconds)
     await drop(postgres.url, "updated")
     return seconds
 

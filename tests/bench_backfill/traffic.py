@@ -24,7 +24,7 @@ from llamalog_schemas.events import EntityCreated, EntityData, EntityEvent, Enti
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.runs import Run, RunStore
 
-PER_BATCH = 20
+PER_BATCH = 10
 _TESTS = Path(__file__).parents[1]
 
 
@@ -40,12 +40,14 @@ def live_traffic(url: str, batches_per_second: float, folder: Path, latencies: l
         str(batches_per_second),
         str(told),
     ]
-    process = subprocess.Popen(command, cwd=_TESTS)
+    process = subprocess.Popen(command, cwd=_TESTS, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # it writes from now on
     try:
         yield
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.communicate(timeout=60)
         latencies += json.loads(told.read_text())
         told.unlink()
 
@@ -68,6 +70,7 @@ async def write(url: str, batches_per_second: float) -> list[float]:
         dice, kept = Random(1), KeptMessages()
         jobs = [record["job_id"] for record in await pool.fetch("SELECT job_id FROM llama_logs LIMIT 5000")]
         writer, due = Writer(pool, kept), time.monotonic()
+        print("writing", flush=True)
         while not stop.is_set():
             events = [_event(dice, jobs) for _ in range(PER_BATCH)]
             began = time.perf_counter()

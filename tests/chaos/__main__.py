@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chaos.faults import FAULTS, Fault
+from chaos.faults import FAULTS, RECREATED_UNDER_POSITIONS, Fault
+from chaos.recreated_topic import survive_a_new_topic
 from chaos.report import show, write
 from chaos.run import Survived, survive
 from llamalog_service.domain.errors import LlamalogError
@@ -56,7 +57,8 @@ def main(
             for fault in chosen:
                 progress.update(task, description=fault.what)
                 (folder / fault.name).mkdir(parents=True)
-                run = survive(
+                play = survive_a_new_topic if fault is RECREATED_UNDER_POSITIONS else survive
+                run = play(
                     fault, stack, folder / fault.name, messages=messages, seconds=messages / RATE, seed=seed
                 )
                 survived.append(asyncio.run(run))
@@ -80,11 +82,12 @@ def main(
 
 
 def _chosen(only: list[str] | None) -> list[Fault]:
-    names = {fault.name: fault for fault in FAULTS}
+    every = [*FAULTS, RECREATED_UNDER_POSITIONS]
+    names = {fault.name: fault for fault in every}
     unknown = sorted(set(only or ()) - names.keys())
     if unknown:
         raise typer.BadParameter(f"no such fault: {', '.join(unknown)}. There are: {', '.join(names)}.")
-    return [names[name] for name in only] if only else list(FAULTS)
+    return [names[name] for name in only] if only else every
 
 
 def _progress() -> Progress:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import asyncpg
 
 from chaos.proxy import Cut
-from chaos.scene import CreatedAgain, Scene, administering
+from chaos.scene import STOPS_WITHIN, CreatedAgain, Scene, administering
 from harness.patience import eventually
 from llamalog_service.publish.topics import TopicSpec, create_topics
 
@@ -47,7 +47,7 @@ async def kill_the_migrator(scene: Scene, dice: Random) -> None:
 
 async def end_consumers(scene: Scene, dice: Random) -> None:
     for consumer in scene.consumers:
-        await consumer.stop()
+        await consumer.stop(STOPS_WITHIN)
         await asyncio.sleep(dice.uniform(0.0, 0.5))
         consumer.start()
 
@@ -126,6 +126,10 @@ async def recreate_provenance(scene: Scene, _: Random) -> None:
     await _recreate(scene, scene.topics.provenance)
 
 
+async def recreate_entity_events(scene: Scene, _: Random) -> None:
+    await _recreate(scene, scene.topics.entity_events)
+
+
 async def rebalance_storm(scene: Scene, dice: Random) -> None:
     guests = [scene.new_consumer() for _ in range(2)]
     for _ in range(_TRIES):
@@ -136,7 +140,7 @@ async def rebalance_storm(scene: Scene, dice: Random) -> None:
         else:
             guest.start()
     for guest in guests:
-        await guest.stop()
+        await guest.stop(STOPS_WITHIN)
         scene.consumers.remove(guest)
 
 
@@ -181,4 +185,9 @@ FAULTS = (
         f"the provenance topic deleted, created again after {AWAY:.0f} s",
         recreate_provenance,
     ),
+)
+RECREATED_UNDER_POSITIONS = Fault(
+    "entity-events-recreated",
+    f"the topic of entity events deleted, created again after {AWAY:.0f} s; its loss accepted",
+    recreate_entity_events,
 )

@@ -1,6 +1,7 @@
 """One fault in the middle of a load, and what became of everything."""
 
 import asyncio
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from chaos.faults import Fault
-from chaos.scene import Scene, scene
+from chaos.scene import STOPS_WITHIN, Scene, scene
 from chaos.verdict import Verdict, judge
 from harness.settled import wait_until_settled
 from harness.topics import end_offsets
@@ -40,7 +41,7 @@ class Survived(NamedTuple):
     def wrong(self) -> list[str]:
         """Everything that is not as it should be."""
         wrong = list(self.verdict.differences)
-        if any(self.exit_codes):
+        if not {0, -signal.SIGTERM}.issuperset(self.exit_codes):  # the latter: it had hardly been started
             wrong.append(f"exit codes {self.exit_codes} of processes that were asked to end")
         return wrong
 
@@ -73,7 +74,7 @@ async def survive(
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-        exit_codes = [await process.stop() for process in here.processes]
+        exit_codes = [await process.stop(STOPS_WITHIN) for process in here.processes]
         verdict = await judge(here)
         return Survived(
             fault=fault,

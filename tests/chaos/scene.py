@@ -27,6 +27,8 @@ from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.schema import migrate
 
 CONSUMERS = 3
+STOPS_WITHIN = 60.0
+"""Seconds: a member that is told to end while its group rebalances waits for the slowest of the others."""
 _SESSION_SECONDS = 3.0
 _BATCH_RECORDS = 100
 """Small, so that a fault meets a batch at every one of its steps."""
@@ -104,7 +106,7 @@ class Scene:
             process.kill()
 
     async def recorded(self) -> dict[int, int]:
-        """Up to which offset each partition of the entity events is recorded; nothing while nobody answers."""
+        """Up to which offset each partition of the entity events is recorded, while PostgreSQL answers."""
         try:
             rows = await self.pool.fetch(
                 _RECORDED, self.settings.consumer_group, self.topics.entity_events.name

@@ -52,11 +52,18 @@ class WatchedBackfills(BackfillStore):
     def __init__(self, pool: asyncpg.Pool) -> None:
         super().__init__(pool)
         self.at: dict[BackfillPhase, Callable[[UUID], Awaitable[None]]] = {}
+        self.after_plan: Callable[[UUID], Awaitable[None]] | None = None
 
     async def enter(self, run: UUID, phase: BackfillPhase) -> None:
         await super().enter(run, phase)
         if phase in self.at:
             await self.at[phase](run)
+
+    async def note_plan(self, run: UUID, plan: RootCounts, to_set: int, right: RootCounts) -> bool:
+        noted = await super().note_plan(run, plan, to_set, right)
+        if self.after_plan is not None:
+            await self.after_plan(run)
+        return noted
 
 
 class WatchedPlans(PlanStore):

@@ -1,7 +1,6 @@
 """The two consumers as processes of their own, started as an operator starts them."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,12 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import SecretStr
-
+from harness.environments import environment_of
 from harness.patience import eventually
 from llamalog_service.settings import Settings
 
-_TESTS = Path(__file__).resolve().parents[1]
 _EXECUTABLE = Path(sys.executable).parent / "llamalog"
 
 
@@ -121,15 +118,3 @@ async def running(
         raise
     finally:
         process.kill()
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Ours, with these settings and no other ones in it."""
-    told = {
-        name: value.get_secret_value() if isinstance(value, SecretStr) else value
-        for name, value in settings.model_dump().items()
-        if value is not None
-    }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}
-    ours = {f"LLAMALOG_{name.upper()}": str(value) for name, value in told.items()}
-    return kept | ours | {"PYTHONPATH": str(_TESTS)}

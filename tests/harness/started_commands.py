@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 _SECONDS = 90.0
+_NO_CHECKOUT = Path("/")
 
 
 class Ended(NamedTuple):
@@ -34,8 +35,8 @@ class StartedCommand:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
-    async def ended(self) -> Ended:
-        out, err = await asyncio.wait_for(self.process.communicate(), _SECONDS)
+    async def ended(self, within: float = _SECONDS) -> Ended:
+        out, err = await asyncio.wait_for(self.process.communicate(), within)
         ended = Ended(self.process.returncode or 0, out.decode(), err.decode())
         assert "Traceback" not in ended.out + ended.err, ended.err
         return ended
@@ -45,7 +46,7 @@ class StartedCommand:
         return await self.ended()
 
 
-async def started(*words: str, environment: Mapping[str, str], folder: Path) -> StartedCommand:
+async def started(*words: str, environment: Mapping[str, str], folder: Path = _NO_CHECKOUT) -> StartedCommand:
     """Start a command in a folder, so that no `.env` is read; nobody sits before it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -61,6 +62,8 @@ async def started(*words: str, environment: Mapping[str, str], folder: Path) -> 
     return StartedCommand(process)
 
 
-async def llamalog(*words: str, environment: Mapping[str, str], folder: Path) -> Ended:
+async def llamalog(
+    *words: str, environment: Mapping[str, str], folder: Path = _NO_CHECKOUT, within: float = _SECONDS
+) -> Ended:
     """Run a command to its end."""
-    return await (await started(*words, environment=environment, folder=folder)).ended()
+    return await (await started(*words, environment=environment, folder=folder)).ended(within)

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from harness.adopter import Adopter
 from harness.patience import eventually
-from harness.started_commands import Ended, StartedCommand, llamalog, started
+from harness.started_commands import llamalog
 from integration.databases import run_sql
 from integration.old_tables import make_old_table, table_at
 
@@ -30,20 +31,8 @@ ADOPTED = {
 }
 
 
-class Owner:
+class Owner(Adopter):
     """Of an old database, who has never heard of Kafka."""
-
-    def __init__(self, database_url: str, folder: Path) -> None:
-        self.url = database_url
-        self._folder = folder
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}
-        self.environment = {**kept, "LLAMALOG_DATABASE_URL": database_url, "LLAMALOG_LOG_FORMAT": "json"}
-
-    async def adopt(self, *words: str) -> Ended:
-        return await llamalog("adopt", *words, environment=self.environment, folder=self._folder)
-
-    async def begin(self, *words: str) -> StartedCommand:
-        return await started("adopt", *words, environment=self.environment, folder=self._folder)
 
     def adopt_on_a_terminal(self, typed: str) -> int:
         """The exit code after something was typed at the question."""

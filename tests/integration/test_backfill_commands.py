@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from harness.environments import environment_of
 from harness.legacy_rows import families, origins, write_as_another
 from harness.patience import eventually
-from harness.service import ServiceProcess, environment_of, running
+from harness.service import ServiceProcess, running
 from harness.started_commands import Ended, StartedCommand, llamalog, started
 from llamalog_service.settings import Settings
 

@@ -10,12 +10,15 @@ from msgspec.structs import replace
 from harness.backfills import Backfills, forget_roots, while_locked
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import NAMES, KeptMessages, Repairer, Writer
 from histories import NOON, chains, decree, event
 from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.commands import ExpectedCounts, GivenJobs, MissingParent, OneRoot, TimeWindow
 from llamalog_schemas.events import Event
+from llamalog_service.backfill.corrections import Corrections
 from llamalog_service.backfill.recompute import recompute_until_settled
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
 
 BROKEN: list[Event] = [
@@ -340,6 +343,46 @@ async def test_rows_that_a_repair_corrects_or_somebody_removes_meanwhile_are_rep
     assert report.end == replace(PLANNED, pending=0, children=21)
     left = [told for told in log if told.id != str(UUID(int=30))]
     assert differences(await stored_rows(pool), [*left, late]) == []
+
+
+async def test_what_repairs_correct_is_told_before_what_backfills_correct(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    await backfills.do()
+    await Writer(pool, KeptMessages()).write(event(300, "never-seen"))
+    await recompute_until_settled(RecomputeStore(pool), ["never-seen"])
+    outbox = Outbox(pool)
+    assert {row.content.id.int for row in await outbox.next(1000)} == {110, 111, 112}
+    await outbox.strike(await outbox.next(1000))
+    assert len(await outbox.next(1000)) == 38
+
+
+async def test_telling_gives_way_to_a_backfill_that_is_under_way(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    kept = KeptMessages()
+    corrections = Corrections(
+        Outbox(pool), backfills.store, Announcer(kept, NAMES, source="/tests"), sleep=rest
+    )
+
+    async def tell(batch: int) -> None:
+        if batch == 1:
+            assert await corrections.tell_next()
+
+    backfills.batches.before = tell
+    await backfills.do(batch_size=10)
+    assert len(kept.provenance) == 10
+    assert len(rests) == 1
+    assert rests[0] > 0
+    assert await corrections.tell_next()
+    assert not await corrections.tell_next()
+    assert len(rests) == 1
+    assert kept.provenance == as_stored(await stored_rows(pool))
 
 
 async def test_times_are_those_of_the_run(backfills: Backfills, log: list[Event]) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from integration.catalogue import catalogue
 from integration.databases import ALL_REVISIONS, go_to, run_sql
 from llamalog_schemas.events import Category
-from llamalog_service.store.schema import VERSION_TABLE, current_revision, migrate, migration_engine
+from llamalog_service.store.migration_connection import migration_engine
+from llamalog_service.store.schema import VERSION_TABLE, current_revision, migrate
 from llamalog_service.store.tables import LlamaLog
 
 

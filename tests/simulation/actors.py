@@ -1,14 +1,14 @@
 """The processes of a simulation: the service's own code between a simulated broker and a real database."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from llamalog_service.backfill import corrections, recompute
+from llamalog_service.backfill import corrections
+from llamalog_service.backfill.repairs import Repairs
 from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.backfill.worker import Duty, Worker
 from llamalog_service.consumer import subscribe_provenance_consumer
 from llamalog_service.delivery import BatchDelivery
-from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.migrator import subscribe_migration_consumer
@@ -113,13 +113,19 @@ def start_migration_consumer(
     pool: Any = SimulatedPool(world, server, process)
     planning_pool: Any = SimulatedPool(world, server, process, keep_plans=False)
     announcer = _announcer(world, broker, process)
-    repairs: Any = Repairs(pool, RecomputeStore(planning_pool), announcer, sweep_clock)
+    runs = RunStore(pool)
+    worker = Worker(
+        lock=WorkerLock(pool),
+        runs=runs,
+        duties=_duties(pool, RecomputeStore(planning_pool), announcer, sweep_clock),
+        poll_every=_POLL_EVERY,
+    )
     kafka: Any = actor._kafka
     delivery = subscribe_migration_consumer(
         kafka,
-        repairs.runs,
+        runs,
         BackfillStore(pool),
-        repairs,
+        worker,
         announcer,
         topic=COMMANDS,
         group=MIGRATION_GROUP,
@@ -128,7 +134,7 @@ def start_migration_consumer(
     )
     actor.pools = [pool, planning_pool]
     actor.start(delivery)
-    world.begin(process, repairs.run())
+    world.begin(process, worker.run())
     return actor
 
 
@@ -137,50 +143,22 @@ def _announcer(world: World, broker: Broker, process: Process) -> Announcer:
     return Announcer(Publisher(producer), NAMES, source="/simulated")
 
 
-class Repairs:
-    """The worker's way through runs, corrections and sweeps, in as many words."""
+def _duties(
+    pool: Any, store: RecomputeStore, announcer: Announcer, sweep_clock: Callable[[], float]
+) -> list[Duty]:
+    """As `wiring` has them, but for backfills, and with a sweep on demand."""
+    sweep = SweepOnDemand(store, every=SWEEP_EVERY, full_every=100 * SWEEP_EVERY, clock=sweep_clock)
+    outbox = Outbox(pool)
 
-    def __init__(
-        self, pool: Any, store: RecomputeStore, announcer: Announcer, sweep_clock: Callable[[], float]
-    ) -> None:
-        self.runs = RunStore(pool)
-        self._lock = WorkerLock(pool)
-        self._store = store
-        self._outbox = Outbox(pool)
-        self._announcer = announcer
-        self._sweep = SweepOnDemand(store, every=SWEEP_EVERY, full_every=100 * SWEEP_EVERY, clock=sweep_clock)
-        self._wake = asyncio.Event()
+    async def sweep_if_due() -> bool:
+        await sweep.sweep_if_due()
+        return False
 
-    def wake(self) -> None:
-        self._wake.set()
+    async def tell() -> bool:
+        return await corrections.tell_corrections(outbox, announcer) > 0
 
-    async def run(self) -> None:
-        while True:
-            try:
-                async with self._lock.attempt() as lock:
-                    if lock is not None:
-                        await self.runs.requeue_left()
-                        await self._tell()
-                    while lock is not None and lock.is_held():
-                        await self._work()
-            except UnavailableError:
-                pass  # begun anew, as after a crash
-            await asyncio.sleep(_POLL_EVERY)
-
-    async def _work(self) -> None:
-        while claimed := await self.runs.claim(100):
-            jobs = sorted({job for run in claimed for job in run.jobs})
-            repair = await recompute.recompute_until_settled(self._store, jobs)
-            await self._tell()
-            await self.runs.finish([run.id for run in claimed], repair.passes, repair.rows_changed)
-        await self._sweep.sweep_if_due()
-        await self._tell()
-        try:
-            await asyncio.wait_for(self._wake.wait(), _POLL_EVERY)
-        except TimeoutError:
-            return
-        finally:
-            self._wake.clear()
-
-    async def _tell(self) -> None:
-        await corrections.tell_corrections(self._outbox, self._announcer)
+    return [
+        Duty("repairing roots", Repairs(RunStore(pool), store).do_waiting, _POLL_EVERY),
+        Duty("sweeping", sweep_if_due, _POLL_EVERY),
+        Duty("telling corrections", tell, _POLL_EVERY),
+    ]

@@ -90,12 +90,14 @@ def _wrong_provenance(
 ) -> list[str]:
     """What a reader of the topic believes, and what a reader of its compacted remains would.
 
-    A row that was told, lost with the newer copy of the database and recorded again, is another time's.
+    A row that was told, lost with the newer copy of the database and recorded again, is another time's:
+    its revisions begin anew, and readers may stay with a higher one that was told before.
     """
     told = [decode_provenance(record.value or b"").data for record in records]
     believed, compacted, expected = _highest(told), {one.id: one for one in told}, as_stored(stored)
     if was_set_back:
-        believed, compacted, expected = _timeless(believed), _timeless(compacted), _timeless(expected)
+        believed, compacted = _of_this_time(believed, expected), _of_this_time(compacted, expected)
+        expected = _of_this_time(expected, expected)
     wrong = _differing(believed, expected, "provenance")
     wrong += _differing(compacted, expected, "provenance, compacted")
     if not was_set_back:
@@ -117,8 +119,13 @@ def _highest(told: Iterable[Provenance]) -> dict[UUID, Provenance]:
     return newest
 
 
-def _timeless(told: dict[UUID, Provenance]) -> dict[UUID, Provenance]:
-    return {row: replace(one, recorded_at=_NEVER, revision=0) for row, one in told.items()}
+def _of_this_time(told: dict[UUID, Provenance], expected: dict[UUID, Provenance]) -> dict[UUID, Provenance]:
+    """Without what belongs to the time before: a higher revision than the row has now, numbers, times."""
+    kept = {}
+    for row, one in told.items():
+        now = expected.get(row, one)
+        kept[row] = replace(now if one.revision > now.revision else one, recorded_at=_NEVER, revision=0)
+    return kept
 
 
 def _differing(found: dict[UUID, Provenance], expected: dict[UUID, Provenance], where: str) -> list[str]:

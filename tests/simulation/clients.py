@@ -293,6 +293,9 @@ class _Subscriber:
         self._broker = broker
         self._subscribe = subscribe
 
+    async def get_msg(self, consumer: Any) -> Any:
+        """What FastStream fetches with; the simulated consumer fetches by itself."""
+
     def __call__(self, deliver: Any) -> Any:
         self._subscribe(deliver)
         return deliver

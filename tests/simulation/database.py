@@ -140,6 +140,9 @@ class SimulatedPool:
         async def lend() -> asyncpg.Connection:
             return await self.server.lend(keep_plans=self._keep_plans)
 
+        await (
+            self.world.alone()
+        )  # a new session takes longer than an idle one: that must not decide who is next
         return await self.world.execute(self.process, lend)
 
     async def break_off(self, lent: "SimulatedConnection") -> None:

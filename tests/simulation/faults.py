@@ -55,7 +55,7 @@ def _draw(dice: Random, at: int) -> Fault:
             "lose command",
             "sweep",
         ],
-        [10, 8, 1, 4, 8, 2, 2, 2, 1],
+        [10, 8, 1, 4, 10, 2, 2, 2, 1],
     )[0]
     after = dice.random() < 0.5
     match kind:
@@ -65,8 +65,8 @@ def _draw(dice: Random, at: int) -> Fault:
             return Fault(at, kind, dice.choice([STATEMENT, COMMIT, COMMIT, PUBLISH, OFFSETS]), after)
         case "freeze":
             op = dice.choice([STATEMENT, COMMIT, COMMIT, PUBLISH, OFFSETS])
-            seconds = dice.uniform(1, 60) if dice.random() < 0.3 else dice.uniform(0.1, 1)
-            return Fault(at, kind, op, False, seconds, dice.choice(["", "consumer", "migrator"]))
+            seconds = dice.uniform(1, 60) if dice.random() < 0.5 else dice.uniform(0.1, 1)
+            return Fault(at, kind, op, seconds=seconds, who=dice.choice(["", "consumer", "migrator"]))
         case "database away" | "kafka away":
             return Fault(at, kind, seconds=dice.choice([0.0, 1.0, 10.0, 90.0]))
         case "lose command":

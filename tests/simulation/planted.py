@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from llamalog_service.backfill import corrections, recompute, sweep
+from llamalog_service.backfill import corrections, repairs, sweep
 from llamalog_service.backfill.recompute import Repair
 from llamalog_service.delivery.pipeline import Pipeline
 from llamalog_service.domain import roots
@@ -47,7 +47,7 @@ def _one_pass(stack: ExitStack) -> None:
     async def recompute_once(store: RecomputeStore, scope: Collection[str] | Everything) -> Repair:
         return Repair(sum((await store.recompute(scope)).values()), 1)
 
-    for module in (recompute, sweep):
+    for module in (repairs, sweep):
         stack.enter_context(patch.object(module, "recompute_until_settled", recompute_once))
 
 

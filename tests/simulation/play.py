@@ -215,7 +215,8 @@ class Cast:
     async def _say_everything(self) -> None:
         producers = Process("producers")
         for place, said in self.scenario.said.items():
-            if not self.scenario.is_backlog:
+            if self.scenario.pause is not None:
+                await asyncio.sleep(self.scenario.pause * self.world.dice.expovariate(1))
                 await self.world.turn(producers, "say", str(place))
             partitions = self.broker.partitions[EVENTS]
             partition = partitions[said.partition % len(partitions)]

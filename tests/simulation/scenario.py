@@ -17,6 +17,7 @@ class Scenario:
         said: the messages, by their place in the whole history.
         faults: what goes wrong, by its place in the whole list.
         partitions: of the entity events.
+        pause: seconds between two messages, about; None: all are there from the start.
     """
 
     seed: int
@@ -26,7 +27,7 @@ class Scenario:
     consumers: int
     migrators: int
     max_records: int
-    is_backlog: bool
+    pause: float | None
 
     def keeping(self, said: list[int], faults: list[int]) -> "Scenario":
         """The same with only these messages and faults."""
@@ -38,7 +39,7 @@ class Scenario:
             self.consumers,
             self.migrators,
             self.max_records,
-            self.is_backlog,
+            self.pause,
         )
 
     def dice(self, purpose: str) -> Random:
@@ -58,5 +59,5 @@ def draw_scenario(seed: int) -> Scenario:
         consumers=dice.choice([2, 2, 3]),
         migrators=dice.choice([1, 1, 2]),
         max_records=dice.choice([1, 2, 5, 20]),
-        is_backlog=dice.random() < 0.4,
+        pause=dice.choice([None, None, 0.0, 0.1, 0.3]),
     )

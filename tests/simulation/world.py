@@ -5,12 +5,13 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
+from operator import itemgetter
 from random import Random
 from typing import Any, TypeVar
 
 import asyncpg
 
-from simulation.faults import Fault
+from simulation.faults import COMMIT, Fault
 from simulation.loop import SimulatedLoop
 
 Result = TypeVar("Result")
@@ -44,6 +45,11 @@ class _Turn:
     op: str
     what: str
     future: asyncio.Future[Fault | None]
+    not_before: float
+
+    def begins(self) -> float:
+        """The earliest time at which it can be given."""
+        return max(self.not_before, self.process.frozen_until)
 
 
 @dataclass(eq=False)
@@ -84,10 +90,12 @@ class World:
         self._waiting: list[_Turn] = []
         self._running: list[_Flight] = []
         self._blocked: list[_Flight] = []
+        self._to_be_alone: list[tuple[str, asyncio.Future[None]]] = []
         self._landings: list[asyncio.Future[None]] = []
         self._asking: asyncio.Task[None] | None = None
         self._backstage: dict[asyncio.Task[Any], None] = {}
         self._pace: dict[str, float] = {}
+        self._commits_late = dice.random() < 0.4
         self._style = dice.choice(["even", "uneven", "uneven", "one by one"])
 
     # What actors call
@@ -96,7 +104,7 @@ class World:
         """Wait for the turn; what befalls the step, if its caller is the one to make it happen."""
         if process.is_dead:
             raise asyncio.CancelledError
-        waiting = _Turn(process, op, what, self.loop.create_future())
+        waiting = _Turn(process, op, what, self.loop.create_future(), self.loop.now + self._hesitation(op))
         self._waiting.append(waiting)
         try:
             return await waiting.future
@@ -122,7 +130,14 @@ class World:
             for future in landings:
                 future.set_result(None) if not future.done() else None
             if flight.waited_for_lock and not process.is_dead:
-                await self.turn(process, "goes on")  # two that were let go at once come in a chosen order
+                await self.alone(process.name)  # when it was let go depends on the machine
+                await self.turn(process, "goes on")
+
+    async def alone(self, rank: str = "") -> None:
+        """Wait until everybody else stands still; of those who wait for it the least rank goes on first."""
+        future = self.loop.create_future()
+        self._to_be_alone.append((rank, future))
+        await future
 
     async def die(self, process: Process) -> None:
         """From within a process: come to a sudden end, and never return."""
@@ -244,21 +259,32 @@ class World:
         self._blocked = []
 
     def at_rest(self, until_timer: float | None) -> None:
+        while self._to_be_alone:
+            _, future = first = min(self._to_be_alone, key=itemgetter(0))
+            self._to_be_alone.remove(first)
+            if not future.done():
+                future.set_result(None)
+                return
         if self.steps >= MOST_STEPS:
             self.end(NeverSettledError(f"not at rest after {self.steps} steps"))
             return
-        ready = [turn for turn in self._waiting if turn.process.frozen_until <= self.loop.now]
+        ready = [turn for turn in self._waiting if turn.begins() <= self.loop.now]
         if ready:
             self._give(self._choose(ready))
         elif until_timer is not None:
-            thaws = [turn.process.frozen_until - self.loop.now for turn in self._waiting]
+            thaws = [turn.begins() - self.loop.now for turn in self._waiting]
             self.loop.now += min([until_timer, *thaws])
         elif self._waiting:
-            self.loop.now = min(turn.process.frozen_until for turn in self._waiting)
+            self.loop.now = min(turn.begins() for turn in self._waiting)
         elif self._blocked:
             self._look_at_blocked_again()
         else:
             self.end(NeverSettledError("nobody can go on"))
+
+    def _hesitation(self, op: str) -> float:
+        """Some commits come late: between a look and its commit is where others are missed."""
+        is_late = self._commits_late and op == COMMIT and self.dice.random() < 0.5
+        return self.dice.expovariate(2) if is_late else 0.0
 
     def _choose(self, ready: list[_Turn]) -> _Turn:
         if self._style == "even":

@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from datetime import timedelta
-from itertools import islice
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
@@ -21,6 +19,7 @@ from llamalog_service.backfill.report import (
     report_of,
     unexplained_sentence,
 )
+from llamalog_service.backfill.second_look import portions, starts_to_correct
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.store.backfills import Backfill, BackfillStore
@@ -31,12 +30,8 @@ from llamalog_service.store.plan import PlanStore
 from llamalog_service.store.plan_batches import Pace, PlanBatches
 from llamalog_service.store.recompute import RecomputeStore
 
-_JOBS_AT_ONCE = 1000
 _REST_WHILE_LOCKED = 1.0
 """Seconds without a try, when a single row is locked: all repairs wait while a batch waits."""
-
-_LONGEST_TRANSACTION = timedelta(minutes=10)
-"""A row bears the time at which its transaction began, which may be before the run's start."""
 
 _log = structlog.get_logger("llamalog.backfill")
 _Result = TypeVar("_Result")
@@ -146,7 +141,7 @@ class BackfillRunner:
             return
         reason = f"The backfill {backfill.id} adopts tops that were never logged."
         decreed_at = utc_milliseconds(backfill.started_at or backfill.requested_at)
-        for jobs in _portions(await self._plans.tops_to_adopt()):
+        for jobs in portions(await self._plans.tops_to_decree()):
             adopted = [(uuid5(backfill.id, job), job) for job in jobs]
             await self._stores.batches.decree(
                 [Decree(id_, job, True, reason, backfill.requested_by, decreed_at) for id_, job in adopted]
@@ -187,30 +182,18 @@ class BackfillRunner:
         again; of a row that changes what was planned its writer tells in a command, which waits for nothing.
         """
         request = backfill.request
-        starts = await self._unless_cancelled(backfill.id, self._starts_to_correct(backfill))
+        starts = await self._unless_cancelled(backfill.id, starts_to_correct(self._plans, backfill))
         jobs = {start for start in starts if start is not None}
+        # The repair of a revocation came before the batches that wrote what it takes back.
+        jobs.update(await self._plans.tops_revoked())
         if request.missing_parent is MissingParent.ADOPT and not isinstance(request.scope, WholeTable):
             jobs.update(await self._plans.tops_to_adopt())  # rows outside the scope hang off them too
         if None in starts:
             await self._backfills.note_set_again(backfill.id, await self._stores.recompute.settle_untracked())
-        for portion in _portions(sorted(jobs)):
+        for portion in portions(sorted(jobs)):
             await self._check_wish(backfill.id)
             repair = await recompute_until_settled(self._stores.recompute, portion)
             await self._backfills.note_set_again(backfill.id, repair.rows_changed)
-
-    async def _starts_to_correct(self, backfill: Backfill) -> set[str | None]:
-        """Where to correct from; None: rows without any job.
-
-        A row that came meanwhile below one that nobody had looked at waits for its top, and there are few of
-        those. Where the batches have overruled what rows had, it may have taken that instead, or lie anywhere
-        below; and a row may have been right again before its batch, so that no repair touched it and its
-        revision said nothing. Then the rule is held against every row of the scope once more.
-        """
-        since = (backfill.started_at or backfill.requested_at) - _LONGEST_TRANSACTION
-        starts: set[str | None] = set(await self._plans.late_starts(since))
-        if await self._plans.overrules():
-            starts.update(await self._plans.differing_starts(backfill.request.scope))
-        return starts
 
     async def _reconcile(self, backfill: Backfill) -> None:
         reconciled = await reconcile(self._plans)
@@ -270,9 +253,3 @@ class BackfillRunner:
         if backfill is None:
             raise _Wished("stop")
         return backfill
-
-
-def _portions(jobs: Sequence[str]) -> Iterator[list[str]]:
-    rest = iter(jobs)
-    while portion := list(islice(rest, _JOBS_AT_ONCE)):
-        yield portion

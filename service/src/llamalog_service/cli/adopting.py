@@ -5,7 +5,7 @@ from typing import Any
 
 from llamalog_schemas.backfills import RootCounts, RunStatus
 from llamalog_service.cli.backfill.tables import run_tables
-from llamalog_service.cli.json_lines import print_json
+from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.migrate import applied, tell_check
 from llamalog_service.cli.running import out
 from llamalog_service.queries.adoption import Adoption

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from llamalog_service.cli.json_lines import print_json
+from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.migration_progress import MigrationProgress
 from llamalog_service.cli.running import out, read_database_settings, run, say_error
 from llamalog_service.store.migration_check import MigrationCheck, PlannedStep

@@ -1,7 +1,6 @@
 """Run a command's work so that a failure becomes a sentence and an exit code, never a traceback."""
 
 import asyncio
-import json
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
@@ -85,11 +84,6 @@ def say_error(who: str, what: str) -> None:
     """Print to standard error, whatever brackets the words hold."""
     errors.print(f"[red]{who}:[/]", end=" ")
     errors.print(what, markup=False, soft_wrap=True)
-
-
-def print_json(told: object) -> None:
-    """Print an object as one line of JSON, whatever the terminal's width."""
-    typer.echo(json.dumps(told, ensure_ascii=False))
 
 
 def printable(text: str, keep: str = "") -> str:

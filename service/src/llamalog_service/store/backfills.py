@@ -118,6 +118,11 @@ class BackfillStore:
         """Note that the end of a backfill was told."""
         await self._execute("backfill_told", run)
 
+    async def any_under_way(self) -> bool:
+        """Whether a backfill is running."""
+        with translated():
+            return bool(await self._pool.fetchval(sql("backfill_under_way")))
+
     async def wish(self, run: UUID) -> str | None:
         """What a backfill under way is to do: "pause", "cancel" or None; "stop" if it is not under way."""
         found = await self.find(run)

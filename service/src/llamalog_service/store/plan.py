@@ -118,6 +118,16 @@ class PlanStore:
         with translated():
             return [record["job"] for record in await self._pool.fetch(sql("backfill_adopted"))]
 
+    async def tops_to_decree(self) -> list[str]:
+        """Those of them that were neither adopted before nor had their adoption revoked since."""
+        with translated():
+            return [record["job"] for record in await self._pool.fetch(sql("backfill_to_decree"))]
+
+    async def tops_revoked(self) -> list[str]:
+        """Those of them whose adoption was revoked since."""
+        with translated():
+            return [record["job"] for record in await self._pool.fetch(sql("backfill_revoked"))]
+
     async def cycles(self) -> list[NamedCycle]:
         """The cycles among the planned rows, those with the most rows first."""
         with translated():

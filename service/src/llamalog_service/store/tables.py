@@ -182,14 +182,16 @@ class RootDecree(SQLModel, table=True):
 class OutboxEntry(SQLModel, table=True):
     """A correction that is to be published: noted in its transaction, struck out once Kafka has it.
 
-    No foreign key: a row may be gone before its entry is.
+    No foreign key: a row may be gone before its entry is. ``bulk``: a backfill's, told after all others.
     """
 
     __tablename__ = "provenance_outbox"
+    __table_args__ = (Index("provenance_outbox_prompt_idx", "noted_at", postgresql_where=text("NOT bulk")),)
 
     row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
     revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     noted_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+    bulk: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
 
 
 class LegacyValues(SQLModel, table=True):

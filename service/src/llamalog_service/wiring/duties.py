@@ -4,7 +4,7 @@ import time
 
 import asyncpg
 
-from llamalog_service.backfill.corrections import tell_corrections
+from llamalog_service.backfill.corrections import Corrections
 from llamalog_service.backfill.news import BackfillNews
 from llamalog_service.backfill.repairs import Repairs
 from llamalog_service.backfill.runner import BackfillRunner, Stores
@@ -61,12 +61,9 @@ def working_duties(
 
 def telling_duties(pool: asyncpg.Pool, announcer: Announcer) -> list[Duty]:
     """Corrections and news of backfills, told through Kafka."""
-    outbox, news = Outbox(pool), BackfillNews(BackfillStore(pool), announcer)
-
-    async def tell() -> bool:
-        return await tell_corrections(outbox, announcer) > 0
-
+    backfills = BackfillStore(pool)
+    corrections = Corrections(Outbox(pool), backfills, announcer)
     return [
-        Duty("telling corrections", tell, POLL_SECONDS),
-        Duty("telling of backfills", news.tell, _NEWS_SECONDS),
+        Duty("telling corrections", corrections.tell_next, POLL_SECONDS),
+        Duty("telling of backfills", BackfillNews(backfills, announcer).tell, _NEWS_SECONDS),
     ]

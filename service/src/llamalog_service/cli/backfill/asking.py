@@ -30,7 +30,7 @@ from llamalog_service.cli.backfill.options import (
 )
 from llamalog_service.cli.backfill.scope import InvalidScopeError, choose_scope
 from llamalog_service.cli.backfill.watching import watch_to_the_end
-from llamalog_service.cli.json_lines import print_json
+from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_error
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.backfills import BackfillRun, read_backfill

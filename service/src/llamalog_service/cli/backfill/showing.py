@@ -7,7 +7,7 @@ import typer
 
 from llamalog_service.cli.backfill.options import Json, Run
 from llamalog_service.cli.backfill.tables import run_tables, runs_table
-from llamalog_service.cli.json_lines import print_json
+from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
