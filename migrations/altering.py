@@ -124,19 +124,30 @@ def drop_added_column(name: str) -> None:
         alter(f"ALTER TABLE {standing().table} DROP COLUMN IF EXISTS {name}", strike(ADDED_COLUMN, name))
 
 
+def refuse_null(column: str) -> None:
+    """Refuse NULL in what is written from now on, whatever rows hold already."""
+    found = standing()
+    check = _not_null_check(found, column)
+    if found.columns[column].nullable and not found.has_constraint(check):
+        patiently(f"ALTER TABLE {found.table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID")
+
+
 def set_not_null(column: str) -> None:
-    """Refuse NULL from now on: checked while others write, so that the lock at the end is a short one."""
+    """Let no row hold NULL: checked while others write, so that the lock at the end is a short one."""
     found = standing()
     if not found.columns[column].nullable:
         return
-    check = f"{found.table}_{column}_not_null"
-    if not found.has_constraint(check):
-        patiently(f"ALTER TABLE {found.table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID")
+    refuse_null(column)
+    check = _not_null_check(found, column)
     patiently(f"ALTER TABLE {found.table} VALIDATE CONSTRAINT {check}")
     alter(
         f"ALTER TABLE {found.table} ALTER COLUMN {column} SET NOT NULL",
         f"ALTER TABLE {found.table} DROP CONSTRAINT {check}",
     )
+
+
+def _not_null_check(found: Standing, column: str) -> str:
+    return f"{found.table}_{column}_not_null"
 
 
 def ensure_index(index: Index) -> None:

@@ -11,6 +11,7 @@ from migrations.altering import (
     drop_added_index,
     ensure_index,
     outside_transaction,
+    refuse_null,
     set_not_null,
 )
 from migrations.batches import change_rows
@@ -75,15 +76,22 @@ def upgrade() -> None:
         _rename()
         _create_enum()
         add_columns({"category": '"LlamaLogCategory"'})
-        category = standing().columns["category"]
-        if category.nullable:
-            change_rows(
-                "backfilling categories",
-                f"UPDATE llama_logs l SET category = ({CATEGORY_OF_ROW})::{category.type} WHERE {{rows}}",
-                "l.category IS NULL",
-            )
+        if standing().columns["category"].nullable:
+            _backfill_category(passes=1)
+            refuse_null("category")
+            _backfill_category()  # what others wrote meanwhile
             set_not_null("category")
         ensure_index(CATEGORY_INDEX)
+
+
+def _backfill_category(*, passes: int | None = None) -> None:
+    category = standing().columns["category"].type
+    change_rows(
+        "backfilling categories",
+        f"UPDATE llama_logs l SET category = ({CATEGORY_OF_ROW})::{category} WHERE {{rows}}",
+        "l.category IS NULL",
+        passes=passes,
+    )
 
 
 def _rename() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -117,6 +118,45 @@ async def test_a_reader_of_the_old_name_never_finds_it_gone(old: str) -> None:
     assert await migrating
     assert reads > 10
     await reader.close()
+
+
+async def test_an_application_that_knows_no_category_yet_does_not_keep_the_migration_from_its_end(
+    old: str,
+) -> None:
+    await make_old_table(old, "first", rows=20_000)
+    stopped, told = asyncio.Event(), Counter[str]()
+    writing = [asyncio.create_task(write_as_ever(old, stopped, told)) for _ in range(3)]
+    try:
+        assert await asyncio.wait_for(migrate(old), 60)
+    finally:
+        stopped.set()
+        await asyncio.gather(*writing)
+    (counted,) = await run_sql(
+        old, "SELECT count(category), count(*) FROM llama_logs WHERE operation = 'ever'"
+    )
+    assert told["written"] and told["refused"]
+    assert list(counted) == [told["written"]] * 2
+
+
+async def write_as_ever(database_url: str, stopped: asyncio.Event, told: Counter[str]) -> None:
+    """Write rows without a category under whichever name the table has."""
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
+    while not stopped.is_set():
+        for table in ("enrichment_logs", "llama_logs"):
+            try:
+                await connection.execute(
+                    f"INSERT INTO {table} (entity_type, operation, status) "
+                    "VALUES ('ALBUM', 'ever', 'SUCCESS')"
+                )
+            except asyncpg.UndefinedTableError:
+                continue
+            except (asyncpg.CheckViolationError, asyncpg.NotNullViolationError):
+                told["refused"] += 1
+            else:
+                told["written"] += 1
+                break
+        await asyncio.sleep(0)
+    await connection.close()
 
 
 @contextmanager

@@ -202,6 +202,21 @@ async def test_rows_that_the_application_writes_afterwards_are_adopted_by_the_ne
     assert await owner.origins() == ADOPTED["flagged"] | {"ADOPTED": 11}
 
 
+async def test_behind_a_backfill_that_is_paused_it_says_so_rather_than_wait(owner: Owner) -> None:
+    await owner.make_old("first")
+    assert (await llamalog("migrate", environment=owner.environment, folder=Path("/"))).code == 0
+    await run_sql(
+        owner.url,
+        "INSERT INTO backfill_runs (id, kind, jobs, reason, status, started_at, requested_by, request) "
+        "VALUES (gen_random_uuid(), 'backfill-roots', '{}', 'requested', 'paused', now(), 'ada', "
+        """'{"scope": {"kind": "jobs", "jobs": ["job-1"]}, "requestedBy": "ada"}')""",
+    )
+    told = await owner.adopt("--yes")
+    assert told.code == 1
+    assert "was begun and is paused" in told.err
+    assert await owner.origins() == {None: 70}
+
+
 async def test_a_database_without_a_log_is_not_made_into_one(owner: Owner) -> None:
     told = await owner.adopt("--yes")
     assert told.code == 1

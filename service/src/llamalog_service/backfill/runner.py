@@ -217,6 +217,8 @@ class BackfillRunner:
                 self._plans, await self._current(run), untold=await self._stores.outbox.count()
             )
             await self._backfills.end(run, RunStatus.CANCELLED, report=report)
+            if report is not None:
+                await self._plans.clear()
             _log.info("backfill cancelled", run=str(run))
 
     async def _fail(self, run: UUID, reason: str) -> None:
@@ -224,6 +226,8 @@ class BackfillRunner:
         report = await report_of(self._plans, backfill, untold=await self._stores.outbox.count())
         error = f"It can't be done: {reason}. {backfill.set} rows were written and stay."
         await self._backfills.end(run, RunStatus.FAILED, error=error, report=report)
+        if report is not None:
+            await self._plans.clear()
         _log.error("backfill failed", run=str(run), error=error)
 
     async def _check_wish(self, run: UUID) -> None:

@@ -12,7 +12,7 @@ from llamalog_schemas.commands import BackfillRootsData, ResumeBackfill, RunRequ
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.adoption import Adoption, read_adoption
-from llamalog_service.queries.backfills import BackfillRun, read_backfill
+from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.migration_check import MigrationCheck
@@ -26,6 +26,7 @@ from llamalog_service.wiring.database import check_database
 from llamalog_service.wiring.duties import POLL_SECONDS, working_duties
 
 _LOOK_SECONDS = 0.3
+_OPEN_AT_MOST = 1000
 _SOURCE = "/llamalog/adopt"
 
 
@@ -36,6 +37,17 @@ class OtherExpectationError(LlamalogError):
         super().__init__(
             f"The adoption {run} is under way and was begun with another --expect. Nothing was done. Give "
             f"the same one, and it goes on; `llamalog backfill show {run} --json` has it."
+        )
+
+
+class OtherRunPausedError(LlamalogError):
+    """Another backfill was begun and is paused, and this one would wait for its end."""
+
+    def __init__(self, run: UUID) -> None:
+        super().__init__(
+            f"The backfill {run} was begun and is paused; another one has to wait for its end. No root was "
+            f"written. Let it go on (`llamalog backfill resume {run}`) or end it (`llamalog backfill cancel "
+            f"{run}`), and run the same command again."
         )
 
 
@@ -77,6 +89,7 @@ async def adopt_roots(
 
     Raises:
         OtherExpectationError: what is under way was begun with another expectation.
+        OtherRunPausedError: another backfill is in the way.
     """
     async with open_pool(settings, name="llamalog adopt") as pool, _working(settings) as working:
         reader, backfills = Reader(pool), BackfillStore(pool)
@@ -114,6 +127,7 @@ async def _begin(reader: Reader, backfills: BackfillStore, asked: BackfillRootsD
     """The run that is under way already, made to go on if it was paused; else a new one."""
     begun = None if asked.dry_run else (await read_adoption(reader)).under_way
     if begun is None:
+        await _refuse_behind_a_paused_one(reader)
         run = uuid4()
         await backfills.enqueue(run, asked)
         return run
@@ -126,6 +140,12 @@ async def _begin(reader: Reader, backfills: BackfillStore, asked: BackfillRootsD
             [ResumeBackfill(id=str(uuid4()), source=_SOURCE, time=now, specversion="1.0", data=data)]
         )
     return begun.run
+
+
+async def _refuse_behind_a_paused_one(reader: Reader) -> None:
+    for other in await read_backfills(reader, _OPEN_AT_MOST, only_open=True):
+        if other.status is RunStatus.PAUSED and other.started_at is not None:
+            raise OtherRunPausedError(other.run)
 
 
 async def _follow(reader: Reader, run: UUID, show: Callable[[BackfillRun], None]) -> BackfillRun:
