@@ -27,7 +27,7 @@ from llamalog_service.store.backfills import Backfill, BackfillStore
 from llamalog_service.store.runs import RunStore
 from llamalog_service.store.worker_lock import WorkerLock
 from llamalog_service.wiring.connections import open_pool
-from llamalog_service.wiring.duties import POLL_SECONDS, telling_duties, working_duties
+from llamalog_service.wiring.duties import POLL_SECONDS, repairing_duties, sweeping_duty, telling_duties
 
 _PATIENCE = 3600.0
 
@@ -103,7 +103,11 @@ async def repair_the_rest(url: str) -> None:
 async def _working(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Worker]:
     announcer = Announcer(_Nobody(), topics(), source="/bench")
     async with open_pool(settings, name="llamalog recompute", keep_plans=False) as planning_pool:
-        duties = [*working_duties(settings, pool, planning_pool), *telling_duties(pool, announcer)]
+        duties = [
+            *repairing_duties(pool, planning_pool),
+            sweeping_duty(settings, planning_pool),
+            *telling_duties(pool, announcer),
+        ]
         worker = Worker(lock=WorkerLock(pool), runs=RunStore(pool), duties=duties, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
         try:

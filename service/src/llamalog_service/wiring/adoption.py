@@ -23,7 +23,7 @@ from llamalog_service.waiting import when_available
 from llamalog_service.wiring.backfills import open_backfills
 from llamalog_service.wiring.connections import open_pool
 from llamalog_service.wiring.database import check_database
-from llamalog_service.wiring.duties import POLL_SECONDS, working_duties
+from llamalog_service.wiring.duties import POLL_SECONDS, repairing_duties
 
 _LOOK_SECONDS = 0.3
 _OPEN_AT_MOST = 1000
@@ -108,12 +108,15 @@ async def adopt_roots(
 
 @asynccontextmanager
 async def _working(settings: DatabaseSettings) -> AsyncIterator[asyncio.Task[None]]:
-    """A worker that tells nobody what it corrects: the outbox keeps that for a migration consumer."""
+    """A worker that tells nobody what it corrects: the outbox keeps that for a migration consumer.
+
+    It does not sweep: nothing is to be changed before the plan is as expected.
+    """
     async with (
         open_pool(settings, name="llamalog adopt, worker") as pool,
         open_pool(settings, name="llamalog adopt, planning", keep_plans=False) as planning_pool,
     ):
-        duties = working_duties(settings, pool, planning_pool)
+        duties = repairing_duties(pool, planning_pool)
         worker = Worker(lock=WorkerLock(pool), runs=RunStore(pool), duties=duties, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
         try:

@@ -78,7 +78,7 @@ async def open_backfills(settings: DatabaseSettings) -> AsyncIterator[Reader]:
 
 
 async def follow_backfill(
-    settings: Settings, run: UUID, show: Callable[[Followed], None], *, patience: float | None
+    settings: Settings, run: UUID, show: Callable[[Followed], None], *, patience: float
 ) -> BackfillEndedData | BackfillRun:
     """Hand on what the topic tells of a run, from its oldest event that is kept, until the run has ended.
 
@@ -86,7 +86,7 @@ async def follow_backfill(
 
     Args:
         show: gets every event's data in order, the end included.
-        patience: seconds to wait for a run that nobody knows yet; None waits for ever.
+        patience: seconds to wait for a run that nobody knows yet.
 
     Returns:
         How the run ended.
@@ -116,5 +116,5 @@ async def follow_backfill(
                 if silent_looks >= _GRACE_LOOKS:
                     show(row)
                     return row
-            if row is None and patience is not None and not events.any_heard and clock() - began > patience:
+            if row is None and not events.any_heard and clock() - began > patience:
                 raise UnknownRunError(run, patience)

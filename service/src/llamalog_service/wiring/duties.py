@@ -24,14 +24,14 @@ POLL_SECONDS = 0.5
 _NEWS_SECONDS = 1.0
 
 
-def working_duties(
-    settings: DatabaseSettings, pool: asyncpg.Pool, planning_pool: asyncpg.Pool, measures: Measures = SILENT
+def repairing_duties(
+    pool: asyncpg.Pool, planning_pool: asyncpg.Pool, measures: Measures = SILENT
 ) -> list[Duty]:
-    """Repairs, backfills and sweeps; PostgreSQL is all they need.
+    """Repairs and backfills; PostgreSQL is all they need.
 
     Args:
         planning_pool: its connections plan every statement anew.
-        measures: told what repairs and sweeps change.
+        measures: told what repairs change.
     """
     recompute = RecomputeStore(planning_pool, measures)
     stores = Stores(
@@ -41,8 +41,18 @@ def working_duties(
         recompute=recompute,
         outbox=Outbox(pool),
     )
+    return [
+        Duty("repairing roots", Repairs(RunStore(pool), recompute).do_waiting, POLL_SECONDS),
+        Duty("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
+    ]
+
+
+def sweeping_duty(
+    settings: DatabaseSettings, planning_pool: asyncpg.Pool, measures: Measures = SILENT
+) -> Duty:
+    """The sweep for what nobody asks to be repaired; arguments as above."""
     sweep = Sweep(
-        recompute,
+        RecomputeStore(planning_pool, measures),
         every=settings.sweep_seconds,
         full_every=settings.full_sweep_seconds,
         clock=time.monotonic,
@@ -52,11 +62,7 @@ def working_duties(
         await sweep.sweep_if_due()
         return False
 
-    return [
-        Duty("repairing roots", Repairs(RunStore(pool), recompute).do_waiting, POLL_SECONDS),
-        Duty("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
-        Duty("sweeping", sweep_if_due, POLL_SECONDS),
-    ]
+    return Duty("sweeping", sweep_if_due, POLL_SECONDS)
 
 
 def telling_duties(pool: asyncpg.Pool, announcer: Announcer) -> list[Duty]:

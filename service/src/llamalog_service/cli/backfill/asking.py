@@ -37,6 +37,9 @@ from llamalog_service.queries.backfills import BackfillRun, read_backfill
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import ask_for_backfill, ask_of_run, open_backfills
 
+_KEPT_WITHIN = 60.0
+"""Seconds for a migration consumer to keep the command as a run."""
+
 Watch = Annotated[bool, typer.Option("--watch", help="Follow the run to its end, as `watch` does.")]
 
 _DOES = {PauseBackfill: "pause", ResumeBackfill: "resume", CancelBackfill: "cancel"}
@@ -87,7 +90,7 @@ def start(  # noqa: PLR0917 -- typer calls it by name
     run(ask_for_backfill(settings, run_id, data, patience=PATIENCE))
     _tell(run_id, "start", as_json=as_json, stream=follow)
     if follow:
-        watch_to_the_end(settings, run_id, as_json=as_json, patience=None)
+        watch_to_the_end(settings, run_id, as_json=as_json, patience=_KEPT_WITHIN)
 
 
 def pause(run_id: Run, requested_by: RequestedBy, as_json: Json = False) -> None:

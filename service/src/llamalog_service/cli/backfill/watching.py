@@ -20,12 +20,12 @@ def watch(run_id: Run, as_json: Json = False) -> None:
     watch_to_the_end(read_settings(), run_id, as_json=as_json, patience=PATIENCE)
 
 
-def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, patience: float | None) -> None:
+def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, patience: float) -> None:
     """Show how far a run is until it has ended, then its report; ends the process with its code.
 
     Args:
         as_json: a line of JSON for each event, rather than a bar and a table.
-        patience: seconds to wait for a run that nobody knows; None waits for ever.
+        patience: seconds to wait for a run that nobody knows.
     """
     try:
         if as_json:
