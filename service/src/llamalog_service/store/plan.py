@@ -200,8 +200,8 @@ async def _find_by_index(connection: asyncpg.Connection, jobs: Iterable[str], *,
 async def _find_ends(connection: asyncpg.Connection, jobs: int) -> int:
     """Walk down from the tops; how many jobs were reached.
 
-    As long as they fit the memory, the jobs are hashed once for all levels, which is three times as fast
-    as an index. What does not fit would be read anew for every level of a deep chain.
+    As long as they fit the memory, the jobs are hashed once for all levels, which is faster than
+    by an index. What does not fit would be read anew for every level of a deep chain.
     """
     if jobs > _JOBS_IN_MEMORY:
         await connection.execute("CREATE INDEX ON plan_jobs (parent)")
