@@ -1,7 +1,6 @@
 """One fault in the middle of a load, and what became of everything."""
 
 import asyncio
-import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 from chaos.faults import Fault
-from chaos.scene import STOPS_WITHIN, Scene, scene
+from chaos.scene import STOPS_WITHIN, TOLD_TO_END, Scene, scene
 from chaos.verdict import Verdict, judge
 from harness.settled import wait_until_settled
 from harness.topics import end_offsets
@@ -41,7 +40,7 @@ class Survived(NamedTuple):
     def wrong(self) -> list[str]:
         """Everything that is not as it should be."""
         wrong = list(self.verdict.differences)
-        if not {0, -signal.SIGTERM}.issuperset(self.exit_codes):  # the latter: it had hardly been started
+        if not TOLD_TO_END.issuperset(self.exit_codes):
             wrong.append(f"exit codes {self.exit_codes} of processes that were asked to end")
         return wrong
 

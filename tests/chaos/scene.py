@@ -27,6 +27,8 @@ from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.schema import migrate
 
 CONSUMERS = 3
+TOLD_TO_END = {0, -signal.SIGTERM}
+"""Exit codes of processes that somebody has told to end; the latter, if it had hardly been started."""
 STOPS_WITHIN = 60.0
 """Seconds: a member that is told to end while its group rebalances waits for the slowest of the others."""
 _SESSION_SECONDS = 3.0
@@ -137,7 +139,7 @@ class Scene:
         last, reached = time.monotonic(), 0
         while True:
             for process in self.processes if self.supervised else ():
-                if process.exit_code not in (None, 0):
+                if process.exit_code not in TOLD_TO_END | {None}:
                     process.start()
                     self.restarts += 1
             now = sum((await self.recorded()).values())
