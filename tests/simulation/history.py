@@ -171,7 +171,7 @@ def _ring(dice: Random, size: int) -> list[Event]:
 def _growing(dice: Random, size: int) -> list[Event]:
     """A tree that goes on growing while its top is given one parent after the other."""
     events = _tree(dice, size)
-    for number in range(dice.randint(2, 6)):
+    for number in range(dice.choice([1, 1, 2, 4])):
         events.insert(dice.randint(0, len(events)), _event("top", f"above-{number}"))
         if dice.random() < 0.5:
             events.insert(dice.randint(0, len(events)), _event(f"above-{number}"))

@@ -15,7 +15,7 @@ from simulation.scenario import draw_scenario
 from simulation.shrink import shrink
 from simulation.stage import Stage
 
-SEEDS = range(250)
+SEEDS = range(300)
 """What `make test` plays."""
 
 

@@ -95,7 +95,7 @@ class World:
         self._asking: asyncio.Task[None] | None = None
         self._backstage: dict[asyncio.Task[Any], None] = {}
         self._pace: dict[str, float] = {}
-        self._commits_late = dice.random() < 0.4
+        self._whose_commits_are_late = dice.choice([None, None, None, "consumer", "migrator", "migrator"])
         self._style = dice.choice(["even", "uneven", "uneven", "one by one"])
 
     # What actors call
@@ -104,7 +104,9 @@ class World:
         """Wait for the turn; what befalls the step, if its caller is the one to make it happen."""
         if process.is_dead:
             raise asyncio.CancelledError
-        waiting = _Turn(process, op, what, self.loop.create_future(), self.loop.now + self._hesitation(op))
+        waiting = _Turn(
+            process, op, what, self.loop.create_future(), self.loop.now + self._hesitation(process, op)
+        )
         self._waiting.append(waiting)
         try:
             return await waiting.future
@@ -281,10 +283,11 @@ class World:
         else:
             self.end(NeverSettledError("nobody can go on"))
 
-    def _hesitation(self, op: str) -> float:
+    def _hesitation(self, process: Process, op: str) -> float:
         """Some commits come late: between a look and its commit is where others are missed."""
-        is_late = self._commits_late and op == COMMIT and self.dice.random() < 0.5
-        return self.dice.expovariate(2) if is_late else 0.0
+        whose = self._whose_commits_are_late
+        is_late = op == COMMIT and whose is not None and process.name.startswith(whose)
+        return self.dice.expovariate(1) if is_late and self.dice.random() < 0.7 else 0.0
 
     def _choose(self, ready: list[_Turn]) -> _Turn:
         if self._style == "even":
