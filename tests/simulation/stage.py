@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from structlog.testing import capture_logs
+
 from simulation.database import Server
 from simulation.loop import SimulatedLoop
 from simulation.play import Played, play
@@ -36,7 +38,8 @@ class Stage:
         self._runner.__exit__(*error)
 
     def play(self, scenario: Scenario) -> Played:
-        return self._run(play(self._server, scenario))
+        with capture_logs():  # to write out what is logged takes longer than to play
+            return self._run(play(self._server, scenario))
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self._runner.run(work)
