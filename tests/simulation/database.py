@@ -83,6 +83,9 @@ class Server:
             await connection.reset()
             self.put_back(connection, keep_plans=keep_plans)
             return
+        await self.own.execute(
+            "SELECT pg_terminate_backend($1)", backend
+        )  # while it waits it notices nothing
         while await self.own.fetchval("SELECT true FROM pg_stat_activity WHERE pid = $1", backend):
             pass
 
