@@ -13,19 +13,23 @@ from llamalog_service.store.decrees import Decree, decree_of
 
 
 class Decoded(NamedTuple):
-    """A batch by kind. `rows` and `records` run in step, in the order of arrival."""
+    """A batch by kind, in the order of arrival.
+
+    `rows` and `records` run in step, and so do `decrees` and `decree_records`.
+    """
 
     rows: list[RowContent]
     records: list[Record]
     decrees: list[Decree]
+    decree_records: list[Record]
     letters: list[Letter]
     tombstones: int
 
 
 def decode_batch(records: Sequence[Record]) -> Decoded:
     """Decode and validate record by record: a bad one never touches its neighbours."""
-    decoded = Decoded([], [], [], [], 0)
-    rows, sources, decrees, letters, tombstones = decoded
+    decoded = Decoded([], [], [], [], [], 0)
+    rows, sources, decrees, decree_sources, letters, tombstones = decoded
     for record in records:
         if record.value is None:
             tombstones += 1
@@ -37,6 +41,7 @@ def decode_batch(records: Sequence[Record]) -> Decoded:
             continue
         if is_decree(event):
             decrees.append(decree_of(event))
+            decree_sources.append(record)
         else:
             rows.append(content_of(event))
             sources.append(record)

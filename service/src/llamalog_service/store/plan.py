@@ -3,21 +3,18 @@
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import asyncpg
-import msgspec
 
 from llamalog_schemas.backfills import NamedCycle, RootCounts
-from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
+from llamalog_schemas.commands import Scope
 from llamalog_schemas.provenance import Origin
-from llamalog_service.domain.cycles import cycles_below
-from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.store.connection import translated
 from llamalog_service.store.errors import PlanDoesNotAddUpError
 from llamalog_service.store.queries import sql
 from llamalog_service.store.reader import Record
-from llamalog_service.store.recompute import BY_INDEX
+from llamalog_service.store.rule import MEMORY, Rule, prepare_rule, rows_of
 
 CLASSES: Final = {
     Origin.ROOT: "roots",
@@ -29,12 +26,6 @@ CLASSES: Final = {
     Origin.DECLARED: "declared",
 }
 """The class that rows of an origin are counted in."""
-
-_JOBS_IN_MEMORY = 1_200_000
-"""Of jobs with names of 50 characters so many take 200 of the 256 MB that a hash may take."""
-
-_JOBS_BY_INDEX = 10_000
-"""Up to so many jobs are looked up one by one; for more, one pass through the table is cheaper."""
 
 _KEEP = """
     INSERT INTO backfill_plan (
@@ -48,19 +39,6 @@ _KEEP = """
 """
 _DIFFERING = "SELECT DISTINCT start FROM (RULE) ruled WHERE differs"
 _OPEN_TOPS = "SELECT DISTINCT top FROM (RULE) ruled WHERE origin = 'PENDING'"
-_MEMORY = "SET LOCAL work_mem = '128MB'"
-_BY_COST = BY_INDEX.replace("off", "on")
-
-
-class _Rule(NamedTuple):
-    """The statement that gives the rows of a scope what the rule says, with its values."""
-
-    name: str
-    values: tuple[datetime | None, ...]
-
-    def over(self, statement: str) -> str:
-        """A statement that reads from the rule."""
-        return statement.replace("RULE", sql(self.name))
 
 
 class PlanStore:
@@ -86,11 +64,13 @@ class PlanStore:
             async with self._pool.acquire() as connection:
                 async with self._snapshot(connection):
                     await connection.execute("TRUNCATE backfill_plan")
-                    rule = await _prepare(connection, scope, adopt=adopt)
+                    rule = await prepare_rule(connection, scope)
+                    if adopt:
+                        await _adopt(connection, rule)
                     status = await connection.execute(rule.over(_KEEP), *rule.values)
                     if rule.values:
                         total = await connection.fetchval(sql("plan_total"), *rule.values)
-                        _check_sum(_rows(status), total)
+                        _check_sum(rows_of(status), total)
                 await connection.execute("ANALYZE backfill_plan")
                 counted = await connection.fetch(sql("plan_counts"))
         return _counts(counted, "rows", "conflicts"), _counts(counted, "right", "right_conflicts")
@@ -109,7 +89,7 @@ class PlanStore:
         """Where rows of a scope start that are not as the rule gives them; None: at no job."""
         with translated():
             async with self._pool.acquire() as connection, self._snapshot(connection):
-                rule = await _prepare(connection, scope, adopt=False)
+                rule = await prepare_rule(connection, scope)
                 found = await connection.fetch(rule.over(_DIFFERING), *rule.values)
         return [record["start"] for record in found]
 
@@ -138,7 +118,7 @@ class PlanStore:
         """The rows of a named query over the plan that takes no values."""
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(_MEMORY)
+                await connection.execute(MEMORY)
                 records: Sequence[Record] = await connection.fetch(sql(name))
         return records
 
@@ -153,85 +133,13 @@ class PlanStore:
         return snapshot
 
 
-async def _prepare(connection: asyncpg.Connection, scope: Scope, *, adopt: bool) -> _Rule:
-    """Fill the work tables for a scope; the rule reads from them."""
-    await connection.execute(_MEMORY)
-    await connection.execute(sql("plan_prepare"))
-    rule = await _find_lineages(connection, scope)
-    await connection.execute("ANALYZE plan_jobs")
-    jobs = await connection.fetchval("SELECT count(*) FROM plan_jobs")
-    if await _find_ends(connection, jobs) < jobs:
-        await _name_cycles(connection)
-    await connection.execute("ANALYZE plan_ends")
-    if adopt:
-        await _adopt(connection, rule)
-    return rule
-
-
-async def _find_lineages(connection: asyncpg.Connection, scope: Scope) -> _Rule:
-    match scope:
-        case WholeTable():
-            await connection.execute(sql("plan_jobs_all"))
-            return _Rule("plan_rule_all", (None, None))
-        case TimeWindow():
-            window = (utc_milliseconds(scope.from_), utc_milliseconds(scope.to))
-            starts = [record["job"] for record in await connection.fetch(sql("plan_starts"), *window)]
-            if len(starts) > _JOBS_BY_INDEX:
-                await connection.execute(sql("plan_jobs_all"))
-            else:
-                await _find_by_index(connection, starts, below=False)
-            return _Rule("plan_rule_all", window)
-        case GivenJobs():
-            await _find_by_index(connection, scope.jobs, below=True)
-            return _Rule("plan_rule_some", ())
-        case OneRoot():
-            held = await connection.fetch(sql("plan_starts_of_root"), scope.root_job_id)
-            starts = [scope.root_job_id, *(record["job"] for record in held)]
-            await _find_by_index(connection, starts, below=True)
-            return _Rule("plan_rule_some", ())
-
-
-async def _find_by_index(connection: asyncpg.Connection, jobs: Iterable[str], *, below: bool) -> None:
-    await connection.execute(BY_INDEX)
-    await connection.execute(sql("plan_jobs_some"), sorted(set(jobs)), below)
-    await connection.execute(_BY_COST)
-
-
-async def _find_ends(connection: asyncpg.Connection, jobs: int) -> int:
-    """Walk down from the tops; how many jobs were reached.
-
-    As long as they fit the memory, the jobs are hashed once for all levels, which is faster than
-    by an index. What does not fit would be read anew for every level of a deep chain.
-    """
-    if jobs > _JOBS_IN_MEMORY:
-        await connection.execute("CREATE INDEX ON plan_jobs (parent)")
-        await connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
-    else:
-        await connection.execute("SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off")
-    reached = await connection.execute(sql("plan_ends"))
-    await connection.execute(_BY_COST + "; SET LOCAL enable_nestloop = on")
-    return _rows(reached)
-
-
-async def _name_cycles(connection: asyncpg.Connection) -> None:
-    endless = await connection.fetch(sql("plan_endless"))
-    if endless:
-        cycles = cycles_below({record["job"]: record["parent"] for record in endless})
-        members = [msgspec.json.encode(members).decode() for members in cycles.values()]
-        await connection.execute(sql("plan_cycles"), list(cycles), members)
-
-
-async def _adopt(connection: asyncpg.Connection, rule: _Rule) -> None:
+async def _adopt(connection: asyncpg.Connection, rule: Rule) -> None:
     """Count tops of pending rows as adopted, but for those of which an operator took that back."""
     open_tops = await connection.fetch(rule.over(_OPEN_TOPS), *rule.values)
     tops = await connection.fetch(sql("plan_adoptable"), [record["top"] for record in open_tops])
     if tops:
         await connection.execute(sql("plan_adopt"), [record["job"] for record in tops])
         await connection.execute("ANALYZE plan_ends")
-
-
-def _rows(status: str) -> int:
-    return int(status.rpartition(" ")[2])
 
 
 def _check_sum(planned: int, total: int) -> None:

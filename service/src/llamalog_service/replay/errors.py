@@ -1,0 +1,72 @@
+"""Why a rebuild is refused; nothing was changed where one of these is raised."""
+
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.store.shadow import SCHEMA, About
+
+
+class RebuildRefusedError(LlamalogError):
+    """The base of every refusal."""
+
+
+class RebuildUnderWayError(RebuildRefusedError):
+    """Another rebuild works on this database."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(
+            f"Another rebuild is under way ({holder}). Nothing was done: there is one at a time. "
+            "Wait for its end, or stop it."
+        )
+
+
+class LeftoversError(RebuildRefusedError):
+    """A rebuild of another kind was interrupted, or somebody else's schema has the shadow's name."""
+
+    def __init__(self, about: About | None) -> None:
+        what = (
+            "llamalog did not make it, or a crash came in between"
+            if about is None
+            else f"begun {about.begun_at:%Y-%m-%d %H:%M} by {about.begun_by}, of {about.topic} "
+            f"from {about.source}, format {about.format}"
+        )
+        super().__init__(
+            f"The schema {SCHEMA} holds the leftovers of another rebuild ({what}): this one can't go on "
+            "with them. Nothing was done. If nobody needs them, drop them and begin anew: add --discard."
+        )
+        self.about = about
+
+
+class BeginningGoneError(RebuildRefusedError):
+    """Retention has removed the beginning of the topic."""
+
+    def __init__(self, topic: str, firsts: dict[int, int]) -> None:
+        told = ", ".join(f"partition {partition} begins at {first:,}" for partition, first in firsts.items())
+        super().__init__(
+            f"The beginning of {topic} is gone ({told}): Kafka's retention has removed it, or somebody "
+            "deleted it. A rebuild from what is left would lack rows, so nothing was done. If there is an "
+            "archive that holds the beginning, name it with --from-file; and see `llamalog topics check`."
+        )
+        self.firsts = firsts
+
+
+class CompactedError(RebuildRefusedError):
+    """The topic keeps one message of those that share a key."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"{topic} is compacted: of the events that share a key Kafka keeps the last one, so that others "
+            "may be gone already. Nothing was done. See `llamalog topics check`."
+        )
+
+
+class EventlessRowsError(RebuildRefusedError):
+    """Live rows, or decrees, are not in the topic because they were there before it."""
+
+    def __init__(self, rows: int, decrees: int) -> None:
+        super().__init__(
+            f"{rows:,} rows and {decrees:,} decrees of the live table have no event: they were there before "
+            "the topic was, or a backfill decreed them. A rebuild would lack them, so nothing was changed. "
+            "Publish them with `llamalog genesis`, and run the same command again; what was read so far is "
+            "kept."
+        )
+        self.rows = rows
+        self.decrees = decrees

@@ -1,0 +1,200 @@
+"""The rebuild: read the topic beside the live table, compare as of the same positions, and report.
+
+Read `Rebuild.run`. Up to the comparison everything is written to the shadow alone, so that whoever is
+interrupted leaves the live table as it was.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from uuid import uuid4
+
+from llamalog_service.domain.errors import PositionPastEndError
+from llamalog_service.publish.topic_history import Span
+from llamalog_service.replay.errors import (
+    BeginningGoneError,
+    EventlessRowsError,
+    LeftoversError,
+    RebuildUnderWayError,
+)
+from llamalog_service.replay.reading import History, Progress, Watch, read_into
+from llamalog_service.replay.report import RebuildReport, report_of
+from llamalog_service.store.comparison import Chosen, ComparisonStore, Only, Side
+from llamalog_service.store.live import LiveTable
+from llamalog_service.store.shadow import FORMAT, Read, ShadowStore
+from llamalog_service.waiting import when_available
+
+_LOOK_SECONDS = 0.5
+_LONGEST_SETTLING = 6
+"""So many times as long is waited for roots to settle while repairs are under way."""
+
+
+class Stores(NamedTuple):
+    """What a rebuild reads and writes."""
+
+    live: LiveTable
+    shadow: ShadowStore
+    comparisons: ComparisonStore
+
+
+class Asked(NamedTuple):
+    """What is to be rebuilt, and what is to become of it.
+
+    Attributes:
+        only: the rows to compare; all are rebuilt, since roots follow from all.
+        discard: drop the leftovers of another rebuild first.
+        settle_seconds: how long to wait for live traffic to come to roots that its last events change.
+        note: gets every difference as a line of JSON.
+    """
+
+    only: Only = Only()
+    discard: bool = False
+    settle_seconds: float = 10.0
+    note: Callable[[str], None] = lambda _: None
+
+
+class Compared(NamedTuple):
+    """A comparison, its differences noted in the shadow."""
+
+    read: Read
+    chosen: Chosen
+    sides: tuple[Side, Side]
+
+
+class Rebuild:
+    """A rebuild of one topic's rows in one database.
+
+    Args:
+        group: the consumer group whose positions stand beside the live rows.
+        source: a name for `history`: what another source began is not gone on with.
+        begun_by: who rebuilds, for those who find what is left of it.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        history: History,
+        *,
+        topic: str,
+        group: str,
+        source: str = "the topic",
+        begun_by: str = "",
+        watch: Watch = lambda _: None,
+    ) -> None:
+        self._stores = stores
+        self._history = history
+        self._topic = topic
+        self._group = group
+        self._source = source
+        self._begun_by = begun_by
+        self._watch = watch
+
+    async def run(self, asked: Asked) -> RebuildReport:
+        """Rebuild, compare, report; waits while Kafka or PostgreSQL is away.
+
+        Raises:
+            RebuildRefusedError: with the reason; the live table is as it was.
+            PositionPastEndError: the topic is not the one that was read.
+        """
+        began = time.monotonic()
+        async with self._stores.shadow.alone() as other:
+            if other is not None:
+                raise RebuildUnderWayError(other)
+            spans = await when_available(self._history.spans, doing="looking at the topic")
+            _refuse_lost_beginning(self._topic, spans)
+            await self._take_up(discard=asked.discard)
+            ends = await self._stores.live.next_offsets(self._group, self._topic)
+            _refuse_positions_past_end(self._topic, ends, spans)
+            await self._read_up_to(ends)
+            compared = await when_available(
+                lambda: self._compare(asked.only), doing="comparing", may_take_long=True
+            )
+            await self._let_settle(asked.settle_seconds)
+            async for line in self._stores.comparisons.lines():
+                asked.note(line)
+            report = report_of(
+                topic=self._topic,
+                read=compared.read,
+                chosen=compared.chosen,
+                sides=compared.sides,
+                summary=await self._stores.comparisons.summary(),
+                seconds=time.monotonic() - began,
+            )
+            await self._stores.shadow.discard()
+        return report
+
+    async def _take_up(self, *, discard: bool) -> None:
+        """Begin a shadow, or go on with the one that an earlier call of the same kind left."""
+        if discard:
+            await self._stores.shadow.discard()
+        stands, about = await self._stores.shadow.standing()
+        if not stands:
+            await self._stores.shadow.make(
+                id_=uuid4(), topic=self._topic, source=self._source, begun_by=self._begun_by
+            )
+        elif about is None or about[1:4] != (FORMAT, self._topic, self._source):
+            raise LeftoversError(about)
+
+    async def _read_up_to(self, ends: Mapping[int, int]) -> None:
+        """Read into the shadow, portion by portion committed; what is away is waited for."""
+
+        async def read_on() -> None:
+            so_far = await self._stores.shadow.read_so_far()
+            await read_into(self._stores.shadow.record, self._history, so_far.next_offsets, ends, self._watch)
+
+        await when_available(read_on, doing="reading the topic", may_take_long=True)
+
+    async def _compare(self, only: Only) -> Compared:
+        """Compare in one snapshot.
+
+        Its positions may be later than those that were read up to: what lies between is read now, within
+        the snapshot, which sees the live rows of exactly these positions and none that come later.
+        """
+        async with self._stores.comparisons.snapshot() as snapshot:
+            ends = await snapshot.positions(self._group, self._topic)
+            so_far = await snapshot.read_so_far()
+            await read_into(snapshot.record, self._history, so_far.next_offsets, ends, self._watch)
+            self._watch(Progress("removing what was told twice"))
+            chosen = await snapshot.choose()
+            self._watch(Progress("working out roots"))
+            await snapshot.resolve()
+            self._watch(Progress("comparing"))
+            await snapshot.compare(only)
+            rows, decrees = await snapshot.eventless()
+            if rows or decrees:
+                raise EventlessRowsError(rows, decrees)
+            self._watch(Progress("counting"))
+            sides = await snapshot.sides(only)
+            read = await snapshot.read_so_far()
+            await snapshot.ready_to_mend()
+        return Compared(read, chosen, sides)
+
+    async def _let_settle(self, seconds: float) -> None:
+        """Give live traffic the time to correct what its last events have changed."""
+        began = time.monotonic()
+        while True:
+            settling = await self._stores.comparisons.settling()
+            waited = time.monotonic() - began
+            longest = seconds * _LONGEST_SETTLING if settling.repairing else seconds
+            if not settling.left or waited >= longest:
+                return
+            self._watch(Progress("waiting for roots that live traffic is about to correct"))
+            await asyncio.sleep(min(_LOOK_SECONDS, longest - waited))
+
+
+def _refuse_lost_beginning(topic: str, spans: Mapping[int, Span]) -> None:
+    gone = {partition: span.first for partition, span in spans.items() if span.first > 0}
+    if gone:
+        raise BeginningGoneError(topic, gone)
+
+
+def _refuse_positions_past_end(topic: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
+    for partition, end in ends.items():
+        last = spans[partition].end if partition in spans else 0
+        if end > last:
+            raise PositionPastEndError(
+                f"{topic}, partition {partition}: the live table has recorded up to offset {end}, the "
+                f"partition ends at {last}. The topic was probably deleted and created again: it can't tell "
+                "what the table holds. Nothing was done. Restore the topic."
+            )

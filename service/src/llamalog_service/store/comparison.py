@@ -1,0 +1,182 @@
+"""The live table and the shadow side by side, in one snapshot in which rows and positions agree."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from llamalog_schemas.commands import WholeTable
+from llamalog_service.store.connection import translated
+from llamalog_service.store.queries import sql
+from llamalog_service.store.reader import Record
+from llamalog_service.store.rule import MEMORY, prepare_rule
+from llamalog_service.store.shadow import SCHEMA, Read, Told, read_so_far, record_told
+
+_KEEP_ROOTS: Final = """
+    INSERT INTO llamalog_rebuild.roots (row_id, root_job_id, origin, cycle_members, parent_conflict)
+    SELECT row_id, root_job_id, origin, cycle_members, parent_conflict FROM (RULE) ruled
+"""
+_IN_THE_SHADOW: Final = (
+    f"SELECT set_config('search_path', '{SCHEMA}, ' || current_setting('search_path'), true)"
+)
+_CHECKSUM_MODULUS: Final = 2**64
+_WHICH: Final = {3: "by_category", 5: "by_origin", 6: "by_day", 7: "all"}
+"""What `grouping` says of a line of counts: a bit is set for a column that it is not about."""
+
+
+class Only(NamedTuple):
+    """The rows that a comparison is about; None: whatever root, whatever entity."""
+
+    root: str | None = None
+    entity: UUID | None = None
+
+
+class Chosen(NamedTuple):
+    """What was told more than once.
+
+    Attributes:
+        repetitions: rows left out of the shadow, their id being there already.
+        contested: ids under which several contents were told.
+        kept_as_live: those of them of which the live table keeps another than the lowest offset's.
+    """
+
+    repetitions: int
+    contested: int
+    kept_as_live: int
+
+
+class Side(Struct, frozen=True, rename="camel"):
+    """One side of a comparison in numbers; the checksum is the same in whatever order rows come."""
+
+    rows: int
+    checksum: str
+    by_category: dict[str, int]
+    by_origin: dict[str, int]
+    by_day: dict[str, int]
+
+
+class Settling(NamedTuple):
+    """How many rows still differ in their roots alone, and whether repairs are under way."""
+
+    left: int
+    repairing: bool
+
+
+class Snapshot:
+    """A transaction that sees the live table as of one moment, and writes to the shadow alone."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def positions(self, group: str, topic: str) -> dict[int, int]:
+        """Up to where the live table's rows come from the topic, by partition."""
+        records = await self._connection.fetch(sql("positions"), group, topic)
+        return {record["partition"]: record["next_offset"] for record in records}
+
+    async def read_so_far(self) -> Read:
+        """How far the shadow is."""
+        return await read_so_far(self._connection)
+
+    async def record(self, told: Told) -> None:
+        """Write a portion to the shadow."""
+        await record_told(self._connection, told)
+
+    async def choose(self) -> Chosen:
+        """Leave one row of each id, and one decree."""
+        await self._connection.execute(MEMORY)
+        await self._connection.execute(f"ANALYZE {SCHEMA}.llama_logs")
+        chosen = await self._connection.fetchrow(sql("shadow_chosen"))
+        await self._connection.execute(sql("shadow_chosen_decrees"))
+        return Chosen(*chosen)
+
+    async def resolve(self) -> None:
+        """Work out the roots of the shadow's rows by the statements that plan a backfill."""
+        before = await self._connection.fetchval(_IN_THE_SHADOW)
+        await self._connection.execute(sql("shadow_roots"))
+        rule = await prepare_rule(self._connection, WholeTable())
+        await self._connection.execute(rule.over(_KEEP_ROOTS), *rule.values)
+        await self._connection.execute(f"ANALYZE {SCHEMA}.roots")
+        await self._connection.execute(
+            "SELECT set_config('search_path', $1, true)", before.removeprefix(f"{SCHEMA}, ")
+        )
+
+    async def compare(self, only: Only) -> None:
+        """Note every difference."""
+        await self._connection.execute(sql("compare_rows"), *only)
+        await self._connection.execute(sql("compare_revisions"))
+
+    async def eventless(self) -> tuple[int, int]:
+        """How many live rows that were there before events existed have none, and how many decrees."""
+        rows = await self._connection.fetchval(sql("compare_eventless"))
+        decrees = await self._connection.fetch(sql("compare_decrees"))
+        return rows, sum(decree["kind"] != "missing" for decree in decrees)
+
+    async def sides(self, only: Only) -> tuple[Side, Side]:
+        """The live table and the shadow in numbers."""
+        records = await self._connection.fetch(sql("compare_counts"), *only)
+        return _side(records, "live"), _side(records, "rebuilt")
+
+    async def ready_to_mend(self) -> None:
+        """Have the shadow's rows found by their ids."""
+        await self._connection.execute(
+            f"CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id)"
+        )
+        await self._connection.execute(
+            f"CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id)"
+        )
+
+
+class ComparisonStore:
+    """Comparisons over a pool whose connections plan every statement anew."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """A snapshot; what was written to the shadow stays if the context ends well.
+
+        No statement before the first of the snapshot's own may read a row: that one sets the moment.
+        """
+        with translated():
+            async with self._pool.acquire() as connection:
+                await connection.execute(sql("compare_prepare"))
+                async with connection.transaction(isolation="repeatable_read"):
+                    yield Snapshot(connection)
+
+    async def settling(self) -> Settling:
+        """Look which roots live traffic has corrected since the comparison."""
+        with translated():
+            return Settling(*await self._pool.fetchrow(sql("compare_settling")))
+
+    async def summary(self) -> Sequence[Record]:
+        """The differences by kind, and by kind and column (`column` None: of the kind in all)."""
+        with translated():
+            records: Sequence[Record] = await self._pool.fetch(sql("compare_summary"))
+        return records
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Every difference as a line of JSON: what it is, and both sides of it."""
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                async for record in connection.cursor(sql("compare_lines"), prefetch=500):
+                    yield record["line"]
+
+
+def _side(records: Sequence[Record], side: str) -> Side:
+    counts: dict[str, dict[str, int]] = {which: {} for which in _WHICH.values()}
+    checksum = ""
+    for record in records:
+        if record["side"] != side:
+            continue
+        which = _WHICH[record["which"]]
+        counts[which][record["category"] or record["origin"] or record["day"] or "none"] = record["rows"]
+        if which == "all":
+            sums = (int(record[name] or 0) % _CHECKSUM_MODULUS for name in ("sum_one", "sum_two"))
+            checksum = "".join(f"{value:016x}" for value in sums)
+    return Side(
+        sum(counts["all"].values()), checksum, counts["by_category"], counts["by_origin"], counts["by_day"]
+    )

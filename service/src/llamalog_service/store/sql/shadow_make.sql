@@ -1,0 +1,46 @@
+-- The shadow: what the topic makes of itself, in a schema of its own, of the live table's types and without indexes.
+-- What the rules of roots are applied to bears the live tables' names, so that the same statements serve both. Nothing
+-- of it is logged: after a crash of PostgreSQL rows and positions are empty alike, and the reading begins anew.
+CREATE SCHEMA llamalog_rebuild;
+CREATE TABLE llamalog_rebuild.about (
+    id uuid NOT NULL,
+    format integer NOT NULL,
+    topic text NOT NULL,
+    source text NOT NULL,     -- the topic itself, or the archive that stands in for its beginning
+    begun_by text NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNLOGGED TABLE llamalog_rebuild.llama_logs WITH (autovacuum_enabled = false) AS
+SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
+       fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count, duration_ms,
+       api_call_count, metadata, preview_data, job_id, parent_job_id, is_root_job, triggered_by, user_id, created_at,
+       declared_root_job_id, root_job_id, origin, cycle_members, parent_conflict, revision,
+       0 AS partition, 0::bigint AS "offset"
+FROM llama_logs
+WITH NO DATA;
+CREATE UNLOGGED TABLE llamalog_rebuild.root_decrees WITH (autovacuum_enabled = false) AS
+SELECT id, job_id, adopted, reason, requested_by, decreed_at, 0 AS partition, 0::bigint AS "offset"
+FROM root_decrees
+WITH NO DATA;
+CREATE UNLOGGED TABLE llamalog_rebuild.positions (
+    partition integer PRIMARY KEY,
+    next_offset bigint NOT NULL,
+    messages bigint NOT NULL,
+    dead_letters bigint NOT NULL,
+    tombstones bigint NOT NULL
+);
+CREATE UNLOGGED TABLE llamalog_rebuild.roots WITH (autovacuum_enabled = false) AS
+SELECT id AS row_id, root_job_id, origin, cycle_members, parent_conflict
+FROM llama_logs
+WITH NO DATA;
+CREATE UNLOGGED TABLE llamalog_rebuild.differences (
+    id uuid NOT NULL,
+    kind text NOT NULL,       -- missing, extra or different
+    columns text[],           -- of a different row: those in which it differs
+    live jsonb,               -- the live row, or what differs of it
+    rebuilt jsonb,
+    starts text[] NOT NULL,   -- where the walks begin that it may have led astray
+    revision integer,         -- of the live row
+    corrected boolean NOT NULL DEFAULT false,  -- by live traffic, after the comparison
+    mended boolean NOT NULL DEFAULT false
+)

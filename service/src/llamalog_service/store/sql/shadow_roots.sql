@@ -1,0 +1,2 @@
+-- Forget the roots worked out before.
+TRUNCATE llamalog_rebuild.roots, llamalog_rebuild.differences

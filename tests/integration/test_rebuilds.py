@@ -1,0 +1,299 @@
+"""A rebuild held against the live table: nothing differs at rest, and what was tampered with is named."""
+
+import asyncio
+from random import Random
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from harness.log_table import empty_tables
+from harness.rebuilding import PARTITIONS, Installation
+from histories import chains, decree, event
+from llamalog_service.domain.errors import PositionPastEndError
+from llamalog_service.replay.errors import BeginningGoneError, LeftoversError, RebuildUnderWayError
+from llamalog_service.replay.rebuild import Asked
+from llamalog_service.store.comparison import Only
+from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.shadow import ShadowStore
+from simulation.history import draw_history
+
+
+@pytest.fixture
+def installation(pool: asyncpg.Pool) -> Installation:
+    return Installation(pool)
+
+
+@pytest.fixture
+async def at_rest(installation: Installation) -> Installation:
+    """Thirty rows in chains, some others, all ingested."""
+    installation.say(chains(30))
+    installation.say(
+        [event(101), event(102, None, "gone"), event(103, "orphan", "never"), decree(104, "never")]
+    )
+    await installation.ingest_all()
+    return installation
+
+
+def row(number: int) -> str:
+    return str(UUID(int=number))
+
+
+async def test_at_rest_nothing_differs_and_both_sides_count_alike(at_rest: Installation) -> None:
+    report = await at_rest.rebuilt()
+    assert at_rest.lines == []
+    assert report.differences.rows == 0
+    assert report.live == report.rebuilt
+    assert (report.live.rows, report.messages, report.dead_letters) == (33, 34, 0)
+    assert report.live.by_origin == {
+        "ROOT": 10, "RESOLVED": 20, "UNTRACKED": 1, "PENDING": 1, "ADOPTED": 1,
+    }  # fmt: skip
+    assert report.live.by_category == {"CREATED": 33}
+    assert report.live.by_day == {"2026-02-10": 33}
+    assert report.positions == {"0": 12, "1": 11, "2": 11}
+
+
+async def test_a_rebuild_leaves_nothing_behind_and_can_be_done_again_with_the_same_checksum(
+    at_rest: Installation,
+) -> None:
+    first, second = await at_rest.rebuilt(), await at_rest.rebuilt()
+    assert first.rebuilt.checksum == second.rebuilt.checksum
+    assert len(first.rebuilt.checksum) == 32
+    assert await at_rest.pool.fetchval("SELECT to_regnamespace('llamalog_rebuild')") is None
+
+
+async def test_another_row_is_another_checksum(at_rest: Installation) -> None:
+    before = await at_rest.rebuilt()
+    at_rest.say([event(200, "late")])
+    await at_rest.ingest_all()
+    assert (await at_rest.rebuilt()).rebuilt.checksum != before.rebuilt.checksum
+
+
+async def test_whatever_was_tampered_with_is_named_and_nothing_else(at_rest: Installation) -> None:
+    await tamper(at_rest.pool)
+    report = await at_rest.rebuilt()
+    assert at_rest.named == sorted(TAMPERED)
+    assert (report.differences.missing, report.differences.extra, report.differences.different) == (1, 1, 3)
+    assert report.differences.by_column == {"root_job_id": 1, "metadata": 1, "origin": 1}
+    lines = {line["id"]: line for line in at_rest.lines}
+    assert lines[row(2)]["columns"] == ["root_job_id"]
+    assert (lines[row(2)]["live"], lines[row(2)]["rebuilt"]) == (
+        {"root_job_id": "wrong"},
+        {"root_job_id": "root-1"},
+    )
+    assert lines[row(6)]["live"] == {"metadata": {"number": 6, "edited": True}}
+    assert lines[row(4)]["rebuilt"]["operation"] == "track:created:test"
+    assert lines[str(UUID(int=9999))]["live"]["operation"] == "forged"
+    assert report.live.checksum != report.rebuilt.checksum
+
+
+TAMPERED = [
+    ("different", row(2)),
+    ("different", row(6)),
+    ("different", row(101)),
+    ("missing", row(4)),
+    ("extra", row(9999)),
+]
+
+
+async def tamper(pool: asyncpg.Pool) -> None:
+    """A changed root, an edited metadata field, another origin, a deleted row, a row that nobody told."""
+    await pool.execute(f"UPDATE llama_logs SET root_job_id = 'wrong' WHERE id = '{row(2)}'")
+    await pool.execute(
+        f"""UPDATE llama_logs SET metadata = metadata || '{{"edited": true}}' WHERE id = '{row(6)}'"""
+    )
+    await pool.execute(f"UPDATE llama_logs SET origin = 'PENDING' WHERE id = '{row(101)}'")
+    await pool.execute(f"DELETE FROM llama_logs WHERE id = '{row(4)}'")
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, created_at, job_id, origin, root_job_id) "
+        f"VALUES ('{row(9999)}', 'forged', 'CREATED', 'SUCCESS', now(), 'root-1', 'ROOT', 'root-1')"
+    )
+
+
+async def test_only_the_rows_of_a_root_or_of_an_entity_are_compared_if_that_is_asked(
+    at_rest: Installation,
+) -> None:
+    await tamper(at_rest.pool)
+    report = await at_rest.rebuilt(only=Only(root="root-1"))
+    assert at_rest.named == [("different", row(2)), ("extra", row(9999))]
+    assert report.rebuilt.rows == 3
+    await at_rest.rebuilt(only=Only(entity=UUID(int=1_000_006)))
+    assert at_rest.named == [("different", row(6))]
+
+
+async def test_what_is_not_ingested_yet_is_not_missing_and_what_came_meanwhile_is_not_extra(
+    installation: Installation,
+) -> None:
+    installation.say(chains(60))
+    await installation.ingest(0, 9)
+    await installation.ingest(1, 4)
+    read = installation.topic.read
+
+    async def read_while_ingesting(starts, ends):  # type: ignore[no-untyped-def]
+        async for portion in read(starts, ends):
+            yield portion
+        for partition in range(PARTITIONS):
+            await installation.ingest(partition, 3)
+        await installation.settle()
+
+    installation.topic.read = read_while_ingesting  # type: ignore[method-assign]
+    report = await installation.rebuilt()
+    assert installation.lines == []
+    assert (
+        report.messages == 22
+    )  # 13 before the rebuild began, 9 while it read; what came while it compared is later
+    assert await installation.pool.fetchval("SELECT count(*) FROM llama_logs") == 31
+
+
+async def test_roots_that_live_traffic_was_about_to_correct_are_told_apart(at_rest: Installation) -> None:
+    at_rest.say([event(301, "child", "top")], 0)
+    await at_rest.ingest_all()
+    at_rest.say([event(302, "top", "above"), event(303, "above")], 0)
+    await at_rest.ingest(0)  # the command to repair what is below is kept, not done
+    rebuilding = asyncio.create_task(at_rest.rebuilt(settle_seconds=20.0))
+    await asyncio.sleep(1.0)
+    assert not rebuilding.done()
+    await at_rest.settle()
+    report = await rebuilding
+    assert (report.differences.rows, report.differences.corrected_meanwhile) == (0, 1)
+    assert [line["correctedMeanwhile"] for line in at_rest.lines] == [True]
+
+
+async def test_roots_that_nobody_corrects_are_named(at_rest: Installation) -> None:
+    at_rest.say([event(301, "child", "top")], 0)
+    await at_rest.ingest_all()
+    at_rest.say([event(302, "top")], 0)
+    await at_rest.ingest(0)
+    report = await at_rest.rebuilt(settle_seconds=0.5)
+    assert at_rest.named == [("different", row(301))]
+    assert report.differences.by_column == {"root_job_id": 1, "origin": 1}
+
+
+async def test_another_content_under_a_known_id_is_no_difference_whichever_the_live_table_kept(
+    installation: Installation,
+) -> None:
+    installation.say([event(1, "job", "one")], 0)
+    installation.say([event(1, "job", "other"), event(2, "below", "job")], 1)
+    await installation.ingest(1)
+    await installation.ingest_all()
+    report = await installation.rebuilt()
+    assert installation.lines == []
+    assert (report.repetitions, report.contested, report.contested_kept_as_live) == (1, 1, 1)
+
+
+async def test_an_interrupted_rebuild_leaves_the_live_table_untouched_and_the_next_goes_on(
+    at_rest: Installation,
+) -> None:
+    before = await at_rest.revisions()
+    read = at_rest.topic.read
+    starts_seen = []
+
+    async def read_and_break(starts, ends):  # type: ignore[no-untyped-def]
+        starts_seen.append(dict(starts))
+        async for portion in read(starts, ends):
+            yield portion
+            await asyncio.sleep(0.2)
+            raise KeyboardInterrupt
+
+    at_rest.topic.read = read_and_break  # type: ignore[method-assign]
+    with pytest.raises((KeyboardInterrupt, asyncio.CancelledError)):
+        await at_rest.rebuild().run(Asked())
+    assert await at_rest.revisions() == before
+
+    async def read_on(starts, ends):  # type: ignore[no-untyped-def]
+        starts_seen.append(dict(starts))
+        async for portion in read(starts, ends):
+            yield portion
+
+    at_rest.topic.read = read_on  # type: ignore[method-assign]
+    report = await at_rest.rebuilt()
+    assert (report.differences.rows, report.messages) == (0, 34)
+    assert starts_seen[0] == {}
+    assert starts_seen[1] == {0: 7, 1: 7, 2: 7}
+
+
+async def test_a_second_rebuild_at_the_same_time_is_refused_and_names_the_first(
+    at_rest: Installation,
+) -> None:
+    async with ShadowStore(at_rest.pool).alone():
+        with pytest.raises(RebuildUnderWayError, match=r"process \d+ of PostgreSQL"):
+            await at_rest.rebuilt()
+
+
+async def test_leftovers_of_another_rebuild_are_named_and_dropped_on_request(at_rest: Installation) -> None:
+    await ShadowStore(at_rest.pool).make(
+        id_=UUID(int=1), topic="another.topic", source="the topic", begun_by="somebody"
+    )
+    with pytest.raises(LeftoversError, match=r"by somebody, of another\.topic"):
+        await at_rest.rebuilt()
+    assert (await at_rest.rebuilt(discard=True)).differences.rows == 0
+
+
+async def test_somebody_elses_schema_of_that_name_is_refused(at_rest: Installation) -> None:
+    await at_rest.pool.execute("CREATE SCHEMA llamalog_rebuild; CREATE TABLE llamalog_rebuild.theirs ()")
+    with pytest.raises(LeftoversError, match="did not make it"):
+        await at_rest.rebuilt()
+    assert await at_rest.pool.fetchval("SELECT count(*) FROM llamalog_rebuild.theirs") == 0
+
+
+async def test_a_topic_without_its_beginning_is_refused(at_rest: Installation) -> None:
+    at_rest.topic.firsts = {1: 3}
+    with pytest.raises(BeginningGoneError, match="partition 1 begins at 3"):
+        await at_rest.rebuilt()
+
+
+async def test_a_topic_that_ends_before_the_live_tables_positions_is_refused(at_rest: Installation) -> None:
+    del at_rest.topic.partitions[2][5:]
+    with pytest.raises(PositionPastEndError, match="recorded up to offset 11, the partition ends at 5"):
+        await at_rest.rebuilt()
+
+
+async def test_live_rows_and_decrees_without_an_event_are_refused_and_counted(at_rest: Installation) -> None:
+    pool = at_rest.pool
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, origin, recorded_at) "
+        "SELECT gen_random_uuid(), 'old', 'CREATED', 'SUCCESS', 'UNTRACKED', j.before::timestamptz "
+        "FROM migration_journal j, generate_series(1, 3) WHERE j.kind = 'taken over'"
+    )
+    await pool.execute(
+        "INSERT INTO root_decrees (id, job_id, adopted, reason, requested_by, decreed_at) "
+        "VALUES (gen_random_uuid(), 'top', true, 'a backfill', 'me', now())"
+    )
+    with pytest.raises(Exception, match="3 rows and 1 decrees of the live table have no event"):
+        await at_rest.rebuilt()
+
+
+def test_no_history_however_disordered_differs_from_its_rebuild(database_url: str) -> None:
+    async def open_pool() -> asyncpg.Pool:
+        return await asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection)
+
+    async def story(pool: asyncpg.Pool, seed: int) -> None:
+        await empty_tables(pool)
+        dice = Random(seed)
+        installation = Installation(pool)
+        for said in draw_history(dice):
+            installation.topic.say(said.value, said.partition)
+        while installation.unread:
+            await installation.ingest(dice.choice(installation.unread), dice.randint(1, 6))
+            if dice.random() < 0.3:
+                await installation.settle()
+        await installation.settle()
+        report = await installation.rebuilt()
+        assert installation.lines == []
+        assert report.live == report.rebuilt
+
+    with asyncio.Runner() as runner:
+        pool = runner.run(open_pool())
+
+        @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(seed=st.integers(0, 2**32))
+        def every_history(seed: int) -> None:
+            runner.run(story(pool, seed))
+
+        try:
+            every_history()
+        finally:
+            runner.run(pool.close())
