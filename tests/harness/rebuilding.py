@@ -1,7 +1,8 @@
 """A topic in memory that is ingested and rebuilt, as the consumer and `llamalog rebuild` would over Kafka."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -14,10 +15,14 @@ from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.topic_history import Portion, Span
 from llamalog_service.replay.rebuild import Asked, Rebuild, Stores
+from llamalog_service.replay.repair import Repair, RepairStores
 from llamalog_service.replay.report import RebuildReport
 from llamalog_service.store.comparison import ComparisonStore
 from llamalog_service.store.live import LiveTable
 from llamalog_service.store.log import LogStore
+from llamalog_service.store.mending import MendingStore
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.shadow import ShadowStore
 
 PARTITIONS = 3
@@ -62,8 +67,8 @@ class Installation:
         self.topic = KeptTopic()
         self.kept = KeptMessages()
         self._next = dict.fromkeys(self.topic.partitions, 0)
-        announcer = Announcer(self.kept, NAMES, source="/tests")
-        self._ingest = Ingest(LogStore(pool), announcer, JobCache(1000), group=GROUP)
+        self._announcer = Announcer(self.kept, NAMES, source="/tests")
+        self._ingest = Ingest(LogStore(pool), self._announcer, JobCache(1000), group=GROUP)
         self.lines: list[dict[str, Any]] = []
 
     def say(self, events: Iterable[Event], partition: int | None = None) -> None:
@@ -103,9 +108,24 @@ class Installation:
 
     async def rebuilt(self, **asked: Any) -> RebuildReport:
         """Rebuild and compare; `lines` holds the differences then."""
+        return await self._run(self.rebuild(), asked)
+
+    async def repaired(
+        self, between: Callable[[], Awaitable[None]] | None = None, **asked: Any
+    ) -> RebuildReport:
+        """Rebuild, compare and mend.
+
+        Args:
+            between: done after the comparison, before anything is mended.
+        """
+        mending = _MendingAfter(self.pool, between)
+        stores = RepairStores(mending, RecomputeStore(self.pool), LogStore(self.pool), Outbox(self.pool))
+        return await self._run(self.rebuild(repair=Repair(stores, self._announcer, lambda _: None)), asked)
+
+    async def _run(self, rebuild: Rebuild, asked: Mapping[str, Any]) -> RebuildReport:
         self.lines.clear()
         note = lambda line: self.lines.append(msgspec.json.decode(line))  # noqa: E731
-        return await self.rebuild().run(Asked(note=note, **{"settle_seconds": 0.0, **asked}))
+        return await rebuild.run(Asked(note=note, **{"settle_seconds": 0.0, **asked}))
 
     @property
     def named(self) -> list[tuple[str, str]]:
@@ -115,6 +135,41 @@ class Installation:
     async def revisions(self) -> dict[str, int]:
         records = await self.pool.fetch("SELECT id::text, revision FROM llama_logs")
         return dict(records)
+
+
+class _MendingAfter(MendingStore):
+    def __init__(self, pool: asyncpg.Pool, between: Callable[[], Awaitable[None]] | None) -> None:
+        super().__init__(pool)
+        self._between = between
+
+    async def first_revision(self) -> int:
+        if self._between is not None:
+            await self._between()
+        return await super().first_revision()
+
+
+TAMPERED = [
+    ("different", str(UUID(int=2))),
+    ("different", str(UUID(int=6))),
+    ("different", str(UUID(int=101))),
+    ("extra", str(UUID(int=9999))),
+    ("missing", str(UUID(int=4))),
+]
+"""What `tamper` does to rows of ``chains`` and to one without job and parent."""
+
+
+async def tamper(pool: asyncpg.Pool) -> None:
+    """A changed root, an edited metadata field, another origin, a deleted row, a row that nobody told."""
+    await pool.execute(f"UPDATE llama_logs SET root_job_id = 'wrong' WHERE id = '{UUID(int=2)}'")
+    await pool.execute(
+        f"""UPDATE llama_logs SET metadata = metadata || '{{"edited": true}}' WHERE id = '{UUID(int=6)}'"""
+    )
+    await pool.execute(f"UPDATE llama_logs SET origin = 'PENDING' WHERE id = '{UUID(int=101)}'")
+    await pool.execute(f"DELETE FROM llama_logs WHERE id = '{UUID(int=4)}'")
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, created_at, job_id, origin, root_job_id) "
+        f"VALUES ('{UUID(int=9999)}', 'forged', 'CREATED', 'SUCCESS', now(), 'root-1', 'ROOT', 'root-1')"
+    )
 
 
 async def rows_as_text(pool: asyncpg.Pool) -> list[str]:

@@ -19,7 +19,8 @@ from llamalog_service.replay.errors import (
     RebuildUnderWayError,
 )
 from llamalog_service.replay.reading import History, Progress, Watch, read_into
-from llamalog_service.replay.report import RebuildReport, report_of
+from llamalog_service.replay.repair import Repair
+from llamalog_service.replay.report import RebuildReport, differences_of, report_of
 from llamalog_service.store.comparison import Chosen, ComparisonStore, Only, Side
 from llamalog_service.store.live import LiveTable
 from llamalog_service.store.shadow import FORMAT, Read, ShadowStore
@@ -59,6 +60,7 @@ class Compared(NamedTuple):
 
     read: Read
     chosen: Chosen
+    decrees: int
     sides: tuple[Side, Side]
 
 
@@ -69,6 +71,7 @@ class Rebuild:
         group: the consumer group whose positions stand beside the live rows.
         source: a name for `history`: what another source began is not gone on with.
         begun_by: who rebuilds, for those who find what is left of it.
+        repair: mends what differs; None: nobody does.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Rebuild:
         group: str,
         source: str = "the topic",
         begun_by: str = "",
+        repair: Repair | None = None,
         watch: Watch = lambda _: None,
     ) -> None:
         self._stores = stores
@@ -88,6 +92,7 @@ class Rebuild:
         self._group = group
         self._source = source
         self._begun_by = begun_by
+        self._repair = repair
         self._watch = watch
 
     async def run(self, asked: Asked) -> RebuildReport:
@@ -113,13 +118,19 @@ class Rebuild:
             await self._let_settle(asked.settle_seconds)
             async for line in self._stores.comparisons.lines():
                 asked.note(line)
+            summary = await self._stores.comparisons.summary()
+            if self._repair is not None:
+                differing = differences_of(summary).rows
+                await self._repair.run(differing, self._history, compared.read.next_offsets)
             report = report_of(
                 topic=self._topic,
                 read=compared.read,
                 chosen=compared.chosen,
+                decrees=compared.decrees,
                 sides=compared.sides,
-                summary=await self._stores.comparisons.summary(),
+                summary=summary,
                 seconds=time.monotonic() - began,
+                mended=self._repair is not None,
             )
             await self._stores.shadow.discard()
         return report
@@ -161,14 +172,15 @@ class Rebuild:
             await snapshot.resolve()
             self._watch(Progress("comparing"))
             await snapshot.compare(only)
-            rows, decrees = await snapshot.eventless()
-            if rows or decrees:
-                raise EventlessRowsError(rows, decrees)
+            decrees = await snapshot.differing_decrees()
+            rows = await snapshot.eventless_rows()
+            if rows or decrees.extra:
+                raise EventlessRowsError(rows, decrees.extra)
             self._watch(Progress("counting"))
             sides = await snapshot.sides(only)
             read = await snapshot.read_so_far()
             await snapshot.ready_to_mend()
-        return Compared(read, chosen, sides)
+        return Compared(read, chosen, decrees.missing + decrees.different, sides)
 
     async def _let_settle(self, seconds: float) -> None:
         """Give live traffic the time to correct what its last events have changed."""

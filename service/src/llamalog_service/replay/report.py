@@ -31,6 +31,7 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
         repetitions: events told again.
         contested: ids under which several contents were told; the live table keeps another than the first of
             `contested_kept_as_live` of them.
+        decrees_differing: decrees that are not in the live table, or are otherwise.
         mended: rows repaired; None: no repair was asked for.
         filled: whether the live table was empty, and was filled.
     """
@@ -46,6 +47,7 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
     live: Side
     rebuilt: Side
     differences: Differences
+    decrees_differing: int
     seconds: float
     mended: int | None = None
     filled: bool = False
@@ -56,9 +58,11 @@ def report_of(
     topic: str,
     read: Read,
     chosen: Chosen,
+    decrees: int,
     sides: tuple[Side, Side],
-    summary: Iterable[Mapping[str, Any]],
+    summary: Sequence[Mapping[str, Any]],
     seconds: float,
+    mended: bool,
 ) -> RebuildReport:
     """Put together what was counted on the way."""
     live, rebuilt = sides
@@ -73,12 +77,15 @@ def report_of(
         contested_kept_as_live=chosen.kept_as_live,
         live=live,
         rebuilt=rebuilt,
-        differences=_differences(list(summary)),
+        differences=differences_of(summary),
         seconds=seconds,
+        decrees_differing=decrees,
+        mended=differences_of(summary).rows if mended else None,
     )
 
 
-def _differences(summary: Sequence[Mapping[str, Any]]) -> Differences:
+def differences_of(summary: Iterable[Mapping[str, Any]]) -> Differences:
+    """Put together what the store counted."""
     kinds = {"missing": 0, "extra": 0, "different": 0}
     by_column: dict[str, int] = {}
     corrected = 0

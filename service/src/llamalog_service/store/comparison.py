@@ -48,6 +48,14 @@ class Chosen(NamedTuple):
     kept_as_live: int
 
 
+class Decrees(NamedTuple):
+    """Differing decrees by kind."""
+
+    missing: int
+    extra: int
+    different: int
+
+
 class Side(Struct, frozen=True, rename="camel"):
     """One side of a comparison in numbers; the checksum is the same in whatever order rows come."""
 
@@ -108,11 +116,13 @@ class Snapshot:
         await self._connection.execute(sql("compare_rows"), *only)
         await self._connection.execute(sql("compare_revisions"))
 
-    async def eventless(self) -> tuple[int, int]:
-        """How many live rows that were there before events existed have none, and how many decrees."""
-        rows = await self._connection.fetchval(sql("compare_eventless"))
-        decrees = await self._connection.fetch(sql("compare_decrees"))
-        return rows, sum(decree["kind"] != "missing" for decree in decrees)
+    async def eventless_rows(self) -> int:
+        """How many of the live rows that were there before events existed have none."""
+        return int(await self._connection.fetchval(sql("compare_eventless")))
+
+    async def differing_decrees(self) -> Decrees:
+        """Decrees that the two sides do not have alike."""
+        return Decrees(*await self._connection.fetchrow(sql("compare_decrees")))
 
     async def sides(self, only: Only) -> tuple[Side, Side]:
         """The live table and the shadow in numbers."""
@@ -125,7 +135,8 @@ class Snapshot:
             f"CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id)"
         )
         await self._connection.execute(
-            f"CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id)"
+            f"CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id); "
+            f"CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id)"
         )
 
 

@@ -1,6 +1,7 @@
--- Decrees that one side has and the other has not, or has otherwise.
-SELECT coalesce(l.id, s.id) AS id,
-       CASE WHEN l.id IS NULL THEN 'missing' WHEN s.id IS NULL THEN 'extra' ELSE 'different' END AS kind
+-- How many decrees the live table lacks, has although nobody told them, and has otherwise than told.
+SELECT count(*) FILTER (WHERE l.id IS NULL) AS missing,
+       count(*) FILTER (WHERE s.id IS NULL) AS extra,
+       count(*) FILTER (WHERE l.id = s.id) AS different
 FROM root_decrees l
 FULL JOIN llamalog_rebuild.root_decrees s ON s.id = l.id
 WHERE l.id IS NULL OR s.id IS NULL

@@ -1,0 +1,127 @@
+"""Mend what differs: the contents as told, the roots by the one repair, and tell others."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+from uuid import UUID
+
+from llamalog_service.backfill.recompute import recompute_until_settled
+from llamalog_service.domain.errors import RowsLockedError
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.replay.reading import History, Progress, Watch, read_into
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.mending import MendingStore
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.store.shadow import Told
+from llamalog_service.waiting import when_available
+
+_ROWS_AT_ONCE = 200
+_REST_SECONDS = 0.2
+
+
+class RepairStores(NamedTuple):
+    """What a repair reads and writes."""
+
+    mending: MendingStore
+    recompute: RecomputeStore
+    log: LogStore
+    outbox: Outbox
+
+
+class Repair:
+    """Applies the differences that a comparison has noted, while the service goes on."""
+
+    def __init__(self, stores: RepairStores, announcer: Announcer, watch: Watch) -> None:
+        self._stores = stores
+        self._announcer = announcer
+        self._watch = watch
+
+    async def run(self, differing: int, history: History, read_up_to: Mapping[int, int]) -> None:
+        """Mend every difference, then see whether a row was told meanwhile that was removed as never told.
+
+        Args:
+            differing: how many rows differ, for the progress.
+            read_up_to: what the shadow holds, by partition.
+        """
+        await self._recompute(await when_available(self._stores.mending.decrees, doing="mending decrees"))
+        revision = await when_available(
+            self._stores.mending.first_revision, doing="looking for a revision", may_take_long=True
+        )
+        done, after = 0, None
+        while batch := await self._stores.mending.next(after, _ROWS_AT_ONCE):
+            await self._mend([difference.id for difference in batch], revision)
+            await self._recompute({start for difference in batch for start in difference.starts})
+            await self._tell([difference.id for difference in batch])
+            after = batch[-1].id
+            done += len(batch)
+            self._watch(Progress("mending", done, differing))
+        await self._bring_back(history, read_up_to, revision)
+
+    async def _bring_back(self, history: History, read_up_to: Mapping[int, int], revision: int) -> None:
+        """Put in again what was removed and has been told since.
+
+        Its event may have been read by a consumer while the row still stood, and been a duplicate: whatever
+        was told before this moment is looked at. What comes later finds no row, and is recorded.
+        """
+        removed = await when_available(self._stores.mending.removed, doing="mending")
+        if not removed:
+            return
+        spans = await when_available(history.spans, doing="looking at the topic")
+        ends = {partition: span.end for partition, span in spans.items()}
+        later = _Later(removed)
+        await when_available(
+            lambda: read_into(later.keep, history, read_up_to, ends, self._watch),
+            doing="reading what was told meanwhile",
+            may_take_long=True,
+        )
+        if later.found:
+            await self._stores.mending.told_later(later.found.values())
+            await self._mend(later.found.keys(), revision)
+            await self._recompute(later.starts())
+            await self._tell(later.found.keys())
+
+    async def _mend(self, rows: Collection[UUID], revision: int) -> None:
+        while True:
+            try:
+                await when_available(lambda: self._stores.mending.mend(rows, revision), doing="mending rows")
+            except RowsLockedError:
+                await asyncio.sleep(_REST_SECONDS)
+                continue
+            return
+
+    async def _recompute(self, starts: Collection[str]) -> None:
+        if starts:
+            await when_available(
+                lambda: recompute_until_settled(self._stores.recompute, starts),
+                doing="repairing roots",
+                may_take_long=True,
+            )
+
+    async def _tell(self, rows: Collection[UUID]) -> None:
+        """Tell others at once; what a crash leaves in the outbox is told by a migration consumer."""
+
+        async def tell() -> None:
+            stored = list((await self._stores.log.rows_by_id(rows)).values())
+            await self._announcer.provenance(stored)
+            await self._stores.outbox.strike(stored)
+
+        await when_available(tell, doing="telling corrections")
+
+
+class _Later:
+    """Keeps, of what is read, the first that was told about each of some rows."""
+
+    def __init__(self, rows: Collection[UUID]) -> None:
+        self._rows = rows
+        self.found: dict[UUID, Told] = {}
+
+    async def keep(self, told: Told) -> None:
+        for row, place in zip(told.rows, told.places, strict=True):
+            known = self.found.get(row.id)
+            if row.id in self._rows and (known is None or place < known.places[0]):
+                self.found[row.id] = Told([row], [place], [], [], {}, {}, {}, {})
+
+    def starts(self) -> set[str]:
+        rows = (told.rows[0] for told in self.found.values())
+        return {start for row in rows if (start := row.job_id or row.parent_job_id) is not None}

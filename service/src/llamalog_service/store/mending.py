@@ -1,0 +1,87 @@
+"""The live table set right: some rows a short transaction, each held against the shadow once more."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from llamalog_service.domain.errors import RowsLockedError
+from llamalog_service.store.connection import translated
+from llamalog_service.store.plan_batches import LOCK_TIMEOUT_SECONDS
+from llamalog_service.store.queries import sql
+from llamalog_service.store.recompute import BY_INDEX, RECOMPUTE_LOCK
+from llamalog_service.store.shadow import Told, record_told
+
+
+class Difference(NamedTuple):
+    """A differing row, and the jobs at which the walks begin that it may have led astray."""
+
+    id: UUID
+    starts: Sequence[str]
+
+
+class MendingStore:
+    """Applies noted differences, over a pool whose connections plan every statement anew."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def next(self, after: UUID | None, limit: int) -> list[Difference]:
+        """The differences that nobody has mended, in the order of their rows."""
+        with translated():
+            records = await self._pool.fetch(sql("mend_next"), after, limit)
+        return [Difference(record["id"], record["starts"]) for record in records]
+
+    async def first_revision(self) -> int:
+        """The revision that a row gets which was gone."""
+        with translated():
+            return int(await self._pool.fetchval(sql("mend_revision")))
+
+    async def decrees(self) -> set[str]:
+        """Mend decrees; about which jobs."""
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+                return {record["job_id"] for record in await connection.fetch(sql("mend_decrees"))}
+
+    async def mend(self, rows: Collection[UUID], revision: int) -> None:
+        """Make live rows what they are in the shadow, but for their roots, in one transaction.
+
+        Whatever live traffic did to a row since the comparison counts: a row that is as it has to be by now
+        is left alone.
+
+        Args:
+            revision: of rows that are put in.
+
+        Raises:
+            RowsLockedError: somebody holds some of the rows; nothing was written.
+            UnavailableError: it cannot be told whether anything was written; mending again is safe.
+        """
+        ids = list(rows)
+        with translated():
+            try:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+                    await connection.execute(
+                        f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}"
+                    )
+                    await connection.execute(sql("mend_missing"), ids, revision)
+                    await connection.execute(sql("mend_extra"), ids)
+                    await connection.execute(sql("mend_content"), ids)
+                    await connection.execute(sql("mend_untracked"), ids)
+                    await connection.execute(sql("mend_done"), ids)
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as locked:
+                raise RowsLockedError(str(locked)) from locked
+
+    async def removed(self) -> set[UUID]:
+        """The rows that were removed because nobody had told them."""
+        with translated():
+            return {record["id"] for record in await self._pool.fetch(sql("mend_removed"))}
+
+    async def told_later(self, told: Iterable[Told]) -> None:
+        """Put into the shadow what was told after the comparison about rows that were removed."""
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                for portion in told:
+                    await record_told(connection, portion)

@@ -1,0 +1,29 @@
+-- Give those of the live rows $1 the content that they have in the shadow which have another, and note them in the
+-- outbox. Roots are left to the repair that follows.
+WITH changed AS (
+    UPDATE llama_logs l
+    SET entity_type = s.entity_type, entity_id = s.entity_id, artist_id = s.artist_id, album_id = s.album_id, track_id =
+        s.track_id, operation = s.operation, category = s.category, sources = s.sources, status = s.status,
+        reason = s.reason, fields_enriched = s.fields_enriched, data_quality_before = s.data_quality_before,
+        data_quality_after = s.data_quality_after, error_message = s.error_message, error_code = s.error_code,
+        retry_count = s.retry_count, duration_ms = s.duration_ms, api_call_count = s.api_call_count, metadata =
+        s.metadata, preview_data = s.preview_data, job_id = s.job_id, parent_job_id = s.parent_job_id,
+        is_root_job = s.is_root_job, triggered_by = s.triggered_by, user_id = s.user_id, created_at =
+        s.created_at, declared_root_job_id = s.declared_root_job_id,
+        revision = l.revision + 1
+    FROM llamalog_rebuild.llama_logs s
+    WHERE l.id = ANY ($1::uuid[]) AND s.id = l.id
+      AND (l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operation, l.category, l.sources, l.status,
+           l.reason, l.fields_enriched, l.data_quality_before, l.data_quality_after, l.error_message, l.error_code,
+           l.retry_count, l.duration_ms, l.api_call_count, l.metadata, l.preview_data, l.job_id, l.parent_job_id,
+           l.is_root_job, l.triggered_by, l.user_id, l.created_at, l.declared_root_job_id)
+          IS DISTINCT FROM
+          (s.entity_type, s.entity_id, s.artist_id, s.album_id, s.track_id, s.operation, s.category, s.sources, s.status,
+           s.reason, s.fields_enriched, s.data_quality_before, s.data_quality_after, s.error_message, s.error_code,
+           s.retry_count, s.duration_ms, s.api_call_count, s.metadata, s.preview_data, s.job_id, s.parent_job_id,
+           s.is_root_job, s.triggered_by, s.user_id, s.created_at, s.declared_root_job_id)
+    RETURNING l.id, l.revision
+), noted AS (
+    INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed
+)
+SELECT id FROM changed

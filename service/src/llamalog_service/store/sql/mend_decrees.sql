@@ -1,0 +1,9 @@
+-- Put the decrees of the shadow into the live table where they are not, or are otherwise; says about which jobs.
+INSERT INTO root_decrees AS l (id, job_id, adopted, reason, requested_by, decreed_at)
+SELECT id, job_id, adopted, reason, requested_by, decreed_at FROM llamalog_rebuild.root_decrees
+ON CONFLICT (id) DO UPDATE
+SET job_id = excluded.job_id, adopted = excluded.adopted, reason = excluded.reason,
+    requested_by = excluded.requested_by, decreed_at = excluded.decreed_at
+WHERE (l.job_id, l.adopted, l.reason, l.requested_by, l.decreed_at)
+      IS DISTINCT FROM (excluded.job_id, excluded.adopted, excluded.reason, excluded.requested_by, excluded.decreed_at)
+RETURNING job_id

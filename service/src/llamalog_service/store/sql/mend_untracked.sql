@@ -1,0 +1,13 @@
+-- Rows ($1) without job and parent have no root, whatever others say: where it says otherwise, set it right.
+WITH changed AS (
+    UPDATE llama_logs l
+    SET root_job_id = NULL, origin = 'UNTRACKED', cycle_members = NULL, parent_conflict = false,
+        revision = l.revision + 1
+    WHERE l.id = ANY ($1::uuid[]) AND l.job_id IS NULL AND l.parent_job_id IS NULL
+      AND (l.root_job_id IS NOT NULL OR l.origin IS DISTINCT FROM 'UNTRACKED' OR l.cycle_members IS NOT NULL
+           OR l.parent_conflict)
+    RETURNING l.id, l.revision
+), noted AS (
+    INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed ON CONFLICT DO NOTHING
+)
+SELECT id FROM changed

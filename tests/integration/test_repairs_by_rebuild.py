@@ -1,0 +1,142 @@
+"""`--repair`: exactly what differs is mended and told, also while events are ingested."""
+
+import asyncio
+from itertools import count
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from harness.log_table import differences, stored_rows
+from harness.provenance import as_stored
+from harness.rebuilding import PARTITIONS, TAMPERED, Installation, rows_as_text, tamper
+from histories import chains, decree, event
+from llamalog_schemas.events import Event
+
+ROW_GONE, ROW_FORGED = str(UUID(int=4)), str(UUID(int=9999))
+EVENTS: list[Event] = [*chains(30), event(101), event(102, None, "gone"), event(103, "orphan", "never")]
+
+
+@pytest.fixture
+async def at_rest(pool: asyncpg.Pool) -> Installation:
+    installation = Installation(pool)
+    installation.say([*EVENTS, decree(104, "never")])
+    await installation.ingest_all()
+    return installation
+
+
+async def test_exactly_what_was_tampered_with_is_mended_and_told(at_rest: Installation) -> None:
+    rows, revisions = await rows_as_text(at_rest.pool), await at_rest.revisions()
+    await tamper(at_rest.pool)
+    report = await at_rest.repaired()
+    assert at_rest.named == TAMPERED
+    assert report.mended == 5
+    assert await rows_as_text(at_rest.pool) == rows
+    raised = {row for row, revision in (await at_rest.revisions()).items() if revision != revisions[row]}
+    assert raised == {row for kind, row in TAMPERED if kind != "extra"}
+    stored = await stored_rows(at_rest.pool)
+    assert {row: record for row, record in at_rest.kept.provenance.items() if row in stored} == as_stored(
+        stored
+    )
+    assert await at_rest.pool.fetchval("SELECT count(*) FROM provenance_outbox") == 0
+    assert (await at_rest.rebuilt()).differences.rows == 0
+
+
+async def test_a_repair_of_a_table_at_rest_changes_nothing(at_rest: Installation) -> None:
+    before, told = await at_rest.revisions(), len(at_rest.kept.by_topic["tests.provenance"])
+    assert (await at_rest.repaired()).mended == 0
+    assert await at_rest.revisions() == before
+    assert len(at_rest.kept.by_topic["tests.provenance"]) == told
+
+
+async def test_a_row_that_comes_back_has_a_revision_that_nobody_has_seen(at_rest: Installation) -> None:
+    await at_rest.pool.execute("UPDATE llama_logs SET revision = 7 WHERE id = $1", ROW_GONE)
+    await at_rest.pool.execute("UPDATE llama_logs SET revision = 9 WHERE id = $1", str(UUID(int=1)))
+    await at_rest.pool.execute("DELETE FROM llama_logs WHERE id = $1", ROW_GONE)
+    await at_rest.repaired()
+    assert (await at_rest.revisions())[ROW_GONE] == 10
+
+
+async def test_a_whole_table_that_was_lost_comes_back(at_rest: Installation) -> None:
+    rows = await rows_as_text(at_rest.pool)
+    await at_rest.pool.execute("DELETE FROM llama_logs")
+    report = await at_rest.repaired()
+    assert (report.differences.missing, report.mended) == (33, 33)
+    assert await rows_as_text(at_rest.pool) == rows
+
+
+async def test_lost_and_changed_decrees_come_back_with_the_roots_below(at_rest: Installation) -> None:
+    rows = await rows_as_text(at_rest.pool)
+    await at_rest.pool.execute("UPDATE root_decrees SET adopted = false")
+    await at_rest.pool.execute(
+        "UPDATE llama_logs SET root_job_id = NULL, origin = 'PENDING' WHERE job_id = 'orphan'"
+    )
+    report = await at_rest.repaired()
+    assert (report.decrees_differing, report.differences.different) == (1, 1)
+    assert await rows_as_text(at_rest.pool) == rows
+    await at_rest.pool.execute("DELETE FROM root_decrees")
+    assert (await at_rest.repaired()).decrees_differing == 1
+    assert await at_rest.pool.fetchval("SELECT adopted FROM root_decrees")
+
+
+async def test_a_changed_lineage_is_mended_with_all_that_was_led_astray_by_it(at_rest: Installation) -> None:
+    rows = await rows_as_text(at_rest.pool)
+    await at_rest.pool.execute("UPDATE llama_logs SET parent_job_id = 'root-4' WHERE job_id = 'child-1'")
+    await at_rest.pool.execute(
+        "UPDATE llama_logs SET root_job_id = 'root-4' WHERE job_id IN ('child-1', 'grandchild-1')"
+    )
+    assert (await at_rest.repaired()).differences.different == 2
+    assert await rows_as_text(at_rest.pool) == rows
+
+
+async def test_while_events_are_ingested_the_same_rows_are_mended_and_the_log_is_the_fold(
+    at_rest: Installation,
+) -> None:
+    await tamper(at_rest.pool)
+    coming: list[Event] = []
+    is_mended = asyncio.Event()
+
+    async def ingest() -> None:
+        """Children before and after their parents, none of them in a lineage that was tampered with."""
+        for number in count(1000, 4):
+            some: list[Event] = [
+                event(number, f"late-{number}", f"top-{number}"),
+                event(number + 1, f"below-{number}", f"child-{number // 4 % 8 * 3 + 7}"),
+                event(number + 2, f"top-{number}", "root-7"),
+            ]
+            coming.extend(some)
+            at_rest.say(some)
+            for partition in range(PARTITIONS):
+                await at_rest.ingest(partition)
+            await at_rest.settle()
+            if is_mended.is_set():
+                return
+
+    ingesting = asyncio.create_task(ingest())
+    await asyncio.sleep(0.3)
+    report = await at_rest.repaired(settle_seconds=5.0)
+    told_meanwhile = len(coming)
+    is_mended.set()
+    await ingesting
+    assert told_meanwhile > 20
+    assert [(line["kind"], line["id"]) for line in at_rest.lines if not line["correctedMeanwhile"]] == [
+        (kind, row) for kind, row in sorted(TAMPERED, key=lambda named: named[1])
+    ]
+    assert report.mended == 5
+    assert differences(await stored_rows(at_rest.pool), [*EVENTS, *coming, decree(104, "never")]) == []
+    assert (await at_rest.rebuilt()).differences.rows == 0
+
+
+async def test_a_forged_row_whose_event_comes_while_it_is_removed_stays(at_rest: Installation) -> None:
+    """The consumer found the forged row, took the event for a conflict, and will not see it again."""
+    await tamper(at_rest.pool)
+    coming = event(9999, "told", "root-1")
+
+    async def tell() -> None:
+        at_rest.say([coming], 2)
+        await at_rest.ingest(2)
+
+    await at_rest.repaired(between=tell)
+    assert len(at_rest.kept.dead_letters) == 1
+    assert differences(await stored_rows(at_rest.pool), [*EVENTS, coming, decree(104, "never")]) == []
+    assert (await at_rest.rebuilt()).differences.rows == 0
