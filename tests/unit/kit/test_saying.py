@@ -132,7 +132,9 @@ async def test_an_invalid_event_is_counted_and_told_and_does_not_raise(memory: I
     await log.created("ALBUM", "no uuid", operation="album:created")
     await log.created("ALBUM", ALBUM, operation="x" * 101)
     await log.created("ALBUM", ALBUM, operation="album:created", metadata={"odd": object()})
-    await log.created("ALBUM", ALBUM, operation="album:created", job_id="a", parent_job_id="a")
+    await log.created(
+        "ALBUM", ALBUM, operation="album:created", job_id="a", parent_job_id="a", root_job_id="r"
+    )
     await log.created_or_linked("ARTIST", existing=None, operation="artist:created")
     await log.created("ALBUM", ALBUM, operation="album:created")
     assert [loss.reason for loss in losses] == [LossReason.REFUSED] * 5

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TextIO
 import msgspec
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event
-from llamalog_schemas.events import Event
+from llamalog_schemas.events import EntityEvent, is_decree
 
 DEFAULT_TOPIC = "llamalog.entity-events"
 
@@ -54,9 +54,10 @@ class InMemory(ImmediateTransport):
         self.messages.append(message)
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> list[EntityEvent]:
         """What was said, as the service reads it."""
-        return [decode_event(message.value) for message in self.messages]
+        events = [decode_event(message.value) for message in self.messages]
+        return [event for event in events if not is_decree(event)]
 
     def clear(self) -> None:
         """Forget what was said."""
