@@ -9,7 +9,7 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from llamalog_service.store.schema import migration_engine, one_migration_at_a_time
+from llamalog_service.store.schema import VERSION_TABLE, migration_engine
 from llamalog_service.store.tables import LlamaLog
 
 
@@ -19,6 +19,7 @@ def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=LlamaLog.metadata,
+        version_table=VERSION_TABLE,
         transaction_per_migration=True,
         compare_server_default=True,
     )
@@ -30,7 +31,7 @@ async def run_on_own_connection() -> None:
     database_url = context.get_x_argument(as_dictionary=True).get("database_url")
     if not isinstance(database_url, str):
         raise CommandError("No database was named: add `-x database_url=postgresql://…` after `alembic`.")
-    async with one_migration_at_a_time(database_url), migration_engine(database_url).connect() as connection:
+    async with migration_engine(database_url).connect() as connection:
         await connection.run_sync(run)
 
 

@@ -1,7 +1,15 @@
-"""The table as it was before anybody asked for roots: enrichment_logs, with parent_job_id."""
+"""The table as it was before anybody asked for roots: enrichment_logs, with parent_job_id.
+
+Where a table of the log stands, whatever its name and age, it is taken over as it is.
+"""
+
+from collections.abc import Iterator
 
 from alembic import op
-from migrations.looking import OURS, enum_exists
+from migrations.altering import OURS, add_column, drop_added_column, outside_transaction
+from migrations.journal import ADDED_ENUM, ADDED_TABLE, create_journal, note, noted, standing
+
+from llamalog_service.store.standing import JOURNAL, Preview, Standing
 
 revision = "0001"
 down_revision = None
@@ -17,6 +25,34 @@ ENUMS = {
     "DataQuality": "'LOW', 'MEDIUM', 'HIGH'",
 }
 
+COLUMNS = {
+    "id": "uuid PRIMARY KEY",
+    "entity_type": '"EnrichmentEntityType"',
+    "entity_id": "uuid",
+    "artist_id": "uuid",
+    "album_id": "uuid",
+    "track_id": "uuid",
+    "operation": "varchar(100) NOT NULL",
+    "sources": "text[] NOT NULL DEFAULT '{}'",
+    "status": '"EnrichmentStatus" NOT NULL',
+    "reason": "text",
+    "fields_enriched": "text[] NOT NULL DEFAULT '{}'",
+    "data_quality_before": '"DataQuality"',
+    "data_quality_after": '"DataQuality"',
+    "error_message": "text",
+    "error_code": "varchar(50)",
+    "retry_count": "integer",
+    "duration_ms": "integer",
+    "api_call_count": "integer",
+    "metadata": "jsonb",
+    "preview_data": "jsonb",
+    "job_id": "varchar(100)",
+    "parent_job_id": "varchar(100)",
+    "triggered_by": "varchar(50)",
+    "user_id": "text",
+    "created_at": "timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP",
+}
+
 INDEXES = {
     "enrichment_logs_entity_type_entity_id_idx": "entity_type, entity_id",
     "enrichment_logs_created_at_idx": "created_at",
@@ -25,47 +61,52 @@ INDEXES = {
 }
 
 
+def preview(found: Standing) -> Iterator[Preview]:
+    if found.table is None:
+        yield Preview("create the table enrichment_logs, empty, with its enums and indexes")
+    for name in _missing(found):
+        yield Preview(f"add the column {name}, NULL in every row")
+
+
 def upgrade() -> None:
+    create_journal()
+    _create_enums()
+    if standing().table is None:
+        _create_table()
+    with outside_transaction():
+        for name in _missing(standing()):
+            add_column(name, COLUMNS[name])
+
+
+def _missing(found: Standing) -> list[str]:
+    """What the table lacks; it has at least what makes it a log (`store/adoptable.py`)."""
+    return [name for name in COLUMNS if name not in found.columns] if found.table else []
+
+
+def _create_enums() -> None:
+    found = standing()
     for name, values in ENUMS.items():
-        if not enum_exists(name):
+        if not found.enum_values(name):
             op.execute(f'CREATE TYPE "{name}" AS ENUM ({values})')
-    op.execute(
-        """
-        CREATE TABLE enrichment_logs (
-            id uuid PRIMARY KEY,
-            entity_type "EnrichmentEntityType",
-            entity_id uuid,
-            artist_id uuid,
-            album_id uuid,
-            track_id uuid,
-            operation varchar(100) NOT NULL,
-            sources text[] NOT NULL DEFAULT '{}',
-            status "EnrichmentStatus" NOT NULL,
-            reason text,
-            fields_enriched text[] NOT NULL DEFAULT '{}',
-            data_quality_before "DataQuality",
-            data_quality_after "DataQuality",
-            error_message text,
-            error_code varchar(50),
-            retry_count integer,
-            duration_ms integer,
-            api_call_count integer,
-            metadata jsonb,
-            preview_data jsonb,
-            job_id varchar(100),
-            parent_job_id varchar(100),
-            triggered_by varchar(50),
-            user_id text,
-            created_at timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP
-        )
-        """
-    )
-    for name, columns in INDEXES.items():
-        op.execute(f"CREATE INDEX {name} ON enrichment_logs ({columns})")
+            op.execute(note(ADDED_ENUM, name))
+
+
+def _create_table() -> None:
+    columns = ", ".join(f"{name} {definition}" for name, definition in COLUMNS.items())
+    op.execute(f"CREATE TABLE enrichment_logs ({columns})")
+    op.execute(note(ADDED_TABLE, "enrichment_logs"))
+    for name, indexed in INDEXES.items():
+        op.execute(f"CREATE INDEX {name} ON enrichment_logs ({indexed})")
         op.execute(f"COMMENT ON INDEX {name} IS '{OURS}'")
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE enrichment_logs")
-    for name in ENUMS:
+    if noted(ADDED_TABLE):
+        op.execute("DROP TABLE enrichment_logs")
+    else:
+        with outside_transaction():
+            for name in COLUMNS:
+                drop_added_column(name)
+    for name in noted(ADDED_ENUM):
         op.execute(f'DROP TYPE "{name}"')
+    op.execute(f"DROP TABLE {JOURNAL}")

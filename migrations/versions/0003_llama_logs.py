@@ -1,15 +1,42 @@
 """The table gets the name llama_logs, and every row a category."""
 
-from alembic import op
-from migrations.looking import column_exists, create_index, enum_exists, table_exists
+from collections.abc import Iterator
+
+from migrations.altering import (
+    Index,
+    add_column,
+    alter,
+    drop_added_column,
+    drop_added_index,
+    ensure_index,
+    outside_transaction,
+    set_not_null,
+)
+from migrations.batches import change_rows
+from migrations.journal import (
+    ADDED_ENUM,
+    ADDED_INDEX,
+    RENAMED_INDEX,
+    RENAMED_TABLE,
+    note,
+    noted,
+    rename,
+    standing,
+    strike,
+)
+
+from llamalog_service.store.compat_view import ADDED_VIEW, VIEW
+from llamalog_service.store.standing import Preview, Standing
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# The legacy indexes keep their names: revision 0005 takes the name that one of them would get.
-INDEXES = {
+CATEGORY_INDEX = Index("llama_logs_category_created_at_idx", "category, created_at")
+
+# The other indexes keep their names: revision 0005 takes the name that one of them would get.
+RENAMED = {
     "enrichment_logs_pkey": "llama_logs_pkey",
     "enrichment_logs_is_root_job_created_at_idx": "llama_logs_is_root_job_created_at_idx",
 }
@@ -17,45 +44,87 @@ INDEXES = {
 # In this order: what an operation is called says more than how it ended.
 CATEGORY_OF_ROW = """
     CASE
-        WHEN operation LIKE 'cache:%' THEN 'CACHED'
-        WHEN operation = 'admin_correction' THEN 'CORRECTED'
-        WHEN operation LIKE 'enrichment:%'
-          OR operation LIKE 'check:%'
-          OR operation LIKE 'musicbrainz:%'
-          OR operation LIKE 'spotify:%'
-          OR operation LIKE 'discogs:%'
-          OR operation = 'PREVIEW_ENRICHMENT' THEN 'ENRICHED'
-        WHEN status = 'FAILED' THEN 'FAILED'
+        WHEN l.operation LIKE 'cache:%' THEN 'CACHED'
+        WHEN l.operation = 'admin_correction' THEN 'CORRECTED'
+        WHEN l.operation LIKE 'enrichment:%'
+          OR l.operation LIKE 'check:%'
+          OR l.operation LIKE 'musicbrainz:%'
+          OR l.operation LIKE 'spotify:%'
+          OR l.operation LIKE 'discogs:%'
+          OR l.operation = 'PREVIEW_ENRICHMENT' THEN 'ENRICHED'
+        WHEN l.status::text = 'FAILED' THEN 'FAILED'
         ELSE 'CREATED'
     END
 """
 
 
+def preview(found: Standing) -> Iterator[Preview]:
+    if found.table != "llama_logs":
+        yield Preview("rename the table to llama_logs")
+    category = found.columns.get("category")
+    if category is None:
+        yield Preview("add the column category, and backfill it from operation and status", found.rows())
+    elif category.nullable:
+        yield Preview("backfill category where it is NULL", found.rows("l.category IS NULL"))
+    yield from CATEGORY_INDEX.preview(found)
+
+
 def upgrade() -> None:
-    if table_exists("enrichment_logs"):
-        op.execute("ALTER TABLE enrichment_logs RENAME TO llama_logs")
-        for old, new in INDEXES.items():
-            op.execute(f"ALTER INDEX IF EXISTS {old} RENAME TO {new}")
-    if not enum_exists("LlamaLogCategory"):
-        op.execute(
+    with outside_transaction():
+        _rename()
+        _create_enum()
+        add_column("category", '"LlamaLogCategory"')
+        category = standing().columns["category"]
+        if category.nullable:
+            change_rows(
+                "backfilling categories",
+                f"UPDATE llama_logs l SET category = ({CATEGORY_OF_ROW})::{category.type} WHERE {{rows}}",
+                "l.category IS NULL",
+            )
+            set_not_null("category")
+        ensure_index(CATEGORY_INDEX)
+
+
+def _rename() -> None:
+    if standing().table == "enrichment_logs":
+        alter(
+            "ALTER TABLE enrichment_logs RENAME TO llama_logs",
+            note(RENAMED_TABLE, "llama_logs", before="enrichment_logs"),
+        )
+    if noted(RENAMED_TABLE):
+        for old, new in RENAMED.items():
+            if old in standing().indexes and standing().relation_kind(new) is None:
+                alter(
+                    f"ALTER INDEX {old} RENAME TO {new}",
+                    note(RENAMED_INDEX, new, before=old),
+                    rename(ADDED_INDEX, old, new),
+                )
+
+
+def _create_enum() -> None:
+    if not standing().enum_values("LlamaLogCategory"):
+        alter(
             """
             CREATE TYPE "LlamaLogCategory" AS ENUM
                 ('CREATED', 'ENRICHED', 'CORRECTED', 'CACHED', 'FAILED')
-            """
+            """,
+            note(ADDED_ENUM, "LlamaLogCategory"),
         )
-    if not column_exists("llama_logs", "category"):
-        op.execute('ALTER TABLE llama_logs ADD COLUMN category "LlamaLogCategory"')
-    op.execute(
-        f'UPDATE llama_logs SET category = ({CATEGORY_OF_ROW})::"LlamaLogCategory" WHERE category IS NULL'
-    )
-    op.execute("ALTER TABLE llama_logs ALTER COLUMN category SET NOT NULL")
-    with op.get_context().autocommit_block():
-        create_index("llama_logs_category_created_at_idx", on="llama_logs (category, created_at)")
 
 
 def downgrade() -> None:
-    op.execute("ALTER TABLE llama_logs DROP COLUMN category")
-    op.execute('DROP TYPE "LlamaLogCategory"')
-    for old, new in INDEXES.items():
-        op.execute(f"ALTER INDEX IF EXISTS {new} RENAME TO {old}")
-    op.execute("ALTER TABLE llama_logs RENAME TO enrichment_logs")
+    with outside_transaction():
+        drop_added_index(CATEGORY_INDEX.name)
+        drop_added_column("category")
+        if "LlamaLogCategory" in noted(ADDED_ENUM):
+            alter('DROP TYPE "LlamaLogCategory"', strike(ADDED_ENUM, "LlamaLogCategory"))
+        for new, old in noted(RENAMED_INDEX).items():
+            alter(
+                f"ALTER INDEX IF EXISTS {new} RENAME TO {old}",
+                strike(RENAMED_INDEX, new),
+                rename(ADDED_INDEX, new, str(old)),
+            )
+        if noted(ADDED_VIEW):
+            alter(f"DROP VIEW IF EXISTS {VIEW}", strike(ADDED_VIEW, VIEW))
+        if noted(RENAMED_TABLE):
+            alter("ALTER TABLE llama_logs RENAME TO enrichment_logs", strike(RENAMED_TABLE, "llama_logs"))

@@ -1,26 +1,69 @@
 """Roots get an origin; beside the log stand positions, decrees, the outbox and the runs."""
 
+from collections.abc import Iterator
+
 from alembic import op
-from migrations.looking import OURS, create_index, enum_exists, index_exists, index_is_ours
+from migrations.altering import (
+    OURS,
+    Index,
+    add_column,
+    alter,
+    drop_added_column,
+    drop_added_index,
+    drop_index,
+    ensure_index,
+    outside_transaction,
+    patiently,
+    run,
+)
+from migrations.journal import (
+    ADDED_ENUM,
+    ADDED_INDEX,
+    CHANGED_DEFAULT,
+    DROPPED_INDEX,
+    TAKEN_OVER,
+    note,
+    note_value,
+    noted,
+    standing,
+    strike,
+)
+
+from llamalog_service.store.standing import Preview, Standing
 
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-INDEXES = {
-    "llama_logs_job_id_created_at_id_idx": "(job_id, created_at, id) WHERE job_id IS NOT NULL",
-    "llama_logs_parent_job_id_idx": "(parent_job_id) WHERE parent_job_id IS NOT NULL",
-    "llama_logs_album_id_created_at_idx": "(album_id, created_at) WHERE album_id IS NOT NULL",
-    "llama_logs_unsettled_idx": "(id) WHERE origin IS NULL OR origin IN ('PENDING', 'DECLARED')",
+INDEXES = (
+    Index("llama_logs_job_id_created_at_id_idx", "job_id, created_at, id", where="job_id IS NOT NULL"),
+    Index("llama_logs_parent_job_id_idx", "parent_job_id", where="parent_job_id IS NOT NULL"),
+    Index("llama_logs_album_id_created_at_idx", "album_id, created_at", where="album_id IS NOT NULL"),
+    Index(
+        "llama_logs_unsettled_idx",
+        "id",
+        where="origin IS NULL OR origin IN ('PENDING', 'DECLARED')",
+        exact=True,
+    ),
+)
+
+# Constants, or what is the same for all rows of a statement: the catalogue keeps them, no row is written.
+COLUMNS = {
+    "origin": '"LlamaLogOrigin"',
+    "declared_root_job_id": "varchar(100)",
+    "cycle_members": "text[]",
+    "parent_conflict": "boolean NOT NULL DEFAULT false",
+    "revision": "integer NOT NULL DEFAULT 1",
+    "recorded_at": "timestamptz NOT NULL DEFAULT now()",
 }
 
 # No named query of ours reads by them. Who adopted a table keeps its indexes: its readers may.
 SUPERSEDED = {
-    "enrichment_logs_entity_type_entity_id_idx": "(entity_type, entity_id)",
-    "enrichment_logs_created_at_idx": "(created_at)",
-    "enrichment_logs_job_id_idx": "(job_id)",
-    "enrichment_logs_parent_job_id_idx": "(parent_job_id)",
+    "enrichment_logs_entity_type_entity_id_idx": "entity_type, entity_id",
+    "enrichment_logs_created_at_idx": "created_at",
+    "enrichment_logs_job_id_idx": "job_id",
+    "enrichment_logs_parent_job_id_idx": "parent_job_id",
 }
 
 ROOT_JOB_ID_COMMENT = (
@@ -35,39 +78,70 @@ ORIGIN_COMMENT = (
 )
 
 
+def preview(found: Standing) -> Iterator[Preview]:
+    added = [name for name in COLUMNS if name not in found.columns]
+    if added:
+        yield Preview(f"add the columns {', '.join(added)}, with what is the same for every row")
+    if _has_local_default(found):
+        yield Preview("let created_at default to the time in UTC")
+    yield Preview("create the tables consumer_positions, root_decrees, provenance_outbox, backfill_runs")
+    for index in INDEXES:
+        yield from index.preview(found)
+
+
 def upgrade() -> None:
-    add_columns()
     create_tables()
-    with op.get_context().autocommit_block():
-        for name, columns in INDEXES.items():
-            create_index(name, on=f"llama_logs {columns}")
-        for name in SUPERSEDED:
-            if index_is_ours(name):
-                op.execute(f"DROP INDEX CONCURRENTLY {name}")
+    with outside_transaction():
+        add_columns()
+        drop_superseded()
+        for index in INDEXES:
+            ensure_index(index)
 
 
 def add_columns() -> None:
-    if not enum_exists("LlamaLogOrigin"):
-        op.execute(
+    if not standing().enum_values("LlamaLogOrigin"):
+        alter(
             """
             CREATE TYPE "LlamaLogOrigin" AS ENUM
                 ('ROOT', 'RESOLVED', 'CYCLE', 'ADOPTED', 'DECLARED', 'PENDING', 'UNTRACKED')
-            """
+            """,
+            note(ADDED_ENUM, "LlamaLogOrigin"),
         )
-    op.execute(
-        """
-        ALTER TABLE llama_logs
-            ADD COLUMN IF NOT EXISTS origin "LlamaLogOrigin",
-            ADD COLUMN IF NOT EXISTS declared_root_job_id varchar(100),
-            ADD COLUMN IF NOT EXISTS cycle_members text[],
-            ADD COLUMN IF NOT EXISTS parent_conflict boolean NOT NULL DEFAULT false,
-            ADD COLUMN IF NOT EXISTS revision integer NOT NULL DEFAULT 1,
-            ADD COLUMN IF NOT EXISTS recorded_at timestamptz NOT NULL DEFAULT now(),
-            ALTER COLUMN created_at SET DEFAULT (now() AT TIME ZONE 'utc')
-        """
+    for name, definition in COLUMNS.items():
+        if name == "recorded_at":
+            add_column(name, definition, note_value(TAKEN_OVER, "llama_logs", "now()::text"))
+        else:
+            add_column(name, definition)
+    found = standing()
+    if _has_local_default(found):
+        alter(
+            "ALTER TABLE llama_logs ALTER COLUMN created_at SET DEFAULT (now() AT TIME ZONE 'utc')",
+            note(CHANGED_DEFAULT, "created_at", found.columns["created_at"].default),
+        )
+    patiently(f"COMMENT ON COLUMN llama_logs.root_job_id IS '{ROOT_JOB_ID_COMMENT}'")
+    patiently(f"COMMENT ON COLUMN llama_logs.origin IS '{ORIGIN_COMMENT}'")
+
+
+def _has_local_default(found: Standing) -> bool:
+    """A time without zone that defaults to the clock of whatever zone a session is in."""
+    created_at = found.columns.get("created_at")
+    return (
+        created_at is not None
+        and created_at.type.endswith("without time zone")
+        and created_at.default in ("CURRENT_TIMESTAMP", "now()")
     )
-    op.execute(f"COMMENT ON COLUMN llama_logs.root_job_id IS '{ROOT_JOB_ID_COMMENT}'")
-    op.execute(f"COMMENT ON COLUMN llama_logs.origin IS '{ORIGIN_COMMENT}'")
+
+
+def drop_superseded() -> None:
+    for name in SUPERSEDED:
+        if _is_ours(name):
+            run(note(DROPPED_INDEX, name))
+            drop_index(name)
+
+
+def _is_ours(index: str) -> bool:
+    comment = run(f"SELECT obj_description(to_regclass('{index}'), 'pg_class')").scalar()
+    return bool(comment == OURS)
 
 
 def create_tables() -> None:
@@ -138,23 +212,26 @@ def create_tables() -> None:
 def downgrade() -> None:
     for table in ("backfill_runs", "provenance_outbox", "root_decrees", "consumer_positions"):
         op.execute(f"DROP TABLE {table}")
-    for name in INDEXES:
-        op.execute(f"DROP INDEX {name}")
-    op.execute("COMMENT ON COLUMN llama_logs.root_job_id IS NULL")
-    op.execute(
-        """
-        ALTER TABLE llama_logs
-            DROP COLUMN origin,
-            DROP COLUMN declared_root_job_id,
-            DROP COLUMN cycle_members,
-            DROP COLUMN parent_conflict,
-            DROP COLUMN revision,
-            DROP COLUMN recorded_at,
-            ALTER COLUMN created_at SET DEFAULT CURRENT_TIMESTAMP
-        """
-    )
-    op.execute('DROP TYPE "LlamaLogOrigin"')
-    for name, columns in SUPERSEDED.items():
-        if not index_exists(name):
-            op.execute(f"CREATE INDEX {name} ON llama_logs {columns}")
-            op.execute(f"COMMENT ON INDEX {name} IS '{OURS}'")
+    with outside_transaction():
+        restore_superseded()
+        for index in INDEXES:
+            drop_added_index(index.name)
+        patiently("COMMENT ON COLUMN llama_logs.root_job_id IS NULL")
+        for name in COLUMNS:
+            drop_added_column(name)
+        run(strike(TAKEN_OVER, "llama_logs"))
+        for name, default in noted(CHANGED_DEFAULT).items():
+            alter(
+                f"ALTER TABLE llama_logs ALTER COLUMN {name} SET DEFAULT {default}",
+                strike(CHANGED_DEFAULT, name),
+            )
+        if "LlamaLogOrigin" in noted(ADDED_ENUM):
+            alter('DROP TYPE "LlamaLogOrigin"', strike(ADDED_ENUM, "LlamaLogOrigin"))
+
+
+def restore_superseded() -> None:
+    for name in noted(DROPPED_INDEX):
+        ensure_index(Index(name, SUPERSEDED[name], exact=True))
+        patiently(f"COMMENT ON INDEX {name} IS '{OURS}'")
+        run(strike(DROPPED_INDEX, name))
+        run(strike(ADDED_INDEX, name))

@@ -8,6 +8,9 @@ from llamalog_schemas import InvalidMessageError, InvalidReason, decode_command
 
 GOOD = load("entity-created/v1/full").value
 COMMAND = load("recompute-roots/v1/minimal")
+BACKFILL = load("backfill-roots/v1/full")
+WINDOW = load("backfill-roots/v1/window")
+PAUSE = load("pause-backfill/v1/minimal")
 BAD_COMMANDS: dict[str, tuple[InvalidReason, bytes]] = {
     "an id that is no UUID": (
         InvalidReason.BAD_ENVELOPE,
@@ -15,6 +18,21 @@ BAD_COMMANDS: dict[str, tuple[InvalidReason, bytes]] = {
     ),
     "no jobs": (InvalidReason.BAD_FIELD, COMMAND.value.replace(b'"enrich-42"', b"")),
     "NUL in a job": (InvalidReason.NUL_CHARACTER, COMMAND.value.replace(b"enrich-42", rb"\u0000")),
+    "a scope of an unknown kind": (
+        InvalidReason.BAD_FIELD,
+        BACKFILL.value.replace(b'"everything"', b'"all"'),
+    ),
+    "a window that ends before it begins": (
+        InvalidReason.BAD_FIELD,
+        WINDOW.value.replace(b"2026-02-11", b"2026-02-09"),
+    ),
+    "batches of no rows": (InvalidReason.NUMBER_OUT_OF_RANGE, BACKFILL.value.replace(b"5000", b"0")),
+    "a misspelt class": (InvalidReason.UNKNOWN_FIELD, BACKFILL.value.replace(b'"roots"', b'"root"')),
+    "NUL in who asks": (InvalidReason.NUL_CHARACTER, BACKFILL.value.replace(b'"ann"', rb'"\u0000"')),
+    "a pause of no run": (
+        InvalidReason.BAD_FIELD,
+        PAUSE.value.replace(PAUSE.structured["data"]["run"].encode(), b"run-1"),
+    ),
     "an event": (InvalidReason.UNKNOWN_TYPE, GOOD),
     "20,000 levels": (InvalidReason.TOO_DEEP, nested(20_000).encode()),
 }

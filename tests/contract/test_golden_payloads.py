@@ -3,19 +3,24 @@
 import json
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
 from jsonschema import Draft202012Validator
+from msgspec import Struct
 
 from contract.golden_payloads import FOLDER, Golden, load_all
 from contract_export.files import SCHEMAS
 from contract_export.json_schemas import MODELS, message_type
 from llamalog_schemas import (
+    BackfillEvent,
     CloudEvent,
+    Command,
+    ProvenanceRecorded,
     RootAdopted,
     RootAdoptionRevoked,
+    decode_backfill_event,
     decode_command,
     decode_event,
     decode_provenance,
@@ -28,7 +33,13 @@ from llamalog_schemas.codec import STRUCTURED_HEADERS
 from llamalog_service.domain.rows import content_of
 
 GOLDEN = load_all()
-OF_EVENTS = [golden for golden in GOLDEN if golden.event not in ("recompute-roots", "provenance-recorded")]
+OF_COMMANDS = {message_type(model).name for model in get_args(Command)}
+OF_BACKFILLS = {message_type(model).name for model in get_args(BackfillEvent)}
+OF_EVENTS = [
+    golden
+    for golden in GOLDEN
+    if golden.event not in {*OF_COMMANDS, *OF_BACKFILLS, message_type(ProvenanceRecorded).name}
+]
 OF_ENTITIES = [golden for golden in OF_EVENTS if golden.event.startswith("entity-")]
 
 
@@ -38,8 +49,10 @@ def named(golden: Golden) -> str:
 
 def decode(golden: Golden) -> CloudEvent:
     match golden.event:
-        case "recompute-roots":
+        case command if command in OF_COMMANDS:
             return decode_command(golden.value)
+        case backfill if backfill in OF_BACKFILLS:
+            return decode_backfill_event(golden.value)
         case "provenance-recorded":
             return decode_provenance(golden.value)
         case _:
@@ -55,6 +68,9 @@ def plain(value: Any) -> Any:
             return str(value)
         case tuple():
             return [plain(item) for item in value]
+        case Struct():
+            tag = value.__struct_config__.tag
+            return ({"kind": tag} if tag else {}) | content(value)
         case _:
             return value
 

@@ -9,6 +9,7 @@ import asyncpg
 
 from harness.provenance import believed
 from llamalog_schemas.codec import Headers, decode_command, encode
+from llamalog_schemas.commands import RecomputeRoots
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.corrections import tell_corrections
@@ -61,7 +62,8 @@ class KeptMessages(Publisher):
     def take_commands(self) -> list[tuple[str, ...]]:
         """The jobs of every command said since the last call."""
         messages = self.by_topic.pop(NAMES.backfill_commands.name, [])
-        return [decode_command(message.value or b"").data.jobs for message in messages]
+        commands = [decode_command(message.value or b"") for message in messages]
+        return [command.data.jobs for command in commands if isinstance(command, RecomputeRoots)]
 
     @property
     def dead_letters(self) -> list[OutgoingMessage]:

@@ -12,20 +12,20 @@ QUERIES = {
         JOIN pg_class ON pg_class.oid = attrelid
         LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
-          AND relname <> 'alembic_version'
+          AND relname <> 'llamalog_revision'
         ORDER BY relname, attname
     """,
     "indexes": """
         SELECT tablename, indexname, indexdef, indisvalid
         FROM pg_indexes
         JOIN pg_index ON indexrelid = format('public.%I', indexname)::regclass
-        WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        WHERE schemaname = 'public' AND tablename <> 'llamalog_revision'
         ORDER BY indexname
     """,
     "constraints": """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
         FROM pg_constraint
-        WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'
+        WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'llamalog_revision'
           AND contype <> 'n'
         ORDER BY 1, 2
     """,

@@ -12,9 +12,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from llamalog_service.store import schema
-from llamalog_service.store.schema import migration_engine
+from llamalog_service.store.schema import VERSION_TABLE, migration_engine
 
-ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
 
 
 @asynccontextmanager
@@ -44,7 +44,8 @@ async def go_to(database_url: str, revision: str) -> None:
 
     def go(connection: Connection) -> None:
         config.attributes["connection"] = connection
-        standing = MigrationContext.configure(connection).get_current_revision()
+        kept = {"version_table": VERSION_TABLE}
+        standing = MigrationContext.configure(connection, opts=kept).get_current_revision()
         connection.rollback()
         up = revision != "base" and revision > (standing or "")
         (command.upgrade if up else command.downgrade)(config, revision)

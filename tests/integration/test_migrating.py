@@ -31,18 +31,18 @@ async def test_two_databases_can_be_migrated_at_once(empty_database: str, other_
 
 async def test_a_revision_of_a_newer_version_is_refused_and_nothing_is_changed(empty_database: str) -> None:
     await migrate(empty_database)
-    await run_sql(empty_database, "UPDATE alembic_version SET version_num = '0999'")
-    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0006"):
+    await run_sql(empty_database, "UPDATE llamalog_revision SET version_num = '0999'")
+    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0007"):
         await migrate(empty_database)
     assert await current_revision(empty_database) == "0999"
 
 
 async def test_a_refused_step_says_why_and_keeps_the_steps_before_it(empty_database: str) -> None:
     await go_to(empty_database, "0001")
-    await run_sql(empty_database, "CREATE TABLE llama_logs ()")
-    with pytest.raises(MigrationFailedError, match=r'after revision 0002: .*"llama_logs" already exists'):
+    await run_sql(empty_database, 'CREATE TYPE "LlamaLogOrigin" AS (word text)')
+    with pytest.raises(MigrationFailedError, match=r'after revision 0004: .*"LlamaLogOrigin" already exists'):
         await migrate(empty_database)
-    assert await current_revision(empty_database) == "0002"
+    assert await current_revision(empty_database) == "0004"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from integration.catalogue import catalogue
 from integration.databases import ALL_REVISIONS, go_to, run_sql
 from llamalog_schemas.events import Category
-from llamalog_service.store.schema import current_revision, migrate, migration_engine
+from llamalog_service.store.schema import VERSION_TABLE, current_revision, migrate, migration_engine
 from llamalog_service.store.tables import LlamaLog
 
 
@@ -29,7 +29,11 @@ async def test_autogenerate_finds_no_difference_between_a_migrated_database_and_
     await migrate(empty_database)
 
     def differences(connection: Connection) -> Any:
-        options = {"compare_type": True, "compare_server_default": True}
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            "version_table": VERSION_TABLE,
+        }
         return compare_metadata(MigrationContext.configure(connection, opts=options), LlamaLog.metadata)
 
     async with migration_engine(empty_database).connect() as connection:
@@ -66,6 +70,9 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(empty_
         "llama_logs_unsettled_idx": (
             "(id) WHERE ((origin IS NULL) OR (origin = ANY (ARRAY['PENDING'::\"LlamaLogOrigin\", "
             "'DECLARED'::\"LlamaLogOrigin\"])))"
+        ),
+        "llama_logs_to_take_in_idx": (
+            "(id) WHERE ((origin IS NULL) AND is_root_job AND (parent_job_id IS NOT NULL))"
         ),
     }
 

@@ -14,7 +14,7 @@ NAMES = sorted(
     for file in (files("llamalog_service.store") / "sql").iterdir()
     if file.name.endswith(".sql")
 )
-SCRIPTS = {"recompute_prepare"}
+SCRIPTS = {"recompute_prepare", "plan_prepare"}
 """Several statements in one file: run, not prepared."""
 
 
@@ -22,7 +22,8 @@ SCRIPTS = {"recompute_prepare"}
 async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database_url)
     await prepare_connection(connection)
-    await connection.execute(sql("recompute_prepare"))
+    for script in SCRIPTS:
+        await connection.execute(sql(script))
     yield connection
     await connection.close()
 
@@ -32,8 +33,9 @@ async def test_a_named_query_can_be_prepared(connection: asyncpg.Connection, nam
     await connection.prepare(sql(name))
 
 
-async def test_the_work_tables_can_be_made_twice(connection: asyncpg.Connection) -> None:
-    await connection.execute(sql("recompute_prepare"))
+@pytest.mark.parametrize("script", sorted(SCRIPTS))
+async def test_work_tables_can_be_made_twice(connection: asyncpg.Connection, script: str) -> None:
+    await connection.execute(sql(script))
 
 
 def test_every_named_query_says_what_it_is_for() -> None:

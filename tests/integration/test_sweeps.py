@@ -64,3 +64,55 @@ async def test_rows_that_another_writer_put_in_without_an_origin_are_given_one(
     stored = await stored_rows(pool)
     assert {row_id: row.root for row_id, row in stored.items()} == right
     assert stored[UUID(int=4)].revision == 2
+
+
+ROOT_JOB_WITH_PARENT = """
+    INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, root_job_id, is_root_job)
+    VALUES ($1, 'album:add', 'CREATED', 'SUCCESS', $2, 'above', 'guessed', true)
+"""
+
+
+async def test_a_foreign_root_job_makes_no_claim_and_what_it_said_is_kept_aside(
+    pool: asyncpg.Pool, sweep: Sweep
+) -> None:
+    await pool.execute(ROOT_JOB_WITH_PARENT, UUID(int=100), "root-0")
+    events = chains(3)
+    await Writer(pool, KeptMessages()).write(*events)
+    await sweep.sweep_unsettled()
+
+    stored = await stored_rows(pool)
+    foreign = stored.pop(UUID(int=100))
+    assert (foreign.content.parent_job_id, foreign.root.root_job_id) == (None, "root-0")
+    assert foreign.root.origin == "ROOT"
+    assert differences(stored, events) == []
+    kept = await pool.fetch("SELECT row_id, parent_job_id, root_job_id FROM legacy_values")
+    assert [tuple(row) for row in kept] == [(UUID(int=100), "above", "guessed")]
+    assert await sweep.sweep_everything() == 0
+
+
+async def test_a_foreign_row_is_taken_in_by_whatever_repair_comes_first(
+    pool: asyncpg.Pool,
+) -> None:
+    await pool.execute(ROOT_JOB_WITH_PARENT, UUID(int=100), "foreign")
+    await RecomputeStore(pool).recompute({"somebody else's"})
+    row = (await stored_rows(pool))[UUID(int=100)]
+    assert (row.content.parent_job_id, row.root.root_job_id, row.revision) == (None, "foreign", 2)
+
+
+async def test_a_foreign_root_job_without_a_job_ends_untracked(pool: asyncpg.Pool, sweep: Sweep) -> None:
+    await pool.execute(ROOT_JOB_WITH_PARENT, UUID(int=100), None)
+    assert await sweep.sweep_unsettled() == 1
+    row = (await stored_rows(pool))[UUID(int=100)]
+    assert (row.content.parent_job_id, row.root.root_job_id, row.root.origin) == (None, None, "UNTRACKED")
+    kept = await pool.fetchrow("SELECT parent_job_id, root_job_id FROM legacy_values")
+    assert tuple(kept or ()) == ("above", "guessed")
+
+
+async def test_the_first_value_kept_of_a_row_stays_kept(pool: asyncpg.Pool, sweep: Sweep) -> None:
+    await pool.execute(ROOT_JOB_WITH_PARENT, UUID(int=100), "root-0")
+    await sweep.sweep_unsettled()
+    await pool.execute("UPDATE llama_logs SET origin = NULL, parent_job_id = 'later', root_job_id = 'other'")
+    await sweep.sweep_unsettled()
+    kept = await pool.fetchrow("SELECT parent_job_id, root_job_id FROM legacy_values")
+    assert tuple(kept or ()) == ("above", "guessed")
+    assert (await stored_rows(pool))[UUID(int=100)].content.parent_job_id is None

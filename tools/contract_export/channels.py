@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple, get_args
 
-from llamalog_schemas import CloudEvent, Event, ProvenanceRecorded, RecomputeRoots, RootDecree
+from llamalog_schemas import BackfillEvent, CloudEvent, Command, Event, ProvenanceRecorded, RootDecree
 
 
 class Operation(NamedTuple):
@@ -70,7 +70,7 @@ CHANNELS: Final = (
         "saying it twice is harmless.",
         "A job id of the command, or the id of the run.",
         "Kept for days: a command is stored in the database as soon as it is read.",
-        (RecomputeRoots,),
+        get_args(Command),
         (
             Operation(
                 "sendBackfillCommands",
@@ -83,6 +83,16 @@ CHANNELS: Final = (
                 "The migration consumer stores commands as runs and works on them.",
             ),
         ),
+    ),
+    Channel(
+        "backfillEvents",
+        "backfill-events",
+        "How far the backfills are, and how they ended. An end is told at least once; progress is told now "
+        "and then, and a message of it may be lost.",
+        "The id of the run.",
+        "Kept for days: the runs themselves stay in the database.",
+        get_args(BackfillEvent),
+        (Operation("sendBackfillEvents", "send", "The migration consumer tells of the backfills it does."),),
     ),
     Channel(
         "deadLetters",

@@ -6,10 +6,15 @@ from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
-from llamalog_schemas import CloudEvent, Event, ProvenanceRecorded, RecomputeRoots
+from llamalog_schemas import BackfillEvent, CloudEvent, Command, Event, ProvenanceRecorded
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-MODELS: Final[tuple[type[CloudEvent], ...]] = (*get_args(Event), RecomputeRoots, ProvenanceRecorded)
+MODELS: Final[tuple[type[CloudEvent], ...]] = (
+    *get_args(Event),
+    *get_args(Command),
+    *get_args(BackfillEvent),
+    ProvenanceRecorded,
+)
 """Every published message, in the order in which people read them."""
 
 _ATTRIBUTES = "Any CloudEvents extension attribute may stand beside the attributes below."

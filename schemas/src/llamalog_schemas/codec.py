@@ -12,7 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from llamalog_schemas.commands import Command
+from llamalog_schemas.backfills import BackfillEvent
+from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import CloudEvent, EntityData, Event, FailureData, is_decree
 from llamalog_schemas.limits import (
@@ -44,6 +45,7 @@ _NUL_ESCAPE = b"\\u0000"
 
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _command_decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_backfill_event_decoder: msgspec.json.Decoder[BackfillEvent] = msgspec.json.Decoder(BackfillEvent)
 _provenance_decoder: msgspec.json.Decoder[ProvenanceRecorded] = msgspec.json.Decoder(ProvenanceRecorded)
 _raw_decoder: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 _encoder = msgspec.json.Encoder()
@@ -99,8 +101,19 @@ def decode_command(value: bytes) -> Command:
         raise InvalidMessageError(
             InvalidReason.BAD_ENVELOPE, f"`id` is {command.id!r}: a command's id is a UUID, it names the run"
         ) from None
+    if isinstance(command, BackfillRoots):
+        _check_window(command)
     _check_no_nul(command, value)
     return command
+
+
+def decode_backfill_event(value: bytes) -> BackfillEvent:
+    """The backfill event that a message is.
+
+    Raises:
+        InvalidMessageError: with the reason's code and a sentence that names the field.
+    """
+    return _decode(_backfill_event_decoder, value)
 
 
 def decode_provenance(value: bytes) -> ProvenanceRecorded:
@@ -209,6 +222,16 @@ def _check_json(value: dict[str, Any] | list[Any], path: str, levels: int) -> No
             raise InvalidMessageError(
                 InvalidReason.NUMBER_OUT_OF_RANGE, f"`{path}` holds an integer that does not fit 64 bits"
             )
+
+
+def _check_window(command: BackfillRoots) -> None:
+    scope = command.data.scope
+    if isinstance(scope, TimeWindow) and scope.from_ >= scope.to:
+        raise InvalidMessageError(
+            InvalidReason.BAD_FIELD,
+            f"`data.scope.from` ({scope.from_.isoformat()}) is not before `data.scope.to` "
+            f"({scope.to.isoformat()}): no row lies in that window",
+        )
 
 
 def _check_no_nul(message: Event | Command, structured: bytes) -> None:

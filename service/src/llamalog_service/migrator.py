@@ -1,17 +1,20 @@
 """The migration consumer: commands become runs; a worker beside it does them."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from faststream.kafka import KafkaBroker
 
 from llamalog_schemas.codec import decode_command
+from llamalog_schemas.commands import BackfillRoots, RecomputeRoots, RunRequest
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.delivery import BatchDelivery, Steps, subscribe
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.dead_letters import Letter, Record
+from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.runs import Run, RunStore
 from llamalog_service.waiting import when_available
 
@@ -20,9 +23,17 @@ PATIENCE = 60.0
 """Seconds that a batch of commands waits for PostgreSQL or Kafka before it is put back and polled anew."""
 
 
+class Commands(NamedTuple):
+    """What a batch of commands asks for: repairs, and backfills with requests about them in their order."""
+
+    repairs: list[Run]
+    backfills: list[BackfillRoots | RunRequest]
+
+
 def subscribe_migration_consumer(
     broker: KafkaBroker,
     runs: RunStore,
+    backfills: BackfillStore,
     worker: Worker,
     announcer: Announcer,
     *,
@@ -41,11 +52,13 @@ def subscribe_migration_consumer(
         The delivery, to be closed before the broker is.
     """
 
-    async def keep(read: tuple[list[Run], list[Letter]]) -> list[Letter]:
+    async def keep_all(commands: Commands) -> None:
+        await runs.enqueue(commands.repairs)
+        await backfills.heed(commands.backfills)
+
+    async def keep(read: tuple[Commands, list[Letter]]) -> list[Letter]:
         commands, letters = read
-        await when_available(
-            lambda: runs.enqueue(commands), doing="keeping commands as runs", patience=PATIENCE
-        )
+        await when_available(lambda: keep_all(commands), doing="keeping commands as runs", patience=PATIENCE)
         worker.wake()
         return letters
 
@@ -66,9 +79,9 @@ def subscribe_migration_consumer(
     return delivery
 
 
-def read_commands(records: Sequence[Record]) -> tuple[list[Run], list[Letter]]:
-    """The runs that commands ask for, and the messages that are no commands; tombstones are skipped."""
-    runs: list[Run] = []
+def read_commands(records: Sequence[Record]) -> tuple[Commands, list[Letter]]:
+    """What commands ask for, and the messages that are no commands; tombstones are skipped."""
+    commands = Commands([], [])
     letters: list[Letter] = []
     for record in records:
         if record.value is None:
@@ -78,5 +91,9 @@ def read_commands(records: Sequence[Record]) -> tuple[list[Run], list[Letter]]:
         except InvalidMessageError as invalid:
             letters.append(Letter(record, DeadLetter(invalid.reason, invalid.sentence)))
             continue
-        runs.append(Run(UUID(command.id), "recompute-roots", command.data.jobs, command.data.reason))
-    return runs, letters
+        if isinstance(command, RecomputeRoots):
+            run = Run(UUID(command.id), "recompute-roots", command.data.jobs, command.data.reason)
+            commands.repairs.append(run)
+        else:
+            commands.backfills.append(command)
+    return commands, letters

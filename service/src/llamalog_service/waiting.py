@@ -19,13 +19,18 @@ stamina.instrumentation.set_on_retry_hooks([])  # we tell of a change of state, 
 
 
 async def when_available(
-    action: Callable[[], Awaitable[Result]], *, doing: str, patience: float | None = None
+    action: Callable[[], Awaitable[Result]],
+    *,
+    doing: str,
+    patience: float | None = None,
+    may_take_long: bool = False,
 ) -> Result:
     """The result of an action that may be repeated, tried until nothing it needs is away.
 
     Args:
         action: called anew for every try.
         doing: what it does, for the log.
+        may_take_long: no answer for a while is no sign that something is away.
         patience: seconds after which the last UnavailableError is raised; None waits for ever.
 
     Raises:
@@ -39,6 +44,8 @@ async def when_available(
             unanswered = asyncio.get_running_loop().call_later(
                 _SILENCE, waiting.begin, f"no answer for {_SILENCE:.0f} s"
             )
+            if may_take_long:
+                unanswered.cancel()
             try:
                 result = await action()
             except UnavailableError as away:

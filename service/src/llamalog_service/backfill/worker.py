@@ -1,56 +1,52 @@
-"""The one worker that does what commands ask for, tells corrections, and sweeps."""
+"""The one worker: repairs, backfills, sweeps and what is told of them, side by side under one lock."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from typing import NamedTuple
 
 import structlog
 
-from llamalog_service.backfill.corrections import tell_corrections
-from llamalog_service.backfill.recompute import recompute_until_settled
-from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.runs import RunStore
 from llamalog_service.store.worker_lock import HeldLock, WorkerLock
 from llamalog_service.waiting import when_available
 
 _log = structlog.get_logger("llamalog.backfill")
 
-_RUNS_AT_ONCE = 100
+
+class Duty(NamedTuple):
+    """Something the worker does over and over, independently of its other duties.
+
+    Attributes:
+        doing: what it does, for the log.
+        do: does what there is to do; True: look at once whether there is more.
+        every: seconds of rest where there was nothing; a wake-up ends it.
+    """
+
+    doing: str
+    do: Callable[[], Awaitable[bool]]
+    every: float
 
 
 class Worker:
-    """Executes runs, one worker at a time over all migration consumers.
+    """Attends to its duties, one worker at a time over all migration consumers.
 
-    Repairs that wait together are done together: their jobs are one scope. Whatever it was doing when
-    it died is done again by the next one; a repair done twice changes nothing.
+    No duty waits for another, but for the transactions that correct roots, which are short. Whatever was
+    under way when a worker died is done again, or gone on with, by the next one.
     """
 
     def __init__(
-        self,
-        *,
-        lock: WorkerLock,
-        runs: RunStore,
-        recompute: RecomputeStore,
-        outbox: Outbox,
-        announcer: Announcer,
-        sweep: Sweep,
-        poll_every: float,
+        self, *, lock: WorkerLock, runs: RunStore, duties: Sequence[Duty], poll_every: float
     ) -> None:
         self._lock = lock
         self._runs = runs
-        self._recompute = recompute
-        self._outbox = outbox
-        self._announcer = announcer
-        self._sweep = sweep
+        self._duties = [(duty, asyncio.Event()) for duty in duties]
         self._poll_every = poll_every
-        self._wake = asyncio.Event()
 
     def wake(self) -> None:
-        """Look for runs now rather than at the next poll."""
-        self._wake.set()
+        """Look for work now rather than at the next poll."""
+        for _, wake in self._duties:
+            wake.set()
 
     async def run(self) -> None:
         """Work until cancelled; wait while PostgreSQL or Kafka is away, or another worker is active."""
@@ -58,49 +54,46 @@ class Worker:
             async with AsyncExitStack() as held:
                 lock = await when_available(lambda: self._take_over(held), doing="taking over the repairs")
                 if lock is not None:
-                    await self._work_until_interrupted(lock)
+                    await self._work_while_held(lock)
             await asyncio.sleep(self._poll_every)
 
     async def _take_over(self, held: AsyncExitStack) -> HeldLock | None:
-        """Become the one worker, unless another is active, and finish what the one before may have left."""
+        """Become the one worker, unless another is active, and put back what the one before had taken."""
         async with AsyncExitStack() as trying:
             lock = await trying.enter_async_context(self._lock.attempt())
             if lock is not None:
                 await self._runs.requeue_left()
-                await tell_corrections(self._outbox, self._announcer)
                 held.push_async_exit(trying.pop_all())
             return lock
 
-    async def _work_until_interrupted(self, lock: HeldLock) -> None:
+    async def _work_while_held(self, lock: HeldLock) -> None:
+        """Attend to all duties; an error after which going on would do harm ends them all and is raised."""
+        working = [asyncio.create_task(self._attend(duty, wake)) for duty, wake in self._duties]
+        working.append(asyncio.create_task(self._watch(lock)))
         try:
-            await self._work(lock)
-        except UnavailableError as away:
-            _log.warning("repairs interrupted", reason=str(away))
-
-    async def _work(self, lock: HeldLock) -> None:
-        while lock.is_held():
-            if await self._do_waiting_runs():
-                continue
-            await self._sweep.sweep_if_due()
-            await tell_corrections(self._outbox, self._announcer)
-            await self._rest()
-
-    async def _do_waiting_runs(self) -> bool:
-        claimed = await self._runs.claim(_RUNS_AT_ONCE)
-        if not claimed:
-            return False
-        repair = await recompute_until_settled(
-            self._recompute, sorted({job for run in claimed for job in run.jobs})
-        )
-        await tell_corrections(self._outbox, self._announcer)
-        await self._runs.finish([run.id for run in claimed], repair.passes, repair.rows_changed)
-        _log.info("repaired", runs=len(claimed), rows=repair.rows_changed, passes=repair.passes)
-        return True
-
-    async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), self._poll_every)
-        except TimeoutError:
-            return
+            ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._wake.clear()
+            for task in working:
+                task.cancel()
+            await asyncio.wait(working)
+        for task in ended:
+            task.result()
+
+    async def _watch(self, lock: HeldLock) -> None:
+        while lock.is_held():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(self._poll_every)
+        _log.warning("repairs interrupted", reason="the session that held the worker's lock is gone")
+
+    async def _attend(self, duty: Duty, wake: asyncio.Event) -> None:
+        while True:
+            if not await when_available(duty.do, doing=duty.doing, may_take_long=True):
+                await _rest(wake, duty.every)
+
+
+async def _rest(wake: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(wake.wait(), seconds)
+    except TimeoutError:
+        return
+    finally:
+        wake.clear()

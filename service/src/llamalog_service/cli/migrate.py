@@ -1,14 +1,41 @@
 """`llamalog migrate`."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from llamalog_service.cli.running import out, read_settings, run
-from llamalog_service.wiring import migrate_database
+import msgspec
+import typer
+from rich.table import Table
+
+from llamalog_service.cli.migration_progress import MigrationProgress
+from llamalog_service.cli.running import out, read_settings, run, say_error
+from llamalog_service.store.migration_check import MigrationCheck, PlannedStep
+from llamalog_service.wiring import check_database, migrate_database
+
+Check = Annotated[bool, typer.Option("--check", help="Say what would be done, and do nothing.")]
+CompatView = Annotated[
+    bool,
+    typer.Option("--compat-view", help="Keep the name enrichment_logs readable: a view, the old columns."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
-def migrate() -> None:
-    """Bring the database to this version's schema; safe to repeat, and while the consumers run."""
-    out.print(applied(run(migrate_database(read_settings()))), soft_wrap=True)
+def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json = False) -> None:
+    """Bring the database to this version's schema, whatever stands; safe to repeat, also while others write.
+
+    Stopped or killed, the same command goes on. With --check it ends with 1 if the table can't be taken over.
+    """
+    settings = read_settings()
+    if check:
+        found = run(check_database(settings, compat_view=compat_view))
+        _tell_check(found, as_json=as_json)
+        raise typer.Exit(1 if found.problems else 0)
+    with MigrationProgress() as progress:
+        revisions = run(migrate_database(settings, progress.show, compat_view=compat_view))
+    if as_json:
+        _print_json({"applied": revisions})
+    else:
+        out.print(applied(revisions), soft_wrap=True)
 
 
 def applied(revisions: Sequence[str]) -> str:
@@ -16,3 +43,30 @@ def applied(revisions: Sequence[str]) -> str:
     if not revisions:
         return "The database was up to date: nothing was applied."
     return f"The database was migrated: {', '.join(revisions)} applied."
+
+
+def steps_table(steps: Sequence[PlannedStep]) -> Table:
+    """What a migration is to do, a row a step."""
+    table = Table("Revision", "What it does", title="Steps to come", title_justify="left")
+    table.add_column("Rows touched", justify="right")
+    for step in steps:
+        table.add_row(step.revision, step.what, f"{step.rows:,}" if step.rows else "")
+    return table
+
+
+def _tell_check(found: MigrationCheck, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(found)
+        return
+    revision = "never migrated by llamalog" if found.revision is None else f"revision {found.revision}"
+    out.print(f"Found: {found.start}; {found.rows:,} rows; {revision}.", soft_wrap=True)
+    for problem in found.problems:
+        say_error("In the way", f"{problem}.")
+    if found.steps:
+        out.print(steps_table(found.steps))
+    elif not found.problems:
+        out.print("There is nothing to do.")
+
+
+def _print_json(value: object) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))

@@ -25,6 +25,10 @@ class RowExistsError(LlamalogError):
     """Another writer recorded one of the batch's ids meanwhile: look again, then write the rest."""
 
 
+class RowsLockedError(LlamalogError):
+    """Somebody else holds rows of a batch for longer than it waits: nothing of it was written."""
+
+
 class PositionPastEndError(LlamalogError):
     """A stored position lies past the end of its partition: the topic is not the one that was read."""
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from llamalog_schemas.backfills import BackfillEndedData, BackfillProgressedData
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_service.domain.rows import StoredRow
+from llamalog_service.publish.backfills import publish_end, publish_progress
 from llamalog_service.publish.commands import publish_recompute
 from llamalog_service.publish.dead_letters import Letter, publish_dead_letters
 from llamalog_service.publish.producer import Publisher
@@ -36,3 +38,11 @@ class Announcer:
             await publish_recompute(
                 self._publisher, self._topics.backfill_commands.name, self._source, jobs, reason
             )
+
+    async def backfill_progress(self, data: BackfillProgressedData) -> None:
+        """Tell operators how far a backfill is."""
+        await publish_progress(self._publisher, self._topics.backfill_events.name, data)
+
+    async def backfill_end(self, data: BackfillEndedData) -> None:
+        """Tell operators how a backfill ended; telling it again is harmless."""
+        await publish_end(self._publisher, self._topics.backfill_events.name, data)

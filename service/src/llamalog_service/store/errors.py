@@ -1,5 +1,7 @@
 """What can go wrong between us and PostgreSQL."""
 
+from collections.abc import Sequence
+
 from llamalog_service.domain.errors import LlamalogError
 
 
@@ -42,3 +44,18 @@ class MigrationFailedError(StoreError):
             "every step takes up what an interrupted one left."
         )
         self.standing_at = standing_at
+
+
+class NotAdoptableError(StoreError):
+    """What bears the log's name can't be taken over as it is."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"The database can't be taken over as it stands: {'; '.join(problems)}. "
+            "Nothing was changed. Remove the cause, and run the same command again."
+        )
+        self.problems = tuple(problems)
+
+
+class PlanDoesNotAddUpError(StoreError):
+    """A backfill's plan has not exactly the rows of its scope."""

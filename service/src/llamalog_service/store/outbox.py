@@ -17,10 +17,15 @@ class Outbox:
         self._pool = pool
 
     async def next(self, limit: int) -> list[StoredRow]:
-        """The oldest corrected rows, at most `limit`, as they stand now."""
+        """Corrected rows, at most `limit`, as they stand now."""
         with translated():
             records = await self._pool.fetch(sql("outbox_next"), limit)
         return [stored_row(record) for record in records]
+
+    async def count(self) -> int:
+        """How many corrections wait to be told."""
+        with translated():
+            return int(await self._pool.fetchval(sql("outbox_count")))
 
     async def strike(self, told: Sequence[StoredRow]) -> None:
         """Strike out rows told, up to the revision told: a correction made meanwhile stays noted."""

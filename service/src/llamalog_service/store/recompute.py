@@ -9,12 +9,14 @@ import msgspec
 from llamalog_service.domain.cycles import cycles_below
 from llamalog_service.store.connection import translated
 from llamalog_service.store.queries import sql
+from llamalog_service.store.taking_in import take_in_parents
 
 RECOMPUTE_LOCK = 0x11A_0001
 """The advisory lock of every transaction that corrects roots, so that no two correct each other's work."""
 
 _ANALYZE_FROM = 10_000
-_BY_INDEX = """
+_UNTRACKED_AT_ONCE = 5_000
+BY_INDEX = """
     SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off
 """
 """For some jobs' rows never read the table: its statistics may be those of an hour when it was empty."""
@@ -39,6 +41,8 @@ class RecomputeStore:
     async def recompute(self, scope: Collection[str] | Everything) -> dict[str, int]:
         """Correct the rows of these jobs and of everything below them.
 
+        Rows that another writer put in are taken in first, and what that changes is corrected too.
+
         The lock is taken in a statement of its own: the statements after it see what the transaction
         that held it before has committed.
 
@@ -53,6 +57,9 @@ class RecomputeStore:
                 await connection.execute(sql("recompute_prepare"))
                 async with connection.transaction():
                     await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+                    without_claim = await take_in_parents(connection)
+                    if not isinstance(scope, Everything):
+                        scope = {*scope, *without_claim}
                     await _find_lineages(connection, scope)
                     await connection.execute(sql("recompute_ends"))
                     await _name_cycles(connection)
@@ -61,10 +68,17 @@ class RecomputeStore:
 
     async def settle_untracked(self) -> int:
         """Give rows without job and parent, put in by another writer, their origin; how many there were."""
+        settled = 0
+        while changed := await self._settle_some_untracked():
+            settled += changed
+        return settled
+
+    async def _settle_some_untracked(self) -> int:
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
-                return int(await connection.fetchval(sql("settle_untracked")))
+                await take_in_parents(connection)
+                return int(await connection.fetchval(sql("settle_untracked"), _UNTRACKED_AT_ONCE))
 
     async def unsettled_starts(self, limit: int) -> list[str]:
         """At most `limit` jobs at which unsettled rows start that look out of date."""
@@ -77,7 +91,7 @@ async def _find_lineages(connection: asyncpg.Connection, scope: Collection[str] 
     if isinstance(scope, Everything):
         status = await connection.execute(sql("recompute_scope_all"))
     else:
-        await connection.execute(_BY_INDEX)
+        await connection.execute(BY_INDEX)
         status = await connection.execute(sql("recompute_scope"), list(scope))
     if int(status.rpartition(" ")[2]) >= _ANALYZE_FROM:
         await connection.execute("ANALYZE recompute_jobs")

@@ -1,4 +1,4 @@
-"""Commands kept as runs: queued, running, completed."""
+"""Repairs kept as runs: queued, running, then completed or failed."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -48,6 +48,11 @@ class RunStore:
         """Note that runs, done together, are completed."""
         with translated():
             await self._pool.execute(sql("finish_runs"), ids, passes, rows_changed)
+
+    async def fail(self, run: UUID, error: str) -> None:
+        """Note that a run can't be done, and why."""
+        with translated():
+            await self._pool.execute(sql("fail_run"), run, error)
 
     async def requeue_left(self) -> None:
         """Put back what a worker that died had taken; only the one worker may call this."""

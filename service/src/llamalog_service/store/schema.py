@@ -7,8 +7,7 @@ package once that is installed.
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ import asyncpg
 import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
@@ -23,12 +23,20 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from llamalog_service.store.adoptable import refuse_unless_adoptable
+from llamalog_service.store.compat_view import ensure_compat_view
 from llamalog_service.store.errors import DatabaseUnreachableError, MigrationFailedError, UnknownRevisionError
+from llamalog_service.store.migration_check import MigrationCheck, check
+from llamalog_service.store.progress import Watch
 
 CONNECT_TIMEOUT_SECONDS: Final = 10
+VERSION_TABLE: Final = "llamalog_revision"
+"""Where our revision is kept: another tool may keep one of its own in the same schema."""
+
 ADVISORY_LOCK: Final = int.from_bytes(b"llamamig")
 """The key of the session lock that a migration holds."""
 
+_KEPT_REVISION: Final = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a name of our own
 _PACKAGE: Final = Path(__file__).parents[1]
 _POLL_SECONDS: Final = 0.2
 
@@ -37,13 +45,15 @@ _alembic = threading.Lock()
 _log = structlog.get_logger(__name__)
 
 
-async def migrate(database_url: str) -> list[str]:
+async def migrate(database_url: str, watch: Watch | None = None, *, compat_view: bool = False) -> list[str]:
     """Bring the database to the newest revision; who comes second waits, and finds nothing left to do.
 
     Every revision commits by itself, and one that was interrupted can be run again.
 
     Args:
         database_url: ``postgresql://user:password@host:port/database``.
+        watch: told how far steps are that take their time.
+        compat_view: whether to keep the table's old name readable, by a view.
 
     Returns:
         The revisions that were applied, oldest first; empty where the database was up to date.
@@ -51,15 +61,50 @@ async def migrate(database_url: str) -> list[str]:
     Raises:
         DatabaseUnreachableError: nobody answers there, or we are not let in.
         UnknownRevisionError: a newer version of llamalog has migrated this database.
+        NotAdoptableError: what stands there is no log that can be taken over; nothing was changed.
         MigrationFailedError: PostgreSQL refused a step; the steps before it stay.
     """
     config = _alembic_config()
-    async with one_migration_at_a_time(database_url):
-        before = await current_revision(database_url)
-        todo = _revisions_after(before, config)
-        if todo:
-            await _upgrade(database_url, config)
-    return todo
+    config.attributes["watch"] = watch
+    applied: list[str] = []
+
+    def run(connection: Connection) -> None:
+        applied.extend(revisions_after(_revision_of(connection), config))
+        if applied:
+            refuse_unless_adoptable(connection)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        if compat_view:
+            ensure_compat_view(connection)
+            connection.commit()
+
+    await _with_alembic(database_url, run)
+    return applied
+
+
+async def check_migration(database_url: str, *, compat_view: bool = False) -> MigrationCheck:
+    """What `migrate` would find and do; reads the log some times over, and changes nothing.
+
+    Raises:
+        DatabaseUnreachableError: nobody answers there, or we are not let in.
+        UnknownRevisionError: a newer version of llamalog has migrated this database.
+    """
+    config = _alembic_config()
+
+    async def creator() -> Any:
+        return await _connect(database_url, default_transaction_read_only="on")
+
+    def run(connection: Connection) -> MigrationCheck:
+        revision = _revision_of(connection)
+        todo = revisions_after(revision, config)
+        return check(connection, config, revision, todo, compat_view=compat_view)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(run)
+    finally:
+        await engine.dispose()
 
 
 async def current_revision(database_url: str) -> str | None:
@@ -70,9 +115,9 @@ async def current_revision(database_url: str) -> str | None:
     """
     connection = await _connect(database_url)
     try:
-        if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+        if await connection.fetchval(f"SELECT to_regclass('{VERSION_TABLE}')") is None:
             return None
-        revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+        revision: str | None = await connection.fetchval(_KEPT_REVISION)
         return revision
     finally:
         await connection.close()
@@ -93,33 +138,35 @@ async def empty_database(database_url: str) -> None:
         await connection.close()
 
 
-@asynccontextmanager
-async def one_migration_at_a_time(database_url: str) -> AsyncIterator[None]:
-    """Hold the lock that keeps other migrations of this database waiting.
-
-    It asks again and again rather than wait within PostgreSQL: a waiting statement holds a snapshot, and
-    CREATE INDEX CONCURRENTLY of whoever holds the lock would wait for that in turn.
-    """
-    connection = await _connect(database_url)
-    try:
-        said = False
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
-            if not said:
-                _log.info("waiting for another migration of this database to end")
-                said = True
-            await asyncio.sleep(_POLL_SECONDS)
-        yield
-    finally:
-        await connection.close()
-
-
 def migration_engine(database_url: str) -> AsyncEngine:
-    """An engine that reads the URL as asyncpg does and keeps no connection open."""
+    """An engine that reads the URL as asyncpg does, and whose every connection is the one that migrates."""
 
     async def creator() -> Any:
-        return await _connect(database_url)
+        connection = await _connect(database_url)
+        try:
+            await _become_the_one_migration(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     return create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
+
+
+async def _become_the_one_migration(connection: Any) -> None:
+    """Take the lock that keeps other migrations of this database waiting.
+
+    The connection that works holds it: when its process is killed, PostgreSQL goes on with the statement
+    under way, and until that is done nobody else begins. It asks again and again rather than wait within
+    PostgreSQL: a waiting statement holds a snapshot, and CREATE INDEX CONCURRENTLY of whoever holds the
+    lock would wait for that in turn.
+    """
+    said = False
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
+        if not said:
+            _log.info("waiting for another migration of this database to end")
+            said = True
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def migrations_directory() -> Path:
@@ -131,14 +178,19 @@ def migrations_directory() -> Path:
 def _alembic_config() -> Config:
     directory = migrations_directory()
     if str(directory.parent) not in sys.path:
-        sys.path.append(str(directory.parent))  # revisions import migrations.looking
+        sys.path.append(str(directory.parent))  # revisions import migrations.altering
     config = Config()
     config.set_main_option("script_location", str(directory).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 
 
-def _revisions_after(before: str | None, config: Config) -> list[str]:
+def revisions_after(before: str | None, config: Config) -> list[str]:
+    """The revisions that a database lacks, oldest first.
+
+    Raises:
+        UnknownRevisionError: a newer version of llamalog has migrated the database.
+    """
     script = ScriptDirectory.from_config(config)
     known = [step.revision for step in script.walk_revisions()][::-1]
     if before is None:
@@ -148,17 +200,22 @@ def _revisions_after(before: str | None, config: Config) -> list[str]:
     return known[known.index(before) + 1 :]
 
 
-async def _upgrade(database_url: str, config: Config) -> None:
-    def run(connection: Connection) -> None:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+def _revision_of(connection: Connection) -> str | None:
+    """The revision that a connection's database is at; leaves no transaction open."""
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    try:
+        return context.get_current_revision()
+    finally:
+        connection.rollback()
 
+
+async def _with_alembic(database_url: str, work: Callable[[Connection], None]) -> None:
     while not _alembic.acquire(blocking=False):  # noqa: ASYNC110 - an Event belongs to one event loop
         await asyncio.sleep(_POLL_SECONDS)
     engine = migration_engine(database_url)
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(run)
+            await connection.run_sync(work)
     except (DBAPIError, asyncpg.PostgresError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise MigrationFailedError(cause, standing_at=await current_revision(database_url)) from error
@@ -167,13 +224,13 @@ async def _upgrade(database_url: str, config: Config) -> None:
         await engine.dispose()
 
 
-async def _connect(database_url: str) -> Any:
+async def _connect(database_url: str, **settings: str) -> Any:
     address = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
     try:
         return await asyncpg.connect(
             address,
             timeout=CONNECT_TIMEOUT_SECONDS,
-            server_settings={"application_name": "llamalog migrate"},
+            server_settings={"application_name": "llamalog migrate", **settings},
         )
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnreachableError(_without_password(address), error) from error

@@ -9,7 +9,19 @@ from enum import Enum as PythonEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Enum, Index, Integer, String, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    Enum,
+    Index,
+    Integer,
+    String,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlmodel import Field, SQLModel
@@ -77,6 +89,11 @@ class LlamaLog(SQLModel, table=True):
             "llama_logs_unsettled_idx",
             "id",
             postgresql_where=text("origin IS NULL OR origin IN ('PENDING', 'DECLARED')"),
+        ),
+        Index(
+            "llama_logs_to_take_in_idx",
+            "id",
+            postgresql_where=text("origin IS NULL AND is_root_job AND parent_job_id IS NOT NULL"),
         ),
     )
 
@@ -182,18 +199,40 @@ class LegacyValues(SQLModel, table=True):
     kept_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
 
 
+class MigrationJournal(SQLModel, table=True):
+    """What migrations changed of what they found; a down-migration takes back that and no more."""
+
+    __tablename__ = "migration_journal"
+
+    kind: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    before: str | None = Field(default=None, sa_column=Column(Text))
+    noted_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+
+
 class BackfillRun(SQLModel, table=True):
-    """A stored command: its id makes it idempotent, its status says how far the worker is."""
+    """A stored command: its id makes it idempotent, its status says how far the worker is.
+
+    Repairs (``kind`` recompute-roots) have jobs and a reason; backfills (backfill-roots) have a request, a
+    plan and progress. ``wish`` is what a running backfill is to do at its next batch.
+    """
 
     __tablename__ = "backfill_runs"
     __table_args__ = (
         CheckConstraint(
-            "status IN ('queued', 'running', 'completed', 'failed')", name="backfill_runs_status_check"
+            "status IN ('queued', 'running', 'paused', 'completed', 'failed', 'cancelled')",
+            name="backfill_runs_status_check",
         ),
+        CheckConstraint("wish IN ('pause', 'cancel')", name="backfill_runs_wish_check"),
         Index(
             "backfill_runs_open_idx",
             "requested_at",
             postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+        Index(
+            "backfill_runs_backfills_idx",
+            "requested_at",
+            postgresql_where=text("kind = 'backfill-roots'"),
         ),
     )
 
@@ -208,3 +247,56 @@ class BackfillRun(SQLModel, table=True):
     passes: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
     rows_changed: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
     error: str | None = Field(default=None, sa_column=Column(Text))
+    requested_by: str | None = Field(default=None, sa_column=Column(Text))
+    request: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    wish: str | None = Field(default=None, sa_column=Column(Text))
+    phase: str = Field(default="waiting", sa_column=Column(Text, nullable=False, server_default="waiting"))
+    plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    to_set: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    resume_at: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    scanned: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    rows_set: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    by_class: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    batch_size: int | None = Field(default=None, sa_column=Column(Integer))
+    batches: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    lock_timeouts: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    rows_per_second: float = Field(
+        default=0.0, sa_column=Column(Double, nullable=False, server_default=text("0"))
+    )
+    updated_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+    report: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    end_told: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+
+
+class BackfillPlanRow(SQLModel, table=True):
+    """The plan of the backfill under way: a row that was recorded before, and what the rule gives it.
+
+    ``revision`` is the row's own when it was planned; ``differs`` says that the row is not as planned;
+    ``takes_in`` that it is another writer's, of whose values some are to be kept aside.
+    """
+
+    __tablename__ = "backfill_plan"
+
+    position: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    row_id: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
+    root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    origin: Origin = Field(sa_column=Column(ORIGIN, nullable=False))
+    cycle_members: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text)))
+    parent_conflict: bool = Field(sa_column=Column(Boolean, nullable=False))
+    revision: int = Field(sa_column=Column(Integer, nullable=False))
+    differs: bool = Field(sa_column=Column(Boolean, nullable=False))
+    takes_in: bool = Field(sa_column=Column(Boolean, nullable=False))
+
+
+class HandledRequest(SQLModel, table=True):
+    """A request to pause, resume or cancel that was heeded: redelivered later, it must not count again."""
+
+    __tablename__ = "handled_requests"
+
+    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    run: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
+    request: str = Field(sa_column=Column(Text, nullable=False))
+    requested_by: str = Field(sa_column=Column(Text, nullable=False))
+    handled_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))

@@ -10,7 +10,7 @@ sample          the sample day played to Kafka
 
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.consumers import run_migration_consumer, run_provenance_consumer
-from llamalog_service.wiring.database import forget_everything, migrate_database
+from llamalog_service.wiring.database import check_database, forget_everything, migrate_database
 from llamalog_service.wiring.observation import Backlog, Observation, open_observation
 from llamalog_service.wiring.sample import Sample, play_sample, play_slowly
 from llamalog_service.wiring.topics import create_missing_topics, find_topic_faults, refuse_unfit_topics
@@ -19,6 +19,7 @@ __all__ = [
     "Backlog",
     "Observation",
     "Sample",
+    "check_database",
     "create_missing_topics",
     "find_topic_faults",
     "forget_everything",

@@ -3,14 +3,12 @@
 import asyncio
 import gc
 import logging
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
-from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.consumer import subscribe_provenance_consumer
 from llamalog_service.delivery import BatchDelivery, PatientBroker, read_any_header_name
@@ -21,13 +19,13 @@ from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
+from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.log import LogStore
-from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.positions import stored_positions
-from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.runs import RunStore
 from llamalog_service.store.worker_lock import WorkerLock
 from llamalog_service.wiring.connections import open_pool, open_producer
+from llamalog_service.wiring.duties import POLL_SECONDS, telling_duties, working_duties
 from llamalog_service.wiring.topics import refuse_unfit_topics
 
 Fail = Callable[[BaseException], None]
@@ -83,22 +81,9 @@ async def run_migration_consumer(settings: Settings) -> None:
         )
         producer = await stack.enter_async_context(open_producer(settings))
         announcer = Announcer(Publisher(producer), names, source="/llamalog/migration-consumer")
-        recompute = RecomputeStore(planning_pool)
-        runs = RunStore(pool)
-        worker = Worker(
-            lock=WorkerLock(pool),
-            runs=runs,
-            recompute=recompute,
-            outbox=Outbox(pool),
-            announcer=announcer,
-            sweep=Sweep(
-                recompute,
-                every=settings.sweep_seconds,
-                full_every=settings.full_sweep_seconds,
-                clock=time.monotonic,
-            ),
-            poll_every=0.5,
-        )
+        runs, backfills = RunStore(pool), BackfillStore(pool)
+        duties = [*working_duties(settings, pool, planning_pool), *telling_duties(pool, announcer)]
+        worker = Worker(lock=WorkerLock(pool), runs=runs, duties=duties, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
 
         def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
@@ -106,6 +91,7 @@ async def run_migration_consumer(settings: Settings) -> None:
             return subscribe_migration_consumer(
                 broker,
                 runs,
+                backfills,
                 worker,
                 announcer,
                 topic=names.backfill_commands.name,

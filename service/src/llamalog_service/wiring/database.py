@@ -1,16 +1,29 @@
 """The database as a whole: brought up to date, or begun anew."""
 
 from llamalog_service.settings import Settings
-from llamalog_service.store.schema import empty_database, migrate
+from llamalog_service.store.migration_check import MigrationCheck
+from llamalog_service.store.progress import Watch
+from llamalog_service.store.schema import check_migration, empty_database, migrate
 
 
-async def migrate_database(settings: Settings) -> list[str]:
+async def migrate_database(
+    settings: Settings, watch: Watch | None = None, *, compat_view: bool = False
+) -> list[str]:
     """Bring the database to the newest revision; which revisions were applied.
 
     Raises:
         StoreError: what is wrong and what to do.
     """
-    return await migrate(settings.database_dsn())
+    return await migrate(settings.database_dsn(), watch, compat_view=compat_view)
+
+
+async def check_database(settings: Settings, *, compat_view: bool = False) -> MigrationCheck:
+    """What stands, and what a migration would do; changes nothing.
+
+    Raises:
+        StoreError: what is wrong and what to do.
+    """
+    return await check_migration(settings.database_dsn(), compat_view=compat_view)
 
 
 async def forget_everything(settings: Settings) -> None:

@@ -12,10 +12,10 @@ WITH RECURSIVE below (job) AS (
         WHERE l.parent_job_id = b.job AND l.job_id IS NOT NULL
         OFFSET 0
     ) child
-), lineage (job) AS (
-    SELECT b.job FROM below b
+), lineage (job, in_scope) AS (
+    SELECT b.job, true FROM below b
     UNION
-    SELECT claim.parent_job_id
+    SELECT claim.parent_job_id, false
     FROM lineage a
     CROSS JOIN LATERAL (
         SELECT l.parent_job_id
@@ -24,10 +24,13 @@ WITH RECURSIVE below (job) AS (
         ORDER BY l.created_at, l.id
         LIMIT 1
     ) claim
+), jobs AS (
+    -- Asking of each job whether it is among those below would read them all again for each.
+    SELECT a.job, bool_or(a.in_scope) AS in_scope FROM lineage a GROUP BY a.job
 )
 SELECT a.job, claim.parent_job_id, seen.found IS NOT NULL, coalesce(decree.adopted, false),
-       declared.declared_root_job_id, EXISTS (SELECT FROM below b WHERE b.job = a.job)
-FROM lineage a
+       declared.declared_root_job_id, a.in_scope
+FROM jobs a
 LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l

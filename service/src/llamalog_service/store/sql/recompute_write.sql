@@ -1,5 +1,6 @@
 -- Write the rows in scope whose root, origin, cycle or conflict differs from the rule, note each new revision in
--- the outbox, and say how many rows changed by the job that their walk starts at.
+-- the outbox, and say how many rows changed by the job that their walk starts at. A root that another program
+-- computed is kept aside; its row waits for the next pass if it came after its kind was taken in.
 WITH expected AS (
     SELECT r.id,
            CASE WHEN e.ending = 'OPEN' THEN coalesce(r.declared_root_job_id, e.root) ELSE e.root END AS root_job_id,
@@ -12,13 +13,16 @@ WITH expected AS (
            e.cycle_members,
            r.job_id IS NOT NULL AND r.parent_job_id IS NOT NULL AND r.parent_job_id IS DISTINCT FROM j.parent
                AS parent_conflict,
-           e.job AS start
+           e.job AS start,
+           CASE WHEN r.origin IS NULL THEN r.root_job_id END AS overruled_root
     FROM recompute_jobs j
     JOIN recompute_ends e USING (job)
     CROSS JOIN LATERAL (
-        SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id FROM llama_logs l WHERE l.job_id = j.job
+        SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id, l.root_job_id, l.origin
+        FROM llama_logs l
+        WHERE l.job_id = j.job
         UNION ALL
-        SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id
+        SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id, l.root_job_id, l.origin
         FROM llama_logs l
         WHERE l.parent_job_id = j.job AND l.job_id IS NULL
         OFFSET 0
@@ -35,8 +39,14 @@ WITH expected AS (
     WHERE l.id = x.id
       AND (l.root_job_id, l.origin, l.cycle_members, l.parent_conflict)
           IS DISTINCT FROM (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)
-    RETURNING l.id, l.revision, x.start
+      AND NOT (l.origin IS NULL AND l.is_root_job AND l.parent_job_id IS NOT NULL)
+    RETURNING l.id, l.revision, x.start, x.overruled_root
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed
+), kept AS (
+    INSERT INTO legacy_values (row_id, root_job_id)
+    SELECT id, overruled_root FROM changed WHERE overruled_root IS NOT NULL
+    ON CONFLICT (row_id) DO UPDATE
+    SET root_job_id = coalesce(legacy_values.root_job_id, excluded.root_job_id)
 )
 SELECT start, count(*)::integer AS changed FROM changed GROUP BY start

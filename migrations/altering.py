@@ -1,0 +1,190 @@
+"""Changes of a table that others write to all the while: no lock is held, or waited for, for long."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import structlog
+from alembic import context, op
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util import await_only
+
+from llamalog_service.store.progress import Progress, Watch
+from llamalog_service.store.standing import Preview, Standing
+from migrations.journal import ADDED_COLUMN, ADDED_INDEX, identifier, note, noted, standing, strike
+
+OURS = "Created by llamalog on an empty database."
+"""The comment on indexes that a later migration may drop; others of that name belong to somebody else."""
+
+LOCK_TIMEOUT = "300ms"
+"""For so long a statement waits for its lock, and all who come after it wait behind it."""
+
+_IN_THE_WAY = {"55P03", "40P01"}
+"""Lock not available in time, deadlock: what stands in the way goes away by itself."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_log = structlog.get_logger(__name__)
+
+
+class Index(NamedTuple):
+    """An index as its queries need it. One over all rows serves them as well, unless it is `exact`."""
+
+    name: str
+    columns: str
+    where: str | None = None
+    exact: bool = False
+
+    def definition(self, name: str, table: str) -> str:
+        condition = f" WHERE {self.where}" if self.where else ""
+        return f"{identifier(name)} ON {table} ({self.columns}){condition}"
+
+    def preview(self, found: Standing) -> Iterator[Preview]:
+        if self.is_missing(found):
+            yield Preview(f"build the index {self.name}, while others write")
+
+    def is_missing(self, found: Standing) -> bool:
+        """Whether no index, whatever its name, does what this one is for."""
+        columns = tuple(self.columns.split(", "))
+        return not any(
+            other.valid
+            and other.columns == columns
+            and (other.name == self.name or not (other.partial or self.exact))
+            for other in found.indexes.values()
+        )
+
+
+@contextmanager
+def outside_transaction() -> Iterator[None]:
+    """Every statement within is a transaction of its own, and soon gives up waiting for a lock."""
+    with op.get_context().autocommit_block():
+        run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+        try:
+            yield
+        finally:
+            run("RESET lock_timeout")
+
+
+def run(statement: str) -> Any:
+    """A statement as it stands: colons and percent signs mean nothing in it."""
+    return op.get_bind().exec_driver_sql(statement)
+
+
+def patiently(statement: str) -> Any:
+    """Run a statement again and again until nothing stands in its way; between attempts others go first."""
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return run(statement)
+        except DBAPIError as error:
+            if not in_the_way(error):
+                raise
+            if pause == _FIRST_PAUSE:
+                _log.info("waiting for a lock, in short attempts", statement=statement.strip()[:200])
+        wait(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def in_the_way(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in _IN_THE_WAY
+
+
+def tell(progress: Progress) -> None:
+    """Report to whoever runs the migration."""
+    watch: Watch | None = context.config.attributes.get("watch")
+    if watch is not None:
+        watch(progress)
+
+
+def wait(seconds: float) -> None:
+    await_only(asyncio.sleep(seconds))
+
+
+def alter(*statements: str) -> None:
+    """Run short statements in one transaction, all or none."""
+    patiently(f"DO $alter$ BEGIN {'; '.join(statements)}; END $alter$")
+
+
+def add_column(name: str, definition: str, *also: str) -> None:
+    """Add a column where it is missing, and note that it is ours; `definition` must not rewrite the table."""
+    found = standing()
+    if name not in found.columns:
+        alter(f"ALTER TABLE {found.table} ADD COLUMN {name} {definition}", note(ADDED_COLUMN, name), *also)
+
+
+def drop_added_column(name: str) -> None:
+    """Drop a column if a migration added it; one that its owner had stays."""
+    if name in noted(ADDED_COLUMN):
+        alter(f"ALTER TABLE {standing().table} DROP COLUMN IF EXISTS {name}", strike(ADDED_COLUMN, name))
+
+
+def set_not_null(column: str) -> None:
+    """Refuse NULL from now on: checked while others write, so that the lock at the end is a short one."""
+    found = standing()
+    if not found.columns[column].nullable:
+        return
+    check = f"{found.table}_{column}_not_null"
+    patiently(f"ALTER TABLE {found.table} DROP CONSTRAINT IF EXISTS {check}")
+    patiently(f"ALTER TABLE {found.table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID")
+    patiently(f"ALTER TABLE {found.table} VALIDATE CONSTRAINT {check}")
+    alter(
+        f"ALTER TABLE {found.table} ALTER COLUMN {column} SET NOT NULL",
+        f"ALTER TABLE {found.table} DROP CONSTRAINT {check}",
+    )
+
+
+def ensure_index(index: Index) -> None:
+    """Build an index without blocking writers, unless one that serves as well is there.
+
+    What an interrupted attempt left under its name is invalid, serves nobody, and goes first. A name that
+    somebody else has given to another index is left to them.
+    """
+    found = standing()
+    if not index.is_missing(found):
+        return
+    name = index.name
+    if name in found.indexes and not found.indexes[name].valid:
+        drop_index(name)
+    elif found.relation_kind(name) is not None:
+        name = f"{name}_2"
+    tell(Progress(f"building the index {name}"))
+    run(note(ADDED_INDEX, name))
+    unhurried(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.definition(name, str(found.table))}")
+
+
+def drop_added_index(name: str) -> None:
+    """Drop an index if a migration built it."""
+    for ours in (name, f"{name}_2"):
+        if ours in noted(ADDED_INDEX):
+            drop_index(ours)
+            run(strike(ADDED_INDEX, ours))
+
+
+def drop_index(name: str) -> None:
+    unhurried(f"DROP INDEX CONCURRENTLY IF EXISTS {identifier(name)}")
+
+
+def unhurried(statement: str) -> None:
+    """A statement that may wait as long as it likes, for its locks keep nobody waiting."""
+    run("SET lock_timeout = 0")
+    try:
+        patiently(statement)
+    finally:
+        run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+
+
+def missing_enum_values(found: Standing, column: str, values: Sequence[str]) -> list[str]:
+    """Those values that a column can't hold yet; none if it is no enum."""
+    enum = found.columns[column].enum
+    standing_values = found.enum_values(enum) if enum else values
+    return [value for value in values if value not in standing_values]
+
+
+def add_enum_values(column: str, values: Sequence[str]) -> None:
+    """Let a column hold these values too, each behind the one that it follows here; its own stay."""
+    found = standing()
+    for value in missing_enum_values(found, column, values):
+        place = values.index(value)
+        behind = f" AFTER '{values[place - 1]}'" if place else ""
+        # A value added within a transaction can't be used before its end.
+        run(f"ALTER TYPE {found.columns[column].type} ADD VALUE IF NOT EXISTS '{value}'{behind}")

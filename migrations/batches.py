@@ -1,0 +1,56 @@
+"""Changes of many rows, some pages of the table at a time, in short transactions that tell their progress."""
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from llamalog_service.store.progress import Progress
+from migrations.altering import in_the_way, run, tell, wait
+from migrations.journal import standing
+
+_PAGES_AT_ONCE = 128
+"""A MiB of the table, some thousand rows: tens of milliseconds."""
+
+_PAUSE = 0.1
+_log = structlog.get_logger(__name__)
+
+
+def change_rows(what: str, statement: str, where: str) -> None:
+    """Change all rows of which a condition holds; safe to repeat, and to interrupt anywhere.
+
+    Args:
+        what: for people who wait.
+        statement: changes rows of the log, there called `l`, such that the condition no longer holds for
+            them; says in `{rows}` where the batch's condition goes.
+        where: the condition, on `l`.
+    """
+    found = standing()
+    total = found.rows(where)
+    done = 0
+    if total:
+        tell(Progress(what, done, total))
+    # A row may move to a page already passed, when somebody else writes it meanwhile.
+    while found.any_rows(where):
+        done += _pass(what, statement, where, done, total)
+
+
+def _pass(what: str, statement: str, where: str, done_before: int, total: int) -> int:
+    """Go through the whole table once; how many rows were changed."""
+    done, page, pages = 0, 0, _PAGES_AT_ONCE
+    while page <= standing().pages():
+        batch = f"({where}) AND l.ctid >= '({page},0)' AND l.ctid < '({page + pages},0)'"
+        try:
+            changed = run(statement.replace("{rows}", batch)).rowcount
+        except DBAPIError as error:
+            if not in_the_way(error):
+                raise
+            if pages == _PAGES_AT_ONCE:
+                _log.info("waiting for rows that somebody else is changing", what=what)
+            pages = max(1, pages // 2)
+            wait(_PAUSE)
+            continue
+        page += pages
+        pages = min(_PAGES_AT_ONCE, 2 * pages)
+        if changed:
+            done += changed
+            tell(Progress(what, min(done_before + done, total), total))
+    return done

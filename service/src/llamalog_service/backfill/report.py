@@ -1,0 +1,151 @@
+"""What a backfill reports: its plan against what was expected, and against what stands at the end."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from msgspec.structs import asdict
+
+from llamalog_schemas.backfills import (
+    BackfillEndedData,
+    BackfillProgressedData,
+    BackfillReport,
+    KeptAside,
+    LiveChanges,
+    Mismatch,
+    NamedCycle,
+    RootCounts,
+)
+from llamalog_schemas.commands import ExpectedCounts
+from llamalog_schemas.provenance import Origin
+from llamalog_service.store.backfills import Backfill
+from llamalog_service.store.plan import CLASSES, PlanStore
+from llamalog_service.store.reader import Record
+
+_CYCLES_NAMED = 100
+_MEMBERS_NAMED = 2000
+_TOPS_NAMED = 100
+"""What a report names at most, so that the event that carries it fits its topic whatever the names are."""
+
+
+class Reconciled(NamedTuple):
+    """The planned rows as they stand at the end."""
+
+    end: RootCounts
+    live: LiveChanges
+    unexplained: int
+
+
+def mismatches(plan: RootCounts, expected: ExpectedCounts | None) -> tuple[Mismatch, ...]:
+    """The classes of which the plan has another number of rows than expected."""
+    if expected is None:
+        return ()
+    found = asdict(plan) | {"rows": plan.rows}
+    return tuple(
+        Mismatch(name=name, expected=number, found=found[name])
+        for name, number in asdict(expected).items()
+        if number is not None and number != found[name]
+    )
+
+
+def mismatch_sentence(missed: Sequence[Mismatch]) -> str:
+    """Why a run ends whose plan is not what was expected."""
+    differing = ", ".join(f"{miss.found} {miss.name} where {miss.expected} were expected" for miss in missed)
+    return (
+        f"The plan has {differing}. Nothing was changed. "
+        "Look at the counts, correct the expectation or the scope, and start again."
+    )
+
+
+async def reconcile(plans: PlanStore) -> Reconciled:
+    """Hold the rows planned against the plan once more."""
+    records = await plans.rows("plan_reconcile")
+    live = _by_class(records, ("corrected", "removed"), "live_conflicts")
+    return Reconciled(
+        end=_by_class(records, ("as_planned",), "conflicts"),
+        live=LiveChanges(
+            corrected=sum(record["corrected"] for record in records),
+            removed=sum(record["removed"] for record in records),
+            by_class=live,
+        ),
+        unexplained=sum(record["unexplained"] for record in records),
+    )
+
+
+def _by_class(records: Sequence[Record], columns: Sequence[str], conflicts: str) -> RootCounts:
+    counts = {
+        CLASSES[Origin(record["origin"])]: sum(record[column] for column in columns) for record in records
+    }
+    return RootCounts(**counts, conflicts=sum(record[conflicts] for record in records))
+
+
+async def report_of(
+    plans: PlanStore,
+    backfill: Backfill,
+    *,
+    untold: int,
+    missed: tuple[Mismatch, ...] = (),
+    reconciled: Reconciled | None = None,
+) -> BackfillReport | None:
+    """How a backfill went so far, from its row and its plan; None if it has no plan."""
+    if backfill.plan is None:
+        return None
+    cycles = await plans.cycles()
+    tops = await plans.tops_to_adopt()
+    (kept,) = await plans.rows("backfill_kept_aside")
+    began = backfill.started_at or backfill.requested_at
+    return BackfillReport(
+        rows=backfill.plan.rows,
+        plan=backfill.plan,
+        end=reconciled.end if reconciled else None,
+        mismatches=missed,
+        to_set=backfill.to_set,
+        set_=backfill.set,
+        set_after_looking_again=backfill.set_again,
+        live=reconciled.live if reconciled else LiveChanges(),
+        unexplained=reconciled.unexplained if reconciled else 0,
+        cycles=_named(cycles),
+        cycles_found=len(cycles),
+        adopted_jobs=tuple(tops[:_TOPS_NAMED]),
+        adopted_jobs_found=len(tops),
+        kept_aside=KeptAside(
+            parents_cleared=kept["parents_cleared"], roots_overruled=kept["roots_overruled"]
+        ),
+        batches=backfill.batches,
+        lock_timeouts=backfill.lock_timeouts,
+        seconds=round((datetime.now(UTC) - began).total_seconds(), 3),
+        untold=untold,
+    )
+
+
+def _named(cycles: Sequence[NamedCycle]) -> tuple[NamedCycle, ...]:
+    named: list[NamedCycle] = []
+    room = _MEMBERS_NAMED
+    for cycle in cycles[:_CYCLES_NAMED]:
+        room -= len(cycle.members)
+        if room < 0:
+            break
+        named.append(cycle)
+    return tuple(named)
+
+
+def progress_of(backfill: Backfill) -> BackfillProgressedData:
+    """What is told of a backfill that has not ended."""
+    return BackfillProgressedData(
+        run=backfill.id,
+        status=backfill.status,
+        phase=backfill.phase,
+        requested_by=backfill.requested_by,
+        dry_run=backfill.request.dry_run,
+        rows=backfill.plan.rows if backfill.plan is not None else 0,
+        scanned=backfill.scanned,
+        set_=backfill.set,
+        left=backfill.scanned - backfill.set,
+        by_class=backfill.by_class,
+        rows_per_second=backfill.rows_per_second,
+    )
+
+
+def end_of(backfill: Backfill) -> BackfillEndedData:
+    """What is told of a backfill that has ended."""
+    return BackfillEndedData(**asdict(progress_of(backfill)), error=backfill.error, report=backfill.report)

@@ -1,0 +1,251 @@
+"""A backfill from its plan to its report; interrupted at any point, the next worker goes on with it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID, uuid5
+
+import structlog
+
+from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
+from llamalog_schemas.commands import MissingParent, WholeTable
+from llamalog_service.backfill.pace import DEFAULT_BATCH, Pacer
+from llamalog_service.backfill.recompute import recompute_until_settled
+from llamalog_service.backfill.report import mismatch_sentence, mismatches, reconcile, report_of
+from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
+from llamalog_service.domain.rows import utc_milliseconds
+from llamalog_service.store.backfills import Backfill, BackfillStore
+from llamalog_service.store.decrees import Decree
+from llamalog_service.store.errors import PlanDoesNotAddUpError
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.plan import PlanStore
+from llamalog_service.store.plan_batches import Pace, PlanBatches
+from llamalog_service.store.recompute import RecomputeStore
+
+_JOBS_AT_ONCE = 1000
+_REST_WHILE_LOCKED = 1.0
+"""Seconds without a try, when a single row is locked: all repairs wait while a batch waits."""
+
+_log = structlog.get_logger("llamalog.backfill")
+_Result = TypeVar("_Result")
+
+
+class Stores(NamedTuple):
+    """What a backfill reads and writes."""
+
+    backfills: BackfillStore
+    plans: PlanStore
+    batches: PlanBatches
+    recompute: RecomputeStore
+    outbox: Outbox
+
+
+class _Wished(Exception):
+    """The run is to be paused or cancelled, or is not under way any more."""
+
+    def __init__(self, wish: str) -> None:
+        super().__init__(wish)
+        self.wish = wish
+
+
+class BackfillRunner:
+    """Does the backfill whose turn it is; only the one worker may have one.
+
+    Args:
+        poll_every: seconds between looks whether a run is to be cancelled while it plans.
+        sleep: how it rests.
+    """
+
+    def __init__(
+        self, stores: Stores, *, poll_every: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._stores = stores
+        self._backfills = stores.backfills
+        self._plans = stores.plans
+        self._poll_every = poll_every
+        self._sleep = sleep
+
+    async def run_next(self) -> bool:
+        """Do the backfill whose turn it is until it ends or is paused; False if there is none.
+
+        Raises:
+            UnavailableError: the next call goes on with it.
+        """
+        backfill = await self._backfills.claim()
+        if backfill is None:
+            return False
+        try:
+            await self._run(backfill)
+        except _Wished as wished:
+            await self._heed(backfill.id, wished.wish)
+        except (RowRefusedError, PlanDoesNotAddUpError) as error:
+            await self._fail(backfill.id, str(error))
+        return True
+
+    async def _run(self, backfill: Backfill) -> None:
+        run = backfill.id
+        await self._check_wish(run)
+        if backfill.phase in (BackfillPhase.WAITING, BackfillPhase.PLANNING):
+            await self._plan(backfill)
+            backfill = await self._current(run)
+            if await self._ends_with_its_plan(backfill):
+                return
+        if backfill.phase is BackfillPhase.WRITING:
+            await self._decree(backfill)
+            await self._write(backfill)
+            await self._backfills.enter(run, BackfillPhase.LOOKING_AGAIN)
+        if backfill.phase is not BackfillPhase.RECONCILING:
+            await self._look_again(backfill)
+            await self._backfills.enter(run, BackfillPhase.RECONCILING)
+        await self._reconcile(await self._current(run))
+
+    async def _plan(self, backfill: Backfill) -> None:
+        await self._backfills.enter(backfill.id, BackfillPhase.PLANNING)
+        adopt = backfill.request.missing_parent is MissingParent.ADOPT
+        plan, right = await self._unless_cancelled(
+            backfill.id, self._plans.make(backfill.request.scope, adopt=adopt)
+        )
+        if not await self._backfills.note_plan(backfill.id, plan, plan.rows - right.rows, right):
+            raise _Wished("stop")
+        _log.info("planned", run=str(backfill.id), rows=plan.rows, to_set=plan.rows - right.rows)
+
+    async def _ends_with_its_plan(self, backfill: Backfill) -> bool:
+        """End a run that only previews, or whose plan is not what was expected."""
+        missed = mismatches(backfill.plan or RootCounts(), backfill.request.expected)
+        if not missed and not backfill.request.dry_run:
+            return False
+        report = await report_of(
+            self._plans, backfill, untold=await self._stores.outbox.count(), missed=missed
+        )
+        status = RunStatus.FAILED if missed else RunStatus.COMPLETED
+        error = mismatch_sentence(missed) if missed else None
+        await self._backfills.end(backfill.id, status, error=error, report=report)
+        await self._plans.clear()
+        _log.info("backfill ended", run=str(backfill.id), status=status.value, error=error)
+        return True
+
+    async def _decree(self, backfill: Backfill) -> None:
+        """Adopt the tops that the plan counts as adopted, each under one id, so that it can be repeated."""
+        if backfill.request.missing_parent is not MissingParent.ADOPT:
+            return
+        reason = f"The backfill {backfill.id} adopts tops that were never logged."
+        now = utc_milliseconds(datetime.now(UTC))
+        for jobs in _portions(await self._plans.tops_to_adopt()):
+            adopted = [(uuid5(backfill.id, job), job) for job in jobs]
+            await self._stores.batches.decree(
+                [Decree(id_, job, True, reason, backfill.requested_by, now) for id_, job in adopted]
+            )
+
+    async def _write(self, backfill: Backfill) -> None:
+        request = backfill.request
+        pacer = Pacer(
+            largest=request.batch_size or DEFAULT_BATCH,
+            size=backfill.batch_size,
+            rate=request.rate_limit,
+            clock=time.monotonic,
+        )
+        while True:
+            pace = Pace(pacer.size, pacer.next_size, pacer.rows_per_second)
+            try:
+                batch = await self._stores.batches.write_next(backfill.id, pace)
+            except RowsLockedError as locked:
+                await self._make_way(backfill.id, pacer, str(locked))
+                continue
+            if batch.wish is not None:
+                raise _Wished(batch.wish)
+            if batch.looked_at == 0:
+                return
+            await self._sleep(pacer.wrote(batch.looked_at))
+
+    async def _make_way(self, run: UUID, pacer: Pacer, reason: str) -> None:
+        _log.info("rows are locked", run=str(run), batch=pacer.size, reason=reason)
+        rest = _REST_WHILE_LOCKED if pacer.is_smallest else 0.0
+        pacer.shrink()
+        await self._backfills.note_locked(run, pacer.size)
+        await self._sleep(rest)
+
+    async def _look_again(self, backfill: Backfill) -> None:
+        """Correct what was recorded or decreed meanwhile and resolved by what stood before the batches.
+
+        One look is enough. It sees every row committed before it, and corrects until nothing differs below;
+        a row that is committed later finds the batches written, and its own writer looks again.
+        """
+        scope = backfill.request.scope
+        starts = await self._unless_cancelled(backfill.id, self._plans.differing_starts(scope))
+        jobs = [start for start in starts if start is not None]
+        if backfill.request.missing_parent is MissingParent.ADOPT and not isinstance(scope, WholeTable):
+            jobs += await self._plans.tops_to_adopt()  # rows outside the scope hang off them too
+        if len(starts) > len(jobs):
+            await self._backfills.note_set_again(backfill.id, await self._stores.recompute.settle_untracked())
+        for portion in _portions(jobs):
+            await self._check_wish(backfill.id)
+            repair = await recompute_until_settled(self._stores.recompute, portion)
+            await self._backfills.note_set_again(backfill.id, repair.rows_changed)
+
+    async def _reconcile(self, backfill: Backfill) -> None:
+        reconciled = await reconcile(self._plans)
+        report = await report_of(
+            self._plans, backfill, untold=await self._stores.outbox.count(), reconciled=reconciled
+        )
+        if reconciled.unexplained:
+            error = (
+                f"{reconciled.unexplained} rows are not as planned although no repair has touched them: "
+                "another program writes roots into the table. What was written stays. "
+                "Stop that program and start again."
+            )
+            await self._backfills.end(backfill.id, RunStatus.FAILED, error=error, report=report)
+        else:
+            await self._backfills.end(backfill.id, RunStatus.COMPLETED, report=report)
+        await self._plans.clear()
+        _log.info("backfill ended", run=str(backfill.id), rows=backfill.scanned, set=backfill.set)
+
+    async def _heed(self, run: UUID, wish: str) -> None:
+        if wish == "pause":
+            await self._backfills.pause(run)
+            _log.info("backfill paused", run=str(run))
+        elif wish == "cancel":
+            report = await report_of(
+                self._plans, await self._current(run), untold=await self._stores.outbox.count()
+            )
+            await self._backfills.end(run, RunStatus.CANCELLED, report=report)
+            _log.info("backfill cancelled", run=str(run))
+
+    async def _fail(self, run: UUID, reason: str) -> None:
+        backfill = await self._current(run)
+        report = await report_of(self._plans, backfill, untold=await self._stores.outbox.count())
+        error = f"It can't be done: {reason}. {backfill.set} rows were written and stay."
+        await self._backfills.end(run, RunStatus.FAILED, error=error, report=report)
+        _log.error("backfill failed", run=str(run), error=error)
+
+    async def _check_wish(self, run: UUID) -> None:
+        wish = await self._backfills.wish(run)
+        if wish is not None:
+            raise _Wished(wish)
+
+    async def _unless_cancelled(self, run: UUID, work: Coroutine[Any, Any, _Result]) -> _Result:
+        """The result of long reading, which is broken off when the run is to be cancelled."""
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=self._poll_every))[0]:
+                wish = await self._backfills.wish(run)
+                if wish in ("cancel", "stop"):
+                    raise _Wished(wish)
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _current(self, run: UUID) -> Backfill:
+        backfill = await self._backfills.find(run)
+        if backfill is None:
+            raise _Wished("stop")
+        return backfill
+
+
+def _portions(jobs: Sequence[str]) -> Iterator[list[str]]:
+    rest = iter(jobs)
+    while portion := list(islice(rest, _JOBS_AT_ONCE)):
+        yield portion

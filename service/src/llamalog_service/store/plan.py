@@ -1,0 +1,206 @@
+"""The plan of a backfill: what the rule gives every row of a scope, read from one snapshot."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+import msgspec
+
+from llamalog_schemas.backfills import NamedCycle, RootCounts
+from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
+from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.cycles import cycles_below
+from llamalog_service.domain.rows import utc_milliseconds
+from llamalog_service.store.connection import translated
+from llamalog_service.store.errors import PlanDoesNotAddUpError
+from llamalog_service.store.queries import sql
+from llamalog_service.store.reader import Record
+from llamalog_service.store.recompute import BY_INDEX
+
+CLASSES: Final = {
+    Origin.ROOT: "roots",
+    Origin.RESOLVED: "children",
+    Origin.UNTRACKED: "untracked",
+    Origin.ADOPTED: "adopted",
+    Origin.CYCLE: "cycles",
+    Origin.PENDING: "pending",
+    Origin.DECLARED: "declared",
+}
+"""The class that rows of an origin are counted in."""
+
+_JOBS_BY_INDEX = 10_000
+"""Up to so many jobs are looked up one by one; for more, one pass through the table is cheaper."""
+
+_KEEP = """
+    INSERT INTO backfill_plan (
+        position, row_id, root_job_id, origin, cycle_members, parent_conflict, revision, differs, takes_in
+    )
+    SELECT row_number() OVER (),
+           row_id, root_job_id, origin, cycle_members, parent_conflict, revision, differs, takes_in
+    FROM (RULE) ruled
+"""
+_DIFFERING = "SELECT DISTINCT start FROM (RULE) ruled WHERE differs"
+_OPEN_TOPS = "SELECT DISTINCT top FROM (RULE) ruled WHERE origin = 'PENDING'"
+_MEMORY = "SET LOCAL work_mem = '128MB'"
+_BY_COST = BY_INDEX.replace("off", "on")
+
+
+class _Rule(NamedTuple):
+    """The statement that gives the rows of a scope what the rule says, with its values."""
+
+    name: str
+    values: tuple[datetime | None, ...]
+
+    def over(self, statement: str) -> str:
+        """A statement that reads from the rule."""
+        return statement.replace("RULE", sql(self.name))
+
+
+class PlanStore:
+    """Plans over a pool whose connections plan every statement anew; one plan is kept at a time."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def make(self, scope: Scope, *, adopt: bool) -> tuple[RootCounts, RootCounts]:
+        """Plan a scope in place of the plan that was kept, if any; nothing else is changed.
+
+        Args:
+            adopt: count tops never logged as adopted, unless their adoption was revoked.
+
+        Returns:
+            The counts of all planned rows, and of those that are as planned already.
+
+        Raises:
+            PlanDoesNotAddUpError: it has more or fewer rows than the scope.
+            UnavailableError: the plan that was kept before still is.
+        """
+        with translated():
+            async with self._pool.acquire() as connection:
+                async with self._snapshot(connection):
+                    await connection.execute("TRUNCATE backfill_plan")
+                    rule = await _prepare(connection, scope, adopt=adopt)
+                    status = await connection.execute(rule.over(_KEEP), *rule.values)
+                    if rule.values:
+                        total = await connection.fetchval(sql("plan_total"), *rule.values)
+                        _check_sum(int(status.rpartition(" ")[2]), total)
+                await connection.execute("ANALYZE backfill_plan")
+                counted = await connection.fetch(sql("plan_counts"))
+        return _counts(counted, "rows", "conflicts"), _counts(counted, "right", "right_conflicts")
+
+    async def differing_starts(self, scope: Scope) -> list[str | None]:
+        """Where rows of a scope start that are not as the rule gives them; None: at no job."""
+        with translated():
+            async with self._pool.acquire() as connection, self._snapshot(connection):
+                rule = await _prepare(connection, scope, adopt=False)
+                found = await connection.fetch(rule.over(_DIFFERING), *rule.values)
+        return [record["start"] for record in found]
+
+    async def tops_to_adopt(self) -> list[str]:
+        """The tops that count as adopted in the plan."""
+        with translated():
+            return [record["job"] for record in await self._pool.fetch(sql("backfill_adopted"))]
+
+    async def cycles(self) -> list[NamedCycle]:
+        """The cycles among the planned rows, those with the most rows first."""
+        with translated():
+            found = await self._pool.fetch(sql("backfill_cycles"))
+        return [NamedCycle(members=tuple(record["members"]), rows=record["rows"]) for record in found]
+
+    async def rows(self, name: str) -> Sequence[Record]:
+        """The rows of a named query over the plan that takes no values."""
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(_MEMORY)
+                records: Sequence[Record] = await connection.fetch(sql(name))
+        return records
+
+    async def clear(self) -> None:
+        """Forget the plan."""
+        with translated():
+            await self._pool.execute("TRUNCATE backfill_plan")
+
+    def _snapshot(self, connection: asyncpg.Connection) -> AbstractAsyncContextManager[Any]:
+        """All statements see the rows that were recorded when the first of them began."""
+        snapshot: AbstractAsyncContextManager[Any] = connection.transaction(isolation="repeatable_read")
+        return snapshot
+
+
+async def _prepare(connection: asyncpg.Connection, scope: Scope, *, adopt: bool) -> _Rule:
+    """Fill the work tables for a scope; the rule reads from them."""
+    await connection.execute(_MEMORY)
+    await connection.execute(sql("plan_prepare"))
+    rule = await _find_lineages(connection, scope)
+    await connection.execute("CREATE INDEX ON plan_jobs (parent)")
+    await connection.execute("ANALYZE plan_jobs")
+    await connection.execute(sql("plan_ends"))
+    await _name_cycles(connection)
+    await connection.execute("CREATE INDEX ON plan_ends (job)")
+    await connection.execute("ANALYZE plan_ends")
+    if adopt:
+        await _adopt(connection, rule)
+    return rule
+
+
+async def _find_lineages(connection: asyncpg.Connection, scope: Scope) -> _Rule:
+    match scope:
+        case WholeTable():
+            await connection.execute(sql("plan_jobs_all"))
+            return _Rule("plan_rule_all", (None, None))
+        case TimeWindow():
+            window = (utc_milliseconds(scope.from_), utc_milliseconds(scope.to))
+            starts = [record["job"] for record in await connection.fetch(sql("plan_starts"), *window)]
+            if len(starts) > _JOBS_BY_INDEX:
+                await connection.execute(sql("plan_jobs_all"))
+            else:
+                await _find_by_index(connection, starts, below=False)
+            return _Rule("plan_rule_all", window)
+        case GivenJobs():
+            await _find_by_index(connection, scope.jobs, below=True)
+            return _Rule("plan_rule_some", ())
+        case OneRoot():
+            held = await connection.fetch(sql("plan_starts_of_root"), scope.root_job_id)
+            starts = [scope.root_job_id, *(record["job"] for record in held)]
+            await _find_by_index(connection, starts, below=True)
+            return _Rule("plan_rule_some", ())
+
+
+async def _find_by_index(connection: asyncpg.Connection, jobs: Iterable[str], *, below: bool) -> None:
+    await connection.execute(BY_INDEX)
+    await connection.execute(sql("plan_jobs_some"), sorted(set(jobs)), below)
+    await connection.execute(_BY_COST)
+
+
+async def _name_cycles(connection: asyncpg.Connection) -> None:
+    endless = await connection.fetch(sql("plan_endless"))
+    if endless:
+        cycles = cycles_below({record["job"]: record["parent"] for record in endless})
+        members = [msgspec.json.encode(members).decode() for members in cycles.values()]
+        await connection.execute(sql("plan_cycles"), list(cycles), members)
+
+
+async def _adopt(connection: asyncpg.Connection, rule: _Rule) -> None:
+    """Count tops of pending rows as adopted, but for those of which an operator took that back."""
+    open_tops = await connection.fetch(rule.over(_OPEN_TOPS), *rule.values)
+    tops = await connection.fetch(sql("plan_adoptable"), [record["top"] for record in open_tops])
+    if tops:
+        await connection.execute(sql("plan_adopt"), [record["job"] for record in tops])
+        await connection.execute("ANALYZE plan_ends")
+
+
+def _check_sum(planned: int, total: int) -> None:
+    if planned != total:
+        raise PlanDoesNotAddUpError(
+            f"The plan has {planned} rows, the scope {total}: a row was planned twice or not at all. "
+            "Nothing was changed. This is an error in llamalog; please report it with the numbers."
+        )
+
+
+def _counts(records: Iterable[Record], rows: str, conflicts: str) -> RootCounts:
+    found: dict[str, int] = {"conflicts": 0}
+    for record in records:
+        found[CLASSES[Origin(record["origin"])]] = record[rows]
+        found["conflicts"] += record[conflicts]
+    return RootCounts(**found)

@@ -1,0 +1,8 @@
+-- The $1 backfills asked for last, as they stand, the latest first.
+SELECT id, status, phase, wish, request, requested_by, requested_at, started_at, finished_at, updated_at, plan, to_set,
+       resume_at, scanned, rows_set, by_class, batch_size, batches, lock_timeouts, rows_changed, rows_per_second, error,
+       report
+FROM backfill_runs
+WHERE kind = 'backfill-roots'
+ORDER BY requested_at DESC, id
+LIMIT $1

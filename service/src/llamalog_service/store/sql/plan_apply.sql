@@ -1,0 +1,36 @@
+-- Write the next $2 planned rows after the position $1 that differ, unless somebody corrected them since: that
+-- repair knew more. Another writer's values that the rules overrule are kept aside, each new revision is noted in
+-- the outbox. Says how many rows of each origin were looked at and how many were written, and the last position.
+WITH batch AS MATERIALIZED (
+    SELECT p.*
+    FROM backfill_plan p
+    WHERE p.position > $1 AND p.differs
+    ORDER BY p.position
+    LIMIT $2
+), kept AS (
+    INSERT INTO legacy_values (row_id, parent_job_id, root_job_id)
+    SELECT l.id, CASE WHEN l.is_root_job THEN l.parent_job_id END, l.root_job_id
+    FROM batch b
+    JOIN llama_logs l ON l.id = b.row_id
+    WHERE b.takes_in AND l.origin IS NULL AND l.revision = b.revision
+    ON CONFLICT DO NOTHING
+), changed AS (
+    UPDATE llama_logs l
+    SET root_job_id = b.root_job_id,
+        origin = b.origin,
+        cycle_members = b.cycle_members,
+        parent_conflict = b.parent_conflict,
+        parent_job_id = CASE WHEN b.takes_in AND l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END,
+        revision = l.revision + 1
+    FROM batch b
+    WHERE l.id = b.row_id AND l.revision = b.revision
+    RETURNING l.id, l.revision, l.origin
+), noted AS (
+    INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed
+)
+SELECT origin::text AS origin, count(*)::integer AS looked_at, 0 AS written,
+       count(*) FILTER (WHERE parent_conflict)::integer AS conflicts, max(position) AS last_position
+FROM batch
+GROUP BY origin
+UNION ALL
+SELECT origin::text, 0, count(*)::integer, 0, NULL FROM changed GROUP BY origin

@@ -1,0 +1,44 @@
+-- Every job that a row bears or names. A row of another writer that calls itself a root job makes no claim.
+-- One pass finds the jobs of which all claims agree; only the others are sorted to find the earliest.
+INSERT INTO plan_jobs (job, parent, seen, adopted, declared, in_scope)
+WITH said AS (
+    SELECT l.job_id AS job, l.created_at, l.id, l.declared_root_job_id AS declared,
+           CASE WHEN l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END AS parent
+    FROM llama_logs l
+), borne AS MATERIALIZED (
+    SELECT s.job, min(s.parent) AS parent, min(s.declared) AS declared,
+           min(s.parent) IS DISTINCT FROM max(s.parent) AS parents_differ,
+           min(s.declared) IS DISTINCT FROM max(s.declared) AS declarations_differ
+    FROM said s
+    WHERE s.job IS NOT NULL
+    GROUP BY s.job
+), claims AS (
+    SELECT DISTINCT ON (s.job) s.job, s.parent
+    FROM borne b
+    JOIN said s USING (job)
+    WHERE b.parents_differ AND s.parent IS NOT NULL
+    ORDER BY s.job, s.created_at, s.id
+), declarations AS (
+    SELECT DISTINCT ON (s.job) s.job, s.declared
+    FROM borne b
+    JOIN said s USING (job)
+    WHERE b.declarations_differ AND s.declared IS NOT NULL
+    ORDER BY s.job, s.created_at, s.id
+), decrees AS (
+    SELECT DISTINCT ON (d.job_id) d.job_id AS job, d.adopted
+    FROM root_decrees d
+    ORDER BY d.job_id, d.decreed_at DESC, d.id DESC
+), unseen AS (
+    SELECT DISTINCT s.parent AS job
+    FROM said s
+    WHERE s.parent IS NOT NULL AND NOT EXISTS (SELECT FROM borne b WHERE b.job = s.parent)
+)
+SELECT b.job, coalesce(c.parent, b.parent), true, a.adopted, coalesce(d.declared, b.declared), true
+FROM borne b
+LEFT JOIN claims c USING (job)
+LEFT JOIN declarations d USING (job)
+LEFT JOIN decrees a USING (job)
+UNION ALL
+SELECT u.job, NULL, false, a.adopted, NULL, true
+FROM unseen u
+LEFT JOIN decrees a USING (job)

@@ -1,0 +1,32 @@
+-- What the rule gives the rows that start at the jobs in scope, and whether they have it.
+SELECT r.row_id, r.root_job_id, r.origin, r.cycle_members, r.parent_conflict, r.revision, r.start, r.top,
+       (r.root_now, r.origin_now, r.cycle_now, r.conflict_now)
+           IS DISTINCT FROM (r.root_job_id, r.origin, r.cycle_members, r.parent_conflict) AS differs,
+       r.origin_now IS NULL AND (r.parent_cleared OR r.root_now IS NOT NULL) AS takes_in
+FROM (
+    SELECT l.id AS row_id,
+           CASE WHEN e.ending = 'OPEN' THEN coalesce(l.declared_root_job_id, e.root) ELSE e.root END::varchar AS root_job_id,
+           CASE e.ending
+               WHEN 'SEEN' THEN CASE WHEN l.job_id = e.root THEN 'ROOT' ELSE 'RESOLVED' END
+               WHEN 'OPEN' THEN CASE WHEN coalesce(l.declared_root_job_id, e.root) IS NULL
+                                     THEN 'PENDING' ELSE 'DECLARED' END
+               ELSE e.ending
+           END::"LlamaLogOrigin" AS origin,
+           e.cycle_members,
+           l.job_id IS NOT NULL AND l.claimed IS NOT NULL AND l.claimed IS DISTINCT FROM e.parent AS parent_conflict,
+           l.revision, e.job AS start, e.top,
+           l.root_job_id AS root_now, l.origin AS origin_now, l.cycle_members AS cycle_now,
+           l.parent_conflict AS conflict_now, l.claimed IS DISTINCT FROM l.parent_job_id AS parent_cleared
+    FROM plan_ends e
+    CROSS JOIN LATERAL (
+        SELECT s.*, CASE WHEN s.origin IS NULL AND s.is_root_job THEN NULL ELSE s.parent_job_id END AS claimed
+        FROM llama_logs s
+        WHERE s.job_id = e.job
+        UNION ALL
+        SELECT s.*, s.parent_job_id
+        FROM llama_logs s
+        WHERE s.parent_job_id = e.job AND s.job_id IS NULL AND (s.origin IS NOT NULL OR NOT s.is_root_job)
+        OFFSET 0
+    ) l
+    WHERE e.in_scope
+) r

@@ -1,0 +1,68 @@
+"""What the one worker attends to."""
+
+import time
+
+import asyncpg
+
+from llamalog_service.backfill.corrections import tell_corrections
+from llamalog_service.backfill.news import BackfillNews
+from llamalog_service.backfill.repairs import Repairs
+from llamalog_service.backfill.runner import BackfillRunner, Stores
+from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.backfill.worker import Duty
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.settings import Settings
+from llamalog_service.store.backfills import BackfillStore
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.plan import PlanStore
+from llamalog_service.store.plan_batches import PlanBatches
+from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.store.runs import RunStore
+
+POLL_SECONDS = 0.5
+_NEWS_SECONDS = 1.0
+
+
+def working_duties(settings: Settings, pool: asyncpg.Pool, planning_pool: asyncpg.Pool) -> list[Duty]:
+    """Repairs, backfills and sweeps; PostgreSQL is all they need.
+
+    Args:
+        planning_pool: its connections plan every statement anew.
+    """
+    recompute = RecomputeStore(planning_pool)
+    stores = Stores(
+        backfills=BackfillStore(pool),
+        plans=PlanStore(planning_pool),
+        batches=PlanBatches(planning_pool),
+        recompute=recompute,
+        outbox=Outbox(pool),
+    )
+    sweep = Sweep(
+        recompute,
+        every=settings.sweep_seconds,
+        full_every=settings.full_sweep_seconds,
+        clock=time.monotonic,
+    )
+
+    async def sweep_if_due() -> bool:
+        await sweep.sweep_if_due()
+        return False
+
+    return [
+        Duty("repairing roots", Repairs(RunStore(pool), recompute).do_waiting, POLL_SECONDS),
+        Duty("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
+        Duty("sweeping", sweep_if_due, POLL_SECONDS),
+    ]
+
+
+def telling_duties(pool: asyncpg.Pool, announcer: Announcer) -> list[Duty]:
+    """Corrections and news of backfills, told through Kafka."""
+    outbox, news = Outbox(pool), BackfillNews(BackfillStore(pool), announcer)
+
+    async def tell() -> bool:
+        return await tell_corrections(outbox, announcer) > 0
+
+    return [
+        Duty("telling corrections", tell, POLL_SECONDS),
+        Duty("telling of backfills", news.tell, _NEWS_SECONDS),
+    ]

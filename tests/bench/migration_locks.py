@@ -1,0 +1,44 @@
+"""How long others wait for the table while it is migrated: `python -m bench.migration_locks --rows 1000000`."""
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from harness.commands_run import llamalog
+from harness.table_users import in_use
+from integration.databases import new_database
+from integration.old_tables import POINTS, make_old_table
+from llamalog_service.stack.postgres import LocalPostgres
+
+LONGEST_ALLOWED = 1.0
+
+
+async def measure(postgres_url: str, point: str, rows: int) -> bool:
+    """Make a table, migrate it in use, print; whether nobody waited too long."""
+    async with new_database(postgres_url) as url:
+        await make_old_table(url, point, rows)
+        async with in_use(url, rows) as waits:
+            await asyncio.sleep(1)
+            began = perf_counter()
+            code, _, errors = await llamalog(url, "migrate")
+            took = perf_counter() - began
+        print(f"{point}, {rows:,} rows: migrated in {took:.1f} s, exit code {code}\n{waits}", flush=True)
+        if code:
+            print(errors)
+        return code == 0 and waits.longest < LONGEST_ALLOWED
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--point", choices=POINTS, action="append")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder, LocalPostgres(Path(folder), fast=False) as postgres:
+        held = [asyncio.run(measure(postgres.url, point, chosen.rows)) for point in chosen.point or POINTS]
+    return 0 if all(held) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

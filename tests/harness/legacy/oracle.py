@@ -1,0 +1,194 @@
+"""What adoption must make of each row, in plain Python over the rows as they were dumped before.
+
+It reads nothing of the service: neither its rule, nor its words, nor its SQL.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from harness.legacy.rows import Row
+
+NAMED_AT_MOST = 64
+"""Of a longer cycle so many members are named, from the least one on."""
+
+
+class Expected(NamedTuple):
+    """What a row must say after its adoption; all else must be as it was."""
+
+    root_job_id: str | None
+    origin: str
+    cycle_members: tuple[str, ...] | None
+    parent_conflict: bool
+    parent_job_id: str | None
+    is_root_job: bool
+    category: str | None
+
+
+class Kept(NamedTuple):
+    """What the table beside must say of a row."""
+
+    parent_job_id: str | None
+    root_job_id: str | None
+
+
+def category_of(operation: str, status: str) -> str:
+    """The category of a row that was written before there were any."""
+    if operation.startswith("cache:"):
+        return "CACHED"
+    if operation == "admin_correction":
+        return "CORRECTED"
+    sources = ("enrichment:", "check:", "musicbrainz:", "spotify:", "discogs:")
+    if operation.startswith(sources) or operation == "PREVIEW_ENRICHMENT":
+        return "ENRICHED"
+    return "FAILED" if status == "FAILED" else "CREATED"
+
+
+def taken_in(before: Iterable[Row]) -> dict[str, Row]:
+    """The rows with their category, their flag, and the parents that count; by id."""
+    return {str(row["id"]): _taken_in(row) for row in before}
+
+
+def kept_aside(before: Iterable[Row]) -> dict[str, Kept]:
+    """What must be kept of the rows that said something which the rules overrule; by id."""
+    kept = {}
+    for row in before:
+        root = row.get("root_job_id")
+        parent = row["parent_job_id"] if _calls_itself_root(row) else None
+        if root is not None or parent is not None:
+            kept[str(row["id"])] = Kept(parent, root)
+    return kept
+
+
+def adopted(
+    before: Iterable[Row],
+    *,
+    missing_tops: bool = True,
+    decrees: Mapping[str, bool] | None = None,
+) -> dict[str, Expected]:
+    """The rows after adoption, by id.
+
+    Args:
+        before: the rows as they stood.
+        missing_tops: whether a job that was never logged, and whose rows would stay without a root,
+            counts as a root.
+        decrees: the jobs of which an operator said before that they count as roots, or that they don't.
+    """
+    rows = taken_in(before)
+    decreed = dict(decrees or {})
+    if missing_tops:
+        for job in missing(rows.values(), decreed):
+            decreed.setdefault(job, True)
+    jobs = _Jobs(rows.values(), {job for job, counts in decreed.items() if counts})
+    return {row_id: jobs.expected(row) for row_id, row in rows.items()}
+
+
+def missing(rows: Collection[Row], decreed: Mapping[str, bool]) -> set[str]:
+    """The jobs, never logged, that rows wait for."""
+    jobs = _Jobs(rows, {job for job, counts in decreed.items() if counts})
+    return {jobs.walk(str(_start(row)))[-1] for row in rows if jobs.expected(row).origin == "PENDING"}
+
+
+def counts(expected: Mapping[str, Expected]) -> Counter[str]:
+    """How many rows there are of each origin."""
+    return Counter(row.origin for row in expected.values())
+
+
+class _Jobs:
+    """What is said of each job, and where the walk from it leads."""
+
+    def __init__(self, rows: Collection[Row], adopted: set[str]) -> None:
+        claims, declarations = defaultdict(list), defaultdict(list)
+        self._adopted = adopted
+        self._logged = set()
+        for row in rows:
+            job = row["job_id"]
+            if job is not None:
+                self._logged.add(job)
+                if row["parent_job_id"] is not None:
+                    claims[job].append((_when(row), str(row["parent_job_id"])))
+                if row.get("declared_root_job_id") is not None:
+                    declarations[job].append((_when(row), str(row["declared_root_job_id"])))
+        self._parent = {job: min(said)[1] for job, said in claims.items()}
+        self._declared = {job: min(said)[1] for job, said in declarations.items()}
+        self._walks: dict[str, list[str]] = {}
+
+    def walk(self, start: str) -> list[str]:
+        """The jobs from one upward; if the last one was passed before, the walk has no end."""
+        if start not in self._walks:
+            walk, passed = [start], {start}
+            while walk[-1] in self._parent:
+                walk.append(self._parent[walk[-1]])
+                if walk[-1] in passed:
+                    break
+                passed.add(walk[-1])
+            self._walks[start] = walk
+        return self._walks[start]
+
+    def expected(self, row: Row) -> Expected:
+        start = _start(row)
+        if start is None:
+            return _expected(row, None, "UNTRACKED")
+        walk = self.walk(start)
+        top = walk[-1]
+        if top in walk[:-1]:
+            return self._on_ring(row, walk[walk.index(top) : -1])
+        if top in self._logged:
+            return self._found(row, top, "ROOT" if top == row["job_id"] else "RESOLVED")
+        if top in self._adopted:
+            return self._found(row, top, "ADOPTED")
+        said = [row.get("declared_root_job_id"), *(self._declared.get(job) for job in walk)]
+        declared = next((root for root in said if root is not None), None)
+        return self._found(row, declared, "DECLARED" if declared is not None else "PENDING")
+
+    def _found(self, row: Row, root: str | None, origin: str) -> Expected:
+        return _expected(row, root, origin, conflict=self._differs(row))
+
+    def _on_ring(self, row: Row, ring: list[str]) -> Expected:
+        first = ring.index(min(ring))
+        members = (ring[first:] + ring[:first])[:NAMED_AT_MOST]
+        return _expected(row, None, "CYCLE", tuple(members), self._differs(row))
+
+    def _differs(self, row: Row) -> bool:
+        """Whether the row claims another parent than the one that counts."""
+        job, parent = row["job_id"], row["parent_job_id"]
+        return job is not None and parent is not None and parent != self._parent[job]
+
+
+def _expected(
+    row: Row,
+    root: str | None,
+    origin: str,
+    members: tuple[str, ...] | None = None,
+    conflict: bool = False,
+) -> Expected:
+    flag = row["is_root_job"] == "true"
+    return Expected(root, origin, members, conflict, row["parent_job_id"], flag, row["category"])
+
+
+def _taken_in(row: Row) -> Row:
+    parent = None if _calls_itself_root(row) else row["parent_job_id"]
+    by_shape = "true" if row["job_id"] is not None and row["parent_job_id"] is None else "false"
+    by_rule = category_of(str(row["operation"]), str(row["status"]))
+    return {
+        **row,
+        "parent_job_id": parent,
+        "is_root_job": row.get("is_root_job", by_shape),
+        "category": row.get("category") or by_rule,
+    }
+
+
+def _calls_itself_root(row: Row) -> bool:
+    return row.get("is_root_job") == "true"
+
+
+def _start(row: Row) -> str | None:
+    return row["job_id"] if row["job_id"] is not None else row["parent_job_id"]
+
+
+def _when(row: Row) -> tuple[datetime, str]:
+    """Its time, then its id; the two ends of time have a word of their own."""
+    said = str(row["created_at"])
+    ends = {"infinity": datetime.max, "-infinity": datetime.min}
+    return ends.get(said) or datetime.fromisoformat(said), str(row["id"])

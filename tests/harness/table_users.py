@@ -1,0 +1,119 @@
+"""An application that goes on using the log's table while it is migrated, and how long it had to wait."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import asyncpg
+
+_NAMES = ("enrichment_logs", "llama_logs")
+_PAUSE = 0.003
+_READ = "SELECT count(*) FROM (SELECT FROM {table} WHERE id >= md5($1::text)::uuid ORDER BY id LIMIT 20) l"
+_UPDATE = "UPDATE {table} SET retry_count = 1 WHERE id = md5('row' || $1)::uuid"
+_INSERT = """
+    INSERT INTO {table} (entity_type, operation, status, job_id{columns})
+    VALUES ('ALBUM', 'enrichment:live', 'SUCCESS', 'live-' || $1{values})
+"""
+
+
+@dataclass
+class Waits:
+    """Seconds that each statement took, by what it did."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    inserted: int = 0
+
+    @property
+    def longest(self) -> float:
+        return max(max(times) for times in self.seconds.values())
+
+    def __str__(self) -> str:
+        lines = []
+        for what, times in self.seconds.items():
+            times = sorted(times)
+            lines.append(
+                f"{what:<8} {len(times):>7} statements, p99 {times[int(len(times) * 0.99)] * 1000:7.1f} ms, "
+                f"longest {times[-1] * 1000:7.1f} ms"
+            )
+        return "\n".join(lines)
+
+
+@asynccontextmanager
+async def in_use(database_url: str, rows: int) -> AsyncIterator[Waits]:
+    """Read, update and insert without pause, and hold a snapshot for a second now and then."""
+    waits = Waits()
+    stopped = asyncio.Event()
+    uses = [
+        _use(database_url, stopped, waits, "read", _read(rows)),
+        _use(database_url, stopped, waits, "update", _update(rows)),
+        _use(database_url, stopped, waits, "insert", _insert(waits)),
+    ]
+    tasks = [asyncio.create_task(use) for use in [*uses, _hold_snapshots(database_url, stopped)]]
+    try:
+        yield waits
+    finally:
+        stopped.set()
+        await asyncio.gather(*tasks)
+
+
+Use = Callable[[asyncpg.Connection, str, int], Awaitable[Any]]
+
+
+def _read(rows: int) -> Use:
+    return lambda connection, table, n: connection.fetchval(_READ.format(table=table), str(n % rows))
+
+
+def _update(rows: int) -> Use:
+    return lambda connection, table, n: connection.execute(
+        _UPDATE.format(table=table), str(1 + n * 7919 % rows)
+    )
+
+
+def _insert(waits: Waits) -> Use:
+    """As the application of its time does: it names the category once the table has its new name."""
+
+    async def insert(connection: asyncpg.Connection, table: str, n: int) -> None:
+        known = table == "llama_logs"
+        columns, values = (", category", ", 'CREATED'") if known else ("", "")
+        await connection.execute(_INSERT.format(table=table, columns=columns, values=values), str(n))
+        waits.inserted += 1
+
+    return insert
+
+
+async def _use(database_url: str, stopped: asyncio.Event, waits: Waits, what: str, use: Use) -> None:
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
+    times = waits.seconds.setdefault(what, [])
+    try:
+        n = 0
+        while not stopped.is_set():
+            n += 1
+            began = perf_counter()
+            for table in _NAMES:
+                try:
+                    await use(connection, table, n)
+                except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+                    continue
+                break
+            times.append(perf_counter() - began)
+            await asyncio.sleep(_PAUSE)
+    finally:
+        await connection.close()
+
+
+async def _hold_snapshots(database_url: str, stopped: asyncio.Event) -> None:
+    """A report that reads the table for a second: whatever wants it for itself has to let others pass."""
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
+    try:
+        while not stopped.is_set():
+            async with connection.transaction():
+                for table in _NAMES:
+                    if await connection.fetchval("SELECT to_regclass($1)", table):
+                        await connection.execute(f"SELECT FROM {table} LIMIT 1")
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(0.5)
+    finally:
+        await connection.close()

@@ -1,0 +1,84 @@
+"""The one repair over everything gives legacy rows the roots that the oracle finds."""
+
+from collections.abc import Iterable, Mapping
+from time import monotonic
+
+import asyncpg
+
+from harness.legacy.adversarial import adversarial_rows, scrambles, wide_rows
+from harness.legacy.database import differences, insert_rows, read_outcome
+from harness.legacy.oracle import adopted, missing, taken_in
+from harness.legacy.rows import Row, restricted
+from harness.legacy.schemas import StartingPoint
+from harness.log_table import empty_tables
+from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.store.recompute import Everything, RecomputeStore
+
+_OF_ROOTS = (
+    "id",
+    "operation",
+    "status",
+    "category",
+    "created_at",
+    "job_id",
+    "parent_job_id",
+    "root_job_id",
+    "is_root_job",
+)
+_ADOPT = """
+    INSERT INTO root_decrees (id, job_id, adopted, reason, requested_by, decreed_at)
+    SELECT gen_random_uuid(), job, true, 'a test', 'tests', now() FROM unnest($1::text[]) job
+"""
+
+
+async def repair(pool: asyncpg.Pool) -> int:
+    """Correct every row; how many rows were changed."""
+    sweep = Sweep(RecomputeStore(pool), every=1, full_every=1, clock=lambda: 0.0)
+    return await sweep.sweep_everything()
+
+
+async def load(database_url: str, rows: Iterable[Row]) -> Mapping[str, Row]:
+    """Put rows into the table as they are once they have been taken in."""
+    taken = taken_in(rows)
+    await insert_rows(database_url, "llama_logs", restricted(list(taken.values()), _OF_ROOTS))
+    return taken
+
+
+async def test_every_difficulty_at_once_ends_as_the_oracle_says(
+    database_url: str, pool: asyncpg.Pool
+) -> None:
+    rows = adversarial_rows(StartingPoint.ROOTS)
+    taken = await load(database_url, rows)
+    assert await repair(pool) == len(rows)
+    assert differences(await read_outcome(database_url), adopted(rows, missing_tops=False)) == []
+
+    await pool.execute(_ADOPT, list(missing(taken.values(), {})))
+    assert await repair(pool) > 1000
+    assert differences(await read_outcome(database_url), adopted(rows)) == []
+    assert await repair(pool) == 0
+
+
+async def test_a_hundred_thousand_rows_under_one_root_get_it_and_a_second_look_takes_no_longer(
+    database_url: str, pool: asyncpg.Pool
+) -> None:
+    rows = wide_rows(StartingPoint.ROOTS)
+    await load(database_url, rows)
+    store = RecomputeStore(pool)
+    started = monotonic()
+    changed = await store.recompute(Everything.EVERYTHING)
+    corrected = monotonic()
+    assert sum(changed.values()) == len(rows)
+    assert await store.recompute(changed.keys()) == {}
+    assert monotonic() - corrected < 5 * (corrected - started)
+    assert differences(await read_outcome(database_url), adopted(rows)) == []
+
+
+async def test_small_tables_at_random_end_as_the_oracle_says(database_url: str, pool: asyncpg.Pool) -> None:
+    for rows in scrambles(150):
+        await empty_tables(pool)
+        taken = await load(database_url, rows)
+        await repair(pool)
+        assert differences(await read_outcome(database_url), adopted(rows, missing_tops=False)) == []
+        await pool.execute(_ADOPT, list(missing(taken.values(), {})))
+        await repair(pool)
+        assert differences(await read_outcome(database_url), adopted(rows)) == []

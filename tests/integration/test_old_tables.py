@@ -1,0 +1,152 @@
+"""A table that another application made is taken over as it stands, at each point of its history."""
+
+import json
+from typing import Any
+
+import pytest
+
+from integration.catalogue import catalogue
+from integration.databases import ALL_REVISIONS, go_to, run_sql
+from integration.old_tables import POINTS, make_old_table, table_at
+from llamalog_service.store.errors import NotAdoptableError
+from llamalog_service.store.schema import current_revision, migrate
+
+SET_BY_RULE = {"is_root_job", "category"}
+
+
+async def texts(database_url: str, table: str) -> dict[str, dict[str, str]]:
+    """Every value of every row, as text."""
+    rows = await run_sql(database_url, f"SELECT to_jsonb(t) AS row FROM {table} t")
+    return {(row := json.loads(found["row"]))["id"]: {k: repr(v) for k, v in row.items()} for found in rows}
+
+
+def values(rows: dict[str, dict[str, str]], columns: set[str]) -> dict[str, dict[str, str]]:
+    return {row_id: {name: row[name] for name in columns} for row_id, row in rows.items()}
+
+
+async def kept_aside(database_url: str) -> dict[str, Any]:
+    rows = await run_sql(database_url, "SELECT row_id::text, parent_job_id, root_job_id FROM legacy_values")
+    return {row["row_id"]: (row["parent_job_id"], row["root_job_id"]) for row in rows}
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_every_row_and_value_of_an_old_table_is_kept(empty_database: str, point: str) -> None:
+    await make_old_table(empty_database, point)
+    before = await texts(empty_database, table_at(point))
+    assert await migrate(empty_database) == ALL_REVISIONS
+    after = await texts(empty_database, "llama_logs")
+
+    columns = set(next(iter(before.values())))
+    unchanged = columns - {"parent_job_id"}
+    assert values(after, unchanged) == values(before, unchanged)
+    aside = await kept_aside(empty_database)
+    for row_id, row in before.items():
+        overruled = row.get("is_root_job") == "True" and row["parent_job_id"] != "None"
+        parent = row["parent_job_id"]
+        assert after[row_id]["parent_job_id"] == ("None" if overruled else parent)
+        expected = (parent if overruled else "None", row.get("root_job_id", "None"))
+        assert tuple(map(repr, aside.get(row_id, (None, None)))) == expected
+        assert after[row_id]["origin"] == "None"
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_what_is_unknown_is_kept_and_foreign_keys_go(empty_database: str, point: str) -> None:
+    await make_old_table(empty_database, point)
+    before = await catalogue(empty_database)
+    neighbours = (
+        "SELECT version_num FROM alembic_version UNION ALL SELECT migration_name FROM _prisma_migrations"
+    )
+    await migrate(empty_database)
+    after = await catalogue(empty_database)
+
+    definitions = {definition.partition(" USING ")[2] for _, _, definition, _ in after["indexes"]}
+    assert {definition.partition(" USING ")[2] for _, _, definition, _ in before["indexes"]} <= definitions
+    checks = {definition for _, _, definition in after["constraints"]}
+    assert checks >= {'CHECK (("reviewScore" > (0)::numeric))'}
+    assert not any(definition.startswith("FOREIGN KEY") for definition in checks)
+    enums = {name: set(labels) for name, labels in after["enums"]}
+    assert all(set(labels) <= enums[name] for name, labels in before["enums"])
+    assert {"COMPLETED", "ARCHIVED"} <= enums["EnrichmentStatus"]
+    assert "LINKED" in enums["LlamaLogCategory"]
+    assert [row[0] for row in await run_sql(empty_database, neighbours)] == ["f00dfeed", "20250301_first"]
+    assert len(await run_sql(empty_database, "SELECT FROM recent_logs")) == 60
+
+
+async def test_an_index_that_serves_is_not_built_again_under_another_name(empty_database: str) -> None:
+    await make_old_table(empty_database, "roots")
+    await migrate(empty_database)
+    found = [
+        columns
+        for table, _, definition, _ in (await catalogue(empty_database))["indexes"]
+        if table == "llama_logs"
+        for columns in [definition.partition(" USING ")[2].partition(" WHERE ")[0]]
+    ]
+    for columns in (
+        "(is_root_job, created_at)",
+        "(category, created_at)",
+        "(root_job_id)",
+        "(parent_job_id)",
+    ):
+        assert found.count(f"btree {columns}") == 1, columns
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_migrating_twice_changes_nothing(empty_database: str, point: str) -> None:
+    await make_old_table(empty_database, point)
+    await migrate(empty_database)
+    once = await texts(empty_database, "llama_logs"), await catalogue(empty_database)
+    assert await migrate(empty_database) == []
+    assert (await texts(empty_database, "llama_logs"), await catalogue(empty_database)) == once
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_the_way_down_restores_what_stood(empty_database: str, point: str) -> None:
+    await make_old_table(empty_database, point)
+    before = await texts(empty_database, table_at(point)), await catalogue(empty_database)
+    await migrate(empty_database)
+    await run_sql(
+        empty_database,
+        "UPDATE llama_logs SET origin = 'PENDING', root_job_id = 'computed', revision = 2 "
+        "WHERE job_id IS NOT NULL",
+    )
+    await go_to(empty_database, "base")
+
+    rows, found = await texts(empty_database, table_at(point)), await catalogue(empty_database)
+    assert rows == before[0]
+    assert found["columns"] == before[1]["columns"]
+    assert found["indexes"] == before[1]["indexes"]
+    not_valid = [
+        (table, name, definition.removesuffix(" NOT VALID"))
+        for table, name, definition in found["constraints"]
+    ]
+    assert not_valid == before[1]["constraints"]
+    assert await migrate(empty_database) == ALL_REVISIONS
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("CREATE TABLE llama_logs (id uuid)", "both enrichment_logs and llama_logs are there"),
+        ("CREATE VIEW llama_logs AS SELECT 1 AS one", "llama_logs is a view"),
+        (
+            "ALTER TABLE enrichment_logs DROP COLUMN parent_job_id CASCADE",
+            "enrichment_logs lacks parent_job_id",
+        ),
+        ("CREATE TABLE backfill_runs (id uuid)", "backfill_runs is there, which llamalog has not made"),
+        ("ALTER TABLE enrichment_logs DROP CONSTRAINT enrichment_logs_pkey", "id has no primary key"),
+        (
+            "DROP VIEW recent_logs; ALTER TABLE enrichment_logs ALTER COLUMN id TYPE text",
+            "id is of type text, not uuid",
+        ),
+    ],
+)
+async def test_what_cannot_be_taken_over_is_refused_with_the_reason_and_nothing_changes(
+    empty_database: str, statement: str, reason: str
+) -> None:
+    await make_old_table(empty_database, "first")
+    await run_sql(empty_database, *statement.split("; "))
+    before = await catalogue(empty_database)
+    with pytest.raises(NotAdoptableError, match=reason):
+        await migrate(empty_database)
+    assert await catalogue(empty_database) == before
+    assert await current_revision(empty_database) is None
