@@ -162,6 +162,71 @@ async def test_one_may_begin_where_ones_own_store_says(
     assert ids(first) | ids(rest) == set(ROWS)
 
 
+async def test_nothing_is_read_until_ones_own_store_has_said_where_to_begin(
+    topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    asked = 0
+
+    async def positions(partitions: Collection[int]) -> Mapping[int, int]:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise ConnectionError("the store is away")
+        return {0: 20}
+
+    async with consumer(start=Stored(positions)) as reading:
+        assert [each.row.id for each in await take(reading, 10)] == ROWS[20:]
+        await nothing_more(reading)
+    assert asked == 3
+    asked = 0
+    with pytest.raises(ConnectionError, match="the store is away"):
+        await consumer(group=None, start=Stored(positions)).start()
+
+
+async def test_what_was_fetched_before_a_rebalance_is_not_handed_over_ahead_of_what_was_forgotten(
+    topic: str, producer: AIOKafkaProducer, settings: Settings
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    group = f"{settings.topic_prefix}slow"
+
+    class RebalancedWhileAsked:
+        """A store during whose third answer the group is rebalanced."""
+
+        answers = 0
+
+        async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
+            self.answers += 1
+            if self.answers == 3:
+                async with ProvenanceConsumer(settings.kafka, group=group, topic=topic) as other:
+                    with pytest.raises(TimeoutError):
+                        await asyncio.wait_for(anext(other), 0.1)
+                    await eventually_rebalanced()
+            return {}
+
+    revoked = asyncio.Event()
+
+    async def eventually_rebalanced() -> None:
+        await asyncio.wait_for(revoked.wait(), 30)
+
+    reading = ProvenanceConsumer(
+        settings.kafka, group=group, topic=topic, revisions=RebalancedWhileAsked(), max_records=5
+    )
+    forget = reading._assignments._forget
+
+    def told_to_forget(partitions: Collection[Any]) -> None:
+        forget(partitions)
+        if partitions:
+            revoked.set()
+
+    reading._assignments._forget = told_to_forget
+    async with reading:
+        first = await take(reading, 10)
+        rest = await take(reading, 30)
+    assert [each.row.id for each in first] == ROWS[:10]
+    assert [each.row.id for each in rest] == ROWS
+
+
 async def test_what_one_member_leaves_undone_another_one_gets(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:

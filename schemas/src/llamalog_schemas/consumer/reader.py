@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from llamalog_schemas.consumer.errors import KafkaAwayError, NoGroupError
 from llamalog_schemas.consumer.news import (
@@ -72,6 +72,7 @@ class ProvenanceConsumer(AsyncIterator[News]):
         self._assignments = Assignments(lambda: self._reader, start or Committed(), self._forget)
         self._ready: deque[News] = deque()
         self._reached: dict[TopicPartition, int] = {}
+        self._epoch = 0
         self._stopped = False
 
     async def start(self) -> None:
@@ -79,6 +80,7 @@ class ProvenanceConsumer(AsyncIterator[News]):
 
         Raises:
             KafkaAwayError: Kafka does not answer.
+            Exception: whatever `start` raises, where there is no group.
         """
         try:
             await self._reader.start()
@@ -86,14 +88,17 @@ class ProvenanceConsumer(AsyncIterator[News]):
                 self._reader.subscribe([self._topic], listener=self._assignments)
             else:
                 await self._take_all_partitions()
-        except (KafkaError, OSError) as error:
-            await self._reader.stop()
-            raise KafkaAwayError(f"Kafka at {self._kafka}: {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            await self.stop()
+            if isinstance(error, KafkaError):
+                raise KafkaAwayError(f"Kafka at {self._kafka}: {type(error).__name__}: {error}") from error
+            raise
 
     async def stop(self) -> None:
         """Leave the group, uncommitted; the iteration ends."""
         self._stopped = True
         self._ready.clear()
+        self._assignments.stop()
         await self._reader.stop()
 
     async def commit(self) -> bool:
@@ -126,7 +131,10 @@ class ProvenanceConsumer(AsyncIterator[News]):
         while not self._ready:
             if self._stopped:
                 raise StopAsyncIteration
-            await self._fetch()
+            try:
+                await self._fetch()
+            except ConsumerStoppedError:
+                raise StopAsyncIteration from None
         news = self._ready.popleft()
         self._reached[TopicPartition(self._topic, news.next.partition)] = news.next.offset
         self._sieve.note(news)
@@ -146,14 +154,16 @@ class ProvenanceConsumer(AsyncIterator[News]):
 
     async def _fetch(self) -> None:
         fetched = await self._reader.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=self._max_records)
+        epoch = self._epoch
         for partition, records in fetched.items():
             news = await self._sieve.news(records)
-            if partition not in self._reader.assignment():
-                continue  # revoked meanwhile: whoever reads on gets them
+            if epoch != self._epoch:
+                return  # a rebalance: all is read again from where it was committed, by whoever has it now
             self._reached[partition] = records[0].offset if news else records[-1].offset + 1
             self._ready.extend(news)
 
     def _forget(self, revoked: Partitions) -> None:
+        self._epoch += 1
         gone = {at.partition for at in revoked}
         self._ready = deque(news for news in self._ready if news.next.partition not in gone)
         for partition in revoked:
@@ -165,4 +175,4 @@ class ProvenanceConsumer(AsyncIterator[News]):
         numbers = self._reader.partitions_for_topic(self._topic) or {0}
         partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
         self._reader.assign(partitions)
-        await self._assignments.on_partitions_assigned(partitions)
+        await self._assignments.begin(partitions)

@@ -1,10 +1,18 @@
 """Where to begin to read, decided when partitions are assigned."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from typing import ClassVar, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+
+_logger = logging.getLogger("llamalog_schemas.consumer")
+
+_AT_ONCE_SECONDS = 2.0
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
 
 Partitions = Collection[TopicPartition]
 
@@ -83,8 +91,11 @@ class Stored:
         return {at: max(first[at], stored.get(at.partition, 0)) for at in partitions}
 
 
-class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Seeks what is assigned to its start, and forgets what is revoked.
+class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Has what is assigned begin at its start, and what is revoked forgotten.
+
+    Nothing is read of a partition before its start is known. Where that can't be found out, it is tried
+    again: a partition must not be read from somewhere else meanwhile.
 
     Args:
         reader: whose partitions they are, once it is there.
@@ -102,21 +113,42 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
         self._start = start
         self._forget = forget
         self._begun: set[TopicPartition] = set()
+        self._beginning: asyncio.Task[None] | None = None
 
     async def on_partitions_revoked(self, revoked: Partitions) -> None:
         """Forget what was read of them and not dealt with: it comes again to whoever reads on."""
+        self.stop()
         self._forget(revoked)
 
     async def on_partitions_assigned(self, assigned: Partitions) -> None:
-        """Seek to the start, before anything is read."""
+        """Find the start of what is new here, if it takes long beside the group's own work."""
         new = [at for at in assigned if not self._start.once or at not in self._begun]
-        if not new:
-            return
+        if new:
+            self._reader().pause(*new)
+            self._beginning = asyncio.create_task(self._begin_at_last(new))
+            await asyncio.wait([self._beginning], timeout=_AT_ONCE_SECONDS)
+
+    async def begin(self, partitions: Partitions) -> None:
+        """Seek partitions to their start, and let them be read."""
         reader = self._reader()
-        reader.pause(*new)
-        try:
-            for at, offset in (await self._start.offsets(reader, new)).items():
-                reader.seek(at, offset)
-        finally:
-            reader.resume(*new)
-        self._begun.update(new)
+        for at, offset in (await self._start.offsets(reader, partitions)).items():
+            reader.seek(at, offset)
+        reader.resume(*partitions)
+        self._begun.update(partitions)
+
+    def stop(self) -> None:
+        """Look no more for a start."""
+        if self._beginning is not None:
+            self._beginning.cancel()
+
+    async def _begin_at_last(self, partitions: Partitions) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self.begin(partitions)
+            except Exception as error:
+                _logger.error("where to begin is not known, nothing is read until it is: %r", error)
+                await asyncio.sleep(pause)
+                pause = min(_LONGEST_PAUSE, pause * 2)
+            else:
+                return

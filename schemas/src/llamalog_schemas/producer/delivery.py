@@ -6,6 +6,7 @@ put ──▶ waiting ──▶ sent ──▶ delivered
 """
 
 import asyncio
+import itertools
 import logging
 from collections import deque
 from contextlib import suppress
@@ -21,6 +22,7 @@ _logger = logging.getLogger("llamalog_schemas.producer")
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
+_SENT_AT_A_STRETCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +191,12 @@ class Buffered:
             self._sender = loop.create_task(self._send_all(), name="llamalog-sender", context=Context())
 
     async def _send_all(self) -> None:
-        while True:
+        for count in itertools.count():
             while not self._waiting:
                 self._work.clear()
                 await self._work.wait()
-            if self._pause:
-                await asyncio.sleep(self._pause)
+            if self._pause or count % _SENT_AT_A_STRETCH == 0:
+                await asyncio.sleep(self._pause)  # a client with room in its buffers lets nobody else run
             entry = self._waiting.popleft()
             try:
                 acknowledged = asyncio.ensure_future(await self._transport.send(entry.message))
