@@ -170,9 +170,16 @@ class ProvenanceConsumer(AsyncIterator[News]):
             self._reached.pop(partition, None)
 
     async def _take_all_partitions(self) -> None:
-        self._reader.assign([TopicPartition(self._topic, 0)])
+        self._assign([TopicPartition(self._topic, 0)])
         await self._reader.beginning_offsets(self._reader.assignment())  # makes the client learn of the topic
         numbers = self._reader.partitions_for_topic(self._topic) or {0}
         partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
-        self._reader.assign(partitions)
+        self._assign(partitions)
         await self._assignments.begin(partitions)
+
+    def _assign(self, partitions: list[TopicPartition]) -> None:
+        """Take partitions, at rest; a position at once, since the client never stops that looks for one."""
+        self._reader.assign(partitions)
+        self._reader.pause(*partitions)
+        for partition in partitions:
+            self._reader.seek(partition, 0)
