@@ -36,7 +36,7 @@ ENV PATH=/opt/llamalog/bin:$PATH \
 # A number, so that an orchestrator can see without a passwd file that it is not root.
 USER 10001:10001
 STOPSIGNAL SIGTERM
-# No HEALTHCHECK: one image runs commands that end and consumers that serve nothing to ask;
-# docker-compose.yml says what each service waits for.
+# No HEALTHCHECK: one image runs commands that end and consumers that answer on different ports;
+# docker-compose.yml asks each consumer's /livez.
 ENTRYPOINT ["llamalog"]
 CMD ["--help"]

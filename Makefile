@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types bench bench-kit contract lock clean
+.PHONY: help up test lint types bench bench-kit fuzz contract lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -34,6 +34,11 @@ bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENC
 
 bench-kit: .venv/ready  ## what saying an event costs its caller, as a ratio to a bare send
 	@PYTHONPATH=tests $(BIN)/python -m bench.kit $(BENCH)
+
+INPUTS ?= 100000
+
+fuzz: .venv/ready  ## the decode step under INPUTS=100000 bad inputs; FUZZ='--seed 2' passes options
+	@PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(INPUTS) $(FUZZ)
 
 contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from the models
 	@PYTHONPATH=tools $(BIN)/python -m contract_export

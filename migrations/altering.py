@@ -1,7 +1,7 @@
 """Changes of a table that others write to all the while: no lock is held, or waited for, for long."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ LOCK_TIMEOUT = "300ms"
 _IN_THE_WAY = {"55P03", "40P01"}
 """Lock not available in time, deadlock: what stands in the way goes away by itself."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 0.5
 _log = structlog.get_logger(__name__)
 
 
@@ -105,11 +105,19 @@ def alter(*statements: str) -> None:
     patiently(f"DO $alter$ BEGIN {'; '.join(statements)}; END $alter$")
 
 
-def add_column(name: str, definition: str, *also: str) -> None:
-    """Add a column where it is missing, and note that it is ours; `definition` must not rewrite the table."""
+def add_columns(columns: Mapping[str, str], *also: str) -> None:
+    """Add columns that are missing, with one lock, and note that they are ours.
+
+    Args:
+        columns: name → definition, which must not rewrite the table.
+        also: statements for the same transaction, if any column is added.
+    """
     found = standing()
-    if name not in found.columns:
-        alter(f"ALTER TABLE {found.table} ADD COLUMN {name} {definition}", note(ADDED_COLUMN, name), *also)
+    missing = [name for name in columns if name not in found.columns]
+    if missing:
+        added = ", ".join(f"ADD COLUMN {name} {columns[name]}" for name in missing)
+        notes = [note(ADDED_COLUMN, name) for name in missing]
+        alter(f"ALTER TABLE {found.table} {added}", *notes, *also)
 
 
 def drop_added_column(name: str) -> None:
@@ -124,8 +132,8 @@ def set_not_null(column: str) -> None:
     if not found.columns[column].nullable:
         return
     check = f"{found.table}_{column}_not_null"
-    patiently(f"ALTER TABLE {found.table} DROP CONSTRAINT IF EXISTS {check}")
-    patiently(f"ALTER TABLE {found.table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID")
+    if not found.has_constraint(check):
+        patiently(f"ALTER TABLE {found.table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID")
     patiently(f"ALTER TABLE {found.table} VALIDATE CONSTRAINT {check}")
     alter(
         f"ALTER TABLE {found.table} ALTER COLUMN {column} SET NOT NULL",

@@ -14,29 +14,35 @@ _PAUSE = 0.1
 _log = structlog.get_logger(__name__)
 
 
-def change_rows(what: str, statement: str, where: str) -> None:
+def change_rows(what: str, statement: str, where: str, *, passes: int | None = None) -> None:
     """Change all rows of which a condition holds; safe to repeat, and to interrupt anywhere.
+
+    Rows that stood when it began are found in the first pass, but for one that somebody writes meanwhile:
+    it may move to a page already passed.
 
     Args:
         what: for people who wait.
         statement: changes rows of the log, there called `l`, such that the condition no longer holds for
             them; says in `{rows}` where the batch's condition goes.
         where: the condition, on `l`.
+        passes: give up looking after so many, where somebody may write such rows as fast as they are
+            changed, and who comes later changes them as well; else it looks until there are none.
     """
     found = standing()
     total = found.rows(where)
     done = 0
     if total:
         tell(Progress(what, done, total))
-    # A row may move to a page already passed, when somebody else writes it meanwhile.
-    while found.any_rows(where):
+    left = passes
+    while found.any_rows(where) and left != 0:
         done += _pass(what, statement, where, done, total)
+        left = None if left is None else left - 1
 
 
 def _pass(what: str, statement: str, where: str, done_before: int, total: int) -> int:
-    """Go through the whole table once; how many rows were changed."""
-    done, page, pages = 0, 0, _PAGES_AT_ONCE
-    while page <= standing().pages():
+    """Go once through the table as large as it is now; how many rows were changed."""
+    done, page, pages, end = 0, 0, _PAGES_AT_ONCE, standing().pages()
+    while page <= end:
         batch = f"({where}) AND l.ctid >= '({page},0)' AND l.ctid < '({page + pages},0)'"
         try:
             changed = run(statement.replace("{rows}", batch)).rowcount

@@ -87,5 +87,7 @@ async def settings(stack: LocalStack, database_url: str) -> Settings:
         topic_prefix=prefix,
         consumer_group=f"{prefix}provenance",
         migration_group=f"{prefix}migration",
+        consumer_port=0,
+        migrator_port=0,
         log_format="json",
     )

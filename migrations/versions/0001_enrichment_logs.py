@@ -6,7 +6,7 @@ Where a table of the log stands, whatever its name and age, it is taken over as 
 from collections.abc import Iterator
 
 from alembic import op
-from migrations.altering import OURS, add_column, drop_added_column, outside_transaction
+from migrations.altering import OURS, add_columns, drop_added_column, outside_transaction
 from migrations.journal import ADDED_ENUM, ADDED_TABLE, create_journal, note, noted, standing
 
 from llamalog_service.store.standing import JOURNAL, Preview, Standing
@@ -74,8 +74,7 @@ def upgrade() -> None:
     if standing().table is None:
         _create_table()
     with outside_transaction():
-        for name in _missing(standing()):
-            add_column(name, COLUMNS[name])
+        add_columns({name: COLUMNS[name] for name in _missing(standing())})
 
 
 def _missing(found: Standing) -> list[str]:

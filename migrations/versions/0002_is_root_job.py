@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from migrations.altering import (
     Index,
-    add_column,
+    add_columns,
     drop_added_column,
     drop_added_index,
     ensure_index,
@@ -37,13 +37,14 @@ def preview(found: Standing) -> Iterator[Preview]:
 def upgrade() -> None:
     with outside_transaction():
         # A constant default is kept in the catalogue: no row is written, no reader sees NULL.
-        add_column("is_root_job", "boolean NOT NULL DEFAULT false")
+        add_columns({"is_root_job": "boolean NOT NULL DEFAULT false"})
         # Where the column stood already, its writer knew better than this rule.
         if "is_root_job" in noted(ADDED_COLUMN):
             change_rows(
                 "telling root jobs",
                 f"UPDATE {standing().table} l SET is_root_job = true WHERE {{rows}}",
                 f"{NO_PARENT} AND NOT l.is_root_job",
+                passes=2,  # revision 0006 looks for them again
             )
         ensure_index(_index(standing()))
 

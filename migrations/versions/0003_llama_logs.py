@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from migrations.altering import (
     Index,
-    add_column,
+    add_columns,
     alter,
     drop_added_column,
     drop_added_index,
@@ -73,7 +73,7 @@ def upgrade() -> None:
     with outside_transaction():
         _rename()
         _create_enum()
-        add_column("category", '"LlamaLogCategory"')
+        add_columns({"category": '"LlamaLogCategory"'})
         category = standing().columns["category"]
         if category.nullable:
             change_rows(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from migrations.altering import (
     Index,
-    add_column,
+    add_columns,
     add_enum_values,
     drop_added_column,
     drop_added_index,
@@ -37,7 +37,7 @@ def preview(found: Standing) -> Iterator[Preview]:
 
 def upgrade() -> None:
     with outside_transaction():
-        add_column("root_job_id", "varchar(100)")
+        add_columns({"root_job_id": "varchar(100)"})
         add_enum_values("category", CATEGORIES)
         ensure_index(ROOT_INDEX)
 

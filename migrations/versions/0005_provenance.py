@@ -6,7 +6,7 @@ from alembic import op
 from migrations.altering import (
     OURS,
     Index,
-    add_column,
+    add_columns,
     alter,
     drop_added_column,
     drop_added_index,
@@ -92,13 +92,13 @@ def preview(found: Standing) -> Iterator[Preview]:
 def upgrade() -> None:
     create_tables()
     with outside_transaction():
-        add_columns()
+        add_columns_of_roots()
         drop_superseded()
         for index in INDEXES:
             ensure_index(index)
 
 
-def add_columns() -> None:
+def add_columns_of_roots() -> None:
     if not standing().enum_values("LlamaLogOrigin"):
         alter(
             """
@@ -107,11 +107,7 @@ def add_columns() -> None:
             """,
             note(ADDED_ENUM, "LlamaLogOrigin"),
         )
-    for name, definition in COLUMNS.items():
-        if name == "recorded_at":
-            add_column(name, definition, note_value(TAKEN_OVER, "llama_logs", "now()::text"))
-        else:
-            add_column(name, definition)
+    add_columns(COLUMNS, note_value(TAKEN_OVER, "llama_logs", "now()::text"))
     found = standing()
     if _has_local_default(found):
         alter(

@@ -167,9 +167,11 @@ def keep_aside() -> None:
             "telling root jobs that were written meanwhile",
             "UPDATE llama_logs l SET is_root_job = true WHERE {rows}",
             ROOT_JOBS_LATE,
+            passes=2,
         )
-    change_rows("keeping parents of root jobs aside", KEEP_PARENT, OVERRULED_PARENT)
-    change_rows("keeping roots of another program aside", KEEP_ROOT, UNKEPT_ROOT)
+    # What is written from now on is taken in by whatever repair comes first.
+    change_rows("keeping parents of root jobs aside", KEEP_PARENT, OVERRULED_PARENT, passes=2)
+    change_rows("keeping roots of another program aside", KEEP_ROOT, UNKEPT_ROOT, passes=2)
 
 
 def drop_foreign_keys() -> None:

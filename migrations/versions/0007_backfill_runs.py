@@ -1,6 +1,10 @@
 """Backfills are runs too: what was asked, how far they are, what they plan, and who asked for a pause."""
 
+from collections.abc import Iterator
+
 from alembic import op
+
+from llamalog_service.store.standing import Preview, Standing
 
 revision = "0007"
 down_revision = "0006"
@@ -26,6 +30,10 @@ COLUMNS = {
     "report": "jsonb",
     "end_told": "boolean NOT NULL DEFAULT false",
 }
+
+
+def preview(_: Standing) -> Iterator[Preview]:
+    yield Preview("create the tables backfill_plan and handled_requests, let backfill_runs hold backfills")
 
 
 def upgrade() -> None:

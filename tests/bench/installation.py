@@ -42,6 +42,8 @@ class Installation(NamedTuple):
             "TOPIC_PREFIX": self.prefix,
             "CONSUMER_GROUP": self.consumer_group,
             "MIGRATION_GROUP": self.migration_group,
+            "CONSUMER_PORT": "0",
+            "MIGRATOR_PORT": "0",
             "LOG_FORMAT": "json",
         }
         others = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}

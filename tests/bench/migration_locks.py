@@ -1,4 +1,4 @@
-"""How long others wait for the table while it is migrated: `python -m bench.migration_locks --rows 1000000`."""
+"""How long others wait for the table while it is migrated: `python -m bench.migration_locks`."""
 
 import argparse
 import asyncio
@@ -35,8 +35,15 @@ def main() -> int:
     options.add_argument("--rows", type=int, default=1_000_000)
     options.add_argument("--point", choices=POINTS, action="append")
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder, LocalPostgres(Path(folder), fast=False) as postgres:
-        held = [asyncio.run(measure(postgres.url, point, chosen.rows)) for point in chosen.point or POINTS]
+    held = []
+    with tempfile.TemporaryDirectory() as folder:
+        postgres = LocalPostgres(Path(folder))
+        postgres.start()
+        try:
+            for point in chosen.point or POINTS:
+                held.append(asyncio.run(measure(postgres.url, point, chosen.rows)))
+        finally:
+            postgres.stop()
     return 0 if all(held) else 1
 
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from harness.patience import eventually
 from llamalog_service.settings import Settings
 
+_TESTS = Path(__file__).resolve().parents[1]
 _EXECUTABLE = Path(sys.executable).parent / "llamalog"
 
 
@@ -25,10 +26,19 @@ class ServiceProcess:
         command: which of the two.
         settings: what its environment says.
         folder: for its log; it runs there too, so that no `.env` is read.
+        sabotage: a fault of `harness.sabotage` to be planted in it.
     """
 
-    def __init__(self, command: Literal["consumer", "migrator"], settings: Settings, folder: Path) -> None:
-        self._command = command
+    def __init__(
+        self,
+        command: Literal["consumer", "migrator"],
+        settings: Settings,
+        folder: Path,
+        sabotage: str | None = None,
+    ) -> None:
+        self._words: list[str | Path] = [_EXECUTABLE, command]
+        if sabotage is not None:
+            self._words = [sys.executable, "-m", "harness.sabotage", sabotage, command]
         self._settings = settings
         self._folder = folder
         self._log = folder / f"{command}-{id(self)}.log"
@@ -37,7 +47,7 @@ class ServiceProcess:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [_EXECUTABLE, self._command],
+                self._words,
                 env=_environment(self._settings),
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
@@ -99,10 +109,10 @@ class ServiceProcess:
 
 @asynccontextmanager
 async def running(
-    command: Literal["consumer", "migrator"], settings: Settings, folder: Path
+    command: Literal["consumer", "migrator"], settings: Settings, folder: Path, *, sabotage: str | None = None
 ) -> AsyncIterator[ServiceProcess]:
     """A started process; what is left of it in the end is killed."""
-    process = ServiceProcess(command, settings, folder)
+    process = ServiceProcess(command, settings, folder, sabotage)
     process.start()
     try:
         yield process
@@ -120,4 +130,5 @@ def _environment(settings: Settings) -> dict[str, str]:
         if value is not None
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}
-    return kept | {f"LLAMALOG_{name.upper()}": str(value) for name, value in told.items()}
+    ours = {f"LLAMALOG_{name.upper()}": str(value) for name, value in told.items()}
+    return kept | ours | {"PYTHONPATH": str(_TESTS)}

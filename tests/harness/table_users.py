@@ -32,8 +32,8 @@ class Waits:
 
     def __str__(self) -> str:
         lines = []
-        for what, times in self.seconds.items():
-            times = sorted(times)
+        for what, seconds in self.seconds.items():
+            times = sorted(seconds)
             lines.append(
                 f"{what:<8} {len(times):>7} statements, p99 {times[int(len(times) * 0.99)] * 1000:7.1f} ms, "
                 f"longest {times[-1] * 1000:7.1f} ms"
@@ -73,11 +73,11 @@ def _update(rows: int) -> Use:
 
 
 def _insert(waits: Waits) -> Use:
-    """As the application of its time does: it names the category once the table has its new name."""
+    """As the application of its time does: once the table has its new name, it knows the new columns."""
 
     async def insert(connection: asyncpg.Connection, table: str, n: int) -> None:
         known = table == "llama_logs"
-        columns, values = (", category", ", 'CREATED'") if known else ("", "")
+        columns, values = (", category, is_root_job", ", 'CREATED', true") if known else ("", "")
         await connection.execute(_INSERT.format(table=table, columns=columns, values=values), str(n))
         waits.inserted += 1
 

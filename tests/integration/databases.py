@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from llamalog_service.store import schema
 from llamalog_service.store.schema import VERSION_TABLE, migration_engine
 
-ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 
 
 @asynccontextmanager

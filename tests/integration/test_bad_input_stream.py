@@ -4,18 +4,21 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 
 from harness.log_table import differences, stored_rows
 from harness.raw_batches import send_with_header_key
 from harness.service import running
-from harness.settled import wait_until_consumed
+from harness.settled import wait_until_consumed, wait_until_settled
 from harness.topics import by_coordinates, header, producing, publish_events, read_all
-from histories import event
+from histories import NOON, event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode, encode_event_binary
+from llamalog_schemas.commands import RecomputeReason, RecomputeRoots, RecomputeRootsData
 from llamalog_schemas.events import Event
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
@@ -25,6 +28,13 @@ pytestmark = pytest.mark.apache_kafka
 Headers = list[tuple[str, bytes | None]]
 BAD = event(1_000_000, "bad")
 """What the bad messages are made of; none of them is recorded."""
+RECOMPUTE = RecomputeRoots(
+    id=str(UUID(int=1)),
+    source="/tests",
+    time=NOON,
+    specversion="1.0",
+    data=RecomputeRootsData(jobs=("job",), reason=RecomputeReason.REQUESTED),
+)
 
 
 @dataclass
@@ -69,6 +79,10 @@ BAD_MESSAGES: dict[str, Bad] = {
     "NUL in a metadata key": structured("nul-character", with_data(metadata={"a\0b": 1})),
     "lone surrogate": structured("not-json", with_data(metadata={"title": "\ud800"})),
     "NaN": structured("not-json", with_data(metadata={"score": float("nan")})),
+    "infinity": structured("not-json", with_data(metadata={"score": float("-inf")})),
+    "past a double": structured(
+        "number-out-of-range", with_data(metadata={"n": "N"}).replace(b'"N"', b"1e400")
+    ),
     "past int4": structured("number-out-of-range", with_data(durationMs=2**31)),
     "past int8": structured("number-out-of-range", with_data(metadata={"n": 2**63})),
     "200,000 digits": structured(
@@ -83,8 +97,11 @@ BAD_MESSAGES: dict[str, Bad] = {
     "unknown field": structured("unknown-field", with_data(colour="blue")),
     "no zone": structured("bad-time", with_envelope(time="2026-02-10T12:00:00")),
     "year 9999": structured("bad-time", with_envelope(time="9999-12-31T00:00:00Z")),
+    "1969": structured("bad-time", with_envelope(time="1969-12-31T23:59:59.999Z")),
+    "a leap second": structured("bad-time", with_envelope(time="2016-12-31T23:59:60Z")),
     "its own parent": structured("self-parent", with_data(jobId="one", parentJobId="one")),
     "a source over the limit": structured("bad-field", with_data(sources=["x" * 3000])),
+    "a command": structured("unknown-type", encode(RECOMPUTE)),
     "no header that is UTF-8": Bad("bad-header", *binary(ce_source=b"\xff")),
     "null in a header that counts": Bad("bad-envelope", *binary(ce_id=None)),
     "unknown type in binary mode": Bad("unknown-type", *binary(ce_type=b"com.example.thing")),
@@ -118,6 +135,45 @@ async def test_each_bad_message_is_one_dead_letter_and_every_neighbour_is_record
         assert header(letter, "topic") == names.entity_events.name
         assert (header(letter, "partition"), header(letter, "offset")) == ("0", str(2 * number + 1))
         assert header(letter, "error")
+
+
+async def test_what_only_looks_bad_is_recorded(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    day = 86_400_000
+    odd: list[Event] = [
+        event(1, "clock-ahead", at=26_900 * day),
+        event(2, "clock-behind", "clock-ahead", at=-20_000 * day),
+        *[event(3, "said-twice")] * 2,
+        event(4, "of-a-cycle", "of-a-cycle-too"),
+        event(5, "of-a-cycle-too", "of-a-cycle"),
+        event(6, "root-of-itself", declared="root-of-itself"),
+    ]
+    async with producing(settings.kafka) as producer:
+        await publish_events(producer, topics(settings.topic_prefix).entity_events.name, odd, partition=0)
+    async with running("consumer", settings, tmp_path):
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), odd) == []
+    assert await read_all(settings.kafka, topics(settings.topic_prefix).dead_letters.name) == []
+
+
+async def test_what_is_no_command_is_a_dead_letter_and_the_commands_around_it_are_kept(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    bad = {"unknown-type": encode(BAD), "not-utf8": b"\xff", "empty-value": b"", "not-json": b"{"}
+    commands = [replace(RECOMPUTE, id=str(UUID(int=number))) for number in range(1, len(bad) + 1)]
+    async with producing(settings.kafka) as producer, running("migrator", settings, tmp_path):
+        for command, value in zip(commands, bad.values(), strict=True):
+            for one in (encode(command), value, None):
+                await producer.send_and_wait(names.backfill_commands.name, one, b"key", partition=0)
+        await wait_until_settled(settings, pool)
+    assert {str(row["id"]) for row in await pool.fetch("SELECT id FROM backfill_runs")} == {
+        command.id for command in commands
+    }
+    letters = await read_all(settings.kafka, names.dead_letters.name)
+    assert {header(letter, "reason"): letter.value for letter in letters} == bad
+    assert {header(letter, "topic") for letter in letters} == {names.backfill_commands.name}
 
 
 async def send_good_around(
@@ -210,6 +266,29 @@ async def test_a_message_that_came_compressed_and_fits_nowhere_is_kept_in_part(
     assert key.startswith(letter.key)
     assert header(letter, "truncated").endswith(" bytes")
     assert header(letter, "reason") == ("value-too-large" if where == "value" else "not-json")
+
+
+async def test_a_sentence_that_quotes_half_a_message_is_cut_rather_than_the_message(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = topics(settings.topic_prefix)
+    value = with_data(**{"x" * 200_000: 1})
+    headers: Headers = [("many", bytes(1000))] * 1_750
+    async with (
+        AIOKafkaProducer(
+            bootstrap_servers=settings.kafka, compression_type="gzip", max_request_size=4_000_000
+        ) as producer,
+        running("consumer", settings, tmp_path),
+    ):
+        await producer.send_and_wait(names.entity_events.name, value, b"key", partition=0, headers=headers)
+        await publish_events(producer, names.entity_events.name, [event(1, "after")], partition=0)
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), [event(1, "after")]) == []
+    (letter,) = await read_all(settings.kafka, names.dead_letters.name)
+    assert letter.value == value
+    assert list(letter.headers[: len(headers)]) == headers
+    assert header(letter, "error").startswith("Object contains unknown field `xxx")
+    assert header(letter, "error").endswith("…")
 
 
 async def test_an_id_said_again_is_a_duplicate_if_equal_and_a_dead_letter_if_not(

@@ -71,6 +71,10 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(empty_
             "(id) WHERE ((origin IS NULL) OR (origin = ANY (ARRAY['PENDING'::\"LlamaLogOrigin\", "
             "'DECLARED'::\"LlamaLogOrigin\"])))"
         ),
+        "llama_logs_conflicts_idx": (
+            "(created_at, id) WHERE (parent_conflict OR ((declared_root_job_id)::text <> (root_job_id)::text)"
+            " OR (origin = 'CYCLE'::\"LlamaLogOrigin\"))"
+        ),
         "llama_logs_to_take_in_idx": (
             "(id) WHERE ((origin IS NULL) AND is_root_job AND (parent_job_id IS NOT NULL))"
         ),

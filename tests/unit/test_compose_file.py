@@ -69,7 +69,17 @@ def test_a_service_waits_only_for_what_can_be_waited_for(name: str) -> None:
 def test_a_consumer_starts_on_checked_topics_and_a_migrated_database(name: str) -> None:
     assert set(SERVICES[name]["depends_on"]) == {"kafka", "postgres", "topics-check", "migrate"}
     assert SERVICES[name]["restart"] == "unless-stopped"
-    assert "healthcheck" not in SERVICES[name], "it serves nothing that could be asked"
+
+
+@pytest.mark.parametrize(
+    ("name", "port"),
+    [("provenance-consumer", "LLAMALOG_CONSUMER_PORT"), ("migration-consumer", "LLAMALOG_MIGRATOR_PORT")],
+)
+def test_a_consumer_is_asked_for_its_health_where_it_answers(name: str, port: str) -> None:
+    service = SERVICES[name]
+    listens = service["environment"][port]
+    assert f":{listens}/livez" in service["healthcheck"]["test"][-1]
+    assert [published.rpartition(":")[2] for published in service["ports"]] == [str(listens)]
 
 
 @every_service

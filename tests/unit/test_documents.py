@@ -58,6 +58,6 @@ def test_the_commands_that_the_readme_names_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
     made = set(re.findall(r"(?:`|^    )make (\w+)", readme, re.MULTILINE))
     assert {"up", "test"} <= made <= targets
-    named = set(re.findall(r"`(?:\.venv/bin/)?llamalog (\w+)", readme))
+    named = set(re.findall(r"`(?:\.venv/bin/)?llamalog ([\w-]+)", readme))
     assert named
     assert named <= set(get_group(app).commands)

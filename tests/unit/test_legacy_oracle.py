@@ -51,7 +51,7 @@ def test_the_oracle_and_the_fold_find_the_same_roots_by_different_ways(history: 
     }
 
 
-def outcome_of(scene: Scene, **options: Any) -> list[tuple[str | None, str]]:
+def outcome_of(scene: Scene, **options: Any) -> list[tuple[str | None, str | None]]:
     found = adopted(scene.rows, **options)
     return [(found[str(row["id"])].root_job_id, found[str(row["id"])].origin) for row in scene.rows]
 

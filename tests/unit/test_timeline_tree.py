@@ -29,6 +29,7 @@ def entry(number: int, job: str | None = None, parent: str | None = None, **said
         "root_job": "create",
         "revision": 1,
         "parent_conflict": False,
+        "declared_root": None,
     }
     return Entry(
         id=UUID(int=number),

@@ -1,15 +1,29 @@
 """What the service tells others: a row of the log as stored, with its root and its revision."""
 
 from enum import StrEnum
+from typing import Annotated, Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from llamalog_schemas.events import Category, CloudEvent, DataQuality, EntityType, Status
-from llamalog_schemas.limits import JsonObject, Moment
+from llamalog_schemas.limits import Moment
 
 PROVENANCE_SOURCE = "/llamalog/provenance"
 """The CloudEvents ``source`` of every provenance record."""
+
+
+def _word_of(values: type[StrEnum]) -> Meta:
+    """A word that is one of these in every row which an event made; legacy rows may bear others."""
+    return Meta(description=f"{', '.join(values)}; a legacy row may bear another word.")
+
+
+CategoryWord = Annotated[str, _word_of(Category)]
+StatusWord = Annotated[str, _word_of(Status)]
+EntityTypeWord = Annotated[str, _word_of(EntityType)]
+DataQualityWord = Annotated[str, _word_of(DataQuality)]
+Texts = Annotated[tuple[str | None, ...], Meta(description="A legacy row may hold null among them.")]
+Json = Annotated[Any, Meta(description="An object; a legacy row may hold any JSON.")]
 
 
 class Origin(StrEnum):
@@ -29,14 +43,17 @@ class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=Fal
 
     ``createdAt`` is the event's time, ``recordedAt`` when the row was written. ``revision`` starts at
     1 and rises with every change of what follows from other rows: root, origin, cycle, conflict.
+    A row that was in the table before events existed is told as it stands, whatever it holds.
+    ``omitted`` names the fields that were left out because no message could hold or no reader could
+    decode them.
     Unlike an event's data it may gain fields within a version: readers ignore what they don't know.
     """
 
     id: UUID
     revision: int
-    category: Category
+    category: CategoryWord
     operation: str
-    status: Status
+    status: StatusWord
     created_at: Moment
     recorded_at: Moment
     origin: Origin | None
@@ -47,25 +64,26 @@ class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=Fal
     declared_root_job_id: str | None = None
     cycle_members: tuple[str, ...] | None = None
     parent_conflict: bool = False
-    entity_type: EntityType | None = None
+    entity_type: EntityTypeWord | None = None
     entity_id: UUID | None = None
     album_id: UUID | None = None
     artist_id: UUID | None = None
     track_id: UUID | None = None
-    sources: tuple[str, ...] = ()
+    sources: Texts = ()
     reason: str | None = None
-    fields_enriched: tuple[str, ...] = ()
-    data_quality_before: DataQuality | None = None
-    data_quality_after: DataQuality | None = None
+    fields_enriched: Texts = ()
+    data_quality_before: DataQualityWord | None = None
+    data_quality_after: DataQualityWord | None = None
     error_message: str | None = None
     error_code: str | None = None
     retry_count: int | None = None
     duration_ms: int | None = None
     api_call_count: int | None = None
-    metadata: JsonObject | None = None
-    preview_data: JsonObject | None = None
+    metadata: Json = None
+    preview_data: Json = None
     triggered_by: str | None = None
     user_id: str | None = None
+    omitted: tuple[str, ...] = ()
 
 
 class ProvenanceRecorded(

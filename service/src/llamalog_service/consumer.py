@@ -13,6 +13,7 @@ from llamalog_service.delivery import (
     subscribe,
 )
 from llamalog_service.ingest.ingest import Ingest, Prepared, Written
+from llamalog_service.measures import SILENT, Measures
 from llamalog_service.waiting import when_available
 
 _log = structlog.get_logger("llamalog.consumer")
@@ -32,6 +33,7 @@ def subscribe_provenance_consumer(
     max_records: int,
     knows_ends: bool,
     fail: Callable[[BaseException], None],
+    measures: Measures = SILENT,
 ) -> BatchDelivery:
     """Have a broker's consumer of entity events handled by an ingest.
 
@@ -41,6 +43,7 @@ def subscribe_provenance_consumer(
         max_records: the largest batch; it bounds the memory whatever the backlog.
         knows_ends: whether the broker tells where partitions end.
         fail: told of an error after which the process must not go on.
+        measures: told of batches and their steps.
 
     Returns:
         The delivery, to be closed before the broker is.
@@ -62,6 +65,7 @@ def subscribe_provenance_consumer(
         max_records=max_records,
         fail=fail,
         start=StartFinder(stored_positions, knows_ends=knows_ends),
+        measures=measures,
     )
     subscribe(
         broker,

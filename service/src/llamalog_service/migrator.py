@@ -12,6 +12,7 @@ from llamalog_schemas.errors import InvalidMessageError
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.delivery import BatchDelivery, Steps, subscribe
 from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.measures import SILENT, Measures
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.dead_letters import Letter, Record
 from llamalog_service.store.backfills import BackfillStore
@@ -41,12 +42,14 @@ def subscribe_migration_consumer(
     group: str,
     session_seconds: float,
     fail: Callable[[BaseException], None],
+    measures: Measures = SILENT,
 ) -> BatchDelivery:
     """Have a broker's consumer of backfill commands keep them as runs; it does none of them itself.
 
     Args:
         session_seconds: how long it may be silent before Kafka hands its partitions on.
         fail: told of an error after which the process must not go on.
+        measures: told of batches and their steps.
 
     Returns:
         The delivery, to be closed before the broker is.
@@ -67,7 +70,9 @@ def subscribe_migration_consumer(
             lambda: announcer.dead_letters(letters), doing="publishing dead letters", patience=PATIENCE
         )
 
-    delivery = BatchDelivery(Steps(read_commands, keep, tell), max_records=_MAX_COMMANDS, fail=fail)
+    delivery = BatchDelivery(
+        Steps(read_commands, keep, tell), max_records=_MAX_COMMANDS, fail=fail, measures=measures
+    )
     subscribe(
         broker,
         delivery,

@@ -11,6 +11,8 @@ from llamalog_service.domain.errors import LlamalogError
 
 _PREFIX = "LLAMALOG_"
 
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
 
 class PasswordFileError(LlamalogError):
     """The file that is to hold the database password cannot be read."""
@@ -39,6 +41,10 @@ class Settings(BaseSettings):
     cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     sweep_seconds: Annotated[float, Field(gt=0)] = 15.0
     full_sweep_seconds: Annotated[float, Field(gt=0)] = 900.0
+    monitoring_host: str = "127.0.0.1"
+    consumer_port: Port = 8461
+    migrator_port: Port = 8462
+    stall_seconds: Annotated[float, Field(ge=1)] = 120.0
     log_format: Literal["human", "json"] = "human"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -11,6 +11,34 @@ from llamalog_service.domain.errors import UnavailableError
 
 Result = TypeVar("Result")
 
+
+class Waits:
+    """What this process waits for, for whoever has to tell waiting from being stuck.
+
+    Attributes:
+        failures: how often a try has ended because something was away; a stuck one never ends.
+    """
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self._doing: list[str] = []
+
+    def doing(self) -> tuple[str, ...]:
+        """What cannot be done at the moment."""
+        return tuple(self._doing)
+
+    def begin(self, doing: str) -> None:
+        """Something is waited for from now on."""
+        self._doing.append(doing)
+
+    def end(self, doing: str) -> None:
+        """It came, or is given up."""
+        self._doing.remove(doing)
+
+
+WAITS = Waits()
+"""Those of this process: whatever waits, waits in `when_available`."""
+
 _SILENCE = 3.0
 """Seconds without an answer that count as waiting: an idempotent producer, say, never gives up by itself."""
 
@@ -37,24 +65,33 @@ async def when_available(
         UnavailableError: after `patience`.
     """
     waiting = _Waiting(doing)
-    async for attempt in stamina.retry_context(
-        on=UnavailableError, attempts=None, timeout=patience, wait_initial=0.1, wait_max=5.0, wait_jitter=0.5
-    ):
-        with attempt:
-            unanswered = asyncio.get_running_loop().call_later(
-                _SILENCE, waiting.begin, f"no answer for {_SILENCE:.0f} s"
-            )
-            if may_take_long:
-                unanswered.cancel()
-            try:
-                result = await action()
-            except UnavailableError as away:
-                waiting.begin(str(away))
-                raise
-            finally:
-                unanswered.cancel()
-            waiting.end()
-            return result
+    try:
+        async for attempt in stamina.retry_context(
+            on=UnavailableError,
+            attempts=None,
+            timeout=patience,
+            wait_initial=0.1,
+            wait_max=5.0,
+            wait_jitter=0.5,
+        ):
+            with attempt:
+                unanswered = asyncio.get_running_loop().call_later(
+                    _SILENCE, waiting.begin, f"no answer for {_SILENCE:.0f} s"
+                )
+                if may_take_long:
+                    unanswered.cancel()
+                try:
+                    result = await action()
+                except UnavailableError as away:
+                    WAITS.failures += 1
+                    waiting.begin(str(away))
+                    raise
+                finally:
+                    unanswered.cancel()
+                waiting.tell_end()
+                return result
+    finally:
+        waiting.end()
     raise AssertionError("stamina ends its loop by a result or an error")
 
 
@@ -68,8 +105,13 @@ class _Waiting:
     def begin(self, reason: str) -> None:
         if not self._is_told:
             _log.warning("waiting", doing=self._doing, reason=reason)
+            WAITS.begin(self._doing)
         self._is_told = True
+
+    def tell_end(self) -> None:
+        if self._is_told:
+            _log.info("going on", doing=self._doing)
 
     def end(self) -> None:
         if self._is_told:
-            _log.info("going on", doing=self._doing)
+            WAITS.end(self._doing)

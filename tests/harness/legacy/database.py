@@ -34,7 +34,7 @@ async def make_known_database(
 
 
 async def run_script(url: str, script: str) -> None:
-    """Statement by statement, each in a transaction of its own, as a tool of that time did."""
+    """Run the statements of a script, all or none."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(script)

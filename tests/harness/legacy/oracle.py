@@ -18,7 +18,7 @@ class Expected(NamedTuple):
     """What a row must say after its adoption; all else must be as it was."""
 
     root_job_id: str | None
-    origin: str
+    origin: str | None
     cycle_members: tuple[str, ...] | None
     parent_conflict: bool
     parent_job_id: str | None
@@ -90,7 +90,7 @@ def missing(rows: Collection[Row], decreed: Mapping[str, bool]) -> set[str]:
     return {jobs.walk(str(_start(row)))[-1] for row in rows if jobs.expected(row).origin == "PENDING"}
 
 
-def counts(expected: Mapping[str, Expected]) -> Counter[str]:
+def counts(expected: Mapping[str, Expected]) -> Counter[str | None]:
     """How many rows there are of each origin."""
     return Counter(row.origin for row in expected.values())
 

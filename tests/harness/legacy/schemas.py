@@ -7,8 +7,9 @@ other. It is written from the description of the table and shares nothing with `
 from enum import Enum
 from typing import Literal
 
-Spelling = Literal["enrichment_logs", "llama_logs"]
-"""With which name the old indexes and constraints begin once the table is called llama_logs."""
+Spelling = Literal["enrichment_logs", "llama_logs", "camelCase"]
+"""How the indexes are called: as they were at first, after the table's later name, or by the application's
+own names for the columns."""
 
 
 class StartingPoint(Enum):
@@ -186,6 +187,16 @@ DO $$ DECLARE name text; BEGIN
 END $$;
 """
 
+_CAMEL_CASE = """
+ALTER INDEX IF EXISTS "enrichment_logs_job_id_idx" RENAME TO "enrichment_logs_jobId_idx";
+ALTER INDEX IF EXISTS "enrichment_logs_parent_job_id_idx" RENAME TO "enrichment_logs_parentJobId_idx";
+ALTER INDEX IF EXISTS "enrichment_logs_created_at_idx" RENAME TO "enrichment_logs_createdAt_idx";
+ALTER INDEX IF EXISTS "enrichment_logs_is_root_job_created_at_idx"
+    RENAME TO "enrichment_logs_isRootJob_createdAt_idx";
+ALTER INDEX IF EXISTS "llama_logs_category_created_at_idx" RENAME TO "llama_logs_category_createdAt_idx";
+ALTER INDEX IF EXISTS "llama_logs_root_job_id_idx" RENAME TO "llama_logs_rootJobId_idx";
+"""
+
 _ROOTS = """
 ALTER TYPE "LlamaLogCategory" ADD VALUE 'LINKED';
 ALTER TABLE "llama_logs" ADD COLUMN "root_job_id" VARCHAR(100);
@@ -196,7 +207,7 @@ CREATE INDEX "llama_logs_root_job_id_idx" ON "llama_logs"("root_job_id");
 def schema_at(point: StartingPoint, spelling: Spelling = "llama_logs") -> str:
     """The script that makes the empty table of a starting point; nothing for an empty database."""
     steps = [_FIRST, _ROOT_FLAG, _CATEGORY + (_RENAMED if spelling == "llama_logs" else ""), _ROOTS]
-    return "".join(steps[: point.value])
+    return "".join(steps[: point.value]) + (_CAMEL_CASE if spelling == "camelCase" else "")
 
 
 UNKNOWN_TO_US = """

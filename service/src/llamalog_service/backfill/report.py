@@ -57,6 +57,17 @@ def mismatch_sentence(missed: Sequence[Mismatch]) -> str:
     )
 
 
+def unexplained_sentence(rows: int) -> str:
+    """Why a run ends of whose planned rows some are not as planned."""
+    said = "1 row is not as planned although no repair has touched it"
+    if rows > 1:
+        said = f"{rows} rows are not as planned although no repair has touched them"
+    return (
+        f"{said}: another program writes roots into the table. What was written stays. "
+        "Stop that program and start again."
+    )
+
+
 async def reconcile(plans: PlanStore) -> Reconciled:
     """Hold the rows planned against the plan once more."""
     records = await plans.rows("plan_reconcile")

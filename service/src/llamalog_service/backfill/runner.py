@@ -14,7 +14,13 @@ from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.commands import MissingParent, WholeTable
 from llamalog_service.backfill.pace import DEFAULT_BATCH, Pacer
 from llamalog_service.backfill.recompute import recompute_until_settled
-from llamalog_service.backfill.report import mismatch_sentence, mismatches, reconcile, report_of
+from llamalog_service.backfill.report import (
+    mismatch_sentence,
+    mismatches,
+    reconcile,
+    report_of,
+    unexplained_sentence,
+)
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.store.backfills import Backfill, BackfillStore
@@ -191,11 +197,7 @@ class BackfillRunner:
             self._plans, backfill, untold=await self._stores.outbox.count(), reconciled=reconciled
         )
         if reconciled.unexplained:
-            error = (
-                f"{reconciled.unexplained} rows are not as planned although no repair has touched them: "
-                "another program writes roots into the table. What was written stays. "
-                "Stop that program and start again."
-            )
+            error = unexplained_sentence(reconciled.unexplained)
             await self._backfills.end(backfill.id, RunStatus.FAILED, error=error, report=report)
         else:
             await self._backfills.end(backfill.id, RunStatus.COMPLETED, report=report)

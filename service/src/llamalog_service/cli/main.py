@@ -2,7 +2,17 @@
 
 import typer
 
-from llamalog_service.cli import consumers, migrate, simulate, timeline, topics, up
+from llamalog_service.cli import (
+    conflicts,
+    consumers,
+    dead_letters,
+    decrees,
+    migrate,
+    simulate,
+    timeline,
+    topics,
+    up,
+)
 
 app = typer.Typer(
     name="llamalog",
@@ -18,3 +28,7 @@ app.command("consumer")(consumers.consumer)
 app.command("migrator")(consumers.migrator)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
+app.command("conflicts")(conflicts.conflicts)
+app.command("adopt-root")(decrees.adopt_root)
+app.command("revoke")(decrees.revoke)
+app.add_typer(dead_letters.app)

@@ -26,7 +26,7 @@ class MigrationProgress:
             disable=not errors.is_terminal,
         )
         self._task = self._bar.add_task("looking", visible=False)
-        self._what = ""
+        self._what, self._complete = "", False
         self._line_at = 0.0
 
     def __enter__(self) -> "MigrationProgress":
@@ -41,12 +41,13 @@ class MigrationProgress:
     def show(self, reached: Reached) -> None:
         """Show how far a step is; a new step begins anew."""
         begins = reached.what != self._what
-        self._what = reached.what
+        completes = reached.done == reached.total and not self._complete
+        self._what, self._complete = reached.what, reached.done == reached.total
         if errors.is_terminal:
             if begins:
                 self._bar.reset(self._task, description=reached.what, visible=True)
             self._bar.update(self._task, completed=reached.done, total=reached.total)
-        elif begins or reached.done == reached.total or monotonic() >= self._line_at:
+        elif begins or completes or monotonic() >= self._line_at:
             self._line_at = monotonic() + _LINE_EVERY
             rows = {} if reached.total is None else {"done": reached.done, "total": reached.total}
             _log.info(reached.what, **rows)

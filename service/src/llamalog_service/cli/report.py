@@ -43,6 +43,10 @@ def _sections(run: Summary, ever: Summary) -> Iterator[list[Line]]:
         ("rows in the log", run.rows.total, ever.rows.total),
         *_by_name(run.rows.by_origin, ever.rows.by_origin, "root: {}", _ORIGINS),
     ]
+    yield [
+        ("rows that claim another parent", run.rows.parent_conflicts, ever.rows.parent_conflicts),
+        ("rows that declare another root", run.rows.declaration_conflicts, ever.rows.declaration_conflicts),
+    ]
     yield [("duplicates, not written again", run.duplicates, ever.duplicates)]
     yield [
         ("dead letters", sum(run.refusals.values()), sum(ever.refusals.values())),
@@ -65,13 +69,20 @@ def _by_name(
 
 
 def print_where_to_look(
-    settings: Settings, *, kafka: str, database: str, logs: Mapping[str, Path], album: UUID | None
+    settings: Settings,
+    *,
+    kafka: str,
+    database: str,
+    addresses: Mapping[str, str],
+    logs: Mapping[str, Path],
+    album: UUID | None,
 ) -> None:
     """Addresses, files and commands, unwrapped, so that they can be copied.
 
     Args:
         kafka: the broker's name.
         database: the URL as it may be shown.
+        addresses: where each consumer tells how it is.
         logs: the log files by what writes them.
         album: one to look at.
     """
@@ -86,6 +97,10 @@ def print_where_to_look(
         *(f"              {spec.name}" for spec in topics(settings.topic_prefix)),
         f"  PostgreSQL  {database}",
         "              the log is the table llama_logs",
+        *(
+            f"  health      {address}/readyz, {address}/metrics ({name})"
+            for name, address in addresses.items()
+        ),
         *(f"  log         {file} ({name})" for name, file in logs.items()),
         "",
         "In another terminal",

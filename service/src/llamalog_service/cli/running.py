@@ -1,6 +1,7 @@
 """Run a command's work so that a failure becomes a sentence and an exit code, never a traceback."""
 
 import asyncio
+import json
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
@@ -10,7 +11,7 @@ import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 
-from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.logs import configure_logs
 from llamalog_service.settings import Settings, setting_name
 
@@ -37,7 +38,7 @@ def read_settings(**known: Any) -> Settings:
         for problem in error.errors():
             field = str(problem["loc"][0])
             say_error(setting_name(field), _what_is_wrong(field, problem["type"], problem["msg"]))
-        raise typer.Exit(2) from None
+        raise typer.Exit(ExitCode.SETTINGS) from None
     configure_logs(settings.log_format, settings.log_level)
     return settings
 
@@ -50,14 +51,14 @@ def _what_is_wrong(field: str, kind: str, message: str) -> str:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of a command's asynchronous work; its failure ends the process with code 1."""
+    """The result of a command's asynchronous work; its failure ends the process with a code of `ExitCode`."""
     with failures_told(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
 
 @contextmanager
 def failures_told() -> Iterator[None]:
-    """An error of ours within ends the process with its sentence and code 1."""
+    """An error of ours within ends the process with its sentence and its code."""
     try:
         yield
     except LlamalogError as error:
@@ -67,10 +68,27 @@ def failures_told() -> Iterator[None]:
 def give_up(error: LlamalogError) -> NoReturn:
     """End the process with an error's sentence."""
     say_error("llamalog", str(error))
-    raise typer.Exit(1) from None
+    raise typer.Exit(error.exit_code) from None
 
 
 def say_error(who: str, what: str) -> None:
     """Print to standard error, whatever brackets the words hold."""
     errors.print(f"[red]{who}:[/]", end=" ")
     errors.print(what, markup=False, soft_wrap=True)
+
+
+def print_json(told: object) -> None:
+    """Print an object as one line of JSON, whatever the terminal's width."""
+    typer.echo(json.dumps(told, ensure_ascii=False))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """What others say may hold control characters: a terminal would obey them.
+
+    Args:
+        keep: control characters that may stay.
+    """
+    return "".join(
+        character if character.isprintable() or character in keep else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )

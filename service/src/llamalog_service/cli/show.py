@@ -79,6 +79,7 @@ async def show(stage: Stage, sample: Sample) -> None:
         settings,
         kafka=stage.stack.kafka.name,
         database=_shown(stage.stack),
+        addresses=stage.consumers.addresses,
         logs=stage.consumers.logs,
         album=album,
     )

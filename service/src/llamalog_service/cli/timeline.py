@@ -7,13 +7,14 @@ from rich.text import Text
 from rich.tree import Tree
 
 from llamalog_schemas.events import Category
-from llamalog_service.cli.running import out, read_settings, run, say_error
+from llamalog_service.cli.running import out, printable, read_settings, run, say_error
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.queries.timeline import Entry, Timeline
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import open_observation
 
-_LOOKS = {
+_UNKNOWN_LOOKS = ("?", "white")
+_LOOKS: dict[str, tuple[str, str]] = {
     Category.CREATED: ("+", "green"),
     Category.LINKED: ("⇄", "cyan"),
     Category.ENRICHED: ("↑", "blue"),
@@ -39,7 +40,7 @@ async def _read(settings: Settings, album: UUID) -> Timeline:
 
 def timeline_tree(timeline: Timeline) -> Tree:
     """A timeline as a tree of its jobs; what a job said stands under its name."""
-    heading = Text.assemble("The timeline of ", (_printable(timeline.title or "an album"), "bold"))
+    heading = Text.assemble("The timeline of ", (printable(timeline.title or "an album"), "bold"))
     heading.append(f"  {timeline.album_id}", "dim")
     heading.append("\n")
     for category, (icon, colour) in _LOOKS.items():
@@ -59,7 +60,7 @@ def timeline_tree(timeline: Timeline) -> Tree:
 
 def _said(node: JobNode) -> Text:
     if not node.entries:
-        return Text(f"{_printable(node.job or '')}  (never seen)", "dim italic")
+        return Text(f"{printable(node.job or '')}  (never seen)", "dim italic")
     lines = [_line(entry) for entry in node.entries]
     if node.job is None:
         lines[0].append("  outside of any job", "dim")
@@ -67,27 +68,22 @@ def _said(node: JobNode) -> Text:
 
 
 def _line(entry: Entry) -> Text:
-    icon, colour = _LOOKS[entry.category]
+    icon, colour = _LOOKS.get(entry.category, _UNKNOWN_LOOKS)
     line = Text.assemble((f"{icon} ", f"bold {colour}"), (f"{entry.at:%H:%M:%S.%f}"[:-3], "dim"), "  ")
-    line.append(_printable(entry.operation), colour)
+    line.append(printable(entry.operation), colour)
     if entry.name:
-        line.append(f"  {_printable(entry.name)}", "bold")
+        line.append(f"  {printable(entry.name)}", "bold")
     if entry.error_code:
-        line.append(f"  {_printable(entry.error_code)}", "red")
+        line.append(f"  {printable(entry.error_code)}", "red")
     if entry.origin is None or entry.root_job is None:
         line.append(
             f"  root unknown: {'not looked at yet' if entry.origin is None else entry.origin}", "yellow"
         )
     if entry.parent_conflict:
         line.append("  names another parent", "yellow")
+    if entry.declaration_conflict:
+        line.append(f"  declares another root: {printable(entry.declared_root or '')}", "yellow")
     if entry.healed:
         line.append("  ")
         line.append("healed", "bold black on green")
     return line
-
-
-def _printable(text: str) -> str:
-    """What producers say may hold control characters: a terminal would obey them."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )

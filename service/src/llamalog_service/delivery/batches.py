@@ -11,9 +11,11 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from llamalog_service.delivery.alignment import AlignedBuffer
 from llamalog_service.delivery.pipeline import Pipeline, Steps
+from llamalog_service.delivery.progress import EndsOf, Progress, Reading, read_progress
 from llamalog_service.delivery.records import Records, first_offsets, next_offsets
 from llamalog_service.delivery.starts import StartFinder
 from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.measures import SILENT, Measures
 from llamalog_service.waiting import when_available
 
 _log = structlog.get_logger("llamalog.delivery")
@@ -33,6 +35,10 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         revoke_patience: seconds that a rebalance waits for what is under way; then it is given up.
         close_patience: the same for the end of the process, which others wait for less patiently.
         commit_patience: seconds for a commit of offsets, which the client would try for ever.
+        measures: told the size of each batch and how long its steps took.
+
+    Attributes:
+        progress: how far it is, to be looked at.
     """
 
     def __init__(
@@ -45,8 +51,12 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         revoke_patience: float = 20.0,
         close_patience: float = 5.0,
         commit_patience: float = 10.0,
+        measures: Measures = SILENT,
     ) -> None:
-        self._pipeline = Pipeline(steps, commit=self._commit, put_back=self._put_back, fail=fail)
+        self.progress = Progress()
+        self._pipeline = Pipeline(
+            steps, commit=self._commit, put_back=self._put_back, fail=fail, measures=measures
+        )
         self._buffer = AlignedBuffer(max_records)
         self._fail = fail
         self._start = start
@@ -80,6 +90,22 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
                     self._flush = asyncio.create_task(self._flush_waiting())
         except Exception as error:  # FastStream would log it and poll on, past these records
             self._fail(error)
+
+    def has_in_hand(self) -> bool:
+        """Whether something was fetched whose offsets are not committed yet."""
+        return bool(self._buffer) or self._pipeline.in_hand > 0
+
+    async def read_progress(self, ends_of: EndsOf) -> Reading:
+        """How much is left of the partitions that this consumer has.
+
+        Raises:
+            UnavailableError: Kafka does not tell.
+        """
+        consumer = self._consumer()
+        if consumer is None:
+            await ends_of(())
+            return Reading({}, is_behind=False)
+        return await read_progress(consumer, self.progress, ends_of)
 
     async def close(self) -> None:
         """Finish what is in hand and take in no more; what is not done then comes again after a restart."""
@@ -115,8 +141,11 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         consumer = self._consumer()
         if consumer is None:
             return
+        offsets = next_offsets(batch)
         try:
-            await asyncio.wait_for(consumer.commit(next_offsets(batch)), self._commit_patience)
+            await asyncio.wait_for(consumer.commit(offsets), self._commit_patience)
+            self.progress.commits += 1
+            self.progress.committed.update(offsets)
         except TimeoutError:
             raise UnavailableError(f"Kafka took no offsets for {self._commit_patience:.0f} s") from None
         except KafkaError as error:
@@ -148,6 +177,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Leave nothing under way that could be done after another consumer has begun to read on."""
         self._rebalancing = True
+        self.progress.is_joined = False
         if self._placing is not None:
             self._placing.cancel()
         await self._finish_or_give_up(self._revoke_patience)
@@ -172,6 +202,8 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Hold the new partitions until it is known where to begin."""
         self._rebalancing = False
+        self.progress.is_joined = True
+        self.progress.committed.clear()
         consumer = self._consumer()
         if self._start is not None and consumer is not None and assigned:
             consumer.pause(*assigned)

@@ -1,6 +1,7 @@
 """Three batches at once, each in another step: prepared, recorded, told; committed in order."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -9,6 +10,7 @@ import structlog
 
 from llamalog_service.delivery.records import Records
 from llamalog_service.domain.verdicts import Retry, Stop, verdict_on
+from llamalog_service.measures import SILENT, Measures
 
 Prepared = TypeVar("Prepared")
 Stored = TypeVar("Stored")
@@ -42,6 +44,7 @@ class Pipeline(Generic[Prepared, Stored]):
         commit: commits a batch's offsets, when it is told.
         put_back: told of the batches that are to be fetched again, the oldest first.
         fail: told of an error after which the process must not go on.
+        measures: told the size of each batch and how long its steps took.
     """
 
     def __init__(
@@ -51,11 +54,13 @@ class Pipeline(Generic[Prepared, Stored]):
         commit: Callable[[Records], Awaitable[None]],
         put_back: Callable[[Sequence[Records]], None],
         fail: Callable[[BaseException], None],
+        measures: Measures = SILENT,
     ) -> None:
         self._steps = steps
         self._commit = commit
         self._put_back = put_back
         self._fail = fail
+        self._measures = measures
         self._uncommitted: list[Records] = []
         self._recording: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -65,10 +70,18 @@ class Pipeline(Generic[Prepared, Stored]):
         """Prepare a batch, and begin to record it once the one before is recorded."""
         epoch = self._epoch
         self._uncommitted.append(batch)
+        self._measures.batch(len(batch))
+        began = time.perf_counter()
         prepared = self._steps.prepare(batch)
+        self._measures.step("prepare", time.perf_counter() - began)
         await _end_of(self._recording)
         if epoch == self._epoch:
             self._recording = self._begin(self._record(batch, prepared, epoch), epoch)
+
+    @property
+    def in_hand(self) -> int:
+        """How many batches are not committed."""
+        return len(self._uncommitted)
 
     async def drain(self) -> None:
         """Wait until every batch is committed, or put back."""
@@ -87,15 +100,21 @@ class Pipeline(Generic[Prepared, Stored]):
         self._uncommitted.clear()
 
     async def _record(self, batch: Records, prepared: Prepared, epoch: int) -> None:
+        began = time.perf_counter()
         stored = await self._steps.record(prepared)
+        self._measures.step("record", time.perf_counter() - began)
         await _end_of(self._telling)
         if epoch == self._epoch:
             self._telling = self._begin(self._tell(batch, stored, epoch), epoch)
 
     async def _tell(self, batch: Records, stored: Stored, epoch: int) -> None:
+        began = time.perf_counter()
         await self._steps.tell(stored)
+        told = time.perf_counter()
+        self._measures.step("tell", told - began)
         if epoch == self._epoch:
             await self._commit(batch)
+            self._measures.step("commit", time.perf_counter() - told)
         if epoch == self._epoch:
             self._uncommitted.pop(0)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
@@ -47,6 +47,14 @@ def subscribe(
     async def deliver(records: tuple[ConsumerRecord, ...]) -> None:
         await delivery.deliver(records)
 
+    fetch = subscriber.get_msg
+
+    async def fetch_and_count(consumer: AIOKafkaConsumer) -> Any:
+        records = await fetch(consumer)
+        delivery.progress.polls += 1
+        return records
+
+    subscriber.get_msg = fetch_and_count  # type: ignore[method-assign]  # FastStream tells nobody of a poll
     delivery.attach(lambda: subscriber.consumer)
 
 

@@ -1,8 +1,34 @@
 """The errors of the service; an error's docstring says when it is raised, its message what to do."""
 
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a process of the service ends, for whoever starts it again."""
+
+    STOPPED = 0
+    """It was told to end."""
+    ERROR = 1
+    """Its last line says what is wrong; a restart alone cures nothing."""
+    SETTINGS = 2
+    """A setting is missing or wrong."""
+    STALLED = 70
+    """It had stopped making progress though nothing was away: a restart cures it."""
+    BROKEN = 75
+    """A connection or its memory of the database is of no more use: a restart cures it."""
+
+
+RESTART_CURES = frozenset({ExitCode.STALLED, ExitCode.BROKEN})
+
 
 class LlamalogError(Exception):
-    """The base of every error that the service raises on purpose."""
+    """The base of every error that the service raises on purpose.
+
+    Attributes:
+        exit_code: of a process that it ends.
+    """
+
+    exit_code = ExitCode.ERROR
 
 
 class UnavailableError(LlamalogError):
@@ -35,3 +61,5 @@ class PositionPastEndError(LlamalogError):
 
 class DatabaseWentBackError(LlamalogError):
     """The database knows less than this process has recorded in it: it was replaced by an older copy."""
+
+    exit_code = ExitCode.BROKEN

@@ -16,9 +16,11 @@ from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.ingest.account import what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import Decoded, decode_batch
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.ingest.novelty import Novelty, tell_new
+from llamalog_service.measures import SILENT, Measures
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.dead_letters import Letter, Record
 from llamalog_service.store.log import FIRST_REVISION, LogStore, Recorded
@@ -57,11 +59,20 @@ class Written(NamedTuple):
 class Ingest:
     """Ingests the batches of a topic for a consumer group; one may be recorded while another is told."""
 
-    def __init__(self, store: LogStore, announcer: Announcer, cache: JobCache, *, group: str) -> None:
+    def __init__(
+        self,
+        store: LogStore,
+        announcer: Announcer,
+        cache: JobCache,
+        *,
+        group: str,
+        measures: Measures = SILENT,
+    ) -> None:
         self._store = store
         self._announcer = announcer
         self._cache = cache
         self._group = group
+        self._measures = measures
 
     def prepare(self, records: Sequence[Record]) -> Prepared:
         """Decode a batch and say how far it reaches.
@@ -79,6 +90,9 @@ class Ingest:
         """
         written = await self._write(*prepared)
         self._cache.remember(written.resolved.jobs)
+        new = written.novelty.new
+        self._measures.jobs(written.resolved.jobs.keys())
+        self._measures.recorded(*what_was_recorded(new, written.resolved.roots[: len(new)]))
         return written
 
     async def tell(self, written: Written) -> Outcome:
@@ -100,6 +114,7 @@ class Ingest:
         await self._announcer.recompute(
             {decree.job_id for decree in decoded.decrees}, RecomputeReason.ADOPTION_CHANGED
         )
+        self._measures.events(what_became_of(decoded, novelty))
         return Outcome(
             recorded=len(novelty.new),
             duplicates=novelty.duplicates,

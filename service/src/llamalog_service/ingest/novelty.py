@@ -19,10 +19,14 @@ JsonEqual = Callable[[Any, Any], Awaitable[bool]]
 
 
 class Novelty(NamedTuple):
-    """A batch against the table: what to write, what is there already, what contradicts it."""
+    """A batch against the table: what to write, what is there already, what contradicts it.
+
+    `conflicting` and `letters` run in step.
+    """
 
     new: list[RowContent]
     repeated: list[StoredRow]
+    conflicting: list[RowContent]
     letters: list[Letter]
     duplicates: int
 
@@ -31,6 +35,7 @@ async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], json_equa
     """Sort the rows of a batch; the first of an id counts, in the table or else in the batch."""
     new: dict[UUID, RowContent] = {}
     repeated: dict[UUID, StoredRow] = {}
+    conflicting: list[RowContent] = []
     letters: list[Letter] = []
     duplicates = 0
     for row, record in zip(decoded.rows, decoded.records, strict=True):
@@ -44,8 +49,9 @@ async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], json_equa
                 repeated[row.id] = known
         else:
             sentence = f"the id {row.id} is recorded with another content; the one recorded first is kept"
+            conflicting.append(row)
             letters.append(Letter(record, DeadLetter(CONFLICT, sentence)))
-    return Novelty(list(new.values()), list(repeated.values()), letters, duplicates)
+    return Novelty(list(new.values()), list(repeated.values()), conflicting, letters, duplicates)
 
 
 async def _equal(first: RowContent, row: RowContent, json_equal: JsonEqual) -> bool:

@@ -18,6 +18,15 @@ KEPT_OF_KEY = 64 * 1024
 KEPT_OF_HEADERS = 64 * 1024
 """Bytes kept of a message that is not kept whole; its own topic still holds all of it."""
 
+LONGEST_SENTENCE = 4 * 1024
+"""Bytes; a sentence quotes the message, whose field names may be as long as its value."""
+
+REASON, ERROR = "llamalog-reason", "llamalog-error"
+TOPIC, PARTITION, OFFSET = "llamalog-topic", "llamalog-partition", "llamalog-offset"
+ADDED_HEADERS = (REASON, ERROR, TOPIC, PARTITION, OFFSET)
+TRUNCATED = "llamalog-truncated"
+"""Our headers, in this order behind those that the message had; the last one only if it was cut."""
+
 
 class Record(Protocol):
     """A message as consumed: what aiokafka's ConsumerRecord offers and the service uses."""
@@ -53,19 +62,26 @@ async def publish_dead_letters(publisher: Publisher, topic: str, letters: Sequen
 def _message(letter: Letter) -> OutgoingMessage:
     record, verdict = letter
     added = {
-        "llamalog-reason": verdict.reason,
-        "llamalog-error": verdict.sentence,
-        "llamalog-topic": record.topic,
-        "llamalog-partition": str(record.partition),
-        "llamalog-offset": str(record.offset),
+        REASON: verdict.reason,
+        ERROR: verdict.sentence,
+        TOPIC: record.topic,
+        PARTITION: str(record.partition),
+        OFFSET: str(record.offset),
     }
     kept = OutgoingMessage(record.key, record.value, [*record.headers])
     size = _size(kept)
     if size > LARGEST_WHOLE:
         kept = _cut(kept)
-        added["llamalog-truncated"] = f"{_size(kept)} of {size} bytes"
-    ours = [(name, text.encode(errors="replace")) for name, text in added.items()]
+        added[TRUNCATED] = f"{_size(kept)} of {size} bytes"
+    ours = [(name, _cut_text(text)) for name, text in added.items()]
     return kept._replace(headers=[*kept.headers, *ours])
+
+
+def _cut_text(text: str) -> bytes:
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= LONGEST_SENTENCE:
+        return encoded
+    return encoded[:LONGEST_SENTENCE].decode(errors="ignore").encode() + "…".encode()
 
 
 def _size(message: OutgoingMessage) -> int:

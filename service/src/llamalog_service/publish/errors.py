@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from llamalog_service.domain.errors import LlamalogError, UnavailableError
+from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
 
 
 class PublishError(LlamalogError):
@@ -22,6 +22,16 @@ class TopicsNotCreatedError(PublishError):
             "Remove the cause and create the topics again: those that stand are kept as they are."
         )
         self.refusals = refusals
+
+
+class TopicAbsentError(PublishError):
+    """A topic that is to be read does not stand."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"There is no topic {topic}. Create it with `llamalog topics create`, or correct the prefix "
+            "(LLAMALOG_TOPIC_PREFIX)."
+        )
 
 
 class TopicsUnfitError(PublishError):
@@ -62,6 +72,8 @@ class MessageTooLargeError(PublishError):
 
 class ProducerBrokenError(PublishError):
     """A producer that can send no more, whatever becomes of Kafka: waiting does not help, a new one does."""
+
+    exit_code = ExitCode.BROKEN
 
     def __init__(self, topic: str, cause: BaseException) -> None:
         super().__init__(

@@ -38,6 +38,12 @@ async def end_offsets(
             return highest
 
 
+async def first_offsets(reader: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> Offsets:
+    """The lowest offset that each partition still holds; only of a broker that can be asked."""
+    firsts: Offsets = await reader.beginning_offsets(list(partitions))
+    return firsts
+
+
 async def committed_offsets(
     admin: AIOKafkaAdminClient, group: str, partitions: Collection[TopicPartition]
 ) -> Offsets:

@@ -35,10 +35,18 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of the log; the corrected are those that changed after they were written."""
+    """The rows of the log.
+
+    Attributes:
+        corrected: those that changed after they were written.
+        parent_conflicts: those that claim another parent than the one that counts.
+        declaration_conflicts: those that declare another root than the one that was found.
+    """
 
     by_origin: Mapping[str, int]
     corrected: int
+    parent_conflicts: int
+    declaration_conflicts: int
 
     @property
     def total(self) -> int:
@@ -47,7 +55,12 @@ class Rows:
 
     def since(self, before: "Rows") -> "Rows":
         """What was added since an earlier moment; an origin that rows have left becomes negative."""
-        return Rows(_difference(self.by_origin, before.by_origin), self.corrected - before.corrected)
+        return Rows(
+            _difference(self.by_origin, before.by_origin),
+            self.corrected - before.corrected,
+            self.parent_conflicts - before.parent_conflicts,
+            self.declaration_conflicts - before.declaration_conflicts,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +115,8 @@ async def read_rows(reader: Reader) -> Rows:
     return Rows(
         {record["origin"] or NOT_LOOKED_AT: record["rows"] for record in records},
         sum(record["corrected"] for record in records),
+        sum(record["parent_conflicts"] for record in records),
+        sum(record["declaration_conflicts"] for record in records),
     )
 
 

@@ -1,17 +1,26 @@
 """The timeline of an album: how it got into the database, and what happened to it afterwards."""
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from llamalog_schemas.events import Category, EntityType, Status
+import structlog
+
+from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
+from llamalog_service.measures import SILENT, Measures
 from llamalog_service.store.reader import Reader
 
 MOST_ENTRIES = 10_000
 """Of a root job that filled half a catalogue nobody reads more at once."""
+
+SLOW_SECONDS = 0.1
+"""Slower than this, a timeline's queries have lost their indexes or their server its breath."""
+
+_log = structlog.get_logger("llamalog.queries")
 
 Parents = Mapping[str, str | None]
 """The parent that counts of each job, None for a job without a claim or never seen."""
@@ -25,29 +34,32 @@ class Entry:
         at: the event's time, UTC without a zone.
         parent: the parent that counts of the row's job; of a row without a job the one that it names.
         claimed_parent: the parent that the row itself names.
+        declared_root: what the row itself says about its root.
         origin: None for a row that nobody has looked at yet.
         depth: the jobs above the row's own, up to the topmost one named; 0 for the top itself, for a row
             without job and parent, and for every member of a cycle.
+        category: a word of the contract, as are status and entity type; a legacy row may bear another.
+        metadata: an object; of a legacy row any JSON.
         name: the title or the name that the event told, if it did.
     """
 
     id: UUID
     at: datetime
-    category: Category
+    category: str
     operation: str
-    status: Status
-    entity_type: EntityType | None
+    status: str
+    entity_type: str | None
     entity_id: UUID | None
     album_id: UUID | None
     artist_id: UUID | None
     track_id: UUID | None
     name: str | None
-    sources: tuple[str, ...]
-    fields_enriched: tuple[str, ...]
+    sources: tuple[str | None, ...]
+    fields_enriched: tuple[str | None, ...]
     reason: str | None
     error_code: str | None
     error_message: str | None
-    metadata: Mapping[str, Any] | None
+    metadata: Any
     triggered_by: str | None
     user_id: str | None
     job: str | None
@@ -56,8 +68,14 @@ class Entry:
     root_job: str | None
     origin: Origin | None
     parent_conflict: bool
+    declared_root: str | None
     revision: int
     depth: int
+
+    @property
+    def declaration_conflict(self) -> bool:
+        """Whether the row declares another root than the one that was found."""
+        return None not in (self.declared_root, self.root_job) and self.declared_root != self.root_job
 
     @property
     def healed(self) -> bool:
@@ -86,25 +104,33 @@ class Timeline:
         named = (
             entry.name
             for entry in self.entries
-            if entry.entity_type is EntityType.ALBUM and entry.album_id == self.album_id and entry.name
+            if entry.entity_type == EntityType.ALBUM and entry.album_id == self.album_id and entry.name
         )
         return next(named, None)
 
 
-async def read_timeline(reader: Reader, album_id: UUID, *, limit: int = MOST_ENTRIES) -> Timeline:
+async def read_timeline(
+    reader: Reader, album_id: UUID, *, limit: int = MOST_ENTRIES, measures: Measures = SILENT
+) -> Timeline:
     """The timeline of an album: its rows, and all rows whose root is a root of one of them.
 
     Two queries, however deep the lineage.
 
     Args:
         limit: the most entries, the oldest ones.
+        measures: told how long the queries took; a slow one is logged.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
+    began = time.perf_counter()
     records = await reader.rows("timeline_rows", album_id, limit + 1)
     jobs = {start for record in records if (start := _start(record)) is not None}
     found = await reader.rows("timeline_parents", list(jobs)) if jobs else ()
+    seconds = time.perf_counter() - began
+    measures.timeline(seconds)
+    if seconds > SLOW_SECONDS:
+        _log.warning("slow timeline", album=str(album_id), seconds=round(seconds, 3), rows=len(records))
     parents = {record["job"]: record["parent"] for record in found}
     depths = job_depths(parents)
     entries = [_entry(record, parents, depths) for record in records[:limit]]
@@ -147,8 +173,9 @@ def job_depths(parents: Parents) -> dict[str, int]:
 
 
 def _start(record: Mapping[str, Any]) -> str | None:
-    start: str | None = record["job_id"] or record["parent_job_id"]
-    return start
+    job: str | None = record["job_id"]
+    parent: str | None = record["parent_job_id"]
+    return parent if job is None else job
 
 
 def _entry(record: Mapping[str, Any], parents: Parents, depths: Mapping[str, int]) -> Entry:
@@ -161,10 +188,10 @@ def _entry(record: Mapping[str, Any], parents: Parents, depths: Mapping[str, int
     return Entry(
         id=record["id"],
         at=record["created_at"],
-        category=Category(record["category"]),
+        category=record["category"],
         operation=record["operation"],
-        status=Status(record["status"]),
-        entity_type=None if record["entity_type"] is None else EntityType(record["entity_type"]),
+        status=record["status"],
+        entity_type=record["entity_type"],
         entity_id=record["entity_id"],
         album_id=record["album_id"],
         artist_id=record["artist_id"],
@@ -184,6 +211,7 @@ def _entry(record: Mapping[str, Any], parents: Parents, depths: Mapping[str, int
         root_job=record["root_job_id"],
         origin=None if record["origin"] is None else Origin(record["origin"]),
         parent_conflict=record["parent_conflict"],
+        declared_root=record["declared_root_job_id"],
         revision=record["revision"],
         depth=depth,
     )

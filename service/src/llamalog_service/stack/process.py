@@ -54,6 +54,11 @@ class OwnedProcess:
         """True until the program has ended."""
         return self._popen.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while the program runs."""
+        return self._popen.poll()
+
     def check_running(self) -> None:
         """Do nothing while the program runs.
 

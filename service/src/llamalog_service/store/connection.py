@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from llamalog_schemas.limits import MAX_INTEGER, MIN_INTEGER
+from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER
+from llamalog_schemas.nesting import nested_deeper_than
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
 
 _JSONB_VERSION = b"\x01"
@@ -46,7 +47,13 @@ def _encode_jsonb(value: Any) -> bytes:
 
 
 def _decode_jsonb(value: bytes) -> Any:
-    decoded = msgspec.json.decode(value[1:])
+    """The value, or its text as Raw where it is nested, or its numbers long, beyond what events may bring."""
+    if nested_deeper_than(value, MAX_NESTING):
+        return msgspec.Raw(value[1:])
+    try:
+        decoded = msgspec.json.decode(value[1:])
+    except msgspec.DecodeError:
+        return msgspec.Raw(value[1:])
     return _short_numbers(decoded) if _LONG_INTEGER.search(value) else decoded
 
 

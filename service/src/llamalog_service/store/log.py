@@ -170,15 +170,30 @@ async def _copy(
 
 
 def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as the named queries select it: content, root, revision and time, in that order."""
+    """A row as the named queries select it: content, root, revision and time, in that order.
+
+    What a legacy row holds may be more than its types say: words that no enum of the contract knows,
+    JSON that is no object, texts that are NULL.
+    """
     values = list(record.values())
     content = RowContent(*values[:_CONTENT_WIDTH])
     content = replace(
-        content, sources=tuple(content.sources or ()), fields_enriched=tuple(content.fields_enriched or ())
+        content,
+        sources=_texts(content.sources),
+        fields_enriched=_texts(content.fields_enriched),
+        is_root_job=bool(content.is_root_job),
     )
     root_job_id, origin, cycle_members, parent_conflict, revision, recorded_at = values[_CONTENT_WIDTH:]
     members = tuple(cycle_members) if cycle_members is not None else None
     return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), revision, recorded_at)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A text[] of any dimension, in one."""
+    texts = tuple(value or ())
+    while texts and isinstance(texts[0], list):
+        texts = tuple(text for inner in texts for text in inner)
+    return texts
 
 
 def _job_facts(record: Mapping[str, Any]) -> JobFacts:

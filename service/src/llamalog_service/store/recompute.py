@@ -1,15 +1,20 @@
 """The one repair: write the rows whose root or origin differs from the rule, set-wise, in one transaction."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
+from typing import Any
 
 import asyncpg
 import msgspec
 
 from llamalog_service.domain.cycles import cycles_below
+from llamalog_service.measures import SILENT, Corrected, Measures
 from llamalog_service.store.connection import translated
 from llamalog_service.store.queries import sql
 from llamalog_service.store.taking_in import take_in_parents
+
+Row = Mapping[str, Any]
 
 RECOMPUTE_LOCK = 0x11A_0001
 """The advisory lock of every transaction that corrects roots, so that no two correct each other's work."""
@@ -35,8 +40,9 @@ class RecomputeStore:
     one would be ruinous for the other.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, measures: Measures = SILENT) -> None:
         self._pool = pool
+        self._measures = measures
 
     async def recompute(self, scope: Collection[str] | Everything) -> dict[str, int]:
         """Correct the rows of these jobs and of everything below them.
@@ -63,8 +69,10 @@ class RecomputeStore:
                     await _find_lineages(connection, scope)
                     await connection.execute(sql("recompute_ends"))
                     await _name_cycles(connection)
+                    deepest = await connection.fetchrow(sql("recompute_deepest"))
                     changed = await connection.fetch(sql("recompute_write"))
-        return {record["start"]: record["changed"] for record in changed}
+        self._measures.corrected(_corrected(changed, deepest))
+        return _sums(changed, "start")
 
     async def settle_untracked(self) -> int:
         """Give rows without job and parent, put in by another writer, their origin; how many there were."""
@@ -85,6 +93,25 @@ class RecomputeStore:
         with translated():
             records = await self._pool.fetch(sql("unsettled_starts"), limit)
         return [record["job"] for record in records]
+
+
+def _corrected(changed: Sequence[Row], deepest: Row | None) -> Corrected:
+    return Corrected(
+        by_origin=_sums(changed, "origin"),
+        known_after=[seconds for record in changed for seconds in record["known_after"]],
+        conflicts=sum(record["conflicts"] for record in changed),
+        disagreeing=sum(record["disagreeing"] for record in changed),
+        depth=0 if deepest is None else deepest["depth"],
+        deepest=None if deepest is None else deepest["job"],
+    )
+
+
+def _sums(changed: Sequence[Row], by: str) -> dict[str, int]:
+    """Rows changed, by one of the columns."""
+    sums: Counter[str] = Counter()
+    for record in changed:
+        sums[record[by]] += record["changed"]
+    return dict(sums)
 
 
 async def _find_lineages(connection: asyncpg.Connection, scope: Collection[str] | Everything) -> None:

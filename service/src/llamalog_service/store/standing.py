@@ -143,6 +143,17 @@ class Standing:
         )
         return [ForeignKey(*row) for row in rows]
 
+    def has_constraint(self, name: str) -> bool:
+        """Whether the table has a constraint of this name."""
+        return bool(
+            self._value(
+                "SELECT EXISTS (SELECT FROM pg_constraint "
+                "WHERE conname = :name AND conrelid = CAST(:table AS regclass))",
+                name=name,
+                table=self.table,
+            )
+        )
+
     def noted(self, kind: str) -> dict[str, str | None]:
         """What the journal says of one kind of change: name → what was there before."""
         if self.relation_kind(JOURNAL) is None:

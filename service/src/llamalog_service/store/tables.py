@@ -91,6 +91,14 @@ class LlamaLog(SQLModel, table=True):
             postgresql_where=text("origin IS NULL OR origin IN ('PENDING', 'DECLARED')"),
         ),
         Index(
+            "llama_logs_conflicts_idx",
+            "created_at",
+            "id",
+            postgresql_where=text(
+                "parent_conflict OR declared_root_job_id <> root_job_id OR origin = 'CYCLE'"
+            ),
+        ),
+        Index(
             "llama_logs_to_take_in_idx",
             "id",
             postgresql_where=text("origin IS NULL AND is_root_job AND parent_job_id IS NOT NULL"),

@@ -15,6 +15,7 @@ from llamalog_service.delivery import BatchDelivery, PatientBroker, read_any_hea
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.migrator import subscribe_migration_consumer
+from llamalog_service.observability.table_gauges import TableGauges
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topics import topics
@@ -22,10 +23,13 @@ from llamalog_service.settings import Settings
 from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.positions import stored_positions
+from llamalog_service.store.reader import Reader
 from llamalog_service.store.runs import RunStore
 from llamalog_service.store.worker_lock import WorkerLock
 from llamalog_service.wiring.connections import open_pool, open_producer
 from llamalog_service.wiring.duties import POLL_SECONDS, telling_duties, working_duties
+from llamalog_service.wiring.monitoring import Monitored, open_monitoring
+from llamalog_service.wiring.probes import Sampling, sample_depth
 from llamalog_service.wiring.topics import refuse_unfit_topics
 
 Fail = Callable[[BaseException], None]
@@ -37,17 +41,20 @@ async def run_provenance_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: going on would do harm; the message says why.
     """
-    await refuse_unfit_topics(settings)
     names = topics(settings.topic_prefix)
     group, topic = settings.consumer_group, names.entity_events.name
     async with AsyncExitStack() as stack:
+        monitored = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
+        metrics = monitored.metrics
+        await refuse_unfit_topics(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog consumer"))
         producer = await stack.enter_async_context(open_producer(settings))
         ingest = Ingest(
             LogStore(pool),
             Announcer(Publisher(producer), names, source="/llamalog/provenance-consumer"),
-            JobCache(settings.cached_jobs),
+            JobCache(settings.cached_jobs, metrics),
             group=group,
+            measures=metrics,
         )
 
         def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
@@ -61,9 +68,11 @@ async def run_provenance_consumer(settings: Settings) -> None:
                 max_records=settings.batch_records,
                 knows_ends=settings.kafka_durable,
                 fail=fail,
+                measures=metrics,
             )
 
-        await _run(settings, subscribe)
+        reader = Reader(pool)
+        await _run(settings, subscribe, monitored, reader, lambda: sample_depth(reader, metrics))
 
 
 async def run_migration_consumer(settings: Settings) -> None:
@@ -72,9 +81,11 @@ async def run_migration_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: going on would do harm; the message says why.
     """
-    await refuse_unfit_topics(settings)
     names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
+        monitored = await stack.enter_async_context(open_monitoring(settings, "migrator_port"))
+        metrics = monitored.metrics
+        await refuse_unfit_topics(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog migrator"))
         planning_pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog recompute", keep_plans=False)
@@ -82,7 +93,7 @@ async def run_migration_consumer(settings: Settings) -> None:
         producer = await stack.enter_async_context(open_producer(settings))
         announcer = Announcer(Publisher(producer), names, source="/llamalog/migration-consumer")
         runs, backfills = RunStore(pool), BackfillStore(pool)
-        duties = [*working_duties(settings, pool, planning_pool), *telling_duties(pool, announcer)]
+        duties = [*working_duties(settings, pool, planning_pool, metrics), *telling_duties(pool, announcer)]
         worker = Worker(lock=WorkerLock(pool), runs=runs, duties=duties, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
 
@@ -98,17 +109,26 @@ async def run_migration_consumer(settings: Settings) -> None:
                 group=settings.migration_group,
                 session_seconds=settings.session_seconds,
                 fail=fail,
+                measures=metrics,
             )
 
+        reader = Reader(pool)
+        gauges = TableGauges(reader, metrics.registry)
         try:
-            await _run(settings, subscribe)
+            await _run(settings, subscribe, monitored, reader, gauges.sample)
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
 
 
-async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], BatchDelivery]) -> None:
+async def _run(
+    settings: Settings,
+    subscribe: Callable[[KafkaBroker, Fail], BatchDelivery],
+    monitored: Monitored,
+    reader: Reader,
+    sampling: Sampling,
+) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     logger = logging.getLogger("faststream")  # it tells what it swallows
     broker = PatientBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
@@ -117,11 +137,14 @@ async def _run(settings: Settings, subscribe: Callable[[KafkaBroker, Fail], Batc
 
     def fail(error: BaseException) -> None:
         failures.append(error)
+        monitored.signals.fail(error)
         app.exit()
 
     read_any_header_name()
     delivery = subscribe(broker, fail)
+    app.on_shutdown(monitored.signals.leave)
     app.on_shutdown(delivery.close)
+    monitored.watch(delivery, reader, sampling)
     _rest_the_garbage_collector()
     await app.run()
     if failures:

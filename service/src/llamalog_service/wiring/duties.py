@@ -10,6 +10,7 @@ from llamalog_service.backfill.repairs import Repairs
 from llamalog_service.backfill.runner import BackfillRunner, Stores
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Duty
+from llamalog_service.measures import SILENT, Measures
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.settings import Settings
 from llamalog_service.store.backfills import BackfillStore
@@ -23,13 +24,16 @@ POLL_SECONDS = 0.5
 _NEWS_SECONDS = 1.0
 
 
-def working_duties(settings: Settings, pool: asyncpg.Pool, planning_pool: asyncpg.Pool) -> list[Duty]:
+def working_duties(
+    settings: Settings, pool: asyncpg.Pool, planning_pool: asyncpg.Pool, measures: Measures = SILENT
+) -> list[Duty]:
     """Repairs, backfills and sweeps; PostgreSQL is all they need.
 
     Args:
         planning_pool: its connections plan every statement anew.
+        measures: told what repairs and sweeps change.
     """
-    recompute = RecomputeStore(planning_pool)
+    recompute = RecomputeStore(planning_pool, measures)
     stores = Stores(
         backfills=BackfillStore(pool),
         plans=PlanStore(planning_pool),

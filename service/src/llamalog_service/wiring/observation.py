@@ -1,6 +1,6 @@
 """For whoever watches an installation: how far it is, what came of it, what an album's timeline is."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,14 +8,26 @@ from uuid import UUID
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from llamalog_service.measures import SILENT, Measures
 from llamalog_service.publish.offsets import Offsets, committed_offsets, end_offsets, partitions_of
 from llamalog_service.publish.refusals import count_refusals
 from llamalog_service.publish.topics import topics
+from llamalog_service.queries.conflicts import (
+    ConflictCounts,
+    Cursor,
+    Cycle,
+    RowConflict,
+    count_conflicts,
+    cycles,
+    declaration_conflicts,
+    parent_conflicts,
+)
 from llamalog_service.queries.summary import Summary, Work, read_rows, read_work
 from llamalog_service.queries.timeline import Timeline, choose_album, read_timeline
 from llamalog_service.settings import Settings
 from llamalog_service.store.reader import Reader
 from llamalog_service.wiring.connections import open_admin, open_pool, open_reader
+from llamalog_service.wiring.dead_letters import dead_letters, find_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +55,9 @@ class Backlog:
 class Observation:
     """Reads that change nothing. Each raises UnavailableError where PostgreSQL or Kafka is away."""
 
-    def __init__(self, settings: Settings, reader: Reader) -> None:
+    def __init__(self, settings: Settings, reader: Reader, measures: Measures = SILENT) -> None:
         self._settings = settings
+        self._measures = measures
         self._reader = reader
         self._topics = topics(settings.topic_prefix)
 
@@ -62,11 +75,7 @@ class Observation:
         """The counts of this moment."""
         async with open_admin(self._settings) as admin:
             published = await self._ends(admin, self._topics.provenance.name)
-            letters = await self._ends(admin, self._topics.dead_letters.name)
-        refusals: Mapping[str, int] = {}
-        if any(letters.values()):  # aiokafka's consumer does not stop well before it has fetched anything
-            async with open_reader(self._settings) as reader:
-                refusals = await count_refusals(reader, letters)
+        refusals = await count_refusals(dead_letters(self._settings, await find_spans(self._settings)))
         rows = await read_rows(self._reader)
         return Summary(await self._work(), rows, refusals, sum(published.values()))
 
@@ -76,11 +85,27 @@ class Observation:
 
     async def timeline(self, album_id: UUID) -> Timeline:
         """An album's timeline; without entries if the log does not know it."""
-        return await read_timeline(self._reader, album_id)
+        return await read_timeline(self._reader, album_id, measures=self._measures)
 
     async def album_to_show(self, albums: Collection[UUID]) -> UUID | None:
         """The album whose timeline shows most."""
         return await choose_album(self._reader, albums)
+
+    async def conflict_counts(self) -> ConflictCounts:
+        """How many events contradict others."""
+        return await count_conflicts(self._reader)
+
+    async def parent_conflicts(self, limit: int, after: Cursor) -> Sequence[RowConflict]:
+        """Rows that claim another parent than the one that counts."""
+        return await parent_conflicts(self._reader, limit=limit, after=after)
+
+    async def declaration_conflicts(self, limit: int, after: Cursor) -> Sequence[RowConflict]:
+        """Rows that declare another root than the one that was found."""
+        return await declaration_conflicts(self._reader, limit=limit, after=after)
+
+    async def cycles(self, limit: int, after: str) -> Sequence[Cycle]:
+        """The cycles with their members."""
+        return await cycles(self._reader, limit=limit, after=after)
 
     async def _work(self) -> Work:
         return await read_work(

@@ -2,8 +2,8 @@
 -- declaration; and which of the others were adopted.
 SELECT j.job,
        seen.root_job_id, seen.origin, seen.cycle_members,
-       claim.created_at AS claim_time, claim.id AS claim_row, claim.parent_job_id AS claim_named,
-       declared.created_at AS declared_time, declared.id AS declared_row, declared.declared_root_job_id AS declared_named,
+       least(greatest(claim.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AS claim_time, claim.id AS claim_row, claim.parent_job_id AS claim_named,
+       least(greatest(declared.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AS declared_time, declared.id AS declared_row, declared.declared_root_job_id AS declared_named,
        seen.id IS NOT NULL AS is_seen
 FROM unnest($1::text[]) AS j (job)
 LEFT JOIN LATERAL (

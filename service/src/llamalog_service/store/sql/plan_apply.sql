@@ -8,12 +8,16 @@ WITH batch AS MATERIALIZED (
     ORDER BY p.position
     LIMIT $2
 ), kept AS (
-    INSERT INTO legacy_values (row_id, parent_job_id, root_job_id)
+    INSERT INTO legacy_values AS v (row_id, parent_job_id, root_job_id)
     SELECT l.id, CASE WHEN l.is_root_job THEN l.parent_job_id END, l.root_job_id
     FROM batch b
     JOIN llama_logs l ON l.id = b.row_id
     WHERE b.takes_in AND l.origin IS NULL AND l.revision = b.revision
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (row_id) DO UPDATE
+    SET parent_job_id = coalesce(v.parent_job_id, excluded.parent_job_id),
+        root_job_id = coalesce(v.root_job_id, excluded.root_job_id)
+    WHERE v.parent_job_id IS NULL AND excluded.parent_job_id IS NOT NULL
+       OR v.root_job_id IS NULL AND excluded.root_job_id IS NOT NULL
 ), changed AS (
     UPDATE llama_logs l
     SET root_job_id = b.root_job_id,

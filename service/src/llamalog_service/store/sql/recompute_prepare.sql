@@ -12,5 +12,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS recompute_ends (
     job text PRIMARY KEY,
     root text,
     ending text NOT NULL, -- SEEN, ADOPTED, OPEN or CYCLE
+    depth integer,        -- jobs above; none of a job that hangs on a cycle
     cycle_members text[]
 ) ON COMMIT DELETE ROWS

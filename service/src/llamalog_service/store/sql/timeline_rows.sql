@@ -16,9 +16,10 @@ WITH roots AS MATERIALIZED (
         OFFSET 0
     ) below
 )
-SELECT id, created_at, category, operation, status, entity_type, entity_id, album_id, artist_id, track_id,
+SELECT id, least(greatest(created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AS created_at,
+       category, operation, status, entity_type, entity_id, album_id, artist_id, track_id,
        sources, fields_enriched, reason, error_code, error_message, metadata, triggered_by, user_id,
-       job_id, parent_job_id, root_job_id, origin, parent_conflict, revision
+       job_id, parent_job_id, root_job_id, origin, parent_conflict, declared_root_job_id, revision
 FROM found
-ORDER BY created_at, id
+ORDER BY found.created_at, id
 LIMIT $2

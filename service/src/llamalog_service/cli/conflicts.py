@@ -1,0 +1,126 @@
+"""`llamalog conflicts`: where events contradict each other."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from llamalog_service.cli.running import out, print_json, printable, read_settings, run
+from llamalog_service.queries.conflicts import START, ConflictCounts, Cursor, Cycle, RowConflict
+from llamalog_service.settings import Settings
+from llamalog_service.wiring import open_observation
+
+
+class Kind(StrEnum):
+    """What sort of contradiction."""
+
+    PARENTS = "parents"
+    DECLARATIONS = "declarations"
+    CYCLES = "cycles"
+
+
+Found = tuple[ConflictCounts, Sequence[RowConflict], Sequence[RowConflict], Sequence[Cycle]]
+
+
+def conflicts(
+    kind: Annotated[Kind | None, typer.Option(help="Only of this kind; all of them if left out.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many of each kind.")] = 50,
+    after: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="Go on behind the last one told; needs --kind.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")] = False,
+) -> None:
+    """List where events contradict each other.
+
+    parents: rows that claim another parent than the earliest claim of their job, which counts.
+    declarations: rows that declare another root than the one that was found.
+    cycles: jobs that name each other as parents, with their members.
+    """
+    if after is not None and kind is None:
+        raise typer.BadParameter("it goes on within one kind: name it with --kind", param_hint="--after")
+    behind = _cursor(after) if after is not None and kind is not Kind.CYCLES else START
+    counts, parents, declarations, cycles = run(_read(read_settings(), kind, limit, behind, after or ""))
+    if as_json:
+        for of_kind, found in ((Kind.PARENTS, parents), (Kind.DECLARATIONS, declarations)):
+            for conflict in found:
+                print_json(_row_as_json(of_kind, conflict))
+        for cycle in cycles:
+            print_json(_cycle_as_json(cycle))
+        return
+    if kind in (None, Kind.PARENTS):
+        _say(f"{counts.parents:,} rows claim another parent than the one that counts.")
+        _say_rows(parents, "claims", "counts", counts.parents)
+    if kind in (None, Kind.DECLARATIONS):
+        _say(f"{counts.declarations:,} rows declare another root than the one that was found.")
+        _say_rows(declarations, "declares", "found", counts.declarations)
+    if kind in (None, Kind.CYCLES):
+        _say(f"{counts.cycles:,} cycles, with {counts.rows_on_cycles:,} rows on them and below them.")
+        for cycle in cycles:
+            ring = " → ".join((*cycle.members, cycle.members[0]))
+            _say(f"  {cycle.since:%Y-%m-%d %H:%M:%S}  {ring}  ({cycle.rows:,} rows)")
+        if cycles and len(cycles) < counts.cycles:
+            _say(f"  Perhaps more: --kind cycles --after '{cycles[-1].members[0]}'")
+
+
+async def _read(
+    settings: Settings, kind: Kind | None, limit: int, behind: Cursor, behind_cycle: str
+) -> Found:
+    async with open_observation(settings) as observation:
+        return (
+            await observation.conflict_counts(),
+            await observation.parent_conflicts(limit, behind) if kind in (None, Kind.PARENTS) else (),
+            await observation.declaration_conflicts(limit, behind)
+            if kind in (None, Kind.DECLARATIONS)
+            else (),
+            await observation.cycles(limit, behind_cycle) if kind in (None, Kind.CYCLES) else (),
+        )
+
+
+def _cursor(text: str) -> Cursor:
+    at, _, row = text.rpartition("/")
+    try:
+        return Cursor(datetime.fromisoformat(at), UUID(row))
+    except ValueError:
+        raise typer.BadParameter(f'"{text}" is no cursor that was told', param_hint="--after") from None
+
+
+def _say_rows(found: Sequence[RowConflict], said: str, counts: str, in_all: int) -> None:
+    for conflict in found:
+        _say(
+            f"  {conflict.cursor.at:%Y-%m-%d %H:%M:%S}  {conflict.job}  {said} {conflict.said}, "
+            f"{counts}: {conflict.counts}  (row {conflict.cursor.row}, {conflict.operation})"
+        )
+    if found and len(found) < in_all:
+        _say(f"  Perhaps more: --after {found[-1].cursor}")
+
+
+def _row_as_json(kind: Kind, conflict: RowConflict) -> dict[str, object]:
+    return {
+        "kind": kind,
+        "row": str(conflict.cursor.row),
+        "time": f"{conflict.cursor.at.isoformat()}Z",
+        "operation": conflict.operation,
+        "job": conflict.job,
+        "said": conflict.said,
+        "counts": conflict.counts,
+        "rootJob": conflict.root_job,
+        "origin": conflict.origin,
+        "cursor": str(conflict.cursor),
+    }
+
+
+def _cycle_as_json(cycle: Cycle) -> dict[str, object]:
+    return {
+        "kind": Kind.CYCLES,
+        "members": cycle.members,
+        "rows": cycle.rows,
+        "since": f"{cycle.since.isoformat()}Z",
+        "cursor": cycle.members[0],
+    }
+
+
+def _say(line: str) -> None:
+    out.print(printable(line), markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Dead letters for operators: chosen, judged anew, sent back to where they came from."""

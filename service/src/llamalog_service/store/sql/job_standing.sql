@@ -1,0 +1,13 @@
+-- What the log knows of the job $1: since when events bear it, whether rows name it as their parent, and the decree
+-- about it that counts.
+SELECT (SELECT min(l.created_at) FROM llama_logs l WHERE l.job_id = $1::text) AS seen_since,
+       EXISTS (SELECT FROM llama_logs l WHERE l.parent_job_id = $1::text) AS is_named,
+       d.adopted, d.reason, d.requested_by, d.decreed_at
+FROM (SELECT) AS one
+LEFT JOIN LATERAL (
+    SELECT r.adopted, r.reason, r.requested_by, r.decreed_at
+    FROM root_decrees r
+    WHERE r.job_id = $1::text
+    ORDER BY r.decreed_at DESC, r.id DESC
+    LIMIT 1
+) d ON true

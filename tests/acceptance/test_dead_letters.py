@@ -1,0 +1,330 @@
+"""`llamalog dead-letters`, as an operator uses it, on what a real broker keeps."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from acceptance.starts import clean_environment
+from harness.commands import Commands
+from harness.log_table import differences, stored_rows
+from harness.service import running
+from harness.settled import wait_until_consumed
+from harness.topics import header, lag, producing, publish_events, read_all
+from harness.writers import Message
+from histories import event
+from llamalog_schemas.codec import STRUCTURED_HEADERS, Headers, encode
+from llamalog_schemas.events import Event
+from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.publish.dead_letters import Letter, publish_dead_letters
+from llamalog_service.publish.producer import Publisher
+from llamalog_service.publish.topics import Topics, topics
+from llamalog_service.settings import Settings
+
+pytestmark = pytest.mark.apache_kafka
+
+CONFLICT = "id-conflict"
+
+
+def names_of(settings: Settings) -> Topics:
+    return topics(settings.topic_prefix)
+
+
+def a_letter(
+    settings: Settings,
+    offset: int,
+    value: bytes,
+    *,
+    reason: str = CONFLICT,
+    key: bytes | None = b"key",
+    headers: Headers = STRUCTURED_HEADERS,
+    topic: str | None = None,
+) -> Letter:
+    """A letter of a message that was read at an offset of partition 3."""
+    topic = topic or names_of(settings).entity_events.name
+    record = Message(value, offset, 3, key, headers, topic)
+    return Letter(record, DeadLetter(reason, f"said of {offset}"))
+
+
+async def keep(settings: Settings, *letters: Letter) -> None:
+    async with producing(settings.kafka) as producer:
+        await publish_dead_letters(Publisher(producer), names_of(settings).dead_letters.name, letters)
+
+
+async def sent_back(settings: Settings) -> list[ConsumerRecord]:
+    return await read_all(settings.kafka, names_of(settings).entity_events.name)
+
+
+@pytest.fixture
+def letters(settings: Settings) -> Commands:
+    return Commands(settings, "dead-letters")
+
+
+async def test_letters_are_listed_filtered_and_counted(settings: Settings, letters: Commands) -> None:
+    commands = names_of(settings).backfill_commands.name
+    await keep(
+        settings,
+        a_letter(settings, 1, b"no json", reason="not-json"),
+        a_letter(settings, 2, b"\xff", reason="not-utf8", key=b"\xfe"),
+        a_letter(settings, 3, b"{}", reason="not-json", key=None, topic=commands),
+    )
+    events = names_of(settings).entity_events.name
+    assert [(letter["where"], letter["reason"], letter["key"]) for letter in await letters.told("list")] == [
+        (f"{events}/3/1", "not-json", {"text": "key"}),
+        (f"{events}/3/2", "not-utf8", {"hex": "fe"}),
+        (f"{commands}/3/3", "not-json", {"text": None}),
+    ]
+
+    async def found(*filters: str) -> list[str]:
+        return [letter["where"].rpartition("/")[2] for letter in await letters.told("list", *filters)]
+
+    assert await found("--reason", "not-json") == ["1", "3"]
+    assert await found("--reason", "not-json", "--topic", "entity-events") == ["1"]
+    assert await found("--topic", events) == ["1", "2"]
+    assert await found("--limit", "2") == ["2", "3"]
+    assert await found("--since", "2100-01-01") == []
+    assert await found("--since", "2020-01-01T12:00+01:00", "--until", "2100-01-01") == ["1", "2", "3"]
+    assert await found("--until", "2020-01-01T12:00") == []
+    assert await letters.told("count") == [{"total": 3, "byReason": {"not-json": 2, "not-utf8": 1}}]
+    printed = await letters.done("list", "--limit", "1")
+    assert f"{commands}/3/3" in printed
+    assert "The newest 1 of 3" in printed
+    assert re.search(r"2\s+not-json", printed)
+
+
+async def test_a_letter_is_shown_with_its_headers_and_bytes_as_text_or_in_hex(
+    settings: Settings, letters: Commands
+) -> None:
+    headers: Headers = [("trace", None), ("odd", b"\xff\xfe"), ("llamalog-reason", b"of its own")]
+    await keep(
+        settings,
+        a_letter(settings, 7, "Dvořák\x1b[31m".encode(), key=None, headers=headers),
+        a_letter(settings, 8, b"\x00\xffbytes", key=b"k"),
+    )
+    (shown,) = await letters.told("show", "entity-events/3/7")
+    assert (shown["reason"], shown["error"], shown["key"]) == (CONFLICT, "said of 7", {"text": None})
+    assert shown["headers"] == [
+        {"name": "trace", "text": None},
+        {"name": "odd", "hex": "fffe"},
+        {"name": "llamalog-reason", "text": "of its own"},
+    ]
+    assert shown["value"] == {"text": "Dvořák\x1b[31m"}
+    printed = await letters.done("show", "entity-events/3/7")
+    assert "Dvořák" in printed
+    assert "\x1b[31m" not in printed, "a terminal would obey it"
+    assert "00 ff 62 79 74 65 73" in await letters.done("show", "entity-events/3/8")
+    assert "44 76 6f" in await letters.done("show", "entity-events/3/7", "--hex")
+    assert "No dead letter of" in await letters.refused("show", "entity-events/3/9")
+    assert "is not of the form topic/partition/offset" in await letters.refused("show", "there", code=2)
+
+
+ODD_MESSAGES: dict[str, tuple[bytes | None, Headers]] = {
+    "a null key": (None, STRUCTURED_HEADERS),
+    "an empty key and no header": (b"", []),
+    "a key that is no UTF-8": (b"\xff\xfe", [*STRUCTURED_HEADERS, ("trace", b"\xff\xfe")]),
+    "null and repeated headers": (b"k", [*STRUCTURED_HEADERS, ("trace", None), ("trace", b""), ("", b"x")]),
+    "headers of a letter's own": (
+        b"k",
+        [("llamalog-reason", b"a"), ("llamalog-truncated", b"b"), *STRUCTURED_HEADERS],
+    ),
+    "all headers of a letter, as if it were one": (
+        b"k",
+        [(f"llamalog-{name}", b"0") for name in ("reason", "error", "topic", "partition", "offset")],
+    ),
+}
+
+
+async def test_a_letter_is_sent_back_byte_for_byte_to_the_partition_of_its_key(
+    settings: Settings, letters: Commands
+) -> None:
+    values = [encode(event(number, f"job-{number}")) for number in range(len(ODD_MESSAGES))]
+    kept = [
+        a_letter(settings, number, values[number], key=key, headers=headers)
+        for number, (key, headers) in enumerate(ODD_MESSAGES.values())
+    ]
+    await keep(settings, *kept)
+    printed = await letters.done("replay", "--all", "--yes")
+    assert f"{len(kept)} of {len(kept)} dead letters sent back." in printed
+
+    found = {record.value: record for record in await sent_back(settings)}
+    assert len(found) == len(kept)
+    for value, (key, headers) in zip(values, ODD_MESSAGES.values(), strict=True):
+        assert found[value].key == key
+        assert list(found[value].headers) == list(headers)
+    async with producing(settings.kafka) as producer:
+        for key in {key for key, _ in ODD_MESSAGES.values() if key is not None}:
+            by_rule = await producer.send_and_wait(names_of(settings).provenance.name, b"", key)
+            assert {record.partition for record in found.values() if record.key == key} == {by_rule.partition}
+
+
+async def test_what_is_valid_now_is_recorded_once_however_often_it_is_replayed(
+    settings: Settings, letters: Commands, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    names = names_of(settings)
+    events: list[Event] = [event(1, "good"), event(2, "evil-1", "good"), event(3, "evil-2", "evil-1")]
+    await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT no_evil CHECK (job_id NOT LIKE 'evil%')")
+    async with producing(settings.kafka) as producer, running("consumer", settings, tmp_path):
+        await publish_events(producer, names.entity_events.name, events)
+        await producer.send_and_wait(names.entity_events.name, b"no event")
+        await wait_until_consumed(settings)
+        assert differences(await stored_rows(pool), events[:1]) == []
+        await pool.execute("ALTER TABLE llama_logs DROP CONSTRAINT no_evil")
+        for _ in range(2):
+            await letters.done("replay", "--reason", "refused-by-database", "--yes")
+            await wait_until_consumed(settings)
+        await letters.done("replay", "--all", "--yes")
+        await wait_until_consumed(settings)
+    assert differences(await stored_rows(pool), events) == []
+    reasons = [header(letter, "reason") for letter in await read_all(settings.kafka, names.dead_letters.name)]
+    assert sorted(reasons) == ["not-json"] + ["refused-by-database"] * 2
+
+
+async def test_one_letter_is_sent_by_its_coordinates(settings: Settings, letters: Commands) -> None:
+    one, other = encode(event(1, "a")), encode(event(2, "b"))
+    await keep(settings, a_letter(settings, 1, one), a_letter(settings, 2, other))
+    assert "1 of 1 dead letters sent back." in await letters.done("replay", "entity-events/3/2", "--yes")
+    assert [record.value for record in await sent_back(settings)] == [other]
+    assert "No dead letter of" in await letters.refused("replay", "entity-events/0/2", "--yes")
+    assert "Name one letter" in await letters.refused("replay", "entity-events/3/2", "--all", code=2)
+    assert "Name one letter" in await letters.refused("replay", code=2)
+
+
+async def test_nothing_is_sent_before_somebody_has_agreed(settings: Settings, letters: Commands) -> None:
+    await keep(settings, a_letter(settings, 1, encode(event(1, "a"))))
+    assert "1 of 1 dead letters would be sent back." in await letters.done("replay", "--all")
+    assert "would be sent" in await letters.done("replay", "--all", "--dry-run", "--yes")
+    assert ask(settings, "n\n") == 1
+    assert await sent_back(settings) == []
+    assert ask(settings, "y\n") == 0
+    assert len(await sent_back(settings)) == 1
+
+
+def ask(settings: Settings, answer: str) -> int:
+    """Replay all at a terminal at which somebody answers."""
+    terminal, its_end = pty.openpty()
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "llamalog_service", "dead-letters", "replay", "--all"],
+            stdin=its_end,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=clean_environment() | settings.as_environment(),
+        ) as process:
+            os.write(terminal, answer.encode())
+            printed, _ = process.communicate(timeout=60)
+            assert b"Send 1 letters back?" in printed
+            return process.returncode
+    finally:
+        os.close(terminal)
+        os.close(its_end)
+
+
+async def test_a_letter_that_was_cut_is_refused_and_says_so(settings: Settings, letters: Commands) -> None:
+    await keep(settings, a_letter(settings, 1, bytes(3_000_000)), a_letter(settings, 2, encode(event(1))))
+    said = await letters.refused("replay", "entity-events/3/1", "--yes", "--even-if-invalid")
+    assert "too large to be kept whole" in said
+    assert "1 were cut and are refused." in await letters.done("replay", "--all", "--yes")
+    assert len(await sent_back(settings)) == 1
+
+
+async def test_what_would_be_refused_again_is_sent_on_request_only(
+    settings: Settings, letters: Commands
+) -> None:
+    await keep(settings, a_letter(settings, 1, b"no event", reason="not-json"))
+    printed = await letters.done("replay", "--all", "--yes")
+    assert "the contract refuses it still: the value is not JSON" in printed
+    assert await sent_back(settings) == []
+    await letters.done("replay", "--all", "--yes", "--even-if-invalid")
+    assert [record.value for record in await sent_back(settings)] == [b"no event"]
+
+
+async def test_letters_that_hold_one_message_are_sent_once(settings: Settings, letters: Commands) -> None:
+    value = encode(event(1, "a"))
+    await keep(settings, *[a_letter(settings, offset, value) for offset in (1, 1, 5)])
+    printed = await letters.done("replay", "--all", "--yes")
+    assert "1 of 3 dead letters sent back." in printed
+    assert "2 hold a message that another letter holds" in printed
+    assert len(await sent_back(settings)) == 1
+
+
+async def test_letters_of_others_go_nowhere(settings: Settings, letters: Commands) -> None:
+    names = names_of(settings)
+    await keep(settings, a_letter(settings, 1, encode(event(1)), topic=names.provenance.name))
+    async with producing(settings.kafka) as producer:
+        await producer.send_and_wait(
+            names.dead_letters.name, encode(event(2)), headers=[("llamalog-topic", b"x")]
+        )
+    printed = await letters.done("replay", "--all", "--yes")
+    assert "is no topic that this installation reads" in printed
+    assert "1 were not put there by llamalog." in printed
+    for name in (names.provenance.name, names.entity_events.name):
+        assert await read_all(settings.kafka, name) == []
+
+
+async def test_letters_that_retention_removed_are_no_obstacle(settings: Settings, letters: Commands) -> None:
+    topic = names_of(settings).dead_letters.name
+    await keep(settings, *[a_letter(settings, number, encode(event(number))) for number in range(4)])
+    await remove_before(settings, topic, 3)
+    assert [letter["where"][-3:] for letter in await letters.told("list")] == ["3/3"]
+    assert "No dead letter of" in await letters.refused("show", "entity-events/3/0")
+    assert "1 of 1 dead letters sent back." in await letters.done(
+        "replay", "--all", "--yes", "--after", "0/0"
+    )
+    await remove_before(settings, topic, 4)
+    assert await letters.told("count") == [{"total": 0, "byReason": {}}]
+    assert "0 of 0 dead letters sent back." in await letters.done("replay", "--all", "--yes")
+
+
+async def remove_before(settings: Settings, topic: str, offset: int) -> None:
+    """As Kafka's retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})
+    finally:
+        await admin.close()
+
+
+async def test_a_replay_that_is_stopped_goes_on_where_it_stopped(
+    settings: Settings, letters: Commands
+) -> None:
+    values = [encode(event(number, f"job-{number}")).ljust(50_000) for number in range(600)]
+    await keep(settings, *[a_letter(settings, number, value) for number, value in enumerate(values)])
+    with start_to_replay_all(settings) as process:
+        deadline = time.monotonic() + 60
+        while not await lag(settings.kafka, "nobody", names_of(settings).entity_events.name):
+            assert time.monotonic() < deadline
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, printed
+    before = {record.value for record in await sent_back(settings)}
+    assert 0 < len(before) < len(values)
+    (place,) = re.findall(r"Go on with --after (\S+);", printed)
+    await letters.done("replay", "--all", "--yes", "--after", place)
+    assert {record.value for record in await sent_back(settings)} == set(values)
+
+
+def start_to_replay_all(settings: Settings) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "llamalog_service", "dead-letters", "replay", "--all", "--yes"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=clean_environment() | settings.as_environment(),
+    )
+
+
+async def test_without_a_topic_of_dead_letters_it_says_so(settings: Settings, letters: Commands) -> None:
+    elsewhere = Commands(settings.model_copy(update={"topic_prefix": "nowhere."}), "dead-letters")
+    for words in (["list"], ["show", "entity-events/0/0"]):
+        assert "There is no topic nowhere.dead-letters." in await elsewhere.refused(*words)
+    assert "the topic does not exist" in await elsewhere.refused("replay", "--all", "--yes")

@@ -1,0 +1,139 @@
+"""Jobs never seen that operators adopt, and events that contradict each other: with real processes."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from harness.commands import Commands
+from harness.log_table import differences, stored_rows
+from harness.provenance import believed
+from harness.service import running
+from harness.settled import wait_until_settled
+from harness.topics import publish, read_all
+from histories import event
+from llamalog_schemas.codec import decode_event
+from llamalog_schemas.events import Event, is_decree
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+
+CHILD, GRANDCHILD = event(1, "child", "lost"), event(2, "grandchild", "child")
+
+
+class Installation:
+    """Both consumers at work, and what was said to them."""
+
+    def __init__(self, settings: Settings, pool: asyncpg.Pool) -> None:
+        self._settings = settings
+        self._pool = pool
+        self.command = Commands(settings)
+
+    async def say(self, *events: Event) -> None:
+        await publish(self._settings, events)
+        await self.settle()
+
+    async def settle(self) -> None:
+        await wait_until_settled(self._settings, self._pool)
+
+    async def roots(self) -> dict[str, tuple[str | None, str]]:
+        rows = await self._pool.fetch("SELECT job_id, root_job_id, origin FROM llama_logs")
+        return {row["job_id"]: (row["root_job_id"], row["origin"]) for row in rows}
+
+    async def told(self) -> dict[str, tuple[str | None, str]]:
+        """What a reader of the provenance topic believes."""
+        name = topics(self._settings.topic_prefix).provenance.name
+        rows = believed(record.value for record in await read_all(self._settings.kafka, name)).values()
+        return {str(row.job_id): (row.root_job_id, str(row.origin)) for row in rows}
+
+    async def is_the_fold(self) -> bool:
+        """Whether the table equals the fold of all that the topic of entity events holds."""
+        names = topics(self._settings.topic_prefix)
+        said = [decode_event(r.value) for r in await read_all(self._settings.kafka, names.entity_events.name)]
+        return differences(await stored_rows(self._pool), said) == []
+
+
+@pytest.fixture
+async def installation(settings: Settings, pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[Installation]:
+    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+        yield Installation(settings, pool)
+
+
+async def test_a_root_is_adopted_and_revoked(installation: Installation) -> None:
+    await installation.say(CHILD, GRANDCHILD)
+    pending = {"child": (None, "PENDING"), "grandchild": (None, "PENDING")}
+    assert await installation.roots() == pending
+
+    printed = await installation.command.done("adopt-root", "lost", "--reason", "its queue was dropped")
+    assert "once it is read, lost counts as a root" in printed
+    await installation.settle()
+    adopted = {"child": ("lost", "ADOPTED"), "grandchild": ("lost", "ADOPTED")}
+    assert await installation.roots() == await installation.told() == adopted
+
+    again = await installation.command.done("adopt-root", "lost", "--reason", "again", "--by", "nobody")
+    assert "It was adopted already, by " in again
+    assert "its queue was dropped" in again
+
+    await installation.command.done("revoke", "lost", "--reason", "it was found")
+    await installation.settle()
+    assert await installation.roots() == await installation.told() == pending
+    assert "was not adopted" in await installation.command.done("revoke", "lost", "--reason", "again")
+    await installation.settle()
+    assert await installation.is_the_fold()
+
+
+async def test_an_adoption_lapses_when_an_event_of_the_job_comes(installation: Installation) -> None:
+    await installation.say(CHILD)
+    await installation.command.done("adopt-root", "lost", "--reason", "a test")
+    await installation.settle()
+    assert await installation.roots() == {"child": ("lost", "ADOPTED")}
+
+    await installation.say(event(3, "lost", "top"))
+    assert await installation.roots() == {"child": (None, "PENDING"), "lost": (None, "PENDING")}
+    await installation.say(event(4, "top"))
+    resolved = {"child": ("top", "RESOLVED"), "lost": ("top", "RESOLVED"), "top": ("top", "ROOT")}
+    assert await installation.roots() == await installation.told() == resolved
+
+    for command in ("adopt-root", "revoke"):
+        said = await installation.command.refused(command, "lost", "--reason", "too late")
+        assert "The job lost has been seen" in said
+        assert "Nothing was published." in said
+    assert await installation.is_the_fold()
+
+
+async def test_conflicts_and_cycles_are_named_also_when_a_late_event_makes_or_ends_them(
+    installation: Installation,
+) -> None:
+    await installation.say(event(5, "a", "b"), event(6, "b", "c"), event(7, "below", "a", declared="boast"))
+    assert await installation.command.told("conflicts") == []
+
+    await installation.say(event(8, "c", "a"))
+    (cycle,) = await installation.command.told("conflicts")
+    assert (cycle["kind"], cycle["members"], cycle["rows"]) == ("cycles", ["a", "b", "c"], 4)
+    assert "a → b → c → a  (4 rows)" in await installation.command.done("conflicts")
+
+    await installation.say(event(1, "b", "top"), event(2, "top"))
+    parents, declared = await installation.command.told("conflicts")
+    assert (parents["job"], parents["said"], parents["counts"]) == ("b", "c", "top")
+    assert (declared["job"], declared["said"], declared["counts"]) == ("below", "boast", "top")
+    assert await installation.command.told("conflicts", "--kind", "cycles") == []
+    behind = ["--kind", "parents", "--after", parents["cursor"]]
+    assert await installation.command.told("conflicts", *behind) == []
+    assert {origin for _, origin in (await installation.roots()).values()} == {"ROOT", "RESOLVED"}
+    assert await installation.is_the_fold()
+
+
+async def test_a_decree_is_published_although_the_database_is_away_and_says_so(settings: Settings) -> None:
+    nowhere = settings.model_copy(update={"database_url": SecretStr("postgresql://u:p@127.0.0.1:1/nowhere")})
+    words = ["adopt-root", "lost", "--reason", "a test", "--by", "an operator"]
+    printed = await Commands(nowhere).done(*words)
+    assert "The database could not be looked at" in printed
+    (record,) = await read_all(settings.kafka, topics(settings.topic_prefix).entity_events.name)
+    decree = decode_event(record.value)
+    assert is_decree(decree)
+    assert (decree.data.job_id, decree.data.reason) == ("lost", "a test")
+    assert (decree.data.requested_by, record.key) == ("an operator", b"lost")
+
+    assert "no row names the job" in await Commands(settings).done(*words)
+    assert "That is no decree" in await Commands(settings).refused("adopt-root", "j" * 101, "--reason", "x")

@@ -1,0 +1,43 @@
+"""What must hold of the decode step for any input: a typed reason or an event, and neighbours untouched."""
+
+from fuzz.inputs import Input
+from harness.writers import Message
+from histories import event
+from llamalog_schemas.codec import encode
+from llamalog_schemas.errors import InvalidReason
+from llamalog_service.domain.rows import content_of
+from llamalog_service.ingest.decode import decode_batch
+from llamalog_service.migrator import read_commands
+
+_BEFORE, _AFTER = event(1, "before"), event(2, "after")
+_NEIGHBOURS = [content_of(_BEFORE), content_of(_AFTER)]
+
+
+def judge(fuzzed: Input) -> str:
+    """What the input is: ``event``, ``decree``, ``tombstone`` or the code of the reason why it is none.
+
+    Raises:
+        AssertionError: a neighbour suffered, or the input has no typed reason.
+        Exception: whatever the decode step lets through.
+    """
+    message = Message(fuzzed.value, 1, headers=fuzzed.headers)
+    decoded = decode_batch([Message(encode(_BEFORE)), message, Message(encode(_AFTER), 2)])
+    assert [decoded.rows[0], decoded.rows[-1]] == _NEIGHBOURS, "a neighbour is not what it was"
+    rows = len(decoded.rows) - len(_NEIGHBOURS)
+    found = {
+        "event": rows,
+        "decree": len(decoded.decrees),
+        "tombstone": decoded.tombstones,
+        "letter": len(decoded.letters),
+    }
+    assert sorted(found.values()) == [0, 0, 0, 1], f"it is to be one thing: {found}"
+    commands, letters = read_commands([message])
+    read = len(commands.repairs) + len(commands.backfills) + len(letters)
+    assert read == (fuzzed.value is not None)
+    for record, verdict in decoded.letters + letters:
+        assert record is message
+        assert verdict.reason in set(InvalidReason), f"no reason of ours: {verdict.reason}"
+        assert verdict.sentence
+    if decoded.letters:
+        return decoded.letters[0].verdict.reason
+    return next(kind for kind, number in found.items() if number)

@@ -1,0 +1,143 @@
+"""Backfills in this process: asked for as commands ask, done by a runner without its worker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from llamalog_schemas.backfills import BackfillPhase
+from llamalog_schemas.commands import (
+    BackfillRoots,
+    BackfillRootsData,
+    CancelBackfill,
+    PauseBackfill,
+    ResumeBackfill,
+    RunRequest,
+    RunRequestData,
+    WholeTable,
+)
+from llamalog_service.backfill.runner import BackfillRunner, Stores
+from llamalog_service.store.backfills import Backfill, BackfillStore
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.plan import PlanStore
+from llamalog_service.store.plan_batches import Batch, Pace, PlanBatches
+from llamalog_service.store.recompute import RecomputeStore
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+
+
+class WatchedBatches(PlanBatches):
+    """Batches before each of which something may happen."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        super().__init__(pool)
+        self.before: Callable[[int], Awaitable[None]] | None = None
+        self.paces: list[Pace] = []
+
+    async def write_next(self, run: UUID, pace: Pace) -> Batch:
+        if self.before is not None:
+            await self.before(len(self.paces))
+        self.paces.append(pace)
+        return await super().write_next(run, pace)
+
+
+class WatchedBackfills(BackfillStore):
+    """Runs that something may happen to when they come to a phase."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        super().__init__(pool)
+        self.at: dict[BackfillPhase, Callable[[UUID], Awaitable[None]]] = {}
+
+    async def enter(self, run: UUID, phase: BackfillPhase) -> None:
+        await super().enter(run, phase)
+        if phase in self.at:
+            await self.at[phase](run)
+
+
+class Backfills:
+    """Asks for backfills of a database and does them."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+        self.store = WatchedBackfills(pool)
+        self.batches = WatchedBatches(pool)
+        self.rests: list[float] = []
+
+    @property
+    def stores(self) -> Stores:
+        return Stores(
+            self.store, PlanStore(self.pool), self.batches, RecomputeStore(self.pool), Outbox(self.pool)
+        )
+
+    @property
+    def runner(self) -> BackfillRunner:
+        async def rest(seconds: float) -> None:
+            self.rests.append(seconds)
+            await asyncio.sleep(min(seconds, 0.05))
+
+        return BackfillRunner(self.stores, poll_every=0.02, sleep=rest)
+
+    async def ask(self, **options: Any) -> UUID:
+        """Have a backfill queued."""
+        command = start(**options)
+        await self.store.heed([command])
+        return UUID(command.id)
+
+    async def do(self, **options: Any) -> Backfill:
+        """Have a backfill queued and done."""
+        run = await self.ask(**options)
+        await self.runner.run_next()
+        return await self.look(run)
+
+    async def look(self, run: UUID) -> Backfill:
+        found = await self.store.find(run)
+        assert found is not None
+        return found
+
+    async def pause(self, run: UUID) -> None:
+        await self.store.heed([request(PauseBackfill, run)])
+
+    async def resume(self, run: UUID) -> None:
+        await self.store.heed([request(ResumeBackfill, run)])
+
+    async def cancel(self, run: UUID) -> None:
+        await self.store.heed([request(CancelBackfill, run)])
+
+    async def log(self) -> list[str]:
+        """Every row of the log, every column."""
+        return [
+            record["row"]
+            for record in await self.pool.fetch("SELECT l::text AS row FROM llama_logs l ORDER BY id")
+        ]
+
+
+def start(**options: Any) -> BackfillRoots:
+    """The command for a backfill, of everything if no scope is given."""
+    data = BackfillRootsData(**{"scope": WholeTable(), "requested_by": "tests", **options})
+    return BackfillRoots(id=str(uuid4()), source="/tests", time=NOON, specversion="1.0", data=data)
+
+
+def request(kind: type[RunRequest], run: UUID) -> RunRequest:
+    """The command to pause, resume or cancel."""
+    data = RunRequestData(run=run, requested_by="tests")
+    return kind(id=str(uuid4()), source="/tests", time=NOON, specversion="1.0", data=data)
+
+
+@asynccontextmanager
+async def while_locked(pool: asyncpg.Pool, row: UUID) -> AsyncIterator[None]:
+    """Somebody else holds a row."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM llama_logs WHERE id = $1 FOR UPDATE", row)
+        yield
+
+
+async def forget_roots(pool: asyncpg.Pool) -> None:
+    """As if another program had written the rows, and nobody had looked at them."""
+    await pool.execute(
+        "UPDATE llama_logs "
+        "SET root_job_id = NULL, origin = NULL, cycle_members = NULL, parent_conflict = false"
+    )

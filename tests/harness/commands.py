@@ -1,0 +1,45 @@
+"""Commands of `llamalog` run in this process: the same words, a second of imports spared."""
+
+import asyncio
+import json
+from typing import Any
+from unittest.mock import patch
+
+from typer.testing import CliRunner, Result
+
+from llamalog_service.cli import app
+from llamalog_service.settings import Settings
+
+
+class Commands:
+    """Runs commands under the settings of a test, each to its end, in a thread of its own.
+
+    Args:
+        words: what every command begins with.
+    """
+
+    def __init__(self, settings: Settings, *words: str) -> None:
+        self._environment = settings.as_environment() | {"COLUMNS": "200"}
+        self._words = words
+
+    async def done(self, *words: str) -> str:
+        """What a command printed that ended well."""
+        return await self._ended(0, *words)
+
+    async def refused(self, *words: str, code: int = 1) -> str:
+        """What a command said that ended with a code."""
+        return await self._ended(code, *words)
+
+    async def told(self, *words: str) -> list[Any]:
+        """What a command told as JSON, a line each."""
+        return [json.loads(line) for line in (await self._ended(0, *words, "--json")).splitlines()]
+
+    async def _ended(self, code: int, *words: str) -> str:
+        result = await asyncio.to_thread(self._invoke, [*self._words, *words])
+        assert result.exit_code == code, f"{result.output}\n{result.exception!r}"
+        return result.output
+
+    def _invoke(self, words: list[str]) -> Result:
+        # The test's own log is not to be bent to streams that are closed when the command ends.
+        with patch("llamalog_service.cli.running.configure_logs"):
+            return CliRunner().invoke(app, words, env=self._environment)

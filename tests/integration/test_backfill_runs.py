@@ -1,0 +1,256 @@
+"""Backfills as runs: asked for once, in turn, paused, resumed, cancelled, interrupted."""
+
+import asyncio
+from contextlib import suppress
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from harness.backfills import Backfills, forget_roots, request, start
+from harness.log_table import differences, stored_rows
+from harness.writers import KeptMessages, Writer
+from histories import chains
+from llamalog_schemas.backfills import BackfillPhase, RunStatus
+from llamalog_schemas.commands import CancelBackfill, PauseBackfill, ResumeBackfill
+from llamalog_schemas.events import EntityEvent
+
+
+@pytest.fixture
+def backfills(pool: asyncpg.Pool) -> Backfills:
+    return Backfills(pool)
+
+
+@pytest.fixture
+async def log(pool: asyncpg.Pool) -> list[EntityEvent]:
+    events = chains(60)
+    await Writer(pool, KeptMessages()).write(*events)
+    await forget_roots(pool)
+    return events
+
+
+async def test_a_redelivered_command_is_the_same_run(backfills: Backfills) -> None:
+    command = start()
+    await backfills.store.heed([command, command])
+    await backfills.runner.run_next()
+    await backfills.store.heed([command])
+    assert await backfills.runner.run_next() is False
+    assert [run.status for run in await backfills.store.latest(10)] == [RunStatus.COMPLETED]
+
+
+async def test_backfills_are_done_in_the_order_in_which_they_were_asked_for(backfills: Backfills) -> None:
+    first, second = await backfills.ask(), await backfills.ask()
+    await backfills.runner.run_next()
+    assert (await backfills.look(first)).status is RunStatus.COMPLETED
+    assert (await backfills.look(second)).status is RunStatus.QUEUED
+    assert [run.id for run in await backfills.store.latest(10)] == [second, first]
+
+
+async def test_a_queued_backfill_can_be_paused_and_resumed(backfills: Backfills) -> None:
+    run = await backfills.ask()
+    await backfills.pause(run)
+    assert (await backfills.look(run)).status is RunStatus.PAUSED
+    assert await backfills.runner.run_next() is False
+    await backfills.resume(run)
+    assert await backfills.runner.run_next() is True
+    assert (await backfills.look(run)).status is RunStatus.COMPLETED
+
+
+async def test_a_queued_backfill_that_is_paused_lets_the_next_one_pass(backfills: Backfills) -> None:
+    first, second = await backfills.ask(), await backfills.ask()
+    await backfills.pause(first)
+    await backfills.runner.run_next()
+    assert (await backfills.look(second)).status is RunStatus.COMPLETED
+
+
+async def test_a_queued_backfill_can_be_cancelled(backfills: Backfills, log: list[EntityEvent]) -> None:
+    before = await backfills.log()
+    run = await backfills.ask()
+    await backfills.cancel(run)
+    found = await backfills.look(run)
+    assert found.status is RunStatus.CANCELLED
+    assert found.finished_at is not None
+    assert await backfills.runner.run_next() is False
+    assert await backfills.log() == before
+
+
+async def test_a_pause_takes_effect_at_the_next_batch_and_the_run_goes_on_from_there(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
+) -> None:
+    run = await backfills.ask(batch_size=10)
+
+    async def pause(batch: int) -> None:
+        if batch == 2:
+            await backfills.pause(run)
+
+    backfills.batches.before = pause
+    await backfills.runner.run_next()
+    paused = await backfills.look(run)
+    assert (paused.status, paused.phase, paused.set) == (RunStatus.PAUSED, BackfillPhase.WRITING, 20)
+
+    await backfills.resume(run)
+    await backfills.runner.run_next()
+    done = await backfills.look(run)
+    assert (done.status, done.set, done.batches) == (RunStatus.COMPLETED, 60, 6)
+    assert differences(await stored_rows(pool), log) == []
+
+
+async def test_while_a_backfill_that_was_begun_is_paused_the_next_one_waits(
+    backfills: Backfills, log: list[EntityEvent]
+) -> None:
+    first, second = await backfills.ask(batch_size=10), await backfills.ask()
+    await pause_in_the_middle(backfills, first)
+    assert await backfills.runner.run_next() is False
+    await backfills.cancel(first)
+    assert await backfills.runner.run_next() is True
+    assert (await backfills.look(second)).status is RunStatus.COMPLETED
+
+
+async def pause_in_the_middle(backfills: Backfills, run: UUID) -> None:
+    async def pause(_: int) -> None:
+        await backfills.pause(run)
+
+    backfills.batches.before = pause
+    await backfills.runner.run_next()
+    assert (await backfills.look(run)).status is RunStatus.PAUSED
+    backfills.batches.before = None
+
+
+async def test_a_resume_takes_back_a_pause_that_has_not_taken_effect(
+    backfills: Backfills, log: list[EntityEvent]
+) -> None:
+    run = await backfills.ask(batch_size=10)
+
+    async def waver(batch: int) -> None:
+        if batch == 2:
+            await backfills.pause(run)
+            await backfills.resume(run)
+
+    backfills.batches.before = waver
+    await backfills.runner.run_next()
+    assert (await backfills.look(run)).status is RunStatus.COMPLETED
+
+
+async def test_a_redelivered_pause_does_not_pause_a_run_that_was_resumed(
+    backfills: Backfills, log: list[EntityEvent]
+) -> None:
+    run = await backfills.ask(batch_size=10)
+    pause = request(PauseBackfill, run)
+    await backfills.store.heed([pause])
+    await backfills.resume(run)
+    await backfills.store.heed([pause])
+    await backfills.runner.run_next()
+    assert (await backfills.look(run)).status is RunStatus.COMPLETED
+
+
+async def test_a_cancel_takes_effect_at_the_next_batch_and_what_was_written_stays(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
+) -> None:
+    run = await backfills.ask(batch_size=10)
+
+    async def cancel(batch: int) -> None:
+        if batch == 3:
+            await backfills.cancel(run)
+            await backfills.pause(run)
+            await backfills.resume(run)
+
+    backfills.batches.before = cancel
+    await backfills.runner.run_next()
+    ended = await backfills.look(run)
+    assert (ended.status, ended.set) == (RunStatus.CANCELLED, 30)
+    assert ended.report is not None
+    assert (ended.report.rows, ended.report.set_, ended.report.end) == (60, 30, None)
+    assert await pool.fetchval("SELECT count(*) FROM llama_logs WHERE origin IS NOT NULL") == 30
+    assert await backfills.runner.run_next() is False
+
+
+async def test_a_cancel_breaks_off_the_planning(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
+) -> None:
+    run = await backfills.ask()
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE backfill_plan")  # planning waits, as if it took long
+        running = asyncio.create_task(backfills.runner.run_next())
+        await asyncio.sleep(0.2)
+        assert (await backfills.look(run)).phase is BackfillPhase.PLANNING
+        await backfills.cancel(run)
+        await asyncio.wait_for(running, 5)
+    ended = await backfills.look(run)
+    assert (ended.status, ended.plan, ended.report) == (RunStatus.CANCELLED, None, None)
+
+
+async def test_requests_about_a_run_that_has_ended_or_is_unknown_do_nothing(
+    backfills: Backfills, log: list[EntityEvent]
+) -> None:
+    done = await backfills.do()
+    unknown = uuid4()
+    for kind in (PauseBackfill, ResumeBackfill, CancelBackfill):
+        await backfills.store.heed([request(kind, done.id), request(kind, unknown)])
+    assert await backfills.look(done.id) == done
+    assert await backfills.store.find(unknown) is None
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3, 5])
+async def test_a_run_that_was_interrupted_between_batches_goes_on_where_it_was(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent], batch: int
+) -> None:
+    run = await backfills.ask(batch_size=10)
+
+    async def crash(number: int) -> None:
+        if number == batch:
+            raise asyncio.CancelledError
+
+    backfills.batches.before = crash
+    with suppress(asyncio.CancelledError):
+        await backfills.runner.run_next()
+    assert (await backfills.look(run)).set == batch * 10
+
+    again = Backfills(pool)
+    await again.runner.run_next()
+    done = await again.look(run)
+    assert (done.status, done.set, done.batches) == (RunStatus.COMPLETED, 60, 6)
+    assert {row.revision for row in (await stored_rows(pool)).values()} == {2}
+    assert differences(await stored_rows(pool), log) == []
+
+
+@pytest.mark.parametrize(
+    "phase", [BackfillPhase.PLANNING, BackfillPhase.LOOKING_AGAIN, BackfillPhase.RECONCILING]
+)
+async def test_a_run_that_was_interrupted_in_any_phase_comes_to_the_same_end(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent], phase: BackfillPhase
+) -> None:
+    run = await backfills.ask(batch_size=10)
+
+    async def crash(_: UUID) -> None:
+        raise asyncio.CancelledError
+
+    backfills.store.at[phase] = crash
+    with suppress(asyncio.CancelledError):
+        await backfills.runner.run_next()
+    assert (await backfills.look(run)).phase is phase
+
+    again = Backfills(pool)
+    await again.runner.run_next()
+    done = await again.look(run)
+    assert (done.status, done.set) == (RunStatus.COMPLETED, 60)
+    assert done.report is not None
+    assert done.report.end == done.report.plan
+    assert differences(await stored_rows(pool), log) == []
+
+
+async def test_a_run_that_was_to_be_cancelled_when_its_worker_died_is_cancelled_by_the_next(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
+) -> None:
+    run = await backfills.ask(batch_size=10)
+
+    async def cancel_and_crash(number: int) -> None:
+        if number == 2:
+            await backfills.cancel(run)
+            raise asyncio.CancelledError
+
+    backfills.batches.before = cancel_and_crash
+    with suppress(asyncio.CancelledError):
+        await backfills.runner.run_next()
+    again = Backfills(pool)
+    await again.runner.run_next()
+    assert ((await again.look(run)).status, (await again.look(run)).set) == (RunStatus.CANCELLED, 20)

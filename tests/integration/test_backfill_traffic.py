@@ -1,0 +1,246 @@
+"""Backfills under live traffic, by the one worker that attends to repairs beside them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from harness.backfills import Backfills, forget_roots
+from harness.log_table import differences, stored_rows
+from harness.patience import eventually
+from harness.provenance import as_stored
+from harness.writers import NAMES, KeptMessages, Repairer, Writer
+from histories import chains, decree, event
+from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunStatus
+from llamalog_schemas.codec import decode_backfill_event
+from llamalog_schemas.commands import MissingParent
+from llamalog_schemas.events import Event
+from llamalog_service.backfill.worker import Worker
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.settings import Settings
+from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.runs import Run, RunStore
+from llamalog_service.store.worker_lock import WORKER_LOCK, WorkerLock
+from llamalog_service.wiring.duties import telling_duties, working_duties
+
+
+@pytest.fixture
+async def wide_pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=12, init=prepare_connection) as pool:
+        yield pool
+
+
+@pytest.fixture
+def unhurried(database_url: str) -> Settings:
+    """Settings under which no sweep comes to anybody's help."""
+    return Settings(
+        database_url=SecretStr(database_url),
+        kafka="nowhere:1",
+        sweep_seconds=3600.0,
+        full_sweep_seconds=3600.0,
+    )
+
+
+@asynccontextmanager
+async def working(settings: Settings, pool: asyncpg.Pool, kept: KeptMessages) -> AsyncIterator[Worker]:
+    """The one worker, its voice kept rather than sent."""
+    announcer = Announcer(kept, NAMES, source="/tests")
+    worker = Worker(
+        lock=WorkerLock(pool),
+        runs=RunStore(pool),
+        duties=[*working_duties(settings, pool, pool), *telling_duties(pool, announcer)],
+        poll_every=0.05,
+    )
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def traffic(seed: int) -> list[Event]:
+    """Children of the rows that stand, late parents of some, new roots, claims that close rings."""
+    dice = Random(seed)
+    told: list[Event] = []
+    for number in range(1000, 1240):
+        old = 1 + 3 * dice.randrange(100)
+        match dice.randrange(6):
+            case 0:
+                told.append(event(number, f"new-{number}", f"grandchild-{old}"))
+            case 1:
+                told.append(event(number, f"missing-{dice.randrange(20)}", f"root-{old}"))
+            case 2:
+                told.append(event(number, f"missing-{dice.randrange(20)}"))
+            case 3:
+                told.append(event(number, f"new-{number}", f"new-{number - dice.randrange(1, 20)}"))
+            case 4:
+                told.append(event(number, f"root-{old}", f"above-{dice.randrange(10)}"))
+            case _:
+                told.append(event(number, f"root-{old}", f"grandchild-{old}", at=dice.randrange(5000)))
+    return told
+
+
+@pytest.mark.parametrize("missing_parent", MissingParent)
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_a_backfill_under_live_traffic_leaves_is_the_fold(
+    wide_pool: asyncpg.Pool, unhurried: Settings, seed: int, missing_parent: MissingParent
+) -> None:
+    legacy: list[Event] = [*chains(300), *(event(400 + n, f"waits-{n}", f"missing-{n}") for n in range(20))]
+    kept, backfills = KeptMessages(), Backfills(wide_pool)
+    await Writer(wide_pool, kept).write(*legacy)
+    await forget_roots(wide_pool)
+    live = traffic(seed)
+    async with working(unhurried, wide_pool, kept) as worker:
+        run = await backfills.ask(batch_size=3, missing_parent=missing_parent)
+        await write_and_command(wide_pool, kept, worker, live)
+        await eventually(lambda: is_over(backfills, run), 60)
+        await everything_is_repaired(wide_pool)
+    done = await backfills.look(run)
+    assert done.status is RunStatus.COMPLETED, done.error
+    assert done.report is not None
+    assert done.report.plan.rows >= 320
+    await Repairer(wide_pool, kept).settle()
+    stored = await stored_rows(wide_pool)
+    adopted = await wide_pool.fetch("SELECT job_id FROM root_decrees")
+    decrees = [decree(5000 + number, record["job_id"]) for number, record in enumerate(adopted)]
+    assert differences(stored, [*legacy, *live, *decrees]) == []
+    assert kept.provenance == as_stored(stored)
+
+
+async def test_a_late_parent_is_repaired_while_a_long_backfill_is_under_way(
+    wide_pool: asyncpg.Pool, unhurried: Settings
+) -> None:
+    kept, backfills = KeptMessages(), Backfills(wide_pool)
+    legacy = chains(600)
+    await Writer(wide_pool, kept).write(*legacy)
+    await forget_roots(wide_pool)
+    await Writer(wide_pool, kept).write(event(2000, "early", "late"))
+    async with working(unhurried, wide_pool, kept) as worker:
+        run = await backfills.ask(batch_size=1, rate_limit=20)  # half a minute
+
+        async def is_writing() -> bool:
+            return (await backfills.look(run)).set > 0
+
+        await eventually(is_writing, 20)
+        await Writer(wide_pool, kept).write(event(2001, "late"))
+        began = time.monotonic()
+        await enqueue(wide_pool, kept)
+        worker.wake()
+
+        async def is_repaired_and_told() -> bool:
+            rows = await stored_rows(wide_pool)
+            told = {record.job_id: record.root_job_id for record in kept.provenance.values()}
+            return rows[UUID(int=2000)].root.root_job_id == "late" == told["early"]
+
+        await eventually(is_repaired_and_told, 10)
+        waited = time.monotonic() - began
+        found = await backfills.look(run)
+        assert (found.status, found.scanned < 300) == (RunStatus.RUNNING, True)
+        assert waited < 5
+
+        await backfills.cancel(run)
+        await eventually(lambda: is_over(backfills, run), 5)
+    assert (await backfills.look(run)).status is RunStatus.CANCELLED
+
+
+async def test_progress_and_end_are_told_under_the_id_of_the_run(
+    wide_pool: asyncpg.Pool, unhurried: Settings
+) -> None:
+    kept, backfills = KeptMessages(), Backfills(wide_pool)
+    await Writer(wide_pool, kept).write(*chains(30))
+    await forget_roots(wide_pool)
+    async with working(unhurried, wide_pool, kept):
+        run = await backfills.ask(batch_size=5, rate_limit=10)
+
+        async def end_is_told() -> bool:
+            return bool(await wide_pool.fetchval("SELECT end_told FROM backfill_runs WHERE id = $1", run))
+
+        await eventually(end_is_told, 30)
+    messages = kept.by_topic[NAMES.backfill_events.name]
+    assert {message.key for message in messages} == {str(run).encode()}
+    *progress, end = [decode_backfill_event(message.value or b"") for message in messages]
+    assert any(isinstance(told, BackfillProgressed) and 0 < told.data.set_ < 30 for told in progress)
+    assert isinstance(end, BackfillEnded)
+    assert (end.data.status, end.data.set_, end.data.rows) == (RunStatus.COMPLETED, 30, 30)
+    assert end.data.report == (await backfills.look(run)).report
+
+
+async def test_an_end_that_could_not_be_told_is_told_once_kafka_is_back(
+    wide_pool: asyncpg.Pool, unhurried: Settings
+) -> None:
+    backfills = Backfills(wide_pool)
+    run = await backfills.ask()
+    away = KeptMessages(is_away=lambda: True)
+    async with working(unhurried, wide_pool, away):
+        await eventually(lambda: is_over(backfills, run), 20)
+    assert away.by_topic == {}
+    kept = KeptMessages()
+    async with working(unhurried, wide_pool, kept):
+
+        async def is_told() -> bool:
+            return NAMES.backfill_events.name in kept.by_topic
+
+        await eventually(is_told, 20)
+    (message,) = kept.by_topic[NAMES.backfill_events.name]
+    assert isinstance(decode_backfill_event(message.value or b""), BackfillEnded)
+
+
+async def test_a_worker_whose_session_is_ended_takes_over_again_and_goes_on(
+    wide_pool: asyncpg.Pool, unhurried: Settings
+) -> None:
+    kept, backfills = KeptMessages(), Backfills(wide_pool)
+    legacy = chains(60)
+    await Writer(wide_pool, kept).write(*legacy)
+    await forget_roots(wide_pool)
+    async with working(unhurried, wide_pool, kept):
+        run = await backfills.ask(batch_size=5, rate_limit=20)
+
+        async def is_writing() -> bool:
+            return (await backfills.look(run)).set > 0
+
+        await eventually(is_writing, 20)
+        await wide_pool.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1",
+            WORKER_LOCK,
+        )
+        await eventually(lambda: is_over(backfills, run), 30)
+    done = await backfills.look(run)
+    assert (done.status, done.set) == (RunStatus.COMPLETED, 60)
+    assert differences(await stored_rows(wide_pool), legacy) == []
+
+
+async def write_and_command(
+    pool: asyncpg.Pool, kept: KeptMessages, worker: Worker, live: list[Event]
+) -> None:
+    """Ingest small batches, each of whose commands becomes runs at once, as the consumers do."""
+    writer = Writer(pool, kept)
+    for start in range(0, len(live), 4):
+        await writer.write(*live[start : start + 4])
+        await enqueue(pool, kept)
+        worker.wake()
+
+
+async def enqueue(pool: asyncpg.Pool, kept: KeptMessages) -> None:
+    await RunStore(pool).enqueue(
+        [Run(uuid4(), "recompute-roots", jobs, "root-disagrees") for jobs in kept.take_commands()]
+    )
+
+
+async def is_over(backfills: Backfills, run: UUID) -> bool:
+    return (await backfills.look(run)).finished_at is not None
+
+
+async def everything_is_repaired(pool: asyncpg.Pool) -> None:
+    async def nothing_is_open() -> bool:
+        return not await pool.fetchval(
+            "SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))"
+        )
+
+    await eventually(nothing_is_open, 60)

@@ -1,0 +1,309 @@
+"""Backfills from their plan to their report, over rows that nobody has looked at."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from harness.backfills import Backfills, forget_roots, while_locked
+from harness.log_table import differences, stored_rows
+from harness.provenance import as_stored
+from harness.writers import KeptMessages, Repairer, Writer
+from histories import NOON, chains, decree, event
+from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
+from llamalog_schemas.commands import ExpectedCounts, GivenJobs, MissingParent, OneRoot, TimeWindow
+from llamalog_schemas.events import Event
+from llamalog_service.backfill.recompute import recompute_until_settled
+from llamalog_service.store.recompute import RecomputeStore
+
+BROKEN: list[Event] = [
+    *chains(30),
+    event(101),
+    event(102),
+    event(110, "orphan", "never-seen"),
+    event(111, "below-orphan", "orphan"),
+    event(112, None, "never-seen"),
+    event(120, "ring-a", "ring-b"),
+    event(121, "ring-b", "ring-a"),
+    event(122, "below-ring", "ring-a"),
+    event(130, "declarer", "gone", declared="wished-for"),
+    event(140, "twice", "root-1"),
+    event(141, "twice", "root-4"),
+]
+PLANNED = RootCounts(roots=10, children=22, untracked=2, pending=3, cycles=3, declared=1, conflicts=1)
+
+
+@pytest.fixture
+def backfills(pool: asyncpg.Pool) -> Backfills:
+    return Backfills(pool)
+
+
+@pytest.fixture
+async def log(pool: asyncpg.Pool) -> list[Event]:
+    """The broken history, every row of it without an origin."""
+    await Writer(pool, KeptMessages()).write(*BROKEN)
+    await forget_roots(pool)
+    return BROKEN
+
+
+async def test_every_row_gets_what_the_rule_gives_it_and_is_told(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    done = await backfills.do(batch_size=4)
+    stored = await stored_rows(pool)
+    assert differences(stored, log) == []
+    assert {row.revision for row in stored.values()} == {2}
+    kept = KeptMessages()
+    await Repairer(pool, kept).tell()
+    assert kept.provenance == as_stored(stored)
+    assert (done.status, done.plan, done.by_class) == (RunStatus.COMPLETED, PLANNED, PLANNED)
+    assert (done.scanned, done.set, done.to_set, done.batches) == (41, 41, 41, 11)
+
+
+async def test_the_report_adds_up_and_names_the_cycles(backfills: Backfills, log: list[Event]) -> None:
+    report = (await backfills.do()).report
+    assert report is not None
+    assert (report.rows, report.plan, report.end) == (41, PLANNED, PLANNED)
+    assert (report.to_set, report.set_, report.unexplained, report.untold) == (41, 41, 0, 41)
+    assert [(cycle.members, cycle.rows) for cycle in report.cycles] == [(("ring-a", "ring-b"), 3)]
+    assert report.live.corrected == report.live.removed == 0
+
+
+async def test_a_second_backfill_changes_nothing(backfills: Backfills, log: list[Event]) -> None:
+    await backfills.do()
+    before = await backfills.log()
+    again = await backfills.do()
+    assert await backfills.log() == before
+    assert (again.status, again.to_set, again.set, again.scanned) == (RunStatus.COMPLETED, 0, 0, 41)
+    assert again.report is not None
+    assert again.report.end == again.report.plan == PLANNED
+
+
+async def test_a_dry_run_reports_the_plan_and_changes_nothing(backfills: Backfills, log: list[Event]) -> None:
+    before = await backfills.log()
+    done = await backfills.do(dry_run=True, missing_parent=MissingParent.ADOPT)
+    assert await backfills.log() == before
+    assert await backfills.pool.fetchval("SELECT count(*) FROM root_decrees") == 0
+    assert done.status is RunStatus.COMPLETED
+    assert done.report is not None
+    assert (done.report.plan.adopted, done.report.plan.pending, done.report.adopted_jobs) == (
+        3,
+        0,
+        ("never-seen",),
+    )
+    assert done.report.end is None
+
+
+async def test_an_expectation_that_is_not_met_fails_the_run_and_changes_nothing(
+    backfills: Backfills, log: list[Event]
+) -> None:
+    before = await backfills.log()
+    done = await backfills.do(expected=ExpectedCounts(roots=11, children=22, cycles=0))
+    assert await backfills.log() == before
+    assert await backfills.pool.fetchval("SELECT count(*) FROM provenance_outbox") == 0
+    assert done.status is RunStatus.FAILED
+    assert done.error is not None
+    assert "10 roots where 11 were expected, 3 cycles where 0" in done.error
+    assert "Nothing was changed" in done.error
+    assert done.report is not None
+    assert [miss.name for miss in done.report.mismatches] == ["roots", "cycles"]
+
+
+async def test_an_expectation_that_is_met_lets_the_run_go_on(backfills: Backfills, log: list[Event]) -> None:
+    expected = ExpectedCounts(
+        rows=41, roots=10, children=22, untracked=2, adopted=0, cycles=3, pending=3, declared=1, conflicts=1
+    )
+    assert (await backfills.do(expected=expected)).status is RunStatus.COMPLETED
+
+
+async def test_missing_tops_are_adopted_by_decrees_but_for_those_that_were_revoked(
+    pool: asyncpg.Pool, backfills: Backfills
+) -> None:
+    revoked = decree(200, "revoked-top", adopted=False)
+    events = [*BROKEN, event(150, "left", "revoked-top")]
+    await Writer(pool, KeptMessages()).write(*events, revoked)
+    await forget_roots(pool)
+    done = await backfills.do(missing_parent=MissingParent.ADOPT, batch_size=7)
+    assert done.report is not None
+    assert (done.report.plan.adopted, done.report.plan.pending) == (3, 1)
+    assert done.report.end == done.report.plan
+    decreed = await pool.fetch("SELECT * FROM root_decrees WHERE adopted")
+    assert [(told["job_id"], told["requested_by"]) for told in decreed] == [("never-seen", "tests")]
+    as_events = [revoked, decree(201, "never-seen")]
+    assert differences(await stored_rows(pool), [*events, *as_events]) == []
+
+
+async def test_columns_that_roots_do_not_concern_stay_byte_for_byte(
+    backfills: Backfills, log: list[Event]
+) -> None:
+    others = """
+        SELECT (to_jsonb(l) - '{root_job_id,origin,cycle_members,parent_conflict,revision}'::text[])::text
+        FROM llama_logs l ORDER BY id
+    """
+    before = await backfills.pool.fetch(others)
+    await backfills.do(missing_parent=MissingParent.ADOPT)
+    assert await backfills.pool.fetch(others) == before
+
+
+async def test_a_row_of_another_writer_that_calls_itself_a_root_makes_no_claim_and_its_values_are_kept_aside(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    await pool.execute(
+        "UPDATE llama_logs SET parent_job_id = 'flat', root_job_id = 'flat' WHERE id = $1", UUID(int=1)
+    )
+    before = await backfills.log()
+    preview = await backfills.do(dry_run=True)
+    assert await backfills.log() == before
+    done = await backfills.do()
+    assert preview.plan == done.plan == PLANNED
+    assert differences(await stored_rows(pool), log) == []
+    kept = await pool.fetch("SELECT row_id, parent_job_id, root_job_id FROM legacy_values")
+    assert [tuple(record) for record in kept] == [(UUID(int=1), "flat", "flat")]
+    assert done.report is not None
+    assert (done.report.kept_aside.parents_cleared, done.report.kept_aside.roots_overruled) == (1, 1)
+
+
+async def rows_with_an_origin(pool: asyncpg.Pool) -> set[int]:
+    return {
+        record["id"].int for record in await pool.fetch("SELECT id FROM llama_logs WHERE origin IS NOT NULL")
+    }
+
+
+async def test_a_window_plans_the_rows_created_in_it_whatever_their_roots(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    window = TimeWindow(from_=NOON + timedelta(milliseconds=2), to=NOON + timedelta(milliseconds=5))
+    done = await backfills.do(scope=window)
+    assert done.plan == RootCounts(roots=1, children=2)
+    assert await rows_with_an_origin(pool) == {2, 3, 4}
+
+
+async def test_given_jobs_are_planned_with_everything_below_them(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    done = await backfills.do(scope=GivenJobs(jobs=("child-1", "never-seen", "nobody-knows")))
+    assert done.plan == RootCounts(children=2, pending=3)
+    assert await rows_with_an_origin(pool) == {2, 3, 110, 111, 112}
+
+
+async def test_a_root_is_planned_with_the_rows_that_have_it_and_those_below_it(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    await pool.execute("UPDATE llama_logs SET root_job_id = 'root-1' WHERE job_id = 'child-7'")
+    done = await backfills.do(scope=OneRoot(root_job_id="root-1"))
+    assert done.plan == RootCounts(roots=1, children=6, conflicts=1)
+    assert await rows_with_an_origin(pool) == {1, 2, 3, 8, 9, 140, 141}
+
+
+async def test_adopting_within_a_scope_corrects_what_hangs_off_the_same_top_outside_it(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    await backfills.do()
+    done = await backfills.do(
+        scope=TimeWindow(from_=NOON + timedelta(milliseconds=110), to=NOON + timedelta(milliseconds=111)),
+        missing_parent=MissingParent.ADOPT,
+    )
+    assert (done.set, done.set_again) == (1, 2)
+    assert differences(await stored_rows(pool), [*log, decree(201, "never-seen")]) == []
+
+
+async def test_locked_rows_make_the_batches_smaller_until_they_are_free_again(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    holding = while_locked(pool, UUID(int=20))
+
+    async def let_go_in_time(batch: int) -> None:
+        if batch == 0:
+            await holding.__aenter__()
+        if batch == 6:
+            await holding.__aexit__(None, None, None)
+
+    backfills.batches.before = let_go_in_time
+    done = await backfills.do(batch_size=32)
+    assert done.status is RunStatus.COMPLETED
+    assert done.lock_timeouts >= 3
+    sizes = [pace.size for pace in backfills.batches.paces]
+    assert sizes[:2] == [32, 16]
+    assert min(sizes) < 8
+    assert sizes[-1] > min(sizes)
+    assert differences(await stored_rows(pool), log) == []
+
+
+async def test_a_rate_limit_lets_batches_rest(backfills: Backfills, log: list[Event]) -> None:
+    done = await backfills.do(rate_limit=20, batch_size=1000)
+    assert done.batches == 3
+    assert backfills.rests[0] == pytest.approx(1.0, abs=0.2)
+
+
+async def test_a_row_that_postgresql_refuses_fails_the_run_and_says_why(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT somebodys CHECK (root_job_id <> 'root-7')")
+    done = await backfills.do(batch_size=3)
+    assert done.status is RunStatus.FAILED
+    assert done.error is not None
+    assert "somebodys" in done.error
+    assert f"{done.set} rows were written and stay" in done.error
+    assert await backfills.runner.run_next() is False
+
+
+async def test_roots_that_another_program_writes_meanwhile_are_corrected_by_the_second_look(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    async def meddle(_: UUID) -> None:
+        await pool.execute("UPDATE llama_logs SET root_job_id = 'meddled' WHERE id = $1", UUID(int=1))
+
+    backfills.store.at[BackfillPhase.LOOKING_AGAIN] = meddle
+    done = await backfills.do()
+    assert (done.status, done.set, done.set_again) == (RunStatus.COMPLETED, 41, 1)
+    assert differences(await stored_rows(pool), log) == []
+
+
+async def test_roots_that_another_program_writes_after_that_fail_the_reconciliation(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    await backfills.do()
+
+    async def meddle(_: UUID) -> None:
+        await pool.execute("UPDATE llama_logs SET root_job_id = 'meddled' WHERE id = $1", UUID(int=1))
+
+    backfills.store.at[BackfillPhase.RECONCILING] = meddle
+    done = await backfills.do()
+    assert done.status is RunStatus.FAILED
+    assert done.error is not None
+    assert done.error.startswith("1 row is not as planned although no repair has touched it")
+    assert done.report is not None
+    assert (done.report.unexplained, done.report.live.corrected) == (1, 0)
+
+
+async def test_rows_that_a_repair_corrects_or_somebody_removes_meanwhile_are_reported_apart(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    late = event(300, "never-seen")
+
+    async def live(batch: int) -> None:
+        if batch == 0:
+            await Writer(pool, KeptMessages()).write(late)
+            await recompute_until_settled(RecomputeStore(pool), ["never-seen"])
+            await pool.execute("DELETE FROM llama_logs WHERE id = $1", UUID(int=30))
+
+    backfills.batches.before = live
+    done = await backfills.do(batch_size=10)
+    assert (done.status, done.to_set, done.set) == (RunStatus.COMPLETED, 41, 37)
+    assert done.report is not None
+    report = done.report
+    assert (report.live.corrected, report.live.removed) == (3, 1)
+    assert report.live.by_class == RootCounts(pending=3, children=1)
+    assert report.end == replace(PLANNED, pending=0, children=21)
+    left = [told for told in log if told.id != str(UUID(int=30))]
+    assert differences(await stored_rows(pool), [*left, late]) == []
+
+
+async def test_times_are_those_of_the_run(backfills: Backfills, log: list[Event]) -> None:
+    before = datetime.now(UTC)
+    done = await backfills.do()
+    assert done.started_at is not None
+    assert done.finished_at is not None
+    assert before <= done.requested_at <= done.started_at <= done.finished_at <= datetime.now(UTC)

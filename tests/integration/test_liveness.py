@@ -1,0 +1,153 @@
+"""A consumer that gets on says so, one that waits is left alone, one that has stalled ends with its code."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from harness.monitored import ask, metrics_of
+from harness.patience import eventually
+from harness.service import ServiceProcess, running
+from harness.settled import wait_until_settled
+from harness.topics import publish
+from histories import chains
+from llamalog_service.domain.errors import ExitCode
+from llamalog_service.settings import Settings
+from llamalog_service.stack import LocalStack
+from llamalog_service.stack.apache_kafka import ApacheKafka
+
+pytestmark = pytest.mark.apache_kafka
+
+STALL = 6.0
+"""Seconds: longer than Kafka and PostgreSQL take to answer on a busy machine."""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"stall_seconds": STALL, "batch_records": 200})
+
+
+def answers(process: ServiceProcess, path: str, status: int) -> Callable[[], Awaitable[bool]]:
+    async def it_does() -> bool:
+        return (await asyncio.to_thread(ask, process, path)).status == status
+
+    it_does.__doc__ = f"{path} answers {status}"
+    return it_does
+
+
+async def test_a_consumer_that_gets_on_is_live_and_ready_and_counts_what_it_does(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, chains(300))
+    async with (
+        running("consumer", settings, tmp_path) as consumer,
+        running("migrator", settings, tmp_path) as migrator,
+    ):
+        await wait_until_settled(settings, pool)
+        for process in (consumer, migrator):
+            await eventually(answers(process, "/readyz", 200), within=15)
+            assert ask(process, "/livez").status == 200
+        await asyncio.sleep(STALL / 4 + 0.5)
+        counted = metrics_of(consumer)
+        assert counted["llamalog_events_total{type=entity-created,verdict=recorded}"] == 300
+        assert (
+            counted["llamalog_time_to_root_seconds_count"]
+            + metrics_of(migrator)["llamalog_time_to_root_seconds_count"]
+            == 300
+        )
+        lags = {name: lag for name, lag in counted.items() if name.startswith("llamalog_consumer_lag")}
+        assert lags
+        assert set(lags.values()) == {0}
+        assert counted["llamalog_batch_step_seconds_count{step=commit}"] >= 1
+        measured = metrics_of(migrator)
+        assert measured["llamalog_unresolved_rows{origin=PENDING}"] == 0
+        assert measured["llamalog_table_size_bytes{table=llama_logs}"] > 0
+        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+
+
+async def test_without_kafka_a_consumer_is_live_and_not_ready(
+    settings: Settings, tmp_path: Path, stack: LocalStack
+) -> None:
+    kafka = stack.kafka
+    if not isinstance(kafka, ApacheKafka):
+        pytest.skip("the broker given is not ours to stop")
+    await publish(settings, chains(30))
+    async with (
+        running("consumer", settings, tmp_path) as consumer,
+        running("migrator", settings, tmp_path) as migrator,
+    ):
+        processes = (consumer, migrator)
+        for process in processes:
+            await eventually(answers(process, "/readyz", 200), within=20)
+        await asyncio.to_thread(kafka.kill)
+        try:
+            for process in processes:
+                await eventually(answers(process, "/readyz", 503), within=20)
+            for _ in range(int(2 * STALL)):
+                await asyncio.sleep(1)
+                assert [ask(process, "/livez").status for process in processes] == [200, 200]
+            assert "Kafka does not answer" in ask(consumer, "/readyz").reasons
+        finally:
+            await asyncio.to_thread(kafka.start)
+        for process in processes:
+            await eventually(answers(process, "/readyz", 200), within=40)
+        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "reason"),
+    [
+        ("a step that never ends", "no offset was committed"),
+        ("an event loop that is stuck", "the event loop has been stuck"),
+        ("a client that polls no more", "nothing was polled"),
+        ("a group that is never joined", "it has not joined its group"),
+    ],
+)
+async def test_a_consumer_that_is_stuck_says_so_and_ends(
+    settings: Settings, tmp_path: Path, sabotage: str, reason: str
+) -> None:
+    async with running("consumer", settings, tmp_path, sabotage=sabotage) as consumer:
+        await eventually(answers(consumer, "/livez", 200), within=20)
+        await publish(settings, chains(30))
+        await eventually(answers(consumer, "/livez", 503), within=4 * STALL)
+        assert any(reason in why for why in ask(consumer, "/livez").reasons)
+        assert await consumer.ended(within=STALL) == ExitCode.STALLED
+        assert consumer.said("stalled")
+
+
+async def test_a_producer_that_is_of_no_more_use_ends_the_consumer_and_another_goes_on(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, chains(600))  # several batches: a broker takes any number as a producer's first
+    async with running("consumer", settings, tmp_path, sabotage="a producer out of sequence") as consumer:
+        assert await consumer.ended(within=40) == ExitCode.BROKEN
+        assert "OutOfOrderSequenceNumber" in consumer.output
+    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+        await wait_until_settled(settings, pool)
+
+
+async def test_a_consumer_that_was_stopped_for_a_while_is_not_taken_for_stuck(
+    settings: Settings, tmp_path: Path
+) -> None:
+    await publish(settings, chains(30))
+    async with running("consumer", settings, tmp_path) as consumer:
+        await eventually(answers(consumer, "/readyz", 200), within=20)
+        consumer.signal(signal.SIGSTOP)
+        await asyncio.sleep(2 * STALL)
+        consumer.signal(signal.SIGCONT)
+        await eventually(answers(consumer, "/readyz", 200), within=20)
+        assert not consumer.said("stalled")
+        assert await consumer.stop() == 0
+
+
+async def test_a_port_that_is_taken_is_refused_with_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    async with running("consumer", settings, tmp_path) as consumer:
+        await eventually(answers(consumer, "/livez", 200), within=20)
+        port = int(consumer.said("serving")[0]["address"].rpartition(":")[2])
+        other = settings.model_copy(update={"consumer_port": port})
+        async with running("consumer", other, tmp_path) as second:
+            assert await second.ended() == ExitCode.ERROR
+            assert "LLAMALOG_CONSUMER_PORT" in second.output
