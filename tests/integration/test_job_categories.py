@@ -34,7 +34,7 @@ async def test_an_operation_has_the_category_that_the_migration_gives_it(pool: a
     rows = [(operation, status) for operation in [*JOBS, *ODD] for status in Status]
     judged = await pool.fetch(
         f"SELECT {rule} AS category FROM unnest($1::text[], $2::text[]) "
-        "WITH ORDINALITY AS r (operation, status, n) ORDER BY n",
+        "WITH ORDINALITY AS l (operation, status, n) ORDER BY n",
         [operation for operation, _ in rows],
         [status.value for _, status in rows],
     )
