@@ -3,11 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types bench bench-kit fuzz contract lock clean
+.PHONY: help up test lint types bench bench-kit bench-backfill fuzz simulate chaos contract lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .venv/ready: requirements/dev.txt schemas/pyproject.toml service/pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -35,10 +35,20 @@ bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENC
 bench-kit: .venv/ready  ## what saying an event costs its caller, as a ratio to a bare send
 	@PYTHONPATH=tests $(BIN)/python -m bench.kit $(BENCH)
 
+bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one plain UPDATE; BENCH='--rows 200000'
+	@PYTHONPATH=tests $(BIN)/python -m bench_backfill $(BENCH)
+
 INPUTS ?= 100000
 
 fuzz: .venv/ready  ## the decode step under INPUTS=100000 bad inputs; FUZZ='--seed 2' passes options
 	@PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(INPUTS) $(FUZZ)
+
+simulate: .venv/ready  ## random histories under random faults against the fold; SEEDS=1000, or SEED=7 to play one again
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(SAID),--said $(SAID)) $(if $(FAULTS),--faults $(FAULTS)) $(SIMULATE)
+
+chaos: .venv/ready  ## breaks things under load and holds the outcome against the fold; CHAOS='--only sigstop'
+	@PYTHONPATH=tests $(BIN)/python -m chaos --write-to docs/reliability.md $(CHAOS)
 
 contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from the models
 	@PYTHONPATH=tools $(BIN)/python -m contract_export

@@ -59,10 +59,8 @@ def outside_transaction() -> Iterator[None]:
     """Every statement within is a transaction of its own, and soon gives up waiting for a lock."""
     with op.get_context().autocommit_block():
         run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
-        try:
-            yield
-        finally:
-            run("RESET lock_timeout")
+        yield
+        run("RESET lock_timeout")  # after a failure nobody uses the connection any more
 
 
 def run(statement: str) -> Any:
@@ -126,19 +124,30 @@ def drop_added_column(name: str) -> None:
         alter(f"ALTER TABLE {standing().table} DROP COLUMN IF EXISTS {name}", strike(ADDED_COLUMN, name))
 
 
+def refuse_null(column: str) -> None:
+    """Refuse NULL in what is written from now on, whatever rows hold already."""
+    found = standing()
+    check = _not_null_check(found, column)
+    if found.columns[column].nullable and not found.has_constraint(check):
+        patiently(f"ALTER TABLE {found.table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID")
+
+
 def set_not_null(column: str) -> None:
-    """Refuse NULL from now on: checked while others write, so that the lock at the end is a short one."""
+    """Let no row hold NULL: checked while others write, so that the lock at the end is a short one."""
     found = standing()
     if not found.columns[column].nullable:
         return
-    check = f"{found.table}_{column}_not_null"
-    if not found.has_constraint(check):
-        patiently(f"ALTER TABLE {found.table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID")
+    refuse_null(column)
+    check = _not_null_check(found, column)
     patiently(f"ALTER TABLE {found.table} VALIDATE CONSTRAINT {check}")
     alter(
         f"ALTER TABLE {found.table} ALTER COLUMN {column} SET NOT NULL",
         f"ALTER TABLE {found.table} DROP CONSTRAINT {check}",
     )
+
+
+def _not_null_check(found: Standing, column: str) -> str:
+    return f"{found.table}_{column}_not_null"
 
 
 def ensure_index(index: Index) -> None:
@@ -157,7 +166,11 @@ def ensure_index(index: Index) -> None:
         name = f"{name}_2"
     tell(Progress(f"building the index {name}"))
     run(note(ADDED_INDEX, name))
-    unhurried(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.definition(name, str(found.table))}")
+    build = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.definition(name, str(found.table))}"
+    unhurried(build)
+    while not standing().indexes[name].valid:  # an attempt that ended in a deadlock has left it so
+        drop_index(name)
+        unhurried(build)
 
 
 def drop_added_index(name: str) -> None:
@@ -175,10 +188,8 @@ def drop_index(name: str) -> None:
 def unhurried(statement: str) -> None:
     """A statement that may wait as long as it likes, for its locks keep nobody waiting."""
     run("SET lock_timeout = 0")
-    try:
-        patiently(statement)
-    finally:
-        run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    patiently(statement)
+    run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
 
 
 def missing_enum_values(found: Standing, column: str, values: Sequence[str]) -> list[str]:

@@ -9,8 +9,9 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from llamalog_service.store.schema import VERSION_TABLE, migration_engine
-from llamalog_service.store.tables import LlamaLog
+from llamalog_service.store.migration_connection import migration_engine
+from llamalog_service.store.schema import VERSION_TABLE
+from llamalog_service.store.tables import METADATA
 
 
 def run(connection: Connection) -> None:
@@ -18,7 +19,7 @@ def run(connection: Connection) -> None:
     # it would report success and leave the commit to a caller who does not know of it.
     context.configure(
         connection=connection,
-        target_metadata=LlamaLog.metadata,
+        target_metadata=METADATA,
         version_table=VERSION_TABLE,
         transaction_per_migration=True,
         compare_server_default=True,

@@ -6,11 +6,9 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from pydantic import SecretStr
 
+from harness.installation import make_installation
 from integration.databases import new_database
-from llamalog_service.publish.topics import create_topics, topics
 from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection
@@ -73,21 +71,4 @@ def kafka_bootstrap(stack: LocalStack) -> str:
 @pytest.fixture
 async def settings(stack: LocalStack, database_url: str) -> Settings:
     """The settings of an installation of the test's own: its database, and topics under its own prefix."""
-    prefix = f"test-{uuid4().hex[:8]}."
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap)
-    await admin.start()
-    try:
-        await create_topics(admin, topics(prefix))
-    finally:
-        await admin.close()
-    return Settings(
-        database_url=SecretStr(database_url),
-        kafka=stack.kafka.bootstrap,
-        kafka_durable=stack.kafka.durable,
-        topic_prefix=prefix,
-        consumer_group=f"{prefix}provenance",
-        migration_group=f"{prefix}migration",
-        consumer_port=0,
-        migrator_port=0,
-        log_format="json",
-    )
+    return await make_installation(stack, database_url, f"test-{uuid4().hex[:8]}.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from alembic import context, op
 from migrations.altering import (
     Index,
     add_columns,
@@ -10,6 +11,7 @@ from migrations.altering import (
     drop_added_index,
     ensure_index,
     outside_transaction,
+    refuse_null,
     set_not_null,
 )
 from migrations.batches import change_rows
@@ -25,7 +27,7 @@ from migrations.journal import (
     strike,
 )
 
-from llamalog_service.store.compat_view import ADDED_VIEW, VIEW
+from llamalog_service.store.compat_view import ADDED_VIEW, VIEW, compat_view_statements
 from llamalog_service.store.standing import Preview, Standing
 
 revision = "0003"
@@ -74,22 +76,33 @@ def upgrade() -> None:
         _rename()
         _create_enum()
         add_columns({"category": '"LlamaLogCategory"'})
-        category = standing().columns["category"]
-        if category.nullable:
-            change_rows(
-                "backfilling categories",
-                f"UPDATE llama_logs l SET category = ({CATEGORY_OF_ROW})::{category.type} WHERE {{rows}}",
-                "l.category IS NULL",
-            )
+        if standing().columns["category"].nullable:
+            _backfill_category(passes=1)
+            refuse_null("category")
+            _backfill_category()  # what others wrote meanwhile
             set_not_null("category")
         ensure_index(CATEGORY_INDEX)
 
 
+def _backfill_category(*, passes: int | None = None) -> None:
+    category = standing().columns["category"].type
+    change_rows(
+        "backfilling categories",
+        f"UPDATE llama_logs l SET category = ({CATEGORY_OF_ROW})::{category} WHERE {{rows}}",
+        "l.category IS NULL",
+        passes=passes,
+    )
+
+
 def _rename() -> None:
     if standing().table == "enrichment_logs":
+        # In the same transaction: readers of the old name are not to find it gone.
+        wants_view = context.config.attributes.get("compat_view", False)
+        view = compat_view_statements(op.get_bind()) if wants_view else []
         alter(
             "ALTER TABLE enrichment_logs RENAME TO llama_logs",
             note(RENAMED_TABLE, "llama_logs", before="enrichment_logs"),
+            *view,
         )
     if noted(RENAMED_TABLE):
         for old, new in RENAMED.items():

@@ -55,9 +55,15 @@ def upgrade() -> None:
             parent_conflict boolean NOT NULL,
             revision integer NOT NULL,
             differs boolean NOT NULL,
+            was_settled boolean NOT NULL,
             takes_in boolean NOT NULL
         )
         """
+    )
+    op.execute("ALTER TABLE provenance_outbox ADD COLUMN IF NOT EXISTS bulk boolean NOT NULL DEFAULT false")
+    op.execute(
+        "CREATE INDEX IF NOT EXISTS provenance_outbox_prompt_idx "
+        "ON provenance_outbox (noted_at) WHERE NOT bulk"
     )
     op.execute(
         """
@@ -74,6 +80,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE handled_requests")
+    op.execute("DROP INDEX provenance_outbox_prompt_idx")
+    op.execute("ALTER TABLE provenance_outbox DROP COLUMN bulk")
     op.execute("DROP TABLE backfill_plan")
     op.execute("DROP INDEX backfill_runs_backfills_idx")
     op.execute("DELETE FROM backfill_runs WHERE kind <> 'recompute-roots'")

@@ -13,6 +13,8 @@ from typing import Self
 
 import psutil
 
+from harness.environments import without_settings
+
 SAMPLE = {"albums": 4, "late": 0.4, "duplicates": 0.05, "bad": 0.03, "seed": 7}
 READY = "Running until Ctrl-C."
 _SECONDS = 120.0
@@ -124,8 +126,7 @@ def run_llamalog(*words: str, environment: Mapping[str, str]) -> subprocess.Comp
 
 def clean_environment() -> dict[str, str]:
     """Ours without any setting of llamalog's, and with a terminal wide enough for every line."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}
-    return kept | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
+    return without_settings() | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
 
 
 def _environment(kafka: str) -> dict[str, str]:

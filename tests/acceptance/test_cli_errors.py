@@ -18,14 +18,23 @@ from llamalog_service.publish.topics import Topics, create_topics, topics
 from llamalog_service.settings import Settings
 
 NOBODY = "postgresql://llamalog:secret-word@127.0.0.1:1/llamalog"
+RUN = str(uuid4())
+COMMANDS_WITHOUT_KAFKA = [["migrate"], ["adopt"], ["backfill", "list"], ["backfill", "show", RUN]]
 COMMANDS = [
-    ["migrate"],
+    ["backfill", "start"],
+    ["backfill", "pause", RUN],
+    ["backfill", "watch", RUN],
     ["topics", "create"],
     ["topics", "check"],
     ["simulate"],
     ["consumer"],
     ["migrator"],
     ["timeline", str(uuid4())],
+    ["conflicts"],
+    ["adopt-root", "job", "--reason", "a test"],
+    ["revoke", "job", "--reason", "a test"],
+    ["dead-letters", "list"],
+    ["dead-letters", "replay", "--all"],
 ]
 
 
@@ -51,6 +60,15 @@ def test_missing_settings_are_named_with_what_they_should_be(words: Sequence[str
     assert said(done).splitlines() == [
         "LLAMALOG_DATABASE_URL: is not set: postgresql://user:password@host:port/database",
         "LLAMALOG_KAFKA: is not set: bootstrap servers: host:port, comma-separated",
+    ]
+
+
+@pytest.mark.parametrize("words", COMMANDS_WITHOUT_KAFKA, ids=" ".join)
+def test_what_needs_no_kafka_does_not_ask_for_one(words: Sequence[str]) -> None:
+    done = run_llamalog(*words, environment={})
+    assert done.returncode == 2
+    assert said(done).splitlines() == [
+        "LLAMALOG_DATABASE_URL: is not set: postgresql://user:password@host:port/database"
     ]
 
 
@@ -92,7 +110,7 @@ def test_a_database_that_is_away_is_told_by_migrate(silent_port: int) -> None:
     assert f"PostgreSQL can't be reached at postgresql://llamalog:***@127.0.0.1:{silent_port}" in said(done)
 
 
-@pytest.mark.parametrize("words", [["topics", "check"], ["simulate"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["topics", "check"], ["simulate"], ["dead-letters", "list"]], ids=" ".join)
 def test_a_kafka_that_is_away_is_told_by_commands_that_end(words: Sequence[str], silent_port: int) -> None:
     kafka = f"127.0.0.1:{silent_port}"
     done = run_llamalog(*words, environment={"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": kafka})

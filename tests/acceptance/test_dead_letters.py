@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import asyncpg
@@ -19,7 +18,7 @@ from harness.commands import Commands
 from harness.log_table import differences, stored_rows
 from harness.service import running
 from harness.settled import wait_until_consumed
-from harness.topics import header, lag, producing, publish_events, read_all
+from harness.topics import header, producing, publish_events, read_all, until_something_is_said
 from harness.writers import Message
 from histories import event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, Headers, encode
@@ -300,9 +299,7 @@ async def test_a_replay_that_is_stopped_goes_on_where_it_stopped(
     values = [encode(event(number, f"job-{number}")).ljust(50_000) for number in range(600)]
     await keep(settings, *[a_letter(settings, number, value) for number, value in enumerate(values)])
     with start_to_replay_all(settings) as process:
-        deadline = time.monotonic() + 60
-        while not await lag(settings.kafka, "nobody", names_of(settings).entity_events.name):
-            assert time.monotonic() < deadline
+        await until_something_is_said(settings.kafka, names_of(settings).entity_events.name, within=60)
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=60)
     assert process.returncode == 130, printed

@@ -2,24 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random, SystemRandom
 
 import asyncpg
 import pytest
-from aiokafka import ConsumerRecord
 
+from chaos.verdict import differing_letters, judged
 from harness.log_table import differences, stored_rows
 from harness.patience import eventually
 from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess
 from harness.settled import wait_until_settled
-from harness.topics import Coordinates, by_coordinates, header, producing, read_all
-from llamalog_schemas.codec import decode_event
-from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Event
+from harness.topics import producing, read_all
 from llamalog_service.publish.topics import topics
 from llamalog_service.sample.day import tell_day
 from llamalog_service.sample.disorder import disordered
@@ -75,7 +71,8 @@ async def test_every_event_is_recorded_once_and_every_root_is_right_however_ofte
     assert differences(stored, valid) == []
     assert len(stored) < len(valid), "the sample had no duplicates"
     assert any(row.revision > 1 for row in stored.values()), "the sample had no late parents"
-    assert_dead_letters_are(bad, await read_all(settings.kafka, names.dead_letters.name))
+    assert len(bad) > MESSAGES * 0.001
+    assert differing_letters(bad, await read_all(settings.kafka, names.dead_letters.name)) == []
     told = await read_all(settings.kafka, names.provenance.name)
     assert believed(record.value for record in told) == as_stored(stored)
 
@@ -97,30 +94,3 @@ async def kill_at_work(consumer: ServiceProcess, pool: asyncpg.Pool, dice: Rando
 
 async def reached(pool: asyncpg.Pool) -> int:
     return int(await pool.fetchval("SELECT coalesce(sum(next_offset), 0) FROM consumer_positions"))
-
-
-def judged(records: Sequence[ConsumerRecord]) -> tuple[list[Event], dict[Coordinates, ConsumerRecord]]:
-    """The events that some records are, in the order of the partitions, and the records that are none."""
-    events, bad = [], {}
-    for record in records:
-        try:
-            events.append(decode_event(record.value, record.headers))
-        except InvalidMessageError:
-            bad[record.topic, record.partition, record.offset] = record
-    return events, bad
-
-
-def assert_dead_letters_are(
-    bad: dict[Coordinates, ConsumerRecord], dead_letters: Sequence[ConsumerRecord]
-) -> None:
-    letters = by_coordinates(dead_letters)
-    assert letters.keys() == bad.keys()
-    assert len(bad) > MESSAGES * 0.001
-    for coordinates, record in bad.items():
-        for letter in letters[coordinates]:
-            assert (letter.key, letter.value) == (record.key, record.value)
-            assert letter.headers[: len(record.headers)] == record.headers
-            with pytest.raises(InvalidMessageError) as judgement:
-                decode_event(record.value, record.headers)
-            assert header(letter, "reason") == judgement.value.reason
-            assert header(letter, "error") == judgement.value.sentence

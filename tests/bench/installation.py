@@ -1,16 +1,15 @@
 """An installation of its own for every drain: a migrated, empty database and empty topics."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bench.servers import Servers
+from harness.environments import without_settings
+from integration.databases import new_database
 from llamalog_service.publish.topics import Topics, create_topics, topics
-from llamalog_service.stack import LocalPostgres
 from llamalog_service.store.schema import migrate
 
 PARTITIONS = 6
@@ -46,14 +45,14 @@ class Installation(NamedTuple):
             "MIGRATOR_PORT": "0",
             "LOG_FORMAT": "json",
         }
-        others = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}
-        return others | {f"LLAMALOG_{name}": value for name, value in own.items()}
+        return without_settings() | {f"LLAMALOG_{name}": value for name, value in own.items()}
 
 
 @asynccontextmanager
 async def new_installation(servers: Servers, name: str) -> AsyncIterator[Installation]:
-    """Make the database `name` and topics under that prefix; the database is dropped in the end."""
-    async with new_database(servers.postgres, name) as database_url:
+    """Make a database, and topics under the prefix `name`; both are dropped in the end."""
+    async with new_database(servers.postgres.url) as database_url:
+        await migrate(database_url)
         prefix = f"{name}."
         wanted = topics(prefix, partitions=PARTITIONS)
         admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka.bootstrap)
@@ -64,19 +63,3 @@ async def new_installation(servers: Servers, name: str) -> AsyncIterator[Install
         finally:
             await admin.delete_topics([topic.name for topic in wanted])
             await admin.close()
-
-
-@asynccontextmanager
-async def new_database(postgres: LocalPostgres, name: str) -> AsyncIterator[str]:
-    """The URL of a migrated database, dropped in the end."""
-    server = await asyncpg.connect(postgres.url)
-    try:
-        await server.execute(f'CREATE DATABASE "{name}"')
-        try:
-            url = postgres.url_of(name)
-            await migrate(url)
-            yield url
-        finally:
-            await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await server.close()

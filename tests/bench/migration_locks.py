@@ -6,13 +6,15 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from harness.commands_run import llamalog
+from harness.environments import environment_of_database
+from harness.started_commands import llamalog
 from harness.table_users import in_use
 from integration.databases import new_database
 from integration.old_tables import POINTS, make_old_table
 from llamalog_service.stack.postgres import LocalPostgres
 
 LONGEST_ALLOWED = 1.0
+PATIENCE = 3600.0
 
 
 async def measure(postgres_url: str, point: str, rows: int) -> bool:
@@ -22,7 +24,9 @@ async def measure(postgres_url: str, point: str, rows: int) -> bool:
         async with in_use(url, rows) as waits:
             await asyncio.sleep(1)
             began = perf_counter()
-            code, _, errors = await llamalog(url, "migrate")
+            code, _, errors = await llamalog(
+                "migrate", environment=environment_of_database(url), within=PATIENCE
+            )
             took = perf_counter() - began
         print(f"{point}, {rows:,} rows: migrated in {took:.1f} s, exit code {code}\n{waits}", flush=True)
         if code:

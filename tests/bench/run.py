@@ -7,10 +7,12 @@ from typing import NamedTuple
 from bench.backlog import Backlog, fill, make_backlog
 from bench.checks import Found, inspect
 from bench.drain import Drained, drain
-from bench.installation import new_database, new_installation
+from bench.installation import new_installation
 from bench.servers import Servers, durability, settle_disk
 from bench.yardstick import BATCH_SIZES, Copied, Records, copy_all, copy_records
+from integration.databases import new_database
 from llamalog_service.sample.play import Played
+from llamalog_service.store.schema import migrate
 
 Say = Callable[[str], None]
 
@@ -43,7 +45,8 @@ async def measure(servers: Servers, *, albums: int, repeat: int, logs: Path, say
     backlog = make_backlog(albums)
     records = copy_records(backlog.rows.values())
     copied, drained, found = [], [], []
-    async with new_database(servers.postgres, "yardstick") as yardstick:
+    async with new_database(servers.postgres.url) as yardstick:
+        await migrate(yardstick)
         copied += await _copies(servers, yardstick, records, say)
         for turn in range(1, repeat + 1):
             played, one, left = await _measure_drain(servers, backlog, f"drain-{turn}", logs=logs, say=say)

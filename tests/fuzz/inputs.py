@@ -18,7 +18,6 @@ DRAWN_EVERY = 10
 _BUFFER = 4096
 _GOLDEN = load_all()
 _PLACES = ("type", "id", "source", "time", "specversion", "subject", "data", "tracestate", "datacontenttype")
-_HEADERS = ("content-type", "ce_id", "ce_type", "ce_time", "ce_source", "ce_specversion", "trace")
 _NASTY_JSON = [
     b"NaN",
     b"-Infinity",

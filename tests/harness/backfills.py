@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from llamalog_schemas.backfills import BackfillPhase
+from llamalog_schemas.backfills import BackfillPhase, RootCounts
 from llamalog_schemas.commands import (
     BackfillRoots,
     BackfillRootsData,
@@ -18,6 +18,7 @@ from llamalog_schemas.commands import (
     ResumeBackfill,
     RunRequest,
     RunRequestData,
+    Scope,
     WholeTable,
 )
 from llamalog_service.backfill.runner import BackfillRunner, Stores
@@ -51,11 +52,30 @@ class WatchedBackfills(BackfillStore):
     def __init__(self, pool: asyncpg.Pool) -> None:
         super().__init__(pool)
         self.at: dict[BackfillPhase, Callable[[UUID], Awaitable[None]]] = {}
+        self.after_plan: Callable[[UUID], Awaitable[None]] | None = None
 
     async def enter(self, run: UUID, phase: BackfillPhase) -> None:
         await super().enter(run, phase)
         if phase in self.at:
             await self.at[phase](run)
+
+    async def note_plan(self, run: UUID, plan: RootCounts, to_set: int, right: RootCounts) -> bool:
+        noted = await super().note_plan(run, plan, to_set, right)
+        if self.after_plan is not None:
+            await self.after_plan(run)
+        return noted
+
+
+class WatchedPlans(PlanStore):
+    """Plans after each of which something may happen."""
+
+    after: Callable[[], Awaitable[None]] | None = None
+
+    async def make(self, scope: Scope, *, adopt: bool) -> tuple[RootCounts, RootCounts]:
+        counts = await super().make(scope, adopt=adopt)
+        if self.after is not None:
+            await self.after()
+        return counts
 
 
 class Backfills:
@@ -64,14 +84,13 @@ class Backfills:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
         self.store = WatchedBackfills(pool)
+        self.plans = WatchedPlans(pool)
         self.batches = WatchedBatches(pool)
         self.rests: list[float] = []
 
     @property
     def stores(self) -> Stores:
-        return Stores(
-            self.store, PlanStore(self.pool), self.batches, RecomputeStore(self.pool), Outbox(self.pool)
-        )
+        return Stores(self.store, self.plans, self.batches, RecomputeStore(self.pool), Outbox(self.pool))
 
     @property
     def runner(self) -> BackfillRunner:

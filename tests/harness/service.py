@@ -1,7 +1,6 @@
 """The two consumers as processes of their own, started as an operator starts them."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,12 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import SecretStr
-
+from harness.environments import environment_of
 from harness.patience import eventually
 from llamalog_service.settings import Settings
 
-_TESTS = Path(__file__).resolve().parents[1]
 _EXECUTABLE = Path(sys.executable).parent / "llamalog"
 
 
@@ -48,7 +45,7 @@ class ServiceProcess:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._words,
-                env=_environment(self._settings),
+                env=environment_of(self._settings),
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -121,14 +118,3 @@ async def running(
         raise
     finally:
         process.kill()
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    told = {
-        name: value.get_secret_value() if isinstance(value, SecretStr) else value
-        for name, value in settings.model_dump().items()
-        if value is not None
-    }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LLAMALOG_")}
-    ours = {f"LLAMALOG_{name.upper()}": str(value) for name, value in told.items()}
-    return kept | ours | {"PYTHONPATH": str(_TESTS)}

@@ -56,6 +56,24 @@ async def read_all(kafka: str, topic: str) -> list[ConsumerRecord]:
         return records
 
 
+async def end_offsets(kafka: str, topic: str) -> dict[int, int]:
+    """The offset after the last message of each partition."""
+    async with _reading(kafka) as reader:
+        return {at.partition: end for at, end in (await _ends(reader, topic)).items()}
+
+
+async def until_something_is_said(kafka: str, topic: str, within: float) -> None:
+    """Wait for the first message, looking so often that few others can follow before this returns.
+
+    Raises:
+        TimeoutError: none came.
+    """
+    async with _reading(kafka) as reader, asyncio.timeout(within):
+        partitions = list(await _ends(reader, topic))
+        while not any((await reader.end_offsets(partitions)).values()):  # noqa: ASYNC110 - no Event tells of it
+            await asyncio.sleep(0)
+
+
 async def lag(kafka: str, group: str, topic: str) -> int:
     """How many messages of the topic lie behind the group's committed offsets."""
     async with _reading(kafka) as reader:

@@ -10,9 +10,9 @@ import pytest
 from harness.backfills import Backfills, forget_roots, request, start
 from harness.log_table import differences, stored_rows
 from harness.writers import KeptMessages, Writer
-from histories import chains
+from histories import chains, event
 from llamalog_schemas.backfills import BackfillPhase, RunStatus
-from llamalog_schemas.commands import CancelBackfill, PauseBackfill, ResumeBackfill
+from llamalog_schemas.commands import CancelBackfill, MissingParent, PauseBackfill, ResumeBackfill
 from llamalog_schemas.events import EntityEvent
 
 
@@ -103,7 +103,39 @@ async def test_while_a_backfill_that_was_begun_is_paused_the_next_one_waits(
     assert await backfills.runner.run_next() is False
     await backfills.cancel(first)
     assert await backfills.runner.run_next() is True
+    assert await backfills.runner.run_next() is True
     assert (await backfills.look(second)).status is RunStatus.COMPLETED
+
+
+async def test_a_backfill_that_is_cancelled_while_paused_reports_what_it_had_written(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
+) -> None:
+    run = await backfills.ask(batch_size=10)
+
+    async def pause(batch: int) -> None:
+        if batch == 2:
+            await backfills.pause(run)
+
+    backfills.batches.before = pause
+    await backfills.runner.run_next()
+    await backfills.cancel(run)
+    await backfills.pause(run)
+    await backfills.runner.run_next()
+    ended = await backfills.look(run)
+    assert (ended.status, ended.set) == (RunStatus.CANCELLED, 20)
+    assert ended.report is not None
+    assert (ended.report.rows, ended.report.set_, ended.report.end) == (60, 20, None)
+    assert await pool.fetch("SELECT FROM backfill_plan LIMIT 1") == []
+
+
+async def test_a_backfill_that_is_cancelled_while_paused_before_its_plan_ends_at_once(
+    backfills: Backfills,
+) -> None:
+    run = await backfills.ask()
+    await backfills.pause(run)
+    await backfills.cancel(run)
+    assert (await backfills.look(run)).status is RunStatus.CANCELLED
+    assert await backfills.runner.run_next() is False
 
 
 async def pause_in_the_middle(backfills: Backfills, run: UUID) -> None:
@@ -162,6 +194,17 @@ async def test_a_cancel_takes_effect_at_the_next_batch_and_what_was_written_stay
     assert (ended.report.rows, ended.report.set_, ended.report.end) == (60, 30, None)
     assert await pool.fetchval("SELECT count(*) FROM llama_logs WHERE origin IS NOT NULL") == 30
     assert await backfills.runner.run_next() is False
+
+
+async def test_a_cancel_that_comes_before_the_first_batch_leaves_no_decree(
+    pool: asyncpg.Pool, backfills: Backfills
+) -> None:
+    await Writer(pool, KeptMessages()).write(event(1, "waits", "missing"))
+    run = await backfills.ask(missing_parent=MissingParent.ADOPT)
+    backfills.plans.after = lambda: backfills.cancel(run)
+    await backfills.runner.run_next()
+    assert (await backfills.look(run)).status is RunStatus.CANCELLED
+    assert await pool.fetch("SELECT FROM root_decrees") == []
 
 
 async def test_a_cancel_breaks_off_the_planning(

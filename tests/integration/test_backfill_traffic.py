@@ -27,7 +27,7 @@ from llamalog_service.settings import Settings
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.runs import Run, RunStore
 from llamalog_service.store.worker_lock import WORKER_LOCK, WorkerLock
-from llamalog_service.wiring.duties import telling_duties, working_duties
+from llamalog_service.wiring.duties import repairing_duties, sweeping_duty, telling_duties
 
 
 @pytest.fixture
@@ -54,7 +54,11 @@ async def working(settings: Settings, pool: asyncpg.Pool, kept: KeptMessages) ->
     worker = Worker(
         lock=WorkerLock(pool),
         runs=RunStore(pool),
-        duties=[*working_duties(settings, pool, pool), *telling_duties(pool, announcer)],
+        duties=[
+            *repairing_duties(pool, pool),
+            sweeping_duty(settings, pool),
+            *telling_duties(pool, announcer),
+        ],
         poll_every=0.05,
     )
     task = asyncio.create_task(worker.run())

@@ -10,12 +10,15 @@ from msgspec.structs import replace
 from harness.backfills import Backfills, forget_roots, while_locked
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import NAMES, KeptMessages, Repairer, Writer
 from histories import NOON, chains, decree, event
 from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.commands import ExpectedCounts, GivenJobs, MissingParent, OneRoot, TimeWindow
 from llamalog_schemas.events import Event
+from llamalog_service.backfill.corrections import Corrections
 from llamalog_service.backfill.recompute import recompute_until_settled
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
 
 BROKEN: list[Event] = [
@@ -249,7 +252,7 @@ async def test_a_row_that_postgresql_refuses_fails_the_run_and_says_why(
     assert await backfills.runner.run_next() is False
 
 
-async def test_roots_that_another_program_writes_meanwhile_are_corrected_by_the_second_look(
+async def test_roots_that_another_program_writes_over_the_batches_are_reported_as_live_changes(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
     async def meddle(_: UUID) -> None:
@@ -257,11 +260,52 @@ async def test_roots_that_another_program_writes_meanwhile_are_corrected_by_the_
 
     backfills.store.at[BackfillPhase.LOOKING_AGAIN] = meddle
     done = await backfills.do()
-    assert (done.status, done.set, done.set_again) == (RunStatus.COMPLETED, 41, 1)
-    assert differences(await stored_rows(pool), log) == []
+    assert done.report is not None
+    assert (done.status, done.report.live.corrected) == (RunStatus.COMPLETED, 1)
+    assert done.report.end == replace(PLANNED, roots=9)
 
 
-async def test_roots_that_another_program_writes_after_that_fail_the_reconciliation(
+async def test_settled_roots_that_the_batches_overrule_are_looked_for_below_once_more(
+    pool: asyncpg.Pool, backfills: Backfills
+) -> None:
+    events = chains(3)
+    await Writer(pool, KeptMessages()).write(*events)
+    await pool.execute("UPDATE llama_logs SET root_job_id = 'wrong'")
+    child = event(50, "new-child", "grandchild-1")
+
+    async def come(_: int) -> None:
+        backfills.batches.before = None
+        await Writer(pool, KeptMessages()).write(child)  # it takes the wrong root for its own
+
+    backfills.batches.before = come
+    done = await backfills.do()
+    assert (done.set, done.set_again) == (3, 1)
+    assert differences(await stored_rows(pool), [*events, child]) == []
+
+
+async def test_an_adoption_taken_back_in_the_middle_has_the_last_word(
+    pool: asyncpg.Pool, backfills: Backfills
+) -> None:
+    """The rows not yet written are right as they stand again: no repair raises their revision."""
+    waiting: list[Event] = [event(number, f"waits-{number}", "missing") for number in range(1, 11)]
+    writer = Writer(pool, KeptMessages())
+    await writer.write(*waiting)
+    taken_back = decree(
+        50, "missing", adopted=False, at=(datetime.now(UTC) - NOON) / timedelta(milliseconds=1) + 60_000
+    )
+
+    async def take_back(batch: int) -> None:
+        if batch == 3:
+            await writer.write(taken_back)
+            await RecomputeStore(pool).recompute({"missing"})
+
+    backfills.batches.before = take_back
+    done = await backfills.do(batch_size=2, missing_parent=MissingParent.ADOPT)
+    assert done.status is RunStatus.COMPLETED
+    assert differences(await stored_rows(pool), [*waiting, taken_back]) == []
+
+
+async def test_roots_that_another_program_writes_over_rows_that_were_right_fail_the_reconciliation(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
     await backfills.do()
@@ -299,6 +343,46 @@ async def test_rows_that_a_repair_corrects_or_somebody_removes_meanwhile_are_rep
     assert report.end == replace(PLANNED, pending=0, children=21)
     left = [told for told in log if told.id != str(UUID(int=30))]
     assert differences(await stored_rows(pool), [*left, late]) == []
+
+
+async def test_what_repairs_correct_is_told_before_what_backfills_correct(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    await backfills.do()
+    await Writer(pool, KeptMessages()).write(event(300, "never-seen"))
+    await recompute_until_settled(RecomputeStore(pool), ["never-seen"])
+    outbox = Outbox(pool)
+    assert {row.content.id.int for row in await outbox.next(1000)} == {110, 111, 112}
+    await outbox.strike(await outbox.next(1000))
+    assert len(await outbox.next(1000)) == 38
+
+
+async def test_telling_gives_way_to_a_backfill_that_is_under_way(
+    pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
+) -> None:
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    kept = KeptMessages()
+    corrections = Corrections(
+        Outbox(pool), backfills.store, Announcer(kept, NAMES, source="/tests"), sleep=rest
+    )
+
+    async def tell(batch: int) -> None:
+        if batch == 1:
+            assert await corrections.tell_next()
+
+    backfills.batches.before = tell
+    await backfills.do(batch_size=10)
+    assert len(kept.provenance) == 10
+    assert len(rests) == 1
+    assert rests[0] > 0
+    assert await corrections.tell_next()
+    assert not await corrections.tell_next()
+    assert len(rests) == 1
+    assert kept.provenance == as_stored(await stored_rows(pool))
 
 
 async def test_times_are_those_of_the_run(backfills: Backfills, log: list[Event]) -> None:

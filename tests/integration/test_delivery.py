@@ -17,6 +17,7 @@ from harness.settled import wait_until_consumed, wait_until_settled
 from harness.topics import header, lag, producing, publish, publish_events, read_all
 from histories import chains
 from llamalog_schemas.events import Event
+from llamalog_service.domain.errors import ExitCode
 from llamalog_service.publish.topics import create_topics, topics
 from llamalog_service.settings import Settings
 
@@ -89,6 +90,23 @@ async def test_a_position_past_the_end_of_a_topic_stops_the_consumer_with_an_exp
     async with running("consumer", settings, tmp_path) as consumer:
         assert await consumer.ended() == 1
         assert "partition 3" in consumer.output
+        assert "deleted and created again" in consumer.output
+        assert "Traceback" not in consumer.output
+
+
+async def test_a_topic_deleted_under_a_consumer_ends_it_and_created_again_stops_the_next_with_an_explanation(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, admin: AIOKafkaAdminClient
+) -> None:
+    names = topics(settings.topic_prefix)
+    await publish(settings, chains(300))
+    async with running("consumer", settings, tmp_path) as consumer:
+        await wait_until_consumed(settings)
+        await admin.delete_topics([names.entity_events.name])
+        assert await consumer.ended(within=60) == ExitCode.BROKEN
+        assert f"{names.entity_events.name}: the topic is not there any more" in consumer.output
+        await create_topics(admin, names)
+    async with running("consumer", settings, tmp_path) as consumer:
+        assert await consumer.ended() == ExitCode.ERROR
         assert "deleted and created again" in consumer.output
         assert "Traceback" not in consumer.output
 

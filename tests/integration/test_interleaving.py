@@ -72,6 +72,22 @@ async def test_two_writers_never_stay_apart_in_whatever_order_their_steps_come(
     assert orders > 10
 
 
+async def test_a_cycle_that_grew_is_named_anew_by_who_remembers_the_smaller_one(
+    pool: asyncpg.Pool,
+) -> None:
+    kept = KeptMessages()
+    forgetful, growing = Writer(pool, kept, 0), Writer(pool, kept, 1)
+    ring = [event(1, "one", "other", at=5), event(2, "other", "one", at=5)]
+    longer = [event(3, "third", "one", at=5), event(4, "other", "third", at=1)]
+    conflicting = event(5, "one", "outside", at=9)
+    await forgetful.write(*ring)
+    await growing.write(*longer)
+    await Repairer(pool, kept).settle()
+    await forgetful.write(conflicting)
+    await Repairer(pool, kept).settle()
+    assert differences(await stored_rows(pool), [*ring, *longer, conflicting]) == []
+
+
 REPAIRS: dict[str, tuple[Batch, Batch]] = {
     "a grandchild of the child that is being repaired": (
         [event(1, "child", "parent"), event(2, "parent")],

@@ -8,8 +8,10 @@ import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
+from harness.patience import eventually
 from integration.catalogue import catalogue
 from integration.databases import ALL_REVISIONS, go_to, run_sql
 from llamalog_service.store.errors import DatabaseUnreachableError, MigrationFailedError, UnknownRevisionError
@@ -92,6 +94,34 @@ async def test_an_index_that_an_interrupted_step_left_invalid_is_built_anew(empt
     definition, valid = found["llama_logs_album_id_created_at_idx"]
     assert valid
     assert "(album_id, created_at)" in definition
+
+
+async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(empty_database: str) -> None:
+    await go_to(empty_database, "0007")
+    other, watcher = [await asyncpg.connect(empty_database) for _ in range(2)]
+    async with other.transaction():
+        await other.execute("LOCK TABLE llama_logs IN ROW EXCLUSIVE MODE")
+        migrating = asyncio.create_task(migrate(empty_database))
+
+        async def builds() -> bool:
+            return bool(await watcher.fetchval(BUILDS_AND_WAITS))
+
+        await eventually(builds, 20)
+        await other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the other side gives way
+        await other.execute("ALTER TABLE llama_logs SET (fillfactor = 90)")
+    assert await migrating == ["0008"]
+    assert await watcher.fetch("SELECT FROM pg_index WHERE NOT indisvalid") == []
+    await other.close()
+    await watcher.close()
+
+
+BUILDS_AND_WAITS = """
+    SELECT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE query LIKE '%CREATE INDEX CONCURRENTLY%' AND application_name = 'llamalog migrate'
+          AND wait_event = 'virtualxid' AND datname = current_database()
+    )
+"""
 
 
 async def test_an_unreachable_database_is_named_without_its_password() -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from integration.catalogue import catalogue
 from integration.databases import ALL_REVISIONS, go_to, run_sql
 from llamalog_schemas.events import Category
-from llamalog_service.store.schema import VERSION_TABLE, current_revision, migrate, migration_engine
-from llamalog_service.store.tables import LlamaLog
+from llamalog_service.store.migration_connection import migration_engine
+from llamalog_service.store.schema import VERSION_TABLE, current_revision, migrate
+from llamalog_service.store.tables import METADATA
 
 
 async def test_an_empty_database_is_migrated_step_by_step_and_then_there_is_nothing_to_do(
@@ -34,7 +35,7 @@ async def test_autogenerate_finds_no_difference_between_a_migrated_database_and_
             "compare_server_default": True,
             "version_table": VERSION_TABLE,
         }
-        return compare_metadata(MigrationContext.configure(connection, opts=options), LlamaLog.metadata)
+        return compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
 
     async with migration_engine(empty_database).connect() as connection:
         assert await connection.run_sync(differences) == []
@@ -45,7 +46,7 @@ async def test_a_migrated_database_has_the_catalogue_of_one_made_from_the_models
 ) -> None:
     await migrate(empty_database)
     async with migration_engine(other_database).begin() as connection:
-        await connection.run_sync(LlamaLog.metadata.create_all)
+        await connection.run_sync(METADATA.create_all)
 
     migrated, modelled = await catalogue(empty_database), await catalogue(other_database)
     for what in modelled:

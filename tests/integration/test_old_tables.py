@@ -11,8 +11,6 @@ from integration.old_tables import POINTS, make_old_table, table_at
 from llamalog_service.store.errors import NotAdoptableError
 from llamalog_service.store.schema import current_revision, migrate
 
-SET_BY_RULE = {"is_root_job", "category"}
-
 
 async def texts(database_url: str, table: str) -> dict[str, dict[str, str]]:
     """Every value of every row, as text."""

@@ -9,9 +9,11 @@ import pytest
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from harness.writers import KeptMessages, Repairer, Writer
-from histories import chains, event
-from llamalog_schemas.events import EntityEvent
+from histories import chains, decree, event
+from llamalog_schemas.commands import GivenJobs, OneRoot, WholeTable
+from llamalog_schemas.events import EntityEvent, Event
 from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.store.plan import PlanStore
 from llamalog_service.store.recompute import RecomputeStore
 
 
@@ -66,6 +68,57 @@ async def test_rows_that_another_writer_put_in_without_an_origin_are_given_one(
     assert stored[UUID(int=4)].revision == 2
 
 
+async def test_the_cheap_sweep_finds_rows_below_a_top_that_was_adopted_and_whose_command_was_lost(
+    pool: asyncpg.Pool, sweep: Sweep
+) -> None:
+    """As a backfill leaves them that is cancelled between its decrees and its last batch."""
+    events: list[Event] = [
+        event(1, "child", "never-seen"),
+        event(2, "grandchild", "child"),
+        event(3, None, "never-seen"),
+        event(4, "waits", "adopted-once"),
+        event(5, "below-seen", "seen"),
+        event(6, "seen", "elsewhere"),
+    ]
+    decrees = [
+        decree(11, "never-seen"),
+        decree(12, "adopted-once"),
+        decree(13, "adopted-once", adopted=False),
+        decree(14, "seen"),
+    ]
+    writer = Writer(pool, KeptMessages())
+    await writer.write(*events)
+    await writer.write(*decrees)
+    assert await sweep.sweep_unsettled() == 3
+    assert differences(await stored_rows(pool), [*events, *decrees]) == []
+    assert await sweep.sweep_unsettled() == 0
+
+
+@pytest.mark.parametrize("said", ["true", "false", "NULL"])
+async def test_whatever_a_foreign_row_says_of_being_a_root_job_sweep_and_plan_agree(
+    pool: asyncpg.Pool, sweep: Sweep, said: str
+) -> None:
+    """An application's own table may allow NULL there, which says nothing."""
+    await pool.execute("ALTER TABLE llama_logs ALTER COLUMN is_root_job DROP NOT NULL")
+    await pool.execute(FOREIGN_ROW.format(said=said), UUID(int=1), "child", "top")
+    await pool.execute(FOREIGN_ROW.format(said=said), UUID(int=2), "top", None)
+    await pool.execute(FOREIGN_ROW.format(said=said), UUID(int=3), None, "top")
+    planned: dict[UUID, str] = {}
+    for scope in (WholeTable(), OneRoot(root_job_id="top"), GivenJobs(jobs=("top", "child"))):
+        await PlanStore(pool).make(scope, adopt=False)
+        for row_id, origin in await pool.fetch("SELECT row_id, origin::text FROM backfill_plan"):
+            assert planned.setdefault(row_id, origin) == origin
+    await sweep.sweep_unsettled()
+    swept = {row_id: row.root.origin for row_id, row in (await stored_rows(pool)).items()}
+    assert swept == planned
+    right = "ROOT" if said == "true" else "RESOLVED"
+    assert swept[UUID(int=1)] == right
+
+
+FOREIGN_ROW = """
+    INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, is_root_job)
+    VALUES ($1, 'album:add', 'CREATED', 'SUCCESS', $2, $3, {said})
+"""
 ROOT_JOB_WITH_PARENT = """
     INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, root_job_id, is_root_job)
     VALUES ($1, 'album:add', 'CREATED', 'SUCCESS', $2, 'above', 'guessed', true)

@@ -34,6 +34,23 @@ def test_the_files_that_the_architecture_names_exist() -> None:
     ] == []
 
 
+def test_the_architecture_names_every_package_and_layer() -> None:
+    architecture = (CHECKOUT / "ARCHITECTURE.md").read_text()
+    packages = {f"{path.name}/" for path in SERVICE.iterdir() if (path / "__init__.py").exists()}
+    modules = {path.name for path in SERVICE.glob("[!_]*.py")}
+    assert {"delivery/", "measures.py"} <= packages | modules
+    assert [name for name in sorted(packages | modules) if f"`{name}`" not in architecture] == []
+    tests = {path.name for path in (CHECKOUT / "tests").iterdir() if any(path.glob("*.py"))}
+    assert [name for name in sorted(tests) if not re.search(rf"\b{name}\b", architecture)] == []
+
+
+def test_every_document_is_named_in_the_readme() -> None:
+    readme = (CHECKOUT / "README.md").read_text()
+    assert [
+        path.name for path in (CHECKOUT / "docs").glob("*.md") if f"](docs/{path.name})" not in readme
+    ] == []
+
+
 def test_every_decision_is_listed() -> None:
     listed = re.findall(r"\]\((docs/adr/[^)]+)\)", (CHECKOUT / "ARCHITECTURE.md").read_text())
     assert listed == [name_of(document) for document in DOCUMENTS if document.parent.name == "adr"]
@@ -55,8 +72,8 @@ def _shown(default: object) -> str:
 
 def test_the_commands_that_the_readme_names_exist() -> None:
     readme = (CHECKOUT / "README.md").read_text()
-    targets = set(re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
-    made = set(re.findall(r"(?:`|^    )make (\w+)", readme, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    made = set(re.findall(r"(?:`|^    )make ([a-z-]+)", readme, re.MULTILINE))
     assert {"up", "test"} <= made <= targets
     named = set(re.findall(r"`(?:\.venv/bin/)?llamalog ([\w-]+)", readme))
     assert named

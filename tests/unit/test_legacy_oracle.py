@@ -103,12 +103,16 @@ def test_an_operation_says_more_of_its_category_than_a_status(
 
 
 @pytest.mark.parametrize("point", ADOPTABLE)
-def test_the_known_database_has_the_known_figures_at_every_starting_point(point: StartingPoint) -> None:
-    rows = known_rows(Entities(Random(1)), point)
+@pytest.mark.parametrize(("lost_tops", "under_them"), [(False, 0), (True, 12)])
+def test_the_known_database_has_the_known_figures_at_every_starting_point(
+    point: StartingPoint, lost_tops: bool, under_them: int
+) -> None:
+    rows = known_rows(Entities(Random(1)), point, lost_tops=lost_tops)
     found = adopted(rows)
     origins = Counter(row.origin for row in found.values())
     assert origins["ROOT"] == ROOT_JOBS
-    assert origins["RESOLVED"] + origins["ADOPTED"] == WITH_A_PARENT
+    assert origins["RESOLVED"] == WITH_A_PARENT - under_them
+    assert origins["ADOPTED"] == under_them
     assert origins["UNTRACKED"] == WITHOUT_A_JOB
     assert (len(rows), sum(row.root_job_id is not None for row in found.values())) == (ROWS, WITH_A_ROOT)
     assert all(tuple(row) == tuple(name for name in row if name in point.columns) for row in rows)

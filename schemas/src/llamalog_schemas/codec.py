@@ -8,25 +8,17 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NoReturn, TypeVar
-from uuid import UUID
 
 import msgspec
 
 from llamalog_schemas.backfills import BackfillEvent
-from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
+from llamalog_schemas.commands import Command
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import CloudEvent, EntityData, Event, FailureData, is_decree
-from llamalog_schemas.limits import (
-    EARLIEST_TIME,
-    LATEST_TIME,
-    MAX_INTEGER,
-    MAX_MESSAGE_NESTING,
-    MAX_NESTING,
-    MAX_VALUE_BYTES,
-    MIN_INTEGER,
-)
+from llamalog_schemas.events import CloudEvent, Event
+from llamalog_schemas.limits import MAX_MESSAGE_NESTING, MAX_VALUE_BYTES
 from llamalog_schemas.nesting import nested_deeper_than
 from llamalog_schemas.provenance import ProvenanceRecorded
+from llamalog_schemas.rules import check_command, check_event
 
 Headers = Sequence[tuple[str, bytes | None]]
 """Kafka headers as aiokafka hands them over: a key may occur twice, a value may be null."""
@@ -41,7 +33,6 @@ _ATTRIBUTE_HEADERS = {
     f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject")
 }
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.\d{7}")
-_NUL_ESCAPE = b"\\u0000"
 
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _command_decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
@@ -84,7 +75,7 @@ def decode_event(value: bytes, headers: Headers = ()) -> Event:
     event = _decode(_event_decoder, structured)
     if _FINER_THAN_MICROSECONDS.search(structured):
         event = _with_time_cut(event, structured)
-    _check(event, structured)
+    check_event(event, structured)
     return event
 
 
@@ -95,15 +86,7 @@ def decode_command(value: bytes) -> Command:
         InvalidMessageError: also when the command's id, which names its run, is no UUID.
     """
     command = _decode(_command_decoder, value)
-    try:
-        UUID(command.id)
-    except ValueError:
-        raise InvalidMessageError(
-            InvalidReason.BAD_ENVELOPE, f"`id` is {command.id!r}: a command's id is a UUID, it names the run"
-        ) from None
-    if isinstance(command, BackfillRoots):
-        _check_window(command)
-    _check_no_nul(command, value)
+    check_command(command, value)
     return command
 
 
@@ -182,77 +165,6 @@ def _with_time_cut(event: Event, structured: bytes) -> Event:
     text = msgspec.json.decode(structured, type=TimeText).time
     cut = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text).replace("z", "Z"))
     return msgspec.structs.replace(event, time=cut)
-
-
-def _check(event: Event, structured: bytes) -> None:
-    """The rules that no type can state."""
-    if not EARLIEST_TIME <= event.time < LATEST_TIME:
-        raise InvalidMessageError(
-            InvalidReason.BAD_TIME,
-            f"`time` is {event.time.isoformat()}; it must lie in the years 1970 to 2099 (UTC)",
-        )
-    if not is_decree(event):
-        _check_entity(event.data)
-    _check_no_nul(event, structured)
-
-
-def _check_entity(data: EntityData | FailureData) -> None:
-    if data.job_id is not None and data.job_id == data.parent_job_id:
-        raise InvalidMessageError(
-            InvalidReason.SELF_PARENT,
-            f"`data.parentJobId` equals `data.jobId` ({data.job_id}): no job starts itself",
-        )
-    if data.metadata is not None:
-        _check_json(data.metadata, "data.metadata", MAX_NESTING)
-    if data.preview_data is not None:
-        _check_json(data.preview_data, "data.previewData", MAX_NESTING)
-
-
-def _check_json(value: dict[str, Any] | list[Any], path: str, levels: int) -> None:
-    """Refuse what JSON allows and PostgreSQL's ``jsonb`` or a reader's stack does not."""
-    if levels == 0:
-        raise InvalidMessageError(
-            InvalidReason.TOO_DEEP, f"`{path}` is nested deeper than {MAX_NESTING} levels"
-        )
-    for item in value.values() if isinstance(value, dict) else value:
-        kind = type(item)
-        if kind is dict or kind is list:
-            _check_json(item, path, levels - 1)
-        elif kind is int and not MIN_INTEGER <= item <= MAX_INTEGER:
-            raise InvalidMessageError(
-                InvalidReason.NUMBER_OUT_OF_RANGE, f"`{path}` holds an integer that does not fit 64 bits"
-            )
-
-
-def _check_window(command: BackfillRoots) -> None:
-    scope = command.data.scope
-    if isinstance(scope, TimeWindow) and scope.from_ >= scope.to:
-        raise InvalidMessageError(
-            InvalidReason.BAD_FIELD,
-            f"`data.scope.from` ({scope.from_.isoformat()}) is not before `data.scope.to` "
-            f"({scope.to.isoformat()}): no row lies in that window",
-        )
-
-
-def _check_no_nul(message: Event | Command, structured: bytes) -> None:
-    """Refuse NUL wherever it would reach the database; nesting has been checked before."""
-    if b"\\" not in structured or _NUL_ESCAPE not in structured:  # most messages hold no backslash at all
-        return
-    said = {"id": message.id, "source": message.source}
-    said |= {f"data.{field}": value for field, value in msgspec.to_builtins(message.data).items()}
-    for field, value in said.items():
-        if _holds_nul(value):
-            raise InvalidMessageError(
-                InvalidReason.NUL_CHARACTER, f"`{field}` holds a NUL character (\\u0000)"
-            )
-
-
-def _holds_nul(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_holds_nul, value.keys())) or any(map(_holds_nul, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_holds_nul, value))
-    return isinstance(value, str) and "\0" in value
 
 
 def _refuse(error: msgspec.DecodeError) -> NoReturn:

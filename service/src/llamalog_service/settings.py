@@ -18,8 +18,8 @@ class PasswordFileError(LlamalogError):
     """The file that is to hold the database password cannot be read."""
 
 
-class Settings(BaseSettings):
-    """What may differ between two installations."""
+class DatabaseSettings(BaseSettings):
+    """What a command needs that speaks to PostgreSQL alone."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_file=".env", extra="ignore")
 
@@ -27,18 +27,6 @@ class Settings(BaseSettings):
     database_password_file: Path | None = Field(
         default=None, description="a file that holds the database password, where the URL has none"
     )
-    kafka: str = Field(description="bootstrap servers: host:port, comma-separated")
-    kafka_durable: bool = Field(
-        default=True, description="false for the embedded broker: no idempotent producer, no end offsets"
-    )
-    topic_prefix: str = "llamalog."
-    consumer_group: str = "llamalog-provenance"
-    migration_group: str = "llamalog-migration"
-    session_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
-        default=10.0, description="how long a consumer may be silent before Kafka hands its partitions on"
-    )
-    batch_records: Annotated[int, Field(ge=1, le=20_000)] = 3000
-    cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     sweep_seconds: Annotated[float, Field(gt=0)] = 15.0
     full_sweep_seconds: Annotated[float, Field(gt=0)] = 900.0
     monitoring_host: str = "127.0.0.1"
@@ -79,6 +67,23 @@ class Settings(BaseSettings):
             for name, value in values.items()
             if value is not None
         }
+
+
+class Settings(DatabaseSettings):
+    """What may differ between two installations."""
+
+    kafka: str = Field(description="bootstrap servers: host:port, comma-separated")
+    kafka_durable: bool = Field(
+        default=True, description="false for the embedded broker: no idempotent producer, no end offsets"
+    )
+    topic_prefix: str = "llamalog."
+    consumer_group: str = "llamalog-provenance"
+    migration_group: str = "llamalog-migration"
+    session_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
+        default=10.0, description="how long a consumer may be silent before Kafka hands its partitions on"
+    )
+    batch_records: Annotated[int, Field(ge=1, le=20_000)] = 3000
+    cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
 
 
 def setting_name(field: str) -> str:

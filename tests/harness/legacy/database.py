@@ -24,13 +24,18 @@ class Table(NamedTuple):
 
 
 async def make_known_database(
-    url: str, point: StartingPoint, spelling: Spelling = "llama_logs", seed: int = 1
+    url: str,
+    point: StartingPoint,
+    spelling: Spelling = "llama_logs",
+    seed: int = 1,
+    *,
+    lost_tops: bool = False,
 ) -> None:
     """Fill an empty database with the known one at a starting point; EMPTY has the neighbours alone."""
     entities = Entities(Random(f"{seed} entities"))
     await run_script(url, NEIGHBOURS + entities.script() + schema_at(point, spelling))
     if point is not StartingPoint.EMPTY:
-        await insert_rows(url, point.table, known_rows(entities, point, seed))
+        await insert_rows(url, point.table, known_rows(entities, point, seed, lost_tops=lost_tops))
 
 
 async def run_script(url: str, script: str) -> None:

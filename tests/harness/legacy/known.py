@@ -22,13 +22,20 @@ PARENTS_CLEARED = 11
 """How many root jobs name a parent all the same, once the table says which rows are root jobs."""
 
 
-def known_rows(entities: Entities, point: StartingPoint, seed: int = 1) -> list[Row]:
+def known_rows(
+    entities: Entities, point: StartingPoint, seed: int = 1, *, lost_tops: bool = False
+) -> list[Row]:
     """The rows of the known database at a starting point, in no order.
 
     The same seed gives the same rows at every starting point, but for what the application knew then.
+
+    Args:
+        lost_tops: twelve of the rows with a parent hang off jobs of which no row is left.
     """
     roots = _root_jobs(Random(f"{seed} roots"), entities)
-    children = _children(Random(f"{seed} children"), entities, [str(row["job_id"]) for row in roots])
+    names = [str(row["job_id"]) for row in roots]
+    tops = [f"bullmq:lost-{n}" for n in range(4)] if lost_tops else names[:4]
+    children = _children(Random(f"{seed} children"), entities, names, tops)
     dice = Random(f"{seed} without")
     without = [written_row(dice, entities, chosen(dice, WORK_WITHOUT_JOBS)) for _ in range(WITHOUT_A_JOB)]
     if point >= StartingPoint.ROOT_FLAG:
@@ -53,12 +60,12 @@ def _root_jobs(dice: Random, entities: Entities) -> list[Row]:
     return rows
 
 
-def _children(dice: Random, entities: Entities, roots: list[str]) -> list[Row]:
-    """Most name the root itself, some the next of a chain, some a job of which no row is left."""
+def _children(dice: Random, entities: Entities, roots: list[str], tops: list[str]) -> list[Row]:
+    """Most name the root itself, some the next of a chain, some one of the four tops."""
     chain = ["enrich-of-import", "tracks-of-import", "covers-of-import"]
     claims = [(f"child-{n}", dice.choice(roots)) for n in range(15)]
     claims += list(zip(chain, [roots[0], *chain], strict=False))
-    claims += [(f"orphan-{n}", f"bullmq:lost-{n % 4}") for n in range(9)]
+    claims += [(f"orphan-{n}", tops[n % 4]) for n in range(9)]
     claims += [
         ("grandorphan-1", "orphan-1"),
         ("grandorphan-2", "orphan-2"),

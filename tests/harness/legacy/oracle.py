@@ -5,7 +5,6 @@ It reads nothing of the service: neither its rule, nor its words, nor its SQL.
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
 from typing import NamedTuple
 
 from harness.legacy.rows import Row
@@ -187,8 +186,11 @@ def _start(row: Row) -> str | None:
     return row["job_id"] if row["job_id"] is not None else row["parent_job_id"]
 
 
-def _when(row: Row) -> tuple[datetime, str]:
-    """Its time, then its id; the two ends of time have a word of their own."""
+def _when(row: Row) -> tuple[tuple[int, str], str]:
+    """Its time, then its id; the table holds years that Python does not, and two ends of time."""
     said = str(row["created_at"])
-    ends = {"infinity": datetime.max, "-infinity": datetime.min}
-    return ends.get(said) or datetime.fromisoformat(said), str(row["id"])
+    if said.endswith("infinity"):
+        return (-(10**9) if said.startswith("-") else 10**9, ""), str(row["id"])
+    year, _, rest = said.partition("-")
+    before_christ = rest.endswith(" BC")
+    return (1 - int(year) if before_christ else int(year), rest.removesuffix(" BC")), str(row["id"])

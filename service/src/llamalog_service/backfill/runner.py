@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import islice
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
@@ -21,6 +19,7 @@ from llamalog_service.backfill.report import (
     report_of,
     unexplained_sentence,
 )
+from llamalog_service.backfill.second_look import portions, starts_to_correct
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.store.backfills import Backfill, BackfillStore
@@ -31,7 +30,6 @@ from llamalog_service.store.plan import PlanStore
 from llamalog_service.store.plan_batches import Pace, PlanBatches
 from llamalog_service.store.recompute import RecomputeStore
 
-_JOBS_AT_ONCE = 1000
 _REST_WHILE_LOCKED = 1.0
 """Seconds without a try, when a single row is locked: all repairs wait while a batch waits."""
 
@@ -100,6 +98,7 @@ class BackfillRunner:
             if await self._ends_with_its_plan(backfill):
                 return
         if backfill.phase is BackfillPhase.WRITING:
+            await self._check_wish(run)
             await self._decree(backfill)
             await self._write(backfill)
             await self._backfills.enter(run, BackfillPhase.LOOKING_AGAIN)
@@ -134,15 +133,18 @@ class BackfillRunner:
         return True
 
     async def _decree(self, backfill: Backfill) -> None:
-        """Adopt the tops that the plan counts as adopted, each under one id, so that it can be repeated."""
+        """Adopt the tops that the plan counts as adopted, each under one id, so that it can be repeated.
+
+        As of the start: whoever takes an adoption back after that has the last word.
+        """
         if backfill.request.missing_parent is not MissingParent.ADOPT:
             return
         reason = f"The backfill {backfill.id} adopts tops that were never logged."
-        now = utc_milliseconds(datetime.now(UTC))
-        for jobs in _portions(await self._plans.tops_to_adopt()):
+        decreed_at = utc_milliseconds(backfill.started_at or backfill.requested_at)
+        for jobs in portions(await self._plans.tops_to_decree()):
             adopted = [(uuid5(backfill.id, job), job) for job in jobs]
             await self._stores.batches.decree(
-                [Decree(id_, job, True, reason, backfill.requested_by, now) for id_, job in adopted]
+                [Decree(id_, job, True, reason, backfill.requested_by, decreed_at) for id_, job in adopted]
             )
 
     async def _write(self, backfill: Backfill) -> None:
@@ -174,19 +176,21 @@ class BackfillRunner:
         await self._sleep(rest)
 
     async def _look_again(self, backfill: Backfill) -> None:
-        """Correct what was recorded or decreed meanwhile and resolved by what stood before the batches.
+        """Correct what was recorded meanwhile and resolved by what stood before the batches.
 
-        One look is enough. It sees every row committed before it, and corrects until nothing differs below;
-        a row that is committed later finds the batches written, and its own writer looks again.
+        One look is enough. A row that is committed later finds the batches written, and its own writer looks
+        again; of a row that changes what was planned its writer tells in a command, which waits for nothing.
         """
-        scope = backfill.request.scope
-        starts = await self._unless_cancelled(backfill.id, self._plans.differing_starts(scope))
-        jobs = [start for start in starts if start is not None]
-        if backfill.request.missing_parent is MissingParent.ADOPT and not isinstance(scope, WholeTable):
-            jobs += await self._plans.tops_to_adopt()  # rows outside the scope hang off them too
-        if len(starts) > len(jobs):
+        request = backfill.request
+        starts = await self._unless_cancelled(backfill.id, starts_to_correct(self._plans, backfill))
+        jobs = {start for start in starts if start is not None}
+        # The repair of a revocation came before the batches that wrote what it takes back.
+        jobs.update(await self._plans.tops_revoked())
+        if request.missing_parent is MissingParent.ADOPT and not isinstance(request.scope, WholeTable):
+            jobs.update(await self._plans.tops_to_adopt())  # rows outside the scope hang off them too
+        if None in starts:
             await self._backfills.note_set_again(backfill.id, await self._stores.recompute.settle_untracked())
-        for portion in _portions(jobs):
+        for portion in portions(sorted(jobs)):
             await self._check_wish(backfill.id)
             repair = await recompute_until_settled(self._stores.recompute, portion)
             await self._backfills.note_set_again(backfill.id, repair.rows_changed)
@@ -213,6 +217,8 @@ class BackfillRunner:
                 self._plans, await self._current(run), untold=await self._stores.outbox.count()
             )
             await self._backfills.end(run, RunStatus.CANCELLED, report=report)
+            if report is not None:
+                await self._plans.clear()
             _log.info("backfill cancelled", run=str(run))
 
     async def _fail(self, run: UUID, reason: str) -> None:
@@ -220,6 +226,8 @@ class BackfillRunner:
         report = await report_of(self._plans, backfill, untold=await self._stores.outbox.count())
         error = f"It can't be done: {reason}. {backfill.set} rows were written and stay."
         await self._backfills.end(run, RunStatus.FAILED, error=error, report=report)
+        if report is not None:
+            await self._plans.clear()
         _log.error("backfill failed", run=str(run), error=error)
 
     async def _check_wish(self, run: UUID) -> None:
@@ -245,9 +253,3 @@ class BackfillRunner:
         if backfill is None:
             raise _Wished("stop")
         return backfill
-
-
-def _portions(jobs: Sequence[str]) -> Iterator[list[str]]:
-    rest = iter(jobs)
-    while portion := list(islice(rest, _JOBS_AT_ONCE)):
-        yield portion

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import typer
 
-from llamalog_service.cli.running import out, print_json, printable, read_settings, run
+from llamalog_service.cli.json_output import print_json
+from llamalog_service.cli.running import out, printable, read_settings, run
 from llamalog_service.queries.conflicts import START, ConflictCounts, Cursor, Cycle, RowConflict
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import open_observation
@@ -46,9 +47,9 @@ def conflicts(
     if as_json:
         for of_kind, found in ((Kind.PARENTS, parents), (Kind.DECLARATIONS, declarations)):
             for conflict in found:
-                print_json(_row_as_json(of_kind, conflict))
+                print_json(_row_as_json(of_kind, conflict), one_line=True)
         for cycle in cycles:
-            print_json(_cycle_as_json(cycle))
+            print_json(_cycle_as_json(cycle), one_line=True)
         return
     if kind in (None, Kind.PARENTS):
         _say(f"{counts.parents:,} rows claim another parent than the one that counts.")

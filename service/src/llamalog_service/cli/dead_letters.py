@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.letter_view import letter_as_json, letter_in_brief, letter_lines
 from llamalog_service.cli.replaying import replay
-from llamalog_service.cli.running import PATIENCE, out, print_json, read_settings, run, say_error
+from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_error
 from llamalog_service.letters.selection import Selection
 from llamalog_service.publish.kept_letters import Coordinates, KeptLetter
 from llamalog_service.settings import Settings
@@ -83,7 +84,7 @@ def list_letters(  # noqa: PLR0917 -- typer calls it by name
     run(collect())
     if as_json:
         for letter in newest:
-            print_json(letter_as_json(letter, with_value=False))
+            print_json(letter_as_json(letter, with_value=False), one_line=True)
         return
     for letter in newest:
         out.print(letter_in_brief(letter), soft_wrap=True)
@@ -111,7 +112,7 @@ def count(
 
     run(collect())
     if as_json:
-        print_json({"total": counts.total(), "byReason": dict(sorted(counts.items()))})
+        print_json({"total": counts.total(), "byReason": dict(sorted(counts.items()))}, one_line=True)
     else:
         _print_counts(counts)
 
@@ -135,7 +136,7 @@ def show(
     run(collect())
     if as_json:
         for letter in found:
-            print_json(letter_as_json(letter, with_value=True))
+            print_json(letter_as_json(letter, with_value=True), one_line=True)
         return
     for line in letter_lines(found[-1], in_hex=in_hex, in_full=in_full):
         out.print(line, soft_wrap=True)

@@ -3,6 +3,8 @@
 import typer
 
 from llamalog_service.cli import (
+    adopt,
+    backfill,
     conflicts,
     consumers,
     dead_letters,
@@ -23,9 +25,11 @@ app = typer.Typer(
 
 app.command("up")(up.up)
 app.command("migrate")(migrate.migrate)
+app.command("adopt")(adopt.adopt)
 app.add_typer(topics.app)
 app.command("consumer")(consumers.consumer)
 app.command("migrator")(consumers.migrator)
+app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
 app.command("conflicts")(conflicts.conflicts)

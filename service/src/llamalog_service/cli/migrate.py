@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 
+from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.migration_progress import MigrationProgress
-from llamalog_service.cli.running import out, read_settings, run, say_error
+from llamalog_service.cli.running import out, read_database_settings, run, say_error
 from llamalog_service.store.migration_check import MigrationCheck, PlannedStep
 from llamalog_service.wiring import check_database, migrate_database
 
@@ -17,7 +17,7 @@ CompatView = Annotated[
     bool,
     typer.Option("--compat-view", help="Keep the name enrichment_logs readable: a view, the old columns."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json = False) -> None:
@@ -25,15 +25,18 @@ def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json
 
     Stopped or killed, the same command goes on. With --check it ends with 1 if the table can't be taken over.
     """
-    settings = read_settings()
+    settings = read_database_settings()
     if check:
         found = run(check_database(settings, compat_view=compat_view))
-        _tell_check(found, as_json=as_json)
+        if as_json:
+            print_json(found)
+        else:
+            tell_check(found)
         raise typer.Exit(1 if found.problems else 0)
     with MigrationProgress() as progress:
         revisions = run(migrate_database(settings, progress.show, compat_view=compat_view))
     if as_json:
-        _print_json({"applied": revisions})
+        print_json({"applied": revisions})
     else:
         out.print(applied(revisions), soft_wrap=True)
 
@@ -54,10 +57,8 @@ def steps_table(steps: Sequence[PlannedStep]) -> Table:
     return table
 
 
-def _tell_check(found: MigrationCheck, *, as_json: bool) -> None:
-    if as_json:
-        _print_json(found)
-        return
+def tell_check(found: MigrationCheck) -> None:
+    """Print what stands, what is in the way, and the steps to come."""
     revision = "never migrated by llamalog" if found.revision is None else f"revision {found.revision}"
     out.print(f"Found: {found.start}; {found.rows:,} rows; {revision}.", soft_wrap=True)
     for problem in found.problems:
@@ -65,8 +66,4 @@ def _tell_check(found: MigrationCheck, *, as_json: bool) -> None:
     if found.steps:
         out.print(steps_table(found.steps))
     elif not found.problems:
-        out.print("There is nothing to do.")
-
-
-def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+        out.print("The table is migrated: there is no step to come.")

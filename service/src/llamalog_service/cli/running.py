@@ -1,8 +1,7 @@
 """Run a command's work so that a failure becomes a sentence and an exit code, never a traceback."""
 
 import asyncio
-import json
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
@@ -13,9 +12,10 @@ from rich.console import Console
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.logs import configure_logs
-from llamalog_service.settings import Settings, setting_name
+from llamalog_service.settings import DatabaseSettings, Settings, setting_name
 
 Result = TypeVar("Result")
+AnySettings = TypeVar("AnySettings", bound=DatabaseSettings)
 
 PATIENCE = 10.0
 """Seconds that a command which ends waits for Kafka."""
@@ -32,8 +32,17 @@ def read_settings(**known: Any) -> Settings:
     Args:
         known: settings that are not to be read.
     """
+    return _read(Settings, known)
+
+
+def read_database_settings() -> DatabaseSettings:
+    """The settings of a process that speaks to PostgreSQL alone; otherwise as `read_settings`."""
+    return _read(DatabaseSettings, {})
+
+
+def _read(wanted: type[AnySettings], known: Mapping[str, Any]) -> AnySettings:
     try:
-        settings = Settings.model_validate(known)
+        settings = wanted.model_validate(known)
     except ValidationError as error:
         for problem in error.errors():
             field = str(problem["loc"][0])
@@ -75,11 +84,6 @@ def say_error(who: str, what: str) -> None:
     """Print to standard error, whatever brackets the words hold."""
     errors.print(f"[red]{who}:[/]", end=" ")
     errors.print(what, markup=False, soft_wrap=True)
-
-
-def print_json(told: object) -> None:
-    """Print an object as one line of JSON, whatever the terminal's width."""
-    typer.echo(json.dumps(told, ensure_ascii=False))
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -2,10 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -14,6 +11,7 @@ from llamalog_service.cli.children import Consumers
 from llamalog_service.cli.options import Albums, Bad, Duplicates, Late, Seed
 from llamalog_service.cli.running import failures_told, out, read_settings, run
 from llamalog_service.cli.show import Stage, show
+from llamalog_service.cli.signals import signals_as_interrupts
 from llamalog_service.settings import Settings
 from llamalog_service.stack import GivenPostgres, LocalStack
 from llamalog_service.wiring import Sample
@@ -37,7 +35,7 @@ def up(  # noqa: PLR0917 -- typer calls it by name
     """
     sample = Sample(albums, late, duplicates, bad, seed)
     try:
-        with _signals_as_interrupts(), failures_told():
+        with signals_as_interrupts(), failures_told():
             _run_until_stopped(data, sample)
     except KeyboardInterrupt:
         say(f"Everything has stopped. The data stays in {data}.")
@@ -86,26 +84,6 @@ async def _watched(
         for task in (watching, showing):
             task.cancel()
         await asyncio.gather(watching, showing, return_exceptions=True)
-
-
-@contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
-    """SIGTERM and a closed terminal end the process as Ctrl-C does, also where that was set to be ignored."""
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    handlers = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: interrupt,
-        signal.SIGHUP: interrupt,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _stop_at_once_if_asked_again() -> None:

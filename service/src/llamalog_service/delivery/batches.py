@@ -14,7 +14,7 @@ from llamalog_service.delivery.pipeline import Pipeline, Steps
 from llamalog_service.delivery.progress import EndsOf, Progress, Reading, read_progress
 from llamalog_service.delivery.records import Records, first_offsets, next_offsets
 from llamalog_service.delivery.starts import StartFinder
-from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.domain.errors import TopicGoneError, UnavailableError
 from llamalog_service.measures import SILENT, Measures
 from llamalog_service.waiting import when_available
 
@@ -205,9 +205,27 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self.progress.is_joined = True
         self.progress.committed.clear()
         consumer = self._consumer()
-        if self._start is not None and consumer is not None and assigned:
+        if consumer is None:
+            return
+        if not assigned:
+            self._end_without_topic(consumer)
+        elif self._start is not None:
             consumer.pause(*assigned)
             self._placing = asyncio.create_task(self._place(consumer, assigned, self._start))
+
+    def _end_without_topic(self, consumer: AIOKafkaConsumer) -> None:
+        """End when there is nothing to read because the topic is gone, not because others read it.
+
+        Created again it is another topic, whose partitions the client would wait for for minutes.
+        """
+        gone = [topic for topic in consumer.subscription() if not consumer.partitions_for_topic(topic)]
+        if gone:
+            self._fail(
+                TopicGoneError(
+                    f"{', '.join(gone)}: the topic is not there any more. Everything recorded stays. "
+                    "This process ends; the next start says what is missing and what to do."
+                )
+            )
 
     async def _place(
         self, consumer: AIOKafkaConsumer, assigned: set[TopicPartition], start: StartFinder

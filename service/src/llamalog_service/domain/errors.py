@@ -59,6 +59,12 @@ class PositionPastEndError(LlamalogError):
     """A stored position lies past the end of its partition: the topic is not the one that was read."""
 
 
+class TopicGoneError(LlamalogError):
+    """A topic that is read was deleted: what is under that name later is another topic."""
+
+    exit_code = ExitCode.BROKEN
+
+
 class DatabaseWentBackError(LlamalogError):
     """The database knows less than this process has recorded in it: it was replaced by an older copy."""
 

@@ -12,7 +12,15 @@ ESSENTIAL: Final = ("id", "operation", "status", "job_id", "parent_job_id", "cre
 """What makes a table a log; whatever else is missing can be added."""
 
 MAX_JOB_ID: Final = 100
-_OURS: Final = ("consumer_positions", "root_decrees", "provenance_outbox", "backfill_runs", "legacy_values")
+_OURS: Final = (
+    "consumer_positions",
+    "root_decrees",
+    "provenance_outbox",
+    "backfill_runs",
+    "legacy_values",
+    "backfill_plan",
+    "handled_requests",
+)
 
 
 class StartingPoint(IntEnum):

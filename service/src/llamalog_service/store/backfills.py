@@ -106,7 +106,8 @@ class BackfillStore:
     async def latest(self, limit: int) -> list[Backfill]:
         """The backfills asked for last, the latest first."""
         with translated():
-            return [_backfill(record) for record in await self._pool.fetch(sql("backfill_runs"), limit)]
+            records = await self._pool.fetch(sql("backfill_runs"), limit, False)
+        return [_backfill(record) for record in records]
 
     async def untold(self, since: datetime) -> list[Backfill]:
         """Those whose end nobody was told of, and those not over that changed after `since`."""
@@ -116,6 +117,11 @@ class BackfillStore:
     async def mark_told(self, run: UUID) -> None:
         """Note that the end of a backfill was told."""
         await self._execute("backfill_told", run)
+
+    async def any_under_way(self) -> bool:
+        """Whether a backfill is running."""
+        with translated():
+            return bool(await self._pool.fetchval(sql("backfill_under_way")))
 
     async def wish(self, run: UUID) -> str | None:
         """What a backfill under way is to do: "pause", "cancel" or None; "stop" if it is not under way."""

@@ -23,7 +23,7 @@ _NEW: Final = {
 _GRANTED: Final = """
     SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
     FROM pg_class, aclexplode(relacl)
-    WHERE pg_class.oid = 'llama_logs'::regclass AND privilege_type = 'SELECT' AND grantee <> relowner
+    WHERE pg_class.oid = '{table}'::regclass AND privilege_type = 'SELECT' AND grantee <> relowner
 """
 
 
@@ -35,21 +35,21 @@ def preview_compat_view(found: Standing) -> list[Preview]:
 
 
 def ensure_compat_view(connection: Connection) -> None:
-    """Make the view unless something bears the name; who may read the table may read the view.
+    """Make the view unless something bears the name; the caller commits."""
+    if Standing(connection).relation_kind(VIEW) is None:
+        for statement in compat_view_statements(connection):
+            connection.exec_driver_sql(statement)
 
-    The caller commits.
-    """
+
+def compat_view_statements(connection: Connection) -> list[str]:
+    """What makes the view, to be run when the table has its new name; who may read it may read the view."""
     found = Standing(connection)
-    if found.relation_kind(VIEW) is not None:
-        return
     columns = ", ".join(f'"{name}"' for name in found.columns if name not in _NEW)
-    connection.exec_driver_sql(f"CREATE VIEW {VIEW} AS SELECT {columns} FROM llama_logs")  # noqa: S608
-    connection.exec_driver_sql(
-        f"COMMENT ON VIEW {VIEW} IS 'The old name of llama_logs, for readers that still use it.'"
-    )
-    for (reader,) in connection.exec_driver_sql(_GRANTED).all():
-        connection.exec_driver_sql(f"GRANT SELECT ON {VIEW} TO {reader}")
-    connection.exec_driver_sql(
+    granted = connection.exec_driver_sql(_GRANTED.format(table=found.table)).all()
+    return [
+        f"CREATE VIEW {VIEW} AS SELECT {columns} FROM llama_logs",  # noqa: S608
+        f"COMMENT ON VIEW {VIEW} IS 'The old name of llama_logs, for readers that still use it.'",
+        *(f"GRANT SELECT ON {VIEW} TO {reader}" for (reader,) in granted),
         f"INSERT INTO {JOURNAL} (kind, name) VALUES ('{ADDED_VIEW}', '{VIEW}') "  # noqa: S608
-        "ON CONFLICT DO NOTHING"
-    )
+        "ON CONFLICT DO NOTHING",
+    ]

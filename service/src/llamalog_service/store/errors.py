@@ -39,9 +39,9 @@ class MigrationFailedError(StoreError):
     def __init__(self, cause: BaseException | None, standing_at: str | None) -> None:
         where = f"revision {standing_at}" if standing_at else "no revision, as before the first"
         super().__init__(
-            f"A migration failed after {where}: {cause}. What that step had done was rolled back, apart from "
-            "indexes and enum values, and the steps before it stay. Remove the cause and migrate again: "
-            "every step takes up what an interrupted one left."
+            f"A migration failed after {where}: {cause}. The steps before it stay, and of that step what was "
+            "done in transactions of its own. Remove the cause and migrate again: every step takes up what "
+            "an interrupted one left."
         )
         self.standing_at = standing_at
 

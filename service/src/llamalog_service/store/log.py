@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from msgspec.structs import astuple, replace
 
 from llamalog_schemas.provenance import Origin
@@ -15,7 +16,7 @@ from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing
 from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.store.connection import translated
 from llamalog_service.store.decrees import Decree, insert_decrees
-from llamalog_service.store.positions import Positions, advance_positions
+from llamalog_service.store.positions import Positions, advance_positions, stored_positions
 from llamalog_service.store.queries import sql
 
 FIRST_REVISION = 1
@@ -36,7 +37,17 @@ class LogStore:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._recorded_to: dict[int, int] = {}
+        self._known_to: dict[int, int] = {}
+
+    async def next_offsets(self, group: str, topic: str) -> dict[int, int]:
+        """The next offset that the database has recorded of each partition that it knows.
+
+        It is remembered: a process that began where another had ended would not notice, when it
+        records, that the database has lost what lies before.
+        """
+        known = await stored_positions(self._pool, group, topic)
+        self._remember_known(known)
+        return known
 
     async def rows_by_id(self, ids: Collection[UUID]) -> dict[UUID, StoredRow]:
         """The rows of these ids that are in the table."""
@@ -80,17 +91,21 @@ class LogStore:
                     await insert_decrees(connection, decrees)
                 before = await advance_positions(connection, positions)
                 self._check_not_gone_back(positions, before)
-        self._recorded_to.update(positions.next_offsets)
+        self._remember_known(positions.next_offsets)
         return Recorded(transaction, recorded_at)
+
+    def _remember_known(self, next_offsets: Mapping[int, int]) -> None:
+        for partition, offset in next_offsets.items():
+            self._known_to[partition] = max(offset, self._known_to.get(partition, 0))
 
     def _check_not_gone_back(self, positions: Positions, before: Mapping[int, int]) -> None:
         """Refuse to record past a hole: an older copy of the database lacks what was recorded since."""
         for partition in positions.next_offsets:
-            recorded, found = self._recorded_to.get(partition, 0), before.get(partition, 0)
-            if found < recorded:
+            known, found = self._known_to.get(partition, 0), before.get(partition, 0)
+            if found < known:
                 raise DatabaseWentBackError(
-                    f"{positions.topic}, partition {partition}: this process has recorded up to offset "
-                    f"{recorded}, the database knows {found}: it was replaced by an older copy. "
+                    f"{positions.topic}, partition {partition}: the database had recorded up to offset "
+                    f"{known}, now it knows {found}: it was replaced by an older copy. "
                     "Nothing is lost: start again, and what the copy lacks is read anew."
                 )
 
@@ -138,6 +153,7 @@ class LogStore:
                 [_ending(facts.standing.origin) for facts in jobs.values()],
                 [job in suspicious for job in jobs],
                 transaction,
+                [_members(facts.standing) for facts in jobs.values()],
             )
         return {record["job"] for record in records}
 
@@ -222,6 +238,11 @@ def _standing(record: Mapping[str, Any], declaration: Statement | None) -> Stand
         case _:
             root = declaration.named if declaration else record["root_job_id"]
             return Standing(root, Origin.PENDING if root is None else Origin.DECLARED)
+
+
+def _members(standing: Standing) -> str | None:
+    members = standing.cycle_members
+    return None if members is None else msgspec.json.encode(members).decode()
 
 
 def _ending(origin: Origin) -> str:

@@ -49,6 +49,16 @@ class MigrationCheck(Struct, frozen=True):
     problems: tuple[str, ...]
     steps: tuple[PlannedStep, ...]
 
+    @property
+    def is_migrated(self) -> bool:
+        """Whether no revision is to come."""
+        return not self.problems and all(step.revision == COMPAT_VIEW_STEP for step in self.steps)
+
+    @property
+    def finds_no_log(self) -> bool:
+        """Whether there is no table that could be taken over."""
+        return self.revision is None and self.start == _STANDS[StartingPoint.EMPTY]
+
 
 def check(
     connection: Connection, config: Config, revision: str | None, todo: list[str], *, compat_view: bool

@@ -17,9 +17,19 @@ class Outbox:
         self._pool = pool
 
     async def next(self, limit: int) -> list[StoredRow]:
-        """Corrected rows, at most `limit`, as they stand now."""
+        """Corrected rows, at most `limit`, as they stand now; those of backfills come last."""
+        return await self.next_prompt(limit) or await self._rows("outbox_bulk", limit)
+
+    async def next_prompt(self, limit: int) -> list[StoredRow]:
+        """The rows that repairs corrected, at most `limit`, as they stand now."""
+        return await self._rows("outbox_prompt", limit)
+
+    async def _rows(self, name: str, limit: int) -> list[StoredRow]:
         with translated():
-            records = await self._pool.fetch(sql("outbox_next"), limit)
+            noted = await self._pool.fetch(sql(name), limit)
+            if not noted:
+                return []
+            records = await self._pool.fetch(sql("rows_by_id"), [record["row_id"] for record in noted])
         return [stored_row(record) for record in records]
 
     async def count(self) -> int:

@@ -30,15 +30,20 @@ CLASSES: Final = {
 }
 """The class that rows of an origin are counted in."""
 
+_JOBS_IN_MEMORY = 1_200_000
+"""Of jobs with names of 50 characters so many take 200 of the 256 MB that a hash may take."""
+
 _JOBS_BY_INDEX = 10_000
 """Up to so many jobs are looked up one by one; for more, one pass through the table is cheaper."""
 
 _KEEP = """
     INSERT INTO backfill_plan (
-        position, row_id, root_job_id, origin, cycle_members, parent_conflict, revision, differs, takes_in
+        position, row_id, root_job_id, origin, cycle_members, parent_conflict, revision, differs, was_settled,
+        takes_in
     )
     SELECT row_number() OVER (),
-           row_id, root_job_id, origin, cycle_members, parent_conflict, revision, differs, takes_in
+           row_id, root_job_id, origin, cycle_members, parent_conflict, revision, differs,
+           was_settled, takes_in
     FROM (RULE) ruled
 """
 _DIFFERING = "SELECT DISTINCT start FROM (RULE) ruled WHERE differs"
@@ -85,10 +90,20 @@ class PlanStore:
                     status = await connection.execute(rule.over(_KEEP), *rule.values)
                     if rule.values:
                         total = await connection.fetchval(sql("plan_total"), *rule.values)
-                        _check_sum(int(status.rpartition(" ")[2]), total)
+                        _check_sum(_rows(status), total)
                 await connection.execute("ANALYZE backfill_plan")
                 counted = await connection.fetch(sql("plan_counts"))
         return _counts(counted, "rows", "conflicts"), _counts(counted, "right", "right_conflicts")
+
+    async def overrules(self) -> bool:
+        """Whether the plan corrects rows that had an origin before."""
+        with translated():
+            return bool(await self._pool.fetchval(sql("plan_overrules")))
+
+    async def late_starts(self, since: datetime) -> list[str]:
+        """Where rows start that came after `since`, are not planned, and wait for a top never seen."""
+        with translated():
+            return [record["job"] for record in await self._pool.fetch(sql("plan_late_starts"), since)]
 
     async def differing_starts(self, scope: Scope) -> list[str | None]:
         """Where rows of a scope start that are not as the rule gives them; None: at no job."""
@@ -102,6 +117,16 @@ class PlanStore:
         """The tops that count as adopted in the plan."""
         with translated():
             return [record["job"] for record in await self._pool.fetch(sql("backfill_adopted"))]
+
+    async def tops_to_decree(self) -> list[str]:
+        """Those of them that were neither adopted before nor had their adoption revoked since."""
+        with translated():
+            return [record["job"] for record in await self._pool.fetch(sql("backfill_to_decree"))]
+
+    async def tops_revoked(self) -> list[str]:
+        """Those of them whose adoption was revoked since."""
+        with translated():
+            return [record["job"] for record in await self._pool.fetch(sql("backfill_revoked"))]
 
     async def cycles(self) -> list[NamedCycle]:
         """The cycles among the planned rows, those with the most rows first."""
@@ -133,11 +158,10 @@ async def _prepare(connection: asyncpg.Connection, scope: Scope, *, adopt: bool)
     await connection.execute(_MEMORY)
     await connection.execute(sql("plan_prepare"))
     rule = await _find_lineages(connection, scope)
-    await connection.execute("CREATE INDEX ON plan_jobs (parent)")
     await connection.execute("ANALYZE plan_jobs")
-    await connection.execute(sql("plan_ends"))
-    await _name_cycles(connection)
-    await connection.execute("CREATE INDEX ON plan_ends (job)")
+    jobs = await connection.fetchval("SELECT count(*) FROM plan_jobs")
+    if await _find_ends(connection, jobs) < jobs:
+        await _name_cycles(connection)
     await connection.execute("ANALYZE plan_ends")
     if adopt:
         await _adopt(connection, rule)
@@ -173,6 +197,22 @@ async def _find_by_index(connection: asyncpg.Connection, jobs: Iterable[str], *,
     await connection.execute(_BY_COST)
 
 
+async def _find_ends(connection: asyncpg.Connection, jobs: int) -> int:
+    """Walk down from the tops; how many jobs were reached.
+
+    As long as they fit the memory, the jobs are hashed once for all levels, which is faster than
+    by an index. What does not fit would be read anew for every level of a deep chain.
+    """
+    if jobs > _JOBS_IN_MEMORY:
+        await connection.execute("CREATE INDEX ON plan_jobs (parent)")
+        await connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+    else:
+        await connection.execute("SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off")
+    reached = await connection.execute(sql("plan_ends"))
+    await connection.execute(_BY_COST + "; SET LOCAL enable_nestloop = on")
+    return _rows(reached)
+
+
 async def _name_cycles(connection: asyncpg.Connection) -> None:
     endless = await connection.fetch(sql("plan_endless"))
     if endless:
@@ -188,6 +228,10 @@ async def _adopt(connection: asyncpg.Connection, rule: _Rule) -> None:
     if tops:
         await connection.execute(sql("plan_adopt"), [record["job"] for record in tops])
         await connection.execute("ANALYZE plan_ends")
+
+
+def _rows(status: str) -> int:
+    return int(status.rpartition(" ")[2])
 
 
 def _check_sum(planned: int, total: int) -> None:

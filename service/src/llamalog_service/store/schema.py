@@ -12,29 +12,24 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from llamalog_service.store.adoptable import refuse_unless_adoptable
 from llamalog_service.store.compat_view import ensure_compat_view
-from llamalog_service.store.errors import DatabaseUnreachableError, MigrationFailedError, UnknownRevisionError
+from llamalog_service.store.errors import MigrationFailedError, UnknownRevisionError
 from llamalog_service.store.migration_check import MigrationCheck, check
+from llamalog_service.store.migration_connection import connect, migration_engine
 from llamalog_service.store.progress import Watch
 
-CONNECT_TIMEOUT_SECONDS: Final = 10
 VERSION_TABLE: Final = "llamalog_revision"
 """Where our revision is kept: another tool may keep one of its own in the same schema."""
-
-ADVISORY_LOCK: Final = int.from_bytes(b"llamamig")
-"""The key of the session lock that a migration holds."""
 
 _KEPT_REVISION: Final = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a name of our own
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -42,7 +37,6 @@ _POLL_SECONDS: Final = 0.2
 
 # Alembic keeps the migration in hand in module globals: two databases in one process take turns.
 _alembic = threading.Lock()
-_log = structlog.get_logger(__name__)
 
 
 async def migrate(database_url: str, watch: Watch | None = None, *, compat_view: bool = False) -> list[str]:
@@ -65,7 +59,7 @@ async def migrate(database_url: str, watch: Watch | None = None, *, compat_view:
         MigrationFailedError: PostgreSQL refused a step; the steps before it stay.
     """
     config = _alembic_config()
-    config.attributes["watch"] = watch
+    config.attributes.update(watch=watch, compat_view=compat_view)
     applied: list[str] = []
 
     def run(connection: Connection) -> None:
@@ -92,7 +86,7 @@ async def check_migration(database_url: str, *, compat_view: bool = False) -> Mi
     config = _alembic_config()
 
     async def creator() -> Any:
-        return await _connect(database_url, default_transaction_read_only="on")
+        return await connect(database_url, default_transaction_read_only="on")
 
     def run(connection: Connection) -> MigrationCheck:
         revision = _revision_of(connection)
@@ -113,7 +107,7 @@ async def current_revision(database_url: str) -> str | None:
     Raises:
         DatabaseUnreachableError: nobody answers there, or we are not let in.
     """
-    connection = await _connect(database_url)
+    connection = await connect(database_url)
     try:
         if await connection.fetchval(f"SELECT to_regclass('{VERSION_TABLE}')") is None:
             return None
@@ -129,44 +123,13 @@ async def empty_database(database_url: str) -> None:
     Raises:
         DatabaseUnreachableError: nobody answers there, or we are not let in.
     """
-    connection = await _connect(database_url)
+    connection = await connect(database_url)
     try:
         async with connection.transaction():
             await connection.execute("DROP SCHEMA public CASCADE")
             await connection.execute("CREATE SCHEMA public")
     finally:
         await connection.close()
-
-
-def migration_engine(database_url: str) -> AsyncEngine:
-    """An engine that reads the URL as asyncpg does, and whose every connection is the one that migrates."""
-
-    async def creator() -> Any:
-        connection = await _connect(database_url)
-        try:
-            await _become_the_one_migration(connection)
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
-
-    return create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
-
-
-async def _become_the_one_migration(connection: Any) -> None:
-    """Take the lock that keeps other migrations of this database waiting.
-
-    The connection that works holds it: when its process is killed, PostgreSQL goes on with the statement
-    under way, and until that is done nobody else begins. It asks again and again rather than wait within
-    PostgreSQL: a waiting statement holds a snapshot, and CREATE INDEX CONCURRENTLY of whoever holds the
-    lock would wait for that in turn.
-    """
-    said = False
-    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
-        if not said:
-            _log.info("waiting for another migration of this database to end")
-            said = True
-        await asyncio.sleep(_POLL_SECONDS)
 
 
 def migrations_directory() -> Path:
@@ -215,8 +178,8 @@ async def _with_alembic(database_url: str, work: Callable[[Connection], None]) -
     engine = migration_engine(database_url)
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(work)
-    except (DBAPIError, asyncpg.PostgresError, OSError) as error:
+            await connection.run_sync(_telling_the_first_failure(work))
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise MigrationFailedError(cause, standing_at=await current_revision(database_url)) from error
     finally:
@@ -224,20 +187,16 @@ async def _with_alembic(database_url: str, work: Callable[[Connection], None]) -
         await engine.dispose()
 
 
-async def _connect(database_url: str, **settings: str) -> Any:
-    address = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
-    try:
-        return await asyncpg.connect(
-            address,
-            timeout=CONNECT_TIMEOUT_SECONDS,
-            server_settings={"application_name": "llamalog migrate", **settings},
-        )
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseUnreachableError(_without_password(address), error) from error
+def _telling_the_first_failure(work: Callable[[Connection], None]) -> Callable[[Connection], None]:
+    """The work, whose failure is told rather than what Alembic then can't do with a broken connection."""
 
+    def telling(connection: Connection) -> None:
+        try:
+            work(connection)
+        except PendingRollbackError as error:
+            first: BaseException = error
+            while isinstance(first, PendingRollbackError) and first.__context__ is not None:
+                first = first.__context__
+            raise first from None
 
-def _without_password(database_url: str) -> str:
-    try:
-        return make_url(database_url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):
-        return "the address given (not of the form postgresql://user@host:port/database)"
+    return telling

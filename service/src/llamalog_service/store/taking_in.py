@@ -14,15 +14,3 @@ async def take_in_parents(connection: asyncpg.Connection) -> list[str]:
         The jobs that lost a claim by it: they and what is below them are to be recomputed.
     """
     return [record["job"] for record in await connection.fetch(sql("take_in_parents"))]
-
-
-async def take_in_everything(connection: asyncpg.Connection) -> list[str]:
-    """Take in parents, and keep the roots that other programs computed before anything overrules them.
-
-    Reads every row that waits for its origin. Safe to repeat.
-
-    Returns:
-        As for `take_in_parents`.
-    """
-    await connection.execute(sql("take_in_roots"))
-    return await take_in_parents(connection)

@@ -1,5 +1,7 @@
 """The only builder of pools, producers and brokers; the only user of settings.
 
+adoption        a database looked at and taken over
+backfills       commands to the migration consumer, and how far its runs are
 connections     pools and clients
 consumers       the two consumers, run until told to stop
 dead_letters    what was refused, read and sent back
@@ -10,6 +12,15 @@ observation     reads for whoever watches: traffic, counts, timelines
 sample          the sample day played to Kafka
 """
 
+from llamalog_service.wiring.adoption import Found, adopt_roots, look_at_database
+from llamalog_service.wiring.backfills import (
+    Followed,
+    UnknownRunError,
+    ask_for_backfill,
+    ask_of_run,
+    follow_backfill,
+    open_backfills,
+)
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.consumers import run_migration_consumer, run_provenance_consumer
 from llamalog_service.wiring.database import check_database, forget_everything, migrate_database
@@ -22,16 +33,25 @@ from llamalog_service.wiring.topics import create_missing_topics, find_topic_fau
 __all__ = [
     "Backlog",
     "Decreed",
+    "Followed",
+    "Found",
     "Observation",
     "Sample",
+    "UnknownRunError",
+    "adopt_roots",
+    "ask_for_backfill",
+    "ask_of_run",
     "check_database",
     "chosen_letters",
     "create_missing_topics",
     "decree_root",
     "find_topic_faults",
+    "follow_backfill",
     "forget_everything",
+    "look_at_database",
     "migrate_database",
     "open_admin",
+    "open_backfills",
     "open_observation",
     "open_pool",
     "open_producer",

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from llamalog_service.publish.errors import kafka_errors_as_ours
-from llamalog_service.settings import Settings
+from llamalog_service.settings import DatabaseSettings, Settings
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.waiting import when_available
 
@@ -16,7 +16,9 @@ _MEBIBYTE = 1024 * 1024
 
 
 @asynccontextmanager
-async def open_pool(settings: Settings, *, name: str, keep_plans: bool = True) -> AsyncIterator[asyncpg.Pool]:
+async def open_pool(
+    settings: DatabaseSettings, *, name: str, keep_plans: bool = True
+) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects at first use, so that a database that is away is waited for.
 
     Every query of the service has its index, and none may be given a scan of the table because it was

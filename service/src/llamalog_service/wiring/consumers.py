@@ -22,12 +22,11 @@ from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.log import LogStore
-from llamalog_service.store.positions import stored_positions
 from llamalog_service.store.reader import Reader
 from llamalog_service.store.runs import RunStore
 from llamalog_service.store.worker_lock import WorkerLock
 from llamalog_service.wiring.connections import open_pool, open_producer
-from llamalog_service.wiring.duties import POLL_SECONDS, telling_duties, working_duties
+from llamalog_service.wiring.duties import POLL_SECONDS, repairing_duties, sweeping_duty, telling_duties
 from llamalog_service.wiring.monitoring import Monitored, open_monitoring
 from llamalog_service.wiring.probes import Sampling, sample_depth
 from llamalog_service.wiring.topics import refuse_unfit_topics
@@ -49,8 +48,9 @@ async def run_provenance_consumer(settings: Settings) -> None:
         await refuse_unfit_topics(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog consumer"))
         producer = await stack.enter_async_context(open_producer(settings))
+        log = LogStore(pool)
         ingest = Ingest(
-            LogStore(pool),
+            log,
             Announcer(Publisher(producer), names, source="/llamalog/provenance-consumer"),
             JobCache(settings.cached_jobs, metrics),
             group=group,
@@ -61,7 +61,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
             return subscribe_provenance_consumer(
                 broker,
                 ingest,
-                stored_positions=lambda: stored_positions(pool, group, topic),
+                stored_positions=lambda: log.next_offsets(group, topic),
                 topic=topic,
                 group=group,
                 session_seconds=settings.session_seconds,
@@ -93,7 +93,11 @@ async def run_migration_consumer(settings: Settings) -> None:
         producer = await stack.enter_async_context(open_producer(settings))
         announcer = Announcer(Publisher(producer), names, source="/llamalog/migration-consumer")
         runs, backfills = RunStore(pool), BackfillStore(pool)
-        duties = [*working_duties(settings, pool, planning_pool, metrics), *telling_duties(pool, announcer)]
+        duties = [
+            *repairing_duties(pool, planning_pool, metrics),
+            sweeping_duty(settings, planning_pool, metrics),
+            *telling_duties(pool, announcer),
+        ]
         worker = Worker(lock=WorkerLock(pool), runs=runs, duties=duties, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
 

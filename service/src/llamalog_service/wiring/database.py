@@ -1,13 +1,13 @@
 """The database as a whole: brought up to date, or begun anew."""
 
-from llamalog_service.settings import Settings
+from llamalog_service.settings import DatabaseSettings
 from llamalog_service.store.migration_check import MigrationCheck
 from llamalog_service.store.progress import Watch
 from llamalog_service.store.schema import check_migration, empty_database, migrate
 
 
 async def migrate_database(
-    settings: Settings, watch: Watch | None = None, *, compat_view: bool = False
+    settings: DatabaseSettings, watch: Watch | None = None, *, compat_view: bool = False
 ) -> list[str]:
     """Bring the database to the newest revision; which revisions were applied.
 
@@ -17,7 +17,7 @@ async def migrate_database(
     return await migrate(settings.database_dsn(), watch, compat_view=compat_view)
 
 
-async def check_database(settings: Settings, *, compat_view: bool = False) -> MigrationCheck:
+async def check_database(settings: DatabaseSettings, *, compat_view: bool = False) -> MigrationCheck:
     """What stands, and what a migration would do; changes nothing.
 
     Raises:
@@ -26,7 +26,7 @@ async def check_database(settings: Settings, *, compat_view: bool = False) -> Mi
     return await check_migration(settings.database_dsn(), compat_view=compat_view)
 
 
-async def forget_everything(settings: Settings) -> None:
+async def forget_everything(settings: DatabaseSettings) -> None:
     """Drop all that the database holds, and bring it to the newest revision.
 
     Raises:

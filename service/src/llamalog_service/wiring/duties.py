@@ -4,7 +4,7 @@ import time
 
 import asyncpg
 
-from llamalog_service.backfill.corrections import tell_corrections
+from llamalog_service.backfill.corrections import Corrections
 from llamalog_service.backfill.news import BackfillNews
 from llamalog_service.backfill.repairs import Repairs
 from llamalog_service.backfill.runner import BackfillRunner, Stores
@@ -12,7 +12,7 @@ from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Duty
 from llamalog_service.measures import SILENT, Measures
 from llamalog_service.publish.announcer import Announcer
-from llamalog_service.settings import Settings
+from llamalog_service.settings import DatabaseSettings
 from llamalog_service.store.backfills import BackfillStore
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.plan import PlanStore
@@ -24,14 +24,14 @@ POLL_SECONDS = 0.5
 _NEWS_SECONDS = 1.0
 
 
-def working_duties(
-    settings: Settings, pool: asyncpg.Pool, planning_pool: asyncpg.Pool, measures: Measures = SILENT
+def repairing_duties(
+    pool: asyncpg.Pool, planning_pool: asyncpg.Pool, measures: Measures = SILENT
 ) -> list[Duty]:
-    """Repairs, backfills and sweeps; PostgreSQL is all they need.
+    """Repairs and backfills; PostgreSQL is all they need.
 
     Args:
         planning_pool: its connections plan every statement anew.
-        measures: told what repairs and sweeps change.
+        measures: told what repairs change.
     """
     recompute = RecomputeStore(planning_pool, measures)
     stores = Stores(
@@ -41,8 +41,18 @@ def working_duties(
         recompute=recompute,
         outbox=Outbox(pool),
     )
+    return [
+        Duty("repairing roots", Repairs(RunStore(pool), recompute).do_waiting, POLL_SECONDS),
+        Duty("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
+    ]
+
+
+def sweeping_duty(
+    settings: DatabaseSettings, planning_pool: asyncpg.Pool, measures: Measures = SILENT
+) -> Duty:
+    """The sweep for what nobody asks to be repaired; arguments as above."""
     sweep = Sweep(
-        recompute,
+        RecomputeStore(planning_pool, measures),
         every=settings.sweep_seconds,
         full_every=settings.full_sweep_seconds,
         clock=time.monotonic,
@@ -52,21 +62,14 @@ def working_duties(
         await sweep.sweep_if_due()
         return False
 
-    return [
-        Duty("repairing roots", Repairs(RunStore(pool), recompute).do_waiting, POLL_SECONDS),
-        Duty("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
-        Duty("sweeping", sweep_if_due, POLL_SECONDS),
-    ]
+    return Duty("sweeping", sweep_if_due, POLL_SECONDS)
 
 
 def telling_duties(pool: asyncpg.Pool, announcer: Announcer) -> list[Duty]:
     """Corrections and news of backfills, told through Kafka."""
-    outbox, news = Outbox(pool), BackfillNews(BackfillStore(pool), announcer)
-
-    async def tell() -> bool:
-        return await tell_corrections(outbox, announcer) > 0
-
+    backfills = BackfillStore(pool)
+    corrections = Corrections(Outbox(pool), backfills, announcer)
     return [
-        Duty("telling corrections", tell, POLL_SECONDS),
-        Duty("telling of backfills", news.tell, _NEWS_SECONDS),
+        Duty("telling corrections", corrections.tell_next, POLL_SECONDS),
+        Duty("telling of backfills", BackfillNews(backfills, announcer).tell, _NEWS_SECONDS),
     ]

@@ -1,9 +1,10 @@
 -- The look after the commit: which jobs of a batch are named by rows of other transactions that do not agree.
 -- $1 jobs, $2 their parents that count, $3 their roots, $4 their ends (SEEN, OPEN, or the origin),
--- $5 whether any other row that names the job is reason enough, $6 the batch's own transaction.
+-- $5 whether any other row that names the job is reason enough, $6 the batch's own transaction,
+-- $7 the members of the cycles that they hang on, as JSON text (an array of arrays would have to be rectangular).
 SELECT e.job
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[])
-     AS e (job, parent, root, ending, suspicious)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $7::text[])
+     AS e (job, parent, root, ending, suspicious, members)
 WHERE EXISTS (
     SELECT FROM llama_logs l
     WHERE l.job_id = e.job
@@ -14,6 +15,7 @@ WHERE EXISTS (
            OR e.ending <> CASE WHEN l.origin IN ('ROOT', 'RESOLVED') THEN 'SEEN'
                                WHEN l.origin IN ('PENDING', 'DECLARED') THEN 'OPEN'
                                ELSE l.origin::text END
+           OR e.ending = 'CYCLE' AND to_jsonb(l.cycle_members) IS DISTINCT FROM e.members::jsonb
            OR l.root_job_id IS DISTINCT FROM
               CASE WHEN e.ending = 'OPEN' THEN coalesce(l.declared_root_job_id, e.root) ELSE e.root END)
 ) OR EXISTS (
@@ -26,6 +28,7 @@ WHERE EXISTS (
               AND (e.ending <> CASE WHEN l.origin IN ('ROOT', 'RESOLVED') THEN 'SEEN'
                                     WHEN l.origin IN ('PENDING', 'DECLARED') THEN 'OPEN'
                                     ELSE l.origin::text END
+                   OR e.ending = 'CYCLE' AND to_jsonb(l.cycle_members) IS DISTINCT FROM e.members::jsonb
                    OR l.root_job_id IS DISTINCT FROM
                       CASE WHEN e.ending = 'OPEN' THEN coalesce(l.declared_root_job_id, e.root) ELSE e.root END))
 )

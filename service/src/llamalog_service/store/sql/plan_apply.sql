@@ -30,7 +30,7 @@ WITH batch AS MATERIALIZED (
     WHERE l.id = b.row_id AND l.revision = b.revision
     RETURNING l.id, l.revision, l.origin
 ), noted AS (
-    INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed
+    INSERT INTO provenance_outbox (row_id, revision, bulk) SELECT id, revision, true FROM changed
 )
 SELECT origin::text AS origin, count(*)::integer AS looked_at, 0 AS written,
        count(*) FILTER (WHERE parent_conflict)::integer AS conflicts, max(position) AS last_position

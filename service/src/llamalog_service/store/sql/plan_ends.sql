@@ -13,8 +13,6 @@ WITH RECURSIVE walk (job, parent, top, root, ending, in_scope) AS (
            CASE WHEN w.ending = 'OPEN' THEN coalesce(child.declared, w.root) ELSE w.root END,
            w.ending, child.in_scope
     FROM walk w
-    CROSS JOIN LATERAL (
-        SELECT j.job, j.declared, j.in_scope FROM plan_jobs j WHERE j.parent = w.job OFFSET 0
-    ) child
+    JOIN plan_jobs child ON child.parent = w.job
 )
 SELECT job, parent, top, root, ending, in_scope FROM walk

@@ -2,6 +2,7 @@
 SELECT r.row_id, r.root_job_id, r.origin, r.cycle_members, r.parent_conflict, r.revision, r.start, r.top,
        (r.root_now, r.origin_now, r.cycle_now, r.conflict_now)
            IS DISTINCT FROM (r.root_job_id, r.origin, r.cycle_members, r.parent_conflict) AS differs,
+       r.origin_now IS NOT NULL AS was_settled,
        r.origin_now IS NULL AND (r.parent_cleared OR r.root_now IS NOT NULL) AS takes_in
 FROM (
     SELECT l.id AS row_id,
@@ -25,7 +26,7 @@ FROM (
         UNION ALL
         SELECT s.*, s.parent_job_id
         FROM llama_logs s
-        WHERE s.parent_job_id = e.job AND s.job_id IS NULL AND (s.origin IS NOT NULL OR NOT s.is_root_job)
+        WHERE s.parent_job_id = e.job AND s.job_id IS NULL AND (s.origin IS NOT NULL OR s.is_root_job IS NOT TRUE)
         OFFSET 0
     ) l
     WHERE e.in_scope

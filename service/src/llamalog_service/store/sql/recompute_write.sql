@@ -42,7 +42,7 @@ WITH expected AS (
     WHERE l.id = x.id
       AND (l.root_job_id, l.origin, l.cycle_members, l.parent_conflict)
           IS DISTINCT FROM (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)
-      AND NOT (l.origin IS NULL AND l.is_root_job AND l.parent_job_id IS NOT NULL)
+      AND NOT (l.origin IS NULL AND l.is_root_job IS TRUE AND l.parent_job_id IS NOT NULL)
     RETURNING l.id, l.revision, x.start, l.origin, x.overruled_root,
               CASE WHEN x.was_unknown AND l.root_job_id IS NOT NULL
                    THEN extract(epoch FROM now() - l.recorded_at)::double precision END AS known_after,

@@ -1,5 +1,5 @@
 -- Where to recompute from, for rows that look out of date among those without a settled root: rows that another
--- writer put in, and rows that wait although their parent's lineage is known or the job is a root. At most $1 jobs.
+-- writer put in, and rows that wait although their parent's lineage is known or was decreed a root. At most $1 jobs.
 SELECT DISTINCT coalesce(l.job_id, l.parent_job_id) AS job
 FROM llama_logs l
 WHERE (l.origin IS NULL OR l.origin IN ('PENDING', 'DECLARED'))
@@ -7,5 +7,11 @@ WHERE (l.origin IS NULL OR l.origin IN ('PENDING', 'DECLARED'))
   AND (l.origin IS NULL
        OR NOT l.parent_conflict AND EXISTS (
            SELECT FROM llama_logs p
-           WHERE p.job_id = l.parent_job_id AND p.origin NOT IN ('PENDING', 'DECLARED')))
+           WHERE p.job_id = l.parent_job_id AND p.origin NOT IN ('PENDING', 'DECLARED'))
+       OR NOT l.parent_conflict
+          AND (SELECT d.adopted FROM root_decrees d
+               WHERE d.job_id = l.parent_job_id
+               ORDER BY d.decreed_at DESC, d.id DESC
+               LIMIT 1)
+          AND NOT EXISTS (SELECT FROM llama_logs p WHERE p.job_id = l.parent_job_id))
 LIMIT $1

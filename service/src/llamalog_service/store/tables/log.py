@@ -1,33 +1,37 @@
-"""Every table of the service, for migrations and simple reads; the hot path writes with SQL of its own.
-
-The migrations make these tables step by step; a test holds both equal. The order of columns is the one
-to read them in: in a database that was migrated, columns stand in the order in which they were added.
-"""
+"""The log, and what is kept beside it: positions, decrees, the outbox, what was found in legacy tables."""
 
 from datetime import datetime
-from enum import Enum as PythonEnum
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
-    Double,
-    Enum,
     Index,
     Integer,
     String,
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlmodel import Field, SQLModel
 
 from llamalog_schemas.events import Category, DataQuality, EntityType, Status
 from llamalog_schemas.provenance import Origin
+from llamalog_service.store.tables.columns import (
+    CATEGORY,
+    DATA_QUALITY,
+    ENTITY_TYPE,
+    INSTANT,
+    JSON_OBJECT,
+    NO_TEXTS,
+    NOW,
+    ORIGIN,
+    STATUS,
+    UTC_MILLISECONDS,
+)
 
 ROOT_JOB_ID_COMMENT: Final = (
     "The topmost job of the chain that the row belongs to. NULL means that we don't know it; "
@@ -39,24 +43,6 @@ ORIGIN_COMMENT: Final = (
     "never seen), CYCLE (the chain comes back to itself: cycle_members), UNTRACKED (the row names no job "
     "and no parent: origin unknown). NULL means that nobody has looked at the row yet."
 )
-
-
-def _enum(values: type[PythonEnum], name: str) -> Enum:
-    """A PostgreSQL enum of the members' values; SQLAlchemy would take their names."""
-    return Enum(values, name=name, values_callable=lambda members: [member.value for member in members])
-
-
-ENTITY_TYPE: Final = _enum(EntityType, "EnrichmentEntityType")
-CATEGORY: Final = _enum(Category, "LlamaLogCategory")
-STATUS: Final = _enum(Status, "EnrichmentStatus")
-DATA_QUALITY: Final = _enum(DataQuality, "DataQuality")
-ORIGIN: Final = _enum(Origin, "LlamaLogOrigin")
-
-_UTC_MILLISECONDS: Final = TIMESTAMP(precision=3, timezone=False)
-_INSTANT: Final = TIMESTAMP(timezone=True)
-_JSON_OBJECT: Final = JSONB(none_as_null=True)
-_NOW: Final = text("now()")
-_NO_TEXTS: Final = text("'{}'::text[]")
 
 
 class LlamaLog(SQLModel, table=True):
@@ -114,12 +100,12 @@ class LlamaLog(SQLModel, table=True):
     operation: str = Field(sa_column=Column(String(100), nullable=False))
     category: Category = Field(sa_column=Column(CATEGORY, nullable=False))
     sources: list[str] = Field(
-        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=_NO_TEXTS)
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=NO_TEXTS)
     )
     status: Status = Field(sa_column=Column(STATUS, nullable=False))
     reason: str | None = Field(default=None, sa_column=Column(Text))
     fields_enriched: list[str] = Field(
-        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=_NO_TEXTS)
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=NO_TEXTS)
     )
     data_quality_before: DataQuality | None = Field(default=None, sa_column=Column(DATA_QUALITY))
     data_quality_after: DataQuality | None = Field(default=None, sa_column=Column(DATA_QUALITY))
@@ -129,8 +115,8 @@ class LlamaLog(SQLModel, table=True):
     duration_ms: int | None = Field(default=None, sa_column=Column(Integer))
     api_call_count: int | None = Field(default=None, sa_column=Column(Integer))
     # SQLAlchemy keeps the attribute name "metadata" for itself.
-    metadata_: dict[str, Any] | None = Field(default=None, sa_column=Column("metadata", _JSON_OBJECT))
-    preview_data: dict[str, Any] | None = Field(default=None, sa_column=Column(_JSON_OBJECT))
+    metadata_: dict[str, Any] | None = Field(default=None, sa_column=Column("metadata", JSON_OBJECT))
+    preview_data: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON_OBJECT))
     job_id: str | None = Field(default=None, sa_column=Column(String(100)))
     parent_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
     root_job_id: str | None = Field(default=None, sa_column=Column(String(100), comment=ROOT_JOB_ID_COMMENT))
@@ -140,7 +126,7 @@ class LlamaLog(SQLModel, table=True):
     triggered_by: str | None = Field(default=None, sa_column=Column(String(50)))
     user_id: str | None = Field(default=None, sa_column=Column(Text))
     created_at: datetime = Field(
-        sa_column=Column(_UTC_MILLISECONDS, nullable=False, server_default=text("(now() AT TIME ZONE 'utc')"))
+        sa_column=Column(UTC_MILLISECONDS, nullable=False, server_default=text("(now() AT TIME ZONE 'utc')"))
     )
     origin: Origin | None = Field(default=None, sa_column=Column(ORIGIN, comment=ORIGIN_COMMENT))
     declared_root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
@@ -149,7 +135,7 @@ class LlamaLog(SQLModel, table=True):
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
     revision: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
-    recorded_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+    recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
 class ConsumerPosition(SQLModel, table=True):
@@ -161,7 +147,7 @@ class ConsumerPosition(SQLModel, table=True):
     topic: str = Field(sa_column=Column(Text, primary_key=True))
     partition: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     next_offset: int = Field(sa_column=Column(BigInteger, nullable=False))
-    updated_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+    updated_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
 class RootDecree(SQLModel, table=True):
@@ -175,21 +161,23 @@ class RootDecree(SQLModel, table=True):
     adopted: bool = Field(sa_column=Column(Boolean, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     requested_by: str = Field(sa_column=Column(Text, nullable=False))
-    decreed_at: datetime = Field(sa_column=Column(_UTC_MILLISECONDS, nullable=False))
-    recorded_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+    decreed_at: datetime = Field(sa_column=Column(UTC_MILLISECONDS, nullable=False))
+    recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
 class OutboxEntry(SQLModel, table=True):
     """A correction that is to be published: noted in its transaction, struck out once Kafka has it.
 
-    No foreign key: a row may be gone before its entry is.
+    No foreign key: a row may be gone before its entry is. ``bulk``: a backfill's, told after all others.
     """
 
     __tablename__ = "provenance_outbox"
+    __table_args__ = (Index("provenance_outbox_prompt_idx", "noted_at", postgresql_where=text("NOT bulk")),)
 
     row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
     revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    noted_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+    noted_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+    bulk: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
 
 
 class LegacyValues(SQLModel, table=True):
@@ -204,7 +192,7 @@ class LegacyValues(SQLModel, table=True):
     row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
     parent_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
     root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
-    kept_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+    kept_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
 class MigrationJournal(SQLModel, table=True):
@@ -215,96 +203,4 @@ class MigrationJournal(SQLModel, table=True):
     kind: str = Field(sa_column=Column(Text, primary_key=True))
     name: str = Field(sa_column=Column(Text, primary_key=True))
     before: str | None = Field(default=None, sa_column=Column(Text))
-    noted_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
-
-
-class BackfillRun(SQLModel, table=True):
-    """A stored command: its id makes it idempotent, its status says how far the worker is.
-
-    Repairs (``kind`` recompute-roots) have jobs and a reason; backfills (backfill-roots) have a request, a
-    plan and progress. ``wish`` is what a running backfill is to do at its next batch.
-    """
-
-    __tablename__ = "backfill_runs"
-    __table_args__ = (
-        CheckConstraint(
-            "status IN ('queued', 'running', 'paused', 'completed', 'failed', 'cancelled')",
-            name="backfill_runs_status_check",
-        ),
-        CheckConstraint("wish IN ('pause', 'cancel')", name="backfill_runs_wish_check"),
-        Index(
-            "backfill_runs_open_idx",
-            "requested_at",
-            postgresql_where=text("status IN ('queued', 'running')"),
-        ),
-        Index(
-            "backfill_runs_backfills_idx",
-            "requested_at",
-            postgresql_where=text("kind = 'backfill-roots'"),
-        ),
-    )
-
-    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
-    kind: str = Field(sa_column=Column(Text, nullable=False))
-    jobs: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
-    reason: str = Field(sa_column=Column(Text, nullable=False))
-    status: str = Field(sa_column=Column(Text, nullable=False))
-    requested_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
-    started_at: datetime | None = Field(default=None, sa_column=Column(_INSTANT))
-    finished_at: datetime | None = Field(default=None, sa_column=Column(_INSTANT))
-    passes: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
-    rows_changed: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
-    error: str | None = Field(default=None, sa_column=Column(Text))
-    requested_by: str | None = Field(default=None, sa_column=Column(Text))
-    request: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
-    wish: str | None = Field(default=None, sa_column=Column(Text))
-    phase: str = Field(default="waiting", sa_column=Column(Text, nullable=False, server_default="waiting"))
-    plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
-    to_set: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
-    resume_at: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
-    scanned: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
-    rows_set: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
-    by_class: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
-    batch_size: int | None = Field(default=None, sa_column=Column(Integer))
-    batches: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
-    lock_timeouts: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
-    rows_per_second: float = Field(
-        default=0.0, sa_column=Column(Double, nullable=False, server_default=text("0"))
-    )
-    updated_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
-    report: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
-    end_told: bool = Field(
-        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
-    )
-
-
-class BackfillPlanRow(SQLModel, table=True):
-    """The plan of the backfill under way: a row that was recorded before, and what the rule gives it.
-
-    ``revision`` is the row's own when it was planned; ``differs`` says that the row is not as planned;
-    ``takes_in`` that it is another writer's, of whose values some are to be kept aside.
-    """
-
-    __tablename__ = "backfill_plan"
-
-    position: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    row_id: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
-    root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
-    origin: Origin = Field(sa_column=Column(ORIGIN, nullable=False))
-    cycle_members: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text)))
-    parent_conflict: bool = Field(sa_column=Column(Boolean, nullable=False))
-    revision: int = Field(sa_column=Column(Integer, nullable=False))
-    differs: bool = Field(sa_column=Column(Boolean, nullable=False))
-    takes_in: bool = Field(sa_column=Column(Boolean, nullable=False))
-
-
-class HandledRequest(SQLModel, table=True):
-    """A request to pause, resume or cancel that was heeded: redelivered later, it must not count again."""
-
-    __tablename__ = "handled_requests"
-
-    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
-    run: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
-    request: str = Field(sa_column=Column(Text, nullable=False))
-    requested_by: str = Field(sa_column=Column(Text, nullable=False))
-    handled_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False, server_default=_NOW))
+    noted_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))

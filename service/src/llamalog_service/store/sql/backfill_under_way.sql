@@ -1,0 +1,2 @@
+-- Whether a backfill is running.
+SELECT EXISTS (SELECT FROM backfill_runs WHERE kind = 'backfill-roots' AND status = 'running')

@@ -1,0 +1,28 @@
+"""Types and defaults of columns that several tables have."""
+
+from enum import Enum as PythonEnum
+from typing import Final
+
+from sqlalchemy import Enum, text
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+from llamalog_schemas.events import Category, DataQuality, EntityType, Status
+from llamalog_schemas.provenance import Origin
+
+
+def _enum(values: type[PythonEnum], name: str) -> Enum:
+    """A PostgreSQL enum of the members' values; SQLAlchemy would take their names."""
+    return Enum(values, name=name, values_callable=lambda members: [member.value for member in members])
+
+
+ENTITY_TYPE: Final = _enum(EntityType, "EnrichmentEntityType")
+CATEGORY: Final = _enum(Category, "LlamaLogCategory")
+STATUS: Final = _enum(Status, "EnrichmentStatus")
+DATA_QUALITY: Final = _enum(DataQuality, "DataQuality")
+ORIGIN: Final = _enum(Origin, "LlamaLogOrigin")
+
+UTC_MILLISECONDS: Final = TIMESTAMP(precision=3, timezone=False)
+INSTANT: Final = TIMESTAMP(timezone=True)
+JSON_OBJECT: Final = JSONB(none_as_null=True)
+NOW: Final = text("now()")
+NO_TEXTS: Final = text("'{}'::text[]")

@@ -1,0 +1,27 @@
+"""A share of what `make chaos` breaks, in small: what needs no server of its own."""
+
+from pathlib import Path
+from random import SystemRandom
+
+import pytest
+
+from chaos.faults import FAULTS, Fault
+from chaos.run import survive
+from llamalog_service.stack import LocalStack
+
+pytestmark = pytest.mark.apache_kafka
+
+SHARE = {"cut-in-commit", "sigkill-migrator", "read-only", "rebalance-storm"}
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, id=fault.name) for fault in FAULTS if fault.name in SHARE]
+)
+async def test_nothing_is_lost_doubled_or_wrong_whatever_breaks(
+    stack: LocalStack, tmp_path: Path, fault: Fault
+) -> None:
+    seed = SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    survived = await survive(fault, stack, tmp_path, messages=800, seconds=4, seed=seed)
+    assert survived.wrong == []
+    assert survived.verdict.messages == 800

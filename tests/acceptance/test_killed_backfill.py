@@ -1,0 +1,142 @@
+"""A migration consumer that is killed in the middle of a backfill: the next one comes to the same end."""
+
+import asyncio
+from pathlib import Path
+from random import Random, SystemRandom
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from harness.backfills import forget_roots
+from harness.log_table import differences, stored_rows
+from harness.patience import eventually
+from harness.provenance import as_stored, believed
+from harness.service import ServiceProcess
+from harness.settled import wait_until_settled
+from harness.topics import read_all
+from harness.writers import KeptMessages, Writer
+from histories import chains, decree, event
+from llamalog_schemas.backfills import BackfillEnded, BackfillEvent, RunStatus
+from llamalog_schemas.codec import decode_backfill_event
+from llamalog_schemas.commands import (
+    BackfillRootsData,
+    ExpectedCounts,
+    MissingParent,
+    PauseBackfill,
+    ResumeBackfill,
+    RunRequestData,
+    WholeTable,
+)
+from llamalog_schemas.events import Event
+from llamalog_service.domain.rows import StoredRow
+from llamalog_service.publish.commands import publish_backfill, publish_run_request
+from llamalog_service.publish.producer import Publisher
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.store.backfills import Backfill, BackfillStore
+from llamalog_service.wiring import open_producer
+
+pytestmark = pytest.mark.apache_kafka
+
+KILLS = 4
+
+
+async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_killed(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    seed = SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    dice = Random(seed)
+    settings = settings.model_copy(update={"session_seconds": 1.5, "sweep_seconds": 3600.0})
+    legacy: list[Event] = [
+        *chains(3000),
+        *(event(4000 + n, f"orphan-{n}", f"gone-{n % 5}") for n in range(50)),
+    ]
+    await Writer(pool, KeptMessages()).write(*legacy)
+    await forget_roots(pool)
+    store, run = BackfillStore(pool), uuid4()
+    names = topics(settings.topic_prefix)
+
+    migrator = ServiceProcess("migrator", settings, tmp_path)
+    try:
+        async with open_producer(settings) as producer:
+            publisher = Publisher(producer)
+            commands = names.backfill_commands.name
+            asked = BackfillRootsData(
+                scope=WholeTable(),
+                requested_by="tests",
+                missing_parent=MissingParent.ADOPT,
+                batch_size=20,
+                rate_limit=600,
+                expected=ExpectedCounts(rows=3050, roots=1000, children=2000, adopted=50),
+            )
+            for _ in range(2):
+                await publish_backfill(publisher, commands, "/tests", asked, run=run)
+            migrator.start()
+            for _ in range(KILLS):
+                before = await seen(store, run)
+                await eventually(lambda before=before: more_is_set(store, run, before), 60)  # type: ignore[misc]
+                await asyncio.sleep(dice.random() * 0.2)
+                migrator.kill()
+                migrator.start()
+            request = RunRequestData(run=run, requested_by="tests")
+            await publish_run_request(publisher, commands, "/tests", PauseBackfill, request)
+            await eventually(lambda: has_status(store, run, RunStatus.PAUSED), 60)
+            assert 0 < await seen(store, run) < 3050
+            await eventually(lambda: pause_is_told(settings), 30)
+            await publish_run_request(publisher, commands, "/tests", ResumeBackfill, request)
+            await eventually(lambda: has_status(store, run, RunStatus.COMPLETED), 60)
+        await wait_until_settled(settings, pool)
+        await eventually(lambda: is_told(pool, run), 30)
+        assert await migrator.stop() == 0
+    finally:
+        migrator.kill()
+
+    done = await store.find(run)
+    assert done is not None
+    assert done.report is not None
+    assert (done.set, done.report.end, done.report.adopted_jobs_found) == (3050, done.plan, 5)
+    stored = await stored_rows(pool)
+    assert {row.revision for row in stored.values()} == {2}
+    adopted = [decree(9000 + number, f"gone-{number}") for number in range(5)]
+    assert differences(stored, [*legacy, *adopted]) == []
+    await everything_is_told(settings, done, stored)
+
+
+async def everything_is_told(settings: Settings, done: Backfill, stored: dict[UUID, StoredRow]) -> None:
+    names = topics(settings.topic_prefix)
+    told = await read_all(settings.kafka, names.provenance.name)
+    assert believed(record.value for record in told) == as_stored(stored)
+    news = await all_news(settings)
+    assert {told.data.run for told in news} == {done.id}
+    end = news[-1]
+    assert isinstance(end, BackfillEnded)
+    assert end.data.report == done.report
+
+
+async def all_news(settings: Settings) -> list[BackfillEvent]:
+    events = topics(settings.topic_prefix).backfill_events.name
+    return [decode_backfill_event(record.value or b"") for record in await read_all(settings.kafka, events)]
+
+
+async def pause_is_told(settings: Settings) -> bool:
+    return RunStatus.PAUSED in {told.data.status for told in await all_news(settings)}
+
+
+async def seen(store: BackfillStore, run: UUID) -> int:
+    found = await store.find(run)
+    return found.set if found is not None else 0
+
+
+async def more_is_set(store: BackfillStore, run: UUID, before: int) -> bool:
+    return await seen(store, run) > before
+
+
+async def has_status(store: BackfillStore, run: UUID, status: RunStatus) -> bool:
+    found = await store.find(run)
+    return found is not None and found.status is status
+
+
+async def is_told(pool: asyncpg.Pool, run: UUID) -> bool:
+    return bool(await pool.fetchval("SELECT end_told FROM backfill_runs WHERE id = $1", run))

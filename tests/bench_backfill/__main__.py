@@ -1,0 +1,82 @@
+"""The command: `python -m bench_backfill`, as `make bench-backfill` calls it."""
+
+import asyncio
+import logging
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from bench_backfill.backfill import BackfillBenchError
+from bench_backfill.report import as_json, figures, show
+from bench_backfill.run import Traffic, measure
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.stack.postgres import LocalPostgres
+
+BAR_MISSED = 1
+FAILED = 2
+WRONG = 3
+
+console = Console(highlight=False)
+progress = Console(stderr=True, highlight=False, style="dim")
+
+
+def main(
+    *,
+    rows: Annotated[int, typer.Option(min=100)] = 1_000_000,
+    repeat: Annotated[int, typer.Option(min=1, help="Backfills, each between two UPDATEs.")] = 3,
+    live: Annotated[float, typer.Option(min=0.1, help="Live batches of 10 rows a second.")] = 5.0,
+    quiet: Annotated[float, typer.Option(help="Seconds of live traffic alone, a round.")] = 15.0,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    data_dir: Annotated[
+        Path, typer.Option(help="For the server's data: on a real disk, made anew, removed in the end.")
+    ] = Path(".llamalog/bench-backfill"),
+) -> None:
+    """Measure a commanded backfill under live inserts against one plain UPDATE of the same rows.
+
+    Exit code 1: the bar was missed; 2: the bench could not run; 3: rows are not as the oracle says.
+    """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    folder = data_dir.absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    postgres = LocalPostgres(folder / "postgres", fast=False, say=progress.print)
+    try:
+        postgres.start()
+        measured = asyncio.run(
+            measure(
+                postgres,
+                rows=rows,
+                repeat=repeat,
+                traffic=Traffic(live, quiet),
+                folder=folder,
+                say=progress.print,
+            )
+        )
+    except (LlamalogError, BackfillBenchError) as error:
+        progress.print(f"bench-backfill: {error}", style="red", soft_wrap=True, markup=False)
+        raise typer.Exit(FAILED) from None
+    finally:
+        postgres.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    told = figures(measured)
+    show(measured, told, console)
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(as_json(measured, told))
+    for line in measured.wrong:
+        console.print(f"WRONG: {line}", style="red", soft_wrap=True, markup=False)
+    missed = list(told.missed())
+    for line in missed:
+        console.print(f"MISSED: {line}", style="red", soft_wrap=True, markup=False)
+    if measured.wrong:
+        raise typer.Exit(WRONG)
+    if missed:
+        raise typer.Exit(BAR_MISSED)
+    console.print("Every row is as the oracle says; the bar is met.")
+
+
+typer.run(main)

@@ -1,0 +1,117 @@
+"""The commanded run: kept as the migration consumer keeps a command, done by the worker with all its duties.
+
+Corrections are told meanwhile, as they are in production, but to nobody: how fast a Kafka takes them is not
+the question.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import asyncpg
+from pydantic import SecretStr
+
+from harness.patience import eventually
+from llamalog_schemas.backfills import RunStatus
+from llamalog_schemas.commands import BackfillRoots, BackfillRootsData, WholeTable
+from llamalog_service.backfill.worker import Worker
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.publish.producer import OutgoingMessage, Publisher
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.store.backfills import Backfill, BackfillStore
+from llamalog_service.store.runs import RunStore
+from llamalog_service.store.worker_lock import WorkerLock
+from llamalog_service.wiring.connections import open_pool
+from llamalog_service.wiring.duties import POLL_SECONDS, repairing_duties, sweeping_duty, telling_duties
+
+_PATIENCE = 3600.0
+
+
+class BackfillBenchError(Exception):
+    """The run did not come to its end; what was measured says nothing."""
+
+
+class Done(NamedTuple):
+    """A run that was completed, and the seconds from its command to its end."""
+
+    run: Backfill
+    seconds: float
+
+
+class _Nobody(Publisher):
+    def __init__(self) -> None:
+        pass
+
+    async def publish(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+        await asyncio.sleep(0)
+
+    publish_keyed = publish
+
+
+async def commanded_backfill(url: str) -> Done:
+    """Command a backfill of everything and wait for its end, and for that of the repairs beside it.
+
+    Raises:
+        BackfillBenchError: it failed.
+    """
+    settings = Settings(database_url=SecretStr(url), kafka="nobody:1")
+    command = BackfillRoots(
+        id=str(uuid4()),
+        source="/bench",
+        time=datetime.now(UTC),
+        specversion="1.0",
+        data=BackfillRootsData(scope=WholeTable(), requested_by="bench"),
+    )
+    async with open_pool(settings, name="llamalog migrator") as pool, _working(settings, pool) as worker:
+        store = BackfillStore(pool)
+        began = time.perf_counter()
+        await store.heed([command])
+        worker.wake()
+        run = UUID(command.id)
+
+        async def is_over() -> bool:
+            found = await store.find(run)
+            return found is not None and found.finished_at is not None
+
+        await eventually(is_over, _PATIENCE)
+        seconds = time.perf_counter() - began
+        found = await store.find(run)
+    if found is None or found.status is not RunStatus.COMPLETED:
+        raise BackfillBenchError(f"The run did not complete: {found}")
+    return Done(found, seconds)
+
+
+async def repair_the_rest(url: str) -> None:
+    """Do what live traffic has commanded since: the table is at rest then."""
+    settings = Settings(database_url=SecretStr(url), kafka="nobody:1")
+    async with open_pool(settings, name="llamalog migrator") as pool, _working(settings, pool):
+
+        async def nothing_is_open() -> bool:
+            return not await pool.fetchval(
+                "SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))"
+            )
+
+        await eventually(nothing_is_open, _PATIENCE)
+
+
+@asynccontextmanager
+async def _working(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Worker]:
+    announcer = Announcer(_Nobody(), topics(), source="/bench")
+    async with open_pool(settings, name="llamalog recompute", keep_plans=False) as planning_pool:
+        duties = [
+            *repairing_duties(pool, planning_pool),
+            sweeping_duty(settings, planning_pool),
+            *telling_duties(pool, announcer),
+        ]
+        worker = Worker(lock=WorkerLock(pool), runs=RunStore(pool), duties=duties, poll_every=POLL_SECONDS)
+        working = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            working.cancel()
+            await asyncio.wait([working])

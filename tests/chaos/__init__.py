@@ -1,0 +1,1 @@
+"""Faults on the real thing: processes, PostgreSQL and Apache Kafka under load; `make chaos`."""

@@ -1,0 +1,55 @@
+"""The table of faults in docs/reliability.md."""
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from chaos.run import Survived
+
+BEGIN = "<!-- written by `make chaos` -->"
+END = "<!-- end -->"
+_COLUMNS = ("fault", "seen", "silent", "recovered in")
+
+
+def show(survived: Iterable[Survived], console: Console) -> None:
+    """Print the table."""
+    table = Table(*_COLUMNS, "result")
+    for one in survived:
+        result = "[red]WRONG" if one.wrong else "[green]as the fold says"
+        table.add_row(one.fault.what, seen(one), f"{one.silence:.1f} s", f"{one.recovery:.1f} s", result)
+    console.print(table)
+
+
+def seen(one: Survived) -> str:
+    """What happened on the way, in a few words."""
+    verdict = one.verdict
+    words = [f"{verdict.messages:,} messages: {verdict.rows:,} rows, {verdict.dead_letters} dead letters"]
+    again = verdict.records_told - verdict.rows
+    words.append(f"{verdict.rows_corrected} rows corrected, {max(again, 0)} records told again")
+    if one.put_back:
+        words.append(f"batches put back {one.put_back} times")
+    if one.waits:
+        words.append(f"{one.waits} waits")
+    if one.restarts:
+        words.append(f"{one.restarts} restarts")
+    return "; ".join(words)
+
+
+def write(survived: Iterable[Survived], document: Path, stack: str) -> None:
+    """Put the table between its marks in a document, which must have them."""
+    text = document.read_text()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    lines = [
+        f"{stack}; {date.today():%Y-%m-%d}.",
+        "",
+        f"| {' | '.join(_COLUMNS)} |",
+        "|---|---|---|---|",
+    ]
+    for one in survived:
+        lines.append(f"| {one.fault.what} | {seen(one)} | {one.silence:.1f} s | {one.recovery:.1f} s |")
+    table = "\n".join(lines)
+    document.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")

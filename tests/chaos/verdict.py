@@ -1,0 +1,107 @@
+"""What must hold at rest: the table, the dead letters and the provenance topic, of what was sent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from aiokafka import ConsumerRecord
+
+from chaos.scene import Scene
+from harness.log_table import differences, stored_rows
+from harness.provenance import as_stored, believed
+from harness.topics import Coordinates, by_coordinates, header, read_all
+from llamalog_schemas.codec import decode_event
+from llamalog_schemas.errors import InvalidMessageError
+from llamalog_schemas.events import Event
+
+
+class Verdict(NamedTuple):
+    """How much there was of everything, and every way in which it is not what it should be."""
+
+    messages: int
+    rows: int
+    dead_letters: int
+    records_told: int
+    rows_corrected: int
+    differences: list[str]
+
+
+async def judge(scene: Scene) -> Verdict:
+    """Compare everything with what follows from the topic of entity events alone."""
+    names, kafka = scene.topics, scene.settings.kafka
+    sent = await read_all(kafka, names.entity_events.name)
+    valid, bad = judged(sent)
+    stored = await stored_rows(scene.pool)
+    letters = await read_all(kafka, names.dead_letters.name)
+    told = await read_all(kafka, names.provenance.name)
+    found = differences(stored, valid)
+    found += differing_letters(bad, letters, _since(scene, names.dead_letters.name))
+    newest, expected = believed(record.value for record in told), as_stored(stored)
+    since = _since(scene, names.provenance.name)
+    for row_id, record in expected.items():
+        if newest.get(row_id) != record and (since is None or record.recorded_at >= since):
+            found.append(f"provenance of {row_id} is {newest.get(row_id)}, the table has {record}")
+    found += [f"provenance of {row_id}, which is no row" for row_id in newest.keys() - expected.keys()]
+    return Verdict(
+        messages=len(sent),
+        rows=len(stored),
+        dead_letters=len(bad),
+        records_told=len(told),
+        rows_corrected=sum(row.revision > 1 for row in stored.values()),
+        differences=found,
+    )
+
+
+def _since(scene: Scene, topic: str) -> datetime | None:
+    """From when on a topic must be complete: None where it never was deleted."""
+    created_again = scene.created_again
+    return created_again.at if created_again is not None and created_again.topic == topic else None
+
+
+def judged(records: Sequence[ConsumerRecord]) -> tuple[list[Event], dict[Coordinates, ConsumerRecord]]:
+    """The events that some records are, in the order of the partitions, and the records that are none."""
+    events, bad = [], {}
+    for record in records:
+        try:
+            events.append(decode_event(record.value, record.headers))
+        except InvalidMessageError:
+            bad[record.topic, record.partition, record.offset] = record
+    return events, bad
+
+
+def differing_letters(
+    bad: dict[Coordinates, ConsumerRecord],
+    dead_letters: Sequence[ConsumerRecord],
+    since: datetime | None = None,
+) -> list[str]:
+    """A line for each bad record that is no dead letter byte for byte, and for each letter of a good record.
+
+    Args:
+        since: records sent before are not asked for: their letters were in a topic that was deleted.
+    """
+    letters = by_coordinates(dead_letters)
+    asked = {
+        place
+        for place, record in bad.items()
+        if since is None or record.timestamp >= since.timestamp() * 1000
+    }
+    found = [f"no dead letter of {place}" for place in asked - letters.keys()]
+    found += [f"a dead letter of {place}, which is valid" for place in letters.keys() - bad.keys()]
+    for place in bad.keys() & letters.keys():
+        record = bad[place]
+        reason = _reason(record)
+        for letter in letters[place]:
+            same = (letter.key, letter.value) == (record.key, record.value)
+            if not same or letter.headers[: len(record.headers)] != record.headers:
+                found.append(f"the dead letter of {place} is not the message, byte for byte")
+            if (header(letter, "reason"), header(letter, "error")) != reason:
+                found.append(f"the dead letter of {place} gives another reason than {reason}")
+    return sorted(found)
+
+
+def _reason(record: ConsumerRecord) -> tuple[str, str]:
+    try:
+        decode_event(record.value, record.headers)
+    except InvalidMessageError as invalid:
+        return invalid.reason, invalid.sentence
+    raise AssertionError("the record is valid")

@@ -1,0 +1,179 @@
+"""`llamalog backfill`: an operator's terminal beside a migration consumer."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from harness.environments import environment_of
+from harness.legacy_rows import families, origins, write_as_another
+from harness.patience import eventually
+from harness.service import ServiceProcess, running
+from harness.started_commands import Ended, StartedCommand, llamalog, started
+from llamalog_service.settings import Settings
+
+FAMILIES = 40
+BY_ORIGIN = {"ROOT": 40, "RESOLVED": 80, "PENDING": 40, "UNTRACKED": 40}
+ADOPTED = {"ROOT": 40, "RESOLVED": 80, "ADOPTED": 40, "UNTRACKED": 40}
+UNLOOKED = {None: 200}
+
+
+class Terminal:
+    """Where an operator types."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.folder = folder
+
+    async def backfill(self, *words: str) -> Ended:
+        return await self.llamalog("backfill", *words)
+
+    async def llamalog(self, *words: str) -> Ended:
+        return await llamalog(*words, environment=environment_of(self.settings), folder=self.folder)
+
+    async def watching(self, run: str) -> StartedCommand:
+        environment = environment_of(self.settings)
+        return await started("backfill", "watch", run, environment=environment, folder=self.folder)
+
+    async def ask(self, *words: str) -> str:
+        """Ask for a run; its id."""
+        asked = await self.backfill("start", *words, "--json")
+        assert asked.code == 0, asked.err
+        run: str = asked.json["run"]
+        return run
+
+    async def shown(self, run: str) -> Any:
+        shown = await self.backfill("show", run, "--json")
+        assert shown.code == 0, shown.err
+        return shown.json
+
+
+async def comes_to(pool: asyncpg.Pool, run: str, status: str) -> None:
+    async def is_there() -> bool:
+        found = await pool.fetchval("SELECT status FROM backfill_runs WHERE id = $1", UUID(run))
+        return bool(found == status)
+
+    await eventually(is_there, 40)
+
+
+@pytest.fixture
+def terminal(settings: Settings, tmp_path: Path) -> Terminal:
+    """Of an installation whose sweep is too seldom to do a backfill's work."""
+    seldom = {"sweep_seconds": 3600.0, "full_sweep_seconds": 3600.0}
+    return Terminal(settings.model_copy(update=seldom), tmp_path)
+
+
+@pytest.fixture
+async def migrator(terminal: Terminal) -> AsyncIterator[ServiceProcess]:
+    async with running("migrator", terminal.settings, terminal.folder) as process:
+        yield process
+
+
+async def test_a_backfill_is_asked_for_watched_and_listed(
+    terminal: Terminal, migrator: ServiceProcess, pool: asyncpg.Pool
+) -> None:
+    await write_as_another(pool, families(FAMILIES))
+
+    refused = await terminal.backfill("start", "--expect", "roots=41,pending=40", "--watch")
+    assert refused.code == 3
+    assert "failed" in refused.out
+    assert await origins(pool) == UNLOOKED
+
+    preview = await terminal.backfill("start", "--dry-run", "--watch", "--json")
+    assert preview.code == 0
+    *_, end = preview.json_lines
+    assert end["report"]["plan"]["pending"] == 40
+    assert await origins(pool) == UNLOOKED
+
+    done = await terminal.backfill(
+        "start", "--expect", "roots=40,pending=40,rows=200", "--requested-by", "ada", "--watch"
+    )
+    assert done.code == 0, done.err
+    assert "completed" in done.out
+    assert "ada" in done.out
+    assert await origins(pool) == BY_ORIGIN
+
+    adopted = await terminal.backfill("start", "--missing-parent", "adopt", "--watch", "--json")
+    first, *_, end = adopted.json_lines
+    assert first["asked"] == "start"
+    assert (end["status"], end["set"], end["report"]["adoptedJobsFound"]) == ("completed", 40, 40)
+    assert await origins(pool) == ADOPTED
+
+    listed = (await terminal.backfill("list", "--json")).json
+    assert [run["status"] for run in listed] == ["completed", "completed", "completed", "failed"]
+    assert listed[0]["run"] == first["run"]
+    assert listed[1]["request"]["requestedBy"] == "ada"
+    assert (await terminal.backfill("list", "--open", "--json")).json == []
+
+    late = await terminal.backfill("pause", first["run"])
+    assert late.code == 1
+    assert "has ended, it is completed. Nothing was asked." in late.err
+
+
+async def test_a_backfill_is_paused_resumed_and_cancelled(
+    terminal: Terminal, migrator: ServiceProcess, pool: asyncpg.Pool
+) -> None:
+    await write_as_another(pool, families(FAMILIES))
+    run = await terminal.ask("--batch-size", "5", "--rate", "2")
+    watching = await terminal.watching(run)
+    await comes_to(pool, run, "running")
+
+    assert (await terminal.backfill("pause", run)).code == 0
+    await comes_to(pool, run, "paused")
+    at_rest = await terminal.shown(run)
+    await asyncio.sleep(1.5)
+    assert (await terminal.shown(run))["scanned"] == at_rest["scanned"] < 200
+
+    left = await watching.stop(signal.SIGINT)
+    assert left.code == 130
+    assert "the run goes on" in left.err
+
+    assert (await terminal.backfill("resume", run)).code == 0
+    await comes_to(pool, run, "running")
+
+    assert (await terminal.backfill("cancel", run)).code == 0
+    watched = await terminal.backfill("watch", run)
+    assert watched.code == 4
+    assert "cancelled" in watched.out
+    set_rows = (await terminal.shown(run))["set"]
+    assert (await origins(pool))[None] == 200 - set_rows > 0
+
+
+async def test_a_run_that_nobody_knows_is_told_as_such(terminal: Terminal) -> None:
+    run = str(uuid4())
+    shown, watched, asked = await asyncio.gather(
+        *(terminal.backfill(command, run) for command in ("show", "watch", "pause"))
+    )
+    assert shown.code == watched.code == 1
+    assert f"The database knows no backfill {run}" in shown.err
+    assert f"No backfill {run} is known" in watched.err
+    assert asked.code == 0
+    assert "it is asked all the same" in asked.err
+
+
+async def test_an_empty_list_says_so(terminal: Terminal) -> None:
+    assert (await terminal.backfill("list")).out == "No backfill was ever asked for.\n"
+    assert json.loads((await terminal.backfill("list", "--json")).out) == []
+
+
+async def test_an_adoption_beside_a_migration_consumer_is_done_by_that_and_told(
+    terminal: Terminal, migrator: ServiceProcess, pool: asyncpg.Pool
+) -> None:
+    await write_as_another(pool, families(FAMILIES))
+    await terminal.backfill("start", "--dry-run", "--watch")  # the migration consumer has become the worker
+
+    adopted = await terminal.llamalog("adopt", "--yes", "--json")
+
+    assert adopted.code == 0, adopted.err
+    assert await origins(pool) == ADOPTED
+
+    async def is_all_told() -> bool:
+        return not await pool.fetchval("SELECT count(*) FROM provenance_outbox")
+
+    await eventually(is_all_told, 20)

@@ -1,0 +1,164 @@
+"""The processes of a simulation: the service's own code between a simulated broker and a real database."""
+
+from collections.abc import Callable
+from typing import Any
+
+from llamalog_service.backfill import corrections
+from llamalog_service.backfill.repairs import Repairs
+from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.backfill.worker import Duty, Worker
+from llamalog_service.consumer import subscribe_provenance_consumer
+from llamalog_service.delivery import BatchDelivery
+from llamalog_service.ingest.ingest import Ingest
+from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.migrator import subscribe_migration_consumer
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.publish.producer import Publisher
+from llamalog_service.publish.topics import topics
+from llamalog_service.store.backfills import BackfillStore
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.store.runs import RunStore
+from llamalog_service.store.worker_lock import WorkerLock
+from simulation.broker import Broker
+from simulation.clients import SimulatedBroker, SimulatedConsumer, SimulatedProducer
+from simulation.database import Server, SimulatedPool
+from simulation.world import Process, World
+
+NAMES = topics("simulated.")
+EVENTS, COMMANDS = NAMES.entity_events.name, NAMES.backfill_commands.name
+GROUP, MIGRATION_GROUP = "provenance", "migration"
+SESSION_SECONDS = 10.0
+SWEEP_EVERY = 1000.0
+_POLL_EVERY = 2.0
+
+Fail = Callable[[BaseException], None]
+
+
+class Actor:
+    """A consumer process: what it is made of while it lives."""
+
+    def __init__(self, world: World, broker: Broker, process: Process, fail: Fail) -> None:
+        self.process = process
+        self.fail = fail
+        self.world = world
+        self.pools: list[SimulatedPool] = []
+        self._kafka = SimulatedBroker(world, broker, process)
+        self._delivery: BatchDelivery | None = None
+
+    @property
+    def consumer(self) -> SimulatedConsumer:
+        assert self._kafka.consumer is not None
+        return self._kafka.consumer
+
+    def start(self, delivery: BatchDelivery) -> None:
+        self._delivery = delivery
+        self.world.begin(self.process, self.consumer.take_part())
+        self.world.begin(self.process, self.consumer.poll())
+
+    async def close(self) -> None:
+        """Finish what is in hand, as SIGTERM has it."""
+        if self._delivery is not None:
+            await self._delivery.close()
+
+
+class SweepOnDemand(Sweep):
+    """A sweep that tells when it has looked at everything."""
+
+    full_sweeps = 0
+
+    async def sweep_everything(self) -> int:
+        corrected = await super().sweep_everything()
+        SweepOnDemand.full_sweeps += 1
+        return corrected
+
+
+def start_provenance_consumer(
+    world: World, server: Server, broker: Broker, process: Process, fail: Fail, *, max_records: int
+) -> Actor:
+    """As `wiring` does it."""
+    actor = Actor(world, broker, process, fail)
+    pool: Any = SimulatedPool(world, server, process)
+    log = LogStore(pool)
+    ingest = Ingest(log, _announcer(world, broker, process), JobCache(1000), group=GROUP)
+    kafka: Any = actor._kafka
+    delivery = subscribe_provenance_consumer(
+        kafka,
+        ingest,
+        stored_positions=lambda: log.next_offsets(GROUP, EVENTS),
+        topic=EVENTS,
+        group=GROUP,
+        session_seconds=SESSION_SECONDS,
+        max_records=max_records,
+        knows_ends=True,
+        fail=fail,
+    )
+    actor.pools = [pool]
+    actor.start(delivery)
+    return actor
+
+
+def start_migration_consumer(
+    world: World,
+    server: Server,
+    broker: Broker,
+    process: Process,
+    fail: Fail,
+    *,
+    sweep_clock: Callable[[], float],
+) -> Actor:
+    """As `wiring` does it."""
+    actor = Actor(world, broker, process, fail)
+    pool: Any = SimulatedPool(world, server, process)
+    planning_pool: Any = SimulatedPool(world, server, process, keep_plans=False)
+    announcer = _announcer(world, broker, process)
+    runs = RunStore(pool)
+    worker = Worker(
+        lock=WorkerLock(pool),
+        runs=runs,
+        duties=_duties(pool, RecomputeStore(planning_pool), announcer, sweep_clock),
+        poll_every=_POLL_EVERY,
+    )
+    kafka: Any = actor._kafka
+    delivery = subscribe_migration_consumer(
+        kafka,
+        runs,
+        BackfillStore(pool),
+        worker,
+        announcer,
+        topic=COMMANDS,
+        group=MIGRATION_GROUP,
+        session_seconds=SESSION_SECONDS,
+        fail=fail,
+    )
+    actor.pools = [pool, planning_pool]
+    actor.start(delivery)
+    world.begin(process, worker.run())
+    return actor
+
+
+def _announcer(world: World, broker: Broker, process: Process) -> Announcer:
+    producer: Any = SimulatedProducer(world, broker, process)
+    return Announcer(Publisher(producer), NAMES, source="/simulated")
+
+
+def _duties(
+    pool: Any, store: RecomputeStore, announcer: Announcer, sweep_clock: Callable[[], float]
+) -> list[Duty]:
+    """As `wiring` has them, but for backfills, and with a sweep on demand."""
+    sweep = SweepOnDemand(store, every=SWEEP_EVERY, full_every=100 * SWEEP_EVERY, clock=sweep_clock)
+    outbox = Outbox(pool)
+
+    async def sweep_if_due() -> bool:
+        await sweep.sweep_if_due()
+        return False
+
+    async def tell() -> bool:
+        return await corrections.tell_corrections(outbox, announcer) > 0
+
+    return [
+        Duty("repairing roots", Repairs(RunStore(pool), store).do_waiting, _POLL_EVERY),
+        Duty("sweeping", sweep_if_due, _POLL_EVERY),
+        Duty("telling corrections", tell, _POLL_EVERY),
+    ]

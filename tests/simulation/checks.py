@@ -1,0 +1,156 @@
+"""What a run leaves, held against what its messages must become."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+from aiokafka import ConsumerRecord
+from msgspec.structs import replace
+
+from harness.log_table import differences, stored_rows
+from harness.provenance import as_stored
+from llamalog_schemas.codec import decode_event, decode_provenance
+from llamalog_schemas.errors import InvalidMessageError
+from llamalog_schemas.events import Event, is_decree
+from llamalog_schemas.keys import row_id
+from llamalog_schemas.provenance import Provenance
+from llamalog_service.domain.rows import StoredRow, content_of
+from simulation.actors import EVENTS, GROUP, NAMES
+from simulation.broker import Broker
+from simulation.scenario import Scenario
+
+Coordinates = tuple[int, int]
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def what_is_wrong(
+    own: asyncpg.Connection, broker: Broker, scenario: Scenario, *, was_set_back: bool
+) -> list[str]:
+    """A line for each thing that is not as it must be at rest."""
+    stored = await stored_rows(own)
+    events, bad, losers = _judged(broker.records(EVENTS), stored)
+    wrong = [f"table: {line}" for line in differences(stored, events)]
+    wrong += _wrong_letters(broker, bad, losers)
+    wrong += _wrong_provenance(broker.records(NAMES.provenance.name), stored, was_set_back=was_set_back)
+    return wrong + await _wrong_positions(own, broker)
+
+
+def _judged(
+    records: Iterable[ConsumerRecord], stored: dict[UUID, StoredRow]
+) -> tuple[list[Event], dict[Coordinates, str], dict[Coordinates, str]]:
+    """The valid events, what is no event, and what contradicts the row of its id.
+
+    Which of two contents of one id stays is not promised: the table says which it was.
+    """
+    events: list[Event] = []
+    bad: dict[Coordinates, str] = {}
+    losers: dict[Coordinates, str] = {}
+    for record in records:
+        if record.value is None:
+            continue
+        at = (record.partition, record.offset)
+        try:
+            event = decode_event(record.value, record.headers)
+        except InvalidMessageError as invalid:
+            bad[at] = str(invalid.reason)
+            continue
+        known = stored.get(row_id(event))
+        if not is_decree(event) and known is not None and known.content != content_of(event):
+            losers[at] = "id-conflict"
+        else:
+            events.append(event)
+    return events, bad, losers
+
+
+def _wrong_letters(broker: Broker, bad: dict[Coordinates, str], losers: dict[Coordinates, str]) -> list[str]:
+    """Each bad message is told at least once with its reason, and nothing else is.
+
+    Where a database was set back, either of two that contradict each other may have been told.
+    """
+    told: dict[Coordinates, str] = {}
+    for letter in broker.records(NAMES.dead_letters.name):
+        headers = {name: (content or b"").decode() for name, content in letter.headers}
+        told[int(headers["llamalog-partition"]), int(headers["llamalog-offset"])] = headers["llamalog-reason"]
+    wrong = []
+    for at, reason in (bad | losers).items():
+        if at not in told:
+            wrong.append(f"dead letters: {at} is missing ({reason})")
+    for at, reason in told.items():
+        if at not in bad and reason != "id-conflict":
+            wrong.append(f"dead letters: {at} should not be there ({reason})")
+        if at in bad and bad[at] != reason:
+            wrong.append(f"dead letters: {at} says {reason}, not {bad[at]}")
+    return wrong
+
+
+def _wrong_provenance(
+    records: list[ConsumerRecord], stored: dict[UUID, StoredRow], *, was_set_back: bool
+) -> list[str]:
+    """What a reader of the topic believes, and what a reader of its compacted remains would.
+
+    A row that was told, lost with the newer copy of the database and recorded again, is another time's:
+    its revisions begin anew, and readers may stay with a higher one that was told before.
+    """
+    told = [decode_provenance(record.value or b"").data for record in records]
+    believed, compacted, expected = _highest(told), {one.id: one for one in told}, as_stored(stored)
+    if was_set_back:
+        believed, compacted = _of_this_time(believed, expected), _of_this_time(compacted, expected)
+        expected = _of_this_time(expected, expected)
+    wrong = _differing(believed, expected, "provenance")
+    wrong += _differing(compacted, expected, "provenance, compacted")
+    if not was_set_back:
+        versions: dict[tuple[UUID, int], set[Provenance]] = defaultdict(set)
+        for one in told:
+            versions[one.id, one.revision].add(replace(one, metadata=None))
+        wrong += [
+            f"provenance: {of} was told in two versions" for of, all in versions.items() if len(all) > 1
+        ]
+    return wrong
+
+
+def _highest(told: Iterable[Provenance]) -> dict[UUID, Provenance]:
+    """The highest revision of each row; of equal ones the last, as compaction has it."""
+    newest: dict[UUID, Provenance] = {}
+    for one in told:
+        if one.id not in newest or one.revision >= newest[one.id].revision:
+            newest[one.id] = one
+    return newest
+
+
+def _of_this_time(told: dict[UUID, Provenance], expected: dict[UUID, Provenance]) -> dict[UUID, Provenance]:
+    """Without what belongs to the time before: a higher revision than the row has now, numbers, times."""
+    kept = {}
+    for row, one in told.items():
+        now = expected.get(row, one)
+        kept[row] = replace(now if one.revision > now.revision else one, recorded_at=_NEVER, revision=0)
+    return kept
+
+
+def _differing(found: dict[UUID, Provenance], expected: dict[UUID, Provenance], where: str) -> list[str]:
+    wrong = []
+    for row in sorted(found.keys() | expected.keys()):
+        if found.get(row) != expected.get(row):
+            wrong.append(f"{where}: {_short(found.get(row))}, the table: {_short(expected.get(row))}")
+    return wrong
+
+
+def _short(told: Provenance | None) -> str:
+    if told is None:
+        return "nothing"
+    named = f"{told.id} ({told.job_id} of {told.parent_job_id})"
+    return f"{named} revision {told.revision} {told.origin} {told.root_job_id}"
+
+
+async def _wrong_positions(own: asyncpg.Connection, broker: Broker) -> list[str]:
+    rows = await own.fetch(
+        "SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1", GROUP
+    )
+    found = {row["partition"]: row["next_offset"] for row in rows}
+    ends = {partition.partition: broker.end(partition) for partition in broker.partitions[EVENTS]}
+    return [
+        f"positions: partition {number} at {found.get(number, 0)}, not {end}"
+        for number, end in ends.items()
+        if found.get(number, 0) != end
+    ]

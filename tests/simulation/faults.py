@@ -1,0 +1,75 @@
+"""What goes wrong in a simulation, and when: a list that can be shortened."""
+
+from random import Random
+from typing import NamedTuple
+
+STATEMENT, COMMIT, PUBLISH, OFFSETS, FETCH = "statement", "COMMIT", "publish", "offsets", "fetch"
+
+
+class Fault(NamedTuple):
+    """One thing that goes wrong, at the first step from `at` on at which it can.
+
+    Attributes:
+        kind: a word of `KINDS`.
+        op: the sort of step that it befalls; empty: any.
+        after: whether the step takes effect before it fails: an outcome that nobody can tell.
+        seconds: how long it lasts, where it lasts.
+        who: what the name of the process that it befalls begins with.
+    """
+
+    at: int
+    kind: str
+    op: str = ""
+    after: bool = False
+    seconds: float = 0.0
+    who: str = ""
+
+    def __str__(self) -> str:
+        when = f"{'after' if self.after else 'before'} {self.op}" if self.op else ""
+        lasting = f"for {self.seconds:.1f} s" if self.seconds else ""
+        words = (f"from step {self.at}:", self.kind, self.who, when, lasting)
+        return " ".join(word for word in words if word)
+
+
+def draw_faults(dice: Random, steps: int) -> list[Fault]:
+    """The faults of a run that has about so many steps; every fifth run has none."""
+    if dice.random() < 0.2:
+        return []
+    drawn = [_draw(dice, dice.randrange(steps)) for _ in range(min(12, 1 + int(dice.expovariate(0.4))))]
+    if dice.random() < 0.1:
+        first, second = sorted(dice.sample(range(steps), 2))
+        drawn += [Fault(first, "backup"), Fault(second, "set back")]
+    return sorted(drawn)
+
+
+def _draw(dice: Random, at: int) -> Fault:
+    kind = dice.choices(
+        [
+            "crash",
+            "fail",
+            "stop",
+            "rebalance",
+            "freeze",
+            "database away",
+            "kafka away",
+            "lose command",
+            "sweep",
+        ],
+        [10, 8, 1, 4, 10, 2, 2, 2, 1],
+    )[0]
+    after = dice.random() < 0.5
+    match kind:
+        case "crash":
+            return Fault(at, kind, dice.choice([STATEMENT, COMMIT, COMMIT, PUBLISH, OFFSETS, FETCH]), after)
+        case "fail":
+            return Fault(at, kind, dice.choice([STATEMENT, COMMIT, COMMIT, PUBLISH, OFFSETS]), after)
+        case "freeze":
+            op = dice.choice([STATEMENT, COMMIT, COMMIT, PUBLISH, OFFSETS])
+            seconds = dice.uniform(1, 60) if dice.random() < 0.5 else dice.uniform(0.1, 1)
+            return Fault(at, kind, op, seconds=seconds, who=dice.choice(["", "consumer", "migrator"]))
+        case "database away" | "kafka away":
+            return Fault(at, kind, seconds=dice.choice([0.0, 1.0, 10.0, 90.0]))
+        case "lose command":
+            return Fault(at, kind, PUBLISH)
+        case _:
+            return Fault(at, kind)

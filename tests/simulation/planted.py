@@ -1,0 +1,124 @@
+"""Faults planted in the service, to see whether the simulation has teeth: each takes one safeguard away.
+
+They are put in from outside, for the length of a context: the service has no switch for any of them.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from llamalog_service.backfill import corrections, repairs, sweep
+from llamalog_service.backfill.recompute import Repair
+from llamalog_service.delivery.pipeline import Pipeline
+from llamalog_service.domain import roots
+from llamalog_service.domain.roots import JobFacts, Resolved, resolve
+from llamalog_service.domain.rows import RowContent
+from llamalog_service.ingest import ingest
+from llamalog_service.ingest.ingest import Ingest
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.store import recompute as recompute_store
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.queries import sql
+from llamalog_service.store.recompute import Everything, RecomputeStore
+
+Plant = Callable[[ExitStack], None]
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """The service with one of `FAULTS` in it."""
+    with ExitStack() as stack:
+        FAULTS[name](stack)
+        yield
+
+
+def _no_second_look(stack: ExitStack) -> None:
+    async def look_away(*_: object) -> tuple[set[str], set[str]]:
+        return set(), set()
+
+    stack.enter_context(patch.object(Ingest, "_look_again", look_away))
+
+
+def _one_pass(stack: ExitStack) -> None:
+    async def recompute_once(store: RecomputeStore, scope: Collection[str] | Everything) -> Repair:
+        return Repair(sum((await store.recompute(scope)).values()), 1)
+
+    for module in (repairs, sweep):
+        stack.enter_context(patch.object(module, "recompute_until_settled", recompute_once))
+
+
+def _offsets_first(stack: ExitStack) -> None:
+    async def tell(self: Any, batch: Any, stored: Any, epoch: int) -> None:
+        await self._commit(batch)
+        await self._steps.tell(stored)
+        if epoch == self._epoch:
+            self._uncommitted.pop(0)
+
+    stack.enter_context(patch.object(Pipeline, "_tell", tell))
+
+
+def _walk_for_ever(stack: ExitStack) -> None:
+    def never_ends(ring: list[str]) -> tuple[str, ...]:
+        raise RecursionError("the walk goes round for ever")
+
+    stack.enter_context(patch.object(roots, "name_cycle", never_ends))
+
+
+def _leave_cycles(stack: ExitStack) -> None:
+    async def name_none(*_: object) -> None:
+        await asyncio.sleep(0)
+
+    stack.enter_context(patch.object(recompute_store, "_name_cycles", name_none))
+
+
+def _trust_the_cache(stack: ExitStack) -> None:
+    def resolve_and_trust(rows: Sequence[RowContent], facts: Mapping[str, JobFacts]) -> Resolved:
+        return resolve(rows, facts)._replace(relied_on={})
+
+    stack.enter_context(patch.object(ingest, "resolve", resolve_and_trust))
+
+
+def _skip_the_outbox(stack: ExitStack) -> None:
+    def without_notes(name: str) -> str:
+        return re.sub(r", noted AS \(.*?\n\)", "", sql(name), flags=re.DOTALL)
+
+    stack.enter_context(patch.object(recompute_store, "sql", without_notes))
+
+
+def _strike_first(stack: ExitStack) -> None:
+    async def strike_and_tell(outbox: Outbox, announcer: Announcer) -> int:
+        rows = await outbox.next(1000)
+        await outbox.strike(rows)
+        await announcer.provenance(rows)
+        return len(rows)
+
+    stack.enter_context(patch.object(corrections, "tell_corrections", strike_and_tell))
+
+
+def _not_told_again(stack: ExitStack) -> None:
+    async def note_nothing(*_: object) -> None:
+        await asyncio.sleep(0)
+
+    stack.enter_context(patch.object(LogStore, "note_overtaken", note_nothing))
+
+
+def _record_past_holes(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(LogStore, "_check_not_gone_back", lambda *_: None))
+
+
+FAULTS: dict[str, Plant] = {
+    "no look after the commit": _no_second_look,
+    "no look after the recompute": _one_pass,
+    "offsets committed before publishing": _offsets_first,
+    "no cycle guard in the fast path": _walk_for_ever,
+    "no cycle guard in the recompute": _leave_cycles,
+    "the cache trusted": _trust_the_cache,
+    "the outbox skipped": _skip_the_outbox,
+    "the outbox struck out before it is told": _strike_first,
+    "rows overtaken by a correction not told again": _not_told_again,
+    "rows recorded past the hole of an older copy": _record_past_holes,
+}

@@ -1,0 +1,308 @@
+"""One run: the cast begins, plays under faults, comes to rest, and what it leaves is checked."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from types import SimpleNamespace
+from typing import NamedTuple
+from unittest.mock import patch
+from uuid import UUID
+
+import tenacity
+
+from llamalog_service.domain.errors import DatabaseWentBackError
+from llamalog_service.publish import commands
+from simulation.actors import (
+    COMMANDS,
+    EVENTS,
+    GROUP,
+    MIGRATION_GROUP,
+    NAMES,
+    SESSION_SECONDS,
+    SWEEP_EVERY,
+    Actor,
+    SweepOnDemand,
+    start_migration_consumer,
+    start_provenance_consumer,
+)
+from simulation.broker import Broker, Sent
+from simulation.checks import what_is_wrong
+from simulation.database import Server
+from simulation.faults import Fault
+from simulation.loop import SimulatedLoop
+from simulation.scenario import Scenario
+from simulation.world import NeverSettledError, Process, World
+
+_STILL_OPEN = """
+    SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))
+        OR EXISTS (SELECT FROM provenance_outbox)
+        OR (SELECT coalesce(sum(next_offset), 0) FROM consumer_positions WHERE consumer_group = $1) < $2
+"""
+_REST = 5.0
+_LONGEST = 3600.0
+
+
+class Played(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        wrong: a line for each thing that is not as it must be.
+        schedule: a digest of every step taken, in order.
+    """
+
+    wrong: list[str]
+    steps: int
+    befallen: list[str]
+    trace: list[str]
+    schedule: str
+
+
+async def play(server: Server, scenario: Scenario) -> Played:
+    """Play a scenario from empty tables to rest."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimulatedLoop)
+    await server.begin_anew()
+    loop.now = 0.0
+    world = World(loop, scenario.dice("schedule"), list(scenario.faults.values()), server.blockers)
+    cast = Cast(world, server, scenario)
+    with _chance_and_time_of(world, scenario):
+        loop.steering = world
+        story = world.begin(Process("story"), cast.play())
+        try:
+            await asyncio.wait({story, world.failed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loop.steering = None
+            await cast.end(story)
+        if world.failed.done():
+            error = world.failed.exception()
+            wrong = [f"{type(error).__name__}: {error}"]
+        else:
+            wrong = await what_is_wrong(server.own, cast.broker, scenario, was_set_back=cast.was_set_back)
+        world.failed.cancel()
+    digest = sha256("\n".join(world.trace).encode()).hexdigest()
+    return Played(wrong, world.steps, world.befallen, world.trace, digest)
+
+
+@contextmanager
+def _chance_and_time_of(world: World, scenario: Scenario) -> Iterator[None]:
+    """Ids, jitter and the patience of retries come from the seed and from the simulated clock."""
+    ids = scenario.dice("ids")
+    clock = SimpleNamespace(monotonic=world.loop.time, sleep=time.sleep)
+    random.seed(scenario.seed)
+    with (
+        patch.object(commands, "uuid4", lambda: UUID(int=ids.getrandbits(128), version=4)),
+        patch.object(tenacity, "time", clock),
+    ):
+        yield
+
+
+class Cast:
+    """The processes of a run, and who starts them again."""
+
+    def __init__(self, world: World, server: Server, scenario: Scenario) -> None:
+        self.world = world
+        self.server = server
+        self.scenario = scenario
+        self.broker = Broker(
+            world,
+            {
+                EVENTS: scenario.partitions,
+                COMMANDS: 2,
+                NAMES.provenance.name: 2,
+                NAMES.dead_letters.name: 1,
+            },
+        )
+        self.was_set_back = False
+        self._has_backup = False
+        self._is_over = self._is_restarted = False
+        self._sweep_time = 0.0
+        self._lives = 0
+        self._actors: dict[str, Actor] = {}
+        world.handlers = {
+            "stop": self._stop,
+            "rebalance": self._rebalance,
+            "freeze": self._freeze,
+            "database away": self._database_away,
+            "kafka away": self._kafka_away,
+            "sweep": self._sweep,
+            "backup": self._back_up,
+            "set back": self._set_back,
+        }
+
+    async def play(self) -> None:
+        """Say everything, come to rest under faults, then without them."""
+        for number in range(self.scenario.consumers):
+            self._start(f"consumer {number}")
+        for number in range(self.scenario.migrators):
+            self._start(f"migrator {number}")
+        await self._say_everything()
+        await self._until_settled()
+        self.world.no_more_faults()
+        await self._until_settled()
+        if self.was_set_back:
+            await self._restart_everybody()
+        if self.was_set_back or any("lose command" in fault for fault in self.world.befallen):
+            await self._sweep_everything()
+        await asyncio.sleep(_REST)
+        await self._until_settled()
+
+    async def end(self, story: asyncio.Task[None]) -> None:
+        """End every process, whatever it is doing."""
+        self._is_over = True
+        for actor in list(self._actors.values()):
+            await self.world.kill(actor.process)
+        story.cancel()
+        await asyncio.wait({story})
+        await self.world.end_backstage()
+
+    # Lives and deaths
+
+    def _start(self, name: str) -> None:
+        if self._is_over:
+            return
+        self._lives += 1
+        process = Process(f"{name}.{self._lives}")
+
+        def fail(error: BaseException) -> None:
+            self._fail(process, error)
+
+        if name.startswith("consumer"):
+            actor = start_provenance_consumer(
+                self.world, self.server, self.broker, process, fail, max_records=self.scenario.max_records
+            )
+        else:
+            actor = start_migration_consumer(
+                self.world, self.server, self.broker, process, fail, sweep_clock=lambda: self._sweep_time
+            )
+        self._actors[name] = actor
+        process.at_death.append(lambda: self._bury(name, actor))
+
+    async def _bury(self, name: str, actor: Actor) -> None:
+        """The group learns of a death when the session ends, and somebody starts the process again."""
+        dice = self.world.dice
+
+        async def tell_group() -> None:
+            await asyncio.sleep(dice.uniform(0, SESSION_SECONDS))
+            actor.consumer.leave()
+
+        async def start_again() -> None:
+            await asyncio.sleep(dice.uniform(0, 15))
+            self._start(name)
+
+        if not self._is_over:
+            self.world.backstage(tell_group())
+            self.world.backstage(start_again())
+
+    def _fail(self, process: Process, error: BaseException) -> None:
+        if not (isinstance(error, DatabaseWentBackError) and self.was_set_back):
+            self.world.end(error)
+        self.world.trace.append(f"      {process.name} ends: {type(error).__name__}")
+        self.world.backstage(self.world.kill(process))
+
+    async def _restart_everybody(self) -> None:
+        """What an operator does who has restored a database."""
+        self._is_restarted = True
+        for actor in list(self._actors.values()):
+            await self.world.kill(actor.process)
+        await asyncio.sleep(16)
+        await self._until_settled()
+
+    # Coming to rest
+
+    async def _say_everything(self) -> None:
+        producers = Process("producers")
+        for place, said in self.scenario.said.items():
+            if self.scenario.pause is not None:
+                await asyncio.sleep(self.scenario.pause * self.world.dice.expovariate(1))
+                await self.world.turn(producers, "say", str(place))
+            partitions = self.broker.partitions[EVENTS]
+            partition = partitions[said.partition % len(partitions)]
+            self.broker.append(partition, Sent(said.key, said.value, ()), timestamp=place)
+
+    async def _until_settled(self) -> None:
+        """Wait until nothing is unread, no command open, every correction told."""
+        deadline = self.world.loop.now + _LONGEST
+        while not await self._is_settled():
+            await asyncio.sleep(1.0)
+            if self.world.loop.now > deadline:
+                lag = self.broker.lag(GROUP, EVENTS), self.broker.lag(MIGRATION_GROUP, COMMANDS)
+                raise NeverSettledError(
+                    f"not at rest after {_LONGEST:.0f} s; events and commands unread: {lag}"
+                )
+
+    async def _is_settled(self) -> bool:
+        if self.broker.lag(GROUP, EVENTS) or self.broker.lag(MIGRATION_GROUP, COMMANDS):
+            return False
+        story = Process("story")
+        said = sum(self.broker.end(partition) for partition in self.broker.partitions[EVENTS])
+        if self.was_set_back and not self._is_restarted:
+            said = 0  # who has nothing more to read does not notice before it starts again
+        await self.world.turn(story, "look")
+        return not await self.world.execute(story, lambda: self.server.own.fetchval(_STILL_OPEN, GROUP, said))
+
+    async def _sweep_everything(self) -> None:
+        done = SweepOnDemand.full_sweeps
+        self._sweep_time += 100 * SWEEP_EVERY
+        while SweepOnDemand.full_sweeps == done:  # noqa: ASYNC110  # whichever process it is
+            await asyncio.sleep(1.0)
+        await self._until_settled()
+
+    # What befalls the world
+
+    def _actor_of(self, process: Process) -> Actor | None:
+        return next((actor for actor in self._actors.values() if actor.process is process), None)
+
+    async def _stop(self, process: Process, fault: Fault) -> None:
+        """SIGTERM: what is in hand is finished, and the group left."""
+        if (actor := self._actor_of(process)) is not None and not process.is_dead:
+            closing = self.world.begin(process, actor.close())
+            await asyncio.wait({closing})
+            if not process.is_dead:
+                actor.consumer.leave()
+                await self.world.kill(process)
+
+    async def _rebalance(self, process: Process, fault: Fault) -> None:
+        if (actor := self._actor_of(process)) is not None:
+            actor.consumer.rebalance()
+
+    async def _freeze(self, process: Process, fault: Fault) -> None:
+        """SIGSTOP: who stands still for longer than its session loses its partitions to others."""
+        process.frozen_until = self.world.loop.now + fault.seconds
+        actor = self._actor_of(process)
+        if actor is not None and fault.seconds > SESSION_SECONDS:
+            await asyncio.sleep(SESSION_SECONDS)
+            actor.consumer.leave()
+            actor.consumer.rejoin()
+
+    async def _database_away(self, process: Process, fault: Fault) -> None:
+        self.world.database_away_until = self.world.loop.now + fault.seconds
+        await self._break_connections()
+
+    async def _kafka_away(self, process: Process, fault: Fault) -> None:
+        self.world.kafka_away_until = self.world.loop.now + fault.seconds
+
+    async def _sweep(self, process: Process, fault: Fault) -> None:
+        self._sweep_time += SWEEP_EVERY
+
+    async def _back_up(self, process: Process, fault: Fault) -> None:
+        await self.world.execute(process, self.server.back_up)
+        self._has_backup = True
+
+    async def _set_back(self, process: Process, fault: Fault) -> None:
+        """An older copy takes the database's place."""
+
+        async def replace() -> None:
+            await self._break_connections()
+            await self.server.set_back()
+
+        if self._has_backup:
+            self.was_set_back = True
+            await self.world.execute(Process("operator"), replace)
+
+    async def _break_connections(self) -> None:
+        for actor in self._actors.values():
+            for pool in actor.pools:
+                await pool.break_all()

@@ -1,0 +1,86 @@
+"""What `llamalog adopt` says of what it finds and of how it ended."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from llamalog_schemas.backfills import BackfillReport, RootCounts, RunStatus
+from llamalog_service.cli.adopting import conclusion, what_is_left
+from llamalog_service.queries.adoption import Adoption
+from llamalog_service.queries.backfills import BackfillRun
+from llamalog_service.store.migration_check import MigrationCheck, PlannedStep
+from llamalog_service.wiring import Found
+from unit.test_backfill_tables import a_report, a_run
+
+DONE = a_run()
+UNDER_WAY = a_run(run=UUID(int=9), status=RunStatus.RUNNING)
+MIGRATED = MigrationCheck("llama_logs with LINKED and root_job_id", "0007", 4052, (), ())
+TO_BE_MIGRATED = MigrationCheck(
+    "enrichment_logs as first described", None, 4052, (), (PlannedStep("0003", "rename the table", 0),)
+)
+
+
+def concluded(report: BackfillReport | None, *, was_migrated: bool = True, **said: Any) -> str:
+    return " ".join(conclusion(a_run(report=report, **said), was_migrated=was_migrated))
+
+
+def left(unlooked: int, pending: int, run: BackfillRun | None) -> str:
+    return " ".join(what_is_left(Found(MIGRATED, Adoption(unlooked, pending, run))))
+
+
+def test_a_log_that_is_adopted_says_how_many_rows_have_a_root() -> None:
+    assert "The log is adopted: 1,567 of 4,052 rows have a root" in concluded(a_report())
+
+
+def test_corrections_that_wait_are_told_with_who_publishes_them() -> None:
+    told = concluded(a_report(untold=1567))
+    assert "1,567 corrections wait to be told to others. A migration consumer (`llamalog migrator`)" in told
+    assert "corrections" not in concluded(a_report())
+
+
+def test_a_second_time_there_was_nothing_to_do() -> None:
+    assert "nothing to do" in concluded(a_report(set_=0), was_migrated=False)
+    assert "nothing to do" not in concluded(a_report(set_=0), was_migrated=True)
+    assert "nothing to do" not in concluded(a_report(set_=0, set_after_looking_again=1), was_migrated=False)
+
+
+def test_a_dry_run_says_that_nothing_was_written() -> None:
+    assert "no root was written" in concluded(a_report(end=None, set_=0), asked={"dry_run": True})
+
+
+def test_a_failure_says_what_stays() -> None:
+    assert "No root was written." in concluded(a_report(end=None, set_=0), status=RunStatus.FAILED)
+    assert concluded(a_report(end=RootCounts(roots=1)), status=RunStatus.FAILED) == ""
+    assert "the same command begins it anew" in concluded(None, status=RunStatus.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        (None, "3 rows have no origin yet; 4 rows belong to a job that was never logged"),
+        (UNDER_WAY, f"The adoption {UNDER_WAY.run} was begun before and goes on where it was"),
+        (DONE, f"It was adopted before: `llamalog backfill show {DONE.run}`"),
+    ],
+)
+def test_what_is_left_of_a_migrated_log_is_told(run: BackfillRun | None, sentence: str) -> None:
+    assert sentence in left(3, 4, run)
+
+
+def test_of_a_log_that_is_to_be_migrated_only_the_order_of_things_is_known() -> None:
+    assert list(what_is_left(Found(TO_BE_MIGRATED, None))) == [
+        "Then the roots of all rows are planned, counted, and written in small batches."
+    ]
+
+
+def test_an_adoption_is_complete_when_its_run_has_ended_and_no_row_is_left() -> None:
+    assert Adoption(0, 0, DONE).is_complete
+    assert not Adoption(1, 0, DONE).is_complete
+    assert not Adoption(0, 1, DONE).is_complete
+    assert not Adoption(0, 0, UNDER_WAY).is_complete
+    assert not Adoption(0, 0, None).is_complete
+
+
+def test_what_is_in_the_way_leaves_everything_as_it_was() -> None:
+    blocked = MigrationCheck("llama_logs with category", None, 3, ("llama_logs.id is of type text",), ())
+    assert "Nothing was changed" in " ".join(what_is_left(Found(blocked, None)))
