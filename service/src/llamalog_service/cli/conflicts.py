@@ -9,7 +9,8 @@ from uuid import UUID
 import typer
 
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import out, printable, read_settings, run
+from llamalog_service.cli.running import out, read_settings, run
+from llamalog_service.looks import printable
 from llamalog_service.queries.conflicts import START, ConflictCounts, Cursor, Cycle, RowConflict
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import open_observation

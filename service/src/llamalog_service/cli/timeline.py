@@ -6,22 +6,12 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from llamalog_schemas.events import Category
-from llamalog_service.cli.running import out, printable, read_settings, run, say_error
+from llamalog_service.cli.running import out, read_settings, run, say_error
+from llamalog_service.looks import LOOKS, look_of, printable
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.queries.timeline import Entry, Timeline
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import open_observation
-
-_UNKNOWN_LOOKS = ("?", "white")
-_LOOKS: dict[str, tuple[str, str]] = {
-    Category.CREATED: ("+", "green"),
-    Category.LINKED: ("⇄", "cyan"),
-    Category.ENRICHED: ("↑", "blue"),
-    Category.CORRECTED: ("✎", "magenta"),
-    Category.CACHED: ("▣", "yellow"),
-    Category.FAILED: ("✗", "red"),
-}
 
 
 def timeline(album: UUID) -> None:
@@ -43,7 +33,7 @@ def timeline_tree(timeline: Timeline) -> Tree:
     heading = Text.assemble("The timeline of ", (printable(timeline.title or "an album"), "bold"))
     heading.append(f"  {timeline.album_id}", "dim")
     heading.append("\n")
-    for category, (icon, colour) in _LOOKS.items():
+    for category, (icon, colour) in LOOKS.items():
         heading.append(f"{icon} {category.lower()}  ", colour)
     heading.append("healed", "bold black on green")
     heading.append(" root corrected after the row was written")
@@ -68,7 +58,7 @@ def _said(node: JobNode) -> Text:
 
 
 def _line(entry: Entry) -> Text:
-    icon, colour = _LOOKS.get(entry.category, _UNKNOWN_LOOKS)
+    icon, colour = look_of(entry.category)
     line = Text.assemble((f"{icon} ", f"bold {colour}"), (f"{entry.at:%H:%M:%S.%f}"[:-3], "dim"), "  ")
     line.append(printable(entry.operation), colour)
     if entry.name:
