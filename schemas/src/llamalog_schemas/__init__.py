@@ -64,18 +64,23 @@ from llamalog_schemas.events import (
     EntityType,
     Event,
     FailureData,
+    LegacyRow,
     RootAdopted,
     RootAdoptionRevoked,
     RootDecree,
     RootDecreeData,
+    RowEvent,
     Status,
     is_decree,
+    is_legacy_row,
 )
 from llamalog_schemas.keys import lineage_key, row_id
+from llamalog_schemas.legacy import GENESIS_SOURCE, LegacyRowData
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Origin, Provenance, ProvenanceRecorded
 
 __all__ = [
     "BACKFILL_SOURCE",
+    "GENESIS_SOURCE",
     "MAX_BATCH_SIZE",
     "MAX_JOBS_PER_COMMAND",
     "PROVENANCE_SOURCE",
@@ -111,6 +116,8 @@ __all__ = [
     "InvalidMessageError",
     "InvalidReason",
     "KeptAside",
+    "LegacyRow",
+    "LegacyRowData",
     "LiveChanges",
     "LlamalogSchemasError",
     "Mismatch",
@@ -130,6 +137,7 @@ __all__ = [
     "RootCounts",
     "RootDecree",
     "RootDecreeData",
+    "RowEvent",
     "RunRequest",
     "RunRequestData",
     "RunStatus",
@@ -144,6 +152,7 @@ __all__ = [
     "encode",
     "encode_event_binary",
     "is_decree",
+    "is_legacy_row",
     "lineage_key",
     "row_id",
 ]

@@ -14,8 +14,8 @@ import msgspec
 from llamalog_schemas.backfills import BackfillEvent
 from llamalog_schemas.commands import Command
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import CloudEvent, Event
-from llamalog_schemas.limits import MAX_MESSAGE_NESTING, MAX_VALUE_BYTES
+from llamalog_schemas.events import CloudEvent, Event, LegacyRow, is_legacy_row
+from llamalog_schemas.limits import MAX_LEGACY_ROW_BYTES, MAX_MESSAGE_NESTING, MAX_VALUE_BYTES
 from llamalog_schemas.nesting import nested_deeper_than
 from llamalog_schemas.provenance import ProvenanceRecorded
 from llamalog_schemas.rules import check_command, check_event
@@ -32,6 +32,7 @@ _STRUCTURED_PREFIX = b"application/cloudevents"
 _ATTRIBUTE_HEADERS = {
     f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject")
 }
+_LEGACY_TYPE = str(LegacyRow.__struct_config__.tag).encode()
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.\d{7}")
 
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -67,14 +68,16 @@ def decode_event(value: bytes, headers: Headers = ()) -> Event:
     Raises:
         InvalidMessageError: with the reason's code and a sentence that names the field.
     """
-    if len(value) > MAX_VALUE_BYTES:
-        raise InvalidMessageError(
-            InvalidReason.TOO_LARGE, f"the value has {len(value)} bytes; {MAX_VALUE_BYTES} are allowed"
-        )
+    if len(value) > MAX_LEGACY_ROW_BYTES:
+        _refuse_size(value, MAX_LEGACY_ROW_BYTES)
+    if len(value) > MAX_VALUE_BYTES and not _may_be_legacy_row(value, headers):
+        _refuse_size(value, MAX_VALUE_BYTES)
     structured = _from_binary_mode(value, headers) if headers and _is_binary_mode(headers) else value
     event = _decode(_event_decoder, structured)
     if _FINER_THAN_MICROSECONDS.search(structured):
         event = _with_time_cut(event, structured)
+    if len(value) > MAX_VALUE_BYTES and not is_legacy_row(event):
+        _refuse_size(value, MAX_VALUE_BYTES)
     check_event(event, structured)
     return event
 
@@ -106,6 +109,17 @@ def decode_provenance(value: bytes) -> ProvenanceRecorded:
         InvalidMessageError: with the reason's code and a sentence that names the field.
     """
     return _decode(_provenance_decoder, value)
+
+
+def _may_be_legacy_row(value: bytes, headers: Headers) -> bool:
+    """A cheap look before a large value is decoded: its type stands somewhere in it or in a header."""
+    return _LEGACY_TYPE in value or any(content == _LEGACY_TYPE for _, content in headers)
+
+
+def _refuse_size(value: bytes, allowed: int) -> NoReturn:
+    raise InvalidMessageError(
+        InvalidReason.TOO_LARGE, f"the value has {len(value)} bytes; {allowed} are allowed"
+    )
 
 
 def _decode(decoder: msgspec.json.Decoder[Message], value: bytes) -> Message:

@@ -1,4 +1,4 @@
-"""What producers say about entities: six kinds of entity event, and two decrees of operators.
+"""What producers say about entities: six kinds of entity event; two decrees of operators; legacy rows.
 
 Every message is a CloudEvents 1.0 event. The class of an event is its CloudEvents
 ``type``; a published type is never edited, a change of meaning gets a new version.
@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 from typing_extensions import TypeIs
 
+from llamalog_schemas.legacy import LegacyRowData
 from llamalog_schemas.limits import (
     Count,
     ErrorCode,
@@ -205,13 +206,29 @@ class RootAdoptionRevoked(
     data: RootDecreeData
 
 
+class LegacyRow(CloudEvent, frozen=True, kw_only=True, tag="llamalog.legacy-row.v1", gc=False):
+    """A row that was in the table before events existed, as it stands. Said by the service itself.
+
+    Its ``id`` is the row's; its ``time`` the row's, or the nearest that an event may have.
+    """
+
+    data: LegacyRowData
+
+
 EntityEvent = EntityCreated | EntityLinked | EntityEnriched | EntityCorrected | EntityCached | EntityFailed
 RootDecree = RootAdopted | RootAdoptionRevoked
-Event = EntityEvent | RootDecree
+RowEvent = EntityEvent | LegacyRow
+"""Becomes a row."""
+Event = RowEvent | RootDecree
 
 _DECREES = frozenset({RootAdopted, RootAdoptionRevoked})
 
 
 def is_decree(event: Event) -> TypeIs[RootDecree]:
-    """Whether an event is a decree about a job rather than a statement about an entity."""
+    """Whether an event is a decree about a job rather than one that becomes a row."""
     return type(event) in _DECREES  # isinstance goes through ABCMeta, which shows in the hot path
+
+
+def is_legacy_row(event: Event) -> TypeIs[LegacyRow]:
+    """Whether an event tells of a row that was there before events existed."""
+    return type(event) is LegacyRow

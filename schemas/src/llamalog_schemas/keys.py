@@ -5,9 +5,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from llamalog_schemas.events import EntityEvent, Event, is_decree
+from llamalog_schemas.events import EntityEvent, Event, LegacyRow, is_decree, is_legacy_row
 
-_UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def row_id(event: Event) -> UUID:
@@ -16,7 +16,7 @@ def row_id(event: Event) -> UUID:
     An id in the text form of RFC 9562 (8-4-4-4-12 hexadecimal digits, either case) is that
     UUID; any other maps to ``uuid5(NAMESPACE_URL, source + "#" + id)``.
     """
-    if _UUID_TEXT.fullmatch(event.id):
+    if UUID_TEXT.fullmatch(event.id):
         return msgspec.convert(event.id, UUID)  # as UUID(…) does, six times as fast
     return uuid5(NAMESPACE_URL, f"{event.source}#{event.id}")
 
@@ -33,10 +33,16 @@ def lineage_key(event: Event) -> bytes:
 def _lineage(event: Event) -> str:
     if is_decree(event):
         return event.data.job_id
-    return _lineage_of_entity(event)
+    return _lineage_of_legacy_row(event) if is_legacy_row(event) else _lineage_of_entity(event)
 
 
 def _lineage_of_entity(event: EntityEvent) -> str:
     data = event.data
     named = data.root_job_id or data.parent_job_id or data.job_id or data.entity_id
     return event.id if named is None else str(named)
+
+
+def _lineage_of_legacy_row(event: LegacyRow) -> str:
+    data = event.data
+    named = (data.declared_root_job_id, data.parent_job_id, data.job_id, data.entity_id, event.id)
+    return next(name for name in named if name)

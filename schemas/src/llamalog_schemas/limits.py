@@ -10,7 +10,10 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 MAX_VALUE_BYTES: Final = 256 * 1024
-"""A longer message value is invalid."""
+"""A longer message value is invalid, unless it tells of a legacy row."""
+
+MAX_LEGACY_ROW_BYTES: Final = 960 * 1024
+"""So much a message that tells of a legacy row may have: what a topic takes, less what frames it."""
 
 MAX_NESTING: Final = 64
 """Levels of objects and arrays in ``metadata`` and ``previewData``, the outermost counted."""

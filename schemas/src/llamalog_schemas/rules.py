@@ -7,7 +7,9 @@ import msgspec
 
 from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import EntityData, Event, FailureData, is_decree
+from llamalog_schemas.events import EntityData, Event, FailureData, LegacyRow, is_decree, is_legacy_row
+from llamalog_schemas.keys import UUID_TEXT
+from llamalog_schemas.legacy import moment_of
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_INTEGER, MAX_NESTING, MIN_INTEGER
 
 _NUL_ESCAPE: Final = b"\\u0000"
@@ -27,7 +29,9 @@ def check_event(event: Event, structured: bytes) -> None:
             InvalidReason.BAD_TIME,
             f"`time` is {event.time.isoformat()}; it must lie in the years 1970 to 2099 (UTC)",
         )
-    if not is_decree(event):
+    if is_legacy_row(event):
+        _check_legacy_row(event)
+    elif not is_decree(event):
         _check_entity(event.data)
     _check_no_nul(event, structured)
 
@@ -43,6 +47,17 @@ def check_command(command: Command, structured: bytes) -> None:
     if isinstance(command, BackfillRoots):
         _check_window(command)
     _check_no_nul(command, structured)
+
+
+def _check_legacy_row(event: LegacyRow) -> None:
+    if UUID_TEXT.fullmatch(event.id) is None:
+        raise InvalidMessageError(
+            InvalidReason.BAD_ENVELOPE, f"`id` is {event.id!r}: a legacy row's event bears the id of the row"
+        )
+    try:
+        moment_of(event.data.created_at)
+    except ValueError as error:
+        raise InvalidMessageError(InvalidReason.BAD_FIELD, f"`data.createdAt`: {error}") from None
 
 
 def _check_entity(data: EntityData | FailureData) -> None:

@@ -15,13 +15,13 @@ from llamalog_schemas.events import Event, RootAdopted, is_decree
 from llamalog_schemas.keys import row_id
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.lineage import Root, Statement, name_cycle
-from llamalog_service.domain.rows import RowContent, content_of, utc_milliseconds
+from llamalog_service.domain.rows import Content, content_of, utc_milliseconds
 
 
 class FoldedRow(NamedTuple):
     """A row of the log as it must be at rest."""
 
-    content: RowContent
+    content: Content
     root: Root
 
 
@@ -31,7 +31,7 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
     The order of the events does not matter, nor how often one occurs; of two events with one id
     the first one given counts.
     """
-    contents: dict[UUID, RowContent] = {}
+    contents: dict[UUID, Content] = {}
     decrees: dict[str, set[tuple[datetime, UUID, bool]]] = {}
     for event in events:
         if is_decree(event):
@@ -47,7 +47,7 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
 class _Facts:
     """What the rows say about jobs."""
 
-    def __init__(self, rows: Iterable[RowContent], adopted: set[str]) -> None:
+    def __init__(self, rows: Iterable[Content], adopted: set[str]) -> None:
         claims: dict[str, list[Statement]] = {}
         declarations: dict[str, list[Statement]] = {}
         self.adopted = adopted
@@ -65,9 +65,9 @@ class _Facts:
         self.parent = _earliest(claims)
         self.declared = _earliest(declarations)
 
-    def root_of(self, row: RowContent) -> Root:
+    def root_of(self, row: Content) -> Root:
         """Walk from the row's job, or its parent if it bears none, and see how the walk ends."""
-        start = row.job_id or row.parent_job_id
+        start = row.parent_job_id if row.job_id is None else row.job_id
         if start is None:
             return Root(None, Origin.UNTRACKED)
         conflict = row.job_id is not None and row.parent_job_id not in (None, self.parent.get(row.job_id))
@@ -84,7 +84,7 @@ class _Facts:
         passed = list(walk)
         return Root(None, Origin.CYCLE, name_cycle(passed[passed.index(job) :]), conflict)
 
-    def _unseen_end(self, row: RowContent, walk: list[str]) -> Root:
+    def _unseen_end(self, row: Content, walk: list[str]) -> Root:
         """The walk ended at a job that no row bears."""
         if walk[-1] in self.adopted:
             return Root(walk[-1], Origin.ADOPTED)

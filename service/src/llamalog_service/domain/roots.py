@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.lineage import OPEN, Root, Statement, name_cycle
-from llamalog_service.domain.rows import RowContent
+from llamalog_service.domain.rows import Content
 
 
 class Standing(Struct, frozen=True, gc=False):
@@ -51,14 +51,14 @@ class Resolved(NamedTuple):
     relied_on: dict[str, JobFacts]
 
 
-def jobs_named(rows: Iterable[RowContent]) -> set[str]:
+def jobs_named(rows: Iterable[Content]) -> set[str]:
     """The jobs that rows bear or name as parent: those whose facts `resolve` needs."""
     named = {row.job_id for row in rows} | {row.parent_job_id for row in rows}
     named.discard(None)
     return named  # type: ignore[return-value]  # None has just been discarded
 
 
-def resolve(rows: Sequence[RowContent], facts: Mapping[str, JobFacts]) -> Resolved:
+def resolve(rows: Sequence[Content], facts: Mapping[str, JobFacts]) -> Resolved:
     """The roots of a batch's rows.
 
     Args:
@@ -92,7 +92,7 @@ def _named(statement: Statement | None) -> str | None:
 class _Batch:
     """The batch's own claims and declarations, earlier ones from the facts included."""
 
-    def __init__(self, rows: Sequence[RowContent], facts: Mapping[str, JobFacts]) -> None:
+    def __init__(self, rows: Sequence[Content], facts: Mapping[str, JobFacts]) -> None:
         self.facts = facts
         self.claims: dict[str, Statement | None] = {}
         self.declarations: dict[str, Statement | None] = {}
@@ -102,7 +102,7 @@ class _Batch:
             if row.job_id is not None:
                 self._take(row, row.job_id)
 
-    def _take(self, row: RowContent, job: str) -> None:
+    def _take(self, row: Content, job: str) -> None:
         if job not in self.claims:
             self.claims[job] = self.facts[job].claim
             self.declarations[job] = self.facts[job].declaration
@@ -113,8 +113,8 @@ class _Batch:
             declaration = Statement(row.created_at, row.id, row.declared_root_job_id)
             self.declarations[job] = min(self.declarations[job] or declaration, declaration)
 
-    def root_of(self, row: RowContent) -> Root:
-        start = row.job_id or row.parent_job_id
+    def root_of(self, row: Content) -> Root:
+        start = row.parent_job_id if row.job_id is None else row.job_id
         if start is None:
             return Root(None, Origin.UNTRACKED)
         standing = self.standing(start)

@@ -5,6 +5,7 @@ What follows from other rows (root, origin, cycle, conflict) is in `roots` and `
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import overload
 from uuid import UUID
 
 from msgspec import Struct
@@ -14,10 +15,14 @@ from llamalog_schemas.events import (
     DataQuality,
     EntityEvent,
     EntityType,
+    LegacyRow,
+    RowEvent,
     Status,
+    is_legacy_row,
 )
 from llamalog_schemas.keys import row_id
 from llamalog_schemas.limits import JsonObject
+from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
 from llamalog_service.domain.lineage import Root
 
 
@@ -57,20 +62,38 @@ class RowContent(Struct, frozen=True, gc=False):
     declared_root_job_id: str | None
 
 
+Content = RowContent | LegacyContent
+"""What an event says of its row."""
+
+
 class StoredRow(Struct, frozen=True, gc=False):
-    """A row of the log as it stands in the table."""
+    """A row of the log as it stands in the table.
+
+    ``is_legacy``: it was there before its event was, whether or not one tells of it by now.
+    """
 
     content: RowContent
     root: Root
     revision: int
     recorded_at: datetime
+    is_legacy: bool = False
 
 
-def content_of(event: EntityEvent) -> RowContent:
-    """The row content of an entity event.
+@overload
+def content_of(event: EntityEvent) -> RowContent: ...
 
-    The id column of the entity's own type follows from ``entityId`` where the event leaves it out.
-    """
+
+@overload
+def content_of(event: LegacyRow) -> LegacyContent: ...
+
+
+def content_of(event: RowEvent) -> Content:
+    """The content of the row that an event becomes."""
+    return legacy_content_of(event) if is_legacy_row(event) else _content_of_entity(event)
+
+
+def _content_of_entity(event: EntityEvent) -> RowContent:
+    """The id column of the entity's own type follows from ``entityId`` where the event leaves it out."""
     data = event.data
     entity_type = data.entity_type
     entity_id = data.entity_id

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import is_decree
-from llamalog_service.domain.rows import RowContent, content_of
+from llamalog_service.domain.rows import Content, content_of
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.publish.dead_letters import Letter, Record
 from llamalog_service.store.decrees import Decree, decree_of
@@ -18,7 +18,7 @@ class Decoded(NamedTuple):
     `rows` and `records` run in step, and so do `decrees` and `decree_records`.
     """
 
-    rows: list[RowContent]
+    rows: list[Content]
     records: list[Record]
     decrees: list[Decree]
     decree_records: list[Record]

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from llamalog_schemas.commands import RecomputeReason
-from llamalog_schemas.events import Category
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
+from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
-from llamalog_service.domain.rows import StoredRow
+from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.ingest.account import by_category, what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import Decoded, decode_batch
@@ -34,7 +34,7 @@ REFUSED = "refused-by-database"
 class Outcome(NamedTuple):
     """What became of a batch, counted in messages; those recorded by category."""
 
-    recorded: Mapping[Category, int]
+    recorded: Mapping[str, int]
     duplicates: int
     dead_letters: int
     tombstones: int
@@ -103,7 +103,7 @@ class Ingest:
             UnavailableError: PostgreSQL or Kafka is away; calling again is safe.
         """
         decoded, novelty, *_ = written
-        rows = _rows_to_tell(written)
+        rows = await self._rows_to_tell(written)
         (parent_changed, root_disagrees), *_ = await asyncio.gather(
             self._look_again(written),
             self._announcer.provenance(rows),
@@ -116,7 +116,7 @@ class Ingest:
             {decree.job_id for decree in decoded.decrees}, RecomputeReason.ADOPTION_CHANGED
         )
         recorded = by_category(novelty.new)
-        self._measures.events(what_became_of(decoded, novelty, recorded))
+        self._measures.events(what_became_of(decoded, novelty))
         return Outcome(
             recorded=recorded,
             duplicates=novelty.duplicates,
@@ -132,12 +132,14 @@ class Ingest:
                 self._store.rows_by_id([row.id for row in decoded.rows]),
                 self._cache.facts(jobs_named(decoded.rows), self._store.job_facts),
             )
-            novelty = await tell_new(decoded, stored, self._store.json_equal)
-            rows = novelty.new + [known.content for known in novelty.repeated]
+            novelty = await tell_new(decoded, stored, self._store)
+            rows: list[Content] = novelty.new + [known.content for known in novelty.repeated]
             resolved = resolve(rows, facts)
             roots = resolved.roots[: len(novelty.new)]
             try:
-                recorded = await self._store.record(novelty.new, roots, decoded.decrees, positions)
+                recorded = await self._store.record(
+                    novelty.new, roots, decoded.decrees, positions, legacy_told=novelty.legacy_told
+                )
             except RowExistsError:
                 continue
             except RowRefusedError as refusal:
@@ -147,6 +149,21 @@ class Ingest:
                 decoded = _without(decoded, refused)
                 continue
             return Written(decoded, novelty, resolved, recorded)
+
+    async def _rows_to_tell(self, written: Written) -> list[StoredRow]:
+        """New rows and those that were there already: the crash may have come before they were told.
+
+        Legacy rows are told as the table has them: what a text becomes there is for PostgreSQL to say.
+        """
+        new = [
+            StoredRow(row, root, FIRST_REVISION, written.recorded.recorded_at)
+            for row, root in zip(written.novelty.new, written.resolved.roots, strict=False)
+            if isinstance(row, RowContent)
+        ]
+        if len(new) < len(written.novelty.new):
+            legacy = [row.id for row in written.novelty.new if isinstance(row, LegacyContent)]
+            new += (await self._store.rows_by_id(legacy)).values()
+        return new + written.novelty.repeated
 
     async def _look_again(self, written: Written) -> tuple[set[str], set[str]]:
         """After the commit: what another writer did meanwhile, and what this batch changes for other rows.
@@ -213,12 +230,3 @@ def _unsettled(repeated: Sequence[StoredRow], resolved: Resolved) -> set[str]:
         if job is not None
         and (resolved.jobs[job].standing.origin in OPEN or resolved.jobs[job].standing.origin is Origin.CYCLE)
     }
-
-
-def _rows_to_tell(written: Written) -> list[StoredRow]:
-    """New rows and those that were there already: the crash may have come before they were told."""
-    new = [
-        StoredRow(row, root, FIRST_REVISION, written.recorded.recorded_at)
-        for row, root in zip(written.novelty.new, written.resolved.roots, strict=False)
-    ]
-    return new + written.novelty.repeated

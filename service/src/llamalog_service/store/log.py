@@ -1,6 +1,6 @@
 """Reads and writes of `llama_logs` on the hot path."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,11 +11,18 @@ from msgspec.structs import astuple, replace
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError, RowRefusedError
+from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing
-from llamalog_service.domain.rows import RowContent, StoredRow
+from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.store.connection import translated
 from llamalog_service.store.decrees import Decree, insert_decrees
+from llamalog_service.store.legacy import (
+    add_missing_words,
+    insert_legacy_rows,
+    note_told,
+    standing_as_told,
+)
 from llamalog_service.store.positions import Positions, advance_positions, stored_positions
 from llamalog_service.store.queries import sql
 
@@ -66,12 +73,17 @@ class LogStore:
 
     async def record(
         self,
-        rows: Sequence[RowContent],
+        rows: Sequence[Content],
         roots: Sequence[Root],
         decrees: Sequence[Decree],
         positions: Positions,
+        *,
+        legacy_told: Sequence[UUID] = (),
     ) -> Recorded:
         """Write rows, decrees and positions in one transaction.
+
+        Args:
+            legacy_told: rows of the table which it is to note of that an event tells of them.
 
         Raises:
             RowExistsError: an id is in the table already; nothing is written.
@@ -81,12 +93,15 @@ class LogStore:
                 after looking which ids are there.
         """
         with translated():
+            await add_missing_words(self._pool, rows)
             async with self._pool.acquire() as connection, connection.transaction():
                 transaction, recorded_at = await connection.fetchrow(
                     "SELECT pg_current_xact_id()::xid, now()"  # now() is what recorded_at defaults to
                 )
                 if rows:
-                    await _copy(connection, rows, roots)
+                    await _insert(connection, rows, roots)
+                if legacy_told:
+                    await note_told(connection, legacy_told)
                 if decrees:
                     await insert_decrees(connection, decrees)
                 before = await advance_positions(connection, positions)
@@ -110,7 +125,7 @@ class LogStore:
                 )
 
     async def refused_rows(
-        self, rows: Sequence[RowContent], roots: Sequence[Root]
+        self, rows: Sequence[Content], roots: Sequence[Root]
     ) -> dict[UUID, RowRefusedError]:
         """Try rows one by one, write none of them, and say which are refused and why."""
         refused: dict[UUID, RowRefusedError] = {}
@@ -123,7 +138,7 @@ class LogStore:
                         try:
                             with translated():
                                 async with connection.transaction():
-                                    await _copy(connection, [row], [root])
+                                    await _insert(connection, [row], [root])
                         except RowRefusedError as refusal:
                             refused[row.id] = refusal
                         except RowExistsError:
@@ -167,17 +182,26 @@ class LogStore:
                     [row.revision for row in told],
                 )
 
+    async def legacy_equal(self, rows: Sequence[LegacyContent]) -> Sequence[bool]:
+        """Whether the table holds legacy rows as they are told, in step."""
+        with translated():
+            return await standing_as_told(self._pool, rows)
+
     async def json_equal(self, one: Any, other: Any) -> bool:
         """Whether two JSON values are equal as `jsonb` sees them (1.0 is 1, the order of keys is none)."""
         with translated():
             return bool(await self._pool.fetchval(sql("json_equal"), one, other))
 
 
-async def _copy(
-    connection: asyncpg.Connection,
-    rows: Iterable[RowContent],
-    roots: Iterable[Root],
-) -> None:
+async def _insert(connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]) -> None:
+    """Write rows: those that events made by COPY; legacy rows, which are texts, by a statement of their own."""
+    legacy = [(row, root) for row, root in zip(rows, roots, strict=True) if type(row) is LegacyContent]
+    if legacy:
+        await insert_legacy_rows(connection, legacy)
+        made = [(row, root) for row, root in zip(rows, roots, strict=True) if type(row) is RowContent]
+        if not made:
+            return
+        rows, roots = zip(*made, strict=True)
     await connection.copy_records_to_table(
         "llama_logs",
         columns=_COLUMNS,
@@ -186,7 +210,7 @@ async def _copy(
 
 
 def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as the named queries select it: content, root, revision and time, in that order.
+    """A row as the named queries select it: content, root, revision, time and whether it is a legacy row, in that order.
 
     What a legacy row holds may be more than its types say: words that no enum of the contract knows,
     JSON that is no object, texts that are NULL.
@@ -199,9 +223,9 @@ def stored_row(record: Mapping[str, Any]) -> StoredRow:
         fields_enriched=_texts(content.fields_enriched),
         is_root_job=bool(content.is_root_job),
     )
-    root_job_id, origin, cycle_members, parent_conflict, revision, recorded_at = values[_CONTENT_WIDTH:]
+    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:]
     members = tuple(cycle_members) if cycle_members is not None else None
-    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), revision, recorded_at)
+    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), *others)
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ WITH batch AS MATERIALIZED (
         cycle_members = b.cycle_members,
         parent_conflict = b.parent_conflict,
         parent_job_id = CASE WHEN b.takes_in AND l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END,
+        legacy_told = CASE WHEN l.origin IS NULL THEN coalesce(l.legacy_told, false) ELSE l.legacy_told END,
         revision = l.revision + 1
     FROM batch b
     WHERE l.id = b.row_id AND l.revision = b.revision

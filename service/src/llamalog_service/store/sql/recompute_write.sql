@@ -37,6 +37,7 @@ WITH expected AS (
         origin = x.origin,
         cycle_members = x.cycle_members,
         parent_conflict = x.parent_conflict,
+        legacy_told = CASE WHEN l.origin IS NULL THEN coalesce(l.legacy_told, false) ELSE l.legacy_told END,
         revision = l.revision + 1
     FROM expected x
     WHERE l.id = x.id

@@ -4,6 +4,7 @@ SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, cat
        api_call_count, metadata, preview_data, job_id, parent_job_id, is_root_job, triggered_by, user_id,
        least(greatest(created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AS created_at,
        declared_root_job_id,
-       root_job_id, origin, cycle_members, parent_conflict, revision, recorded_at
+       root_job_id, origin, cycle_members, parent_conflict, revision, recorded_at,
+       legacy_told IS NOT NULL OR origin IS NULL AS is_legacy
 FROM llama_logs
 WHERE id = ANY ($1::uuid[])

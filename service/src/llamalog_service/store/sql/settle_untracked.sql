@@ -11,7 +11,7 @@ WITH found AS (
     SET root_job_id = coalesce(legacy_values.root_job_id, excluded.root_job_id)
 ), changed AS (
     UPDATE llama_logs l
-    SET origin = 'UNTRACKED', root_job_id = NULL, revision = l.revision + 1
+    SET origin = 'UNTRACKED', root_job_id = NULL, legacy_told = coalesce(l.legacy_told, false), revision = l.revision + 1
     FROM found f
     WHERE l.id = f.id AND l.origin IS NULL AND l.job_id IS NULL AND l.parent_job_id IS NULL
     RETURNING l.id, l.revision

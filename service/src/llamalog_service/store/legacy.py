@@ -1,0 +1,87 @@
+"""Legacy rows that events tell of: written from their texts, compared, and marked as told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from msgspec.structs import asdict
+
+from llamalog_service.domain.errors import RowRefusedError
+from llamalog_service.domain.legacy import LegacyContent
+from llamalog_service.domain.lineage import Root
+from llamalog_service.domain.rows import Content
+from llamalog_service.store.connection import translated
+from llamalog_service.store.queries import sql
+
+
+async def insert_legacy_rows(
+    connection: asyncpg.Connection, rows: Sequence[tuple[LegacyContent, Root]]
+) -> None:
+    """Write legacy rows and what is kept beside them in the connection's transaction, marked as told."""
+    told = [_columns(row) | _computed(root) for row, root in rows]
+    await connection.execute(sql("legacy_insert"), told)
+    await keep_overruled(connection, [row for row, _ in rows])
+
+
+async def keep_overruled(connection: asyncpg.Connection, rows: Iterable[LegacyContent]) -> None:
+    """Keep aside what rows said of their lineage and the rules overrule."""
+    kept = [(row.id, *row.overruled) for row in rows if any(said is not None for said in row.overruled)]
+    if kept:
+        await connection.execute(
+            sql("legacy_keep_overruled"), *(list(column) for column in zip(*kept, strict=True))
+        )
+
+
+async def note_told(connection: asyncpg.Connection, rows: Sequence[UUID]) -> None:
+    """Note in the connection's transaction that events tell of these rows."""
+    await connection.execute(sql("legacy_note_told"), rows)
+
+
+async def standing_as_told(pool: asyncpg.Pool, rows: Sequence[LegacyContent]) -> list[bool]:
+    """Whether the table holds rows as they are told, in step; one that no table could hold it does not."""
+    try:
+        with translated():
+            records = await pool.fetch(sql("legacy_equal"), [_columns(row) for row in rows])
+    except RowRefusedError:
+        if len(rows) == 1:
+            return [False]
+        return list(chain.from_iterable([await standing_as_told(pool, [row]) for row in rows]))
+    standing = {record["number"] for record in records}
+    return [number in standing for number in range(1, len(rows) + 1)]
+
+
+async def add_missing_words(pool: asyncpg.Pool, rows: Iterable[Content]) -> None:
+    """Let the columns' enums hold the words that legacy rows bear.
+
+    A value of an enum can't be used in the transaction that adds it, so that it is added before. Where we
+    may not alter the type, the row is refused when it is written.
+    """
+    said = [row.columns for row in rows if type(row) is LegacyContent]
+    if not said:
+        return
+    with translated():
+        for column, type_, words in await pool.fetch(sql("legacy_words")):
+            for word in sorted(_words_of(said, column) - set(words)):
+                try:
+                    await pool.execute(f"ALTER TYPE {type_} ADD VALUE IF NOT EXISTS {_quoted(word)}")
+                except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidNameError):
+                    continue
+
+
+def _words_of(rows: Iterable[Mapping[str, str]], column: str) -> set[str]:
+    return {row[column] for row in rows if column in row}
+
+
+def _quoted(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace("'", "''")
+    return f"E'{escaped}'"
+
+
+def _columns(row: LegacyContent) -> dict[str, Any]:
+    return dict(row.columns)
+
+
+def _computed(root: Root) -> dict[str, Any]:
+    return asdict(root)

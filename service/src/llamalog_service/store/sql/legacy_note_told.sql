@@ -1,0 +1,3 @@
+-- Note of those of the legacy rows $1 of which no event had told that one does by now.
+UPDATE llama_logs SET legacy_told = true
+WHERE id = ANY ($1::uuid[]) AND (legacy_told IS FALSE OR legacy_told IS NULL AND origin IS NULL)
