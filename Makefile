@@ -56,6 +56,9 @@ contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from
 compat: .venv/ready  ## holds the JSON Schemas against the last tag and the copies kept of what was published
 	@PYTHONPATH=tools $(BIN)/python -m schema_compat
 
+docs: .venv/ready  ## renders the contract to a page, build/contract.html
+	@PYTHONPATH=tools $(BIN)/python -m contract_page build/contract.html
+
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-emit-find-links --no-annotate --no-header --quiet --no-emit-package llamalog-schemas
 
