@@ -10,6 +10,7 @@ from llamalog_service.cli import (
     dead_letters,
     decrees,
     migrate,
+    rebuild,
     simulate,
     timeline,
     topics,
@@ -32,6 +33,7 @@ app.command("migrator")(consumers.migrator)
 app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
+app.command("rebuild")(rebuild.rebuild)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)
 app.command("revoke")(decrees.revoke)

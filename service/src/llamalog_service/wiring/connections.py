@@ -13,11 +13,16 @@ from llamalog_service.store.connection import prepare_connection
 from llamalog_service.waiting import when_available
 
 _MEBIBYTE = 1024 * 1024
+_ANSWERS_WITHIN = 3600.0
 
 
 @asynccontextmanager
 async def open_pool(
-    settings: DatabaseSettings, *, name: str, keep_plans: bool = True
+    settings: DatabaseSettings,
+    *,
+    name: str,
+    keep_plans: bool = True,
+    answers_within: float | None = _ANSWERS_WITHIN,
 ) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects at first use, so that a database that is away is waited for.
 
@@ -27,13 +32,14 @@ async def open_pool(
     Args:
         name: what PostgreSQL shows as the application.
         keep_plans: False, for the recompute, plans every statement anew and may scan.
+        answers_within: seconds after which such a pool gives a statement up; None: never.
     """
     pool = asyncpg.create_pool(
         settings.database_dsn(),
         min_size=0,
         max_size=4,
         init=prepare_connection,
-        command_timeout=60 if keep_plans else 3600,
+        command_timeout=60 if keep_plans else answers_within,
         statement_cache_size=100 if keep_plans else 0,
         server_settings={
             "application_name": name,
@@ -92,15 +98,18 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 @asynccontextmanager
-async def open_reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of no group, which is to be assigned partitions and commits nothing; does not wait.
+async def open_reader(settings: Settings, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that is to be assigned partitions and commits nothing by itself; does not wait.
+
+    Args:
+        group: whose offsets it is to know; it does not become a member.
 
     Raises:
         UnavailableError: Kafka does not answer; also for what fails within the context.
     """
     reader = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
-        group_id=None,
+        group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,
