@@ -18,6 +18,7 @@ from llamalog_service.replay.rebuild import Asked, Rebuild, Stores
 from llamalog_service.replay.repair import Repair, RepairStores
 from llamalog_service.replay.report import RebuildReport
 from llamalog_service.store.comparison import ComparisonStore
+from llamalog_service.store.filling import FillStore
 from llamalog_service.store.live import LiveTable
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.mending import MendingStore
@@ -97,9 +98,10 @@ class Installation:
     async def settle(self) -> None:
         await Repairer(self.pool, self.kept).settle()
 
-    def rebuild(self, **given: Any) -> Rebuild:
+    def rebuild(self, *, fills: bool = True, **given: Any) -> Rebuild:
+        filling = FillStore(self.pool) if fills else None
         return Rebuild(
-            Stores(LiveTable(self.pool), ShadowStore(self.pool), ComparisonStore(self.pool)),
+            Stores(LiveTable(self.pool), ShadowStore(self.pool), ComparisonStore(self.pool), filling),
             given.pop("history", self.topic),
             topic=TOPIC,
             group=GROUP,

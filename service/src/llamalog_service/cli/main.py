@@ -11,6 +11,7 @@ from llamalog_service.cli import (
     dead_letters,
     decrees,
     migrate,
+    rebuild,
     simulate,
     timeline,
     topics,
@@ -34,6 +35,7 @@ app.command("api")(api.api)
 app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
+app.command("rebuild")(rebuild.rebuild)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)
 app.command("revoke")(decrees.revoke)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from llamalog_service.publish.topics import standing_topics
 
@@ -50,3 +51,19 @@ async def committed_offsets(
     """The offset up to which a group has committed each partition; 0 where it has not committed any."""
     told = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
     return {partition: max(0, offset.offset) for partition, offset in told.items()}
+
+
+async def commit_at_least(member: AIOKafkaConsumer, offsets: Offsets) -> bool:
+    """Commit offsets for the group of a started consumer, but for those that are committed already or more.
+
+    Returns:
+        Whether it was done: a group that is at work commits for itself.
+    """
+    try:
+        member.assign(list(offsets))
+        behind = {at: offset for at, offset in offsets.items() if (await member.committed(at) or 0) < offset}
+        if behind:
+            await member.commit(behind)
+    except KafkaError:
+        return False
+    return True

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.publish.topic_history import Span
 from llamalog_service.replay.errors import (
@@ -22,6 +24,7 @@ from llamalog_service.replay.reading import History, Progress, Watch, read_into
 from llamalog_service.replay.repair import Repair
 from llamalog_service.replay.report import RebuildReport, differences_of, report_of
 from llamalog_service.store.comparison import Chosen, ComparisonStore, Only, Side
+from llamalog_service.store.filling import FillStore
 from llamalog_service.store.live import LiveTable
 from llamalog_service.store.shadow import FORMAT, Read, ShadowStore
 from llamalog_service.waiting import when_available
@@ -32,11 +35,12 @@ _LONGEST_SETTLING = 6
 
 
 class Stores(NamedTuple):
-    """What a rebuild reads and writes."""
+    """What a rebuild reads and writes; `filling` None: an empty live table stays empty."""
 
     live: LiveTable
     shadow: ShadowStore
     comparisons: ComparisonStore
+    filling: FillStore | None = None
 
 
 class Asked(NamedTuple):
@@ -109,31 +113,55 @@ class Rebuild:
             spans = await when_available(self._history.spans, doing="looking at the topic")
             _refuse_lost_beginning(self._topic, spans)
             await self._take_up(discard=asked.discard)
-            ends = await self._stores.live.next_offsets(self._group, self._topic)
-            _refuse_positions_past_end(self._topic, ends, spans)
-            await self._read_up_to(ends)
-            compared = await when_available(
-                lambda: self._compare(asked.only), doing="comparing", may_take_long=True
-            )
-            await self._let_settle(asked.settle_seconds)
-            async for line in self._stores.comparisons.lines():
-                asked.note(line)
-            summary = await self._stores.comparisons.summary()
-            if self._repair is not None:
-                differing = differences_of(summary).rows
-                await self._repair.run(differing, self._history, compared.read.next_offsets)
-            report = report_of(
-                topic=self._topic,
-                read=compared.read,
-                chosen=compared.chosen,
-                decrees=compared.decrees,
-                sides=compared.sides,
-                summary=summary,
-                seconds=time.monotonic() - began,
-                mended=self._repair is not None,
-            )
+            if await when_available(self._stores.live.is_empty, doing="looking at the live table"):
+                counted = await self._fill(spans)
+            else:
+                counted = await self._hold_against_the_live_table(spans, asked)
             await self._stores.shadow.discard()
-        return report
+        return replace(counted, seconds=time.monotonic() - began)
+
+    async def _hold_against_the_live_table(self, spans: Mapping[int, Span], asked: Asked) -> RebuildReport:
+        ends = await self._stores.live.next_offsets(self._group, self._topic)
+        _refuse_positions_past_end(self._topic, ends, spans)
+        await self._read_up_to(ends)
+        compared = await when_available(
+            lambda: self._compare(asked.only), doing="comparing", may_take_long=True
+        )
+        await self._let_settle(asked.settle_seconds)
+        async for line in self._stores.comparisons.lines():
+            asked.note(line)
+        summary = await self._stores.comparisons.summary()
+        if self._repair is not None:
+            differing = differences_of(summary).rows
+            await self._repair.run(differing, self._history, compared.read.next_offsets)
+        return report_of(
+            topic=self._topic,
+            read=compared.read,
+            chosen=compared.chosen,
+            decrees=compared.decrees,
+            sides=compared.sides,
+            summary=summary,
+            mended=self._repair is not None,
+        )
+
+    async def _fill(self, spans: Mapping[int, Span]) -> RebuildReport:
+        """Everything that was ever told, into a live table that holds nothing."""
+        await self._read_up_to({partition: span.end for partition, span in spans.items()})
+        async with self._stores.comparisons.snapshot() as snapshot:
+            self._watch(Progress("removing what was told twice"))
+            chosen = await snapshot.choose()
+            self._watch(Progress("working out roots"))
+            await snapshot.resolve()
+            self._watch(Progress("counting"))
+            sides = await snapshot.sides(Only())
+            read = await snapshot.read_so_far()
+        if self._stores.filling is not None:
+            self._watch(Progress("filling the live table, then its indexes"))
+            await self._stores.filling.fill(self._group, self._topic, read.next_offsets)
+        report = report_of(
+            topic=self._topic, read=read, chosen=chosen, decrees=0, sides=sides, summary=(), mended=False
+        )
+        return replace(report, filled=self._stores.filling is not None)
 
     async def _take_up(self, *, discard: bool) -> None:
         """Begin a shadow, or go on with the one that an earlier call of the same kind left."""

@@ -48,7 +48,7 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
     rebuilt: Side
     differences: Differences
     decrees_differing: int
-    seconds: float
+    seconds: float = 0.0
     mended: int | None = None
     filled: bool = False
 
@@ -61,7 +61,6 @@ def report_of(
     decrees: int,
     sides: tuple[Side, Side],
     summary: Sequence[Mapping[str, Any]],
-    seconds: float,
     mended: bool,
 ) -> RebuildReport:
     """Put together what was counted on the way."""
@@ -78,7 +77,6 @@ def report_of(
         live=live,
         rebuilt=rebuilt,
         differences=differences_of(summary),
-        seconds=seconds,
         decrees_differing=decrees,
         mended=differences_of(summary).rows if mended else None,
     )

@@ -13,7 +13,7 @@ from llamalog_service.store.connection import translated
 from llamalog_service.store.queries import sql
 from llamalog_service.store.reader import Record
 from llamalog_service.store.rule import MEMORY, prepare_rule
-from llamalog_service.store.shadow import SCHEMA, Read, Told, read_so_far, record_told
+from llamalog_service.store.shadow import END_WITH_CLIENT, SCHEMA, Read, Told, read_so_far, record_told
 
 _KEEP_ROOTS: Final = """
     INSERT INTO llamalog_rebuild.roots (row_id, root_job_id, origin, cycle_members, parent_conflict)
@@ -156,6 +156,7 @@ class ComparisonStore:
             async with self._pool.acquire() as connection:
                 await connection.execute(sql("compare_prepare"))
                 async with connection.transaction(isolation="repeatable_read"):
+                    await connection.execute(END_WITH_CLIENT)
                     yield Snapshot(connection)
 
     async def settling(self) -> Settling:

@@ -27,6 +27,9 @@ What was begun with another one is not gone on with.
 REBUILD_LOCK: Final = 0x11A_0003
 """The session's advisory lock of the one rebuild; it falls with the session."""
 
+END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
+"""PostgreSQL would go on for hours with a statement of a process that was killed."""
+
 _ROW_COLUMNS = (*RowContent.__struct_fields__, "partition", "offset")
 _DECREE_COLUMNS = (*Decree._fields, "partition", "offset")
 _HOLDER = """

@@ -13,6 +13,7 @@ from llamalog_service.store.connection import prepare_connection
 from llamalog_service.waiting import when_available
 
 _MEBIBYTE = 1024 * 1024
+_ANSWERS_WITHIN = 3600.0
 
 
 @asynccontextmanager
@@ -22,7 +23,7 @@ async def open_pool(
     name: str,
     keep_plans: bool = True,
     most: int = 4,
-    answer_within: float = 60,
+    answer_within: float | None = 60,
 ) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects at first use, so that a database that is away is waited for.
 
@@ -33,15 +34,16 @@ async def open_pool(
         name: what PostgreSQL shows as the application.
         keep_plans: False, for the recompute, plans every statement anew and may scan.
         most: connections.
-        answer_within: seconds for a statement, or for a connection to be made.
+        answer_within: seconds for a statement, or for a connection to be made; None: a statement may take
+            for ever.
     """
     pool = asyncpg.create_pool(
         settings.database_dsn(),
         min_size=0,
         max_size=most,
         init=prepare_connection,
-        timeout=answer_within,
-        command_timeout=answer_within if keep_plans else 3600,
+        timeout=answer_within or 60,
+        command_timeout=answer_within if keep_plans or answer_within is None else _ANSWERS_WITHIN,
         statement_cache_size=100 if keep_plans else 0,
         server_settings={
             "application_name": name,
@@ -100,15 +102,18 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 @asynccontextmanager
-async def open_reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of no group, which is to be assigned partitions and commits nothing; does not wait.
+async def open_reader(settings: Settings, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that is to be assigned partitions and commits nothing by itself; does not wait.
+
+    Args:
+        group: whose offsets it is to know; it does not become a member.
 
     Raises:
         UnavailableError: Kafka does not answer; also for what fails within the context.
     """
     reader = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
-        group_id=None,
+        group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,

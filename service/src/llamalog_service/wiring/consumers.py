@@ -1,7 +1,6 @@
 """The two consumers: built from settings, run until told to stop."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -27,6 +26,7 @@ from llamalog_service.store.runs import RunStore
 from llamalog_service.store.worker_lock import WorkerLock
 from llamalog_service.wiring.connections import open_pool, open_producer
 from llamalog_service.wiring.duties import POLL_SECONDS, repairing_duties, sweeping_duty, telling_duties
+from llamalog_service.wiring.garbage import rest_the_garbage_collector
 from llamalog_service.wiring.monitoring import Monitored, open_monitoring
 from llamalog_service.wiring.probes import Sampling, sample_depth
 from llamalog_service.wiring.topics import refuse_unfit_topics
@@ -149,7 +149,7 @@ async def _run(
     app.on_shutdown(monitored.signals.leave)
     app.on_shutdown(delivery.close)
     monitored.watch(delivery, reader, sampling)
-    _rest_the_garbage_collector()
+    rest_the_garbage_collector()
     await app.run()
     if failures:
         raise failures[0]
@@ -158,10 +158,3 @@ async def _run(
 def _tell_failure(task: asyncio.Task[None], fail: Fail) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         fail(error)
-
-
-def _rest_the_garbage_collector() -> None:
-    """Look for garbage seldom: a batch makes 100,000 objects, none of them in a cycle."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 20)

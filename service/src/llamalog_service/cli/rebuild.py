@@ -1,0 +1,99 @@
+"""`llamalog rebuild`: the log folded anew from its topic, compared, repaired."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+
+from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
+from llamalog_service.cli.json_output import print_json
+from llamalog_service.cli.rebuilding import RebuildBar, tell_report
+from llamalog_service.cli.running import read_settings, run, say_error
+from llamalog_service.cli.signals import signals_as_interrupts
+from llamalog_service.replay.rebuild import Asked
+from llamalog_service.store.comparison import Only
+from llamalog_service.wiring.rebuilds import Ways, rebuild_log
+
+DIFFERS: Final = 3
+"""The live table is not what the topic makes of it, and was not repaired."""
+
+
+def _only(text: str | Only) -> Only:
+    """Typer hands over what was typed, or the default."""
+    if isinstance(text, Only):
+        return text
+    what, _, which = text.partition("=")
+    try:
+        return Only(root=which) if what == "root" and which else Only(entity=_uuid(what, which))
+    except ValueError:
+        raise typer.BadParameter(f'"{text}" is not of the form root=JOB or entity=UUID') from None
+
+
+def _uuid(what: str, which: str) -> UUID:
+    if what != "entity":
+        raise ValueError(what)
+    return UUID(which)
+
+
+def rebuild(  # noqa: PLR0917 -- typer calls it by name
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what differs, and tell others.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing to the live table, also if it is empty.")
+    ] = False,
+    only: Annotated[
+        Only, typer.Option(parser=_only, metavar="WHICH", help="Compare these rows: root=JOB or entity=UUID.")
+    ] = Only(),  # noqa: B008 - immutable
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Drop the leftovers of another rebuild first.")
+    ] = False,
+    settle: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="How long live traffic has to come to its last roots."),
+    ] = 10.0,
+    differences: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where every differing row is written, a JSON object a line.")
+    ] = Path("rebuild-differences.jsonl"),
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
+) -> None:
+    """Read all events beside the live table, work out every root anew, and compare row by row.
+
+    The live table is not touched unless --repair says so, or it is empty and is filled. The service goes on
+    meanwhile. Interrupted, it goes on with the same command. Ends with 0 if nothing differs or all was
+    mended, with 3 if rows differ.
+    """
+    settings = read_settings()
+    ways = Ways(fill=not dry_run, repair=repair and not dry_run)
+    try:
+        with signals_as_interrupts(), _lines(differences) as note, RebuildBar() as bar:
+            asked = Asked(only=only, discard=discard, settle_seconds=settle, note=note)
+            report = run(rebuild_log(settings, asked, ways, bar.show))
+    except KeyboardInterrupt:
+        say_error("llamalog", "Stopped. What was read is kept: the same command goes on where it was.")
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        print_json(report)
+    else:
+        tell_report(report, differences)
+    differs = report.differences.rows or report.decrees_differing
+    raise typer.Exit(DIFFERS if differs and report.mended is None else 0)
+
+
+@contextmanager
+def _lines(file: Path) -> Iterator[Callable[[str], None]]:
+    """Writes lines to a file that is made with the first of them; an older one of the name is removed."""
+    file.unlink(missing_ok=True)
+    lines = None
+
+    def write(line: str) -> None:
+        nonlocal lines
+        lines = lines or file.open("w", encoding="utf-8")
+        lines.write(f"{line}\n")
+
+    try:
+        yield write
+    finally:
+        if lines is not None:
+            lines.close()

@@ -1,0 +1,134 @@
+"""Rebuilds of the log from its topic."""
+
+import getpass
+import os
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack
+from typing import NamedTuple
+
+import structlog
+from aiokafka import TopicPartition
+
+from llamalog_service.delivery import read_any_header_name
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.publish.errors import TopicAbsentError
+from llamalog_service.publish.offsets import commit_at_least, end_offsets, first_offsets, partitions_of
+from llamalog_service.publish.producer import Publisher
+from llamalog_service.publish.topic_history import Portion, Span, is_compacted, read_history
+from llamalog_service.publish.topics import topics
+from llamalog_service.replay.errors import CompactedError
+from llamalog_service.replay.reading import Watch
+from llamalog_service.replay.rebuild import Asked, Rebuild, Stores
+from llamalog_service.replay.repair import Repair, RepairStores
+from llamalog_service.replay.report import RebuildReport
+from llamalog_service.settings import Settings
+from llamalog_service.store.comparison import ComparisonStore
+from llamalog_service.store.filling import FillStore
+from llamalog_service.store.live import LiveTable
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.mending import MendingStore
+from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.store.shadow import ShadowStore
+from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
+from llamalog_service.wiring.garbage import rest_the_garbage_collector
+
+_log = structlog.get_logger("llamalog.rebuild")
+
+
+class Ways(NamedTuple):
+    """What a rebuild may do to the live table.
+
+    Attributes:
+        fill: fill it if it is empty.
+        repair: mend what differs.
+    """
+
+    fill: bool = True
+    repair: bool = False
+
+
+class TopicHistory:
+    """The topic of entity events as a rebuild reads it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = topics(settings.topic_prefix).entity_events.name
+
+    async def spans(self) -> dict[int, Span]:
+        """What the topic holds of each partition.
+
+        Raises:
+            TopicAbsentError: there is no such topic.
+            CompactedError: it does not hold every event that was told.
+            UnavailableError: Kafka does not answer.
+        """
+        async with open_admin(self._settings) as admin:
+            partitions = await partitions_of(admin, [self._topic])
+            if not partitions:
+                raise TopicAbsentError(self._topic)
+            if self._settings.kafka_durable and await is_compacted(admin, self._topic):
+                raise CompactedError(self._topic)
+        async with open_reader(self._settings) as reader:
+            ends = await end_offsets(reader, partitions, knows_ends=self._settings.kafka_durable)
+            firsts = await first_offsets(reader, partitions) if self._settings.kafka_durable else {}
+        return {at.partition: Span(firsts.get(at, 0), end) for at, end in ends.items()}
+
+    async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+        """The messages from `starts` up to before `ends`, by partition.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
+        """
+        if all(starts.get(partition, 0) >= end for partition, end in ends.items()):
+            return  # aiokafka's consumer does not stop well before it has fetched anything
+        read_any_header_name()
+        async with open_reader(self._settings) as reader:
+            async for portion in read_history(reader, self._topic, starts, ends):
+                yield portion
+
+
+async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch) -> RebuildReport:
+    """Rebuild the log from its topic and compare it with the live table.
+
+    Raises:
+        LlamalogError: what was refused, and why.
+    """
+    rest_the_garbage_collector()
+    names = topics(settings.topic_prefix)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(
+            open_pool(settings, name="llamalog rebuild", keep_plans=False, answer_within=None)
+        )
+        repair = None
+        if ways.repair:
+            looking = await stack.enter_async_context(open_pool(settings, name="llamalog rebuild, telling"))
+            producer = await stack.enter_async_context(open_producer(settings))
+            repair = Repair(
+                RepairStores(MendingStore(pool), RecomputeStore(pool), LogStore(looking), Outbox(looking)),
+                Announcer(Publisher(producer), names, source="/llamalog/rebuild"),
+                watch,
+            )
+        filling = FillStore(pool) if ways.fill else None
+        rebuild = Rebuild(
+            Stores(LiveTable(pool), ShadowStore(pool), ComparisonStore(pool), filling),
+            TopicHistory(settings),
+            topic=names.entity_events.name,
+            group=settings.consumer_group,
+            begun_by=f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}",
+            repair=repair,
+            watch=watch,
+        )
+        report = await rebuild.run(asked)
+    if report.filled and settings.kafka_durable:
+        await _commit(settings, report)
+    return report
+
+
+async def _commit(settings: Settings, report: RebuildReport) -> None:
+    """Have the consumer begin where the filled table ends; it would find nothing but duplicates before."""
+    offsets = {TopicPartition(report.topic, int(at)): offset for at, offset in report.positions.items()}
+    async with open_reader(settings, group=settings.consumer_group) as member:
+        if not await commit_at_least(member, offsets):
+            _log.info("the consumer group is at work and reads what it has not committed", topic=report.topic)

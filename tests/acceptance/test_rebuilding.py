@@ -1,0 +1,190 @@
+"""`llamalog rebuild` over Kafka: fills, compares, mends, refuses; beside running consumers too."""
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from harness.environments import environment_of
+from harness.log_table import differences, stored_rows
+from harness.patience import eventually
+from harness.provenance import believed
+from harness.service import running
+from harness.settled import wait_until_settled
+from harness.started_commands import Ended, llamalog, started
+from harness.topics import lag, publish, read_all
+from histories import chains, decree, event
+from llamalog_schemas.events import Event
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.store.shadow import REBUILD_LOCK
+
+EVENTS: list[Event] = [
+    *chains(300),
+    event(2000, "orphan", "never"),
+    event(2001),
+    event(2002, "a", "b"),
+    event(2003, "b", "a"),
+    decree(2004, "never"),
+]
+ROWS = len(EVENTS) - 1
+
+
+async def rebuild(settings: Settings, folder: Path, *words: str) -> Ended:
+    return await llamalog("rebuild", *words, "--json", environment=environment_of(settings), folder=folder)
+
+
+def lines(folder: Path) -> list[Any]:
+    return [json.loads(line) for line in (folder / "rebuild-differences.jsonl").read_text().splitlines()]
+
+
+async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, EVENTS)
+    filled = await rebuild(settings, tmp_path)
+    assert (filled.code, filled.json["filled"], filled.json["rebuilt"]["rows"]) == (0, True, ROWS)
+    assert differences(await stored_rows(pool), EVENTS) == []
+
+    await pool.execute("UPDATE llama_logs SET root_job_id = 'wrong' WHERE id = $1", UUID(int=2))
+    await pool.execute("DELETE FROM llama_logs WHERE id = $1", UUID(int=7))
+    found = await rebuild(settings, tmp_path)
+    assert (found.code, found.json["differences"]["different"], found.json["differences"]["missing"]) == (
+        3,
+        1,
+        1,
+    )
+    assert [(line["kind"], line["id"]) for line in lines(tmp_path)] == [
+        ("different", str(UUID(int=2))),
+        ("missing", str(UUID(int=7))),
+    ]
+    assert found.json["rebuilt"]["checksum"] == filled.json["rebuilt"]["checksum"]
+    shown = await llamalog("rebuild", "--settle", "0", environment=environment_of(settings), folder=tmp_path)
+    assert "2 rows differ (1 missing, 0 extra, 1 different)" in shown.out
+    assert "Columns that differ: root_job_id 1." in shown.out
+
+    assert (await rebuild(settings, tmp_path, "--repair")).code == 0
+    assert differences(await stored_rows(pool), EVENTS) == []
+    provenance = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
+    assert set(believed(message.value for message in provenance)) == {UUID(int=2), UUID(int=7)}
+    clean = await rebuild(settings, tmp_path)
+    assert (clean.code, clean.json["live"]) == (0, filled.json["rebuilt"])
+    assert not (tmp_path / "rebuild-differences.jsonl").exists()
+
+
+@pytest.mark.apache_kafka
+async def test_a_consumer_goes_on_after_a_fill_and_reads_nothing_again(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, EVENTS)
+    await rebuild(settings, tmp_path)
+    topic = topics(settings.topic_prefix).entity_events.name
+    assert await lag(settings.kafka, settings.consumer_group, topic) == 0
+    later = event(3000, "later", "root-1")
+    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+        await publish(settings, [later])
+        await wait_until_settled(settings, pool)
+    assert differences(await stored_rows(pool), [*EVENTS, later]) == []
+    told = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
+    assert set(believed(message.value for message in told)) == {UUID(int=3000)}
+
+
+async def test_beside_running_consumers_nothing_differs_and_what_was_tampered_with_is_mended(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    said: list[Event] = list(EVENTS)
+    await publish(settings, EVENTS)
+    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+        await wait_until_settled(settings, pool)
+        await pool.execute("UPDATE llama_logs SET metadata = '{}' WHERE id = $1", UUID(int=5))
+        is_over = asyncio.Event()
+
+        async def go_on() -> None:
+            for number in range(10_000, 1_000_000, 300):
+                some: list[Event] = [*chains(300, number)]
+                some.reverse()  # children first: their roots are repaired later
+                said.extend(some)
+                await publish(settings, some)
+                if is_over.is_set():
+                    return
+
+        going_on = asyncio.create_task(go_on())
+        mended = await rebuild(settings, tmp_path, "--repair")
+        clean = await rebuild(settings, tmp_path)
+        is_over.set()
+        await going_on
+        await wait_until_settled(settings, pool)
+    assert mended.code == 0
+    assert mended.json["mended"] == 1
+    assert (clean.code, clean.json["differences"]["missing"], clean.json["differences"]["extra"]) == (0, 0, 0)
+    assert differences(await stored_rows(pool), said) == []
+
+
+async def is_at_work(pool: asyncpg.Pool) -> bool:
+    """Whether a rebuild holds its lock and has read something."""
+    if await pool.fetchval("SELECT to_regclass('llamalog_rebuild.positions') IS NULL"):
+        return False
+    return bool(
+        await pool.fetchval(
+            "SELECT EXISTS (SELECT FROM llamalog_rebuild.positions) "
+            "AND EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = $1)",
+            REBUILD_LOCK,
+        )
+    )
+
+
+async def test_killed_or_interrupted_it_leaves_the_live_table_as_it_was_and_goes_on(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, chains(6000))
+    environment = environment_of(settings)
+    for by in (signal.SIGKILL, signal.SIGINT):
+        rebuilding = await started("rebuild", environment=environment, folder=tmp_path)
+
+        await eventually(lambda: is_at_work(pool), 30.0)
+        ended = await rebuilding.stop(by)
+        assert ended.code == (-9 if by is signal.SIGKILL else 130), ended.err
+        assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 0
+    report = await rebuild(settings, tmp_path)
+    assert (report.code, report.json["messages"], report.json["rebuilt"]["rows"]) == (0, 6000, 6000)
+    assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 6000
+
+
+@pytest.mark.apache_kafka
+async def test_a_compacted_topic_and_one_without_its_beginning_are_refused(
+    settings: Settings, tmp_path: Path
+) -> None:
+    await publish(settings, EVENTS)
+    topic = topics(settings.topic_prefix).entity_events.name
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    try:
+        policy = ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": "compact"})
+        await admin.alter_configs([policy])
+        refused = await rebuild(settings, tmp_path)
+        assert refused.code == 1
+        assert "is compacted" in refused.err
+        await admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": "delete"})]
+        )
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(3)})
+        refused = await rebuild(settings, tmp_path)
+        assert refused.code == 1
+        assert "partition 0 begins at 3" in refused.err
+    finally:
+        await admin.close()
+
+
+async def test_without_its_topic_it_says_so(settings: Settings, tmp_path: Path) -> None:
+    elsewhere = settings.model_copy(update={"topic_prefix": "nowhere."})
+    refused = await rebuild(elsewhere, tmp_path)
+    assert refused.code == 1
+    assert "There is no topic nowhere.entity-events" in refused.err
