@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from contract.golden_payloads import load
-from llamalog_schemas import Event, Headers, InvalidMessageError, InvalidReason, decode_event, is_decree
+from llamalog_schemas import (
+    Event,
+    Headers,
+    InvalidMessageError,
+    InvalidReason,
+    decode_event,
+    is_decree,
+    is_legacy_row,
+)
 from llamalog_service.domain.rows import RowContent, content_of
 
 FULL = load("entity-created/v1/full").structured
@@ -33,7 +41,7 @@ def refused(value: bytes, headers: Headers = ()) -> InvalidReason:
 
 def row_of(value: bytes, headers: Headers = ()) -> RowContent:
     event = decode_event(value, headers)
-    assert not is_decree(event)
+    assert not is_decree(event) and not is_legacy_row(event)
     return content_of(event)
 
 

@@ -32,7 +32,7 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in SCRIPTS | TEMPLATES])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in TEMPLATES.union(SCRIPTS)])
 async def test_a_named_query_can_be_prepared(connection: asyncpg.Connection, name: str) -> None:
     await connection.prepare(sql(name))
 

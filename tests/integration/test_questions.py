@@ -89,7 +89,8 @@ def _told(dice: Random, event: Event) -> Event:
     )
     if about is None and kind is not EntityFailed:
         kind = EntityFailed
-    return kind(id=event.id, source=event.source, time=event.time, specversion="1.0", data=data)
+    made: Event = kind(id=event.id, source=event.source, time=event.time, specversion="1.0", data=data)
+    return made
 
 
 async def write(pool: asyncpg.Pool, events: list[Event]) -> None:

@@ -87,6 +87,7 @@ def test_a_dead_letter_without_a_reason_is_told() -> None:
 
 def provenance(revision: int, *, root: FoldedRow) -> bytes:
     row = ROWS[FIRST]
+    assert isinstance(row.content, RowContent)
     value = provenance_message(StoredRow(row.content, root.root, revision, NOW)).value
     assert value is not None
     return value

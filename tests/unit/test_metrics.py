@@ -1,6 +1,7 @@
 """What is counted, under which names; the names as the documents tell them."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -14,9 +15,10 @@ from histories import NOON, decree, event
 from llamalog_schemas.codec import encode
 from llamalog_schemas.events import EntityEnriched
 from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
-from llamalog_service.ingest.account import by_category, what_became_of, what_was_recorded
+from llamalog_service.ingest.account import what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import Decoded, decode_batch
 from llamalog_service.ingest.novelty import tell_new
 from llamalog_service.measures import Corrected, EventKind
@@ -32,8 +34,12 @@ def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
-async def equal(one: object, other: object) -> bool:
-    return one == other
+class PlainEquality:
+    async def json_equal(self, one: object, other: object) -> bool:
+        return one == other
+
+    async def legacy_equal(self, rows: Sequence[LegacyContent]) -> list[bool]:
+        return [False for _ in rows]
 
 
 def decoded(*values: bytes | None) -> Decoded:
@@ -53,8 +59,8 @@ async def test_every_message_of_a_batch_is_counted_once_by_type_and_verdict() ->
         None,
     )
     stored = StoredRow(content_of(known), Root("job", Origin.ROOT), 1, NOON)
-    novelty = await tell_new(batch, {UUID(int=1): stored}, equal)
-    counts = what_became_of(batch, novelty, by_category(novelty.new))
+    novelty = await tell_new(batch, {UUID(int=1): stored}, PlainEquality())
+    counts = what_became_of(batch, novelty)
     assert counts == {
         EventKind("entity-created", "recorded"): 1,
         EventKind("entity-created", "duplicate"): 1,

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
-from llamalog_schemas import BackfillEvent, CloudEvent, Command, Event, ProvenanceRecorded
+from llamalog_schemas import BackfillEvent, CloudEvent, Command, Event, LegacyRow, ProvenanceRecorded
 from llamalog_schemas.upcast import UPCASTERS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -27,6 +27,12 @@ _BEYOND = (
     "What a schema cannot state: the value is UTF-8 of at most 256 KiB, `time` lies in the years 1970 to "
     "2099, no string that is read holds NUL, integers are written without fraction or exponent and fit 64 "
     "bits, objects nest 64 levels deep at most, no job is its own parent. See docs/contract.md."
+)
+
+_BEYOND_OF_LEGACY_ROWS = (
+    "What a schema cannot state: the value is UTF-8 of at most 960 KiB, `id` is the id of the row, a UUID "
+    "with dashes, `time` lies in the years 1970 to 2099, no string that is read holds NUL. "
+    "See docs/contract.md."
 )
 
 Schema = dict[str, Any]
@@ -59,7 +65,8 @@ def schema_of(model: type[CloudEvent]) -> Schema:
     """The JSON Schema (draft 2020-12) of one message in structured mode."""
     _, components = msgspec.json.schema_components([model], ref_template="#/$defs/{name}")
     root = components.pop(model.__name__)
-    comment = f"{_ATTRIBUTES} {_BEYOND}" if model in get_args(Event) else _ATTRIBUTES
+    beyond = _BEYOND_OF_LEGACY_ROWS if model is LegacyRow else _BEYOND
+    comment = f"{_ATTRIBUTES} {beyond}" if model in get_args(Event) else _ATTRIBUTES
     head = {"$schema": DIALECT, "$id": message_type(model).schema_id, "$comment": comment}
     definitions = {name: _readable(components[name]) for name in sorted(components)}
     return head | _readable(root) | {"$defs": definitions}

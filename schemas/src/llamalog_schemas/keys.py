@@ -1,13 +1,11 @@
 """Names that are derived from an event: its row's id and its Kafka key."""
 
-import re
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
 from llamalog_schemas.events import EntityEvent, Event, LegacyRow, is_decree, is_legacy_row
-
-UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+from llamalog_schemas.limits import UUID_TEXT
 
 
 def row_id(event: Event) -> UUID:

@@ -116,7 +116,7 @@ def moment_of(text: str) -> datetime:
     if parts is None:
         raise ValueError(f"{text!r} is no time in UTC")
     year = int(parts["year"])
-    in_any_year = datetime.fromisoformat(f"2000-{parts['rest']}")  # a leap year: 29 February of any is one
+    in_any_year = datetime.fromisoformat(f"2000-{parts['rest']}")  # a leap year, as others may be
     if parts["before"]:
         return EARLIEST_MOMENT
     if year > LATEST_MOMENT.year:

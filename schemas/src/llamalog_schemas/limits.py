@@ -4,6 +4,7 @@ Every limit depends on the message's bytes alone, so that two readers of one top
 always agree on which of its messages are valid.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -24,6 +25,9 @@ MAX_MESSAGE_NESTING: Final = 400
 It bounds what is never checked otherwise (``subject``, attributes that are not ours), and stays clear
 of the depth at which a recursive decoder would give up.
 """
+
+UUID_TEXT: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""A UUID with dashes."""
 
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1

@@ -8,9 +8,15 @@ import msgspec
 from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import EntityData, Event, FailureData, LegacyRow, is_decree, is_legacy_row
-from llamalog_schemas.keys import UUID_TEXT
 from llamalog_schemas.legacy import moment_of
-from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_INTEGER, MAX_NESTING, MIN_INTEGER
+from llamalog_schemas.limits import (
+    EARLIEST_TIME,
+    LATEST_TIME,
+    MAX_INTEGER,
+    MAX_NESTING,
+    MIN_INTEGER,
+    UUID_TEXT,
+)
 
 _NUL_ESCAPE: Final = b"\\u0000"
 

@@ -10,6 +10,7 @@ from llamalog_service.cli import (
     consumers,
     dead_letters,
     decrees,
+    genesis,
     migrate,
     rebuild,
     simulate,
@@ -38,5 +39,6 @@ app.command("timeline")(timeline.timeline)
 app.command("rebuild")(rebuild.rebuild)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)
+app.command("genesis")(genesis.genesis)
 app.command("revoke")(decrees.revoke)
 app.add_typer(dead_letters.app)

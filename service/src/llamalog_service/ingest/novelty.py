@@ -82,7 +82,7 @@ async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], equality:
 async def _standing_as_told(
     decoded: Decoded, stored: Mapping[UUID, StoredRow], equality: Equality
 ) -> dict[int, bool]:
-    """Of the legacy rows told whose id is in the table, by place in the batch: whether they stand so there."""
+    """Of legacy rows whose id is in the table, by place in the batch: whether they stand there as told."""
     told = {
         at: row for at, row in enumerate(decoded.rows) if isinstance(row, LegacyContent) and row.id in stored
     }

@@ -65,8 +65,8 @@ class EventlessRowsError(RebuildRefusedError):
         super().__init__(
             f"{rows:,} rows and {decrees:,} decrees of the live table have no event: they were there before "
             "the topic was, or a backfill decreed them. A rebuild would lack them, so nothing was changed. "
-            "Publish them with `llamalog genesis`, and run the same command again; what was read so far is "
-            "kept."
+            "Publish them with `llamalog genesis`, let the consumer read that, and run the same command "
+            "again; what was read so far is kept."
         )
         self.rows = rows
         self.decrees = decrees

@@ -20,6 +20,7 @@ _OURS: Final = (
     "legacy_values",
     "backfill_plan",
     "handled_requests",
+    "genesis_progress",
 )
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.store.connection import translated
+from llamalog_service.store.legacy import add_missing_words
 from llamalog_service.store.queries import sql
 from llamalog_service.store.reader import Record
 from llamalog_service.store.rule import MEMORY, prepare_rule
@@ -76,8 +77,9 @@ class Settling(NamedTuple):
 class Snapshot:
     """A transaction that sees the live table as of one moment, and writes to the shadow alone."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, pool: asyncpg.Pool) -> None:
         self._connection = connection
+        self._pool = pool
 
     async def positions(self, group: str, topic: str) -> dict[int, int]:
         """Up to where the live table's rows come from the topic, by partition."""
@@ -90,6 +92,7 @@ class Snapshot:
 
     async def record(self, told: Told) -> None:
         """Write a portion to the shadow."""
+        await add_missing_words(self._pool, told.rows)
         await record_told(self._connection, told)
 
     async def choose(self) -> Chosen:
@@ -157,7 +160,7 @@ class ComparisonStore:
                 await connection.execute(sql("compare_prepare"))
                 async with connection.transaction(isolation="repeatable_read"):
                     await connection.execute(END_WITH_CLIENT)
-                    yield Snapshot(connection)
+                    yield Snapshot(connection, self._pool)
 
     async def settling(self) -> Settling:
         """Look which roots live traffic has corrected since the comparison."""

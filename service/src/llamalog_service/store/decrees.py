@@ -36,6 +36,11 @@ def decree_of(event: RootDecree) -> Decree:
     )
 
 
-async def insert_decrees(connection: asyncpg.Connection, decrees: Sequence[Decree]) -> None:
-    """Keep decrees in the connection's transaction; one that is there already is left alone."""
-    await connection.execute(sql("insert_decrees"), *(list(column) for column in zip(*decrees, strict=True)))
+async def insert_decrees(connection: asyncpg.Connection, decrees: Sequence[Decree], *, told: bool) -> None:
+    """Keep decrees in the connection's transaction; one that is there already stays as it is.
+
+    Args:
+        told: whether events state them.
+    """
+    columns = [list(column) for column in zip(*decrees, strict=True)]
+    await connection.execute(sql("insert_decrees"), *columns, told)

@@ -63,6 +63,7 @@ async def _fill(connection: asyncpg.Connection) -> None:
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['name']}")
     await connection.execute(sql("fill_rows"))
+    await connection.execute(sql("mend_legacy"), None)
     await connection.execute(sql("fill_decrees"))
     for index in indexes:
         await connection.execute(index["definition"])

@@ -103,7 +103,7 @@ class LogStore:
                 if legacy_told:
                     await note_told(connection, legacy_told)
                 if decrees:
-                    await insert_decrees(connection, decrees)
+                    await insert_decrees(connection, decrees, told=True)
                 before = await advance_positions(connection, positions)
                 self._check_not_gone_back(positions, before)
         self._remember_known(positions.next_offsets)
@@ -194,7 +194,7 @@ class LogStore:
 
 
 async def _insert(connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]) -> None:
-    """Write rows: those that events made by COPY; legacy rows, which are texts, by a statement of their own."""
+    """Write rows: those that events made by COPY, legacy rows, which are texts, by a statement."""
     legacy = [(row, root) for row, root in zip(rows, roots, strict=True) if type(row) is LegacyContent]
     if legacy:
         await insert_legacy_rows(connection, legacy)
@@ -210,7 +210,7 @@ async def _insert(connection: asyncpg.Connection, rows: Sequence[Content], roots
 
 
 def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as the named queries select it: content, root, revision, time and whether it is a legacy row, in that order.
+    """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
 
     What a legacy row holds may be more than its types say: words that no enum of the contract knows,
     JSON that is no object, texts that are NULL.

@@ -67,6 +67,7 @@ class MendingStore:
                         f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}"
                     )
                     await connection.execute(sql("mend_missing"), ids, revision)
+                    await connection.execute(sql("mend_legacy"), ids)
                     await connection.execute(sql("mend_extra"), ids)
                     await connection.execute(sql("mend_content"), ids)
                     await connection.execute(sql("mend_untracked"), ids)

@@ -88,7 +88,7 @@ class PlanBatches:
         """Keep the adoptions that a plan counts on; those that are there already are left alone."""
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
-                await insert_decrees(connection, decrees)
+                await insert_decrees(connection, decrees, told=False)
 
 
 def _added(by_class: dict[str, Any], counted: list[Record]) -> dict[str, Any]:

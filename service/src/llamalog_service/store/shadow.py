@@ -10,15 +10,17 @@ import asyncpg
 from msgspec.structs import astuple
 
 from llamalog_service.domain.errors import RowRefusedError
-from llamalog_service.domain.rows import RowContent
+from llamalog_service.domain.legacy import LegacyContent
+from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.store.connection import translated
 from llamalog_service.store.decrees import Decree
+from llamalog_service.store.legacy import add_missing_words
 from llamalog_service.store.queries import sql
 
 SCHEMA: Final = "llamalog_rebuild"
 """The schema that holds the shadow while a rebuild is under way, and what an interrupted one leaves."""
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Rises with every change of what the shadow holds or of how events become rows.
 
 What was begun with another one is not gone on with.
@@ -58,7 +60,7 @@ class Told(NamedTuple):
         messages, dead_letters, tombstones: how many there were, by partition.
     """
 
-    rows: Sequence[RowContent]
+    rows: Sequence[Content]
     places: Sequence[Place]
     decrees: Sequence[Decree]
     decree_places: Sequence[Place]
@@ -156,6 +158,7 @@ class ShadowStore:
         Raises:
             UnavailableError: it cannot be told whether anything is written; `read_so_far` says it.
         """
+        await add_missing_words(self._pool, told.rows)
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
                 await record_told(connection, told)
@@ -194,32 +197,46 @@ async def record_told(connection: asyncpg.Connection, told: Told) -> None:
 
 
 async def _copy_rows(connection: asyncpg.Connection, told: Told) -> dict[int, int]:
-    """Copy rows; those that PostgreSQL refuses are left out, as live, and counted by partition."""
-    if not told.rows:
+    """Write rows; those that PostgreSQL refuses are left out, as live, and counted by partition."""
+    rows = list(zip(told.rows, told.places, strict=True))
+    if not rows:
         return {}
-    records = [astuple(row) + place for row, place in zip(told.rows, told.places, strict=True)]
     try:
-        await _copy(connection, records)
+        await _write(connection, rows)
     except RowRefusedError:
-        return await _copy_one_by_one(connection, told, records)
+        return await _write_one_by_one(connection, rows)
     return {}
 
 
-async def _copy_one_by_one(
-    connection: asyncpg.Connection, told: Told, records: Sequence[tuple[object, ...]]
+async def _write_one_by_one(
+    connection: asyncpg.Connection, rows: Sequence[tuple[Content, Place]]
 ) -> dict[int, int]:
     refused: dict[int, int] = {}
-    for record, place in zip(records, told.places, strict=True):
+    for row, place in rows:
         try:
-            await _copy(connection, [record])
+            await _write(connection, [(row, place)])
         except RowRefusedError:
             refused[place.partition] = refused.get(place.partition, 0) + 1
     return refused
 
 
-async def _copy(connection: asyncpg.Connection, records: Sequence[tuple[object, ...]]) -> None:
+async def _write(connection: asyncpg.Connection, rows: Sequence[tuple[Content, Place]]) -> None:
+    """Rows that events made by COPY, legacy rows by a statement of their own."""
+    made = [astuple(row) + place for row, place in rows if type(row) is RowContent]
     with translated():
         async with connection.transaction():
             await connection.copy_records_to_table(
-                "llama_logs", schema_name=SCHEMA, columns=_ROW_COLUMNS, records=records
+                "llama_logs", schema_name=SCHEMA, columns=_ROW_COLUMNS, records=made
             )
+            if len(made) < len(rows):
+                legacy = [(row, place) for row, place in rows if isinstance(row, LegacyContent)]
+                await _write_legacy(connection, legacy)
+
+
+async def _write_legacy(connection: asyncpg.Connection, rows: Sequence[tuple[LegacyContent, Place]]) -> None:
+    told = [dict(row.columns) | place._asdict() for row, place in rows]
+    await connection.execute(sql("shadow_legacy"), told)
+    noted = [(row.id, *row.overruled) for row, _ in rows]
+    await connection.execute(
+        sql("shadow_legacy_rows"), *(list(column) for column in zip(*noted, strict=True))
+    )

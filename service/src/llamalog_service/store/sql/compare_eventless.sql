@@ -1,8 +1,2 @@
--- How many of the live rows without an event were there before events existed: those that the migration met when it
--- took the table over, and those of another writer that nobody has looked at.
-SELECT count(*)
-FROM llamalog_rebuild.differences d
-JOIN llama_logs l USING (id)
-WHERE d.kind = 'extra'
-  AND (l.origin IS NULL
-       OR l.recorded_at IN (SELECT j.before::timestamptz FROM migration_journal j WHERE j.kind = 'taken over'))
+-- How many live rows were there before their event and have none, as far as was read.
+SELECT count(*) FROM llama_logs l WHERE l.legacy_told IS FALSE OR l.legacy_told IS NULL AND l.origin IS NULL

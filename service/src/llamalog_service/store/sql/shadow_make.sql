@@ -22,6 +22,11 @@ CREATE UNLOGGED TABLE llamalog_rebuild.root_decrees WITH (autovacuum_enabled = f
 SELECT id, job_id, adopted, reason, requested_by, decreed_at, 0 AS partition, 0::bigint AS "offset"
 FROM root_decrees
 WITH NO DATA;
+CREATE UNLOGGED TABLE llamalog_rebuild.legacy_rows (
+    row_id uuid NOT NULL,
+    parent_job_id text,       -- what the row said of them, where the rules overrule it
+    root_job_id text
+);
 CREATE UNLOGGED TABLE llamalog_rebuild.positions (
     partition integer PRIMARY KEY,
     next_offset bigint NOT NULL,

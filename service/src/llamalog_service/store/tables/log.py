@@ -117,6 +117,11 @@ class LlamaLog(SQLModel, table=True):
             ),
         ),
         Index(
+            "llama_logs_eventless_idx",
+            "id",
+            postgresql_where=text("legacy_told IS FALSE OR legacy_told IS NULL AND origin IS NULL"),
+        ),
+        Index(
             "llama_logs_to_take_in_idx",
             "id",
             postgresql_where=text("origin IS NULL AND is_root_job AND parent_job_id IS NOT NULL"),
@@ -169,6 +174,10 @@ class LlamaLog(SQLModel, table=True):
     revision: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
     recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
+    legacy_told: bool | None = Field(default=None, sa_column=Column(Boolean))
+    """Of a row that was there before its event: whether one that was read tells of it. NULL: an event made
+    it, or (while ``origin`` is NULL) nobody has looked at it yet."""
+
 
 class ConsumerPosition(SQLModel, table=True):
     """Up to where a topic was read, written in the transaction of the rows that it led to."""
@@ -183,7 +192,10 @@ class ConsumerPosition(SQLModel, table=True):
 
 
 class RootDecree(SQLModel, table=True):
-    """An operator's decree that a job never seen counts as a root, or (``adopted`` false) no longer does."""
+    """An operator's decree that a job never seen counts as a root, or (``adopted`` false) no longer does.
+
+    ``told``: whether an event that was read states it; a backfill decrees without one.
+    """
 
     __tablename__ = "root_decrees"
     __table_args__ = (Index("root_decrees_job_id_decreed_at_id_idx", "job_id", "decreed_at", "id"),)
@@ -195,6 +207,18 @@ class RootDecree(SQLModel, table=True):
     requested_by: str = Field(sa_column=Column(Text, nullable=False))
     decreed_at: datetime = Field(sa_column=Column(UTC_MILLISECONDS, nullable=False))
     recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+
+    told: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+
+
+class GenesisProgress(SQLModel, table=True):
+    """Up to which row an interrupted genesis had published."""
+
+    __tablename__ = "genesis_progress"
+
+    topic: str = Field(sa_column=Column(Text, primary_key=True))
+    last_row: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
+    updated_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
 class OutboxEntry(SQLModel, table=True):

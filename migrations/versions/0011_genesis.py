@@ -1,0 +1,70 @@
+"""It is known of each row and decree that was there before its event whether an event tells of it by now."""
+
+from collections.abc import Iterator
+
+from alembic import op
+from migrations.altering import (
+    Index,
+    add_columns,
+    drop_added_column,
+    drop_added_index,
+    ensure_index,
+    outside_transaction,
+)
+from migrations.batches import change_rows
+from migrations.journal import TAKEN_OVER, noted, quoted
+
+from llamalog_service.store.standing import Preview, Standing
+
+revision = "0011"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+INDEX = Index(
+    "llama_logs_eventless_idx",
+    "id",
+    where="legacy_told IS FALSE OR legacy_told IS NULL AND origin IS NULL",
+    exact=True,
+)
+
+
+def preview(found: Standing) -> Iterator[Preview]:
+    if "legacy_told" not in found.columns:
+        yield Preview("add the column legacy_told, NULL in every row")
+    yield Preview("create the table genesis_progress")
+    yield from INDEX.preview(found)
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE root_decrees ADD COLUMN IF NOT EXISTS told boolean NOT NULL DEFAULT false")
+    # A backfill derives the ids of its decrees; operators' have been told.
+    op.execute("UPDATE root_decrees SET told = true WHERE substr(id::text, 15, 1) <> '5'")
+    op.execute(
+        """
+        CREATE TABLE IF NOT EXISTS genesis_progress (
+            topic text PRIMARY KEY,
+            last_row uuid NOT NULL,
+            updated_at timestamptz NOT NULL DEFAULT now()
+        )
+        """
+    )
+    with outside_transaction():
+        add_columns({"legacy_told": "boolean"})
+        # Others get the mark from whoever looks at them first.
+        for taken_over in noted(TAKEN_OVER).values():
+            change_rows(
+                "marking rows of which no event tells",
+                "UPDATE llama_logs l SET legacy_told = false WHERE {rows}",
+                f"l.legacy_told IS NULL AND l.origin IS NOT NULL "
+                f"AND l.recorded_at = {quoted(taken_over or '')}::timestamptz",
+            )
+        ensure_index(INDEX)
+
+
+def downgrade() -> None:
+    with outside_transaction():
+        drop_added_index(INDEX.name)
+        drop_added_column("legacy_told")
+    op.execute("DROP TABLE genesis_progress")
+    op.execute("ALTER TABLE root_decrees DROP COLUMN told")

@@ -1,0 +1,16 @@
+-- Mark those live rows of $1 (NULL: all) that are legacy rows of the shadow, and keep aside what they said of their
+-- lineage and the rules overrule.
+WITH legacy AS (
+    SELECT row_id, min(parent_job_id) AS parent_job_id, min(root_job_id) AS root_job_id
+    FROM llamalog_rebuild.legacy_rows
+    WHERE $1::uuid[] IS NULL OR row_id = ANY ($1)
+    GROUP BY row_id
+), marked AS (
+    UPDATE llama_logs l SET legacy_told = true FROM legacy g WHERE l.id = g.row_id AND l.legacy_told IS NOT TRUE
+)
+INSERT INTO legacy_values AS v (row_id, parent_job_id, root_job_id)
+SELECT row_id, parent_job_id, root_job_id FROM legacy
+WHERE parent_job_id IS NOT NULL OR root_job_id IS NOT NULL
+ON CONFLICT (row_id) DO UPDATE
+SET parent_job_id = coalesce(v.parent_job_id, excluded.parent_job_id),
+    root_job_id = coalesce(v.root_job_id, excluded.root_job_id)

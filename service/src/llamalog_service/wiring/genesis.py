@@ -1,0 +1,31 @@
+"""What was there before events existed, told to the topic of entity events."""
+
+from collections.abc import Callable
+
+from llamalog_service.genesis.telling import Genesis, GenesisReport, Told
+from llamalog_service.publish.producer import Publisher
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.store.genesis import GenesisStore
+from llamalog_service.wiring.connections import open_pool, open_producer
+from llamalog_service.wiring.topics import refuse_unfit_topics
+
+
+async def tell_genesis(
+    settings: Settings, watch: Callable[[Told], None], *, patience: float
+) -> GenesisReport:
+    """Publish every row and decree that no event has told.
+
+    Args:
+        patience: seconds to wait for Kafka at the start.
+
+    Raises:
+        LlamalogError: the topics are unfit, or Kafka is away.
+    """
+    await refuse_unfit_topics(settings, patience=patience)
+    topic = topics(settings.topic_prefix).entity_events.name
+    async with (
+        open_pool(settings, name="llamalog genesis", keep_plans=False) as pool,
+        open_producer(settings, patience=patience) as producer,
+    ):
+        return await Genesis(GenesisStore(pool, topic), Publisher(producer), topic, watch).run()
