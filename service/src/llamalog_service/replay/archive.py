@@ -1,0 +1,254 @@
+"""A topic's archive: written, continued, checked, and read as the history of a rebuild."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from llamalog_service.publish.dead_letters import Record
+from llamalog_service.publish.topic_history import Portion, Span
+from llamalog_service.replay.archive_errors import ArchiveGapError, NoArchiveError, OtherTopicError
+from llamalog_service.replay.archive_files import (
+    SEGMENT_BYTES,
+    ArchivedRecord,
+    Segment,
+    SegmentWriter,
+    read_segment,
+    segments_of,
+    verified,
+)
+from llamalog_service.replay.reading import History, Progress, Watch
+
+
+class ArchiveReport(Struct, frozen=True, rename="camel"):
+    """What an archiving did.
+
+    Attributes:
+        messages: written by this call.
+        positions: up to where the archive reaches now: the next offset, by partition.
+    """
+
+    topic: str
+    messages: int
+    positions: dict[str, int]
+
+
+class _Reach(NamedTuple):
+    """From which offset on, and up to before which, an archive holds a partition."""
+
+    first: int
+    end: int
+
+
+class Archive:
+    """The archive of a topic in a folder; a history by itself."""
+
+    def __init__(self, folder: Path, topic: str) -> None:
+        self._folder = folder
+        self._topic = topic
+
+    async def spans(self) -> dict[int, Span]:
+        """What the archive holds of each partition; the last segment of each is verified.
+
+        Raises:
+            NoArchiveError: nothing.
+            ArchiveDamagedError: a segment is not as it was written.
+        """
+        segments = segments_of(self._folder)
+        if not segments:
+            raise NoArchiveError(self._folder)
+        return {partition: Span(*(await self._reach(found))) for partition, found in segments.items()}
+
+    async def check(self, watch: Watch = lambda _: None) -> dict[int, Span]:
+        """As `spans`, every segment verified.
+
+        Raises:
+            ArchiveGapError: a segment is missing between two.
+        """
+        spans = await self.spans()
+        segments = segments_of(self._folder)
+        total, done = sum(map(len, segments.values())), 0
+        for found in segments.values():
+            for segment, following in zip(found, [*found[1:], None], strict=True):
+                watch(Progress("verifying segments", done, total))
+                await self._verified(segment, following)
+                done += 1
+        watch(Progress("verifying segments", done, total))
+        return spans
+
+    async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+        """The messages from `starts` up to before `ends`, partition after partition.
+
+        A segment is verified as a whole before anything of it is handed out.
+
+        Raises:
+            ArchiveDamagedError: a segment is not as it was written.
+            ArchiveGapError: a segment is missing.
+        """
+        segments = segments_of(self._folder)
+        for partition, end in sorted(ends.items()):
+            at = starts.get(partition, 0)
+            found = segments.get(partition, [])
+            for segment, following in zip(found, [*found[1:], None], strict=True):
+                if at >= end or (following is not None and following.first <= at):
+                    continue
+                if segment.first > at:
+                    raise ArchiveGapError("its next segment", partition, at, segment.first)
+                reached = min(end, await self._verified(segment, following))
+                async for records in _in_thread(segment, self._topic, at, reached):
+                    at = records[-1].offset + 1
+                    yield Portion(records, {partition: at})
+                if at < reached:
+                    at = reached
+                    yield Portion([], {partition: at})
+
+    async def _reach(self, segments: list[Segment]) -> _Reach:
+        end = await asyncio.to_thread(verified, segments[-1], self._topic)
+        return _Reach(segments[0].first, end)
+
+    async def _verified(self, segment: Segment, following: Segment | None) -> int:
+        end = await asyncio.to_thread(verified, segment, self._topic)
+        if following is not None and following.first != end:
+            raise ArchiveGapError("its next segment", segment.partition, end, following.first)
+        return end
+
+
+async def _in_thread(
+    segment: Segment, topic: str, begin: int, end: int
+) -> AsyncGenerator[list[ArchivedRecord]]:
+    """Reading and unpacking keep nobody waiting."""
+    batches = read_segment(segment, topic, begin, end)
+    while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+        yield batch
+
+
+class ArchiveThenTopic:
+    """A history that begins in an archive and goes on in the topic, where the archive ends."""
+
+    def __init__(self, archive: Archive, topic: History) -> None:
+        self._archive = archive
+        self._topic = topic
+        self._archived: dict[int, Span] = {}
+
+    async def spans(self) -> dict[int, Span]:
+        """What both hold together.
+
+        Raises:
+            ArchiveGapError: retention has removed from the topic what the archive does not hold.
+            OtherTopicError: the archive holds more than the topic ever had.
+            LlamalogError: as the two raise.
+        """
+        self._archived = await self._archive.spans()
+        told = await self._topic.spans()
+        spans: dict[int, Span] = {}
+        for partition, span in told.items():
+            archived = self._archived.get(partition)
+            if archived is not None:
+                _refuse_misfit(partition, archived.end, span)
+            spans[partition] = span if archived is None else Span(archived.first, span.end)
+        return spans
+
+    async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+        """As `History.read`."""
+        kept = {
+            partition: min(end, self._archived[partition].end)
+            for partition, end in ends.items()
+            if partition in self._archived
+        }
+        async with aclosing(self._archive.read(starts, kept)) as portions:
+            async for portion in portions:
+                yield portion
+        later = {partition: max(starts.get(partition, 0), kept.get(partition, 0)) for partition in ends}
+        async with aclosing(self._topic.read(later, ends)) as portions:
+            async for portion in portions:
+                yield portion
+
+
+class Archiver:
+    """Writes what a topic holds and its archive does not, segment by segment."""
+
+    def __init__(
+        self,
+        folder: Path,
+        topic: str,
+        history: History,
+        watch: Watch = lambda _: None,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self._folder = folder
+        self._topic = topic
+        self._history = history
+        self._watch = watch
+        self._segment_bytes = segment_bytes
+        self._writers: dict[int, SegmentWriter] = {}
+
+    async def run(self) -> ArchiveReport:
+        """Continue the archive up to where the topic ends now.
+
+        What is interrupted ends its segments where it is; a killed one loses those that were not complete.
+
+        Raises:
+            ArchiveError: the archive is damaged, not of this topic, or what lies before it is gone.
+            LlamalogError: the topic can't be read.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self._folder.glob("*.jsonl.gz.part"):
+            leftover.unlink()
+        archive = Archive(self._folder, self._topic)
+        archived = await archive.spans() if segments_of(self._folder) else {}
+        spans = await self._history.spans()
+        starts = {partition: archived[partition].end if partition in archived else 0 for partition in spans}
+        for partition, span in spans.items():
+            _refuse_misfit(partition, starts[partition], span)
+        ends = {partition: span.end for partition, span in spans.items()}
+        at = dict(starts)
+        written = 0
+        try:
+            async with aclosing(self._history.read(starts, ends)) as portions:
+                async for portion in portions:
+                    await _to_the_end(asyncio.to_thread(self._write, portion, dict(at)))
+                    written += len(portion.records)
+                    at |= portion.reached
+                    done = sum(at.values()) - sum(starts.values())
+                    self._watch(Progress("archiving", done, sum(ends.values()) - sum(starts.values())))
+        finally:
+            for partition, writer in self._writers.items():
+                writer.complete(at[partition])
+            self._writers.clear()
+        return ArchiveReport(self._topic, written, {str(partition): end for partition, end in at.items()})
+
+    def _write(self, portion: Portion, at: Mapping[int, int]) -> None:
+        by_partition: dict[int, list[Record]] = {partition: [] for partition in portion.reached}
+        for record in portion.records:
+            by_partition[record.partition].append(record)
+        for partition, records in by_partition.items():
+            writer = self._writers.get(partition)
+            if writer is None:
+                writer = SegmentWriter(self._folder, self._topic, partition, at[partition])
+                self._writers[partition] = writer
+            for record in records:
+                writer.add(record)
+            if writer.bytes >= self._segment_bytes:
+                del self._writers[partition]
+                writer.complete(portion.reached[partition])
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await what a thread does also when cancelled: nobody may end a file while it is written."""
+    doing = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise
+
+
+def _refuse_misfit(partition: int, reached: int, span: Span) -> None:
+    if reached < span.first:
+        raise ArchiveGapError("the topic", partition, reached, span.first)
+    if reached > span.end:
+        raise OtherTopicError(partition, reached, span.end)

@@ -1,0 +1,52 @@
+"""What keeps an archive from being read or continued; nothing was changed where one of these is raised."""
+
+from pathlib import Path
+
+from llamalog_service.domain.errors import LlamalogError
+
+
+class ArchiveError(LlamalogError):
+    """The base of them."""
+
+
+class NoArchiveError(ArchiveError):
+    """There is nothing to read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"There is no archive in {folder}: no complete segment. `llamalog archive {folder}` writes one."
+        )
+
+
+class ArchiveDamagedError(ArchiveError):
+    """A segment is not as it was written."""
+
+    def __init__(self, path: Path, line: int, offset: int, error: Exception) -> None:
+        super().__init__(
+            f"{path}, line {line} (about offset {offset}): {error}. The archive is damaged, truncated or "
+            "not of this topic, so nothing of this segment was used. Restore the file from a copy; or, if the topic "
+            "still holds these messages, remove it and all later ones of its partition, and archive again."
+        )
+        self.path = path
+        self.line = line
+
+
+class ArchiveGapError(ArchiveError):
+    """Messages lie between two parts of what is to be read, and nobody has them."""
+
+    def __init__(self, what: str, partition: int, reached: int, begins: int) -> None:
+        super().__init__(
+            f"Partition {partition}: the archive reaches up to offset {reached:,}, {what} begins at "
+            f"{begins:,}: what lies between is missing. Nothing was changed. Restore the segments that "
+            "are gone."
+        )
+
+
+class OtherTopicError(ArchiveError):
+    """The archive holds more than the topic ever had."""
+
+    def __init__(self, partition: int, reached: int, end: int) -> None:
+        super().__init__(
+            f"Partition {partition}: the archive reaches up to offset {reached:,}, the topic ends at {end:,}. "
+            "It was probably deleted and created again. Nothing was changed. Archive it into another folder."
+        )
