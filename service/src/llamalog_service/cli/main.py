@@ -5,6 +5,7 @@ import typer
 from llamalog_service.cli import (
     adopt,
     api,
+    archive,
     backfill,
     conflicts,
     consumers,
@@ -39,6 +40,7 @@ app.command("timeline")(timeline.timeline)
 app.command("rebuild")(rebuild.rebuild)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)
+app.command("archive")(archive.archive)
 app.command("genesis")(genesis.genesis)
 app.command("revoke")(decrees.revoke)
 app.add_typer(dead_letters.app)

@@ -46,6 +46,15 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     only: Annotated[
         Only, typer.Option(parser=_only, metavar="WHICH", help="Compare these rows: root=JOB or entity=UUID.")
     ] = Only(),  # noqa: B008 - immutable
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            exists=True,
+            file_okay=False,
+            help="Read what this archive (`llamalog archive`) holds from there, and the rest from the topic.",
+        ),
+    ] = None,
     discard: Annotated[
         bool, typer.Option("--discard", help="Drop the leftovers of another rebuild first.")
     ] = False,
@@ -65,7 +74,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     mended, with 3 if rows differ.
     """
     settings = read_settings()
-    ways = Ways(fill=not dry_run, repair=repair and not dry_run)
+    ways = Ways(fill=not dry_run, repair=repair and not dry_run, archive=from_file)
     try:
         with signals_as_interrupts(), _lines(differences) as note, RebuildBar() as bar:
             asked = Asked(only=only, discard=discard, settle_seconds=settle, note=note)

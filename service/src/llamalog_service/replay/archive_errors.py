@@ -24,8 +24,9 @@ class ArchiveDamagedError(ArchiveError):
     def __init__(self, path: Path, line: int, offset: int, error: Exception) -> None:
         super().__init__(
             f"{path}, line {line} (about offset {offset}): {error}. The archive is damaged, truncated or "
-            "not of this topic, so nothing of this segment was used. Restore the file from a copy; or, if the topic "
-            "still holds these messages, remove it and all later ones of its partition, and archive again."
+            "not of this topic, so nothing of this segment was used. Restore the file from a copy; or, if "
+            "the topic still holds these messages, remove it and all later ones of its partition, and "
+            "archive again."
         )
         self.path = path
         self.line = line
@@ -47,6 +48,7 @@ class OtherTopicError(ArchiveError):
 
     def __init__(self, partition: int, reached: int, end: int) -> None:
         super().__init__(
-            f"Partition {partition}: the archive reaches up to offset {reached:,}, the topic ends at {end:,}. "
-            "It was probably deleted and created again. Nothing was changed. Archive it into another folder."
+            f"Partition {partition}: the archive reaches up to offset {reached:,}, the topic ends at "
+            f"{end:,}. It was probably deleted and created again. Nothing was changed. Archive it into "
+            "another folder."
         )

@@ -1,5 +1,6 @@
 """The live table and the shadow side by side, in one snapshot in which rows and positions agree."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
@@ -23,9 +24,9 @@ _KEEP_ROOTS: Final = """
 _IN_THE_SHADOW: Final = (
     f"SELECT set_config('search_path', '{SCHEMA}, ' || current_setting('search_path'), true)"
 )
-_CHECKSUM_MODULUS: Final = 2**64
-_WHICH: Final = {3: "by_category", 5: "by_origin", 6: "by_day", 7: "all"}
-"""What `grouping` says of a line of counts: a bit is set for a column that it is not about."""
+_CHECKSUM_MODULUS: Final = 2**128
+_NOT_LOOKED_AT: Final = "none"
+"""Stands for the origin of a row that another writer has put in."""
 
 
 class Only(NamedTuple):
@@ -182,16 +183,15 @@ class ComparisonStore:
 
 
 def _side(records: Sequence[Record], side: str) -> Side:
-    counts: dict[str, dict[str, int]] = {which: {} for which in _WHICH.values()}
-    checksum = ""
+    rows = checksum = 0
+    by_category, by_origin, by_day = Counter[str](), Counter[str](), Counter[str]()
     for record in records:
-        if record["side"] != side:
-            continue
-        which = _WHICH[record["which"]]
-        counts[which][record["category"] or record["origin"] or record["day"] or "none"] = record["rows"]
-        if which == "all":
-            sums = (int(record[name] or 0) % _CHECKSUM_MODULUS for name in ("sum_one", "sum_two"))
-            checksum = "".join(f"{value:016x}" for value in sums)
+        if record["side"] == side:
+            rows += record["rows"]
+            checksum += int(record["hashes"])
+            by_category[record["category"]] += record["rows"]
+            by_origin[record["origin"] or _NOT_LOOKED_AT] += record["rows"]
+            by_day[str(record["day"])] += record["rows"]
     return Side(
-        sum(counts["all"].values()), checksum, counts["by_category"], counts["by_origin"], counts["by_day"]
+        rows, f"{checksum % _CHECKSUM_MODULUS:032x}", dict(by_category), dict(by_origin), dict(by_day)
     )

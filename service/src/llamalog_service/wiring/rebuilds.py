@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
@@ -17,8 +18,9 @@ from llamalog_service.publish.offsets import commit_at_least, end_offsets, first
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topic_history import Portion, Span, is_compacted, read_history
 from llamalog_service.publish.topics import topics
+from llamalog_service.replay.archive import Archive, Archiver, ArchiveReport, ArchiveThenTopic
 from llamalog_service.replay.errors import CompactedError
-from llamalog_service.replay.reading import Watch
+from llamalog_service.replay.reading import History, Watch
 from llamalog_service.replay.rebuild import Asked, Rebuild, Stores
 from llamalog_service.replay.repair import Repair, RepairStores
 from llamalog_service.replay.report import RebuildReport
@@ -38,15 +40,17 @@ _log = structlog.get_logger("llamalog.rebuild")
 
 
 class Ways(NamedTuple):
-    """What a rebuild may do to the live table.
+    """What a rebuild reads, and what it may do to the live table.
 
     Attributes:
         fill: fill it if it is empty.
         repair: mend what differs.
+        archive: a folder whose archive stands in for the beginning of the topic.
     """
 
     fill: bool = True
     repair: bool = False
+    archive: Path | None = None
 
 
 class TopicHistory:
@@ -111,9 +115,11 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
                 watch,
             )
         filling = FillStore(pool) if ways.fill else None
+        history, source = _history(settings, ways.archive)
         rebuild = Rebuild(
             Stores(LiveTable(pool), ShadowStore(pool), ComparisonStore(pool), filling),
-            TopicHistory(settings),
+            history,
+            source=source,
             topic=names.entity_events.name,
             group=settings.consumer_group,
             begun_by=f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}",
@@ -124,6 +130,36 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
     if report.filled and settings.kafka_durable:
         await _commit(settings, report)
     return report
+
+
+def _history(settings: Settings, archive: Path | None) -> tuple[History, str]:
+    """What is read, and its name for those who find what is left of a rebuild."""
+    topic = TopicHistory(settings)
+    if archive is None:
+        return topic, "the topic"
+    name = topics(settings.topic_prefix).entity_events.name
+    return ArchiveThenTopic(Archive(archive, name), topic), f"the archive {archive.resolve()}"
+
+
+async def archive_topic(settings: Settings, folder: Path, watch: Watch) -> ArchiveReport:
+    """Continue the archive of the topic of entity events up to where the topic ends.
+
+    Raises:
+        LlamalogError: the archive is damaged or not of this topic, or Kafka is away.
+    """
+    name = topics(settings.topic_prefix).entity_events.name
+    return await Archiver(folder, name, TopicHistory(settings), watch).run()
+
+
+async def check_archive(settings: Settings, folder: Path, watch: Watch) -> ArchiveReport:
+    """Verify every segment of an archive; reads files alone.
+
+    Raises:
+        ArchiveError: it is damaged, not of this topic, or a segment is missing.
+    """
+    name = topics(settings.topic_prefix).entity_events.name
+    spans = await Archive(folder, name).check(watch)
+    return ArchiveReport(name, 0, {str(partition): span.end for partition, span in sorted(spans.items())})
 
 
 async def _commit(settings: Settings, report: RebuildReport) -> None:

@@ -1,0 +1,48 @@
+"""`llamalog archive`: the topic of entity events in files, for the day on which Kafka has it no more."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
+from llamalog_service.cli.json_output import print_json
+from llamalog_service.cli.rebuilding import RebuildBar
+from llamalog_service.cli.running import out, read_settings, run, say_error
+from llamalog_service.cli.signals import signals_as_interrupts
+from llamalog_service.wiring.rebuilds import archive_topic, check_archive
+
+Folder = Annotated[Path, typer.Argument(help="Where it is kept; made if it is not there.", file_okay=False)]
+
+
+def archive(
+    folder: Folder,
+    check: Annotated[
+        bool, typer.Option("--check", help="Verify every file of it instead; reads nothing but files.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
+) -> None:
+    """Write what the topic of entity events holds and the archive does not, as compressed lines of JSON.
+
+    Run again, it continues where it ended; interrupted, too. `llamalog rebuild --from-file` reads it.
+    """
+    settings = read_settings()
+    work = check_archive if check else archive_topic
+    try:
+        with signals_as_interrupts(), RebuildBar() as bar:
+            report = run(work(settings, folder, bar.show))
+    except KeyboardInterrupt:
+        say_error("llamalog", "Stopped. What was written is kept: the same command goes on where it was.")
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        print_json(report)
+        return
+    held = sum(report.positions.values())
+    reach = ", ".join(f"{partition}: {at:,}" for partition, at in report.positions.items())
+    if check:
+        out.print(f"Every file of {folder} is whole.", markup=False, soft_wrap=True)
+    else:
+        out.print(f"{report.messages:,} messages were archived.", markup=False, soft_wrap=True)
+    out.print(
+        f"The archive holds {held:,} offsets of {report.topic} ({reach}).", markup=False, soft_wrap=True
+    )

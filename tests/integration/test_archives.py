@@ -1,0 +1,198 @@
+"""An archive gives back what the topic held, goes on where it ended, and is refused where it is not whole."""
+
+import gzip
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from harness.rebuilding import Installation, KeptTopic, rows_as_text
+from harness.writers import TOPIC, Message
+from histories import chains
+from llamalog_schemas import encode
+from llamalog_service.publish.topic_history import Portion
+from llamalog_service.replay.archive import Archive, Archiver, ArchiveThenTopic
+from llamalog_service.replay.archive_errors import (
+    ArchiveDamagedError,
+    ArchiveGapError,
+    NoArchiveError,
+    OtherTopicError,
+)
+from llamalog_service.replay.archive_files import segments_of
+from llamalog_service.replay.errors import BeginningGoneError
+
+
+def topic_of(count: int = 60) -> KeptTopic:
+    topic = KeptTopic()
+    for number, event in enumerate(chains(count)):
+        topic.say(encode(event), number)
+    return topic
+
+
+async def archived(folder: Path, topic: KeptTopic, segment_bytes: int = 2000) -> int:
+    return (await Archiver(folder, TOPIC, topic, segment_bytes=segment_bytes).run()).messages
+
+
+async def read_back(archive: Archive, starts: Mapping[int, int] | None = None) -> list[tuple[object, ...]]:
+    ends = {partition: span.end for partition, span in (await archive.spans()).items()}
+    portions = [portion async for portion in archive.read(starts or {}, ends)]
+    assert {at: reached for portion in portions for at, reached in portion.reached.items()} == ends
+    return [
+        (record.partition, record.offset, record.key, record.value, list(record.headers))
+        for portion in portions
+        for record in portion.records
+    ]
+
+
+def said(topic: KeptTopic) -> list[tuple[object, ...]]:
+    return [
+        (message.partition, message.offset, message.key, message.value, list(message.headers))
+        for messages in topic.partitions.values()
+        for message in messages
+    ]
+
+
+async def test_every_byte_comes_back_in_order(tmp_path: Path) -> None:
+    topic = topic_of()
+    odd = [
+        Message(b"\xff\xfe no text", len(topic.partitions[0]), 0, b"\x80", [("a", b"\xff"), ("a", None)]),
+        Message(None, len(topic.partitions[0]) + 1, 0, None, [("ünï", "ß".encode())]),
+        Message(b"", len(topic.partitions[0]) + 2, 0, b""),
+    ]
+    topic.partitions[0] += odd
+    assert await archived(tmp_path, topic) == len(said(topic))
+    assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
+    later = [line for line in said(topic) if line[0] != 1 or int(str(line[1])) >= 7]
+    assert await read_back(Archive(tmp_path, TOPIC), {1: 7}) == later
+    assert len(segments_of(tmp_path)[1]) > 2
+
+
+async def test_an_archive_is_continued_where_it_ended(tmp_path: Path) -> None:
+    topic = topic_of()
+    first = await archived(tmp_path, topic)
+    assert await archived(tmp_path, topic) == 0
+    for number, event in enumerate(chains(3, first=1000)):
+        topic.say(encode(event), number)
+    assert await archived(tmp_path, topic) == len(said(topic)) - first
+    assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
+    assert {at: span.first for at, span in (await Archive(tmp_path, TOPIC).check()).items()} == {
+        0: 0,
+        1: 0,
+        2: 0,
+    }
+
+
+@pytest.mark.parametrize("gently", [True, False])
+async def test_what_is_interrupted_or_killed_goes_on(tmp_path: Path, gently: bool) -> None:
+    topic = topic_of(300)
+
+    class Ending(KeptTopic):
+        async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+            number = 0
+            async for portion in topic.read(starts, ends):
+                number += 1
+                if number == 4:
+                    raise KeyboardInterrupt
+                yield portion
+
+    ending = Ending()
+    ending.partitions = topic.partitions
+    with pytest.raises(KeyboardInterrupt):
+        await Archiver(tmp_path, TOPIC, ending, segment_bytes=1_000_000).run()
+    written = len(await read_back(Archive(tmp_path, TOPIC)))
+    assert written == 3 * 3 * 7
+    if not gently:
+        for segment in segments_of(tmp_path)[1]:
+            segment.path.rename(segment.path.with_suffix(".gz.part"))  # as a kill leaves it
+    await archived(tmp_path, topic)
+    assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
+
+
+def truncated(data: bytes) -> bytes:
+    return data[:-20]
+
+
+def altered(data: bytes) -> bytes:
+    return gzip.compress(gzip.decompress(data).replace(b"root-1", b"root-2", 1))
+
+
+def shortened(data: bytes) -> bytes:
+    lines = gzip.decompress(data).splitlines(keepends=True)
+    return gzip.compress(b"".join(lines[:2] + lines[3:]))
+
+
+def without_end(data: bytes) -> bytes:
+    return gzip.compress(b"".join(gzip.decompress(data).splitlines(keepends=True)[:-1]))
+
+
+def garbage(_: bytes) -> bytes:
+    return b"not gzip"
+
+
+@pytest.mark.parametrize("damage", [truncated, altered, shortened, without_end, garbage])
+async def test_a_damaged_segment_is_refused_with_its_place(
+    tmp_path: Path, damage: object, pool: asyncpg.Pool
+) -> None:
+    installation = Installation(pool)
+    installation.say(chains(20))
+    await installation.ingest_all()
+    await archived(tmp_path, installation.topic, 1_000_000)
+    (segment,) = segments_of(tmp_path)[0]
+    segment.path.write_bytes(damage(segment.path.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(ArchiveDamagedError, match=r"partition-00000.*, line \d+") as refusal:
+        await Archive(tmp_path, TOPIC).check()
+    assert refusal.value.path == segment.path
+    with pytest.raises(ArchiveDamagedError):
+        await archived(tmp_path, installation.topic)
+    history = ArchiveThenTopic(Archive(tmp_path, TOPIC), installation.topic)
+    before = await rows_as_text(pool)
+    with pytest.raises(ArchiveDamagedError):
+        await installation._run(installation.rebuild(history=history), {})
+    assert await rows_as_text(pool) == before
+
+
+async def test_a_missing_segment_is_refused(tmp_path: Path) -> None:
+    topic = topic_of(120)
+    await archived(tmp_path, topic)
+    segments_of(tmp_path)[2][1].path.unlink()
+    with pytest.raises(ArchiveGapError):
+        await Archive(tmp_path, TOPIC).check()
+    with pytest.raises(ArchiveGapError):
+        await read_back(Archive(tmp_path, TOPIC))
+
+
+async def test_an_archive_of_another_topic_or_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoArchiveError):
+        await Archive(tmp_path, TOPIC).spans()
+    await archived(tmp_path, topic_of())
+    with pytest.raises(ArchiveDamagedError, match=r"tests\.entity-events"):
+        await Archive(tmp_path, "another").spans()
+    with pytest.raises(OtherTopicError):
+        await archived(tmp_path, topic_of(12))
+    beheaded = topic_of(300)
+    beheaded.firsts = {1: 90}
+    with pytest.raises(ArchiveGapError):
+        await archived(tmp_path, beheaded)
+
+
+async def test_a_rebuild_takes_the_beginning_that_retention_removed_from_an_archive(
+    tmp_path: Path, pool: asyncpg.Pool
+) -> None:
+    installation = Installation(pool)
+    installation.say(chains(20))
+    await archived(tmp_path, installation.topic)
+    installation.say(chains(10, first=1000))
+    await installation.ingest_all()
+    whole = await installation.rebuilt()
+
+    topic = installation.topic
+    topic.firsts = {0: 5, 1: 6}
+    with pytest.raises(BeginningGoneError):
+        await installation.rebuilt()
+    history = ArchiveThenTopic(Archive(tmp_path, TOPIC), topic)
+    report = await installation._run(
+        installation.rebuild(history=history, source="the archive"), {"discard": True}
+    )
+    assert report.differences.rows == 0
+    assert (report.messages, report.rebuilt) == (whole.messages, whole.rebuilt)
