@@ -13,6 +13,7 @@ from llamalog_service.cli import (
     decrees,
     genesis,
     migrate,
+    provenance,
     rebuild,
     simulate,
     timeline,
@@ -40,6 +41,7 @@ app.command("timeline")(timeline.timeline)
 app.command("rebuild")(rebuild.rebuild)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)
+app.add_typer(provenance.app)
 app.command("archive")(archive.archive)
 app.command("genesis")(genesis.genesis)
 app.command("revoke")(decrees.revoke)

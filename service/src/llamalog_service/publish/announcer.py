@@ -21,10 +21,14 @@ class Announcer:
         self._topics = topics
         self._source = source
 
-    async def provenance(self, rows: Iterable[StoredRow]) -> None:
-        """Tell others the rows as they stand; telling one again is harmless."""
+    async def provenance(self, rows: Iterable[StoredRow], *, replayed: bool = False) -> None:
+        """Tell others the rows as they stand; telling one again is harmless.
+
+        Args:
+            replayed: mark them as told again because somebody asked for it.
+        """
         await self._publisher.publish_keyed(
-            self._topics.provenance.name, [provenance_message(row) for row in rows]
+            self._topics.provenance.name, [provenance_message(row, replayed=replayed) for row in rows]
         )
 
     async def dead_letters(self, letters: Sequence[Letter]) -> None:

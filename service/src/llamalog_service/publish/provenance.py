@@ -43,7 +43,11 @@ _SAID_AT_LENGTH = (
 """The fields that may be of any size."""
 
 
-def provenance_message(stored: StoredRow) -> OutgoingMessage:
+REPLAYED_HEADERS: Final = [*STRUCTURED_HEADERS, ("llamalog-replayed", b"true")]
+"""Of records that somebody asked to be told again."""
+
+
+def provenance_message(stored: StoredRow, *, replayed: bool = False) -> OutgoingMessage:
     """The record of a row as it stands in the table, keyed by the row's id: compaction keeps its latest.
 
     What no reader could decode, and what would make it too large for the topic, is left out and named.
@@ -53,7 +57,7 @@ def provenance_message(stored: StoredRow) -> OutgoingMessage:
     if len(value) > LARGEST_RECORD:
         value = encode(_cut(record, len(value)))
     row_id, _, _ = record.id.partition("/")
-    return OutgoingMessage(row_id.encode(), value, STRUCTURED_HEADERS)
+    return OutgoingMessage(row_id.encode(), value, REPLAYED_HEADERS if replayed else STRUCTURED_HEADERS)
 
 
 def provenance_of(stored: StoredRow) -> ProvenanceRecorded:

@@ -1,0 +1,53 @@
+"""`llamalog provenance`: what others are told of the log."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
+from llamalog_service.cli.json_output import print_json
+from llamalog_service.cli.rebuilding import RebuildBar
+from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_error
+from llamalog_service.cli.signals import signals_as_interrupts
+from llamalog_service.store.republishing import Which
+from llamalog_service.wiring.republishing import republish_provenance
+
+app = typer.Typer(name="provenance", help="What others are told of the log.", no_args_is_help=True)
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        metavar="TIME",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"],
+        help="Rows recorded at this time (UTC) or later; not those of before that were corrected since.",
+    ),
+]
+
+
+@app.command()
+def republish(
+    since: Since = None,
+    root: Annotated[str | None, typer.Option(metavar="JOB", help="Rows whose root is this job.")] = None,
+    rate: Annotated[float | None, typer.Option(min=1, help="Rows a second at most.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: what was done, as an object.")
+    ] = False,
+) -> None:
+    """Tell rows again as they stand: all, or some, for readers who have lost their view.
+
+    The records bear the header llamalog-replayed. Readers that keep the highest revision of a row are not
+    disturbed. Nothing of the log changes, and the service may go on meanwhile.
+    """
+    settings = read_settings()
+    which = Which(since.replace(tzinfo=UTC) if since is not None else None, root)
+    try:
+        with signals_as_interrupts(), RebuildBar() as bar:
+            told = run(republish_provenance(settings, which, rate=rate, watch=bar.show, patience=PATIENCE))
+    except KeyboardInterrupt:
+        say_error("llamalog", "Stopped. What was told is told; the same command tells all of it again.")
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        print_json({"rows": told})
+    else:
+        out.print(f"{told:,} rows were told again.", markup=False, soft_wrap=True)

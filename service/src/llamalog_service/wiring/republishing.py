@@ -1,0 +1,39 @@
+"""Provenance told again."""
+
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.publish.producer import Publisher
+from llamalog_service.publish.topics import topics
+from llamalog_service.replay.reading import Watch
+from llamalog_service.replay.republish import Republishing
+from llamalog_service.settings import Settings
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.republishing import RepublishingStore, Which
+from llamalog_service.wiring.connections import open_pool, open_producer
+from llamalog_service.wiring.topics import refuse_unfit_topics
+
+
+async def republish_provenance(
+    settings: Settings, which: Which, *, rate: float | None, watch: Watch, patience: float
+) -> int:
+    """Tell rows again as they stand; how many.
+
+    Args:
+        rate: rows a second at most.
+        patience: seconds to wait for Kafka at the start.
+
+    Raises:
+        LlamalogError: the topics are unfit, or Kafka is away.
+    """
+    await refuse_unfit_topics(settings, patience=patience)
+    async with (
+        open_pool(settings, name="llamalog republish", keep_plans=False) as finding,
+        open_pool(settings, name="llamalog republish, telling") as telling,
+        open_producer(settings, patience=patience) as producer,
+    ):
+        announcer = Announcer(
+            Publisher(producer), topics(settings.topic_prefix), source="/llamalog/republish"
+        )
+        republishing = Republishing(
+            RepublishingStore(finding), LogStore(telling), announcer, rate=rate, watch=watch
+        )
+        return await republishing.run(which)
