@@ -4,24 +4,24 @@ The browser lives as long as the run does, so these tests and their fixtures sha
 """
 
 import os
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from harness.browser import REQUIRED, Album, Witness, find_chromium, launched
+from harness.browser import REQUIRED, Witness, find_chromium, launched, take_picture
 
 _HERE = Path(__file__).parent
 _FAILED = pytest.StashKey[bool]()
-_ALBUM = pytest.StashKey[Album]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE) and isinstance(item, pytest.Function):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -30,19 +30,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         item.stash[_FAILED] = True
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    album = config.stash.get(_ALBUM, None)
-    if album is not None:
-        terminalreporter.write_line(f"browser: {album.taken} screenshots in {album.folder}")
-
-
-@pytest.fixture(scope="session")
-def album(pytestconfig: pytest.Config) -> Iterator[Album]:
-    """Where the screenshots go."""
-    album = pytestconfig.stash[_ALBUM] = Album()
-    yield album
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -59,7 +46,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser, album: Album, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+async def page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     """An empty page in a window of its own; pictured if the test fails."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
     context.set_default_timeout(10_000)
@@ -68,7 +55,7 @@ async def page(browser: Browser, album: Album, request: pytest.FixtureRequest) -
         yield page
     finally:
         if request.node.stash.get(_FAILED, False):
-            await album.take(page, f"FAILED-{request.node.name}")
+            await take_picture(page, f"FAILED-{request.node.name}")
         await context.close()
 
 

@@ -81,17 +81,15 @@ class Witness:
             self.seen.append(f"answer: {response.status} {response.url}")
 
 
-class Album:
-    """A folder for screenshots: that of the environment, else a new one where temporary files are."""
+def choose_folder() -> Path:
+    """Where the screenshots of this run go: the environment says, here and in processes that are started."""
+    unnamed = str(Path(tempfile.gettempdir()) / f"llamalog-screenshots-{os.getpid()}")
+    return Path(os.environ.setdefault(FOLDER, unnamed)).resolve()
 
-    def __init__(self) -> None:
-        given = os.environ.get(FOLDER)
-        self.folder = Path(given or tempfile.mkdtemp(prefix="llamalog-screenshots-")).resolve()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.taken = 0
 
-    async def take(self, page: Page, name: str) -> None:
-        """A picture of the whole page."""
-        file = self.folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:120]}.png"
-        await page.screenshot(path=file, full_page=True)
-        self.taken += 1
+async def take_picture(page: Page, name: str) -> None:
+    """A picture of the whole page."""
+    folder = choose_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:120]}.png"
+    await page.screenshot(path=file, full_page=True)
