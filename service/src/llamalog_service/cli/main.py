@@ -4,6 +4,7 @@ import typer
 
 from llamalog_service.cli import (
     adopt,
+    api,
     backfill,
     conflicts,
     consumers,
@@ -29,6 +30,7 @@ app.command("adopt")(adopt.adopt)
 app.add_typer(topics.app)
 app.command("consumer")(consumers.consumer)
 app.command("migrator")(consumers.migrator)
+app.command("api")(api.api)
 app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)

@@ -1,6 +1,7 @@
 """The only builder of pools, producers and brokers; the only user of settings.
 
 adoption        a database looked at and taken over
+api             the log over HTTP, served until told to stop
 backfills       commands to the migration consumer, and how far its runs are
 connections     pools and clients
 consumers       the two consumers, run until told to stop
@@ -13,6 +14,7 @@ sample          the sample day played to Kafka
 """
 
 from llamalog_service.wiring.adoption import Found, adopt_roots, look_at_database
+from llamalog_service.wiring.api import run_api
 from llamalog_service.wiring.backfills import (
     Followed,
     UnknownRunError,
@@ -60,6 +62,7 @@ __all__ = [
     "play_slowly",
     "refuse_unfit_topics",
     "replay_letters",
+    "run_api",
     "run_migration_consumer",
     "run_provenance_consumer",
 ]

@@ -1,0 +1,21 @@
+"""The pages: one module a subject, each with a `router`; templates and static files beside them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.staticfiles import StaticFiles
+
+from llamalog_service.http.ui import home
+
+ROUTERS: Sequence[APIRouter] = (home.router,)
+"""Of every subject; their paths begin with `/ui`."""
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def mount(app: FastAPI) -> None:
+    """Add the pages to an app; they are no part of its OpenAPI document."""
+    for router in ROUTERS:
+        app.include_router(router, include_in_schema=False)
+    app.mount("/ui/static", StaticFiles(directory=_STATIC), name="static")
