@@ -11,7 +11,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
+from browser.scene import Scene, open_scene
 from harness.browser import REQUIRED, Witness, find_chromium, launched, take_picture
+from llamalog_service.stack import LocalStack
 
 _HERE = Path(__file__).parent
 _FAILED = pytest.StashKey[bool]()
@@ -43,6 +45,15 @@ async def browser() -> AsyncIterator[Browser]:
         pytest.skip(why)
     async with launched(executable) as browser:
         yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def scene(
+    stack: LocalStack, postgres_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Scene]:
+    """An installation with both consumers, its API and its pages, in which the story was told."""
+    async with open_scene(stack, postgres_url, template_database, tmp_path_factory.mktemp("scene")) as scene:
+        yield scene
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -6,9 +6,13 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from llamalog_service.http.ui import home
+from llamalog_service.http.ui import backfills, home, session
 
-ROUTERS: Sequence[APIRouter] = (home.router,)
+ROUTERS: Sequence[APIRouter] = (
+    home.router,
+    backfills.router,
+    session.router,
+)
 """Of every subject; their paths begin with `/ui`."""
 
 _STATIC = Path(__file__).parent / "static"
