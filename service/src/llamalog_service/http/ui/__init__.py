@@ -6,12 +6,14 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from llamalog_service.http.ui import backfills, home, session
+from llamalog_service.http.ui import backfills, conflicts, home, session, waiting
 
 ROUTERS: Sequence[APIRouter] = (
     home.router,
     backfills.router,
+    conflicts.router,
     session.router,
+    waiting.router,
 )
 """Of every subject; their paths begin with `/ui`."""
 
