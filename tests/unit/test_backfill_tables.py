@@ -31,7 +31,7 @@ from llamalog_schemas.commands import (
 )
 from llamalog_service.cli.backfill.progress import BackfillBar
 from llamalog_service.cli.backfill.tables import run_tables, runs_table
-from llamalog_service.cli.running import printable
+from llamalog_service.looks import printable
 from llamalog_service.queries.backfill_words import scope_in_words
 from llamalog_service.queries.backfills import BackfillRun
 
