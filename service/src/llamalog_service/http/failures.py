@@ -12,6 +12,8 @@ from starlette.responses import Response
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, UnavailableError
 from llamalog_service.http.problems import Fault, ProblemError, problem_response
 from llamalog_service.http.ui.pages import error_page, is_page
+from llamalog_service.queries.counts import TooManyBucketsError
+from llamalog_service.queries.paging import InvalidCursorError
 
 _log = structlog.get_logger("llamalog.http")
 
@@ -68,6 +70,14 @@ def _as_problem(request: Request, error: Exception) -> ProblemError:
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "PostgreSQL cannot hold a value of the request.",
                 kind="invalid-request",
+            )
+        case InvalidCursorError() | TooManyBucketsError():
+            return ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                str(error),
+                kind="invalid-request",
+                title="The request is not valid",
+                errors=[Fault(where="query", detail=str(error))],
             )
         case LlamalogError():
             return ProblemError(HTTPStatus.CONFLICT, str(error), kind="refused")

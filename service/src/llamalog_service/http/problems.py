@@ -83,3 +83,8 @@ def problem_response(error: ProblemError, path: str) -> Response:
         headers=error.headers,
         media_type=CONTENT_TYPE,
     )
+
+
+def not_found(detail: str) -> ProblemError:
+    """404: what is asked for is not there."""
+    return ProblemError(HTTPStatus.NOT_FOUND, detail, kind="not-found")
