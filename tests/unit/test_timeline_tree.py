@@ -14,64 +14,64 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.cli.timeline import timeline_tree
 from llamalog_service.domain.fold import fold
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
-from llamalog_service.queries.timeline import Entry, Timeline, job_depths
+from llamalog_service.queries.lineages import Entry, Parents, job_depths
+from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.rows import LogRow
+from llamalog_service.queries.timeline import Timeline
 
 ALBUM = UUID(int=1)
 
 
 def entry(number: int, job: str | None = None, parent: str | None = None, **said: Any) -> Entry:
-    known: dict[str, Any] = {
+    at = NOON + timedelta(milliseconds=number)
+    known: dict[str, Any] = dict.fromkeys(LogRow.__struct_fields__) | {
+        "id": UUID(int=number),
+        "created_at": at,
+        "recorded_at": at,
         "category": Category.CREATED,
         "operation": "track:created:test",
-        "name": None,
-        "error_code": None,
+        "status": Status.SUCCESS,
+        "sources": (),
+        "fields_enriched": (),
+        "job_id": job,
+        "parent_job_id": parent,
+        "root_job_id": "create",
+        "is_root_job": job is not None and parent is None,
         "origin": Origin.RESOLVED,
-        "root_job": "create",
-        "revision": 1,
         "parent_conflict": False,
-        "declared_root": None,
+        "declaration_conflict": False,
+        "revision": 1,
     }
-    return Entry(
-        id=UUID(int=number),
-        at=NOON.replace(tzinfo=None) + timedelta(milliseconds=number),
-        status=Status.SUCCESS,
-        entity_type=EntityType.TRACK,
-        entity_id=None,
-        album_id=ALBUM,
-        artist_id=None,
-        track_id=None,
-        sources=(),
-        fields_enriched=(),
-        reason=None,
-        error_message=None,
-        metadata=None,
-        triggered_by=None,
-        user_id=None,
-        job=job,
-        parent=parent,
-        claimed_parent=parent,
-        depth=0,
-        **(known | said),
+    return Entry(row=LogRow(**(known | said)), depth=0, parent=parent)
+
+
+def timeline(*entries: Entry, parents: Parents, more: str | None = None) -> Timeline:
+    return Timeline(
+        entity=EntityRef(type=EntityType.ALBUM, id=ALBUM),
+        name=None,
+        entries=entries,
+        parents=parents,
+        next=more,
     )
 
 
-def printed(timeline: Timeline) -> list[str]:
+def printed(told: Timeline) -> list[str]:
     paper = StringIO()
-    Console(width=200, file=paper).print(timeline_tree(timeline))
+    Console(width=200, file=paper).print(timeline_tree(told))
     return paper.getvalue().splitlines()
 
 
 def test_a_timeline_is_printed_as_the_tree_of_its_jobs() -> None:
     parents = {"create": None, "enrich": "create", "track": "enrich", "away": "lost", "lost": None}
-    entries = (
+    entries = [
         entry(1, "create", name="Blue Train"),
         entry(2, "enrich", "create", category=Category.FAILED, error_code="RATE_LIMITED"),
         entry(3, "enrich", "create", category=Category.ENRICHED),
         entry(4, "track", "enrich", revision=2),
-        entry(5, None, None, category=Category.CACHED, root_job=None, origin=Origin.UNTRACKED),
-        entry(6, "away", "lost", root_job=None, origin=Origin.PENDING, category=Category.LINKED),
-    )
-    lines = printed(Timeline(ALBUM, entries, parents, truncated=False))
+        entry(5, None, None, category=Category.CACHED, root_job_id=None, origin=Origin.UNTRACKED),
+        entry(6, "away", "lost", root_job_id=None, origin=Origin.PENDING, category=Category.LINKED),
+    ]
+    lines = printed(timeline(*entries, parents=parents))
     assert lines[2:] == [
         "├── + 12:00:00.001  track:created:test  Blue Train",
         "│   └── ✗ 12:00:00.002  track:created:test  RATE_LIMITED",
@@ -85,7 +85,7 @@ def test_a_timeline_is_printed_as_the_tree_of_its_jobs() -> None:
 
 def test_what_producers_say_cannot_steer_the_terminal_or_the_markup() -> None:
     wicked = entry(1, "create", name="[red]\x1b[2J\nname", operation="op\x07")
-    lines = printed(Timeline(ALBUM, (wicked,), {"create": None}, truncated=True))
+    lines = printed(timeline(wicked, parents={"create": None}, more="there"))
     assert lines[2:] == [
         "Only the oldest 1 entries are shown.",
         "└── + 12:00:00.001  op�  [red]�[2J�name",
@@ -120,13 +120,13 @@ def test_every_entry_of_any_history_stands_once_in_its_trees_at_its_depth(histor
     found: list[UUID] = []
 
     def walk(node: JobNode, above: str | None, depth: int) -> None:
-        found.extend(told.id for told in node.entries)
+        found.extend(told.row.id for told in node.entries)
         if node.job is not None:
             assert depths[node.job] == depth
             assert above is None or parents[node.job] == above
         for child in node.children:
             walk(child, node.job, depth + 1)
 
-    for top in lineage_trees(Timeline(ALBUM, entries, parents, truncated=False)):
+    for top in lineage_trees(entries, parents):
         walk(top, None, 0)
-    assert sorted(found) == [told.id for told in entries]
+    assert sorted(found) == [told.row.id for told in entries]

@@ -6,10 +6,11 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from llamalog_schemas.events import Category
+from llamalog_schemas.events import Category, EntityType
 from llamalog_service.cli.running import out, printable, read_settings, run, say_error
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
-from llamalog_service.queries.timeline import Entry, Timeline
+from llamalog_service.queries.lineages import Entry
+from llamalog_service.queries.timeline import EntityRef, Timeline
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import open_observation
 
@@ -35,22 +36,22 @@ def timeline(album: UUID) -> None:
 
 async def _read(settings: Settings, album: UUID) -> Timeline:
     async with open_observation(settings) as observation:
-        return await observation.timeline(album)
+        return await observation.timeline(EntityRef(type=EntityType.ALBUM, id=album))
 
 
 def timeline_tree(timeline: Timeline) -> Tree:
     """A timeline as a tree of its jobs; what a job said stands under its name."""
-    heading = Text.assemble("The timeline of ", (printable(timeline.title or "an album"), "bold"))
-    heading.append(f"  {timeline.album_id}", "dim")
+    heading = Text.assemble("The timeline of ", (printable(timeline.name or "an album"), "bold"))
+    heading.append(f"  {timeline.entity.id}", "dim")
     heading.append("\n")
     for category, (icon, colour) in _LOOKS.items():
         heading.append(f"{icon} {category.lower()}  ", colour)
     heading.append("healed", "bold black on green")
     heading.append(" root corrected after the row was written")
-    if timeline.truncated:
+    if timeline.next is not None:
         heading.append(f"\nOnly the oldest {len(timeline.entries):,} entries are shown.", "yellow")
     tree = Tree(heading, guide_style="dim")
-    growing = [(tree, top) for top in reversed(lineage_trees(timeline))]
+    growing = [(tree, top) for top in reversed(lineage_trees(timeline.entries, timeline.parents))]
     while growing:
         branch, node = growing.pop()
         grown = branch.add(_said(node))
@@ -68,22 +69,21 @@ def _said(node: JobNode) -> Text:
 
 
 def _line(entry: Entry) -> Text:
-    icon, colour = _LOOKS.get(entry.category, _UNKNOWN_LOOKS)
-    line = Text.assemble((f"{icon} ", f"bold {colour}"), (f"{entry.at:%H:%M:%S.%f}"[:-3], "dim"), "  ")
-    line.append(printable(entry.operation), colour)
-    if entry.name:
-        line.append(f"  {printable(entry.name)}", "bold")
-    if entry.error_code:
-        line.append(f"  {printable(entry.error_code)}", "red")
-    if entry.origin is None or entry.root_job is None:
-        line.append(
-            f"  root unknown: {'not looked at yet' if entry.origin is None else entry.origin}", "yellow"
-        )
-    if entry.parent_conflict:
+    row = entry.row
+    icon, colour = _LOOKS.get(row.category, _UNKNOWN_LOOKS)
+    line = Text.assemble((f"{icon} ", f"bold {colour}"), (f"{row.created_at:%H:%M:%S.%f}"[:-3], "dim"), "  ")
+    line.append(printable(row.operation), colour)
+    if row.name:
+        line.append(f"  {printable(row.name)}", "bold")
+    if row.error_code:
+        line.append(f"  {printable(row.error_code)}", "red")
+    if row.origin is None or row.root_job_id is None:
+        line.append(f"  root unknown: {'not looked at yet' if row.origin is None else row.origin}", "yellow")
+    if row.parent_conflict:
         line.append("  names another parent", "yellow")
-    if entry.declaration_conflict:
-        line.append(f"  declares another root: {printable(entry.declared_root or '')}", "yellow")
-    if entry.healed:
+    if row.declaration_conflict:
+        line.append(f"  declares another root: {printable(row.declared_root_job_id or '')}", "yellow")
+    if row.healed:
         line.append("  ")
         line.append("healed", "bold black on green")
     return line

@@ -113,7 +113,8 @@ async def ask_of_run(context: Context, principal: Principal, run: UUID, what: st
     if known is not None and known.has_ended:
         raise ProblemError(
             HTTPStatus.CONFLICT,
-            f"There is nothing to {what}: the backfill {run} has ended, it is {known.status}. Nothing was asked.",
+            f"There is nothing to {what}: the backfill {run} has ended, it is {known.status}. "
+            "Nothing was asked.",
             kind="run-ended",
         )
     data = RunRequestData(run=run, requested_by=principal.name)
@@ -138,8 +139,8 @@ def unknown_run(run: UUID, *, is_asked: bool = False) -> ProblemError:
     """404: nobody knows the run, or no migration consumer has kept it yet."""
     if is_asked:
         return not_found(
-            f"The backfill {run} was asked for, and no migration consumer has kept it yet. Ask again in a while; "
-            "if it stays so, see whether one runs."
+            f"The backfill {run} was asked for, and no migration consumer has kept it yet. Ask again in a "
+            "while; if it stays so, see whether one runs."
         )
     return not_found(f"There is no backfill {run}.")
 

@@ -9,7 +9,7 @@ from fastapi import Request
 
 from llamalog_schemas.limits import MAX_NESTING
 from llamalog_schemas.nesting import nested_deeper_than
-from llamalog_service.http.problems import Fault, ProblemError
+from llamalog_service.http.problems import Fault, ProblemError, not_valid
 
 Body = TypeVar("Body")
 
@@ -43,13 +43,7 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
 
 def invalid_body(place: str, detail: str) -> ProblemError:
     """422: a part of the body cannot be."""
-    return ProblemError(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        f"{place}: {detail}",
-        kind="invalid-request",
-        title="The request is not valid",
-        errors=[Fault(where=f"body.{place}" if place else "body", detail=detail)],
-    )
+    return not_valid([Fault(where=f"body.{place}" if place else "body", detail=detail)])
 
 
 def _invalid(complaint: str) -> ProblemError:

@@ -7,9 +7,10 @@ is slower than the log loses what has left the ring, and is told how much that w
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import islice
 from typing import Final, NamedTuple
 
 from llamalog_schemas.provenance import Provenance
@@ -97,7 +98,7 @@ class Feed:
         self.state = FeedState.CONNECTING
         self._wake()
 
-    async def follow(self, last: str | None = None) -> AsyncIterator[News]:
+    async def follow(self, last: str | None = None) -> AsyncGenerator[News, None]:
         """What is told from now on, and how the feed stands, at first and whenever that changes.
 
         Args:
@@ -141,11 +142,8 @@ class Feed:
         return int(number) + 1 if int(number) < self._next else None
 
     def _from(self, place: int) -> list[Told]:
-        first = self._next - len(self._ring)
-        return [
-            self._ring[index]
-            for index in range(place - first, min(len(self._ring), place - first + _AT_ONCE))
-        ]
+        begin = place - (self._next - len(self._ring))
+        return list(islice(self._ring, begin, begin + _AT_ONCE))
 
     @contextmanager
     def _listening(self) -> Iterator[None]:

@@ -12,9 +12,10 @@ from llamalog_service.http.problems import Problem
 _DESCRIPTION: Final = """\
 How did this get into the catalogue, and what happened to it afterwards?
 
-Names are those of the events, in camelCase. Times are UTC, to the millisecond. Pages go on where `next` says, as
-`after`: rows that arrive meanwhile neither move nor repeat what a later page shows. Job ids may hold any characters and
-stand in the query string. Every error is `application/problem+json` (RFC 9457). A parameter that is not known is refused.
+Names are those of the events, in camelCase. Times are UTC, to the millisecond. Pages go on where `next` says,
+as `after`: rows that arrive meanwhile neither move nor repeat what a later page shows. Job ids may hold any
+characters and stand in the query string. Every error is `application/problem+json` (RFC 9457). A parameter
+that is not known is refused.
 """
 
 _ALWAYS: Final = {
@@ -26,7 +27,7 @@ _ALWAYS: Final = {
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too large.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A part of the request is not valid; `errors` names each.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "A defect of llamalog.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "PostgreSQL or Kafka does not answer; `Retry-After` says when to ask again.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "PostgreSQL or Kafka does not answer; ask again after `Retry-After`.",
 }
 
 _METHODS: Final = frozenset({"get", "post"})

@@ -1,4 +1,4 @@
-"""Parameters that several routes take, with their limits: strings as RFC 3339 and JSON write them, nothing else."""
+"""Parameters that several routes take, with their limits: as JSON and RFC 3339 write them, nothing else."""
 
 import re
 from datetime import UTC, datetime

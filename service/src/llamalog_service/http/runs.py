@@ -1,7 +1,7 @@
-"""A backfill as server-sent events: its row, looked at every second while somebody listens.
+"""A backfill as server-sent events: its row, looked at twice a second while somebody listens.
 
-The row has the last word on a run, and its progress is written in the transaction that makes it; so nothing is
-told that did not happen, and Kafka may be away.
+The row has the last word on a run, and its progress is written in the transaction that makes it; so nothing
+is told that did not happen, and Kafka may be away.
 """
 
 import asyncio

@@ -1,16 +1,15 @@
 """Routes that refuse a query parameter which they do not know: a typing error must not widen a question."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from difflib import get_close_matches
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.dependencies.utils import get_flat_dependant
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from llamalog_service.http.problems import Fault, ProblemError
+from llamalog_service.http.problems import Fault, not_valid
 
 
 class StrictRoute(APIRoute):
@@ -19,18 +18,12 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, with the check before it."""
         handle = super().get_route_handler()
-        known = {field.alias for field in get_flat_dependant(self.dependant).query_params}
+        known = set(_query_parameters(self.dependant))
 
         async def checked(request: Request) -> Response:
             faults = list(_faults(request, known))
             if faults:
-                raise ProblemError(
-                    HTTPStatus.UNPROCESSABLE_ENTITY,
-                    "; ".join(f"{fault.where}: {fault.detail}" for fault in faults),
-                    kind="invalid-request",
-                    title="The request is not valid",
-                    errors=faults,
-                )
+                raise not_valid(faults)
             return await handle(request)
 
         return checked
@@ -39,6 +32,12 @@ class StrictRoute(APIRoute):
 def router(subject: str) -> APIRouter:
     """A router of a subject's routes."""
     return APIRouter(route_class=StrictRoute, tags=[subject])
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for dependency in dependant.dependencies:
+        yield from _query_parameters(dependency)
 
 
 def _faults(request: Request, known: set[str]) -> list[Fault]:
@@ -55,8 +54,6 @@ def _unknown(name: str, known: set[str]) -> str:
     close = get_close_matches(name, known, n=1)
     if close:
         return f"There is no such parameter. Did you mean `{close[0]}`?"
-    return (
-        f"There is no such parameter; there are {', '.join(sorted(known))}."
-        if known
-        else "None is taken here."
-    )
+    if not known:
+        return "There is no such parameter; none is taken here."
+    return f"There is no such parameter; there are {', '.join(sorted(known))}."

@@ -1,6 +1,5 @@
 """What other processes' metrics say, read back: sums over all of an installation's consumers."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
@@ -41,7 +40,7 @@ class Figures(NamedTuple):
 
 def read_figures(expositions: Collection[str]) -> Figures:
     """The figures of some processes, from what each answers under `/metrics`."""
-    sums: Counter[str] = Counter()
+    sums: dict[str, float] = dict.fromkeys(_SUMMED.values(), 0.0)
     buckets: dict[float, float] = {}
     for text in expositions:
         for family in text_string_to_metric_families(text):

@@ -1,6 +1,7 @@
 """Dead letters for whoever looks at them over HTTP: the newest first, never more than was asked for."""
 
 import asyncio
+import re
 from collections import Counter
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ _COUNTED: Final = 10_000
 _COUNT_SECONDS: Final = 30.0
 _LOOKED_AT: Final = 5_000
 """Letters that are looked at for one page."""
+_PLACE: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,18})")
 _SHOWN: Final = 4_096
 _SHOWN_HEADERS: Final = 50
 
@@ -109,14 +111,13 @@ def _lowest(spans: Spans) -> Place | None:
 
 
 def _parse(cursor: str) -> Place:
-    partition, _, offset = cursor.partition("/")
-    if not all(
-        number.isascii() and number.isdecimal() and len(number) < 19 for number in (partition, offset)
-    ):
+    found = _PLACE.fullmatch(cursor)
+    if found is None:
         raise InvalidCursorError(
-            f'"{cursor[:100]}" is no cursor: give the "next" of the answer before, unchanged, or leave it out.'
+            f'"{cursor[:100]}" is no cursor: give the "next" of the answer before, unchanged, or leave it '
+            "out."
         )
-    return Place(int(partition), int(offset))
+    return Place(int(found[1]), int(found[2]))
 
 
 def _selection(wanted: LetterFilter) -> Selection:

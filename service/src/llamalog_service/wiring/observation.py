@@ -3,14 +3,16 @@
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from llamalog_service.measures import SILENT, Measures
 from llamalog_service.publish.refusals import count_refusals
 from llamalog_service.publish.topics import topics
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
-    Cursor,
     Cycle,
     RowConflict,
     count_conflicts,
@@ -18,13 +20,17 @@ from llamalog_service.queries.conflicts import (
     declaration_conflicts,
     parent_conflicts,
 )
+from llamalog_service.queries.paging import MOST, Cursor, collect
 from llamalog_service.queries.summary import Summary, Work, read_rows, read_work
-from llamalog_service.queries.timeline import Timeline, choose_album, read_timeline
+from llamalog_service.queries.timeline import EntityRef, Timeline, choose_album, read_timeline
 from llamalog_service.settings import Settings
 from llamalog_service.store.reader import Reader
 from llamalog_service.wiring.connections import open_admin, open_pool
 from llamalog_service.wiring.dead_letters import dead_letters, find_spans
 from llamalog_service.wiring.lag import read_ends, read_lag
+
+MOST_ENTRIES = 10_000
+"""Of a root job that filled half a catalogue nobody reads more at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +88,16 @@ class Observation:
         """Whether the database remembers offsets of the entity events."""
         return (await self._work()).messages_read > 0
 
-    async def timeline(self, album_id: UUID) -> Timeline:
-        """An album's timeline; without entries if the log does not know it."""
-        return await read_timeline(self._reader, album_id, measures=self._measures)
+    async def timeline(self, entity: EntityRef) -> Timeline:
+        """The timeline of an entity, at most `MOST_ENTRIES`; without entries if the log does not know it."""
+        read = partial(read_timeline, self._reader, entity, limit=MOST, measures=self._measures)
+        told = await read()
+        while told.next is not None and len(told.entries) < MOST_ENTRIES:
+            more = await read(after=Cursor.parse(told.next))
+            told = replace(
+                more, entries=told.entries + more.entries, parents={**told.parents, **more.parents}
+            )
+        return told
 
     async def album_to_show(self, albums: Collection[UUID]) -> UUID | None:
         """The album whose timeline shows most."""
@@ -94,22 +107,26 @@ class Observation:
         """How many events contradict others."""
         return await count_conflicts(self._reader)
 
-    async def parent_conflicts(self, limit: int, after: Cursor) -> Sequence[RowConflict]:
+    async def parent_conflicts(self, limit: int, after: str | None) -> Sequence[RowConflict]:
         """Rows that claim another parent than the one that counts."""
-        return await parent_conflicts(self._reader, limit=limit, after=after)
+        return await collect(partial(parent_conflicts, self._reader), _cursor, limit, after)
 
-    async def declaration_conflicts(self, limit: int, after: Cursor) -> Sequence[RowConflict]:
+    async def declaration_conflicts(self, limit: int, after: str | None) -> Sequence[RowConflict]:
         """Rows that declare another root than the one that was found."""
-        return await declaration_conflicts(self._reader, limit=limit, after=after)
+        return await collect(partial(declaration_conflicts, self._reader), _cursor, limit, after)
 
-    async def cycles(self, limit: int, after: str) -> Sequence[Cycle]:
+    async def cycles(self, limit: int, after: str | None) -> Sequence[Cycle]:
         """The cycles with their members."""
-        return await cycles(self._reader, limit=limit, after=after)
+        return await collect(partial(cycles, self._reader), lambda first: first or "", limit, after)
 
     async def _work(self) -> Work:
         return await read_work(
             self._reader, group=self._settings.consumer_group, topic=self._topics.entity_events.name
         )
+
+
+def _cursor(after: str | None) -> Cursor | None:
+    return None if after is None else Cursor.parse(after)
 
 
 @asynccontextmanager

@@ -119,10 +119,10 @@ async def backfill(context: TheContext, run: Run) -> Response:
     summary="A backfill, followed to its end",
     response_class=Response,
     responses=streams(
-        "Events: `progress` at first and whenever something has changed, `ended` at the end, both with the run as "
-        "`/backfills/{id}` tells it; `waiting`, while PostgreSQL does not answer or no migration consumer has kept "
-        "the run yet. Then the stream ends.",
-        'event: progress\ndata: {"run": "…", "status": "running", "phase": "writing", "scanned": 2000, …}\n\n',
+        "Events: `progress` at first and whenever something has changed, `ended` at the end, both with the "
+        "run as `/backfills/{id}` tells it, after which the stream ends; `waiting`, while PostgreSQL does not "
+        "answer or no migration consumer has kept the run yet.",
+        'event: progress\ndata: {"run": "…", "status": "running", "scanned": 2000}\n\n',
         not_found="There is no such run.",
     ),
 )

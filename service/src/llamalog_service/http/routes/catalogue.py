@@ -48,12 +48,13 @@ _MOST_HOURS = 24 * 366
     summary="The jobs that started something",
     responses=answers(
         Page[RootJob],
-        "The newest first. A page may be short, or empty, though there are more: `next` says so, and `searchedTo` "
-        "how far was looked.",
+        "The newest first. A page may be short, or empty, though there are more: `next` says so, and "
+        "`searchedTo` how far was looked.",
     ),
 )
 async def root_jobs(
     reader: TheReader,
+    *,
     category: Annotated[Text | None, word("CREATED, LINKED, ENRICHED, …", "CREATED")] = None,
     status: Annotated[Text | None, word("SUCCESS, FAILED, NO_DATA_AVAILABLE, …", "FAILED")] = None,
     entity_type: Annotated[EntityType | None, Query(alias="entityType")] = None,

@@ -37,6 +37,7 @@ async def dead_letters(operations: TheOperations) -> Response:
 )
 async def letters(
     operations: TheOperations,
+    *,
     reason: Annotated[Text | None, word("The reason's code.", "not-json")] = None,
     topic: Annotated[Text | None, search("The full name of the topic that it came from.")] = None,
     since: Annotated[Moment | None, word("When it became a dead letter: then or later.")] = None,

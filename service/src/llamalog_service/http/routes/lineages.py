@@ -23,6 +23,7 @@ router = strict_router("lineages")
 )
 async def timeline(
     reader: TheReader,
+    *,
     measures: TheMeasures,
     kind: Type,
     entity: Id,

@@ -33,6 +33,7 @@ router = strict_router("logs")
 
 
 def log_filter(
+    *,
     category: Annotated[Text | None, word("CREATED, LINKED, ENRICHED, …", "LINKED")] = None,
     status: Annotated[Text | None, word("SUCCESS, FAILED, NO_DATA_AVAILABLE, …", "FAILED")] = None,
     entity_type: Annotated[EntityType | None, Query(alias="entityType")] = None,
@@ -93,8 +94,8 @@ TheFilter = Annotated[LogFilter, Depends(log_filter)]
     summary="Rows of the log by what they say",
     responses=answers(
         Page[LogRow],
-        "Rows in the order of time. A page may be short, or empty, though there are more: `next` says so, and "
-        "`searchedTo` how far was looked.",
+        "Rows in the order of time. A page may be short, or empty, though there are more: `next` says so, "
+        "and `searchedTo` how far was looked.",
     ),
 )
 async def logs(
@@ -114,10 +115,10 @@ async def logs(
     summary="Rows as they are recorded and corrected",
     response_class=Response,
     responses=streams(
-        "Events: `row` (a row as `/logs` tells it; `revision` above 1: it was corrected), `live` (from now on "
-        "nothing is missed), `waiting` (Kafka does not answer; it goes on by itself), `gap` (rows were missed: "
-        "ask `/logs` for them).",
-        'event: live\ndata: {}\n\nevent: row\nid: 5f0c1a2b-17\ndata: {"id": "0199…", "category": "LINKED", …}\n\n',
+        "Events: `row` (a row as `/logs` tells it; `revision` above 1: it was corrected), `live` (from now "
+        "on nothing is missed), `waiting` (Kafka does not answer; it goes on by itself), `gap` (rows were "
+        "missed: ask `/logs` for them).",
+        'event: live\ndata: {}\n\nevent: row\nid: 5f0c1a2b-17\ndata: {"id": "0199…", "revision": 1}\n\n',
     ),
 )
 async def log_stream(
