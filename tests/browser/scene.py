@@ -13,7 +13,7 @@ import asyncpg
 from browser import story
 from harness.api import RunningApi, running_api
 from harness.installation import make_installation
-from harness.service import running
+from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import producing, publish, publish_events
 from integration.databases import new_database
@@ -23,6 +23,8 @@ from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection
 
+_NEVER = 3600.0
+"""Seconds between sweeps: what the story leaves unsettled is to be seen as such."""
 _LONG_AGO = datetime(2026, 1, 5, 12)
 
 
@@ -51,15 +53,22 @@ async def open_scene(
 ) -> AsyncIterator[Scene]:
     """Start everything, tell the story, wait until all of it is settled."""
     async with new_database(postgres_url, template) as database_url:
-        settings = await make_installation(stack, database_url, f"browser-{uuid4().hex[:8]}.")
+        made = await make_installation(stack, database_url, f"browser-{uuid4().hex[:8]}.")
+        settings = made.model_copy(update={"sweep_seconds": _NEVER, "full_sweep_seconds": _NEVER})
         async with (
             asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection) as pool,
-            running("consumer", settings, folder),
-            running("migrator", settings, folder),
-            running_api(settings) as api,
+            running("consumer", settings, folder) as consumer,
+            running("migrator", settings, folder) as migrator,
         ):
             await _tell(settings, pool)
-            yield Scene(api, settings, pool)
+            metrics = ",".join([await _metrics_of(consumer), await _metrics_of(migrator)])
+            async with running_api(settings.model_copy(update={"api_metrics_urls": metrics})) as api:
+                yield Scene(api, settings, pool)
+
+
+async def _metrics_of(process: ServiceProcess) -> str:
+    await process.says("serving")
+    return f"{process.said('serving')[0]['address']}/metrics"
 
 
 async def _tell(settings: Settings, pool: asyncpg.Pool) -> None:

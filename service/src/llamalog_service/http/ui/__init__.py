@@ -6,12 +6,13 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from llamalog_service.http.ui import backfills, conflicts, home, session, waiting
+from llamalog_service.http.ui import backfills, conflicts, health, home, session, waiting
 
 ROUTERS: Sequence[APIRouter] = (
     home.router,
     backfills.router,
     conflicts.router,
+    health.router,
     session.router,
     waiting.router,
 )

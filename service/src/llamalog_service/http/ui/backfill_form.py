@@ -7,7 +7,6 @@ from typing import Final
 from llamalog_schemas.commands import (
     MAX_BATCH_SIZE,
     MAX_JOBS_PER_COMMAND,
-    BackfillRootsData,
     ExpectedCounts,
     GivenJobs,
     MissingParent,
@@ -17,6 +16,7 @@ from llamalog_schemas.commands import (
     WholeTable,
 )
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME
+from llamalog_service.http.asking import BackfillRequest
 
 Fields = Mapping[str, str]
 """As they were sent; a field that is missing was left empty."""
@@ -47,16 +47,15 @@ class FormInvalidError(ValueError):
         self.complaints = complaints
 
 
-def read_dry_run(fields: Fields, requested_by: str) -> BackfillRootsData:
+def read_dry_run(fields: Fields) -> BackfillRequest:
     """The backfill that a form asks for, as a dry run.
 
     Raises:
         FormInvalidError: it can't be asked for.
     """
     reading = _Reading(fields)
-    data = BackfillRootsData(
+    wanted = BackfillRequest(
         scope=reading.scope(),
-        requested_by=requested_by,
         missing_parent=reading.missing_parent(),
         batch_size=reading.number("batchSize", "Rows a transaction", 1, MAX_BATCH_SIZE),
         rate_limit=reading.number("rateLimit", "Rows a second", 1, _LARGEST),
@@ -65,7 +64,7 @@ def read_dry_run(fields: Fields, requested_by: str) -> BackfillRootsData:
     )
     if reading.complaints:
         raise FormInvalidError(reading.complaints)
-    return data
+    return wanted
 
 
 class _Reading:
