@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types bench bench-backfill fuzz simulate chaos contract lock clean
+.PHONY: help up test lint types bench bench-kit bench-backfill fuzz simulate chaos contract lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -31,6 +31,9 @@ test: lint types  ## everything: lint, types, and all tests on a real PostgreSQL
 
 bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+bench-kit: .venv/ready  ## what saying an event costs its caller, as a ratio to a bare send
+	@PYTHONPATH=tests $(BIN)/python -m bench.kit $(BENCH)
 
 bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one plain UPDATE; BENCH='--rows 200000'
 	@PYTHONPATH=tests $(BIN)/python -m bench_backfill $(BENCH)
