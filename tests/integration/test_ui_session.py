@@ -4,11 +4,13 @@ import re
 from collections.abc import AsyncIterator
 from html import unescape
 
+import asyncpg
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from harness.api import RunningApi, running_api
+from harness.legacy_rows import write_as_another
 from llamalog_service.settings import Settings
 
 TOKEN = "reading-token-0001"  # noqa: S105 -- of the test's own installation
@@ -95,11 +97,15 @@ async def test_where_there_are_no_tokens_nobody_is_asked_for_one(api: RunningApi
         assert "Log out" not in (await client.get("/ui/backfills")).text
 
 
-async def test_health_tells_what_it_knows_and_names_what_does_not_answer(api: RunningApi) -> None:
+async def test_health_tells_how_far_the_work_is_and_how_large_the_log(
+    api: RunningApi, pool: asyncpg.Pool
+) -> None:
+    await write_as_another(pool, [("job", None)])
     async with httpx.AsyncClient(base_url=api.url) as client:
         text = (await client.get("/ui/health")).text
     assert f'Unread in <bdi>{api.settings.topic_prefix}entity-events</bdi></dt><dd class="figure">0 ' in text
     assert "On disk, with its indexes" in text
+    assert 'Not looked at yet</dt><dd class="figure">1 <small>row<' in text
     assert '<noscript><meta http-equiv="refresh"' in text
 
 

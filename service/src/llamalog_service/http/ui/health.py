@@ -10,6 +10,11 @@ from llamalog_service.http.ui.pages import TEMPLATES, render
 
 router = APIRouter()
 
+_UNRESOLVED: Final = {
+    "PENDING": "Wait for a job never seen",
+    "DECLARED": "Have a declared root, the top never seen",
+    "NOT_LOOKED_AT": "Not looked at yet",
+}
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -22,6 +27,7 @@ async def health(request: Request, context: TheContext) -> Response:
         page="health",
         title="Health",
         health=await context.operations.health(context.streams.open),
+        unresolved=_UNRESOLVED,
     )
 
 
