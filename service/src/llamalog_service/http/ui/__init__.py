@@ -6,15 +6,32 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from llamalog_service.http.ui import backfills, conflicts, health, home, session, waiting
+from llamalog_service.http.ui import (
+    backfills,
+    conflicts,
+    find,
+    health,
+    letters,
+    logs,
+    roots,
+    session,
+    timeline,
+    tree,
+    waiting,
+)
 
 ROUTERS: Sequence[APIRouter] = (
-    home.router,
-    backfills.router,
+    roots.router,
+    timeline.router,
+    tree.router,
+    logs.router,
+    find.router,
+    waiting.router,
     conflicts.router,
+    letters.router,
+    backfills.router,
     health.router,
     session.router,
-    waiting.router,
 )
 """Of every subject; their paths begin with `/ui`."""
 

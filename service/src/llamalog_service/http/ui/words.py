@@ -142,6 +142,11 @@ def job_link(job: str, **parameters: object) -> str:
     return link("/ui/jobs", job=job, **parameters)
 
 
+def search_link(sought: str) -> str:
+    """Where something is looked for that the log may not know."""
+    return link("/ui/find", q=sought)
+
+
 def entity_link(entity_type: str, entity_id: UUID | str, **parameters: object) -> str:
     """The page of an album, artist or track: its summary and its timeline."""
     return link(f"/ui/entities/{quote(str(entity_type), safe='')}/{entity_id}", **parameters)
@@ -177,6 +182,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
         pretty,
         size,
         job_link,
+        search_link,
         entity_link,
         has_page,
     )
