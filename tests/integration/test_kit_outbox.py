@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import Column, MetaData, Table, Uuid, create_engine, func, insert, select
@@ -141,6 +142,37 @@ async def test_two_relays_tell_each_event_once(engine: AsyncEngine) -> None:
     while await waiting(engine):
         await asyncio.gather(*[relay.relay() for relay in relays])
     assert len({event.id for event in kafka.taken}) == len(kafka.taken) == 40
+
+
+async def test_a_relay_that_dies_before_it_can_strike_out_what_kafka_has_says_it_again(
+    engine: AsyncEngine, pool: asyncpg.Pool
+) -> None:
+    """The same bytes, so that the log takes them for the duplicate that they are."""
+    album = uuid4()
+    await add_album(engine, album)
+
+    class LosingItsDatabase(FlakyKafka):
+        async def send(self, message: OutgoingMessage) -> Awaitable[object]:
+            acknowledged = await super().send(message)
+            if len(self.taken) == 1:
+                await pool.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND state = 'idle in transaction'"
+                )
+            return acknowledged
+
+    kafka = LosingItsDatabase()
+    running = asyncio.create_task(OutboxRelay(engine, OUTBOX, kafka, poll_seconds=0.05).run())
+
+    async def is_empty() -> bool:
+        return await waiting(engine) == 0
+
+    await eventually(is_empty, within=20)
+    running.cancel()
+    await asyncio.wait([running])
+    first, second = kafka.taken
+    assert first == second
+    assert first.data.entity_id == album
 
 
 async def test_a_relay_runs_until_it_is_cancelled(engine: AsyncEngine, settings: Settings) -> None:

@@ -5,7 +5,7 @@ are imported by who uses them.
 """
 
 from llamalog_schemas.producer.account import Account, Loss, LossReason
-from llamalog_schemas.producer.delivery import Limits
+from llamalog_schemas.producer.buffered import Limits
 from llamalog_schemas.producer.job import Job, current_job, started_by
 from llamalog_schemas.producer.logger import LlamaLogger
 from llamalog_schemas.producer.scope import Attempt, JobScope

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from threading import Lock
 
 from llamalog_schemas.producer.transports import OutgoingMessage
 
@@ -71,28 +72,42 @@ class Account:
 
 
 class Ledger:
-    """Keeps the account.
+    """Keeps the account; events may be said in several threads.
 
     Args:
-        on_loss: is told every event that is given up; what it raises is logged.
+        on_loss: is told every event that is given up, in the thread where that is found out; what it
+            raises is logged.
     """
 
     def __init__(self, on_loss: Callable[[Loss], object] | None) -> None:
-        self.said = 0
-        self.delivered = 0
+        self._lock = Lock()
+        self._said = 0
+        self._delivered = 0
         self._losses = dict.fromkeys(LossReason, 0)
         self._on_loss = on_loss
 
     @property
     def account(self) -> Account:
         """What became of everything so far."""
-        losses = {reason.name.lower(): count for reason, count in self._losses.items()}
-        return Account(said=self.said, delivered=self.delivered, **losses)
+        with self._lock:
+            losses = {reason.name.lower(): count for reason, count in self._losses.items()}
+            return Account(said=self._said, delivered=self._delivered, **losses)
+
+    def say(self) -> None:
+        """Count an event that is said."""
+        with self._lock:
+            self._said += 1
+
+    def deliver(self) -> None:
+        """Count an event that Kafka has acknowledged."""
+        with self._lock:
+            self._delivered += 1
 
     def lose(self, loss: Loss) -> None:
         """Count an event that is given up, tell the callback; log the first, the tenth, and so on."""
-        self._losses[loss.reason] += 1
-        lost = sum(self._losses.values())
+        with self._lock:
+            self._losses[loss.reason] += 1
+            lost = sum(self._losses.values())
         if str(lost).rstrip("0") == "1":
             what = loss.error or loss.said
             _logger.error("an event is lost to provenance (%s, %d so far): %s", loss.reason, lost, what)

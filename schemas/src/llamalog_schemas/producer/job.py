@@ -1,7 +1,7 @@
 """Jobs, and which of them is at work here: carried across `await`, tasks and services by itself."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
@@ -101,11 +101,8 @@ def current_job() -> Job | None:
 @contextmanager
 def at_work_on(job: Job) -> Iterator[Job]:
     """What is said within is said by this job."""
-    token = _place.set(Place(job, job))
-    try:
+    with _standing(Place(job, job)):
         yield job
-    finally:
-        _place.reset(token)
 
 
 @contextmanager
@@ -114,11 +111,20 @@ def started_by(sender: Job | None) -> Iterator[None]:
 
     An event said within and outside of any job of one's own bears its parent and root, and no job.
     """
-    token = _place.set(Place(None, sender))
+    with _standing(Place(None, sender)):
+        yield
+
+
+@contextmanager
+def _standing(place: Place) -> Iterator[None]:
+    token = _place.set(place)
     try:
         yield
     finally:
-        _place.reset(token)
+        # A generator (a fixture, a dependency of a web framework) may be ended in another context than it
+        # was begun in: there is nothing to be put back there.
+        with suppress(ValueError):
+            _place.reset(token)
 
 
 def _name_of_job(value: str | bytes | None) -> str | None:

@@ -7,7 +7,8 @@ from typing import Self, Unpack
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import EntityEvent
 from llamalog_schemas.producer.account import Account, Ledger, Loss, LossReason
-from llamalog_schemas.producer.delivery import Limits, delivery
+from llamalog_schemas.producer.buffered import Limits
+from llamalog_schemas.producer.delivery import delivery
 from llamalog_schemas.producer.job import Job, here
 from llamalog_schemas.producer.scope import Attempt, JobScope
 from llamalog_schemas.producer.statements import Details, EntityTypeName, Id, Statements, prepare
@@ -29,7 +30,8 @@ class LlamaLogger:
     Kafka does not take, is counted, logged, and handed to `on_loss`. Only a call that Python itself
     refuses (a misspelt keyword) raises.
 
-    Belongs to one event loop. Close it: what is not closed may end with events unsent.
+    Belongs to one event loop, that in which it is made or first used; from other threads events may be
+    said, too, and never wait for room. Close it: what is not closed may end with events unsent.
 
     Args:
         transport: `OverAiokafka(producer)`, `OverFastStream(broker)`, `InMemory()`, `Console()`, or any
@@ -116,7 +118,7 @@ class LlamaLogger:
                 entity_type, entity_id, existing=existing, operation=operation, **details
             )
         except InvalidMessageError as error:
-            self._refuse((entity_type, operation, details), error)
+            self.refuse((entity_type, operation, details), error)
         else:
             await self.say(event)
 
@@ -161,6 +163,13 @@ class LlamaLogger:
         if message is not None:
             self._delivery.put_now(message)
 
+    def refuse(self, said: object, error: Exception) -> None:
+        """Count what is no valid event as lost; raise the error instead, if the logger is strict."""
+        if self._strict:
+            raise error
+        self._ledger.say()
+        self._ledger.lose(Loss(LossReason.REFUSED, None, said, error))
+
     async def flush(self, timeout: float | None = None) -> Account:  # noqa: ASYNC109
         """Wait until nothing waits for Kafka, at most so many seconds; say what became of everything."""
         await self._delivery.flush(timeout)
@@ -190,12 +199,6 @@ class LlamaLogger:
         try:
             prepared = prepare(event)
         except InvalidMessageError as error:
-            self._refuse(event, error)
+            self.refuse(event, error)
             return None
         return OutgoingMessage(self._topic, prepared.key, prepared.value)
-
-    def _refuse(self, said: object, error: InvalidMessageError) -> None:
-        if self._strict:
-            raise error
-        self._ledger.said += 1
-        self._ledger.lose(Loss(LossReason.REFUSED, None, said, error))

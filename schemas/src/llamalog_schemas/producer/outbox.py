@@ -29,7 +29,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from llamalog_schemas.events import EntityEvent
@@ -110,9 +109,9 @@ class OutboxRelay:
         while True:
             try:
                 relayed = await self.relay()
-            except (SQLAlchemyError, OSError) as error:
+            except Exception as error:  # drivers raise what they like where no connection can be made
                 relayed = None
-                _logger.warning("the outbox can't be read: %s", error)
+                _logger.warning("the outbox can't be read or written, trying again: %r", error)
             if relayed is None:
                 pause = min(_LONGEST_PAUSE, pause * 2 or _FIRST_PAUSE)
                 await asyncio.sleep(pause)

@@ -38,7 +38,7 @@ class Attempt:
         """The event that tells how it failed."""
         details = Details(
             error_code=_code_of(error) or self.error_code or f"{self.entity_type}_CREATION_FAILED",
-            error_message=(str(error) or type(error).__name__).replace("\0", "")[:_MAX_MESSAGE],
+            error_message=_message_of(error),
         )
         if self.data is not None:
             details["metadata"] = {"attempted": plain(dict(self.data))}
@@ -54,6 +54,9 @@ class Speaks(Protocol):
 
     def say_now(self, event: EntityFailed) -> None:
         """Say an event without waiting."""
+
+    def refuse(self, said: object, error: Exception) -> None:
+        """Count what is no valid event as lost."""
 
 
 class JobScope(AbstractContextManager[Job]):
@@ -105,10 +108,20 @@ class JobScope(AbstractContextManager[Job]):
     def _failure(self, error: BaseException | None) -> EntityFailed | None:
         if self._attempt is None or not isinstance(error, Exception):
             return None
-        return self._attempt.failure(self._statements, error)
+        try:
+            return self._attempt.failure(self._statements, error)
+        except Exception as problem:  # it must not take the place of the body's own exception
+            self._speaker.refuse(self._attempt, problem)
+            return None
 
 
 def _code_of(error: Exception) -> str | None:
     """The code that an exception bears, if it is one that an event can bear."""
     code = getattr(error, "code", None)
     return code if isinstance(code, str) and 0 < len(code) <= _MAX_CODE else None
+
+
+def _message_of(error: Exception) -> str:
+    """What an exception says, as far as an event can bear it."""
+    text = str(error) or type(error).__name__
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:_MAX_MESSAGE]

@@ -101,7 +101,7 @@ def prepare(event: Event) -> Prepared:
     """
     try:
         value = encode(event)
-    except (TypeError, ValueError, RecursionError) as error:
+    except Exception as error:  # whatever a caller's object does when it is asked for its parts
         raise InvalidMessageError(InvalidReason.NOT_JSON, f"the event is no JSON: {error}") from error
     valid = decode_event(value)
     return Prepared(valid, lineage_key(valid), value)
@@ -198,9 +198,9 @@ class Statements:
         event_id = details.get("event_id")
         return {
             "specversion": "1.0",
-            "id": new_event_id() if event_id is None else str(event_id),
+            "id": new_event_id() if event_id is None else _plain_id(event_id),
             "source": self.source,
-            "subject": None if entity_id is None else f"{entity_type}/{entity_id}",
+            "subject": None if entity_id is None else f"{_text(entity_type)}/{_text(entity_id)}",
             "time": details.get("time") or datetime.now(UTC),
         }
 
@@ -255,8 +255,19 @@ def _said_by(details: Details) -> dict[str, str | None]:
 
 
 def _of_linking(operation: str) -> str:
-    """``artist:created:enrichment`` → ``artist:linked:enrichment``."""
+    """``artist:created:enrichment`` → ``artist:linked:enrichment``; what is no text stays, to be refused."""
+    if not isinstance(operation, str):
+        return operation
     return ":".join("linked" if word == "created" else word for word in operation.split(":"))
+
+
+def _plain_id(value: Id) -> str:
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _text(value: Id | EntityTypeName) -> str:
+    """For people; objects that can't be asked for their text may be said, to be refused."""
+    return str(value) if isinstance(value, str | UUID) else "?"
 
 
 def plain(value: object) -> Any:
