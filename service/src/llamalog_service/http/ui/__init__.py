@@ -6,9 +6,15 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from llamalog_service.http.ui import home
+from llamalog_service.http.ui import find, logs, roots, timeline, tree
 
-ROUTERS: Sequence[APIRouter] = (home.router,)
+ROUTERS: Sequence[APIRouter] = (
+    roots.router,
+    timeline.router,
+    tree.router,
+    logs.router,
+    find.router,
+)
 """Of every subject; their paths begin with `/ui`."""
 
 _STATIC = Path(__file__).parent / "static"
