@@ -84,15 +84,3 @@ def say_error(who: str, what: str) -> None:
     """Print to standard error, whatever brackets the words hold."""
     errors.print(f"[red]{who}:[/]", end=" ")
     errors.print(what, markup=False, soft_wrap=True)
-
-
-def printable(text: str, keep: str = "") -> str:
-    """What others say may hold control characters: a terminal would obey them.
-
-    Args:
-        keep: control characters that may stay.
-    """
-    return "".join(
-        character if character.isprintable() or character in keep else "\N{REPLACEMENT CHARACTER}"
-        for character in text
-    )

@@ -6,23 +6,14 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from llamalog_schemas.events import Category, EntityType
-from llamalog_service.cli.running import out, printable, read_settings, run, say_error
+from llamalog_schemas.events import EntityType
+from llamalog_service.cli.running import out, read_settings, run, say_error
+from llamalog_service.looks import LOOKS, look_of, printable
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.queries.lineages import Entry
 from llamalog_service.queries.timeline import EntityRef, Timeline
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import open_observation
-
-_UNKNOWN_LOOKS = ("?", "white")
-_LOOKS: dict[str, tuple[str, str]] = {
-    Category.CREATED: ("+", "green"),
-    Category.LINKED: ("⇄", "cyan"),
-    Category.ENRICHED: ("↑", "blue"),
-    Category.CORRECTED: ("✎", "magenta"),
-    Category.CACHED: ("▣", "yellow"),
-    Category.FAILED: ("✗", "red"),
-}
 
 
 def timeline(album: UUID) -> None:
@@ -44,7 +35,7 @@ def timeline_tree(timeline: Timeline) -> Tree:
     heading = Text.assemble("The timeline of ", (printable(timeline.name or "an album"), "bold"))
     heading.append(f"  {timeline.entity.id}", "dim")
     heading.append("\n")
-    for category, (icon, colour) in _LOOKS.items():
+    for category, (icon, colour) in LOOKS.items():
         heading.append(f"{icon} {category.lower()}  ", colour)
     heading.append("healed", "bold black on green")
     heading.append(" root corrected after the row was written")
@@ -70,7 +61,7 @@ def _said(node: JobNode) -> Text:
 
 def _line(entry: Entry) -> Text:
     row = entry.row
-    icon, colour = _LOOKS.get(row.category, _UNKNOWN_LOOKS)
+    icon, colour = look_of(row.category)
     line = Text.assemble((f"{icon} ", f"bold {colour}"), (f"{row.created_at:%H:%M:%S.%f}"[:-3], "dim"), "  ")
     line.append(printable(row.operation), colour)
     if row.name:

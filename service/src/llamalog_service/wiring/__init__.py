@@ -10,6 +10,7 @@ decrees         operators' words about jobs, published
 topics          the topics created and judged
 database        the database brought up to date
 observation     reads for whoever watches: traffic, counts, timelines
+provenance      what is told of rows, followed from now on
 sample          the sample day played to Kafka
 """
 
@@ -29,6 +30,7 @@ from llamalog_service.wiring.database import check_database, forget_everything, 
 from llamalog_service.wiring.dead_letters import chosen_letters, replay_letters
 from llamalog_service.wiring.decrees import Decreed, decree_root
 from llamalog_service.wiring.observation import Backlog, Observation, open_observation
+from llamalog_service.wiring.provenance import open_provenance_feed
 from llamalog_service.wiring.sample import Sample, play_sample, play_slowly
 from llamalog_service.wiring.topics import create_missing_topics, find_topic_faults, refuse_unfit_topics
 
@@ -57,6 +59,7 @@ __all__ = [
     "open_observation",
     "open_pool",
     "open_producer",
+    "open_provenance_feed",
     "open_reader",
     "play_sample",
     "play_slowly",

@@ -9,7 +9,7 @@ from rich.text import Text
 from llamalog_schemas.backfills import BackfillReport, NamedCycle, RunStatus
 from llamalog_schemas.commands import ExpectedCounts
 from llamalog_service.cli.backfill.wording import CLASSES, moment, scope_in_words, standing_in_words
-from llamalog_service.cli.running import printable
+from llamalog_service.looks import printable
 from llamalog_service.queries.backfills import BackfillRun
 
 _COLOURS = {

@@ -5,7 +5,7 @@ from typing import Final, assert_never
 
 from llamalog_schemas.backfills import BackfillEndedData, BackfillPhase, BackfillProgressedData, RunStatus
 from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
-from llamalog_service.cli.running import printable
+from llamalog_service.looks import printable
 from llamalog_service.queries.backfills import BackfillRun
 
 CLASSES: Final = {
