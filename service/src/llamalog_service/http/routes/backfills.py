@@ -120,8 +120,8 @@ async def backfill(context: TheContext, run: Run) -> Response:
     response_class=Response,
     responses=streams(
         "Events: `progress` at first and whenever something has changed, `ended` at the end, both with the "
-        "run as `/backfills/{id}` tells it, after which the stream ends; `waiting`, while PostgreSQL does not "
-        "answer or no migration consumer has kept the run yet.",
+        "run as `/backfills/{id}` tells it, after which the stream ends; `waiting`, while PostgreSQL does "
+        "not answer or no migration consumer has kept the run yet.",
         'event: progress\ndata: {"run": "…", "status": "running", "scanned": 2000}\n\n',
         not_found="There is no such run.",
     ),
