@@ -10,6 +10,7 @@ from uuid import UUID
 
 from rich.progress import Progress
 
+from llamalog_schemas.events import EntityType
 from llamalog_service.cli.children import Consumers
 from llamalog_service.cli.memory import FilledFrom, OtherKafkaError, is_void
 from llamalog_service.cli.migrate import applied
@@ -17,6 +18,7 @@ from llamalog_service.cli.report import print_where_to_look, summary_table
 from llamalog_service.cli.running import PATIENCE, out
 from llamalog_service.cli.simulate import albums_bar, told
 from llamalog_service.cli.timeline import timeline_tree
+from llamalog_service.queries.names import EntityRef
 from llamalog_service.sample.play import Played
 from llamalog_service.settings import Settings
 from llamalog_service.stack import GivenPostgres, LocalStack
@@ -163,5 +165,5 @@ async def _print_timeline(observation: Observation, albums: list[UUID]) -> UUID 
     """Print the timeline of the album that shows most; which it is."""
     album = await observation.album_to_show(albums)
     if album is not None:
-        out.print(timeline_tree(await observation.timeline(album)))
+        out.print(timeline_tree(await observation.timeline(EntityRef(type=EntityType.ALBUM, id=album))))
     return album

@@ -20,8 +20,12 @@ class Reader:
 
     async def rows(self, name: str, *values: object) -> Sequence[Record]:
         """All rows of a query."""
+        return await self.run(sql(name), *values)
+
+    async def run(self, statement: str, *values: object) -> Sequence[Record]:
+        """All rows of a statement that the store has composed."""
         with translated():
-            records: Sequence[Record] = await self._pool.fetch(sql(name), *values)
+            records: Sequence[Record] = await self._pool.fetch(statement, *values)
         return records
 
     async def row(self, name: str, *values: object) -> Record:
