@@ -10,8 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, UnavailableError
-from llamalog_service.http.problems import Fault, ProblemError, problem_response
+from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
 from llamalog_service.http.ui.pages import error_page, is_page
+from llamalog_service.queries.counts import TooManyBucketsError
+from llamalog_service.queries.paging import InvalidCursorError
 
 _log = structlog.get_logger("llamalog.http")
 
@@ -55,6 +57,14 @@ def _as_problem(request: Request, error: Exception) -> ProblemError:
             return _invalid(error)
         case HTTPException():
             return _of_routing(request, error)
+        case LlamalogError():
+            return _of_ours(request, error)
+        case _:
+            raise error
+
+
+def _of_ours(request: Request, error: LlamalogError) -> ProblemError:
+    match error:
         case UnavailableError():
             _log.warning("unavailable", path=request.url.path, reason=str(error))
             return ProblemError(
@@ -63,16 +73,12 @@ def _as_problem(request: Request, error: Exception) -> ProblemError:
                 kind="unavailable",
                 headers={"Retry-After": _AGAIN_SECONDS},
             )
+        case InvalidCursorError() | TooManyBucketsError():
+            return not_valid([Fault(where="query", detail=str(error))])
         case RowRefusedError():
-            return ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "PostgreSQL cannot hold a value of the request.",
-                kind="invalid-request",
-            )
-        case LlamalogError():
-            return ProblemError(HTTPStatus.CONFLICT, str(error), kind="refused")
+            return not_valid([Fault(where="query", detail="PostgreSQL cannot hold a value of it.")])
         case _:
-            raise error
+            return ProblemError(HTTPStatus.CONFLICT, str(error), kind="refused")
 
 
 def _invalid(error: RequestValidationError) -> ProblemError:
@@ -81,13 +87,7 @@ def _invalid(error: RequestValidationError) -> ProblemError:
         Fault(where=".".join(str(part) for part in found["loc"]), detail=str(found["msg"]))
         for found in error.errors()
     ]
-    return ProblemError(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "; ".join(f"{fault.where}: {fault.detail}" for fault in faults),
-        kind="invalid-request",
-        title="The request is not valid",
-        errors=faults,
-    )
+    return not_valid(faults)
 
 
 def _of_routing(request: Request, error: HTTPException) -> ProblemError:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
@@ -12,6 +12,7 @@ from uvicorn import Config, Server
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http import create_app
+from llamalog_service.http.feed import Feed
 from llamalog_service.observability.liveness import Health
 from llamalog_service.observability.metrics import Metrics
 from llamalog_service.observability.server import listen, probes
@@ -19,6 +20,8 @@ from llamalog_service.settings import Settings, setting_name
 from llamalog_service.store.reader import Reader
 from llamalog_service.wiring.access import read_access
 from llamalog_service.wiring.connections import open_pool
+from llamalog_service.wiring.health import HealthWatch
+from llamalog_service.wiring.live_feed import feed_live
 from llamalog_service.wiring.operations import InstalledOperations
 
 _log = structlog.get_logger("llamalog.api")
@@ -57,20 +60,24 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         settings, name="llamalog api", most=_CONNECTIONS, answer_within=_ANSWER_SECONDS
     ) as pool:
         reader = Reader(pool)
-        readiness = _Readiness(reader, metrics)
-        looking = asyncio.create_task(readiness.keep_looking())
+        readiness, health, feed = _Readiness(reader, metrics), HealthWatch(settings, reader), Feed()
+        beside = [
+            asyncio.create_task(readiness.keep_looking()),
+            asyncio.create_task(health.keep_sampling()),
+            asyncio.create_task(feed_live(settings, feed)),
+        ]
         try:
             yield create_app(
                 reader,
-                InstalledOperations(settings),
+                InstalledOperations(settings, feed, health),
                 access=access,
                 measures=metrics,
                 probes=probes(readiness.health, metrics.registry),
             )
         finally:
-            looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 async def serve(app: FastAPI, listener: socket.socket) -> None:
@@ -82,7 +89,7 @@ async def serve(app: FastAPI, listener: socket.socket) -> None:
 
 def make_server(app: FastAPI) -> Server:
     """A server that logs nothing by itself; outside the main thread it leaves signals alone."""
-    return Server(
+    return _Server(
         Config(
             app,
             log_config=None,
@@ -93,6 +100,16 @@ def make_server(app: FastAPI) -> Server:
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )
+
+
+class _Server(Server):
+    """Ends the streams before it waits for the answers under way: they would never end by themselves."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer no more."""
+        app: FastAPI = self.config.app  # type: ignore[assignment]
+        app.state.context.streams.close()
+        await super().shutdown(sockets)
 
 
 class _Readiness:

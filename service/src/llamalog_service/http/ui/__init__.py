@@ -6,7 +6,19 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from llamalog_service.http.ui import find, logs, roots, timeline, tree
+from llamalog_service.http.ui import (
+    backfills,
+    conflicts,
+    find,
+    health,
+    letters,
+    logs,
+    roots,
+    session,
+    timeline,
+    tree,
+    waiting,
+)
 
 ROUTERS: Sequence[APIRouter] = (
     roots.router,
@@ -14,6 +26,12 @@ ROUTERS: Sequence[APIRouter] = (
     tree.router,
     logs.router,
     find.router,
+    waiting.router,
+    conflicts.router,
+    letters.router,
+    backfills.router,
+    health.router,
+    session.router,
 )
 """Of every subject; their paths begin with `/ui`."""
 
