@@ -53,7 +53,10 @@ async def job(request: Request, reader: TheReader) -> Response:
         view=view,
         first_piece=after is None,
         tabs=[[Tab(label, job_link(named, view=to), is_current=view == to) for to, label in _VIEWS]],
-        stream=link("/logs/stream", root=chain.root or named),
+        streams=[
+            link("/logs/stream", job=named),
+            *([link("/logs/stream", root=chain.root)] if chain.root is not None else []),
+        ],
         **below,
     )
 

@@ -38,7 +38,7 @@ _KNOWN_ORIGINS: Final[dict[str, str]] = {
     Origin.DECLARED: "as declared: the top was not seen yet",
 }
 _CONTROLS_OF_DIRECTION: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS: Final = (("s", 60), ("min", 60), ("h", 24), ("d", 365))
 
 
