@@ -10,8 +10,11 @@ from llamalog_service.cli import (
     consumers,
     dead_letters,
     decrees,
+    jobs,
+    logs,
     migrate,
     simulate,
+    stats,
     timeline,
     topics,
     up,
@@ -34,6 +37,10 @@ app.command("api")(api.api)
 app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
+app.command("tree")(jobs.tree)
+app.command("chain")(jobs.chain)
+app.command("logs")(logs.logs)
+app.command("stats")(stats.stats)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)
 app.command("revoke")(decrees.revoke)

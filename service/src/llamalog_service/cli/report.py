@@ -107,7 +107,7 @@ def print_where_to_look(
         *(f"  export {name}='{value}'" for name, value in exported.items()),
         "  .venv/bin/llamalog simulate --albums 200 --late 10% --seed 8",
         "  .venv/bin/llamalog topics check",
-        *([f"  .venv/bin/llamalog timeline {album}"] if album is not None else []),
+        *([f"  .venv/bin/llamalog timeline ALBUM {album}"] if album is not None else []),
     ]
     for line in lines:
         out.print(line, markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from fastapi import Query
 from starlette.responses import Response
 
 from llamalog_service.http.answers import answer, answers
@@ -40,8 +41,8 @@ async def letters(
     *,
     reason: Annotated[Text | None, word("The reason's code.", "not-json")] = None,
     topic: Annotated[Text | None, search("The full name of the topic that it came from.")] = None,
-    since: Annotated[Moment | None, word("When it became a dead letter: then or later.")] = None,
-    until: Annotated[Moment | None, word("… before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="When it became a dead letter: then or later.")] = None,
+    until: Annotated[Moment | None, Query(description="When it became one: before this time.")] = None,
     limit: Limit = USUAL,
     after: CursorText = None,
 ) -> Response:

@@ -54,7 +54,7 @@ async def job(request: Request, reader: TheReader) -> Response:
         first_piece=after is None,
         tabs=[[Tab(label, job_link(named, view=to), is_current=view == to) for to, label in _VIEWS]],
         # Its own rows tell when the root becomes known that all below it are waiting for.
-        stream=link("/logs/stream", root=chain.root, job=None if chain.root else named),
+        streams=[link("/logs/stream", root=chain.root, job=None if chain.root else named)],
         **below,
     )
 
