@@ -26,11 +26,13 @@ lint: .venv/ready  ## style and the direction of imports
 types: .venv/ready  ## the strict type checker
 	$(BIN)/mypy
 
+WORKERS ?= 2
+
 browser:  ## Debian's Chromium for the browser tests, where it can be installed; else they are skipped
 	@.ci/install-browser
 
 test: lint types compat browser  ## everything: lint, types, schemas, all tests on a real PostgreSQL, broker and browser
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS)
 
 bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)

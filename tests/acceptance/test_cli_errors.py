@@ -18,7 +18,7 @@ from llamalog_service.publish.topics import Topics, create_topics, topics
 from llamalog_service.settings import Settings
 
 NOBODY = "postgresql://llamalog:secret-word@127.0.0.1:1/llamalog"
-RUN = str(uuid4())
+RUN = "0f9be2a4-6a0c-4d3e-9b1c-2f1d6c1d7a10"
 COMMANDS_WITHOUT_KAFKA = [
     ["migrate"],
     ["adopt"],

@@ -239,6 +239,7 @@ def test_what_cannot_be_understood_is_said_beside_the_form(browser: Browser) -> 
         (f"/ui/logs/{uuid4()}", "The log has no row"),
         ("/ui/nothing-here", "nothing under this path"),
     ],
+    ids=["an album", "a job", "a row", "a path"],
 )
 def test_what_is_not_known_has_a_page_that_helps(browser: Browser, path: str, said: str) -> None:
     page = browser.get(path, 404)
