@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 
 from browser import story
 from harness.api import RunningApi, running_api
 from harness.installation import make_installation
+from harness.patience import eventually
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import producing, publish, publish_events
@@ -23,6 +24,7 @@ from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection
 
+_IS_RECORDED = "SELECT EXISTS (SELECT FROM llama_logs WHERE entity_id = $1)"
 _NEVER = 3600.0
 """Seconds between sweeps: what the story leaves unsettled is to be seen as such."""
 _LONG_AGO = datetime(2026, 1, 5, 12)
@@ -45,6 +47,14 @@ class Scene:
         """Publish events; the consumer records them in its own time."""
         async with producing(self.settings.kafka) as producer:
             await publish_events(producer, topics(self.settings.topic_prefix).entity_events.name, events)
+
+    async def recorded(self, entity: UUID) -> None:
+        """Wait until a row about an entity is in the log."""
+
+        async def is_there() -> bool:
+            return bool(await self.pool.fetchval(_IS_RECORDED, entity))
+
+        await eventually(is_there, 20)
 
 
 @asynccontextmanager

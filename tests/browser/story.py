@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, Headers, encode
 from llamalog_schemas.events import (
@@ -37,11 +37,10 @@ def known(name: str) -> UUID:
 
 
 def _envelope() -> dict[str, Any]:
-    number = next(_numbers)
     return {
-        "id": str(uuid5(_SPACE, f"event {number}")),
+        "id": str(uuid4()),
         "source": "/tests/browser",
-        "time": _BEGAN + timedelta(seconds=number),
+        "time": _BEGAN + timedelta(seconds=next(_numbers)),
         "specversion": "1.0",
     }
 

@@ -53,7 +53,7 @@ class Witness:
         page: newly opened; later documents in it are watched too.
 
     Attributes:
-        seen: what it did, in order; a test that expects something of it takes it out.
+        seen: what it did, in order.
     """
 
     def __init__(self, page: Page) -> None:
@@ -67,6 +67,12 @@ class Witness:
     async def watch_policy(self) -> None:
         """Have violations of the Content-Security-Policy told too, by a script that it does not bind."""
         await self._page.add_init_script(_TELL_VIOLATIONS)
+
+    def expected(self, words: str) -> None:
+        """What a test meant to bring about is no complaint; it has to be there."""
+        others = [line for line in self.seen if words not in line]
+        assert len(others) < len(self.seen), f"nobody said {words!r}: {self.seen}"
+        self.seen = others
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -88,7 +94,8 @@ def choose_folder() -> Path:
 
 
 async def take_picture(page: Page, name: str) -> None:
-    """A picture of the whole page."""
+    """A picture of the whole page, from its top."""
+    await page.evaluate("scrollTo(0, 0)")
     folder = choose_folder()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:120]}.png"

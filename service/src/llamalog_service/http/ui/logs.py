@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -47,6 +48,7 @@ async def logs(request: Request, reader: TheReader) -> Response:
     """The rows that match, the newest first, a page of them."""
     asked = Asked(request.query_params, _FIELDS)
     wanted = _filter(asked)
+    said = msgspec.to_builtins(wanted)
     after = asked.after()
     read = partial(read_logs, reader, wanted, limit=_ROWS)
     found = None if asked.complaints else await first_found(lambda place: read(after=place), after)
@@ -69,8 +71,8 @@ async def logs(request: Request, reader: TheReader) -> Response:
         searched_to=found.searched_to if found else None,
         first_page=after is None,
         next=link("/ui/logs", **asked.texts, after=found.next) if found and found.next else None,
-        stream=link("/logs/stream", **asked.texts),
-        json=link("/logs", **asked.texts),
+        streams=[link("/logs/stream", **said | {"since": None, "until": None})],
+        json=link("/logs", **said),
     )
 
 

@@ -54,5 +54,5 @@ async def root_jobs(request: Request, reader: TheReader) -> Response:
         first_page=after is None,
         newest=link("/ui", **asked.texts),
         next=link("/ui", **asked.texts, after=found.next) if found and found.next else None,
-        stream=link("/logs/stream", rootsOnly=True),
+        streams=[link("/logs/stream", rootsOnly=True)],
     )

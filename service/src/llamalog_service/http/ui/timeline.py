@@ -16,7 +16,7 @@ from llamalog_service.http.ui.pages import render
 from llamalog_service.http.ui.words import entity_link, link, spoken, visible
 from llamalog_service.queries.entities import read_entity_summary
 from llamalog_service.queries.names import EntityRef
-from llamalog_service.queries.timeline import read_timeline
+from llamalog_service.queries.timeline import Timeline, read_timeline
 
 router = APIRouter()
 
@@ -55,7 +55,7 @@ async def entity(
         next=entity_link(kind, entity_id, **asked.texts, after=timeline.next) if timeline.next else None,
         tabs=_tabs(ref, asked),
         unknown=link("/ui/logs", entityType=kind, entityId=entity_id, unknownOriginOnly=True),
-        stream=link("/logs/stream", entityType=kind, entityId=entity_id),
+        streams=_streams(ref, timeline),
         json=link(f"/timelines/{kind}/{entity_id}", includeOrphans=None if with_unknown else "false"),
     )
 
@@ -71,6 +71,13 @@ def _tabs(ref: EntityRef, asked: Asked) -> list[list[Tab]]:
         [tab("By job", "", origins), tab("By time", "time", origins)],
         [tab("All rows", order, ""), tab("Known origin only", order, "known")],
     ]
+
+
+def _streams(ref: EntityRef, timeline: Timeline) -> list[str]:
+    """Rows about the entity itself, and those of its root; of several roots the page tells by itself."""
+    about = link("/logs/stream", entityType=ref.type, entityId=ref.id)
+    roots = {entry.row.root_job_id for entry in timeline.entries} - {None}
+    return [about, *(link("/logs/stream", root=root) for root in roots if len(roots) == 1)]
 
 
 def _unknown(ref: EntityRef) -> ProblemError:

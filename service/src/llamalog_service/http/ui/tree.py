@@ -53,7 +53,8 @@ async def job(request: Request, reader: TheReader) -> Response:
         view=view,
         first_piece=after is None,
         tabs=[[Tab(label, job_link(named, view=to), is_current=view == to) for to, label in _VIEWS]],
-        stream=link("/logs/stream", root=chain.root or named),
+        # Its own rows tell when the root becomes known that all below it are waiting for.
+        streams=[link("/logs/stream", root=chain.root, job=None if chain.root else named)],
         **below,
     )
 

@@ -38,6 +38,7 @@ _KNOWN_ORIGINS: Final[dict[str, str]] = {
     Origin.DECLARED: "as declared: the top was not seen yet",
 }
 _CONTROLS_OF_DIRECTION: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS: Final = (("s", 60), ("min", 60), ("h", 24), ("d", 365))
 
 
@@ -46,12 +47,13 @@ def visible(text: object) -> str:
 
     Control characters become their pictures; what overrides the direction of writing is spelled out.
     """
-    return "".join(map(_visible, str(text)))
+    said = str(text)
+    return said if said.isprintable() else "".join(map(_visible, said))
 
 
 def _visible(character: str) -> str:
     code = ord(character)
-    if character in "\n\t" or (character.isprintable() and character not in _CONTROLS_OF_DIRECTION):
+    if character in "\n\t" or character.isprintable():
         return character
     if code < 0x20:
         return chr(0x2400 + code)
@@ -98,7 +100,8 @@ def exact(at: datetime) -> str:
 def moment(at: datetime) -> str:
     """A time as people read it; UTC."""
     at = _utc(at)
-    return f"{at.day} {at:%b} {at.year:04d}, {at:%H:%M:%S}"
+    day = f"{at.day} {_MONTHS[at.month - 1]} {at.year:04d}"
+    return f"{day}, {at.hour:02d}:{at.minute:02d}:{at.second:02d}"
 
 
 def age(at: datetime, now: datetime | None = None) -> str:

@@ -8,16 +8,12 @@ const ANYHOW_EVERY = 60000; // ages grow without events
 
 function follow(sign) {
   const target = sign.dataset.replaces;
+  let streams = [];
   let due = 0;
   let timer = null;
-  let waiting = false;
 
   const plan = (delay) => {
-    if (document.hidden) {
-      waiting = true;
-      return;
-    }
-    timer ??= setTimeout(refresh, Math.max(delay, due - Date.now()));
+    if (!document.hidden) timer ??= setTimeout(refresh, Math.max(delay, due - Date.now()));
   };
 
   async function refresh() {
@@ -25,33 +21,49 @@ function follow(sign) {
       const page = await fetchPage(location.href);
       const fresh = page.querySelector(target);
       const added = fresh ? merge(document.querySelector(target), fresh) : 0;
+      if (sign.dataset.also) renew(sign.dataset.also, page);
       if (added) say(`${added} new ${sign.dataset.speaks}.`);
     } catch {
-      // the next try is planned below; the stream itself shows whether the service answers
+      // the sign shows whether the service answers; the next event, or the next minute, tries again
     }
     due = Date.now() + AT_MOST_EVERY;
     timer = null;
   }
 
-  const stream = new EventSource(sign.dataset.live);
-  const state = (name, text) => {
-    sign.dataset.state = name;
+  const show = (state, text) => {
+    sign.dataset.state = state;
     sign.textContent = text;
+    sign.hidden = false;
   };
-  sign.hidden = false;
-  state("off", "connecting");
-  stream.addEventListener("open", () => state("on", "live"));
-  stream.addEventListener("error", () => state("off", "not live, trying again"));
-  for (const kind of ["message", "row", "recorded", "corrected"]) {
-    stream.addEventListener(kind, () => plan(300));
+
+  function open() {
+    show("off", "connecting");
+    streams = sign.dataset.live.split(" ").map((address) => {
+      const stream = new EventSource(address);
+      stream.addEventListener("live", () => show("on", "live"));
+      stream.addEventListener("waiting", () => show("off", "not live: Kafka does not answer"));
+      stream.addEventListener("error", () => show("off", "not live, trying again"));
+      stream.addEventListener("row", () => plan(300));
+      stream.addEventListener("gap", () => plan(0));
+      return stream;
+    });
   }
-  setInterval(() => plan(0), ANYHOW_EVERY);
+
+  // A browser has few connections to one server: pages that nobody looks at hold none.
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && waiting) {
-      waiting = false;
-      plan(0);
-    }
+    for (const stream of streams) stream.close();
+    streams = [];
+    if (document.hidden) return;
+    open();
+    plan(0);
   });
+  setInterval(() => plan(0), ANYHOW_EVERY);
+  open();
+}
+
+function renew(selector, page) {
+  const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
+  if (old && fresh && old.textContent !== fresh.textContent) old.replaceWith(fresh);
 }
 
 // Returns how many rows are new.

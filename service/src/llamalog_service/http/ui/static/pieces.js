@@ -17,7 +17,7 @@ async function load(paragraph, link) {
   if (further) paragraph.replaceWith(further);
   else paragraph.remove();
   say(`${fresh.length} more, ${list.childElementCount} in all.`);
-  list.dispatchEvent(new Event("grown"));
+  await null; // whoever watches the list has seen to the new rows by then
   focusFirst(fresh);
 }
 

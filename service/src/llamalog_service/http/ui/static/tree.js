@@ -3,23 +3,22 @@
 
 const INSIDE = "a, summary, pre";
 
-function enhance(tree) {
+function enhance(tree, items) {
   tree.setAttribute("role", "tree");
-  for (const item of tree.children) {
-    if (item.getAttribute("role")) continue;
+  for (const item of items) {
+    if (!item.matches?.("li") || item.hasAttribute("role")) continue;
     item.setAttribute("role", "treeitem");
     item.setAttribute("aria-level", item.dataset.level);
-    item.tabIndex = -1;
     leave(item);
     const details = item.querySelector(":scope > details");
     if (!details) continue;
     item.setAttribute("aria-expanded", String(details.open));
     details.addEventListener("toggle", () => item.setAttribute("aria-expanded", String(details.open)));
   }
-  if (!tree.querySelector(':scope > [tabindex="0"]') && tree.firstElementChild) {
-    enter(tree.firstElementChild);
-  }
+  if (!current(tree) && tree.firstElementChild) enter(tree.firstElementChild);
 }
+
+const current = (tree) => tree.querySelector(':scope > [tabindex="0"]');
 
 // Of the many links in a tree only those of the current row are stops for Tab.
 function leave(item) {
@@ -36,8 +35,8 @@ function enter(item) {
 
 function go(item) {
   if (!item) return;
-  const current = item.parentElement.querySelector(':scope > [tabindex="0"]');
-  if (current && current !== item) leave(current);
+  const before = current(item.parentElement);
+  if (before && before !== item) leave(before);
   enter(item);
 }
 
@@ -83,8 +82,10 @@ function toggle(item, details) {
 }
 
 for (const tree of document.querySelectorAll("[data-tree]")) {
-  enhance(tree);
-  new MutationObserver(() => enhance(tree)).observe(tree, { childList: true });
+  enhance(tree, tree.children);
+  new MutationObserver((records) => {
+    enhance(tree, records.flatMap((record) => [...record.addedNodes]));
+  }).observe(tree, { childList: true });
   tree.addEventListener("focusin", (event) => go(event.target.closest(".tree > li")));
   tree.addEventListener("keydown", (event) => {
     const item = event.target;
