@@ -135,8 +135,13 @@ async def find_run(context: Context, run: UUID) -> BackfillRun:
     """
     found = await read_run(context, run)
     if found is None:
-        raise not_found(f"There is no backfill {run}.")
+        raise unknown_run(run)
     return found
+
+
+def unknown_run(run: UUID) -> ProblemError:
+    """404: nobody knows the run."""
+    return not_found(f"There is no backfill {run}.")
 
 
 def _run_of(key: str | None, principal: Principal) -> UUID:

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Route
 
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, UnavailableError
 from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
@@ -105,9 +105,9 @@ def _of_routing(request: Request, error: HTTPException) -> ProblemError:
 def _methods(request: Request) -> set[str]:
     """Of all routes with this path; the framework names those of the first one."""
     allowed: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            allowed |= getattr(route, "methods", None) or set()
+    for route in request.app.state.routes:
+        if isinstance(route, Route) and route.path_regex.match(request.url.path):
+            allowed |= route.methods or set()
     return allowed
 
 
