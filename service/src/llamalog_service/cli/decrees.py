@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.cli.running import PATIENCE, out, printable, read_settings, run
+from llamalog_service.cli.running import PATIENCE, out, read_settings, run
+from llamalog_service.looks import printable
 from llamalog_service.queries.jobs import JobStanding
 from llamalog_service.wiring import Decreed, decree_root
 

@@ -4,13 +4,17 @@ import typer
 
 from llamalog_service.cli import (
     adopt,
+    api,
     backfill,
     conflicts,
     consumers,
     dead_letters,
     decrees,
+    jobs,
+    logs,
     migrate,
     simulate,
+    stats,
     timeline,
     topics,
     up,
@@ -29,9 +33,14 @@ app.command("adopt")(adopt.adopt)
 app.add_typer(topics.app)
 app.command("consumer")(consumers.consumer)
 app.command("migrator")(consumers.migrator)
+app.command("api")(api.api)
 app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
+app.command("tree")(jobs.tree)
+app.command("chain")(jobs.chain)
+app.command("logs")(logs.logs)
+app.command("stats")(stats.stats)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)
 app.command("revoke")(decrees.revoke)

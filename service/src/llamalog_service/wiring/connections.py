@@ -17,7 +17,12 @@ _MEBIBYTE = 1024 * 1024
 
 @asynccontextmanager
 async def open_pool(
-    settings: DatabaseSettings, *, name: str, keep_plans: bool = True
+    settings: DatabaseSettings,
+    *,
+    name: str,
+    keep_plans: bool = True,
+    most: int = 4,
+    answer_within: float = 60,
 ) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects at first use, so that a database that is away is waited for.
 
@@ -27,13 +32,16 @@ async def open_pool(
     Args:
         name: what PostgreSQL shows as the application.
         keep_plans: False, for the recompute, plans every statement anew and may scan.
+        most: connections.
+        answer_within: seconds for a statement, or for a connection to be made.
     """
     pool = asyncpg.create_pool(
         settings.database_dsn(),
         min_size=0,
-        max_size=4,
+        max_size=most,
         init=prepare_connection,
-        command_timeout=60 if keep_plans else 3600,
+        timeout=answer_within,
+        command_timeout=answer_within if keep_plans else 3600,
         statement_cache_size=100 if keep_plans else 0,
         server_settings={
             "application_name": name,
