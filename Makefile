@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types bench bench-kit bench-backfill fuzz simulate chaos contract compat docs lock clean
+.PHONY: help up test lint types browser bench bench-kit bench-backfill fuzz simulate chaos contract compat docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -26,8 +26,13 @@ lint: .venv/ready  ## style and the direction of imports
 types: .venv/ready  ## the strict type checker
 	$(BIN)/mypy
 
-test: lint types compat  ## everything: lint, types, schemas, and all tests on a real PostgreSQL and a real broker
-	$(BIN)/pytest
+WORKERS ?= 2
+
+browser:  ## Debian's Chromium for the browser tests, where it can be installed; else they are skipped
+	@.ci/install-browser
+
+test: lint types compat browser  ## everything: lint, types, schemas, all tests on a real PostgreSQL, broker and browser
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS)
 
 bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)

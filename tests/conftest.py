@@ -8,12 +8,24 @@ import asyncpg
 import pytest
 
 from harness.api import RunningApi, running_api
+from harness.browser import choose_folder
 from harness.installation import make_installation
 from integration.databases import new_database
 from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.schema import migrate
+
+
+def pytest_configure() -> None:
+    """All processes of a run put their screenshots into one folder."""
+    choose_folder()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    pictures = list(choose_folder().glob("*.png"))
+    if pictures:
+        terminalreporter.write_line(f"{len(pictures)} screenshots in {choose_folder()}")
 
 
 @pytest.fixture(scope="session")

@@ -116,7 +116,11 @@ async def test_what_was_not_there_was_created(
     assert only(memory).data.operation == "artist:created:album"
 
 
-@pytest.mark.parametrize(("entity_id", "existing"), [(uuid4(), ARTIST), (None, ARTIST), (ARTIST, True)])
+@pytest.mark.parametrize(
+    ("entity_id", "existing"),
+    [(uuid4(), ARTIST), (None, ARTIST), (ARTIST, True)],
+    ids=["another id", "no id", "its own id"],
+)
 async def test_what_was_there_was_linked_and_is_named(
     entity_id: UUID | None, existing: UUID | bool, memory: InMemory, log: LlamaLogger
 ) -> None:

@@ -12,10 +12,13 @@ from llamalog_service.cli import (
     dead_letters,
     decrees,
     genesis,
+    jobs,
+    logs,
     migrate,
     provenance,
     rebuild,
     simulate,
+    stats,
     timeline,
     topics,
     up,
@@ -39,6 +42,10 @@ app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
 app.command("rebuild")(rebuild.rebuild)
+app.command("tree")(jobs.tree)
+app.command("chain")(jobs.chain)
+app.command("logs")(logs.logs)
+app.command("stats")(stats.stats)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)
 app.add_typer(provenance.app)

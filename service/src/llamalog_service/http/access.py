@@ -5,9 +5,11 @@ import hmac
 import re
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.http.problems import ProblemError
 
 _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})")
 _NAME: Final = re.compile(r"[\w.@-]{1,60}")
@@ -59,6 +61,20 @@ class TokensInvalidError(LlamalogError):
             f"Line {line} of the API's tokens: {wrong}. Nothing was started. A line looks like "
             "`alice operate sha256:<64 hexadecimal digits>`, or has the token itself in place of its digest; "
             "the scopes are read, operate and admin."
+        )
+
+
+def require(principal: Principal, scope: Scope) -> None:
+    """Let nobody go on who may not do this.
+
+    Raises:
+        ProblemError: 403.
+    """
+    if not principal.may(scope):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            f"This needs the scope {scope}; {principal.name} has {principal.scope}. Nothing was done.",
+            kind="scope",
         )
 
 

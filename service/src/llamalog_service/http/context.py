@@ -1,15 +1,15 @@
 """What a request is answered with: handed in once, found by every route and every page."""
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from llamalog_service.http.access import Access, Principal, Scope
+from llamalog_service.http.access import Access, Principal, Scope, require
+from llamalog_service.http.asked import AskedRuns
 from llamalog_service.http.operations import Operations
-from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.sessions import Session, Sessions
+from llamalog_service.http.streams import Streams
 from llamalog_service.measures import Measures
 from llamalog_service.store.reader import Reader
 
@@ -22,6 +22,8 @@ class Context:
         reader: for the queries.
         operations: what needs Kafka.
         measures: told what took how long.
+        streams: those under way.
+        asked: the backfills that were asked for here.
     """
 
     reader: Reader
@@ -29,6 +31,8 @@ class Context:
     measures: Measures
     access: Access
     sessions: Sessions
+    streams: Streams
+    asked: AskedRuns
 
 
 def context_of(request: Request) -> Context:
@@ -61,20 +65,6 @@ def _measures(request: Request) -> Measures:
     return context_of(request).measures
 
 
-def require(principal: Principal, scope: Scope) -> None:
-    """Let nobody go on who may not do this.
-
-    Raises:
-        ProblemError: 403.
-    """
-    if not principal.may(scope):
-        raise ProblemError(
-            HTTPStatus.FORBIDDEN,
-            f"This needs the scope {scope}; {principal.name} has {principal.scope}. Nothing was done.",
-            kind="scope",
-        )
-
-
 def _operator(request: Request) -> Principal:
     principal = principal_of(request)
     require(principal, Scope.OPERATE)
@@ -87,6 +77,7 @@ def _admin(request: Request) -> Principal:
     return principal
 
 
+TheContext = Annotated[Context, Depends(context_of)]
 TheReader = Annotated[Reader, Depends(_reader)]
 TheOperations = Annotated[Operations, Depends(_operations)]
 TheMeasures = Annotated[Measures, Depends(_measures)]

@@ -8,10 +8,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
 
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, UnavailableError
-from llamalog_service.http.problems import Fault, ProblemError, problem_response
+from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
 from llamalog_service.http.ui.pages import error_page, is_page
+from llamalog_service.queries.counts import TooManyBucketsError
+from llamalog_service.queries.paging import InvalidCursorError
 
 _log = structlog.get_logger("llamalog.http")
 
@@ -55,6 +58,14 @@ def _as_problem(request: Request, error: Exception) -> ProblemError:
             return _invalid(error)
         case HTTPException():
             return _of_routing(request, error)
+        case LlamalogError():
+            return _of_ours(request, error)
+        case _:
+            raise error
+
+
+def _of_ours(request: Request, error: LlamalogError) -> ProblemError:
+    match error:
         case UnavailableError():
             _log.warning("unavailable", path=request.url.path, reason=str(error))
             return ProblemError(
@@ -63,16 +74,12 @@ def _as_problem(request: Request, error: Exception) -> ProblemError:
                 kind="unavailable",
                 headers={"Retry-After": _AGAIN_SECONDS},
             )
+        case InvalidCursorError() | TooManyBucketsError():
+            return not_valid([Fault(where="query", detail=str(error))])
         case RowRefusedError():
-            return ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "PostgreSQL cannot hold a value of the request.",
-                kind="invalid-request",
-            )
-        case LlamalogError():
-            return ProblemError(HTTPStatus.CONFLICT, str(error), kind="refused")
+            return not_valid([Fault(where="query", detail="PostgreSQL cannot hold a value of it.")])
         case _:
-            raise error
+            return ProblemError(HTTPStatus.CONFLICT, str(error), kind="refused")
 
 
 def _invalid(error: RequestValidationError) -> ProblemError:
@@ -81,23 +88,27 @@ def _invalid(error: RequestValidationError) -> ProblemError:
         Fault(where=".".join(str(part) for part in found["loc"]), detail=str(found["msg"]))
         for found in error.errors()
     ]
-    return ProblemError(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "; ".join(f"{fault.where}: {fault.detail}" for fault in faults),
-        kind="invalid-request",
-        title="The request is not valid",
-        errors=faults,
-    )
+    return not_valid(faults)
 
 
 def _of_routing(request: Request, error: HTTPException) -> ProblemError:
-    status = HTTPStatus(error.status_code)
+    status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
     detail = error.detail
     if status is HTTPStatus.NOT_FOUND:
         detail = "There is nothing under this path. /openapi.json and /docs tell what there is."
     elif status is HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"{request.method} is not allowed here."
-    return ProblemError(status, detail, headers=error.headers)
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+        detail = f"{request.method} is not allowed here, but {headers['Allow']}."
+    return ProblemError(status, detail, headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes with this path; the framework names those of the first one."""
+    allowed: set[str] = set()
+    for route in request.app.state.routes:
+        if isinstance(route, Route) and route.path_regex.match(request.url.path):
+            allowed |= route.methods or set()
+    return allowed
 
 
 def _who(error: UnavailableError) -> str:

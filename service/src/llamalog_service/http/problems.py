@@ -83,3 +83,19 @@ def problem_response(error: ProblemError, path: str) -> Response:
         headers=error.headers,
         media_type=CONTENT_TYPE,
     )
+
+
+def not_found(detail: str) -> ProblemError:
+    """404: what is asked for is not there."""
+    return ProblemError(HTTPStatus.NOT_FOUND, detail, kind="not-found")
+
+
+def not_valid(faults: Sequence[Fault]) -> ProblemError:
+    """422: parts of the request cannot be."""
+    return ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "; ".join(f"{fault.where}: {fault.detail}" for fault in faults),
+        kind="invalid-request",
+        title="The request is not valid",
+        errors=faults,
+    )

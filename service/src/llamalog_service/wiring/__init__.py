@@ -9,6 +9,7 @@ dead_letters    what was refused, read and sent back
 decrees         operators' words about jobs, published
 topics          the topics created and judged
 database        the database brought up to date
+following       the log read, and followed as it grows
 observation     reads for whoever watches: traffic, counts, timelines
 provenance      what is told of rows, followed from now on
 sample          the sample day played to Kafka
@@ -29,6 +30,7 @@ from llamalog_service.wiring.consumers import run_migration_consumer, run_proven
 from llamalog_service.wiring.database import check_database, forget_everything, migrate_database
 from llamalog_service.wiring.dead_letters import chosen_letters, replay_letters
 from llamalog_service.wiring.decrees import Decreed, decree_root
+from llamalog_service.wiring.following import follow_log, open_log
 from llamalog_service.wiring.observation import Backlog, Observation, open_observation
 from llamalog_service.wiring.provenance import open_provenance_feed
 from llamalog_service.wiring.sample import Sample, play_sample, play_slowly
@@ -51,11 +53,13 @@ __all__ = [
     "decree_root",
     "find_topic_faults",
     "follow_backfill",
+    "follow_log",
     "forget_everything",
     "look_at_database",
     "migrate_database",
     "open_admin",
     "open_backfills",
+    "open_log",
     "open_observation",
     "open_pool",
     "open_producer",

@@ -1,9 +1,11 @@
 """The log over HTTP: built from settings, served until told to stop."""
 
 import asyncio
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import structlog
@@ -12,6 +14,7 @@ from uvicorn import Config, Server
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http import create_app
+from llamalog_service.http.feed import Feed
 from llamalog_service.observability.liveness import Health
 from llamalog_service.observability.metrics import Metrics
 from llamalog_service.observability.server import listen, probes
@@ -19,14 +22,19 @@ from llamalog_service.settings import Settings, setting_name
 from llamalog_service.store.reader import Reader
 from llamalog_service.wiring.access import read_access
 from llamalog_service.wiring.connections import open_pool
+from llamalog_service.wiring.health import HealthWatch
+from llamalog_service.wiring.live_feed import feed_live
 from llamalog_service.wiring.operations import InstalledOperations
 
 _log = structlog.get_logger("llamalog.api")
 
 _CONNECTIONS: Final = 8
+_STATEMENT_SECONDS: Final = 8.0
 _ANSWER_SECONDS: Final = 10.0
+"""A statement, the wait for a connection included."""
 _LOOK_SECONDS: Final = 2.0
 _GRACE_SECONDS: Final = 5
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 async def run_api(settings: Settings) -> None:
@@ -54,23 +62,27 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     metrics = Metrics()
     metrics.live.set(1)
     async with open_pool(
-        settings, name="llamalog api", most=_CONNECTIONS, answer_within=_ANSWER_SECONDS
+        settings, name="llamalog api", most=_CONNECTIONS, answer_within=_STATEMENT_SECONDS
     ) as pool:
-        reader = Reader(pool)
-        readiness = _Readiness(reader, metrics)
-        looking = asyncio.create_task(readiness.keep_looking())
+        reader = Reader(pool, answer_within=_ANSWER_SECONDS)
+        readiness, health, feed = _Readiness(reader, metrics), HealthWatch(settings, reader), Feed()
+        beside = [
+            asyncio.create_task(readiness.keep_looking()),
+            asyncio.create_task(health.keep_sampling()),
+            asyncio.create_task(feed_live(settings, feed)),
+        ]
         try:
             yield create_app(
                 reader,
-                InstalledOperations(settings),
+                InstalledOperations(settings, feed, health),
                 access=access,
                 measures=metrics,
                 probes=probes(readiness.health, metrics.registry),
             )
         finally:
-            looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 async def serve(app: FastAPI, listener: socket.socket) -> None:
@@ -82,7 +94,7 @@ async def serve(app: FastAPI, listener: socket.socket) -> None:
 
 def make_server(app: FastAPI) -> Server:
     """A server that logs nothing by itself; outside the main thread it leaves signals alone."""
-    return Server(
+    return _Server(
         Config(
             app,
             log_config=None,
@@ -93,6 +105,34 @@ def make_server(app: FastAPI) -> Server:
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )
+
+
+class _Server(Server):
+    """A server that ends in good order.
+
+    Streams go before it waits for the answers under way: they would never end by themselves.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Heed signals as the two consumers do: uvicorn would let the signal itself end the process."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer no more."""
+        app: FastAPI = self.config.app  # type: ignore[assignment]
+        app.state.context.streams.close()
+        await super().shutdown(sockets)
 
 
 class _Readiness:

@@ -6,9 +6,35 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from llamalog_service.http.ui import home
+from llamalog_service.http.ui import (
+    backfills,
+    conflicts,
+    docs,
+    find,
+    health,
+    letters,
+    logs,
+    roots,
+    session,
+    timeline,
+    tree,
+    waiting,
+)
 
-ROUTERS: Sequence[APIRouter] = (home.router,)
+ROUTERS: Sequence[APIRouter] = (
+    roots.router,
+    timeline.router,
+    tree.router,
+    logs.router,
+    find.router,
+    waiting.router,
+    conflicts.router,
+    letters.router,
+    backfills.router,
+    health.router,
+    docs.router,
+    session.router,
+)
 """Of every subject; their paths begin with `/ui`."""
 
 _STATIC = Path(__file__).parent / "static"

@@ -13,6 +13,8 @@ from starlette.responses import HTMLResponse
 from llamalog_service.http.access import Scope
 from llamalog_service.http.problems import ProblemError, problem_of
 from llamalog_service.http.sessions import keep
+from llamalog_service.http.ui.navigation import NAVIGATION
+from llamalog_service.http.ui.words import FILTERS
 
 TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -23,12 +25,14 @@ TEMPLATES: Final = Environment(
 )
 """Filters of all pages are added to it: ``TEMPLATES.filters``."""
 
-TEMPLATES.globals.update(version=version("llamalog-service"), Scope=Scope)
+TEMPLATES.filters.update(FILTERS)
+TEMPLATES.globals.update(version=version("llamalog-service"), Scope=Scope, navigation=NAVIGATION)
 
 
 def is_page(request: Request) -> bool:
     """Whether a person asks."""
-    return request.url.path == "/ui" or request.url.path.startswith("/ui/")
+    path: str = request.url.path
+    return path in ("/ui", "/docs") or path.startswith("/ui/")
 
 
 def render(

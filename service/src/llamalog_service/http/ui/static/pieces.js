@@ -1,0 +1,37 @@
+// "More" links load the next piece in place; should that fail, they are followed as the links they are.
+
+import { fetchPage, say } from "./page.js";
+
+async function load(paragraph, link) {
+  const into = paragraph.dataset.more;
+  link.setAttribute("aria-busy", "true");
+  link.textContent = "Loading…";
+  const page = await fetchPage(link.href);
+  const list = document.querySelector(into);
+  const known = new Set([...list.children].map((child) => child.dataset.key));
+  const fresh = [...page.querySelector(into).children].filter(
+    (child) => !child.dataset.key || !known.has(child.dataset.key),
+  );
+  list.append(...fresh);
+  const further = page.querySelector(`[data-more="${into}"]`);
+  if (further) paragraph.replaceWith(further);
+  else paragraph.remove();
+  say(`${fresh.length} more, ${list.childElementCount} in all.`);
+  await null; // whoever watches the list has seen to the new rows by then
+  focusFirst(fresh);
+}
+
+function focusFirst(fresh) {
+  const first = fresh.find((child) => child.dataset.key) ?? fresh[0];
+  const target = first?.matches("[tabindex]") ? first : first?.querySelector("summary, a");
+  target?.focus({ preventScroll: true });
+}
+
+document.addEventListener("click", (event) => {
+  if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const link = event.target.closest("[data-more] a");
+  if (!link) return;
+  event.preventDefault();
+  if (link.getAttribute("aria-busy")) return;
+  load(link.closest("[data-more]"), link).catch(() => location.assign(link.href));
+});
