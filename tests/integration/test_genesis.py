@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from harness.legacy.adversarial import adversarial_rows, strange_values
+from harness.legacy.contents import contents
 from harness.legacy.database import (
     differences,
     insert_rows,
@@ -18,7 +19,6 @@ from harness.legacy.database import (
     run_script,
 )
 from harness.legacy.known import ROWS
-from harness.legacy.rows import Row
 from harness.legacy.schemas import NEIGHBOURS, UNKNOWN_CATEGORY, UNKNOWN_TO_US, StartingPoint, schema_at
 from harness.rebuilding import Installation
 from harness.writers import NAMES, KeptMessages
@@ -34,7 +34,6 @@ from llamalog_service.store.genesis import GenesisStore
 from llamalog_service.store.schema import migrate
 
 TOPIC = NAMES.entity_events.name
-COMPUTED_OR_OF_THE_RECORDING = {"recorded_at", "revision"}
 _LOST_TOPS = """
     SELECT DISTINCT p.parent_job_id FROM llama_logs p
     WHERE p.parent_job_id IS NOT NULL
@@ -68,20 +67,6 @@ def say(installation: Installation, messages: Sequence[OutgoingMessage], seed: i
     for message in messages:
         for _ in range(1 + (dice.random() < 0.1)):
             installation.topic.say(message.value, crc32(message.key or b"") % 3)
-
-
-async def contents(url: str, columns: Sequence[str] | None = None) -> dict[str, Row]:
-    """Every row as text; a list or flag that is NULL as the log reads it."""
-    table = await read_table(url, "llama_logs", columns)
-    empty = {"sources": "{}", "fields_enriched": "{}", "is_root_job": "false"}
-    return {
-        row_id: {
-            name: value if value is not None else empty.get(name)
-            for name, value in row.items()
-            if name not in COMPUTED_OR_OF_THE_RECORDING
-        }
-        for row_id, row in table.rows.items()
-    }
 
 
 async def decrees(pool: asyncpg.Pool) -> set[tuple[object, ...]]:

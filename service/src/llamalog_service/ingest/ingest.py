@@ -158,10 +158,10 @@ class Ingest:
         new = [
             StoredRow(row, root, FIRST_REVISION, written.recorded.recorded_at)
             for row, root in zip(written.novelty.new, written.resolved.roots, strict=False)
-            if isinstance(row, RowContent)
+            if type(row) is RowContent
         ]
         if len(new) < len(written.novelty.new):
-            legacy = [row.id for row in written.novelty.new if isinstance(row, LegacyContent)]
+            legacy = [row.id for row in written.novelty.new if type(row) is LegacyContent]
             new += (await self._store.rows_by_id(legacy)).values()
         return new + written.novelty.repeated
 
@@ -214,7 +214,7 @@ def _moved(used: JobFacts, fresh: JobFacts) -> bool:
 def _outdated(repeated: Sequence[StoredRow], roots: Sequence[Root]) -> set[str]:
     """Where the walks of redelivered rows start that have another root by now than the one written."""
     starts = {
-        row.content.job_id or row.content.parent_job_id
+        row.content.parent_job_id if row.content.job_id is None else row.content.job_id
         for row, root in zip(repeated, roots, strict=True)
         if row.root != root
     }

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from llamalog_service.domain.legacy import LegacyContent
-from llamalog_service.domain.rows import Content, StoredRow
+from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.ingest.decode import Decoded
 from llamalog_service.publish.dead_letters import Letter
@@ -59,12 +59,7 @@ async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], equality:
         known = stored.get(row.id)
         if known is None and row.id not in new:
             new[row.id] = row
-        elif (
-            stands[at]
-            if at in stands
-            else (known is not None and known.is_legacy)
-            or await _equal(known.content if known is not None else new[row.id], row, equality)
-        ):
+        elif await _is_duplicate(row, known or new[row.id], stands.get(at), equality):
             duplicates += 1
             if at in stands:
                 legacy_told[row.id] = None
@@ -83,26 +78,45 @@ async def _standing_as_told(
     decoded: Decoded, stored: Mapping[UUID, StoredRow], equality: Equality
 ) -> dict[int, bool]:
     """Of legacy rows whose id is in the table, by place in the batch: whether they stand there as told."""
-    told = {
-        at: row for at, row in enumerate(decoded.rows) if isinstance(row, LegacyContent) and row.id in stored
-    }
+    told = {at: row for at, row in enumerate(decoded.rows) if type(row) is LegacyContent and row.id in stored}
     if not told:
         return {}
     return dict(zip(told, await equality.legacy_equal(list(told.values())), strict=True))
 
 
+async def _is_duplicate(
+    row: Content, first: Content | StoredRow, stands: bool | None, equality: Equality
+) -> bool:
+    """Whether what is said again of a row is nothing new.
+
+    Args:
+        first: what counts: the row of the table, or else of the batch.
+        stands: whether the table holds a legacy row as told; None: it is no telling of a row of the table.
+    """
+    if stands is not None:
+        return stands
+    if isinstance(first, StoredRow):
+        return first.is_legacy or await _equal(first.content, row, equality)
+    return await _equal(first, row, equality)
+
+
 async def _equal(first: Content, row: Content, equality: Equality) -> bool:
     """Equal in every column; JSON that is not equal to the letter is put to the database."""
-    if isinstance(first, LegacyContent):
-        return not isinstance(row, LegacyContent) or first.columns == row.columns
-    if isinstance(row, LegacyContent):
-        return False
+    if type(first) is not RowContent or type(row) is not RowContent:
+        return _equal_in_a_batch(first, row)
     if replace(first, metadata=None, preview_data=None) != replace(row, metadata=None, preview_data=None):
         return False
     for one, other in ((first.metadata, row.metadata), (first.preview_data, row.preview_data)):
         if _sorted_json(one) != _sorted_json(other) and not await equality.json_equal(one, other):
             return False
     return True
+
+
+def _equal_in_a_batch(first: Content, row: Content) -> bool:
+    """The same where one of them is a legacy row: under its id any other event is a duplicate."""
+    if type(first) is not LegacyContent:
+        return False
+    return type(row) is not LegacyContent or first.columns == row.columns
 
 
 def _sorted_json(value: Any) -> bytes:

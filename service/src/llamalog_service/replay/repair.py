@@ -123,5 +123,6 @@ class _Later:
                 self.found[row.id] = Told([row], [place], [], [], {}, {}, {}, {})
 
     def starts(self) -> set[str]:
-        rows = (told.rows[0] for told in self.found.values())
-        return {start for row in rows if (start := row.job_id or row.parent_job_id) is not None}
+        rows = [told.rows[0] for told in self.found.values()]
+        starts = {row.parent_job_id if row.job_id is None else row.job_id for row in rows}
+        return {start for start in starts if start is not None}
