@@ -112,7 +112,7 @@ async def test_down_to_nothing_and_up_again_ends_at_the_same_schema(empty_databa
 async def test_each_step_can_be_taken_back_and_taken_again(empty_database: str, revision: str) -> None:
     await go_to(empty_database, revision)
     before = await catalogue(empty_database)
-    following = f"{int(revision) + 1:04}"
+    following = ALL_REVISIONS[ALL_REVISIONS.index(revision) + 1]
     await go_to(empty_database, following)
     after = await catalogue(empty_database)
 
