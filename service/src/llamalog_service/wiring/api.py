@@ -62,7 +62,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     metrics = Metrics()
     metrics.live.set(1)
     async with open_pool(
-        settings, name="llamalog api", most=_CONNECTIONS, answer_within=_STATEMENT_SECONDS
+        settings, name="llamalog api", only_reads=True, most=_CONNECTIONS, answer_within=_STATEMENT_SECONDS
     ) as pool:
         reader = Reader(pool, answer_within=_ANSWER_SECONDS)
         readiness, health, feed = _Readiness(reader, metrics), HealthWatch(settings, reader), Feed()
