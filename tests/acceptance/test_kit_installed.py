@@ -1,67 +1,91 @@
-"""The kit installs, works and type-checks where there is nothing of the service."""
+"""Both packages build; the kit installs, works and type-checks where there is nothing of the service."""
 
 import subprocess
 import sys
-import sysconfig
+import tarfile
 import tomllib
-import venv
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from harness.document_examples import examples_in
+from harness.empty_environment import EmptyEnvironment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-DEPENDENCIES = sysconfig.get_paths()["purelib"]
-"""The libraries that the extras name; what is installed from this checkout is not among them."""
+PACKAGES = {"schemas": "llamalog_schemas", "service": "llamalog_service"}
 
-_WITHOUT_CLIENTS = """
+_CLIENTS = {"aiokafka", "faststream", "pydantic", "sqlalchemy"}
+_WITHOUT_CLIENTS = f"""
 import sys
 import llamalog_schemas, llamalog_schemas.jobs, llamalog_schemas.producer
-print(sorted({"aiokafka", "faststream", "sqlalchemy", "pydantic"} & sys.modules.keys()))
+print(sorted({_CLIENTS} & sys.modules.keys()))
 """
+_NOTHING_OF_THE_SERVICE = "import importlib.util as u; print(u.find_spec('llamalog_service'))"
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that holds the wheel and what it needs."""
-    folder = tmp_path_factory.mktemp("kit")
-    pip = [sys.executable, "-m", "pip", "--quiet"]
-    offline = ["--no-deps", "--no-index"]
-    build = ["wheel", *offline, "--no-build-isolation", "--wheel-dir", str(folder), str(CHECKOUT / "schemas")]
-    subprocess.run([*pip, *build], check=True)
-    (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "env", with_pip=False)
-    python = folder / "env/bin/python"
-    subprocess.run([*pip, "--python", str(python), "install", *offline, str(wheel)], check=True)
-    (site,) = (folder / "env/lib").glob("python*/site-packages")
-    (site / "dependencies.pth").write_text(DEPENDENCIES + "\n")
-    return python
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `python -m build` makes of both: a source distribution, and a wheel from that."""
+    folder = tmp_path_factory.mktemp("built")
+    for package in PACKAGES:
+        build = ["-m", "build", "--no-isolation", "--outdir", str(folder), str(CHECKOUT / package)]
+        ran = subprocess.run([sys.executable, *build], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    return folder
 
 
-def run(python: Path, *arguments: str) -> str:
-    """What a program in the environment prints, away from the checkout."""
-    ran = subprocess.run([python, *arguments], cwd=python.parent, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr + ran.stdout
-    return ran.stdout
+@pytest.fixture(scope="module")
+def kit(built: Path, tmp_path_factory: pytest.TempPathFactory) -> EmptyEnvironment:
+    """The kit with its extras."""
+    environment = EmptyEnvironment(tmp_path_factory.mktemp("kit") / "env")
+    environment.install(wheel_of(built, "llamalog_schemas"), "kafka", "outbox")
+    return environment
 
 
-def test_it_works_without_the_service(python: Path) -> None:
-    assert (
-        run(python, "-c", "import importlib.util as u; print(u.find_spec('llamalog_service.settings'))")
-        == "None\n"
-    )
+def wheel_of(built: Path, name: str) -> Path:
+    (wheel,) = built.glob(f"{name}-*.whl")
+    return wheel
+
+
+@pytest.mark.parametrize(("package", "name"), PACKAGES.items())
+def test_a_package_built_from_its_sources_carries_every_file(package: str, name: str, built: Path) -> None:
+    source = CHECKOUT / package / "src"
+    files = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
+    files = {file for file in files if "__pycache__" not in file and ".egg-info" not in file}
+    assert f"{name}/py.typed" in files
+    assert files <= set(zipfile.ZipFile(wheel_of(built, name)).namelist())
+    (sdist,) = built.glob(f"{name}-*.tar.gz")
+    top = sdist.name.removesuffix(".tar.gz")
+    with tarfile.open(sdist) as archive:
+        assert {f"{top}/src/{file}" for file in files} <= set(archive.getnames())
+
+
+def test_the_service_carries_its_migrations(built: Path) -> None:
+    steps = {path.name for path in (CHECKOUT / "migrations/versions").glob("*.py")}
+    assert steps
+    carried = zipfile.ZipFile(wheel_of(built, "llamalog_service")).namelist()
+    folder = "llamalog_service/_bundled/migrations"
+    assert {f"{folder}/versions/{step}" for step in steps} | {f"{folder}/env.py"} <= set(carried)
+
+
+def test_the_messages_alone_need_one_library(built: Path, tmp_path: Path) -> None:
+    environment = EmptyEnvironment(tmp_path / "env")
+    assert environment.install(wheel_of(built, "llamalog_schemas")) == {"msgspec", "typing-extensions"}
+    assert environment.run("-c", _WITHOUT_CLIENTS) == "[]\n"
     (example,) = examples_in(CHECKOUT / "docs/kit.md")
-    assert run(python, "-c", example.program) == example.prints
+    assert environment.run("-c", example.program) == example.prints
+
+
+def test_the_kit_needs_nothing_of_the_service(kit: EmptyEnvironment) -> None:
+    assert kit.run("-c", _NOTHING_OF_THE_SERVICE) == "None\n"
     for module in ("producer.middleware", "producer.outbox", "consumer", "consumer.subscriber"):
-        run(python, "-c", f"import llamalog_schemas.{module}")
+        kit.run("-c", f"import llamalog_schemas.{module}")
+    assert kit.run("-c", _WITHOUT_CLIENTS) == "[]\n"
+    assert not list(kit.site.glob("asyncpg")) + list(kit.site.glob("fastapi"))
 
 
-def test_no_client_is_imported_that_nobody_asked_for(python: Path) -> None:
-    assert run(python, "-c", _WITHOUT_CLIENTS) == "[]\n"
-
-
-def test_programs_against_it_type_check(python: Path, tmp_path: Path) -> None:
+def test_programs_against_it_type_check(kit: EmptyEnvironment, tmp_path: Path) -> None:
     for document in ("kit", "producers", "consumers"):
         for example in examples_in(CHECKOUT / f"docs/{document}.md"):
             (tmp_path / f"{document}_{example.number}.py").write_text(example.program)
@@ -74,8 +98,9 @@ def test_programs_against_it_type_check(python: Path, tmp_path: Path) -> None:
     )
     checked = subprocess.run(
         [
-            *(sys.executable, "-m", "mypy", "--strict", "--python-executable", str(python)),
+            *(sys.executable, "-m", "mypy", "--strict", "--python-executable", str(kit.python)),
             *("--ignore-missing-imports", "--cache-dir", str(tmp_path / "cache"), str(tmp_path)),
+            *map(str, sorted((CHECKOUT / "examples").iterdir())),
         ],
         cwd=tmp_path,
         capture_output=True,

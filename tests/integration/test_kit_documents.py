@@ -71,3 +71,10 @@ async def test_an_example_prints_what_the_document_says(example: Example, settin
         complaints = (await process.stderr.read()).decode()
         await process.wait()
     assert "".join(printed) == example.prints, complaints[-3000:]
+
+
+@pytest.mark.parametrize("name", ["producers", "consumers"])
+def test_a_document_begins_with_ten_lines_that_work(name: str) -> None:
+    first = examples_in(DOCS / f"{name}.md")[0].program
+    assert (DOCS / f"{name}.md").read_text().index("```python") < 40
+    assert len([line for line in first.splitlines() if line.strip()]) <= 10

@@ -6,10 +6,11 @@ are imported by who uses them.
 
 from llamalog_schemas.producer.account import Account, Loss, LossReason
 from llamalog_schemas.producer.buffered import Limits
+from llamalog_schemas.producer.details import Details
 from llamalog_schemas.producer.job import Job, current_job, started_by
 from llamalog_schemas.producer.logger import LlamaLogger
 from llamalog_schemas.producer.scope import Attempt, JobScope
-from llamalog_schemas.producer.statements import Details, Statements
+from llamalog_schemas.producer.statements import Statements
 from llamalog_schemas.producer.transports import (
     Console,
     ImmediateTransport,

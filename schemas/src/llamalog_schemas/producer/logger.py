@@ -9,16 +9,16 @@ from llamalog_schemas.events import EntityEvent
 from llamalog_schemas.producer.account import Account, Ledger, Loss, LossReason
 from llamalog_schemas.producer.buffered import Limits
 from llamalog_schemas.producer.delivery import delivery
-from llamalog_schemas.producer.job import Job, here
+from llamalog_schemas.producer.details import Details, EntityTypeName, Id
+from llamalog_schemas.producer.job import Job
 from llamalog_schemas.producer.scope import Attempt, JobScope
-from llamalog_schemas.producer.statements import Details, EntityTypeName, Id, Statements, prepare
+from llamalog_schemas.producer.statements import Statements, job_to_enter, prepare
 from llamalog_schemas.producer.transports import (
     DEFAULT_TOPIC,
     ImmediateTransport,
     OutgoingMessage,
     Transport,
 )
-from llamalog_schemas.producer.warn import warn_of_unknown_root
 
 _CLOSING_SECONDS = 10.0
 
@@ -74,12 +74,7 @@ class LlamaLogger:
             attempt: what it tries to do; then an exception that leaves the block is told as
                 ``entity-failed``, and goes on.
         """
-        if isinstance(job, str):
-            above = parent or here().above
-            job = Job(job) if above is None else above.child(job)
-        if job.parent_id is not None and job.root is None:
-            warn_of_unknown_root(job.id, job.parent_id)
-        return JobScope(job, attempt, self.statements, self)
+        return JobScope(job_to_enter(job, parent), attempt, self.statements, self)
 
     async def created(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]

@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Any, Final, Protocol
 
 from llamalog_schemas.events import EntityFailed
+from llamalog_schemas.producer.details import Details, EntityTypeName, Id
 from llamalog_schemas.producer.job import Job, at_work_on
-from llamalog_schemas.producer.statements import Details, EntityTypeName, Id, Statements, plain
+from llamalog_schemas.producer.statements import Statements, plain
 
 _MAX_MESSAGE: Final = 10_000
 _MAX_CODE: Final = 50

@@ -1,6 +1,6 @@
 """Events as producers say them: keyword arguments in, one event an entity out, its job filled in."""
 
-from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple, TypedDict, TypeVar, Unpack
 from uuid import UUID
@@ -10,7 +10,6 @@ import msgspec
 from llamalog_schemas.codec import decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import (
-    DataQuality,
     EntityCached,
     EntityCorrected,
     EntityCreated,
@@ -18,69 +17,15 @@ from llamalog_schemas.events import (
     EntityEnriched,
     EntityFailed,
     EntityLinked,
-    EntityType,
     Event,
     FailureData,
     Status,
 )
 from llamalog_schemas.keys import lineage_key
+from llamalog_schemas.producer.details import Details, EntityTypeName, Id
 from llamalog_schemas.producer.ids import new_event_id
-from llamalog_schemas.producer.job import Job, here
+from llamalog_schemas.producer.job import Job, at_work_on, here
 from llamalog_schemas.producer.warn import warn_of_unknown_root
-
-EntityTypeName = EntityType | Literal["ALBUM", "ARTIST", "TRACK"]
-StatusName = (
-    Status
-    | Literal[
-        "SUCCESS",
-        "PARTIAL_SUCCESS",
-        "FAILED",
-        "NO_DATA_AVAILABLE",
-        "SKIPPED",
-        "PREVIEW",
-        "PENDING",
-        "QUEUED",
-        "IN_PROGRESS",
-        "COMPLETED",
-    ]
-)
-QualityName = DataQuality | Literal["LOW", "MEDIUM", "HIGH"]
-Id = UUID | str
-"""A UUID, or the text of one."""
-
-
-class Details(TypedDict, total=False):
-    """What an event may say beside its entity and operation; the names are those of the contract.
-
-    `job_id`, `parent_job_id` and `root_job_id` come from the job at work; a `job_id` that is named alone
-    stands below it. `event_id` (default: a new UUIDv7) makes
-    saying the same again harmless; `time` (default: now) is when it happened, with a zone.
-    """
-
-    status: StatusName
-    album_id: Id | None
-    artist_id: Id | None
-    track_id: Id | None
-    sources: Sequence[str]
-    reason: str | None
-    fields_enriched: Sequence[str]
-    data_quality_before: QualityName | None
-    data_quality_after: QualityName | None
-    error_message: str | None
-    error_code: str | None
-    retry_count: int | None
-    duration_ms: int | None
-    api_call_count: int | None
-    metadata: Mapping[str, Any] | None
-    preview_data: Mapping[str, Any] | None
-    job_id: str | None
-    parent_job_id: str | None
-    root_job_id: str | None
-    triggered_by: str | None
-    user_id: str | None
-    time: datetime
-    event_id: Id
-
 
 Kind = TypeVar("Kind", EntityCreated, EntityLinked, EntityEnriched, EntityCorrected, EntityCached)
 
@@ -107,6 +52,16 @@ def prepare(event: Event) -> Prepared:
     return Prepared(valid, lineage_key(valid), value)
 
 
+def job_to_enter(job: str | Job, parent: Job | None) -> Job:
+    """The job, below its parent if it is named; else below the one at work here."""
+    if isinstance(job, str):
+        above = parent or here().above
+        job = Job(job) if above is None else above.child(job)
+    if job.parent_id is not None and job.root is None:
+        warn_of_unknown_root(job.id, job.parent_id)
+    return job
+
+
 class Statements:
     """Makes events of one producer. Pure but for the clock, the ids and the job at work.
 
@@ -116,6 +71,10 @@ class Statements:
 
     def __init__(self, source: str) -> None:
         self.source = source
+
+    def job(self, job: str | Job, *, parent: Job | None = None) -> AbstractContextManager[Job]:
+        """As `LlamaLogger.job`, for who says events by an outbox."""
+        return at_work_on(job_to_enter(job, parent))
 
     def created(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]

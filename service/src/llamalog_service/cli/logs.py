@@ -1,5 +1,6 @@
 """`llamalog logs`: rows of the log that are asked for by what they say, and followed as they come."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -95,9 +96,9 @@ def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> No
     async def read(reader: Reader) -> Sequence[LogRow]:
         return await _newest(reader, wanted, limit)
 
-    following = follow_log(
-        read_settings(), wanted, read=read, show=show, say_away=_say_away, patience=PATIENCE
-    )
+    settings = read_settings()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away, `_say_away` says once
+    following = follow_log(settings, wanted, read=read, show=show, say_away=_say_away, patience=PATIENCE)
     try:
         run(following)
     except KeyboardInterrupt:

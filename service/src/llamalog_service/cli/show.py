@@ -11,7 +11,7 @@ from uuid import UUID
 from rich.progress import Progress
 
 from llamalog_schemas.events import EntityType
-from llamalog_service.cli.children import Consumers
+from llamalog_service.cli.children import Children
 from llamalog_service.cli.memory import FilledFrom, OtherKafkaError, is_void
 from llamalog_service.cli.migrate import applied
 from llamalog_service.cli.report import print_where_to_look, summary_table
@@ -49,7 +49,7 @@ class Stage:
     """What is at hand: running servers, consumers yet to be started, where to keep and to say things."""
 
     stack: LocalStack
-    consumers: Consumers
+    children: Children
     settings: Settings
     data: Path
     say: Callable[[str], None]
@@ -65,8 +65,9 @@ async def show(stage: Stage, sample: Sample) -> None:
     async with open_observation(settings) as observation:
         await _prepare(stage, observation)
         before = await observation.summary()
-        stage.consumers.start()
-        say("The provenance consumer and the migration consumer were started.")
+        stage.children.start()
+        pages = stage.children.pages
+        say(f"The provenance consumer and the migration consumer were started, and the API: {pages}")
         if before.work.messages_read:
             say("The sample is played on top of what an earlier start left.")
         played = await _play(settings, sample, observation)
@@ -81,8 +82,9 @@ async def show(stage: Stage, sample: Sample) -> None:
         settings,
         kafka=stage.stack.kafka.name,
         database=_shown(stage.stack),
-        addresses=stage.consumers.addresses,
-        logs=stage.consumers.logs,
+        pages=stage.children.pages,
+        addresses=stage.children.addresses,
+        logs=stage.children.logs,
         album=album,
     )
     say("\nRunning until Ctrl-C.")

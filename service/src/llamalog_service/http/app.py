@@ -52,6 +52,8 @@ def create_app(
     app.state.context = Context(reader, operations, measures, access, sessions, Streams(), AskedRuns())
     app.add_middleware(Guard, access=access, sessions=sessions)
     tell_failures(app)
+    routers = [*routes.ROUTERS, *ui.ROUTERS]
+    app.state.routes = [*probes, *(route for router in routers for route in router.routes)]
     for router in routes.ROUTERS:
         app.include_router(router)
     ui.mount(app)

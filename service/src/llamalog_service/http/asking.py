@@ -81,11 +81,8 @@ async def start_backfill(
         require(principal, Allowed.ADMIN)
     run = _run_of(key, principal)
     data = _command_data(run, wanted, principal)
-    known = context.asked.find(run)
-    if known is None and key is not None:
-        standing = await read_backfill(context.reader, run)
-        known = standing.request if standing is not None else None
-    if known is not None and known != data:
+    known = await read_run(context, run) if key is not None else None
+    if known is not None and known.request != data:
         raise ProblemError(
             HTTPStatus.CONFLICT,
             f"The key was used for another request, that of the run {run}. Nothing was asked.",
@@ -107,10 +104,8 @@ async def ask_of_run(context: Context, principal: Principal, run: UUID, what: st
         UnavailableError: PostgreSQL or Kafka is away.
     """
     require(principal, Allowed.OPERATE)
-    known = await read_backfill(context.reader, run)
-    if known is None and context.asked.find(run) is None:
-        raise unknown_run(run)
-    if known is not None and known.has_ended:
+    known = await find_run(context, run)
+    if known.has_ended:
         raise ProblemError(
             HTTPStatus.CONFLICT,
             f"There is nothing to {what}: the backfill {run} has ended, it is {known.status}. "
@@ -122,26 +117,30 @@ async def ask_of_run(context: Context, principal: Principal, run: UUID, what: st
     return Asked(run=run, asked=what)
 
 
+async def read_run(context: Context, run: UUID) -> BackfillRun | None:
+    """A backfill as its row says it; one that was asked for here is known before it has a row.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    return await read_backfill(context.reader, run) or context.asked.find(run)
+
+
 async def find_run(context: Context, run: UUID) -> BackfillRun:
-    """A backfill.
+    """As `read_run`, of one that there has to be.
 
     Raises:
         ProblemError: 404.
         UnavailableError: PostgreSQL is away.
     """
-    found = await read_backfill(context.reader, run)
+    found = await read_run(context, run)
     if found is None:
-        raise unknown_run(run, is_asked=context.asked.find(run) is not None)
+        raise unknown_run(run)
     return found
 
 
-def unknown_run(run: UUID, *, is_asked: bool = False) -> ProblemError:
-    """404: nobody knows the run, or no migration consumer has kept it yet."""
-    if is_asked:
-        return not_found(
-            f"The backfill {run} was asked for, and no migration consumer has kept it yet. Ask again in a "
-            "while; if it stays so, see whether one runs."
-        )
+def unknown_run(run: UUID) -> ProblemError:
+    """404: nobody knows the run."""
     return not_found(f"There is no backfill {run}.")
 
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
 
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, UnavailableError
 from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
@@ -91,13 +92,23 @@ def _invalid(error: RequestValidationError) -> ProblemError:
 
 
 def _of_routing(request: Request, error: HTTPException) -> ProblemError:
-    status = HTTPStatus(error.status_code)
+    status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
     detail = error.detail
     if status is HTTPStatus.NOT_FOUND:
         detail = "There is nothing under this path. /openapi.json and /docs tell what there is."
     elif status is HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"{request.method} is not allowed here."
-    return ProblemError(status, detail, headers=error.headers)
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+        detail = f"{request.method} is not allowed here, but {headers['Allow']}."
+    return ProblemError(status, detail, headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes with this path; the framework names those of the first one."""
+    allowed: set[str] = set()
+    for route in request.app.state.routes:
+        if isinstance(route, Route) and route.path_regex.match(request.url.path):
+            allowed |= route.methods or set()
+    return allowed
 
 
 def _who(error: UnavailableError) -> str:

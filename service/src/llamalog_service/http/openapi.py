@@ -64,6 +64,8 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
+    if "requestBody" in operation:
+        responses[str(HTTPStatus.UNSUPPORTED_MEDIA_TYPE.value)] = problem("The body is not JSON.")
     for status, meaning in _ALWAYS.items():
         responses[str(status.value)] = problem(meaning)
     operation["responses"] = dict(sorted(responses.items()))

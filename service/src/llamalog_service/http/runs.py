@@ -12,20 +12,21 @@ from uuid import UUID
 from sse_starlette import ServerSentEvent
 
 from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.http.asking import read_run
+from llamalog_service.http.context import Context
 from llamalog_service.http.streams import event
-from llamalog_service.queries.backfills import BackfillRun, read_backfill
-from llamalog_service.store.reader import Reader
+from llamalog_service.queries.backfills import BackfillRun
 
 _LOOK_SECONDS: Final = 0.5
 
 
-async def backfill_events(reader: Reader, run: UUID) -> AsyncGenerator[ServerSentEvent, None]:
+async def backfill_events(context: Context, run: UUID) -> AsyncGenerator[ServerSentEvent, None]:
     """What changes of a run, until it has ended."""
     told: BackfillRun | None = None
     is_waiting = False
     while True:
         try:
-            standing = await read_backfill(reader, run)
+            standing = await read_run(context, run)
         except UnavailableError:
             standing = None
         if standing is None:

@@ -1,9 +1,11 @@
 """The log over HTTP: built from settings, served until told to stop."""
 
 import asyncio
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import structlog
@@ -27,9 +29,12 @@ from llamalog_service.wiring.operations import InstalledOperations
 _log = structlog.get_logger("llamalog.api")
 
 _CONNECTIONS: Final = 8
+_STATEMENT_SECONDS: Final = 8.0
 _ANSWER_SECONDS: Final = 10.0
+"""A statement, the wait for a connection included."""
 _LOOK_SECONDS: Final = 2.0
 _GRACE_SECONDS: Final = 5
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 async def run_api(settings: Settings) -> None:
@@ -57,9 +62,9 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     metrics = Metrics()
     metrics.live.set(1)
     async with open_pool(
-        settings, name="llamalog api", most=_CONNECTIONS, answer_within=_ANSWER_SECONDS
+        settings, name="llamalog api", most=_CONNECTIONS, answer_within=_STATEMENT_SECONDS
     ) as pool:
-        reader = Reader(pool)
+        reader = Reader(pool, answer_within=_ANSWER_SECONDS)
         readiness, health, feed = _Readiness(reader, metrics), HealthWatch(settings, reader), Feed()
         beside = [
             asyncio.create_task(readiness.keep_looking()),
@@ -103,7 +108,25 @@ def make_server(app: FastAPI) -> Server:
 
 
 class _Server(Server):
-    """Ends the streams before it waits for the answers under way: they would never end by themselves."""
+    """A server that ends in good order.
+
+    Streams go before it waits for the answers under way: they would never end by themselves.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Heed signals as the two consumers do: uvicorn would let the signal itself end the process."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer no more."""

@@ -26,6 +26,7 @@ Result = TypeVar("Result")
 
 _ANSWER_SECONDS: Final = 4.0
 _METRICS_SECONDS: Final = 2.0
+_OLD_SECONDS: Final = 1.0
 _SAMPLE_SECONDS: Final = 10.0
 _SAMPLES: Final = 7
 """So many are kept: rates are those of the last minute."""
@@ -36,6 +37,7 @@ class _Sample(NamedTuple):
     at: float
     figures: Figures
     silent: tuple[str, ...]
+    is_whole: bool
 
 
 class HealthWatch:
@@ -46,6 +48,8 @@ class HealthWatch:
         self._reader = reader
         self._urls = _metrics_urls(settings)
         self._samples: deque[_Sample] = deque(maxlen=_SAMPLES)
+        self._asking = asyncio.Lock()
+        self._told: tuple[float, HealthSummary] | None = None
 
     async def keep_sampling(self) -> None:
         """Look at the consumers' metrics, until cancelled."""
@@ -54,7 +58,14 @@ class HealthWatch:
             await asyncio.sleep(_SAMPLE_SECONDS)
 
     async def summary(self, live_streams: int) -> HealthSummary:
-        """How the installation is; what does not answer is left out, and named."""
+        """How the installation is; what does not answer is left out, and named; up to a second old."""
+        async with self._asking:
+            now = asyncio.get_running_loop().time()
+            if self._told is None or now - self._told[0] > _OLD_SECONDS:
+                self._told = (now, await self._ask(live_streams))
+            return self._told[1]
+
+    async def _ask(self, live_streams: int) -> HealthSummary:
         silent: list[str] = []
         lag, database, _ = await asyncio.gather(
             _or_none("Kafka", silent, self._lag),
@@ -108,7 +119,9 @@ class HealthWatch:
         texts = await asyncio.gather(*(asyncio.to_thread(_fetch, url) for url in self._urls))
         silent = tuple(url for url, text in zip(self._urls, texts, strict=True) if text is None)
         figures = read_figures([text for text in texts if text is not None])
-        self._samples.append(_Sample(asyncio.get_running_loop().time(), figures, silent))
+        self._samples.append(
+            _Sample(asyncio.get_running_loop().time(), figures, silent, bool(texts) and not silent)
+        )
 
 
 async def _or_none(name: str, silent: list[str], asking: Callable[[], Awaitable[Result]]) -> Result | None:
@@ -140,7 +153,7 @@ def _fetch(url: str) -> str | None:
 
 def _rates(samples: Sequence[_Sample]) -> Rates | None:
     """Between the oldest and the newest sample; a consumer that was started again counts from its start."""
-    whole = [sample for sample in samples if not sample.silent]
+    whole = [sample for sample in samples if sample.is_whole]
     if len(whole) < 2:
         return None
     first, last = whole[0], whole[-1]

@@ -105,9 +105,7 @@ async def ask_for_backfill(
 @router.get(
     "/backfills/{id}",
     summary="A backfill",
-    responses=answers(
-        BackfillRun, "How far it is, or how it ended.", not_found="There is no such run (yet)."
-    ),
+    responses=answers(BackfillRun, "How far it is, or how it ended.", not_found="There is no such run."),
 )
 async def backfill(context: TheContext, run: Run) -> Response:
     """As its row says it."""
@@ -121,16 +119,15 @@ async def backfill(context: TheContext, run: Run) -> Response:
     responses=streams(
         "Events: `progress` at first and whenever something has changed, `ended` at the end, both with the "
         "run as `/backfills/{id}` tells it, after which the stream ends; `waiting`, while PostgreSQL does "
-        "not answer or no migration consumer has kept the run yet.",
+        "not answer.",
         'event: progress\ndata: {"run": "…", "status": "running", "scanned": 2000}\n\n',
         not_found="There is no such run.",
     ),
 )
 async def backfill_stream(context: TheContext, run: Run) -> Response:
     """Server-sent events; each bears the whole state, so that none has to be caught up with."""
-    if context.asked.find(run) is None:
-        await find_run(context, run)
-    return context.streams.answer(backfill_events(context.reader, run))
+    await find_run(context, run)
+    return context.streams.answer(backfill_events(context, run))
 
 
 def _asking(what: str) -> Callable[..., Coroutine[Any, Any, Response]]:

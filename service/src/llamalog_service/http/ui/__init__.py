@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from llamalog_service.http.ui import (
     backfills,
     conflicts,
+    docs,
     find,
     health,
     letters,
@@ -31,6 +32,7 @@ ROUTERS: Sequence[APIRouter] = (
     letters.router,
     backfills.router,
     health.router,
+    docs.router,
     session.router,
 )
 """Of every subject; their paths begin with `/ui`."""

@@ -31,7 +31,8 @@ TEMPLATES.globals.update(version=version("llamalog-service"), Scope=Scope, navig
 
 def is_page(request: Request) -> bool:
     """Whether a person asks."""
-    return request.url.path == "/ui" or request.url.path.startswith("/ui/")
+    path: str = request.url.path
+    return path in ("/ui", "/docs") or path.startswith("/ui/")
 
 
 def render(
