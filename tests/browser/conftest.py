@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from browser.scene import Scene, open_scene
 from harness.browser import REQUIRED, Witness, find_chromium, launched, take_picture
 from llamalog_service.stack import LocalStack
 
 _HERE = Path(__file__).parent
+_PATIENCE = 30_000
+"""Milliseconds: two cores may do much else."""
+expect.set_options(timeout=_PATIENCE)
 _FAILED = pytest.StashKey[bool]()
 
 
@@ -69,7 +72,7 @@ async def open_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIt
     async def open_page(**options: Any) -> Page:
         usual: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"}
         context = await browser.new_context(**usual | options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(_PATIENCE)
         pages.append(await context.new_page())
         return pages[-1]
 
