@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from hashlib import sha256
+from typing import Any
 
 import httpx
 import pytest
@@ -78,3 +79,62 @@ async def test_a_page_bears_a_strict_policy_and_nothing_inline(api: RunningApi) 
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "style=" not in answer.text
     assert "HttpOnly; Max-Age=43200; Path=/; SameSite=strict" in answer.headers["set-cookie"]
+
+
+async def test_a_cookie_reads_and_changes_nothing_without_a_form_of_ours(guarded: RunningApi) -> None:
+    async with httpx.AsyncClient(base_url=guarded.url) as client:
+        opened = await client.post("/ui/login", data={"token": OPERATOR})
+        assert opened.status_code == 303
+        assert (await client.get("/logs")).status_code == 200
+        wanted = {"scope": {"kind": "everything"}, "dryRun": True}
+        assert (await client.post("/backfills", json=wanted)).status_code == 401
+        form = await client.post("/ui/backfills", data={"scope": "everything"})
+        assert (form.status_code, "The form is not one of this session" in form.text) == (403, True)
+
+
+async def test_whoever_may_only_read_changes_nothing(guarded: RunningApi) -> None:
+    wanted = {"scope": {"kind": "everything"}, "dryRun": True}
+    async with httpx.AsyncClient(base_url=guarded.url, headers=bearer(READER)) as client:
+        answer = await client.post("/backfills", json=wanted)
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:llamalog:problem:scope")
+
+
+async def test_a_token_is_never_logged_wherever_it_is_sent(guarded: RunningApi, capsys: Any) -> None:
+    async with httpx.AsyncClient(base_url=guarded.url) as client:
+        said = [
+            await client.get(f"/logs?token={READER}", headers=bearer(READER)),
+            await client.get("/logs", headers=bearer(f"{READER}-mistyped")),
+            await client.post("/ui/login", data={"token": f"{READER}-mistyped"}),
+            await client.post(f"/backfills?token={READER}", json={"token": READER}, headers=bearer(OPERATOR)),
+            await client.post(f"/logs/{READER}", headers=bearer(READER)),
+        ]
+    assert [answer.status_code for answer in said] == [422, 401, 403, 422, 405]
+    for answer in said[:4]:
+        assert READER not in answer.text
+    printed = capsys.readouterr()
+    assert "asked" in printed.out
+    assert "otto" in printed.out
+    assert READER not in (printed.out + printed.err).replace(f"/logs/{READER}", "")
+
+
+@pytest.mark.parametrize(
+    "path", ["/ui", "/logs", "/nowhere", "/ui/nowhere", "/logs?limit=0", "/docs", "/livez"]
+)
+async def test_every_answer_bears_what_browsers_have_to_heed(api: RunningApi, path: str) -> None:
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        answer = await client.get(path)
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "server" not in answer.headers
+
+
+async def test_the_documents_page_lists_every_operation_and_fetches_nothing(api: RunningApi) -> None:
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        page = (await client.get("/docs")).text
+        document = (await client.get("/openapi.json")).json()
+    assert document["openapi"] == "3.1.0"
+    for path in document["paths"]:
+        assert f"<code>{path}</code>" in page
+    assert "https://" not in page

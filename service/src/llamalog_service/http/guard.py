@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
+import structlog
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -17,6 +18,8 @@ from llamalog_service.http.failures import defect_response, failure_response
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.ui.pages import is_page
+
+_log = structlog.get_logger("llamalog.http")
 
 MOST_QUERY_BYTES: Final = 8 * 1024
 MOST_PATH_BYTES: Final = 2 * 1024
@@ -66,13 +69,19 @@ class Guard:
             refusal = failure_response(request, problem)
         if refusal is not None:
             await refusal(scope, receive, sending)
-            return
+        else:
+            await self._hand_on(request, sending)
+        if request.method not in _SAFE:
+            _tell(request, sending.status)
+
+    async def _hand_on(self, request: Request, sending: "_Sending") -> None:
+        scope, receive = request.scope, request.receive
         try:
             await self._app(scope, _bounded(request, receive), sending)
         except ClientDisconnect:
             return
         except Exception as defect:
-            if sending.has_begun:
+            if sending.status:
                 raise
             await defect_response(request, defect)(scope, receive, sending)
 
@@ -198,21 +207,33 @@ def _bounded(request: Request, receive: Receive) -> Receive:
     return bounded
 
 
+def _tell(request: Request, status: int) -> None:
+    """Log who has asked for a change; never what stands in a query string, a header or a body."""
+    principal = getattr(request.state, "principal", None)
+    _log.info(
+        "asked",
+        method=request.method,
+        path=request.url.path,
+        status=status,
+        who=principal.name if principal is not None else None,
+    )
+
+
 class _Sending:
     """Adds what every answer bears.
 
     Attributes:
-        has_begun: whether an answer is under way, so that no other can be given.
+        status: of the answer under way, so that no other can be given; 0 before there is one.
     """
 
     def __init__(self, request: Request, send: Send) -> None:
         self._policy = _PAGE_POLICY if request.url.path.startswith(("/ui", "/docs")) else _API_POLICY
         self._send = send
-        self.has_begun = False
+        self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.has_begun = True
+            self.status = message["status"]
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             headers.update(_SECURITY)
             headers["Content-Security-Policy"] = self._policy
