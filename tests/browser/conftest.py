@@ -4,8 +4,9 @@ The browser lives as long as the run does, so these tests and their fixtures sha
 """
 
 import os
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -56,18 +57,33 @@ async def scene(
         yield scene
 
 
+Open = Callable[..., Awaitable[Page]]
+"""Opens a page in a window of its own; takes what Playwright's `Browser.new_context` takes."""
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
-    """An empty page in a window of its own; pictured if the test fails."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    context.set_default_timeout(10_000)
-    page = await context.new_page()
-    try:
-        yield page
-    finally:
+async def open_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Open]:
+    """More than one page, or one that is not as usual; pictured if the test fails."""
+    pages: list[Page] = []
+
+    async def open_page(**options: Any) -> Page:
+        usual: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"}
+        context = await browser.new_context(**usual | options)
+        context.set_default_timeout(10_000)
+        pages.append(await context.new_page())
+        return pages[-1]
+
+    yield open_page
+    for number, page in enumerate(pages):
         if request.node.stash.get(_FAILED, False):
-            await take_picture(page, f"FAILED-{request.node.name}")
-        await context.close()
+            await take_picture(page, f"FAILED-{request.node.name}-{number}")
+        await page.context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(open_page: Open) -> Page:
+    """An empty page."""
+    return await open_page()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
