@@ -85,7 +85,7 @@ async def test_a_row_is_told_when_it_is_recorded_and_again_when_its_root_is_corr
             assert corrected.data["revision"] > 1
             root = (await other.until("row")).data
             assert root["jobId"] == "the-root"
-            async with httpx.AsyncClient(base_url=api.url) as client:
+            async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
                 assert root == (await client.get(f"/logs/{UUID(int=2)}")).json(), "as the log tells it"
 
         async with stream(api, "/logs/stream?job=child", {"Last-Event-ID": str(recorded.place)}) as again:
@@ -96,7 +96,7 @@ async def test_a_row_is_told_when_it_is_recorded_and_again_when_its_root_is_corr
 
 async def test_a_backfill_is_followed_to_its_end(api: RunningApi, pool: asyncpg.Pool, tmp_path: Path) -> None:
     await write_as_another(pool, families(200))
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         asked = await client.post(
             "/backfills", json={"scope": {"kind": "everything"}, "expected": {"rows": 1000}, "batchSize": 100}
         )
@@ -133,8 +133,8 @@ async def test_streams_end_at_once_when_the_process_does(settings: Settings) -> 
 
 async def test_a_client_that_goes_frees_its_stream(api: RunningApi) -> None:
     async def open_streams() -> int:
-        async with httpx.AsyncClient(base_url=api.url) as client:
-            count: int = (await client.get("/health/summary", timeout=20)).json()["liveStreams"]
+        async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
+            count: int = (await client.get("/health/summary", timeout=60)).json()["liveStreams"]
             return count
 
     async with stream(api, "/logs/stream") as told:
@@ -160,7 +160,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(
         await tell_much(settings)
 
         async def is_cut_off() -> bool:
-            async with httpx.AsyncClient(base_url=api.url, timeout=20) as client:
+            async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
                 summary = (await client.get("/health/summary")).json()
             return bool(summary["liveStreams"] == 0)
 
