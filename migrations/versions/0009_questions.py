@@ -17,11 +17,11 @@ depends_on = None
 INDEXES = (
     Index("llama_logs_created_at_idx", "created_at"),
     Index("llama_logs_entity_id_created_at_idx", "entity_id, created_at", where="entity_id IS NOT NULL"),
-    Index("llama_logs_album_id_idx", "album_id", where="album_id IS DISTINCT FROM entity_id", exact=True),
-    Index("llama_logs_artist_id_idx", "artist_id", where="artist_id IS DISTINCT FROM entity_id", exact=True),
-    Index("llama_logs_track_id_idx", "track_id", where="track_id IS DISTINCT FROM entity_id", exact=True),
+    Index("llama_logs_album_id_idx", "album_id", where="album_id IS DISTINCT FROM entity_id"),
+    Index("llama_logs_artist_id_idx", "artist_id", where="artist_id IS DISTINCT FROM entity_id"),
+    Index("llama_logs_track_id_idx", "track_id", where="track_id IS DISTINCT FROM entity_id"),
     Index("llama_logs_roots_idx", "created_at", where="origin IN ('ROOT', 'ADOPTED')", exact=True),
-    Index("llama_logs_unknown_origin_idx", "origin, created_at", where="root_job_id IS NULL", exact=True),
+    Index("llama_logs_unknown_origin_idx", "origin, created_at, id", where="root_job_id IS NULL", exact=True),
     Index(
         "llama_logs_failures_idx",
         "root_job_id",

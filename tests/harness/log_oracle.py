@@ -51,8 +51,9 @@ class Row:
     @property
     def name(self) -> str | None:
         told = self.metadata if isinstance(self.metadata, dict) else {}
-        named = told.get("title") or told.get("name")
-        return named if isinstance(named, str) else None
+        return next(
+            (told[key] for key in ("title", "name") if isinstance(told.get(key), str) and told[key]), None
+        )
 
     @property
     def failed(self) -> bool:
@@ -73,6 +74,8 @@ class LogOracle:
     def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = sorted(rows, key=lambda row: row.place)
         self.seen = {row.job_id for row in self.rows if row.job_id is not None}
+        named = {row.parent_job_id for row in self.rows if row.parent_job_id is not None}
+        self.jobs = self.seen | named
         self.claims: dict[str, Row] = {}
         for row in self.rows:
             if row.job_id is not None and row.parent_job_id is not None:

@@ -13,8 +13,9 @@ import asyncpg
 import pytest
 
 from harness.environments import environment_of
+from harness.patience import eventually
 from harness.service import running
-from harness.settled import wait_until_consumed, wait_until_settled
+from harness.settled import wait_until_settled
 from harness.started_commands import StartedCommand, started
 from harness.topics import publish
 from histories import chains, event
@@ -66,12 +67,20 @@ async def following(settings: Settings, *options: str) -> AsyncIterator[Follower
         await follower.end()
 
 
+async def until_recorded(pool: asyncpg.Pool, rows: int) -> None:
+    async def are_recorded() -> bool:
+        return bool(await pool.fetchval("SELECT count(*) FROM llama_logs") == rows)
+
+    await eventually(are_recorded, within=60)
+
+
 async def until(condition: Any, within: float = 60.0) -> None:
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 -- another process makes it so
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.apache_kafka
 async def test_every_row_and_every_correction_is_shown_once_whenever_the_following_begins(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
@@ -103,7 +112,7 @@ async def test_only_rows_that_are_asked_for_are_shown_the_last_ones_first(
 ) -> None:
     async with running("consumer", settings, tmp_path):
         await publish(settings, [event(number, f"job-{number}") for number in range(1, 10)])
-        await wait_until_consumed(settings)
+        await until_recorded(pool, 9)
         async with following(
             settings, "--limit", "2", "--operation", "track:*", "--until", "2026-03-01"
         ) as it:
@@ -112,6 +121,22 @@ async def test_only_rows_that_are_asked_for_are_shown_the_last_ones_first(
             await until(lambda: len(it.rows) == 3)
             assert [UUID(row["id"]).int for row in it.rows] == [8, 9, 21]
             assert await it.interrupt() == 130
+
+
+async def test_a_reader_that_has_had_enough_ends_the_following_at_the_next_row(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    async with running("consumer", settings, tmp_path):
+        await publish(settings, [event(1, "job-1")])
+        await until_recorded(pool, 1)
+        command = await started("logs", "--follow", environment=environment_of(settings))
+        assert command.process.stdout is not None
+        assert command.process.stderr is not None
+        await command.process.stdout.readline()
+        command.process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+        await publish(settings, [event(2, "job-2")])
+        assert await asyncio.wait_for(command.process.wait(), 60) == 141
+        assert await command.process.stderr.read() == b""
 
 
 @pytest.mark.apache_kafka

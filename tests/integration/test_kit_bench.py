@@ -1,14 +1,35 @@
-"""The kit's bench runs and measures what it says; how fast it was here is not the question."""
+"""The kit's bench measures what it says. Ratios and seconds of a processor are held here, too."""
 
-from bench.kit import IMPORT_SECONDS_BAR, MICROSECONDS_BAR, RATIO_BAR, Figures, measure
+import pytest
+
+from bench.kit import (
+    IMPORT_SECONDS_BAR,
+    MICROSECONDS_BAR,
+    MODULES,
+    RATIO_BAR,
+    Figures,
+    import_seconds,
+    measure,
+)
 from llamalog_service.settings import Settings
 
 
-async def test_the_bench_times_saying_beside_sending(settings: Settings) -> None:
-    figures = await measure(settings.kafka, settings.topic_prefix, rounds=1)
-    assert 500 < figures.value_bytes < 800
-    assert figures.ratio == figures.saying / figures.sending > 0
-    assert min(figures.importing.values()) > 0
+async def test_saying_costs_little_more_than_sending_does(settings: Settings) -> None:
+    """The best of three: who else is busy on the machine may meet one side of a ratio more."""
+    ratios = []
+    for attempt in range(3):
+        figures = await measure(settings.kafka, f"{settings.topic_prefix}{attempt}.", rounds=4)
+        assert 500 < figures.value_bytes < 800
+        assert figures.ratio == figures.saying / figures.sending > 0
+        ratios.append(figures.ratio)
+        if ratios[-1] <= RATIO_BAR:
+            break
+    assert min(ratios) <= RATIO_BAR
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_importing_it_takes_little(module: str) -> None:
+    assert 0 < import_seconds(module) <= IMPORT_SECONDS_BAR
 
 
 def test_each_bar_counts() -> None:

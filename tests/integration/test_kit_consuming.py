@@ -16,6 +16,7 @@ from harness.topics import lag, producing
 from llamalog_schemas.consumer import (
     AtTime,
     Beginning,
+    Committed,
     KafkaAwayError,
     News,
     NoGroupError,
@@ -136,6 +137,48 @@ async def test_one_may_begin_at_a_time(topic: str, producer: AIOKafkaProducer, c
     async with consumer(start=AtTime(moment)) as reading:
         assert ids(await take(reading, 10)) == set(ROWS[20:])
         await nothing_more(reading)
+
+
+async def test_a_new_group_may_begin_at_a_time_and_goes_on_where_it_is(
+    topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[:10]])
+    await asyncio.sleep(0.05)
+    start = Committed(otherwise=AtTime(datetime.now(UTC)))
+    await asyncio.sleep(0.05)
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[10:]])
+    async with consumer(start=start) as reading:
+        assert ids(await take(reading, 20)) == set(ROWS[10:])
+        assert await reading.commit()
+    late = uuid4()
+    await tell(producer, topic, [row(late)])
+    async with consumer(start=start) as reading:
+        assert ids(await take(reading, 1)) == {late}
+        await nothing_more(reading)
+
+
+@pytest.mark.parametrize("first_of_group", [True, False])
+async def test_what_begins_at_a_time_never_goes_back_before_it(
+    first_of_group: bool, topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    """Another member comes and goes before anything is committed, so that partitions are assigned anew."""
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[:20]])
+    await asyncio.sleep(0.05)
+    moment = AtTime(datetime.now(UTC))
+    start = moment if first_of_group else Committed(otherwise=moment)
+    await asyncio.sleep(0.05)
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[20:]])
+    async with consumer(start=start) as reading:
+        heard = ids(await take(reading, 3))
+        async with consumer(start=start) as other:
+            heard |= ids(await take(other, 1))
+        late = [uuid4() for _ in range(12)]
+        await tell(producer, topic, [row(row_id) for row_id in late])
+        wanted = {*ROWS[20:], *late}
+        async with asyncio.timeout(40):
+            while not wanted <= heard:
+                heard.add((await anext(reading)).row.id)
+    assert heard == wanted
 
 
 def test_a_time_without_a_zone_is_refused() -> None:

@@ -1,6 +1,7 @@
 """The producer kit on a real broker, over both clients, and from service to service."""
 
 import asyncio
+import warnings
 from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
@@ -9,7 +10,15 @@ from faststream.kafka import KafkaBroker
 from harness.patience import eventually
 from harness.topics import read_all
 from llamalog_schemas import EntityEvent, decode_event, lineage_key
-from llamalog_schemas.producer import InMemory, Job, LlamaLogger, OverAiokafka, OverFastStream, current_job
+from llamalog_schemas.producer import (
+    InMemory,
+    Job,
+    LlamaLogger,
+    OverAiokafka,
+    OverFastStream,
+    UnknownRootWarning,
+    current_job,
+)
 from llamalog_schemas.producer.middleware import JobMiddleware, job_middleware
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
@@ -103,6 +112,36 @@ async def test_a_chain_goes_from_service_to_service_by_itself(settings: Settings
         ("cache-9", "enrich-7", "album-create-1"),
     ]
     assert current_job() is None
+
+
+async def test_a_job_that_the_middleware_enters_without_a_known_root_warns_where_it_is_named(
+    settings: Settings,
+) -> None:
+    """The sender says its parent and no root; the handler says nothing of jobs."""
+    topic = f"{settings.topic_prefix}work"
+    handled = asyncio.Event()
+
+    def names_the_job(record: ConsumerRecord) -> str:
+        return f"job-{record.offset}"
+
+    broker = KafkaBroker(settings.kafka, middlewares=[job_middleware(names_the_job)])
+
+    @broker.subscriber(topic, group_id=topic, auto_offset_reset="earliest")
+    async def work(body: str) -> None:
+        if body == "last":
+            handled.set()
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with broker:
+            await broker.start()
+            for body in ("first", "last"):
+                await broker.publish(body, topic, headers=Job("sender", "unheard").headers())
+            await asyncio.wait_for(handled.wait(), 30)
+    (warning,) = [each for each in caught if each.category is UnknownRootWarning]
+    code = names_the_job.__code__
+    assert (warning.filename, warning.lineno) == (code.co_filename, code.co_firstlineno)
+    assert "job-0 was started by sender" in str(warning.message)
 
 
 async def test_headers_that_a_caller_set_stay(settings: Settings) -> None:

@@ -19,6 +19,7 @@ from harness.environments import environment_of_database
 from harness.writers import KeptMessages, Repairer, Writer
 from histories import NOON, chains, event
 from llamalog_schemas.events import (
+    DataQuality,
     EntityEnriched,
     EntityEvent,
     EntityFailed,
@@ -62,7 +63,8 @@ STORY: Sequence[EntityEvent] = (
         "enrichment:album",
         "Blue Train",
         sources=("MUSICBRAINZ",),
-        data_quality_after="HIGH",
+        data_quality_before=DataQuality.LOW,
+        data_quality_after=DataQuality.HIGH,
     ),
     told(event(3, "track-1", "enrich 1"), (EntityType.TRACK, TRACK), "track:created", "Locomotion"),
     told(
@@ -107,7 +109,7 @@ def commands(database_url: str) -> Commands:
     return Commands(Settings(database_url=SecretStr(database_url), kafka="nobody:1"))  # they need none
 
 
-LEGEND = "+ created  ⇄ linked  ↑ enriched  ✎ corrected  ▣ cached  ✗ failed  healed root corrected after"
+LEGEND = "+ created  ⇄ linked  ↑ enriched  ✎ corrected  ▣ cached  ✗ failed  healed root corrected later"
 
 
 def golden(printed: str) -> list[str]:
@@ -121,19 +123,18 @@ async def test_a_timeline_is_the_tree_of_an_entitys_lineage_and_of_rows_of_unkno
     assert golden(await commands.done("timeline", "album", str(ALBUM))) == [
         f"The timeline of Blue Train  ALBUM {ALBUM}",
         "├── + 12:00:00.001  album:created  Blue Train",
-        "│   └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality – → HIGH  healed",
+        "│   └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  healed",
         "│       └── + 12:00:00.003  track:created  Locomotion  healed",
         "│           └── ⇄ 12:00:00.004  artist:linked  John Coltrane  healed",
         "├── never came  (never seen)",
-        "│   └── ✗ 12:00:00.005  cache:cover  FAILED  RATE_LIMITED  too many requests  "
-        "Origin unknown: PENDING",
+        "│   └── ✗ 12:00:00.005  cache:cover  FAILED  RATE_LIMITED  Origin unknown: PENDING",
         "└── ↑ 12:00:00.006  spotify:sync  Blue Train  Origin unknown: UNTRACKED  outside of any job",
     ]
     lineage = golden(await commands.done("timeline", "TRACK", str(TRACK)))
     assert lineage == [
         f"The timeline of Locomotion  TRACK {TRACK}",
         "└── + 12:00:00.001  album:created  Blue Train",
-        "    └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality – → HIGH  healed",
+        "    └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  healed",
         "        └── + 12:00:00.003  track:created  Locomotion  healed",
         "            └── ⇄ 12:00:00.004  artist:linked  John Coltrane  healed",
     ]
@@ -142,7 +143,7 @@ async def test_a_timeline_is_the_tree_of_an_entitys_lineage_and_of_rows_of_unkno
     assert golden(await commands.done("timeline", "ALBUM", str(ALBUM), "--limit", "2", "--jobs"))[1:] == [
         "Only the oldest 2 entries are shown; --limit shows more.",
         "└── + 12:00:00.001  album:created  Blue Train  add/1",
-        "    └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality – → HIGH  healed  enrich 1",
+        "    └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  healed  enrich 1",
     ]
 
 
@@ -150,7 +151,7 @@ async def test_a_tree_is_everything_that_a_job_led_to_with_the_names_of_the_jobs
     commands: Commands, reader: Reader
 ) -> None:
     below = [
-        "└── ↑ 12:00:00.002  enrichment:album  Blue Train  quality – → HIGH  healed  enrich 1",
+        "└── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  healed  enrich 1",
         "    └── + 12:00:00.003  track:created  Locomotion  healed  track-1",
         "        └── ⇄ 12:00:00.004  artist:linked  John Coltrane  healed  link-1",
     ]
@@ -162,8 +163,7 @@ async def test_a_tree_is_everything_that_a_job_led_to_with_the_names_of_the_jobs
     ]
     assert golden(await commands.done("tree", "never came"))[1:] == [
         "└── never came  (never seen)",
-        "    └── ✗ 12:00:00.005  cache:cover  FAILED  RATE_LIMITED  too many requests  "
-        "Origin unknown: PENDING  cover-1",
+        "    └── ✗ 12:00:00.005  cache:cover  FAILED  RATE_LIMITED  Origin unknown: PENDING  cover-1",
     ]
 
 

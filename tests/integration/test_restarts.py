@@ -39,7 +39,7 @@ def consumers(
     said: list[str],
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
-) -> Iterator[Consumers]:
+) -> Iterator[Children]:
     """Two programs that sleep, the consumer's ending with the code in a file: once, or every time."""
     program = tmp_path / "program"
     program.write_text(_PROGRAM.format(code=code, once=f"rm {code}" if request.param == "once" else ""))

@@ -135,13 +135,19 @@ def test_a_row_listed_by_itself_tells_what_it_is_about_and_whose_it_is() -> None
         error_message="slow\ndown\x1b[2J",
     ).row
     linked = entry(
-        2, "link-1", category=Category.LINKED, root_job_id="link-1", data_quality_after="HIGH", revision=2
+        2,
+        "link-1",
+        category=Category.LINKED,
+        root_job_id="link-1",
+        data_quality_before="LOW",
+        data_quality_after="HIGH",
+        revision=2,
     ).row
     unknown = entry(3, category="INVENTED", status="ODD", root_job_id=None, origin=None).row
     assert [listed(row).plain for row in (failed, linked, unknown)] == [
         "2026-02-10 12:00:00.001  ✗ FAILED    track:created:test  Blue Train  FAILED  RATE_LIMITED  "
         "slow�down�[2J  ALBUM 00000000-0000-0000-0000-000000000001  job enrich-1  root create",
-        "2026-02-10 12:00:00.002  ⇄ LINKED    track:created:test  quality – → HIGH  job link-1  "
+        "2026-02-10 12:00:00.002  ⇄ LINKED    track:created:test  quality LOW → HIGH  job link-1  "
         "root itself  healed",
         "2026-02-10 12:00:00.003  ? INVENTED  track:created:test  ODD  Origin unknown: not looked at yet",
     ]

@@ -119,6 +119,16 @@ async def test_headers_take_the_job_to_another_service(memory: InMemory, log: Ll
     ]
 
 
+@pytest.mark.parametrize("job_id", ["album-create-1", "a/b:c?d=e&f #1", "Björk 🎶", "50 %25", "a\r\nb: c"])
+def test_headers_carry_any_id_in_printable_ascii_whatever_the_case_of_names(job_id: str) -> None:
+    job = Job(job_id, f"{job_id} above", f"{job_id} top")
+    headers = job.headers()
+    assert all(value.isascii() and value.isprintable() for value in headers.values())
+    assert Job.from_headers(headers) == job
+    assert Job.from_headers({name.title(): value for name, value in headers.items()}) == job
+    assert Job.from_headers([(name, value.encode()) for name, value in headers.items()]) == job
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -126,6 +136,7 @@ async def test_headers_take_the_job_to_another_service(memory: InMemory, log: Ll
         {},
         [("llamalog-job-id", None)],
         [("llamalog-job-id", b"\xff")],
+        [("llamalog-job-id", b"%ff")],
         {"llamalog-job-id": ""},
         {"llamalog-job-id": "x" * 101},
         {"llamalog-root-job-id": "root"},

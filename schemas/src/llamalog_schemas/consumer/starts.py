@@ -21,7 +21,8 @@ class Start(Protocol):
     """A place to begin.
 
     Attributes:
-        once: whether it holds for a partition's first assignment only; later ones go on where the group is.
+        once: whether it holds for a partition's first assignment only; later ones go on where the group is,
+            or here again if the group has committed nothing.
     """
 
     once: ClassVar[bool]
@@ -31,17 +32,26 @@ class Start(Protocol):
 
 
 class Committed:
-    """Where the group has committed; from the beginning where it has committed nothing. The default."""
+    """Where the group has committed. The default.
 
-    once: ClassVar = True
+    Args:
+        otherwise: where to begin if the group has committed nothing; None: from the beginning.
+    """
+
+    once: ClassVar = False
+
+    def __init__(self, otherwise: Start | None = None) -> None:
+        self._otherwise = otherwise
 
     async def offsets(self, reader: AIOKafkaConsumer, partitions: Partitions) -> Mapping[TopicPartition, int]:
-        """Leaves it to the group."""
-        return {}
+        """Leaves it to the group, where that knows."""
+        if self._otherwise is None:
+            return {}
+        return await self._otherwise.offsets(reader, await _uncommitted(reader, partitions))
 
 
 class Beginning:
-    """From the first record that the topic still has: a replay."""
+    """From the first record that the topic still has, whatever was committed: a replay."""
 
     once: ClassVar = True
 
@@ -52,7 +62,7 @@ class Beginning:
 
 
 class AtTime:
-    """From the first record that was published at a time or later.
+    """From the first record that was published at a time or later, whatever was committed.
 
     Args:
         moment: with a zone.
@@ -91,6 +101,10 @@ class Stored:
         return {at: max(first[at], stored.get(at.partition, 0)) for at in partitions}
 
 
+async def _uncommitted(reader: AIOKafkaConsumer, partitions: Partitions) -> list[TopicPartition]:
+    return [at for at in partitions if await reader.committed(at) is None]
+
+
 class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Has what is assigned begin at its start, and what is revoked forgotten.
 
@@ -121,17 +135,18 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._forget(revoked)
 
     async def on_partitions_assigned(self, assigned: Partitions) -> None:
-        """Find the start of what is new here, if it takes long beside the group's own work."""
-        new = [at for at in assigned if not self._start.once or at not in self._begun]
-        if new:
-            self._reader().pause(*new)
-            self._beginning = asyncio.create_task(self._begin_at_last(new))
+        """Find the start of what is assigned; if it takes long, beside the group's own work."""
+        if assigned:
+            self._reader().pause(*assigned)
+            self._beginning = asyncio.create_task(self._begin_at_last(assigned))
             await asyncio.wait([self._beginning], timeout=_AT_ONCE_SECONDS)
 
     async def begin(self, partitions: Partitions) -> None:
         """Seek partitions to their start, and let them be read."""
         reader = self._reader()
-        for at, offset in (await self._start.offsets(reader, partitions)).items():
+        begun = self._begun.intersection(partitions) if self._start.once else set()
+        to_begin = [*set(partitions).difference(begun), *await _uncommitted(reader, begun)]
+        for at, offset in (await self._start.offsets(reader, to_begin)).items():
             reader.seek(at, offset)
         reader.resume(*partitions)
         self._begun.update(partitions)

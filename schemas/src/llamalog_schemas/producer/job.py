@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -16,6 +17,8 @@ _MAX_ID = 100
 _ID: Final = "llamalog-job-id"
 _PARENT: Final = "llamalog-parent-job-id"
 _ROOT: Final = "llamalog-root-job-id"
+_PLAIN: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
+"""Printable ASCII, which stands in headers as it is."""
 
 Headers = Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]]
 """Headers as a client hands them over: a mapping, or pairs of which a name may occur twice."""
@@ -47,18 +50,23 @@ class Job:
         return self if job_id == self.id else Job(job_id, self.id, self.root)
 
     def headers(self) -> dict[str, str]:
-        """What tells another service who started its work: headers of Kafka, HTTP or anything else."""
+        """What tells another service who started its work: headers of Kafka, HTTP or anything else.
+
+        Printable ASCII, as HTTP would have it: anything else, and ``%``, is percent-encoded UTF-8.
+        """
         named = {_ID: self.id, _PARENT: self.parent_id, _ROOT: self.root_id}
-        return {name: value for name, value in named.items() if value is not None}
+        return {name: quote(value, safe=_PLAIN) for name, value in named.items() if value is not None}
 
     @classmethod
     def from_headers(cls, headers: Headers) -> "Job | None":
         """The job whose `headers` were sent along, below which the receiver's own jobs stand.
 
-        Headers come from elsewhere: what is no name of a job counts as not said, never as an error.
+        Headers come from elsewhere: what is no name of a job counts as not said, never as an error. The case
+        of their names means nothing, as in HTTP.
         """
         pairs = headers.items() if isinstance(headers, Mapping) else headers
-        said = {name: _name_of_job(value) for name, value in pairs if name in (_ID, _PARENT, _ROOT)}
+        ours = ((name.lower(), value) for name, value in pairs)
+        said = {name: _name_of_job(value) for name, value in ours if name in (_ID, _PARENT, _ROOT)}
         sender = said.get(_ID)
         return None if sender is None else cls(sender, said.get(_PARENT), said.get(_ROOT))
 
@@ -128,9 +136,9 @@ def _standing(place: Place) -> Iterator[None]:
 
 
 def _name_of_job(value: str | bytes | None) -> str | None:
-    if isinstance(value, bytes):
-        try:
-            value = value.decode()
-        except UnicodeDecodeError:
-            return None
+    try:
+        text = value.decode() if isinstance(value, bytes) else value
+        value = unquote(text, errors="strict") if text else None
+    except UnicodeDecodeError:
+        return None
     return value if value and len(value) <= _MAX_ID and "\0" not in value else None

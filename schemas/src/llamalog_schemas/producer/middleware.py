@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
+from types import CodeType
 from typing import Any
 
 from faststream import BaseMiddleware
 from faststream.kafka.response import KafkaPublishCommand
 
 from llamalog_schemas.producer.job import Job, at_work_on, current_job, started_by
+from llamalog_schemas.producer.warn import Site, warn_of_unknown_root
 
 JobNamer = Callable[[Any], str | None]
 """Names the job that a raw message (or batch) is, so that the middleware enters it; None: it is none."""
@@ -57,9 +59,17 @@ def job_middleware(name_of: JobNamer) -> type[JobMiddleware]:
             if job_id is not None and self._scope is not None:
                 above = current_job()
                 job = Job(job_id) if above is None else above.child(job_id)
+                if job.parent_id is not None and job.root is None:
+                    warn_of_unknown_root(job.id, job.parent_id, _where_defined(name_of))
                 self._scope.enter_context(at_work_on(job))
 
     return EnteringJobMiddleware
+
+
+def _where_defined(function: object) -> Site | None:
+    """The first line of a function; None: it is an object of another kind."""
+    code = getattr(function, "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if isinstance(code, CodeType) else None
 
 
 def _sender(message: Any) -> Job | None:

@@ -4,17 +4,26 @@ import sys
 import warnings
 from types import FrameType
 
+Site = tuple[str, int]
+"""A file and a line of it."""
+
 _PACKAGE = __name__.rpartition(".")[0] + "."
-_told: set[tuple[str, int]] = set()
+_told: set[Site] = set()
 
 
 class UnknownRootWarning(UserWarning):
     """A job has a parent and no known root: hand the root down, or the log waits for the parent's events."""
 
 
-def warn_of_unknown_root(job_id: str | None, parent_id: str) -> None:
-    """Warn, once a call site; `PYTHONWARNINGS=ignore::UserWarning` silences it."""
-    site = _call_site()
+def warn_of_unknown_root(job_id: str | None, parent_id: str, site: Site | None = None) -> None:
+    """Warn, once a call site; `PYTHONWARNINGS=ignore::UserWarning` silences it.
+
+    Args:
+        job_id: the child.
+        parent_id: the job that started it.
+        site: where in the caller's code it is named, if nothing of that is on the stack.
+    """
+    site = site or _call_site()
     if site in _told:
         return
     _told.add(site)
@@ -29,7 +38,7 @@ def warn_of_unknown_root(job_id: str | None, parent_id: str) -> None:
     )
 
 
-def _call_site() -> tuple[str, int]:
+def _call_site() -> Site:
     """The innermost frame that is not of this package."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):

@@ -26,7 +26,7 @@ def legend() -> Text:
     for category, (icon, colour) in LOOKS.items():
         text.append(f"{icon} {category.lower()}  ", colour)
     text.append("healed", "bold black on green")
-    return text.append(" root corrected after the row was written")
+    return text.append(" root corrected later")
 
 
 def said(row: LogRow, *, with_date: bool) -> Text:
@@ -47,6 +47,8 @@ def listed(row: LogRow) -> Text:
     )
     line.append(printable(row.operation))
     line = _with_outcome(line, row)
+    if row.error_message:
+        line.append(f"  {printable(row.error_message[:_LONGEST_ERROR])}", "red")
     if row.entity_type or row.entity_id:
         line.append(f"  {printable(row.entity_type or '?')} {row.entity_id or '(no id)'}", "dim")
     if row.job_id is not None:
@@ -59,13 +61,11 @@ def _with_outcome(line: Text, row: LogRow) -> Text:
         line.append(f"  {printable(row.name)}", "bold")
     if row.status not in _AS_EXPECTED:
         line.append(f"  {printable(row.status)}", "red" if row.status == Status.FAILED else "yellow")
-    if row.data_quality_after and row.data_quality_before != row.data_quality_after:
-        before = printable(row.data_quality_before or "–")
-        line.append(f"  quality {before} → {printable(row.data_quality_after)}", "dim")
+    before, after = row.data_quality_before, row.data_quality_after
+    if before and after and before != after:
+        line.append(f"  quality {printable(before)} → {printable(after)}", "dim")
     if row.error_code:
         line.append(f"  {printable(row.error_code)}", "red")
-    if row.error_message:
-        line.append(f"  {printable(row.error_message[:_LONGEST_ERROR])}", "red")
     return line
 
 

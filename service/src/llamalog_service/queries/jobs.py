@@ -142,8 +142,11 @@ async def read_children(
     limit, place = at_most(limit), after or OLDEST
     found = await reader.rows("children", job, place.at, place.row, limit + 1)
     kept = found[:limit]
-    summaries = await read_job_summaries(reader, [child["job_id"] for child in kept if child["job_id"]])
-    items = tuple(summaries[job] if (job := child["job_id"]) else _row_alone(child) for child in kept)
+    jobs = [child["job_id"] for child in kept]
+    summaries = await read_job_summaries(reader, [job for job in jobs if job is not None])
+    items = tuple(
+        _row_alone(child) if job is None else summaries[job] for job, child in zip(jobs, kept, strict=True)
+    )
     return Page(items=items, next=str(place_of(kept[-1])) if len(found) > limit else None)
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from llamalog_schemas.events import EntityType
+from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.queries.paging import (
     NEWEST,
@@ -89,10 +89,9 @@ async def read_logs(
     if not last:
         return Page(items=items)
     # Rows that came in between may have moved it: what was told already is not looked at again.
-    behind = [*last, *found[-1:]]
-    times = [record["created_at"] for record in behind]
-    furthest = times.index(min(times) if newest_first else max(times))
-    return Page(items=items, next=str(place_of(behind[furthest])), searched_to=times[furthest])
+    furthest = min if newest_first else max
+    end_of_search = furthest([*last, *found[-1:]], key=lambda record: (record["created_at"], record["id"]))
+    return Page(items=items, next=str(place_of(end_of_search)), searched_to=end_of_search["created_at"])
 
 
 def _driver(wanted: LogFilter) -> tuple[Driver, str | None]:  # noqa: PLR0911 - the order is the point
@@ -109,7 +108,7 @@ def _driver(wanted: LogFilter) -> tuple[Driver, str | None]:  # noqa: PLR0911 - 
         return Driver.UNKNOWN_ORIGIN, None
     if wanted.roots_only or wanted.origin is Origin.ROOT:
         return Driver.IS_ROOT, None
-    if wanted.category is not None:
+    if wanted.category in set(Category):
         return Driver.CATEGORY, wanted.category
     return Driver.TIME, None
 

@@ -23,9 +23,12 @@ from llamalog_service.queries.paging import (
 )
 from llamalog_service.queries.rows import name_in, origin_of
 from llamalog_service.store.reader import Reader, Record
+from llamalog_service.store.searches import Driver, Search
 
 COUNTED = 10_000
 """Rows under a root job are counted up to here."""
+
+_SEARCH = Search(Driver.ROOTS, newest_first=True)
 
 
 class RootFilter(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -51,12 +54,12 @@ class RootJob(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         row: the id of its first event.
-        origin: ROOT, or ADOPTED for a job never seen, of which the first event below it is told.
+        origin: ROOT, or ADOPTED for a job never seen: then all that is told is of the first event below it.
         name: the title or the name that the event told, else the newest that any told about the entity.
         status: of its first event; what became of the jobs below is in `failed`.
         children: the rows under it that are not its own, counted to `COUNTED`.
         failed: how many rows under it, its own included, tell of a failure, counted to `COUNTED`.
-        duration_ms: from the first event to the last one under it.
+        duration_ms: from its first event to the last one under it, of those that were counted.
     """
 
     job: str
@@ -81,7 +84,7 @@ async def read_root_jobs(
 ) -> Page[RootJob]:
     """The root jobs that are asked for, the newest first.
 
-    At most `SEARCHED` root jobs are looked at for a page.
+    At most `SEARCHED` rows of root jobs are looked at for a page.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -94,10 +97,10 @@ async def read_root_jobs(
     items = await _named(reader, [_root_job(record) for record in found[:limit]])
     if len(found) > limit:
         return Page(items=items, next=str(place_of(found[limit - 1])))
-    last = await reader.rows("root_jobs_last_looked_at", start.at, start.row, oldest, SEARCHED - 1)
+    last = await reader.run(_SEARCH.last_looked_at, start.at, start.row, oldest, None, SEARCHED - 1)
     if not last:
         return Page(items=items)
-    behind = min([*last, *found[-1:]], key=lambda record: record["created_at"])
+    behind = min([*last, *found[-1:]], key=lambda record: (record["created_at"], record["id"]))
     return Page(items=items, next=str(place_of(behind)), searched_to=behind["created_at"])
 
 
@@ -142,7 +145,7 @@ def _root_job(record: Record) -> RootJob:
         status=record["status"],
         children=max(0, record["rows"] - record["own"]),
         failed=record["failed"],
-        duration_ms=record["duration_ms"],
+        duration_ms=round((record["last_at"] - record["created_at"]).total_seconds() * 1000),
         user=record["user_id"],
         triggered_by=record["triggered_by"],
         created_at=record["created_at"],

@@ -142,5 +142,5 @@ def name_in(metadata: Any) -> str | None:
     """The title or the name in an event's metadata; a legacy row's may be anything that is JSON."""
     if not isinstance(metadata, dict):
         return None
-    named = metadata.get("title") or metadata.get("name")
-    return named if isinstance(named, str) else None
+    told = (metadata.get("title"), metadata.get("name"))
+    return next((name for name in told if isinstance(name, str) and name), None)

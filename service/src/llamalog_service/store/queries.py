@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
-_FRAGMENTS = ("row",)
+_FRAGMENTS = ("row", "name")
 """What several statements select alike stands once, in `sql/fragments/`; they name it in braces."""
 
 

@@ -1,10 +1,10 @@
--- Rows in the order of time that all filters let through, at most $20, of at most $19 that the driver leads to (with its
+-- Rows in the order of time that all filters let through, at most $20, of at most $19 that an index leads to (with the
 -- value $4) from the place $1 (time), $2 (id) up to the time $3. A filter that is NULL, or false, lets all rows through.
 SELECT {row}
 FROM (
     SELECT l.*
-    FROM llama_logs l
-    WHERE {driver} AND (l.created_at, l.id) {behind} ($1::text::timestamp, $2::uuid)
+    FROM {rows} l
+    WHERE (l.created_at, l.id) {behind} ($1::text::timestamp, $2::uuid)
       AND l.created_at {ahead} $3::text::timestamp
     ORDER BY l.created_at {order}, l.id {order}
     LIMIT $19::integer

@@ -4,12 +4,12 @@ FROM unnest($1::uuid[], $2::text[]) AS e (id, type)
 CROSS JOIN LATERAL (
     SELECT n.name
     FROM (
-        SELECT coalesce(nullif(l.metadata ->> 'title', ''), l.metadata ->> 'name') AS name, l.entity_type::text AS type
+        SELECT {name} AS name, l.entity_type::text AS type
         FROM llama_logs l
         WHERE l.entity_id = e.id
         ORDER BY l.created_at DESC, l.id DESC
         LIMIT 1000
     ) n
-    WHERE n.name <> '' AND n.type = e.type
+    WHERE n.name IS NOT NULL AND n.type = e.type
     LIMIT 1
 ) named

@@ -1,6 +1,6 @@
 -- The rows of the timeline of the entity $1 (uuid) of the type $2 (text), at most $7 behind the place $4 (time),
 -- $5 (whether the row does not call itself a root job's), $6 (id): those whose root is a root of a row that names the
--- entity, and if $3, those that name it and have no known root. OFFSET 0 keeps each lineage to its index.
+-- entity, and if $3, those that name it and have no known root. OFFSET 0: else the planner may read by time.
 WITH named AS MATERIALIZED (
     SELECT l.id, l.created_at, l.is_root_job, l.root_job_id
     FROM llama_logs l
@@ -33,10 +33,8 @@ WITH named AS MATERIALIZED (
         SELECT l.id, l.created_at, l.is_root_job
         FROM llama_logs l
         WHERE l.root_job_id = r.root_job_id
-          AND l.created_at >= $4::text::timestamp
           AND (l.created_at, NOT l.is_root_job, l.id) > ($4::text::timestamp, $5::boolean, $6::uuid)
-        ORDER BY l.created_at, NOT l.is_root_job, l.id
-        LIMIT $7::integer
+        OFFSET 0
     ) below
     ORDER BY created_at, is_root_job DESC, id
     LIMIT $7::integer
@@ -44,13 +42,13 @@ WITH named AS MATERIALIZED (
 SELECT {row},
        (SELECT n.name
         FROM (
-            SELECT coalesce(nullif(o.metadata ->> 'title', ''), o.metadata ->> 'name') AS name
-            FROM llama_logs o
-            WHERE o.entity_id = $1::uuid AND o.entity_type::text = $2::text
-            ORDER BY o.created_at DESC, o.id DESC
+            SELECT {name} AS name
+            FROM llama_logs l
+            WHERE l.entity_id = $1::uuid AND l.entity_type::text = $2::text
+            ORDER BY l.created_at DESC, l.id DESC
             LIMIT 1000
         ) n
-        WHERE n.name <> ''
+        WHERE n.name IS NOT NULL
         LIMIT 1) AS entity_name
 FROM places p
 JOIN llama_logs l ON l.id = p.id

@@ -8,7 +8,7 @@ SELECT w.id, least(greatest(w.created_at, '0001-01-01'), '9999-12-31 23:59:59.99
 FROM (
     SELECT l.id, l.created_at, l.parent_job_id AS job
     FROM llama_logs l
-    WHERE l.root_job_id IS NULL AND l.origin = 'PENDING' AND NOT l.parent_conflict
+    WHERE l.root_job_id IS NULL AND l.origin = 'PENDING' AND l.parent_job_id IS NOT NULL AND NOT l.parent_conflict
       AND (l.created_at, l.id) > ($1::text::timestamp, $2::uuid)
       AND NOT EXISTS (SELECT FROM llama_logs s WHERE s.job_id = l.parent_job_id)
       AND NOT EXISTS (

@@ -96,6 +96,7 @@ class LlamaLog(SQLModel, table=True):
             "llama_logs_unknown_origin_idx",
             "origin",
             "created_at",
+            "id",
             postgresql_where=text("root_job_id IS NULL"),
         ),
         Index(
