@@ -36,7 +36,7 @@ def browser(postgres_url: str, template_database: str) -> Iterator[Browser]:
 
 
 def lines(page: Element) -> list[Element]:
-    return [item for item in page.one("ol", "tree").children if isinstance(item, Element)]
+    return [item for part in page.all("ol", "tree") for item in part.children if isinstance(item, Element)]
 
 
 def line(page: Element, number: int) -> Element:
