@@ -50,7 +50,7 @@ def create_app(
     )
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     app.state.context = Context(reader, operations, measures, access, sessions, Streams(), AskedRuns())
-    app.add_middleware(Guard, access=access, sessions=sessions)
+    app.add_middleware(Guard, access=access, sessions=sessions, measures=measures)
     tell_failures(app)
     routers = [*routes.ROUTERS, *ui.ROUTERS]
     app.state.routes = [*probes, *(route for router in routers for route in router.routes)]
