@@ -15,16 +15,16 @@ _PATIENCE = 10.0
 _IN_PLACE = 3_000
 """Rows: somebody has asked for a further piece fourteen times."""
 _FILL = """rows => {
-    const tree = document.querySelector(".tree");
-    const some = [...tree.children];
-    const more = document.createDocumentFragment();
-    for (let number = some.length; number < rows; number++) {
-        const copy = some[number % some.length].cloneNode(true);
-        copy.dataset.key = copy.id = `copy-${number}`;
-        copy.querySelector("details").open = false;
-        more.append(copy);
+    const tree = document.querySelector("#lines");
+    const lists = [...tree.children];
+    let number = tree.querySelectorAll("li").length;
+    while (number < rows) {
+        for (const list of lists) {
+            const copy = list.cloneNode(true);
+            for (const item of copy.children) item.dataset.key = item.id = `copy-${number++}`;
+            tree.append(copy);
+        }
     }
-    tree.append(more);
 }"""
 _LONGEST_LEAP = """async () => {
     const frame = () => new Promise(requestAnimationFrame);
