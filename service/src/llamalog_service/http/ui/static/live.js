@@ -5,6 +5,7 @@ import { fetchPage, say } from "./page.js";
 
 const AT_MOST_EVERY = 2000; // milliseconds
 const ANYHOW_EVERY = 60000; // ages grow without events
+const ANEW = Infinity;
 
 function follow(sign) {
   const target = sign.dataset.replaces;
@@ -21,8 +22,9 @@ function follow(sign) {
       const page = await fetchPage(location.href);
       const fresh = page.querySelector(target);
       const added = fresh ? merge(document.querySelector(target), fresh) : 0;
+      if (added === ANEW) renew(`[data-more="${target}"]`, page);
       if (sign.dataset.also) renew(sign.dataset.also, page);
-      if (added) say(`${added} new ${sign.dataset.speaks}.`);
+      if (added) say(`${added === ANEW ? "Many" : added} new ${sign.dataset.speaks}.`);
     } catch {
       // the sign shows whether the service answers; the next event, or the next minute, tries again
     }
@@ -63,10 +65,10 @@ function follow(sign) {
 
 function renew(selector, page) {
   const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
-  if (old && fresh && old.textContent !== fresh.textContent) old.replaceWith(fresh);
+  if (old && fresh && !old.isEqualNode(fresh)) old.replaceWith(fresh);
 }
 
-// Returns how many rows are new.
+// Returns how many rows are new; ANEW, if more came than one page holds, so that the list begins anew.
 function merge(shown, fresh) {
   const old = rows(shown);
   const young = rows(fresh);
@@ -75,9 +77,12 @@ function merge(shown, fresh) {
     return young ? young.childElementCount : 0;
   }
   const known = new Map([...old.children].filter((row) => row.dataset.key).map((row) => [row.dataset.key, row]));
-  for (const row of [...old.children]) if (!row.dataset.key) row.remove();
   const overlaps = [...young.children].some((row) => known.has(row.dataset.key));
-  if (known.size && !overlaps) old.replaceChildren(); // more came than one page holds: begin anew
+  if (!overlaps) {
+    shown.replaceChildren(...fresh.children);
+    return ANEW;
+  }
+  for (const row of [...old.children]) if (!row.dataset.key) row.remove();
   let place = old.firstElementChild;
   let added = 0;
   for (const row of [...young.children]) {
@@ -98,7 +103,8 @@ function merge(shown, fresh) {
   return added;
 }
 
-const rows = (list) => (list.matches("table") ? list.tBodies[0] : list.matches("ol") ? list : null);
+// The newest piece: what is further down is older, and stays.
+const rows = (list) => (list.matches("table") ? list.tBodies[0] : list.querySelector(":scope > ol.tree"));
 
 function replace(before, row) {
   const had = before.contains(document.activeElement);

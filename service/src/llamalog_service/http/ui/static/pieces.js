@@ -8,21 +8,21 @@ async function load(paragraph, link) {
   link.textContent = "Loading…";
   const page = await fetchPage(link.href);
   const list = document.querySelector(into);
-  const known = new Set([...list.children].map((child) => child.dataset.key));
-  const fresh = [...page.querySelector(into).children].filter(
-    (child) => !child.dataset.key || !known.has(child.dataset.key),
-  );
+  const before = count(list);
+  const fresh = [...page.querySelector(into).children];
   list.append(...fresh);
   const further = page.querySelector(`[data-more="${into}"]`);
   if (further) paragraph.replaceWith(further);
   else paragraph.remove();
-  say(`${fresh.length} more, ${list.childElementCount} in all.`);
+  say(`${count(list) - before} more, ${count(list)} in all.`);
   await null; // whoever watches the list has seen to the new rows by then
-  focusFirst(fresh);
+  focusFirst(fresh[0]);
 }
 
+const count = (list) => list.querySelectorAll("[data-key]").length;
+
 function focusFirst(fresh) {
-  const first = fresh.find((child) => child.dataset.key) ?? fresh[0];
+  const first = fresh?.matches("ol") ? (fresh.querySelector("[data-key]") ?? fresh.firstElementChild) : fresh;
   const target = first?.matches("[tabindex]") ? first : first?.querySelector("summary, a");
   target?.focus({ preventScroll: true });
 }
