@@ -62,11 +62,13 @@
     for (const child of list.children) if (child.tagName !== "LI") complain("a list holds another", child);
   }
   for (const item of all("[role=treeitem]")) {
-    if (!item.parentElement.matches("[role=tree], [role=group]")) complain("an item is in no tree", item);
+    const above = item.parentElement.closest(":not([role=none])");
+    if (!above?.matches("[role=tree], [role=group]")) complain("an item is in no tree", item);
     if (!(Number(item.getAttribute("aria-level")) > 0)) complain("an item has no level", item);
   }
   for (const item of all("[role=tree]")) {
-    if (item.querySelectorAll(':scope > [tabindex="0"]').length !== 1) complain("a tree has not one stop", item);
+    const stops = item.querySelectorAll('[role=treeitem][tabindex="0"]');
+    if (stops.length !== 1) complain(`a tree has ${stops.length} stops`, item);
   }
   return complaints;
 }

@@ -15,16 +15,19 @@ _PATIENCE = 10.0
 _IN_PLACE = 3_000
 """Rows: somebody has asked for a further piece fourteen times."""
 _FILL = """rows => {
-    const tree = document.querySelector(".tree");
-    const some = [...tree.children];
+    const lines = document.querySelector("#lines");
+    const piece = lines.querySelector("ol");
     const more = document.createDocumentFragment();
-    for (let number = some.length; number < rows; number++) {
-        const copy = some[number % some.length].cloneNode(true);
-        copy.dataset.key = copy.id = `copy-${number}`;
-        copy.querySelector("details").open = false;
+    let number = lines.querySelectorAll(":scope > ol > li").length;
+    for (; number < rows; number += piece.children.length) {
+        const copy = piece.cloneNode(true);
+        for (const item of copy.children) {
+            item.dataset.key = item.id = `${number} ${item.id}`;
+            if (item.querySelector("details")) item.querySelector("details").open = false;
+        }
         more.append(copy);
     }
-    tree.append(more);
+    lines.append(more);
 }"""
 _LONGEST_LEAP = """async () => {
     const frame = () => new Promise(requestAnimationFrame);
@@ -54,7 +57,7 @@ async def test_a_broad_tree_comes_piece_by_piece_in_place(scene: Scene, page: Pa
         await page.locator("[data-more] a").click()
         await expect(rows).to_have_count(piece * _PIECE)
         await expect(rows.nth((piece - 1) * _PIECE)).to_be_focused()
-    await expect(page.locator("#said")).to_contain_text("in all.")
+    await expect(page.locator("#said")).to_have_text("More is shown below.")
     assert await page.evaluate("window.notReloaded")
     await expect(rows.last).to_contain_text(f"Song {3 * _PIECE - 1}")
     await rows.last.locator("summary.line").click()
