@@ -41,7 +41,7 @@ async def test_a_backfill_can_be_tried_without_javascript(scene: Scene, open_pag
 
 async def test_the_keyboard_is_enough(scene: Scene, page: Page, witness: Witness) -> None:
     await page.goto(f"{scene.url}/ui/entities/ALBUM/{LEMONADE[1]}")
-    await expect(page.locator("[role=tree]")).to_be_visible()
+    await expect(page.locator("#lines[role=tree]")).to_be_visible()
     await page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the content")
     await expect(skip).to_be_focused()
