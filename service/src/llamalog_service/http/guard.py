@@ -13,6 +13,7 @@ from starlette.types import Scope as Connection
 
 from llamalog_service.http.access import LOCAL, Access, Principal
 from llamalog_service.http.failures import defect_response, failure_response
+from llamalog_service.http.paths import path_and_query, path_of
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.sending import Sending
 from llamalog_service.http.sessions import Session, Sessions
@@ -84,12 +85,12 @@ class Guard:
         if principal is not None:
             request.state.principal = principal
             return None
-        path = request.url.path
+        path = path_of(request)
         if path in _OPEN or path.startswith(_OPEN_BELOW):
             request.state.principal = None
             return None
         if is_page(request) and request.method in _SAFE:
-            return RedirectResponse(f"{LOGIN}?next={quote(_relative(request))}", HTTPStatus.SEE_OTHER)
+            return RedirectResponse(f"{LOGIN}?next={quote(path_and_query(request))}", HTTPStatus.SEE_OTHER)
         raise ProblemError(
             HTTPStatus.UNAUTHORIZED,
             "Say who asks: `Authorization: Bearer <token>`, with a token that this installation knows.",
@@ -163,20 +164,22 @@ def _check_site(request: Request, *, access: Access) -> None:
     if request.method in _SAFE:
         return
     origin = headers.get("origin")
-    is_ours = origin is None or urlsplit(origin).netloc.lower() == host.lower()
-    if not is_ours or headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+    if not _is_of(origin, host) or headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         raise ProblemError(
             HTTPStatus.FORBIDDEN, "Another site has sent this request. Nothing was done.", kind="cross-site"
         )
 
 
+def _is_of(origin: str | None, host: str) -> bool:
+    try:
+        return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # it is no address at all
+        return False
+
+
 def _raw_path(request: Request) -> bytes:
-    path: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    path: bytes = request.scope.get("raw_path") or path_of(request).encode()
     return path
-
-
-def _relative(request: Request) -> str:
-    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def _bounded(request: Request, receive: Receive) -> Receive:

@@ -8,6 +8,7 @@ from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Send
 
+from llamalog_service.http.paths import path_of
 from llamalog_service.http.ui.pages import is_page
 from llamalog_service.measures import Measures
 
@@ -59,7 +60,7 @@ class Sending:
         _log.info(
             "asked",
             method=self._request.method,
-            path=self._request.url.path,
+            path=path_of(self._request),
             status=self.status,
             who=principal.name if principal is not None else None,
         )
