@@ -2,7 +2,15 @@
 
 from typing import Final, NamedTuple, get_args
 
-from llamalog_schemas import BackfillEvent, CloudEvent, Command, Event, ProvenanceRecorded, RootDecree
+from llamalog_schemas import (
+    BackfillEvent,
+    CloudEvent,
+    Command,
+    Event,
+    LegacyRowRecorded,
+    ProvenanceRecorded,
+    RootDecree,
+)
 
 
 class Operation(NamedTuple):
@@ -30,7 +38,8 @@ CHANNELS: Final = (
     Channel(
         "entityEvents",
         "entity-events",
-        "What producers say about entities, and operators' decrees about roots: the source of truth.",
+        "What producers say about entities, operators' decrees about roots, and the rows that were there "
+        "before events existed: the source of truth.",
         "The lineage key: rootJobId, else parentJobId, else jobId, else entityId, else the event's id; "
         "the jobId of a decree. A lineage so mostly shares a partition; order across partitions is never "
         "relied upon.",
@@ -43,6 +52,12 @@ CHANNELS: Final = (
                 "send",
                 "An operator adopts a job that was never seen as a root, or takes that back.",
                 get_args(RootDecree),
+            ),
+            Operation(
+                "sendLegacyRows",
+                "send",
+                "An operator tells the rows of an adopted table as they stand, so that the topic holds all.",
+                (LegacyRowRecorded,),
             ),
         ),
     ),

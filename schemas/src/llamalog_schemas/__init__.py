@@ -64,14 +64,17 @@ from llamalog_schemas.events import (
     EntityType,
     Event,
     FailureData,
+    LegacyRowRecorded,
     RootAdopted,
     RootAdoptionRevoked,
     RootDecree,
     RootDecreeData,
     Status,
     is_decree,
+    is_legacy_row,
 )
 from llamalog_schemas.keys import lineage_key, row_id
+from llamalog_schemas.legacy import LegacyRowData
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Origin, Provenance, ProvenanceRecorded
 
 __all__ = [
@@ -111,6 +114,8 @@ __all__ = [
     "InvalidMessageError",
     "InvalidReason",
     "KeptAside",
+    "LegacyRowData",
+    "LegacyRowRecorded",
     "LiveChanges",
     "LlamalogSchemasError",
     "Mismatch",
@@ -144,6 +149,7 @@ __all__ = [
     "encode",
     "encode_event_binary",
     "is_decree",
+    "is_legacy_row",
     "lineage_key",
     "row_id",
 ]

@@ -14,7 +14,7 @@ import msgspec
 from llamalog_schemas.backfills import BackfillEvent
 from llamalog_schemas.commands import Command
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import CloudEvent, Event
+from llamalog_schemas.events import CloudEvent, Event, LegacyRowRecorded
 from llamalog_schemas.limits import MAX_MESSAGE_NESTING, MAX_VALUE_BYTES
 from llamalog_schemas.nesting import nested_deeper_than
 from llamalog_schemas.provenance import ProvenanceRecorded
@@ -28,6 +28,7 @@ STRUCTURED: Final = b"application/cloudevents+json; charset=UTF-8"
 STRUCTURED_HEADERS: Final[list[tuple[str, bytes | None]]] = [(CONTENT_TYPE, STRUCTURED)]
 """The headers of every message in structured mode; a list, because aiokafka insists on one."""
 
+_LEGACY_ROW = str(LegacyRowRecorded.__struct_config__.tag)
 _STRUCTURED_PREFIX = b"application/cloudevents"
 _ATTRIBUTE_HEADERS = {
     f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject")
@@ -67,7 +68,7 @@ def decode_event(value: bytes, headers: Headers = ()) -> Event:
     Raises:
         InvalidMessageError: with the reason's code and a sentence that names the field.
     """
-    if len(value) > MAX_VALUE_BYTES:
+    if len(value) > MAX_VALUE_BYTES and not _is_legacy_row(value, headers):
         raise InvalidMessageError(
             InvalidReason.TOO_LARGE, f"the value has {len(value)} bytes; {MAX_VALUE_BYTES} are allowed"
         )
@@ -106,6 +107,20 @@ def decode_provenance(value: bytes) -> ProvenanceRecorded:
         InvalidMessageError: with the reason's code and a sentence that names the field.
     """
     return _decode(_provenance_decoder, value)
+
+
+class _TypeAlone(msgspec.Struct):
+    type: str = ""
+
+
+def _is_legacy_row(value: bytes, headers: Headers) -> bool:
+    """Whether a message says that it is one: what a row holds has no bounds. The cold path."""
+    if headers and _is_binary_mode(headers):
+        return ("ce_type", _LEGACY_ROW.encode()) in headers
+    try:
+        return msgspec.json.decode(value, type=_TypeAlone).type == _LEGACY_ROW
+    except (msgspec.DecodeError, RecursionError):
+        return False
 
 
 def _decode(decoder: msgspec.json.Decoder[Message], value: bytes) -> Message:

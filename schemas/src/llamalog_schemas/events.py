@@ -1,4 +1,4 @@
-"""What producers say about entities: six kinds of entity event, and two decrees of operators.
+"""What producers say about entities: six kinds of entity event, two decrees of operators, legacy rows.
 
 Every message is a CloudEvents 1.0 event. The class of an event is its CloudEvents
 ``type``; a published type is never edited, a change of meaning gets a new version.
@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 from typing_extensions import TypeIs
 
+from llamalog_schemas.legacy import LegacyRowData
 from llamalog_schemas.limits import (
     Count,
     ErrorCode,
@@ -205,11 +206,24 @@ class RootAdoptionRevoked(
     data: RootDecreeData
 
 
+class LegacyRowRecorded(
+    CloudEvent, frozen=True, kw_only=True, tag="llamalog.legacy-row-recorded.v1", gc=False
+):
+    """A row was in the table before events existed; ``id`` is the row's. Said by the service itself."""
+
+    data: LegacyRowData
+
+
 EntityEvent = EntityCreated | EntityLinked | EntityEnriched | EntityCorrected | EntityCached | EntityFailed
 RootDecree = RootAdopted | RootAdoptionRevoked
-Event = EntityEvent | RootDecree
+Event = EntityEvent | RootDecree | LegacyRowRecorded
 
 _DECREES = frozenset({RootAdopted, RootAdoptionRevoked})
+
+
+def is_legacy_row(event: Event) -> TypeIs[LegacyRowRecorded]:
+    """Whether an event is a row that was there before events existed."""
+    return type(event) is LegacyRowRecorded
 
 
 def is_decree(event: Event) -> TypeIs[RootDecree]:

@@ -5,7 +5,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from llamalog_schemas.events import EntityEvent, Event, is_decree
+from llamalog_schemas.events import EntityEvent, Event, LegacyRowRecorded, is_decree, is_legacy_row
 
 _UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -33,7 +33,15 @@ def lineage_key(event: Event) -> bytes:
 def _lineage(event: Event) -> str:
     if is_decree(event):
         return event.data.job_id
+    if is_legacy_row(event):
+        return _lineage_of_row(event)
     return _lineage_of_entity(event)
+
+
+def _lineage_of_row(event: LegacyRowRecorded) -> str:
+    data = event.data
+    named = data.parent_job_id or data.job_id or data.entity_id
+    return event.id if named is None else str(named)
 
 
 def _lineage_of_entity(event: EntityEvent) -> str:

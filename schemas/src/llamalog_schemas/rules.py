@@ -7,7 +7,7 @@ import msgspec
 
 from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import EntityData, Event, FailureData, is_decree
+from llamalog_schemas.events import EntityData, Event, FailureData, is_decree, is_legacy_row
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_INTEGER, MAX_NESTING, MIN_INTEGER
 
 _NUL_ESCAPE: Final = b"\\u0000"
@@ -27,7 +27,7 @@ def check_event(event: Event, structured: bytes) -> None:
             InvalidReason.BAD_TIME,
             f"`time` is {event.time.isoformat()}; it must lie in the years 1970 to 2099 (UTC)",
         )
-    if not is_decree(event):
+    if not is_decree(event) and not is_legacy_row(event):
         _check_entity(event.data)
     _check_no_nul(event, structured)
 

@@ -9,6 +9,7 @@ from llamalog_service.cli import (
     consumers,
     dead_letters,
     decrees,
+    genesis,
     migrate,
     rebuild,
     simulate,
@@ -33,6 +34,7 @@ app.command("migrator")(consumers.migrator)
 app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
+app.command("genesis")(genesis.genesis)
 app.command("rebuild")(rebuild.rebuild)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from llamalog_schemas.events import Event, RootAdopted, is_decree
+from llamalog_schemas.events import Event, RootAdopted, is_decree, is_legacy_row
 from llamalog_schemas.keys import row_id
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.lineage import Root, Statement, name_cycle
@@ -29,7 +29,7 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
     """The rows that a set of valid events must become, by id.
 
     The order of the events does not matter, nor how often one occurs; of two events with one id
-    the first one given counts.
+    the first one given counts, but for a legacy row: whatever else is told under its id is a duplicate.
     """
     contents: dict[UUID, RowContent] = {}
     decrees: dict[str, set[tuple[datetime, UUID, bool]]] = {}
@@ -39,7 +39,10 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
             decrees.setdefault(event.data.job_id, set()).add(decree)
         else:
             content = content_of(event)
-            contents.setdefault(content.id, content)
+            if is_legacy_row(event):
+                contents[content.id] = content
+            else:
+                contents.setdefault(content.id, content)
     facts = _Facts(contents.values(), adopted={job for job, said in decrees.items() if max(said)[2]})
     return {row.id: FoldedRow(row, facts.root_of(row)) for row in contents.values()}
 

@@ -5,20 +5,28 @@ What follows from other rows (root, origin, cycle, conflict) is in `roots` and `
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Final, cast
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from llamalog_schemas.events import (
     Category,
     DataQuality,
     EntityEvent,
     EntityType,
+    LegacyRowRecorded,
     Status,
+    is_legacy_row,
 )
 from llamalog_schemas.keys import row_id
+from llamalog_schemas.legacy import LegacyRowData
 from llamalog_schemas.limits import JsonObject
 from llamalog_service.domain.lineage import Root
+
+EARLIEST_ROW: Final = datetime(1, 1, 1)
+LATEST_ROW: Final = datetime(9999, 12, 31, 23, 59, 59, 999_000)
+"""What times are read as that Python cannot hold: a legacy row's may lie beyond."""
 
 
 class RowContent(Struct, frozen=True, gc=False):
@@ -66,11 +74,13 @@ class StoredRow(Struct, frozen=True, gc=False):
     recorded_at: datetime
 
 
-def content_of(event: EntityEvent) -> RowContent:
-    """The row content of an entity event.
+def content_of(event: EntityEvent | LegacyRowRecorded) -> RowContent:
+    """The row content of an entity event, or of a legacy row as it stands.
 
     The id column of the entity's own type follows from ``entityId`` where the event leaves it out.
     """
+    if is_legacy_row(event):
+        return legacy_content(row_id(event), event.data)
     data = event.data
     entity_type = data.entity_type
     entity_id = data.entity_id
@@ -120,3 +130,50 @@ def utc_milliseconds(time: datetime) -> datetime:
     naive = datetime.combine(time, time.time())  # as replace(tzinfo=None) does, five times as fast
     finer = naive.microsecond % 1000
     return naive - timedelta(microseconds=finer) if finer else naive
+
+
+def legacy_content(row: UUID, data: LegacyRowData) -> RowContent:
+    """A legacy row's content: its words as they are, which may be others than events can have.
+
+    A row that calls itself a root job makes no claim. A time that Python cannot hold becomes the nearest one.
+    """
+    metadata, preview = data.metadata, data.preview_data
+    return RowContent(
+        id=row,
+        entity_type=cast("EntityType | None", data.entity_type),
+        entity_id=data.entity_id,
+        artist_id=data.artist_id,
+        album_id=data.album_id,
+        track_id=data.track_id,
+        operation=data.operation,
+        category=cast("Category", data.category),
+        sources=cast("tuple[str, ...]", data.sources),
+        status=cast("Status", data.status),
+        reason=data.reason,
+        fields_enriched=cast("tuple[str, ...]", data.fields_enriched),
+        data_quality_before=cast("DataQuality | None", data.data_quality_before),
+        data_quality_after=cast("DataQuality | None", data.data_quality_after),
+        error_message=data.error_message,
+        error_code=data.error_code,
+        retry_count=data.retry_count,
+        duration_ms=data.duration_ms,
+        api_call_count=data.api_call_count,
+        metadata=cast("JsonObject | None", None if metadata is None else Raw(metadata.encode())),
+        preview_data=cast("JsonObject | None", None if preview is None else Raw(preview.encode())),
+        job_id=data.job_id,
+        parent_job_id=None if data.is_root_job else data.parent_job_id,
+        is_root_job=data.is_root_job,
+        triggered_by=data.triggered_by,
+        user_id=data.user_id,
+        created_at=_nearest_time(data.created_at),
+        declared_root_job_id=data.declared_root_job_id,
+    )
+
+
+def _nearest_time(text: str) -> datetime:
+    if text.startswith("-") or text.endswith("BC"):
+        return EARLIEST_ROW
+    try:
+        return min(datetime.fromisoformat(text), LATEST_ROW)
+    except ValueError:  # infinity, or a year of five digits
+        return LATEST_ROW

@@ -130,7 +130,7 @@ class Ingest:
                 self._store.rows_by_id([row.id for row in decoded.rows]),
                 self._cache.facts(jobs_named(decoded.rows), self._store.job_facts),
             )
-            novelty = await tell_new(decoded, stored, self._store.json_equal)
+            novelty = await tell_new(decoded, stored, self._store.json_equal, await self._store.taken_over())
             rows = novelty.new + [known.content for known in novelty.repeated]
             resolved = resolve(rows, facts)
             roots = resolved.roots[: len(novelty.new)]

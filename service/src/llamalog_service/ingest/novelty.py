@@ -1,6 +1,7 @@
 """Tell new rows from duplicates and from conflicts: two contents under one id."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -31,8 +32,19 @@ class Novelty(NamedTuple):
     duplicates: int
 
 
-async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], json_equal: JsonEqual) -> Novelty:
-    """Sort the rows of a batch; the first of an id counts, in the table or else in the batch."""
+async def tell_new(
+    decoded: Decoded,
+    stored: Mapping[UUID, StoredRow],
+    json_equal: JsonEqual,
+    taken_over: Collection[datetime] = (),
+) -> Novelty:
+    """Sort the rows of a batch; the first of an id counts, in the table or else in the batch.
+
+    What bears the id of a legacy row is a duplicate, whatever it says.
+
+    Args:
+        taken_over: when rows were recorded, as it were, that were there before events existed.
+    """
     new: dict[UUID, RowContent] = {}
     repeated: dict[UUID, StoredRow] = {}
     conflicting: list[RowContent] = []
@@ -43,7 +55,11 @@ async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], json_equa
         first = known.content if known is not None else new.get(row.id)
         if first is None:
             new[row.id] = row
-        elif await _equal(first, row, json_equal):
+        elif (
+            row.id in decoded.legacy
+            or _was_taken_over(known, taken_over)
+            or await _equal(first, row, json_equal)
+        ):
             duplicates += 1
             if known is not None:
                 repeated[row.id] = known
@@ -52,6 +68,10 @@ async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], json_equa
             conflicting.append(row)
             letters.append(Letter(record, DeadLetter(CONFLICT, sentence)))
     return Novelty(list(new.values()), list(repeated.values()), conflicting, letters, duplicates)
+
+
+def _was_taken_over(known: StoredRow | None, taken_over: Collection[datetime]) -> bool:
+    return known is not None and known.recorded_at in taken_over
 
 
 async def _equal(first: RowContent, row: RowContent, json_equal: JsonEqual) -> bool:

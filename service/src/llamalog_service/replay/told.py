@@ -12,7 +12,10 @@ def told_by(portion: Portion) -> Told:
     decoded = decode_batch(portion.records)
     return Told(
         rows=decoded.rows,
-        places=[Place(record.partition, record.offset) for record in decoded.records],
+        places=[
+            Place(record.partition, record.offset, row.id in decoded.legacy)
+            for row, record in zip(decoded.rows, decoded.records, strict=True)
+        ],
         decrees=decoded.decrees,
         decree_places=[Place(record.partition, record.offset) for record in decoded.decree_records],
         reached=portion.reached,

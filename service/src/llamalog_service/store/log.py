@@ -38,6 +38,7 @@ class LogStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._known_to: dict[int, int] = {}
+        self._taken_over: frozenset[datetime] | None = None
 
     async def next_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The next offset that the database has recorded of each partition that it knows.
@@ -54,6 +55,14 @@ class LogStore:
         with translated():
             records = await self._pool.fetch(sql("rows_by_id"), ids)
         return {record["id"]: stored_row(record) for record in records}
+
+    async def taken_over(self) -> frozenset[datetime]:
+        """The times that rows bear as recorded which were there before events existed; asked for once."""
+        if self._taken_over is None:
+            with translated():
+                records = await self._pool.fetch(sql("taken_over"))
+            self._taken_over = frozenset(record["taken_over"] for record in records)
+        return self._taken_over
 
     async def job_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
         """What the table says about each of these jobs; every one gets an entry."""

@@ -30,7 +30,7 @@ REBUILD_LOCK: Final = 0x11A_0003
 END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
 """PostgreSQL would go on for hours with a statement of a process that was killed."""
 
-_ROW_COLUMNS = (*RowContent.__struct_fields__, "partition", "offset")
+_ROW_COLUMNS = (*RowContent.__struct_fields__, "partition", "offset", "is_legacy")
 _DECREE_COLUMNS = (*Decree._fields, "partition", "offset")
 _HOLDER = """
     SELECT format('%s, process %s of PostgreSQL, since %s', a.application_name, a.pid,
@@ -43,10 +43,11 @@ _HOLDER = """
 
 
 class Place(NamedTuple):
-    """Where a message lies in the topic."""
+    """Where a message lies in the topic, and whether it is a row that was there before events existed."""
 
     partition: int
     offset: int
+    is_legacy: bool = False
 
 
 class Told(NamedTuple):
@@ -180,7 +181,10 @@ async def record_told(connection: asyncpg.Connection, told: Told) -> None:
             "root_decrees",
             schema_name=SCHEMA,
             columns=_DECREE_COLUMNS,
-            records=[decree + place for decree, place in zip(told.decrees, told.decree_places, strict=True)],
+            records=[
+                (*decree, place.partition, place.offset)
+                for decree, place in zip(told.decrees, told.decree_places, strict=True)
+            ],
         )
     partitions = list(told.reached)
     await connection.execute(

@@ -54,7 +54,7 @@ async def open_pool(
 
 @asynccontextmanager
 async def open_producer(
-    settings: Settings, *, patience: float | None = None
+    settings: Settings, *, patience: float | None = None, compression: str | None = None
 ) -> AsyncIterator[AIOKafkaProducer]:
     """A producer whose messages are acknowledged by all replicas; waits until Kafka is there.
 
@@ -64,6 +64,7 @@ async def open_producer(
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka,
         acks="all",
+        compression_type=compression,
         enable_idempotence=settings.kafka_durable,
         linger_ms=2,
         max_batch_size=_MEBIBYTE // 2,

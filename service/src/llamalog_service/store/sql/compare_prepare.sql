@@ -1,12 +1,16 @@
 -- The two sides of a comparison as a session sees them, column by column alike: what a rebuild does not know (when a
--- row was recorded, its revision) left out, words of enums as texts, NULL in a list's place as a list without members.
+-- row was recorded, its revision) left out, words of enums as texts; what legacy rows hold as events bring it, lists
+-- flat and without NULL in their place, times that Python can hold.
 CREATE OR REPLACE TEMPORARY VIEW live AS
 SELECT l.id, l.entity_type::text, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operation::text,
-       l.category::text, coalesce(l.sources, '{}')::text[] AS sources, l.status::text, l.reason::text,
-       coalesce(l.fields_enriched, '{}')::text[] AS fields_enriched, l.data_quality_before::text,
+       l.category::text, coalesce(CASE WHEN array_ndims(l.sources) > 1 THEN ARRAY(SELECT unnest(l.sources)) ELSE l.sources END, '{}')::text[]
+           AS sources, l.status::text, l.reason::text,
+       coalesce(CASE WHEN array_ndims(l.fields_enriched) > 1 THEN ARRAY(SELECT unnest(l.fields_enriched))
+                     ELSE l.fields_enriched END, '{}')::text[] AS fields_enriched, l.data_quality_before::text,
        l.data_quality_after::text, l.error_message::text, l.error_code::text, l.retry_count, l.duration_ms,
        l.api_call_count, l.metadata::jsonb, l.preview_data::jsonb, l.job_id::text, l.parent_job_id::text,
-       coalesce(l.is_root_job, false) AS is_root_job, l.triggered_by::text, l.user_id::text, l.created_at,
+       coalesce(l.is_root_job, false) AS is_root_job, l.triggered_by::text, l.user_id::text,
+       least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AS created_at,
        l.declared_root_job_id::text,
        l.root_job_id::text, l.origin::text, l.cycle_members, l.parent_conflict
 FROM llama_logs l;
@@ -16,7 +20,8 @@ SELECT s.id, s.entity_type::text, s.entity_id, s.artist_id, s.album_id, s.track_
        coalesce(s.fields_enriched, '{}')::text[] AS fields_enriched, s.data_quality_before::text,
        s.data_quality_after::text, s.error_message::text, s.error_code::text, s.retry_count, s.duration_ms,
        s.api_call_count, s.metadata::jsonb, s.preview_data::jsonb, s.job_id::text, s.parent_job_id::text,
-       coalesce(s.is_root_job, false) AS is_root_job, s.triggered_by::text, s.user_id::text, s.created_at,
+       coalesce(s.is_root_job, false) AS is_root_job, s.triggered_by::text, s.user_id::text,
+       least(greatest(s.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AS created_at,
        s.declared_root_job_id::text
 FROM llamalog_rebuild.llama_logs s;
 CREATE OR REPLACE TEMPORARY VIEW rebuilt AS

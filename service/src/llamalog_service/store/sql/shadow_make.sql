@@ -15,7 +15,7 @@ SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, cat
        fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count, duration_ms,
        api_call_count, metadata, preview_data, job_id, parent_job_id, is_root_job, triggered_by, user_id, created_at,
        declared_root_job_id, root_job_id, origin, cycle_members, parent_conflict, revision,
-       0 AS partition, 0::bigint AS "offset"
+       0 AS partition, 0::bigint AS "offset", false AS is_legacy
 FROM llama_logs
 WITH NO DATA;
 CREATE UNLOGGED TABLE llamalog_rebuild.root_decrees WITH (autovacuum_enabled = false) AS

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Index,
     Integer,
@@ -193,6 +194,18 @@ class LegacyValues(SQLModel, table=True):
     parent_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
     root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
     kept_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+
+
+class Genesis(SQLModel, table=True):
+    """Up to which row, and which decree, those are told as events that have none, in the order of ids."""
+
+    __tablename__ = "genesis"
+    __table_args__ = (CheckConstraint("what IN ('rows', 'decrees')", name="genesis_what_check"),)
+
+    what: str = Field(sa_column=Column(Text, primary_key=True))
+    last_told: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
+    told: int = Field(sa_column=Column(BigInteger, nullable=False))
+    updated_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
 class MigrationJournal(SQLModel, table=True):

@@ -1,0 +1,2 @@
+-- Tell everything again from the first.
+DELETE FROM genesis
