@@ -223,6 +223,37 @@ async def test_an_event_of_any_type_under_a_legacy_rows_id_is_a_duplicate(
     assert (await installation.rebuilt()).differences.rows == 0
 
 
+async def test_a_rebuild_gives_a_legacy_row_back_whatever_was_told_before_it_under_its_id(
+    database_url: str, pool: asyncpg.Pool, empty_database: str, old_pool: asyncpg.Pool
+) -> None:
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, is_root_job) "
+        f"VALUES ('{UUID(int=1)}', 'op', 'CREATED', 'SUCCESS', 'job', 'overruled', true)"
+    )
+    installation = Installation(pool)
+    installation.say([event(1, "other", "parent"), event(2, "below", "job")])
+    await installation.ingest_all()
+    await repair(pool)
+    kept = KeptMessages()
+    await tell(pool, kept)
+    say(installation, kept.by_topic[TOPIC])
+    await installation.ingest_all()
+    before, kept_aside = await contents(database_url), await read_kept_aside(database_url)
+    assert (before[str(UUID(int=1))]["job_id"], len(kept_aside)) == ("job", 1)
+
+    await migrate(empty_database)
+    filled = Installation(old_pool)
+    filled.topic = installation.topic
+    assert (await filled.rebuilt()).filled
+    assert differences(await contents(empty_database), before) == []
+    assert await read_kept_aside(empty_database) == kept_aside
+
+    await pool.execute(f"DELETE FROM llama_logs WHERE id = '{UUID(int=1)}'; DELETE FROM legacy_values")
+    await installation.repaired()
+    assert differences(await contents(database_url), before) == []
+    assert await read_kept_aside(database_url) == kept_aside
+
+
 async def test_a_telling_that_differs_from_the_row_is_in_conflict_and_leaves_it_eventless(
     pool: asyncpg.Pool,
 ) -> None:

@@ -84,7 +84,7 @@ def conclusions(report: RebuildReport, file: Path) -> list[str]:
     if report.contested:
         lines.append(
             f"{report.contested:,} ids were told with several contents; of {report.contested_kept_as_live:,} "
-            "the live table keeps another than the first, which is no difference."
+            "the live table keeps another than an empty one would get, which is no difference."
         )
     if found.corrected_meanwhile:
         lines.append(f"{found.corrected_meanwhile:,} roots were corrected by live traffic meanwhile.")

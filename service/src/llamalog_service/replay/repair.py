@@ -7,13 +7,15 @@ from uuid import UUID
 
 from llamalog_service.backfill.recompute import recompute_until_settled
 from llamalog_service.domain.errors import RowsLockedError
+from llamalog_service.domain.legacy import LegacyContent
+from llamalog_service.domain.rows import Content
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.replay.reading import History, Progress, Watch, read_into
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.mending import MendingStore
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
-from llamalog_service.store.shadow import Told
+from llamalog_service.store.shadow import Place, Told
 from llamalog_service.waiting import when_available
 
 _ROWS_AT_ONCE = 200
@@ -110,7 +112,7 @@ class Repair:
 
 
 class _Later:
-    """Keeps, of what is read, the first that was told about each of some rows."""
+    """Keeps what counts, of what is read about each of some rows: a legacy row, else what was told first."""
 
     def __init__(self, rows: Collection[UUID]) -> None:
         self._rows = rows
@@ -118,11 +120,17 @@ class _Later:
 
     async def keep(self, told: Told) -> None:
         for row, place in zip(told.rows, told.places, strict=True):
+            if row.id not in self._rows:
+                continue
             known = self.found.get(row.id)
-            if row.id in self._rows and (known is None or place < known.places[0]):
+            if known is None or _rank(row, place) < _rank(known.rows[0], known.places[0]):
                 self.found[row.id] = Told([row], [place], [], [], {}, {}, {}, {})
 
     def starts(self) -> set[str]:
         rows = [told.rows[0] for told in self.found.values()]
         starts = {row.parent_job_id if row.job_id is None else row.job_id for row in rows}
         return {start for start in starts if start is not None}
+
+
+def _rank(row: Content, place: Place) -> tuple[bool, Place]:
+    return not isinstance(row, LegacyContent), place

@@ -29,8 +29,8 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
 
     Attributes:
         repetitions: events told again.
-        contested: ids under which several contents were told; the live table keeps another than the first of
-            `contested_kept_as_live` of them.
+        contested: ids under which several contents were told; of `contested_kept_as_live` of them the
+            live table keeps another than an empty one would get.
         decrees_differing: decrees that are not in the live table, or are otherwise.
         mended: rows repaired; None: no repair was asked for.
         filled: whether the live table was empty, and was filled.

@@ -42,7 +42,8 @@ class Chosen(NamedTuple):
     Attributes:
         repetitions: rows left out of the shadow, their id being there already.
         contested: ids under which several contents were told.
-        kept_as_live: those of them of which the live table keeps another than the lowest offset's.
+        kept_as_live: those of them of which the live table keeps another than a legacy row's, or else the
+            lowest offset's.
     """
 
     repetitions: int
@@ -99,7 +100,7 @@ class Snapshot:
     async def choose(self) -> Chosen:
         """Leave one row of each id, and one decree."""
         await self._connection.execute(MEMORY)
-        await self._connection.execute(f"ANALYZE {SCHEMA}.llama_logs")
+        await self._connection.execute(f"ANALYZE {SCHEMA}.llama_logs, {SCHEMA}.legacy_rows")
         chosen = await self._connection.fetchrow(sql("shadow_chosen"))
         await self._connection.execute(sql("shadow_chosen_decrees"))
         return Chosen(*chosen)
@@ -140,7 +141,8 @@ class Snapshot:
         )
         await self._connection.execute(
             f"CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id); "
-            f"CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id)"
+            f"CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id); "
+            f"CREATE INDEX IF NOT EXISTS legacy_rows_id ON {SCHEMA}.legacy_rows (row_id)"
         )
 
 

@@ -20,7 +20,7 @@ from llamalog_service.store.queries import sql
 SCHEMA: Final = "llamalog_rebuild"
 """The schema that holds the shadow while a rebuild is under way, and what an interrupted one leaves."""
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Rises with every change of what the shadow holds or of how events become rows.
 
 What was begun with another one is not gone on with.
@@ -236,7 +236,7 @@ async def _write(connection: asyncpg.Connection, rows: Sequence[tuple[Content, P
 async def _write_legacy(connection: asyncpg.Connection, rows: Sequence[tuple[LegacyContent, Place]]) -> None:
     told = [dict(row.columns) | place._asdict() for row, place in rows]
     await connection.execute(sql("shadow_legacy"), told)
-    noted = [(row.id, *row.overruled) for row, _ in rows]
+    noted = [(row.id, *row.overruled, *place) for row, place in rows]
     await connection.execute(
         sql("shadow_legacy_rows"), *(list(column) for column in zip(*noted, strict=True))
     )

@@ -68,9 +68,12 @@ async def _leave_as_it_is(_: asyncpg.Connection) -> None:
 
 @asynccontextmanager
 async def open_producer(
-    settings: Settings, *, patience: float | None = None
+    settings: Settings, *, patience: float | None = None, compression: str | None = None
 ) -> AsyncIterator[AIOKafkaProducer]:
     """A producer whose messages are acknowledged by all replicas; waits until Kafka is there.
+
+    Args:
+        compression: of batches, by its name in Kafka; None: they are sent as they are.
 
     Raises:
         UnavailableError: Kafka did not answer within `patience` seconds; None waits for ever.
@@ -78,6 +81,7 @@ async def open_producer(
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka,
         acks="all",
+        compression_type=compression,
         enable_idempotence=settings.kafka_durable,
         linger_ms=2,
         max_batch_size=_MEBIBYTE // 2,

@@ -26,6 +26,6 @@ async def tell_genesis(
     topic = topics(settings.topic_prefix).entity_events.name
     async with (
         open_pool(settings, name="llamalog genesis", keep_plans=False) as pool,
-        open_producer(settings, patience=patience) as producer,
+        open_producer(settings, patience=patience, compression="gzip") as producer,
     ):
         return await Genesis(GenesisStore(pool, topic), Publisher(producer), topic, watch).run()

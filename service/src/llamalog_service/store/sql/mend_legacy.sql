@@ -1,10 +1,11 @@
 -- Mark those live rows of $1 (NULL: all) that are legacy rows of the shadow, and keep aside what they said of their
 -- lineage and the rules overrule.
 WITH legacy AS (
-    SELECT row_id, min(parent_job_id) AS parent_job_id, min(root_job_id) AS root_job_id
-    FROM llamalog_rebuild.legacy_rows
-    WHERE $1::uuid[] IS NULL OR row_id = ANY ($1)
-    GROUP BY row_id
+    SELECT g.row_id, g.parent_job_id, g.root_job_id
+    FROM llamalog_rebuild.legacy_rows g
+    JOIN llamalog_rebuild.llama_logs s
+        ON s.id = g.row_id AND s.partition = g.partition AND s."offset" = g."offset"
+    WHERE $1::uuid[] IS NULL OR g.row_id = ANY ($1)
 ), marked AS (
     UPDATE llama_logs l SET legacy_told = true FROM legacy g WHERE l.id = g.row_id AND l.legacy_told IS NOT TRUE
 )

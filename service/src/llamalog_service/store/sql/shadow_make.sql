@@ -25,7 +25,9 @@ WITH NO DATA;
 CREATE UNLOGGED TABLE llamalog_rebuild.legacy_rows (
     row_id uuid NOT NULL,
     parent_job_id text,       -- what the row said of them, where the rules overrule it
-    root_job_id text
+    root_job_id text,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL
 );
 CREATE UNLOGGED TABLE llamalog_rebuild.positions (
     partition integer PRIMARY KEY,
