@@ -16,6 +16,7 @@ RUN python -m venv --without-pip /opt/llamalog \
     && python -m pip --python /opt/llamalog/bin/python install --quiet --require-hashes --only-binary :all: \
         -r requirements/runtime.txt
 
+COPY migrations migrations
 COPY schemas schemas
 COPY service service
 RUN python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheels ./schemas ./service \

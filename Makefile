@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types bench bench-backfill fuzz simulate chaos contract lock clean
+.PHONY: help up test lint types browser bench bench-kit bench-backfill fuzz simulate chaos contract compat docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -26,11 +26,19 @@ lint: .venv/ready  ## style and the direction of imports
 types: .venv/ready  ## the strict type checker
 	$(BIN)/mypy
 
-test: lint types  ## everything: lint, types, and all tests on a real PostgreSQL and a real broker
-	$(BIN)/pytest
+WORKERS ?= 2
+
+browser:  ## Debian's Chromium for the browser tests, where it can be installed; else they are skipped
+	@.ci/install-browser
+
+test: lint types compat browser  ## everything: lint, types, schemas, all tests on a real PostgreSQL, broker and browser
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS)
 
 bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+bench-kit: .venv/ready  ## what saying an event costs its caller, as a ratio to a bare send
+	@PYTHONPATH=tests $(BIN)/python -m bench.kit $(BENCH)
 
 bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one plain UPDATE; BENCH='--rows 200000'
 	@PYTHONPATH=tests $(BIN)/python -m bench_backfill $(BENCH)
@@ -49,6 +57,12 @@ chaos: .venv/ready  ## breaks things under load and holds the outcome against th
 
 contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from the models
 	@PYTHONPATH=tools $(BIN)/python -m contract_export
+
+compat: .venv/ready  ## holds the JSON Schemas against the last tag and the copies kept of what was published
+	@PYTHONPATH=tools $(BIN)/python -m schema_compat
+
+docs: .venv/ready  ## renders the contract to a page, build/contract.html
+	@PYTHONPATH=tools $(BIN)/python -m contract_page build/contract.html
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-emit-find-links --no-annotate --no-header --quiet --no-emit-package llamalog-schemas

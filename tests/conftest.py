@@ -7,12 +7,25 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from harness.api import RunningApi, running_api
+from harness.browser import choose_folder
 from harness.installation import make_installation
 from integration.databases import new_database
 from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.schema import migrate
+
+
+def pytest_configure() -> None:
+    """All processes of a run put their screenshots into one folder."""
+    choose_folder()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    pictures = list(choose_folder().glob("*.png"))
+    if pictures:
+        terminalreporter.write_line(f"{len(pictures)} screenshots in {choose_folder()}")
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +85,10 @@ def kafka_bootstrap(stack: LocalStack) -> str:
 async def settings(stack: LocalStack, database_url: str) -> Settings:
     """The settings of an installation of the test's own: its database, and topics under its own prefix."""
     return await make_installation(stack, database_url, f"test-{uuid4().hex[:8]}.")
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[RunningApi]:
+    """The API over that installation, without tokens: whoever asks from here may do everything."""
+    async with running_api(settings) as running:
+        yield running

@@ -10,6 +10,7 @@ from llamalog_schemas.events import (
     EntityData,
     EntityEnriched,
     EntityEvent,
+    EntityLinked,
     EntityType,
     Event,
     RootAdopted,
@@ -28,7 +29,7 @@ def event(
     *,
     declared: str | None = None,
     at: float | None = None,
-    kind: type[EntityCreated] | type[EntityEnriched] = EntityCreated,
+    kind: type[EntityCreated] | type[EntityEnriched] | type[EntityLinked] = EntityCreated,
 ) -> EntityEvent:
     """An event with the id `number`, said `at` milliseconds after noon (its number, if not given)."""
     return kind(

@@ -18,8 +18,18 @@ from llamalog_service.publish.topics import Topics, create_topics, topics
 from llamalog_service.settings import Settings
 
 NOBODY = "postgresql://llamalog:secret-word@127.0.0.1:1/llamalog"
-RUN = str(uuid4())
-COMMANDS_WITHOUT_KAFKA = [["migrate"], ["adopt"], ["backfill", "list"], ["backfill", "show", RUN]]
+RUN = "0f9be2a4-6a0c-4d3e-9b1c-2f1d6c1d7a10"
+COMMANDS_WITHOUT_KAFKA = [
+    ["migrate"],
+    ["adopt"],
+    ["backfill", "list"],
+    ["backfill", "show", RUN],
+    ["timeline", "ALBUM", RUN],
+    ["tree", "job"],
+    ["chain", "job"],
+    ["logs"],
+    ["stats"],
+]
 COMMANDS = [
     ["backfill", "start"],
     ["backfill", "pause", RUN],
@@ -29,7 +39,7 @@ COMMANDS = [
     ["simulate"],
     ["consumer"],
     ["migrator"],
-    ["timeline", str(uuid4())],
+    ["logs", "--follow"],
     ["conflicts"],
     ["adopt-root", "job", "--reason", "a test"],
     ["revoke", "job", "--reason", "a test"],
@@ -110,7 +120,9 @@ def test_a_database_that_is_away_is_told_by_migrate(silent_port: int) -> None:
     assert f"PostgreSQL can't be reached at postgresql://llamalog:***@127.0.0.1:{silent_port}" in said(done)
 
 
-@pytest.mark.parametrize("words", [["topics", "check"], ["simulate"], ["dead-letters", "list"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["topics", "check"], ["simulate"], ["dead-letters", "list"], ["logs", "--follow"]], ids=" ".join
+)
 def test_a_kafka_that_is_away_is_told_by_commands_that_end(words: Sequence[str], silent_port: int) -> None:
     kafka = f"127.0.0.1:{silent_port}"
     done = run_llamalog(*words, environment={"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": kafka})
@@ -218,8 +230,19 @@ def test_a_share_that_is_none_is_a_usage_error() -> None:
     assert '"lots" is no share' in said(done)
 
 
-async def test_an_unknown_album_has_no_timeline(settings: Settings) -> None:
-    album = uuid4()
-    done = run_llamalog("timeline", str(album), environment=settings.as_environment())
-    assert done.returncode == 1
-    assert f"The log knows no album {album}." in said(done)
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["timeline", "album", RUN], f"The log knows no album {RUN}."),
+        (["timeline", "TRACK", RUN], f"The log knows no track {RUN}."),
+        (["tree", "no/such job"], "The log knows no job no/such job: no row bears or names it."),
+        (["chain", "no/such job"], "The log knows no job no/such job: no row bears or names it."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+async def test_what_the_log_does_not_know_is_told(
+    words: Sequence[str], sentence: str, settings: Settings
+) -> None:
+    done = run_llamalog(*words, environment=settings.as_environment())
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence in said(done)

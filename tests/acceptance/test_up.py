@@ -132,7 +132,8 @@ def test_ctrl_c_ends_everything_in_good_order(starts: tuple[Start, Start]) -> No
         assert start.exit_code == 0
         assert start.left == []
         said = [
-            "Stopping: first the consumers, then Kafka, then PostgreSQL.",
+            "Stopping: first the API and the consumers, then Kafka, then PostgreSQL.",
+            "The API has stopped.",
             "The provenance consumer has stopped.",
             "The migration consumer has stopped.",
             "Everything has stopped.",
@@ -149,8 +150,8 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 
 def test_a_kill_leaves_no_process(up: Up) -> None:
-    up.wait_for("migration consumer were started.")
-    assert len(up.family()) >= 4, "PostgreSQL, Kafka and two consumers"
+    up.wait_for("migration consumer were started")
+    assert len(up.family()) >= 5, "PostgreSQL, Kafka, two consumers and the API"
     up.end(signal.SIGKILL)
     assert up.left_after(15) == []
 
@@ -163,7 +164,7 @@ def test_sigterm_before_all_is_up_stops_what_is_there(up: Up) -> None:
 
 
 def test_a_consumer_that_ends_is_told_with_the_end_of_its_log_and_ends_all(up: Up) -> None:
-    up.wait_for("migration consumer were started.")
+    up.wait_for("migration consumer were started")
     (migrator,) = (member for member in up.family() if member.cmdline()[-1] == "migrator")
     migrator.kill()
     assert up.process.wait(60) == 1

@@ -5,6 +5,7 @@ import json
 from typing import Any
 from unittest.mock import patch
 
+from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from llamalog_service.cli import app
@@ -41,5 +42,5 @@ class Commands:
 
     def _invoke(self, words: list[str]) -> Result:
         # The test's own log is not to be bent to streams that are closed when the command ends.
-        with patch("llamalog_service.cli.running.configure_logs"):
+        with patch("llamalog_service.cli.running.configure_logs"), capture_logs():
             return CliRunner().invoke(app, words, env=self._environment)

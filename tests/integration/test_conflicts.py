@@ -18,6 +18,7 @@ from llamalog_service.queries.conflicts import (
     parent_conflicts,
 )
 from llamalog_service.queries.jobs import read_job_standing
+from llamalog_service.queries.paging import Cursor
 from llamalog_service.queries.summary import read_rows
 from llamalog_service.store.queries import sql
 from llamalog_service.store.reader import Reader
@@ -47,42 +48,48 @@ def log(pool: asyncpg.Pool) -> Log:
 
 async def test_the_earliest_claim_decides_and_the_others_are_listed_also_if_it_comes_last(log: Log) -> None:
     await log.settle(event(5, "job", "late"), event(6, "job", "later"), event(7, "job", "late"))
-    (one,) = await parent_conflicts(log.reader, limit=10)
-    assert (one.cursor.row, one.job, one.said, one.counts) == (UUID(int=6), "job", "later", "late")
+    (one,) = (await parent_conflicts(log.reader, limit=10)).items
+    assert (one.row, one.job, one.said, one.counts) == (UUID(int=6), "job", "later", "late")
 
     await log.settle(event(1, "job", "first"))
-    found = await parent_conflicts(log.reader, limit=10)
+    found = (await parent_conflicts(log.reader, limit=10)).items
     assert [(conflict.said, conflict.counts) for conflict in found] == [
         ("late", "first"),
         ("later", "first"),
         ("late", "first"),
     ]
-    assert await count_conflicts(log.reader) == ConflictCounts(3, 0, 0, 0)
+    assert await count_conflicts(log.reader) == ConflictCounts(
+        parents=3, declarations=0, rows_on_cycles=0, cycles=0
+    )
     assert (await read_rows(log.reader)).parent_conflicts == 3
 
 
 async def test_a_declared_root_disagrees_once_another_one_is_found(log: Log) -> None:
     await log.settle(event(1, "child", "parent", declared="boast"))
-    assert await declaration_conflicts(log.reader, limit=10) == []
+    assert (await declaration_conflicts(log.reader, limit=10)).items == ()
     await log.settle(event(2, "parent"), event(3, "other", "parent", declared="parent"))
-    (one,) = await declaration_conflicts(log.reader, limit=10)
+    (one,) = (await declaration_conflicts(log.reader, limit=10)).items
     assert (one.job, one.said, one.counts, one.root_job) == ("child", "boast", "parent", "parent")
     assert one.origin is Origin.RESOLVED
-    assert await count_conflicts(log.reader) == ConflictCounts(0, 1, 0, 0)
+    assert await count_conflicts(log.reader) == ConflictCounts(
+        parents=0, declarations=1, rows_on_cycles=0, cycles=0
+    )
     assert (await read_rows(log.reader)).declaration_conflicts == 1
 
 
 async def test_cycles_are_listed_with_their_members_and_the_rows_that_hang_on_them(log: Log) -> None:
     await log.settle(event(1, "b", "c"), event(2, "a", "b"), event(3, "below", "a"), event(9, "y", "x"))
-    assert await cycles(log.reader, limit=10) == []
+    assert (await cycles(log.reader, limit=10)).items == ()
     await log.settle(event(4, "c", "a"), event(8, "x", "y"))
-    ring, pair = await cycles(log.reader, limit=10)
+    ring, pair = (await cycles(log.reader, limit=10)).items
     assert (ring.members, ring.rows) == (("a", "b", "c"), 4)
     assert (pair.members, pair.rows) == (("x", "y"), 2)
-    assert await count_conflicts(log.reader) == ConflictCounts(0, 0, 6, 2)
+    assert await count_conflicts(log.reader) == ConflictCounts(
+        parents=0, declarations=0, rows_on_cycles=6, cycles=2
+    )
 
     await log.settle(event(0, "c", "free", at=0))
-    assert [cycle.members for cycle in await cycles(log.reader, limit=10)] == [("x", "y")]
+    assert [cycle.members for cycle in (await cycles(log.reader, limit=10)).items] == [("x", "y")]
 
 
 async def test_a_list_goes_on_behind_its_last_entry(log: Log) -> None:
@@ -90,15 +97,15 @@ async def test_a_list_goes_on_behind_its_last_entry(log: Log) -> None:
     await log.settle(event(1, "job", "first", at=-1), *rivals)
     whole = await parent_conflicts(log.reader, limit=10)
     pages = [await parent_conflicts(log.reader, limit=3)]
-    while pages[-1]:
-        pages.append(await parent_conflicts(log.reader, limit=3, after=pages[-1][-1].cursor))
-    assert [len(page) for page in pages] == [3, 3, 1, 0]
-    assert [conflict for page in pages for conflict in page] == whole
+    while (cursor := pages[-1].next) is not None:
+        pages.append(await parent_conflicts(log.reader, limit=3, after=Cursor.parse(cursor)))
+    assert [len(page.items) for page in pages] == [3, 3, 1]
+    assert tuple(conflict for page in pages for conflict in page.items) == whole.items
 
     await log.settle(*[event(50 + n, f"c{n % 6}", f"c{(n + 3) % 6}") for n in range(6)])
-    first, *others = await cycles(log.reader, limit=10)
+    first, *others = (await cycles(log.reader, limit=10)).items
     assert first.members == ("c0", "c3")
-    assert await cycles(log.reader, limit=10, after="c0") == others
+    assert list((await cycles(log.reader, limit=10, after="c0")).items) == others
 
 
 async def test_what_the_log_knows_of_a_job(log: Log) -> None:

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from integration.databases import run_sql
 from llamalog_schemas.codec import decode_provenance
+from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.cli.timeline import timeline_tree
 from llamalog_service.publish.provenance import LARGEST_RECORD, provenance_message
-from llamalog_service.queries.timeline import read_timeline
+from llamalog_service.queries.timeline import EntityRef, read_timeline
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.outbox import Outbox
@@ -23,6 +24,7 @@ from llamalog_service.store.reader import Reader
 from llamalog_service.store.recompute import RecomputeStore
 
 ALBUM = UUID(bytes=hashlib.md5(b"album", usedforsecurity=False).digest())
+ENTITY = EntityRef(type=EntityType.ALBUM, id=ALBUM)
 
 ODD = {
     "words that no enum of ours knows": (
@@ -90,10 +92,10 @@ async def test_an_odd_row_is_repaired_told_and_shown(legacy_pool: asyncpg.Pool, 
     record = await told(legacy_pool)
     assert (record.origin, record.revision) == ("ROOT", 2)
 
-    (entry,) = (await read_timeline(Reader(legacy_pool), ALBUM)).entries
-    assert entry.origin == "ROOT"
+    (entry,) = (await read_timeline(Reader(legacy_pool), ENTITY)).entries
+    assert entry.row.origin == "ROOT"
     shown = io.StringIO()
-    Console(file=shown).print(timeline_tree(await read_timeline(Reader(legacy_pool), ALBUM)))
+    Console(file=shown).print(timeline_tree(await read_timeline(Reader(legacy_pool), ENTITY)))
     assert "\x07" not in shown.getvalue()
     facts = await LogStore(legacy_pool).job_facts(["job", ""])
     assert sum(fact.seen for fact in facts.values()) == 1

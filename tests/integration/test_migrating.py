@@ -34,7 +34,7 @@ async def test_two_databases_can_be_migrated_at_once(empty_database: str, other_
 async def test_a_revision_of_a_newer_version_is_refused_and_nothing_is_changed(empty_database: str) -> None:
     await migrate(empty_database)
     await run_sql(empty_database, "UPDATE llamalog_revision SET version_num = '0999'")
-    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0008"):
+    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0009"):
         await migrate(empty_database)
     assert await current_revision(empty_database) == "0999"
 
@@ -54,6 +54,7 @@ async def test_a_refused_step_says_why_and_keeps_the_steps_before_it(empty_datab
         ("llama_logs_category_created_at_idx", "0002"),
         ("llama_logs_root_job_id_idx", "0003"),
         ("llama_logs_unsettled_idx", "0004"),
+        ("llama_logs_failures_idx", "0008"),
     ],
 )
 async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
@@ -82,18 +83,18 @@ async def test_an_index_that_an_interrupted_step_left_invalid_is_built_anew(empt
     await go_to(empty_database, "0004")
     await run_sql(
         empty_database,
-        "CREATE INDEX llama_logs_album_id_created_at_idx ON llama_logs (album_id)",
+        "CREATE INDEX llama_logs_job_id_created_at_id_idx ON llama_logs (album_id)",
         "UPDATE pg_index SET indisvalid = false "
-        "WHERE indexrelid = 'llama_logs_album_id_created_at_idx'::regclass",
+        "WHERE indexrelid = 'llama_logs_job_id_created_at_id_idx'::regclass",
     )
     await migrate(empty_database)
     found = {
         name: (definition, valid)
         for _, name, definition, valid in (await catalogue(empty_database))["indexes"]
     }
-    definition, valid = found["llama_logs_album_id_created_at_idx"]
+    definition, valid = found["llama_logs_job_id_created_at_id_idx"]
     assert valid
-    assert "(album_id, created_at)" in definition
+    assert "(job_id, created_at, id)" in definition
 
 
 async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(empty_database: str) -> None:
@@ -109,7 +110,7 @@ async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(empty_data
         await eventually(builds, 20)
         await other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the other side gives way
         await other.execute("ALTER TABLE llama_logs SET (fillfactor = 90)")
-    assert await migrating == ["0008", "0010"]
+    assert await migrating == ["0008", "0009", "0010"]
     assert await watcher.fetch("SELECT FROM pg_index WHERE NOT indisvalid") == []
     await other.close()
     await watcher.close()

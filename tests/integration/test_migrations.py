@@ -65,9 +65,21 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(empty_
         "llama_logs_job_id_created_at_id_idx": "(job_id, created_at, id) WHERE (job_id IS NOT NULL)",
         "llama_logs_parent_job_id_idx": "(parent_job_id) WHERE (parent_job_id IS NOT NULL)",
         "llama_logs_root_job_id_idx": "(root_job_id) WHERE (root_job_id IS NOT NULL)",
-        "llama_logs_is_root_job_created_at_idx": "(is_root_job, created_at)",
+        "llama_logs_created_at_idx": "(created_at)",
         "llama_logs_category_created_at_idx": "(category, created_at)",
-        "llama_logs_album_id_created_at_idx": "(album_id, created_at) WHERE (album_id IS NOT NULL)",
+        "llama_logs_entity_id_created_at_idx": "(entity_id, created_at) WHERE (entity_id IS NOT NULL)",
+        "llama_logs_album_id_idx": "(album_id) WHERE (album_id IS DISTINCT FROM entity_id)",
+        "llama_logs_artist_id_idx": "(artist_id) WHERE (artist_id IS DISTINCT FROM entity_id)",
+        "llama_logs_track_id_idx": "(track_id) WHERE (track_id IS DISTINCT FROM entity_id)",
+        "llama_logs_roots_idx": (
+            "(created_at) WHERE (origin = ANY (ARRAY['ROOT'::\"LlamaLogOrigin\", "
+            "'ADOPTED'::\"LlamaLogOrigin\"]))"
+        ),
+        "llama_logs_unknown_origin_idx": "(origin, created_at, id) WHERE (root_job_id IS NULL)",
+        "llama_logs_failures_idx": (
+            "(root_job_id) WHERE ((root_job_id IS NOT NULL) AND ((category = 'FAILED'::\"LlamaLogCategory\")"
+            " OR (status = 'FAILED'::\"EnrichmentStatus\")))"
+        ),
         "llama_logs_unsettled_idx": (
             "(id) WHERE ((origin IS NULL) OR (origin = ANY (ARRAY['PENDING'::\"LlamaLogOrigin\", "
             "'DECLARED'::\"LlamaLogOrigin\"])))"

@@ -8,6 +8,7 @@ import pytest
 
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.queries import sql
+from llamalog_service.store.searches import Driver, Search
 
 NAMES = sorted(
     file.name.removesuffix(".sql")
@@ -16,6 +17,9 @@ NAMES = sorted(
 )
 SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_make", "compare_prepare"]
 """Several statements in one file: run, in this order, not prepared."""
+
+TEMPLATES = {"logs_page", "logs_last_looked_at"}
+"""Prepared in every way in which they are composed."""
 
 
 @pytest.fixture
@@ -28,9 +32,19 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in SCRIPTS])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in {*SCRIPTS, *TEMPLATES}])
 async def test_a_named_query_can_be_prepared(connection: asyncpg.Connection, name: str) -> None:
     await connection.prepare(sql(name))
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("driver", Driver)
+async def test_every_way_to_search_can_be_prepared(
+    connection: asyncpg.Connection, driver: Driver, newest_first: bool
+) -> None:
+    search = Search(driver, newest_first=newest_first)
+    await connection.prepare(search.page)
+    await connection.prepare(search.last_looked_at)
 
 
 @pytest.mark.parametrize("script", [script for script in SCRIPTS if script.endswith("_prepare")])

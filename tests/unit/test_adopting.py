@@ -1,12 +1,14 @@
 """What `llamalog adopt` says of what it finds and of how it ended."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from llamalog_schemas.backfills import BackfillReport, RootCounts, RunStatus
-from llamalog_service.cli.adopting import conclusion, what_is_left
+from llamalog_schemas.commands import BackfillRootsData, WholeTable
+from llamalog_service.cli.adopting import AdoptionTold, conclusion, what_is_left
 from llamalog_service.queries.adoption import Adoption
 from llamalog_service.queries.backfills import BackfillRun
 from llamalog_service.store.migration_check import MigrationCheck, PlannedStep
@@ -65,6 +67,32 @@ def test_a_failure_says_what_stays() -> None:
 )
 def test_what_is_left_of_a_migrated_log_is_told(run: BackfillRun | None, sentence: str) -> None:
     assert sentence in left(3, 4, run)
+
+
+@pytest.mark.parametrize(
+    ("run", "asked", "unheeded"),
+    [
+        (UNDER_WAY, {"batch_size": 7, "rate_limit": 100}, ["--batch-size", "--rate"]),
+        (UNDER_WAY, {"rate_limit": 100}, ["--rate"]),
+        (UNDER_WAY, {}, []),
+        (UNDER_WAY, {"batch_size": 7, "dry_run": True}, []),
+        (DONE, {"batch_size": 7}, []),
+        (None, {"batch_size": 7}, []),
+    ],
+)
+def test_options_that_come_too_late_for_a_run_that_goes_on_are_named(
+    run: BackfillRun | None, asked: dict[str, Any], unheeded: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = Found(MIGRATED, Adoption(3, 4, run))
+    wanted = BackfillRootsData(scope=WholeTable(), requested_by="ada", **asked)
+    AdoptionTold(as_json=False).found(found, wanted)
+    said = capsys.readouterr().out
+    assert ("is not heeded" in said) == bool(unheeded)
+    assert all(option in said for option in unheeded)
+    told = AdoptionTold(as_json=True)
+    told.found(found, wanted)
+    told.close("done")
+    assert json.loads(capsys.readouterr().out).get("notHeeded", []) == unheeded
 
 
 def test_of_a_log_that_is_to_be_migrated_only_the_order_of_things_is_known() -> None:

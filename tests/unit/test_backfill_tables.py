@@ -31,7 +31,8 @@ from llamalog_schemas.commands import (
 )
 from llamalog_service.cli.backfill.progress import BackfillBar
 from llamalog_service.cli.backfill.tables import run_tables, runs_table
-from llamalog_service.cli.backfill.wording import scope_in_words
+from llamalog_service.looks import printable
+from llamalog_service.queries.backfill_words import scope_in_words
 from llamalog_service.queries.backfills import BackfillRun
 
 RUN = UUID(int=7)
@@ -101,7 +102,7 @@ def test_a_list_of_runs_has_a_line_for_each() -> None:
     ],
 )
 def test_a_scope_is_told_in_words(scope: Scope, words: str) -> None:
-    assert scope_in_words(scope) == words
+    assert scope_in_words(scope, printable) == words
 
 
 def test_a_run_under_way_says_what_it_does_and_what_was_asked_of_it() -> None:

@@ -65,7 +65,7 @@ def test_a_service_waits_only_for_what_can_be_waited_for(name: str) -> None:
             assert SERVICES[target]["restart"] == "no", "what is started again never completes"
 
 
-@pytest.mark.parametrize("name", ["provenance-consumer", "migration-consumer"])
+@pytest.mark.parametrize("name", ["provenance-consumer", "migration-consumer", "api"])
 def test_a_consumer_starts_on_checked_topics_and_a_migrated_database(name: str) -> None:
     assert set(SERVICES[name]["depends_on"]) == {"kafka", "postgres", "topics-check", "migrate"}
     assert SERVICES[name]["restart"] == "unless-stopped"
@@ -73,7 +73,11 @@ def test_a_consumer_starts_on_checked_topics_and_a_migrated_database(name: str) 
 
 @pytest.mark.parametrize(
     ("name", "port"),
-    [("provenance-consumer", "LLAMALOG_CONSUMER_PORT"), ("migration-consumer", "LLAMALOG_MIGRATOR_PORT")],
+    [
+        ("provenance-consumer", "LLAMALOG_CONSUMER_PORT"),
+        ("migration-consumer", "LLAMALOG_MIGRATOR_PORT"),
+        ("api", "LLAMALOG_API_PORT"),
+    ],
 )
 def test_a_consumer_is_asked_for_its_health_where_it_answers(name: str, port: str) -> None:
     service = SERVICES[name]
@@ -123,13 +127,22 @@ def test_a_password_is_a_secret_file_and_never_a_value(name: str) -> None:
     assert not [value for value in environment.values() if urlsplit(str(value)).password]
 
 
-def test_the_secret_is_a_file_that_git_ignores() -> None:
+def test_a_secret_is_a_file_that_git_ignores() -> None:
     assert {name: list(secret) for name, secret in COMPOSE["secrets"].items()} == {
-        "database_password": ["file"]
+        "database_password": ["file"],
+        "api_tokens": ["file"],
     }
-    default = re.fullmatch(r"\$\{\w+:-\./(.+)\}", COMPOSE["secrets"]["database_password"]["file"])
-    assert default is not None
-    assert f"{default[1].split('/')[0]}/" in (CHECKOUT / ".gitignore").read_text().splitlines()
+    for secret in COMPOSE["secrets"].values():
+        default = re.fullmatch(r"\$\{\w+:-\./(.+)\}", secret["file"])
+        assert default is not None
+        assert f"{default[1].split('/')[0]}/" in (CHECKOUT / ".gitignore").read_text().splitlines()
+
+
+def test_the_api_has_tokens_since_its_container_listens_to_others() -> None:
+    environment = SERVICES["api"]["environment"]
+    assert environment["LLAMALOG_API_TOKENS_FILE"] == "/run/secrets/api_tokens"
+    assert "api_tokens" in SERVICES["api"]["secrets"]
+    assert [name for name, service in ours().items() if "api_tokens" in service["secrets"]] == ["api"]
 
 
 @every_service

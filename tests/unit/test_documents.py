@@ -11,6 +11,7 @@ from llamalog_service.settings import Settings, setting_name
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVICE = CHECKOUT / "service/src/llamalog_service"
+KIT = CHECKOUT / "schemas/src/llamalog_schemas"
 DOCUMENTS = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
 FILE_NAME = re.compile(r"`([\w./-]+(?:\.(?:py|sql|toml|md|yaml|yml|xml)|/))`")
 
@@ -28,7 +29,9 @@ def test_a_link_leads_to_a_file(document: Path) -> None:
 def test_the_files_that_the_architecture_names_exist() -> None:
     named = FILE_NAME.findall((CHECKOUT / "ARCHITECTURE.md").read_text())
     assert len(named) > 50
-    assert [name for name in named if not any((top / name).exists() for top in (CHECKOUT, SERVICE))] == []
+    assert [
+        name for name in named if not any((top / name).exists() for top in (CHECKOUT, SERVICE, KIT))
+    ] == []
 
 
 def test_the_architecture_names_every_package_and_layer() -> None:

@@ -16,7 +16,7 @@ from llamalog_schemas.events import EntityEnriched
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
-from llamalog_service.ingest.account import what_became_of, what_was_recorded
+from llamalog_service.ingest.account import by_category, what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import Decoded, decode_batch
 from llamalog_service.ingest.novelty import tell_new
 from llamalog_service.measures import Corrected, EventKind
@@ -54,7 +54,7 @@ async def test_every_message_of_a_batch_is_counted_once_by_type_and_verdict() ->
     )
     stored = StoredRow(content_of(known), Root("job", Origin.ROOT), 1, NOON)
     novelty = await tell_new(batch, {UUID(int=1): stored}, equal)
-    counts = what_became_of(batch, novelty)
+    counts = what_became_of(batch, novelty, by_category(novelty.new))
     assert counts == {
         EventKind("entity-created", "recorded"): 1,
         EventKind("entity-created", "duplicate"): 1,

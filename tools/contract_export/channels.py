@@ -11,6 +11,7 @@ from llamalog_schemas import (
     ProvenanceRecorded,
     RootDecree,
 )
+from llamalog_schemas.upcast import UPCASTERS
 
 
 class Operation(NamedTuple):
@@ -34,6 +35,11 @@ class Channel(NamedTuple):
     operations: tuple[Operation, ...]
 
 
+def every_version(latest: tuple[type[CloudEvent], ...]) -> tuple[type[CloudEvent], ...]:
+    """Messages with their old versions, which lie in the same topics."""
+    return (*latest, *(old for old in UPCASTERS.old if UPCASTERS.latest_of(old) in latest))
+
+
 CHANNELS: Final = (
     Channel(
         "entityEvents",
@@ -44,7 +50,7 @@ CHANNELS: Final = (
         "the jobId of a decree. A lineage so mostly shares a partition; order across partitions is never "
         "relied upon.",
         "Kept for ever and never compacted: the log can be rebuilt from it at any time.",
-        get_args(Event),
+        every_version(get_args(Event)),
         (
             Operation("receiveEntityEvents", "receive", "The provenance consumer records every valid event."),
             Operation(
@@ -69,7 +75,7 @@ CHANNELS: Final = (
         "modulo their number.",
         "The id of the row.",
         "Compacted: at least the latest message of every row is kept.",
-        (ProvenanceRecorded,),
+        every_version((ProvenanceRecorded,)),
         (
             Operation(
                 "sendProvenance",
@@ -85,7 +91,7 @@ CHANNELS: Final = (
         "saying it twice is harmless.",
         "A job id of the command, or the id of the run.",
         "Kept for days: a command is stored in the database as soon as it is read.",
-        get_args(Command),
+        every_version(get_args(Command)),
         (
             Operation(
                 "sendBackfillCommands",
@@ -106,7 +112,7 @@ CHANNELS: Final = (
         "and then, and a message of it may be lost.",
         "The id of the run.",
         "Kept for days: the runs themselves stay in the database.",
-        get_args(BackfillEvent),
+        every_version(get_args(BackfillEvent)),
         (Operation("sendBackfillEvents", "send", "The migration consumer tells of the backfills it does."),),
     ),
     Channel(

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 
 from llamalog_schemas import BackfillEvent, CloudEvent, Command, Event, ProvenanceRecorded
+from llamalog_schemas.upcast import UPCASTERS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MODELS: Final[tuple[type[CloudEvent], ...]] = (
@@ -14,8 +15,12 @@ MODELS: Final[tuple[type[CloudEvent], ...]] = (
     *get_args(Command),
     *get_args(BackfillEvent),
     ProvenanceRecorded,
+    *UPCASTERS.old,
 )
 """Every published message, in the order in which people read them."""
+
+GROWING: Final = frozenset({ProvenanceRecorded, *get_args(BackfillEvent)})
+"""What the service alone says: it may gain optional fields, readers ignore what they do not know."""
 
 _ATTRIBUTES = "Any CloudEvents extension attribute may stand beside the attributes below."
 _BEYOND = (

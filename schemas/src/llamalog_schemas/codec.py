@@ -19,6 +19,7 @@ from llamalog_schemas.limits import MAX_MESSAGE_NESTING, MAX_VALUE_BYTES
 from llamalog_schemas.nesting import nested_deeper_than
 from llamalog_schemas.provenance import ProvenanceRecorded
 from llamalog_schemas.rules import check_command, check_event
+from llamalog_schemas.upcast import UPCASTERS, Upcasters
 
 Headers = Sequence[tuple[str, bytes | None]]
 """Kafka headers as aiokafka hands them over: a key may occur twice, a value may be null."""
@@ -58,12 +59,13 @@ def encode_event_binary(event: Event) -> tuple[bytes, list[tuple[str, bytes]]]:
     return _encoder.encode(data), [(CONTENT_TYPE, b"application/json"), *headers]
 
 
-def decode_event(value: bytes, headers: Headers = ()) -> Event:
-    """The event that a message is.
+def decode_event(value: bytes, headers: Headers = (), upcasters: Upcasters = UPCASTERS) -> Event:
+    """The event that a message is, in the latest version.
 
     Args:
         value: the message's value; a tombstone (null) is no message and for the caller to skip.
         headers: the message's headers; those that are not CloudEvents' are ignored.
+        upcasters: the old versions that are understood, too.
 
     Raises:
         InvalidMessageError: with the reason's code and a sentence that names the field.
@@ -73,40 +75,54 @@ def decode_event(value: bytes, headers: Headers = ()) -> Event:
             InvalidReason.TOO_LARGE, f"the value has {len(value)} bytes; {MAX_VALUE_BYTES} are allowed"
         )
     structured = _from_binary_mode(value, headers) if headers and _is_binary_mode(headers) else value
-    event = _decode(_event_decoder, structured)
+    event = _decode_latest(_event_decoder, structured, upcasters)
     if _FINER_THAN_MICROSECONDS.search(structured):
         event = _with_time_cut(event, structured)
     check_event(event, structured)
     return event
 
 
-def decode_command(value: bytes) -> Command:
-    """The command that a message is.
+def decode_command(value: bytes, upcasters: Upcasters = UPCASTERS) -> Command:
+    """The command that a message is, in the latest version.
 
     Raises:
         InvalidMessageError: also when the command's id, which names its run, is no UUID.
     """
-    command = _decode(_command_decoder, value)
+    command = _decode_latest(_command_decoder, value, upcasters)
     check_command(command, value)
     return command
 
 
-def decode_backfill_event(value: bytes) -> BackfillEvent:
-    """The backfill event that a message is.
+def decode_backfill_event(value: bytes, upcasters: Upcasters = UPCASTERS) -> BackfillEvent:
+    """The backfill event that a message is, in the latest version.
 
     Raises:
         InvalidMessageError: with the reason's code and a sentence that names the field.
     """
-    return _decode(_backfill_event_decoder, value)
+    return _decode_latest(_backfill_event_decoder, value, upcasters)
 
 
-def decode_provenance(value: bytes) -> ProvenanceRecorded:
-    """The provenance record that a message is.
+def decode_provenance(value: bytes, upcasters: Upcasters = UPCASTERS) -> ProvenanceRecorded:
+    """The provenance record that a message is, in the latest version.
 
     Raises:
         InvalidMessageError: with the reason's code and a sentence that names the field.
     """
-    return _decode(_provenance_decoder, value)
+    return _decode_latest(_provenance_decoder, value, upcasters)
+
+
+def _decode_latest(decoder: msgspec.json.Decoder[Message], value: bytes, upcasters: Upcasters) -> Message:
+    """The message by the latest models; one of an old version is taken there first, and judged there, too."""
+    try:
+        return _decode(decoder, value)
+    except InvalidMessageError as error:
+        if error.reason is not InvalidReason.UNKNOWN_TYPE or upcasters.decoder is None:
+            raise
+    latest = upcasters.latest(_decode(upcasters.decoder, value))
+    try:
+        return msgspec.convert(msgspec.to_builtins(latest), decoder.type)
+    except msgspec.ValidationError as error:
+        _refuse(error)
 
 
 class _TypeAlone(msgspec.Struct):

@@ -1,10 +1,12 @@
 """The provenance consumer: FastStream's edge of the ingest."""
 
+import logging
 from collections.abc import Callable
 
 import structlog
 from faststream.kafka import KafkaBroker
 
+from llamalog_schemas.events import Category
 from llamalog_service.delivery import (
     BatchDelivery,
     StartFinder,
@@ -12,7 +14,7 @@ from llamalog_service.delivery import (
     StoredPositions,
     subscribe,
 )
-from llamalog_service.ingest.ingest import Ingest, Prepared, Written
+from llamalog_service.ingest.ingest import Ingest, Outcome, Prepared, Written
 from llamalog_service.measures import SILENT, Measures
 from llamalog_service.waiting import when_available
 
@@ -58,7 +60,7 @@ def subscribe_provenance_consumer(
         outcome = await when_available(
             lambda: ingest.tell(written), doing="telling of a batch", patience=PATIENCE
         )
-        _log.debug("batch done", **outcome._asdict())
+        _say(written, outcome)
 
     delivery = BatchDelivery(
         Steps(ingest.prepare, record, tell),
@@ -76,3 +78,23 @@ def subscribe_provenance_consumer(
         max_records=max_records,
     )
     return delivery
+
+
+def _say(written: Written, outcome: Outcome) -> None:
+    """A line for the batch, what there was none of left out; a line for each row where somebody debugs."""
+    counts = {name: count for name, count in outcome._asdict().items() if count and name != "recorded"}
+    in_order = {category: count for category in Category if (count := outcome.recorded.get(category))}
+    _log.info("recorded", rows=len(written.novelty.new), categories=in_order, **counts)
+    if not _log.isEnabledFor(logging.DEBUG):
+        return
+    for row, root in zip(written.novelty.new, written.resolved.roots, strict=False):
+        told = {
+            "operation": row.operation,
+            "entity": f"{row.entity_type}/{row.entity_id}" if row.entity_type and row.entity_id else None,
+            "job": row.job_id,
+            "parent": row.parent_job_id,
+            "root": root.root_job_id,
+            "error_code": row.error_code,
+        }
+        said = {name: value for name, value in told.items() if value is not None}
+        _log.debug("row", category=row.category, id=str(row.id), **said, origin=root.origin)

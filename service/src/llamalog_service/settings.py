@@ -84,6 +84,15 @@ class Settings(DatabaseSettings):
     )
     batch_records: Annotated[int, Field(ge=1, le=20_000)] = 3000
     cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8460
+    api_tokens: SecretStr | None = Field(
+        default=None, description="who may ask over HTTP: lines `name scope[,scope] token-or-sha256:digest`"
+    )
+    api_tokens_file: Path | None = Field(default=None, description="a file of such lines")
+    api_metrics_urls: str | None = Field(
+        default=None, description="where the consumers' /metrics are, comma-separated, if not on this machine"
+    )
 
 
 def setting_name(field: str) -> str:

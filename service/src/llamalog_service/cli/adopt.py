@@ -98,7 +98,7 @@ def _ends_with_the_check(found: Found, asked: BackfillRootsData, told: AdoptionT
     if found.check.finds_no_log:
         say_error("llamalog", _NO_LOG)
         return "no-log"
-    told.found(found)
+    told.found(found, asked)
     if found.check.problems:
         return "not-adoptable"
     if _is_nothing_to_do(found, asked):

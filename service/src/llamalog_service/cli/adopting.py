@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llamalog_schemas.backfills import RootCounts, RunStatus
+from llamalog_schemas.commands import BackfillRootsData
 from llamalog_service.cli.backfill.tables import run_tables
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.migrate import applied, tell_check
@@ -24,14 +25,23 @@ class AdoptionTold:
         self._as_json = as_json
         self._told: dict[str, Any] = {}
 
-    def found(self, found: Found) -> None:
-        """What stands, and what is to be done."""
+    def found(self, found: Found, asked: BackfillRootsData) -> None:
+        """What stands, what is to be done, and what of that which is asked comes too late."""
         self._told["check"] = found.check
+        unheeded = unheeded_options(found, asked)
+        if unheeded:
+            self._told["notHeeded"] = list(unheeded)
         if self._as_json:
             return
         tell_check(found.check)
         for line in what_is_left(found):
             self.say(line)
+        if unheeded:
+            self.say(
+                f"It keeps the pace that it was begun with: {' and '.join(unheeded)} of this call is not "
+                "heeded. To change it, cancel that run (`llamalog backfill cancel`) and adopt again: what is "
+                "written stays."
+            )
 
     def migrated(self, revisions: Sequence[str]) -> None:
         """Which steps were applied."""
@@ -82,6 +92,18 @@ def _rows_left(adoption: Adoption) -> str:
         f"{adoption.unlooked:,} rows have no origin yet; {adoption.pending:,} rows belong to a job that was "
         "never logged and does not count as a root."
     )
+
+
+def unheeded_options(found: Found, asked: BackfillRootsData) -> Sequence[str]:
+    """The options that are given and differ from those of the run which goes on."""
+    begun = None if found.adoption is None or asked.dry_run else found.adoption.under_way
+    if begun is None:
+        return ()
+    given = {
+        "--batch-size": (asked.batch_size, begun.request.batch_size),
+        "--rate": (asked.rate_limit, begun.request.rate_limit),
+    }
+    return [name for name, (now, then) in given.items() if now is not None and now != then]
 
 
 def conclusion(run: BackfillRun, *, was_migrated: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The two consumers as processes of `llamalog up`: started, watched, and stopped in good order."""
+"""The API and the two consumers as processes of `llamalog up`: started, watched, stopped in good order."""
 
 import os
 import signal
@@ -17,14 +17,14 @@ from llamalog_service.stack.process import OwnedProcess
 _STOP_SECONDS = 40.0
 """The batch in hand may take as long as its patience with PostgreSQL and Kafka; then it is rolled back."""
 
-_COMMANDS = {"provenance consumer": "consumer", "migration consumer": "migrator"}
+_COMMANDS = {"API": "api", "provenance consumer": "consumer", "migration consumer": "migrator"}
 
 _AGAIN_SECONDS = 30.0
-"""A consumer that ends again so soon after a restart was not cured by it."""
+"""A process that ends again so soon after a restart was not cured by it."""
 
 
-class Consumers:
-    """One provenance consumer and one migration consumer; they end when this process does, however it ends.
+class Children:
+    """The API, a provenance and a migration consumer; they end when this process does, however it ends.
 
     Args:
         logs: the folder for their log files.
@@ -34,22 +34,26 @@ class Consumers:
     Attributes:
         logs: the log file of each, by its name.
         addresses: where each tells how it is.
+        pages: where people begin.
     """
 
     def __init__(self, logs: Path, settings: Settings, say: Callable[[str], None]) -> None:
         self.logs = {name: logs.absolute() / f"{command}.log" for name, command in _COMMANDS.items()}
         ports = RememberedPorts(logs.absolute() / "ports.json", tuple(_COMMANDS.values())).take(say)
         self._settings = settings.model_copy(
-            update={"consumer_port": ports["consumer"], "migrator_port": ports["migrator"]}
+            update={f"{command}_port": port for command, port in ports.items()}
         )
-        host = settings.monitoring_host
-        self.addresses = {name: f"http://{host}:{ports[command]}" for name, command in _COMMANDS.items()}
+        hosts = dict.fromkeys(_COMMANDS.values(), settings.monitoring_host) | {"api": settings.api_host}
+        self.addresses = {
+            name: f"http://{hosts[command]}:{ports[command]}" for name, command in _COMMANDS.items()
+        }
+        self.pages = f"{self.addresses['API']}/ui"
         self._say = say
         self._running: dict[str, OwnedProcess] = {}
         self._restarted: dict[str, float] = {}
 
     def start(self) -> None:
-        """Start both; they wait by themselves for what is not there yet."""
+        """Start all; they wait by themselves for what is not there yet."""
         for name in _COMMANDS:
             self._start(name)
 
@@ -60,7 +64,7 @@ class Consumers:
         )
 
     def check_running(self) -> None:
-        """Do nothing while both run; start one again that ended for a reason which a restart cures.
+        """Do nothing while all run; start one again that ended for a reason which a restart cures.
 
         Raises:
             ProcessEndedError: one has ended otherwise, or again; the message has the end of its log.
@@ -87,7 +91,7 @@ class Consumers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the provenance consumer first: what it asks for last, the other one still keeps."""
+        """Stop the migration consumer last: what the others ask for, it still keeps."""
         for process in self._running.values():
             in_good_order = process.stop(signal.SIGTERM, _STOP_SECONDS)
             self._say(f"{process.name} {'has stopped' if in_good_order else 'had to be killed'}.")

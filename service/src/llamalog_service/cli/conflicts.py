@@ -1,16 +1,17 @@
 """`llamalog conflicts`: where events contradict each other."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
-from uuid import UUID
 
+import msgspec
 import typer
 
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import out, printable, read_settings, run
-from llamalog_service.queries.conflicts import START, ConflictCounts, Cursor, Cycle, RowConflict
+from llamalog_service.cli.running import out, read_settings, run
+from llamalog_service.looks import printable
+from llamalog_service.queries.conflicts import ConflictCounts, Cycle, RowConflict
+from llamalog_service.queries.paging import Cursor, InvalidCursorError
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import open_observation
 
@@ -42,14 +43,15 @@ def conflicts(
     """
     if after is not None and kind is None:
         raise typer.BadParameter("it goes on within one kind: name it with --kind", param_hint="--after")
-    behind = _cursor(after) if after is not None and kind is not Kind.CYCLES else START
-    counts, parents, declarations, cycles = run(_read(read_settings(), kind, limit, behind, after or ""))
+    if after is not None and kind is not Kind.CYCLES:
+        _check_cursor(after)
+    counts, parents, declarations, cycles = run(_read(read_settings(), kind, limit, after))
     if as_json:
         for of_kind, found in ((Kind.PARENTS, parents), (Kind.DECLARATIONS, declarations)):
             for conflict in found:
-                print_json(_row_as_json(of_kind, conflict), one_line=True)
+                print_json(_as_json(of_kind, conflict), one_line=True)
         for cycle in cycles:
-            print_json(_cycle_as_json(cycle), one_line=True)
+            print_json(_as_json(Kind.CYCLES, cycle), one_line=True)
         return
     if kind in (None, Kind.PARENTS):
         _say(f"{counts.parents:,} rows claim another parent than the one that counts.")
@@ -66,61 +68,38 @@ def conflicts(
             _say(f"  Perhaps more: --kind cycles --after '{cycles[-1].members[0]}'")
 
 
-async def _read(
-    settings: Settings, kind: Kind | None, limit: int, behind: Cursor, behind_cycle: str
-) -> Found:
+async def _read(settings: Settings, kind: Kind | None, limit: int, after: str | None) -> Found:
     async with open_observation(settings) as observation:
         return (
             await observation.conflict_counts(),
-            await observation.parent_conflicts(limit, behind) if kind in (None, Kind.PARENTS) else (),
-            await observation.declaration_conflicts(limit, behind)
+            await observation.parent_conflicts(limit, after) if kind in (None, Kind.PARENTS) else (),
+            await observation.declaration_conflicts(limit, after)
             if kind in (None, Kind.DECLARATIONS)
             else (),
-            await observation.cycles(limit, behind_cycle) if kind in (None, Kind.CYCLES) else (),
+            await observation.cycles(limit, after) if kind in (None, Kind.CYCLES) else (),
         )
 
 
-def _cursor(text: str) -> Cursor:
-    at, _, row = text.rpartition("/")
+def _check_cursor(text: str) -> None:
     try:
-        return Cursor(datetime.fromisoformat(at), UUID(row))
-    except ValueError:
+        Cursor.parse(text)
+    except InvalidCursorError:
         raise typer.BadParameter(f'"{text}" is no cursor that was told', param_hint="--after") from None
 
 
 def _say_rows(found: Sequence[RowConflict], said: str, counts: str, in_all: int) -> None:
     for conflict in found:
         _say(
-            f"  {conflict.cursor.at:%Y-%m-%d %H:%M:%S}  {conflict.job}  {said} {conflict.said}, "
-            f"{counts}: {conflict.counts}  (row {conflict.cursor.row}, {conflict.operation})"
+            f"  {conflict.time:%Y-%m-%d %H:%M:%S}  {conflict.job}  {said} {conflict.said}, "
+            f"{counts}: {conflict.counts}  (row {conflict.row}, {conflict.operation})"
         )
     if found and len(found) < in_all:
         _say(f"  Perhaps more: --after {found[-1].cursor}")
 
 
-def _row_as_json(kind: Kind, conflict: RowConflict) -> dict[str, object]:
-    return {
-        "kind": kind,
-        "row": str(conflict.cursor.row),
-        "time": f"{conflict.cursor.at.isoformat()}Z",
-        "operation": conflict.operation,
-        "job": conflict.job,
-        "said": conflict.said,
-        "counts": conflict.counts,
-        "rootJob": conflict.root_job,
-        "origin": conflict.origin,
-        "cursor": str(conflict.cursor),
-    }
-
-
-def _cycle_as_json(cycle: Cycle) -> dict[str, object]:
-    return {
-        "kind": Kind.CYCLES,
-        "members": cycle.members,
-        "rows": cycle.rows,
-        "since": f"{cycle.since.isoformat()}Z",
-        "cursor": cycle.members[0],
-    }
+def _as_json(kind: Kind, found: RowConflict | Cycle) -> dict[str, object]:
+    cursor = {"cursor": found.members[0]} if isinstance(found, Cycle) else {}
+    return {"kind": kind, **msgspec.to_builtins(found), **cursor}
 
 
 def _say(line: str) -> None:

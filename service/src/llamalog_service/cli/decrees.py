@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.cli.running import PATIENCE, out, printable, read_settings, run
+from llamalog_service.cli.running import PATIENCE, out, read_settings, run
+from llamalog_service.looks import printable
 from llamalog_service.queries.jobs import JobStanding
 from llamalog_service.wiring import Decreed, decree_root
 
@@ -52,7 +53,8 @@ def _say_what_is_odd(standing: JobStanding | None, *, adopts: bool) -> None:
         _say("So far no row names the job as its parent: look whether it is spelt right.")
     decree = standing.decree
     if adopts and decree is not None and decree.adopted:
-        _say(f"It was adopted already, by {decree.requested_by} at {decree.decreed_at} UTC: {decree.reason}")
+        at = f"{decree.decreed_at:%Y-%m-%d %H:%M:%S}"
+        _say(f"It was adopted already, by {decree.requested_by} at {at} UTC: {decree.reason}")
     if not adopts and (decree is None or not decree.adopted):
         _say("So far as the database knows the job was not adopted.")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from llamalog_service.cli.running import printable
+from llamalog_service.looks import printable
 from llamalog_service.publish.kept_letters import KeptLetter
 
 _SHORT = 60

@@ -4,15 +4,19 @@ import typer
 
 from llamalog_service.cli import (
     adopt,
+    api,
     backfill,
     conflicts,
     consumers,
     dead_letters,
     decrees,
     genesis,
+    jobs,
+    logs,
     migrate,
     rebuild,
     simulate,
+    stats,
     timeline,
     topics,
     up,
@@ -31,11 +35,16 @@ app.command("adopt")(adopt.adopt)
 app.add_typer(topics.app)
 app.command("consumer")(consumers.consumer)
 app.command("migrator")(consumers.migrator)
+app.command("api")(api.api)
 app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
 app.command("genesis")(genesis.genesis)
 app.command("rebuild")(rebuild.rebuild)
+app.command("tree")(jobs.tree)
+app.command("chain")(jobs.chain)
+app.command("logs")(logs.logs)
+app.command("stats")(stats.stats)
 app.command("conflicts")(conflicts.conflicts)
 app.command("adopt-root")(decrees.adopt_root)
 app.command("revoke")(decrees.revoke)

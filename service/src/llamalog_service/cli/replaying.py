@@ -6,11 +6,12 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from llamalog_service.cli.letter_view import where_of
-from llamalog_service.cli.running import PATIENCE, errors, out, printable, run, say_error
+from llamalog_service.cli.running import PATIENCE, errors, out, run, say_error
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.letters.replay import Tally
 from llamalog_service.letters.selection import Selection
 from llamalog_service.letters.verdicts import Fate
+from llamalog_service.looks import printable
 from llamalog_service.publish.kept_letters import Place
 from llamalog_service.settings import Settings
 from llamalog_service.wiring import replay_letters

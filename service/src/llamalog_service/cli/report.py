@@ -73,6 +73,7 @@ def print_where_to_look(
     *,
     kafka: str,
     database: str,
+    pages: str,
     addresses: Mapping[str, str],
     logs: Mapping[str, Path],
     album: UUID | None,
@@ -82,7 +83,8 @@ def print_where_to_look(
     Args:
         kafka: the broker's name.
         database: the URL as it may be shown.
-        addresses: where each consumer tells how it is.
+        pages: where people begin.
+        addresses: where each process tells how it is.
         logs: the log files by what writes them.
         album: one to look at.
     """
@@ -93,6 +95,7 @@ def print_where_to_look(
         exported["LLAMALOG_TOPIC_PREFIX"] = settings.topic_prefix
     lines = [
         "Where to look next",
+        f"  pages       {pages}",
         f"  Kafka       {settings.kafka} ({kafka})",
         *(f"              {spec.name}" for spec in topics(settings.topic_prefix)),
         f"  PostgreSQL  {database}",
@@ -107,7 +110,7 @@ def print_where_to_look(
         *(f"  export {name}='{value}'" for name, value in exported.items()),
         "  .venv/bin/llamalog simulate --albums 200 --late 10% --seed 8",
         "  .venv/bin/llamalog topics check",
-        *([f"  .venv/bin/llamalog timeline {album}"] if album is not None else []),
+        *([f"  .venv/bin/llamalog timeline ALBUM {album}"] if album is not None else []),
     ]
     for line in lines:
         out.print(line, markup=False, soft_wrap=True)

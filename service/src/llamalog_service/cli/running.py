@@ -1,6 +1,8 @@
 """Run a command's work so that a failure becomes a sentence and an exit code, never a traceback."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
@@ -20,8 +22,26 @@ AnySettings = TypeVar("AnySettings", bound=DatabaseSettings)
 PATIENCE = 10.0
 """Seconds that a command which ends waits for Kafka."""
 
-out = Console(highlight=False)
+NOBODY_READS = 141
+"""The code of a command whose output nobody reads any more (`| head`), as shells tell it."""
+
+
+class _Output(Console):
+    """Standard output; ends the command without a word when its reader has had enough."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        self.quiet = True
+        stop_writing()
+
+
+out = _Output(highlight=False)
 errors = Console(stderr=True, highlight=False)
+
+
+def stop_writing() -> NoReturn:
+    """End the process with `NOBODY_READS`; what is buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(NOBODY_READS)
 
 
 def read_settings(**known: Any) -> Settings:
@@ -84,15 +104,3 @@ def say_error(who: str, what: str) -> None:
     """Print to standard error, whatever brackets the words hold."""
     errors.print(f"[red]{who}:[/]", end=" ")
     errors.print(what, markup=False, soft_wrap=True)
-
-
-def printable(text: str, keep: str = "") -> str:
-    """What others say may hold control characters: a terminal would obey them.
-
-    Args:
-        keep: control characters that may stay.
-    """
-    return "".join(
-        character if character.isprintable() or character in keep else "\N{REPLACEMENT CHARACTER}"
-        for character in text
-    )

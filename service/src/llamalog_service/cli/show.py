@@ -10,13 +10,15 @@ from uuid import UUID
 
 from rich.progress import Progress
 
-from llamalog_service.cli.children import Consumers
+from llamalog_schemas.events import EntityType
+from llamalog_service.cli.children import Children
 from llamalog_service.cli.memory import FilledFrom, OtherKafkaError, is_void
 from llamalog_service.cli.migrate import applied
 from llamalog_service.cli.report import print_where_to_look, summary_table
 from llamalog_service.cli.running import PATIENCE, out
 from llamalog_service.cli.simulate import albums_bar, told
 from llamalog_service.cli.timeline import timeline_tree
+from llamalog_service.queries.names import EntityRef
 from llamalog_service.sample.play import Played
 from llamalog_service.settings import Settings
 from llamalog_service.stack import GivenPostgres, LocalStack
@@ -47,7 +49,7 @@ class Stage:
     """What is at hand: running servers, consumers yet to be started, where to keep and to say things."""
 
     stack: LocalStack
-    consumers: Consumers
+    children: Children
     settings: Settings
     data: Path
     say: Callable[[str], None]
@@ -63,8 +65,9 @@ async def show(stage: Stage, sample: Sample) -> None:
     async with open_observation(settings) as observation:
         await _prepare(stage, observation)
         before = await observation.summary()
-        stage.consumers.start()
-        say("The provenance consumer and the migration consumer were started.")
+        stage.children.start()
+        pages = stage.children.pages
+        say(f"The provenance consumer and the migration consumer were started, and the API: {pages}")
         if before.work.messages_read:
             say("The sample is played on top of what an earlier start left.")
         played = await _play(settings, sample, observation)
@@ -79,8 +82,9 @@ async def show(stage: Stage, sample: Sample) -> None:
         settings,
         kafka=stage.stack.kafka.name,
         database=_shown(stage.stack),
-        addresses=stage.consumers.addresses,
-        logs=stage.consumers.logs,
+        pages=stage.children.pages,
+        addresses=stage.children.addresses,
+        logs=stage.children.logs,
         album=album,
     )
     say("\nRunning until Ctrl-C.")
@@ -163,5 +167,5 @@ async def _print_timeline(observation: Observation, albums: list[UUID]) -> UUID 
     """Print the timeline of the album that shows most; which it is."""
     album = await observation.album_to_show(albums)
     if album is not None:
-        out.print(timeline_tree(await observation.timeline(album)))
+        out.print(timeline_tree(await observation.timeline(EntityRef(type=EntityType.ALBUM, id=album))))
     return album

@@ -1,89 +1,83 @@
-"""`llamalog timeline`: how an album got into the database, as the tree of its jobs."""
+"""`llamalog timeline`: how an album, an artist or a track got into the database."""
 
-from uuid import UUID
+from typing import Annotated
 
 import typer
 from rich.text import Text
-from rich.tree import Tree
+from rich.tree import Tree as Drawn
 
-from llamalog_schemas.events import Category
-from llamalog_service.cli.running import out, printable, read_settings, run, say_error
-from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
-from llamalog_service.queries.timeline import Entry, Timeline
-from llamalog_service.settings import Settings
-from llamalog_service.wiring import open_observation
+from llamalog_service.cli.filters import Entity, EntityId, Json, Limit
+from llamalog_service.cli.json_output import print_json
+from llamalog_service.cli.lineage_view import days_of, draw_lineages
+from llamalog_service.cli.pieces import whole_timeline
+from llamalog_service.cli.row_view import legend
+from llamalog_service.cli.running import out, read_database_settings, run
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.looks import printable
+from llamalog_service.queries.lineage_tree import lineage_trees
+from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.timeline import Timeline
+from llamalog_service.settings import DatabaseSettings
+from llamalog_service.wiring import open_log
 
-_UNKNOWN_LOOKS = ("?", "white")
-_LOOKS: dict[str, tuple[str, str]] = {
-    Category.CREATED: ("+", "green"),
-    Category.LINKED: ("⇄", "cyan"),
-    Category.ENRICHED: ("↑", "blue"),
-    Category.CORRECTED: ("✎", "magenta"),
-    Category.CACHED: ("▣", "yellow"),
-    Category.FAILED: ("✗", "red"),
-}
+Orphans = Annotated[
+    bool, typer.Option("--orphans/--no-orphans", help="Also rows that name it and have no known root.")
+]
 
-
-def timeline(album: UUID) -> None:
-    """Show how an album got into the database, and what happened to it afterwards."""
-    found = run(_read(read_settings(), album))
-    if not found.entries:
-        say_error("llamalog", f"The log knows no album {album}. Check the id; its event may not be read yet.")
-        raise typer.Exit(1)
-    out.print(timeline_tree(found))
+Jobs = Annotated[
+    bool, typer.Option("--jobs", help="Also the names of the jobs, which `tree` and `chain` take.")
+]
 
 
-async def _read(settings: Settings, album: UUID) -> Timeline:
-    async with open_observation(settings) as observation:
-        return await observation.timeline(album)
+class UnknownEntityError(LlamalogError):
+    """The log has no row about that entity."""
 
-
-def timeline_tree(timeline: Timeline) -> Tree:
-    """A timeline as a tree of its jobs; what a job said stands under its name."""
-    heading = Text.assemble("The timeline of ", (printable(timeline.title or "an album"), "bold"))
-    heading.append(f"  {timeline.album_id}", "dim")
-    heading.append("\n")
-    for category, (icon, colour) in _LOOKS.items():
-        heading.append(f"{icon} {category.lower()}  ", colour)
-    heading.append("healed", "bold black on green")
-    heading.append(" root corrected after the row was written")
-    if timeline.truncated:
-        heading.append(f"\nOnly the oldest {len(timeline.entries):,} entries are shown.", "yellow")
-    tree = Tree(heading, guide_style="dim")
-    growing = [(tree, top) for top in reversed(lineage_trees(timeline))]
-    while growing:
-        branch, node = growing.pop()
-        grown = branch.add(_said(node))
-        growing.extend((grown, child) for child in reversed(node.children))
-    return tree
-
-
-def _said(node: JobNode) -> Text:
-    if not node.entries:
-        return Text(f"{printable(node.job or '')}  (never seen)", "dim italic")
-    lines = [_line(entry) for entry in node.entries]
-    if node.job is None:
-        lines[0].append("  outside of any job", "dim")
-    return Text("\n").join(lines)
-
-
-def _line(entry: Entry) -> Text:
-    icon, colour = _LOOKS.get(entry.category, _UNKNOWN_LOOKS)
-    line = Text.assemble((f"{icon} ", f"bold {colour}"), (f"{entry.at:%H:%M:%S.%f}"[:-3], "dim"), "  ")
-    line.append(printable(entry.operation), colour)
-    if entry.name:
-        line.append(f"  {printable(entry.name)}", "bold")
-    if entry.error_code:
-        line.append(f"  {printable(entry.error_code)}", "red")
-    if entry.origin is None or entry.root_job is None:
-        line.append(
-            f"  root unknown: {'not looked at yet' if entry.origin is None else entry.origin}", "yellow"
+    def __init__(self, entity: EntityRef) -> None:
+        what = entity.type.lower()
+        super().__init__(
+            f"The log knows no {what} {entity.id}. Check the id, and what it is the id of; its event may not "
+            "be read yet."
         )
-    if entry.parent_conflict:
-        line.append("  names another parent", "yellow")
-    if entry.declaration_conflict:
-        line.append(f"  declares another root: {printable(entry.declared_root or '')}", "yellow")
-    if entry.healed:
-        line.append("  ")
-        line.append("healed", "bold black on green")
-    return line
+
+
+def timeline(
+    entity_type: Entity,
+    entity_id: EntityId,
+    *,
+    orphans: Orphans = True,
+    jobs: Jobs = False,
+    limit: Limit = 1000,
+    as_json: Json = False,
+) -> None:
+    """Show how an album, an artist or a track got into the database, and what happened to it afterwards."""
+    entity = EntityRef(type=entity_type, id=entity_id)
+    found = run(_read(read_database_settings(), entity, orphans=orphans, limit=limit))
+    if as_json:
+        print_json(found)
+    else:
+        out.print(timeline_tree(found, with_jobs=jobs))
+
+
+async def _read(settings: DatabaseSettings, entity: EntityRef, *, orphans: bool, limit: int) -> Timeline:
+    async with open_log(settings) as reader:
+        found = await whole_timeline(reader, entity, include_orphans=orphans, limit=limit)
+    if not found.entries:
+        raise UnknownEntityError(entity)
+    return found
+
+
+def timeline_tree(timeline: Timeline, *, with_jobs: bool = False) -> Drawn:
+    """A timeline as the trees of its jobs, whose names may be told too."""
+    name = printable(timeline.name or f"the {timeline.entity.type.lower()}")
+    heading = Text.assemble(
+        "The timeline of ", (name, "bold"), (f"  {timeline.entity.type} {timeline.entity.id}", "dim")
+    )
+    heading.append(f"\n{' to '.join(days_of(timeline.entries))}, UTC   ", "dim").append_text(legend())
+    if timeline.next is not None:
+        heading.append(
+            f"\nOnly the oldest {len(timeline.entries):,} entries are shown; --limit shows more.", "yellow"
+        )
+    drawn = Drawn(heading, guide_style="dim")
+    tops = lineage_trees(timeline.entries, timeline.parents)
+    draw_lineages(drawn, tops, with_date=len(days_of(timeline.entries)) > 1, with_jobs=with_jobs)
+    return drawn

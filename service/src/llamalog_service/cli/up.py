@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.cli.children import Consumers
+from llamalog_service.cli.children import Children
 from llamalog_service.cli.options import Albums, Bad, Duplicates, Late, Seed
 from llamalog_service.cli.running import failures_told, out, read_settings, run
 from llamalog_service.cli.show import Stage, show
@@ -29,7 +29,7 @@ def up(  # noqa: PLR0917 -- typer calls it by name
     bad: Bad = 0.005,
     seed: Seed = 7,
 ) -> None:
-    """Start PostgreSQL, Kafka and the consumers here, play the sample catalogue, and show what happened.
+    """Start PostgreSQL, Kafka, the consumers and the API here, play the sample catalogue, show the outcome.
 
     Runs until Ctrl-C. A second start works on what the first left.
     """
@@ -44,11 +44,11 @@ def up(  # noqa: PLR0917 -- typer calls it by name
 def _run_until_stopped(data: Path, sample: Sample) -> None:
     with LocalStack(data, say=say) as stack:
         settings = _settings_for(stack)
-        with Consumers(data, settings, say) as consumers:
+        with Children(data, settings, say) as children:
             try:
-                run(_watched(stack, consumers, settings, data, sample))
+                run(_watched(stack, children, settings, data, sample))
             finally:
-                say("\nStopping: first the consumers, then Kafka, then PostgreSQL.")
+                say("\nStopping: first the API and the consumers, then Kafka, then PostgreSQL.")
                 _stop_at_once_if_asked_again()
 
 
@@ -63,18 +63,18 @@ def _settings_for(stack: LocalStack) -> Settings:
 
 
 async def _watched(
-    stack: LocalStack, consumers: Consumers, settings: Settings, data: Path, sample: Sample
+    stack: LocalStack, children: Children, settings: Settings, data: Path, sample: Sample
 ) -> None:
     """Show what there is to show, and stay, until interrupted or one of the processes ends by itself."""
 
     async def watch() -> None:
         while True:
             stack.check_running()
-            consumers.check_running()
+            children.check_running()
             await asyncio.sleep(_WATCH_SECONDS)
 
     watching = asyncio.create_task(watch())
-    showing = asyncio.create_task(show(Stage(stack, consumers, settings, data, say), sample))
+    showing = asyncio.create_task(show(Stage(stack, children, settings, data, say), sample))
     try:
         await asyncio.wait({watching, showing}, return_when=asyncio.FIRST_EXCEPTION)
         for task in (watching, showing):

@@ -19,15 +19,20 @@ _parent_conflict = attrgetter("parent_conflict")
 _declared = attrgetter("declared_root_job_id")
 
 
-def what_became_of(decoded: Decoded, novelty: Novelty) -> Mapping[EventKind, int]:
+def what_became_of(
+    decoded: Decoded, novelty: Novelty, new: Mapping[Category, int]
+) -> Mapping[EventKind, int]:
     """Every message of a batch by type and verdict.
 
     A conflict is a dead letter too, and counted once: as a conflict, whose type is known.
+
+    Args:
+        new: the new rows by category.
     """
-    new, conflicting = _by_category(novelty.new), _by_category(novelty.conflicting)
+    conflicting = by_category(novelty.conflicting)
     counts: Counter[EventKind] = Counter()
-    for category, rows in _by_category(decoded.rows).items():
-        recorded, conflicts = new[category], conflicting[category]
+    for category, rows in by_category(decoded.rows).items():
+        recorded, conflicts = new.get(category, 0), conflicting[category]
         _count(counts, category, "recorded", recorded)
         _count(counts, category, "conflict", conflicts)
         _count(counts, category, "duplicate", rows - recorded - conflicts)
@@ -55,7 +60,8 @@ def what_was_recorded(
     return Counter(map(_origin, roots)), sum(map(_parent_conflict, roots)), disagreeing
 
 
-def _by_category(rows: Iterable[RowContent]) -> Counter[Category]:
+def by_category(rows: Iterable[RowContent]) -> Counter[Category]:
+    """Rows counted."""
     return Counter(map(_category, rows))
 
 

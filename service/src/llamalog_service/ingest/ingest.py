@@ -10,13 +10,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 from llamalog_schemas.commands import RecomputeReason
+from llamalog_schemas.events import Category
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
 from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.ingest.account import what_became_of, what_was_recorded
+from llamalog_service.ingest.account import by_category, what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import Decoded, decode_batch
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.ingest.novelty import Novelty, tell_new
@@ -31,9 +32,9 @@ REFUSED = "refused-by-database"
 
 
 class Outcome(NamedTuple):
-    """What became of a batch, counted in messages."""
+    """What became of a batch, counted in messages; those recorded by category."""
 
-    recorded: int
+    recorded: Mapping[Category, int]
     duplicates: int
     dead_letters: int
     tombstones: int
@@ -114,9 +115,10 @@ class Ingest:
         await self._announcer.recompute(
             {decree.job_id for decree in decoded.decrees}, RecomputeReason.ADOPTION_CHANGED
         )
-        self._measures.events(what_became_of(decoded, novelty))
+        recorded = by_category(novelty.new)
+        self._measures.events(what_became_of(decoded, novelty, recorded))
         return Outcome(
-            recorded=len(novelty.new),
+            recorded=recorded,
             duplicates=novelty.duplicates,
             dead_letters=len(decoded.letters) + len(novelty.letters),
             tombstones=decoded.tombstones,

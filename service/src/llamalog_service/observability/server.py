@@ -38,6 +38,11 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
 
 
 def application(health: Callable[[], Health], registry: CollectorRegistry) -> Starlette:
+    """The three paths, as an app of their own; the arguments are those of `probes`."""
+    return Starlette(routes=probes(health, registry))
+
+
+def probes(health: Callable[[], Health], registry: CollectorRegistry) -> list[Route]:
     """The three paths.
 
     Args:
@@ -55,7 +60,7 @@ def application(health: Callable[[], Health], registry: CollectorRegistry) -> St
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), media_type=None, headers={"content-type": content_type})
 
-    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)])
+    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
 def _answer(reasons: Sequence[str]) -> Response:

@@ -4,55 +4,45 @@ None of them is lost: the earliest claim decides, the chain overrules a declarat
 or below it has no root; every row keeps what it said.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
 from uuid import UUID
 
+from msgspec import Struct
+
 from llamalog_schemas.provenance import Origin
+from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, Page, at_most, place_of
+from llamalog_service.queries.rows import origin_of
 from llamalog_service.store.reader import Reader, Record
 
 
-class Cursor(NamedTuple):
-    """A row's place in the order of time, to go on behind it."""
-
-    at: datetime
-    row: UUID
-
-    def __str__(self) -> str:
-        return f"{self.at.isoformat()}/{self.row}"
-
-
-START = Cursor(datetime.min, UUID(int=0))
-
-
-@dataclass(frozen=True, slots=True)
-class RowConflict:
+class RowConflict(Struct, frozen=True, kw_only=True, rename="camel"):
     """A row that says otherwise than what counts.
 
     Attributes:
+        time: the event's, UTC.
         said: the parent that it claims, or the root that it declares.
         counts: the parent of the earliest claim, or the root that was found.
+        cursor: to go on behind this one.
     """
 
-    cursor: Cursor
+    row: UUID
+    time: datetime
     operation: str
     job: str | None
     said: str
     counts: str | None
     root_job: str | None
     origin: Origin | None
+    cursor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
+class Cycle(Struct, frozen=True, kw_only=True, rename="camel"):
     """Jobs of which each names the next as its parent, the last one the first.
 
     Attributes:
         members: from the least one on; of a very long cycle the first ones.
         rows: of these jobs, and of all below them.
-        since: the time of the earliest row, UTC without a zone.
+        since: the time of the earliest row, UTC.
     """
 
     members: tuple[str, ...]
@@ -60,8 +50,7 @@ class Cycle:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ConflictCounts:
+class ConflictCounts(Struct, frozen=True, kw_only=True, rename="camel"):
     """How many rows contradict others, and how many cycles they form."""
 
     parents: int
@@ -79,48 +68,59 @@ async def count_conflicts(reader: Reader) -> ConflictCounts:
     return ConflictCounts(**await reader.row("conflict_counts"))
 
 
-async def parent_conflicts(reader: Reader, *, limit: int, after: Cursor = START) -> Sequence[RowConflict]:
+async def parent_conflicts(
+    reader: Reader, *, limit: int = USUAL, after: Cursor | None = None
+) -> Page[RowConflict]:
     """Rows that claim another parent than the one that counts, by time.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    found = await reader.rows("conflicts_of_parents", after.at, after.row, limit)
-    return [_row_conflict(record, record["claimed"], record["parent"]) for record in found]
+    return await _row_conflicts(reader, "conflicts_of_parents", limit, after)
 
 
 async def declaration_conflicts(
-    reader: Reader, *, limit: int, after: Cursor = START
-) -> Sequence[RowConflict]:
+    reader: Reader, *, limit: int = USUAL, after: Cursor | None = None
+) -> Page[RowConflict]:
     """Rows that declare another root than the one that was found, by time.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    found = await reader.rows("conflicts_of_declarations", after.at, after.row, limit)
-    return [_row_conflict(record, record["declared"], record["root_job_id"]) for record in found]
+    return await _row_conflicts(reader, "conflicts_of_declarations", limit, after)
 
 
-async def cycles(reader: Reader, *, limit: int, after: str = "") -> Sequence[Cycle]:
-    """The cycles, by the name of their first member.
-
-    Args:
-        after: the first member of the cycle to go on behind.
+async def cycles(reader: Reader, *, limit: int = USUAL, after: str = "") -> Page[Cycle]:
+    """The cycles, by the name of their first member, which is the cursor as well.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    found = await reader.rows("cycles", after, limit)
-    return [Cycle(tuple(record["members"]), record["rows"], record["since"]) for record in found]
+    limit = at_most(limit)
+    found = await reader.rows("cycles", after, limit + 1)
+    items = tuple(
+        Cycle(members=tuple(record["members"]), rows=record["rows"], since=record["since"])
+        for record in found[:limit]
+    )
+    return Page(items=items, next=items[-1].members[0] if len(found) > limit else None)
 
 
-def _row_conflict(record: Record, said: Any, counts: Any) -> RowConflict:
+async def _row_conflicts(reader: Reader, query: str, limit: int, after: Cursor | None) -> Page[RowConflict]:
+    limit, place = at_most(limit), after or OLDEST
+    found = await reader.rows(query, place.at, place.row, limit + 1)
+    items = tuple(_row_conflict(record) for record in found[:limit])
+    return Page(items=items, next=items[-1].cursor if len(found) > limit else None)
+
+
+def _row_conflict(record: Record) -> RowConflict:
     return RowConflict(
-        cursor=Cursor(record["created_at"], record["id"]),
+        row=record["id"],
+        time=record["created_at"],
         operation=record["operation"],
         job=record["job_id"],
-        said=said,
-        counts=counts,
+        said=record["said"],
+        counts=record["counts"],
         root_job=record["root_job_id"],
-        origin=None if record["origin"] is None else Origin(record["origin"]),
+        origin=origin_of(record["origin"]),
+        cursor=str(place_of(record)),
     )

@@ -1,17 +1,91 @@
-"""What the log knows of one job."""
+"""What the log knows of a job: what it led to, what led to it, whether it counts as a root."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from llamalog_service.store.reader import Reader
+from msgspec import Struct
+
+from llamalog_schemas.provenance import CategoryWord, EntityTypeWord, Origin, StatusWord
+from llamalog_service.queries.lineages import Entry, Parents, read_parents, read_piece
+from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, Page, at_most, place_of
+from llamalog_service.queries.rows import name_in, origin_of
+from llamalog_service.store.reader import Reader, Record
+
+COUNTED = 1_000
+"""Rows and children of a job are counted up to here."""
+
+MOST_LINKS = 1_000
+"""Of a longer chain only the links next to the job are told."""
 
 
-@dataclass(frozen=True, slots=True)
-class StandingDecree:
+class Tree(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Everything that a job led to, itself included: oldest first, of equal times those higher up first.
+
+    Attributes:
+        entries: their depths are below the real top, also where the job is none.
+        parents: of every job in the entries and of every job above one.
+        next: the cursor to ask for later entries with; null at the end.
+    """
+
+    job: str
+    entries: tuple[Entry, ...]
+    parents: Parents
+    next: str | None
+
+
+class JobSummary(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A job in a line.
+
+    Attributes:
+        job: null for a row that names a parent and no job: it stands for itself.
+        seen: whether an event bears the job; if none does, all that is known is its name.
+        name: the title or the name that its first event told.
+        category: of its first event, as are operation and entity.
+        status: of its last event.
+        rows: what the job itself said, counted to `COUNTED`.
+        failed: how many of those tell of a failure.
+        children: jobs directly below it, and rows without a job that name it; counted to `COUNTED`.
+    """
+
+    job: str | None
+    seen: bool
+    name: str | None
+    category: CategoryWord | None
+    status: StatusWord | None
+    operation: str | None
+    entity_type: EntityTypeWord | None
+    entity_id: UUID | None
+    rows: int
+    failed: int
+    children: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+class Chain(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What triggered a job, up to the top.
+
+    Attributes:
+        links: the topmost first, the job itself last; on a cycle from the job whose parent comes next again.
+        longer: whether there are more above than are told.
+        root: of the job's rows; null if it is not known.
+        origin: how the root is known, or why it is not; null for a job never seen.
+        cycle: the members of the cycle that the job is on, or hangs off.
+    """
+
+    job: str
+    links: tuple[JobSummary, ...]
+    longer: bool
+    root: str | None
+    origin: Origin | None
+    cycle: tuple[str, ...]
+
+
+class StandingDecree(Struct, frozen=True, kw_only=True, rename="camel"):
     """The decree about a job that counts, of those that the consumer has read.
 
     Attributes:
-        decreed_at: UTC without a zone.
+        decreed_at: UTC.
     """
 
     adopted: bool
@@ -20,12 +94,11 @@ class StandingDecree:
     decreed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class JobStanding:
+class JobStanding(Struct, frozen=True, kw_only=True, rename="camel"):
     """A job as the log knows it.
 
     Attributes:
-        seen_since: the time of its earliest event, UTC without a zone; None if it was never seen.
+        seen_since: the time of its earliest event, UTC; None if it was never seen.
         is_named: whether a row names it as its parent.
         decree: None if nobody ever adopted it.
     """
@@ -35,8 +108,85 @@ class JobStanding:
     decree: StandingDecree | None
 
 
+async def read_tree(reader: Reader, job: str, *, limit: int = USUAL, after: Cursor | None = None) -> Tree:
+    """Everything under a job, a piece at a time; without entries for a job that no row bears or names.
+
+    Of a root that is what has it as its root. Of any other job it is what hangs on it by the claims that
+    count, found by one walk downwards.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    limit, place = at_most(limit), after or OLDEST
+    is_root = await reader.value("is_root", job)
+    records = await reader.rows(
+        "tree_of_root" if is_root else "tree_of_job",
+        job,
+        place.at,
+        not place.says_root,
+        place.row,
+        limit + 1,
+    )
+    entries, parents, more = await read_piece(reader, records, limit)
+    return Tree(job=job, entries=entries, parents=parents, next=more)
+
+
+async def read_children(
+    reader: Reader, job: str, *, limit: int = USUAL, after: Cursor | None = None
+) -> Page[JobSummary]:
+    """The jobs directly below, by the time of the claim that put them there.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    limit, place = at_most(limit), after or OLDEST
+    found = await reader.rows("children", job, place.at, place.row, limit + 1)
+    kept = found[:limit]
+    jobs = [child["job_id"] for child in kept]
+    summaries = await read_job_summaries(reader, [job for job in jobs if job is not None])
+    items = tuple(
+        _row_alone(child) if job is None else summaries[job] for job, child in zip(jobs, kept, strict=True)
+    )
+    return Page(items=items, next=str(place_of(kept[-1])) if len(found) > limit else None)
+
+
+async def read_chain(reader: Reader, job: str) -> Chain:
+    """What triggered a job: its parent, that one's parent, up to the topmost job named.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    parents = await read_parents(reader, {job})
+    upwards: dict[str, None] = {}
+    link: str | None = job
+    while link is not None and link not in upwards and len(upwards) < MOST_LINKS:
+        upwards[link] = None
+        link = parents[link]
+    summaries = await read_job_summaries(reader, list(upwards))
+    own = await reader.rows("job_root", job)
+    return Chain(
+        job=job,
+        links=tuple(summaries[above] for above in reversed(upwards)),
+        longer=link is not None and link not in upwards,
+        root=own[0]["root_job_id"] if own else None,
+        origin=origin_of(own[0]["origin"]) if own else None,
+        cycle=tuple(own[0]["cycle_members"] or ()) if own else (),
+    )
+
+
+async def read_job_summaries(reader: Reader, jobs: list[str]) -> dict[str, JobSummary]:
+    """Each of these jobs in a line.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    if not jobs:
+        return {}
+    return {record["job"]: _summary(record) for record in await reader.rows("job_summaries", jobs, COUNTED)}
+
+
 async def read_job_standing(reader: Reader, job: str) -> JobStanding:
-    """What the log knows of a job.
+    """What the log knows of a job that may be adopted.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -44,5 +194,34 @@ async def read_job_standing(reader: Reader, job: str) -> JobStanding:
     found = await reader.row("job_standing", job)
     decree = None
     if found["adopted"] is not None:
-        decree = StandingDecree(found["adopted"], found["reason"], found["requested_by"], found["decreed_at"])
-    return JobStanding(found["seen_since"], found["is_named"], decree)
+        decree = StandingDecree(
+            adopted=found["adopted"],
+            reason=found["reason"],
+            requested_by=found["requested_by"],
+            decreed_at=found["decreed_at"],
+        )
+    return JobStanding(seen_since=found["seen_since"], is_named=found["is_named"], decree=decree)
+
+
+def _summary(record: Record) -> JobSummary:
+    return JobSummary(
+        job=record["job"],
+        seen=record["first_at"] is not None,
+        name=name_in(record["metadata"]),
+        category=record["category"],
+        status=record["status"],
+        operation=record["operation"],
+        entity_type=record["entity_type"],
+        entity_id=record["entity_id"],
+        rows=record["rows"],
+        failed=record["failed"],
+        children=record["children"],
+        first_at=record["first_at"],
+        last_at=record["last_at"],
+    )
+
+
+def _row_alone(record: Record) -> JobSummary:
+    told = {"job": None, "first_at": record["created_at"], "last_at": record["created_at"]}
+    counts = {"rows": 1, "failed": int(record["is_failure"]), "children": 0}
+    return _summary({**record, **told, **counts})

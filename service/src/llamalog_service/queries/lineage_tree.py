@@ -1,10 +1,10 @@
-"""A timeline as the tree of its jobs."""
+"""A timeline, or a piece of a tree, as the tree of its jobs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from llamalog_service.queries.timeline import Entry, Timeline
+from llamalog_service.queries.lineages import Entry, Parents
 
 
 @dataclass(slots=True)
@@ -13,7 +13,7 @@ class JobNode:
 
     Attributes:
         job: None for what was said outside of any job.
-        entries: oldest first; none for a job of which the timeline has only what is below it.
+        entries: oldest first; none for a job of which only what is below it is among them.
     """
 
     job: str | None
@@ -21,18 +21,18 @@ class JobNode:
     children: list["JobNode"] = field(default_factory=list)
 
 
-def lineage_trees(timeline: Timeline) -> list[JobNode]:
-    """The topmost jobs, the oldest first; every entry of the timeline is in one of the trees.
+def lineage_trees(entries: Sequence[Entry], parents: Parents) -> list[JobNode]:
+    """The topmost jobs, the oldest first; every entry is in one of the trees.
 
     Jobs of a cycle have no top: each is one itself. A row without a job stands below the parent that it
     names, in a node of its own, as does a row without either.
     """
     nodes: dict[str, JobNode] = {}
     tops: list[JobNode] = []
-    ring = _on_cycles(timeline)
+    ring = _on_cycles(parents)
 
     def parent_of(job: str) -> str | None:
-        return None if job in ring else timeline.parents[job]
+        return None if job in ring else parents[job]
 
     def node_of(job: str) -> JobNode:
         """The job's node, made with all nodes above it."""
@@ -50,9 +50,9 @@ def lineage_trees(timeline: Timeline) -> list[JobNode]:
         tops.append(below)
         return made
 
-    for entry in timeline.entries:
-        if entry.job is not None:
-            node_of(entry.job).entries.append(entry)
+    for entry in entries:
+        if entry.row.job_id is not None:
+            node_of(entry.row.job_id).entries.append(entry)
         elif entry.parent is not None:
             node_of(entry.parent).children.append(JobNode(None, [entry]))
         else:
@@ -61,16 +61,16 @@ def lineage_trees(timeline: Timeline) -> list[JobNode]:
     return tops
 
 
-def _on_cycles(timeline: Timeline) -> set[str]:
+def _on_cycles(parents: Parents) -> set[str]:
     """The jobs from which the parents lead back to themselves."""
     done: set[str] = set()
     ring: set[str] = set()
-    for start in timeline.parents:
+    for start in parents:
         walk: dict[str, None] = {}
         job: str | None = start
         while job is not None and job not in done and job not in walk:
             walk[job] = None
-            job = timeline.parents[job]
+            job = parents[job]
         if job in walk:
             passed = list(walk)
             ring.update(passed[passed.index(job) :])
@@ -83,7 +83,9 @@ def _sort(tops: list[JobNode]) -> None:
     order = list(_downwards(tops))
     began: dict[int, datetime] = {}
     for node in reversed(order):
-        times = [entry.at for entry in node.entries] + [began[id(child)] for child in node.children]
+        times = [entry.row.created_at for entry in node.entries] + [
+            began[id(child)] for child in node.children
+        ]
         began[id(node)] = min(times)
         node.children.sort(key=lambda child: began[id(child)])
     tops.sort(key=lambda top: began[id(top)])

@@ -22,7 +22,9 @@ async def open_pool(
     *,
     name: str,
     keep_plans: bool = True,
-    answers_within: float | None = _ANSWERS_WITHIN,
+    most: int = 4,
+    answer_within: float = 60,
+    endless: bool = False,
 ) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects at first use, so that a database that is away is waited for.
 
@@ -32,14 +34,17 @@ async def open_pool(
     Args:
         name: what PostgreSQL shows as the application.
         keep_plans: False, for the recompute, plans every statement anew and may scan.
-        answers_within: seconds after which such a pool gives a statement up; None: never.
+        most: connections.
+        answer_within: seconds for a statement, or for a connection to be made.
+        endless: where no plans are kept, let a statement take as long as it takes.
     """
     pool = asyncpg.create_pool(
         settings.database_dsn(),
         min_size=0,
-        max_size=4,
+        max_size=most,
         init=prepare_connection,
-        command_timeout=60 if keep_plans else answers_within,
+        timeout=answer_within,
+        command_timeout=answer_within if keep_plans else None if endless else 3600,
         statement_cache_size=100 if keep_plans else 0,
         server_settings={
             "application_name": name,

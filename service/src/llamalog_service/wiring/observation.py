@@ -3,18 +3,16 @@
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from msgspec.structs import replace
 
 from llamalog_service.measures import SILENT, Measures
-from llamalog_service.publish.offsets import Offsets, committed_offsets, end_offsets, partitions_of
 from llamalog_service.publish.refusals import count_refusals
 from llamalog_service.publish.topics import topics
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
-    Cursor,
     Cycle,
     RowConflict,
     count_conflicts,
@@ -22,12 +20,17 @@ from llamalog_service.queries.conflicts import (
     declaration_conflicts,
     parent_conflicts,
 )
+from llamalog_service.queries.paging import MOST, Cursor, collect
 from llamalog_service.queries.summary import Summary, Work, read_rows, read_work
-from llamalog_service.queries.timeline import Timeline, choose_album, read_timeline
+from llamalog_service.queries.timeline import EntityRef, Timeline, choose_album, read_timeline
 from llamalog_service.settings import Settings
 from llamalog_service.store.reader import Reader
-from llamalog_service.wiring.connections import open_admin, open_pool, open_reader
+from llamalog_service.wiring.connections import open_admin, open_pool
 from llamalog_service.wiring.dead_letters import dead_letters, find_spans
+from llamalog_service.wiring.lag import read_ends, read_lag
+
+MOST_ENTRIES = 10_000
+"""Of a root job that filled half a catalogue nobody reads more at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,11 @@ class Observation:
     async def backlog(self) -> Backlog:
         """What is left, looked at in the order in which work flows: what moves on meanwhile is not missed."""
         async with open_admin(self._settings) as admin:
-            events = await self._unread(admin, self._settings.consumer_group, self._topics.entity_events.name)
-            commands = await self._unread(
-                admin, self._settings.migration_group, self._topics.backfill_commands.name
+            events = await read_lag(
+                self._settings, admin, self._settings.consumer_group, self._topics.entity_events.name
+            )
+            commands = await read_lag(
+                self._settings, admin, self._settings.migration_group, self._topics.backfill_commands.name
             )
         work = await self._work()
         return Backlog(events, commands, work.open_repairs, work.untold)
@@ -74,7 +79,7 @@ class Observation:
     async def summary(self) -> Summary:
         """The counts of this moment."""
         async with open_admin(self._settings) as admin:
-            published = await self._ends(admin, self._topics.provenance.name)
+            published = await read_ends(self._settings, admin, self._topics.provenance.name)
         refusals = await count_refusals(dead_letters(self._settings, await find_spans(self._settings)))
         rows = await read_rows(self._reader)
         return Summary(await self._work(), rows, refusals, sum(published.values()))
@@ -83,9 +88,16 @@ class Observation:
         """Whether the database remembers offsets of the entity events."""
         return (await self._work()).messages_read > 0
 
-    async def timeline(self, album_id: UUID) -> Timeline:
-        """An album's timeline; without entries if the log does not know it."""
-        return await read_timeline(self._reader, album_id, measures=self._measures)
+    async def timeline(self, entity: EntityRef) -> Timeline:
+        """The timeline of an entity, at most `MOST_ENTRIES`; without entries if the log does not know it."""
+        read = partial(read_timeline, self._reader, entity, limit=MOST, measures=self._measures)
+        told = await read()
+        while told.next is not None and len(told.entries) < MOST_ENTRIES:
+            more = await read(after=Cursor.parse(told.next))
+            told = replace(
+                more, entries=told.entries + more.entries, parents={**told.parents, **more.parents}
+            )
+        return told
 
     async def album_to_show(self, albums: Collection[UUID]) -> UUID | None:
         """The album whose timeline shows most."""
@@ -95,35 +107,26 @@ class Observation:
         """How many events contradict others."""
         return await count_conflicts(self._reader)
 
-    async def parent_conflicts(self, limit: int, after: Cursor) -> Sequence[RowConflict]:
+    async def parent_conflicts(self, limit: int, after: str | None) -> Sequence[RowConflict]:
         """Rows that claim another parent than the one that counts."""
-        return await parent_conflicts(self._reader, limit=limit, after=after)
+        return await collect(partial(parent_conflicts, self._reader), _cursor, limit, after)
 
-    async def declaration_conflicts(self, limit: int, after: Cursor) -> Sequence[RowConflict]:
+    async def declaration_conflicts(self, limit: int, after: str | None) -> Sequence[RowConflict]:
         """Rows that declare another root than the one that was found."""
-        return await declaration_conflicts(self._reader, limit=limit, after=after)
+        return await collect(partial(declaration_conflicts, self._reader), _cursor, limit, after)
 
-    async def cycles(self, limit: int, after: str) -> Sequence[Cycle]:
+    async def cycles(self, limit: int, after: str | None) -> Sequence[Cycle]:
         """The cycles with their members."""
-        return await cycles(self._reader, limit=limit, after=after)
+        return await collect(partial(cycles, self._reader), lambda first: first or "", limit, after)
 
     async def _work(self) -> Work:
         return await read_work(
             self._reader, group=self._settings.consumer_group, topic=self._topics.entity_events.name
         )
 
-    async def _unread(self, admin: AIOKafkaAdminClient, group: str, topic: str) -> int:
-        ends = await self._ends(admin, topic)
-        try:
-            committed = await committed_offsets(admin, group, ends)
-        except GroupCoordinatorNotAvailableError:
-            committed = {}  # before its first group, Apache Kafka has no topic for offsets
-        return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
 
-    async def _ends(self, admin: AIOKafkaAdminClient, topic: str) -> Offsets:
-        partitions = await partitions_of(admin, [topic])
-        async with open_reader(self._settings) as reader:
-            return await end_offsets(reader, partitions, knows_ends=self._settings.kafka_durable)
+def _cursor(after: str | None) -> Cursor | None:
+    return None if after is None else Cursor.parse(after)
 
 
 @asynccontextmanager

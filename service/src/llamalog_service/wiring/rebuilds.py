@@ -99,7 +99,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
     names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
-            open_pool(settings, name="llamalog rebuild", keep_plans=False, answers_within=None)
+            open_pool(settings, name="llamalog rebuild", keep_plans=False, endless=True)
         )
         repair = None
         if ways.repair:

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from llamalog_schemas.backfills import BackfillReport, NamedCycle, RunStatus
 from llamalog_schemas.commands import ExpectedCounts
-from llamalog_service.cli.backfill.wording import CLASSES, moment, scope_in_words, standing_in_words
-from llamalog_service.cli.running import printable
+from llamalog_service.looks import printable
+from llamalog_service.queries.backfill_words import CLASSES, moment, scope_in_words, standing_in_words
 from llamalog_service.queries.backfills import BackfillRun
 
 _COLOURS = {
@@ -37,7 +37,9 @@ def runs_table(runs: Sequence[BackfillRun]) -> Table:
         table.add_row(
             Text(str(run.run)),
             _status(run),
-            Text(scope_in_words(run.request.scope) + (" (dry run)" if run.request.dry_run else "")),
+            Text(
+                scope_in_words(run.request.scope, printable) + (" (dry run)" if run.request.dry_run else "")
+            ),
             *(f"{count:,}" for count in (run.rows, run.scanned, run.set_)),
             Text(printable(run.request.requested_by)),
             moment(run.requested_at),
@@ -68,7 +70,7 @@ def _told(run: BackfillRun) -> Iterator[tuple[str, Text]]:
     yield "status", _status(run)
     if run.error:
         yield "because", Text(printable(run.error), "red")
-    yield "scope", Text(scope_in_words(run.request.scope))
+    yield "scope", Text(scope_in_words(run.request.scope, printable))
     yield (
         "a top never logged",
         Text("counts as a root" if run.request.missing_parent == "adopt" else "stays unknown"),

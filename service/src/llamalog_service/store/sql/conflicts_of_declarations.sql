@@ -1,7 +1,9 @@
--- Rows that declare another root than the one that was found: at most $3 behind the cursor ($1 time, $2 id).
-SELECT l.id, l.created_at, l.operation, l.job_id, l.parent_job_id, l.declared_root_job_id AS declared, l.root_job_id,
-       l.origin
+-- Rows that declare another root than the one that was found: at most $3 behind the place $1 (time), $2 (id).
+SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
+       CASE WHEN l.created_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN l.created_at::text END
+           AS odd_time,
+       l.operation, l.job_id, l.declared_root_job_id AS said, l.root_job_id AS counts, l.root_job_id, l.origin
 FROM llama_logs l
-WHERE l.declared_root_job_id <> l.root_job_id AND (l.created_at, l.id) > ($1::timestamp, $2::uuid)
+WHERE l.declared_root_job_id <> l.root_job_id AND (l.created_at, l.id) > ($1::text::timestamp, $2::uuid)
 ORDER BY l.created_at, l.id
-LIMIT $3
+LIMIT $3::integer

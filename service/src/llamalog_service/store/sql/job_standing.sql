@@ -1,8 +1,12 @@
 -- What the log knows of the job $1: since when events bear it, whether rows name it as their parent, and the decree
 -- about it that counts.
-SELECT (SELECT min(l.created_at) FROM llama_logs l WHERE l.job_id = $1::text) AS seen_since,
+SELECT (SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC'
+        FROM llama_logs l
+        WHERE l.job_id = $1::text
+        ORDER BY l.created_at, l.id
+        LIMIT 1) AS seen_since,
        EXISTS (SELECT FROM llama_logs l WHERE l.parent_job_id = $1::text) AS is_named,
-       d.adopted, d.reason, d.requested_by, d.decreed_at
+       d.adopted, d.reason, d.requested_by, d.decreed_at AT TIME ZONE 'UTC' AS decreed_at
 FROM (SELECT) AS one
 LEFT JOIN LATERAL (
     SELECT r.adopted, r.reason, r.requested_by, r.decreed_at

@@ -1,25 +1,55 @@
--- The rows of an album's timeline, at most $2, oldest first: those that name the album $1 (uuid), and those whose
--- root is a root of one that does. OFFSET 0 keeps the planner from reading the whole table for the second part.
-WITH roots AS MATERIALIZED (
-    SELECT DISTINCT l.root_job_id
+-- The rows of the timeline of the entity $1 (uuid) of the type $2 (text), at most $7 behind the place $4 (time),
+-- $5 (whether the row does not call itself a root job's), $6 (id): those whose root is a root of a row that names the
+-- entity, and if $3, those that name it and have no known root. OFFSET 0: else the planner may read by time.
+WITH named AS MATERIALIZED (
+    SELECT l.id, l.created_at, l.is_root_job, l.root_job_id
     FROM llama_logs l
-    WHERE l.album_id = $1::uuid AND l.root_job_id IS NOT NULL
-), found AS (
-    SELECT l.* FROM llama_logs l WHERE l.album_id = $1::uuid
+    WHERE l.entity_id = $1::uuid
+      AND (l.entity_type::text = $2::text
+           OR CASE $2::text WHEN 'ALBUM' THEN l.album_id WHEN 'ARTIST' THEN l.artist_id ELSE l.track_id END = $1::uuid)
     UNION ALL
-    SELECT below.*
+    SELECT l.id, l.created_at, l.is_root_job, l.root_job_id
+    FROM llama_logs l
+    WHERE $2::text = 'ALBUM' AND l.album_id = $1::uuid AND l.album_id IS DISTINCT FROM l.entity_id
+    UNION ALL
+    SELECT l.id, l.created_at, l.is_root_job, l.root_job_id
+    FROM llama_logs l
+    WHERE $2::text = 'ARTIST' AND l.artist_id = $1::uuid AND l.artist_id IS DISTINCT FROM l.entity_id
+    UNION ALL
+    SELECT l.id, l.created_at, l.is_root_job, l.root_job_id
+    FROM llama_logs l
+    WHERE $2::text = 'TRACK' AND l.track_id = $1::uuid AND l.track_id IS DISTINCT FROM l.entity_id
+), roots AS MATERIALIZED (
+    SELECT DISTINCT n.root_job_id FROM named n WHERE n.root_job_id IS NOT NULL
+), places AS (
+    SELECT n.id, n.created_at, n.is_root_job
+    FROM named n
+    WHERE $3::boolean AND n.root_job_id IS NULL
+      AND (n.created_at, NOT n.is_root_job, n.id) > ($4::text::timestamp, $5::boolean, $6::uuid)
+    UNION ALL
+    SELECT below.id, below.created_at, below.is_root_job
     FROM roots r
     CROSS JOIN LATERAL (
-        SELECT l.*
+        SELECT l.id, l.created_at, l.is_root_job
         FROM llama_logs l
-        WHERE l.root_job_id = r.root_job_id AND l.album_id IS DISTINCT FROM $1::uuid
+        WHERE l.root_job_id = r.root_job_id
+          AND (l.created_at, NOT l.is_root_job, l.id) > ($4::text::timestamp, $5::boolean, $6::uuid)
         OFFSET 0
     ) below
+    ORDER BY created_at, is_root_job DESC, id
+    LIMIT $7::integer
 )
-SELECT id, least(greatest(created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AS created_at,
-       category, operation, status, entity_type, entity_id, album_id, artist_id, track_id,
-       sources, fields_enriched, reason, error_code, error_message, metadata, triggered_by, user_id,
-       job_id, parent_job_id, root_job_id, origin, parent_conflict, declared_root_job_id, revision
-FROM found
-ORDER BY found.created_at, id
-LIMIT $2
+SELECT {row},
+       (SELECT n.name
+        FROM (
+            SELECT {name} AS name
+            FROM llama_logs l
+            WHERE l.entity_id = $1::uuid AND l.entity_type::text = $2::text
+            ORDER BY l.created_at DESC, l.id DESC
+            LIMIT 1000
+        ) n
+        WHERE n.name IS NOT NULL
+        LIMIT 1) AS entity_name
+FROM places p
+JOIN llama_logs l ON l.id = p.id
+ORDER BY p.created_at, p.is_root_job DESC, p.id

@@ -64,13 +64,46 @@ class LlamaLog(SQLModel, table=True):
             postgresql_where=text("parent_job_id IS NOT NULL"),
         ),
         Index("llama_logs_root_job_id_idx", "root_job_id", postgresql_where=text("root_job_id IS NOT NULL")),
-        Index("llama_logs_is_root_job_created_at_idx", "is_root_job", "created_at"),
+        Index("llama_logs_created_at_idx", "created_at"),
         Index("llama_logs_category_created_at_idx", "category", "created_at"),
         Index(
-            "llama_logs_album_id_created_at_idx",
-            "album_id",
+            "llama_logs_entity_id_created_at_idx",
+            "entity_id",
             "created_at",
-            postgresql_where=text("album_id IS NOT NULL"),
+            postgresql_where=text("entity_id IS NOT NULL"),
+        ),
+        # Most rows that name an entity are about it: these have the others.
+        Index(
+            "llama_logs_album_id_idx",
+            "album_id",
+            postgresql_where=text("album_id IS DISTINCT FROM entity_id"),
+        ),
+        Index(
+            "llama_logs_artist_id_idx",
+            "artist_id",
+            postgresql_where=text("artist_id IS DISTINCT FROM entity_id"),
+        ),
+        Index(
+            "llama_logs_track_id_idx",
+            "track_id",
+            postgresql_where=text("track_id IS DISTINCT FROM entity_id"),
+        ),
+        Index(
+            "llama_logs_roots_idx",
+            "created_at",
+            postgresql_where=text("origin IN ('ROOT', 'ADOPTED')"),
+        ),
+        Index(
+            "llama_logs_unknown_origin_idx",
+            "origin",
+            "created_at",
+            "id",
+            postgresql_where=text("root_job_id IS NULL"),
+        ),
+        Index(
+            "llama_logs_failures_idx",
+            "root_job_id",
+            postgresql_where=text("root_job_id IS NOT NULL AND (category = 'FAILED' OR status = 'FAILED')"),
         ),
         Index(
             "llama_logs_unsettled_idx",

@@ -1,11 +1,11 @@
 """Backfills in words: what is asked of one, how far it is, how it ended."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, assert_never
 
 from llamalog_schemas.backfills import BackfillEndedData, BackfillPhase, BackfillProgressedData, RunStatus
 from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
-from llamalog_service.cli.running import printable
 from llamalog_service.queries.backfills import BackfillRun
 
 CLASSES: Final = {
@@ -33,19 +33,23 @@ Standing = BackfillRun | BackfillProgressedData | BackfillEndedData
 """How far a backfill is, as its row says it, or an event."""
 
 
-def scope_in_words(scope: Scope) -> str:
-    """Which rows a backfill plans."""
+def scope_in_words(scope: Scope, shown: Callable[[str], str]) -> str:
+    """Which rows a backfill plans.
+
+    Args:
+        shown: makes the name of a job fit to be seen, where it may hold any character.
+    """
     match scope:
         case WholeTable():
             return "everything"
         case TimeWindow(from_=start, to=end):
             return f"rows from {moment(start)} to before {moment(end)}"
         case GivenJobs(jobs=(job,)):
-            return f"the job {printable(job)} and below"
+            return f"the job {shown(job)} and below"
         case GivenJobs(jobs=jobs):
-            return f"the job {printable(jobs[0])}, {len(jobs) - 1:,} more, and below"
+            return f"the job {shown(jobs[0])}, {len(jobs) - 1:,} more, and below"
         case OneRoot(root_job_id=root):
-            return f"the root {printable(root)} and below"
+            return f"the root {shown(root)} and below"
     assert_never(scope)
 
 

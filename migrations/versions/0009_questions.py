@@ -1,0 +1,58 @@
+"""Every question of the API, the UI and the command line finds its rows by an index.
+
+By entity, by time, by reason of an unknown root, and the root jobs; two indexes that nobody asks any more go.
+"""
+
+from collections.abc import Iterator
+
+from migrations.altering import Index, drop_added_index, ensure_index, outside_transaction
+
+from llamalog_service.store.standing import Preview, Standing
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+INDEXES = (
+    Index("llama_logs_created_at_idx", "created_at"),
+    Index("llama_logs_entity_id_created_at_idx", "entity_id, created_at", where="entity_id IS NOT NULL"),
+    Index("llama_logs_album_id_idx", "album_id", where="album_id IS DISTINCT FROM entity_id"),
+    Index("llama_logs_artist_id_idx", "artist_id", where="artist_id IS DISTINCT FROM entity_id"),
+    Index("llama_logs_track_id_idx", "track_id", where="track_id IS DISTINCT FROM entity_id"),
+    Index("llama_logs_roots_idx", "created_at", where="origin IN ('ROOT', 'ADOPTED')", exact=True),
+    Index("llama_logs_unknown_origin_idx", "origin, created_at, id", where="root_job_id IS NULL", exact=True),
+    Index(
+        "llama_logs_failures_idx",
+        "root_job_id",
+        where="root_job_id IS NOT NULL AND (category = 'FAILED' OR status = 'FAILED')",
+        exact=True,
+    ),
+)
+
+# No named query reads by them any more; what their owner had built stays.
+SUPERSEDED = (
+    Index("llama_logs_album_id_created_at_idx", "album_id, created_at", where="album_id IS NOT NULL"),
+    Index("llama_logs_is_root_job_created_at_idx", "is_root_job, created_at"),
+)
+
+
+def preview(found: Standing) -> Iterator[Preview]:
+    for index in INDEXES:
+        yield from index.preview(found)
+
+
+def upgrade() -> None:
+    with outside_transaction():
+        for index in INDEXES:
+            ensure_index(index)
+        for index in SUPERSEDED:
+            drop_added_index(index.name)
+
+
+def downgrade() -> None:
+    with outside_transaction():
+        for index in SUPERSEDED:
+            ensure_index(index)
+        for index in INDEXES:
+            drop_added_index(index.name)

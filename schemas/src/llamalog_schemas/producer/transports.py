@@ -1,0 +1,156 @@
+"""Where events go: over a Kafka client of the caller's, to a console, or into memory."""
+
+import json
+import sys
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple, Protocol, TextIO
+
+import msgspec
+
+from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event
+from llamalog_schemas.events import EntityEvent, is_decree, is_legacy_row
+
+DEFAULT_TOPIC = "llamalog.entity-events"
+
+
+class OutgoingMessage(NamedTuple):
+    """A message as Kafka carries it."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+class Transport(Protocol):
+    """Takes messages to Kafka. The client beneath it belongs to the caller, who starts and stops it."""
+
+    async def send(self, message: OutgoingMessage) -> Awaitable[object]:
+        """Hand a message over; what is returned ends when Kafka has acknowledged it, or raises."""
+
+    def passes(self, error: Exception) -> bool:
+        """Whether sending again later may succeed."""
+
+
+class ImmediateTransport:
+    """A transport to which handing over is all there is: nothing needs to be buffered."""
+
+    def take(self, message: OutgoingMessage) -> None:
+        """Take a message, at once and for good."""
+        raise NotImplementedError
+
+
+class InMemory(ImmediateTransport):
+    """Keeps what is said, for tests.
+
+    Attributes:
+        messages: all that was said, in order.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[OutgoingMessage] = []
+
+    def take(self, message: OutgoingMessage) -> None:
+        """Keep a message."""
+        self.messages.append(message)
+
+    @property
+    def events(self) -> list[EntityEvent]:
+        """What was said, as the service reads it."""
+        events = [decode_event(message.value) for message in self.messages]
+        return [event for event in events if not is_decree(event) and not is_legacy_row(event)]
+
+    def clear(self) -> None:
+        """Forget what was said."""
+        self.messages.clear()
+
+
+class Console(ImmediateTransport):
+    """Writes a line of JSON an event, for development without Kafka.
+
+    Args:
+        stream: where to write; None: standard output, as it is at that moment.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+
+    def take(self, message: OutgoingMessage) -> None:
+        """Write a message's value."""
+        said = msgspec.json.decode(message.value)
+        print(json.dumps(said, ensure_ascii=False), file=self._stream or sys.stdout)
+
+
+class AiokafkaProducer(Protocol):
+    """What is asked of an `aiokafka.AIOKafkaProducer`."""
+
+    async def send(
+        self,
+        topic: str,
+        value: bytes | None = None,
+        key: bytes | None = None,
+        *,
+        headers: Sequence[tuple[str, bytes | None]] | None = None,
+    ) -> Awaitable[object]:
+        """Put a message into a batch; what is returned ends when Kafka has acknowledged it."""
+
+
+class OverAiokafka:
+    """Over a started `aiokafka.AIOKafkaProducer`, which should have ``acks="all"``."""
+
+    def __init__(self, producer: AiokafkaProducer) -> None:
+        self._producer = producer
+
+    async def send(self, message: OutgoingMessage) -> Awaitable[object]:
+        """Hand a message over."""
+        return await self._producer.send(
+            message.topic, message.value, message.key, headers=STRUCTURED_HEADERS
+        )
+
+    def passes(self, error: Exception) -> bool:
+        """Whether sending again later may succeed."""
+        return _kafka_may_recover(error)
+
+
+class FastStreamBroker(Protocol):
+    """What is asked of a `faststream.kafka.KafkaBroker`."""
+
+    async def publish(
+        self,
+        message: Any,
+        topic: str = "",
+        *,
+        key: bytes | Any | None = None,
+        headers: dict[str, str] | None = None,
+        no_confirm: bool = False,
+    ) -> Any:
+        """Send a message; with `no_confirm`, what is returned ends when Kafka has acknowledged it."""
+
+
+class OverFastStream:
+    """Over a `faststream.kafka.KafkaBroker`, through its middlewares; it should have ``acks="all"``."""
+
+    def __init__(self, broker: FastStreamBroker) -> None:
+        self._broker = broker
+
+    async def send(self, message: OutgoingMessage) -> Awaitable[object]:
+        """Hand a message over."""
+        acknowledged: Awaitable[object] = await self._broker.publish(
+            message.value, message.topic, key=message.key, headers=dict(_TEXT_HEADERS), no_confirm=True
+        )
+        return acknowledged
+
+    def passes(self, error: Exception) -> bool:
+        """Whether sending again later may succeed."""
+        return _kafka_may_recover(error)
+
+
+_TEXT_HEADERS = {name: content.decode() for name, content in STRUCTURED_HEADERS if content is not None}
+
+
+def _kafka_may_recover(error: Exception) -> bool:
+    # Imported here: who uses another client need not have this one.
+    from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+    if isinstance(error, KafkaTimeoutError):  # a batch that lay too long, or no room in the client
+        return True
+    return bool(error.retriable) if isinstance(error, KafkaError) else isinstance(error, OSError)

@@ -1,0 +1,96 @@
+"""Old versions of a message → the latest one, a pure step at a time.
+
+The codec does this once, at the edge; everything behind it sees the latest version alone. Messages of an old
+version lie in the topics for ever, so its model stays here, and with it what it once demanded of them.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar, Union
+
+import msgspec
+
+from llamalog_schemas.events import CloudEvent
+
+OldData = TypeVar("OldData")
+
+
+class Step(Generic[OldData]):
+    """From one version of a message to the next.
+
+    Only the data change: what an event is called by, who said it and when stay what they are.
+
+    Args:
+        old: the model of the old version; its ``type`` tells its messages.
+        new: the model of the next version, which may be old itself by now.
+        change: given the old data, those of the new version. Pure and total: whatever the old model accepts
+            it must turn into something, which is then judged by the rules of the latest version.
+    """
+
+    def __init__(
+        self, old: type[CloudEvent], new: type[CloudEvent], change: Callable[[OldData], object]
+    ) -> None:
+        self.old = old
+        self.new = new
+        self._change = change
+
+    def take(self, message: Any) -> CloudEvent:
+        """The message, a version later."""
+        return self.new(
+            id=message.id,
+            source=message.source,
+            time=message.time,
+            specversion=message.specversion,
+            subject=message.subject,
+            data=self._change(message.data),  # type: ignore[call-arg]  # every message has data, its base has none
+        )
+
+
+class Upcasters:
+    """Knows the old versions, and the way from each to the latest one.
+
+    Raises:
+        ValueError: there are two ways from one version, or one that leads back to it.
+    """
+
+    def __init__(self, *steps: Step[Any]) -> None:
+        self._steps = {step.old: step for step in steps}
+        if len(self._steps) != len(steps):
+            raise ValueError("two steps begin at the same version: which one is meant?")
+        for step in steps:
+            self._check_way_from(step)
+        self._decoder = msgspec.json.Decoder(Union[self.old]) if steps else None  # noqa: UP007 - of a tuple
+
+    @property
+    def old(self) -> tuple[type[CloudEvent], ...]:
+        """The models of all old versions."""
+        return tuple(self._steps)
+
+    @property
+    def decoder(self) -> "msgspec.json.Decoder[CloudEvent] | None":
+        """Reads a message of any old version; None: there is none."""
+        return self._decoder
+
+    def latest_of(self, model: type[CloudEvent]) -> type[CloudEvent]:
+        """The version at which the way from a version ends."""
+        while model in self._steps:
+            model = self._steps[model].new
+        return model
+
+    def latest(self, message: CloudEvent) -> CloudEvent:
+        """A message of any version in the latest one, not yet judged by its rules."""
+        while (step := self._steps.get(type(message))) is not None:
+            message = step.take(message)
+        return message
+
+    def _check_way_from(self, first: Step[Any]) -> None:
+        passed = {first.old}
+        model = first.new
+        while model in self._steps:
+            if model in passed:
+                raise ValueError(f"the steps from {first.old.__name__} lead back to {model.__name__}")
+            passed.add(model)
+            model = self._steps[model].new
+
+
+UPCASTERS: Final = Upcasters()
+"""The old versions of this contract: none yet. docs/evolution.md tells how the first one comes."""

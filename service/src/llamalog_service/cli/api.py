@@ -1,0 +1,12 @@
+"""`llamalog api`: the log over HTTP, for programs and for people."""
+
+from llamalog_service.cli.running import read_settings, run
+from llamalog_service.wiring import run_api
+
+
+def api() -> None:
+    """Serve the log over HTTP: an API, and pages under /ui.
+
+    Without tokens (LLAMALOG_API_TOKENS_FILE) on this machine only.
+    """
+    run(run_api(read_settings()))

@@ -1,0 +1,82 @@
+"""The options that name rows of the log, and a page of them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from llamalog_schemas.events import Category, EntityType, Status
+from llamalog_schemas.provenance import Origin
+from llamalog_service.cli.backfill.scope import InvalidScopeError, parse_moment
+
+_AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_MOMENT = "2h|MOMENT"
+
+
+def parse_when(text: str) -> datetime:
+    """A moment as ISO 8601 has it, or so long ago: ``30s``, ``15m``, ``2h``, ``3d``, ``1w``.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    ago = _AGO.fullmatch(text.strip())
+    try:
+        if ago is not None:
+            count, unit = ago.groups()
+            return datetime.now(UTC) - timedelta(**{_UNITS[unit]: int(count)})
+        return parse_moment(text)
+    except (InvalidScopeError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is no moment. One looks like 2h (so long ago; s, m, h, d, w), 2026-02-10 (UTC) or "
+            "2026-02-10T10:30:00+01:00."
+        ) from None
+
+
+def _status(text: str) -> str:
+    """A word of the contract; of legacy rows any other too, as it is typed."""
+    return text.upper() if text.upper() in list(Status) else text
+
+
+def _option(help_text: str, *names: str, **more: Any) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(*names, help=help_text, **more)
+    return option
+
+
+OfCategory = Annotated[Category | None, _option("What was done.", "--category", case_sensitive=False)]
+OfStatus = Annotated[
+    str | None,
+    _option(f"How it ended: {', '.join(Status)}.", "--status", parser=_status, metavar="STATUS"),
+]
+OfType = Annotated[EntityType | None, _option("What it is about.", "--type", case_sensitive=False)]
+OfEntity = Annotated[UUID | None, _option("Only rows about this album, artist or track.", "--entity")]
+OfOperation = Annotated[
+    str | None, _option("The operation, or how it begins: 'enrichment:*'.", "--operation")
+]
+OfSource = Annotated[str | None, _option("A source that the row names, such as MUSICBRAINZ.", "--source")]
+OfUser = Annotated[str | None, _option("The user for whom it was done.", "--user")]
+OfJob = Annotated[str | None, _option("Rows of this job.", "--job")]
+OfRoot = Annotated[str | None, _option("Rows whose root is this job.", "--root")]
+OfOrigin = Annotated[
+    Origin | None, _option("How the root is known, or why it is not.", "--origin", case_sensitive=False)
+]
+Since = Annotated[
+    datetime | None,
+    _option("Only what happened then or later.", "--since", parser=parse_when, metavar=_MOMENT),
+]
+Until = Annotated[
+    datetime | None, _option("Only what happened before.", "--until", parser=parse_when, metavar=_MOMENT)
+]
+OfError = Annotated[
+    str | None, _option("What the error's message or code contains, whatever the case.", "--error")
+]
+OnlyRoots = Annotated[bool, _option("Only rows of jobs that are their own root.", "--roots")]
+OnlyUnknown = Annotated[bool, _option("Only rows whose root is not known.", "--unknown")]
+Searched = Annotated[str | None, _option("What name, operation, job, reason or error contains.", "--search")]
+Entity = Annotated[EntityType, typer.Argument(case_sensitive=False, help="What it is.")]
+EntityId = Annotated[UUID, typer.Argument(metavar="ID", help="Its id, as events bear it.")]
+Job = Annotated[str, typer.Argument(help="The job, by its name.")]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many rows.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs: the JSON that the API answers with.")]

@@ -1,0 +1,47 @@
+"""Lineages as trees on a terminal: a branch a job, what it said under its name."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from rich.tree import Tree as Drawn
+
+from llamalog_service.cli.row_view import said
+from llamalog_service.looks import printable
+from llamalog_service.queries.lineage_tree import JobNode
+from llamalog_service.queries.lineages import Entry
+
+MOST_INDENTS = 12
+"""Deeper jobs stand below each other and tell their depth: no terminal is wide enough for all."""
+
+
+def draw_lineages(drawn: Drawn, tops: Sequence[JobNode], *, with_date: bool, with_jobs: bool) -> None:
+    """Let trees of jobs grow from a drawn one.
+
+    Args:
+        with_date: False where the heading tells the day of all.
+        with_jobs: whether each job's name is told; one that was never seen has nothing else.
+    """
+    growing = [(drawn, top, 0) for top in reversed(tops)]
+    while growing:
+        branch, node, depth = growing.pop()
+        grown = branch.add(_label(node, depth, with_date=with_date, with_jobs=with_jobs))
+        onto = grown if depth < MOST_INDENTS else branch
+        growing.extend((onto, child, depth + 1) for child in reversed(node.children))
+
+
+def days_of(entries: Sequence[Entry]) -> list[str]:
+    """The first and the last day of some entries; one if it is the same."""
+    times = [entry.row.created_at for entry in entries]
+    return sorted({f"{time:%Y-%m-%d}" for time in (min(times), max(times))})
+
+
+def _label(node: JobNode, depth: int, *, with_date: bool, with_jobs: bool) -> Text:
+    label = Text(f"[{depth}] ", "dim") if depth > MOST_INDENTS else Text()
+    if not node.entries:
+        return label.append(f"{printable(node.job or '')}  (never seen)", "dim italic")
+    lines = [said(entry.row, with_date=with_date) for entry in node.entries]
+    if node.job is None:
+        lines[0].append("  outside of any job", "dim")
+    elif with_jobs:
+        lines[0].append(f"  {printable(node.job)}", "dim")
+    return label.append_text(Text("\n").join(lines))

@@ -1,0 +1,140 @@
+"""`llamalog logs`: rows of the log that are asked for by what they say, and followed as they come."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
+from llamalog_service.cli.filters import (
+    Json,
+    OfCategory,
+    OfEntity,
+    OfError,
+    OfJob,
+    OfOperation,
+    OfOrigin,
+    OfRoot,
+    OfSource,
+    OfStatus,
+    OfType,
+    OfUser,
+    OnlyRoots,
+    OnlyUnknown,
+    Searched,
+    Since,
+    Until,
+)
+from llamalog_service.cli.json_output import print_json
+from llamalog_service.cli.pieces import pages_of_rows
+from llamalog_service.cli.row_view import listed
+from llamalog_service.cli.running import PATIENCE, errors, out, read_database_settings, read_settings, run
+from llamalog_service.queries.logs import LogFilter
+from llamalog_service.queries.rows import LogRow
+from llamalog_service.settings import DatabaseSettings
+from llamalog_service.store.reader import Reader
+from llamalog_service.wiring import follow_log, open_log
+
+Newest = Annotated[int, typer.Option("--limit", min=0, max=1_000_000, help="How many of the newest rows.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with rows as they come, until Ctrl-C.")]
+
+
+def logs(
+    *,
+    category: OfCategory = None,
+    status: OfStatus = None,
+    entity_type: OfType = None,
+    entity: OfEntity = None,
+    operation: OfOperation = None,
+    source: OfSource = None,
+    user: OfUser = None,
+    job: OfJob = None,
+    root: OfRoot = None,
+    origin: OfOrigin = None,
+    since: Since = None,
+    until: Until = None,
+    error: OfError = None,
+    roots: OnlyRoots = False,
+    unknown: OnlyUnknown = False,
+    search: Searched = None,
+    limit: Newest = 50,
+    follow: Follow = False,
+    as_json: Json = False,
+) -> None:
+    """List the newest rows of the log for which everything holds that is asked, the newest at the end.
+
+    With --follow it goes on with rows as they are written, and rows whose root is corrected come again.
+    """
+    wanted = LogFilter(
+        category=category,
+        status=status,
+        entity_type=entity_type,
+        entity_id=entity,
+        operation=operation,
+        source=source,
+        user=user,
+        job=job,
+        root=root,
+        origin=origin,
+        since=since,
+        until=until,
+        error=error,
+        roots_only=roots,
+        unknown_origin_only=unknown,
+        q=search,
+    )
+    show = _show_json if as_json else _show
+    if follow:
+        _follow(wanted, limit, show)
+    else:
+        for row in run(_read(read_database_settings(), wanted, limit)):
+            show(row)
+
+
+def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> None:
+    async def read(reader: Reader) -> Sequence[LogRow]:
+        return await _newest(reader, wanted, limit)
+
+    settings = read_settings()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away, `_say_away` says once
+    following = follow_log(settings, wanted, read=read, show=show, say_away=_say_away, patience=PATIENCE)
+    try:
+        run(following)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+async def _read(settings: DatabaseSettings, wanted: LogFilter, limit: int) -> Sequence[LogRow]:
+    async with open_log(settings) as reader:
+        return await _newest(reader, wanted, limit)
+
+
+async def _newest(reader: Reader, wanted: LogFilter, limit: int) -> Sequence[LogRow]:
+    """The newest rows that are wanted, the newest at the end."""
+    rows: list[LogRow] = []
+    if not limit:
+        return rows
+    with errors.status("Looking …") as looking:
+        async for page in pages_of_rows(reader, wanted, limit=limit):
+            rows += page.items
+            if page.searched_to is not None:
+                looking.update(f"Looking … back to {page.searched_to:%Y-%m-%d %H:%M} so far")
+    return rows[::-1]
+
+
+def _show(row: LogRow) -> None:
+    out.print(listed(row), soft_wrap=True)
+
+
+def _show_json(row: LogRow) -> None:
+    print_json(row, one_line=True)
+
+
+def _say_away(reason: str | None) -> None:
+    errors.print(
+        "Kafka is back; going on." if reason is None else f"Waiting for Kafka: {reason}",
+        style="yellow",
+        markup=False,
+        soft_wrap=True,
+    )

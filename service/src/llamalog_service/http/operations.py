@@ -1,0 +1,58 @@
+"""What an installation can do besides being read: handed in by `wiring`, since it needs Kafka."""
+
+from abc import ABC, abstractmethod
+from uuid import UUID
+
+from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
+from llamalog_schemas.events import RootDecree
+from llamalog_service.http.feed import Feed
+from llamalog_service.http.health import HealthSummary
+from llamalog_service.http.letters import Letter, LetterCounts, LetterFilter
+from llamalog_service.queries.paging import Page
+
+
+class Operations(ABC):
+    """Each method raises UnavailableError where Kafka or PostgreSQL is away.
+
+    Attributes:
+        feed: the live feed.
+    """
+
+    feed: Feed
+
+    @abstractmethod
+    async def ask_for_backfill(self, run: UUID, data: BackfillRootsData) -> None:
+        """Ask the migration consumer for a backfill; asking again for the same run is safe."""
+
+    @abstractmethod
+    async def ask_of_run(self, request: type[RunRequest], data: RunRequestData) -> None:
+        """Ask the migration consumer to pause, resume or cancel a backfill."""
+
+    @abstractmethod
+    async def decree_root(self, job: str, *, adopted: bool, reason: str, requested_by: str) -> RootDecree:
+        """Adopt a job never seen as a root, or take that back.
+
+        Raises:
+            LlamalogError: it would have no effect, or the contract refuses it.
+        """
+
+    @abstractmethod
+    async def count_letters(self) -> LetterCounts:
+        """The dead letters by reason.
+
+        Raises:
+            LlamalogError: there is no topic of dead letters.
+        """
+
+    @abstractmethod
+    async def read_letters(self, wanted: LetterFilter, *, limit: int, after: str | None) -> Page[Letter]:
+        """A page of dead letters, the newest first.
+
+        Raises:
+            InvalidCursorError: `after` is none that a page told.
+            LlamalogError: there is no topic of dead letters.
+        """
+
+    @abstractmethod
+    async def health(self, live_streams: int) -> HealthSummary:
+        """How the installation is; what is away is named in it, never an error."""

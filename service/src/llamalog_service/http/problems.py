@@ -1,0 +1,101 @@
+"""What went wrong, as RFC 9457 has it: `application/problem+json`."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from starlette.responses import Response
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+
+class Fault(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is wrong with one part of a request.
+
+    Attributes:
+        where: `query`, `path`, `header` or `body`, and the name or the place in it.
+    """
+
+    where: str
+    detail: str
+
+
+class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why a request was not done.
+
+    Attributes:
+        type: names the kind of problem; `about:blank` where the status says it all.
+        title: the kind, in words.
+        detail: what was wrong here, and what to do.
+        instance: the path that was asked for.
+        errors: every part that is wrong.
+    """
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: tuple[Fault, ...] = ()
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        kind: str | None = None,
+        title: str | None = None,
+        errors: Sequence[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.type = "about:blank" if kind is None else f"urn:llamalog:problem:{kind}"
+        self.title = title or status.phrase
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+
+def problem_of(error: ProblemError, path: str) -> Problem:
+    """The problem that an error stands for."""
+    return Problem(
+        type=error.type,
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        instance=path,
+        errors=error.errors,
+    )
+
+
+def problem_response(error: ProblemError, path: str) -> Response:
+    """A problem as an answer."""
+    return Response(
+        msgspec.json.encode(problem_of(error, path)),
+        status_code=error.status,
+        headers=error.headers,
+        media_type=CONTENT_TYPE,
+    )
+
+
+def not_found(detail: str) -> ProblemError:
+    """404: what is asked for is not there."""
+    return ProblemError(HTTPStatus.NOT_FOUND, detail, kind="not-found")
+
+
+def not_valid(faults: Sequence[Fault]) -> ProblemError:
+    """422: parts of the request cannot be."""
+    return ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "; ".join(f"{fault.where}: {fault.detail}" for fault in faults),
+        kind="invalid-request",
+        title="The request is not valid",
+        errors=faults,
+    )

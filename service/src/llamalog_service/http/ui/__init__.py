@@ -1,0 +1,47 @@
+"""The pages: one module a subject, each with a `router`; templates and static files beside them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.staticfiles import StaticFiles
+
+from llamalog_service.http.ui import (
+    backfills,
+    conflicts,
+    docs,
+    find,
+    health,
+    letters,
+    logs,
+    roots,
+    session,
+    timeline,
+    tree,
+    waiting,
+)
+
+ROUTERS: Sequence[APIRouter] = (
+    roots.router,
+    timeline.router,
+    tree.router,
+    logs.router,
+    find.router,
+    waiting.router,
+    conflicts.router,
+    letters.router,
+    backfills.router,
+    health.router,
+    docs.router,
+    session.router,
+)
+"""Of every subject; their paths begin with `/ui`."""
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def mount(app: FastAPI) -> None:
+    """Add the pages to an app; they are no part of its OpenAPI document."""
+    for router in ROUTERS:
+        app.include_router(router, include_in_schema=False)
+    app.mount("/ui/static", StaticFiles(directory=_STATIC), name="static")

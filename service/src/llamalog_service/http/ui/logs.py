@@ -1,0 +1,116 @@
+"""`/ui/logs`: rows of the log by any of their fields, and one row by itself."""
+
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from llamalog_schemas.events import Category, EntityType, Status
+from llamalog_schemas.provenance import Origin
+from llamalog_service.http.context import TheReader
+from llamalog_service.http.problems import ProblemError
+from llamalog_service.http.ui.asking import Asked
+from llamalog_service.http.ui.branches import listed, names_in
+from llamalog_service.http.ui.pages import render
+from llamalog_service.http.ui.searching import first_found
+from llamalog_service.http.ui.words import link
+from llamalog_service.queries.logs import LogFilter, read_logs
+from llamalog_service.queries.rows import read_row
+
+router = APIRouter()
+
+_FIELDS: Final = (
+    "category",
+    "status",
+    "origin",
+    "operation",
+    "source",
+    "error",
+    "since",
+    "until",
+    "entityType",
+    "entityId",
+    "job",
+    "root",
+    "user",
+    "rootsOnly",
+    "unknownOriginOnly",
+)
+_ROWS: Final = 50
+
+
+@router.get("/ui/logs")
+async def logs(request: Request, reader: TheReader) -> Response:
+    """The rows that match, the newest first, a page of them."""
+    asked = Asked(request.query_params, _FIELDS)
+    wanted = _filter(asked)
+    said = msgspec.to_builtins(wanted)
+    after = asked.after()
+    read = partial(read_logs, reader, wanted, limit=_ROWS)
+    found = None if asked.complaints else await first_found(lambda place: read(after=place), after)
+    rows = found.items if found else ()
+    return render(
+        request,
+        "logs.html",
+        HTTPStatus.UNPROCESSABLE_ENTITY if found is None else HTTPStatus.OK,
+        title="Logs",
+        page="logs",
+        asked=asked.texts,
+        filtered=asked.is_filtered,
+        complaints=asked.complaints,
+        categories=Category,
+        statuses=Status,
+        origins=Origin,
+        entity_types=EntityType,
+        lines=listed(rows),
+        names=await names_in(reader, rows),
+        searched_to=found.searched_to if found else None,
+        first_page=after is None,
+        next=link("/ui/logs", **asked.texts, after=found.next) if found and found.next else None,
+        streams=[link("/logs/stream", **said | {"since": None, "until": None})],
+        json=link("/logs", **said),
+    )
+
+
+@router.get("/ui/logs/{row_id}")
+async def log(request: Request, reader: TheReader, row_id: UUID) -> Response:
+    """A row with all that it holds."""
+    row = await read_row(reader, row_id)
+    if row is None:
+        raise ProblemError(
+            HTTPStatus.NOT_FOUND,
+            f"The log has no row {row_id}. The id may be mistyped, or its event has not been recorded yet.",
+        )
+    return render(
+        request,
+        "log.html",
+        title=f"Row {row_id}",
+        page="logs",
+        line=listed([row])[0],
+        names=await names_in(reader, [row]),
+        json=f"/logs/{row_id}",
+    )
+
+
+def _filter(asked: Asked) -> LogFilter:
+    return LogFilter(
+        category=asked.word("category", Category),
+        status=asked.word("status", Status),
+        origin=asked.word("origin", Origin),
+        operation=asked.text("operation"),
+        source=asked.text("source"),
+        error=asked.text("error"),
+        since=asked.moment("since"),
+        until=asked.moment("until"),
+        entity_type=asked.word("entityType", EntityType),
+        entity_id=asked.uuid("entityId"),
+        job=asked.text("job"),
+        root=asked.text("root"),
+        user=asked.text("user"),
+        roots_only=asked.flag("rootsOnly"),
+        unknown_origin_only=asked.flag("unknownOriginOnly"),
+    )

@@ -1,0 +1,18 @@
+// Parts of a page that are fetched anew every few seconds, while somebody looks.
+
+import { fetchPage } from "./page.js";
+
+for (const part of document.querySelectorAll("[data-again]")) {
+  setInterval(() => renew(`#${part.id}`), part.dataset.again * 1000);
+}
+
+async function renew(selector) {
+  const now = document.querySelector(selector);
+  if (document.hidden || now.contains(document.activeElement)) return;
+  try {
+    const next = (await fetchPage(location.href)).querySelector(selector);
+    if (next !== null) now.replaceWith(next);
+  } catch {
+    // The server is away: what is shown says as of when it is.
+  }
+}

@@ -1,0 +1,117 @@
+// Live updates: the stream says that something was recorded, the page's own list is fetched anew and merged.
+// Open details, the focus and rows that were loaded further down stay as they are.
+
+import { fetchPage, say } from "./page.js";
+
+const AT_MOST_EVERY = 2000; // milliseconds
+const ANYHOW_EVERY = 60000; // ages grow without events
+const ANEW = Infinity;
+
+function follow(sign) {
+  const target = sign.dataset.replaces;
+  let streams = [];
+  let due = 0;
+  let timer = null;
+
+  const plan = (delay) => {
+    if (!document.hidden) timer ??= setTimeout(refresh, Math.max(delay, due - Date.now()));
+  };
+
+  async function refresh() {
+    try {
+      const page = await fetchPage(location.href);
+      const fresh = page.querySelector(target);
+      const added = fresh ? merge(document.querySelector(target), fresh) : 0;
+      if (added === ANEW) renew(`[data-more="${target}"]`, page);
+      if (sign.dataset.also) renew(sign.dataset.also, page);
+      if (added) say(`${added === ANEW ? "Many" : added} new ${sign.dataset.speaks}.`);
+    } catch {
+      // the sign shows whether the service answers; the next event, or the next minute, tries again
+    }
+    due = Date.now() + AT_MOST_EVERY;
+    timer = null;
+  }
+
+  const show = (state, text) => {
+    sign.dataset.state = state;
+    sign.textContent = text;
+    sign.hidden = false;
+  };
+
+  function open() {
+    show("off", "connecting");
+    streams = sign.dataset.live.split(" ").map((address) => {
+      const stream = new EventSource(address);
+      stream.addEventListener("live", () => show("on", "live"));
+      stream.addEventListener("waiting", () => show("off", "not live: Kafka does not answer"));
+      stream.addEventListener("error", () => show("off", "not live, trying again"));
+      stream.addEventListener("row", () => plan(300));
+      stream.addEventListener("gap", () => plan(0));
+      return stream;
+    });
+  }
+
+  // A browser has few connections to one server: pages that nobody looks at hold none.
+  document.addEventListener("visibilitychange", () => {
+    for (const stream of streams) stream.close();
+    streams = [];
+    if (document.hidden) return;
+    open();
+    plan(0);
+  });
+  setInterval(() => plan(0), ANYHOW_EVERY);
+  open();
+}
+
+function renew(selector, page) {
+  const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
+  if (old && fresh && !old.isEqualNode(fresh)) old.replaceWith(fresh);
+}
+
+// Returns how many rows are new; ANEW, if more came than one page holds, so that the list begins anew.
+function merge(shown, fresh) {
+  const old = rows(shown);
+  const young = rows(fresh);
+  if (!old || !young) {
+    shown.replaceWith(fresh);
+    return young ? young.childElementCount : 0;
+  }
+  const known = new Map([...old.children].filter((row) => row.dataset.key).map((row) => [row.dataset.key, row]));
+  const overlaps = [...young.children].some((row) => known.has(row.dataset.key));
+  if (!overlaps) {
+    shown.replaceChildren(...fresh.children);
+    return ANEW;
+  }
+  for (const row of [...old.children]) if (!row.dataset.key) row.remove();
+  let place = old.firstElementChild;
+  let added = 0;
+  for (const row of [...young.children]) {
+    const before = known.get(row.dataset.key);
+    if (before && before.isConnected && before.textContent === row.textContent) {
+      if (before === place) place = place.nextElementSibling;
+      else old.insertBefore(before, place);
+      continue;
+    }
+    if (before === place && before) place = place.nextElementSibling;
+    old.insertBefore(row, place);
+    if (before?.isConnected) replace(before, row);
+    else if (row.dataset.key) {
+      row.classList.add("arrived");
+      added += 1;
+    }
+  }
+  return added;
+}
+
+// The newest piece: what is further down is older, and stays.
+const rows = (list) => (list.matches("table") ? list.tBodies[0] : list.querySelector(":scope > ol.tree"));
+
+function replace(before, row) {
+  const had = before.contains(document.activeElement);
+  const open = before.querySelector("details")?.open;
+  before.remove();
+  if (open) row.querySelector("details").open = true;
+  if (had) (row.matches("[tabindex]") ? row : row.querySelector("a, summary"))?.focus();
+}
+
+for (const sign of document.querySelectorAll("[data-live]")) follow(sign);

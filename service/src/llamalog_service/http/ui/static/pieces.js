@@ -1,0 +1,34 @@
+// "More" links load the next piece in place; should that fail, they are followed as the links they are.
+
+import { fetchPage, say } from "./page.js";
+
+async function load(paragraph, link) {
+  const into = paragraph.dataset.more;
+  link.setAttribute("aria-busy", "true");
+  link.textContent = "Loading…";
+  const page = await fetchPage(link.href);
+  const list = document.querySelector(into);
+  const fresh = [...page.querySelector(into).children];
+  list.append(...fresh);
+  const further = page.querySelector(`[data-more="${into}"]`);
+  if (further) paragraph.replaceWith(further);
+  else paragraph.remove();
+  say("More is shown below.");
+  await null; // whoever watches the list has seen to the new rows by then
+  focusFirst(fresh[0]);
+}
+
+function focusFirst(fresh) {
+  const first = fresh?.matches("ol") ? (fresh.querySelector("[data-key]") ?? fresh.firstElementChild) : fresh;
+  const target = first?.matches("[tabindex]") ? first : first?.querySelector("summary, a");
+  target?.focus({ preventScroll: true });
+}
+
+document.addEventListener("click", (event) => {
+  if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const link = event.target.closest("[data-more] a");
+  if (!link) return;
+  event.preventDefault();
+  if (link.getAttribute("aria-busy")) return;
+  load(link.closest("[data-more]"), link).catch(() => location.assign(link.href));
+});

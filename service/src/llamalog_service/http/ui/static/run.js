@@ -1,0 +1,76 @@
+// Follows a backfill: whatever is told of it, the page is fetched anew and its part put in place.
+
+import { fetchPage, say } from "./page.js";
+
+const SAFETY_MS = 4000;
+const REST_MS = 250;
+
+let fetching = false;
+let wanted = false;
+let stream = null;
+
+function follow() {
+  const run = document.querySelector("#run[data-run]");
+  if (run === null) return;
+  stream = new EventSource(run.dataset.run);
+  for (const kind of ["progress", "ended"]) stream.addEventListener(kind, refresh);
+  // The stream may be away, or the run not be known yet: the page tells by itself.
+  const safety = setInterval(() => {
+    if (!refreshable()) clearInterval(safety);
+    else refresh();
+  }, SAFETY_MS);
+}
+
+function refreshable() {
+  return document.querySelector("#run[data-run]") !== null;
+}
+
+async function refresh() {
+  wanted = true;
+  if (fetching) return;
+  fetching = true;
+  try {
+    while (wanted && refreshable()) {
+      wanted = false;
+      replace(await fetchPage(location.href));
+      await new Promise((done) => setTimeout(done, REST_MS));
+    }
+  } catch {
+    // The server is away; the next look tells.
+  } finally {
+    fetching = false;
+    if (!refreshable() && stream !== null) stream.close();
+  }
+}
+
+function replace(page) {
+  const now = document.querySelector("#run");
+  const next = page.querySelector("#run");
+  if (next === null) return;
+  const spoken = next.dataset.standing;
+  if (spoken !== now.dataset.standing) say(`The backfill is ${spoken}.`);
+  // Whoever is about to cancel it is not to be disturbed.
+  if (now.querySelector("details[open]") && next.dataset.run !== undefined) {
+    for (const part of [".progress", ".heading"]) {
+      const [old, fresh] = [now.querySelector(part), next.querySelector(part)];
+      if (old !== null && fresh !== null) old.replaceWith(fresh);
+    }
+    now.dataset.standing = spoken;
+    return;
+  }
+  const focused = now.contains(document.activeElement) ? placeOf(document.activeElement, now) : null;
+  now.replaceWith(next);
+  document.title = page.title;
+  if (focused !== null) (focused(next) ?? document.querySelector("#main")).focus();
+}
+
+// How to find the element again that has the keyboard's focus.
+function placeOf(element, within) {
+  const same = (root) => [...root.querySelectorAll("a, button, input, summary")];
+  const label = element.textContent;
+  const kind = element.tagName;
+  const nth = same(within).filter((other) => other.tagName === kind && other.textContent === label).indexOf(element);
+  return (root) => same(root).filter((other) => other.tagName === kind && other.textContent === label)[nth];
+}
+
+follow();

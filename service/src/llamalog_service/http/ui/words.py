@@ -1,0 +1,193 @@
+"""How values are shown: pure functions from what the log holds to what a person reads.
+
+Nothing here makes HTML: templates escape what these functions return.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+import msgspec
+
+from llamalog_schemas.events import Category, EntityType, Status
+from llamalog_schemas.provenance import Origin
+
+_CATEGORIES: Final = frozenset(Category)
+_TONES: Final[dict[str, str]] = {
+    Status.SUCCESS: "created",
+    Status.COMPLETED: "created",
+    Status.PARTIAL_SUCCESS: "cached",
+    Status.NO_DATA_AVAILABLE: "cached",
+    Status.FAILED: "failed",
+    Status.PENDING: "enriched busy",
+    Status.QUEUED: "enriched busy",
+    Status.IN_PROGRESS: "enriched busy",
+}
+_UNKNOWN_ORIGINS: Final[dict[str | None, str]] = {
+    Origin.UNTRACKED: "names neither job nor parent",
+    Origin.PENDING: "waits for a job never seen",
+    Origin.CYCLE: "its jobs form a cycle",
+    None: "not looked at yet",
+}
+_KNOWN_ORIGINS: Final[dict[str, str]] = {
+    Origin.ROOT: "the root itself",
+    Origin.RESOLVED: "found by following its parents",
+    Origin.ADOPTED: "an operator's decree: the top was never logged",
+    Origin.DECLARED: "as declared: the top was not seen yet",
+}
+_CONTROLS_OF_DIRECTION: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_UNITS: Final = (("s", 60), ("min", 60), ("h", 24), ("d", 365))
+
+
+def visible(text: object) -> str:
+    """A text without characters that would be obeyed rather than seen.
+
+    Control characters become their pictures; what overrides the direction of writing is spelled out.
+    """
+    said = str(text)
+    return said if said.isprintable() else "".join(map(_visible, said))
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    if character in "\n\t" or character.isprintable():
+        return character
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if 0x7F <= code < 0xA0 or character in _CONTROLS_OF_DIRECTION:
+        return f"[U+{code:04X}]"
+    return character
+
+
+def category_tone(category: str) -> str:
+    """The CSS class of a category; a legacy row's own word gets the neutral one."""
+    return category.lower() if category in _CATEGORIES else "other"
+
+
+def status_tone(status: str) -> str:
+    """The CSS classes of a status."""
+    return _TONES.get(status, "other")
+
+
+def spoken(word: str) -> str:
+    """A word of the contract as one reads it: ``NO_DATA_AVAILABLE`` becomes ``no data available``."""
+    return visible(word).replace("_", " ").lower()
+
+
+def entity_word(entity_type: str | None) -> str:
+    """What an entity is."""
+    return "entity" if entity_type is None else spoken(entity_type)
+
+
+def why_unknown(origin: str | None) -> str:
+    """Why a row's root is not known."""
+    return _UNKNOWN_ORIGINS.get(origin, spoken(origin or ""))
+
+
+def how_known(origin: str | None) -> str:
+    """How a row's root is known."""
+    return _KNOWN_ORIGINS.get(origin or "", "")
+
+
+def exact(at: datetime) -> str:
+    """A time as machines read it: UTC, milliseconds."""
+    return f"{_utc(at).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def moment(at: datetime) -> str:
+    """A time as people read it; UTC."""
+    at = _utc(at)
+    day = f"{at.day} {_MONTHS[at.month - 1]} {at.year:04d}"
+    return f"{day}, {at.hour:02d}:{at.minute:02d}:{at.second:02d}"
+
+
+def age(at: datetime, now: datetime | None = None) -> str:
+    """How long ago something was."""
+    seconds = ((now or datetime.now(UTC)) - _utc(at)).total_seconds()
+    if abs(seconds) < 1:
+        return "now"
+    return f"{span(abs(seconds) * 1000)} ago" if seconds > 0 else f"in {span(-seconds * 1000)}"
+
+
+def span(milliseconds: float) -> str:
+    """A length of time in its largest fitting unit."""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    value = milliseconds / 1000
+    for unit, most in _UNITS:
+        if value < most:
+            return f"{value:.1f} {unit}" if value < 10 and unit == "s" else f"{value:.0f} {unit}"
+        value /= most
+    return f"{value:.0f} y"
+
+
+def pretty(value: Any) -> str:
+    """JSON as it is folded away."""
+    return visible(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def size(number: int) -> str:
+    """A number with its thousands set apart."""
+    return f"{number:,}"
+
+
+def link(path: str, **parameters: object) -> str:
+    """An address with its query; a parameter that is None or empty is left out."""
+    query = {name: _said(value) for name, value in parameters.items() if value not in (None, "", False)}
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def job_link(job: str, **parameters: object) -> str:
+    """The page of a job: its chain upwards and the tree below it."""
+    return link("/ui/jobs", job=job, **parameters)
+
+
+def search_link(sought: str) -> str:
+    """Where something is looked for that the log may not know."""
+    return link("/ui/find", q=sought)
+
+
+def entity_link(entity_type: str, entity_id: UUID | str, **parameters: object) -> str:
+    """The page of an album, artist or track: its summary and its timeline."""
+    return link(f"/ui/entities/{quote(str(entity_type), safe='')}/{entity_id}", **parameters)
+
+
+def has_page(entity_type: str | None, entity_id: UUID | None) -> bool:
+    """Whether there is a page about it: a legacy row may bear another type."""
+    return entity_id is not None and entity_type in frozenset(EntityType)
+
+
+def _said(value: object) -> str:
+    return "true" if value is True else exact(value) if isinstance(value, datetime) else str(value)
+
+
+def _utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    function.__name__: function
+    for function in (
+        visible,
+        category_tone,
+        status_tone,
+        spoken,
+        entity_word,
+        why_unknown,
+        how_known,
+        exact,
+        moment,
+        age,
+        span,
+        pretty,
+        size,
+        job_link,
+        search_link,
+        entity_link,
+        has_page,
+    )
+}
+"""What templates call by these names."""

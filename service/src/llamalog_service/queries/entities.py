@@ -1,0 +1,112 @@
+"""What became of an album, an artist or a track, in a few lines."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from msgspec import Struct
+
+from llamalog_schemas.provenance import CategoryWord, StatusWord
+from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.paging import utc
+from llamalog_service.store.reader import Reader, Record
+
+RECENT = timedelta(hours=24)
+
+MOST_ROWS = 10_000
+"""Of an entity that more rows are about, so many of the newest and of the oldest are looked at."""
+
+
+class Moment(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A row about the entity that mattered.
+
+    Attributes:
+        root: null if it is not known.
+    """
+
+    row: UUID
+    at: datetime
+    category: CategoryWord
+    operation: str
+    status: StatusWord
+    job: str | None
+    root: str | None
+    error_code: str | None
+    error_message: str | None
+    retry_count: int | None
+
+
+class EntitySummary(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The rows about an entity, summed up; those that only name it (a track's, of its album) don't count.
+
+    Attributes:
+        name: the newest that an event told.
+        names: all that events told, the newest first, at most ten.
+        rows: counted to twice `MOST_ROWS`.
+        first_created: the earliest row of the category CREATED; likewise the others.
+        retry_count: the newest that a row told; 0 if none did.
+        failed_recently: whether a row of the time asked for tells of a failure.
+        no_data_recently: whether one has the status NO_DATA_AVAILABLE.
+    """
+
+    entity: EntityRef
+    name: str | None
+    names: tuple[str, ...]
+    rows: int
+    first_at: datetime | None
+    last_at: datetime | None
+    first_created: Moment | None
+    first_linked: Moment | None
+    last_enriched: Moment | None
+    last_failure: Moment | None
+    retry_count: int
+    failed_recently: bool
+    no_data_recently: bool
+
+
+async def read_entity_summary(
+    reader: Reader, entity: EntityRef, *, recent: timedelta = RECENT, now: datetime | None = None
+) -> EntitySummary:
+    """What became of an entity; without rows for one that no event is about.
+
+    Args:
+        recent: how long ago is recently.
+        now: the end of that time; the present if left out.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    since = utc(now or datetime.now(UTC)) - recent
+    records = await reader.rows("entity_summary", entity.id, str(entity.type), since.isoformat(), MOST_ROWS)
+    counts, found = records[0], {record["what"]: record for record in records}
+    return EntitySummary(
+        entity=entity,
+        name=next(iter(counts["names"] or ()), None),
+        names=tuple(counts["names"] or ()),
+        rows=counts["rows"],
+        first_at=counts["first_at"],
+        last_at=counts["last_at"],
+        first_created=_moment(found.get("created")),
+        first_linked=_moment(found.get("linked")),
+        last_enriched=_moment(found.get("enriched")),
+        last_failure=_moment(found.get("failure")),
+        retry_count=counts["retries"] or 0,
+        failed_recently=counts["failed_recently"],
+        no_data_recently=counts["no_data_recently"],
+    )
+
+
+def _moment(record: Record | None) -> Moment | None:
+    if record is None:
+        return None
+    return Moment(
+        row=record["id"],
+        at=record["created_at"],
+        category=record["category"],
+        operation=record["operation"],
+        status=record["status"],
+        job=record["job_id"],
+        root=record["root_job_id"],
+        error_code=record["error_code"],
+        error_message=record["error_message"],
+        retry_count=record["retry_count"],
+    )

@@ -1,0 +1,119 @@
+"""Rows of a lineage in the order in which a person reads them, with their true depths."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from llamalog_service.queries.paging import place_of
+from llamalog_service.queries.rows import LogRow, log_row
+from llamalog_service.store.reader import Reader, Record
+
+Parents = Mapping[str, str | None]
+"""The parent that counts of each job, None for a job without a claim or never seen."""
+
+
+class Entry(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A row within its lineage.
+
+    Attributes:
+        depth: the jobs above the row's own, up to the topmost one named; 0 for the top itself, for a row
+            without job and parent, and for every member of a cycle.
+        parent: the parent that counts of the row's job; of a row without a job the one that it names.
+    """
+
+    row: LogRow
+    depth: int
+    parent: str | None
+
+
+class Piece(NamedTuple):
+    """Some entries of a lineage, the parents of their jobs and of all above, and where to go on."""
+
+    entries: tuple[Entry, ...]
+    parents: Parents
+    next: str | None
+
+
+async def read_piece(reader: Reader, records: Sequence[Record], limit: int) -> Piece:
+    """The first of the rows that a query found, at most so many, with depths.
+
+    Rows of one time stay together where they fit, so that they can be ordered by depth: a page ends before
+    them rather than among them.
+
+    Args:
+        records: in the order of time, rows that call themselves a root job's first, then by id; one more
+            than the limit, if there are more.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    kept = records[: _end(records, limit)]
+    parents = await read_parents(reader, {start for record in kept if (start := _start(record)) is not None})
+    depths = job_depths(parents)
+    entries = [_entry(record, parents, depths) for record in kept]
+    entries.sort(key=_reading_order)
+    more = str(place_of(kept[-1])) if len(kept) < len(records) else None
+    return Piece(tuple(entries), parents, more)
+
+
+async def read_parents(reader: Reader, jobs: set[str]) -> Parents:
+    """The parents that count of these jobs, of their parents, and so on up to the tops: one query.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    if not jobs:
+        return {}
+    return {record["job"]: record["parent"] for record in await reader.rows("parents", list(jobs))}
+
+
+def job_depths(parents: Parents) -> dict[str, int]:
+    """The number of jobs above each; every job's ancestors must be among the keys.
+
+    A cycle has no top: its members get 0.
+    """
+    depths: dict[str, int] = {}
+    for start in parents:
+        walk: dict[str, None] = {}
+        job: str | None = start
+        while job is not None and job not in depths and job not in walk:
+            walk[job] = None
+            job = parents[job]
+        climbed = list(walk)
+        if job in walk:
+            ring = climbed.index(job)
+            depths.update(dict.fromkeys(climbed[ring:], 0))
+            climbed = climbed[:ring]
+        above = -1 if job is None else depths[job]
+        for below in reversed(climbed):
+            above += 1
+            depths[below] = above
+    return depths
+
+
+def _end(records: Sequence[Record], limit: int) -> int:
+    if len(records) <= limit:
+        return len(records)
+    end, time = limit, records[limit]["created_at"]
+    while end and records[end - 1]["created_at"] == time:
+        end -= 1
+    return end or limit
+
+
+def _start(record: Record) -> str | None:
+    job: str | None = record["job_id"]
+    parent: str | None = record["parent_job_id"]
+    return parent if job is None else job
+
+
+def _entry(record: Record, parents: Parents, depths: Mapping[str, int]) -> Entry:
+    job, claimed = record["job_id"], record["parent_job_id"]
+    if job is not None:
+        return Entry(row=log_row(record), depth=depths[job], parent=parents[job])
+    return Entry(row=log_row(record), depth=0 if claimed is None else depths[claimed] + 1, parent=claimed)
+
+
+def _reading_order(entry: Entry) -> tuple[datetime, int, Any]:
+    return entry.row.created_at, entry.depth, entry.row.id

@@ -1,0 +1,159 @@
+"""The rows of the log by what they say: filters, newest or oldest first."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from llamalog_schemas.events import Category, EntityType
+from llamalog_schemas.provenance import Origin
+from llamalog_service.queries.paging import (
+    NEWEST,
+    OLDEST,
+    SEARCHED,
+    USUAL,
+    Cursor,
+    Page,
+    at_most,
+    before,
+    place_of,
+    utc,
+)
+from llamalog_service.queries.rows import LogRow, log_row
+from llamalog_service.store.reader import Reader
+from llamalog_service.store.searches import Driver, Search
+
+
+class LogFilter(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What rows are asked for: all that is given must hold. Without anything all rows are.
+
+    Attributes:
+        category: a word of the contract, or one that legacy rows bear; so are status and entity type.
+        entity_id: rows about this entity.
+        operation: the whole of it, or how it begins with a `*` at the end.
+        source: one of the sources that the row names.
+        job: rows that bear it.
+        root: rows whose root it is.
+        since: at this time or later; without a zone it is UTC.
+        until: before this time.
+        error: what the error's message or code contains, whatever the case.
+        roots_only: rows of jobs that are their own root.
+        unknown_origin_only: rows whose root is not known.
+        q: what name, operation, job, error or reason contains, whatever the case.
+    """
+
+    category: str | None = None
+    status: str | None = None
+    entity_type: EntityType | None = None
+    entity_id: UUID | None = None
+    operation: str | None = None
+    source: str | None = None
+    user: str | None = None
+    job: str | None = None
+    root: str | None = None
+    origin: Origin | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    error: str | None = None
+    roots_only: bool = False
+    unknown_origin_only: bool = False
+    q: str | None = None
+
+
+async def read_logs(
+    reader: Reader,
+    wanted: LogFilter,
+    *,
+    limit: int = USUAL,
+    after: Cursor | None = None,
+    newest_first: bool = True,
+) -> Page[LogRow]:
+    """The rows that are asked for, in the order of time.
+
+    One index leads to the rows, that of the narrowest filter which has one; what else is asked of them is
+    looked at row by row, of at most `SEARCHED` rows a call.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    limit = at_most(limit)
+    driver, value = _driver(wanted)
+    search = Search(driver, newest_first=newest_first)
+    start, end = _span(wanted, after, newest_first=newest_first)
+    led_to = (start.at, start.row, end, value)
+    found = await reader.run(search.page, *led_to, *_values(wanted), SEARCHED, limit + 1)
+    items = tuple(log_row(record) for record in found[:limit])
+    if len(found) > limit:
+        return Page(items=items, next=str(place_of(found[limit - 1])))
+    last = await reader.run(search.last_looked_at, *led_to, SEARCHED - 1)
+    if not last:
+        return Page(items=items)
+    # Rows that came in between may have moved it: what was told already is not looked at again.
+    furthest = min if newest_first else max
+    end_of_search = furthest([*last, *found[-1:]], key=lambda record: (record["created_at"], record["id"]))
+    return Page(items=items, next=str(place_of(end_of_search)), searched_to=end_of_search["created_at"])
+
+
+def _driver(wanted: LogFilter) -> tuple[Driver, str | None]:  # noqa: PLR0911 - the order is the point
+    """The narrowest filter that has an index."""
+    if wanted.job is not None:
+        return Driver.JOB, wanted.job
+    if wanted.entity_id is not None:
+        return Driver.ENTITY, str(wanted.entity_id)
+    if wanted.root is not None:
+        return Driver.ROOT, wanted.root
+    if wanted.origin in (Origin.PENDING, Origin.CYCLE, Origin.UNTRACKED):
+        return Driver.ORIGIN, wanted.origin
+    if wanted.unknown_origin_only:
+        return Driver.UNKNOWN_ORIGIN, None
+    if wanted.roots_only or wanted.origin is Origin.ROOT:
+        return Driver.IS_ROOT, None
+    if wanted.category in set(Category):
+        return Driver.CATEGORY, wanted.category
+    return Driver.TIME, None
+
+
+def _span(wanted: LogFilter, after: Cursor | None, *, newest_first: bool) -> tuple[Cursor, str]:
+    """Where to begin, and the last time that counts."""
+    oldest = "-infinity" if wanted.since is None else utc(wanted.since).isoformat()
+    newest = "infinity" if wanted.until is None else before(wanted.until).at
+    if newest_first:
+        start = NEWEST if wanted.until is None else Cursor(newest, NEWEST.row)
+        return after or start, oldest
+    start = OLDEST if wanted.since is None else before(wanted.since)
+    return after or start, newest
+
+
+def _values(wanted: LogFilter) -> tuple[object, ...]:
+    return (
+        wanted.category,
+        wanted.status,
+        wanted.entity_type,
+        wanted.entity_id,
+        operation_pattern(wanted.operation),
+        wanted.source,
+        wanted.user,
+        wanted.job,
+        wanted.root,
+        wanted.origin,
+        containing(wanted.error),
+        wanted.roots_only,
+        wanted.unknown_origin_only,
+        containing(wanted.q),
+    )
+
+
+def operation_pattern(operation: str | None) -> str | None:
+    """As LIKE has it: only a `*` at the end stands for anything."""
+    if operation is None:
+        return None
+    return _literally(operation[:-1]) + "%" if operation.endswith("*") else _literally(operation)
+
+
+def containing(text: str | None) -> str | None:
+    """As LIKE has it: the text, anywhere."""
+    return None if text is None else f"%{_literally(text)}%"
+
+
+def _literally(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

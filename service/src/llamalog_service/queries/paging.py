@@ -1,0 +1,151 @@
+"""Pages of answers: where one ends, the next goes on, whatever was recorded meanwhile.
+
+The order is that of time and id, which no row ever changes: rows that were there are neither repeated
+nor lost while others arrive.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Generic, NamedTuple, Protocol, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.store.reader import Record
+
+MOST = 500
+"""Items of a page; who asks for more gets so many."""
+
+USUAL = 50
+"""Items of a page, where nobody says how many."""
+
+SEARCHED = 20_000
+"""Rows looked at for one page, where no index leads to those that are asked for."""
+
+T = TypeVar("T")
+C = TypeVar("C")
+C_contra = TypeVar("C_contra", contravariant=True)
+
+_PLACE = re.compile(r"(?:-?infinity|\d{4,6}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?: BC)?)\Z")
+_LAST_ROW = UUID(int=2**128 - 1)
+
+
+class InvalidCursorError(LlamalogError):
+    """A cursor is none that an answer told: leave it out, to begin at the start."""
+
+
+class Cursor(NamedTuple):
+    """A row's place in the order of time, to go on behind it; for others an opaque text.
+
+    Attributes:
+        at: the row's time as PostgreSQL writes it: a legacy row may bear one that Python has no word for.
+        row: its id.
+        says_root: whether the row says of itself that it is a root job's; such rows come first among
+            those of a lineage that have the same time.
+    """
+
+    at: str
+    row: UUID
+    says_root: bool = False
+
+    def __str__(self) -> str:
+        told = f"{self.at}/{self.row}/{self.says_root:d}"
+        return urlsafe_b64encode(told.encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """The cursor that an answer told as `next`.
+
+        Raises:
+            InvalidCursorError: it is none.
+        """
+        try:
+            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+            at, row, says_root = urlsafe_b64decode(padded).decode("ascii").split("/")
+            cursor = cls(at, UUID(row), {"0": False, "1": True}[says_root])
+            _check_place(at)
+        except (ValueError, KeyError):
+            raise InvalidCursorError(
+                f'"{text[:100]}" is no cursor: give the "next" of the answer before, or leave it out.'
+            ) from None
+        return cursor
+
+
+class Page(Struct, Generic[T], frozen=True, kw_only=True, rename="camel"):
+    """Some of what was asked for.
+
+    Attributes:
+        items: may be fewer than asked for, even none, though there are more: `next` tells.
+        next: the cursor to ask for more with; null at the end.
+        searched_to: the time up to which was looked, where a page is short because looking further
+            would have taken too long; `next` goes on from there.
+    """
+
+    items: tuple[T, ...]
+    next: str | None = None
+    searched_to: datetime | None = None
+
+
+class _Read(Protocol[T, C_contra]):
+    async def __call__(self, *, limit: int, after: C_contra) -> Page[T]: ...
+
+
+async def collect(
+    read: _Read[T, C], parse: Callable[[str | None], C], limit: int, after: str | None = None
+) -> Sequence[T]:
+    """The items of as many pages as it takes to have so many, or all that there are.
+
+    Args:
+        read: one page.
+        parse: what a page tells as `next`, or None for the start, as `read` takes it.
+
+    Raises:
+        InvalidCursorError: `after` is none that a page told.
+        UnavailableError: PostgreSQL is away.
+    """
+    items: list[T] = []
+    while len(items) < limit:
+        page = await read(limit=limit - len(items), after=parse(after))
+        items += page.items
+        after = page.next
+        if after is None:
+            break
+    return items
+
+
+OLDEST = Cursor("-infinity", UUID(int=0), says_root=True)
+"""Before all rows."""
+
+NEWEST = Cursor("infinity", _LAST_ROW)
+"""Behind all rows."""
+
+
+def at_most(limit: int) -> int:
+    """The number of items that a page may have of those asked for: from 1 to `MOST`."""
+    return max(1, min(limit, MOST))
+
+
+def place_of(record: Record) -> Cursor:
+    """The place of a row, of which a query gave `id`, `created_at`, `odd_time`, perhaps `is_root_job`."""
+    at: str = record["odd_time"] or record["created_at"].replace(tzinfo=None).isoformat()
+    return Cursor(at, UUID(bytes=record["id"].bytes), bool(record.get("is_root_job")))
+
+
+def before(moment: datetime) -> Cursor:
+    """The place before all rows of a moment, or of later ones."""
+    return Cursor((utc(moment) - timedelta(microseconds=1)).isoformat(), _LAST_ROW, True)
+
+
+def utc(moment: datetime) -> datetime:
+    """A moment as the table keeps times: UTC without a zone; one without is taken for UTC."""
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _check_place(at: str) -> None:
+    if not _PLACE.match(at):
+        raise ValueError(at)
+    if at[0].isdigit() and at[4] == "-" and not at.endswith("BC"):
+        datetime.fromisoformat(at)

@@ -1,0 +1,37 @@
+-- The jobs $1 (text[]) in a line each; their rows and what is directly below them counted to $2.
+SELECT j.job, first_row.first_at, first_row.category, first_row.operation, first_row.entity_type, first_row.entity_id,
+       first_row.metadata, last_row.last_at, last_row.status, own.rows, own.failed, below.children
+FROM unnest($1::text[]) WITH ORDINALITY AS j (job, place)
+LEFT JOIN LATERAL (
+    SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS first_at,
+           l.category, l.operation, l.entity_type, l.entity_id, l.metadata
+    FROM llama_logs l
+    WHERE l.job_id = j.job
+    ORDER BY l.created_at, l.id
+    LIMIT 1
+) first_row ON true
+LEFT JOIN LATERAL (
+    SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS last_at, l.status
+    FROM llama_logs l
+    WHERE l.job_id = j.job
+    ORDER BY l.created_at DESC, l.id DESC
+    LIMIT 1
+) last_row ON true
+CROSS JOIN LATERAL (
+    SELECT count(*) AS rows, count(*) FILTER (WHERE r.category = 'FAILED' OR r.status = 'FAILED') AS failed
+    FROM (SELECT l.category, l.status FROM llama_logs l WHERE l.job_id = j.job LIMIT $2::integer) r
+) own
+CROSS JOIN LATERAL (
+    SELECT count(*) AS children
+    FROM (
+        SELECT
+        FROM llama_logs l
+        WHERE l.parent_job_id = j.job
+          AND NOT EXISTS (
+              SELECT FROM llama_logs e
+              WHERE e.job_id = l.job_id AND e.parent_job_id IS NOT NULL AND (e.created_at, e.id) < (l.created_at, l.id)
+          )
+        LIMIT $2::integer
+    ) c
+) below
+ORDER BY j.place

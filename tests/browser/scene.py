@@ -1,0 +1,102 @@
+"""The installation that the browser looks at: real servers, both consumers, the story in its log."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from browser import story
+from harness.api import RunningApi, running_api
+from harness.installation import make_installation
+from harness.patience import eventually
+from harness.service import ServiceProcess, running
+from harness.settled import wait_until_settled
+from harness.topics import producing, publish, publish_events
+from integration.databases import new_database
+from llamalog_schemas.events import EntityEvent
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.stack import LocalStack
+from llamalog_service.store.connection import prepare_connection
+
+_IS_RECORDED = "SELECT EXISTS (SELECT FROM llama_logs WHERE entity_id = $1)"
+_NEVER = 3600.0
+"""Seconds between sweeps: what the story leaves unsettled is to be seen as such."""
+_LONG_AGO = datetime(2026, 1, 5, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A running installation."""
+
+    api: RunningApi
+    settings: Settings
+    pool: asyncpg.Pool
+
+    @property
+    def url(self) -> str:
+        """Where its API and its pages are."""
+        return self.api.url
+
+    async def say(self, *events: EntityEvent) -> None:
+        """Publish events; the consumer records them in its own time."""
+        async with producing(self.settings.kafka) as producer:
+            await publish_events(producer, topics(self.settings.topic_prefix).entity_events.name, events)
+
+    async def recorded(self, entity: UUID) -> None:
+        """Wait until a row about an entity is in the log."""
+
+        async def is_there() -> bool:
+            return bool(await self.pool.fetchval(_IS_RECORDED, entity))
+
+        await eventually(is_there, 20)
+
+
+@asynccontextmanager
+async def open_scene(
+    stack: LocalStack, postgres_url: str, template: str, folder: Path
+) -> AsyncIterator[Scene]:
+    """Start everything, tell the story, wait until all of it is settled."""
+    async with new_database(postgres_url, template) as database_url:
+        made = await make_installation(stack, database_url, f"browser-{uuid4().hex[:8]}.")
+        settings = made.model_copy(update={"sweep_seconds": _NEVER, "full_sweep_seconds": _NEVER})
+        async with (
+            asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection) as pool,
+            running("consumer", settings, folder) as consumer,
+            running("migrator", settings, folder) as migrator,
+        ):
+            await _tell(settings, pool)
+            metrics = ",".join([await _metrics_of(consumer), await _metrics_of(migrator)])
+            async with running_api(settings.model_copy(update={"api_metrics_urls": metrics})) as api:
+                yield Scene(api, settings, pool)
+
+
+async def _metrics_of(process: ServiceProcess) -> str:
+    await process.says("serving")
+    return f"{process.said('serving')[0]['address']}/metrics"
+
+
+async def _tell(settings: Settings, pool: asyncpg.Pool) -> None:
+    told = [
+        *story.lemonade(),
+        *story.unknown_origins(),
+        *story.contradictions(),
+        *story.hostile(),
+    ]
+    await publish(settings, told)
+    async with producing(settings.kafka) as producer:
+        topic = topics(settings.topic_prefix).entity_events.name
+        await asyncio.gather(
+            *[
+                await producer.send(topic, value, key, headers=headers)
+                for key, value, headers in story.refused()
+            ]
+        )
+    await pool.execute(story.BROAD_SQL, story.BROAD_ROOT, _LONG_AGO)
+    await pool.execute(story.LEGACY_SQL, story.HOSTILE_ENTITY[1], story.HOSTILE, _LONG_AGO)
+    await wait_until_settled(settings, pool)

@@ -1,0 +1,50 @@
+"""Provenance records as the service tells them, for tests of those who listen."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from aiokafka import AIOKafkaProducer
+
+from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
+from llamalog_schemas.events import Category, EntityType, Status
+from llamalog_schemas.provenance import PROVENANCE_SOURCE, Origin, Provenance, ProvenanceRecorded
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+
+
+def row(row_id: UUID | None = None, revision: int = 1, **fields: Any) -> Provenance:
+    """A row about a track of some album."""
+    told: dict[str, Any] = {
+        "id": row_id or uuid4(),
+        "revision": revision,
+        "category": Category.CREATED,
+        "operation": "track:created:enrichment",
+        "status": Status.SUCCESS,
+        "created_at": NOON,
+        "recorded_at": NOON,
+        "origin": Origin.RESOLVED,
+        "root_job_id": "album-create-1",
+        "is_root_job": False,
+        "entity_type": EntityType.TRACK,
+    }
+    return Provenance(**(told | fields))
+
+
+async def tell(
+    producer: AIOKafkaProducer, topic: str, rows: Sequence[Provenance], partition: int | None = None
+) -> None:
+    """Publish rows in this order."""
+    for told in rows:
+        record = ProvenanceRecorded(
+            id=f"{told.id}/{told.revision}",
+            source=PROVENANCE_SOURCE,
+            time=told.recorded_at,
+            specversion="1.0",
+            data=told,
+        )
+        await producer.send(
+            topic, encode(record), str(told.id).encode(), partition=partition, headers=STRUCTURED_HEADERS
+        )
+    await producer.flush()

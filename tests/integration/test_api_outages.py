@@ -1,0 +1,62 @@
+"""The API while PostgreSQL or Kafka is away, and when it is back."""
+
+import asyncio
+
+import httpx
+from pydantic import SecretStr
+
+from chaos.proxy import wired_to
+from harness.api import running_api
+from harness.patience import eventually
+from llamalog_service.settings import Settings
+
+
+async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: Settings) -> None:
+    async with wired_to(settings.database_url.get_secret_value()) as wire:
+        by_wire = settings.model_copy(update={"database_url": SecretStr(wire.url)})
+        async with running_api(by_wire) as api, httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+            assert (await client.get("/logs")).status_code == 200
+
+            wire.freeze()
+            away = await client.get("/logs")
+            assert (away.status_code, away.headers["content-type"]) == (503, "application/problem+json")
+            assert away.json()["type"] == "urn:llamalog:problem:unavailable"
+            assert away.json()["detail"].startswith("PostgreSQL does not answer")
+            assert away.headers["retry-after"]
+            assert (await client.get("/livez")).status_code == 200
+
+            async def is_unready() -> bool:
+                return (await client.get("/readyz")).status_code == 503
+
+            await eventually(is_unready, 30)
+            summary = (await client.get("/health/summary")).json()
+            assert "PostgreSQL" in summary["silent"]
+            assert summary["table"] is None
+
+            wire.sever()
+            wire.thaw()
+
+            async def is_back() -> bool:
+                answers = [(await client.get(path)).status_code for path in ("/logs", "/readyz")]
+                return answers == [200, 200]
+
+            await eventually(is_back, 30)
+
+
+async def test_without_kafka_the_log_is_read_and_what_needs_kafka_says_so(settings: Settings) -> None:
+    nowhere = settings.model_copy(update={"kafka": "127.0.0.1:1"})
+    async with running_api(nowhere) as api, httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+        assert (await client.get("/logs")).status_code == 200
+        for asking in (
+            client.get("/dead-letters"),
+            client.post("/backfills", json={"scope": {"kind": "everything"}}),
+        ):
+            away = await asking
+            assert away.status_code == 503
+            assert away.json()["detail"].startswith("Kafka does not answer")
+        assert "Kafka" in (await client.get("/health/summary")).json()["silent"]
+        assert (await client.get("/readyz")).status_code == 200
+        async with client.stream("GET", "/logs/stream") as answer, asyncio.timeout(20):
+            async for line in answer.aiter_lines():
+                if line == "event: waiting":
+                    break

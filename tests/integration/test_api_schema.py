@@ -1,0 +1,48 @@
+"""The API does what its OpenAPI document says, and the document what the API does."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import asyncpg
+from pydantic import SecretStr
+
+from harness.api import running_api
+from harness.environments import without_settings
+from harness.filled import fill_installation
+from llamalog_service.settings import Settings
+
+WHO = "schemathesis-0001"
+CONFIG = Path(__file__).parents[1] / "harness/schemathesis.toml"
+
+STREAMS = "^/(logs/stream|backfills/{id}/events)$"
+"""They end when their client goes, and are tested by themselves."""
+
+
+async def test_schemathesis_finds_nothing(settings: Settings, pool: asyncpg.Pool, tmp_path: Path) -> None:
+    await fill_installation(settings, pool)
+    guarded = settings.model_copy(update={"api_tokens": SecretStr(f"tester admin {WHO}")})
+    async with running_api(guarded) as api:
+        done = await asyncio.create_subprocess_exec(
+            Path(sys.executable).parent / "schemathesis",
+            "--config-file",
+            CONFIG,
+            "run",
+            f"{api.url}/openapi.json",
+            "--header",
+            f"Authorization: Bearer {WHO}",
+            "--exclude-path-regex",
+            STREAMS,
+            "--checks",
+            "all",
+            "--continue-on-failure",
+            "--no-color",
+            "--seed",
+            "7",
+            cwd=tmp_path,
+            env=without_settings(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        printed, _ = await asyncio.wait_for(done.communicate(), 300)
+    assert done.returncode == 0, printed.decode()

@@ -1,0 +1,330 @@
+"""The consumer kit on Apache Kafka: where it begins, what it commits, what comes again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from faststream.kafka import KafkaBroker
+
+from harness.patience import eventually
+from harness.told import row, tell
+from harness.topics import lag, producing
+from llamalog_schemas.consumer import (
+    AtTime,
+    Beginning,
+    Committed,
+    KafkaAwayError,
+    News,
+    NoGroupError,
+    Position,
+    ProvenanceConsumer,
+    Start,
+    Stored,
+)
+from llamalog_schemas.consumer.subscriber import provenance_subscriber
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+
+pytestmark = pytest.mark.apache_kafka
+
+ROWS = [uuid4() for _ in range(30)]
+
+
+@pytest.fixture
+def topic(settings: Settings) -> str:
+    return topics(settings.topic_prefix).provenance.name
+
+
+@pytest.fixture
+async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    async with producing(settings.kafka) as producer:
+        yield producer
+
+
+@pytest.fixture
+def consumer(settings: Settings, topic: str) -> Any:
+    def make(group: str | None = "readers", start: Start | None = None) -> ProvenanceConsumer:
+        named = None if group is None else f"{settings.topic_prefix}{group}"
+        return ProvenanceConsumer(
+            settings.kafka, group=named, topic=topic, start=start, fetch_max_wait_ms=50, max_records=7
+        )
+
+    return make
+
+
+async def take(consumer: ProvenanceConsumer, number: int) -> list[News]:
+    """The next news; fails if there are not so many."""
+    async with asyncio.timeout(30):
+        return [await anext(consumer) for _ in range(number)]
+
+
+async def nothing_more(consumer: ProvenanceConsumer) -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(consumer), 1.5)
+
+
+def ids(news: Collection[News]) -> set[UUID]:
+    return {each.row.id for each in news}
+
+
+async def test_duplicates_are_not_handed_over_and_corrections_are(
+    topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    await tell(producer, topic, [row(row_id, 2, root_job_id="other") for row_id in ROWS[:5]])
+    async with consumer() as reading:
+        news = await take(reading, 35)
+        await nothing_more(reading)
+    corrections = [each for each in news if each.is_correction]
+    assert ids(news) == set(ROWS)
+    assert ids(corrections) == set(ROWS[:5])
+    assert {each.corrects for each in corrections} == {1}
+
+
+async def test_a_group_goes_on_after_what_was_committed(
+    topic: str, producer: AIOKafkaProducer, consumer: Any, settings: Settings
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    async with consumer() as reading:
+        first = await take(reading, 10)
+        assert await reading.commit()
+        await take(reading, 5)
+    async with consumer() as reading:
+        rest = await take(reading, 20)
+        await nothing_more(reading)
+        assert await reading.commit()
+    assert ids(first) | ids(rest) == set(ROWS)
+    assert not ids(first) & ids(rest)
+    assert await lag(settings.kafka, f"{settings.topic_prefix}readers", topic) == 0
+
+
+async def test_what_follows_the_last_news_and_is_none_is_committed_with_it(
+    topic: str, producer: AIOKafkaProducer, consumer: Any, settings: Settings
+) -> None:
+    await tell(producer, topic, [row(ROWS[0])] * 3)
+    async with consumer() as reading:
+        await take(reading, 1)
+        assert await reading.commit()
+    assert await lag(settings.kafka, f"{settings.topic_prefix}readers", topic) == 0
+
+
+async def test_a_replay_begins_at_the_beginning_whatever_was_committed(
+    topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    async with consumer() as reading:
+        await take(reading, 30)
+        assert await reading.commit()
+    async with consumer(start=Beginning()) as reading:
+        assert ids(await take(reading, 30)) == set(ROWS)
+    async with consumer(group=None) as reading:
+        assert ids(await take(reading, 30)) == set(ROWS)
+        with pytest.raises(NoGroupError):
+            await reading.commit()
+
+
+async def test_one_may_begin_at_a_time(topic: str, producer: AIOKafkaProducer, consumer: Any) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[:20]])
+    await asyncio.sleep(0.05)
+    moment = datetime.now(UTC)
+    await asyncio.sleep(0.05)
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[20:]])
+    async with consumer(start=AtTime(moment)) as reading:
+        assert ids(await take(reading, 10)) == set(ROWS[20:])
+        await nothing_more(reading)
+
+
+async def test_a_new_group_may_begin_at_a_time_and_goes_on_where_it_is(
+    topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[:10]])
+    await asyncio.sleep(0.05)
+    start = Committed(otherwise=AtTime(datetime.now(UTC)))
+    await asyncio.sleep(0.05)
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[10:]])
+    async with consumer(start=start) as reading:
+        assert ids(await take(reading, 20)) == set(ROWS[10:])
+        assert await reading.commit()
+    late = uuid4()
+    await tell(producer, topic, [row(late)])
+    async with consumer(start=start) as reading:
+        assert ids(await take(reading, 1)) == {late}
+        await nothing_more(reading)
+
+
+@pytest.mark.parametrize("first_of_group", [True, False])
+async def test_what_begins_at_a_time_never_goes_back_before_it(
+    first_of_group: bool, topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    """Another member comes and goes before anything is committed, so that partitions are assigned anew."""
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[:20]])
+    await asyncio.sleep(0.05)
+    moment = AtTime(datetime.now(UTC))
+    start = moment if first_of_group else Committed(otherwise=moment)
+    await asyncio.sleep(0.05)
+    await tell(producer, topic, [row(row_id) for row_id in ROWS[20:]])
+    async with consumer(start=start) as reading:
+        heard = ids(await take(reading, 3))
+        async with consumer(start=start) as other:
+            heard |= ids(await take(other, 1))
+        late = [uuid4() for _ in range(12)]
+        await tell(producer, topic, [row(row_id) for row_id in late])
+        wanted = {*ROWS[20:], *late}
+        async with asyncio.timeout(40):
+            while not wanted <= heard:
+                heard.add((await anext(reading)).row.id)
+    assert heard == wanted
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="no zone"):
+        AtTime(datetime(2026, 2, 10))
+
+
+@pytest.mark.parametrize("group", ["readers", None])
+async def test_one_may_begin_where_ones_own_store_says(
+    group: str | None, topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    kept: dict[int, int] = {}
+
+    async def positions(partitions: Collection[int]) -> Mapping[int, int]:
+        return {partition: kept[partition] for partition in partitions if partition in kept}
+
+    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    async with consumer(group=group, start=Stored(positions)) as reading:
+        first = await take(reading, 12)
+        kept.update(Position(*each.next) for each in first)
+    async with consumer(group=group, start=Stored(positions)) as reading:
+        rest = await take(reading, 18)
+        await nothing_more(reading)
+    assert ids(first) | ids(rest) == set(ROWS)
+
+
+async def test_nothing_is_read_until_ones_own_store_has_said_where_to_begin(
+    topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    asked = 0
+
+    async def positions(partitions: Collection[int]) -> Mapping[int, int]:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise ConnectionError("the store is away")
+        return {0: 20}
+
+    async with consumer(start=Stored(positions)) as reading:
+        assert [each.row.id for each in await take(reading, 10)] == ROWS[20:]
+        await nothing_more(reading)
+    assert asked == 3
+    asked = 0
+    with pytest.raises(ConnectionError, match="the store is away"):
+        await consumer(group=None, start=Stored(positions)).start()
+
+
+async def test_what_was_fetched_before_a_rebalance_is_not_handed_over_ahead_of_what_was_forgotten(
+    topic: str, producer: AIOKafkaProducer, settings: Settings
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    group = f"{settings.topic_prefix}slow"
+
+    class RebalancedWhileAsked:
+        """A store during whose third answer the group is rebalanced."""
+
+        answers = 0
+
+        async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
+            self.answers += 1
+            if self.answers == 3:
+                async with ProvenanceConsumer(settings.kafka, group=group, topic=topic) as other:
+                    with pytest.raises(TimeoutError):
+                        await asyncio.wait_for(anext(other), 0.1)
+                    await eventually_rebalanced()
+            return {}
+
+    revoked = asyncio.Event()
+
+    async def eventually_rebalanced() -> None:
+        await asyncio.wait_for(revoked.wait(), 30)
+
+    reading = ProvenanceConsumer(
+        settings.kafka, group=group, topic=topic, revisions=RebalancedWhileAsked(), max_records=5
+    )
+    forget = reading._assignments._forget
+
+    def told_to_forget(partitions: Collection[Any]) -> None:
+        forget(partitions)
+        if partitions:
+            revoked.set()
+
+    reading._assignments._forget = told_to_forget
+    async with reading:
+        first = await take(reading, 10)
+        rest = await take(reading, 30)
+    assert [each.row.id for each in first] == ROWS[:10]
+    assert [each.row.id for each in rest] == ROWS
+
+
+async def test_what_one_member_leaves_undone_another_one_gets(
+    topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    async with consumer() as first:
+        done = await take(first, 3)
+        assert await first.commit()
+        async with consumer() as second:
+            heard: list[News] = []
+
+            async def listen(member: ProvenanceConsumer) -> None:
+                async for news in member:
+                    heard.append(news)
+
+            async def all_is_heard() -> bool:
+                return ids(done) | ids(heard) == set(ROWS)
+
+            listening = [asyncio.create_task(listen(member)) for member in (first, second)]
+            await eventually(all_is_heard, within=40)
+            await first.stop()
+            await second.stop()
+            await asyncio.wait_for(asyncio.gather(*listening), 10)
+
+
+async def test_kafka_that_is_away_is_told_when_starting() -> None:
+    with pytest.raises(KafkaAwayError, match=r"127\.0\.0\.1:1"):
+        await ProvenanceConsumer("127.0.0.1:1", group="g").start()
+
+
+async def test_a_handler_of_faststream_is_given_each_news_once_and_again_if_it_fails(
+    topic: str, producer: AIOKafkaProducer, settings: Settings
+) -> None:
+    broker = KafkaBroker(settings.kafka)
+    group = f"{settings.topic_prefix}handlers"
+    heard: list[News] = []
+    failures = 2
+
+    @provenance_subscriber(broker, group=group, topic=topic)
+    async def handle(news: News) -> None:
+        nonlocal failures
+        if news.row.id == ROWS[4] and failures:
+            failures -= 1
+            raise RuntimeError("the database is away")
+        heard.append(news)
+
+    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    await tell(producer, topic, [row(ROWS[0], 2)], partition=0)
+    await producer.send_and_wait(topic, b"no record", b"x", partition=0, headers=[("h", b"\xff")])
+
+    async def all_is_committed() -> bool:
+        return await lag(settings.kafka, group, topic) == 0
+
+    async with broker:
+        await broker.start()
+        await eventually(all_is_committed, within=40)
+    assert [each.row.id for each in heard] == [*ROWS, ROWS[0]]
+    assert heard[-1].is_correction

@@ -1,0 +1,80 @@
+"""The examples of the kit's documents run as they stand, and print what the documents say."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from harness.document_examples import Example, examples_in
+from harness.told import row, tell
+from harness.topics import producing
+from llamalog_schemas.provenance import Origin
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+
+pytestmark = pytest.mark.apache_kafka
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCUMENTS = ("kit", "producers", "consumers")
+EXAMPLES = [example for name in DOCUMENTS for example in examples_in(DOCS / f"{name}.md")]
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:")
+"""FastStream logs to standard output."""
+
+
+def on_this_broker(program: str, settings: Settings) -> str:
+    """The program on the test's own broker and topics."""
+    wanted = topics(settings.topic_prefix)
+    for said, meant in [
+        ('"localhost:9092"', repr(settings.kafka)),
+        ('source="/catalogue/albums"', f'source="/catalogue/albums", topic={wanted.entity_events.name!r}'),
+        ('group="album-pages"', f"group={settings.consumer_group!r}, topic={wanted.provenance.name!r}"),
+        ('"enrichments"', repr(wanted.backfill_events.name)),
+    ]:
+        program = program.replace(said, meant)
+    return program
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+async def test_an_example_prints_what_the_document_says(example: Example, settings: Settings) -> None:
+    told, wanted = uuid4(), topics(settings.topic_prefix)
+    async with producing(settings.kafka) as producer:
+        first = row(told, root_job_id=None, origin=Origin.PENDING)
+        await tell(producer, wanted.provenance.name, [first, first, row(told, 2)])
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", on_this_broker(example.program, settings)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONWARNINGS": "error::UserWarning"},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    printed: list[str] = []
+    try:
+        async with asyncio.timeout(40):
+            while len(printed) < example.prints.count("\n"):
+                line = (await process.stdout.readline()).decode()
+                if not line:
+                    break
+                if not LOG_LINE.match(line):
+                    printed.append(line)
+            if example.document != "consumers":  # those go on for ever
+                assert await process.wait() == 0
+    except TimeoutError:
+        pass  # what is missing shows below
+    finally:
+        if process.returncode is None:
+            process.kill()
+        complaints = (await process.stderr.read()).decode()
+        await process.wait()
+    assert "".join(printed) == example.prints, complaints[-3000:]
+
+
+@pytest.mark.parametrize("name", ["producers", "consumers"])
+def test_a_document_begins_with_ten_lines_that_work(name: str) -> None:
+    first = examples_in(DOCS / f"{name}.md")[0].program
+    assert (DOCS / f"{name}.md").read_text().index("```python") < 40
+    assert len([line for line in first.splitlines() if line.strip()]) <= 10

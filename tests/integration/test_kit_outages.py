@@ -1,0 +1,115 @@
+"""Apache Kafka is killed under the kit: what the kit says of its events is true."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from harness.patience import eventually
+from harness.told import row, tell
+from harness.topics import read_all
+from llamalog_schemas import EntityEvent, decode_event
+from llamalog_schemas.consumer import News, ProvenanceConsumer
+from llamalog_schemas.producer import LlamaLogger, Loss, LossReason, OverAiokafka
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.stack import LocalStack
+from llamalog_service.stack.apache_kafka import ApacheKafka
+
+pytestmark = pytest.mark.apache_kafka
+
+
+@pytest.fixture
+def kafka(stack: LocalStack) -> ApacheKafka:
+    if not isinstance(stack.kafka, ApacheKafka):
+        pytest.skip("the broker given is not ours to kill")
+    return stack.kafka
+
+
+@pytest.fixture
+async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    """Gives a request up soon, as a service with little patience would have it."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka, acks="all", request_timeout_ms=2000, retry_backoff_ms=100
+    )
+    async with producer:
+        yield producer
+
+
+async def say(log: LlamaLogger, number: int) -> set[UUID]:
+    ids = {uuid4() for _ in range(number)}
+    with log.job("root"):
+        for event_id in ids:
+            await log.created("TRACK", uuid4(), operation="track:created:enrichment", event_id=event_id)
+    return ids
+
+
+async def ids_in_topic(settings: Settings) -> list[UUID]:
+    records = await read_all(settings.kafka, topics(settings.topic_prefix).entity_events.name)
+    return [UUID(decode_event(record.value).id) for record in records]
+
+
+def id_of(loss: Loss) -> UUID:
+    assert loss.message is not None
+    event = decode_event(loss.message.value)
+    assert isinstance(event, EntityEvent)
+    return UUID(event.id)
+
+
+async def test_closing_while_kafka_is_away_tells_what_was_delivered_and_what_was_not(
+    settings: Settings, kafka: ApacheKafka, producer: AIOKafkaProducer
+) -> None:
+    losses: list[Loss] = []
+    topic = topics(settings.topic_prefix).entity_events.name
+    log = LlamaLogger(OverAiokafka(producer), source="/x", topic=topic, on_loss=losses.append)
+    delivered = await say(log, 200)
+    assert (await log.flush(20)).everything_delivered
+    await asyncio.to_thread(kafka.kill)
+    try:
+        pending = await say(log, 100)
+        account = await asyncio.wait_for(log.close(2), 10)
+    finally:
+        await asyncio.to_thread(kafka.start)
+    assert not account.everything_delivered
+    assert (account.said, account.delivered, account.lost, account.pending) == (300, 200, 100, 0)
+    assert {loss.reason for loss in losses} == {LossReason.CLOSED}
+    assert {id_of(loss) for loss in losses} == pending
+    assert delivered <= set(await ids_in_topic(settings))
+
+
+async def test_what_is_said_while_kafka_is_away_arrives_when_it_is_back(
+    settings: Settings, kafka: ApacheKafka, producer: AIOKafkaProducer
+) -> None:
+    names = topics(settings.topic_prefix)
+    log = LlamaLogger(OverAiokafka(producer), source="/x", topic=names.entity_events.name)
+    reader = ProvenanceConsumer(
+        settings.kafka, group=f"{settings.topic_prefix}kit", topic=names.provenance.name
+    )
+    rows = [row() for _ in range(20)]
+    async with reader:
+        await tell(producer, names.provenance.name, rows[:10])
+        heard = await take(reader, 10)
+        assert await reader.commit()
+
+        said = await say(log, 100)
+        await asyncio.to_thread(kafka.kill)
+        said |= await say(log, 100)
+        await asyncio.sleep(4)
+        assert log.account.pending
+        assert not log.account.lost
+        await asyncio.to_thread(kafka.start)
+
+        assert (await log.close(60)).everything_delivered
+        assert set(await ids_in_topic(settings)) == said
+
+        await tell(producer, names.provenance.name, rows[10:])
+        heard += await take(reader, 10)
+        await eventually(reader.commit, within=30)
+    assert sorted(news.row.id for news in heard) == sorted(each.id for each in rows)
+
+
+async def take(consumer: ProvenanceConsumer, number: int) -> list[News]:
+    async with asyncio.timeout(60):
+        return [await anext(consumer) for _ in range(number)]

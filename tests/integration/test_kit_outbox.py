@@ -1,0 +1,209 @@
+"""An event is said if, and only if, what it describes is committed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import Column, MetaData, Table, Uuid, create_engine, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.orm import Session
+
+from harness.patience import eventually
+from harness.topics import read_all
+from llamalog_schemas import EntityCreated, EntityEvent, InvalidMessageError, decode_event
+from llamalog_schemas.producer import InMemory, LlamaLogger, OutgoingMessage, OverAiokafka
+from llamalog_schemas.producer.outbox import Outbox, OutboxRelay
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+
+METADATA = MetaData()
+ALBUMS = Table("kit_albums", METADATA, Column("id", Uuid, primary_key=True))
+OUTBOX = Outbox(METADATA)
+LOG = LlamaLogger(InMemory(), source="/catalogue/albums")
+
+
+class Away(Exception):
+    """Kafka may be back later."""
+
+
+class FlakyKafka:
+    """Takes messages; what is said in `errors` it answers first."""
+
+    def __init__(self, *errors: Exception | None) -> None:
+        self.errors = list(errors)
+        self.taken: list[EntityEvent] = []
+
+    async def send(self, message: OutgoingMessage) -> Awaitable[object]:
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        error = self.errors.pop(0) if self.errors else None
+        if error is None:
+            event = decode_event(message.value)
+            assert isinstance(event, EntityEvent)
+            self.taken.append(event)
+            answer.set_result(None)
+        else:
+            answer.set_exception(error)
+        return answer
+
+    def passes(self, error: Exception) -> bool:
+        return isinstance(error, Away)
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(database_url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.begin() as connection:
+        await connection.run_sync(METADATA.create_all)
+    yield engine
+    await engine.dispose()
+
+
+def created(album: UUID) -> EntityCreated:
+    return LOG.statements.created("ALBUM", album, operation="album:created")
+
+
+async def add_album(engine: AsyncEngine, album: UUID) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(insert(ALBUMS).values(id=album))
+        await connection.execute(OUTBOX.insert(created(album)))
+
+
+async def waiting(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return (await connection.execute(select(func.count()).select_from(OUTBOX.table))).scalar_one()
+
+
+async def test_what_is_committed_is_said_and_what_is_rolled_back_is_not(engine: AsyncEngine) -> None:
+    kept, lost = uuid4(), uuid4()
+    await add_album(engine, kept)
+    async with engine.connect() as connection:
+        await connection.execute(insert(ALBUMS).values(id=lost))
+        await connection.execute(OUTBOX.insert(created(lost)))
+        await connection.rollback()
+    kafka = FlakyKafka()
+    relay = OutboxRelay(engine, OUTBOX, kafka)
+    assert await relay.relay() == 1
+    assert await relay.relay() == 0
+    assert [event.data.entity_id for event in kafka.taken] == [kept]
+
+
+async def test_the_job_is_that_at_work_when_it_was_said(engine: AsyncEngine) -> None:
+    with LOG.job("album-create-1"), LOG.job("enrich-7"):
+        await add_album(engine, uuid4())
+    kafka = FlakyKafka()
+    await OutboxRelay(engine, OUTBOX, kafka).relay()
+    data = kafka.taken[0].data
+    assert (data.job_id, data.parent_job_id, data.root_job_id) == (
+        "enrich-7",
+        "album-create-1",
+        "album-create-1",
+    )
+
+
+async def test_an_invalid_event_is_refused_where_it_is_said() -> None:
+    with pytest.raises(InvalidMessageError, match="operation"):
+        OUTBOX.insert(LOG.statements.created("ALBUM", uuid4(), operation=""))
+
+
+async def test_while_kafka_is_away_events_wait(engine: AsyncEngine) -> None:
+    for _ in range(3):
+        await add_album(engine, uuid4())
+    kafka = FlakyKafka(None, Away(), Away())
+    relay = OutboxRelay(engine, OUTBOX, kafka)
+    assert await relay.relay() is None
+    assert await waiting(engine) == 2
+    assert await relay.relay() == 2
+    assert len(kafka.taken) == 3
+
+
+async def test_what_kafka_will_never_take_stays_with_the_reason_and_holds_up_no_other(
+    engine: AsyncEngine,
+) -> None:
+    for _ in range(2):
+        await add_album(engine, uuid4())
+    kafka = FlakyKafka(ValueError("too large"))
+    relay = OutboxRelay(engine, OUTBOX, kafka)
+    assert await relay.relay() == 2
+    assert await relay.relay() == 0
+    assert len(kafka.taken) == 1
+    async with engine.connect() as connection:
+        (row,) = await connection.execute(select(OUTBOX.table))
+    assert row.refused == "ValueError('too large')"
+
+
+async def test_two_relays_tell_each_event_once(engine: AsyncEngine) -> None:
+    for _ in range(40):
+        await add_album(engine, uuid4())
+    kafka = FlakyKafka()
+    relays = [OutboxRelay(engine, OUTBOX, kafka, batch=7) for _ in range(2)]
+    while await waiting(engine):
+        await asyncio.gather(*[relay.relay() for relay in relays])
+    assert len({event.id for event in kafka.taken}) == len(kafka.taken) == 40
+
+
+async def test_a_relay_that_dies_before_it_can_strike_out_what_kafka_has_says_it_again(
+    engine: AsyncEngine, pool: asyncpg.Pool
+) -> None:
+    """The same bytes, so that the log takes them for the duplicate that they are."""
+    album = uuid4()
+    await add_album(engine, album)
+
+    class LosingItsDatabase(FlakyKafka):
+        async def send(self, message: OutgoingMessage) -> Awaitable[object]:
+            acknowledged = await super().send(message)
+            if len(self.taken) == 1:
+                await pool.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND state = 'idle in transaction'"
+                )
+            return acknowledged
+
+    kafka = LosingItsDatabase()
+    running = asyncio.create_task(OutboxRelay(engine, OUTBOX, kafka, poll_seconds=0.05).run())
+
+    async def is_empty() -> bool:
+        return await waiting(engine) == 0
+
+    await eventually(is_empty, within=20)
+    running.cancel()
+    await asyncio.wait([running])
+    first, second = kafka.taken
+    assert first == second
+    assert first.data.entity_id == album
+
+
+async def test_a_relay_runs_until_it_is_cancelled(engine: AsyncEngine, settings: Settings) -> None:
+    topic = topics(settings.topic_prefix).entity_events.name
+    outbox = Outbox(MetaData(), topic=topic)
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all") as producer:
+        relay = OutboxRelay(engine, outbox, OverAiokafka(producer), poll_seconds=0.05)
+        running = asyncio.create_task(relay.run())
+        album = uuid4()
+        async with engine.begin() as connection:
+            await connection.execute(outbox.insert(created(album)))
+
+        async def is_empty() -> bool:
+            return await waiting(engine) == 0
+
+        await eventually(is_empty, within=20)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    (record,) = await read_all(settings.kafka, topic)
+    event = decode_event(record.value)
+    assert isinstance(event, EntityCreated)
+    assert event.data.entity_id == album
+
+
+def test_a_session_without_async_says_events_too() -> None:
+    engine = create_engine("sqlite://")
+    METADATA.create_all(engine)
+    with Session(engine) as session:
+        session.execute(OUTBOX.insert(created(uuid4()), created(uuid4())))
+        session.commit()
+        rows = session.execute(select(OUTBOX.table)).all()
+    assert len(rows) == 2
+    engine.dispose()

@@ -1,0 +1,242 @@
+"""The plan of every question at a million rows: none reads the whole log, none more rows than it must.
+
+`llamalog up` counts all rows of the log for its report (`summary_rows`); every other statement of the
+queries is asked here.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from harness.big_log import BIG_ROOT, BigLog, album_of, artist_of, fill_fast, job_of
+from integration.databases import new_database
+from llamalog_schemas.events import EntityType
+from llamalog_schemas.provenance import Origin
+from llamalog_service.queries.conflicts import (
+    count_conflicts,
+    cycles,
+    declaration_conflicts,
+    parent_conflicts,
+)
+from llamalog_service.queries.counts import Bucket, read_counts, read_unknown_origins, read_waiting_jobs
+from llamalog_service.queries.entities import read_entity_summary
+from llamalog_service.queries.jobs import read_chain, read_children, read_job_standing, read_tree
+from llamalog_service.queries.logs import LogFilter, read_logs
+from llamalog_service.queries.names import EntityRef, read_names
+from llamalog_service.queries.paging import SEARCHED
+from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
+from llamalog_service.queries.rows import read_row
+from llamalog_service.queries.timeline import choose_album, read_timeline
+from llamalog_service.settings import DatabaseSettings
+from llamalog_service.store.queries import sql
+from llamalog_service.store.reader import Reader, Record
+from llamalog_service.wiring.connections import open_pool
+
+LOG = BigLog(albums=108_000, big_root_rows=20_000, odd=10_000)
+AN_ALBUM = EntityRef(type=EntityType.ALBUM, id=album_of(54_321))
+AN_ARTIST = EntityRef(type=EntityType.ARTIST, id=artist_of(54_321))
+VARIOUS_ARTISTS = EntityRef(type=EntityType.ARTIST, id=artist_of(50))
+OF_VARIOUS_ARTISTS = LOG.albums // 50 * 9
+"""Rows in the lineages of the artist of every fiftieth album."""
+
+ABOUT_THEM = LOG.albums // 50 * 2
+"""Rows about that artist."""
+
+A_PAGE = 100
+"""Rows read for a page of 50 where all that the index leads to are asked for."""
+
+JULY, DAY = datetime(2024, 7, 1, tzinfo=UTC), timedelta(days=1)
+A_DAY = 160 * 9
+"""Rows of a day: an album every nine minutes."""
+
+SEARCH = 2 * (SEARCHED + 1)
+"""A page that comes out short, and then where its search ended."""
+
+
+def counts_of_july(reader: Reader) -> Awaitable[Any]:
+    return read_counts(reader, since=JULY, until=JULY + 31 * DAY, bucket=Bucket.DAY)
+
+
+Question = tuple[str, Callable[[Reader], Awaitable[Any]], int]
+
+QUESTIONS: list[Question] = [
+    ("the timeline of an album", lambda r: read_timeline(r, AN_ALBUM), 100),
+    ("the timeline of an artist", lambda r: read_timeline(r, AN_ARTIST), 500),
+    ("the timeline of various artists", lambda r: read_timeline(r, VARIOUS_ARTISTS), 3 * OF_VARIOUS_ARTISTS),
+    ("the album that shows most", lambda r: choose_album(r, [AN_ALBUM.id]), 30),
+    ("an album's tree", lambda r: read_tree(r, job_of(54_321)), 60),
+    ("the first piece of a big tree", lambda r: read_tree(r, BIG_ROOT), LOG.big_root_rows + 400),
+    ("a subtree", lambda r: read_tree(r, "import-album-100"), 300),
+    ("the children of a root with thousands", lambda r: read_children(r, BIG_ROOT), 10_000),
+    ("a chain", lambda r: read_chain(r, job_of(54_321, "track-enrich-3-")), 100),
+    ("what is known of a job", lambda r: read_job_standing(r, "never-seen-7"), 10),
+    ("a row", lambda r: read_row(r, UUID(int=7)), 1),
+    ("names", lambda r: read_names(r, [AN_ALBUM, AN_ARTIST, VARIOUS_ARTISTS]), 50),
+    ("an album's summary", lambda r: read_entity_summary(r, AN_ALBUM), 10),
+    ("the summary of various artists", lambda r: read_entity_summary(r, VARIOUS_ARTISTS), OF_VARIOUS_ARTISTS),
+    ("the table of root jobs", lambda r: read_root_jobs(r, RootFilter()), 3_000),
+    ("root jobs by a name", lambda r: read_root_jobs(r, RootFilter(q="Album 77777")), SEARCH + 3_000),
+    ("root jobs since a day", lambda r: read_root_jobs(r, RootFilter(since=JULY, until=JULY + DAY)), 3_000),
+    ("counts of a month", counts_of_july, 32 * A_DAY),
+    ("unknown origins", read_unknown_origins, LOG.odd),
+    ("jobs waiting", read_waiting_jobs, 20_000),
+    ("conflicts, counted", count_conflicts, LOG.odd),
+    ("rival parents", parent_conflicts, LOG.odd),
+    ("rival declarations", declaration_conflicts, LOG.odd),
+    ("cycles", cycles, LOG.odd),
+    ("the newest rows", lambda r: read_logs(r, LogFilter()), A_PAGE),
+    ("the oldest rows", lambda r: read_logs(r, LogFilter(), newest_first=False), A_PAGE),
+    ("rows of a day", lambda r: read_logs(r, LogFilter(since=JULY, until=JULY + DAY)), A_PAGE),
+    ("rows of a category", lambda r: read_logs(r, LogFilter(category="CACHED")), 5_000),
+    ("failures by their text", lambda r: read_logs(r, LogFilter(category="FAILED", error="503")), 5_000),
+    ("rows by a text that none has", lambda r: read_logs(r, LogFilter(q="nowhere to be found")), SEARCH),
+    ("rows of a source", lambda r: read_logs(r, LogFilter(source="DISCOGS")), 5_000),
+    ("rows of a user", lambda r: read_logs(r, LogFilter(user="user-7")), SEARCH),
+    ("rows of an operation", lambda r: read_logs(r, LogFilter(operation="enrichment:artist:*")), 5_000),
+    ("rows of a status", lambda r: read_logs(r, LogFilter(status="NO_DATA_AVAILABLE")), SEARCH),
+    ("rows of a job", lambda r: read_logs(r, LogFilter(job=job_of(54_321))), 10),
+    ("rows of a root", lambda r: read_logs(r, LogFilter(root=BIG_ROOT)), LOG.big_root_rows + 100),
+    ("rows about an album", lambda r: read_logs(r, LogFilter(entity_id=AN_ALBUM.id)), 20),
+    (
+        "rows about various artists",
+        lambda r: read_logs(r, LogFilter(entity_id=VARIOUS_ARTISTS.id)),
+        ABOUT_THEM,
+    ),
+    ("rows of cycles", lambda r: read_logs(r, LogFilter(origin=Origin.CYCLE)), A_PAGE),
+    ("rows of unknown origin", lambda r: read_logs(r, LogFilter(unknown_origin_only=True)), LOG.odd),
+    ("rows of roots", lambda r: read_logs(r, LogFilter(roots_only=True)), 1_000),
+]
+"""What is asked, how, and how many rows of the log it may read: with what is removed by filters."""
+
+ANOTHER_STORY = {
+    "adoption_rows",
+    "adoption_run",
+    "backfill_run",
+    "backfill_runs",
+    "summary_rows",
+    "summary_work",
+}
+"""Statements of runs, not of the log; and the count of everything."""
+
+
+def settings_of(url: str) -> DatabaseSettings:
+    return DatabaseSettings(database_url=SecretStr(url))
+
+
+class Asked(NamedTuple):
+    """A statement, and the values that it was run with."""
+
+    statement: str
+    values: tuple[object, ...]
+
+
+class ListeningReader(Reader):
+    """A reader that keeps what it was asked."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        super().__init__(pool)
+        self.asked: list[Asked] = []
+
+    async def row(self, name: str, *values: object) -> Record:
+        self.asked.append(Asked(sql(name), values))
+        return await super().row(name, *values)
+
+    async def value(self, name: str, *values: object) -> Any:
+        self.asked.append(Asked(sql(name), values))
+        return await super().value(name, *values)
+
+    async def run(self, statement: str, *values: object) -> Sequence[Record]:
+        self.asked.append(Asked(statement, values))
+        return await super().run(statement, *values)
+
+
+@pytest.fixture(scope="module")
+def million_rows(postgres_url: str, template_database: str) -> Iterator[str]:
+    """A database with a million rows, its statistics up to date."""
+
+    async def fill(url: str) -> None:
+        connection = await asyncpg.connect(url)
+        await fill_fast(connection, LOG)
+        assert await connection.fetchval("SELECT count(*) FROM llama_logs") == LOG.rows >= 1_000_000
+        await connection.close()
+
+    with asyncio.Runner() as runner:
+        database = new_database(postgres_url, template_database)
+        url = runner.run(database.__aenter__())
+        runner.run(fill(url))
+        yield url
+        runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize(("what", "ask", "most_rows"), QUESTIONS, ids=[what for what, _, _ in QUESTIONS])
+async def test_a_question_is_answered_by_indexes_and_few_rows(
+    million_rows: str, what: str, ask: Callable[[Reader], Awaitable[Any]], most_rows: int
+) -> None:
+    async with open_pool(settings_of(million_rows), name="tests") as pool:
+        reader = ListeningReader(pool)
+        await ask(reader)
+        assert reader.asked
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            plans = [await explained(pool, mode, asked) for asked in reader.asked]
+            for plan, asked in zip(plans, reader.asked, strict=True):
+                scanned = [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+                tables = {node["Relation Name"] for node in scanned}
+                assert "llama_logs" not in tables, (what, mode, asked.statement)
+            read = [rows_read(plan) for plan in plans]
+            assert sum(read) <= most_rows, (what, mode, read)
+
+
+async def explained(pool: asyncpg.Pool, mode: str, asked: Asked) -> dict[str, Any]:
+    """The plan as it ran, with the rows that each node gave and threw away."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"SET LOCAL plan_cache_mode = {mode}")
+        statement = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {asked.statement}"
+        (found,) = json.loads(await connection.fetchval(statement, *asked.values))
+    plan: dict[str, Any] = found["Plan"]
+    return plan
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def rows_read(plan: dict[str, Any]) -> int:
+    """The rows of the log that a plan has looked at, whatever became of them."""
+    looked_at = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
+    return sum(
+        round(node["Actual Loops"] * sum(node.get(kind, 0) for kind in looked_at))
+        for node in nodes(plan)
+        if node.get("Relation Name") == "llama_logs"
+    )
+
+
+async def test_every_statement_of_the_queries_is_among_those_asked(million_rows: str) -> None:
+    """Whoever adds a statement adds a question."""
+    async with open_pool(settings_of(million_rows), name="tests") as pool:
+        reader = ListeningReader(pool)
+        for _, ask, _ in QUESTIONS:
+            await ask(reader)
+    asked = {asked.statement for asked in reader.asked}
+    sources = [
+        file.read_text()
+        for file in (files("llamalog_service") / "queries").iterdir()
+        if file.name.endswith(".py")
+    ]
+    named = {word for source in sources for word in re.findall(r'"(\w+)"', source) if is_statement(word)}
+    assert {name for name in named - ANOTHER_STORY if sql(name) not in asked} == set()
+    assert len(named) > 20
+
+
+def is_statement(name: str) -> bool:
+    return (files("llamalog_service.store") / "sql" / f"{name}.sql").is_file()

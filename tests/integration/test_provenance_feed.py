@@ -1,0 +1,115 @@
+"""The provenance topic followed from now on; while Kafka is away, that is said."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from histories import NOON, event
+from llamalog_schemas.provenance import Origin, Provenance
+from llamalog_service.domain.lineage import Root
+from llamalog_service.domain.rows import StoredRow, content_of
+from llamalog_service.publish.errors import TopicAbsentError
+from llamalog_service.publish.producer import OutgoingMessage, Publisher
+from llamalog_service.publish.provenance import provenance_message
+from llamalog_service.publish.provenance_feed import Heard, ProvenanceFeed
+from llamalog_service.publish.topics import topics
+from llamalog_service.settings import Settings
+from llamalog_service.stack import LocalStack
+from llamalog_service.stack.apache_kafka import ApacheKafka
+from llamalog_service.wiring import open_producer, open_provenance_feed
+
+
+@pytest.fixture
+async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
+    async with open_producer(settings) as producer:
+        yield Publisher(producer)
+
+
+def told(number: int, revision: int = 1) -> OutgoingMessage:
+    root = Root(None, Origin.UNTRACKED)
+    return provenance_message(StoredRow(content_of(event(number)), root, revision, NOON))
+
+
+async def tell(settings: Settings, publisher: Publisher, *messages: OutgoingMessage) -> None:
+    await publisher.publish_keyed(topics(settings.topic_prefix).provenance.name, messages)
+
+
+async def test_a_feed_tells_what_is_told_after_it_was_opened_and_nothing_before(
+    settings: Settings, publisher: Publisher
+) -> None:
+    before, after, again = range(1, 20), range(20, 40), 40
+    await tell(settings, publisher, *map(told, before))
+    async with open_provenance_feed(settings) as feed:
+        await tell(settings, publisher, *map(told, after))
+        heard = [record async for record in _until(feed, count=len(after))]
+        assert {(record.id.int, record.revision) for record in heard} == {(row, 1) for row in after}
+
+        await tell(settings, publisher, told(again, 1), told(again, 2))
+        heard = [record async for record in _until(feed, count=2)]
+        assert [(record.id, record.revision) for record in heard] == [
+            (UUID(int=again), revision) for revision in (1, 2)
+        ]
+
+
+async def test_what_is_no_provenance_record_is_passed_over(settings: Settings, publisher: Publisher) -> None:
+    async with open_provenance_feed(settings) as feed:
+        await tell(
+            settings,
+            publisher,
+            OutgoingMessage(b"tombstone", None, []),
+            OutgoingMessage(b"stranger", b"{", []),
+            told(1),
+        )
+        [record] = [record async for record in _until(feed, count=1)]
+    assert record.id == UUID(int=1)
+
+
+async def test_a_topic_that_does_not_stand_is_named(settings: Settings) -> None:
+    misnamed = settings.model_copy(update={"topic_prefix": f"test-{uuid4().hex[:8]}."})
+    with pytest.raises(TopicAbsentError, match=f"{misnamed.topic_prefix}provenance"):
+        async with open_provenance_feed(misnamed):
+            pass
+
+
+@pytest.mark.apache_kafka
+async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
+    settings: Settings, stack: LocalStack
+) -> None:
+    if not isinstance(stack.kafka, ApacheKafka):
+        pytest.skip("the broker given is not ours to stop")
+    heard: list[Heard] = []
+
+    async with open_provenance_feed(settings) as feed:
+
+        async def listen() -> None:
+            async for news in feed:
+                heard.append(news)
+                if news.records:
+                    return
+
+        async with asyncio.timeout(90), asyncio.TaskGroup() as tasks:
+            tasks.create_task(listen())
+            await asyncio.to_thread(stack.kafka.kill)
+            while not heard:  # noqa: ASYNC110 -- the listener makes it so
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(2)
+            await asyncio.to_thread(stack.kafka.start)
+            async with open_producer(settings) as producer:
+                await tell(settings, Publisher(producer), told(1))
+    away, *back = heard
+    assert away.away is not None
+    assert settings.kafka in away.away
+    assert [news.away for news in back] == [None] * len(back)
+    assert [record.id for news in back for record in news.records] == [UUID(int=1)]
+
+
+async def _until(feed: ProvenanceFeed, count: int) -> AsyncIterator[Provenance]:
+    async with asyncio.timeout(30):
+        async for heard in feed:
+            for record in heard.records:
+                yield record
+                count -= 1
+            if not count:
+                return

@@ -1,0 +1,217 @@
+"""What is said is delivered, or counted and told: whatever Kafka does meanwhile."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+import pytest
+
+from llamalog_schemas.producer import Limits, LlamaLogger, Loss, LossReason, OutgoingMessage
+from llamalog_schemas.producer.job import current_job
+
+
+class Away(Exception):
+    """Kafka may be back later."""
+
+
+class Refused(Exception):
+    """Kafka will never take it."""
+
+
+class ScriptedKafka:
+    """A transport that acknowledges when the test says so."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[OutgoingMessage, asyncio.Future[object]]] = []
+        self.arrived = asyncio.Event()
+
+    async def send(self, message: OutgoingMessage) -> Awaitable[object]:
+        assert current_job() is None
+        acknowledged = asyncio.get_running_loop().create_future()
+        self.sent.append((message, acknowledged))
+        self.arrived.set()
+        return acknowledged
+
+    def passes(self, error: Exception) -> bool:
+        return isinstance(error, Away)
+
+    async def has(self, number: int) -> None:
+        """Wait for so many messages."""
+        async with asyncio.timeout(5):
+            while len(self.sent) < number:
+                self.arrived.clear()
+                await self.arrived.wait()
+
+    def acknowledge(self) -> None:
+        """Acknowledge whatever was sent and not answered."""
+        for _, acknowledged in self.sent:
+            if not acknowledged.done():
+                acknowledged.set_result(None)
+
+
+@pytest.fixture
+def kafka() -> ScriptedKafka:
+    return ScriptedKafka()
+
+
+@pytest.fixture
+def losses() -> list[Loss]:
+    return []
+
+
+@pytest.fixture
+def logger(kafka: ScriptedKafka, losses: list[Loss]) -> Callable[..., LlamaLogger]:
+    def make(**limits: object) -> LlamaLogger:
+        return LlamaLogger(kafka, source="/x", limits=Limits(**limits), on_loss=losses.append)  # type: ignore[arg-type]
+
+    return make
+
+
+Make = Callable[..., LlamaLogger]
+
+
+async def say(log: LlamaLogger, number: int = 1) -> None:
+    for _ in range(number):
+        await log.created("ALBUM", uuid4(), operation="album:created")
+
+
+async def test_saying_does_not_wait_for_kafka(logger: Make, kafka: ScriptedKafka) -> None:
+    log = logger()
+    with log.job("root"):
+        await say(log, 3)
+    await kafka.has(3)
+    assert (log.account.pending, log.account.delivered) == (3, 0)
+    kafka.acknowledge()
+    account = await log.close(5)
+    assert account.everything_delivered
+    assert account.delivered == 3
+
+
+async def test_a_full_buffer_holds_the_caller_back_until_there_is_room(
+    logger: Make, kafka: ScriptedKafka, losses: list[Loss]
+) -> None:
+    log = logger(events=2)
+    await say(log, 2)
+    third = asyncio.create_task(say(log))
+    await kafka.has(2)
+    await asyncio.sleep(0.02)
+    assert not third.done()
+    kafka.acknowledge()
+    await asyncio.wait_for(third, 5)
+    await kafka.has(3)
+    kafka.acknowledge()
+    assert (await log.close(5)).everything_delivered
+    assert not losses
+
+
+async def test_a_full_buffer_drops_if_told_to_and_counts_what_it_drops(
+    logger: Make, kafka: ScriptedKafka, losses: list[Loss]
+) -> None:
+    log = logger(events=2, when_full="drop")
+    await asyncio.wait_for(say(log, 5), 1)
+    assert [loss.reason for loss in losses] == [LossReason.DROPPED] * 3
+    await kafka.has(2)
+    kafka.acknowledge()
+    account = await log.close(5)
+    assert (account.said, account.delivered, account.dropped) == (5, 2, 3)
+
+
+async def test_the_buffer_is_bounded_by_bytes_too(logger: Make, losses: list[Loss]) -> None:
+    log = logger(value_bytes=1000, when_full="drop")
+    await say(log, 50)
+    assert 1 <= log.account.pending <= 3
+    assert len(losses) == 50 - log.account.pending
+    await log.close(0)
+
+
+async def test_a_caller_is_not_held_back_for_ever(logger: Make, losses: list[Loss]) -> None:
+    log = logger(events=1, patience=0.05)
+    await asyncio.wait_for(say(log, 2), 5)
+    assert [loss.reason for loss in losses] == [LossReason.DROPPED]
+    await log.close(0)
+
+
+async def test_an_event_whose_caller_is_cancelled_while_it_waits_is_accounted_for(logger: Make) -> None:
+    log = logger(events=1)
+    await say(log)
+    waiting = asyncio.create_task(say(log))
+    await asyncio.sleep(0.02)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (log.account.said, log.account.dropped) == (2, 1)
+    await log.close(0)
+
+
+async def test_what_kafka_takes_later_is_sent_again(logger: Make, kafka: ScriptedKafka) -> None:
+    log = logger()
+    await say(log)
+    for attempt in range(1, 3):
+        await kafka.has(attempt)
+        kafka.sent[-1][1].set_exception(Away())
+    await kafka.has(3)
+    kafka.acknowledge()
+    assert (await log.close(5)).everything_delivered
+    assert len({message.value for message, _ in kafka.sent}) == 1
+
+
+async def test_what_kafka_refuses_is_told_with_its_bytes(
+    logger: Make, kafka: ScriptedKafka, losses: list[Loss]
+) -> None:
+    log = logger()
+    await say(log, 2)
+    await kafka.has(2)
+    kafka.sent[0][1].set_exception(Refused("too large"))
+    kafka.acknowledge()
+    account = await log.close(5)
+    assert (account.delivered, account.not_delivered) == (1, 1)
+    (loss,) = losses
+    assert loss.message == kafka.sent[0][0]
+    assert isinstance(loss.error, Refused)
+
+
+async def test_kafka_is_not_tried_for_ever(logger: Make, kafka: ScriptedKafka, losses: list[Loss]) -> None:
+    log = logger(keep_trying=0.0)
+    await say(log)
+    await kafka.has(1)
+    kafka.sent[0][1].set_exception(Away())
+    assert (await log.close(5)).not_delivered == 1
+    assert len(kafka.sent) == 1
+
+
+async def test_closing_says_what_was_not_acknowledged_in_time(
+    logger: Make, kafka: ScriptedKafka, losses: list[Loss]
+) -> None:
+    log = logger()
+    await say(log, 3)
+    await kafka.has(3)
+    kafka.sent[0][1].set_result(None)
+    account = await asyncio.wait_for(log.close(0.05), 5)
+    assert not account.everything_delivered
+    assert (account.delivered, account.closed, account.pending) == (1, 2, 0)
+    assert {loss.reason for loss in losses} == {LossReason.CLOSED}
+    kafka.acknowledge()
+    await asyncio.sleep(0)
+    assert log.account == account
+
+
+async def test_flushing_waits_and_goes_on(logger: Make, kafka: ScriptedKafka) -> None:
+    log = logger()
+    await say(log)
+    assert (await log.flush(0.01)).pending == 1
+    kafka.acknowledge()
+    assert (await log.flush(5)).pending == 0
+    await say(log)
+    await kafka.has(2)
+    kafka.acknowledge()
+    assert (await log.close(5)).delivered == 2
+
+
+async def test_a_logger_that_nobody_closed_tells_what_is_lost(
+    logger: Make, kafka: ScriptedKafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logger()
+    await say(log, 2)
+    log._delivery.__del__()  # type: ignore[attr-defined]
+    assert "2 events are lost to provenance: nobody closed their logger" in caplog.text
+    await log.close(0)

@@ -1,0 +1,96 @@
+"""Whatever a caller says, saying it does not break his work, and it is counted."""
+
+import warnings
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llamalog_schemas.producer import Account, Attempt, Details, InMemory, LlamaLogger, LossReason
+from llamalog_schemas.producer.account import Loss
+
+
+class Unruly:
+    """Fails whatever it is asked."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.datetimes(),
+    st.uuids(),
+    st.just("\ud800"),
+    st.just(10**400),
+    st.builds(object),
+    st.builds(Unruly),
+)
+ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(SCALARS, inner))
+KEYWORDS = sorted(Details.__annotations__)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    entity_type=ANYTHING,
+    entity_id=ANYTHING,
+    operation=ANYTHING,
+    existing=ANYTHING,
+    details=st.dictionaries(st.sampled_from(KEYWORDS), ANYTHING, max_size=4),
+)
+async def test_nothing_that_is_said_raises_and_all_is_counted(
+    entity_type: Any, entity_id: Any, operation: Any, existing: Any, details: Any
+) -> None:
+    losses: list[Loss] = []
+    log = LlamaLogger(InMemory(), source="/x", on_loss=losses.append)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for say in (log.created, log.linked, log.enriched, log.corrected, log.cached, log.failed):
+            await say(entity_type, entity_id, operation=operation, **details)
+        await log.created_or_linked(entity_type, entity_id, existing=existing, operation=operation, **details)
+    account = log.account
+    assert account.said == account.delivered + account.refused == 7
+    assert len(losses) == account.refused
+
+
+class OddError(Exception):
+    code = Unruly()
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "data"),
+    [
+        (OddError(), None),
+        (ValueError("\ud800\0"), None),
+        (ValueError("x" * 1_000_000), {"n": 10**400}),
+        (ValueError("no album"), {"odd": Unruly()}),
+        (ValueError("no album"), {("a", 1): {"b": object()}}),
+    ],
+)
+def test_telling_a_failure_never_takes_the_place_of_the_failure(error: Exception, data: Any) -> None:
+    memory = InMemory()
+    losses: list[Loss] = []
+    log = LlamaLogger(memory, source="/x", on_loss=losses.append)
+    attempt = Attempt(entity_type="ALBUM", operation="album:created", data=data)
+    with pytest.raises(type(error)) as caught, log.job("album-create-1", attempt=attempt):
+        raise error
+    assert caught.value is error
+    assert len(memory.events) + len(losses) == 1
+    assert {loss.reason for loss in losses} <= {LossReason.REFUSED}
+
+
+def test_an_attempt_that_says_what_no_event_knows_is_told_as_lost() -> None:
+    log = LlamaLogger(InMemory(), source="/x")
+    attempt = Attempt(entity_type="ALBUM", operation="o", details={"statsu": "FAILED"})  # type: ignore[typeddict-unknown-key]
+    with pytest.raises(ValueError, match="no album"), log.job("a", attempt=attempt):
+        raise ValueError("no album")
+    assert log.account == Account(said=1, refused=1)

@@ -1,0 +1,99 @@
+"""The live feed: everybody hears what comes; whoever is too slow is told what was missed."""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
+
+from llamalog_schemas.provenance import Origin, Provenance
+from llamalog_service.http.feed import Feed, FeedState, Gap, News, Told
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+
+
+def row(number: int) -> Provenance:
+    return Provenance(
+        id=UUID(int=number),
+        revision=1,
+        category="CREATED",
+        operation="x",
+        status="SUCCESS",
+        created_at=NOON,
+        recorded_at=NOON,
+        origin=Origin.UNTRACKED,
+        root_job_id=None,
+        is_root_job=False,
+    )
+
+
+async def take(feed: Feed, count: int, last: str | None = None) -> list[News]:
+    heard: list[News] = []
+    following = feed.follow(last)
+    async for news in following:
+        heard.append(news)
+        if len(heard) == count:
+            break
+    await following.aclose()
+    return heard
+
+
+def rows_in(heard: list[News]) -> list[int]:
+    return [news.row.id.int for news in heard if isinstance(news, Told)]
+
+
+async def test_every_listener_hears_every_row_in_order() -> None:
+    feed = Feed()
+    feed.stand(FeedState.LIVE)
+    listeners = [asyncio.create_task(take(feed, 4)) for _ in range(3)]
+    await asyncio.sleep(0)
+    for number in (1, 2, 3):
+        feed.tell(row(number), 10)
+        await asyncio.sleep(0)
+    for heard in await asyncio.gather(*listeners):
+        assert heard[0] is FeedState.LIVE
+        assert rows_in(heard) == [1, 2, 3]
+
+
+async def test_a_slow_listener_is_told_how_much_it_has_missed_and_the_feed_does_not_grow() -> None:
+    feed = Feed()
+    following = feed.follow()
+    assert await anext(following) is FeedState.CONNECTING
+    for number in range(20_000):
+        feed.tell(row(number), 10)
+    assert await anext(following) == Gap(15_000)
+    first = await anext(following)
+    assert isinstance(first, Told)
+    assert first.row.id.int == 15_000
+    await following.aclose()
+
+
+async def test_large_rows_leave_the_ring_sooner() -> None:
+    feed = Feed()
+    following = feed.follow()
+    await anext(following)
+    for number in range(100):
+        feed.tell(row(number), 1024 * 1024)
+    assert await anext(following) == Gap(84)
+    await following.aclose()
+
+
+async def test_a_listener_that_comes_back_goes_on_where_it_was() -> None:
+    feed = Feed()
+    waiting = asyncio.create_task(take(feed, 2))
+    await asyncio.sleep(0)
+    feed.tell(row(1), 10)
+    told = (await waiting)[1]
+    assert isinstance(told, Told)
+    feed.tell(row(2), 10)
+    assert rows_in(await take(feed, 2, feed.place_of(told))) == [2]
+    for nonsense in ("", "-", "x-1", f"{feed.epoch}-99", f"{feed.epoch}-{'9' * 40}", f"{feed.epoch}-²"):
+        assert (await take(feed, 1, nonsense)) == [Gap(None)]
+
+
+async def test_it_is_wanted_while_somebody_listens() -> None:
+    feed = Feed()
+    assert not feed.wanted.is_set()
+    following = feed.follow()
+    await anext(following)
+    assert feed.wanted.is_set()
+    await following.aclose()
+    assert not feed.wanted.is_set()
