@@ -11,11 +11,13 @@ from llamalog_schemas import (
     Category,
     EntityEvent,
     EntityType,
+    InvalidMessageError,
     decode_event,
     encode_event_binary,
     lineage_key,
     row_id,
 )
+from llamalog_service.domain.rows import LATEST_ROW
 from llamalog_service.ingest.decode import decode_batch
 from llamalog_service.ingest.novelty import CONFLICT, Novelty, tell_new
 
@@ -97,3 +99,17 @@ async def test_f6_the_same_id_with_other_content_is_a_conflict(change: Change) -
     novelty = await told(record(value_of()), record(json.dumps(FULL | change).encode()))
     assert novelty.new == [row_of(value_of())]
     assert [letter.verdict.reason for letter in novelty.letters] == [CONFLICT]
+
+
+async def test_f7_a_legacy_row_is_free_of_the_rules_for_events_and_others_of_its_id_are_duplicates() -> None:
+    data = {"operation": "", "category": "MERGED", "status": "?", "createdAt": "infinity", "retryCount": -1}
+    data |= {"jobId": "j", "parentJobId": "j", "metadata": "[1e400]", "errorMessage": "y" * 300_000}
+    legacy = {name: FULL[name] for name in ("specversion", "id", "source", "time")}
+    legacy |= {"type": "llamalog.legacy-row-recorded.v1", "data": data}
+    row = row_of(json.dumps(legacy).encode())
+    assert (row.category, row.retry_count, row.created_at) == ("MERGED", -1, LATEST_ROW)
+    novelty = await told(record(json.dumps(legacy).encode()), record(value_of()))
+    assert (len(novelty.new), novelty.duplicates, novelty.letters) == (1, 1, [])
+    for bad in ({"createdAt": "yesterday"}, {"reason": "\0"}, {"unknown": 1}):
+        with pytest.raises(InvalidMessageError):
+            decode_event(json.dumps(legacy | {"data": data | bad}).encode())

@@ -14,6 +14,7 @@ from llamalog_service.cli import (
     jobs,
     logs,
     migrate,
+    provenance,
     rebuild,
     simulate,
     stats,
@@ -40,6 +41,7 @@ app.add_typer(backfill.app)
 app.command("simulate")(simulate.simulate)
 app.command("timeline")(timeline.timeline)
 app.command("genesis")(genesis.genesis)
+app.add_typer(provenance.app)
 app.command("rebuild")(rebuild.rebuild)
 app.command("tree")(jobs.tree)
 app.command("chain")(jobs.chain)
