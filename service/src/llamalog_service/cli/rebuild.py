@@ -43,6 +43,9 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing to the live table, also if it is empty.")
     ] = False,
+    republish: Annotated[
+        bool, typer.Option("--republish", help="In the end tell others every row, marked as replayed.")
+    ] = False,
     only: Annotated[
         Only, typer.Option(parser=_only, metavar="WHICH", help="Compare these rows: root=JOB or entity=UUID.")
     ] = Only(),  # noqa: B008 - immutable
@@ -65,7 +68,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     mended, with 3 if rows differ.
     """
     settings = read_settings()
-    ways = Ways(fill=not dry_run, repair=repair and not dry_run)
+    ways = Ways(fill=not dry_run, repair=repair and not dry_run, republish=republish and not dry_run)
     try:
         with signals_as_interrupts(), _lines(differences) as note, RebuildBar() as bar:
             asked = Asked(only=only, discard=discard, settle_seconds=settle, note=note)

@@ -42,8 +42,8 @@ class BeginningGoneError(RebuildRefusedError):
         told = ", ".join(f"partition {partition} begins at {first:,}" for partition, first in firsts.items())
         super().__init__(
             f"The beginning of {topic} is gone ({told}): Kafka's retention has removed it, or somebody "
-            "deleted it. A rebuild from what is left would lack rows, so nothing was done. If there is an "
-            "archive that holds the beginning, name it with --from-file; and see `llamalog topics check`."
+            "deleted it. A rebuild from what is left would lack rows, so nothing was done. The live table "
+            "may hold them still: keep it. See `llamalog topics check` for the retention."
         )
         self.firsts = firsts
 

@@ -11,7 +11,7 @@ from llamalog_service.store.shadow import Told
 
 
 class History(Protocol):
-    """Where the events come from: the topic, or an archive and then the topic."""
+    """Where the events come from."""
 
     async def spans(self) -> dict[int, Span]:
         """What there is of each partition.

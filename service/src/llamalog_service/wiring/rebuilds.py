@@ -22,6 +22,7 @@ from llamalog_service.replay.reading import Watch
 from llamalog_service.replay.rebuild import Asked, Rebuild, Stores
 from llamalog_service.replay.repair import Repair, RepairStores
 from llamalog_service.replay.report import RebuildReport
+from llamalog_service.replay.republish import Which
 from llamalog_service.settings import Settings
 from llamalog_service.store.comparison import ComparisonStore
 from llamalog_service.store.filling import FillStore
@@ -33,7 +34,9 @@ from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.shadow import ShadowStore
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.garbage import rest_the_garbage_collector
+from llamalog_service.wiring.republishing import open_republishing
 
+_PATIENCE = 10.0
 _log = structlog.get_logger("llamalog.rebuild")
 
 
@@ -43,10 +46,12 @@ class Ways(NamedTuple):
     Attributes:
         fill: fill it if it is empty.
         repair: mend what differs.
+        republish: tell others every row in the end, or those of the root that was asked for.
     """
 
     fill: bool = True
     repair: bool = False
+    republish: bool = False
 
 
 class TopicHistory:
@@ -123,6 +128,9 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
         report = await rebuild.run(asked)
     if report.filled and settings.kafka_durable:
         await _commit(settings, report)
+    if ways.republish:
+        async with open_republishing(settings, watch, patience=_PATIENCE) as republishing:
+            await republishing.run(Which(root=asked.only.root))
     return report
 
 

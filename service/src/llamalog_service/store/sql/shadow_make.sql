@@ -6,7 +6,7 @@ CREATE TABLE llamalog_rebuild.about (
     id uuid NOT NULL,
     format integer NOT NULL,
     topic text NOT NULL,
-    source text NOT NULL,     -- the topic itself, or the archive that stands in for its beginning
+    source text NOT NULL,     -- where its events were read
     begun_by text NOT NULL,
     begun_at timestamptz NOT NULL DEFAULT now()
 );
