@@ -34,7 +34,7 @@ async def test_two_databases_can_be_migrated_at_once(empty_database: str, other_
 async def test_a_revision_of_a_newer_version_is_refused_and_nothing_is_changed(empty_database: str) -> None:
     await migrate(empty_database)
     await run_sql(empty_database, "UPDATE llamalog_revision SET version_num = '0999'")
-    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0009"):
+    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0010"):
         await migrate(empty_database)
     assert await current_revision(empty_database) == "0999"
 
