@@ -43,6 +43,9 @@ bench-kit: .venv/ready  ## what saying an event costs its caller, as a ratio to 
 bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one plain UPDATE; BENCH='--rows 200000'
 	@PYTHONPATH=tests $(BIN)/python -m bench_backfill $(BENCH)
 
+bench-queries: .venv/ready  ## the questions to a log of a million rows against bare SQL, while events come in
+	@PYTHONPATH=tests $(BIN)/python -m bench_queries $(BENCH)
+
 INPUTS ?= 100000
 
 fuzz: .venv/ready  ## the decode step under INPUTS=100000 bad inputs; FUZZ='--seed 2' passes options

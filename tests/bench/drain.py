@@ -83,11 +83,11 @@ async def drain(
     database = await asyncpg.connect(installation.database_url)
     watch = await GroupWatch.connect(installation.bootstrap)
     try:
-        with _running("migrator", installation, logs) as migrator:
-            await _until(lambda: watch.has_members(installation.migration_group), [migrator], _START_SECONDS)
-            with _running("consumer", installation, logs) as consumer:
+        with running("migrator", installation, logs) as migrator:
+            await until(lambda: watch.has_members(installation.migration_group), [migrator], _START_SECONDS)
+            with running("consumer", installation, logs) as consumer:
                 processes = [consumer, migrator]
-                await _until(lambda: _is_reading(consumer), processes, _START_SECONDS, every=0.005)
+                await until(lambda: is_reading(consumer), processes, _START_SECONDS, every=0.005)
                 pids = {"consumer": consumer.pid, "migrator": migrator.pid, **servers}
                 before = cpu_seconds(pids)
                 if on_start is not None:
@@ -111,9 +111,9 @@ async def drain(
                     return bool(await database.fetchval(_SETTLED))
 
                 instants = [
-                    await _until(recorded, processes, patience, every=_SELDOM_SECONDS),
-                    await _until(committed, processes, patience),
-                    await _until(settled, processes, patience),
+                    await until(recorded, processes, patience, every=_SELDOM_SECONDS),
+                    await until(committed, processes, patience),
+                    await until(settled, processes, patience),
                 ]
                 after = cpu_seconds(pids)
                 start = _start_of_reading(consumer)
@@ -126,7 +126,7 @@ async def drain(
 
 
 @contextmanager
-def _running(command: str, installation: Installation, logs: Path) -> Iterator[OwnedProcess]:
+def running(command: str, installation: Installation, logs: Path) -> Iterator[OwnedProcess]:
     """`llamalog <command>` of an installation, asked to end in the end."""
     process = OwnedProcess(
         f"llamalog {command}",
@@ -143,7 +143,7 @@ def _running(command: str, installation: Installation, logs: Path) -> Iterator[O
         raise DrainError(f"{process.name} did not end within {_STOP_SECONDS:.0f} s and was killed.")
 
 
-async def _until(
+async def until(
     is_so: Callable[[], Awaitable[bool]],
     processes: list[OwnedProcess],
     seconds: float,
@@ -162,7 +162,8 @@ async def _until(
     return time.time()
 
 
-async def _is_reading(consumer: OwnedProcess) -> bool:
+async def is_reading(consumer: OwnedProcess) -> bool:
+    """Whether it is about to fetch."""
     return '"reading"' in consumer.output()
 
 

@@ -12,12 +12,12 @@ import asyncpg
 
 from browser import story
 from harness.api import RunningApi, running_api
+from harness.databases import new_database
 from harness.installation import make_installation
 from harness.patience import eventually
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import producing, publish, publish_events
-from integration.databases import new_database
 from llamalog_schemas.events import EntityEvent
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings

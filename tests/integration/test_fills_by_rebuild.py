@@ -6,11 +6,11 @@ from random import Random
 import asyncpg
 import pytest
 
+from harness.catalogue import catalogue
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.rebuilding import Installation, rows_as_text
 from harness.writers import GROUP, TOPIC
 from histories import chains, decree, event
-from integration.catalogue import catalogue
 from llamalog_schemas.events import Event
 from llamalog_service.replay.rebuild import Asked
 from llamalog_service.store.filling import FillStore, NotEmptyAnyMoreError

@@ -18,7 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from harness.big_log import BIG_ROOT, BigLog, album_of, artist_of, fill_fast, job_of
-from integration.databases import new_database
+from harness.databases import new_database
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.queries.conflicts import (
@@ -181,7 +181,7 @@ def million_rows(postgres_url: str, template_database: str) -> Iterator[str]:
 async def test_a_question_is_answered_by_indexes_and_few_rows(
     million_rows: str, what: str, ask: Callable[[Reader], Awaitable[Any]], most_rows: int
 ) -> None:
-    async with open_pool(settings_of(million_rows), name="tests") as pool:
+    async with open_pool(settings_of(million_rows), name="tests", only_reads=True) as pool:
         reader = ListeningReader(pool)
         await ask(reader)
         assert reader.asked
@@ -223,7 +223,7 @@ def rows_read(plan: dict[str, Any]) -> int:
 
 async def test_every_statement_of_the_queries_is_among_those_asked(million_rows: str) -> None:
     """Whoever adds a statement adds a question."""
-    async with open_pool(settings_of(million_rows), name="tests") as pool:
+    async with open_pool(settings_of(million_rows), name="tests", only_reads=True) as pool:
         reader = ListeningReader(pool)
         for _, ask, _ in QUESTIONS:
             await ask(reader)

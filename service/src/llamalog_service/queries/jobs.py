@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryWord, EntityTypeWord, Origin, StatusWord
-from llamalog_service.queries.lineages import Entry, Parents, read_parents, read_piece
+from llamalog_service.queries.lineages import Entry, Parents, piece_of, read_parents
 from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import name_in, origin_of
 from llamalog_service.store.reader import Reader, Record
@@ -118,16 +118,8 @@ async def read_tree(reader: Reader, job: str, *, limit: int = USUAL, after: Curs
         UnavailableError: PostgreSQL is away.
     """
     limit, place = at_most(limit), after or OLDEST
-    is_root = await reader.value("is_root", job)
-    records = await reader.rows(
-        "tree_of_root" if is_root else "tree_of_job",
-        job,
-        place.at,
-        not place.says_root,
-        place.row,
-        limit + 1,
-    )
-    entries, parents, more = await read_piece(reader, records, limit)
+    records = await reader.rows("tree", job, place.at, not place.says_root, place.row, limit + 1)
+    entries, parents, more = piece_of(records, limit)
     return Tree(job=job, entries=entries, parents=parents, next=more)
 
 

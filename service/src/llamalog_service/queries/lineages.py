@@ -36,7 +36,7 @@ class Piece(NamedTuple):
     next: str | None
 
 
-async def read_piece(reader: Reader, records: Sequence[Record], limit: int) -> Piece:
+def piece_of(records: Sequence[Record], limit: int) -> Piece:
     """The first of the rows that a query found, at most so many, with depths.
 
     Rows of one time stay together where they fit, so that they can be ordered by depth: a page ends before
@@ -44,13 +44,10 @@ async def read_piece(reader: Reader, records: Sequence[Record], limit: int) -> P
 
     Args:
         records: in the order of time, rows that call themselves a root job's first, then by id; one more
-            than the limit, if there are more.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
+            than the limit, if there are more. One of them bears the parents of all.
     """
     kept = records[: _end(records, limit)]
-    parents = await read_parents(reader, {start for record in kept if (start := _start(record)) is not None})
+    parents: Parents = next((record["parents"] for record in records if record["parents"] is not None), {})
     depths = job_depths(parents)
     entries = [_entry(record, parents, depths) for record in kept]
     entries.sort(key=_reading_order)
@@ -100,12 +97,6 @@ def _end(records: Sequence[Record], limit: int) -> int:
     while end and records[end - 1]["created_at"] == time:
         end -= 1
     return end or limit
-
-
-def _start(record: Record) -> str | None:
-    job: str | None = record["job_id"]
-    parent: str | None = record["parent_job_id"]
-    return parent if job is None else job
 
 
 def _entry(record: Record, parents: Parents, depths: Mapping[str, int]) -> Entry:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from llamalog_schemas.events import EntityType
 from llamalog_service.measures import SILENT, Measures
-from llamalog_service.queries.lineages import Entry, Parents, read_piece
+from llamalog_service.queries.lineages import Entry, Parents, piece_of
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, at_most
 from llamalog_service.store.reader import Reader
@@ -50,11 +50,11 @@ async def read_timeline(
 ) -> Timeline:
     """The timeline of an entity: the rows whose root is a root of one that names it.
 
-    Two queries, however deep the lineage.
+    One query, however deep the lineage.
 
     Args:
         include_orphans: whether rows that name the entity and have no known root belong to it too.
-        measures: told how long the queries took; a slow one is logged.
+        measures: told how long the query took; a slow one is logged.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -71,13 +71,13 @@ async def read_timeline(
         place.row,
         limit + 1,
     )
-    entries, parents, more = await read_piece(reader, records, limit)
     seconds = time.perf_counter() - began
     measures.timeline(seconds)
     if seconds > SLOW_SECONDS:
         _log.warning(
             "slow timeline", type=entity.type, id=str(entity.id), seconds=round(seconds, 3), rows=len(records)
         )
+    entries, parents, more = piece_of(records, limit)
     name = records[0]["entity_name"] if records else None
     return Timeline(entity=entity, name=name, entries=entries, parents=parents, next=more)
 

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
-_FRAGMENTS = ("row", "name")
+_FRAGMENTS = ("row", "name", "lineage")
 """What several statements select alike stands once, in `sql/fragments/`; they name it in braces."""
 
 

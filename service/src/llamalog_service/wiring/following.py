@@ -17,7 +17,7 @@ from llamalog_service.wiring.provenance import open_provenance_feed
 @asynccontextmanager
 async def open_log(settings: DatabaseSettings) -> AsyncIterator[Reader]:
     """Reads of the log, over a pool of its own."""
-    async with open_pool(settings, name="llamalog reading") as pool:
+    async with open_pool(settings, name="llamalog reading", only_reads=True) as pool:
         yield Reader(pool)
 
 

@@ -132,5 +132,5 @@ def _cursor(after: str | None) -> Cursor | None:
 @asynccontextmanager
 async def open_observation(settings: Settings) -> AsyncIterator[Observation]:
     """An observation over a pool of its own."""
-    async with open_pool(settings, name="llamalog observation") as pool:
+    async with open_pool(settings, name="llamalog observation", only_reads=True) as pool:
         yield Observation(settings, Reader(pool))

@@ -1,7 +1,9 @@
 -- The rows of the timeline of the entity $1 (uuid) of the type $2 (text), at most $7 behind the place $4 (time),
 -- $5 (whether the row does not call itself a root job's), $6 (id): those whose root is a root of a row that names the
 -- entity, and if $3, those that name it and have no known root. OFFSET 0: else the planner may read by time.
-WITH named AS MATERIALIZED (
+-- One of the rows also bears the parents that count of all jobs in them and above. UNION, not UNION ALL: a job is visited
+-- once, so that a cycle ends the walk.
+WITH RECURSIVE named AS MATERIALIZED (
     SELECT l.id, l.created_at, l.is_root_job, l.root_job_id
     FROM llama_logs l
     WHERE l.entity_id = $1::uuid
@@ -38,8 +40,11 @@ WITH named AS MATERIALIZED (
     ) below
     ORDER BY created_at, is_root_job DESC, id
     LIMIT $7::integer
-)
+), page AS MATERIALIZED (
+    SELECT l.* FROM places p JOIN llama_logs l ON l.id = p.id
+), {lineage}
 SELECT {row},
+       CASE WHEN row_number() OVER () = 1 THEN (SELECT jsonb_object_agg(a.job, a.parent) FROM lineage a) END AS parents,
        (SELECT n.name
         FROM (
             SELECT {name} AS name
@@ -50,6 +55,5 @@ SELECT {row},
         ) n
         WHERE n.name IS NOT NULL
         LIMIT 1) AS entity_name
-FROM places p
-JOIN llama_logs l ON l.id = p.id
-ORDER BY p.created_at, p.is_root_job DESC, p.id
+FROM page l
+ORDER BY l.created_at, l.is_root_job DESC, l.id

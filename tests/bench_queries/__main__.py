@@ -1,0 +1,76 @@
+"""The command: `python -m bench_queries`, as `make bench-queries` calls it."""
+
+import asyncio
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from bench.drain import DrainError
+from bench.servers import own_servers
+from bench_queries.over_http import ApiError
+from bench_queries.report import as_json, figures, missed, show
+from bench_queries.run import Plan, WrongAnswerError, measure
+from harness.big_log import BigLog
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.stack import LocalStack, StackOptions
+
+BAR_MISSED = 1
+FAILED = 2
+WRONG = 3
+
+console = Console(highlight=False)
+progress = Console(stderr=True, highlight=False, style="dim")
+
+
+def main(
+    *,
+    albums: Annotated[int, typer.Option(min=10, help="Nine rows each.")] = 110_000,
+    big_tree: Annotated[int, typer.Option(min=100, help="Rows under one root.")] = 20_000,
+    rounds: Annotated[int, typer.Option(min=2, help="How often everything is asked in every way.")] = 100,
+    backlog: Annotated[int, typer.Option(min=1, help="Albums by which the ingest is measured.")] = 1_000,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    data_dir: Annotated[
+        Path, typer.Option(help="For the servers' data: on a real disk, made anew, removed in the end.")
+    ] = Path(".llamalog/bench-queries"),
+) -> None:
+    """Measure the questions to a log of a million rows while events come in at half the ingest's rate.
+
+    Exit code 1: a bar was missed; 2: the bench could not run; 3: two ways found different rows.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is no news
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    folder = data_dir.absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
+    plan = Plan(BigLog(albums=albums, big_root_rows=big_tree, odd=1 + albums // 11), rounds, backlog)
+    try:
+        with LocalStack(folder, options, say=progress.print) as stack:
+            measured = asyncio.run(measure(own_servers(stack), plan, folder, progress.print))
+    except (LlamalogError, DrainError, ApiError) as error:
+        progress.print(f"bench-queries: {error}", style="red", soft_wrap=True, markup=False)
+        raise typer.Exit(FAILED) from None
+    except WrongAnswerError as error:
+        progress.print(f"WRONG: {error}", style="red", soft_wrap=True, markup=False)
+        raise typer.Exit(WRONG) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    told = figures(measured)
+    show(measured, told, console)
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(as_json(measured, told))
+    lines = list(missed(measured, told))
+    for line in lines:
+        console.print(f"MISSED: {line}", style="red", soft_wrap=True, markup=False)
+    if lines:
+        raise typer.Exit(BAR_MISSED)
+    console.print("The bars are met.")
+
+
+typer.run(main)
