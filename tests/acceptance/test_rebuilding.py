@@ -16,7 +16,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from harness.environments import environment_of
 from harness.log_table import differences, stored_rows
 from harness.patience import eventually
-from harness.provenance import believed
+from harness.provenance import as_stored, believed
 from harness.service import running
 from harness.settled import wait_until_settled
 from harness.started_commands import Ended, llamalog, started
@@ -181,6 +181,16 @@ async def test_a_compacted_topic_and_one_without_its_beginning_are_refused(
         assert "partition 0 begins at 3" in refused.err
     finally:
         await admin.close()
+
+
+async def test_on_request_every_row_is_told_to_others_and_marked_as_replayed(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, chains(6))
+    assert (await rebuild(settings, tmp_path, "--republish")).code == 0
+    told = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
+    assert believed(message.value for message in told) == as_stored(await stored_rows(pool))
+    assert {message.headers[-1] for message in told} == {("llamalog-replayed", b"true")}
 
 
 async def test_without_its_topic_it_says_so(settings: Settings, tmp_path: Path) -> None:

@@ -41,7 +41,11 @@ def _uuid(what: str, which: str) -> UUID:
 def rebuild(  # noqa: PLR0917 -- typer calls it by name
     repair: Annotated[bool, typer.Option("--repair", help="Mend what differs, and tell others.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing to the live table, also if it is empty.")
+        bool,
+        typer.Option("--dry-run", help="Write nothing to the live table, also if it is empty; tell nobody."),
+    ] = False,
+    republish: Annotated[
+        bool, typer.Option("--republish", help="In the end tell others every row, marked as replayed.")
     ] = False,
     only: Annotated[
         Only, typer.Option(parser=_only, metavar="WHICH", help="Compare these rows: root=JOB or entity=UUID.")
@@ -74,7 +78,12 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     mended, with 3 if rows differ.
     """
     settings = read_settings()
-    ways = Ways(fill=not dry_run, repair=repair and not dry_run, archive=from_file)
+    ways = Ways(
+        fill=not dry_run,
+        repair=repair and not dry_run,
+        republish=republish and not dry_run,
+        archive=from_file,
+    )
     try:
         with signals_as_interrupts(), _lines(differences) as note, RebuildBar() as bar:
             asked = Asked(only=only, discard=discard, settle_seconds=settle, note=note)

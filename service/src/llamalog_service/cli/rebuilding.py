@@ -102,6 +102,8 @@ def conclusions(report: RebuildReport, file: Path) -> list[str]:
             lines.append(f"{report.decrees_differing:,} decrees are missing, or otherwise than told.")
         mended = report.mended is not None
         lines.append("All of it was mended." if mended else "Nothing was changed; --repair mends it.")
+    if report.republished is not None:
+        lines.append(f"{report.republished:,} rows were told to others again, as they stand.")
     return lines
 
 

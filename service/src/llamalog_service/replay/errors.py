@@ -43,7 +43,8 @@ class BeginningGoneError(RebuildRefusedError):
         super().__init__(
             f"The beginning of {topic} is gone ({told}): Kafka's retention has removed it, or somebody "
             "deleted it. A rebuild from what is left would lack rows, so nothing was done. If there is an "
-            "archive that holds the beginning, name it with --from-file; and see `llamalog topics check`."
+            "archive that holds the beginning, name it with --from-file; if not, the live table may be all "
+            "that holds them: keep it. See `llamalog topics check` for the retention."
         )
         self.firsts = firsts
 

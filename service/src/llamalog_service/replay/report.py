@@ -34,6 +34,7 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
         decrees_differing: decrees that are not in the live table, or are otherwise.
         mended: rows repaired; None: no repair was asked for.
         filled: whether the live table was empty, and was filled.
+        republished: rows told to others again in the end; None: that was not asked for.
     """
 
     topic: str
@@ -51,6 +52,7 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
     seconds: float = 0.0
     mended: int | None = None
     filled: bool = False
+    republished: int | None = None
 
 
 def report_of(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 from aiokafka import TopicPartition
+from msgspec.structs import replace
 
 from llamalog_service.delivery import read_any_header_name
 from llamalog_service.publish.announcer import Announcer
@@ -32,24 +33,28 @@ from llamalog_service.store.log import LogStore
 from llamalog_service.store.mending import MendingStore
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.store.republishing import Which
 from llamalog_service.store.shadow import ShadowStore
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.garbage import rest_the_garbage_collector
+from llamalog_service.wiring.republishing import republish_provenance
 
 _log = structlog.get_logger("llamalog.rebuild")
 
 
 class Ways(NamedTuple):
-    """What a rebuild reads, and what it may do to the live table.
+    """What a rebuild reads, what it may do to the live table, and whom it tells.
 
     Attributes:
         fill: fill it if it is empty.
         repair: mend what differs.
+        republish: tell others every row in the end, or those of the root that was asked for.
         archive: a folder whose archive stands in for the beginning of the topic.
     """
 
     fill: bool = True
     repair: bool = False
+    republish: bool = False
     archive: Path | None = None
 
 
@@ -129,6 +134,9 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
         report = await rebuild.run(asked)
     if report.filled and settings.kafka_durable:
         await _commit(settings, report)
+    if ways.republish:
+        told = await republish_provenance(settings, Which(root=asked.only.root), watch=watch)
+        report = replace(report, republished=told)
     return report
 
 

@@ -13,13 +13,18 @@ from llamalog_service.wiring.topics import refuse_unfit_topics
 
 
 async def republish_provenance(
-    settings: Settings, which: Which, *, rate: float | None, watch: Watch, patience: float
+    settings: Settings,
+    which: Which,
+    *,
+    watch: Watch,
+    rate: float | None = None,
+    patience: float | None = None,
 ) -> int:
     """Tell rows again as they stand; how many.
 
     Args:
-        rate: rows a second at most.
-        patience: seconds to wait for Kafka at the start.
+        rate: rows a second at most; None: as fast as can be.
+        patience: seconds to wait for Kafka at the start; None waits for ever.
 
     Raises:
         LlamalogError: the topics are unfit, or Kafka is away.

@@ -1,0 +1,51 @@
+"""Rows told again for those who lost their view: all, those recorded since, those of a root."""
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from harness.log_table import stored_rows
+from harness.provenance import as_stored
+from harness.writers import NAMES, KeptMessages, Writer
+from histories import chains
+from llamalog_service.publish.announcer import Announcer
+from llamalog_service.replay.republish import Republishing
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.republishing import RepublishingStore, Which
+
+
+@pytest.fixture
+async def lost(pool: asyncpg.Pool) -> KeptMessages:
+    """What a reader hears who knows nothing of a log of 30 rows."""
+    await Writer(pool, KeptMessages()).write(*chains(30))
+    await pool.execute("UPDATE llama_logs SET recorded_at = '2026-01-01' WHERE root_job_id <> 'root-4'")
+    return KeptMessages()
+
+
+def republishing(pool: asyncpg.Pool, kept: KeptMessages) -> Republishing:
+    return Republishing(
+        RepublishingStore(pool), LogStore(pool), Announcer(kept, NAMES, source="/tests/republish")
+    )
+
+
+async def test_every_row_is_told_as_it_stands_and_marked_as_told_again(
+    pool: asyncpg.Pool, lost: KeptMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llamalog_service.replay.republish._ROWS_AT_ONCE", 7)
+    assert await republishing(pool, lost).run(Which()) == 30
+    assert lost.provenance == as_stored(await stored_rows(pool))
+    told = lost.by_topic[NAMES.provenance.name]
+    assert {dict(message.headers)["llamalog-replayed"] for message in told} == {b"true"}
+    assert await pool.fetchval("SELECT max(revision) FROM llama_logs") == 1
+
+
+async def test_only_rows_of_a_root_or_recorded_since_are_told_if_that_is_asked(
+    pool: asyncpg.Pool, lost: KeptMessages
+) -> None:
+    assert await republishing(pool, lost).run(Which(root="root-7")) == 3
+    assert {row.root_job_id for row in lost.provenance.values()} == {"root-7"}
+    lost.by_topic.clear()
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    assert await republishing(pool, lost).run(Which(since=an_hour_ago)) == 3
+    assert {row.root_job_id for row in lost.provenance.values()} == {"root-4"}
