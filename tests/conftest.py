@@ -9,8 +9,8 @@ import pytest
 
 from harness.api import RunningApi, running_api
 from harness.browser import choose_folder
+from harness.databases import new_database
 from harness.installation import make_installation
-from integration.databases import new_database
 from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.adopter import Adopter
-from integration.databases import new_database
+from harness.databases import new_database
 
 
 @pytest.fixture

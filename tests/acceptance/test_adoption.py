@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from harness.adopter import Adopter
+from harness.databases import new_database
 from harness.legacy.adversarial import adversarial_rows
 from harness.legacy.database import (
     Table,
@@ -35,7 +36,6 @@ from harness.legacy.oracle import Expected, Kept, adopted, counts, kept_aside
 from harness.legacy.rows import Entities
 from harness.legacy.schemas import NEIGHBOURS, Spelling, StartingPoint, schema_at
 from harness.started_commands import Ended
-from integration.databases import new_database
 from llamalog_service.store.schema import migrate
 
 EXPECTED = "roots=1537,children=30,untracked=2485"

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from harness.adopter import Adopter
+from harness.databases import ALL_REVISIONS
 from harness.legacy.adversarial import wide_rows
 from harness.legacy.application import Application
 from harness.legacy.database import (
@@ -30,7 +31,6 @@ from harness.provenance import as_stored
 from harness.started_commands import Ended
 from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
-from integration.databases import ALL_REVISIONS
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.store.connection import prepare_connection

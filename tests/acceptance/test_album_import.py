@@ -11,11 +11,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from harness.databases import new_database
 from harness.patience import eventually
 from harness.service import running
 from harness.settled import wait_until_settled
 from harness.topics import read_all
-from integration.databases import new_database
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from harness.catalogue import catalogue
+from harness.databases import go_to, new_database, run_sql
 from harness.environments import environment_of_database
+from harness.old_tables import POINTS, make_old_table
 from harness.started_commands import Ended, started
 from harness.table_users import in_use
-from integration.catalogue import catalogue
-from integration.databases import go_to, new_database, run_sql
-from integration.old_tables import POINTS, make_old_table
 from llamalog_service.store.schema import migrate
 
 ROWS = "SELECT to_jsonb(l) - 'recorded_at' AS row FROM llama_logs l ORDER BY id"

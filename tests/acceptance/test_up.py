@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from acceptance.starts import READY, SAMPLE, Up, run_llamalog
-from integration.databases import run_sql
+from harness.databases import run_sql
 from llamalog_schemas.codec import decode_event
 from llamalog_service.domain.fold import FoldedRow, fold
 from llamalog_service.sample.day import tell_day

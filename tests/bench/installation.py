@@ -7,8 +7,8 @@ from typing import NamedTuple
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bench.servers import Servers
+from harness.databases import new_database
 from harness.environments import without_settings
-from integration.databases import new_database
 from llamalog_service.publish.topics import Topics, create_topics, topics
 from llamalog_service.store.schema import migrate
 

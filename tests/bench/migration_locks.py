@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
+from harness.databases import new_database
 from harness.environments import environment_of_database
+from harness.old_tables import POINTS, make_old_table
 from harness.started_commands import llamalog
 from harness.table_users import in_use
-from integration.databases import new_database
-from integration.old_tables import POINTS, make_old_table
 from llamalog_service.stack.postgres import LocalPostgres
 
 LONGEST_ALLOWED = 1.0

@@ -10,7 +10,7 @@ from bench.drain import Drained, drain
 from bench.installation import new_installation
 from bench.servers import Servers, durability, settle_disk
 from bench.yardstick import BATCH_SIZES, Copied, Records, copy_all, copy_records
-from integration.databases import new_database
+from harness.databases import new_database
 from llamalog_service.sample.play import Played
 from llamalog_service.store.schema import migrate
 

@@ -62,11 +62,11 @@
     for (const child of list.children) if (child.tagName !== "LI") complain("a list holds another", child);
   }
   for (const item of all("[role=treeitem]")) {
-    if (!item.parentElement.matches("[role=tree], [role=group]")) complain("an item is in no tree", item);
+    if (!item.parentElement.matches("[role=tree], [role=tree] > [role=none], [role=group]")) complain("an item is in no tree", item);
     if (!(Number(item.getAttribute("aria-level")) > 0)) complain("an item has no level", item);
   }
   for (const item of all("[role=tree]")) {
-    if (item.querySelectorAll(':scope > [tabindex="0"]').length !== 1) complain("a tree has not one stop", item);
+    if (item.querySelectorAll('[role=treeitem][tabindex="0"]').length !== 1) complain("a tree has not one stop", item);
   }
   return complaints;
 }

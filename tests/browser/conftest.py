@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from browser.scene import Scene, open_scene
 from harness.browser import REQUIRED, Witness, find_chromium, launched, take_picture
 from llamalog_service.stack import LocalStack
 
 _HERE = Path(__file__).parent
+_PATIENCE = 30_000
+"""Milliseconds: two cores may do much else."""
+expect.set_options(timeout=_PATIENCE)
 _FAILED = pytest.StashKey[bool]()
 
 
@@ -24,7 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE) and isinstance(item, pytest.Function):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -69,7 +71,7 @@ async def open_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIt
     async def open_page(**options: Any) -> Page:
         usual: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"}
         context = await browser.new_context(**usual | options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(_PATIENCE)
         pages.append(await context.new_page())
         return pages[-1]
 

@@ -50,7 +50,7 @@ async def test_hostile_words_that_come_live_are_text_too(scene: Scene, page: Pag
     title = f"{HOSTILE} {uuid4()}"
     told = (EntityType.TRACK, known(title))
     await scene.say(*hostile(), said(EntityCreated, told, HOSTILE, metadata={"title": title}))
-    await expect(page.locator(".tree > li", has_text=title)).to_be_visible(timeout=15_000)
+    await expect(page.locator(".tree > li", has_text=title)).to_be_visible()
     assert await page.evaluate(_OBEYED) == []
 
 
@@ -62,7 +62,7 @@ async def test_a_backfill_of_hostile_jobs_says_so_and_no_more(
     await page.get_by_label("Some jobs, and all below them").check()
     await page.get_by_label("Jobs, one a line").fill(f"{HOSTILE}\n{HOSTILE} child\n")
     await page.get_by_role("button", name="Start the dry run").click()
-    await expect(page.get_by_role("heading", name="Report")).to_be_visible(timeout=20_000)
+    await expect(page.get_by_role("heading", name="Report")).to_be_visible()
     await expect(page.get_by_role("heading", level=1)).to_contain_text(HOSTILE)
     assert await page.evaluate(_OBEYED) == []
     await page.goto(f"{scene.url}/ui/backfills")

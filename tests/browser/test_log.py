@@ -53,7 +53,7 @@ async def test_from_the_root_jobs_to_an_album_to_a_row_to_its_job_and_up_the_cha
 
     await enriched.locator(".detail").get_by_role("link", name=ENRICHMENT, exact=True).first.click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(ENRICHMENT)
-    await expect(page.locator(".tree")).to_contain_text("Formation")
+    await expect(page.locator("#lines")).to_contain_text("Formation")
     await take_picture(page, "job")
     await page.locator(".chain").get_by_role("link", name=ROOT_JOB).click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(ROOT_JOB)
@@ -70,7 +70,7 @@ async def test_a_row_of_unknown_origin_bears_a_badge_with_the_reason_and_can_be_
         "Origin unknown: names neither job nor parent"
     )
     await page.get_by_role("link", name="Known origin only").click()
-    await expect(page.locator(".tree")).to_contain_text("album:created")
+    await expect(page.locator("#lines")).to_contain_text("album:created")
     await expect(orphan).to_have_count(0)
 
 
@@ -125,7 +125,7 @@ async def test_what_is_recorded_appears_without_a_reload(scene: Scene, page: Pag
     title = f"Freedom {uuid4()}"
     track = (EntityType.TRACK, known(title))
     await scene.say(said(EntityCreated, track, "track:created:live", job_id=title, metadata={"title": title}))
-    await expect(page.locator(".tree > li", has_text=title)).to_be_visible(timeout=15_000)
+    await expect(page.locator(".tree > li", has_text=title)).to_be_visible()
     await expect(page.locator("#said")).to_have_text("1 new rows of the log.")
     assert await page.evaluate("window.notReloaded")
     await take_picture(page, "live-row")
@@ -136,7 +136,7 @@ async def test_what_is_recorded_appears_without_a_reload(scene: Scene, page: Pag
     title = f"Homecoming {uuid4()}"
     album = (EntityType.ALBUM, known(title))
     await scene.say(said(EntityLinked, album, "album:linked:live", job_id=title, metadata={"title": title}))
-    await expect(page.locator("#roots tbody tr", has_text=title)).to_be_visible(timeout=15_000)
+    await expect(page.locator("#roots tbody tr", has_text=title)).to_be_visible()
     assert await page.evaluate("window.notReloaded")
 
 
@@ -151,5 +151,5 @@ async def test_a_late_parent_takes_the_badge_away_while_one_looks(
     await expect(page.locator(".tree .badge.unknown")).to_be_visible()
     await expect(page.locator(".live[data-state=on]")).to_be_visible()
     await scene.say(said(EntityCreated, album, "album:created", job_id=parent))
-    await expect(page.locator(".tree .badge.unknown")).to_have_count(0, timeout=20_000)
+    await expect(page.locator(".tree .badge.unknown")).to_have_count(0)
     await expect(page.locator(".tree > li", has_text="track:created")).to_be_visible()

@@ -16,10 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from chaos.load import Load
 from chaos.proxy import PostgresProxy, wired_to
+from harness.databases import new_database
 from harness.installation import make_installation
 from harness.patience import eventually
 from harness.service import ServiceProcess
-from integration.databases import new_database
 from llamalog_service.publish.topics import Topics, topics
 from llamalog_service.settings import Settings
 from llamalog_service.stack import ApacheKafka, LocalPostgres, LocalStack

@@ -26,6 +26,12 @@ BAD_COMMANDS: dict[str, tuple[InvalidReason, bytes]] = {
         InvalidReason.BAD_FIELD,
         WINDOW.value.replace(b"2026-02-11", b"2026-02-09"),
     ),
+    "a window that begins before the year 1 in UTC": (
+        InvalidReason.BAD_FIELD,
+        WINDOW.value.replace(
+            WINDOW.structured["data"]["scope"]["from"].encode(), b"0001-01-01T00:00:00+14:00"
+        ),
+    ),
     "batches of no rows": (InvalidReason.NUMBER_OUT_OF_RANGE, BACKFILL.value.replace(b"5000", b"0")),
     "a misspelt class": (InvalidReason.UNKNOWN_FIELD, BACKFILL.value.replace(b'"roots"', b'"root"')),
     "NUL in who asks": (InvalidReason.NUL_CHARACTER, BACKFILL.value.replace(b'"ann"', rb'"\u0000"')),

@@ -23,6 +23,8 @@ _ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
+_TALLEST = 6_000
+"""Pixels."""
 _TELL_VIOLATIONS = """
     document.addEventListener("securitypolicyviolation", event =>
         console.error(`CSP: ${event.effectiveDirective} ${event.blockedURI}`));
@@ -94,9 +96,9 @@ def choose_folder() -> Path:
 
 
 async def take_picture(page: Page, name: str) -> None:
-    """A picture of the whole page, from its top."""
-    await page.evaluate("scrollTo(0, 0)")
+    """A picture of the whole page from its top; of a very long one only what a window shows."""
+    height = await page.evaluate("scrollTo(0, 0), document.documentElement.scrollHeight")
     folder = choose_folder()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:120]}.png"
-    await page.screenshot(path=file, full_page=True)
+    await page.screenshot(path=file, full_page=height <= _TALLEST)

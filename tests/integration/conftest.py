@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from integration.databases import new_database
+from harness.databases import new_database
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from llamalog_service.settings import Settings
 
 @pytest.fixture
 async def client(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         yield client
 
 
@@ -211,7 +211,7 @@ async def test_a_command_says_who_has_asked(settings: Settings) -> None:
     guarded = settings.model_copy(
         update={"api_tokens": SecretStr("otto operate operating-token-01;ada admin admin-token-00001")}
     )
-    async with running_api(guarded) as api, httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+    async with running_api(guarded) as api, httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         client.headers["Authorization"] = "Bearer operating-token-01"
         adopting = {"scope": {"kind": "everything"}, "missingParent": "adopt"}
         refused = await client.post("/backfills", json=adopting)
@@ -289,7 +289,7 @@ async def test_the_health_of_an_installation_is_told(
         (serving,) = consumer.said("serving")
         url = f"{serving['address']}/metrics"
         watching = settings.model_copy(update={"api_metrics_urls": f"{url}, http://127.0.0.1:1/metrics"})
-        async with running_api(watching) as api, httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+        async with running_api(watching) as api, httpx.AsyncClient(base_url=api.url, timeout=60) as client:
             await wait_until_consumed(settings)
             summary = await got(client, "/health/summary")
     assert summary["silent"] == ["http://127.0.0.1:1/metrics"]

@@ -14,7 +14,7 @@ from llamalog_service.settings import Settings
 async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: Settings) -> None:
     async with wired_to(settings.database_url.get_secret_value()) as wire:
         by_wire = settings.model_copy(update={"database_url": SecretStr(wire.url)})
-        async with running_api(by_wire) as api, httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+        async with running_api(by_wire) as api, httpx.AsyncClient(base_url=api.url, timeout=60) as client:
             assert (await client.get("/logs")).status_code == 200
 
             wire.freeze()
@@ -45,7 +45,7 @@ async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: S
 
 async def test_without_kafka_the_log_is_read_and_what_needs_kafka_says_so(settings: Settings) -> None:
     nowhere = settings.model_copy(update={"kafka": "127.0.0.1:1"})
-    async with running_api(nowhere) as api, httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+    async with running_api(nowhere) as api, httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         assert (await client.get("/logs")).status_code == 200
         for asking in (
             client.get("/dead-letters"),

@@ -44,5 +44,5 @@ async def test_schemathesis_finds_nothing(settings: Settings, pool: asyncpg.Pool
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        printed, _ = await asyncio.wait_for(done.communicate(), 300)
+        printed, _ = await asyncio.wait_for(done.communicate(), 600)
     assert done.returncode == 0, printed.decode()

@@ -10,13 +10,18 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+import pytest
 
 from harness.api import RunningApi, running_api
 from harness.legacy_rows import families, write_as_another
 from harness.patience import eventually
 from harness.service import running
-from harness.topics import publish
-from histories import event
+from harness.topics import producing, publish
+from histories import NOON, event
+from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
+from llamalog_schemas.provenance import PROVENANCE_SOURCE, Origin, Provenance, ProvenanceRecorded
+from llamalog_service.http import streams
+from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 
 
@@ -32,7 +37,7 @@ class Stream:
     def __init__(self, lines: AsyncIterator[str]) -> None:
         self._lines = lines
 
-    async def next(self, within: float = 20.0) -> Heard:
+    async def next(self, within: float = 60.0) -> Heard:
         return await asyncio.wait_for(self._next(), within)
 
     async def until(self, kind: str) -> Heard:
@@ -53,7 +58,7 @@ class Stream:
 @asynccontextmanager
 async def stream(api: RunningApi, path: str, headers: dict[str, str] | None = None) -> AsyncIterator[Stream]:
     async with (
-        httpx.AsyncClient(base_url=api.url, timeout=30) as client,
+        httpx.AsyncClient(base_url=api.url, timeout=90) as client,
         client.stream("GET", path, headers=headers) as answer,
     ):
         assert answer.status_code == 200, await answer.aread()
@@ -78,7 +83,10 @@ async def test_a_row_is_told_when_it_is_recorded_and_again_when_its_root_is_corr
             corrected = await told.until("row")
             assert (corrected.data["id"], corrected.data["rootJobId"]) == (str(UUID(int=1)), "the-root")
             assert corrected.data["revision"] > 1
-            assert (await other.until("row")).data["jobId"] == "the-root"
+            root = (await other.until("row")).data
+            assert root["jobId"] == "the-root"
+            async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
+                assert root == (await client.get(f"/logs/{UUID(int=2)}")).json(), "as the log tells it"
 
         async with stream(api, "/logs/stream?job=child", {"Last-Event-ID": str(recorded.place)}) as again:
             assert (await again.until("row")).data["revision"] == corrected.data["revision"]
@@ -86,21 +94,9 @@ async def test_a_row_is_told_when_it_is_recorded_and_again_when_its_root_is_corr
             assert (await lost.next()) == Heard("gap", {"missed": None}, None)
 
 
-async def test_a_streamed_row_is_the_one_that_the_log_tells(api: RunningApi, tmp_path: Path) -> None:
-    async with (
-        running("consumer", api.settings, tmp_path),
-        stream(api, "/logs/stream") as told,
-        httpx.AsyncClient(base_url=api.url) as client,
-    ):
-        await told.until("live")
-        await publish(api.settings, [event(1, "job", declared="boast")])
-        streamed = (await told.until("row")).data
-        assert streamed == (await client.get(f"/logs/{UUID(int=1)}")).json()
-
-
 async def test_a_backfill_is_followed_to_its_end(api: RunningApi, pool: asyncpg.Pool, tmp_path: Path) -> None:
     await write_as_another(pool, families(200))
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         asked = await client.post(
             "/backfills", json={"scope": {"kind": "everything"}, "expected": {"rows": 1000}, "batchSize": 100}
         )
@@ -137,8 +133,8 @@ async def test_streams_end_at_once_when_the_process_does(settings: Settings) -> 
 
 async def test_a_client_that_goes_frees_its_stream(api: RunningApi) -> None:
     async def open_streams() -> int:
-        async with httpx.AsyncClient(base_url=api.url) as client:
-            count: int = (await client.get("/health/summary", timeout=20)).json()["liveStreams"]
+        async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
+            count: int = (await client.get("/health/summary", timeout=60)).json()["liveStreams"]
             return count
 
     async with stream(api, "/logs/stream") as told:
@@ -149,3 +145,51 @@ async def test_a_client_that_goes_frees_its_stream(api: RunningApi) -> None:
         return await open_streams() == 0
 
     await eventually(none_is_open, 10)
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_SLOWEST_SECONDS", 1.0)
+    async with running_api(settings) as api:
+        host, port = api.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+        writer.write(b"GET /logs/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await reader.readuntil(b"event: live")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await tell_much(settings)
+
+        async def is_cut_off() -> bool:
+            async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
+                summary = (await client.get("/health/summary")).json()
+            return bool(summary["liveStreams"] == 0)
+
+        await eventually(is_cut_off, 60)
+        writer.close()
+
+
+async def tell_much(settings: Settings) -> None:
+    """20 MB of provenance: more than the buffers between two ends of a connection hold."""
+    topic = topics(settings.topic_prefix).provenance.name
+    async with producing(settings.kafka) as producer:
+        for number in range(1, 201):
+            told = ProvenanceRecorded(
+                id=f"{UUID(int=number)}/1",
+                source=PROVENANCE_SOURCE,
+                time=NOON,
+                specversion="1.0",
+                data=Provenance(
+                    id=UUID(int=number),
+                    revision=1,
+                    category="CREATED",
+                    operation="x",
+                    status="SUCCESS",
+                    created_at=NOON,
+                    recorded_at=NOON,
+                    origin=Origin.UNTRACKED,
+                    root_job_id=None,
+                    is_root_job=False,
+                    reason="x" * 100_000,
+                ),
+            )
+            await producer.send(topic, encode(told), told.data.id.bytes, headers=STRUCTURED_HEADERS)

@@ -5,9 +5,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from harness.databases import run_sql
 from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
-from integration.databases import run_sql
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Origin
 from llamalog_service.queries.conflicts import (

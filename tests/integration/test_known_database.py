@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
+from harness.catalogue import catalogue
+from harness.databases import ALL_REVISIONS, go_to, new_database, run_sql
 from harness.legacy.database import (
     Table,
     changed_values,
@@ -19,8 +21,6 @@ from harness.legacy.database import (
 from harness.legacy.known import PARENTS_CLEARED, ROWS
 from harness.legacy.oracle import Kept, adopted, kept_aside, taken_in
 from harness.legacy.schemas import Spelling, StartingPoint
-from integration.catalogue import catalogue
-from integration.databases import ALL_REVISIONS, go_to, new_database, run_sql
 from llamalog_service.store.schema import migrate
 
 REVISION_OF = {

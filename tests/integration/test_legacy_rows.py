@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from rich.console import Console
 
-from integration.databases import run_sql
+from harness.databases import run_sql
 from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Provenance

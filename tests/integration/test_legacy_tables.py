@@ -3,6 +3,8 @@
 import asyncpg
 import pytest
 
+from harness.catalogue import catalogue
+from harness.databases import run_sql
 from harness.legacy.adversarial import adversarial_rows, strange_values
 from harness.legacy.database import (
     changed_values,
@@ -25,8 +27,6 @@ from harness.legacy.schemas import (
 )
 from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
-from integration.catalogue import catalogue
-from integration.databases import run_sql
 from integration.test_legacy_roots import repair
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.schema import migrate

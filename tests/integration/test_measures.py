@@ -4,9 +4,9 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from harness.databases import run_sql
 from harness.writers import KeptMessages, Writer
 from histories import event
-from integration.databases import run_sql
 from llamalog_service.backfill.recompute import recompute_until_settled
 from llamalog_service.observability.metrics import Metrics
 from llamalog_service.observability.table_gauges import LARGE_BYTES, TableGauges

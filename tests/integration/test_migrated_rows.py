@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import asyncpg
 
-from integration.catalogue import catalogue
-from integration.databases import ALL_REVISIONS, go_to, run_sql
+from harness.catalogue import catalogue
+from harness.databases import ALL_REVISIONS, go_to, run_sql
 from llamalog_service.store.schema import migrate
 
 LEGACY_ROWS = [

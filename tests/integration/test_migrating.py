@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from harness.catalogue import catalogue
+from harness.databases import ALL_REVISIONS, go_to, run_sql
 from harness.patience import eventually
-from integration.catalogue import catalogue
-from integration.databases import ALL_REVISIONS, go_to, run_sql
 from llamalog_service.store.errors import DatabaseUnreachableError, MigrationFailedError, UnknownRevisionError
 from llamalog_service.store.schema import current_revision, migrate
 

@@ -7,8 +7,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-from integration.catalogue import catalogue
-from integration.databases import ALL_REVISIONS, go_to, run_sql
+from harness.catalogue import catalogue
+from harness.databases import ALL_REVISIONS, go_to, run_sql
 from llamalog_schemas.events import Category
 from llamalog_service.store.migration_connection import migration_engine
 from llamalog_service.store.schema import VERSION_TABLE, current_revision, migrate

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from integration.catalogue import catalogue
-from integration.databases import ALL_REVISIONS, go_to, run_sql
-from integration.old_tables import POINTS, make_old_table, table_at
+from harness.catalogue import catalogue
+from harness.databases import ALL_REVISIONS, go_to, run_sql
+from harness.old_tables import POINTS, make_old_table, table_at
 from llamalog_service.store.errors import NotAdoptableError
 from llamalog_service.store.schema import current_revision, migrate
 

@@ -18,7 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from harness.big_log import BIG_ROOT, BigLog, album_of, artist_of, fill_fast, job_of
-from integration.databases import new_database
+from harness.databases import new_database
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.queries.conflicts import (

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from harness.api import running_api
+from harness.databases import new_database
 from harness.pages import Browser, Element
-from integration.databases import new_database
 from integration.ui_log import ALBUM, HOSTILE, HOSTILE_ALBUM, HOSTILE_JOB, LARGE_ALBUM, LARGE_ROOT, fill
 from llamalog_service.http.ui.words import visible
 from llamalog_service.settings import Settings
@@ -179,6 +179,19 @@ def test_twenty_thousand_rows_under_one_root_come_piece_by_piece(browser: Browse
     assert {item.attributes["data-level"] for item in lines(page)} == {"1", "2"}
     timeline = browser.get(f"/ui/entities/ALBUM/{LARGE_ALBUM}")
     assert len(lines(timeline)) == 200
+
+
+def test_a_count_that_ended_early_says_that_there_is_more(browser: Browser) -> None:
+    row = browser.get("/ui", q="Everything").one("tr", data_key=LARGE_ROOT)
+    assert row.one("td", data_label="Rows").text == "9,999+"
+
+
+def test_a_browser_keeps_what_all_pages_share(browser: Browser) -> None:
+    sheet = browser.client.get("/ui/static/tree.css")
+    assert sheet.headers["cache-control"] == "no-cache"
+    kept = {"If-None-Match": sheet.headers["etag"]}
+    assert browser.client.get("/ui/static/tree.css", headers=kept).status_code == 304
+    assert browser.client.get("/ui").headers["cache-control"] == "no-store"
 
 
 def test_the_table_goes_on_where_it_stopped(browser: Browser) -> None:

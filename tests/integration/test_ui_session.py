@@ -50,9 +50,12 @@ async def test_a_token_opens_a_session_that_ends_with_the_log_out(visitor: httpx
     assert (await visitor.get("/ui/backfills")).status_code == 200
     csrf = CSRF.search(inside.text)
     assert csrf is not None
+    cookie = visitor.cookies["llamalog_session"]
     ended = await visitor.post("/ui/logout", data={"csrf": csrf[1]})
     assert ended.status_code == 303
     assert (await visitor.get("/ui/backfills")).status_code == 303
+    kept = {"Cookie": f"llamalog_session={cookie}"}
+    assert (await visitor.get("/ui/backfills", headers=kept)).status_code == 303, "a kept cookie goes on"
 
 
 async def test_a_token_that_is_not_known_opens_nothing(visitor: httpx.AsyncClient) -> None:
@@ -72,6 +75,7 @@ async def test_the_log_in_leads_to_pages_of_ours_alone(visitor: httpx.AsyncClien
         "/ui/\\..\\//evil",
         "javascript:alert(1)//ui",
         "/elsewhere",
+        "//[",
         "/ui/\nSet-Cookie: a=b",
         "",
     )

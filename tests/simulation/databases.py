@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from integration.databases import new_database
+from harness.databases import new_database
 from llamalog_service.store.schema import migrate
 
 

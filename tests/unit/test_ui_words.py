@@ -32,6 +32,7 @@ def test_what_would_be_obeyed_is_shown(raw: str, shown: str) -> None:
     [
         (timedelta(milliseconds=400), "now"),
         (timedelta(seconds=4.25), "4.2 s ago"),
+        (timedelta(seconds=9.998), "10 s ago"),
         (timedelta(seconds=59), "59 s ago"),
         (timedelta(minutes=5), "5 min ago"),
         (timedelta(hours=23), "23 h ago"),

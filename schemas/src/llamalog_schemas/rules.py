@@ -1,5 +1,6 @@
 """The rules that no type can state, for messages that their decoders have accepted."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -75,12 +76,28 @@ def _check_json(value: dict[str, Any] | list[Any], path: str, levels: int) -> No
 
 def _check_window(command: BackfillRoots) -> None:
     scope = command.data.scope
-    if isinstance(scope, TimeWindow) and scope.from_ >= scope.to:
+    if not isinstance(scope, TimeWindow):
+        return
+    for field, moment in (("from", scope.from_), ("to", scope.to)):
+        if not _has_utc(moment):
+            raise InvalidMessageError(
+                InvalidReason.BAD_FIELD,
+                f"`data.scope.{field}` is {moment.isoformat()}, outside the years 1 to 9999 in UTC",
+            )
+    if scope.from_ >= scope.to:
         raise InvalidMessageError(
             InvalidReason.BAD_FIELD,
             f"`data.scope.from` ({scope.from_.isoformat()}) is not before `data.scope.to` "
             f"({scope.to.isoformat()}): no row lies in that window",
         )
+
+
+def _has_utc(moment: datetime) -> bool:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
 
 
 def _check_no_nul(message: Event | Command, structured: bytes) -> None:

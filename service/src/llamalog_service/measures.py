@@ -76,5 +76,8 @@ class Measures:
     def timeline(self, seconds: float) -> None:
         """A timeline was read."""
 
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered; of a stream the seconds are those to its beginning."""
+
 
 SILENT = Measures()

@@ -1,6 +1,7 @@
 """The app: routes for programs, pages for people, and what every request passes first."""
 
 from collections.abc import Sequence
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 
@@ -48,9 +49,9 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    app.openapi = cache(lambda: document(app))  # type: ignore[method-assign]
     app.state.context = Context(reader, operations, measures, access, sessions, Streams(), AskedRuns())
-    app.add_middleware(Guard, access=access, sessions=sessions)
+    app.add_middleware(Guard, access=access, sessions=sessions, measures=measures)
     tell_failures(app)
     routers = [*routes.ROUTERS, *ui.ROUTERS]
     app.state.routes = [*probes, *(route for router in routers for route in router.routes)]

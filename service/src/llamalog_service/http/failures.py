@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, UnavailableError
+from llamalog_service.http.paths import path_of
 from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
 from llamalog_service.http.ui.pages import error_page, is_page
 from llamalog_service.queries.counts import TooManyBucketsError
@@ -31,12 +32,12 @@ def failure_response(request: Request, error: ProblemError) -> Response:
     """A problem as whoever asked can read it."""
     if is_page(request):
         return error_page(request, error)
-    return problem_response(error, request.url.path)
+    return problem_response(error, path_of(request))
 
 
 def defect_response(request: Request, error: Exception) -> Response:
     """What is answered where nothing foresaw an error; the log has all of it."""
-    _log.error("defect", path=request.url.path, exc_info=error)
+    _log.error("defect", path=path_of(request), exc_info=error)
     return failure_response(
         request,
         ProblemError(
@@ -67,7 +68,7 @@ def _as_problem(request: Request, error: Exception) -> ProblemError:
 def _of_ours(request: Request, error: LlamalogError) -> ProblemError:
     match error:
         case UnavailableError():
-            _log.warning("unavailable", path=request.url.path, reason=str(error))
+            _log.warning("unavailable", path=path_of(request), reason=str(error))
             return ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"{_who(error)} does not answer at the moment. Nothing was changed. Ask again in a while.",
@@ -106,7 +107,7 @@ def _methods(request: Request) -> set[str]:
     """Of all routes with this path; the framework names those of the first one."""
     allowed: set[str] = set()
     for route in request.app.state.routes:
-        if isinstance(route, Route) and route.path_regex.match(request.url.path):
+        if isinstance(route, Route) and route.path_regex.match(path_of(request)):
             allowed |= route.methods or set()
     return allowed
 

@@ -6,7 +6,6 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from fastapi import Request
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Send
@@ -14,9 +13,12 @@ from starlette.types import Scope as Connection
 
 from llamalog_service.http.access import LOCAL, Access, Principal
 from llamalog_service.http.failures import defect_response, failure_response
+from llamalog_service.http.paths import path_and_query, path_of
 from llamalog_service.http.problems import ProblemError
+from llamalog_service.http.sending import Sending
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.ui.pages import is_page
+from llamalog_service.measures import Measures
 
 MOST_QUERY_BYTES: Final = 8 * 1024
 MOST_PATH_BYTES: Final = 2 * 1024
@@ -29,24 +31,13 @@ _OPEN_BELOW: Final = ("/ui/static/",)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK: Final = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
-_API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
-_PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_SECURITY: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-
 
 class Guard:
     """Lets requests in that are neither too large, nor sent by another site, nor by a stranger."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, *, access: Access, sessions: Sessions, measures: Measures) -> None:
         self._app = app
+        self._measures = measures
         self._access = access
         self._sessions = sessions
 
@@ -56,7 +47,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        sending = _Sending(request, send)
+        sending = Sending(request, send, self._measures)
         try:
             _check_size(request)
             _check_text(request)
@@ -66,13 +57,19 @@ class Guard:
             refusal = failure_response(request, problem)
         if refusal is not None:
             await refusal(scope, receive, sending)
-            return
+        else:
+            await self._hand_on(request, sending)
+        if request.method not in _SAFE:
+            sending.tell()
+
+    async def _hand_on(self, request: Request, sending: Sending) -> None:
+        scope, receive = request.scope, request.receive
         try:
             await self._app(scope, _bounded(request, receive), sending)
         except ClientDisconnect:
             return
         except Exception as defect:
-            if sending.has_begun:
+            if sending.status:
                 raise
             await defect_response(request, defect)(scope, receive, sending)
 
@@ -88,12 +85,12 @@ class Guard:
         if principal is not None:
             request.state.principal = principal
             return None
-        path = request.url.path
+        path = path_of(request)
         if path in _OPEN or path.startswith(_OPEN_BELOW):
             request.state.principal = None
             return None
         if is_page(request) and request.method in _SAFE:
-            return RedirectResponse(f"{LOGIN}?next={quote(_relative(request))}", HTTPStatus.SEE_OTHER)
+            return RedirectResponse(f"{LOGIN}?next={quote(path_and_query(request))}", HTTPStatus.SEE_OTHER)
         raise ProblemError(
             HTTPStatus.UNAUTHORIZED,
             "Say who asks: `Authorization: Bearer <token>`, with a token that this installation knows.",
@@ -167,20 +164,22 @@ def _check_site(request: Request, *, access: Access) -> None:
     if request.method in _SAFE:
         return
     origin = headers.get("origin")
-    is_ours = origin is None or urlsplit(origin).netloc.lower() == host.lower()
-    if not is_ours or headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+    if not _is_of(origin, host) or headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         raise ProblemError(
             HTTPStatus.FORBIDDEN, "Another site has sent this request. Nothing was done.", kind="cross-site"
         )
 
 
+def _is_of(origin: str | None, host: str) -> bool:
+    try:
+        return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # it is no address at all
+        return False
+
+
 def _raw_path(request: Request) -> bytes:
-    path: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    path: bytes = request.scope.get("raw_path") or path_of(request).encode()
     return path
-
-
-def _relative(request: Request) -> str:
-    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def _bounded(request: Request, receive: Receive) -> Receive:
@@ -196,25 +195,3 @@ def _bounded(request: Request, receive: Receive) -> Receive:
         return message
 
     return bounded
-
-
-class _Sending:
-    """Adds what every answer bears.
-
-    Attributes:
-        has_begun: whether an answer is under way, so that no other can be given.
-    """
-
-    def __init__(self, request: Request, send: Send) -> None:
-        self._policy = _PAGE_POLICY if request.url.path.startswith(("/ui", "/docs")) else _API_POLICY
-        self._send = send
-        self.has_begun = False
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.has_begun = True
-            headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers.update(_SECURITY)
-            headers["Content-Security-Policy"] = self._policy
-            headers.setdefault("Cache-Control", "no-store")
-        await self._send(message)

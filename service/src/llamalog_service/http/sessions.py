@@ -5,6 +5,7 @@ import hmac
 import secrets
 from typing import Any, Final, NamedTuple
 
+from cachetools import TTLCache
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -13,6 +14,8 @@ from llamalog_service.http.access import LOCAL, Access, Principal, Token
 
 COOKIE: Final = "llamalog_session"
 _LIFETIME_SECONDS: Final = 12 * 3600
+_MOST_ENDED: Final = 10_000
+"""Sessions that were ended and whose cookies would still be good: of more the oldest are forgotten."""
 _SIGNING: Final = {"digest_method": hashlib.sha256}
 
 
@@ -36,6 +39,7 @@ class Sessions:
         self._access = access
         self._secret = secrets.token_bytes(32)
         self._signer = URLSafeTimedSerializer(self._secret, salt="session", signer_kwargs=_SIGNING)
+        self._ended: TTLCache[str, None] = TTLCache(_MOST_ENDED, ttl=_LIFETIME_SECONDS)
 
     def open(self, token: str = "") -> Session | None:
         """A new session of a token's holder, or of whoever is on this machine where there are no tokens.
@@ -61,6 +65,10 @@ class Sessions:
             return None
         return self._session(cookie, said)
 
+    def end(self, session: Session) -> None:
+        """Know a session no more, whoever has kept its cookie."""
+        self._ended[session.csrf] = None
+
     def is_csrf(self, session: Session, word: str) -> bool:
         """Whether a form brings back what it was given."""
         return hmac.compare_digest(session.csrf.encode(), word.encode(errors="replace"))
@@ -70,7 +78,7 @@ class Sessions:
         if principal is None:
             return None
         csrf = hmac.new(self._secret, f"csrf {said['nonce']}".encode(), hashlib.sha256).hexdigest()
-        return Session(principal, cookie, csrf)
+        return None if csrf in self._ended else Session(principal, cookie, csrf)
 
     def _principal(self, named: str) -> Principal | None:
         if self._access.is_open:

@@ -118,6 +118,13 @@ class Metrics(Measures):
             ["topic", "partition"],
             registry=registry,
         )
+        self._answers = Histogram(
+            "llamalog_http_answer_seconds",
+            "Time from a request to the beginning of its answer",
+            ["route", "status"],
+            buckets=_QUERY_SECONDS,
+            registry=registry,
+        )
         self.live = Gauge("llamalog_live", "1 while the process gets on, as /livez tells", registry=registry)
         self.ready = Gauge("llamalog_ready", "1 while it does its work, as /readyz tells", registry=registry)
         self._jobs: Collection[str] = ()
@@ -198,3 +205,7 @@ class Metrics(Measures):
     def timeline(self, seconds: float) -> None:
         """A timeline was read."""
         self._timeline.observe(seconds)
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        self._answers.labels(route, str(status)).observe(seconds)

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Sequence
+from socket import AF_INET, AF_INET6
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -29,10 +30,10 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         PortTakenError: with what to do.
     """
     try:
-        return socket.create_server((host, port))
+        return socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
     except OSError as error:
         raise PortTakenError(
-            f"{host}:{port}, where the process tells how it is, cannot be listened on: {error}. It was not "
+            f"{host}:{port}, where the process is to answer, cannot be listened on: {error}. It was not "
             f"started. Give it another port with {setting}, or 0 for any free one: its log tells which."
         ) from error
 

@@ -122,6 +122,9 @@ OLDEST = Cursor("-infinity", UUID(int=0), says_root=True)
 NEWEST = Cursor("infinity", _LAST_ROW)
 """Behind all rows."""
 
+_BEFORE_CHRIST = Cursor("0001-12-31 23:59:59.999999 BC", _LAST_ROW, says_root=True)
+"""Before the first moment that Python has a word for; legacy rows may be older."""
+
 
 def at_most(limit: int) -> int:
     """The number of items that a page may have of those asked for: from 1 to `MOST`."""
@@ -136,7 +139,10 @@ def place_of(record: Record) -> Cursor:
 
 def before(moment: datetime) -> Cursor:
     """The place before all rows of a moment, or of later ones."""
-    return Cursor((utc(moment) - timedelta(microseconds=1)).isoformat(), _LAST_ROW, True)
+    begins = utc(moment)
+    if begins == datetime.min:
+        return _BEFORE_CHRIST
+    return Cursor((begins - timedelta(microseconds=1)).isoformat(), _LAST_ROW, True)
 
 
 def utc(moment: datetime) -> datetime:

@@ -88,7 +88,8 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
 async def serve(app: FastAPI, listener: socket.socket) -> None:
     """Answer on a socket that listens, until a signal."""
     host, port = listener.getsockname()[:2]
-    _log.info("serving", address=f"http://{host}:{port}", pages=f"http://{host}:{port}/ui")
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    _log.info("serving", address=address, pages=f"{address}/ui")
     await make_server(app).serve(sockets=[listener])
 
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeVar
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import structlog
 
@@ -23,6 +23,9 @@ from llamalog_service.wiring.lag import read_lag
 _log = structlog.get_logger("llamalog.api")
 
 Result = TypeVar("Result")
+
+_OPENER: Final = build_opener(ProxyHandler({}))
+"""The consumers are neighbours, whatever proxy the environment names."""
 
 _ANSWER_SECONDS: Final = 4.0
 _METRICS_SECONDS: Final = 2.0
@@ -144,7 +147,7 @@ def _metrics_urls(settings: Settings) -> tuple[str, ...]:
 def _fetch(url: str) -> str | None:
     """What is answered there, None if nothing is."""
     try:
-        with urlopen(url, timeout=_METRICS_SECONDS) as response:  # noqa: S310 -- an address from our settings
+        with _OPENER.open(url, timeout=_METRICS_SECONDS) as response:
             text: str = response.read(_MOST_BYTES).decode(errors="replace")
             return text
     except (OSError, ValueError):

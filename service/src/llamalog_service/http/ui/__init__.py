@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from llamalog_service.http.ui import (
     backfills,
@@ -44,4 +46,13 @@ def mount(app: FastAPI) -> None:
     """Add the pages to an app; they are no part of its OpenAPI document."""
     for router in ROUTERS:
         app.include_router(router, include_in_schema=False)
-    app.mount("/ui/static", StaticFiles(directory=_STATIC), name="static")
+    app.mount("/ui/static", _KeptFiles(directory=_STATIC), name="static")
+
+
+class _KeptFiles(StaticFiles):
+    """Files that a browser keeps, and asks of each page's anew whether they have changed."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response

@@ -14,6 +14,9 @@ from llamalog_service.queries.paging import Cursor, InvalidCursorError
 _UNITS: Final = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO: Final = re.compile(r"(\d{1,6})\s*(s|min|m|h|d|w)", re.IGNORECASE)
 
+_JOBS: Final = frozenset({"job", "root"})
+"""Fields that hold a job's id: any characters, blanks at its ends too."""
+
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -34,7 +37,7 @@ class Asked:
     """
 
     def __init__(self, query: Mapping[str, str], fields: Iterable[str]) -> None:
-        self.texts = {name: query.get(name, "").strip() for name in fields}
+        self.texts = {name: _said(query, name) for name in fields}
         self.complaints: list[str] = []
         self._after = query.get("after", "")
 
@@ -109,3 +112,8 @@ class Asked:
 
     def _complain(self, name: str, said: str, wanted: str) -> None:
         self.complaints.append(f"“{said[:80]}” was not understood for {name}: {wanted}.")
+
+
+def _said(query: Mapping[str, str], name: str) -> str:
+    said = query.get(name, "")
+    return said if name in _JOBS else said.strip()

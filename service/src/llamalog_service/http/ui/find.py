@@ -19,20 +19,24 @@ router = APIRouter()
 @router.get("/ui/find")
 async def find(request: Request, reader: TheReader) -> Response:
     """Lead to the page of an id or a job that the log knows, else to the root jobs that match."""
-    sought = request.query_params.get("q", "").strip()
-    page = await _page_of(reader, sought) if sought else None
+    said = request.query_params.get("q", "")
+    sought = said.strip()
+    page = await _page_of(reader, said, sought) if sought else None
     return RedirectResponse(page or link("/ui", q=sought), HTTPStatus.SEE_OTHER)
 
 
-async def _page_of(reader: Reader, sought: str) -> str | None:
+async def _page_of(reader: Reader, said: str, sought: str) -> str | None:
     try:
         page = await _page_of_id(reader, UUID(sought))
     except ValueError:
         page = None
     if page is not None:
         return page
-    standing = await read_job_standing(reader, sought)
-    return job_link(sought) if standing.seen_since is not None or standing.is_named else None
+    for job in dict.fromkeys((said, sought)):  # a job's id may begin and end with blanks
+        standing = await read_job_standing(reader, job)
+        if standing.seen_since is not None or standing.is_named:
+            return job_link(job)
+    return None
 
 
 async def _page_of_id(reader: Reader, sought: UUID) -> str | None:

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse
 
 from llamalog_service.http.access import Scope
+from llamalog_service.http.paths import path_and_query, path_of
 from llamalog_service.http.problems import ProblemError, problem_of
 from llamalog_service.http.sessions import keep
 from llamalog_service.http.ui.navigation import NAVIGATION
@@ -31,7 +32,7 @@ TEMPLATES.globals.update(version=version("llamalog-service"), Scope=Scope, navig
 
 def is_page(request: Request) -> bool:
     """Whether a person asks."""
-    path: str = request.url.path
+    path = path_of(request)
     return path in ("/ui", "/docs") or path.startswith("/ui/")
 
 
@@ -58,7 +59,7 @@ def render(
     )
     response = HTMLResponse(body, status_code=status)
     if is_new and session is not None:
-        keep(response, session, is_https=request.url.scheme == "https")
+        keep(response, session, is_https=request.scope["scheme"] == "https")
     return response
 
 
@@ -83,6 +84,12 @@ async def checked_form(request: Request) -> FormData:
 
 def error_page(request: Request, error: ProblemError) -> HTMLResponse:
     """A problem, for people."""
-    response = render(request, "error.html", error.status, problem=problem_of(error, request.url.path))
+    response = render(
+        request,
+        "error.html",
+        error.status,
+        problem=problem_of(error, path_of(request)),
+        again=path_and_query(request),
+    )
     response.headers.update(error.headers)
     return response

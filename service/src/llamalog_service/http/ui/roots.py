@@ -13,12 +13,14 @@ from llamalog_service.http.ui.asking import Asked
 from llamalog_service.http.ui.pages import render
 from llamalog_service.http.ui.searching import first_found
 from llamalog_service.http.ui.words import link
-from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
+from llamalog_service.queries.root_jobs import COUNTED, RootFilter, read_root_jobs
 
 router = APIRouter()
 
 _FIELDS: Final = ("q", "category", "status", "entityType", "user", "since", "until")
 _ROWS: Final = 50
+_MANY: Final = COUNTED - 100
+"""Of so many rows below, and a few of the job's own, there may be more than were counted."""
 
 
 @router.get("/ui")
@@ -49,6 +51,7 @@ async def root_jobs(request: Request, reader: TheReader) -> Response:
         categories=Category,
         statuses=Status,
         entity_types=EntityType,
+        many=_MANY,
         jobs=found.items if found else (),
         searched_to=found.searched_to if found else None,
         first_page=after is None,

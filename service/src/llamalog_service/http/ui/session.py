@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from llamalog_service.http.context import context_of
+from llamalog_service.http.context import context_of, session_of
 from llamalog_service.http.sessions import forget, keep
 from llamalog_service.http.ui.pages import checked_form, render
 
@@ -37,7 +37,7 @@ async def login(request: Request) -> Response:
     if session is None:
         return _form(request, goal, HTTPStatus.FORBIDDEN, is_refused=True)
     response = RedirectResponse(_ours(goal), HTTPStatus.SEE_OTHER)
-    keep(response, session, is_https=request.url.scheme == "https")
+    keep(response, session, is_https=request.scope["scheme"] == "https")
     return response
 
 
@@ -45,6 +45,9 @@ async def login(request: Request) -> Response:
 async def logout(request: Request) -> Response:
     """End the session of this browser."""
     await checked_form(request)
+    session = session_of(request)
+    if session is not None:
+        context_of(request).sessions.end(session)
     response = RedirectResponse(_HOME, HTTPStatus.SEE_OTHER)
     forget(response)
     return response
@@ -60,6 +63,9 @@ def _form(
 
 def _ours(goal: str) -> str:
     """A page of ours: whoever sends somebody to the login may not send them on to another site."""
-    parts = urlsplit(goal)
+    try:
+        parts = urlsplit(goal)
+    except ValueError:  # it is no address at all
+        return _HOME
     is_ours = not parts.scheme and not parts.netloc and (parts.path == "/ui" or parts.path.startswith("/ui/"))
     return goal if is_ours and "\\" not in goal and goal.isprintable() else _HOME

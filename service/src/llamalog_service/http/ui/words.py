@@ -119,7 +119,7 @@ def span(milliseconds: float) -> str:
     value = milliseconds / 1000
     for unit, most in _UNITS:
         if value < most:
-            return f"{value:.1f} {unit}" if value < 10 and unit == "s" else f"{value:.0f} {unit}"
+            return f"{value:.1f} {unit}" if value < 9.95 and unit == "s" else f"{value:.0f} {unit}"
         value /= most
     return f"{value:.0f} y"
 

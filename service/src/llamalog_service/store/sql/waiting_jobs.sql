@@ -1,6 +1,7 @@
 -- Jobs never seen that rows without a known root name as their parent, by the earliest such row: at most $3 behind the
--- place $1 (time), $2 (id). What waits for each, at any depth, is counted to $4.
--- UNION, not UNION ALL: a job is visited once, so that a cycle ends the walk.
+-- place $1 (time), $2 (id). What waits for each, at any depth, is counted to $4; nothing between the walk and its LIMIT
+-- needs all of it, so that it goes no further.
+-- UNION, not UNION ALL: a row is visited once, so that a cycle ends the walk.
 SELECT w.id, least(greatest(w.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
        CASE WHEN w.created_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN w.created_at::text END
            AS odd_time,
@@ -30,6 +31,6 @@ CROSS JOIN LATERAL (
         JOIN llama_logs l ON (l.parent_job_id = b.job AND NOT l.parent_conflict OR l.job_id = b.job)
         WHERE l.origin = 'PENDING'
     )
-    SELECT count(*) AS rows FROM (SELECT DISTINCT b.id FROM below b LIMIT $4::integer) c
+    SELECT count(*) AS rows FROM (SELECT FROM below b LIMIT $4::integer) c
 ) waiting
 ORDER BY w.created_at, w.id

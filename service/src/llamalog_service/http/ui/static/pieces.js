@@ -8,15 +8,18 @@ async function load(paragraph, link) {
   link.textContent = "Loading…";
   const page = await fetchPage(link.href);
   const list = document.querySelector(into);
+  const before = count(list);
   const fresh = [...page.querySelector(into).children];
   list.append(...fresh);
   const further = page.querySelector(`[data-more="${into}"]`);
   if (further) paragraph.replaceWith(further);
   else paragraph.remove();
-  say("More is shown below.");
+  say(`${count(list) - before} more, ${count(list)} in all.`);
   await null; // whoever watches the list has seen to the new rows by then
   focusFirst(fresh[0]);
 }
+
+const count = (list) => list.querySelectorAll("[data-key]").length;
 
 function focusFirst(fresh) {
   const first = fresh?.matches("ol") ? (fresh.querySelector("[data-key]") ?? fresh.firstElementChild) : fresh;

@@ -31,8 +31,8 @@ function grow(tree) {
   }
 
   function adopt(piece) {
-    tree.setAttribute("aria-label", piece.getAttribute("aria-label"));
-    piece.removeAttribute("aria-label");
+    if (piece.ariaLabel) tree.ariaLabel = piece.ariaLabel;
+    piece.ariaLabel = null;
     piece.setAttribute("role", "none");
     for (const item of piece.children) become(item);
   }

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from integration.databases import run_sql
+from harness.databases import run_sql
 
 POINTS = ("first", "is_root_job", "category", "roots")
 
