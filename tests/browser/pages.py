@@ -7,7 +7,7 @@ from browser.scene import Scene
 from browser.story import HOSTILE, HOSTILE_ENTITY, HOSTILE_ROOT, LEMONADE, ROOT_JOB
 
 _HOSTILE_ROWS = "SELECT id FROM llama_logs WHERE entity_id = $1 OR album_id = $1 ORDER BY id"
-_RUNS = "SELECT id FROM backfill_runs WHERE kind = 'backfill-roots' ORDER BY requested_at DESC LIMIT 3"
+_RUNS = "SELECT id FROM backfill_runs WHERE kind = 'backfill-roots' ORDER BY requested_at DESC LIMIT 2"
 
 
 def job_page(job: str) -> str:

@@ -18,11 +18,13 @@ from harness.patience import eventually
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import producing, publish, publish_events
+from llamalog_schemas.commands import BackfillRootsData, WholeTable
 from llamalog_schemas.events import EntityEvent
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection
+from llamalog_service.wiring import ask_for_backfill
 
 _IS_RECORDED = "SELECT EXISTS (SELECT FROM llama_logs WHERE entity_id = $1)"
 _NEVER = 3600.0
@@ -99,4 +101,6 @@ async def _tell(settings: Settings, pool: asyncpg.Pool) -> None:
         )
     await pool.execute(story.BROAD_SQL, story.BROAD_ROOT, _LONG_AGO)
     await pool.execute(story.LEGACY_SQL, story.HOSTILE_ENTITY[1], story.HOSTILE, _LONG_AGO)
+    tried = BackfillRootsData(scope=WholeTable(), requested_by="otto", dry_run=True)
+    await ask_for_backfill(settings, uuid4(), tried, patience=20)
     await wait_until_settled(settings, pool)

@@ -46,7 +46,7 @@ async def test_a_backfill_is_tried_then_started_and_watched_to_its_end(
     assert await scene.pool.fetchval(_WITH_ROOT, BROAD_ROOT) == BROAD_ROWS + 1
 
     await page.get_by_role("navigation", name="Where this is").get_by_role("link").click()
-    await expect(page.locator("#runs tbody tr")).to_have_count(2)
+    await expect(page.locator("#runs tbody tr", has_text=BROAD_ROOT)).to_have_count(2)
     await take_picture(page, "backfills")
 
 

@@ -15,16 +15,19 @@ _PATIENCE = 10.0
 _IN_PLACE = 3_000
 """Rows: somebody has asked for a further piece fourteen times."""
 _FILL = """rows => {
-    const tree = document.querySelector("#lines");
-    const lists = [...tree.children];
-    let number = tree.querySelectorAll("li").length;
-    while (number < rows) {
-        for (const list of lists) {
-            const copy = list.cloneNode(true);
-            for (const item of copy.children) item.dataset.key = item.id = `copy-${number++}`;
-            tree.append(copy);
+    const lines = document.querySelector("#lines");
+    const piece = lines.querySelector("ol");
+    const more = document.createDocumentFragment();
+    let number = lines.querySelectorAll(":scope > ol > li").length;
+    for (; number < rows; number += piece.children.length) {
+        const copy = piece.cloneNode(true);
+        for (const item of copy.children) {
+            item.dataset.key = item.id = `${number} ${item.id}`;
+            if (item.querySelector("details")) item.querySelector("details").open = false;
         }
+        more.append(copy);
     }
+    lines.append(more);
 }"""
 _LONGEST_LEAP = """async () => {
     const frame = () => new Promise(requestAnimationFrame);

@@ -53,7 +53,7 @@ async def test_from_the_root_jobs_to_an_album_to_a_row_to_its_job_and_up_the_cha
 
     await enriched.locator(".detail").get_by_role("link", name=ENRICHMENT, exact=True).first.click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(ENRICHMENT)
-    await expect(page.locator(".tree")).to_contain_text("Formation")
+    await expect(page.locator("#lines")).to_contain_text("Formation")
     await take_picture(page, "job")
     await page.locator(".chain").get_by_role("link", name=ROOT_JOB).click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(ROOT_JOB)
@@ -70,7 +70,7 @@ async def test_a_row_of_unknown_origin_bears_a_badge_with_the_reason_and_can_be_
         "Origin unknown: names neither job nor parent"
     )
     await page.get_by_role("link", name="Known origin only").click()
-    await expect(page.locator(".tree")).to_contain_text("album:created")
+    await expect(page.locator("#lines")).to_contain_text("album:created")
     await expect(orphan).to_have_count(0)
 
 
