@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types browser bench bench-kit bench-backfill fuzz simulate chaos contract compat docs lock clean
+.PHONY: help up test lint types browser bench bench-kit bench-backfill bench-queries fuzz simulate chaos contract compat docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made

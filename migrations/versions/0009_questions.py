@@ -26,7 +26,7 @@ INDEXES = (
     Index("llama_logs_unknown_origin_idx", "origin, created_at, id", where="root_job_id IS NULL", exact=True),
     Index(
         "llama_logs_failures_idx",
-        "root_job_id",
+        "root_job_id, created_at",
         where="root_job_id IS NOT NULL AND (category = 'FAILED' OR status = 'FAILED')",
         exact=True,
     ),

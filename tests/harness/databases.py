@@ -15,7 +15,7 @@ from llamalog_service.store import schema
 from llamalog_service.store.migration_connection import migration_engine
 from llamalog_service.store.schema import VERSION_TABLE
 
-ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0011"]
+ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
 
 
 @asynccontextmanager

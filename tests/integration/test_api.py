@@ -23,6 +23,8 @@ from llamalog_schemas.events import RootAdopted
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 
+UNKNOWN = UUID("0f9be2a4-6a0c-4d3e-9b1c-2f1d6c1d7a10")
+
 
 @pytest.fixture
 async def client(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
@@ -98,8 +100,8 @@ async def test_rows_are_found_by_what_they_say(client: httpx.AsyncClient) -> Non
     ("path", "status", "says"),
     [
         ("/nowhere", 404, "nothing under this path"),
-        (f"/logs/{uuid4()}", 404, "has no row"),
-        (f"/backfills/{uuid4()}", 404, "no backfill"),
+        (f"/logs/{UNKNOWN}", 404, "has no row"),
+        (f"/backfills/{UNKNOWN}", 404, "no backfill"),
         ("/logs?limit=501", 422, "query.limit"),
         ("/logs?limit=0", 422, "query.limit"),
         ("/logs?limit=1_0", 422, "whole number"),

@@ -126,7 +126,7 @@ async def test_a_timeline_is_the_tree_of_an_entitys_lineage_and_of_rows_of_unkno
         "│   └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  healed",
         "│       └── + 12:00:00.003  track:created  Locomotion  healed",
         "│           └── ⇄ 12:00:00.004  artist:linked  John Coltrane  healed",
-        "├── never came  (never seen)",
+        "├── never came  (nothing of its own here)",
         "│   └── ✗ 12:00:00.005  cache:cover  FAILED  RATE_LIMITED  Origin unknown: PENDING",
         "└── ↑ 12:00:00.006  spotify:sync  Blue Train  Origin unknown: UNTRACKED  outside of any job",
     ]
@@ -162,7 +162,7 @@ async def test_a_tree_is_everything_that_a_job_led_to_with_the_names_of_the_jobs
         *(f"    {line}" for line in below),
     ]
     assert golden(await commands.done("tree", "never came"))[1:] == [
-        "└── never came  (never seen)",
+        "└── never came  (nothing of its own here)",
         "    └── ✗ 12:00:00.005  cache:cover  FAILED  RATE_LIMITED  Origin unknown: PENDING  cover-1",
     ]
 

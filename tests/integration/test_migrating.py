@@ -34,7 +34,7 @@ async def test_two_databases_can_be_migrated_at_once(empty_database: str, other_
 async def test_a_revision_of_a_newer_version_is_refused_and_nothing_is_changed(empty_database: str) -> None:
     await migrate(empty_database)
     await run_sql(empty_database, "UPDATE llamalog_revision SET version_num = '0999'")
-    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0011"):
+    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0010"):
         await migrate(empty_database)
     assert await current_revision(empty_database) == "0999"
 
@@ -109,7 +109,7 @@ async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(empty_data
         await eventually(builds, 20)
         await other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the other side gives way
         await other.execute("ALTER TABLE llama_logs SET (fillfactor = 90)")
-    assert await migrating == ["0008", "0009", "0011"]
+    assert await migrating == ["0008", "0009", "0010"]
     assert await watcher.fetch("SELECT FROM pg_index WHERE NOT indisvalid") == []
     await other.close()
     await watcher.close()

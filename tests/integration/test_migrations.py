@@ -80,8 +80,8 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(empty_
         ),
         "llama_logs_unknown_origin_idx": "(origin, created_at, id) WHERE (root_job_id IS NULL)",
         "llama_logs_failures_idx": (
-            "(root_job_id) WHERE ((root_job_id IS NOT NULL) AND ((category = 'FAILED'::\"LlamaLogCategory\")"
-            " OR (status = 'FAILED'::\"EnrichmentStatus\")))"
+            "(root_job_id, created_at) WHERE ((root_job_id IS NOT NULL) AND "
+            "((category = 'FAILED'::\"LlamaLogCategory\") OR (status = 'FAILED'::\"EnrichmentStatus\")))"
         ),
         "llama_logs_unsettled_idx": (
             "(id) WHERE ((origin IS NULL) OR (origin = ANY (ARRAY['PENDING'::\"LlamaLogOrigin\", "

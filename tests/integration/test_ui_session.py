@@ -1,5 +1,6 @@
 """Logging in with a token and out again; and how the installation's health is shown to whoever has."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from html import unescape
@@ -123,3 +124,23 @@ async def test_health_is_shown_also_while_kafka_is_away(settings: Settings) -> N
     assert "Kafka does not answer" in answer.text
     assert 'does not answer at <bdi class="id">http://127.0.0.1:1/&lt;metrics&gt;</bdi>' in answer.text
     assert 'Lag</dt><dd><span class="muted">not known' in answer.text
+
+
+@pytest.mark.parametrize("said", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n<p>{ Welcome } 1</p>\n"])
+async def test_health_is_shown_also_while_others_have_the_consumers_port(
+    settings: Settings, said: bytes
+) -> None:
+    async def welcome(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(welcome, "127.0.0.1", 0) as other:
+        url = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}/metrics"
+        changed = settings.model_copy(update={"api_metrics_urls": url})
+        async with (
+            running_api(changed) as running,
+            httpx.AsyncClient(base_url=running.url, timeout=15) as client,
+        ):
+            answer = await client.get("/health/summary")
+    assert (answer.status_code, answer.json()["silent"]) == (200, [url])

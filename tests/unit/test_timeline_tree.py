@@ -81,8 +81,18 @@ def test_a_timeline_is_printed_as_the_tree_of_its_jobs() -> None:
         "│       ↑ 12:00:00.003  track:created:test",
         "│       └── + 12:00:00.004  track:created:test  healed",
         "├── ▣ 12:00:00.005  track:created:test  Origin unknown: UNTRACKED  outside of any job",
-        "└── lost  (never seen)",
+        "└── lost  (nothing of its own here)",
         "    └── ⇄ 12:00:00.006  track:created:test  Origin unknown: PENDING",
+    ]
+
+
+def test_a_job_that_is_between_others_is_not_said_to_have_been_never_seen() -> None:
+    parents = {"away": "between", "between": "lost", "lost": None}
+    row = entry(1, "away", "between", root_job_id=None, origin=Origin.PENDING)
+    assert printed(timeline(row, parents=parents))[2:] == [
+        "└── lost  (nothing of its own here)",
+        "    └── between  (nothing of its own here)",
+        "        └── + 12:00:00.001  track:created:test  Origin unknown: PENDING",
     ]
 
 

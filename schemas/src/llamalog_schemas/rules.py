@@ -103,7 +103,7 @@ def _check_window(command: BackfillRoots) -> None:
         if not _has_utc(moment):
             raise InvalidMessageError(
                 InvalidReason.BAD_FIELD,
-                f"`data.scope.{field}` is {moment.isoformat()}, which in UTC lies outside the years 1 to 9999",
+                f"`data.scope.{field}` is {moment.isoformat()}, outside the years 1 to 9999 in UTC",
             )
     if scope.from_ >= scope.to:
         raise InvalidMessageError(

@@ -19,7 +19,7 @@ def draw_lineages(drawn: Drawn, tops: Sequence[JobNode], *, with_date: bool, wit
 
     Args:
         with_date: False where the heading tells the day of all.
-        with_jobs: whether each job's name is told; one that was never seen has nothing else.
+        with_jobs: whether each job's name is told; one without rows of its own among these has nothing else.
     """
     growing = [(drawn, top, 0) for top in reversed(tops)]
     while growing:
@@ -38,7 +38,7 @@ def days_of(entries: Sequence[Entry]) -> list[str]:
 def _label(node: JobNode, depth: int, *, with_date: bool, with_jobs: bool) -> Text:
     label = Text(f"[{depth}] ", "dim") if depth > MOST_INDENTS else Text()
     if not node.entries:
-        return label.append(f"{printable(node.job or '')}  (never seen)", "dim italic")
+        return label.append(f"{printable(node.job or '')}  (nothing of its own here)", "dim italic")
     lines = [said(entry.row, with_date=with_date) for entry in node.entries]
     if node.job is None:
         lines[0].append("  outside of any job", "dim")

@@ -46,7 +46,7 @@ def answers(
     """
     content: dict[str, Any] = {"schema": schema_of(kind)}
     if example is not None:
-        content["example"] = msgspec.to_builtins(example)
+        content["example"] = msgspec.json.decode(msgspec.json.encode(example))
     told: dict[int | str, dict[str, Any]] = {
         status.value: {"description": meaning, "content": {"application/json": content}}
     }

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from llamalog_service.http.answers import components, problem
 from llamalog_service.http.problems import Problem
@@ -44,6 +45,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         tags=[],
         servers=[{"url": "/"}],
     )
+    for route in app.state.routes:
+        if isinstance(route, APIRoute) and route.path_format in made["paths"]:
+            _show_examples(made["paths"][route.path_format], route)
     for path in made["paths"].values():
         for method, operation in path.items():
             if method in _METHODS:
@@ -60,6 +64,14 @@ def document(app: FastAPI) -> dict[str, Any]:
     }
     made["security"] = [{"token": []}, {}]
     return made
+
+
+def _show_examples(path: dict[str, Any], route: APIRoute) -> None:
+    """As they are told: the framework leaves out what is null."""
+    for method in route.methods or ():
+        for status, told in route.responses.items():
+            if "content" in told:
+                path[method.lower()]["responses"][str(status)]["content"] = told["content"]
 
 
 def _complete(operation: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import Final, NamedTuple, TypeVar
 from urllib.request import ProxyHandler, build_opener
 
@@ -145,13 +146,14 @@ def _metrics_urls(settings: Settings) -> tuple[str, ...]:
 
 
 def _fetch(url: str) -> str | None:
-    """What is answered there, None if nothing is."""
+    """The metrics that are answered there; None if nothing is, or something else: a port may be another's."""
     try:
         with _OPENER.open(url, timeout=_METRICS_SECONDS) as response:
             text: str = response.read(_MOST_BYTES).decode(errors="replace")
-            return text
-    except (OSError, ValueError):
+        read_figures([text])
+    except (OSError, ValueError, KeyError, HTTPException):
         return None
+    return text
 
 
 def _rates(samples: Sequence[_Sample]) -> Rates | None:

@@ -7,6 +7,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from llamalog_schemas.events import EntityType
+from llamalog_service.http import examples
 from llamalog_service.http.answers import answer, answers
 from llamalog_service.http.context import TheReader
 from llamalog_service.http.parameters import (
@@ -50,6 +51,7 @@ _MOST_HOURS = 24 * 366
         Page[RootJob],
         "The newest first. A page may be short, or empty, though there are more: `next` says so, and "
         "`searchedTo` how far was looked.",
+        example=examples.ROOT_JOBS,
     ),
 )
 async def root_jobs(

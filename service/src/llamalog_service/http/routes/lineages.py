@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
+from llamalog_service.http import examples
 from llamalog_service.http.answers import answer, answers
 from llamalog_service.http.context import TheMeasures, TheReader
 from llamalog_service.http.parameters import CursorText, Id, Job, Limit, Type, YesOrNo, cursor
@@ -19,7 +20,11 @@ router = strict_router("lineages")
 @router.get(
     "/timelines/{type}/{id}",
     summary="How an album, an artist or a track got into the catalogue, and what happened to it afterwards",
-    responses=answers(Timeline, "Entries, oldest first; none for an entity that the log does not know."),
+    responses=answers(
+        Timeline,
+        "Entries, oldest first; none for an entity that the log does not know.",
+        example=examples.TIMELINE,
+    ),
 )
 async def timeline(
     reader: TheReader,
@@ -53,7 +58,9 @@ async def timeline(
 @router.get(
     "/tree",
     summary="Everything that a job led to",
-    responses=answers(Tree, "Entries, oldest first, with their depth below the topmost job."),
+    responses=answers(
+        Tree, "Entries, oldest first, with their depth below the topmost job.", example=examples.TREE
+    ),
 )
 async def tree(reader: TheReader, job: Job, limit: Limit = USUAL, after: CursorText = None) -> Response:
     """Of a root, what has it as its root; of any other job, what hangs on it."""
@@ -63,7 +70,9 @@ async def tree(reader: TheReader, job: Job, limit: Limit = USUAL, after: CursorT
 @router.get(
     "/children",
     summary="The jobs directly below a job",
-    responses=answers(Page[JobSummary], "A line for each, by the time that it first spoke."),
+    responses=answers(
+        Page[JobSummary], "A line for each, by the time that it first spoke.", example=examples.CHILDREN
+    ),
 )
 async def children(reader: TheReader, job: Job, limit: Limit = USUAL, after: CursorText = None) -> Response:
     """For whoever opens a large tree piece by piece."""
@@ -73,7 +82,7 @@ async def children(reader: TheReader, job: Job, limit: Limit = USUAL, after: Cur
 @router.get(
     "/chain",
     summary="What triggered a job",
-    responses=answers(Chain, "The jobs above it, the topmost first, itself last."),
+    responses=answers(Chain, "The jobs above it, the topmost first, itself last.", example=examples.CHAIN),
 )
 async def chain(reader: TheReader, job: Job) -> Response:
     """Its parent, that one's parent, and so on, up to the topmost job that is named."""

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
+from llamalog_service.http import examples
 from llamalog_service.http.answers import answer, answers, streams
 from llamalog_service.http.context import TheContext, TheReader
 from llamalog_service.http.live import log_events
@@ -96,6 +97,7 @@ TheFilter = Annotated[LogFilter, Depends(log_filter)]
         Page[LogRow],
         "Rows in the order of time. A page may be short, or empty, though there are more: `next` says so, "
         "and `searchedTo` how far was looked.",
+        example=examples.ROWS,
     ),
 )
 async def logs(
@@ -143,7 +145,7 @@ async def log_stream(
 @router.get(
     "/logs/{id}",
     summary="A row of the log",
-    responses=answers(LogRow, "The row.", not_found="There is no such row."),
+    responses=answers(LogRow, "The row.", example=examples.ROW, not_found="There is no such row."),
 )
 async def log(
     reader: TheReader, row: Annotated[Uuid, Path(alias="id", description="The row's id: that of its event.")]

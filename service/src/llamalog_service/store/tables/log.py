@@ -102,6 +102,7 @@ class LlamaLog(SQLModel, table=True):
         Index(
             "llama_logs_failures_idx",
             "root_job_id",
+            "created_at",
             postgresql_where=text("root_job_id IS NOT NULL AND (category = 'FAILED' OR status = 'FAILED')"),
         ),
         Index(

@@ -16,7 +16,7 @@ from migrations.journal import TAKEN_OVER, noted, quoted
 
 from llamalog_service.store.standing import Preview, Standing
 
-revision = "0011"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None

@@ -1,0 +1,150 @@
+"""Answers as the OpenAPI document shows them: an album, and the artist that it was linked with."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from llamalog_schemas.events import Category, EntityType, Status
+from llamalog_schemas.provenance import Origin
+from llamalog_service.queries.jobs import Chain, JobSummary, Tree
+from llamalog_service.queries.lineages import Entry
+from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.paging import Cursor, Page
+from llamalog_service.queries.root_jobs import RootJob
+from llamalog_service.queries.rows import LogRow
+from llamalog_service.queries.timeline import Timeline
+
+_ALBUM: Final = UUID("6b1f0c5e-0f4e-4c0e-9f0a-3a8f2f8f4c11")
+_ARTIST: Final = UUID("0d4f5a0e-8d1b-4c39-a1b0-5a4f0f4d7f21")
+_ROOT: Final = "album-create-42"
+_LINKING: Final = "artist-link-42"
+_AT: Final = datetime(2026, 2, 10, 10, 30, tzinfo=UTC)
+_LATER: Final = timedelta(milliseconds=1207)
+
+ROW: Final = LogRow(
+    id=UUID("0199c0de-0000-7000-8000-000000000001"),
+    created_at=_AT,
+    recorded_at=_AT + timedelta(milliseconds=84),
+    entity_type=EntityType.ALBUM,
+    entity_id=_ALBUM,
+    album_id=_ALBUM,
+    artist_id=None,
+    track_id=None,
+    name="Lemonade",
+    operation="album:created",
+    category=Category.CREATED,
+    sources=("MUSICBRAINZ",),
+    status=Status.SUCCESS,
+    reason=None,
+    fields_enriched=("title", "releaseDate"),
+    data_quality_before=None,
+    data_quality_after="MEDIUM",
+    error_message=None,
+    error_code=None,
+    retry_count=0,
+    duration_ms=312,
+    api_call_count=2,
+    metadata={"title": "Lemonade"},
+    preview_data=None,
+    job_id=_ROOT,
+    parent_job_id=None,
+    root_job_id=_ROOT,
+    declared_root_job_id=None,
+    is_root_job=True,
+    triggered_by="user",
+    user_id="user-7",
+    origin=Origin.ROOT,
+    cycle_members=None,
+    parent_conflict=False,
+    declaration_conflict=False,
+    revision=1,
+)
+
+_LINKED: Final = replace(
+    ROW,
+    id=UUID("0199c0de-0000-7000-8000-000000000002"),
+    created_at=_AT + _LATER,
+    recorded_at=_AT + _LATER,
+    entity_type=EntityType.ARTIST,
+    entity_id=_ARTIST,
+    artist_id=_ARTIST,
+    name="Beyoncé",
+    operation="artist:linked:album",
+    category=Category.LINKED,
+    fields_enriched=(),
+    data_quality_after=None,
+    metadata={"name": "Beyoncé"},
+    job_id=_LINKING,
+    parent_job_id=_ROOT,
+    is_root_job=False,
+    origin=Origin.RESOLVED,
+)
+_ENTRIES: Final = (Entry(row=ROW, depth=0, parent=None), Entry(row=_LINKED, depth=1, parent=_ROOT))
+_PARENTS: Final = {_ROOT: None, _LINKING: _ROOT}
+_NEXT: Final = str(Cursor(_LINKED.created_at.replace(tzinfo=None).isoformat(), _LINKED.id))
+
+ROWS: Final = Page(items=(_LINKED, ROW), next=str(Cursor(_AT.replace(tzinfo=None).isoformat(), ROW.id, True)))
+
+TIMELINE: Final = Timeline(
+    entity=EntityRef(type=EntityType.ALBUM, id=_ALBUM),
+    name="Lemonade",
+    entries=_ENTRIES,
+    parents=_PARENTS,
+    next=_NEXT,
+)
+
+TREE: Final = Tree(job=_ROOT, entries=_ENTRIES, parents=_PARENTS, next=_NEXT)
+
+
+def _summary(row: LogRow, children: int) -> JobSummary:
+    return JobSummary(
+        job=row.job_id,
+        seen=True,
+        name=row.name,
+        category=row.category,
+        status=row.status,
+        operation=row.operation,
+        entity_type=row.entity_type,
+        entity_id=row.entity_id,
+        rows=1,
+        failed=0,
+        children=children,
+        first_at=row.created_at,
+        last_at=row.created_at,
+    )
+
+
+CHILDREN: Final = Page(items=(_summary(_LINKED, children=0),))
+
+CHAIN: Final = Chain(
+    job=_LINKING,
+    links=(_summary(ROW, children=1), _summary(_LINKED, children=0)),
+    longer=False,
+    root=_ROOT,
+    origin=Origin.RESOLVED,
+    cycle=(),
+)
+
+ROOT_JOBS: Final = Page(
+    items=(
+        RootJob(
+            job=_ROOT,
+            row=ROW.id,
+            origin=Origin.ROOT,
+            entity_type=EntityType.ALBUM,
+            entity_id=_ALBUM,
+            name="Lemonade",
+            operation=ROW.operation,
+            category=Category.CREATED,
+            status=Status.SUCCESS,
+            children=1,
+            failed=0,
+            duration_ms=round(_LATER.total_seconds() * 1000),
+            user="user-7",
+            triggered_by="user",
+            created_at=_AT,
+        ),
+    )
+)
