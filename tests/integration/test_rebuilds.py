@@ -14,7 +14,12 @@ from harness.log_table import empty_tables
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
 from histories import chains, decree, event
 from llamalog_service.domain.errors import PositionPastEndError
-from llamalog_service.replay.errors import BeginningGoneError, LeftoversError, RebuildUnderWayError
+from llamalog_service.replay.errors import (
+    BeginningGoneError,
+    EventlessRowsError,
+    LeftoversError,
+    RebuildUnderWayError,
+)
 from llamalog_service.replay.rebuild import Asked
 from llamalog_service.store.comparison import Only
 from llamalog_service.store.connection import prepare_connection
@@ -228,19 +233,46 @@ async def test_a_topic_that_ends_before_the_live_tables_positions_is_refused(at_
         await at_rest.rebuilt()
 
 
-async def test_live_rows_and_decrees_without_an_event_are_refused_and_counted(at_rest: Installation) -> None:
-    pool = at_rest.pool
-    await pool.execute(
-        "INSERT INTO llama_logs (id, operation, category, status, origin, recorded_at) "
-        "SELECT gen_random_uuid(), 'old', 'CREATED', 'SUCCESS', 'UNTRACKED', j.before::timestamptz "
-        "FROM migration_journal j, generate_series(1, 3) WHERE j.kind = 'taken over'"
+async def test_live_rows_and_decrees_without_an_event_are_refused_before_anything_is_read(
+    at_rest: Installation,
+) -> None:
+    await at_rest.pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, origin, legacy_told) "
+        "SELECT gen_random_uuid(), 'old', 'CREATED', 'SUCCESS', 'UNTRACKED', false FROM generate_series(1, 2)"
     )
-    await pool.execute(
+    await another_program_writes(at_rest.pool)
+    await at_rest.pool.execute(
         "INSERT INTO root_decrees (id, job_id, adopted, reason, requested_by, decreed_at) "
         "VALUES (gen_random_uuid(), 'top', true, 'a backfill', 'me', now())"
     )
-    with pytest.raises(Exception, match="3 rows and 1 decrees of the live table have no event"):
+    at_rest.topic.read = None  # type: ignore[method-assign, assignment]
+    with pytest.raises(EventlessRowsError, match="3 rows and 1 decrees of the live table have no event"):
         await at_rest.rebuilt()
+    assert await ShadowStore(at_rest.pool).standing() == (False, None)
+
+
+async def test_a_live_row_that_comes_without_an_event_while_it_reads_is_refused(
+    at_rest: Installation,
+) -> None:
+    read = at_rest.topic.read
+
+    async def read_while_another_program_writes(starts, ends):  # type: ignore[no-untyped-def]
+        await another_program_writes(at_rest.pool)
+        async for portion in read(starts, ends):
+            yield portion
+
+    at_rest.topic.read = read_while_another_program_writes  # type: ignore[method-assign]
+    with pytest.raises(EventlessRowsError, match="1 rows and 0 decrees"):
+        await at_rest.rebuilt()
+    assert (await ShadowStore(at_rest.pool).read_so_far()).messages == 34
+
+
+async def another_program_writes(pool: asyncpg.Pool) -> None:
+    """A row of which nobody knows the origin."""
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status) "
+        "VALUES (gen_random_uuid(), 'op', 'CREATED', 'SUCCESS')"
+    )
 
 
 def test_no_history_however_disordered_differs_from_its_rebuild(database_url: str) -> None:

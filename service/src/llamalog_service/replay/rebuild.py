@@ -112,13 +112,24 @@ class Rebuild:
                 raise RebuildUnderWayError(other)
             spans = await when_available(self._history.spans, doing="looking at the topic")
             _refuse_lost_beginning(self._topic, spans)
+            is_empty = await when_available(self._stores.live.is_empty, doing="looking at the live table")
+            if not is_empty:
+                await self._refuse_eventless_rows()
             await self._take_up(discard=asked.discard)
-            if await when_available(self._stores.live.is_empty, doing="looking at the live table"):
+            if is_empty:
                 counted = await self._fill(spans)
             else:
                 counted = await self._hold_against_the_live_table(spans, asked)
             await self._stores.shadow.discard()
         return replace(counted, seconds=time.monotonic() - began)
+
+    async def _refuse_eventless_rows(self) -> None:
+        """Before hours of reading; the comparison looks again."""
+        rows, decrees = await when_available(
+            self._stores.live.eventless, doing="looking for rows without an event", may_take_long=True
+        )
+        if rows or decrees:
+            raise EventlessRowsError(rows, decrees)
 
     async def _hold_against_the_live_table(self, spans: Mapping[int, Span], asked: Asked) -> RebuildReport:
         ends = await self._stores.live.next_offsets(self._group, self._topic)

@@ -3,7 +3,9 @@
 import asyncpg
 
 from llamalog_service.store.connection import translated
+from llamalog_service.store.genesis import Eventless
 from llamalog_service.store.positions import stored_positions
+from llamalog_service.store.queries import sql
 
 
 class LiveTable:
@@ -24,3 +26,8 @@ class LiveTable:
                     "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_decrees)"
                 )
             )
+
+    async def eventless(self) -> Eventless:
+        """How many rows, and how many decrees, were there before their event and have none that was read."""
+        with translated():
+            return Eventless(*await self._pool.fetchrow(sql("genesis_count")))
