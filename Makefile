@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types browser bench bench-kit bench-backfill bench-queries fuzz simulate chaos contract compat docs lock clean
+.PHONY: help up test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries fuzz simulate chaos contract compat docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -42,6 +42,9 @@ bench-kit: .venv/ready  ## what saying an event costs its caller, as a ratio to 
 
 bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one plain UPDATE; BENCH='--rows 200000'
 	@PYTHONPATH=tests $(BIN)/python -m bench_backfill $(BENCH)
+
+bench-rebuild: .venv/ready  ## a rebuild of a million events as a ratio to COPY plus indexes; BENCH='--events 200000'
+	@PYTHONPATH=tests $(BIN)/python -m bench_rebuild $(BENCH)
 
 bench-queries: .venv/ready  ## the questions to a log of a million rows against bare SQL, while events come in
 	@PYTHONPATH=tests $(BIN)/python -m bench_queries $(BENCH)

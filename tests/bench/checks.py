@@ -54,7 +54,7 @@ async def inspect(installation: Installation, backlog: Backlog) -> Found:
     connection = await asyncpg.connect(installation.database_url)
     try:
         await prepare_connection(connection)
-        table = await _table(connection)
+        table = await table_of(connection)
         runs = await connection.fetchval("SELECT count(*) FROM backfill_runs")
     finally:
         await connection.close()
@@ -67,14 +67,15 @@ async def inspect(installation: Installation, backlog: Backlog) -> Found:
         runs=runs,
         corrected_rows=sum(row.revision > 1 for row in table.values()),
         differences=[
-            *_shortened(differing_rows(backlog.rows, table)),
-            *_shortened(differing_letters(backlog.bad(), letters)),
-            *_shortened(differing_provenance(table, [record.value for record in told])),
+            *shortened(differing_rows(backlog.rows, table)),
+            *shortened(differing_letters(backlog.bad(), letters)),
+            *shortened(differing_provenance(table, [record.value for record in told])),
         ],
     )
 
 
-async def _table(connection: asyncpg.Connection) -> dict[UUID, TableRow]:
+async def table_of(connection: asyncpg.Connection) -> dict[UUID, TableRow]:
+    """Every row of the log."""
     rows = {}
     for record in await connection.fetch(_SELECT):
         values = tuple(tuple(value) if isinstance(value, list) else value for value in record.values())
@@ -132,7 +133,8 @@ def differing_provenance(table: Mapping[UUID, TableRow], told: Iterable[bytes]) 
             yield f"provenance of {row_id} says {latest.get(row_id)}, the table {stands}"
 
 
-def _shortened(differences: Iterator[str]) -> list[str]:
+def shortened(differences: Iterator[str]) -> list[str]:
+    """The first differences, and how many more there are."""
     named = list(islice(differences, _NAMED))
     others = sum(1 for _ in differences)
     return [*named, f"… and {others} more of this kind"] if others else named

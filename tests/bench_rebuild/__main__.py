@@ -1,0 +1,72 @@
+"""The command: `python -m bench_rebuild`, as `make bench-rebuild` calls it."""
+
+import asyncio
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.servers import own_servers
+from bench_rebuild.rebuild import RebuildBenchError
+from bench_rebuild.report import as_json, figures, show
+from bench_rebuild.run import measure
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.stack import LocalStack, StackOptions
+
+BAR_MISSED = 1
+FAILED = 2
+WRONG = 3
+
+console = Console(highlight=False)
+progress = Console(stderr=True, highlight=False, style="dim")
+
+
+def main(
+    *,
+    events: Annotated[int, typer.Option(min=1000)] = 1_000_000,
+    repeat: Annotated[int, typer.Option(min=1, help="Rebuilds, each between two COPYs.")] = 3,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    data_dir: Annotated[
+        Path, typer.Option(help="For the servers' data: on a real disk, made anew, removed in the end.")
+    ] = Path(".llamalog/bench-rebuild"),
+) -> None:
+    """Measure `llamalog rebuild` into an empty database against COPY of the same rows plus the same indexes.
+
+    Exit code 1: a bar was missed; 2: the bench could not run; 3: what was rebuilt is wrong.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is no news
+    folder = data_dir.absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
+    try:
+        with LocalStack(folder, options, say=progress.print) as stack:
+            measured = asyncio.run(
+                measure(own_servers(stack), events=events, repeat=repeat, folder=folder, say=progress.print)
+            )
+    except (LlamalogError, RebuildBenchError) as error:
+        progress.print(f"bench-rebuild: {error}", style="red", soft_wrap=True, markup=False)
+        raise typer.Exit(FAILED) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    told = figures(measured)
+    show(measured, told, console)
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(as_json(measured, told))
+    for line in measured.wrong:
+        console.print(f"WRONG: {line}", style="red", soft_wrap=True, markup=False)
+    missed = list(told.missed())
+    for line in missed:
+        console.print(f"MISSED: {line}", style="red", soft_wrap=True, markup=False)
+    if measured.wrong:
+        raise typer.Exit(WRONG)
+    if missed:
+        raise typer.Exit(BAR_MISSED)
+    console.print("Every row is as the fold says, two rebuilds are alike, and the bars are met.")
+
+
+typer.run(main)

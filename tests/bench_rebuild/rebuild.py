@@ -1,0 +1,76 @@
+"""One rebuild as a process: `llamalog rebuild`, timed from its start to its end, its memory watched."""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import psutil
+
+from bench.costs import CpuSeconds, cpu_seconds, cpu_spent, peak_memory
+from bench.installation import Installation
+from bench.servers import Servers
+
+_LOOK_SECONDS = 0.05
+_DIFFERS = 3
+
+
+class RebuildBenchError(Exception):
+    """A rebuild did not come to its end; what was measured says nothing."""
+
+
+class Rebuilt(NamedTuple):
+    """A rebuild.
+
+    Attributes:
+        report: as `--json` gives it.
+        seconds: by the clock, the start of the process included.
+        cpu: seconds of the process and of both servers.
+        memory: the most that the process had resident, in bytes.
+    """
+
+    report: dict[str, Any]
+    seconds: float
+    cpu: CpuSeconds
+    memory: int
+
+
+async def rebuild(installation: Installation, servers: Servers, folder: Path) -> Rebuilt:
+    """Rebuild an installation's log: into an empty table, or beside a full one, which it is compared with.
+
+    Raises:
+        RebuildBenchError: it failed.
+    """
+    before = cpu_seconds(servers.pids())
+    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "llamalog_service", "rebuild", "--json"),
+        *("--differences", str(folder / "differences.jsonl")),
+        env=installation.environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    watching = asyncio.create_task(_watch(process.pid))
+    out, err = await process.communicate()
+    seconds = time.perf_counter() - began
+    cpu, memory = await watching
+    if process.returncode not in {0, _DIFFERS}:
+        raise RebuildBenchError(f"The rebuild ended with {process.returncode}: {err.decode()[-2000:]}")
+    spent = cpu_spent(before, cpu_seconds(servers.pids()))
+    return Rebuilt(msgspec.json.decode(out), seconds, {"rebuild": cpu} | spent, memory)
+
+
+async def _watch(pid: int) -> tuple[float, int]:
+    """CPU seconds and peak memory of a process, as of shortly before its end."""
+    cpu, memory = 0.0, 0
+    try:
+        program = psutil.Process(pid)
+        while program.status() != psutil.STATUS_ZOMBIE:
+            times = program.cpu_times()
+            cpu, memory = times.user + times.system, peak_memory(pid)
+            await asyncio.sleep(_LOOK_SECONDS)
+    except (psutil.NoSuchProcess, OSError):
+        pass  # it ended between two looks
+    return cpu, memory

@@ -1,0 +1,128 @@
+"""The figures of a bench, and the bars that they are held against."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from bench_rebuild.run import Measured
+
+LEAST_RATIO = 0.25
+"""The bar: a rebuild into an empty database takes at most four times as long as COPY and the same indexes."""
+
+MOST_MEMORY = 300_000_000
+"""Bytes that the rebuild may have resident, however many events there are."""
+
+MOST_GROWTH = 1.25
+"""So many times the memory of a tenth of the events it may take."""
+
+_MICRO = 1e6
+
+
+class Figures(NamedTuple):
+    """Medians over the rebuilds; memory is the worst of them, in bytes."""
+
+    rebuild_seconds: float
+    copy_seconds: float
+    ratio: float
+    events_per_second: float
+    compare_seconds: float
+    cpu_per_event: dict[str, float]
+    copy_cpu_per_row: float
+    memory: int
+    memory_of_a_tenth: int
+
+    def missed(self) -> Iterator[str]:
+        """A sentence for every bar that was missed."""
+        if self.ratio < LEAST_RATIO:
+            yield f"the ratio to COPY and the same indexes is {self.ratio:.3f}; {LEAST_RATIO} is asked for"
+        if self.memory > MOST_MEMORY:
+            yield f"the rebuild took {_megabytes(self.memory)}; {_megabytes(MOST_MEMORY)} are allowed"
+        if self.memory > MOST_GROWTH * self.memory_of_a_tenth:
+            yield (
+                f"memory grows with the events: {_megabytes(self.memory_of_a_tenth)} for a tenth of them, "
+                f"{_megabytes(self.memory)} for all"
+            )
+
+
+def figures(measured: Measured) -> Figures:
+    """A rebuild is held against the mean of the COPYs before and after it: all saw the same machine."""
+    events = measured.sent.events
+    seconds = [one.seconds for one in measured.filled]
+    return Figures(
+        rebuild_seconds=median(seconds),
+        copy_seconds=median(one.seconds for one in measured.copied),
+        ratio=median(ratios(measured)),
+        events_per_second=events / median(seconds),
+        compare_seconds=measured.compared.seconds,
+        cpu_per_event={
+            name: median(one.cpu[name] for one in measured.filled) / events * _MICRO
+            for name in measured.filled[0].cpu
+        },
+        copy_cpu_per_row=median(one.postgres_cpu for one in measured.copied) / events * _MICRO,
+        memory=max(one.memory for one in [*measured.filled, measured.compared]),
+        memory_of_a_tenth=measured.small.memory,
+    )
+
+
+def ratios(measured: Measured) -> list[float]:
+    """Of each rebuild."""
+    copies = [one.seconds for one in measured.copied]
+    between = [(one + other) / 2 for one, other in pairwise(copies)]
+    return [copy / one.seconds for copy, one in zip(between, measured.filled, strict=True)]
+
+
+def show(measured: Measured, told: Figures, console: Console) -> None:
+    """Print the figures as a table, and what they rest on."""
+    table = Table("what", "median", "all rounds")
+    copies, fills = measured.copied, measured.filled
+    table.add_row(
+        "rebuild into an empty database",
+        f"{told.rebuild_seconds:.1f} s",
+        _listed(one.seconds for one in fills),
+    )
+    table.add_row(
+        "COPY and the same indexes", f"{told.copy_seconds:.1f} s", _listed(one.seconds for one in copies)
+    )
+    table.add_row("… the COPY of it", "", _listed(one.copying for one in copies))
+    each = ", ".join(f"{ratio:.3f}" for ratio in ratios(measured))
+    table.add_row("ratio", f"{told.ratio:.3f}", f"{each}; bar: {LEAST_RATIO}")
+    table.add_row("events a second", f"{told.events_per_second:,.0f}", f"{measured.sent.messages:,} messages")
+    table.add_row("rebuild and comparison, table full", f"{told.compare_seconds:.1f} s", "")
+    for name, cost in told.cpu_per_event.items():
+        table.add_row(f"CPU µs an event: {name}", f"{cost:.1f}", "")
+    table.add_row("CPU µs a row: PostgreSQL under COPY", f"{told.copy_cpu_per_row:.1f}", "")
+    table.add_row("peak memory", _megabytes(told.memory), f"bar: {_megabytes(MOST_MEMORY)}")
+    table.add_row("peak memory, a tenth of the events", _megabytes(told.memory_of_a_tenth), "")
+    console.print(table)
+    console.print(f"Durability: {measured.durability}")
+
+
+def _listed(seconds: Iterable[float]) -> str:
+    return ", ".join(f"{one:.1f}" for one in seconds)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"
+
+
+def as_json(measured: Measured, told: Figures) -> str:
+    """Everything, for machines."""
+    return json.dumps(
+        {
+            "figures": told._asdict(),
+            "missed": list(told.missed()),
+            "sent": measured.sent._asdict(),
+            "durability": measured.durability,
+            "filled": [one._asdict() for one in measured.filled],
+            "copied": [one._asdict() for one in measured.copied],
+            "compared": measured.compared._asdict(),
+            "small": measured.small._asdict(),
+            "wrong": measured.wrong,
+        },
+        indent=2,
+    )

@@ -1,0 +1,76 @@
+"""The topic that is rebuilt from: a day of the sample catalogue, some events sent twice."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from random import Random
+from typing import NamedTuple
+from zlib import crc32
+
+from aiokafka import AIOKafkaProducer
+
+from bench.installation import Installation
+from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
+from llamalog_schemas.events import EntityEvent
+from llamalog_schemas.keys import lineage_key
+from llamalog_service.sample.day import tell_day
+
+SENT_TWICE = 0.01
+_EVENTS_AN_ALBUM = 30
+"""Fewer than there are, so that a day of so many albums is long enough."""
+
+_AT_ONCE = 5000
+_SEED = 3
+
+
+class Sent(NamedTuple):
+    """What lies in the topic."""
+
+    events: int
+    messages: int
+
+
+def events_of_day(count: int) -> Iterator[EntityEvent]:
+    """So many events, always the same; few of them are in memory at a time."""
+    return islice(tell_day(1 + count // _EVENTS_AN_ALBUM, _SEED), count)
+
+
+async def fill_topic(installation: Installation, count: int) -> Sent:
+    """Send so many events, and one in a hundred of them again."""
+    topic = installation.topics.entity_events
+    dice = Random(_SEED)
+    events = messages = 0
+    async with AIOKafkaProducer(
+        bootstrap_servers=installation.bootstrap, acks="all", linger_ms=5, max_batch_size=512 * 1024
+    ) as producer:
+        for some in _portions(events_of_day(count)):
+            again = [event for event in some if dice.random() < SENT_TWICE]
+            await _send(producer, topic.name, topic.partitions, some + again)
+            events += len(some)
+            messages += len(some) + len(again)
+    return Sent(events, messages)
+
+
+def _portions(events: Iterator[EntityEvent]) -> Iterator[list[EntityEvent]]:
+    while portion := list(islice(events, _AT_ONCE)):
+        yield portion
+
+
+async def _send(
+    producer: AIOKafkaProducer, topic: str, partitions: int, events: Iterable[EntityEvent]
+) -> None:
+    """As whole batches: a million single sends would take longer than all that is measured."""
+    by_partition: dict[int, list[tuple[bytes, bytes]]] = {}
+    for event in events:
+        key = lineage_key(event)
+        by_partition.setdefault(crc32(key) % partitions, []).append((key, encode(event)))
+    sent: list[asyncio.Future[object]] = []
+    for partition, messages in by_partition.items():
+        batch = producer.create_batch()
+        for key, value in messages:
+            if batch.append(key=key, value=value, timestamp=None, headers=STRUCTURED_HEADERS) is None:
+                sent.append(await producer.send_batch(batch, topic, partition=partition))
+                batch = producer.create_batch()
+                batch.append(key=key, value=value, timestamp=None, headers=STRUCTURED_HEADERS)
+        sent.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.gather(*sent)
