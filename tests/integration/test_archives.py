@@ -12,7 +12,7 @@ from harness.writers import TOPIC, Message
 from histories import chains
 from llamalog_schemas import encode
 from llamalog_service.publish.topic_history import Portion
-from llamalog_service.replay.archive import Archive, Archiver, ArchiveThenTopic
+from llamalog_service.replay.archive import Archive, ArchiveThenTopic
 from llamalog_service.replay.archive_errors import (
     ArchiveDamagedError,
     ArchiveGapError,
@@ -20,6 +20,7 @@ from llamalog_service.replay.archive_errors import (
     OtherTopicError,
 )
 from llamalog_service.replay.archive_files import segments_of
+from llamalog_service.replay.archiving import Archiver
 from llamalog_service.replay.errors import BeginningGoneError
 
 

@@ -12,15 +12,14 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
-from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.publish.topic_history import Span
 from llamalog_service.replay.errors import (
-    BeginningGoneError,
     EventlessRowsError,
     LeftoversError,
     RebuildUnderWayError,
 )
 from llamalog_service.replay.reading import History, Progress, Watch, read_into
+from llamalog_service.replay.refusals import refuse_lost_beginning, refuse_positions_past_end
 from llamalog_service.replay.repair import Repair
 from llamalog_service.replay.report import RebuildReport, differences_of, report_of
 from llamalog_service.store.comparison import Chosen, ComparisonStore, Only, Side
@@ -111,7 +110,7 @@ class Rebuild:
             if other is not None:
                 raise RebuildUnderWayError(other)
             spans = await when_available(self._history.spans, doing="looking at the topic")
-            _refuse_lost_beginning(self._topic, spans)
+            refuse_lost_beginning(self._topic, spans)
             is_empty = await when_available(self._stores.live.is_empty, doing="looking at the live table")
             if not is_empty:
                 await self._refuse_eventless_rows()
@@ -133,7 +132,7 @@ class Rebuild:
 
     async def _hold_against_the_live_table(self, spans: Mapping[int, Span], asked: Asked) -> RebuildReport:
         ends = await self._stores.live.next_offsets(self._group, self._topic)
-        _refuse_positions_past_end(self._topic, ends, spans)
+        refuse_positions_past_end(self._topic, ends, spans)
         await self._read_up_to(ends)
         compared = await when_available(
             lambda: self._compare(asked.only), doing="comparing", may_take_long=True
@@ -232,20 +231,3 @@ class Rebuild:
                 return
             self._watch(Progress("waiting for roots that live traffic is about to correct"))
             await asyncio.sleep(min(_LOOK_SECONDS, longest - waited))
-
-
-def _refuse_lost_beginning(topic: str, spans: Mapping[int, Span]) -> None:
-    gone = {partition: span.first for partition, span in spans.items() if span.first > 0}
-    if gone:
-        raise BeginningGoneError(topic, gone)
-
-
-def _refuse_positions_past_end(topic: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
-    for partition, end in ends.items():
-        last = spans[partition].end if partition in spans else 0
-        if end > last:
-            raise PositionPastEndError(
-                f"{topic}, partition {partition}: the live table has recorded up to offset {end}, the "
-                f"partition ends at {last}. The topic was probably deleted and created again: it can't tell "
-                "what the table holds. Nothing was done. Restore the topic."
-            )

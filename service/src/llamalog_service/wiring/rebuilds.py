@@ -19,7 +19,8 @@ from llamalog_service.publish.offsets import commit_at_least, end_offsets, first
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topic_history import Portion, Span, is_compacted, read_history
 from llamalog_service.publish.topics import topics
-from llamalog_service.replay.archive import Archive, Archiver, ArchiveReport, ArchiveThenTopic
+from llamalog_service.replay.archive import Archive, ArchiveThenTopic
+from llamalog_service.replay.archiving import Archiver, ArchiveReport
 from llamalog_service.replay.errors import CompactedError
 from llamalog_service.replay.reading import History, Watch
 from llamalog_service.replay.rebuild import Asked, Rebuild, Stores

@@ -1,0 +1,108 @@
+"""The archiving of a topic: an archive written, and continued where it ends."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from llamalog_service.publish.dead_letters import Record
+from llamalog_service.publish.topic_history import Portion
+from llamalog_service.replay.archive import Archive, refuse_misfit
+from llamalog_service.replay.archive_files import SEGMENT_BYTES, SegmentWriter, segments_of
+from llamalog_service.replay.reading import History, Progress, Watch
+
+
+class ArchiveReport(Struct, frozen=True, rename="camel"):
+    """What an archiving did.
+
+    Attributes:
+        messages: written by this call.
+        positions: up to where the archive reaches now: the next offset, by partition.
+    """
+
+    topic: str
+    messages: int
+    positions: dict[str, int]
+
+
+class Archiver:
+    """Writes what a topic holds and its archive does not, segment by segment."""
+
+    def __init__(
+        self,
+        folder: Path,
+        topic: str,
+        history: History,
+        watch: Watch = lambda _: None,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self._folder = folder
+        self._topic = topic
+        self._history = history
+        self._watch = watch
+        self._segment_bytes = segment_bytes
+        self._writers: dict[int, SegmentWriter] = {}
+
+    async def run(self) -> ArchiveReport:
+        """Continue the archive up to where the topic ends now.
+
+        What is interrupted ends its segments where it is; a killed one loses those that were not complete.
+
+        Raises:
+            ArchiveError: the archive is damaged, not of this topic, or what lies before it is gone.
+            LlamalogError: the topic can't be read.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self._folder.glob("*.jsonl.gz.part"):
+            leftover.unlink()
+        archive = Archive(self._folder, self._topic)
+        archived = await archive.spans() if segments_of(self._folder) else {}
+        spans = await self._history.spans()
+        starts = {partition: archived[partition].end if partition in archived else 0 for partition in spans}
+        for partition, span in spans.items():
+            refuse_misfit(partition, starts[partition], span)
+        ends = {partition: span.end for partition, span in spans.items()}
+        at = dict(starts)
+        written = 0
+        try:
+            async with aclosing(self._history.read(starts, ends)) as portions:
+                async for portion in portions:
+                    await _to_the_end(asyncio.to_thread(self._write, portion, dict(at)))
+                    written += len(portion.records)
+                    at |= portion.reached
+                    done = sum(at.values()) - sum(starts.values())
+                    self._watch(Progress("archiving", done, sum(ends.values()) - sum(starts.values())))
+        finally:
+            for partition, writer in self._writers.items():
+                writer.complete(at[partition])
+            self._writers.clear()
+        return ArchiveReport(self._topic, written, {str(partition): end for partition, end in at.items()})
+
+    def _write(self, portion: Portion, at: Mapping[int, int]) -> None:
+        by_partition: dict[int, list[Record]] = {partition: [] for partition in portion.reached}
+        for record in portion.records:
+            by_partition[record.partition].append(record)
+        for partition, records in by_partition.items():
+            writer = self._writers.get(partition)
+            if writer is None:
+                writer = SegmentWriter(self._folder, self._topic, partition, at[partition])
+                self._writers[partition] = writer
+            for record in records:
+                writer.add(record)
+            if writer.bytes >= self._segment_bytes:
+                del self._writers[partition]
+                writer.complete(portion.reached[partition])
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await what a thread does also when cancelled: nobody may end a file while it is written."""
+    doing = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise

@@ -1,0 +1,37 @@
+"""What a rebuild looks at before it reads anything."""
+
+from collections.abc import Mapping
+
+from llamalog_service.domain.errors import PositionPastEndError
+from llamalog_service.publish.topic_history import Span
+from llamalog_service.replay.errors import BeginningGoneError
+
+
+def refuse_lost_beginning(topic: str, spans: Mapping[int, Span]) -> None:
+    """A rebuild from what is left would lack rows.
+
+    Raises:
+        BeginningGoneError: some partition begins later than with its first message.
+    """
+    gone = {partition: span.first for partition, span in spans.items() if span.first > 0}
+    if gone:
+        raise BeginningGoneError(topic, gone)
+
+
+def refuse_positions_past_end(topic: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
+    """A topic can't tell what lies behind its end.
+
+    Args:
+        ends: up to where the live table's rows come from the topic, by partition.
+
+    Raises:
+        PositionPastEndError: that is further than the topic goes.
+    """
+    for partition, end in ends.items():
+        last = spans[partition].end if partition in spans else 0
+        if end > last:
+            raise PositionPastEndError(
+                f"{topic}, partition {partition}: the live table has recorded up to offset {end}, the "
+                f"partition ends at {last}. The topic was probably deleted and created again: it can't tell "
+                "what the table holds. Nothing was done. Restore the topic."
+            )
