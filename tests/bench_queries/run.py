@@ -94,7 +94,7 @@ async def measure(servers: Servers, plan: Plan, logs: Path, say: Say) -> Measure
         await fill(bare, plan.log)
         await bare.execute("VACUUM (ANALYZE) llama_logs")
         size = await bare.fetchrow(_SIZE)
-        rate = await _ingest_rate(servers, installation, plan.backlog, logs, say)
+        rate = await ingest_rate(servers, installation, plan.backlog, logs, say)
         await bare.execute("VACUUM (ANALYZE) llama_logs")
         await settle_disk(servers.postgres)
         times, meanwhile = await _ask_under_load(installation, bare, plan, rate / 2, logs=logs, say=say)
@@ -110,7 +110,7 @@ async def measure(servers: Servers, plan: Plan, logs: Path, say: Say) -> Measure
         )
 
 
-async def _ingest_rate(
+async def ingest_rate(
     servers: Servers, installation: Installation, albums: int, logs: Path, say: Say
 ) -> float:
     """Messages a second that both consumers work off by themselves, on top of all the rows."""
@@ -133,7 +133,7 @@ async def _ask_under_load(
     settings = DatabaseSettings(database_url=SecretStr(installation.database_url))
     async with (
         open_pool(settings, name="llamalog bench", only_reads=True) as pool,
-        _consumers(installation, logs),
+        consumers(installation, logs),
     ):
         asked = await questions(Reader(pool), bare, plan.log)
         seconds = 60 + plan.rounds * 3
@@ -164,7 +164,8 @@ async def _compare(question: Question, told: Times, *, module_first: bool) -> No
 
 
 @asynccontextmanager
-async def _consumers(installation: Installation, logs: Path) -> AsyncIterator[None]:
+async def consumers(installation: Installation, logs: Path) -> AsyncIterator[None]:
+    """Both consumers of an installation, as processes, from when they read on."""
     watch = await GroupWatch.connect(installation.bootstrap)
     try:
         with running("migrator", installation, logs) as migrator:

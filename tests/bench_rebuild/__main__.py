@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bench.drain import DrainError
 from bench.servers import own_servers
 from bench_rebuild.rebuild import RebuildBenchError
 from bench_rebuild.report import as_json, figures, show
@@ -29,6 +30,7 @@ def main(
     *,
     events: Annotated[int, typer.Option(min=1000)] = 1_000_000,
     repeat: Annotated[int, typer.Option(min=1, help="Rebuilds, each between two COPYs.")] = 3,
+    live: Annotated[bool, typer.Option(help="In the end also beside live traffic.")] = True,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     data_dir: Annotated[
         Path, typer.Option(help="For the servers' data: on a real disk, made anew, removed in the end.")
@@ -45,9 +47,16 @@ def main(
     try:
         with LocalStack(folder, options, say=progress.print) as stack:
             measured = asyncio.run(
-                measure(own_servers(stack), events=events, repeat=repeat, folder=folder, say=progress.print)
+                measure(
+                    own_servers(stack),
+                    events=events,
+                    repeat=repeat,
+                    with_live=live,
+                    folder=folder,
+                    say=progress.print,
+                )
             )
-    except (LlamalogError, RebuildBenchError) as error:
+    except (LlamalogError, DrainError, RebuildBenchError) as error:
         progress.print(f"bench-rebuild: {error}", style="red", soft_wrap=True, markup=False)
         raise typer.Exit(FAILED) from None
     finally:

@@ -53,7 +53,11 @@ async def rebuild(installation: Installation, servers: Servers, folder: Path) ->
         stderr=asyncio.subprocess.PIPE,
     )
     watching = asyncio.create_task(_watch(process.pid))
-    out, err = await process.communicate()
+    try:
+        out, err = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        raise
     seconds = time.perf_counter() - began
     cpu, memory = await watching
     if process.returncode not in {0, _DIFFERS}:

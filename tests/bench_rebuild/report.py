@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from statistics import median
-from typing import NamedTuple
+from statistics import median, quantiles
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from bench_rebuild.live import Live, Watched
 from bench_rebuild.run import Measured
 
 LEAST_RATIO = 0.25
@@ -19,6 +20,9 @@ MOST_MEMORY = 300_000_000
 
 MOST_GROWTH = 1.25
 """So many times the memory of a tenth of the events it may take."""
+
+LEAST_RECORDED = 0.95
+"""Of the live messages that are sent during a rebuild so many have to be recorded during it."""
 
 _MICRO = 1e6
 
@@ -35,6 +39,7 @@ class Figures(NamedTuple):
     copy_cpu_per_row: float
     memory: int
     memory_of_a_tenth: int
+    live: Live | None
 
     def missed(self) -> Iterator[str]:
         """A sentence for every bar that was missed."""
@@ -47,6 +52,9 @@ class Figures(NamedTuple):
                 f"memory grows with the events: {_megabytes(self.memory_of_a_tenth)} for a tenth of them, "
                 f"{_megabytes(self.memory)} for all"
             )
+        if self.live is not None and self.live.meanwhile.recorded < LEAST_RECORDED * self.live.meanwhile.sent:
+            sent, recorded = self.live.meanwhile.sent, self.live.meanwhile.recorded
+            yield f"live ingest does not keep up: {recorded:,.0f} of {sent:,.0f} messages a second"
 
 
 def figures(measured: Measured) -> Figures:
@@ -66,6 +74,7 @@ def figures(measured: Measured) -> Figures:
         copy_cpu_per_row=median(one.postgres_cpu for one in measured.copied) / events * _MICRO,
         memory=max(one.memory for one in [*measured.filled, measured.compared]),
         memory_of_a_tenth=measured.small.memory,
+        live=measured.live,
     )
 
 
@@ -98,8 +107,23 @@ def show(measured: Measured, told: Figures, console: Console) -> None:
     table.add_row("CPU µs a row: PostgreSQL under COPY", f"{told.copy_cpu_per_row:.1f}", "")
     table.add_row("peak memory", _megabytes(told.memory), f"bar: {_megabytes(MOST_MEMORY)}")
     table.add_row("peak memory, a tenth of the events", _megabytes(told.memory_of_a_tenth), "")
+    if told.live is not None:
+        _add_live(table, told.live)
     console.print(table)
     console.print(f"Durability: {measured.durability}")
+
+
+def _add_live(table: Table, live: Live) -> None:
+    table.add_row("both consumers by themselves", f"{live.ingest_rate:,.0f} messages/s", "")
+    for name, watched in (("without a rebuild", live.quiet), ("during one", live.meanwhile)):
+        rates = f"{watched.recorded:,.0f} of {watched.sent:,.0f} messages/s"
+        table.add_row(f"live ingest {name}", rates, f"visible after: {_visibility(watched)}")
+    table.add_row("rebuild beside live ingest", f"{live.rebuilt.seconds:.1f} s", "")
+
+
+def _visibility(watched: Watched) -> str:
+    hundredths = quantiles(watched.delays, n=100)
+    return f"p50 {hundredths[49]:.2f} s, p99 {hundredths[98]:.2f} s"
 
 
 def _listed(seconds: Iterable[float]) -> str:
@@ -114,7 +138,7 @@ def as_json(measured: Measured, told: Figures) -> str:
     """Everything, for machines."""
     return json.dumps(
         {
-            "figures": told._asdict(),
+            "figures": told._replace(live=None)._asdict(),
             "missed": list(told.missed()),
             "sent": measured.sent._asdict(),
             "durability": measured.durability,
@@ -122,7 +146,18 @@ def as_json(measured: Measured, told: Figures) -> str:
             "copied": [one._asdict() for one in measured.copied],
             "compared": measured.compared._asdict(),
             "small": measured.small._asdict(),
+            "live": _live_as_json(measured.live),
             "wrong": measured.wrong,
         },
         indent=2,
     )
+
+
+def _live_as_json(live: Live | None) -> dict[str, Any] | None:
+    if live is None:
+        return None
+    watched = {
+        name: {"sent": one.sent, "recorded": one.recorded, "visible": _visibility(one)}
+        for name, one in (("quiet", live.quiet), ("meanwhile", live.meanwhile))
+    }
+    return {"ingest_rate": live.ingest_rate, "rebuilt": live.rebuilt._asdict(), **watched}

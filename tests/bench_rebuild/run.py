@@ -9,6 +9,7 @@ import asyncpg
 from bench.checks import differing_rows, shortened, table_of
 from bench.installation import Installation, new_installation
 from bench.servers import Servers, durability, settle_disk
+from bench_rebuild.live import Live, rebuild_under_load
 from bench_rebuild.rebuild import Rebuilt, rebuild
 from bench_rebuild.topic import Sent, events_of_day, fill_topic
 from bench_rebuild.yardstick import Copied, copy_and_index, dump, empty
@@ -28,6 +29,7 @@ class Measured(NamedTuple):
         small: the rebuild of a tenth of the events.
         filled: rebuilds into the empty table; each between two of `copied`.
         compared: a rebuild beside the full table, of which nothing may differ.
+        live: a rebuild beside live traffic; None: it was not asked for.
         wrong: what is not as it should be.
     """
 
@@ -37,14 +39,18 @@ class Measured(NamedTuple):
     filled: list[Rebuilt]
     copied: list[Copied]
     compared: Rebuilt
+    live: Live | None
     wrong: list[str]
 
 
-async def measure(servers: Servers, *, events: int, repeat: int, folder: Path, say: Say) -> Measured:
-    """Rebuild as often as asked, each time between two COPYs of the same rows.
+async def measure(
+    servers: Servers, *, events: int, repeat: int, with_live: bool, folder: Path, say: Say
+) -> Measured:
+    """Rebuild as often as asked, each time between two COPYs of the same rows; then beside live traffic.
 
     Raises:
         RebuildBenchError: a rebuild did not come to its end.
+        DrainError: a consumer ended, or did not come to its end.
     """
     small, wrong = await _small(servers, events // _SMALLER, folder, say)
     async with new_installation(servers, "large") as installation:
@@ -65,7 +71,13 @@ async def measure(servers: Servers, *, events: int, repeat: int, folder: Path, s
             copied.append(await copy_and_index(installation.database_url, rows, servers))
             say(f"Rebuild: {filled[-1].seconds:.1f} s; COPY and indexes: {copied[-1].seconds:.1f} s.")
         wrong += [line for one in filled for line in _wrong_filling(one, first)]
-    return Measured(sent, await durability(servers.postgres), small, filled, copied, compared, wrong)
+        live = None
+        if with_live:
+            live = await rebuild_under_load(
+                installation, servers, usual_seconds=compared.seconds, folder=folder, say=say
+            )
+            wrong += _differences_found(live.rebuilt)
+    return Measured(sent, await durability(servers.postgres), small, filled, copied, compared, live, wrong)
 
 
 async def _small(servers: Servers, events: int, folder: Path, say: Say) -> tuple[Rebuilt, list[str]]:
@@ -91,11 +103,15 @@ async def _differences_from_fold(installation: Installation, events: int) -> lis
 
 def _wrong_comparison(compared: Rebuilt) -> Iterator[str]:
     report = compared.report
-    found = report["differences"]
-    if report["filled"] or found["missing"] + found["extra"] + found["different"]:
-        yield f"a rebuild beside the table that it had filled finds differences: {found}"
+    yield from _differences_found(compared)
     if report["live"]["checksum"] != report["rebuilt"]["checksum"]:
         yield f"its checksums differ: {report['live']['checksum']}, {report['rebuilt']['checksum']}"
+
+
+def _differences_found(compared: Rebuilt) -> Iterator[str]:
+    found = compared.report["differences"]
+    if compared.report["filled"] or found["missing"] + found["extra"] + found["different"]:
+        yield f"a rebuild beside a table that is as its events say finds differences: {found}"
 
 
 def _wrong_filling(filled: Rebuilt, first: Rebuilt) -> Iterator[str]:

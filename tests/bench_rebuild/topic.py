@@ -30,9 +30,23 @@ class Sent(NamedTuple):
     messages: int
 
 
-def events_of_day(count: int) -> Iterator[EntityEvent]:
-    """So many events, always the same; few of them are in memory at a time."""
-    return islice(tell_day(1 + count // _EVENTS_AN_ALBUM, _SEED), count)
+class Message(NamedTuple):
+    """An event as it is sent."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+def events_of_day(count: int, seed: int = _SEED) -> Iterator[EntityEvent]:
+    """So many events, always the same of a seed; few of them are in memory at a time."""
+    return islice(tell_day(1 + count // _EVENTS_AN_ALBUM, seed), count)
+
+
+def message_of(event: EntityEvent, partitions: int) -> Message:
+    """An event in structured mode, in the partition of its lineage."""
+    key = lineage_key(event)
+    return Message(crc32(key) % partitions, key, encode(event))
 
 
 async def fill_topic(installation: Installation, count: int) -> Sent:
@@ -45,7 +59,7 @@ async def fill_topic(installation: Installation, count: int) -> Sent:
     ) as producer:
         for some in _portions(events_of_day(count)):
             again = [event for event in some if dice.random() < SENT_TWICE]
-            await _send(producer, topic.name, topic.partitions, some + again)
+            await send(producer, topic.name, [message_of(event, topic.partitions) for event in some + again])
             events += len(some)
             messages += len(some) + len(again)
     return Sent(events, messages)
@@ -56,18 +70,15 @@ def _portions(events: Iterator[EntityEvent]) -> Iterator[list[EntityEvent]]:
         yield portion
 
 
-async def _send(
-    producer: AIOKafkaProducer, topic: str, partitions: int, events: Iterable[EntityEvent]
-) -> None:
+async def send(producer: AIOKafkaProducer, topic: str, messages: Iterable[Message]) -> None:
     """As whole batches: a million single sends would take longer than all that is measured."""
-    by_partition: dict[int, list[tuple[bytes, bytes]]] = {}
-    for event in events:
-        key = lineage_key(event)
-        by_partition.setdefault(crc32(key) % partitions, []).append((key, encode(event)))
+    by_partition: dict[int, list[Message]] = {}
+    for message in messages:
+        by_partition.setdefault(message.partition, []).append(message)
     sent: list[asyncio.Future[object]] = []
-    for partition, messages in by_partition.items():
+    for partition, share in by_partition.items():
         batch = producer.create_batch()
-        for key, value in messages:
+        for _, key, value in share:
             if batch.append(key=key, value=value, timestamp=None, headers=STRUCTURED_HEADERS) is None:
                 sent.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()

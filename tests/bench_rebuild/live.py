@@ -1,0 +1,143 @@
+"""A rebuild beside live traffic: whether the consumers keep up, and how soon what is sent can be read.
+
+A look a few times a second at the ends of the topic's partitions and at the positions that stand with the
+rows: a message is visible once the position has passed it.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from bench.installation import Installation
+from bench.servers import Servers
+from bench_queries.run import Say, consumers, ingest_rate
+from bench_rebuild.load import steady_load
+from bench_rebuild.rebuild import Rebuilt, rebuild
+
+QUIET_SECONDS = 15.0
+_TIMES_AS_LONG = 4
+"""A rebuild takes so many times as long beside live traffic, at most."""
+
+_WARM_UP = 3.0
+_ALBUMS = 1000
+_LOOK_SECONDS = 0.02
+_POSITIONS = "SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1 AND topic = $2"
+
+
+class Watched(NamedTuple):
+    """What was seen of live traffic for some seconds.
+
+    Attributes:
+        sent, recorded: messages a second.
+        delays: seconds from the end of a partition until its rows could be read, of every look.
+    """
+
+    sent: float
+    recorded: float
+    delays: list[float]
+
+
+class Live(NamedTuple):
+    """A rebuild beside live traffic.
+
+    Attributes:
+        ingest_rate: messages a second of both consumers by themselves.
+        quiet: half of that, and no rebuild; `meanwhile`: the same while the rebuild went on.
+    """
+
+    ingest_rate: float
+    quiet: Watched
+    meanwhile: Watched
+    rebuilt: Rebuilt
+
+
+async def rebuild_under_load(
+    installation: Installation, servers: Servers, *, usual_seconds: float, folder: Path, say: Say
+) -> Live:
+    """Rebuild beside a full table and live traffic of half of what the consumers can do.
+
+    Args:
+        usual_seconds: what the rebuild takes without live traffic.
+
+    Raises:
+        DrainError: a consumer ended, or did not come to an end.
+        RebuildBenchError: the rebuild failed.
+    """
+    rate = await ingest_rate(servers, installation, _ALBUMS, folder, say)
+    seconds = _WARM_UP + QUIET_SECONDS + _TIMES_AS_LONG * usual_seconds
+    say(f"Rebuilding while {rate / 2:,.0f} messages a second come in, for {seconds:,.0f} s at most.")
+    async with consumers(installation, folder):
+        with steady_load(installation, rate / 2, seconds):
+            await asyncio.sleep(_WARM_UP)
+            quiet = await _watch(installation, asyncio.create_task(asyncio.sleep(QUIET_SECONDS)))
+            rebuilding = asyncio.create_task(rebuild(installation, servers, folder))
+            try:
+                meanwhile = await _watch(installation, rebuilding)
+                return Live(rate, quiet, meanwhile, await rebuilding)
+            finally:
+                rebuilding.cancel()
+
+
+async def _watch(installation: Installation, doing: asyncio.Task[Any]) -> Watched:
+    """Look until it is done."""
+    topic = installation.topics.entity_events
+    partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+    client = AIOKafkaConsumer(bootstrap_servers=installation.bootstrap, enable_auto_commit=False)
+    database = await asyncpg.connect(installation.database_url)
+    await client.start()
+    try:
+        looks = _Looks()
+        while not doing.done():
+            ends = await client.end_offsets(partitions)
+            looks.sent({at.partition: end for at, end in ends.items()})
+            records = await database.fetch(_POSITIONS, installation.consumer_group, topic.name)
+            looks.visible({record["partition"]: record["next_offset"] for record in records})
+            await asyncio.sleep(_LOOK_SECONDS)
+        return looks.watched()
+    finally:
+        await client.stop()
+        await database.close()
+
+
+class _Looks:
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._waiting: dict[int, deque[tuple[int, float]]] = {}
+        self._first: tuple[int, int] | None = None
+        self._ends: Mapping[int, int] = {}
+        self._positions: Mapping[int, int] = {}
+        self._delays: list[float] = []
+
+    def sent(self, ends: Mapping[int, int]) -> None:
+        now = time.monotonic()
+        for partition, end in ends.items():
+            if end > self._ends.get(partition, end - 1):
+                self._waiting.setdefault(partition, deque()).append((end, now))
+        self._ends = ends
+
+    def visible(self, positions: Mapping[int, int]) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = sum(self._ends.values()), sum(positions.values())
+        for partition, waiting in self._waiting.items():
+            while waiting and waiting[0][0] <= positions.get(partition, 0):
+                self._delays.append(now - waiting.popleft()[1])
+        self._positions = positions
+
+    def watched(self) -> Watched:
+        """What was not visible in the end counts with the time that it had waited."""
+        now = time.monotonic()
+        seconds = now - self._began
+        ends, positions = self._first or (0, 0)
+        left = [now - since for waiting in self._waiting.values() for _, since in waiting]
+        return Watched(
+            (sum(self._ends.values()) - ends) / seconds,
+            (sum(self._positions.values()) - positions) / seconds,
+            self._delays + left,
+        )
