@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryWord, EntityTypeWord, Origin, StatusWord
 from llamalog_service.queries.lineages import Entry, Parents, piece_of, read_parents
-from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, Page, at_most, place_of
+from llamalog_service.queries.paging import MOST_BYTES, OLDEST, USUAL, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import name_in, origin_of
 from llamalog_service.store.reader import Reader, Record
 
@@ -118,7 +118,7 @@ async def read_tree(reader: Reader, job: str, *, limit: int = USUAL, after: Curs
         UnavailableError: PostgreSQL is away.
     """
     limit, place = at_most(limit), after or OLDEST
-    records = await reader.rows("tree", job, place.at, not place.says_root, place.row, limit + 1)
+    records = await reader.rows("tree", job, place.at, not place.says_root, place.row, limit + 1, MOST_BYTES)
     entries, parents, more = piece_of(records, limit)
     return Tree(job=job, entries=entries, parents=parents, next=more)
 

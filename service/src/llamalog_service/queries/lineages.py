@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from llamalog_service.queries.paging import place_of
+from llamalog_service.queries.paging import fitting, place_of
 from llamalog_service.queries.rows import LogRow, log_row
 from llamalog_service.store.reader import Reader, Record
 
@@ -44,9 +44,9 @@ def piece_of(records: Sequence[Record], limit: int) -> Piece:
 
     Args:
         records: in the order of time, rows that call themselves a root job's first, then by id; one more
-            than the limit, if there are more. One of them bears the parents of all.
+            than the limit, or one `beyond`, if there are more. One of them bears the parents of all.
     """
-    kept = records[: _end(records, limit)]
+    kept = records[: _end(records, fitting(records, limit))]
     parents: Parents = next((record["parents"] for record in records if record["parents"] is not None), {})
     depths = job_depths(parents)
     entries = [_entry(record, parents, depths) for record in kept]

@@ -11,7 +11,7 @@ from llamalog_schemas.events import EntityType
 from llamalog_service.measures import SILENT, Measures
 from llamalog_service.queries.lineages import Entry, Parents, piece_of
 from llamalog_service.queries.names import EntityRef
-from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, at_most
+from llamalog_service.queries.paging import MOST_BYTES, OLDEST, USUAL, Cursor, at_most
 from llamalog_service.store.reader import Reader
 
 __all__ = ["EntityRef", "EntityType", "Entry", "Timeline", "choose_album", "read_timeline"]
@@ -70,6 +70,7 @@ async def read_timeline(
         not place.says_root,
         place.row,
         limit + 1,
+        MOST_BYTES,
     )
     seconds = time.perf_counter() - began
     measures.timeline(seconds)
