@@ -1,7 +1,7 @@
 -- The rows of the timeline of the entity $1 (uuid) of the type $2 (text), at most $7 behind the place $4 (time),
 -- $5 (whether the row does not call itself a root job's), $6 (id): those whose root is a root of a row that names the
 -- entity, and if $3, those that name it and have no known root. OFFSET 0: else the planner may read by time.
--- One of the rows also bears the parents that count of all jobs in them and above. UNION, not UNION ALL: a job is visited
+-- One of the rows also bears the parents that count of all jobs in them and above, of the nearest $9; there the walk ends. UNION, not UNION ALL: a job is visited
 -- once, so that a cycle ends the walk.
 -- The first row is given; of the others those that keep all of them within $8 bytes of JSON, and one more, told as
 -- `beyond`. What is small is weighed as it is kept; what is compressed as the text that it will be. There OFFSET 0 has a
@@ -57,7 +57,9 @@ WITH RECURSIVE named AS MATERIALIZED (
     WHERE l.number <= 2 OR l.before <= $8::bigint
 ), {lineage}
 SELECT {row}, l.beyond,
-       CASE WHEN row_number() OVER () = 1 THEN (SELECT jsonb_object_agg(a.job, a.parent) FROM lineage a) END AS parents,
+       CASE WHEN row_number() OVER () = 1 THEN (
+           SELECT jsonb_object_agg(a.job, a.parent) FROM (SELECT * FROM lineage LIMIT $9::integer) a
+       ) END AS parents,
        (SELECT n.name
         FROM (
             SELECT {name} AS name
