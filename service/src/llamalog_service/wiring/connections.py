@@ -13,6 +13,8 @@ from llamalog_service.store.connection import prepare_connection
 from llamalog_service.waiting import when_available
 
 _MEBIBYTE = 1024 * 1024
+_SILENCE_SECONDS = 1
+"""More than a statement is given, PostgreSQL is given to say so."""
 _ONLY_READS = {"plan_cache_mode": "force_generic_plan", "default_transaction_read_only": "on"}
 
 
@@ -37,7 +39,7 @@ async def open_pool(
         only_reads: plans each statement once, whatever its values, and leaves nothing in a session that
             had to be cleared after use: half of the time of a short query.
         most: connections.
-        answer_within: seconds for a statement, or for a connection to be made.
+        answer_within: whole seconds for a statement, or for a connection to be made.
     """
     pool = asyncpg.create_pool(
         settings.database_dsn(),
@@ -45,7 +47,7 @@ async def open_pool(
         max_size=most,
         init=prepare_connection,
         timeout=answer_within,
-        command_timeout=answer_within if keep_plans else 3600,
+        command_timeout=answer_within + _SILENCE_SECONDS if keep_plans else 3600,
         statement_cache_size=100 if keep_plans else 0,
         server_settings={
             "application_name": name,
@@ -53,6 +55,8 @@ async def open_pool(
             "jit": "off",
             "enable_seqscan": "off" if keep_plans else "on",
             **(_ONLY_READS if only_reads else {}),
+            # PostgreSQL says of itself that a question takes too long; a silence then means that it is away.
+            **({"statement_timeout": f"{answer_within:.0f}s"} if only_reads else {}),
         },
         reset=_leave_as_it_is if only_reads else None,
     )
