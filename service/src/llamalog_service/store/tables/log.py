@@ -50,11 +50,11 @@ class LlamaLog(SQLModel, table=True):
 
     __tablename__ = "llama_logs"
     __table_args__ = (
-        # A hash: names of jobs are long, few rows bear the same one, and nobody asks for them in order.
         Index(
-            "llama_logs_job_id_idx",
+            "llama_logs_job_id_created_at_id_idx",
             "job_id",
-            postgresql_using="hash",
+            "created_at",
+            "id",
             postgresql_where=text("job_id IS NOT NULL"),
         ),
         Index(
