@@ -70,7 +70,7 @@ def artist_of(number: int) -> UUID:
 
 def job_of(number: int, kind: str = "album-create-") -> str:
     """A job of an album, the root if not said otherwise."""
-    return kind + album_of(number).hex[:16]
+    return f"{kind}{album_of(number)}"
 
 
 def _md5(text: str) -> UUID:

@@ -28,7 +28,7 @@
            "LlamaLogOrigin", NULL, a.n % 5000 = 11 AND kind.number = 9, now()
     FROM (
         SELECT n, md5('album' || n)::uuid AS album, md5('artist' || CASE WHEN n % 50 = 0 THEN 0 ELSE n % 20000 END)::uuid
-               AS artist, left(md5('album' || n), 16) AS short, timestamp '2024-01-01' + n * interval '9 minutes' AS added
+               AS artist, md5('album' || n)::uuid::text AS short, timestamp '2024-01-01' + n * interval '9 minutes' AS added
         FROM generate_series($1::integer, $2::integer) n
     ) a
     CROSS JOIN (VALUES
