@@ -8,7 +8,7 @@ WITH RECURSIVE walk (start, job, depth) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE l.job_id = w.job AND l.parent_job_id IS NOT NULL
-        ORDER BY l.created_at, l.id
+        ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
         LIMIT 1
     ) claim
     WHERE w.depth < 100

@@ -14,7 +14,7 @@ LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
     WHERE l.job_id = f.job_id AND l.parent_job_id IS NOT NULL
-    ORDER BY l.created_at, l.id
+    ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
     LIMIT 1
 ) claim ON true
 ORDER BY f.kept_at, f.id

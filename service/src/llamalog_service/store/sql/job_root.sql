@@ -3,7 +3,7 @@ SELECT found.root_job_id, found.origin, found.cycle_members
 FROM (
     (SELECT 1 AS choice, l.root_job_id, l.origin, l.cycle_members
      FROM (SELECT * FROM llama_logs WHERE job_id = $1::text OFFSET 0) l
-     ORDER BY l.created_at, l.id
+     ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
      LIMIT 1)
     UNION ALL
     (SELECT 2, l.root_job_id, l.origin, l.cycle_members

@@ -2,7 +2,7 @@
 -- about it that counts.
 SELECT (SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC'
         FROM (SELECT * FROM llama_logs WHERE job_id = $1::text OFFSET 0) l
-        ORDER BY l.created_at, l.id
+        ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
         LIMIT 1) AS seen_since,
        EXISTS (SELECT FROM llama_logs l WHERE l.parent_job_id = $1::text) AS is_named,
        d.adopted, d.reason, d.requested_by, d.decreed_at AT TIME ZONE 'UTC' AS decreed_at

@@ -7,14 +7,14 @@ LEFT JOIN LATERAL (
            l.category, l.operation, l.entity_type, l.entity_id, l.metadata
     FROM llama_logs l
     WHERE l.job_id = j.job
-    ORDER BY l.created_at, l.id
+    ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
     LIMIT 1
 ) first_row ON true
 LEFT JOIN LATERAL (
     SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS last_at, l.status
     FROM llama_logs l
     WHERE l.job_id = j.job
-    ORDER BY l.created_at DESC, l.id DESC
+    ORDER BY (l.created_at, l.id) DESC  -- as a row: else it may be read by time
     LIMIT 1
 ) last_row ON true
 CROSS JOIN LATERAL (

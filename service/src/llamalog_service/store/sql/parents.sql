@@ -7,7 +7,7 @@ WITH RECURSIVE lineage (job, parent) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE l.job_id = j.job AND l.parent_job_id IS NOT NULL
-        ORDER BY l.created_at, l.id
+        ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
         LIMIT 1
     ) claim ON true
     UNION
@@ -17,7 +17,7 @@ WITH RECURSIVE lineage (job, parent) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE l.job_id = child.parent AND l.parent_job_id IS NOT NULL
-        ORDER BY l.created_at, l.id
+        ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
         LIMIT 1
     ) claim ON true
     WHERE child.parent IS NOT NULL

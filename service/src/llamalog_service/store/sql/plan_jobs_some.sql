@@ -23,7 +23,7 @@ WITH RECURSIVE below (job) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
-        ORDER BY l.created_at, l.id
+        ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
         LIMIT 1
     ) claim
 ), jobs AS (
@@ -37,7 +37,7 @@ LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
     WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
-    ORDER BY l.created_at, l.id
+    ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
     LIMIT 1
 ) claim ON true
 LEFT JOIN LATERAL (
@@ -47,7 +47,7 @@ LEFT JOIN LATERAL (
     SELECT l.declared_root_job_id
     FROM llama_logs l
     WHERE l.job_id = a.job AND l.declared_root_job_id IS NOT NULL
-    ORDER BY l.created_at, l.id
+    ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
     LIMIT 1
 ) declared ON true
 LEFT JOIN LATERAL (

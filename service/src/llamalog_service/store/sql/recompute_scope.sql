@@ -21,7 +21,7 @@ WITH RECURSIVE below (job) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL
-        ORDER BY l.created_at, l.id
+        ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
         LIMIT 1
     ) claim
 ), jobs AS (
@@ -35,7 +35,7 @@ LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
     WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL
-    ORDER BY l.created_at, l.id
+    ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
     LIMIT 1
 ) claim ON true
 LEFT JOIN LATERAL (
@@ -45,7 +45,7 @@ LEFT JOIN LATERAL (
     SELECT l.declared_root_job_id
     FROM llama_logs l
     WHERE l.job_id = a.job AND l.declared_root_job_id IS NOT NULL
-    ORDER BY l.created_at, l.id
+    ORDER BY (l.created_at, l.id)  -- as a row: else it may be read by time
     LIMIT 1
 ) declared ON true
 LEFT JOIN LATERAL (
