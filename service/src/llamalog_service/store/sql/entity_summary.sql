@@ -30,9 +30,14 @@ WITH newest AS MATERIALIZED (
                                   AND a.created_at >= $3::text::timestamp) > 0 AS failed_recently,
            count(*) FILTER (WHERE a.status = 'NO_DATA_AVAILABLE' AND a.created_at >= $3::text::timestamp) > 0
                AS no_data_recently,
-           (SELECT array_agg(n.name ORDER BY n.told DESC)
-            FROM (SELECT b.name, max(b.created_at) AS told FROM about b WHERE b.name IS NOT NULL GROUP BY b.name
-                  ORDER BY told DESC LIMIT 10) n) AS names
+           (SELECT array_agg(n.name ORDER BY n.created_at DESC, n.id DESC)
+            FROM (SELECT d.*
+                  FROM (SELECT DISTINCT ON (b.name) b.name, b.created_at, b.id
+                        FROM about b
+                        WHERE b.name IS NOT NULL
+                        ORDER BY b.name, b.created_at DESC, b.id DESC) d
+                  ORDER BY d.created_at DESC, d.id DESC
+                  LIMIT 10) n) AS names
     FROM about a
 ), moments AS (
     (SELECT 'created' AS what, a.* FROM about a WHERE a.category = 'CREATED' ORDER BY a.created_at, a.id LIMIT 1)
