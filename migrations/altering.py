@@ -34,11 +34,10 @@ class Index(NamedTuple):
     columns: str
     where: str | None = None
     exact: bool = False
-    using: str = "btree"
 
     def definition(self, name: str, table: str) -> str:
         condition = f" WHERE {self.where}" if self.where else ""
-        return f"{identifier(name)} ON {table} USING {self.using} ({self.columns}){condition}"
+        return f"{identifier(name)} ON {table} ({self.columns}){condition}"
 
     def preview(self, found: Standing) -> Iterator[Preview]:
         if self.is_missing(found):

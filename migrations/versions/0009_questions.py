@@ -1,7 +1,6 @@
 """Every question of the API, the UI and the command line finds its rows by an index.
 
-By entity, by time, by reason of an unknown root, and the root jobs. Indexes that cost more than they give
-go.
+By entity, by time, by reason of an unknown root, and the root jobs; two indexes that nobody asks any more go.
 """
 
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ branch_labels = None
 depends_on = None
 
 INDEXES = (
-    Index("llama_logs_job_id_idx", "job_id", where="job_id IS NOT NULL", using="hash"),
     Index("llama_logs_created_at_idx", "created_at"),
     Index("llama_logs_entity_id_created_at_idx", "entity_id, created_at", where="entity_id IS NOT NULL"),
     Index("llama_logs_album_id_idx", "album_id", where="album_id IS DISTINCT FROM entity_id"),
@@ -32,10 +30,8 @@ INDEXES = (
     ),
 )
 
-# No named query needs them any more; what their owner had built stays. Few rows bear one job: to sort them
-# costs less than to keep their order, and a hash of a job's name a third of the name itself.
+# No named query reads by them any more; what their owner had built stays.
 SUPERSEDED = (
-    Index("llama_logs_job_id_created_at_id_idx", "job_id, created_at, id", where="job_id IS NOT NULL"),
     Index("llama_logs_album_id_created_at_idx", "album_id, created_at", where="album_id IS NOT NULL"),
     Index("llama_logs_is_root_job_created_at_idx", "is_root_job, created_at"),
 )

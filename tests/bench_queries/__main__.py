@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,7 @@ BAR_MISSED = 1
 FAILED = 2
 WRONG = 3
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 progress = Console(stderr=True, highlight=False, style="dim")
 
 

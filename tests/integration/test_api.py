@@ -144,9 +144,30 @@ async def test_a_request_may_not_be_too_large(client: httpx.AsyncClient) -> None
     assert (await client.get("/logs", headers={"X-Long": "x" * 20_000})).status_code == 431
 
 
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    "path", ["/logs", "/chain?job=x", "/ui", "/ui/logs", "/nowhere", "/livez", "/openapi.json"]
+)
+async def test_a_head_is_what_get_answers_without_its_body(client: httpx.AsyncClient, path: str) -> None:
+    head, whole = await client.head(path), await client.get(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    for name in ("content-type", "content-length", "content-security-policy"):
+        assert head.headers.get(name) == whole.headers.get(name)
+
+
+async def test_the_head_of_a_stream_ends(client: httpx.AsyncClient) -> None:
+    head = await client.head("/logs/stream", timeout=10)
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+
+    async def is_closed() -> bool:
+        return bool((await got(client, "/health/summary"))["liveStreams"] == 0)
+
+    await eventually(is_closed, 20)
+
+
 async def test_a_method_that_is_not_allowed_names_those_that_are(client: httpx.AsyncClient) -> None:
     answer = await client.delete("/backfills")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
 
 
 @pytest.mark.parametrize(

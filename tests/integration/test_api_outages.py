@@ -2,13 +2,16 @@
 
 import asyncio
 
+import asyncpg
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from chaos.proxy import wired_to
 from harness.api import running_api
 from harness.patience import eventually
 from llamalog_service.settings import Settings
+from llamalog_service.wiring import api
 
 
 async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: Settings) -> None:
@@ -41,6 +44,25 @@ async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: S
                 return answers == [200, 200]
 
             await eventually(is_back, 30)
+
+
+async def test_an_answer_that_takes_too_long_is_told_from_a_database_that_is_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "_STATEMENT_SECONDS", 1.0)
+    another = await asyncpg.connect(settings.database_url.get_secret_value())
+    async with (
+        running_api(settings) as running,
+        httpx.AsyncClient(base_url=running.url, timeout=60) as client,
+    ):
+        async with another.transaction():
+            await another.execute("LOCK TABLE llama_logs")
+            late = await client.get("/logs")
+        assert (late.status_code, late.json()["type"]) == (503, "urn:llamalog:problem:took-too-long")
+        assert late.json()["detail"].startswith("PostgreSQL took longer than 1 s for an answer")
+        assert "Ask for less" in late.json()["detail"]
+        assert (await client.get("/logs")).status_code == 200
+    await another.close()
 
 
 async def test_without_kafka_the_log_is_read_and_what_needs_kafka_says_so(settings: Settings) -> None:

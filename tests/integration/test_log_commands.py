@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -317,6 +317,9 @@ async def test_the_counts_are_shown_with_what_wants_somebodys_attention(
     assert stats["conflicts"]["parents"] == 0
 
     assert "No rows from " in await commands.done("stats")
+    weeks_since_christ = (datetime.now(UTC) - datetime.min.replace(tzinfo=UTC)) // timedelta(weeks=1)
+    assert "No rows from " in await commands.done("stats", "--until", f"{weeks_since_christ}w")
+    assert "is no moment" in await commands.refused("stats", "--until", "0001-01-01", code=2)
     too_many = await commands.refused("stats", "--since", "2000-01-01", "--each", "hour")
     assert "ask for a shorter time, or for larger buckets" in too_many
 

@@ -83,17 +83,18 @@ async def test_an_index_that_an_interrupted_step_left_invalid_is_built_anew(empt
     await go_to(empty_database, "0004")
     await run_sql(
         empty_database,
-        "CREATE INDEX llama_logs_unsettled_idx ON llama_logs (album_id)",
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'llama_logs_unsettled_idx'::regclass",
+        "CREATE INDEX llama_logs_job_id_created_at_id_idx ON llama_logs (album_id)",
+        "UPDATE pg_index SET indisvalid = false "
+        "WHERE indexrelid = 'llama_logs_job_id_created_at_id_idx'::regclass",
     )
     await migrate(empty_database)
     found = {
         name: (definition, valid)
         for _, name, definition, valid in (await catalogue(empty_database))["indexes"]
     }
-    definition, valid = found["llama_logs_unsettled_idx"]
+    definition, valid = found["llama_logs_job_id_created_at_id_idx"]
     assert valid
-    assert "(id) WHERE" in definition
+    assert "(job_id, created_at, id)" in definition
 
 
 async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(empty_database: str) -> None:

@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from harness.big_log import BIG_ROOT, BigLog, album_of, artist_of, fill_fast, job_of
+from harness.big_log import BIG_ROOT, BigLog, album_of, artist_of, fill, fill_fast, job_of
 from harness.databases import new_database
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
@@ -219,6 +219,20 @@ def rows_read(plan: dict[str, Any]) -> int:
         for node in nodes(plan)
         if node.get("Relation Name") == "llama_logs"
     )
+
+
+async def test_a_jobs_rows_are_not_read_by_time_while_there_are_no_statistics(database_url: str) -> None:
+    """A table that has grown fast is planned for as if few jobs had very many rows each."""
+    async with open_pool(settings_of(database_url), name="tests") as pool, pool.acquire() as connection:
+        await connection.execute("ALTER TABLE llama_logs SET (autovacuum_enabled = false)")
+        await fill(connection, BigLog(albums=20_000, big_root_rows=0, odd=0))
+        await connection.execute(sql("recompute_prepare"))
+        jobs = [job_of(number, "track-enrich-3-") for number in range(1, 500)]
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await connection.execute(f"SET plan_cache_mode = {mode}")
+            for name in ("job_facts", "chain_depth", "parents", "recompute_scope"):
+                plan = await connection.fetch(f"EXPLAIN {sql(name)}", jobs)
+                assert not [line for (line,) in plan if "created_at_idx" in line], (name, mode)
 
 
 async def test_every_statement_of_the_queries_is_among_those_asked(million_rows: str) -> None:

@@ -17,7 +17,7 @@ from llamalog_service.cli.timeline import timeline_tree
 from llamalog_service.domain.fold import fold
 from llamalog_service.looks import LOOKS
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
-from llamalog_service.queries.lineages import Entry, Parents, job_depths
+from llamalog_service.queries.lineages import Entry, Parents, is_cut, job_depths
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
@@ -54,6 +54,7 @@ def timeline(*entries: Entry, parents: Parents, more: str | None = None) -> Time
         name=None,
         entries=entries,
         parents=parents,
+        longer=is_cut(parents),
         next=more,
     )
 
@@ -211,3 +212,15 @@ def test_every_entry_of_any_history_stands_once_in_its_trees_at_its_depth(histor
     for top in lineage_trees(entries, parents):
         walk(top, None, 0)
     assert sorted(found) == [told.row.id for told in entries]
+
+
+def test_a_lineage_that_goes_further_up_than_was_followed_says_so() -> None:
+    told = timeline(
+        entry(1, "upper", "above all"),
+        entry(2, "lower", "upper"),
+        parents={"upper": "above all", "lower": "upper"},
+    )
+    assert job_depths(told.parents) == {"upper": 0, "lower": 1}
+    (top,) = lineage_trees(told.entries, told.parents)
+    assert (top.job, [child.job for child in top.children]) == ("upper", ["lower"])
+    assert any("not the real top" in line for line in printed(told))

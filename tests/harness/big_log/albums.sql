@@ -1,11 +1,12 @@
--- The albums number $1 to $2: what each of their nine rows is, of which parent, when after the album was added.
+-- The albums number $1 to $2: what each of their nine rows is, of which parent, when after the album was added. Ids of
+-- rows are UUIDv7, as the kit makes those of events; ids of entities are random, as catalogues have them.
     INSERT INTO llama_logs (
     id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
     fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count,
     duration_ms, api_call_count, metadata, job_id, parent_job_id, root_job_id, is_root_job, triggered_by,
     user_id, created_at, origin, cycle_members, parent_conflict, recorded_at
 )
-    SELECT gen_random_uuid(), kind.entity_type::"EnrichmentEntityType",
+    SELECT uuidv7(), kind.entity_type::"EnrichmentEntityType",
            CASE kind.entity_type WHEN 'ALBUM' THEN a.album WHEN 'ARTIST' THEN a.artist
                                  ELSE md5('track' || a.n || '-' || kind.number)::uuid END,
            a.artist, a.album,

@@ -9,7 +9,7 @@ from rich.tree import Tree as Drawn
 
 from llamalog_service.cli.filters import Job, Json, Limit
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.lineage_view import days_of, draw_lineages
+from llamalog_service.cli.lineage_view import CUT, days_of, draw_lineages
 from llamalog_service.cli.pieces import whole_tree
 from llamalog_service.cli.row_view import UNKNOWN_ORIGIN, at, legend
 from llamalog_service.cli.running import out, read_database_settings, run
@@ -86,6 +86,8 @@ def job_tree(tree: Tree) -> Drawn:
         heading.append(
             f"\nOnly the oldest {len(tree.entries):,} rows are shown; --limit shows more.", "yellow"
         )
+    if tree.longer:
+        heading.append(f"\n{CUT}", "yellow")
     drawn = Drawn(heading, guide_style="dim")
     draw_lineages(drawn, _tops(tree), with_date=len(days_of(tree.entries)) > 1, with_jobs=True)
     return drawn

@@ -14,6 +14,9 @@ MOST_INDENTS = 12
 """Deeper jobs stand below each other and tell their depth: no terminal is wide enough for all."""
 
 
+CUT = "More jobs are above than are followed: the topmost ones here are not the real top."
+
+
 def draw_lineages(drawn: Drawn, tops: Sequence[JobNode], *, with_date: bool, with_jobs: bool) -> None:
     """Let trees of jobs grow from a drawn one.
 

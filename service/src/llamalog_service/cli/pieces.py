@@ -6,6 +6,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from llamalog_service.queries.jobs import Tree, read_tree
+from llamalog_service.queries.lineages import is_cut
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import MOST, Cursor, Page
@@ -66,4 +67,4 @@ async def _joined(read: ReadMore[Lineage], limit: int) -> Lineage:
         found = await read(min(limit - len(entries), MOST), Cursor.parse(found.next))
         entries += found.entries
         parents |= found.parents
-    return replace(found, entries=tuple(entries), parents=parents)
+    return replace(found, entries=tuple(entries), parents=parents, longer=is_cut(parents))

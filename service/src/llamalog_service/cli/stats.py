@@ -58,7 +58,7 @@ def stats(since: Since = None, until: Until = None, each: Each = None, as_json: 
     Rows without a known root, jobs that are waited for and contradictions are counted over the whole log.
     """
     end = until or datetime.now(UTC)
-    begin = since or end - _USUAL
+    begin = since or _earlier(end, _USUAL)
     found = run(_read(read_database_settings(), begin, end, each or _fitting(end - begin)))
     if as_json:
         print_json(found)
@@ -76,6 +76,12 @@ async def _read(settings: DatabaseSettings, since: datetime, until: datetime, ea
             waiting_jobs=await read_waiting_jobs(reader, limit=_WAITING_SHOWN),
             conflicts=await count_conflicts(reader),
         )
+
+
+def _earlier(moment: datetime, span: timedelta) -> datetime:
+    """A moment so long before; of the first ones that there are, the first."""
+    first = datetime.min.replace(tzinfo=UTC)
+    return moment - span if moment - first > span else first
 
 
 def _fitting(span: timedelta) -> Bucket:

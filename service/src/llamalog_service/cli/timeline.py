@@ -8,7 +8,7 @@ from rich.tree import Tree as Drawn
 
 from llamalog_service.cli.filters import Entity, EntityId, Json, Limit
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.lineage_view import days_of, draw_lineages
+from llamalog_service.cli.lineage_view import CUT, days_of, draw_lineages
 from llamalog_service.cli.pieces import whole_timeline
 from llamalog_service.cli.row_view import legend
 from llamalog_service.cli.running import out, read_database_settings, run
@@ -77,6 +77,8 @@ def timeline_tree(timeline: Timeline, *, with_jobs: bool = False) -> Drawn:
         heading.append(
             f"\nOnly the oldest {len(timeline.entries):,} entries are shown; --limit shows more.", "yellow"
         )
+    if timeline.longer:
+        heading.append(f"\n{CUT}", "yellow")
     drawn = Drawn(heading, guide_style="dim")
     tops = lineage_trees(timeline.entries, timeline.parents)
     draw_lineages(drawn, tops, with_date=len(days_of(timeline.entries)) > 1, with_jobs=with_jobs)

@@ -35,6 +35,10 @@ class UnavailableError(LlamalogError):
     """PostgreSQL or Kafka cannot be reached, or refuses for the moment: waiting helps."""
 
 
+class TookTooLongError(UnavailableError):
+    """PostgreSQL has stopped a statement that took longer than it is given: asking for less helps."""
+
+
 class RowRefusedError(LlamalogError):
     """PostgreSQL refuses a value of a batch for good: waiting does not help.
 

@@ -15,6 +15,7 @@ from llamalog_service.http.asked import AskedRuns
 from llamalog_service.http.context import Context
 from llamalog_service.http.failures import tell_failures
 from llamalog_service.http.guard import Guard
+from llamalog_service.http.heads import Heads
 from llamalog_service.http.openapi import document
 from llamalog_service.http.operations import Operations
 from llamalog_service.http.sessions import Sessions
@@ -52,6 +53,7 @@ def create_app(
     app.openapi = cache(lambda: document(app))  # type: ignore[method-assign]
     app.state.context = Context(reader, operations, measures, access, sessions, Streams(), AskedRuns())
     app.add_middleware(Guard, access=access, sessions=sessions, measures=measures)
+    app.add_middleware(Heads)
     tell_failures(app)
     routers = [*routes.ROUTERS, *ui.ROUTERS]
     app.state.routes = [*probes, *(route for router in routers for route in router.routes)]

@@ -92,10 +92,11 @@ TIMELINE: Final = Timeline(
     name="Lemonade",
     entries=_ENTRIES,
     parents=_PARENTS,
+    longer=False,
     next=_NEXT,
 )
 
-TREE: Final = Tree(job=_ROOT, entries=_ENTRIES, parents=_PARENTS, next=_NEXT)
+TREE: Final = Tree(job=_ROOT, entries=_ENTRIES, parents=_PARENTS, longer=False, next=_NEXT)
 
 
 def _summary(row: LogRow, children: int) -> JobSummary:

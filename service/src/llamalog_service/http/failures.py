@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from llamalog_service.domain.errors import LlamalogError, RowRefusedError, UnavailableError
+from llamalog_service.domain.errors import LlamalogError, RowRefusedError, TookTooLongError, UnavailableError
 from llamalog_service.http.paths import path_of
 from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
 from llamalog_service.http.ui.pages import error_page, is_page
@@ -67,6 +67,14 @@ def _as_problem(request: Request, error: Exception) -> ProblemError:
 
 def _of_ours(request: Request, error: LlamalogError) -> ProblemError:
     match error:
+        case TookTooLongError():
+            _log.warning("took too long", path=path_of(request), reason=str(error))
+            return ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{error} Ask for less: a shorter time (since, until), a smaller page (limit) or a "
+                "narrower filter.",
+                kind="took-too-long",
+            )
         case UnavailableError():
             _log.warning("unavailable", path=path_of(request), reason=str(error))
             return ProblemError(
@@ -109,7 +117,7 @@ def _methods(request: Request) -> set[str]:
     for route in request.app.state.routes:
         if isinstance(route, Route) and route.path_regex.match(path_of(request)):
             allowed |= route.methods or set()
-    return allowed
+    return allowed | {"HEAD"} if "GET" in allowed else allowed
 
 
 def _who(error: UnavailableError) -> str:

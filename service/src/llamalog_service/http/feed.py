@@ -29,6 +29,8 @@ class FeedState(StrEnum):
     """What is recorded from now on is told."""
     WAITING = "waiting"
     """Kafka does not answer; what is recorded meanwhile is told later."""
+    FAILED = "failed"
+    """Something unforeseen ended it: it is started again; what is recorded meanwhile is not told."""
 
 
 class Told(NamedTuple):
@@ -90,12 +92,12 @@ class Feed:
             self.state = state
             self._wake()
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, state: FeedState = FeedState.CONNECTING) -> None:
         """Forget what was told: what comes next does not follow on it."""
         self._ring.clear()
         self._bytes = 0
         self.epoch = secrets.token_hex(4)
-        self.state = FeedState.CONNECTING
+        self.state = state
         self._wake()
 
     async def follow(self, last: str | None = None) -> AsyncGenerator[News, None]:

@@ -28,7 +28,10 @@ _ALWAYS: Final = {
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too large.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A part of the request is not valid; `errors` names each.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "A defect of llamalog.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "PostgreSQL or Kafka does not answer; ask again after `Retry-After`.",
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "PostgreSQL or Kafka does not answer; ask again after `Retry-After`. Or the answer took too long; "
+        "ask for less."
+    ),
 }
 
 _METHODS: Final = frozenset({"get", "post"})

@@ -6,8 +6,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryWord, EntityTypeWord, Origin, StatusWord
-from llamalog_service.queries.lineages import Entry, Parents, piece_of, read_parents
-from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, Page, at_most, place_of
+from llamalog_service.queries.lineages import MOST_ABOVE, Entry, Parents, piece_of, read_parents
+from llamalog_service.queries.paging import MOST_BYTES, OLDEST, USUAL, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import name_in, origin_of
 from llamalog_service.store.reader import Reader, Record
 
@@ -23,13 +23,15 @@ class Tree(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         entries: their depths are below the real top, also where the job is none.
-        parents: of every job in the entries and of every job above one.
+        parents: of every job in the entries and of every job above one, of the nearest `MOST_ABOVE`.
+        longer: whether there are more above; depths are then below the topmost of those that are told.
         next: the cursor to ask for later entries with; null at the end.
     """
 
     job: str
     entries: tuple[Entry, ...]
     parents: Parents
+    longer: bool
     next: str | None
 
 
@@ -118,9 +120,11 @@ async def read_tree(reader: Reader, job: str, *, limit: int = USUAL, after: Curs
         UnavailableError: PostgreSQL is away.
     """
     limit, place = at_most(limit), after or OLDEST
-    records = await reader.rows("tree", job, place.at, not place.says_root, place.row, limit + 1)
-    entries, parents, more = piece_of(records, limit)
-    return Tree(job=job, entries=entries, parents=parents, next=more)
+    records = await reader.rows(
+        "tree", job, place.at, not place.says_root, place.row, limit + 1, MOST_BYTES, MOST_ABOVE
+    )
+    piece = piece_of(records, limit)
+    return Tree(job=job, entries=piece.entries, parents=piece.parents, longer=piece.longer, next=piece.next)
 
 
 async def read_children(
@@ -148,7 +152,7 @@ async def read_chain(reader: Reader, job: str) -> Chain:
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    parents = await read_parents(reader, {job})
+    parents = await read_parents(reader, {job}, most=MOST_LINKS)
     upwards: dict[str, None] = {}
     link: str | None = job
     while link is not None and link not in upwards and len(upwards) < MOST_LINKS:

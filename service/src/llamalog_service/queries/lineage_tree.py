@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from llamalog_service.queries.lineages import Entry, Parents
+from llamalog_service.queries.lineages import Entry, Parents, parent_in
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ def lineage_trees(entries: Sequence[Entry], parents: Parents) -> list[JobNode]:
     ring = _on_cycles(parents)
 
     def parent_of(job: str) -> str | None:
-        return None if job in ring else parents[job]
+        return None if job in ring else parent_in(parents, job)
 
     def node_of(job: str) -> JobNode:
         """The job's node, made with all nodes above it."""
@@ -70,7 +70,7 @@ def _on_cycles(parents: Parents) -> set[str]:
         job: str | None = start
         while job is not None and job not in done and job not in walk:
             walk[job] = None
-            job = parents[job]
+            job = parent_in(parents, job)
         if job in walk:
             passed = list(walk)
             ring.update(passed[passed.index(job) :])

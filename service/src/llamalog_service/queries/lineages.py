@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from llamalog_service.queries.paging import place_of
+from llamalog_service.queries.paging import fitting, place_of
 from llamalog_service.queries.rows import LogRow, log_row
 from llamalog_service.store.reader import Reader, Record
 
@@ -14,11 +14,15 @@ Parents = Mapping[str, str | None]
 """The parent that counts of each job, None for a job without a claim or never seen."""
 
 
+MOST_ABOVE = 5_000
+"""Of the jobs of a page and those above them the parents of so many are told, the nearest first."""
+
+
 class Entry(Struct, frozen=True, kw_only=True, rename="camel"):
     """A row within its lineage.
 
     Attributes:
-        depth: the jobs above the row's own, up to the topmost one named; 0 for the top itself, for a row
+        depth: the jobs above the row's own, up to the topmost one told; 0 for the top itself, for a row
             without job and parent, and for every member of a cycle.
         parent: the parent that counts of the row's job; of a row without a job the one that it names.
     """
@@ -29,10 +33,11 @@ class Entry(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Piece(NamedTuple):
-    """Some entries of a lineage, the parents of their jobs and of all above, and where to go on."""
+    """Some entries of a lineage, the parents of their jobs and of those above, and where to go on."""
 
     entries: tuple[Entry, ...]
     parents: Parents
+    longer: bool
     next: str | None
 
 
@@ -44,30 +49,44 @@ def piece_of(records: Sequence[Record], limit: int) -> Piece:
 
     Args:
         records: in the order of time, rows that call themselves a root job's first, then by id; one more
-            than the limit, if there are more. One of them bears the parents of all.
+            than the limit, or one `beyond`, if there are more. One of them bears the parents of all.
     """
-    kept = records[: _end(records, limit)]
+    kept = records[: _end(records, fitting(records, limit))]
     parents: Parents = next((record["parents"] for record in records if record["parents"] is not None), {})
     depths = job_depths(parents)
     entries = [_entry(record, parents, depths) for record in kept]
     entries.sort(key=_reading_order)
     more = str(place_of(kept[-1])) if len(kept) < len(records) else None
-    return Piece(tuple(entries), parents, more)
+    return Piece(tuple(entries), parents, is_cut(parents), more)
 
 
-async def read_parents(reader: Reader, jobs: set[str]) -> Parents:
+def is_cut(parents: Parents) -> bool:
+    """Whether there are jobs above those of which the parents are told."""
+    return any(above is not None and above not in parents for above in parents.values())
+
+
+def parent_in(parents: Parents, job: str) -> str | None:
+    """A job's parent, if that one's is told as well: the topmost of a cut lineage have none."""
+    above = parents[job]
+    return above if above in parents else None
+
+
+async def read_parents(reader: Reader, jobs: set[str], *, most: int) -> Parents:
     """The parents that count of these jobs, of their parents, and so on up to the tops: one query.
+
+    Args:
+        most: jobs of which the parents are told, the nearest first; there the walk ends.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
     if not jobs:
         return {}
-    return {record["job"]: record["parent"] for record in await reader.rows("parents", list(jobs))}
+    return {record["job"]: record["parent"] for record in await reader.rows("parents", list(jobs), most)}
 
 
 def job_depths(parents: Parents) -> dict[str, int]:
-    """The number of jobs above each; every job's ancestors must be among the keys.
+    """The number of jobs above each, of those that are told.
 
     A cycle has no top: its members get 0.
     """
@@ -77,7 +96,7 @@ def job_depths(parents: Parents) -> dict[str, int]:
         job: str | None = start
         while job is not None and job not in depths and job not in walk:
             walk[job] = None
-            job = parents[job]
+            job = parent_in(parents, job)
         climbed = list(walk)
         if job in walk:
             ring = climbed.index(job)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.queries.paging import (
+    MOST_BYTES,
     NEWEST,
     OLDEST,
     SEARCHED,
@@ -16,6 +17,7 @@ from llamalog_service.queries.paging import (
     Page,
     at_most,
     before,
+    fitting,
     place_of,
     utc,
 )
@@ -71,7 +73,7 @@ async def read_logs(
     """The rows that are asked for, in the order of time.
 
     One index leads to the rows, that of the narrowest filter which has one; what else is asked of them is
-    looked at row by row, of at most `SEARCHED` rows a call.
+    looked at row by row, of at most `SEARCHED` rows a call. A page ends before `MOST_BYTES` of JSON, too.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -81,7 +83,8 @@ async def read_logs(
     search = Search(driver, newest_first=newest_first)
     start, end = _span(wanted, after, newest_first=newest_first)
     led_to = (start.at, start.row, end, value)
-    found = await reader.run(search.page, *led_to, *_values(wanted), SEARCHED, limit + 1)
+    found = await reader.run(search.page, *led_to, *_values(wanted), SEARCHED, limit + 1, MOST_BYTES)
+    limit = fitting(found, limit)
     items = tuple(log_row(record) for record in found[:limit])
     if len(found) > limit:
         return Page(items=items, next=str(place_of(found[limit - 1])))

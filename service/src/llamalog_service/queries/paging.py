@@ -22,6 +22,9 @@ MOST = 500
 USUAL = 50
 """Items of a page, where nobody says how many."""
 
+MOST_BYTES = 8 * 1024 * 1024
+"""Of the JSON that a page's rows carry; a page ends before the row that would exceed it, but has one row."""
+
 SEARCHED = 20_000
 """Rows looked at for one page, where no index leads to those that are asked for."""
 
@@ -129,6 +132,11 @@ _BEFORE_CHRIST = Cursor("0001-12-31 23:59:59.999999 BC", _LAST_ROW, says_root=Tr
 def at_most(limit: int) -> int:
     """The number of items that a page may have of those asked for: from 1 to `MOST`."""
     return max(1, min(limit, MOST))
+
+
+def fitting(found: Sequence[Record], limit: int) -> int:
+    """How many of the rows that a query found make a page: at most so many, and none told as `beyond`."""
+    return next((number for number, record in enumerate(found[:limit]) if record["beyond"]), limit)
 
 
 def place_of(record: Record) -> Cursor:

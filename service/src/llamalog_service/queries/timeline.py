@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from llamalog_schemas.events import EntityType
 from llamalog_service.measures import SILENT, Measures
-from llamalog_service.queries.lineages import Entry, Parents, piece_of
+from llamalog_service.queries.lineages import MOST_ABOVE, Entry, Parents, piece_of
 from llamalog_service.queries.names import EntityRef
-from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, at_most
+from llamalog_service.queries.paging import MOST_BYTES, OLDEST, USUAL, Cursor, at_most
 from llamalog_service.store.reader import Reader
 
 __all__ = ["EntityRef", "EntityType", "Entry", "Timeline", "choose_album", "read_timeline"]
@@ -28,7 +28,8 @@ class Timeline(Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         name: the newest title or name that an event about the entity carried.
         entries: none for an entity that the log does not know.
-        parents: of every job in the entries and of every job above one.
+        parents: of every job in the entries and of every job above one, of the nearest `MOST_ABOVE`.
+        longer: whether there are more above; depths are then below the topmost of those that are told.
         next: the cursor to ask for later entries with; null at the end.
     """
 
@@ -36,6 +37,7 @@ class Timeline(Struct, frozen=True, kw_only=True, rename="camel"):
     name: str | None
     entries: tuple[Entry, ...]
     parents: Parents
+    longer: bool
     next: str | None
 
 
@@ -70,6 +72,8 @@ async def read_timeline(
         not place.says_root,
         place.row,
         limit + 1,
+        MOST_BYTES,
+        MOST_ABOVE,
     )
     seconds = time.perf_counter() - began
     measures.timeline(seconds)
@@ -77,9 +81,16 @@ async def read_timeline(
         _log.warning(
             "slow timeline", type=entity.type, id=str(entity.id), seconds=round(seconds, 3), rows=len(records)
         )
-    entries, parents, more = piece_of(records, limit)
+    piece = piece_of(records, limit)
     name = records[0]["entity_name"] if records else None
-    return Timeline(entity=entity, name=name, entries=entries, parents=parents, next=more)
+    return Timeline(
+        entity=entity,
+        name=name,
+        entries=piece.entries,
+        parents=piece.parents,
+        longer=piece.longer,
+        next=piece.next,
+    )
 
 
 async def choose_album(reader: Reader, albums: Collection[UUID]) -> UUID | None:

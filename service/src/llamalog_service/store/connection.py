@@ -11,7 +11,7 @@ import msgspec
 
 from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER
 from llamalog_schemas.nesting import nested_deeper_than
-from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
+from llamalog_service.domain.errors import RowExistsError, RowRefusedError, TookTooLongError, UnavailableError
 
 _JSONB_VERSION = b"\x01"
 _LONG_INTEGER = re.compile(rb"\d{19}")
@@ -75,6 +75,7 @@ def translated() -> Iterator[None]:
     Raises:
         RowExistsError: another writer recorded a row's id first.
         RowRefusedError: the database refuses a value for good.
+        TookTooLongError: PostgreSQL has stopped a statement.
         UnavailableError: everything else, from a refused connection to a full disk.
     """
     try:
@@ -83,6 +84,8 @@ def translated() -> Iterator[None]:
         if str(error.constraint_name).endswith(_PRIMARY_KEY):
             raise RowExistsError(str(error)) from error
         raise RowRefusedError(str(error), error.sqlstate) from error
+    except asyncpg.QueryCanceledError as error:
+        raise TookTooLongError(f"PostgreSQL: {error}") from error
     except _ROW_REFUSALS as error:
         raise RowRefusedError(str(error), error.sqlstate) from error
     except _UNAVAILABLE as error:

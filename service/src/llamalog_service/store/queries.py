@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
-_FRAGMENTS = ("row", "name", "lineage")
+_FRAGMENTS = ("row", "name", "bytes", "lineage")
 """What several statements select alike stands once, in `sql/fragments/`; they name it in braces."""
 
 

@@ -1,12 +1,14 @@
 """Reads by named SQL, for whoever reads the log and writes nothing."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 
+from llamalog_service.domain.errors import TookTooLongError
 from llamalog_service.store.connection import translated
 from llamalog_service.store.queries import sql
 
@@ -16,6 +18,8 @@ Record = Mapping[str, Any]
 
 class Reader:
     """Runs the statements in `sql/` by name; every method raises UnavailableError if PostgreSQL is away.
+
+    If it has given a statement up that took too long, that is a TookTooLongError.
 
     Args:
         answer_within: seconds for a statement, waiting for a connection included; then PostgreSQL counts as
@@ -49,6 +53,13 @@ class Reader:
 
     @asynccontextmanager
     async def _bounded(self) -> AsyncIterator[None]:
-        with translated():
-            async with asyncio.timeout(self._answer_within):
-                yield
+        began = time.monotonic()
+        try:
+            with translated():
+                async with asyncio.timeout(self._answer_within):
+                    yield
+        except TookTooLongError as error:
+            seconds = int(time.monotonic() - began)
+            raise TookTooLongError(
+                f"PostgreSQL took longer than {seconds} s for an answer, and has given up."
+            ) from error

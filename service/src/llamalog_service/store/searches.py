@@ -14,9 +14,9 @@ class Driver(StrEnum):
 
     TIME = "(SELECT * FROM llama_logs WHERE $4::text IS NULL)"
     CATEGORY = '(SELECT * FROM llama_logs WHERE category = $4::text::"LlamaLogCategory")'
+    JOB = "(SELECT * FROM llama_logs WHERE job_id = $4::text)"
     ENTITY = "(SELECT * FROM llama_logs WHERE entity_id = $4::text::uuid)"
     # Not by time: OFFSET 0 keeps the planner from reading by time in the hope to meet them soon.
-    JOB = "(SELECT * FROM llama_logs WHERE job_id = $4::text OFFSET 0)"
     ROOT = "(SELECT * FROM llama_logs WHERE root_job_id = $4::text OFFSET 0)"
     ORIGIN = '(SELECT * FROM llama_logs WHERE root_job_id IS NULL AND origin = $4::text::"LlamaLogOrigin")'
     # Reason by reason, so that their index gives the order of time.

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -14,7 +15,7 @@ from uvicorn import Config, Server
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http import create_app
-from llamalog_service.http.feed import Feed
+from llamalog_service.http.feed import Feed, FeedState
 from llamalog_service.observability.liveness import Health
 from llamalog_service.observability.metrics import Metrics
 from llamalog_service.observability.server import listen, probes
@@ -25,6 +26,7 @@ from llamalog_service.wiring.connections import open_pool
 from llamalog_service.wiring.health import HealthWatch
 from llamalog_service.wiring.live_feed import feed_live
 from llamalog_service.wiring.operations import InstalledOperations
+from llamalog_service.wiring.supervising import supervise
 
 _log = structlog.get_logger("llamalog.api")
 
@@ -67,9 +69,19 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         reader = Reader(pool, answer_within=_ANSWER_SECONDS)
         readiness, health, feed = _Readiness(reader, metrics), HealthWatch(settings, reader), Feed()
         beside = [
-            asyncio.create_task(readiness.keep_looking()),
-            asyncio.create_task(health.keep_sampling()),
-            asyncio.create_task(feed_live(settings, feed)),
+            asyncio.create_task(
+                supervise(readiness.keep_looking, doing="looking for PostgreSQL", failed=readiness.forget)
+            ),
+            asyncio.create_task(
+                supervise(health.keep_sampling, doing="asking for metrics", failed=health.forget_samples)
+            ),
+            asyncio.create_task(
+                supervise(
+                    partial(feed_live, settings, feed),
+                    doing="feeding whoever listens",
+                    failed=partial(feed.begin_anew, FeedState.FAILED),
+                )
+            ),
         ]
         try:
             yield create_app(
@@ -147,6 +159,11 @@ class _Readiness:
     def health(self) -> Health:
         """As it was seen last; a process that cannot get on does not answer at all."""
         return Health((), self._unready, None)
+
+    def forget(self) -> None:
+        """Count as unready: nobody looks."""
+        self._unready = ("looking whether PostgreSQL answers has failed; the log says why",)
+        self._metrics.ready.set(0)
 
     async def keep_looking(self) -> None:
         while True:

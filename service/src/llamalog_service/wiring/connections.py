@@ -13,7 +13,10 @@ from llamalog_service.store.connection import prepare_connection
 from llamalog_service.waiting import when_available
 
 _MEBIBYTE = 1024 * 1024
+_SILENCE_SECONDS = 1
+"""More than a statement is given, PostgreSQL is given to say so."""
 _ANSWERS_WITHIN = 3600.0
+_CONNECTED_WITHIN = 60.0
 _ONLY_READS = {"plan_cache_mode": "force_generic_plan", "default_transaction_read_only": "on"}
 
 
@@ -38,16 +41,16 @@ async def open_pool(
         only_reads: plans each statement once, whatever its values, and leaves nothing in a session that
             had to be cleared after use: half of the time of a short query.
         most: connections.
-        answer_within: seconds for a statement, or for a connection to be made; None: a statement may take
-            for ever.
+        answer_within: whole seconds for a statement, or for a connection to be made; None: a statement may
+            take for ever.
     """
     pool = asyncpg.create_pool(
         settings.database_dsn(),
         min_size=0,
         max_size=most,
         init=prepare_connection,
-        timeout=answer_within or 60,
-        command_timeout=answer_within if keep_plans or answer_within is None else _ANSWERS_WITHIN,
+        timeout=answer_within or _CONNECTED_WITHIN,
+        command_timeout=_patience_with_statements(answer_within, short=keep_plans),
         statement_cache_size=100 if keep_plans else 0,
         server_settings={
             "application_name": name,
@@ -55,11 +58,20 @@ async def open_pool(
             "jit": "off",
             "enable_seqscan": "off" if keep_plans else "on",
             **(_ONLY_READS if only_reads else {}),
+            # PostgreSQL says of itself that a question takes too long; a silence then means that it is away.
+            **({"statement_timeout": f"{answer_within:.0f}s"} if only_reads and answer_within else {}),
         },
         reset=_leave_as_it_is if only_reads else None,
     )
     async with pool:
         yield pool
+
+
+def _patience_with_statements(answer_within: float | None, *, short: bool) -> float | None:
+    """Seconds; those that plan anew, and may scan, are given longer than the `short` ones."""
+    if answer_within is None:
+        return None
+    return answer_within + _SILENCE_SECONDS if short else _ANSWERS_WITHIN
 
 
 async def _leave_as_it_is(_: asyncpg.Connection) -> None:

@@ -61,6 +61,10 @@ class HealthWatch:
             await self._sample()
             await asyncio.sleep(_SAMPLE_SECONDS)
 
+    def forget_samples(self) -> None:
+        """Tell no rates of a time in which nobody looked."""
+        self._samples.clear()
+
     async def summary(self, live_streams: int) -> HealthSummary:
         """How the installation is; what does not answer is left out, and named; up to a second old."""
         async with self._asking:

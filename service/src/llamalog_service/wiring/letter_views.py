@@ -69,17 +69,18 @@ class LetterViews:
         before = None if after is None else _parse(after)
         spans = _newest(await find_spans(self._settings), before, _LOOKED_AT)
         selection = _selection(wanted)
-        found: list[KeptLetter] = []
+        found: list[tuple[Place, Letter]] = []
         async with aclosing(dead_letters(self._settings, spans)) as letters:
             async for some in letters:
-                found += [letter for letter in some if selection.takes(letter)]
+                # Cut as they are read: so many whole ones would take more memory than there may be.
+                found += [(letter.place, _told(letter)) for letter in some if selection.takes(letter)]
                 del found[: -(limit + 1)]
-        found.sort(key=lambda letter: letter.place, reverse=True)
-        kept = found[:limit]
+        found.sort(key=lambda read: read[0], reverse=True)
+        items = tuple(letter for _, letter in found[:limit])
         if len(found) > limit:
-            return Page(items=tuple(map(_told, kept)), next=str(kept[-1].place))
+            return Page(items=items, next=str(found[limit - 1][0]))
         lowest = _lowest(spans)
-        return Page(items=tuple(map(_told, kept)), next=None if lowest is None else str(lowest))
+        return Page(items=items, next=None if lowest is None else str(lowest))
 
 
 class _Span(NamedTuple):

@@ -118,8 +118,9 @@ async def logs(
     response_class=Response,
     responses=streams(
         "Events: `row` (a row as `/logs` tells it; `revision` above 1: it was corrected), `live` (from now "
-        "on nothing is missed), `waiting` (Kafka does not answer; it goes on by itself), `gap` (rows were "
-        "missed: ask `/logs` for them).",
+        "on nothing is missed), `waiting` (Kafka does not answer; it goes on by itself), "
+        "`failed` (an error ended the feed; it is started again), `gap` (rows were missed: ask `/logs` for "
+        "them).",
         'event: live\ndata: {}\n\nevent: row\nid: 5f0c1a2b-17\ndata: {"id": "0199…", "revision": 1}\n\n',
     ),
 )

@@ -51,6 +51,7 @@ async def entity(
         summary=summary,
         lines=arranged(timeline, in_time=asked.texts["order"] == "time"),
         names=await names_in(reader, [entry.row for entry in timeline.entries]),
+        longer=timeline.longer,
         first_piece=after is None,
         next=entity_link(kind, entity_id, **asked.texts, after=timeline.next) if timeline.next else None,
         tabs=_tabs(ref, asked),

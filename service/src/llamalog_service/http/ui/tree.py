@@ -64,6 +64,7 @@ async def _tree(reader: Reader, job: str, view: str, after: Cursor | None) -> Ma
     top = job_depths(tree.parents).get(job, 0)
     return {
         "found": bool(tree.entries),
+        "longer": tree.longer,
         "lines": arranged(tree, in_time=view == "time", top=top),
         "names": await names_in(reader, [entry.row for entry in tree.entries]),
         "next": job_link(job, view=view, after=tree.next) if tree.next else None,

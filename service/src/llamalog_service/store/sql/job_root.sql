@@ -2,7 +2,8 @@
 SELECT found.root_job_id, found.origin, found.cycle_members
 FROM (
     (SELECT 1 AS choice, l.root_job_id, l.origin, l.cycle_members
-     FROM (SELECT * FROM llama_logs WHERE job_id = $1::text OFFSET 0) l
+     FROM llama_logs l
+     WHERE l.job_id = $1::text
      ORDER BY l.created_at, l.id
      LIMIT 1)
     UNION ALL

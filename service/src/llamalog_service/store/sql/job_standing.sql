@@ -1,7 +1,8 @@
 -- What the log knows of the job $1: since when events bear it, whether rows name it as their parent, and the decree
 -- about it that counts.
 SELECT (SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC'
-        FROM (SELECT * FROM llama_logs WHERE job_id = $1::text OFFSET 0) l
+        FROM llama_logs l
+        WHERE l.job_id = $1::text
         ORDER BY l.created_at, l.id
         LIMIT 1) AS seen_since,
        EXISTS (SELECT FROM llama_logs l WHERE l.parent_job_id = $1::text) AS is_named,

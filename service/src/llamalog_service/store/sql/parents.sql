@@ -1,5 +1,5 @@
--- The parents that count of the jobs $1 (text[]), of their parents, and so on up to the tops; a job without a
--- claim has none. UNION, not UNION ALL: a job is visited once, so that a cycle ends the walk.
+-- The parents that count of the jobs $1 (text[]), of their parents, and so on up to the tops, of the nearest $2 jobs: there
+-- the walk ends. A job without a claim has none. UNION, not UNION ALL: a job is visited once, so that a cycle ends the walk.
 WITH RECURSIVE lineage (job, parent) AS (
     SELECT j.job, claim.parent_job_id
     FROM (SELECT DISTINCT unnest($1::text[])) AS j (job)
@@ -23,3 +23,4 @@ WITH RECURSIVE lineage (job, parent) AS (
     WHERE child.parent IS NOT NULL
 )
 SELECT job, parent FROM lineage
+LIMIT $2::integer

@@ -50,11 +50,12 @@ class LlamaLog(SQLModel, table=True):
 
     __tablename__ = "llama_logs"
     __table_args__ = (
-        # A hash: names of jobs are long, few rows bear the same one, and nobody asks for them in order.
+        # Ordered, though long: one job may say a great deal, and its earliest claim is asked for by every batch.
         Index(
-            "llama_logs_job_id_idx",
+            "llama_logs_job_id_created_at_id_idx",
             "job_id",
-            postgresql_using="hash",
+            "created_at",
+            "id",
             postgresql_where=text("job_id IS NOT NULL"),
         ),
         Index(

@@ -44,6 +44,7 @@ function follow(sign) {
       const stream = new EventSource(address);
       stream.addEventListener("live", () => show("on", "live"));
       stream.addEventListener("waiting", () => show("off", "not live: Kafka does not answer"));
+      stream.addEventListener("failed", () => show("off", "not live: an error ended it, it is started again"));
       stream.addEventListener("error", () => show("off", "not live, trying again"));
       stream.addEventListener("row", () => plan(300));
       stream.addEventListener("gap", () => plan(0));

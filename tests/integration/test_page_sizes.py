@@ -1,0 +1,109 @@
+"""Pages of rows that carry much: an answer stays small enough to be made, and no row is lost by that."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from itertools import chain
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from histories import event
+from llamalog_schemas.events import EntityType, Event
+from llamalog_service.domain.fold import fold
+from llamalog_service.queries.jobs import read_tree
+from llamalog_service.queries.logs import LogFilter, read_logs
+from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.paging import MOST, MOST_BYTES, Cursor
+from llamalog_service.queries.timeline import read_timeline
+from llamalog_service.store.log import LogStore
+from llamalog_service.store.positions import Positions
+from llamalog_service.store.reader import Reader
+
+ALBUM = EntityRef(type=EntityType.ALBUM, id=uuid4())
+KIBIBYTE = 1024
+NOTHING_READ = Positions("tests", "entity-events", {})
+
+LISTINGS: dict[str, Callable[..., Awaitable[Any]]] = {
+    "newest": lambda reader, **page: read_logs(reader, LogFilter(), **page),
+    "oldest": lambda reader, **page: read_logs(reader, LogFilter(), newest_first=False, **page),
+    "of a root": lambda reader, **page: read_logs(reader, LogFilter(root="root"), **page),
+    "timeline": lambda reader, **page: read_timeline(reader, ALBUM, **page),
+    "tree": lambda reader, **page: read_tree(reader, "root", **page),
+}
+
+
+def carrying(number: int, parent: str | None, text: str, *, preview: bool = False) -> Event:
+    said = event(number, f"job-{number}" if parent else "root", parent)
+    told: dict[str, Any] = {"preview_data": {"seen": text}} if preview else {"metadata": {"notes": text}}
+    return replace(said, data=replace(said.data, album_id=ALBUM.id, **told))
+
+
+@pytest.fixture
+async def reader(pool: asyncpg.Pool) -> AsyncIterator[Reader]:
+    yield Reader(pool)
+
+
+async def write(pool: asyncpg.Pool, events: list[Event]) -> None:
+    folded = list(fold(events).values())
+    for start in range(0, len(folded), 50):
+        some = folded[start : start + 50]
+        contents, roots = [row.content for row in some], [row.root for row in some]
+        await LogStore(pool).record(contents, roots, [], NOTHING_READ)
+
+
+def ids_of(page: Any) -> list[UUID]:
+    rows = page.items if hasattr(page, "items") else [entry.row for entry in page.entries]
+    return [row.id for row in rows]
+
+
+async def pages_of(read: Callable[..., Awaitable[Any]]) -> list[Any]:
+    pages, after = [], None
+    while True:
+        page = await read(limit=MOST, after=after)
+        pages.append(page)
+        if page.next is None:
+            return pages
+        after = Cursor.parse(page.next)
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_a_page_ends_before_its_rows_carry_too_much(
+    pool: asyncpg.Pool, reader: Reader, listing: str
+) -> None:
+    rows = [
+        carrying(
+            number,
+            "root" if number else None,
+            chr(97 + number % 26) * 200 * KIBIBYTE,
+            preview=number % 2 == 0,
+        )
+        for number in range(100)
+    ]
+    await write(pool, rows)
+    stored = await pool.fetchval("SELECT sum(pg_column_size(metadata)) FROM llama_logs")
+    assert stored < MOST_BYTES, "compressed, all of it would fit"
+    pages = await pages_of(partial(LISTINGS[listing], reader))
+    assert [len(ids_of(page)) for page in pages] == [40, 40, 20]
+    assert all(len(msgspec.json.encode(page)) < MOST_BYTES + 100 * KIBIBYTE for page in pages)
+    told = list(chain.from_iterable(map(ids_of, pages)))
+    assert len(told) == len(set(told)) == len(rows)
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_a_row_that_carries_more_than_a_page_may_is_a_page(
+    pool: asyncpg.Pool, reader: Reader, listing: str
+) -> None:
+    await write(pool, [carrying(number, "root" if number else None, "x") for number in range(5)])
+    await pool.execute(
+        "UPDATE llama_logs SET metadata = jsonb_build_object('notes', repeat('y', $1)) "
+        "WHERE job_id IN ('root', 'job-2')",
+        MOST_BYTES + 1,
+    )
+    pages = await pages_of(partial(LISTINGS[listing], reader))
+    assert sorted(len(ids_of(page)) for page in pages) == [1, 1, 1, 2]
+    told = list(chain.from_iterable(map(ids_of, pages)))
+    assert len(told) == len(set(told)) == 5
