@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.genesis import rows_as_texts
 from llamalog_service.store.queries import sql
 from llamalog_service.store.searches import Driver, Search
 
@@ -18,7 +19,7 @@ NAMES = sorted(
 SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_make", "compare_prepare"]
 """Several statements in one file: run, in this order, not prepared."""
 
-TEMPLATES = {"logs_page", "logs_last_looked_at"}
+TEMPLATES = {"logs_page", "logs_last_looked_at", "genesis_rows"}
 """Prepared in every way in which they are composed."""
 
 
@@ -45,6 +46,11 @@ async def test_every_way_to_search_can_be_prepared(
     search = Search(driver, newest_first=newest_first)
     await connection.prepare(search.page)
     await connection.prepare(search.last_looked_at)
+
+
+async def test_columns_that_others_made_can_be_read_as_texts(connection: asyncpg.Connection) -> None:
+    await connection.execute("""ALTER TABLE llama_logs ADD COLUMN "their ""own" numeric""")
+    await connection.prepare(rows_as_texts(["operation", "metadata", 'their "own']))
 
 
 @pytest.mark.parametrize("script", [script for script in SCRIPTS if script.endswith("_prepare")])

@@ -1,6 +1,6 @@
 """What no event has told yet: legacy rows as texts, decrees, and how far an interrupted telling came."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -66,8 +66,7 @@ class GenesisStore:
                 await connection.execute(_AS_TEXT)
                 if not self._columns:
                     self._columns = await _columns_of(connection)
-                texts = ", ".join(f'l."{_doubled(name)}"::text' for name in self._columns)
-                records = await connection.fetch(sql("genesis_rows").replace("COLUMNS", texts), after, limit)
+                records = await connection.fetch(rows_as_texts(self._columns), after, limit)
         return [_row(record, self._columns) for record in records]
 
     async def decrees(self) -> list[Decree]:
@@ -91,6 +90,12 @@ class GenesisStore:
         """Forget how far it was: all is published."""
         with translated():
             await self._pool.execute(sql("genesis_finish"), self._topic)
+
+
+def rows_as_texts(columns: Iterable[str]) -> str:
+    """The statement that reads these columns of the next rows, whoever made them."""
+    texts = ", ".join(f'l."{_doubled(name)}"::text' for name in columns)
+    return sql("genesis_rows").replace("COLUMNS", texts)
 
 
 async def _columns_of(connection: asyncpg.Connection) -> tuple[str, ...]:
