@@ -31,6 +31,7 @@ def main(
     events: Annotated[int, typer.Option(min=1000)] = 1_000_000,
     repeat: Annotated[int, typer.Option(min=1, help="Rebuilds, each between two COPYs.")] = 3,
     live: Annotated[bool, typer.Option(help="In the end also beside live traffic.")] = True,
+    quiet: Annotated[float, typer.Option(min=1, help="Seconds of live traffic alone.")] = 15.0,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     data_dir: Annotated[
         Path, typer.Option(help="For the servers' data: on a real disk, made anew, removed in the end.")
@@ -51,7 +52,7 @@ def main(
                     own_servers(stack),
                     events=events,
                     repeat=repeat,
-                    with_live=live,
+                    quiet=quiet if live else None,
                     folder=folder,
                     say=progress.print,
                 )

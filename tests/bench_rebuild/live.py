@@ -20,12 +20,14 @@ from bench_queries.run import Say, consumers, ingest_rate
 from bench_rebuild.load import steady_load
 from bench_rebuild.rebuild import Rebuilt, rebuild
 
-QUIET_SECONDS = 15.0
 _TIMES_AS_LONG = 4
 """A rebuild takes so many times as long beside live traffic, at most."""
 
 _WARM_UP = 3.0
-_ALBUMS = 1000
+_MESSAGES_AN_ALBUM = 34
+_LARGEST_BACKLOG = 1000
+"""Albums by which the ingest is measured."""
+
 _LOOK_SECONDS = 0.02
 _POSITIONS = "SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1 AND topic = $2"
 
@@ -43,6 +45,20 @@ class Watched(NamedTuple):
     delays: list[float]
 
 
+class Usual(NamedTuple):
+    """What is there without live traffic, for which it is laid out.
+
+    Attributes:
+        messages: in the topic.
+        seconds: of a rebuild beside the full table.
+        quiet_seconds: how long to look at live traffic without a rebuild.
+    """
+
+    messages: int
+    seconds: float
+    quiet_seconds: float
+
+
 class Live(NamedTuple):
     """A rebuild beside live traffic.
 
@@ -58,24 +74,22 @@ class Live(NamedTuple):
 
 
 async def rebuild_under_load(
-    installation: Installation, servers: Servers, *, usual_seconds: float, folder: Path, say: Say
+    installation: Installation, servers: Servers, usual: Usual, *, folder: Path, say: Say
 ) -> Live:
     """Rebuild beside a full table and live traffic of half of what the consumers can do.
-
-    Args:
-        usual_seconds: what the rebuild takes without live traffic.
 
     Raises:
         DrainError: a consumer ended, or did not come to an end.
         RebuildBenchError: the rebuild failed.
     """
-    rate = await ingest_rate(servers, installation, _ALBUMS, folder, say)
-    seconds = _WARM_UP + QUIET_SECONDS + _TIMES_AS_LONG * usual_seconds
+    albums = min(_LARGEST_BACKLOG, max(1, usual.messages // _MESSAGES_AN_ALBUM))
+    rate = await ingest_rate(servers, installation, albums, folder, say)
+    seconds = _WARM_UP + usual.quiet_seconds + _TIMES_AS_LONG * usual.seconds
     say(f"Rebuilding while {rate / 2:,.0f} messages a second come in, for {seconds:,.0f} s at most.")
     async with consumers(installation, folder):
         with steady_load(installation, rate / 2, seconds):
             await asyncio.sleep(_WARM_UP)
-            quiet = await _watch(installation, asyncio.create_task(asyncio.sleep(QUIET_SECONDS)))
+            quiet = await _watch(installation, asyncio.create_task(asyncio.sleep(usual.quiet_seconds)))
             rebuilding = asyncio.create_task(rebuild(installation, servers, folder))
             try:
                 meanwhile = await _watch(installation, rebuilding)

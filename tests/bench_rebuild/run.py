@@ -9,7 +9,7 @@ import asyncpg
 from bench.checks import differing_rows, shortened, table_of
 from bench.installation import Installation, new_installation
 from bench.servers import Servers, durability, settle_disk
-from bench_rebuild.live import Live, rebuild_under_load
+from bench_rebuild.live import Live, Usual, rebuild_under_load
 from bench_rebuild.rebuild import Rebuilt, rebuild
 from bench_rebuild.topic import Sent, events_of_day, fill_topic
 from bench_rebuild.yardstick import Copied, copy_and_index, dump, empty
@@ -44,9 +44,12 @@ class Measured(NamedTuple):
 
 
 async def measure(
-    servers: Servers, *, events: int, repeat: int, with_live: bool, folder: Path, say: Say
+    servers: Servers, *, events: int, repeat: int, quiet: float | None, folder: Path, say: Say
 ) -> Measured:
     """Rebuild as often as asked, each time between two COPYs of the same rows; then beside live traffic.
+
+    Args:
+        quiet: seconds to look at live traffic without a rebuild; None: without any live traffic.
 
     Raises:
         RebuildBenchError: a rebuild did not come to its end.
@@ -72,10 +75,9 @@ async def measure(
             say(f"Rebuild: {filled[-1].seconds:.1f} s; COPY and indexes: {copied[-1].seconds:.1f} s.")
         wrong += [line for one in filled for line in _wrong_filling(one, first)]
         live = None
-        if with_live:
-            live = await rebuild_under_load(
-                installation, servers, usual_seconds=compared.seconds, folder=folder, say=say
-            )
+        if quiet is not None:
+            usual = Usual(sent.messages, compared.seconds, quiet)
+            live = await rebuild_under_load(installation, servers, usual, folder=folder, say=say)
             wrong += _differences_found(live.rebuilt)
     return Measured(sent, await durability(servers.postgres), small, filled, copied, compared, live, wrong)
 
