@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.queries import sql
 from simulation.faults import COMMIT, STATEMENT
 from simulation.world import Process, World
 
@@ -274,7 +275,8 @@ class _Broken(Exception):
 @cache
 def _names() -> dict[str, str]:
     folder = files("llamalog_service.store").joinpath("sql")
-    return {file.read_text(encoding="utf-8"): file.name.removesuffix(".sql") for file in folder.iterdir()}
+    names = (file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
+    return {sql(name): name for name in names}
 
 
 def _named(query: str) -> str:

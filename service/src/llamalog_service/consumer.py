@@ -18,7 +18,8 @@ from llamalog_service.ingest.ingest import Ingest, Outcome, Prepared, Written
 from llamalog_service.measures import SILENT, Measures
 from llamalog_service.waiting import when_available
 
-_log = structlog.get_logger("llamalog.consumer")
+_NAME = "llamalog.consumer"
+_log = structlog.get_logger(_NAME)
 
 PATIENCE = 60.0
 """Seconds that a batch waits for PostgreSQL or Kafka before it is put back and polled anew."""
@@ -85,7 +86,7 @@ def _say(written: Written, outcome: Outcome) -> None:
     counts = {name: count for name, count in outcome._asdict().items() if count and name != "recorded"}
     in_order = {category: count for category in Category if (count := outcome.recorded.get(category))}
     _log.info("recorded", rows=len(written.novelty.new), categories=in_order, **counts)
-    if not _log.isEnabledFor(logging.DEBUG):
+    if not logging.getLogger(_NAME).isEnabledFor(logging.DEBUG):
         return
     for row, root in zip(written.novelty.new, written.resolved.roots, strict=False):
         told = {

@@ -50,7 +50,7 @@ class LlamaLog(SQLModel, table=True):
 
     __tablename__ = "llama_logs"
     __table_args__ = (
-        # Ordered, though long: one job may say a great deal, and its earliest claim is asked for by every batch.
+        # Ordered, though long: a job may say a great deal, and every batch asks for its earliest claim.
         Index(
             "llama_logs_job_id_created_at_id_idx",
             "job_id",
