@@ -32,7 +32,7 @@ INDEX = Index(
 def preview(found: Standing) -> Iterator[Preview]:
     if "legacy_told" not in found.columns:
         yield Preview("add the column legacy_told, NULL in every row")
-    yield Preview("create the table genesis_progress")
+    yield Preview("create the tables telling_progress, removed_rows")
     yield from INDEX.preview(found)
 
 
@@ -42,13 +42,25 @@ def upgrade() -> None:
     op.execute("UPDATE root_decrees SET told = true WHERE substr(id::text, 15, 1) <> '5'")
     op.execute(
         """
-        CREATE TABLE IF NOT EXISTS genesis_progress (
-            topic text PRIMARY KEY,
+        CREATE TABLE IF NOT EXISTS telling_progress (
+            what text PRIMARY KEY,
             last_row uuid NOT NULL,
             updated_at timestamptz NOT NULL DEFAULT now()
         )
         """
     )
+    op.execute(
+        """
+        CREATE TABLE IF NOT EXISTS removed_rows (
+            row_id uuid NOT NULL,
+            removed_at timestamptz NOT NULL DEFAULT now(),
+            content jsonb NOT NULL,
+            told boolean NOT NULL DEFAULT false,
+            PRIMARY KEY (row_id, removed_at)
+        )
+        """
+    )
+    op.execute("CREATE INDEX IF NOT EXISTS removed_rows_untold_idx ON removed_rows (row_id) WHERE NOT told")
     with outside_transaction():
         add_columns({"legacy_told": "boolean"})
         # Others get the mark from whoever looks at them first.
@@ -66,5 +78,5 @@ def downgrade() -> None:
     with outside_transaction():
         drop_added_index(INDEX.name)
         drop_added_column("legacy_told")
-    op.execute("DROP TABLE genesis_progress")
+    op.execute("DROP TABLE telling_progress, removed_rows")
     op.execute("ALTER TABLE root_decrees DROP COLUMN told")

@@ -71,9 +71,17 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
     assert "2 rows differ (1 missing, 0 extra, 1 different)" in shown.out
     assert "Columns that differ: root_job_id 1." in shown.out
 
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, origin) "
+        "VALUES ($1, 'forged', 'CREATED', 'SUCCESS', 'UNTRACKED')",
+        UUID(int=9999),
+    )
+    assert (await rebuild(settings, tmp_path, "--repair", "--most-removed", "0")).code == 1
     assert (await rebuild(settings, tmp_path, "--repair")).code == 0
     assert differences(await stored_rows(pool), EVENTS) == []
+    assert await pool.fetchval("SELECT row_id FROM removed_rows") == UUID(int=9999)
     provenance = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
+    assert [message.key for message in provenance if message.value is None] == [str(UUID(int=9999)).encode()]
     assert set(believed(message.value for message in provenance)) == {UUID(int=2), UUID(int=7)}
     clean = await rebuild(settings, tmp_path)
     assert (clean.code, clean.json["live"]) == (0, filled.json["rebuilt"])
@@ -187,8 +195,14 @@ async def test_on_request_every_row_is_told_to_others_and_marked_as_replayed(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     await publish(settings, chains(6))
+    topic = topics(settings.topic_prefix).provenance.name
+    only = ("--only", "root=root-4", "--only", f"entity={UUID(int=1_000_001)}")
+    assert (await rebuild(settings, tmp_path, "--republish", *only)).json["republished"] == 4
+    assert set(believed(message.value for message in await read_all(settings.kafka, topic))) == {
+        UUID(int=number) for number in (1, 4, 5, 6)
+    }
     assert (await rebuild(settings, tmp_path, "--republish")).code == 0
-    told = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
+    told = await read_all(settings.kafka, topic)
     assert believed(message.value for message in told) == as_stored(await stored_rows(pool))
     assert {message.headers[-1] for message in told} == {("llamalog-replayed", b"true")}
 

@@ -10,10 +10,12 @@ from llamalog_service.publish.provenance import provenance_message
 
 
 def believed(values: Iterable[bytes | None]) -> dict[UUID, Provenance]:
-    """The highest revision of each row, of the records that these messages are."""
+    """The highest revision of each row, of the records that these messages are; tombstones passed over."""
     newest: dict[UUID, Provenance] = {}
     for value in values:
-        record = decode_provenance(value or b"").data
+        if value is None:
+            continue
+        record = decode_provenance(value).data
         known = newest.get(record.id)
         if known is None or record.revision > known.revision:
             newest[record.id] = record

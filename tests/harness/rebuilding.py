@@ -14,7 +14,8 @@ from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.topic_history import Portion, Span
-from llamalog_service.replay.rebuild import Asked, Rebuild, Stores
+from llamalog_service.replay.asked import Asked, Stores
+from llamalog_service.replay.rebuild import Rebuild
 from llamalog_service.replay.repair import Repair, RepairStores
 from llamalog_service.replay.report import RebuildReport
 from llamalog_service.store.comparison import ComparisonStore
@@ -25,6 +26,7 @@ from llamalog_service.store.mending import MendingStore
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.shadow import ShadowStore
+from llamalog_service.store.words import WordStore
 
 PARTITIONS = 3
 
@@ -101,7 +103,13 @@ class Installation:
     def rebuild(self, *, fills: bool = True, **given: Any) -> Rebuild:
         filling = FillStore(self.pool) if fills else None
         return Rebuild(
-            Stores(LiveTable(self.pool), ShadowStore(self.pool), ComparisonStore(self.pool), filling),
+            Stores(
+                LiveTable(self.pool),
+                ShadowStore(self.pool),
+                ComparisonStore(self.pool),
+                WordStore(self.pool),
+                filling,
+            ),
             given.pop("history", self.topic),
             topic=TOPIC,
             group=GROUP,

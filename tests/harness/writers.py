@@ -72,7 +72,19 @@ class KeptMessages(Publisher):
     @property
     def provenance(self) -> dict[UUID, Provenance]:
         """What a reader of the provenance topic believes."""
-        return believed(message.value for message in self.by_topic.get(NAMES.provenance.name, []))
+        told: dict[bytes | None, list[bytes]] = {}
+        for message in self.by_topic.get(NAMES.provenance.name, []):
+            if message.value is None:
+                told.pop(message.key, None)  # as compaction does
+            else:
+                told.setdefault(message.key, []).append(message.value)
+        return believed(value for values in told.values() for value in values)
+
+    @property
+    def removals(self) -> list[str]:
+        """The rows of which a reader of the provenance topic hears that they are gone, in order."""
+        messages = self.by_topic.get(NAMES.provenance.name, [])
+        return [(message.key or b"").decode() for message in messages if message.value is None]
 
 
 @dataclass

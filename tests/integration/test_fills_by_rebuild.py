@@ -12,7 +12,7 @@ from harness.rebuilding import Installation, rows_as_text
 from harness.writers import GROUP, TOPIC
 from histories import chains, decree, event
 from llamalog_schemas.events import Event
-from llamalog_service.replay.rebuild import Asked
+from llamalog_service.replay.asked import Asked
 from llamalog_service.store.filling import FillStore, NotEmptyAnyMoreError
 from simulation.history import draw_history
 

@@ -14,13 +14,13 @@ from harness.log_table import empty_tables
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
 from histories import chains, decree, event
 from llamalog_service.domain.errors import PositionPastEndError
+from llamalog_service.replay.asked import Asked
 from llamalog_service.replay.errors import (
     BeginningGoneError,
     EventlessRowsError,
     LeftoversError,
     RebuildUnderWayError,
 )
-from llamalog_service.replay.rebuild import Asked
 from llamalog_service.store.comparison import Only
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.shadow import ShadowStore
@@ -99,10 +99,10 @@ async def test_only_the_rows_of_a_root_or_of_an_entity_are_compared_if_that_is_a
     at_rest: Installation,
 ) -> None:
     await tamper(at_rest.pool)
-    report = await at_rest.rebuilt(only=Only(root="root-1"))
+    report = await at_rest.rebuilt(only=Only(roots=("root-1",)))
     assert at_rest.named == [("different", row(2)), ("extra", row(9999))]
     assert report.rebuilt.rows == 3
-    await at_rest.rebuilt(only=Only(entity=UUID(int=1_000_006)))
+    await at_rest.rebuilt(only=Only(entities=(UUID(int=1_000_006),)))
     assert at_rest.named == [("different", row(6))]
 
 
@@ -297,7 +297,7 @@ def test_no_history_however_disordered_differs_from_its_rebuild(database_url: st
     with asyncio.Runner() as runner:
         pool = runner.run(open_pool())
 
-        @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+        @hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
         @given(seed=st.integers(0, 2**32))
         def every_history(seed: int) -> None:
             runner.run(story(pool, seed))

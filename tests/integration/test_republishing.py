@@ -24,9 +24,8 @@ async def lost(pool: asyncpg.Pool) -> KeptMessages:
 
 
 def republishing(pool: asyncpg.Pool, kept: KeptMessages) -> Republishing:
-    return Republishing(
-        RepublishingStore(pool), LogStore(pool), Announcer(kept, NAMES, source="/tests/republish")
-    )
+    rows = RepublishingStore(pool, NAMES.provenance.name)
+    return Republishing(rows, LogStore(pool), Announcer(kept, NAMES, source="/tests/republish"))
 
 
 async def test_every_row_is_told_as_it_stands_and_marked_as_told_again(
@@ -43,9 +42,49 @@ async def test_every_row_is_told_as_it_stands_and_marked_as_told_again(
 async def test_only_rows_of_a_root_or_recorded_since_are_told_if_that_is_asked(
     pool: asyncpg.Pool, lost: KeptMessages
 ) -> None:
-    assert await republishing(pool, lost).run(Which(root="root-7")) == 3
+    assert await republishing(pool, lost).run(Which(roots=("root-7",))) == 3
     assert {row.root_job_id for row in lost.provenance.values()} == {"root-7"}
     lost.by_topic.clear()
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     assert await republishing(pool, lost).run(Which(since=an_hour_ago)) == 3
     assert {row.root_job_id for row in lost.provenance.values()} == {"root-4"}
+
+
+async def test_only_rows_about_an_entity_are_told_if_that_is_asked(
+    pool: asyncpg.Pool, lost: KeptMessages
+) -> None:
+    entity = await pool.fetchval("SELECT entity_id FROM llama_logs ORDER BY id LIMIT 1")
+    wanted = await pool.fetch("SELECT id FROM llama_logs WHERE entity_id = $1 OR album_id = $1", entity)
+    assert await republishing(pool, lost).run(Which(entities=(entity,))) == len(wanted)
+    assert set(lost.provenance) == {record["id"] for record in wanted}
+
+
+async def test_an_interrupted_telling_goes_on_if_that_is_asked_and_begins_anew_otherwise(
+    pool: asyncpg.Pool, lost: KeptMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llamalog_service.replay.republish._ROWS_AT_ONCE", 7)
+
+    class Killed(Exception):
+        pass
+
+    def dying(after: int) -> KeptMessages:
+        calls = iter(range(after))
+
+        def is_away() -> bool:
+            if next(calls, None) is None:
+                raise Killed
+            return False
+
+        return KeptMessages(is_away)
+
+    first = dying(3)
+    with pytest.raises(Killed):
+        await republishing(pool, first).run(Which())
+    assert await republishing(pool, lost).run(Which(), resume=True) == 30 - 21
+    assert {**first.provenance, **lost.provenance} == as_stored(await stored_rows(pool))
+    assert await republishing(pool, KeptMessages()).run(Which(), resume=True) == 30
+
+    with pytest.raises(Killed):
+        await republishing(pool, dying(1)).run(Which())
+    assert await republishing(pool, KeptMessages()).run(Which(roots=("root-7",)), resume=True) == 3
+    assert await republishing(pool, KeptMessages()).run(Which()) == 30

@@ -22,11 +22,25 @@ async def tell_corrections(outbox: Outbox, announcer: Announcer) -> int:
     Raises:
         UnavailableError: what was not struck out is told at the next call.
     """
-    told = 0
+    told = await tell_removals(outbox, announcer)
     while rows := await outbox.next(_ROWS_AT_ONCE):
         await announcer.provenance(rows)
         await outbox.strike(rows)
         told += len(rows)
+    return told
+
+
+async def tell_removals(outbox: Outbox, announcer: Announcer) -> int:
+    """Tell which rows a repair has removed; how many.
+
+    Raises:
+        UnavailableError: what was not noted as told is told at the next call.
+    """
+    told = 0
+    while removed := await outbox.removed(_ROWS_AT_ONCE):
+        await announcer.removed(removed)
+        await outbox.strike_removed(removed)
+        told += len(removed)
     return told
 
 
@@ -56,6 +70,7 @@ class Corrections:
         Raises:
             UnavailableError: what was not struck out is told at the next call.
         """
+        await tell_removals(self._outbox, self._announcer)
         began = time.monotonic()
         prompt = await self._outbox.next_prompt(_ROWS_AT_ONCE)
         rows = prompt or await self._outbox.next(_ROWS_AT_ONCE)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -26,10 +27,16 @@ Since = Annotated[
 
 
 @app.command()
-def republish(
+def republish(  # noqa: PLR0917 -- typer calls it by name
     since: Since = None,
     root: Annotated[str | None, typer.Option(metavar="JOB", help="Rows whose root is this job.")] = None,
+    entity: Annotated[
+        UUID | None, typer.Option(metavar="UUID", help="Rows about this album, artist or track.")
+    ] = None,
     rate: Annotated[float | None, typer.Option(min=1, help="Rows a second at most.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the same command was interrupted.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="For programs: what was done, as an object.")
     ] = False,
@@ -40,12 +47,18 @@ def republish(
     disturbed. Nothing of the log changes, and the service may go on meanwhile.
     """
     settings = read_settings()
-    which = Which(since.replace(tzinfo=UTC) if since is not None else None, root)
+    recorded_since = since.replace(tzinfo=UTC) if since is not None else None
+    roots = (root,) if root is not None else ()
+    which = Which(recorded_since, roots, (entity,) if entity is not None else ())
     try:
         with signals_as_interrupts(), RebuildBar() as bar:
-            told = run(republish_provenance(settings, which, rate=rate, watch=bar.show, patience=PATIENCE))
+            told = run(
+                republish_provenance(
+                    settings, which, rate=rate, resume=resume, watch=bar.show, patience=PATIENCE
+                )
+            )
     except KeyboardInterrupt:
-        say_error("llamalog", "Stopped. What was told is told; the same command tells all of it again.")
+        say_error("llamalog", "Stopped. The same command with --resume goes on; without, it begins anew.")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json({"rows": told})

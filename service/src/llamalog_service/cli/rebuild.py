@@ -13,7 +13,7 @@ from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.rebuilding import RebuildBar, tell_report
 from llamalog_service.cli.running import read_settings, run, say_error
 from llamalog_service.cli.signals import signals_as_interrupts
-from llamalog_service.replay.rebuild import Asked
+from llamalog_service.replay.asked import Asked
 from llamalog_service.store.comparison import Only
 from llamalog_service.wiring.rebuilds import Ways, rebuild_log
 
@@ -21,15 +21,20 @@ DIFFERS: Final = 3
 """The live table is not what the topic makes of it, and was not repaired."""
 
 
-def _only(text: str | Only) -> Only:
-    """Typer hands over what was typed, or the default."""
-    if isinstance(text, Only):
-        return text
-    what, _, which = text.partition("=")
-    try:
-        return Only(root=which) if what == "root" and which else Only(entity=_uuid(what, which))
-    except ValueError:
-        raise typer.BadParameter(f'"{text}" is not of the form root=JOB or entity=UUID') from None
+def _only(texts: list[str]) -> Only:
+    roots, entities = [], []
+    for text in texts:
+        what, _, which = text.partition("=")
+        try:
+            if what == "root" and which:
+                roots.append(which)
+            else:
+                entities.append(_uuid(what, which))
+        except ValueError:
+            raise typer.BadParameter(
+                f'"{text}" is not of the form root=JOB or entity=UUID', param_hint="--only"
+            ) from None
+    return Only(tuple(roots), tuple(entities))
 
 
 def _uuid(what: str, which: str) -> UUID:
@@ -48,8 +53,9 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
         bool, typer.Option("--republish", help="In the end tell others every row, marked as replayed.")
     ] = False,
     only: Annotated[
-        Only, typer.Option(parser=_only, metavar="WHICH", help="Compare these rows: root=JOB or entity=UUID.")
-    ] = Only(),  # noqa: B008 - immutable
+        list[str],
+        typer.Option(metavar="WHICH", help="Compare these rows: root=JOB or entity=UUID; may be repeated."),
+    ] = [],  # noqa: B006 - typer copies it
     from_file: Annotated[
         Path | None,
         typer.Option(
@@ -62,6 +68,16 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     discard: Annotated[
         bool, typer.Option("--discard", help="Drop the leftovers of another rebuild first.")
     ] = False,
+    keep_eventless: Annotated[
+        bool,
+        typer.Option("--keep-eventless", help="Take rows that no event tells as they stand, don't refuse."),
+    ] = False,
+    add_words: Annotated[
+        bool, typer.Option("--add-words", help="Let the enums hold the words that legacy rows bear.")
+    ] = False,
+    most_removed: Annotated[
+        int, typer.Option(min=0, help="A repair that would remove more rows, which nobody told, is refused.")
+    ] = 100,
     settle: Annotated[
         float,
         typer.Option(min=0, metavar="SECONDS", help="How long live traffic has to come to its last roots."),
@@ -77,6 +93,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     meanwhile. Interrupted, it goes on with the same command. Ends with 0 if nothing differs or all was
     mended, with 3 if rows differ.
     """
+    which = _only(only)
     settings = read_settings()
     ways = Ways(
         fill=not dry_run,
@@ -86,7 +103,15 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     )
     try:
         with signals_as_interrupts(), _lines(differences) as note, RebuildBar() as bar:
-            asked = Asked(only=only, discard=discard, settle_seconds=settle, note=note)
+            asked = Asked(
+                only=which,
+                discard=discard,
+                keep_eventless=keep_eventless,
+                add_words=add_words and not dry_run,
+                most_removed=most_removed,
+                settle_seconds=settle,
+                note=note,
+            )
             report = run(rebuild_log(settings, asked, ways, bar.show))
     except KeyboardInterrupt:
         say_error("llamalog", "Stopped. What was read is kept: the same command goes on where it was.")

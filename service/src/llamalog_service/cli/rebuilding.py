@@ -88,6 +88,11 @@ def conclusions(report: RebuildReport, file: Path) -> list[str]:
         )
     if found.corrected_meanwhile:
         lines.append(f"{found.corrected_meanwhile:,} roots were corrected by live traffic meanwhile.")
+    if report.rows_as_they_stand or report.decrees_as_they_stand:
+        lines.append(
+            f"{report.rows_as_they_stand:,} rows and {report.decrees_as_they_stand:,} decrees have no event "
+            "and were taken as they stand: of these a rebuild proves nothing."
+        )
     if report.filled:
         lines.append(f"The live table was empty and holds {report.rebuilt.rows:,} rows now.")
     elif not found.rows and not report.decrees_differing:
@@ -101,6 +106,10 @@ def conclusions(report: RebuildReport, file: Path) -> list[str]:
         if report.decrees_differing:
             lines.append(f"{report.decrees_differing:,} decrees are missing, or otherwise than told.")
         mended = report.mended is not None
+        if mended and found.extra:
+            lines.append(
+                f"{found.extra:,} rows that nobody told were removed; the table removed_rows has them."
+            )
         lines.append("All of it was mended." if mended else "Nothing was changed; --repair mends it.")
     if report.republished is not None:
         lines.append(f"{report.republished:,} rows were told to others again, as they stand.")

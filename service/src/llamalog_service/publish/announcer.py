@@ -1,6 +1,7 @@
 """Everything that the service says, each on its topic."""
 
 from collections.abc import Collection, Iterable, Sequence
+from uuid import UUID
 
 from llamalog_schemas.backfills import BackfillEndedData, BackfillProgressedData
 from llamalog_schemas.commands import RecomputeReason
@@ -9,7 +10,7 @@ from llamalog_service.publish.backfills import publish_end, publish_progress
 from llamalog_service.publish.commands import publish_recompute
 from llamalog_service.publish.dead_letters import Letter, publish_dead_letters
 from llamalog_service.publish.producer import Publisher
-from llamalog_service.publish.provenance import provenance_message
+from llamalog_service.publish.provenance import provenance_message, removal_message
 from llamalog_service.publish.topics import Topics
 
 
@@ -29,6 +30,12 @@ class Announcer:
         """
         await self._publisher.publish_keyed(
             self._topics.provenance.name, [provenance_message(row, replayed=replayed) for row in rows]
+        )
+
+    async def removed(self, rows: Iterable[UUID]) -> None:
+        """Tell others that rows are in the log no more: compaction drops what was told of them."""
+        await self._publisher.publish_keyed(
+            self._topics.provenance.name, [removal_message(row) for row in rows]
         )
 
     async def dead_letters(self, letters: Sequence[Letter]) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Final
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import astuple, replace
@@ -58,6 +59,11 @@ def provenance_message(stored: StoredRow, *, replayed: bool = False) -> Outgoing
         value = encode(_cut(record, len(value)))
     row_id, _, _ = record.id.partition("/")
     return OutgoingMessage(row_id.encode(), value, REPLAYED_HEADERS if replayed else STRUCTURED_HEADERS)
+
+
+def removal_message(row: UUID) -> OutgoingMessage:
+    """The tombstone of a row, by the key of its records."""
+    return OutgoingMessage(str(row).encode(), None, [])
 
 
 def provenance_of(stored: StoredRow) -> ProvenanceRecorded:

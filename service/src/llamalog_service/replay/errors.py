@@ -1,7 +1,11 @@
 """Why a rebuild is refused; nothing was changed where one of these is raised."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.store.shadow import SCHEMA, About
+from llamalog_service.store.words import Missing
 
 
 class RebuildRefusedError(LlamalogError):
@@ -62,12 +66,51 @@ class CompactedError(RebuildRefusedError):
 class EventlessRowsError(RebuildRefusedError):
     """Live rows, or decrees, are not in the topic because they were there before it."""
 
-    def __init__(self, rows: int, decrees: int) -> None:
+    def __init__(self, rows: int, decrees: int, some: Sequence[UUID]) -> None:
+        named = ", ".join(map(str, some)) + (", …" if rows > len(some) else "")
         super().__init__(
             f"{rows:,} rows and {decrees:,} decrees of the live table have no event: they were there before "
             "the topic was, or a backfill decreed them. A rebuild would lack them, so nothing was changed. "
             "Publish them with `llamalog genesis`, let the consumer read that, and run the same command "
-            "again; what was read so far is kept."
+            "again; what was read so far is kept. Those that no event can hold (genesis names them) are "
+            f"taken as they stand with --keep-eventless.{f' The rows: {named}.' if some else ''}"
         )
         self.rows = rows
         self.decrees = decrees
+
+
+class NoPositionsError(RebuildRefusedError):
+    """It is not known up to where the live table's rows come from the topic."""
+
+    def __init__(self, topic: str, group: str) -> None:
+        super().__init__(
+            f"The live table holds rows, and no position of the consumer group {group} in {topic}: it is not "
+            "known which of the topic's events they come from, and every row would be called extra. Nothing "
+            "was done. Look at LLAMALOG_CONSUMER_GROUP and LLAMALOG_TOPIC_PREFIX; if they are right, let "
+            "the consumer read the topic first, which writes nothing twice."
+        )
+
+
+class TooManyRemovalsError(RebuildRefusedError):
+    """A repair would remove more rows than it may."""
+
+    def __init__(self, extra: int, most: int) -> None:
+        super().__init__(
+            f"{extra:,} rows of the live table are in no event: a repair would remove them, and {most:,} are "
+            "allowed. Nothing was changed; the file of differences names each of them. If another program "
+            "wrote them, leave them; if they are to go, add --most-removed with their number."
+        )
+        self.extra = extra
+
+
+class UnknownWordsError(RebuildRefusedError):
+    """Legacy rows bear words that the enums of an empty table lack."""
+
+    def __init__(self, missing: Missing) -> None:
+        told = "; ".join(f"{column}: {', '.join(sorted(words))}" for column, words in sorted(missing.items()))
+        super().__init__(
+            f"Legacy rows bear words that the log's enums lack ({told}). The live table would lack these "
+            "rows, so it was left empty. If the words are right, add --add-words, which needs the "
+            "right of the enums' owner; what was read is kept, and the command goes on."
+        )
+        self.missing = missing

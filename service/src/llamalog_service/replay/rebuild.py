@@ -6,56 +6,36 @@ interrupted leaves the live table as it was.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 from uuid import uuid4
 
 from msgspec.structs import replace
 
 from llamalog_service.publish.topic_history import Span
-from llamalog_service.replay.errors import (
-    EventlessRowsError,
-    LeftoversError,
-    RebuildUnderWayError,
-)
+from llamalog_service.replay.asked import Asked, Stores
+from llamalog_service.replay.errors import EventlessRowsError, LeftoversError, RebuildUnderWayError
 from llamalog_service.replay.reading import History, Progress, Watch, read_into
-from llamalog_service.replay.refusals import refuse_lost_beginning, refuse_positions_past_end
+from llamalog_service.replay.refusals import (
+    refuse_lost_beginning,
+    refuse_many_removals,
+    refuse_positions,
+    refuse_words,
+)
 from llamalog_service.replay.repair import Repair
-from llamalog_service.replay.report import RebuildReport, differences_of, report_of
-from llamalog_service.store.comparison import Chosen, ComparisonStore, Only, Side
-from llamalog_service.store.filling import FillStore
-from llamalog_service.store.live import LiveTable
-from llamalog_service.store.shadow import FORMAT, Read, ShadowStore
+from llamalog_service.replay.report import NONE, RebuildReport, differences_of, report_of
+from llamalog_service.store.comparison import Chosen, Only, Side
+from llamalog_service.store.genesis import Eventless
+from llamalog_service.store.shadow import FORMAT, Read, Told
 from llamalog_service.waiting import when_available
 
 _LOOK_SECONDS = 0.5
+_NAMED_AT_MOST = 20
 _LONGEST_SETTLING = 6
 """So many times as long is waited for roots to settle while repairs are under way."""
 
 
-class Stores(NamedTuple):
-    """What a rebuild reads and writes; `filling` None: an empty live table stays empty."""
-
-    live: LiveTable
-    shadow: ShadowStore
-    comparisons: ComparisonStore
-    filling: FillStore | None = None
-
-
-class Asked(NamedTuple):
-    """What is to be rebuilt, and what is to become of it.
-
-    Attributes:
-        only: the rows to compare; all are rebuilt, since roots follow from all.
-        discard: drop the leftovers of another rebuild first.
-        settle_seconds: how long to wait for live traffic to come to roots that its last events change.
-        note: gets every difference as a line of JSON.
-    """
-
-    only: Only = Only()
-    discard: bool = False
-    settle_seconds: float = 10.0
-    note: Callable[[str], None] = lambda _: None
+Record = Callable[[Told], Awaitable[None]]
 
 
 class Compared(NamedTuple):
@@ -65,6 +45,7 @@ class Compared(NamedTuple):
     chosen: Chosen
     decrees: int
     sides: tuple[Side, Side]
+    as_they_stand: Eventless
 
 
 class Rebuild:
@@ -112,11 +93,11 @@ class Rebuild:
             spans = await when_available(self._history.spans, doing="looking at the topic")
             refuse_lost_beginning(self._topic, spans)
             is_empty = await when_available(self._stores.live.is_empty, doing="looking at the live table")
-            if not is_empty:
+            if not is_empty and not asked.keep_eventless:
                 await self._refuse_eventless_rows()
             await self._take_up(discard=asked.discard)
             if is_empty:
-                counted = await self._fill(spans)
+                counted = await self._fill(spans, asked)
             else:
                 counted = await self._hold_against_the_live_table(spans, asked)
             await self._stores.shadow.discard()
@@ -128,22 +109,22 @@ class Rebuild:
             self._stores.live.eventless, doing="looking for rows without an event", may_take_long=True
         )
         if rows or decrees:
-            raise EventlessRowsError(rows, decrees)
+            raise EventlessRowsError(rows, decrees, await self._stores.live.some_eventless(_NAMED_AT_MOST))
 
     async def _hold_against_the_live_table(self, spans: Mapping[int, Span], asked: Asked) -> RebuildReport:
         ends = await self._stores.live.next_offsets(self._group, self._topic)
-        refuse_positions_past_end(self._topic, ends, spans)
-        await self._read_up_to(ends)
-        compared = await when_available(
-            lambda: self._compare(asked.only), doing="comparing", may_take_long=True
-        )
+        refuse_positions(self._topic, self._group, ends, spans)
+        record = self._recording(self._stores.shadow.record, add_words=asked.add_words)
+        await self._read_up_to(ends, record)
+        compared = await when_available(lambda: self._compare(asked), doing="comparing", may_take_long=True)
         await self._let_settle(asked.settle_seconds)
         async for line in self._stores.comparisons.lines():
             asked.note(line)
         summary = await self._stores.comparisons.summary()
         if self._repair is not None:
-            differing = differences_of(summary).rows
-            await self._repair.run(differing, self._history, compared.read.next_offsets)
+            found = differences_of(summary)
+            refuse_many_removals(found.extra, asked.most_removed)
+            await self._repair.run(found.rows, self._history, compared.read.next_offsets)
         return report_of(
             topic=self._topic,
             read=compared.read,
@@ -152,11 +133,13 @@ class Rebuild:
             sides=compared.sides,
             summary=summary,
             mended=self._repair is not None,
+            as_they_stand=compared.as_they_stand,
         )
 
-    async def _fill(self, spans: Mapping[int, Span]) -> RebuildReport:
+    async def _fill(self, spans: Mapping[int, Span], asked: Asked) -> RebuildReport:
         """Everything that was ever told, into a live table that holds nothing."""
-        await self._read_up_to({partition: span.end for partition, span in spans.items()})
+        record = self._recording(self._stores.shadow.record, add_words=asked.add_words, lacks_none=True)
+        await self._read_up_to({partition: span.end for partition, span in spans.items()}, record)
         async with self._stores.comparisons.snapshot() as snapshot:
             self._watch(Progress("removing what was told twice"))
             chosen = await snapshot.choose()
@@ -185,16 +168,34 @@ class Rebuild:
         elif about is None or about[1:4] != (FORMAT, self._topic, self._source):
             raise LeftoversError(about)
 
-    async def _read_up_to(self, ends: Mapping[int, int]) -> None:
+    def _recording(self, record: Record, *, add_words: bool, lacks_none: bool = False) -> Record:
+        """`record`, with a look at what the enums of the live table can't hold.
+
+        Args:
+            add_words: let them hold it.
+            lacks_none: else refuse; what is left out of a live table that others write to is a dead letter.
+        """
+
+        async def look_and_record(told: Told) -> None:
+            missing = await self._stores.words.missing(told.rows)
+            if not add_words:
+                refuse_words(missing)
+            elif missing:
+                await self._stores.words.add(missing)
+            await record(told)
+
+        return look_and_record if add_words or lacks_none else record
+
+    async def _read_up_to(self, ends: Mapping[int, int], record: Record) -> None:
         """Read into the shadow, portion by portion committed; what is away is waited for."""
 
         async def read_on() -> None:
             so_far = await self._stores.shadow.read_so_far()
-            await read_into(self._stores.shadow.record, self._history, so_far.next_offsets, ends, self._watch)
+            await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
 
         await when_available(read_on, doing="reading the topic", may_take_long=True)
 
-    async def _compare(self, only: Only) -> Compared:
+    async def _compare(self, asked: Asked) -> Compared:
         """Compare in one snapshot.
 
         Its positions may be later than those that were read up to: what lies between is read now, within
@@ -203,22 +204,26 @@ class Rebuild:
         async with self._stores.comparisons.snapshot() as snapshot:
             ends = await snapshot.positions(self._group, self._topic)
             so_far = await snapshot.read_so_far()
-            await read_into(snapshot.record, self._history, so_far.next_offsets, ends, self._watch)
+            record = self._recording(snapshot.record, add_words=asked.add_words)
+            await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
+            await snapshot.forget_what_stood()
+            as_they_stand = await snapshot.take_as_they_stand() if asked.keep_eventless else NONE
             self._watch(Progress("removing what was told twice"))
             chosen = await snapshot.choose()
             self._watch(Progress("working out roots"))
             await snapshot.resolve()
             self._watch(Progress("comparing"))
-            await snapshot.compare(only)
+            await snapshot.compare(asked.only)
             decrees = await snapshot.differing_decrees()
-            rows = await snapshot.eventless_rows()
+            rows = 0 if asked.keep_eventless else await snapshot.eventless_rows()
             if rows or decrees.extra:
-                raise EventlessRowsError(rows, decrees.extra)
+                some = await snapshot.some_eventless(_NAMED_AT_MOST)
+                raise EventlessRowsError(rows, decrees.extra, some)
             self._watch(Progress("counting"))
-            sides = await snapshot.sides(only)
+            sides = await snapshot.sides(asked.only)
             read = await snapshot.read_so_far()
             await snapshot.ready_to_mend()
-        return Compared(read, chosen, decrees.missing + decrees.different, sides)
+        return Compared(read, chosen, decrees.missing + decrees.different, sides, as_they_stand)
 
     async def _let_settle(self, seconds: float) -> None:
         """Give live traffic the time to correct what its last events have changed."""

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.publish.topic_history import Span
-from llamalog_service.replay.errors import BeginningGoneError
+from llamalog_service.replay.errors import (
+    BeginningGoneError,
+    NoPositionsError,
+    TooManyRemovalsError,
+    UnknownWordsError,
+)
+from llamalog_service.store.words import Missing
 
 
 def refuse_lost_beginning(topic: str, spans: Mapping[int, Span]) -> None:
@@ -18,15 +24,18 @@ def refuse_lost_beginning(topic: str, spans: Mapping[int, Span]) -> None:
         raise BeginningGoneError(topic, gone)
 
 
-def refuse_positions_past_end(topic: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
+def refuse_positions(topic: str, group: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
     """A topic can't tell what lies behind its end.
 
     Args:
         ends: up to where the live table's rows come from the topic, by partition.
 
     Raises:
+        NoPositionsError: nowhere; every row would be one that nobody told.
         PositionPastEndError: that is further than the topic goes.
     """
+    if not ends:
+        raise NoPositionsError(topic, group)
     for partition, end in ends.items():
         last = spans[partition].end if partition in spans else 0
         if end > last:
@@ -35,3 +44,23 @@ def refuse_positions_past_end(topic: str, ends: Mapping[int, int], spans: Mappin
                 f"partition ends at {last}. The topic was probably deleted and created again: it can't tell "
                 "what the table holds. Nothing was done. Restore the topic."
             )
+
+
+def refuse_many_removals(extra: int, most: int) -> None:
+    """Rows that nobody told are forged, or what the rebuild reads is not what made the table.
+
+    Raises:
+        TooManyRemovalsError: there are more of them than a repair may remove.
+    """
+    if extra > most:
+        raise TooManyRemovalsError(extra, most)
+
+
+def refuse_words(missing: Missing) -> None:
+    """A table that is filled lacks no row.
+
+    Raises:
+        UnknownWordsError: some bear words that no column can hold.
+    """
+    if missing:
+        raise UnknownWordsError(missing)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
+from llamalog_service.backfill.corrections import tell_removals
 from llamalog_service.backfill.recompute import recompute_until_settled
 from llamalog_service.domain.errors import RowsLockedError
 from llamalog_service.domain.legacy import LegacyContent
@@ -107,6 +108,7 @@ class Repair:
             stored = list((await self._stores.log.rows_by_id(rows)).values())
             await self._announcer.provenance(stored)
             await self._stores.outbox.strike(stored)
+            await tell_removals(self._stores.outbox, self._announcer)
 
         await when_available(tell, doing="telling corrections")
 

@@ -1,12 +1,15 @@
 """What a rebuild found, for people and for programs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
 from llamalog_service.store.comparison import Chosen, Side
+from llamalog_service.store.genesis import Eventless
 from llamalog_service.store.shadow import Read
+
+NONE: Final = Eventless(0, 0)
 
 
 class Differences(Struct, frozen=True, rename="camel"):
@@ -31,6 +34,7 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
         repetitions: events told again.
         contested: ids under which several contents were told; of `contested_kept_as_live` of them the
             live table keeps another than an empty one would get.
+        rows_as_they_stand, decrees_as_they_stand: without an event, and taken as they stand.
         decrees_differing: decrees that are not in the live table, or are otherwise.
         mended: rows repaired; None: no repair was asked for.
         filled: whether the live table was empty, and was filled.
@@ -49,6 +53,8 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
     rebuilt: Side
     differences: Differences
     decrees_differing: int
+    rows_as_they_stand: int
+    decrees_as_they_stand: int
     seconds: float = 0.0
     mended: int | None = None
     filled: bool = False
@@ -64,6 +70,7 @@ def report_of(
     sides: tuple[Side, Side],
     summary: Sequence[Mapping[str, Any]],
     mended: bool,
+    as_they_stand: Eventless = NONE,
 ) -> RebuildReport:
     """Put together what was counted on the way."""
     live, rebuilt = sides
@@ -80,6 +87,8 @@ def report_of(
         rebuilt=rebuilt,
         differences=differences_of(summary),
         decrees_differing=decrees,
+        rows_as_they_stand=as_they_stand.rows,
+        decrees_as_they_stand=as_they_stand.decrees,
         mended=differences_of(summary).rows if mended else None,
     )
 

@@ -35,19 +35,42 @@ class Republishing:
         self._rate = rate
         self._watch = watch
 
-    async def run(self, which: Which) -> int:
-        """Tell every row that is meant; how many. Waits while Kafka or PostgreSQL is away."""
-        total = await when_available(lambda: self._rows.count(which), doing="counting", may_take_long=True)
+    async def run(self, which: Which, *, resume: bool = False) -> int:
+        """Tell every row that is meant; how many. Waits while Kafka or PostgreSQL is away.
+
+        Args:
+            resume: go on behind what an interrupted telling of the same rows has told, if there was one.
+        """
+        after = await self._begin(which, resume=resume)
+        total = await when_available(
+            lambda: self._rows.count(which, after), doing="counting", may_take_long=True
+        )
         at_once = _ROWS_AT_ONCE if self._rate is None else max(1, min(_ROWS_AT_ONCE, round(self._rate)))
         began, done = time.monotonic(), 0
-        after: UUID | None = None
         while ids := await self._next(which, after, at_once):
             done += await self._tell(ids)
             after = ids[-1]
+            await self._advance(which, after)
             self._watch(Progress("telling rows again", done, max(done, total)))
             if self._rate is not None:
                 await asyncio.sleep(max(0.0, began + done / self._rate - time.monotonic()))
+        await when_available(lambda: self._rows.finish(which), doing="ending the telling")
         return done
+
+    async def _begin(self, which: Which, *, resume: bool) -> UUID | None:
+        """The row behind which to go on.
+
+        Only if that is asked for: whoever has lost all since an interruption wants all.
+        """
+        if not resume:
+            await when_available(lambda: self._rows.finish(which), doing="beginning the telling")
+            return None
+        return await when_available(
+            lambda: self._rows.progress(which), doing="looking how far the telling was"
+        )
+
+    async def _advance(self, which: Which, last: UUID) -> None:
+        await when_available(lambda: self._rows.advance(which, last), doing="keeping how far the telling is")
 
     async def _next(self, which: Which, after: UUID | None, limit: int) -> list[UUID]:
         return await when_available(

@@ -20,7 +20,8 @@ _OURS: Final = (
     "legacy_values",
     "backfill_plan",
     "handled_requests",
-    "genesis_progress",
+    "telling_progress",
+    "removed_rows",
 )
 
 

@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.store.connection import translated
-from llamalog_service.store.legacy import add_missing_words
+from llamalog_service.store.genesis import Eventless
 from llamalog_service.store.queries import sql
 from llamalog_service.store.reader import Record
-from llamalog_service.store.rule import MEMORY, prepare_rule
+from llamalog_service.store.rule import MEMORY, prepare_rule, rows_of
 from llamalog_service.store.shadow import END_WITH_CLIENT, SCHEMA, Read, Told, read_so_far, record_told
 
 _KEEP_ROOTS: Final = """
@@ -30,10 +30,10 @@ _NOT_LOOKED_AT: Final = "none"
 
 
 class Only(NamedTuple):
-    """The rows that a comparison is about; None: whatever root, whatever entity."""
+    """The rows that a comparison is about: of these roots, or about these entities; empty: all."""
 
-    root: str | None = None
-    entity: UUID | None = None
+    roots: tuple[str, ...] = ()
+    entities: tuple[UUID, ...] = ()
 
 
 class Chosen(NamedTuple):
@@ -79,9 +79,8 @@ class Settling(NamedTuple):
 class Snapshot:
     """A transaction that sees the live table as of one moment, and writes to the shadow alone."""
 
-    def __init__(self, connection: asyncpg.Connection, pool: asyncpg.Pool) -> None:
+    def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
-        self._pool = pool
 
     async def positions(self, group: str, topic: str) -> dict[int, int]:
         """Up to where the live table's rows come from the topic, by partition."""
@@ -94,8 +93,18 @@ class Snapshot:
 
     async def record(self, told: Told) -> None:
         """Write a portion to the shadow."""
-        await add_missing_words(self._pool, told.rows)
         await record_told(self._connection, told)
+
+    async def take_as_they_stand(self) -> Eventless:
+        """Take into the shadow what no event tells of, as it stands in the live table."""
+        rows = rows_of(await self._connection.execute(sql("shadow_standing")))
+        decrees = rows_of(await self._connection.execute(sql("shadow_standing_decrees")))
+        return Eventless(rows, decrees)
+
+    async def forget_what_stood(self) -> None:
+        """Leave in the shadow what was told alone; an earlier comparison may have taken more."""
+        await self._connection.execute(f"DELETE FROM {SCHEMA}.llama_logs WHERE partition < 0")  # noqa: S608
+        await self._connection.execute(f"DELETE FROM {SCHEMA}.root_decrees WHERE partition < 0")  # noqa: S608
 
     async def choose(self) -> Chosen:
         """Leave one row of each id, and one decree."""
@@ -119,11 +128,16 @@ class Snapshot:
     async def compare(self, only: Only) -> None:
         """Note every difference."""
         await self._connection.execute(sql("compare_rows"), *only)
+        await self._connection.execute(sql("compare_unseen"))
         await self._connection.execute(sql("compare_revisions"))
 
     async def eventless_rows(self) -> int:
         """How many of the live rows that were there before events existed have none."""
         return int(await self._connection.fetchval(sql("compare_eventless")))
+
+    async def some_eventless(self, limit: int) -> list[UUID]:
+        """The first of these rows."""
+        return [record["id"] for record in await self._connection.fetch(sql("genesis_some"), limit)]
 
     async def differing_decrees(self) -> Decrees:
         """Decrees that the two sides do not have alike."""
@@ -163,7 +177,7 @@ class ComparisonStore:
                 await connection.execute(sql("compare_prepare"))
                 async with connection.transaction(isolation="repeatable_read"):
                     await connection.execute(END_WITH_CLIENT)
-                    yield Snapshot(connection, self._pool)
+                    yield Snapshot(connection)
 
     async def settling(self) -> Settling:
         """Look which roots live traffic has corrected since the comparison."""

@@ -1,6 +1,6 @@
 """Legacy rows that events tell of: written from their texts, compared, and marked as told."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,6 @@ from msgspec.structs import asdict
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
-from llamalog_service.domain.rows import Content
 from llamalog_service.store.connection import translated
 from llamalog_service.store.queries import sql
 
@@ -50,33 +49,6 @@ async def standing_as_told(pool: asyncpg.Pool, rows: Sequence[LegacyContent]) ->
         return list(chain.from_iterable([await standing_as_told(pool, [row]) for row in rows]))
     standing = {record["number"] for record in records}
     return [number in standing for number in range(1, len(rows) + 1)]
-
-
-async def add_missing_words(pool: asyncpg.Pool, rows: Iterable[Content]) -> None:
-    """Let the columns' enums hold the words that legacy rows bear.
-
-    A value of an enum can't be used in the transaction that adds it, so that it is added before. Where we
-    may not alter the type, the row is refused when it is written.
-    """
-    said = [row.columns for row in rows if type(row) is LegacyContent]
-    if not said:
-        return
-    with translated():
-        for column, type_, words in await pool.fetch(sql("legacy_words")):
-            for word in sorted(_words_of(said, column) - set(words)):
-                try:
-                    await pool.execute(f"ALTER TYPE {type_} ADD VALUE IF NOT EXISTS {_quoted(word)}")
-                except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidNameError):
-                    continue
-
-
-def _words_of(rows: Iterable[Mapping[str, str]], column: str) -> set[str]:
-    return {row[column] for row in rows if column in row}
-
-
-def _quoted(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace("'", "''")
-    return f"E'{escaped}'"
 
 
 def _columns(row: LegacyContent) -> dict[str, Any]:

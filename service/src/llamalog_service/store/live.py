@@ -1,5 +1,7 @@
 """The live table from the side of a rebuild: how far it is, and whether there is anything in it."""
 
+from uuid import UUID
+
 import asyncpg
 
 from llamalog_service.store.connection import translated
@@ -31,3 +33,8 @@ class LiveTable:
         """How many rows, and how many decrees, were there before their event and have none that was read."""
         with translated():
             return Eventless(*await self._pool.fetchrow(sql("genesis_count")))
+
+    async def some_eventless(self, limit: int) -> list[UUID]:
+        """The first of these rows."""
+        with translated():
+            return [record["id"] for record in await self._pool.fetch(sql("genesis_some"), limit)]

@@ -18,7 +18,6 @@ from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.store.connection import translated
 from llamalog_service.store.decrees import Decree, insert_decrees
 from llamalog_service.store.legacy import (
-    add_missing_words,
     insert_legacy_rows,
     note_told,
     standing_as_told,
@@ -93,7 +92,6 @@ class LogStore:
                 after looking which ids are there.
         """
         with translated():
-            await add_missing_words(self._pool, rows)
             async with self._pool.acquire() as connection, connection.transaction():
                 transaction, recorded_at = await connection.fetchrow(
                     "SELECT pg_current_xact_id()::xid, now()"  # now() is what recorded_at defaults to

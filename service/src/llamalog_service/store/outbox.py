@@ -1,6 +1,7 @@
 """Corrected rows that nobody was told of yet."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import asyncpg
 
@@ -31,6 +32,16 @@ class Outbox:
                 return []
             records = await self._pool.fetch(sql("rows_by_id"), [record["row_id"] for record in noted])
         return [stored_row(record) for record in records]
+
+    async def removed(self, limit: int) -> list[UUID]:
+        """Rows that a repair removed and nobody was told of, at most `limit`."""
+        with translated():
+            return [record["row_id"] for record in await self._pool.fetch(sql("removed_untold"), limit)]
+
+    async def strike_removed(self, told: Sequence[UUID]) -> None:
+        """Note that removals were told; a row that is back by now is noted as a correction."""
+        with translated():
+            await self._pool.execute(sql("removed_strike"), told)
 
     async def count(self) -> int:
         """How many corrections wait to be told."""

@@ -14,7 +14,6 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.store.connection import translated
 from llamalog_service.store.decrees import Decree
-from llamalog_service.store.legacy import add_missing_words
 from llamalog_service.store.queries import sql
 
 SCHEMA: Final = "llamalog_rebuild"
@@ -158,7 +157,6 @@ class ShadowStore:
         Raises:
             UnavailableError: it cannot be told whether anything is written; `read_so_far` says it.
         """
-        await add_missing_words(self._pool, told.rows)
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
                 await record_told(connection, told)

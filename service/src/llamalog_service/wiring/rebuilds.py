@@ -21,9 +21,10 @@ from llamalog_service.publish.topic_history import Portion, Span, is_compacted, 
 from llamalog_service.publish.topics import topics
 from llamalog_service.replay.archive import Archive, ArchiveThenTopic
 from llamalog_service.replay.archiving import Archiver, ArchiveReport
+from llamalog_service.replay.asked import Asked, Stores
 from llamalog_service.replay.errors import CompactedError
 from llamalog_service.replay.reading import History, Watch
-from llamalog_service.replay.rebuild import Asked, Rebuild, Stores
+from llamalog_service.replay.rebuild import Rebuild
 from llamalog_service.replay.repair import Repair, RepairStores
 from llamalog_service.replay.report import RebuildReport
 from llamalog_service.settings import Settings
@@ -36,6 +37,7 @@ from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.republishing import Which
 from llamalog_service.store.shadow import ShadowStore
+from llamalog_service.store.words import WordStore
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.garbage import rest_the_garbage_collector
 from llamalog_service.wiring.republishing import republish_provenance
@@ -49,7 +51,7 @@ class Ways(NamedTuple):
     Attributes:
         fill: fill it if it is empty.
         repair: mend what differs.
-        republish: tell others every row in the end, or those of the root that was asked for.
+        republish: tell others every row in the end, or those that were asked for.
         archive: a folder whose archive stands in for the beginning of the topic.
     """
 
@@ -123,7 +125,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
         filling = FillStore(pool) if ways.fill else None
         history, source = _history(settings, ways.archive)
         rebuild = Rebuild(
-            Stores(LiveTable(pool), ShadowStore(pool), ComparisonStore(pool), filling),
+            Stores(LiveTable(pool), ShadowStore(pool), ComparisonStore(pool), WordStore(pool), filling),
             history,
             source=source,
             topic=names.entity_events.name,
@@ -136,7 +138,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
     if report.filled and settings.kafka_durable:
         await _commit(settings, report)
     if ways.republish:
-        told = await republish_provenance(settings, Which(root=asked.only.root), watch=watch)
+        told = await republish_provenance(settings, Which(None, *asked.only), watch=watch)
         report = replace(report, republished=told)
     return report
 

@@ -18,12 +18,14 @@ async def republish_provenance(
     *,
     watch: Watch,
     rate: float | None = None,
+    resume: bool = False,
     patience: float | None = None,
 ) -> int:
     """Tell rows again as they stand; how many.
 
     Args:
         rate: rows a second at most; None: as fast as can be.
+        resume: go on where an interrupted telling of the same rows was.
         patience: seconds to wait for Kafka at the start; None waits for ever.
 
     Raises:
@@ -35,10 +37,8 @@ async def republish_provenance(
         open_pool(settings, name="llamalog republish, telling") as telling,
         open_producer(settings, patience=patience) as producer,
     ):
-        announcer = Announcer(
-            Publisher(producer), topics(settings.topic_prefix), source="/llamalog/republish"
-        )
-        republishing = Republishing(
-            RepublishingStore(finding), LogStore(telling), announcer, rate=rate, watch=watch
-        )
-        return await republishing.run(which)
+        names = topics(settings.topic_prefix)
+        announcer = Announcer(Publisher(producer), names, source="/llamalog/republish")
+        rows = RepublishingStore(finding, names.provenance.name)
+        republishing = Republishing(rows, LogStore(telling), announcer, rate=rate, watch=watch)
+        return await republishing.run(which, resume=resume)

@@ -1,5 +1,5 @@
--- Note every row that is on one side only, or differs in a column; of those that $1 (root) and $2 (entity) mean, NULL:
--- of all. A walk that a difference may have led astray begins at the row's job, or else its parent, on either side.
+-- Note every row that is on one side only, or differs in a column; of those of the roots $1 or
+-- about the entities $2, of all where both are empty. A walk that a difference may have led astray begins at the row's job, or else its parent, on either side.
 INSERT INTO llamalog_rebuild.differences (id, kind, columns, live, rebuilt, starts)
 SELECT d.id,
        d.kind,
@@ -20,9 +20,9 @@ FROM (
     FROM live l
     FULL JOIN rebuilt r USING (id)
     WHERE (l.id IS NULL OR r.id IS NULL OR l::record IS DISTINCT FROM r::record)
-      AND ($1::text IS NULL OR $1 IN (l.root_job_id, r.root_job_id))
-      AND ($2::uuid IS NULL OR $2 IN (l.entity_id, l.artist_id, l.album_id, l.track_id,
-                                      r.entity_id, r.artist_id, r.album_id, r.track_id))
+      AND ($1::text[] = '{}' AND $2::uuid[] = '{}' OR l.root_job_id = ANY ($1) OR r.root_job_id = ANY ($1)
+           OR ARRAY[l.entity_id, l.artist_id, l.album_id, l.track_id,
+                    r.entity_id, r.artist_id, r.album_id, r.track_id] && $2)
 ) d
 CROSS JOIN LATERAL (
     SELECT array_agg(key ORDER BY key) AS columns, jsonb_object_agg(key, one.value) AS live,

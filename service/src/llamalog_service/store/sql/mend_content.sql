@@ -1,5 +1,5 @@
 -- Give those of the live rows $1 the content that they have in the shadow which have another, and note them in the
--- outbox. Roots are left to the repair that follows.
+-- outbox; what no event tells of is left as it is. Roots are left to the repair that follows.
 WITH changed AS (
     UPDATE llama_logs l
     SET entity_type = s.entity_type, entity_id = s.entity_id, artist_id = s.artist_id, album_id = s.album_id, track_id =
@@ -12,7 +12,7 @@ WITH changed AS (
         s.created_at, declared_root_job_id = s.declared_root_job_id,
         revision = l.revision + 1
     FROM llamalog_rebuild.llama_logs s
-    WHERE l.id = ANY ($1::uuid[]) AND s.id = l.id
+    WHERE l.id = ANY ($1::uuid[]) AND s.id = l.id AND s.partition >= 0
       AND (l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operation, l.category, l.sources, l.status,
            l.reason, l.fields_enriched, l.data_quality_before, l.data_quality_after, l.error_message, l.error_code,
            l.retry_count, l.duration_ms, l.api_call_count, l.metadata, l.preview_data, l.job_id, l.parent_job_id,

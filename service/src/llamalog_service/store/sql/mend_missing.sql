@@ -18,7 +18,7 @@ WITH added AS (
            r.cycle_members, coalesce(r.parent_conflict, false), $2
     FROM llamalog_rebuild.llama_logs s
     LEFT JOIN llamalog_rebuild.roots r ON r.row_id = s.id
-    WHERE s.id = ANY ($1::uuid[])
+    WHERE s.id = ANY ($1::uuid[]) AND s.partition >= 0
     ON CONFLICT (id) DO NOTHING
     RETURNING id, revision
 ), noted AS (

@@ -1,4 +1,8 @@
--- How many rows were recorded since $1 and have the root $2 (NULL: all).
+-- How many rows come after the id $1 (NULL: all) that were recorded since $2 (NULL: whenever), and are of the roots $3 or
+-- about the entities $4 (both empty: all).
 SELECT count(*)
 FROM llama_logs l
-WHERE ($1::timestamptz IS NULL OR l.recorded_at >= $1) AND ($2::text IS NULL OR l.root_job_id = $2)
+WHERE ($1::uuid IS NULL OR l.id > $1)
+  AND ($2::timestamptz IS NULL OR l.recorded_at >= $2)
+  AND ($3::text[] = '{}' AND $4::uuid[] = '{}' OR l.root_job_id = ANY ($3)
+       OR ARRAY[l.entity_id, l.artist_id, l.album_id, l.track_id] && $4)

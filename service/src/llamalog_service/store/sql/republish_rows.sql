@@ -1,9 +1,9 @@
--- The next $2 rows after the id $1 (NULL: from the beginning), of those that were recorded since $3 and have the root $4
--- (NULL: all).
+-- The next $5 of the rows that republish_count counts, in the order of their ids.
 SELECT l.id
 FROM llama_logs l
 WHERE ($1::uuid IS NULL OR l.id > $1)
-  AND ($3::timestamptz IS NULL OR l.recorded_at >= $3)
-  AND ($4::text IS NULL OR l.root_job_id = $4)
+  AND ($2::timestamptz IS NULL OR l.recorded_at >= $2)
+  AND ($3::text[] = '{}' AND $4::uuid[] = '{}' OR l.root_job_id = ANY ($3)
+       OR ARRAY[l.entity_id, l.artist_id, l.album_id, l.track_id] && $4)
 ORDER BY l.id
-LIMIT $2
+LIMIT $5

@@ -214,31 +214,6 @@ class RootDecree(SQLModel, table=True):
     told: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
 
 
-class GenesisProgress(SQLModel, table=True):
-    """Up to which row an interrupted genesis had published."""
-
-    __tablename__ = "genesis_progress"
-
-    topic: str = Field(sa_column=Column(Text, primary_key=True))
-    last_row: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
-    updated_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
-
-
-class OutboxEntry(SQLModel, table=True):
-    """A correction that is to be published: noted in its transaction, struck out once Kafka has it.
-
-    No foreign key: a row may be gone before its entry is. ``bulk``: a backfill's, told after all others.
-    """
-
-    __tablename__ = "provenance_outbox"
-    __table_args__ = (Index("provenance_outbox_prompt_idx", "noted_at", postgresql_where=text("NOT bulk")),)
-
-    row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
-    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    noted_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
-    bulk: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
-
-
 class LegacyValues(SQLModel, table=True):
     """What a row said of its lineage when it was taken in, where the rules of roots overrule it.
 

@@ -1,0 +1,2 @@
+-- Forget how far a telling ($1) was.
+DELETE FROM telling_progress WHERE what = $1

@@ -1,0 +1,219 @@
+"""What a rebuild does not do unless it is asked: remove much, pass over what no event tells, alter types."""
+
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from harness.rebuilding import Installation, rows_as_text, tamper
+from harness.writers import NAMES, KeptMessages, Repairer
+from histories import chains, event
+from llamalog_schemas import LegacyRow, encode
+from llamalog_schemas.legacy import LegacyRowData
+from llamalog_service.genesis.telling import Genesis
+from llamalog_service.replay.errors import (
+    EventlessRowsError,
+    NoPositionsError,
+    TooManyRemovalsError,
+    UnknownWordsError,
+)
+from llamalog_service.store.comparison import Only
+from llamalog_service.store.genesis import GenesisStore
+from llamalog_service.store.shadow import ShadowStore
+from llamalog_service.store.words import MOST_WORDS, WordsNotAddedError
+
+FORGED = str(UUID(int=9999))
+LARGE = str(UUID(int=500))
+
+
+@pytest.fixture
+async def at_rest(pool: asyncpg.Pool) -> Installation:
+    installation = Installation(pool)
+    installation.say([*chains(30), event(101)])
+    await installation.ingest_all()
+    return installation
+
+
+async def forge(pool: asyncpg.Pool, count: int) -> None:
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, origin) "
+        "SELECT gen_random_uuid(), 'forged', 'CREATED', 'SUCCESS', 'UNTRACKED' FROM generate_series(1, $1)",
+        count,
+    )
+
+
+async def test_a_row_that_nobody_told_is_kept_aside_and_told_as_gone_when_it_is_removed(
+    at_rest: Installation,
+) -> None:
+    await tamper(at_rest.pool)
+    forged = await at_rest.pool.fetchval("SELECT to_jsonb(l) FROM llama_logs l WHERE id = $1", FORGED)
+    await at_rest.repaired()
+    kept = await at_rest.pool.fetch("SELECT row_id::text, content, told FROM removed_rows")
+    assert [tuple(record) for record in kept] == [(FORGED, forged, True)]
+    assert at_rest.kept.removals == [FORGED]
+
+
+async def test_a_removal_that_a_crash_left_untold_is_told_and_a_row_that_is_back_told_after_it(
+    at_rest: Installation,
+) -> None:
+    await at_rest.pool.execute(
+        "INSERT INTO removed_rows (row_id, content) VALUES ($1, '{}'), ($2, '{}')", FORGED, UUID(int=4)
+    )
+    kept = KeptMessages()
+    await Repairer(at_rest.pool, kept).tell()
+    assert kept.removals == [str(UUID(int=4)), FORGED]
+    assert set(kept.provenance) == {UUID(int=4)}
+    again = KeptMessages()
+    await Repairer(at_rest.pool, again).tell()
+    assert again.by_topic == {}
+
+
+async def test_a_repair_that_would_remove_more_rows_than_it_may_changes_nothing(
+    at_rest: Installation,
+) -> None:
+    await tamper(at_rest.pool)
+    await forge(at_rest.pool, 3)
+    before = await rows_as_text(at_rest.pool)
+    with pytest.raises(TooManyRemovalsError, match="4 rows of the live table are in no event"):
+        await at_rest.repaired(most_removed=3)
+    assert await rows_as_text(at_rest.pool) == before
+    assert len(at_rest.lines) == 8
+    assert (await at_rest.repaired(most_removed=4)).mended == 8
+    assert await at_rest.pool.fetchval("SELECT count(*) FROM removed_rows") == 4
+
+
+async def test_a_table_of_which_no_position_tells_where_it_comes_from_is_refused(
+    at_rest: Installation,
+) -> None:
+    await at_rest.pool.execute("DELETE FROM consumer_positions")
+    with pytest.raises(NoPositionsError, match="the consumer group tests"):
+        await at_rest.repaired()
+    assert await at_rest.pool.fetchval("SELECT count(*) FROM llama_logs") == 31
+
+
+@pytest.fixture
+async def with_large_row(at_rest: Installation) -> Installation:
+    """Beside the others a row that no event can hold, of a job that others name, adopted and looked at."""
+    at_rest.say([event(501, "below", "large")])
+    await at_rest.pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, job_id, error_message) "
+        "VALUES ($1, 'op', 'CREATED', 'SUCCESS', 'large', repeat('x', 1100000))",
+        LARGE,
+    )
+    await at_rest.ingest_all()
+    await Repairer(at_rest.pool, at_rest.kept).repair(["large"])
+    return at_rest
+
+
+async def test_a_refusal_names_the_rows_without_an_event(with_large_row: Installation) -> None:
+    with pytest.raises(EventlessRowsError, match=LARGE):
+        await with_large_row.rebuilt()
+
+
+async def test_what_no_event_can_hold_is_taken_as_it_stands_if_that_is_asked(
+    with_large_row: Installation,
+) -> None:
+    pool = with_large_row.pool
+    topic = NAMES.entity_events.name
+    assert [
+        one.id for one in (await Genesis(GenesisStore(pool, topic), KeptMessages(), topic).run()).untellable
+    ] == [LARGE]
+    rows = await rows_as_text(pool)
+    report = await with_large_row.rebuilt(keep_eventless=True)
+    assert with_large_row.lines == []
+    assert (report.rows_as_they_stand, report.live) == (1, report.rebuilt)
+    await pool.execute("UPDATE llama_logs SET root_job_id = 'wrong' WHERE job_id IN ('large', 'below')")
+    await tamper(pool)
+    assert (await with_large_row.repaired(keep_eventless=True)).mended == 7
+    assert await rows_as_text(pool) == rows
+
+
+async def test_what_was_taken_as_it_stood_is_forgotten_by_a_rebuild_that_goes_on(
+    with_large_row: Installation,
+) -> None:
+    with pytest.raises(TooManyRemovalsError):
+        await forge(with_large_row.pool, 1)
+        await with_large_row.repaired(keep_eventless=True, most_removed=0)
+    await with_large_row.pool.execute("DELETE FROM llama_logs WHERE id = $1", LARGE)
+    await with_large_row.settle()
+    await Repairer(with_large_row.pool, with_large_row.kept).repair(["large"])
+    report = await with_large_row.repaired(keep_eventless=True)
+    assert (report.rows_as_they_stand, report.differences.missing) == (0, 0)
+
+
+async def test_rows_that_another_program_has_just_written_are_no_difference_if_they_are_kept(
+    at_rest: Installation,
+) -> None:
+    await at_rest.pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, is_root_job) "
+        "VALUES (gen_random_uuid(), 'op', 'CREATED', 'SUCCESS', 'new', 'root-1', true)"
+    )
+    rows = await rows_as_text(at_rest.pool)
+    assert (await at_rest.repaired(keep_eventless=True)).mended == 0
+    assert at_rest.lines == []
+    assert await rows_as_text(at_rest.pool) == rows
+
+
+def legacy_row(number: int, category: str) -> bytes:
+    data = LegacyRowData(
+        operation="op", category=category, status="SUCCESS", created_at="2024-01-01 00:00:00"
+    )
+    return encode(
+        LegacyRow(
+            id=str(UUID(int=number)),
+            source="/llamalog/genesis",
+            time=event(1).time,
+            specversion="1.0",
+            data=data,
+        )
+    )
+
+
+async def categories(pool: asyncpg.Pool) -> list[str]:
+    return list(await pool.fetchval("""SELECT enum_range(NULL::"LlamaLogCategory")::text[]"""))
+
+
+async def test_nobody_who_writes_to_the_topic_alters_a_type(at_rest: Installation) -> None:
+    before = await categories(at_rest.pool)
+    at_rest.topic.say(legacy_row(700, "ODD"))
+    await at_rest.ingest_all()
+    (letter,) = at_rest.kept.dead_letters
+    assert ("llamalog-reason", b"refused-by-database") in letter.headers
+    report = await at_rest.rebuilt()
+    assert (report.dead_letters, report.differences.rows) == (1, 0)
+    assert await categories(at_rest.pool) == before
+
+
+async def test_words_are_added_on_request_and_the_rows_that_bear_them_come_in(at_rest: Installation) -> None:
+    at_rest.topic.say(legacy_row(700, "ODD"))
+    at_rest.topic.say(legacy_row(701, "it's \\ odd"))
+    at_rest.topic.say(legacy_row(702, "far too long for a word of an enum " * 2))
+    await at_rest.ingest_all()
+    report = await at_rest.repaired(add_words=True)
+    assert (report.dead_letters, report.mended) == (1, 2)
+    assert {"ODD", "it's \\ odd"} < set(await categories(at_rest.pool))
+    assert (await at_rest.rebuilt(only=Only(entities=(UUID(int=1),)))).differences.rows == 0
+
+
+async def test_an_empty_table_that_would_lack_rows_is_not_filled_and_the_same_command_goes_on(
+    pool: asyncpg.Pool,
+) -> None:
+    installation = Installation(pool)
+    installation.say(chains(90))
+    installation.topic.say(legacy_row(700, "ODD"), 2)
+    with pytest.raises(UnknownWordsError, match=r"lack \(category: ODD\)"):
+        await installation.rebuilt()
+    assert (await ShadowStore(pool).read_so_far()).messages > 0
+    report = await installation.rebuilt(add_words=True)
+    assert (report.filled, report.rebuilt.rows, report.dead_letters) == (True, 91, 0)
+
+
+async def test_an_enum_is_not_given_words_without_end(pool: asyncpg.Pool) -> None:
+    installation = Installation(pool)
+    before = await categories(pool)
+    for number in range(MOST_WORDS):
+        installation.topic.say(legacy_row(700 + number, f"ODD {number}"))
+    with pytest.raises(WordsNotAddedError, match=f"more than {MOST_WORDS}"):
+        await installation.rebuilt(add_words=True)
+    assert len(await categories(pool)) <= MOST_WORDS
+    assert set(before) <= set(await categories(pool))
