@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from llamalog_service.cli import app
+from llamalog_service.cli.running import errors, out
 from llamalog_service.settings import Settings
 
 
@@ -21,6 +22,7 @@ class Commands:
 
     def __init__(self, settings: Settings, *words: str) -> None:
         self._environment = settings.as_environment() | {"COLUMNS": "200"}
+        errors.width = out.width = 200  # what they found when they were made may be narrower
         self._words = words
 
     async def done(self, *words: str) -> str:

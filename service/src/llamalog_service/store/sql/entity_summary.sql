@@ -30,9 +30,11 @@ WITH newest AS MATERIALIZED (
                                   AND a.created_at >= $3::text::timestamp) > 0 AS failed_recently,
            count(*) FILTER (WHERE a.status = 'NO_DATA_AVAILABLE' AND a.created_at >= $3::text::timestamp) > 0
                AS no_data_recently,
-           (SELECT array_agg(n.name ORDER BY n.told DESC)
-            FROM (SELECT b.name, max(b.created_at) AS told FROM about b WHERE b.name IS NOT NULL GROUP BY b.name
-                  ORDER BY told DESC LIMIT 10) n) AS names
+           (SELECT array_agg(n.name ORDER BY n.place)
+            FROM (SELECT b.name, min(b.place) AS place
+                  FROM (SELECT c.name, row_number() OVER (ORDER BY c.created_at DESC, c.id DESC) AS place
+                        FROM about c WHERE c.name IS NOT NULL) b
+                  GROUP BY b.name ORDER BY place LIMIT 10) n) AS names
     FROM about a
 ), moments AS (
     (SELECT 'created' AS what, a.* FROM about a WHERE a.category = 'CREATED' ORDER BY a.created_at, a.id LIMIT 1)
