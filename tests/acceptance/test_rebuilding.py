@@ -36,6 +36,7 @@ EVENTS: list[Event] = [
     decree(2004, "never"),
 ]
 ROWS = len(EVENTS) - 1
+AT_ONCE = ("--settle", "0")
 
 
 async def rebuild(settings: Settings, folder: Path, *words: str) -> Ended:
@@ -56,7 +57,7 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
 
     await pool.execute("UPDATE llama_logs SET root_job_id = 'wrong' WHERE id = $1", UUID(int=2))
     await pool.execute("DELETE FROM llama_logs WHERE id = $1", UUID(int=7))
-    found = await rebuild(settings, tmp_path)
+    found = await rebuild(settings, tmp_path, *AT_ONCE)
     assert (found.code, found.json["differences"]["different"], found.json["differences"]["missing"]) == (
         3,
         1,
@@ -67,7 +68,7 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
         ("missing", str(UUID(int=7))),
     ]
     assert found.json["rebuilt"]["checksum"] == filled.json["rebuilt"]["checksum"]
-    shown = await llamalog("rebuild", "--settle", "0", environment=environment_of(settings), folder=tmp_path)
+    shown = await llamalog("rebuild", *AT_ONCE, environment=environment_of(settings), folder=tmp_path)
     assert "2 rows differ (1 missing, 0 extra, 1 different)" in shown.out
     assert "Columns that differ: root_job_id 1." in shown.out
 
@@ -76,8 +77,8 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
         "VALUES ($1, 'forged', 'CREATED', 'SUCCESS', 'UNTRACKED')",
         UUID(int=9999),
     )
-    assert (await rebuild(settings, tmp_path, "--repair", "--most-removed", "0")).code == 1
-    assert (await rebuild(settings, tmp_path, "--repair")).code == 0
+    assert (await rebuild(settings, tmp_path, *AT_ONCE, "--repair", "--most-removed", "0")).code == 1
+    assert (await rebuild(settings, tmp_path, *AT_ONCE, "--repair")).code == 0
     assert differences(await stored_rows(pool), EVENTS) == []
     assert await pool.fetchval("SELECT row_id FROM removed_rows") == UUID(int=9999)
     provenance = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)

@@ -132,7 +132,7 @@ async def test_rows_that_no_event_could_have_made_are_told_verbatim(
     await old.ingest_all()
     assert old.kept.dead_letters == []
     new.topic = old.topic
-    with pytest.raises(UnknownWordsError, match="status: ARCHIVED|category: MERGED"):
+    with pytest.raises(UnknownWordsError, match=r"status: ARCHIVED|category: MERGED"):
         await new.rebuilt()
     assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 0
     assert (await new.rebuilt(add_words=True)).filled
