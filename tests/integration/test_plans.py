@@ -30,7 +30,6 @@ from llamalog_service.queries.conflicts import (
 from llamalog_service.queries.counts import Bucket, read_counts, read_unknown_origins, read_waiting_jobs
 from llamalog_service.queries.entities import read_entity_summary
 from llamalog_service.queries.jobs import read_chain, read_children, read_job_standing, read_tree
-from llamalog_service.queries.lineages import MOST_ABOVE
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.names import EntityRef, read_names
 from llamalog_service.queries.paging import SEARCHED
@@ -40,6 +39,7 @@ from llamalog_service.queries.timeline import choose_album, read_timeline
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.store.queries import sql
 from llamalog_service.store.reader import Reader, Record
+from llamalog_service.store.recompute import BY_INDEX
 from llamalog_service.wiring.connections import open_pool
 
 LOG = BigLog(albums=108_000, big_root_rows=20_000, odd=10_000)
@@ -127,6 +127,15 @@ ANOTHER_STORY = {
     "summary_work",
 }
 """Statements of runs, not of the log; and the count of everything."""
+
+
+STATEMENTS = sorted(
+    file.name.removesuffix(".sql")
+    for file in (files("llamalog_service.store") / "sql").iterdir()
+    if file.name.endswith(".sql")
+)
+
+BY_HASH = "hashtextextended("
 
 
 def settings_of(url: str) -> DatabaseSettings:
@@ -222,19 +231,57 @@ def rows_read(plan: dict[str, Any]) -> int:
     )
 
 
-async def test_a_jobs_rows_are_not_read_by_time_while_there_are_no_statistics(database_url: str) -> None:
+async def test_jobs_that_wait_are_found_by_few_rows_whatever_the_sample_of_the_statistics(
+    million_rows: str,
+) -> None:
+    async with open_pool(settings_of(million_rows), name="tests") as pool, pool.acquire() as connection:
+        reader = ListeningReader(pool)
+        await read_waiting_jobs(reader)
+        try:
+            for target in (1, 1, 1, 3, 10, 10, 30):
+                await connection.execute(f"SET default_statistics_target = {target}")
+                await connection.execute("ANALYZE llama_logs")
+                for mode in ("force_custom_plan", "force_generic_plan"):
+                    (plan,) = [await explained(pool, mode, asked) for asked in reader.asked]
+                    assert rows_read(plan) <= 20_000, (target, mode)
+        finally:
+            await connection.execute("RESET default_statistics_target")
+            await connection.execute("ANALYZE llama_logs")
+
+
+IMPORT = """
+    INSERT INTO llama_logs (id, operation, category, status, job_id, root_job_id, origin, created_at)
+    SELECT uuidv7(), 'import', 'CREATED', 'SUCCESS', 'import', 'import', 'ROOT',
+           timestamp '2023-01-01' + n * interval '10 ms'
+    FROM generate_series(1, 100) n
+"""
+
+
+@pytest.mark.parametrize("before", ["", IMPORT], ids=["no statistics", "those of an import by one job"])
+async def test_a_jobs_rows_are_found_by_the_hash_of_its_name_whatever_the_statistics_say(
+    database_url: str, before: str
+) -> None:
     """A table that has grown fast is planned for as if few jobs had very many rows each."""
     async with open_pool(settings_of(database_url), name="tests") as pool, pool.acquire() as connection:
         await connection.execute("ALTER TABLE llama_logs SET (autovacuum_enabled = false)")
+        if before:
+            await connection.execute(before)
+            await connection.execute("ANALYZE llama_logs")
         await fill(connection, BigLog(albums=20_000, big_root_rows=0, odd=0))
-        await connection.execute(sql("recompute_prepare"))
-        jobs = [job_of(number, "track-enrich-3-") for number in range(1, 500)]
-        for mode in ("force_custom_plan", "force_generic_plan"):
-            await connection.execute(f"SET plan_cache_mode = {mode}")
-            for name in ("job_facts", "chain_depth", "parents", "recompute_scope"):
-                values = [jobs, MOST_ABOVE] if name == "parents" else [jobs]
-                plan = await connection.fetch(f"EXPLAIN {sql(name)}", *values)
-                assert not [line for (line,) in plan if "created_at_idx" in line], (name, mode)
+        for script in ("recompute_prepare", "plan_prepare"):
+            await connection.execute(sql(script))
+        looking_by_job = [name for name in STATEMENTS if BY_HASH in sql(name)]
+        assert len(looking_by_job) > 15
+        for name in looking_by_job:
+            async with connection.transaction():
+                if name.startswith(("plan_", "recompute_")):
+                    await connection.execute(BY_INDEX)
+                found = await connection.fetch(f"EXPLAIN (GENERIC_PLAN) {sql(name)}")
+            conditions = [line for (line,) in found if f"Index Cond: ({BY_HASH}" in line]
+            plan = "\n".join(line for (line,) in found)
+            assert len(conditions) == len(
+                re.findall(rf"{re.escape(BY_HASH)}\w+\.job_id, 0\) = ", sql(name))
+            ), (name, plan)
 
 
 async def test_every_statement_of_the_queries_is_among_those_asked(million_rows: str) -> None:
@@ -249,10 +296,6 @@ async def test_every_statement_of_the_queries_is_among_those_asked(million_rows:
         for file in (files("llamalog_service") / "queries").iterdir()
         if file.name.endswith(".py")
     ]
-    named = {word for source in sources for word in re.findall(r'"(\w+)"', source) if is_statement(word)}
+    named = {word for source in sources for word in re.findall(r'"(\w+)"', source) if word in STATEMENTS}
     assert {name for name in named - ANOTHER_STORY if sql(name) not in asked} == set()
     assert len(named) > 20
-
-
-def is_statement(name: str) -> bool:
-    return (files("llamalog_service.store") / "sql" / f"{name}.sql").is_file()

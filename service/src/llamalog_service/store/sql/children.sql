@@ -5,7 +5,7 @@ FROM (SELECT * FROM llama_logs WHERE parent_job_id = $1::text OFFSET 0) l
 WHERE (l.created_at, l.id) > ($2::text::timestamp, $3::uuid)
   AND NOT EXISTS (
       SELECT FROM llama_logs e
-      WHERE e.job_id = l.job_id AND e.parent_job_id IS NOT NULL AND (e.created_at, e.id) < (l.created_at, l.id)
+      WHERE {e bears l.job_id} AND e.parent_job_id IS NOT NULL AND (e.created_at, e.id) < (l.created_at, l.id)
   )
 ORDER BY l.created_at, l.id
 LIMIT $4::integer

@@ -13,8 +13,8 @@ FROM (
 LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
-    WHERE l.job_id = f.job_id AND l.parent_job_id IS NOT NULL
-    ORDER BY l.created_at, l.id
+    WHERE {l bears f.job_id} AND l.parent_job_id IS NOT NULL
+    ORDER BY {earliest l}
     LIMIT 1
 ) claim ON true
 ORDER BY f.kept_at, f.id

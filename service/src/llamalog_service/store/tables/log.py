@@ -50,12 +50,12 @@ class LlamaLog(SQLModel, table=True):
 
     __tablename__ = "llama_logs"
     __table_args__ = (
-        # Ordered, though long: a job may say a great deal, and every batch asks for its earliest claim.
+        # A hash, as names of jobs are long; ordered, as a job may say a great deal, and every batch asks for
+        # its earliest claim.
         Index(
-            "llama_logs_job_id_created_at_id_idx",
-            "job_id",
-            "created_at",
-            "id",
+            "llama_logs_job_id_hash_created_at_idx",
+            text("hashtextextended(job_id, 0)"),
+            text("created_at NULLS FIRST"),
             postgresql_where=text("job_id IS NOT NULL"),
         ),
         Index(
