@@ -30,9 +30,10 @@ from llamalog_service.queries.conflicts import (
 from llamalog_service.queries.counts import Bucket, read_counts, read_unknown_origins, read_waiting_jobs
 from llamalog_service.queries.entities import read_entity_summary
 from llamalog_service.queries.jobs import read_chain, read_children, read_job_standing, read_tree
+from llamalog_service.queries.lineages import MOST_ABOVE
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.names import EntityRef, read_names
-from llamalog_service.queries.paging import SEARCHED
+from llamalog_service.queries.paging import SEARCHED, Cursor
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 from llamalog_service.queries.rows import read_row
 from llamalog_service.queries.timeline import choose_album, read_timeline
@@ -135,7 +136,7 @@ STATEMENTS = sorted(
     if file.name.endswith(".sql")
 )
 
-BY_HASH = "hashtextextended("
+BY_HASH = re.compile(r"hashtextextended\(\w+\.job_id, 0\) = ")
 
 
 def settings_of(url: str) -> DatabaseSettings:
@@ -206,13 +207,28 @@ async def test_a_question_is_answered_by_indexes_and_few_rows(
 
 
 async def explained(pool: asyncpg.Pool, mode: str, asked: Asked) -> dict[str, Any]:
-    """The plan as it ran, with the rows that each node gave and threw away."""
+    """The plan as it ran, with the rows that each node gave and threw away.
+
+    A parameter of EXPLAIN itself counts as a value that is known: only EXECUTE has plans for any values.
+    """
+    values = ", ".join(map(literal, asked.values))
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(f"SET LOCAL plan_cache_mode = {mode}")
-        statement = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {asked.statement}"
-        (found,) = json.loads(await connection.fetchval(statement, *asked.values))
+        await connection.execute(f"SET LOCAL plan_cache_mode = {mode}; PREPARE asked AS {asked.statement}")
+        statement = (
+            f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked{f'({values})' if values else ''}"
+        )
+        (found,) = json.loads(await connection.fetchval(statement))
+        await connection.execute("DEALLOCATE asked")
     plan: dict[str, Any] = found["Plan"]
     return plan
+
+
+def literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        value = "{" + ", ".join(json.dumps(str(item)) for item in value) + "}"
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -250,38 +266,74 @@ async def test_jobs_that_wait_are_found_by_few_rows_whatever_the_sample_of_the_s
 
 
 IMPORT = """
-    INSERT INTO llama_logs (id, operation, category, status, job_id, root_job_id, origin, created_at)
-    SELECT uuidv7(), 'import', 'CREATED', 'SUCCESS', 'import', 'import', 'ROOT',
+    INSERT INTO llama_logs
+        (id, operation, category, status, job_id, parent_job_id, root_job_id, origin, created_at)
+    SELECT uuidv7(), 'import', 'CREATED', 'SUCCESS', 'import', 'release', 'release', 'RESOLVED',
            timestamp '2023-01-01' + n * interval '10 ms'
-    FROM generate_series(1, 100) n
+    FROM generate_series(1, {rows}) n
 """
 
 
-@pytest.mark.parametrize("before", ["", IMPORT], ids=["no statistics", "those of an import by one job"])
+@pytest.mark.parametrize("imported", [0, 100], ids=["no statistics", "those of an import by one job"])
 async def test_a_jobs_rows_are_found_by_the_hash_of_its_name_whatever_the_statistics_say(
-    database_url: str, before: str
+    database_url: str, imported: int
 ) -> None:
     """A table that has grown fast is planned for as if few jobs had very many rows each."""
     async with open_pool(settings_of(database_url), name="tests") as pool, pool.acquire() as connection:
         await connection.execute("ALTER TABLE llama_logs SET (autovacuum_enabled = false)")
-        if before:
-            await connection.execute(before)
+        if imported:
+            await connection.execute(IMPORT.format(rows=imported))
             await connection.execute("ANALYZE llama_logs")
         await fill(connection, BigLog(albums=20_000, big_root_rows=0, odd=0))
         for script in ("recompute_prepare", "plan_prepare"):
             await connection.execute(sql(script))
-        looking_by_job = [name for name in STATEMENTS if BY_HASH in sql(name)]
-        assert len(looking_by_job) > 15
+        # Readers may wait for better statistics; the ingest and its repairs may not.
+        names = [name for name in STATEMENTS if not imported or name not in named_by_queries()]
+        looking_by_job = [name for name in names if BY_HASH.search(sql(name))]
+        assert len(looking_by_job) > 5
         for name in looking_by_job:
-            async with connection.transaction():
-                if name.startswith(("plan_", "recompute_")):
-                    await connection.execute(BY_INDEX)
-                found = await connection.fetch(f"EXPLAIN (GENERIC_PLAN) {sql(name)}")
-            conditions = [line for (line,) in found if f"Index Cond: ({BY_HASH}" in line]
-            plan = "\n".join(line for (line,) in found)
-            assert len(conditions) == len(
-                re.findall(rf"{re.escape(BY_HASH)}\w+\.job_id, 0\) = ", sql(name))
-            ), (name, plan)
+            plan = await plan_for_any_values(connection, name)
+            looks = len(re.findall(r"Index Cond: \(+hashtextextended\(", plan))
+            assert looks == len(BY_HASH.findall(sql(name))), (name, plan)
+
+
+async def plan_for_any_values(connection: asyncpg.Connection, name: str) -> str:
+    async with connection.transaction():
+        if name.startswith(("plan_", "recompute_")):
+            await connection.execute(BY_INDEX)
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE asked AS {sql(name)}")
+        parameters = await connection.fetchval(
+            "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'asked'"
+        )
+        values = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
+        lines = await connection.fetch(f"EXPLAIN EXECUTE asked{values}")
+        await connection.execute("DEALLOCATE asked")
+    return "\n".join(line for (line,) in lines)
+
+
+@pytest.mark.parametrize("analysed", [True, False], ids=["analysed", "never analysed"])
+async def test_what_is_asked_of_a_job_that_said_very_much_is_answered_by_few_of_its_rows(
+    database_url: str, analysed: bool
+) -> None:
+    rows = 20_000
+    halfway = Cursor("2023-01-01 00:01:40", UUID(int=0))
+    async with open_pool(settings_of(database_url), name="tests") as pool:
+        await pool.execute("ALTER TABLE llama_logs SET (autovacuum_enabled = false)")
+        await pool.execute(IMPORT.format(rows=rows))
+        if analysed:
+            await pool.execute("ANALYZE llama_logs")
+        reader = ListeningReader(pool)
+        await read_logs(reader, LogFilter(job="import"))
+        await read_logs(reader, LogFilter(job="import"), after=halfway, newest_first=False)
+        await reader.rows("job_facts", ["import"])
+        await reader.rows("parents", ["import"], MOST_ABOVE)
+        await reader.rows("job_root", "import")
+        await read_job_standing(reader, "import")
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            for asked in reader.asked:
+                read = rows_read(await explained(pool, mode, asked))
+                assert read < 300, (mode, read, asked.statement)
 
 
 async def test_every_statement_of_the_queries_is_among_those_asked(million_rows: str) -> None:
@@ -291,11 +343,15 @@ async def test_every_statement_of_the_queries_is_among_those_asked(million_rows:
         for _, ask, _ in QUESTIONS:
             await ask(reader)
     asked = {asked.statement for asked in reader.asked}
+    named = named_by_queries()
+    assert {name for name in named - ANOTHER_STORY if sql(name) not in asked} == set()
+    assert len(named) > 20
+
+
+def named_by_queries() -> set[str]:
     sources = [
         file.read_text()
         for file in (files("llamalog_service") / "queries").iterdir()
         if file.name.endswith(".py")
     ]
-    named = {word for source in sources for word in re.findall(r'"(\w+)"', source) if word in STATEMENTS}
-    assert {name for name in named - ANOTHER_STORY if sql(name) not in asked} == set()
-    assert len(named) > 20
+    return {word for source in sources for word in re.findall(r'"(\w+)"', source) if word in STATEMENTS}

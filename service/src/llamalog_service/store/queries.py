@@ -10,7 +10,7 @@ _FRAGMENTS = ("piece", "row", "name", "bytes", "lineage")
 _WORDS = (
     (
         r"{(\w+) bears ([^{}]+)}",
-        r"(hashtextextended(\1.job_id, 0) = hashtextextended(\2, 0) AND \1.job_id = \2)",
+        r"(hashtextextended(\1.job_id, 0) = hashtextextended(\2, 0) AND texteq(\1.job_id, \2))",
     ),
     (r"{earliest (\w+)}", r"\1.created_at NULLS FIRST, \1.id"),
     (r"{latest (\w+)}", r"\1.created_at DESC NULLS LAST, \1.id DESC"),

@@ -30,6 +30,7 @@ CROSS JOIN LATERAL (
           AND NOT EXISTS (
               SELECT FROM llama_logs e
               WHERE {e bears l.job_id} AND e.parent_job_id IS NOT NULL AND (e.created_at, e.id) < (l.created_at, l.id)
+              OFFSET 0
           )
         LIMIT $2::integer
     ) c

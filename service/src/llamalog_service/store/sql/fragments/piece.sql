@@ -1,10 +1,12 @@
 weighed AS (
-    -- What is small is weighed as it is kept; what is compressed as the text that it will be. OFFSET 0: a row is weighed
-    -- once.
+    -- What is small is weighed as it is kept; what is compressed as the text that it will be. OFFSET 0: a row is found by
+    -- its id, and weighed once.
     SELECT l.*, row_number() OVER w AS number, sum(l.bytes) OVER w - l.bytes AS before
-    FROM (
+    FROM places p
+    CROSS JOIN LATERAL (
         SELECT l.*, {bytes} AS bytes
-        FROM places p JOIN llama_logs l ON l.id = p.id
+        FROM llama_logs l
+        WHERE l.id = p.id
         OFFSET 0
     ) l
     WINDOW w AS (ORDER BY l.created_at, l.is_root_job DESC, l.id ROWS UNBOUNDED PRECEDING)
