@@ -18,7 +18,8 @@ _WORDS = (
 """How statements speak of a job's rows: `WHERE {l bears $1::text} ORDER BY {earliest l}`.
 
 Names of jobs are long, so that their index keeps a hash of them instead: a condition without the hash has no
-index, and one without the name is true of other jobs too. No row is without a time: NULLS FIRST is an order
+index, and one without the name is true of other jobs too. The name is compared by a function, for the planner
+takes equalities for independent and would expect no rows. No row is without a time: NULLS FIRST is an order
 that no other index has, and so keeps the planner from reading by time in the hope to meet its rows soon.
 """
 
