@@ -24,7 +24,7 @@ from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection
-from llamalog_service.wiring import ask_for_backfill
+from llamalog_service.wiring.backfills import ask_for_backfill
 
 _IS_RECORDED = "SELECT EXISTS (SELECT FROM llama_logs WHERE entity_id = $1)"
 _NEVER = 3600.0

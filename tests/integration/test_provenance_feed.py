@@ -17,7 +17,8 @@ from llamalog_service.publish.provenance_feed import Heard, ProvenanceFeed
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_service.stack.apache_kafka import ApacheKafka
-from llamalog_service.wiring import open_producer, open_provenance_feed
+from llamalog_service.wiring.connections import open_producer
+from llamalog_service.wiring.provenance import open_provenance_feed
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from llamalog_service.looks import look_of, printable
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring import open_log
+from llamalog_service.wiring.following import open_log
 
 Below = Annotated[bool, typer.Option("--below", help="Also everything that it started, directly or not.")]
 

@@ -34,7 +34,7 @@ from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.store.reader import Reader
-from llamalog_service.wiring import follow_log, open_log
+from llamalog_service.wiring.following import follow_log, open_log
 
 Newest = Annotated[int, typer.Option("--limit", min=0, max=1_000_000, help="How many of the newest rows.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with rows as they come, until Ctrl-C.")]

@@ -28,7 +28,7 @@ from llamalog_service.queries.counts import (
 )
 from llamalog_service.queries.paging import Page
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring import open_log
+from llamalog_service.wiring.following import open_log
 
 Each = Annotated[Bucket | None, typer.Option("--each", help="For how long each line is; else as it fits.")]
 

@@ -18,7 +18,7 @@ from llamalog_service.queries.lineage_tree import lineage_trees
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring import open_log
+from llamalog_service.wiring.following import open_log
 
 Orphans = Annotated[
     bool, typer.Option("--orphans/--no-orphans", help="Also rows that name it and have no known root.")

@@ -12,7 +12,7 @@ from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring import open_backfills
+from llamalog_service.wiring.backfills import open_backfills
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
 Open = Annotated[bool, typer.Option("--open", help="Only those that have not ended.")]
