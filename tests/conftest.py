@@ -12,7 +12,8 @@ from harness.browser import choose_folder
 from harness.databases import new_database
 from harness.installation import make_installation
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
+from llamalog_service.stack import LocalPostgres, LocalStack
+from llamalog_service.stack.apache_kafka import ApacheKafka
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.schema import migrate
 
@@ -79,6 +80,22 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 def kafka_bootstrap(stack: LocalStack) -> str:
     """Where the broker listens."""
     return stack.kafka.bootstrap
+
+
+@pytest.fixture
+def own_postgres(stack: LocalStack) -> LocalPostgres:
+    """The PostgreSQL, for tests that stop it."""
+    if not isinstance(stack.postgres, LocalPostgres):
+        pytest.skip("it stops PostgreSQL, and the one that LLAMALOG_DATABASE_URL names is not ours to stop")
+    return stack.postgres
+
+
+@pytest.fixture
+def own_kafka(stack: LocalStack) -> ApacheKafka:
+    """The broker, for tests that stop it."""
+    if not isinstance(stack.kafka, ApacheKafka):
+        pytest.skip("it stops Kafka, and the broker that LLAMALOG_KAFKA names is not ours to stop")
+    return stack.kafka
 
 
 @pytest.fixture
