@@ -18,6 +18,7 @@ from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.looks import look_of, printable
 from llamalog_service.queries.conflicts import ConflictCounts, count_conflicts
 from llamalog_service.queries.counts import (
+    NOT_LOOKED_AT,
     Bucket,
     Counts,
     UnknownOrigins,
@@ -39,7 +40,7 @@ _REASONS = {
     "PENDING": "the topmost job was never seen",
     "CYCLE": "the parents form a cycle",
     "UNTRACKED": "no job and no parent named",
-    "NOT_LOOKED_AT": "another writer's rows, nobody has looked at them yet",
+    NOT_LOOKED_AT: "another writer's rows, nobody has looked at them yet",
 }
 
 
