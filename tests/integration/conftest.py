@@ -37,7 +37,7 @@ def breakable_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalS
 def breakable_postgres(breakable_stack: LocalStack) -> LocalPostgres:
     """To be stopped, and started again."""
     if not isinstance(breakable_stack.postgres, LocalPostgres):
-        pytest.skip("the PostgreSQL given is not ours to stop")
+        pytest.skip("it stops PostgreSQL, and the one that LLAMALOG_DATABASE_URL names is not ours to stop")
     return breakable_stack.postgres
 
 
@@ -45,7 +45,7 @@ def breakable_postgres(breakable_stack: LocalStack) -> LocalPostgres:
 def breakable_kafka(breakable_stack: LocalStack) -> ApacheKafka:
     """To be killed, and started again."""
     if not isinstance(breakable_stack.kafka, ApacheKafka):
-        pytest.skip("the broker given is not ours to kill")
+        pytest.skip("it stops Kafka, and the broker that LLAMALOG_KAFKA names is not ours to stop")
     return breakable_stack.kafka
 
 

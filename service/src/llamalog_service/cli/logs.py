@@ -88,8 +88,11 @@ def logs(
     if follow:
         _follow(wanted, limit, show)
     else:
-        for row in run(_read(read_database_settings(), wanted, limit)):
+        rows = run(_read(read_database_settings(), wanted, limit))
+        for row in rows:
             show(row)
+        if not rows and errors.is_terminal:
+            errors.print("No row matches.", style="dim")
 
 
 def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> None:
