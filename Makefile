@@ -32,7 +32,7 @@ browser:  ## Debian's Chromium for the browser tests, where it can be installed;
 	@.ci/install-browser
 
 test: lint types compat browser  ## everything: lint, types, schemas, all tests on a real PostgreSQL, broker and browser
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)

@@ -1,6 +1,7 @@
 """Changes of a table that others write to all the while: no lock is held, or waited for, for long."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -45,7 +46,7 @@ class Index(NamedTuple):
 
     def is_missing(self, found: Standing) -> bool:
         """Whether no index, whatever its name, does what this one is for."""
-        columns = tuple(self.columns.split(", "))
+        columns = tuple(re.split(r", (?![^(]*\))", self.columns))
         return not any(
             other.valid
             and other.columns == columns

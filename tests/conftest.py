@@ -10,7 +10,7 @@ import pytest
 from harness.api import RunningApi, running_api
 from harness.browser import choose_folder
 from harness.databases import new_database
-from harness.installation import make_installation
+from harness.installation import installation
 from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection
@@ -82,9 +82,10 @@ def kafka_bootstrap(stack: LocalStack) -> str:
 
 
 @pytest.fixture
-async def settings(stack: LocalStack, database_url: str) -> Settings:
+async def settings(stack: LocalStack, database_url: str) -> AsyncIterator[Settings]:
     """The settings of an installation of the test's own: its database, and topics under its own prefix."""
-    return await make_installation(stack, database_url, f"test-{uuid4().hex[:8]}.")
+    async with installation(stack, database_url, f"test-{uuid4().hex[:8]}.") as settings:
+        yield settings
 
 
 @pytest.fixture

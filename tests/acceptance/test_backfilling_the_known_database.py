@@ -9,7 +9,7 @@ import pytest
 
 from harness.adopter import Adopter
 from harness.environments import environment_of
-from harness.installation import make_installation
+from harness.installation import installation
 from harness.legacy.database import changed_values, differences, make_known_database, read_outcome, read_table
 from harness.legacy.known import ROWS
 from harness.legacy.oracle import adopted
@@ -32,8 +32,8 @@ from llamalog_service.store.schema import migrate
 @pytest.fixture
 async def installed(adopter: Adopter, stack: LocalStack) -> AsyncIterator[Settings]:
     """An installation on the adopter's database, in which no sweep is the first to look at a row."""
-    settings = await make_installation(stack, adopter.url, f"test-{uuid4().hex[:8]}.")
-    yield settings.model_copy(update={"sweep_seconds": 3600.0, "full_sweep_seconds": 3600.0})
+    async with installation(stack, adopter.url, f"test-{uuid4().hex[:8]}.") as settings:
+        yield settings.model_copy(update={"sweep_seconds": 3600.0, "full_sweep_seconds": 3600.0})
 
 
 async def test_a_backfill_asked_for_by_command_corrects_every_row_and_tells_of_it(

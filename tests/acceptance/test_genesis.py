@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from acceptance.test_album_summaries import expected, is_reached, service
 from harness.adopter import Adopter
 from harness.environments import environment_of
-from harness.installation import make_installation
+from harness.installation import installation
 from harness.legacy.contents import contents
 from harness.legacy.database import (
     differences,
@@ -47,7 +47,8 @@ async def adopted(adopter: Adopter, stack: LocalStack) -> AsyncIterator[Settings
     await make_known_database(adopter.url, StartingPoint.ROOTS, lost_tops=True)
     ended = await adopter.adopt("--yes")
     assert ended.code == 0, ended.err
-    yield await make_installation(stack, adopter.url, f"test-{uuid4().hex[:8]}.")
+    async with installation(stack, adopter.url, f"test-{uuid4().hex[:8]}.") as settings:
+        yield settings
 
 
 async def command(settings: Settings, folder: Path, *words: str) -> Ended:

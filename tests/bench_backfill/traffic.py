@@ -7,7 +7,6 @@ seconds that each batch took in the file, as JSON.
 import asyncio
 import json
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,35 +18,23 @@ from uuid import uuid4
 
 import asyncpg
 
+from bench.beside import working_beside
 from harness.writers import KeptMessages, Writer
 from llamalog_schemas.events import EntityCreated, EntityData, EntityEvent, EntityType, Status
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.runs import Run, RunStore
 
 PER_BATCH = 10
-_TESTS = Path(__file__).parents[1]
 
 
 @contextmanager
 def live_traffic(url: str, batches_per_second: float, folder: Path, latencies: list[float]) -> Iterator[None]:
     """Another process inserts while the context lasts; the seconds of each of its batches are added."""
     told = folder / "latencies.json"
-    command = [
-        sys.executable,
-        "-m",
-        "bench_backfill.traffic",
-        url,
-        str(batches_per_second),
-        str(told),
-    ]
-    process = subprocess.Popen(command, cwd=_TESTS, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()  # it writes from now on
     try:
-        yield
+        with working_beside("bench_backfill.traffic", url, str(batches_per_second), str(told)):
+            yield
     finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
         latencies += json.loads(told.read_text())
         told.unlink()
 

@@ -6,22 +6,20 @@ them until there are none left or it is interrupted.
 
 import asyncio
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
 from bench.backlog import BAD, DUPLICATES, LATE_PARENTS
+from bench.beside import working_beside
 from llamalog_service.sample.day import tell_day
 from llamalog_service.sample.disorder import disordered
 from llamalog_service.sample.messages import SampleMessage
 from llamalog_service.sample.play import play
 
-_TESTS = Path(__file__).parents[1]
 _AN_ALBUM = 30
 _SLICE = 0.1
 _SEED = 2
@@ -30,15 +28,8 @@ _SEED = 2
 @contextmanager
 def steady_load(bootstrap: str, topic: str, a_second: float, seconds: float) -> Iterator[None]:
     """Another process sends so many messages a second while the context lasts."""
-    command = [sys.executable, "-m", "bench_queries.load", bootstrap, topic, str(a_second), str(seconds)]
-    process = subprocess.Popen(command, cwd=_TESTS, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    process.stdout.readline()  # it sends from now on
-    try:
+    with working_beside("bench_queries.load", bootstrap, topic, str(a_second), str(seconds)):
         yield
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
 
 
 def _messages(count: int) -> list[SampleMessage]:

@@ -13,7 +13,7 @@ import asyncpg
 from browser import story
 from harness.api import RunningApi, running_api
 from harness.databases import new_database
-from harness.installation import make_installation
+from harness.installation import installation
 from harness.patience import eventually
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
@@ -24,7 +24,7 @@ from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 from llamalog_service.store.connection import prepare_connection
-from llamalog_service.wiring import ask_for_backfill
+from llamalog_service.wiring.backfills import ask_for_backfill
 
 _IS_RECORDED = "SELECT EXISTS (SELECT FROM llama_logs WHERE entity_id = $1)"
 _NEVER = 3600.0
@@ -64,8 +64,10 @@ async def open_scene(
     stack: LocalStack, postgres_url: str, template: str, folder: Path
 ) -> AsyncIterator[Scene]:
     """Start everything, tell the story, wait until all of it is settled."""
-    async with new_database(postgres_url, template) as database_url:
-        made = await make_installation(stack, database_url, f"browser-{uuid4().hex[:8]}.")
+    async with (
+        new_database(postgres_url, template) as database_url,
+        installation(stack, database_url, f"browser-{uuid4().hex[:8]}.") as made,
+    ):
         settings = made.model_copy(update={"sweep_seconds": _NEVER, "full_sweep_seconds": _NEVER})
         async with (
             asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection) as pool,

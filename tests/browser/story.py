@@ -62,7 +62,6 @@ def failed(entity_type: EntityType, operation: str, **details: Any) -> EntityFai
 
 LEMONADE: Final = (EntityType.ALBUM, known("Lemonade"))
 BEYONCE: Final = (EntityType.ARTIST, known("Beyoncé"))
-FORMATION: Final = (EntityType.TRACK, known("Formation"))
 ROOT_JOB: Final = "import/2026 02/über: Lemonade?&#%"
 """A job may be named by anything."""
 ENRICHMENT: Final = "enrich-lemonade"

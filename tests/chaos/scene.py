@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from chaos.load import Load
 from chaos.proxy import PostgresProxy, wired_to
 from harness.databases import new_database
-from harness.installation import make_installation
+from harness.installation import installation
 from harness.patience import eventually
 from harness.service import ServiceProcess
 from llamalog_service.publish.topics import Topics, topics
@@ -161,7 +161,7 @@ async def scene(
         pool = await held.enter_async_context(
             asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection)
         )
-        settings = await make_installation(stack, wire.url, f"chaos-{uuid4().hex[:8]}.")
+        settings = await held.enter_async_context(installation(stack, wire.url, f"chaos-{uuid4().hex[:8]}."))
         settings = settings.model_copy(
             update={"session_seconds": _SESSION_SECONDS, "batch_records": _BATCH_RECORDS}
         )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 
 from harness.log_oracle import LogOracle, Row, read_oracle
-from harness.log_table import empty_tables, stored_rows
+from harness.log_table import empty_tables, stored_rows, write_at_rest
 from histories import histories
 from llamalog_schemas.events import (
     DataQuality,
@@ -31,8 +31,6 @@ from llamalog_service.queries.lineages import Entry
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import Cursor, Page
 from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.positions import Positions
 
 ENTITIES = [EntityRef(type=kind, id=UUID(int=number)) for kind in EntityType for number in (1, 2, 3)]
 KINDS = [EntityCreated, EntityLinked, EntityEnriched, EntityCached, EntityFailed]
@@ -72,13 +70,6 @@ def _told(dice: Random, event: Event) -> Event:
         kind = EntityFailed
     told: EntityEvent = kind(id=event.id, source=event.source, time=event.time, specversion="1.0", data=data)
     return told
-
-
-async def write_at_rest(pool: asyncpg.Pool, events: list[Event]) -> None:
-    """The table at rest, as the fold has it."""
-    rows = list(fold(events).values())
-    nothing = Positions("tests", "entity-events", {})
-    await LogStore(pool).record([row.content for row in rows], [row.root for row in rows], [], nothing)
 
 
 async def make_odd(pool: asyncpg.Pool, dice: Random) -> None:
@@ -122,7 +113,7 @@ def ask_many(database_url: str, ask: Story, examples: int = 12, *, odd: bool = T
 
         async def play(history: list[Event], seed: int) -> None:
             await empty_tables(pool)
-            await write_at_rest(pool, told_fully(history, seed))
+            await write_at_rest(pool, fold(told_fully(history, seed)).values())
             if odd and seed % 2:
                 await make_odd(pool, Random(seed))
             await ask(pool, await read_oracle(pool), Random(seed))
@@ -182,9 +173,7 @@ async def come_to_rest(pool: asyncpg.Pool, so_far: list[Event]) -> None:
     """The table as the fold of these events has it; it was that of some of them: rows come, roots change."""
     rows = fold(so_far)
     stored = {row_id: row.root for row_id, row in (await stored_rows(pool)).items()}
-    fresh = [row for row_id, row in rows.items() if row_id not in stored]
-    nothing = Positions("tests", "entity-events", {})
-    await LogStore(pool).record([row.content for row in fresh], [row.root for row in fresh], [], nothing)
+    await write_at_rest(pool, [row for row_id, row in rows.items() if row_id not in stored])
     for row_id, root in stored.items():
         if root != rows[row_id].root:
             await pool.execute(

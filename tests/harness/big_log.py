@@ -11,7 +11,6 @@ from uuid import UUID
 import asyncpg
 
 BIG_ROOT = "import-of-a-label"
-BIG_ROOT_ROWS = 20_000
 ROWS_AN_ALBUM = 9
 
 _SQL = Path(__file__).parent / "big_log"

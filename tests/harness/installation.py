@@ -1,5 +1,8 @@
 """An installation of a test's own: its database, and topics under its own prefix."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 
@@ -8,15 +11,16 @@ from llamalog_service.settings import Settings
 from llamalog_service.stack import LocalStack
 
 
-async def make_installation(stack: LocalStack, database_url: str, prefix: str) -> Settings:
-    """Create the topics under a prefix; the settings of processes that work with them and the database."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap)
-    await admin.start()
-    try:
-        await create_topics(admin, topics(prefix))
-    finally:
-        await admin.close()
-    return Settings(
+@asynccontextmanager
+async def installation(stack: LocalStack, database_url: str, prefix: str) -> AsyncIterator[Settings]:
+    """The settings of processes that work with the database and with topics under a prefix, gone in the end.
+
+    A broker that keeps the topics of every test takes half a minute to start again after a kill.
+    """
+    names = topics(prefix)
+    async with _administering(stack) as admin:
+        await create_topics(admin, names)
+    yield Settings(
         database_url=SecretStr(database_url),
         kafka=stack.kafka.bootstrap,
         kafka_durable=stack.kafka.durable,
@@ -27,3 +31,15 @@ async def make_installation(stack: LocalStack, database_url: str, prefix: str) -
         migrator_port=0,
         log_format="json",
     )
+    async with _administering(stack) as admin:
+        await admin.delete_topics([topic.name for topic in names])
+
+
+@asynccontextmanager
+async def _administering(stack: LocalStack) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()

@@ -1,6 +1,7 @@
-"""The table as it stands, held against the fold."""
+"""The table as it stands, held against the fold; or written as the fold has it."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -9,7 +10,12 @@ from llamalog_schemas.events import Event
 from llamalog_service.domain.fold import FoldedRow, fold
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.store.log import LogStore
+from llamalog_service.store.positions import Positions
 
+NOTHING_READ: Final = Positions("tests", "entity-events", {})
+"""Positions of rows that come from no topic."""
+
+_AT_ONCE = 5_000
 _EMPTY_ALL = """
     DELETE FROM llama_logs; DELETE FROM consumer_positions; DELETE FROM root_decrees;
     DELETE FROM provenance_outbox; DELETE FROM backfill_runs; DELETE FROM backfill_plan;
@@ -22,6 +28,20 @@ async def stored_rows(pool: asyncpg.Pool) -> dict[UUID, StoredRow]:
     """Every row of the table."""
     ids = [record["id"] for record in await pool.fetch("SELECT id FROM llama_logs")]
     return await LogStore(pool).rows_by_id(ids)
+
+
+async def write_at_rest(
+    pool: asyncpg.Pool,
+    rows: Iterable[FoldedRow],
+    positions: Positions = NOTHING_READ,
+    *,
+    at_once: int = _AT_ONCE,
+) -> None:
+    """Write rows as the fold has them, so many a transaction."""
+    store, left = LogStore(pool), list(rows)
+    while left:
+        some, left = left[:at_once], left[at_once:]
+        await store.record([row.content for row in some], [row.root for row in some], [], positions)
 
 
 async def empty_tables(pool: asyncpg.Pool) -> None:

@@ -32,19 +32,22 @@ def row(row_id: UUID | None = None, revision: int = 1, **fields: Any) -> Provena
     return Provenance(**(told | fields))
 
 
+def message_of(told: Provenance) -> ProvenanceRecorded:
+    """The message that tells of a row."""
+    return ProvenanceRecorded(
+        id=f"{told.id}/{told.revision}",
+        source=PROVENANCE_SOURCE,
+        time=told.recorded_at,
+        specversion="1.0",
+        data=told,
+    )
+
+
 async def tell(
     producer: AIOKafkaProducer, topic: str, rows: Sequence[Provenance], partition: int | None = None
 ) -> None:
     """Publish rows in this order."""
     for told in rows:
-        record = ProvenanceRecorded(
-            id=f"{told.id}/{told.revision}",
-            source=PROVENANCE_SOURCE,
-            time=told.recorded_at,
-            specversion="1.0",
-            data=told,
-        )
-        await producer.send(
-            topic, encode(record), str(told.id).encode(), partition=partition, headers=STRUCTURED_HEADERS
-        )
+        value, key = encode(message_of(told)), str(told.id).encode()
+        await producer.send(topic, value, key, partition=partition, headers=STRUCTURED_HEADERS)
     await producer.flush()

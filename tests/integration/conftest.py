@@ -1,10 +1,17 @@
-"""Empty databases, dropped after the test."""
+"""Empty databases, dropped after the test; and servers that a test may stop."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 
 from harness.databases import new_database
+from harness.installation import installation
+from llamalog_service.settings import Settings
+from llamalog_service.stack import LocalStack
+from llamalog_service.stack.apache_kafka import ApacheKafka
+from llamalog_service.stack.postgres import LocalPostgres
+from llamalog_service.store.schema import migrate
 
 
 @pytest.fixture
@@ -17,3 +24,35 @@ async def empty_database(postgres_url: str) -> AsyncIterator[str]:
 async def other_database(postgres_url: str) -> AsyncIterator[str]:
     async with new_database(postgres_url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def breakable_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """Servers apart from those on which other tests' processes live on."""
+    with LocalStack(tmp_path_factory.mktemp("breakable"), fast=True, say=print) as running:
+        yield running
+
+
+@pytest.fixture
+def breakable_postgres(breakable_stack: LocalStack) -> LocalPostgres:
+    """To be stopped, and started again."""
+    if not isinstance(breakable_stack.postgres, LocalPostgres):
+        pytest.skip("it stops PostgreSQL, and the one that LLAMALOG_DATABASE_URL names is not ours to stop")
+    return breakable_stack.postgres
+
+
+@pytest.fixture
+def breakable_kafka(breakable_stack: LocalStack) -> ApacheKafka:
+    """To be killed, and started again."""
+    if not isinstance(breakable_stack.kafka, ApacheKafka):
+        pytest.skip("it stops Kafka, and the broker that LLAMALOG_KAFKA names is not ours to stop")
+    return breakable_stack.kafka
+
+
+@pytest.fixture
+async def breakable(breakable_stack: LocalStack) -> AsyncIterator[Settings]:
+    """The settings of an installation of the test's own on servers that it may stop."""
+    async with new_database(breakable_stack.postgres.url) as url:
+        await migrate(url)
+        async with installation(breakable_stack, url, f"test-{uuid4().hex[:8]}.") as settings:
+            yield settings

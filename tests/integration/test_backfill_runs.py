@@ -29,6 +29,19 @@ async def log(pool: asyncpg.Pool) -> list[EntityEvent]:
     return events
 
 
+async def pause_before(backfills: Backfills, run: UUID, *, batch: int) -> None:
+    """Do the run up to that batch, the first being 0."""
+
+    async def pause(number: int) -> None:
+        if number == batch:
+            await backfills.pause(run)
+
+    backfills.batches.before = pause
+    await backfills.runner.run_next()
+    assert (await backfills.look(run)).status is RunStatus.PAUSED
+    backfills.batches.before = None
+
+
 async def test_a_redelivered_command_is_the_same_run(backfills: Backfills) -> None:
     command = start()
     await backfills.store.heed([command, command])
@@ -79,12 +92,7 @@ async def test_a_pause_takes_effect_at_the_next_batch_and_the_run_goes_on_from_t
 ) -> None:
     run = await backfills.ask(batch_size=10)
 
-    async def pause(batch: int) -> None:
-        if batch == 2:
-            await backfills.pause(run)
-
-    backfills.batches.before = pause
-    await backfills.runner.run_next()
+    await pause_before(backfills, run, batch=2)
     paused = await backfills.look(run)
     assert (paused.status, paused.phase, paused.set) == (RunStatus.PAUSED, BackfillPhase.WRITING, 20)
 
@@ -99,7 +107,7 @@ async def test_while_a_backfill_that_was_begun_is_paused_the_next_one_waits(
     backfills: Backfills, log: list[EntityEvent]
 ) -> None:
     first, second = await backfills.ask(batch_size=10), await backfills.ask()
-    await pause_in_the_middle(backfills, first)
+    await pause_before(backfills, first, batch=0)
     assert await backfills.runner.run_next() is False
     await backfills.cancel(first)
     assert await backfills.runner.run_next() is True
@@ -112,12 +120,7 @@ async def test_a_backfill_that_is_cancelled_while_paused_reports_what_it_had_wri
 ) -> None:
     run = await backfills.ask(batch_size=10)
 
-    async def pause(batch: int) -> None:
-        if batch == 2:
-            await backfills.pause(run)
-
-    backfills.batches.before = pause
-    await backfills.runner.run_next()
+    await pause_before(backfills, run, batch=2)
     await backfills.cancel(run)
     await backfills.pause(run)
     await backfills.runner.run_next()
@@ -136,16 +139,6 @@ async def test_a_backfill_that_is_cancelled_while_paused_before_its_plan_ends_at
     await backfills.cancel(run)
     assert (await backfills.look(run)).status is RunStatus.CANCELLED
     assert await backfills.runner.run_next() is False
-
-
-async def pause_in_the_middle(backfills: Backfills, run: UUID) -> None:
-    async def pause(_: int) -> None:
-        await backfills.pause(run)
-
-    backfills.batches.before = pause
-    await backfills.runner.run_next()
-    assert (await backfills.look(run)).status is RunStatus.PAUSED
-    backfills.batches.before = None
 
 
 async def test_a_resume_takes_back_a_pause_that_has_not_taken_effect(

@@ -21,7 +21,8 @@ from llamalog_service.publish.topics import topics
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
 from llamalog_service.settings import Settings
 from llamalog_service.store.reader import Reader
-from llamalog_service.wiring import Followed, UnknownRunError, follow_backfill, open_producer
+from llamalog_service.wiring.backfills import Followed, UnknownRunError, follow_backfill
+from llamalog_service.wiring.connections import open_producer
 
 _INSERT = """
     INSERT INTO backfill_runs (id, kind, jobs, reason, status, requested_by, request, plan, scanned, rows_set)

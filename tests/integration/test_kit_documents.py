@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -54,17 +55,16 @@ async def test_an_example_prints_what_the_document_says(example: Example, settin
     assert process.stderr is not None
     printed: list[str] = []
     try:
-        async with asyncio.timeout(40):
-            while len(printed) < example.prints.count("\n"):
-                line = (await process.stdout.readline()).decode()
-                if not line:
-                    break
-                if not LOG_LINE.match(line):
-                    printed.append(line)
-            if example.document != "consumers":  # those go on for ever
-                assert await process.wait() == 0
-    except TimeoutError:
-        pass  # what is missing shows below
+        with suppress(TimeoutError):  # what is missing shows below
+            async with asyncio.timeout(40):
+                while len(printed) < example.prints.count("\n"):
+                    line = (await process.stdout.readline()).decode()
+                    if not line:
+                        break
+                    if not LOG_LINE.match(line):
+                        printed.append(line)
+                if example.document != "consumers":  # those go on for ever
+                    assert await process.wait() == 0
     finally:
         if process.returncode is None:
             process.kill()

@@ -15,17 +15,14 @@ from llamalog_schemas.consumer import News, ProvenanceConsumer
 from llamalog_schemas.producer import LlamaLogger, Loss, LossReason, OverAiokafka
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
 from llamalog_service.stack.apache_kafka import ApacheKafka
 
 pytestmark = pytest.mark.apache_kafka
 
 
 @pytest.fixture
-def kafka(stack: LocalStack) -> ApacheKafka:
-    if not isinstance(stack.kafka, ApacheKafka):
-        pytest.skip("the broker given is not ours to kill")
-    return stack.kafka
+def settings(breakable: Settings) -> Settings:
+    return breakable
 
 
 @pytest.fixture
@@ -59,19 +56,19 @@ def id_of(loss: Loss) -> UUID:
 
 
 async def test_closing_while_kafka_is_away_tells_what_was_delivered_and_what_was_not(
-    settings: Settings, kafka: ApacheKafka, producer: AIOKafkaProducer
+    settings: Settings, breakable_kafka: ApacheKafka, producer: AIOKafkaProducer
 ) -> None:
     losses: list[Loss] = []
     topic = topics(settings.topic_prefix).entity_events.name
     log = LlamaLogger(OverAiokafka(producer), source="/x", topic=topic, on_loss=losses.append)
     delivered = await say(log, 200)
     assert (await log.flush(20)).everything_delivered
-    await asyncio.to_thread(kafka.kill)
+    await asyncio.to_thread(breakable_kafka.kill)
     try:
         pending = await say(log, 100)
         account = await asyncio.wait_for(log.close(2), 10)
     finally:
-        await asyncio.to_thread(kafka.start)
+        await asyncio.to_thread(breakable_kafka.start)
     assert not account.everything_delivered
     assert (account.said, account.delivered, account.lost, account.pending) == (300, 200, 100, 0)
     assert {loss.reason for loss in losses} == {LossReason.CLOSED}
@@ -80,7 +77,7 @@ async def test_closing_while_kafka_is_away_tells_what_was_delivered_and_what_was
 
 
 async def test_what_is_said_while_kafka_is_away_arrives_when_it_is_back(
-    settings: Settings, kafka: ApacheKafka, producer: AIOKafkaProducer
+    settings: Settings, breakable_kafka: ApacheKafka, producer: AIOKafkaProducer
 ) -> None:
     names = topics(settings.topic_prefix)
     log = LlamaLogger(OverAiokafka(producer), source="/x", topic=names.entity_events.name)
@@ -94,12 +91,12 @@ async def test_what_is_said_while_kafka_is_away_arrives_when_it_is_back(
         assert await reader.commit()
 
         said = await say(log, 100)
-        await asyncio.to_thread(kafka.kill)
+        await asyncio.to_thread(breakable_kafka.kill)
         said |= await say(log, 100)
         await asyncio.sleep(4)
         assert log.account.pending
         assert not log.account.lost
-        await asyncio.to_thread(kafka.start)
+        await asyncio.to_thread(breakable_kafka.start)
 
         assert (await log.close(60)).everything_delivered
         assert set(await ids_in_topic(settings)) == said

@@ -16,7 +16,6 @@ from harness.topics import publish
 from histories import chains
 from llamalog_service.domain.errors import ExitCode
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
 from llamalog_service.stack.apache_kafka import ApacheKafka
 
 pytestmark = pytest.mark.apache_kafka
@@ -27,6 +26,10 @@ STALL = 6.0
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
+    return impatient(settings)
+
+
+def impatient(settings: Settings) -> Settings:
     return settings.model_copy(update={"stall_seconds": STALL, "batch_records": 200})
 
 
@@ -69,11 +72,9 @@ async def test_a_consumer_that_gets_on_is_live_and_ready_and_counts_what_it_does
 
 
 async def test_without_kafka_a_consumer_is_live_and_not_ready(
-    settings: Settings, tmp_path: Path, stack: LocalStack
+    breakable: Settings, tmp_path: Path, breakable_kafka: ApacheKafka
 ) -> None:
-    kafka = stack.kafka
-    if not isinstance(kafka, ApacheKafka):
-        pytest.skip("the broker given is not ours to stop")
+    settings = impatient(breakable)
     await publish(settings, chains(30))
     async with (
         running("consumer", settings, tmp_path) as consumer,
@@ -82,7 +83,7 @@ async def test_without_kafka_a_consumer_is_live_and_not_ready(
         processes = (consumer, migrator)
         for process in processes:
             await eventually(answers(process, "/readyz", 200), within=20)
-        await asyncio.to_thread(kafka.kill)
+        await asyncio.to_thread(breakable_kafka.kill)
         try:
             for process in processes:
                 await eventually(answers(process, "/readyz", 503), within=20)
@@ -91,7 +92,7 @@ async def test_without_kafka_a_consumer_is_live_and_not_ready(
                 assert [ask(process, "/livez").status for process in processes] == [200, 200]
             assert "Kafka does not answer" in ask(consumer, "/readyz").reasons
         finally:
-            await asyncio.to_thread(kafka.start)
+            await asyncio.to_thread(breakable_kafka.start)
         for process in processes:
             await eventually(answers(process, "/readyz", 200), within=40)
         assert [await consumer.stop(), await migrator.stop()] == [0, 0]

@@ -9,14 +9,13 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
+from harness.log_table import write_at_rest
 from histories import event
 from llamalog_schemas.events import EntityType
 from llamalog_service.domain.fold import fold
 from llamalog_service.queries.jobs import read_chain, read_tree
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.timeline import read_timeline
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.positions import Positions
 from llamalog_service.store.reader import Reader, Record
 
 ALBUM = EntityRef(type=EntityType.ALBUM, id=uuid4())
@@ -48,10 +47,7 @@ async def reader(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> Walked:
         monkeypatch.setattr(f"llamalog_service.queries.{limit}", FOLLOWED)
     jobs = [event(number, f"job-{number}", f"job-{number - 1}" if number else None) for number in range(JOBS)]
     jobs[-1] = replace(jobs[-1], data=replace(jobs[-1].data, album_id=ALBUM.id))
-    folded = list(fold(jobs).values())
-    nothing_read = Positions("tests", "entity-events", {})
-    contents, roots = [row.content for row in folded], [row.root for row in folded]
-    await LogStore(pool).record(contents, roots, [], nothing_read)
+    await write_at_rest(pool, fold(jobs).values())
     # Of an unknown root the last row is all that names the album.
     await pool.execute(
         "UPDATE llama_logs SET root_job_id = NULL, origin = 'PENDING' WHERE album_id = $1", ALBUM.id

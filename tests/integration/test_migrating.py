@@ -79,22 +79,72 @@ async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
     assert await catalogue(empty_database) == await catalogue(other_database)
 
 
-async def test_an_index_that_an_interrupted_step_left_invalid_is_built_anew(empty_database: str) -> None:
-    await go_to(empty_database, "0004")
+@pytest.mark.parametrize(
+    ("index", "standing_at", "keys"),
+    [
+        ("llama_logs_parent_job_id_idx", "0004", "(parent_job_id)"),
+        ("llama_logs_job_id_hash_created_at_idx", "0008", "hashtextextended"),
+    ],
+)
+async def test_an_index_that_an_interrupted_step_left_invalid_is_built_anew(
+    empty_database: str, index: str, standing_at: str, keys: str
+) -> None:
+    await go_to(empty_database, standing_at)
     await run_sql(
         empty_database,
-        "CREATE INDEX llama_logs_job_id_created_at_id_idx ON llama_logs (album_id)",
-        "UPDATE pg_index SET indisvalid = false "
-        "WHERE indexrelid = 'llama_logs_job_id_created_at_id_idx'::regclass",
+        f"CREATE INDEX {index} ON llama_logs (album_id)",
+        f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{index}'::regclass",
     )
     await migrate(empty_database)
-    found = {
-        name: (definition, valid)
-        for _, name, definition, valid in (await catalogue(empty_database))["indexes"]
-    }
-    definition, valid = found["llama_logs_job_id_created_at_id_idx"]
+    definition, valid = (await indexes(empty_database))[index]
     assert valid
-    assert "(job_id, created_at, id)" in definition
+    assert keys in definition
+
+
+async def test_an_index_over_an_expression_that_serves_as_well_is_not_built_again(
+    empty_database: str,
+) -> None:
+    await go_to(empty_database, "0008")
+    theirs = "CREATE INDEX theirs ON llama_logs (hashtextextended(job_id, 0), created_at NULLS FIRST)"
+    await run_sql(empty_database, theirs)
+    await migrate(empty_database)
+    names = {
+        name for name, (definition, _) in (await indexes(empty_database)).items() if "hash" in definition
+    }
+    assert names == {"theirs"}
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "(job_id)",
+        "(hashtextextended(job_id, 0), created_at)",
+        "(hashtextextended(job_id, 1), created_at NULLS FIRST)",
+        "(hashtextextended(job_id, 0), created_at NULLS FIRST) WHERE job_id > 'm'",
+    ],
+)
+async def test_an_index_that_does_not_serve_has_ours_beside_it(empty_database: str, theirs: str) -> None:
+    await go_to(empty_database, "0008")
+    await run_sql(empty_database, f"CREATE INDEX theirs ON llama_logs {theirs}")
+    await migrate(empty_database)
+    assert {"theirs", "llama_logs_job_id_hash_created_at_idx"} <= (await indexes(empty_database)).keys()
+
+
+async def test_an_index_over_an_expression_gets_its_statistics(empty_database: str) -> None:
+    await go_to(empty_database, "0008")
+    await run_sql(
+        empty_database,
+        "INSERT INTO llama_logs (id, operation, category, status, job_id) "
+        "SELECT gen_random_uuid(), 'op', 'CREATED', 'SUCCESS', 'job-' || n FROM generate_series(1, 100) n",
+    )
+    await migrate(empty_database)
+    known = "SELECT FROM pg_stats WHERE tablename = 'llama_logs_job_id_hash_created_at_idx'"
+    assert await run_sql(empty_database, known)
+
+
+async def indexes(database_url: str) -> dict[str, tuple[str, bool]]:
+    found = (await catalogue(database_url))["indexes"]
+    return {name: (definition, valid) for _, name, definition, valid in found}
 
 
 async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(empty_database: str) -> None:

@@ -62,7 +62,9 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(empty_
     }
     assert indexes == {
         "llama_logs_pkey": "(id)",
-        "llama_logs_job_id_created_at_id_idx": "(job_id, created_at, id) WHERE (job_id IS NOT NULL)",
+        "llama_logs_job_id_hash_created_at_idx": (
+            "(hashtextextended((job_id)::text, (0)::bigint), created_at NULLS FIRST)"
+        ),
         "llama_logs_parent_job_id_idx": "(parent_job_id) WHERE (parent_job_id IS NOT NULL)",
         "llama_logs_root_job_id_idx": "(root_job_id) WHERE (root_job_id IS NOT NULL)",
         "llama_logs_created_at_idx": "(created_at)",

@@ -1,6 +1,7 @@
 """PostgreSQL and Kafka away for a while: the consumers wait, say so once, and go on where they were."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -13,10 +14,10 @@ from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import publish, read_all
 from histories import chains
+from llamalog_schemas.events import EntityEvent
 from llamalog_service.delivery import PatientBroker
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
 from llamalog_service.stack.apache_kafka import ApacheKafka
 from llamalog_service.stack.postgres import LocalPostgres
 
@@ -24,25 +25,24 @@ pytestmark = pytest.mark.apache_kafka
 
 AWAY = 5.0
 """Seconds."""
+DUTIES = 5
+"""Of the migration consumer at most: each tells of its own waiting."""
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"batch_records": 200})
+def settings(breakable: Settings) -> Settings:
+    return breakable.model_copy(update={"batch_records": 200})
 
 
 @pytest.fixture
-def postgres(stack: LocalStack) -> LocalPostgres:
-    if not isinstance(stack.postgres, LocalPostgres):
-        pytest.skip("the PostgreSQL given is not ours to stop")
-    return stack.postgres
+def database_url(settings: Settings) -> str:
+    return settings.database_url.get_secret_value()
 
 
-@pytest.fixture
-def kafka(stack: LocalStack) -> ApacheKafka:
-    if not isinstance(stack.kafka, ApacheKafka):
-        pytest.skip("the broker given is not ours to stop")
-    return stack.kafka
+def parts(history: Sequence[EntityEvent], number: int) -> Iterator[Sequence[EntityEvent]]:
+    """What is said later finds work to do however quick the consumers were with what was said before."""
+    each = len(history) // number
+    return (history[first : first + each] for first in range(0, len(history), each))
 
 
 async def until_at_work(pool: asyncpg.Pool) -> None:
@@ -69,50 +69,56 @@ def assert_each_wait_is_told_once(process: ServiceProcess) -> None:
 
 
 async def test_without_postgres_the_consumers_wait_and_go_on(
-    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, postgres: LocalPostgres
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, breakable_postgres: LocalPostgres
 ) -> None:
-    await publish(settings, chains(3000))
+    before, meanwhile, late_parents = parts(chains(3000), 3)
+    await publish(settings, before)
     async with (
         running("consumer", settings, tmp_path) as consumer,
         running("migrator", settings, tmp_path) as migrator,
     ):
         await until_at_work(pool)
-        await asyncio.to_thread(postgres.stop)
+        await asyncio.to_thread(breakable_postgres.stop)
+        await publish(settings, meanwhile)
         await consumer.says("waiting")
         await asyncio.sleep(AWAY)
-        await asyncio.to_thread(postgres.start)
+        await asyncio.to_thread(breakable_postgres.start)
         await wait_until_settled(settings, pool)
         assert_each_wait_is_told_once(consumer)
         await migrator.says("going on")
 
-        await asyncio.to_thread(postgres.stop)
-        await migrator.says("waiting", times=2)
-        await asyncio.to_thread(postgres.start)
-        await migrator.says("going on", times=2)
-        assert len(migrator.said("waiting")) == 2
+        waits = len(migrator.said("waiting"))
+        await asyncio.to_thread(breakable_postgres.stop)
+        await migrator.says("waiting", times=waits + 1)
+        await asyncio.to_thread(breakable_postgres.start)
+        await publish(settings, reversed(late_parents))
+        await wait_until_settled(settings, pool)
+        assert len(migrator.said("waiting")) <= waits + DUTIES, "a line at every attempt"
         assert [await consumer.stop(), await migrator.stop()] == [0, 0]
     await assert_nothing_is_lost(settings, pool, 3000)
 
 
 async def test_a_consumer_that_waits_for_postgres_can_be_told_to_end(
-    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, postgres: LocalPostgres
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, breakable_postgres: LocalPostgres
 ) -> None:
-    await publish(settings, chains(3000))
+    before, meanwhile = parts(chains(3000), 2)
+    await publish(settings, before)
     async with running("consumer", settings, tmp_path) as consumer:
         await until_at_work(pool)
-        await asyncio.to_thread(postgres.stop)
+        await asyncio.to_thread(breakable_postgres.stop)
         try:
+            await publish(settings, meanwhile)
             await consumer.says("waiting")
             assert await consumer.stop(within=15) == 0
         finally:
-            await asyncio.to_thread(postgres.start)
+            await asyncio.to_thread(breakable_postgres.start)
     async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
         await wait_until_settled(settings, pool)
     await assert_nothing_is_lost(settings, pool, 3000)
 
 
 async def test_without_kafka_the_consumers_wait_and_go_on(
-    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, kafka: ApacheKafka
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path, breakable_kafka: ApacheKafka
 ) -> None:
     await publish(settings, chains(3000))
     async with (
@@ -120,9 +126,9 @@ async def test_without_kafka_the_consumers_wait_and_go_on(
         running("migrator", settings, tmp_path) as migrator,
     ):
         await until_at_work(pool)
-        await asyncio.to_thread(kafka.kill)
+        await asyncio.to_thread(breakable_kafka.kill)
         await asyncio.sleep(AWAY)
-        await asyncio.to_thread(kafka.start)
+        await asyncio.to_thread(breakable_kafka.start)
         await wait_until_settled(settings, pool)
         assert consumer.said("waiting") or consumer.said("batches put back")
         of_batches = len(consumer.said("recorded"))
@@ -132,7 +138,7 @@ async def test_without_kafka_the_consumers_wait_and_go_on(
 
 
 async def test_a_consumer_that_is_started_without_kafka_waits_for_it(
-    settings: Settings, kafka: ApacheKafka
+    settings: Settings, breakable_kafka: ApacheKafka
 ) -> None:
     broker = PatientBroker(settings.kafka, apply_types=False, logger=None)
     heard: list[bytes] = []
@@ -144,11 +150,11 @@ async def test_a_consumer_that_is_started_without_kafka_waits_for_it(
     async def is_heard() -> bool:
         return bool(heard)
 
-    await asyncio.to_thread(kafka.kill)
+    await asyncio.to_thread(breakable_kafka.kill)
     starting = asyncio.create_task(broker.start())
     await asyncio.sleep(1)
     assert not starting.done()
-    await asyncio.to_thread(kafka.start)
+    await asyncio.to_thread(breakable_kafka.start)
     await asyncio.wait_for(starting, 30)
     await publish(settings, chains(3))
     await eventually(is_heard, within=10)

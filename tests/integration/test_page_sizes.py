@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from harness.log_table import write_at_rest
 from histories import event
 from llamalog_schemas.events import EntityType, Event
 from llamalog_service.domain.fold import fold
@@ -19,13 +20,10 @@ from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import MOST, MOST_BYTES, Cursor
 from llamalog_service.queries.timeline import read_timeline
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.positions import Positions
 from llamalog_service.store.reader import Reader
 
 ALBUM = EntityRef(type=EntityType.ALBUM, id=uuid4())
 KIBIBYTE = 1024
-NOTHING_READ = Positions("tests", "entity-events", {})
 
 LISTINGS: dict[str, Callable[..., Awaitable[Any]]] = {
     "newest": lambda reader, **page: read_logs(reader, LogFilter(), **page),
@@ -45,14 +43,6 @@ def carrying(number: int, parent: str | None, text: str, *, preview: bool = Fals
 @pytest.fixture
 async def reader(pool: asyncpg.Pool) -> AsyncIterator[Reader]:
     yield Reader(pool)
-
-
-async def write(pool: asyncpg.Pool, events: list[Event]) -> None:
-    folded = list(fold(events).values())
-    for start in range(0, len(folded), 50):
-        some = folded[start : start + 50]
-        contents, roots = [row.content for row in some], [row.root for row in some]
-        await LogStore(pool).record(contents, roots, [], NOTHING_READ)
 
 
 def ids_of(page: Any) -> list[UUID]:
@@ -83,7 +73,7 @@ async def test_a_page_ends_before_its_rows_carry_too_much(
         )
         for number in range(100)
     ]
-    await write(pool, rows)
+    await write_at_rest(pool, fold(rows).values(), at_once=50)
     stored = await pool.fetchval("SELECT sum(pg_column_size(metadata)) FROM llama_logs")
     assert stored < MOST_BYTES, "compressed, all of it would fit"
     pages = await pages_of(partial(LISTINGS[listing], reader))
@@ -97,7 +87,8 @@ async def test_a_page_ends_before_its_rows_carry_too_much(
 async def test_a_row_that_carries_more_than_a_page_may_is_a_page(
     pool: asyncpg.Pool, reader: Reader, listing: str
 ) -> None:
-    await write(pool, [carrying(number, "root" if number else None, "x") for number in range(5)])
+    rows = [carrying(number, "root" if number else None, "x") for number in range(5)]
+    await write_at_rest(pool, fold(rows).values())
     await pool.execute(
         "UPDATE llama_logs SET metadata = jsonb_build_object('notes', repeat('y', $1)) "
         "WHERE job_id IN ('root', 'job-2')",

@@ -14,7 +14,7 @@ from llamalog_service.publish.errors import ProducerBrokenError
 from llamalog_service.publish.producer import OutgoingMessage, Publisher
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.wiring import open_producer
+from llamalog_service.wiring.connections import open_producer
 
 pytestmark = pytest.mark.apache_kafka
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
+from harness.log_table import NOTHING_READ, write_at_rest
 from histories import NOON, event
 from llamalog_schemas.events import EntityEvent, EntityType, Event
 from llamalog_schemas.keys import row_id
@@ -22,7 +23,6 @@ from llamalog_service.queries.paging import MOST
 from llamalog_service.queries.summary import read_rows, read_work
 from llamalog_service.queries.timeline import choose_album, read_timeline
 from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.log import LogStore
 from llamalog_service.store.positions import Positions
 from llamalog_service.store.queries import sql
 from llamalog_service.store.reader import Reader
@@ -31,7 +31,6 @@ from llamalog_service.store.recompute import RecomputeStore
 ALBUM_ID, OTHER_ID = uuid4(), uuid4()
 ALBUM = EntityRef(type=EntityType.ALBUM, id=ALBUM_ID)
 OTHER_ALBUM = EntityRef(type=EntityType.ALBUM, id=OTHER_ID)
-NOTHING_READ = Positions("tests", "entity-events", {})
 
 
 @dataclass
@@ -47,10 +46,7 @@ class Log:
 
     async def write(self, events: Iterable[Event], positions: Positions = NOTHING_READ) -> None:
         """Write events in one transaction, resolved by what they say themselves."""
-        folded = list(fold(events).values())
-        await LogStore(self.pool).record(
-            [row.content for row in folded], [row.root for row in folded], [], positions
-        )
+        await write_at_rest(self.pool, fold(events).values(), positions)
 
     async def repair(self, *jobs: str) -> None:
         await recompute_until_settled(RecomputeStore(self.pool), jobs)

@@ -83,7 +83,7 @@ def test_a_chain_leads_from_the_topmost_job_named_down_to_the_job(database_url: 
                 assert (chain.root, chain.origin) == (own[0].root_job_id, own[0].origin)
                 assert list(chain.cycle) == (own[0].cycle_members or [])
             else:
-                hanging = oracle.where(lambda row: row.parent_job_id == job)  # noqa: B023
+                hanging = oracle.where(lambda row: row.parent_job_id == job)  # noqa: B023 - called at once
                 assert chain.root in {None, *(row.root_job_id for row in hanging)}
 
     ask_many(database_url, ask, odd=False)

@@ -56,7 +56,7 @@ def test_root_jobs_are_told_once_the_newest_first_with_what_is_under_them(databa
         ]
         assert [job.row for job in found] == rows_of(expected)
         for job, row in zip(found, expected, strict=True):
-            under = oracle.where(lambda other: other.root_job_id == job.job)  # noqa: B023
+            under = oracle.where(lambda other: other.root_job_id == job.job)  # noqa: B023 - called at once
             assert job.job == row.root_job_id
             assert job.children == len([other for other in under if other.job_id != job.job])
             assert job.failed == sum(other.failed for other in under)
@@ -136,7 +136,7 @@ def test_names_and_summaries_tell_what_events_about_an_entity_said(database_url:
             assert summary.rows == len(about)
 
             def of(category: str) -> list[Row]:
-                return [row for row in about if row.category == category]  # noqa: B023
+                return [row for row in about if row.category == category]  # noqa: B023 - called at once
 
             assert getattr(summary.first_created, "row", None) == first(of("CREATED"))
             assert getattr(summary.first_linked, "row", None) == first(of("LINKED"))

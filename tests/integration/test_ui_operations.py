@@ -1,6 +1,5 @@
 """The pages of conflicts, unknown origins and waiting jobs without a browser."""
 
-import re
 from collections.abc import AsyncIterator
 from html import unescape
 
@@ -14,7 +13,6 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
 from llamalog_schemas.events import Event
 
-MORE = re.compile(r'data-more="#conflicts tbody"><a class="button" href="([^"]+)"')
 HOSTILE = """"'><img src=x onerror=alert(1)>"""
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 from msgspec.structs import replace
 
+from harness.log_table import write_at_rest
 from histories import decree, event
 from llamalog_schemas.events import (
     EntityData,
@@ -20,27 +21,18 @@ from llamalog_schemas.events import (
 from llamalog_service.domain.fold import fold
 from llamalog_service.sample.day import tell_day
 from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.positions import Positions
 
 ALBUM, LARGE_ALBUM, HOSTILE_ALBUM = UUID(int=51), UUID(int=52), UUID(int=53)
 LARGE_ROOT, LARGE = "import-everything", 20_000
 HOSTILE = "'\"><img src=x onerror=alert(1)></bdi></td><script>alert(2)</script>{{7*7}}\u202e\u0007&amp;"
 HOSTILE_JOB = f"/../?a=b&c#d%00 {HOSTILE}"[:100]
-_AT_ONCE = 5_000
 
 
 async def fill(database_url: str) -> None:
     """Write all of it, at rest."""
     events = [*tell_day(12, 7), *_story(), *_odd(), *_hostile(), *_large()]
-    folded = list(fold(events).values())
     async with asyncpg.create_pool(database_url, min_size=0, max_size=1, init=prepare_connection) as pool:
-        store = LogStore(pool)
-        for first in range(0, len(folded), _AT_ONCE):
-            part = folded[first : first + _AT_ONCE]
-            await store.record(
-                [row.content for row in part], [row.root for row in part], [], Positions("tests", "x", {})
-            )
+        await write_at_rest(pool, fold(events).values())
         await pool.execute("ANALYZE llama_logs")
 
 

@@ -6,6 +6,9 @@ from random import Random
 from simulation.faults import Fault, draw_faults
 from simulation.history import Said, draw_history
 
+TESTED_SEEDS = range(300)
+"""What `make test` plays."""
+
 _STEPS_OF_A_MESSAGE = 12
 
 

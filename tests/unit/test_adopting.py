@@ -12,7 +12,7 @@ from llamalog_service.cli.adopting import AdoptionTold, conclusion, what_is_left
 from llamalog_service.queries.adoption import Adoption
 from llamalog_service.queries.backfills import BackfillRun
 from llamalog_service.store.migration_check import MigrationCheck, PlannedStep
-from llamalog_service.wiring import Found
+from llamalog_service.wiring.adoption import Found
 from unit.test_backfill_tables import a_report, a_run
 
 DONE = a_run()

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.http.access import LOCAL, Access, Scope, TokensInvalidError, parse_tokens
+from llamalog_service.logs import _without_secrets
 from llamalog_service.settings import Settings
 from llamalog_service.wiring.access import ApiUnguardedError, TokensUnreadableError, read_access
 
@@ -67,6 +68,7 @@ def test_without_tokens_loopback_is_listened_on_and_said(host: str) -> None:
         access = read_access(settings(api_host=host))
     assert access.is_open
     assert any("no tokens" in line["event"] for line in said)
+    assert all(_without_secrets(None, "", line) == line for line in said), "a hint is taken for a secret"
     assert LOCAL.may(Scope.ADMIN)
 
 

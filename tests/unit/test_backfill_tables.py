@@ -30,7 +30,7 @@ from llamalog_schemas.commands import (
     WholeTable,
 )
 from llamalog_service.cli.backfill.progress import BackfillBar
-from llamalog_service.cli.backfill.tables import run_tables, runs_table
+from llamalog_service.cli.backfill.tables import run_tables, runs_in
 from llamalog_service.looks import printable
 from llamalog_service.queries.backfill_words import scope_in_words
 from llamalog_service.queries.backfills import BackfillRun
@@ -80,12 +80,19 @@ def cells(lines: list[str], start: str) -> list[str]:
 
 def test_a_list_of_runs_has_a_line_for_each() -> None:
     lines = printed(
-        runs_table([a_run(), a_run(run=UUID(int=8), status=RunStatus.QUEUED, asked={"dry_run": True})])
+        runs_in(160, [a_run(), a_run(run=UUID(int=8), status=RunStatus.QUEUED, asked={"dry_run": True})])
     )
     assert cells(lines, str(RUN)) == [
         "completed", "everything", "4,052", "4,052", "1,567", "ada", f"{NOON:%Y-%m-%d %H:%M:%S}Z",
     ]  # fmt: skip
     assert cells(lines, str(UUID(int=8)))[:2] == ["queued", "everything (dry run)"]
+
+
+def test_where_a_terminal_is_narrow_a_run_is_told_whole_below_its_id() -> None:
+    lines = printed(runs_in(80, [a_run(), a_run(run=UUID(int=8), status=RunStatus.QUEUED)]))
+    assert lines[0] == f"{RUN}  completed"
+    assert lines[1].startswith("  everything; 4,052 of 4,052 rows scanned, 1,567 set; asked by ada, ")
+    assert lines[2] == f"{UUID(int=8)}  queued"
 
 
 @pytest.mark.parametrize(

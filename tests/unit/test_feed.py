@@ -1,28 +1,14 @@
 """The live feed: everybody hears what comes; whoever is too slow is told what was missed."""
 
 import asyncio
-from datetime import UTC, datetime
 from uuid import UUID
 
-from llamalog_schemas.provenance import Origin, Provenance
+from harness.told import row
 from llamalog_service.http.feed import Feed, FeedState, Gap, News, Told
 
-NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 
-
-def row(number: int) -> Provenance:
-    return Provenance(
-        id=UUID(int=number),
-        revision=1,
-        category="CREATED",
-        operation="x",
-        status="SUCCESS",
-        created_at=NOON,
-        recorded_at=NOON,
-        origin=Origin.UNTRACKED,
-        root_job_id=None,
-        is_root_job=False,
-    )
+def tell(feed: Feed, number: int, size: int = 10) -> None:
+    feed.tell(row(UUID(int=number)), size)
 
 
 async def take(feed: Feed, count: int, last: str | None = None) -> list[News]:
@@ -46,7 +32,7 @@ async def test_every_listener_hears_every_row_in_order() -> None:
     listeners = [asyncio.create_task(take(feed, 4)) for _ in range(3)]
     await asyncio.sleep(0)
     for number in (1, 2, 3):
-        feed.tell(row(number), 10)
+        tell(feed, number)
         await asyncio.sleep(0)
     for heard in await asyncio.gather(*listeners):
         assert heard[0] is FeedState.LIVE
@@ -58,7 +44,7 @@ async def test_a_slow_listener_is_told_how_much_it_has_missed_and_the_feed_does_
     following = feed.follow()
     assert await anext(following) is FeedState.CONNECTING
     for number in range(20_000):
-        feed.tell(row(number), 10)
+        tell(feed, number)
     assert await anext(following) == Gap(15_000)
     first = await anext(following)
     assert isinstance(first, Told)
@@ -71,7 +57,7 @@ async def test_large_rows_leave_the_ring_sooner() -> None:
     following = feed.follow()
     await anext(following)
     for number in range(100):
-        feed.tell(row(number), 1024 * 1024)
+        tell(feed, number, 1024 * 1024)
     assert await anext(following) == Gap(84)
     await following.aclose()
 
@@ -80,10 +66,10 @@ async def test_a_listener_that_comes_back_goes_on_where_it_was() -> None:
     feed = Feed()
     waiting = asyncio.create_task(take(feed, 2))
     await asyncio.sleep(0)
-    feed.tell(row(1), 10)
+    tell(feed, 1)
     told = (await waiting)[1]
     assert isinstance(told, Told)
-    feed.tell(row(2), 10)
+    tell(feed, 2)
     assert rows_in(await take(feed, 2, feed.place_of(told))) == [2]
     for nonsense in ("", "-", "x-1", f"{feed.epoch}-99", f"{feed.epoch}-{'9' * 40}", f"{feed.epoch}-²"):
         assert (await take(feed, 1, nonsense)) == [Gap(None)]

@@ -37,7 +37,15 @@ EARLIEST_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_TIME: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """``time`` lies in [EARLIEST_TIME, LATEST_TIME)."""
 
-JobId = Annotated[str, Meta(min_length=1, max_length=100, description="Names a job; equal text, equal job.")]
+MAX_JOB_LENGTH: Final = 100
+"""Characters of a job's name."""
+
+MAX_COUNT: Final = 2**31 - 1
+"""Counts fit 32 bits with a sign."""
+
+JobId = Annotated[
+    str, Meta(min_length=1, max_length=MAX_JOB_LENGTH, description="Names a job; equal text, equal job.")
+]
 ParentJobId = Annotated[JobId, Meta(description="The job that started this one.")]
 RootJobId = Annotated[
     JobId,
@@ -61,7 +69,7 @@ FieldName = Annotated[str, Meta(min_length=1, max_length=200)]
 FieldNames = Annotated[
     tuple[FieldName, ...], Meta(max_length=500, description="The fields that were filled.")
 ]
-Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 EventId = Annotated[str, Meta(min_length=1, max_length=1000, description="Unique within `source`.")]
 EventSource = Annotated[
     str,

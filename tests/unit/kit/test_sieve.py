@@ -5,11 +5,11 @@ from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
 
-from harness.told import row
-from llamalog_schemas import ProvenanceRecorded, encode
+from harness.told import message_of, row
+from llamalog_schemas import encode
 from llamalog_schemas.consumer import RememberedRevisions, Unreadable
 from llamalog_schemas.consumer.news import News, Sieve
-from llamalog_schemas.provenance import PROVENANCE_SOURCE, Provenance
+from llamalog_schemas.provenance import Provenance
 
 A, B = uuid4(), uuid4()
 
@@ -19,18 +19,7 @@ def record(offset: int, value: bytes | None) -> ConsumerRecord:
 
 
 def told(offset: int, said: Provenance) -> ConsumerRecord:
-    return record(
-        offset,
-        encode(
-            ProvenanceRecorded(
-                id=f"{said.id}/{said.revision}",
-                source=PROVENANCE_SOURCE,
-                time=said.recorded_at,
-                specversion="1.0",
-                data=said,
-            )
-        ),
-    )
+    return record(offset, encode(message_of(said)))
 
 
 def summary(news: list[News]) -> list[tuple[UUID, int, int | None, int]]:

@@ -79,11 +79,7 @@ class Buffered:
         """Take a message, waiting for room if that is the rule."""
         if self._is_at_home() and not self._has_room(message) and self._limits.when_full == "wait":
             try:
-                async with asyncio.timeout(self._limits.patience):
-                    while not self._has_room(message) and not self._closed:
-                        await self._next_settled()
-            except TimeoutError:
-                pass  # `put_now` gives it up
+                await self._wait_for_room(message)
             except asyncio.CancelledError:
                 self.put_now(message)
                 raise
@@ -164,6 +160,12 @@ class Buffered:
         limits, pending = self._limits, len(self._pending)
         fits = self._bytes + len(message.value) <= limits.value_bytes or not pending
         return fits and pending < limits.events
+
+    async def _wait_for_room(self, message: OutgoingMessage) -> None:
+        with suppress(TimeoutError):  # what finds no room then is given up
+            async with asyncio.timeout(self._limits.patience):
+                while not self._has_room(message) and not self._closed:
+                    await self._next_settled()
 
     async def _next_settled(self) -> None:
         self._settled.clear()

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple, Protocol, TextIO
 
@@ -31,12 +32,12 @@ class Transport(Protocol):
         """Whether sending again later may succeed."""
 
 
-class ImmediateTransport:
+class ImmediateTransport(ABC):
     """A transport to which handing over is all there is: nothing needs to be buffered."""
 
+    @abstractmethod
     def take(self, message: OutgoingMessage) -> None:
         """Take a message, at once and for good."""
-        raise NotImplementedError
 
 
 class InMemory(ImmediateTransport):

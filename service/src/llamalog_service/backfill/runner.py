@@ -8,11 +8,12 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
+from llamalog_schemas.backfills import BackfillPhase, Mismatch, RootCounts, RunStatus
 from llamalog_schemas.commands import MissingParent, WholeTable
 from llamalog_service.backfill.pace import DEFAULT_BATCH, Pacer
 from llamalog_service.backfill.recompute import recompute_until_settled
 from llamalog_service.backfill.report import (
+    Reconciled,
     mismatch_sentence,
     mismatches,
     reconcile,
@@ -122,13 +123,9 @@ class BackfillRunner:
         missed = mismatches(backfill.plan or RootCounts(), backfill.request.expected)
         if not missed and not backfill.request.dry_run:
             return False
-        report = await report_of(
-            self._plans, backfill, untold=await self._stores.outbox.count(), missed=missed
-        )
         status = RunStatus.FAILED if missed else RunStatus.COMPLETED
         error = mismatch_sentence(missed) if missed else None
-        await self._backfills.end(backfill.id, status, error=error, report=report)
-        await self._plans.clear()
+        await self._end(backfill, status, error, missed=missed)
         _log.info("backfill ended", run=str(backfill.id), status=status.value, error=error)
         return True
 
@@ -197,15 +194,9 @@ class BackfillRunner:
 
     async def _reconcile(self, backfill: Backfill) -> None:
         reconciled = await reconcile(self._plans)
-        report = await report_of(
-            self._plans, backfill, untold=await self._stores.outbox.count(), reconciled=reconciled
-        )
-        if reconciled.unexplained:
-            error = unexplained_sentence(reconciled.unexplained)
-            await self._backfills.end(backfill.id, RunStatus.FAILED, error=error, report=report)
-        else:
-            await self._backfills.end(backfill.id, RunStatus.COMPLETED, report=report)
-        await self._plans.clear()
+        error = unexplained_sentence(reconciled.unexplained) if reconciled.unexplained else None
+        status = RunStatus.FAILED if error else RunStatus.COMPLETED
+        await self._end(backfill, status, error, reconciled=reconciled)
         _log.info("backfill ended", run=str(backfill.id), rows=backfill.scanned, set=backfill.set)
 
     async def _heed(self, run: UUID, wish: str) -> None:
@@ -213,22 +204,30 @@ class BackfillRunner:
             await self._backfills.pause(run)
             _log.info("backfill paused", run=str(run))
         elif wish == "cancel":
-            report = await report_of(
-                self._plans, await self._current(run), untold=await self._stores.outbox.count()
-            )
-            await self._backfills.end(run, RunStatus.CANCELLED, report=report)
-            if report is not None:
-                await self._plans.clear()
+            await self._end(await self._current(run), RunStatus.CANCELLED, None)
             _log.info("backfill cancelled", run=str(run))
 
     async def _fail(self, run: UUID, reason: str) -> None:
         backfill = await self._current(run)
-        report = await report_of(self._plans, backfill, untold=await self._stores.outbox.count())
         error = f"It can't be done: {reason}. {backfill.set} rows were written and stay."
-        await self._backfills.end(run, RunStatus.FAILED, error=error, report=report)
+        await self._end(backfill, RunStatus.FAILED, error)
+        _log.error("backfill failed", run=str(run), error=error)
+
+    async def _end(
+        self,
+        backfill: Backfill,
+        status: RunStatus,
+        error: str | None,
+        *,
+        missed: tuple[Mismatch, ...] = (),
+        reconciled: Reconciled | None = None,
+    ) -> None:
+        """Keep the run's end with its report, and let go of its plan; who made none has neither."""
+        untold = await self._stores.outbox.count()
+        report = await report_of(self._plans, backfill, untold=untold, missed=missed, reconciled=reconciled)
+        await self._backfills.end(backfill.id, status, error=error, report=report)
         if report is not None:
             await self._plans.clear()
-        _log.error("backfill failed", run=str(run), error=error)
 
     async def _check_wish(self, run: UUID) -> None:
         wish = await self._backfills.wish(run)

@@ -14,7 +14,8 @@ from llamalog_service.cli.migration_progress import MigrationProgress
 from llamalog_service.cli.running import errors, read_database_settings, run, say_error
 from llamalog_service.cli.signals import signals_as_interrupts
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring import Found, adopt_roots, look_at_database, migrate_database
+from llamalog_service.wiring.adoption import Found, adopt_roots, look_at_database
+from llamalog_service.wiring.database import migrate_database
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Go on after the check without asking.")]
 CompatView = Annotated[

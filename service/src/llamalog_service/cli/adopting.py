@@ -11,7 +11,7 @@ from llamalog_service.cli.migrate import applied, tell_check
 from llamalog_service.cli.running import out
 from llamalog_service.queries.adoption import Adoption
 from llamalog_service.queries.backfills import BackfillRun
-from llamalog_service.wiring import Found
+from llamalog_service.wiring.adoption import Found
 
 
 class AdoptionTold:

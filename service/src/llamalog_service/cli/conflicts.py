@@ -13,7 +13,7 @@ from llamalog_service.looks import printable
 from llamalog_service.queries.conflicts import ConflictCounts, Cycle, RowConflict
 from llamalog_service.queries.paging import Cursor, InvalidCursorError
 from llamalog_service.settings import Settings
-from llamalog_service.wiring import open_observation
+from llamalog_service.wiring.observation import open_observation
 
 
 class Kind(StrEnum):

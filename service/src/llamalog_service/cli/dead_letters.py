@@ -13,7 +13,7 @@ from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_
 from llamalog_service.letters.selection import Selection
 from llamalog_service.publish.kept_letters import Coordinates, KeptLetter
 from llamalog_service.settings import Settings
-from llamalog_service.wiring import chosen_letters
+from llamalog_service.wiring.dead_letters import chosen_letters
 
 app = typer.Typer(
     name="dead-letters",

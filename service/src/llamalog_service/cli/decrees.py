@@ -8,7 +8,7 @@ import typer
 from llamalog_service.cli.running import PATIENCE, out, read_settings, run
 from llamalog_service.looks import printable
 from llamalog_service.queries.jobs import JobStanding
-from llamalog_service.wiring import Decreed, decree_root
+from llamalog_service.wiring.decrees import Decreed, decree_root
 
 Job = Annotated[str, typer.Argument(help="The job, as rows name it.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the decree.")]

@@ -9,16 +9,16 @@ from rich.tree import Tree as Drawn
 
 from llamalog_service.cli.filters import Job, Json, Limit
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.lineage_view import CUT, days_of, draw_lineages
+from llamalog_service.cli.lineage_view import draw_lineages, lineages
 from llamalog_service.cli.pieces import whole_tree
-from llamalog_service.cli.row_view import UNKNOWN_ORIGIN, at, legend
+from llamalog_service.cli.row_view import UNKNOWN_ORIGIN, at
 from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.looks import look_of, printable
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring import open_log
+from llamalog_service.wiring.following import open_log
 
 Below = Annotated[bool, typer.Option("--below", help="Also everything that it started, directly or not.")]
 
@@ -80,17 +80,8 @@ async def _read_chain(settings: DatabaseSettings, job: str, limit: int | None) -
 
 def job_tree(tree: Tree) -> Drawn:
     """What a job led to."""
-    heading = Text.assemble("What ", (printable(tree.job), "bold"), " led to")
-    heading.append(f"\n{' to '.join(days_of(tree.entries))}, UTC   ", "dim").append_text(legend())
-    if tree.next is not None:
-        heading.append(
-            f"\nOnly the oldest {len(tree.entries):,} rows are shown; --limit shows more.", "yellow"
-        )
-    if tree.longer:
-        heading.append(f"\n{CUT}", "yellow")
-    drawn = Drawn(heading, guide_style="dim")
-    draw_lineages(drawn, _tops(tree), with_date=len(days_of(tree.entries)) > 1, with_jobs=True)
-    return drawn
+    title = Text.assemble("What ", (printable(tree.job), "bold"), " led to")
+    return lineages(title, tree, _tops(tree), things="rows", with_jobs=True)
 
 
 def chain_tree(chain: Chain, below: Tree | None) -> Drawn:

@@ -5,16 +5,37 @@ from collections.abc import Sequence
 from rich.text import Text
 from rich.tree import Tree as Drawn
 
-from llamalog_service.cli.row_view import said
+from llamalog_service.cli.row_view import legend, said
 from llamalog_service.looks import printable
+from llamalog_service.queries.jobs import Tree
 from llamalog_service.queries.lineage_tree import JobNode
 from llamalog_service.queries.lineages import Entry
+from llamalog_service.queries.timeline import Timeline
 
 MOST_INDENTS = 12
 """Deeper jobs stand below each other and tell their depth: no terminal is wide enough for all."""
 
+_CUT = "More jobs are above than are followed: the topmost ones here are not the real top."
 
-CUT = "More jobs are above than are followed: the topmost ones here are not the real top."
+
+def lineages(
+    title: Text, found: Timeline | Tree, tops: Sequence[JobNode], *, things: str, with_jobs: bool
+) -> Drawn:
+    """What was found, below its title, its days and whatever it lacks.
+
+    Args:
+        things: what its entries are called.
+    """
+    days = _days_of(found.entries)
+    title.append(f"\n{' to '.join(days)}, UTC   ", "dim").append_text(legend())
+    if found.next is not None:
+        shown = f"Only the oldest {len(found.entries):,} {things} are shown; --limit shows more."
+        title.append(f"\n{shown}", "yellow")
+    if found.longer:
+        title.append(f"\n{_CUT}", "yellow")
+    drawn = Drawn(title, guide_style="dim")
+    draw_lineages(drawn, tops, with_date=len(days) > 1, with_jobs=with_jobs)
+    return drawn
 
 
 def draw_lineages(drawn: Drawn, tops: Sequence[JobNode], *, with_date: bool, with_jobs: bool) -> None:
@@ -32,7 +53,7 @@ def draw_lineages(drawn: Drawn, tops: Sequence[JobNode], *, with_date: bool, wit
         growing.extend((onto, child, depth + 1) for child in reversed(node.children))
 
 
-def days_of(entries: Sequence[Entry]) -> list[str]:
+def _days_of(entries: Sequence[Entry]) -> list[str]:
     """The first and the last day of some entries; one if it is the same."""
     times = [entry.row.created_at for entry in entries]
     return sorted({f"{time:%Y-%m-%d}" for time in (min(times), max(times))})

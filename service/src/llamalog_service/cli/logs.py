@@ -34,7 +34,7 @@ from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.store.reader import Reader
-from llamalog_service.wiring import follow_log, open_log
+from llamalog_service.wiring.following import follow_log, open_log
 
 Newest = Annotated[int, typer.Option("--limit", min=0, max=1_000_000, help="How many of the newest rows.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with rows as they come, until Ctrl-C.")]
@@ -88,8 +88,11 @@ def logs(
     if follow:
         _follow(wanted, limit, show)
     else:
-        for row in run(_read(read_database_settings(), wanted, limit)):
+        rows = run(_read(read_database_settings(), wanted, limit))
+        for row in rows:
             show(row)
+        if not rows and errors.is_terminal:
+            errors.print("No row matches.", style="dim")
 
 
 def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> None:

@@ -1,55 +1,76 @@
-"""The command `llamalog`: its commands, one module each."""
+"""The command `llamalog`: its commands, one module each, loaded when the command is given.
+
+Together they import web and database frameworks for longer than most of them run.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
-from llamalog_service.cli import (
-    adopt,
-    api,
-    archive,
-    backfill,
-    conflicts,
-    consumers,
-    dead_letters,
-    decrees,
-    genesis,
-    jobs,
-    logs,
-    migrate,
-    provenance,
-    rebuild,
-    simulate,
-    stats,
-    timeline,
-    topics,
-    up,
-)
+_COMMANDS: Final = {
+    "up": "up:up",
+    "migrate": "migrate:migrate",
+    "adopt": "adopt:adopt",
+    "topics": "topics:app",
+    "consumer": "consumers:consumer",
+    "migrator": "consumers:migrator",
+    "api": "api:api",
+    "backfill": "backfill:app",
+    "rebuild": "rebuild:rebuild",
+    "genesis": "genesis:genesis",
+    "archive": "archive:archive",
+    "provenance": "provenance:app",
+    "simulate": "simulate:simulate",
+    "timeline": "timeline:timeline",
+    "tree": "jobs:tree",
+    "chain": "jobs:chain",
+    "logs": "logs:logs",
+    "stats": "stats:stats",
+    "conflicts": "conflicts:conflicts",
+    "adopt-root": "decrees:adopt_root",
+    "revoke": "decrees:revoke",
+    "dead-letters": "dead_letters:app",
+}
+"""Where each is, in the order in which the help lists them."""
+
+
+class _Commands(Mapping[str, Any]):
+    def __getitem__(self, name: str) -> Any:
+        module, _, attribute = _COMMANDS[name].partition(":")
+        found = getattr(import_module(f"llamalog_service.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            return get_group(found)
+        alone = typer.Typer(add_completion=False)
+        alone.command(name)(found)
+        return get_command(alone)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
+class _LoadedOnDemand(TyperGroup):
+    commands: Any
+
+    def __init__(self, **said: Any) -> None:
+        super().__init__(**said)
+        self.commands = _Commands()
+
+    def list_commands(self, ctx: object) -> list[str]:
+        return list(_COMMANDS)
+
 
 app = typer.Typer(
-    name="llamalog",
-    help="The provenance log of a music catalogue.",
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    name="llamalog", cls=_LoadedOnDemand, no_args_is_help=True, pretty_exceptions_show_locals=False
 )
 
-app.command("up")(up.up)
-app.command("migrate")(migrate.migrate)
-app.command("adopt")(adopt.adopt)
-app.add_typer(topics.app)
-app.command("consumer")(consumers.consumer)
-app.command("migrator")(consumers.migrator)
-app.command("api")(api.api)
-app.add_typer(backfill.app)
-app.command("simulate")(simulate.simulate)
-app.command("timeline")(timeline.timeline)
-app.command("rebuild")(rebuild.rebuild)
-app.command("tree")(jobs.tree)
-app.command("chain")(jobs.chain)
-app.command("logs")(logs.logs)
-app.command("stats")(stats.stats)
-app.command("conflicts")(conflicts.conflicts)
-app.command("adopt-root")(decrees.adopt_root)
-app.add_typer(provenance.app)
-app.command("archive")(archive.archive)
-app.command("genesis")(genesis.genesis)
-app.command("revoke")(decrees.revoke)
-app.add_typer(dead_letters.app)
+
+@app.callback()
+def llamalog() -> None:
+    """The provenance log of a music catalogue."""

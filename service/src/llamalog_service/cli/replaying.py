@@ -14,7 +14,7 @@ from llamalog_service.letters.verdicts import Fate
 from llamalog_service.looks import printable
 from llamalog_service.publish.kept_letters import Place
 from llamalog_service.settings import Settings
-from llamalog_service.wiring import replay_letters
+from llamalog_service.wiring.dead_letters import replay_letters
 
 STOPPED = 130
 """The exit code of what Ctrl-C has ended, as shells have it."""

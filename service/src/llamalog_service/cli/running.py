@@ -25,6 +25,9 @@ PATIENCE = 10.0
 NOBODY_READS = 141
 """The code of a command whose output nobody reads any more (`| head`), as shells tell it."""
 
+_UNSEEN = 200
+"""Columns where no terminal says how many there are: what goes to a file or a program is hardly broken."""
+
 
 class _Output(Console):
     """Standard output; ends the command without a word when its reader has had enough."""
@@ -34,7 +37,7 @@ class _Output(Console):
         stop_writing()
 
 
-out = _Output(highlight=False)
+out = _Output(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _UNSEEN)
 errors = Console(stderr=True, highlight=False)
 
 

@@ -23,17 +23,10 @@ from llamalog_service.sample.play import Played
 from llamalog_service.settings import Settings
 from llamalog_service.stack import GivenPostgres, LocalStack
 from llamalog_service.waiting import when_available
-from llamalog_service.wiring import (
-    Backlog,
-    Observation,
-    Sample,
-    create_missing_topics,
-    forget_everything,
-    migrate_database,
-    open_observation,
-    play_sample,
-    play_slowly,
-)
+from llamalog_service.wiring.database import forget_everything, migrate_database
+from llamalog_service.wiring.observation import Backlog, Observation, open_observation
+from llamalog_service.wiring.sample import Sample, play_sample, play_slowly
+from llamalog_service.wiring.topics import create_missing_topics
 
 _FIRST_MESSAGES = 20
 """Played by themselves: when they are recorded, the consumers are there, and the day can begin."""

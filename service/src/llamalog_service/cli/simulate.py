@@ -6,7 +6,8 @@ from llamalog_service.cli.options import Albums, Bad, Duplicates, Late, Seed
 from llamalog_service.cli.running import PATIENCE, errors, out, read_settings, run
 from llamalog_service.sample.play import Played
 from llamalog_service.settings import Settings
-from llamalog_service.wiring import Sample, play_sample, refuse_unfit_topics
+from llamalog_service.wiring.sample import Sample, play_sample
+from llamalog_service.wiring.topics import refuse_unfit_topics
 
 
 def simulate(

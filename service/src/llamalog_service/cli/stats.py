@@ -18,6 +18,7 @@ from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.looks import look_of, printable
 from llamalog_service.queries.conflicts import ConflictCounts, count_conflicts
 from llamalog_service.queries.counts import (
+    NOT_LOOKED_AT,
     Bucket,
     Counts,
     UnknownOrigins,
@@ -28,7 +29,7 @@ from llamalog_service.queries.counts import (
 )
 from llamalog_service.queries.paging import Page
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring import open_log
+from llamalog_service.wiring.following import open_log
 
 Each = Annotated[Bucket | None, typer.Option("--each", help="For how long each line is; else as it fits.")]
 
@@ -39,7 +40,7 @@ _REASONS = {
     "PENDING": "the topmost job was never seen",
     "CYCLE": "the parents form a cycle",
     "UNTRACKED": "no job and no parent named",
-    "NOT_LOOKED_AT": "another writer's rows, nobody has looked at them yet",
+    NOT_LOOKED_AT: "another writer's rows, nobody has looked at them yet",
 }
 
 
@@ -120,12 +121,12 @@ def _over_time(counts: Counts, title: str) -> Table:
     shown = [word for word in Category if any(word in bucket.by_category for bucket in counts.buckets)]
     most = max(sum(bucket.by_category.values()) for bucket in counts.buckets)
     table = _table(title)
-    table.add_column()
+    table.add_column(no_wrap=True)
     for word in shown:
         icon, colour = look_of(word)
         table.add_column(Text(f"{icon} {word.lower()}", colour), justify="right", style=colour)
-    table.add_column("all", justify="right", style="bold")
-    table.add_column()
+    table.add_column("all", justify="right", style="bold", no_wrap=True)
+    table.add_column(max_width=_BAR_WIDTH)
     form = "%Y-%m-%d %H:%M" if counts.bucket is Bucket.HOUR else "%Y-%m-%d"
     for bucket in counts.buckets:
         in_all = sum(bucket.by_category.values())
@@ -133,7 +134,7 @@ def _over_time(counts: Counts, title: str) -> Table:
             Text(f"{bucket.at:{form}}", "dim"),
             *(f"{count:,}" if (count := bucket.by_category.get(word)) else "" for word in shown),
             f"{in_all:,}",
-            Bar(most, 0, in_all, width=_BAR_WIDTH),
+            Bar(most, 0, in_all),
         )
     return table
 
@@ -153,11 +154,11 @@ def _with_bars(title: str, lines: Sequence[tuple[Text, str, int]]) -> Renderable
     table = _table(title, heads=False)
     for _ in range(2):
         table.add_column(overflow="fold")
-    table.add_column(justify="right", style="bold")
-    table.add_column()
+    table.add_column(justify="right", style="bold", no_wrap=True)
+    table.add_column(max_width=_BAR_WIDTH)
     most = max(rows for *_, rows in told)
     for what, meaning, rows in told:
-        table.add_row(what, Text(meaning, "dim"), f"{rows:,}", Bar(most, 0, rows, width=_BAR_WIDTH))
+        table.add_row(what, Text(meaning, "dim"), f"{rows:,}", Bar(most, 0, rows))
     return table
 
 

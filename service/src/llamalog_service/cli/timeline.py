@@ -8,9 +8,8 @@ from rich.tree import Tree as Drawn
 
 from llamalog_service.cli.filters import Entity, EntityId, Json, Limit
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.lineage_view import CUT, days_of, draw_lineages
+from llamalog_service.cli.lineage_view import lineages
 from llamalog_service.cli.pieces import whole_timeline
-from llamalog_service.cli.row_view import legend
 from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.looks import printable
@@ -18,7 +17,7 @@ from llamalog_service.queries.lineage_tree import lineage_trees
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring import open_log
+from llamalog_service.wiring.following import open_log
 
 Orphans = Annotated[
     bool, typer.Option("--orphans/--no-orphans", help="Also rows that name it and have no known root.")
@@ -69,17 +68,8 @@ async def _read(settings: DatabaseSettings, entity: EntityRef, *, orphans: bool,
 def timeline_tree(timeline: Timeline, *, with_jobs: bool = False) -> Drawn:
     """A timeline as the trees of its jobs, whose names may be told too."""
     name = printable(timeline.name or f"the {timeline.entity.type.lower()}")
-    heading = Text.assemble(
+    title = Text.assemble(
         "The timeline of ", (name, "bold"), (f"  {timeline.entity.type} {timeline.entity.id}", "dim")
     )
-    heading.append(f"\n{' to '.join(days_of(timeline.entries))}, UTC   ", "dim").append_text(legend())
-    if timeline.next is not None:
-        heading.append(
-            f"\nOnly the oldest {len(timeline.entries):,} entries are shown; --limit shows more.", "yellow"
-        )
-    if timeline.longer:
-        heading.append(f"\n{CUT}", "yellow")
-    drawn = Drawn(heading, guide_style="dim")
     tops = lineage_trees(timeline.entries, timeline.parents)
-    draw_lineages(drawn, tops, with_date=len(days_of(timeline.entries)) > 1, with_jobs=with_jobs)
-    return drawn
+    return lineages(title, timeline, tops, things="entries", with_jobs=with_jobs)

@@ -4,7 +4,7 @@ import typer
 
 from llamalog_service.cli.running import PATIENCE, out, read_settings, run
 from llamalog_service.publish.topic_checks import Level
-from llamalog_service.wiring import create_missing_topics, find_topic_faults
+from llamalog_service.wiring.topics import create_missing_topics, find_topic_faults
 
 app = typer.Typer(name="topics", help="Create the topics of llamalog, or check them.", no_args_is_help=True)
 

@@ -14,7 +14,7 @@ from llamalog_service.cli.show import Stage, show
 from llamalog_service.cli.signals import signals_as_interrupts
 from llamalog_service.settings import Settings
 from llamalog_service.stack import GivenPostgres, LocalStack
-from llamalog_service.wiring import Sample
+from llamalog_service.wiring.sample import Sample
 
 _WATCH_SECONDS = 0.5
 

@@ -22,7 +22,7 @@ from llamalog_schemas.commands import (
     TimeWindow,
 )
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME
+from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_COUNT
 from llamalog_service.http.access import Principal, require
 from llamalog_service.http.access import Scope as Allowed
 from llamalog_service.http.bodies import invalid_body
@@ -52,7 +52,7 @@ class BackfillRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         ),
     ] = MissingParent.LEAVE
     batch_size: BatchSize | None = None
-    rate_limit: Annotated[int, Meta(ge=1, le=2**31 - 1, description="Rows a second at most.")] | None = None
+    rate_limit: Annotated[int, Meta(ge=1, le=MAX_COUNT, description="Rows a second at most.")] | None = None
     dry_run: Annotated[bool, Meta(description="Plan, check and report; change nothing.")] = False
     expected: ExpectedCounts | None = None
 

@@ -10,9 +10,9 @@ from fastapi import Path, Query
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 
 from llamalog_schemas.events import EntityType
+from llamalog_schemas.limits import MAX_JOB_LENGTH
 from llamalog_service.queries.paging import MOST, USUAL, Cursor
 
-LONGEST_JOB: Final = 100
 LONGEST_WORD: Final = 100
 LONGEST_SEARCH: Final = 200
 _LONGEST_CURSOR: Final = 500
@@ -73,7 +73,7 @@ Job = Annotated[
     Text,
     Query(
         min_length=1,
-        max_length=LONGEST_JOB,
+        max_length=MAX_JOB_LENGTH,
         description="A job's id, any characters.",
         examples=["album-create-42"],
     ),

@@ -5,6 +5,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
+from llamalog_service.queries.counts import NOT_LOOKED_AT
 from llamalog_service.store.reader import Reader
 
 _log = structlog.get_logger("llamalog.metrics")
@@ -14,9 +15,6 @@ LARGE_BYTES: Final = 500 * 1024 * 1024
 
 MOST_ROWS: Final = 100_000
 """Rows that a gauge counts at most: it must stay cheap when a whole legacy table waits for its roots."""
-
-NOT_LOOKED_AT: Final = "NOT_LOOKED_AT"
-"""Stands for the origin of a row that another writer put into the table."""
 
 _UNSETTLED = ("PENDING", "DECLARED", NOT_LOOKED_AT)
 

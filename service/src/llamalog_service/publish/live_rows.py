@@ -1,6 +1,7 @@
 """Provenance as it is told, from a moment on: for whoever shows it, so that a record may be passed over."""
 
 from collections.abc import Collection
+from operator import attrgetter
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -9,6 +10,8 @@ from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.publish.offsets import Offsets, end_offsets
+
+_timestamp = attrgetter("timestamp")
 
 
 class LiveRow(NamedTuple):
@@ -45,13 +48,12 @@ class LiveRows:
             self._consumer.seek(at, place)
 
     async def next(self, within: float) -> list[LiveRow]:
-        """The next rows; none within so many seconds, or what no version of ours can read."""
+        """The next rows, in the order in which they were told; none if none came within so many seconds."""
         fetched = await self._consumer.getmany(timeout_ms=int(within * 1000), max_records=500)
-        rows = []
         for at, records in fetched.items():
-            rows += [row for record in records if (row := _row(record)) is not None]
             self.places[at] = records[-1].offset + 1
-        return rows
+        told = sorted((record for records in fetched.values() for record in records), key=_timestamp)
+        return [row for record in told if (row := _row(record)) is not None]
 
     async def check(self) -> None:
         """Ask the broker something; raises the client's error if it does not answer."""
@@ -62,6 +64,7 @@ class LiveRows:
 
 
 def _row(record: ConsumerRecord) -> LiveRow | None:
+    """None for a tombstone, for what a later version tells, and for what somebody else put there."""
     value = record.value or b""
     try:
         return LiveRow(decode_provenance(value).data, len(value))

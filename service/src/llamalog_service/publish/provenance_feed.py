@@ -2,24 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from operator import attrgetter
 from typing import Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from llamalog_schemas.codec import decode_provenance
-from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.publish.errors import kafka_errors_as_ours
-from llamalog_service.publish.offsets import end_offsets
+from llamalog_service.publish.live_rows import LiveRows
 
 _POLL_SECONDS: Final = 0.5
 _SILENCE_SECONDS: Final = 3.0
 """So long a topic may be silent before it is asked whether Kafka is there at all."""
 
 _ANSWER_SECONDS: Final = 5.0
-_timestamp = attrgetter("timestamp")
 
 
 class Heard(NamedTuple):
@@ -42,8 +38,8 @@ class ProvenanceFeed:
     misses nothing. What both know bears the same id and revision.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, bootstrap: str) -> None:
-        self._consumer = consumer
+    def __init__(self, rows: LiveRows, bootstrap: str) -> None:
+        self._rows = rows
         self._bootstrap = bootstrap
 
     @classmethod
@@ -66,12 +62,10 @@ class ProvenanceFeed:
         Raises:
             UnavailableError: Kafka does not answer.
         """
+        rows = LiveRows(consumer, knows_ends=knows_ends)
         with kafka_errors_as_ours(bootstrap):
-            ends = await end_offsets(consumer, partitions, knows_ends=knows_ends)
-            consumer.assign(list(partitions))
-            for partition, end in ends.items():
-                consumer.seek(partition, end)
-        return cls(consumer, bootstrap)
+            await rows.begin(partitions, {})
+        return cls(rows, bootstrap)
 
     async def next(self, within: float) -> list[Provenance]:
         """The next records, as soon as there are some; none if nothing was told within so many seconds.
@@ -80,9 +74,7 @@ class ProvenanceFeed:
             UnavailableError: Kafka refuses; calling again goes on where it was.
         """
         with kafka_errors_as_ours(self._bootstrap):
-            fetched = await self._consumer.getmany(timeout_ms=int(within * 1000))
-        told = sorted((record for records in fetched.values() for record in records), key=_timestamp)
-        return [row for record in told if (row := _row(record)) is not None]
+            return [told.row for told in await self._rows.next(within)]
 
     async def __aiter__(self) -> AsyncIterator[Heard]:
         """Records as they come; that Kafka is away, once, and once (as nothing) that it is back."""
@@ -109,16 +101,8 @@ class ProvenanceFeed:
         try:
             with kafka_errors_as_ours(self._bootstrap):
                 async with asyncio.timeout(_ANSWER_SECONDS):
-                    await self._consumer.topics()
+                    await self._rows.check()
         except TimeoutError as error:
             raise UnavailableError(
                 f"Kafka at {self._bootstrap} has not answered for {_ANSWER_SECONDS:.0f} s."
             ) from error
-
-
-def _row(record: ConsumerRecord) -> Provenance | None:
-    """None for a tombstone, for what a later version tells, and for what somebody else put there."""
-    try:
-        return decode_provenance(record.value or b"").data
-    except InvalidMessageError:
-        return None

@@ -121,7 +121,7 @@ async def read_tree(reader: Reader, job: str, *, limit: int = USUAL, after: Curs
     """
     limit, place = at_most(limit), after or OLDEST
     records = await reader.rows(
-        "tree", job, place.at, not place.says_root, place.row, limit + 1, MOST_BYTES, MOST_ABOVE
+        "tree", place.at, not place.says_root, place.row, limit + 1, MOST_BYTES, MOST_ABOVE, job
     )
     piece = piece_of(records, limit)
     return Tree(job=job, entries=piece.entries, parents=piece.parents, longer=piece.longer, next=piece.next)

@@ -65,15 +65,15 @@ async def read_timeline(
     limit, place = at_most(limit), after or OLDEST
     records = await reader.rows(
         "timeline_rows",
-        entity.id,
-        str(entity.type),
-        include_orphans,
         place.at,
         not place.says_root,
         place.row,
         limit + 1,
         MOST_BYTES,
         MOST_ABOVE,
+        entity.id,
+        str(entity.type),
+        include_orphans,
     )
     seconds = time.perf_counter() - began
     measures.timeline(seconds)

@@ -123,11 +123,9 @@ class LocalPostgres(OwnedService):
         Its pid may be another program's by now, and PostgreSQL would take that for a server on its data.
         """
         pid = int((self._pid_file_lines() or ["0"])[0])
-        try:
+        with suppress(psutil.NoSuchProcess):
             if pid and str(self._data) in psutil.Process(pid).cmdline():
                 raise DataDirBusyError(self.folder, [(pid, "PostgreSQL")])
-        except psutil.NoSuchProcess:
-            pass
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def _command(self, ports: Mapping[str, int]) -> Command:

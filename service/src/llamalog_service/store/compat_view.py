@@ -47,9 +47,9 @@ def compat_view_statements(connection: Connection) -> list[str]:
     columns = ", ".join(f'"{name}"' for name in found.columns if name not in _NEW)
     granted = connection.exec_driver_sql(_GRANTED.format(table=found.table)).all()
     return [
-        f"CREATE VIEW {VIEW} AS SELECT {columns} FROM llama_logs",  # noqa: S608
+        f"CREATE VIEW {VIEW} AS SELECT {columns} FROM llama_logs",  # noqa: S608 - quoted
         f"COMMENT ON VIEW {VIEW} IS 'The old name of llama_logs, for readers that still use it.'",
         *(f"GRANT SELECT ON {VIEW} TO {reader}" for (reader,) in granted),
-        f"INSERT INTO {JOURNAL} (kind, name) VALUES ('{ADDED_VIEW}', '{VIEW}') "  # noqa: S608
+        f"INSERT INTO {JOURNAL} (kind, name) VALUES ('{ADDED_VIEW}', '{VIEW}') "  # noqa: S608 - ours
         "ON CONFLICT DO NOTHING",
     ]

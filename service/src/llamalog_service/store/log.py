@@ -7,12 +7,12 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec.structs import astuple, replace
+from msgspec.structs import astuple
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
-from llamalog_service.domain.lineage import OPEN, Root, Statement
+from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.store.connection import translated
@@ -24,10 +24,10 @@ from llamalog_service.store.legacy import (
 )
 from llamalog_service.store.positions import Positions, advance_positions, stored_positions
 from llamalog_service.store.queries import sql
+from llamalog_service.store.records import job_facts, stored_row
 
 FIRST_REVISION = 1
 """The revision of a row as written: the column's default."""
-_CONTENT_WIDTH = len(RowContent.__struct_fields__)
 _COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__)
 
 
@@ -67,7 +67,7 @@ class LogStore:
         if jobs:
             with translated():
                 records = await self._pool.fetch(sql("job_facts"), jobs)
-            facts.update((record["job"], _job_facts(record)) for record in records)
+            facts.update((record["job"], job_facts(record)) for record in records)
         return facts
 
     async def record(
@@ -205,61 +205,6 @@ async def _insert(connection: asyncpg.Connection, rows: Sequence[Content], roots
         columns=_COLUMNS,
         records=[astuple(row) + astuple(root) for row, root in zip(rows, roots, strict=True)],
     )
-
-
-def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
-
-    What a legacy row holds may be more than its types say: words that no enum of the contract knows,
-    JSON that is no object, texts that are NULL.
-    """
-    values = list(record.values())
-    content = RowContent(*values[:_CONTENT_WIDTH])
-    content = replace(
-        content,
-        sources=_texts(content.sources),
-        fields_enriched=_texts(content.fields_enriched),
-        is_root_job=bool(content.is_root_job),
-    )
-    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:]
-    members = tuple(cycle_members) if cycle_members is not None else None
-    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), *others)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    """A text[] of any dimension, in one."""
-    texts = tuple(value or ())
-    while texts and isinstance(texts[0], list):
-        texts = tuple(text for inner in texts for text in inner)
-    return texts
-
-
-def _job_facts(record: Mapping[str, Any]) -> JobFacts:
-    if not record["is_seen"]:
-        return replace(UNSEEN, standing=Standing(record["job"], Origin.ADOPTED))
-    declaration = _statement(record, "declared")
-    return JobFacts(True, _statement(record, "claim"), declaration, _standing(record, declaration))
-
-
-def _statement(record: Mapping[str, Any], prefix: str) -> Statement | None:
-    row = record[f"{prefix}_row"]
-    return None if row is None else Statement(record[f"{prefix}_time"], row, record[f"{prefix}_named"])
-
-
-def _standing(record: Mapping[str, Any], declaration: Statement | None) -> Standing:
-    """Where the walk from a seen job ends, by one of its rows; a row not settled yet counts as pending."""
-    match record["origin"]:
-        case "ROOT" | "RESOLVED":
-            return Standing(record["root_job_id"], Origin.RESOLVED)
-        case "ADOPTED":
-            return Standing(record["root_job_id"], Origin.ADOPTED)
-        case "CYCLE":
-            return Standing(None, Origin.CYCLE, tuple(record["cycle_members"] or ()))
-        case None:  # nobody has looked at it: a root that another program computed is no declaration
-            return Standing(None, Origin.PENDING)
-        case _:
-            root = declaration.named if declaration else record["root_job_id"]
-            return Standing(root, Origin.PENDING if root is None else Origin.DECLARED)
 
 
 def _members(standing: Standing) -> str | None:

@@ -7,8 +7,8 @@ import asyncpg
 
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.store.connection import translated
-from llamalog_service.store.log import stored_row
 from llamalog_service.store.queries import sql
+from llamalog_service.store.records import stored_row
 
 
 class Outbox:

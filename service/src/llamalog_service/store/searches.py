@@ -6,15 +6,15 @@ Composed of texts that stand here and in `sql/`; values are parameters, of each 
 from enum import StrEnum
 from typing import NamedTuple
 
-from llamalog_service.store.queries import sql
+from llamalog_service.store.queries import sql, written_out
 
 
 class Driver(StrEnum):
     """What leads to the rows, with its value as $4; each has its index, nearly all in the order of time."""
 
     TIME = "(SELECT * FROM llama_logs WHERE $4::text IS NULL)"
-    CATEGORY = '(SELECT * FROM llama_logs WHERE category = $4::text::"LlamaLogCategory")'
-    JOB = "(SELECT * FROM llama_logs WHERE job_id = $4::text)"
+    CATEGORY = '(SELECT * FROM llama_logs WHERE category = ANY (ARRAY[$4::text::"LlamaLogCategory"]))'
+    JOB = "(SELECT * FROM llama_logs l WHERE {l bears $4::text})"
     ENTITY = "(SELECT * FROM llama_logs WHERE entity_id = $4::text::uuid)"
     # Not by time: OFFSET 0 keeps the planner from reading by time in the hope to meet them soon.
     ROOT = "(SELECT * FROM llama_logs WHERE root_job_id = $4::text OFFSET 0)"
@@ -48,5 +48,10 @@ class Search(NamedTuple):
 
     def _composed(self, name: str) -> str:
         behind, ahead, order = ("<", ">=", "DESC") if self.newest_first else (">", "<=", "ASC")
-        text = sql(name).replace("{rows}", self.driver.value)
+        # Orders that only the driver's own index has, against hopes to meet its rows soon by reading by time.
+        leading = f"l.category {order}, " if self.driver is Driver.CATEGORY else ""
+        if self.driver is Driver.JOB:
+            order += " NULLS LAST" if self.newest_first else " NULLS FIRST"
+        text = sql(name).replace("{rows}", written_out(self.driver.value))
+        text = text.replace("{leading}", leading)
         return text.replace("{behind}", behind).replace("{ahead}", ahead).replace("{order}", order)

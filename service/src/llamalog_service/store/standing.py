@@ -4,6 +4,7 @@ Everything is read anew at every call, in the schema that new tables go to (the 
 and nothing is changed.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -35,7 +36,12 @@ class StandingColumn(NamedTuple):
 
 
 class StandingIndex(NamedTuple):
-    """An index over plain columns; those over expressions have an empty name among their columns."""
+    """An index.
+
+    Attributes:
+        columns: an expression as PostgreSQL writes it, but without casts; NULLS FIRST where an ascending
+            order puts them there.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -109,7 +115,8 @@ class Standing:
         rows = self._rows(
             f"""
             SELECT i.relname,
-                   ARRAY(SELECT coalesce(attname, '')
+                   ARRAY(SELECT coalesce(attname, pg_get_indexdef(indexrelid, place::integer, true))
+                                || CASE WHEN indoption[place - 1] IN (1, 2) THEN ' NULLS FIRST' ELSE '' END
                          FROM unnest(indkey::smallint[]) WITH ORDINALITY AS k (number, place)
                          LEFT JOIN pg_attribute ON attrelid = indrelid AND attnum = number AND number > 0
                          WHERE place <= indnkeyatts
@@ -123,7 +130,7 @@ class Standing:
             table=self.table,
         )
         return {
-            name: StandingIndex(name, tuple(columns), partial, valid, unique)
+            name: StandingIndex(name, tuple(map(_without_casts, columns)), partial, valid, unique)
             for name, columns, partial, valid, unique in rows
         }
 
@@ -187,3 +194,7 @@ class Standing:
 
     def _rows(self, query: str, **names: Any) -> Iterator[Any]:
         return iter(self._connection.execute(text(query), names).all())
+
+
+def _without_casts(expression: str) -> str:
+    return re.sub(r"::\w+", "", expression)

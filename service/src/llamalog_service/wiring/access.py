@@ -50,7 +50,7 @@ def read_access(settings: Settings) -> Access:
         _log.warning(
             "no tokens: whoever is on this machine may read and change everything",
             listens_on=settings.api_host,
-            set_tokens_with=setting_name("api_tokens_file"),
+            guard_with=setting_name("api_tokens_file"),
         )
     return access
 

@@ -13,8 +13,9 @@ import structlog
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http.health import HealthSummary, Rates, TableSize, TimeToRoot, TopicLag, WorkLeft
 from llamalog_service.observability.figures import Figures, read_figures
-from llamalog_service.observability.table_gauges import MOST_ROWS, NOT_LOOKED_AT
+from llamalog_service.observability.table_gauges import MOST_ROWS
 from llamalog_service.publish.topics import topics
+from llamalog_service.queries.counts import NOT_LOOKED_AT
 from llamalog_service.queries.summary import read_work
 from llamalog_service.settings import Settings
 from llamalog_service.store.reader import Reader

@@ -35,7 +35,7 @@ from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
 from llamalog_service.settings import Settings
-from llamalog_service.wiring import ask_for_backfill, ask_of_run, open_backfills
+from llamalog_service.wiring.backfills import ask_for_backfill, ask_of_run, open_backfills
 
 _KEPT_WITHIN = 60.0
 """Seconds for a migration consumer to keep the command as a run."""

@@ -3,9 +3,9 @@
 from difflib import get_close_matches
 
 from llamalog_schemas.commands import ExpectedCounts
+from llamalog_schemas.limits import MAX_COUNT
 
 _CLASSES = ExpectedCounts.__struct_fields__
-_LARGEST = 2**31 - 1
 
 
 class InvalidExpectationError(ValueError):
@@ -50,6 +50,6 @@ def _count(name: str, text: str) -> int:
         raise InvalidExpectationError(
             f"The count of `{name}` is {text!r}, which is no whole number."
         ) from None
-    if not 0 <= count <= _LARGEST:
-        raise InvalidExpectationError(f"The count of `{name}` is {count}: it lies between 0 and {_LARGEST}.")
+    if not 0 <= count <= MAX_COUNT:
+        raise InvalidExpectationError(f"The count of `{name}` is {count}: it lies between 0 and {MAX_COUNT}.")
     return count

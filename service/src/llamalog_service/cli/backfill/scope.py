@@ -11,9 +11,7 @@ from llamalog_schemas.commands import (
     TimeWindow,
     WholeTable,
 )
-from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME
-
-_LONGEST_JOB = 100
+from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_JOB_LENGTH
 
 
 class InvalidScopeError(ValueError):
@@ -71,9 +69,9 @@ def _checked(jobs: Sequence[str]) -> tuple[str, ...]:
             "Start several, or one over a time window."
         )
     for job in wanted:
-        if not (1 <= len(job) <= _LONGEST_JOB and is_text(job)):
+        if not (1 <= len(job) <= MAX_JOB_LENGTH and is_text(job)):
             raise InvalidScopeError(
-                f"{job[:120]!r} can't be a job: its name has 1 to {_LONGEST_JOB} characters."
+                f"{job[:120]!r} can't be a job: its name has 1 to {MAX_JOB_LENGTH} characters."
             )
     return wanted
 

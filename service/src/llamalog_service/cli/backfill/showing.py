@@ -6,13 +6,13 @@ from uuid import UUID
 import typer
 
 from llamalog_service.cli.backfill.options import Json, Run
-from llamalog_service.cli.backfill.tables import run_tables, runs_table
+from llamalog_service.cli.backfill.tables import run_tables, runs_in
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring import open_backfills
+from llamalog_service.wiring.backfills import open_backfills
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
 Open = Annotated[bool, typer.Option("--open", help="Only those that have not ended.")]
@@ -34,7 +34,7 @@ def list_(limit: Limit = 20, only_open: Open = False, as_json: Json = False) -> 
     if as_json:
         print_json(runs)
     elif runs:
-        out.print(runs_table(runs))
+        out.print(runs_in(out.width, runs))
     else:
         out.print("No backfill is open." if only_open else "No backfill was ever asked for.")
 

@@ -20,14 +20,36 @@ _COLOURS = {
     RunStatus.FAILED: "red",
     RunStatus.CANCELLED: "magenta",
 }
+_COLUMNS_OF_RUNS = 124
+"""Of a terminal, from which on a line a run has room."""
+
 _NAMED_AT_MOST = 20
 """Cycles and jobs that a table names; JSON has all that the report has."""
+
+
+def runs_in(width: int, runs: Sequence[BackfillRun]) -> RenderableType:
+    """Runs in the order given, as fits so many columns; an id is never broken, it is there to be copied."""
+    return runs_table(runs) if width >= _COLUMNS_OF_RUNS else Group(*(_in_short(run) for run in runs))
+
+
+def _in_short(run: BackfillRun) -> Text:
+    return Text.assemble(
+        f"{run.run}  ",
+        _status(run),
+        f"\n  {_scope(run)}; {run.scanned:,} of {run.rows:,} rows scanned, {run.set_:,} set; "
+        f"asked by {printable(run.request.requested_by)}, {moment(run.requested_at)}",
+    )
+
+
+def _scope(run: BackfillRun) -> str:
+    return scope_in_words(run.request.scope, printable) + (" (dry run)" if run.request.dry_run else "")
 
 
 def runs_table(runs: Sequence[BackfillRun]) -> Table:
     """One line a run, in the order given."""
     table = Table(title="Backfills", title_justify="left", title_style="bold")
-    for heading in ("run", "status", "scope"):
+    table.add_column("run", no_wrap=True)
+    for heading in ("status", "scope"):
         table.add_column(heading, overflow="fold")
     for heading in ("rows", "scanned", "set"):
         table.add_column(heading, justify="right")
@@ -37,9 +59,7 @@ def runs_table(runs: Sequence[BackfillRun]) -> Table:
         table.add_row(
             Text(str(run.run)),
             _status(run),
-            Text(
-                scope_in_words(run.request.scope, printable) + (" (dry run)" if run.request.dry_run else "")
-            ),
+            Text(_scope(run)),
             *(f"{count:,}" for count in (run.rows, run.scanned, run.set_)),
             Text(printable(run.request.requested_by)),
             moment(run.requested_at),

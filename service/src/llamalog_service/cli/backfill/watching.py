@@ -9,7 +9,7 @@ from llamalog_service.cli.backfill.showing import read_known, show_run
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.running import PATIENCE, errors, read_settings, run, say_error
 from llamalog_service.settings import Settings
-from llamalog_service.wiring import follow_backfill
+from llamalog_service.wiring.backfills import follow_backfill
 
 
 def watch(run_id: Run, as_json: Json = False) -> None:

@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
+from llamalog_schemas.limits import MAX_JOB_LENGTH
 from llamalog_service.http.answers import answer, answers
 from llamalog_service.http.context import TheReader
-from llamalog_service.http.parameters import LONGEST_JOB, CursorText, Limit, Text, cursor
+from llamalog_service.http.parameters import CursorText, Limit, Text, cursor
 from llamalog_service.http.strict import router as strict_router
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
@@ -64,7 +65,8 @@ async def rings(
     after: Annotated[
         Text | None,
         Query(
-            max_length=LONGEST_JOB, description="Go on behind the cycle with this first member: the `next`."
+            max_length=MAX_JOB_LENGTH,
+            description="Go on behind the cycle with this first member: the `next`.",
         ),
     ] = None,
 ) -> Response:

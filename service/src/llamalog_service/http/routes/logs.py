@@ -6,13 +6,13 @@ from fastapi import Depends, Header, Path, Query
 from starlette.responses import Response
 
 from llamalog_schemas.events import EntityType
+from llamalog_schemas.limits import MAX_JOB_LENGTH
 from llamalog_schemas.provenance import Origin
 from llamalog_service.http import examples
 from llamalog_service.http.answers import answer, answers, streams
 from llamalog_service.http.context import TheContext, TheReader
 from llamalog_service.http.live import log_events
 from llamalog_service.http.parameters import (
-    LONGEST_JOB,
     CursorText,
     Limit,
     Since,
@@ -45,10 +45,10 @@ def log_filter(
     source: Annotated[Text | None, word("One of the sources that a row names.", "MUSICBRAINZ")] = None,
     user: Annotated[Text | None, search("The user's id.", "user-7")] = None,
     job: Annotated[
-        Text | None, Query(min_length=1, max_length=LONGEST_JOB, description="Rows that bear this job.")
+        Text | None, Query(min_length=1, max_length=MAX_JOB_LENGTH, description="Rows that bear this job.")
     ] = None,
     root: Annotated[
-        Text | None, Query(min_length=1, max_length=LONGEST_JOB, description="Rows whose root this is.")
+        Text | None, Query(min_length=1, max_length=MAX_JOB_LENGTH, description="Rows whose root this is.")
     ] = None,
     origin: Annotated[Origin | None, Query(description="How the root is known, or why it is not.")] = None,
     since: Since = None,

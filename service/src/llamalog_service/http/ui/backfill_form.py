@@ -15,7 +15,7 @@ from llamalog_schemas.commands import (
     TimeWindow,
     WholeTable,
 )
-from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME
+from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_COUNT, MAX_JOB_LENGTH
 from llamalog_service.http.asking import BackfillRequest
 
 Fields = Mapping[str, str]
@@ -30,9 +30,6 @@ SCOPES: Final = {
     "jobs": "Some jobs, and all below them",
     "window": "A window of time",
 }
-
-_LONGEST_JOB: Final = 100
-_LARGEST: Final = 2**31 - 1
 
 
 class FormInvalidError(ValueError):
@@ -58,7 +55,7 @@ def read_dry_run(fields: Fields) -> BackfillRequest:
         scope=reading.scope(),
         missing_parent=reading.missing_parent(),
         batch_size=reading.number("batchSize", "Rows a transaction", 1, MAX_BATCH_SIZE),
-        rate_limit=reading.number("rateLimit", "Rows a second", 1, _LARGEST),
+        rate_limit=reading.number("rateLimit", "Rows a second", 1, MAX_COUNT),
         dry_run=True,
         expected=reading.expected(),
     )
@@ -99,7 +96,7 @@ class _Reading:
         counts = {
             name: count
             for name in ExpectedCounts.__struct_fields__
-            if (count := self.number(f"{EXPECT}{name}", f"The count of {name}", 0, _LARGEST)) is not None
+            if (count := self.number(f"{EXPECT}{name}", f"The count of {name}", 0, MAX_COUNT)) is not None
         }
         return ExpectedCounts(**counts) if counts else None
 
@@ -119,8 +116,8 @@ class _Reading:
             self.complaints[field] = "Name a job." if most == 1 else "Name at least one job, one a line."
         elif len(jobs) > most:
             self.complaints[field] = f"At most {most:,} jobs; these are {len(jobs):,}."
-        elif any(len(job) > _LONGEST_JOB for job in jobs):
-            self.complaints[field] = f"The name of a job has at most {_LONGEST_JOB} characters."
+        elif any(len(job) > MAX_JOB_LENGTH for job in jobs):
+            self.complaints[field] = f"The name of a job has at most {MAX_JOB_LENGTH} characters."
         return jobs or ("",)
 
     def _window(self) -> TimeWindow:

@@ -7,13 +7,14 @@ from starlette.responses import Response
 
 from llamalog_service.http.context import TheContext
 from llamalog_service.http.ui.pages import TEMPLATES, render
+from llamalog_service.queries.counts import NOT_LOOKED_AT
 
 router = APIRouter()
 
 _UNRESOLVED: Final = {
     "PENDING": "Wait for a job never seen",
     "DECLARED": "Have a declared root, the top never seen",
-    "NOT_LOOKED_AT": "Not looked at yet",
+    NOT_LOOKED_AT: "Not looked at yet",
 }
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
 

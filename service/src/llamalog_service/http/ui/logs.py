@@ -16,7 +16,7 @@ from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.ui.asking import Asked
 from llamalog_service.http.ui.branches import listed, names_in
 from llamalog_service.http.ui.pages import render
-from llamalog_service.http.ui.searching import first_found
+from llamalog_service.http.ui.searching import search
 from llamalog_service.http.ui.words import link
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.rows import read_row
@@ -49,30 +49,22 @@ async def logs(request: Request, reader: TheReader) -> Response:
     asked = Asked(request.query_params, _FIELDS)
     wanted = _filter(asked)
     said = msgspec.to_builtins(wanted)
-    after = asked.after()
-    read = partial(read_logs, reader, wanted, limit=_ROWS)
-    found = None if asked.complaints else await first_found(lambda place: read(after=place), after)
-    rows = found.items if found else ()
+    found = await search("/ui/logs", asked, partial(read_logs, reader, wanted, limit=_ROWS))
     return render(
         request,
         "logs.html",
-        HTTPStatus.UNPROCESSABLE_ENTITY if found is None else HTTPStatus.OK,
+        found.status,
         title="Logs",
         page="logs",
-        asked=asked.texts,
-        filtered=asked.is_filtered,
-        complaints=asked.complaints,
         categories=Category,
         statuses=Status,
         origins=Origin,
         entity_types=EntityType,
-        lines=listed(rows),
-        names=await names_in(reader, rows),
-        searched_to=found.searched_to if found else None,
-        first_page=after is None,
-        next=link("/ui/logs", **asked.texts, after=found.next) if found and found.next else None,
+        lines=listed(found.items),
+        names=await names_in(reader, found.items),
         streams=[link("/logs/stream", **said | {"since": None, "until": None})],
         json=link("/logs", **said),
+        **found.values,
     )
 
 

@@ -7,8 +7,8 @@ WITH RECURSIVE walk (start, job, depth) AS (
     CROSS JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE l.job_id = w.job AND l.parent_job_id IS NOT NULL
-        ORDER BY l.created_at, l.id
+        WHERE {l bears w.job} AND l.parent_job_id IS NOT NULL
+        ORDER BY {earliest l}
         LIMIT 1
     ) claim
     WHERE w.depth < 100

@@ -7,7 +7,7 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $7::t
      AS e (job, parent, root, ending, suspicious, members)
 WHERE EXISTS (
     SELECT FROM llama_logs l
-    WHERE l.job_id = e.job
+    WHERE {l bears e.job}
       AND l.xmin <> $6::xid
       AND (e.suspicious
            OR l.origin IS NULL

@@ -9,22 +9,22 @@ FROM unnest($1::text[]) AS j (job)
 LEFT JOIN LATERAL (
     SELECT l.id, l.root_job_id, l.origin, l.cycle_members
     FROM llama_logs l
-    WHERE l.job_id = j.job
-    ORDER BY l.created_at, l.id
+    WHERE {l bears j.job}
+    ORDER BY {earliest l}
     LIMIT 1
 ) seen ON true
 LEFT JOIN LATERAL (
     SELECT l.created_at, l.id, l.parent_job_id
     FROM llama_logs l
-    WHERE seen.id IS NOT NULL AND l.job_id = j.job AND l.parent_job_id IS NOT NULL
-    ORDER BY l.created_at, l.id
+    WHERE seen.id IS NOT NULL AND {l bears j.job} AND l.parent_job_id IS NOT NULL
+    ORDER BY {earliest l}
     LIMIT 1
 ) claim ON true
 LEFT JOIN LATERAL (
     SELECT l.created_at, l.id, l.declared_root_job_id
     FROM llama_logs l
-    WHERE seen.origin IN ('PENDING', 'DECLARED') AND l.job_id = j.job AND l.declared_root_job_id IS NOT NULL
-    ORDER BY l.created_at, l.id
+    WHERE seen.origin IN ('PENDING', 'DECLARED') AND {l bears j.job} AND l.declared_root_job_id IS NOT NULL
+    ORDER BY {earliest l}
     LIMIT 1
 ) declared ON true
 LEFT JOIN LATERAL (

@@ -3,8 +3,8 @@ SELECT found.root_job_id, found.origin, found.cycle_members
 FROM (
     (SELECT 1 AS choice, l.root_job_id, l.origin, l.cycle_members
      FROM llama_logs l
-     WHERE l.job_id = $1::text
-     ORDER BY l.created_at, l.id
+     WHERE {l bears $1::text}
+     ORDER BY {earliest l}
      LIMIT 1)
     UNION ALL
     (SELECT 2, l.root_job_id, l.origin, l.cycle_members

@@ -6,20 +6,20 @@ LEFT JOIN LATERAL (
     SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS first_at,
            l.category, l.operation, l.entity_type, l.entity_id, l.metadata
     FROM llama_logs l
-    WHERE l.job_id = j.job
-    ORDER BY l.created_at, l.id
+    WHERE {l bears j.job}
+    ORDER BY {earliest l}
     LIMIT 1
 ) first_row ON true
 LEFT JOIN LATERAL (
     SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS last_at, l.status
     FROM llama_logs l
-    WHERE l.job_id = j.job
-    ORDER BY l.created_at DESC, l.id DESC
+    WHERE {l bears j.job}
+    ORDER BY {latest l}
     LIMIT 1
 ) last_row ON true
 CROSS JOIN LATERAL (
     SELECT count(*) AS rows, count(*) FILTER (WHERE r.category = 'FAILED' OR r.status = 'FAILED') AS failed
-    FROM (SELECT l.category, l.status FROM llama_logs l WHERE l.job_id = j.job LIMIT $2::integer) r
+    FROM (SELECT l.category, l.status FROM llama_logs l WHERE {l bears j.job} LIMIT $2::integer) r
 ) own
 CROSS JOIN LATERAL (
     SELECT count(*) AS children
@@ -29,7 +29,8 @@ CROSS JOIN LATERAL (
         WHERE l.parent_job_id = j.job
           AND NOT EXISTS (
               SELECT FROM llama_logs e
-              WHERE e.job_id = l.job_id AND e.parent_job_id IS NOT NULL AND (e.created_at, e.id) < (l.created_at, l.id)
+              WHERE {e bears l.job_id} AND e.parent_job_id IS NOT NULL AND (e.created_at, e.id) < (l.created_at, l.id)
+              OFFSET 0
           )
         LIMIT $2::integer
     ) c

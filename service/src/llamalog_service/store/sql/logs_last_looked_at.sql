@@ -6,6 +6,6 @@ SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.99
 FROM {rows} l
 WHERE (l.created_at, l.id) {behind} ($1::text::timestamp, $2::uuid)
   AND l.created_at {ahead} $3::text::timestamp
-ORDER BY l.created_at {order}, l.id {order}
+ORDER BY {leading}l.created_at {order}, l.id {order}
 OFFSET $5::integer
 LIMIT 1

@@ -9,7 +9,7 @@ WITH page AS (
         FROM {rows} l
         WHERE (l.created_at, l.id) {behind} ($1::text::timestamp, $2::uuid)
           AND l.created_at {ahead} $3::text::timestamp
-        ORDER BY l.created_at {order}, l.id {order}
+        ORDER BY {leading}l.created_at {order}, l.id {order}
         LIMIT $19::integer
     ) l
     WHERE ($5::text IS NULL OR l.category::text = $5)
@@ -28,7 +28,7 @@ WITH page AS (
       AND ($18::text IS NULL OR l.operation ILIKE $18 OR l.job_id ILIKE $18 OR l.reason ILIKE $18
            OR l.error_message ILIKE $18 OR l.error_code ILIKE $18
            OR l.metadata ->> 'title' ILIKE $18 OR l.metadata ->> 'name' ILIKE $18)
-    ORDER BY l.created_at {order}, l.id {order}
+    ORDER BY {leading}l.created_at {order}, l.id {order}
     LIMIT $20::integer
 )
 SELECT {row}, l.number > 1 AND l.before + l.bytes > $21::bigint AS beyond

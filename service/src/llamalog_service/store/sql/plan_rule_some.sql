@@ -22,7 +22,7 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT s.*, CASE WHEN s.origin IS NULL AND s.is_root_job THEN NULL ELSE s.parent_job_id END AS claimed
         FROM llama_logs s
-        WHERE s.job_id = e.job
+        WHERE {s bears e.job}
         UNION ALL
         SELECT s.*, s.parent_job_id
         FROM llama_logs s

@@ -20,8 +20,8 @@ WITH RECURSIVE below (job) AS (
     CROSS JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL
-        ORDER BY l.created_at, l.id
+        WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL
+        ORDER BY {earliest l}
         LIMIT 1
     ) claim
 ), jobs AS (
@@ -34,18 +34,18 @@ FROM jobs a
 LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
-    WHERE l.job_id = a.job AND l.parent_job_id IS NOT NULL
-    ORDER BY l.created_at, l.id
+    WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL
+    ORDER BY {earliest l}
     LIMIT 1
 ) claim ON true
 LEFT JOIN LATERAL (
-    SELECT true AS found FROM llama_logs l WHERE l.job_id = a.job LIMIT 1
+    SELECT true AS found FROM llama_logs l WHERE {l bears a.job} LIMIT 1
 ) seen ON true
 LEFT JOIN LATERAL (
     SELECT l.declared_root_job_id
     FROM llama_logs l
-    WHERE l.job_id = a.job AND l.declared_root_job_id IS NOT NULL
-    ORDER BY l.created_at, l.id
+    WHERE {l bears a.job} AND l.declared_root_job_id IS NOT NULL
+    ORDER BY {earliest l}
     LIMIT 1
 ) declared ON true
 LEFT JOIN LATERAL (

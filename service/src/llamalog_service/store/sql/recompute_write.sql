@@ -23,7 +23,7 @@ WITH expected AS (
     CROSS JOIN LATERAL (
         SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id, l.root_job_id, l.origin, l.parent_conflict
         FROM llama_logs l
-        WHERE l.job_id = j.job
+        WHERE {l bears j.job}
         UNION ALL
         SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id, l.root_job_id, l.origin, l.parent_conflict
         FROM llama_logs l

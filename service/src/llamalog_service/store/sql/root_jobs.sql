@@ -24,7 +24,7 @@ FROM (
       AND CASE l.origin
           WHEN 'ROOT' THEN NOT EXISTS (
               SELECT FROM llama_logs e
-              WHERE e.job_id = l.job_id AND e.origin = 'ROOT' AND (e.created_at, e.id) < (l.created_at, l.id)
+              WHERE {e bears l.job_id} AND e.origin = 'ROOT' AND (e.created_at, e.id) < (l.created_at, l.id)
           )
           ELSE NOT EXISTS (
               SELECT
@@ -40,7 +40,7 @@ CROSS JOIN LATERAL (
     FROM (SELECT c.created_at FROM llama_logs c WHERE c.root_job_id = l.root_job_id LIMIT $10::integer) c
 ) lineage
 CROSS JOIN LATERAL (
-    SELECT count(*) AS own FROM (SELECT FROM llama_logs c WHERE c.job_id = l.root_job_id LIMIT $10::integer) c
+    SELECT count(*) AS own FROM (SELECT FROM llama_logs c WHERE {c bears l.root_job_id} LIMIT $10::integer) c
 ) own
 CROSS JOIN LATERAL (
     SELECT count(*) AS failed

@@ -7,11 +7,11 @@ WHERE (l.origin IS NULL OR l.origin IN ('PENDING', 'DECLARED'))
   AND (l.origin IS NULL
        OR NOT l.parent_conflict AND EXISTS (
            SELECT FROM llama_logs p
-           WHERE p.job_id = l.parent_job_id AND p.origin NOT IN ('PENDING', 'DECLARED'))
+           WHERE {p bears l.parent_job_id} AND p.origin NOT IN ('PENDING', 'DECLARED') OFFSET 0)
        OR NOT l.parent_conflict
           AND (SELECT d.adopted FROM root_decrees d
                WHERE d.job_id = l.parent_job_id
                ORDER BY d.decreed_at DESC, d.id DESC
                LIMIT 1)
-          AND NOT EXISTS (SELECT FROM llama_logs p WHERE p.job_id = l.parent_job_id))
+          AND NOT EXISTS (SELECT FROM llama_logs p WHERE {p bears l.parent_job_id} OFFSET 0))
 LIMIT $1

@@ -1,7 +1,8 @@
 -- Jobs never seen that rows without a known root name as their parent, by the earliest such row: at most $3 behind the
 -- place $1 (time), $2 (id). What waits for each, at any depth, is counted to $4; nothing between the walk and its LIMIT
 -- needs all of it, so that it goes no further.
--- UNION, not UNION ALL: a row is visited once, so that a cycle ends the walk.
+-- UNION, not UNION ALL: a row is visited once, so that a cycle ends the walk. OFFSET 0: each look-up is by its job, whatever
+-- the statistics say of how many rows are pending.
 SELECT w.id, least(greatest(w.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
        CASE WHEN w.created_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN w.created_at::text END
            AS odd_time,
@@ -11,11 +12,12 @@ FROM (
     FROM llama_logs l
     WHERE l.root_job_id IS NULL AND l.origin = 'PENDING' AND l.parent_job_id IS NOT NULL AND NOT l.parent_conflict
       AND (l.created_at, l.id) > ($1::text::timestamp, $2::uuid)
-      AND NOT EXISTS (SELECT FROM llama_logs s WHERE s.job_id = l.parent_job_id)
+      AND NOT EXISTS (SELECT FROM llama_logs s WHERE {s bears l.parent_job_id} OFFSET 0)
       AND NOT EXISTS (
-          SELECT FROM llama_logs e
-          WHERE e.parent_job_id = l.parent_job_id AND e.root_job_id IS NULL AND e.origin = 'PENDING'
-            AND NOT e.parent_conflict AND (e.created_at, e.id) < (l.created_at, l.id)
+          SELECT
+          FROM (SELECT * FROM llama_logs WHERE parent_job_id = l.parent_job_id OFFSET 0) e
+          WHERE e.root_job_id IS NULL AND e.origin = 'PENDING' AND NOT e.parent_conflict
+            AND (e.created_at, e.id) < (l.created_at, l.id)
       )
     ORDER BY l.created_at, l.id
     LIMIT $3::integer
@@ -23,12 +25,17 @@ FROM (
 CROSS JOIN LATERAL (
     WITH RECURSIVE below (id, job) AS (
         SELECT l.id, l.job_id
-        FROM llama_logs l
-        WHERE l.parent_job_id = w.job AND l.origin = 'PENDING' AND NOT l.parent_conflict
+        FROM (SELECT * FROM llama_logs WHERE parent_job_id = w.job OFFSET 0) l
+        WHERE l.origin = 'PENDING' AND NOT l.parent_conflict
         UNION
         SELECT l.id, l.job_id
         FROM below b
-        JOIN llama_logs l ON (l.parent_job_id = b.job AND NOT l.parent_conflict OR l.job_id = b.job)
+        CROSS JOIN LATERAL (
+            SELECT l.id, l.job_id, l.origin FROM llama_logs l WHERE l.parent_job_id = b.job AND NOT l.parent_conflict
+            UNION ALL
+            SELECT l.id, l.job_id, l.origin FROM llama_logs l WHERE {l bears b.job}
+            OFFSET 0
+        ) l
         WHERE l.origin = 'PENDING'
     )
     SELECT count(*) AS rows FROM (SELECT FROM below b LIMIT $4::integer) c

@@ -50,13 +50,12 @@ class LlamaLog(SQLModel, table=True):
 
     __tablename__ = "llama_logs"
     __table_args__ = (
-        # Ordered, though long: a job may say a great deal, and every batch asks for its earliest claim.
+        # A hash, as names of jobs are long; ordered, as a job may say a great deal, and every batch asks for
+        # its earliest claim. Of all rows: of a partial one the planner would not see the statistics.
         Index(
-            "llama_logs_job_id_created_at_id_idx",
-            "job_id",
-            "created_at",
-            "id",
-            postgresql_where=text("job_id IS NOT NULL"),
+            "llama_logs_job_id_hash_created_at_idx",
+            text("hashtextextended(job_id, 0)"),
+            text("created_at NULLS FIRST"),
         ),
         Index(
             "llama_logs_parent_job_id_idx",

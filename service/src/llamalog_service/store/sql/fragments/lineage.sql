@@ -1,22 +1,23 @@
 lineage (job, parent) AS (
-    SELECT j.job, claim.parent_job_id
-    FROM (SELECT DISTINCT coalesce(p.job_id, p.parent_job_id) AS job FROM page p) j
+    -- The parents that count of the jobs in `starts`, of their parents, and so on up to the tops, the nearest first. A
+    -- job without a claim has none. UNION, not UNION ALL: a job is visited once, so that a cycle ends the walk.
+    SELECT s.job, claim.parent_job_id
+    FROM starts s
     LEFT JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE l.job_id = j.job AND l.parent_job_id IS NOT NULL
-        ORDER BY l.created_at, l.id
+        WHERE {l bears s.job} AND l.parent_job_id IS NOT NULL
+        ORDER BY {earliest l}
         LIMIT 1
     ) claim ON true
-    WHERE j.job IS NOT NULL
     UNION
     SELECT child.parent, claim.parent_job_id
     FROM lineage child
     LEFT JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE l.job_id = child.parent AND l.parent_job_id IS NOT NULL
-        ORDER BY l.created_at, l.id
+        WHERE {l bears child.parent} AND l.parent_job_id IS NOT NULL
+        ORDER BY {earliest l}
         LIMIT 1
     ) claim ON true
     WHERE child.parent IS NOT NULL

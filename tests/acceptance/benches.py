@@ -1,0 +1,31 @@
+"""A bench as its `make` target starts it, on so little that its speed is not the question."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+_TESTS: Final = Path(__file__).parents[1]
+_BAR_MISSED: Final = 1
+_SECONDS: Final = 300
+
+
+def figures_of(bench: str, *options: str, folder: Path) -> dict[str, Any]:
+    """What a bench tells as JSON; it ran on disks that keep what they are told, and left nothing behind."""
+    told, data = folder / "figures.json", folder / "data"
+    ran = subprocess.run(
+        [sys.executable, "-m", bench, *options, "--json", str(told), "--data-dir", str(data)],
+        env=os.environ | {"PYTHONPATH": str(_TESTS)},
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    assert ran.returncode in (0, _BAR_MISSED), ran.stdout + ran.stderr
+    figures: dict[str, Any] = json.loads(told.read_text())
+    assert bool(figures["missed"]) == (ran.returncode == _BAR_MISSED)
+    assert figures["durability"] == {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+    assert not data.exists()
+    return figures

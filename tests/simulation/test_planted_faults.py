@@ -1,0 +1,29 @@
+"""Faults planted in the code are noticed by the seeds that `make test` plays, and a failure is made small."""
+
+import pytest
+
+from simulation.planted import FAULTS, planted
+from simulation.report import replay_command
+from simulation.scenario import TESTED_SEEDS, draw_scenario
+from simulation.shrink import shrink
+from simulation.stage import Stage
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_caught_by_the_seeds_that_are_played_here(stage: Stage, fault: str) -> None:
+    with planted(fault):
+        caught = next((seed for seed in TESTED_SEEDS if stage.play(draw_scenario(seed)).wrong), None)
+    assert caught is not None, f"{fault}: nothing noticed in {len(TESTED_SEEDS)} seeds"
+
+
+def test_a_failing_seed_is_made_smaller_and_plays_again_as_small(stage: Stage) -> None:
+    with planted("no look after the commit"):
+        failing = next(seed for seed in TESTED_SEEDS if stage.play(draw_scenario(seed)).wrong)
+        whole = draw_scenario(failing)
+        small, played = shrink(whole, stage.play)
+        again = stage.play(whole.keeping(list(small.said), list(small.faults)))
+    assert len(small.said) < len(whole.said)
+    assert again.wrong == played.wrong
+    assert again.schedule == played.schedule
+    command = replay_command(small, whole)
+    assert command.startswith(f"make simulate SEED={failing} SAID=")
