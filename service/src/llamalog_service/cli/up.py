@@ -81,9 +81,17 @@ async def _watched(
             if task.done():
                 task.result()
     finally:
-        for task in (watching, showing):
+        await end(watching, showing)
+
+
+async def end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they are gone: Kafka's client now and then swallows a cancellation."""
+    left = set(tasks)
+    while left:
+        for task in left:
             task.cancel()
-        await asyncio.gather(watching, showing, return_exceptions=True)
+        _, left = await asyncio.wait(left, timeout=_WATCH_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _stop_at_once_if_asked_again() -> None:
