@@ -5,7 +5,9 @@ from importlib.resources import files
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
+from harness.databases import new_database
 from llamalog_service.store.connection import prepare_connection
 from llamalog_service.store.genesis import rows_as_texts
 from llamalog_service.store.queries import sql
@@ -23,21 +25,37 @@ TEMPLATES = {"logs_page", "logs_last_looked_at", "genesis_rows"}
 """Prepared in every way in which they are composed."""
 
 
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    await prepare_connection(connection)
-    for script in SCRIPTS:
-        await connection.execute(sql(script))
-    yield connection
-    await connection.close()
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def prepared(postgres_url: str, template_database: str) -> AsyncIterator[asyncpg.Connection]:
+    """One connection for all: its work tables take longer than what is asked of it."""
+    async with new_database(postgres_url, template_database) as url:
+        connection = await asyncpg.connect(url)
+        await prepare_connection(connection)
+        for script in SCRIPTS:
+            await connection.execute(sql(script))
+        yield connection
+        await connection.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def connection(prepared: asyncpg.Connection) -> AsyncIterator[asyncpg.Connection]:
+    """As it was before, whatever the tests before have done."""
+    transaction = prepared.transaction()
+    await transaction.start()
+    yield prepared
+    await transaction.rollback()
+
+
+@in_one_loop
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in TEMPLATES.union(SCRIPTS)])
 async def test_a_named_query_can_be_prepared(connection: asyncpg.Connection, name: str) -> None:
     await connection.prepare(sql(name))
 
 
+@in_one_loop
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize("driver", Driver)
 async def test_every_way_to_search_can_be_prepared(
@@ -48,11 +66,13 @@ async def test_every_way_to_search_can_be_prepared(
     await connection.prepare(search.last_looked_at)
 
 
+@in_one_loop
 async def test_columns_that_others_made_can_be_read_as_texts(connection: asyncpg.Connection) -> None:
     await connection.execute("""ALTER TABLE llama_logs ADD COLUMN "their ""own" numeric""")
     await connection.prepare(rows_as_texts(["operation", "metadata", 'their "own']))
 
 
+@in_one_loop
 @pytest.mark.parametrize("script", [script for script in SCRIPTS if script.endswith("_prepare")])
 async def test_work_tables_can_be_made_twice(connection: asyncpg.Connection, script: str) -> None:
     await connection.execute(sql(script))
