@@ -91,12 +91,13 @@ class TopicHistory:
         """The messages from `starts` up to before `ends`, by partition.
 
         Raises:
+            MessagesGoneError: the topic has lost some of them since it was looked at.
             UnavailableError: Kafka does not answer.
         """
         if all(starts.get(partition, 0) >= end for partition, end in ends.items()):
             return  # aiokafka's consumer does not stop well before it has fetched anything
         read_any_header_name()
-        async with open_reader(self._settings) as reader:
+        async with open_reader(self._settings, skips=False) as reader:
             async for portion in read_history(reader, self._topic, starts, ends):
                 yield portion
 
