@@ -14,10 +14,14 @@ from llamalog_schemas import encode
 from llamalog_service.publish.topic_history import Portion
 from llamalog_service.replay.archive import Archive, ArchiveThenTopic
 from llamalog_service.replay.archive_errors import (
+    ArchiveBusyError,
     ArchiveDamagedError,
     ArchiveGapError,
     NoArchiveError,
+    NotesDamagedError,
+    NotesMissingError,
     OtherTopicError,
+    SegmentsLostError,
 )
 from llamalog_service.replay.archive_files import segments_of
 from llamalog_service.replay.archiving import Archiver
@@ -161,6 +165,67 @@ async def test_a_missing_segment_is_refused(tmp_path: Path) -> None:
         await Archive(tmp_path, TOPIC).check()
     with pytest.raises(ArchiveGapError):
         await read_back(Archive(tmp_path, TOPIC))
+    segments_of(tmp_path)[1][0].path.unlink()
+    with pytest.raises(ArchiveGapError, match=r"Partition 1: .* its first segment"):
+        await Archive(tmp_path, TOPIC).check()
+
+
+@pytest.mark.parametrize("gone", [slice(None), slice(-1, None)])
+async def test_a_partition_that_lost_its_last_segment_or_all_is_refused_until_it_is_archived_again(
+    tmp_path: Path, gone: slice
+) -> None:
+    topic = topic_of(120)
+    await archived(tmp_path, topic)
+    for segment in segments_of(tmp_path)[2][gone]:
+        segment.path.unlink()
+    with pytest.raises(SegmentsLostError, match="Partition 2: the archive reached up to offset 40"):
+        await Archive(tmp_path, TOPIC).check()
+    await archived(tmp_path, topic)
+    assert {at: span.end for at, span in (await Archive(tmp_path, TOPIC).check()).items()} == {
+        0: 40,
+        1: 40,
+        2: 40,
+    }
+
+
+async def test_an_archive_without_its_notes_says_what_to_note(tmp_path: Path) -> None:
+    topic = topic_of()
+    await archived(tmp_path, topic)
+    notes = tmp_path / "archive.json"
+    said_before = notes.read_text()
+    notes.unlink()
+    with pytest.raises(NotesMissingError) as refusal:
+        await Archive(tmp_path, TOPIC).check()
+    assert str(refusal.value).endswith(said_before.strip())
+    notes.write_text("{}")
+    with pytest.raises(NotesDamagedError):
+        await Archive(tmp_path, TOPIC).check()
+    notes.unlink()
+    await archived(tmp_path, topic)
+    assert notes.read_text() == said_before
+
+
+async def test_a_topic_in_which_nothing_was_said_has_an_archive_too(tmp_path: Path) -> None:
+    await archived(tmp_path, KeptTopic())
+    assert set((await Archive(tmp_path, TOPIC).check()).values()) == {(0, 0)}
+
+
+async def test_two_do_not_write_one_archive(tmp_path: Path) -> None:
+    topic = topic_of(300)
+
+    class Waiting(KeptTopic):
+        async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+            async for portion in topic.read(starts, ends):
+                if portion.reached[0] > 20:
+                    with pytest.raises(ArchiveBusyError, match="Another `llamalog archive` writes"):
+                        await archived(tmp_path, topic)
+                yield portion
+
+    waiting = Waiting()
+    waiting.partitions = topic.partitions
+    await archived(tmp_path, waiting, 1_000_000)
+    assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
+    assert await archived(tmp_path, topic) == 0
 
 
 async def test_an_archive_of_another_topic_or_none_is_refused(tmp_path: Path) -> None:

@@ -46,9 +46,7 @@ async def say(settings: Settings, count: int, first: int = 1) -> str:
     return topic
 
 
-async def test_what_vanishes_before_it_is_read_is_missed_at_once(
-    settings: Settings, tmp_path: Path
-) -> None:
+async def test_what_vanishes_before_it_is_read_is_missed_at_once(settings: Settings, tmp_path: Path) -> None:
     topic = await say(settings, 12)
     with pytest.raises(MessagesGoneError, match=rf"Partition 0 of {topic} .* offset 0.* begins at 5"):
         await Archiver(tmp_path, topic, Losing(settings, before=5)).run()

@@ -105,6 +105,8 @@ async def _fetched(
         for partition, offset in error.args[0].items():
             if partition in left:
                 firsts = await reader.beginning_offsets([partition])
-                raise MessagesGoneError(*partition, offset, firsts[partition]) from error
+                raise MessagesGoneError(
+                    partition.topic, partition.partition, offset, firsts[partition]
+                ) from error
         return {}
     return fetched

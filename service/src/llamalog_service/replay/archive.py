@@ -4,10 +4,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import NamedTuple
 
 from llamalog_service.publish.topic_history import Portion, Span
-from llamalog_service.replay.archive_errors import ArchiveGapError, NoArchiveError, OtherTopicError
+from llamalog_service.replay.archive_errors import (
+    ArchiveGapError,
+    NoArchiveError,
+    NotesMissingError,
+    OtherTopicError,
+    SegmentsLostError,
+)
 from llamalog_service.replay.archive_files import (
     ArchivedRecord,
     Segment,
@@ -15,14 +20,8 @@ from llamalog_service.replay.archive_files import (
     segments_of,
     verified,
 )
+from llamalog_service.replay.archive_notes import NOTES, noted_reach, notes_text
 from llamalog_service.replay.reading import History, Progress, Watch
-
-
-class _Reach(NamedTuple):
-    """From which offset on, and up to before which, an archive holds a partition."""
-
-    first: int
-    end: int
 
 
 class Archive:
@@ -38,19 +37,39 @@ class Archive:
         Raises:
             NoArchiveError: nothing.
             ArchiveDamagedError: a segment is not as it was written.
+            ArchiveGapError: the first segment is missing; every archive begins with the first message.
         """
         segments = segments_of(self._folder)
         if not segments:
             raise NoArchiveError(self._folder)
-        return {partition: Span(*(await self._reach(found))) for partition, found in segments.items()}
+        return {partition: await self._span(found) for partition, found in segments.items()}
+
+    async def whole_spans(self) -> dict[int, Span]:
+        """As `spans`, also of partitions that nothing was said in; nothing at the end of any is missing.
+
+        Raises:
+            SegmentsLostError: something is.
+            NotesMissingError: that can't be told.
+            NotesDamagedError: likewise.
+        """
+        noted = noted_reach(self._folder, self._topic)  # first: somebody may be writing
+        spans = await self.spans() if noted is None or any(noted.values()) else {}
+        if noted is None:
+            held = {partition: span.end for partition, span in spans.items()}
+            raise NotesMissingError(self._folder / NOTES, notes_text(self._topic, held))
+        for partition, end in sorted(noted.items()):
+            span = spans.setdefault(partition, Span(0, 0))
+            if span.end < end:
+                raise SegmentsLostError(partition, span.end, end)
+        return spans
 
     async def check(self, watch: Watch = lambda _: None) -> dict[int, Span]:
-        """As `spans`, every segment verified.
+        """As `whole_spans`, every segment verified.
 
         Raises:
             ArchiveGapError: a segment is missing between two.
         """
-        spans = await self.spans()
+        spans = await self.whole_spans()
         segments = segments_of(self._folder)
         total, done = sum(map(len, segments.values())), 0
         for found in segments.values():
@@ -87,9 +106,11 @@ class Archive:
                     at = reached
                     yield Portion([], {partition: at})
 
-    async def _reach(self, segments: list[Segment]) -> _Reach:
-        end = await asyncio.to_thread(verified, segments[-1], self._topic)
-        return _Reach(segments[0].first, end)
+    async def _span(self, segments: list[Segment]) -> Span:
+        first = segments[0]
+        if first.first > 0:
+            raise ArchiveGapError("its first segment", first.partition, 0, first.first)
+        return Span(0, await asyncio.to_thread(verified, segments[-1], self._topic))
 
     async def _verified(self, segment: Segment, following: Segment | None) -> int:
         end = await asyncio.to_thread(verified, segment, self._topic)
@@ -158,5 +179,14 @@ def refuse_misfit(partition: int, reached: int, span: Span) -> None:
     """
     if reached < span.first:
         raise ArchiveGapError("the topic", partition, reached, span.first)
+    refuse_shorter(partition, reached, span)
+
+
+def refuse_shorter(partition: int, reached: int, span: Span) -> None:
+    """A topic holds what an archive of it held.
+
+    Raises:
+        OtherTopicError: the topic ends before.
+    """
     if reached > span.end:
         raise OtherTopicError(partition, reached, span.end)

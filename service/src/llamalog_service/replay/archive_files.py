@@ -96,7 +96,7 @@ class SegmentWriter:
         os.fsync(self._raw.fileno())
         self._raw.close()
         self._path.replace(self._final)
-        _sync(self._final.parent)
+        sync_folder(self._final.parent)
 
     def drop(self) -> None:
         """Leave nothing."""
@@ -219,7 +219,7 @@ def _content(line: dict[str, Any], name: str) -> bytes | None:
     return None if text is None else text.encode()
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new name is on disk once its folder is."""
     handle = os.open(folder, os.O_RDONLY)
     try:
