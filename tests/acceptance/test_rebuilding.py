@@ -89,6 +89,21 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
     assert not (tmp_path / "rebuild-differences.jsonl").exists()
 
 
+async def test_an_archive_alone_fills_an_empty_database_without_kafka(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, EVENTS)
+    folder = tmp_path / "archive"
+    assert (await llamalog("archive", str(folder), environment=environment_of(settings))).code == 0
+    without = settings.model_copy(update={"kafka": "127.0.0.1:1"})
+    assert (await rebuild(without, tmp_path, "--archive-alone")).code == 2
+    filled = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-alone")
+    assert (filled.code, filled.json["filled"]) == (0, True), filled.err
+    assert differences(await stored_rows(pool), EVENTS) == []
+    refused = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-alone")
+    assert (refused.code, "The live table is not empty" in refused.err) == (1, True)
+
+
 @pytest.mark.apache_kafka
 async def test_a_consumer_goes_on_after_a_fill_and_reads_nothing_again(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path

@@ -3,16 +3,17 @@
 import gzip
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from harness.rebuilding import Installation, KeptTopic, rows_as_text
 from harness.writers import TOPIC, Message
-from histories import chains
+from histories import chains, event
 from llamalog_schemas import encode
 from llamalog_service.publish.topic_history import Portion
-from llamalog_service.replay.archive import Archive, ArchiveThenTopic
+from llamalog_service.replay.archive import Archive, ArchiveAlone, ArchiveThenTopic
 from llamalog_service.replay.archive_errors import (
     ArchiveBusyError,
     ArchiveDamagedError,
@@ -21,17 +22,18 @@ from llamalog_service.replay.archive_errors import (
     NotesDamagedError,
     NotesMissingError,
     OtherTopicError,
+    PartitionsLackingError,
     SegmentsLostError,
 )
 from llamalog_service.replay.archive_files import segments_of
 from llamalog_service.replay.archiving import Archiver
-from llamalog_service.replay.errors import BeginningGoneError
+from llamalog_service.replay.errors import ArchiveAloneError, BeginningGoneError
 
 
 def topic_of(count: int = 60) -> KeptTopic:
     topic = KeptTopic()
-    for number, event in enumerate(chains(count)):
-        topic.say(encode(event), number)
+    for number, one in enumerate(chains(count)):
+        topic.say(encode(one), number)
     return topic
 
 
@@ -77,8 +79,8 @@ async def test_an_archive_is_continued_where_it_ended(tmp_path: Path) -> None:
     topic = topic_of()
     first = await archived(tmp_path, topic)
     assert await archived(tmp_path, topic) == 0
-    for number, event in enumerate(chains(3, first=1000)):
-        topic.say(encode(event), number)
+    for number, one in enumerate(chains(3, first=1000)):
+        topic.say(encode(one), number)
     assert await archived(tmp_path, topic) == len(said(topic)) - first
     assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
     assert {at: span.first for at, span in (await Archive(tmp_path, TOPIC).check()).items()} == {
@@ -262,3 +264,42 @@ async def test_a_rebuild_takes_the_beginning_that_retention_removed_from_an_arch
     )
     assert report.differences.rows == 0
     assert (report.messages, report.rebuilt) == (whole.messages, whole.rebuilt)
+
+
+async def test_partitions_that_the_topic_lacks_are_not_passed_over(tmp_path: Path) -> None:
+    topic = topic_of()
+    await archived(tmp_path, topic)
+    del topic.partitions[2]
+    with pytest.raises(PartitionsLackingError, match=r"lacks: 2\."):
+        await ArchiveThenTopic(Archive(tmp_path, TOPIC), topic).spans()
+    with pytest.raises(PartitionsLackingError):
+        await archived(tmp_path, topic)
+
+
+async def test_an_archive_alone_fills_an_empty_table_and_is_held_against_no_other(
+    tmp_path: Path, pool: asyncpg.Pool
+) -> None:
+    lost = Installation(pool)
+    lost.say([*chains(20), event(101)])
+    await lost.ingest_all()
+    await archived(tmp_path, lost.topic)
+    rows = await rows_as_text(pool)
+
+    alone: dict[str, Any] = {"history": ArchiveAlone(Archive(tmp_path, TOPIC)), "source": "the archive alone"}
+    with pytest.raises(ArchiveAloneError):
+        await lost._run(lost.rebuild(**alone), {"archive_alone": True})
+    assert await rows_as_text(pool) == rows
+    await pool.execute("TRUNCATE llama_logs CASCADE; TRUNCATE consumer_positions")
+    lost_end = segments_of(tmp_path)[1].pop().path
+    lost_end.rename(tmp_path / "elsewhere")
+    with pytest.raises(SegmentsLostError):
+        await lost._run(lost.rebuild(**alone), {"archive_alone": True})
+    (tmp_path / "elsewhere").rename(lost_end)
+
+    report = await lost._run(lost.rebuild(**alone), {"archive_alone": True})
+    assert (report.filled, await rows_as_text(pool)) == (True, rows)
+    assert await pool.fetchval("SELECT count(*) FROM consumer_positions") == 0
+    anew = Installation(pool)
+    anew.say([event(500, "later", "root-1")])
+    await anew.ingest_all()
+    assert len(await rows_as_text(pool)) == len(rows) + 1

@@ -65,6 +65,13 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
             help="Read what this archive (`llamalog archive`) holds from there, and the rest from the topic.",
         ),
     ] = None,
+    archive_alone: Annotated[
+        bool,
+        typer.Option(
+            "--archive-alone",
+            help="With --from-file, into an empty database: read the archive and no topic, if that is lost.",
+        ),
+    ] = False,
     discard: Annotated[
         bool, typer.Option("--discard", help="Drop the leftovers of another rebuild first.")
     ] = False,
@@ -94,6 +101,8 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     mended, with 3 if rows differ.
     """
     which = _only(only)
+    if archive_alone and from_file is None:
+        raise typer.BadParameter("needs --from-file FOLDER", param_hint="--archive-alone")
     settings = read_settings()
     ways = Ways(
         fill=not dry_run,
@@ -110,6 +119,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
                 add_words=add_words and not dry_run,
                 most_removed=most_removed,
                 settle_seconds=settle,
+                archive_alone=archive_alone,
                 note=note,
             )
             report = run(rebuild_log(settings, asked, ways, bar.show))

@@ -1,7 +1,7 @@
 """A topic's archive: checked, and read as the history of a rebuild."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from llamalog_service.replay.archive_errors import (
     NoArchiveError,
     NotesMissingError,
     OtherTopicError,
+    PartitionsLackingError,
     SegmentsLostError,
 )
 from llamalog_service.replay.archive_files import (
@@ -30,6 +31,11 @@ class Archive:
     def __init__(self, folder: Path, topic: str) -> None:
         self._folder = folder
         self._topic = topic
+
+    @property
+    def topic(self) -> str:
+        """Whose archive it is."""
+        return self._topic
 
     async def spans(self) -> dict[int, Span]:
         """What the archive holds of each partition; the last segment of each is verified.
@@ -88,6 +94,7 @@ class Archive:
         Raises:
             ArchiveDamagedError: a segment is not as it was written.
             ArchiveGapError: a segment is missing.
+            SegmentsLostError: the last ones are.
         """
         segments = segments_of(self._folder)
         for partition, end in sorted(ends.items()):
@@ -105,6 +112,8 @@ class Archive:
                 if at < reached:
                     at = reached
                     yield Portion([], {partition: at})
+            if at < end:
+                raise SegmentsLostError(partition, at, end)
 
     async def _span(self, segments: list[Segment]) -> Span:
         first = segments[0]
@@ -128,6 +137,21 @@ async def _in_thread(
         yield batch
 
 
+class ArchiveAlone:
+    """A history that is the archive, whatever became of the topic."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def spans(self) -> dict[int, Span]:
+        """As `Archive.whole_spans`: no topic tells whether there was more."""
+        return await self._archive.whole_spans()
+
+    def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+        """As `Archive.read`."""
+        return self._archive.read(starts, ends)
+
+
 class ArchiveThenTopic:
     """A history that begins in an archive and goes on in the topic, where the archive ends."""
 
@@ -142,10 +166,12 @@ class ArchiveThenTopic:
         Raises:
             ArchiveGapError: retention has removed from the topic what the archive does not hold.
             OtherTopicError: the archive holds more than the topic ever had.
+            PartitionsLackingError: likewise.
             LlamalogError: as the two raise.
         """
         self._archived = await self._archive.spans()
         told = await self._topic.spans()
+        refuse_lacking(self._archive.topic, self._archived, told)
         spans: dict[int, Span] = {}
         for partition, span in told.items():
             archived = self._archived.get(partition)
@@ -168,6 +194,17 @@ class ArchiveThenTopic:
         async with aclosing(self._topic.read(later, ends)) as portions:
             async for portion in portions:
                 yield portion
+
+
+def refuse_lacking(topic: str, archived: Collection[int], spans: Mapping[int, Span]) -> None:
+    """Of every partition that was archived the topic has to go on.
+
+    Raises:
+        PartitionsLackingError: there is none.
+    """
+    lacking = set(archived) - spans.keys()
+    if lacking:
+        raise PartitionsLackingError(topic, lacking)
 
 
 def refuse_misfit(partition: int, reached: int, span: Span) -> None:

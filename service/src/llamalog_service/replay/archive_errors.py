@@ -1,5 +1,6 @@
 """What keeps an archive from being read or continued; nothing was changed where one of these is raised."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from llamalog_service.domain.errors import LlamalogError
@@ -50,7 +51,20 @@ class OtherTopicError(ArchiveError):
         super().__init__(
             f"Partition {partition}: the archive reaches up to offset {reached:,}, the topic ends at "
             f"{end:,}. It was probably deleted and created again. Nothing was changed. Archive it into "
-            "another folder."
+            "another folder. Into an empty database `llamalog rebuild --from-file` with --archive-alone "
+            "takes what the archive holds."
+        )
+
+
+class PartitionsLackingError(ArchiveError):
+    """The topic lacks partitions that the archive holds messages of."""
+
+    def __init__(self, topic: str, partitions: Collection[int]) -> None:
+        super().__init__(
+            f"The archive holds messages of partitions that {topic} lacks: "
+            f"{', '.join(map(str, sorted(partitions)))}. It was probably deleted and created again. Nothing "
+            "was changed. Archive it into another folder. Into an empty database `llamalog rebuild "
+            "--from-file` with --archive-alone takes what the archive holds."
         )
 
 

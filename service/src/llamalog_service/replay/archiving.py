@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from llamalog_service.publish.dead_letters import Record
 from llamalog_service.publish.topic_history import Portion
-from llamalog_service.replay.archive import Archive, refuse_misfit, refuse_shorter
+from llamalog_service.replay.archive import Archive, refuse_lacking, refuse_misfit, refuse_shorter
 from llamalog_service.replay.archive_errors import ArchiveBusyError
 from llamalog_service.replay.archive_files import SEGMENT_BYTES, SegmentWriter, segments_of
 from llamalog_service.replay.archive_notes import note_reach, noted_reach
@@ -71,6 +71,7 @@ class Archiver:
         archived = await archive.spans() if segments_of(self._folder) else {}
         noted = noted_reach(self._folder, self._topic) or {}
         spans = await self._history.spans()
+        refuse_lacking(self._topic, {*archived, *(at for at, end in noted.items() if end)}, spans)
         starts = {partition: archived[partition].end if partition in archived else 0 for partition in spans}
         for partition, span in spans.items():
             refuse_misfit(partition, starts[partition], span)

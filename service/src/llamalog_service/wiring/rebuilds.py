@@ -19,7 +19,7 @@ from llamalog_service.publish.offsets import commit_at_least, end_offsets, first
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topic_history import Portion, Span, is_compacted, read_history
 from llamalog_service.publish.topics import topics
-from llamalog_service.replay.archive import Archive, ArchiveThenTopic
+from llamalog_service.replay.archive import Archive, ArchiveAlone, ArchiveThenTopic
 from llamalog_service.replay.archiving import Archiver, ArchiveReport
 from llamalog_service.replay.asked import Asked, Stores
 from llamalog_service.replay.errors import CompactedError
@@ -124,7 +124,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
                 watch,
             )
         filling = FillStore(pool) if ways.fill else None
-        history, source = _history(settings, ways.archive)
+        history, source = _history(settings, ways.archive, alone=asked.archive_alone)
         rebuild = Rebuild(
             Stores(LiveTable(pool), ShadowStore(pool), ComparisonStore(pool), WordStore(pool), filling),
             history,
@@ -136,7 +136,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
             watch=watch,
         )
         report = await rebuild.run(asked)
-    if report.filled and settings.kafka_durable:
+    if report.filled and settings.kafka_durable and not asked.archive_alone:
         await _commit(settings, report)
     if ways.republish:
         told = await republish_provenance(settings, Which(None, *asked.only), watch=watch)
@@ -144,13 +144,16 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
     return report
 
 
-def _history(settings: Settings, archive: Path | None) -> tuple[History, str]:
+def _history(settings: Settings, archive: Path | None, *, alone: bool) -> tuple[History, str]:
     """What is read, and its name for those who find what is left of a rebuild."""
     topic = TopicHistory(settings)
     if archive is None:
         return topic, "the topic"
     name = topics(settings.topic_prefix).entity_events.name
-    return ArchiveThenTopic(Archive(archive, name), topic), f"the archive {archive.resolve()}"
+    read = Archive(archive, name)
+    if alone:
+        return ArchiveAlone(read), f"the archive {archive.resolve()} alone"
+    return ArchiveThenTopic(read, topic), f"the archive {archive.resolve()}"
 
 
 async def archive_topic(settings: Settings, folder: Path, watch: Watch) -> ArchiveReport:
