@@ -25,7 +25,7 @@ from llamalog_service.replay.archive_errors import (
     PartitionsLackingError,
     SegmentsLostError,
 )
-from llamalog_service.replay.archive_files import segments_of
+from llamalog_service.replay.archive_files import read_segment, segments_of
 from llamalog_service.replay.archiving import Archiver
 from llamalog_service.replay.errors import ArchiveAloneError, BeginningGoneError
 
@@ -73,6 +73,15 @@ async def test_every_byte_comes_back_in_order(tmp_path: Path) -> None:
     later = [line for line in said(topic) if line[0] != 1 or int(str(line[1])) >= 7]
     assert await read_back(Archive(tmp_path, TOPIC), {1: 7}) == later
     assert len(segments_of(tmp_path)[1]) > 2
+
+
+async def test_large_messages_are_read_few_at_a_time(tmp_path: Path) -> None:
+    topic = KeptTopic()
+    for _ in range(40):
+        topic.say(b"x" * 1_000_000)
+    await archived(tmp_path, topic, 100_000_000)
+    (segment,) = segments_of(tmp_path)[0]
+    assert [len(batch) for batch in read_segment(segment, TOPIC, 0, 40)] == [9, 9, 9, 9, 4]
 
 
 async def test_an_archive_is_continued_where_it_ended(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class Asked(NamedTuple):
         archive_alone: what is read is not what the consumer goes on with: fill an empty live table, note no
             positions in it, and refuse one that is not empty.
         note: gets every difference as a line of JSON.
+        noted: called once it has got all, before anything is refused for them, mended or filled.
     """
 
     only: Only = Only()
@@ -43,3 +44,4 @@ class Asked(NamedTuple):
     settle_seconds: float = 10.0
     archive_alone: bool = False
     note: Callable[[str], None] = lambda _: None
+    noted: Callable[[], None] = lambda: None

@@ -123,6 +123,7 @@ class Rebuild:
         await self._let_settle(asked.settle_seconds)
         async for line in self._stores.comparisons.lines():
             asked.note(line)
+        asked.noted()
         summary = await self._stores.comparisons.summary()
         if self._repair is not None:
             found = differences_of(summary)
@@ -151,6 +152,7 @@ class Rebuild:
             self._watch(Progress("counting"))
             sides = await snapshot.sides(Only())
             read = await snapshot.read_so_far()
+        asked.noted()
         if self._stores.filling is not None:
             self._watch(Progress("filling the live table, then its indexes"))
             positions = {} if asked.archive_alone else read.next_offsets

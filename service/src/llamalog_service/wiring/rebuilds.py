@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import structlog
 from aiokafka import TopicPartition
-from msgspec.structs import replace
 
 from llamalog_service.delivery import read_any_header_name
+from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.errors import TopicAbsentError
 from llamalog_service.publish.offsets import commit_at_least, end_offsets, first_offsets, partitions_of
@@ -35,29 +35,25 @@ from llamalog_service.store.log import LogStore
 from llamalog_service.store.mending import MendingStore
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
-from llamalog_service.store.republishing import Which
 from llamalog_service.store.shadow import ShadowStore
 from llamalog_service.store.words import WordStore
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.garbage import rest_the_garbage_collector
-from llamalog_service.wiring.republishing import republish_provenance
 
 _log = structlog.get_logger("llamalog.rebuild")
 
 
 class Ways(NamedTuple):
-    """What a rebuild reads, what it may do to the live table, and whom it tells.
+    """What a rebuild reads, and what it may do to the live table.
 
     Attributes:
         fill: fill it if it is empty.
         repair: mend what differs.
-        republish: tell others every row in the end, or those that were asked for.
         archive: a folder whose archive stands in for the beginning of the topic.
     """
 
     fill: bool = True
     repair: bool = False
-    republish: bool = False
     archive: Path | None = None
 
 
@@ -138,9 +134,6 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
         report = await rebuild.run(asked)
     if report.filled and settings.kafka_durable and not asked.archive_alone:
         await _commit(settings, report)
-    if ways.republish:
-        told = await republish_provenance(settings, Which(None, *asked.only), watch=watch)
-        report = replace(report, republished=told)
     return report
 
 
@@ -180,6 +173,10 @@ async def check_archive(settings: Settings, folder: Path, watch: Watch) -> Archi
 async def _commit(settings: Settings, report: RebuildReport) -> None:
     """Have the consumer begin where the filled table ends; it would find nothing but duplicates before."""
     offsets = {TopicPartition(report.topic, int(at)): offset for at, offset in report.positions.items()}
-    async with open_reader(settings, group=settings.consumer_group) as member:
-        if not await commit_at_least(member, offsets):
-            _log.info("the consumer group is at work and reads what it has not committed", topic=report.topic)
+    said = "the consumer group reads again what it has not committed, and finds duplicates"
+    try:
+        async with open_reader(settings, group=settings.consumer_group) as member:
+            if not await commit_at_least(member, offsets):
+                _log.info(said, topic=report.topic, reason="it is at work")
+    except UnavailableError as away:
+        _log.warning(said, topic=report.topic, reason=str(away))
