@@ -157,6 +157,7 @@ def _tell_again(settings: Settings, which: Only) -> int:
         how = "with --root or --entity tells them" if any(which) else "with --resume goes on"
         say_error(
             "llamalog",
-            f"Stopped while rows were told again. The rebuild is done; `llamalog provenance republish` {how}.",
+            "Stopped while rows were told again. The rebuild is done; "
+            f"`llamalog provenance republish` {how}.",
         )
         raise typer.Exit(INTERRUPTED) from None
