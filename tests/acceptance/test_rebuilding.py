@@ -89,6 +89,21 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
     assert not (tmp_path / "rebuild-differences.jsonl").exists()
 
 
+async def test_an_archive_alone_fills_an_empty_database_without_kafka(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, EVENTS)
+    folder = tmp_path / "archive"
+    assert (await llamalog("archive", str(folder), environment=environment_of(settings))).code == 0
+    without = settings.model_copy(update={"kafka": "127.0.0.1:1"})
+    assert (await rebuild(without, tmp_path, "--archive-alone")).code == 2
+    filled = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-alone")
+    assert (filled.code, filled.json["filled"]) == (0, True), filled.err
+    assert differences(await stored_rows(pool), EVENTS) == []
+    refused = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-alone")
+    assert (refused.code, "The live table is not empty" in refused.err) == (1, True)
+
+
 @pytest.mark.apache_kafka
 async def test_a_consumer_goes_on_after_a_fill_and_reads_nothing_again(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
@@ -206,6 +221,40 @@ async def test_on_request_every_row_is_told_to_others_and_marked_as_replayed(
     told = await read_all(settings.kafka, topic)
     assert believed(message.value for message in told) == as_stored(await stored_rows(pool))
     assert {message.headers[-1] for message in told} == {("llamalog-replayed", b"true")}
+
+
+async def test_interrupted_while_it_tells_rows_again_it_reports_the_rebuild_which_is_done(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, EVENTS)
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE telling_progress")
+        telling = await started(
+            "rebuild", "--republish", "--json", environment=environment_of(settings), folder=tmp_path
+        )
+
+        async def waits() -> bool:
+            return bool(
+                await pool.fetchval(
+                    "SELECT EXISTS (SELECT FROM pg_locks "
+                    "WHERE relation = 'telling_progress'::regclass AND NOT granted)"
+                )
+            )
+
+        await eventually(waits, 30.0)
+        ended = await telling.stop(signal.SIGINT)
+    assert (ended.code, ended.json["filled"], ended.json["republished"]) == (130, True, None), ended.err
+    assert "The rebuild is done; `llamalog provenance republish` with --resume goes on" in ended.err
+    assert differences(await stored_rows(pool), EVENTS) == []
+
+
+async def test_a_file_of_differences_that_can_not_be_written_is_refused_before_anything_is_read(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await publish(settings, EVENTS)
+    refused = await rebuild(settings, tmp_path, "--differences", "absent/file.jsonl")
+    assert (refused.code, "can't be written to absent/file.jsonl" in refused.err) == (1, True), refused.err
+    assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 0
 
 
 async def test_without_its_topic_it_says_so(settings: Settings, tmp_path: Path) -> None:

@@ -3,31 +3,37 @@
 import gzip
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from harness.rebuilding import Installation, KeptTopic, rows_as_text
 from harness.writers import TOPIC, Message
-from histories import chains
+from histories import chains, event
 from llamalog_schemas import encode
 from llamalog_service.publish.topic_history import Portion
-from llamalog_service.replay.archive import Archive, ArchiveThenTopic
+from llamalog_service.replay.archive import Archive, ArchiveAlone, ArchiveThenTopic
 from llamalog_service.replay.archive_errors import (
+    ArchiveBusyError,
     ArchiveDamagedError,
     ArchiveGapError,
     NoArchiveError,
+    NotesDamagedError,
+    NotesMissingError,
     OtherTopicError,
+    PartitionsLackingError,
+    SegmentsLostError,
 )
-from llamalog_service.replay.archive_files import segments_of
+from llamalog_service.replay.archive_files import read_segment, segments_of
 from llamalog_service.replay.archiving import Archiver
-from llamalog_service.replay.errors import BeginningGoneError
+from llamalog_service.replay.errors import ArchiveAloneError, BeginningGoneError
 
 
 def topic_of(count: int = 60) -> KeptTopic:
     topic = KeptTopic()
-    for number, event in enumerate(chains(count)):
-        topic.say(encode(event), number)
+    for number, one in enumerate(chains(count)):
+        topic.say(encode(one), number)
     return topic
 
 
@@ -69,12 +75,21 @@ async def test_every_byte_comes_back_in_order(tmp_path: Path) -> None:
     assert len(segments_of(tmp_path)[1]) > 2
 
 
+async def test_large_messages_are_read_few_at_a_time(tmp_path: Path) -> None:
+    topic = KeptTopic()
+    for _ in range(40):
+        topic.say(b"x" * 1_000_000)
+    await archived(tmp_path, topic, 100_000_000)
+    (segment,) = segments_of(tmp_path)[0]
+    assert [len(batch) for batch in read_segment(segment, TOPIC, 0, 40)] == [9, 9, 9, 9, 4]
+
+
 async def test_an_archive_is_continued_where_it_ended(tmp_path: Path) -> None:
     topic = topic_of()
     first = await archived(tmp_path, topic)
     assert await archived(tmp_path, topic) == 0
-    for number, event in enumerate(chains(3, first=1000)):
-        topic.say(encode(event), number)
+    for number, one in enumerate(chains(3, first=1000)):
+        topic.say(encode(one), number)
     assert await archived(tmp_path, topic) == len(said(topic)) - first
     assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
     assert {at: span.first for at, span in (await Archive(tmp_path, TOPIC).check()).items()} == {
@@ -161,6 +176,67 @@ async def test_a_missing_segment_is_refused(tmp_path: Path) -> None:
         await Archive(tmp_path, TOPIC).check()
     with pytest.raises(ArchiveGapError):
         await read_back(Archive(tmp_path, TOPIC))
+    segments_of(tmp_path)[1][0].path.unlink()
+    with pytest.raises(ArchiveGapError, match=r"Partition 1: .* its first segment"):
+        await Archive(tmp_path, TOPIC).check()
+
+
+@pytest.mark.parametrize("gone", [slice(None), slice(-1, None)])
+async def test_a_partition_that_lost_its_last_segment_or_all_is_refused_until_it_is_archived_again(
+    tmp_path: Path, gone: slice
+) -> None:
+    topic = topic_of(120)
+    await archived(tmp_path, topic)
+    for segment in segments_of(tmp_path)[2][gone]:
+        segment.path.unlink()
+    with pytest.raises(SegmentsLostError, match="Partition 2: the archive reached up to offset 40"):
+        await Archive(tmp_path, TOPIC).check()
+    await archived(tmp_path, topic)
+    assert {at: span.end for at, span in (await Archive(tmp_path, TOPIC).check()).items()} == {
+        0: 40,
+        1: 40,
+        2: 40,
+    }
+
+
+async def test_an_archive_without_its_notes_says_what_to_note(tmp_path: Path) -> None:
+    topic = topic_of()
+    await archived(tmp_path, topic)
+    notes = tmp_path / "archive.json"
+    said_before = notes.read_text()
+    notes.unlink()
+    with pytest.raises(NotesMissingError) as refusal:
+        await Archive(tmp_path, TOPIC).check()
+    assert str(refusal.value).endswith(said_before.strip())
+    notes.write_text("{}")
+    with pytest.raises(NotesDamagedError):
+        await Archive(tmp_path, TOPIC).check()
+    notes.unlink()
+    await archived(tmp_path, topic)
+    assert notes.read_text() == said_before
+
+
+async def test_a_topic_in_which_nothing_was_said_has_an_archive_too(tmp_path: Path) -> None:
+    await archived(tmp_path, KeptTopic())
+    assert set((await Archive(tmp_path, TOPIC).check()).values()) == {(0, 0)}
+
+
+async def test_two_do_not_write_one_archive(tmp_path: Path) -> None:
+    topic = topic_of(300)
+
+    class Waiting(KeptTopic):
+        async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+            async for portion in topic.read(starts, ends):
+                if portion.reached[0] > 20:
+                    with pytest.raises(ArchiveBusyError, match="Another `llamalog archive` writes"):
+                        await archived(tmp_path, topic)
+                yield portion
+
+    waiting = Waiting()
+    waiting.partitions = topic.partitions
+    await archived(tmp_path, waiting, 1_000_000)
+    assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
+    assert await archived(tmp_path, topic) == 0
 
 
 async def test_an_archive_of_another_topic_or_none_is_refused(tmp_path: Path) -> None:
@@ -197,3 +273,42 @@ async def test_a_rebuild_takes_the_beginning_that_retention_removed_from_an_arch
     )
     assert report.differences.rows == 0
     assert (report.messages, report.rebuilt) == (whole.messages, whole.rebuilt)
+
+
+async def test_partitions_that_the_topic_lacks_are_not_passed_over(tmp_path: Path) -> None:
+    topic = topic_of()
+    await archived(tmp_path, topic)
+    del topic.partitions[2]
+    with pytest.raises(PartitionsLackingError, match=r"lacks: 2\."):
+        await ArchiveThenTopic(Archive(tmp_path, TOPIC), topic).spans()
+    with pytest.raises(PartitionsLackingError):
+        await archived(tmp_path, topic)
+
+
+async def test_an_archive_alone_fills_an_empty_table_and_is_held_against_no_other(
+    tmp_path: Path, pool: asyncpg.Pool
+) -> None:
+    lost = Installation(pool)
+    lost.say([*chains(20), event(101)])
+    await lost.ingest_all()
+    await archived(tmp_path, lost.topic)
+    rows = await rows_as_text(pool)
+
+    alone: dict[str, Any] = {"history": ArchiveAlone(Archive(tmp_path, TOPIC)), "source": "the archive alone"}
+    with pytest.raises(ArchiveAloneError):
+        await lost._run(lost.rebuild(**alone), {"archive_alone": True})
+    assert await rows_as_text(pool) == rows
+    await pool.execute("TRUNCATE llama_logs CASCADE; TRUNCATE consumer_positions")
+    lost_end = segments_of(tmp_path)[1].pop().path
+    lost_end.rename(tmp_path / "elsewhere")
+    with pytest.raises(SegmentsLostError):
+        await lost._run(lost.rebuild(**alone), {"archive_alone": True})
+    (tmp_path / "elsewhere").rename(lost_end)
+
+    report = await lost._run(lost.rebuild(**alone), {"archive_alone": True})
+    assert (report.filled, await rows_as_text(pool)) == (True, rows)
+    assert await pool.fetchval("SELECT count(*) FROM consumer_positions") == 0
+    anew = Installation(pool)
+    anew.say([event(500, "later", "root-1")])
+    await anew.ingest_all()
+    assert len(await rows_as_text(pool)) == len(rows) + 1

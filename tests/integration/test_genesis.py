@@ -202,6 +202,32 @@ async def test_a_telling_that_is_killed_goes_on_and_every_row_is_told(
     assert (await tell(old_pool, KeptMessages())).rows == 0
 
 
+async def test_a_telling_that_goes_on_names_what_can_not_be_told_before_it_was_killed_too(
+    pool: asyncpg.Pool,
+) -> None:
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, error_message) "
+        "SELECT lpad(to_hex(n), 32, '0')::uuid, 'op', 'CREATED', 'SUCCESS', "
+        "CASE WHEN n IN (3, 290) THEN repeat('x', 1100000) END FROM generate_series(1, 300) n"
+    )
+
+    class Killed(Exception):
+        pass
+
+    class Dying(KeptMessages):
+        async def publish(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:  # type: ignore[override]
+            if self.by_topic.get(topic):
+                raise Killed
+            await super().publish(topic, messages)
+
+    with pytest.raises(Killed):
+        await tell(pool, Dying())
+    kept = KeptMessages()
+    report = await tell(pool, kept)
+    assert (report.went_on, report.rows, len(kept.by_topic[TOPIC])) == (True, 99, 99)
+    assert {one.id for one in report.untellable} == {str(UUID(int=3)), str(UUID(int=290))}
+
+
 async def test_an_event_of_any_type_under_a_legacy_rows_id_is_a_duplicate(
     database_url: str, pool: asyncpg.Pool
 ) -> None:

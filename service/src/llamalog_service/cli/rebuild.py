@@ -1,21 +1,24 @@
 """`llamalog rebuild`: the log folded anew from its topic, compared, repaired."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 from uuid import UUID
 
 import typer
+from msgspec.structs import replace
 
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
+from llamalog_service.cli.differences_file import DifferencesFile
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.rebuilding import RebuildBar, tell_report
-from llamalog_service.cli.running import read_settings, run, say_error
+from llamalog_service.cli.running import failures_told, read_settings, run, say_error
 from llamalog_service.cli.signals import signals_as_interrupts
 from llamalog_service.replay.asked import Asked
+from llamalog_service.settings import Settings
 from llamalog_service.store.comparison import Only
+from llamalog_service.store.republishing import Which
 from llamalog_service.wiring.rebuilds import Ways, rebuild_log
+from llamalog_service.wiring.republishing import republish_provenance
 
 DIFFERS: Final = 3
 """The live table is not what the topic makes of it, and was not repaired."""
@@ -65,6 +68,13 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
             help="Read what this archive (`llamalog archive`) holds from there, and the rest from the topic.",
         ),
     ] = None,
+    archive_alone: Annotated[
+        bool,
+        typer.Option(
+            "--archive-alone",
+            help="With --from-file, into an empty database: read the archive and no topic, if that is lost.",
+        ),
+    ] = False,
     discard: Annotated[
         bool, typer.Option("--discard", help="Drop the leftovers of another rebuild first.")
     ] = False,
@@ -94,15 +104,21 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     mended, with 3 if rows differ.
     """
     which = _only(only)
+    if archive_alone and from_file is None:
+        raise typer.BadParameter("needs --from-file FOLDER", param_hint="--archive-alone")
     settings = read_settings()
     ways = Ways(
         fill=not dry_run,
         repair=repair and not dry_run,
-        republish=republish and not dry_run,
         archive=from_file,
     )
     try:
-        with signals_as_interrupts(), _lines(differences) as note, RebuildBar() as bar:
+        with (
+            failures_told(),
+            signals_as_interrupts(),
+            DifferencesFile(differences) as lines,
+            RebuildBar() as bar,
+        ):
             asked = Asked(
                 only=which,
                 discard=discard,
@@ -110,33 +126,38 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
                 add_words=add_words and not dry_run,
                 most_removed=most_removed,
                 settle_seconds=settle,
-                note=note,
+                archive_alone=archive_alone,
+                note=lines.note,
+                noted=lines.keep,
             )
             report = run(rebuild_log(settings, asked, ways, bar.show))
     except KeyboardInterrupt:
         say_error("llamalog", "Stopped. What was read is kept: the same command goes on where it was.")
         raise typer.Exit(INTERRUPTED) from None
-    if as_json:
-        print_json(report)
-    else:
-        tell_report(report, differences)
+    told = None
+    try:
+        if republish and not dry_run:
+            told = _tell_again(settings, which)
+    finally:
+        report = replace(report, republished=told)
+        if as_json:
+            print_json(report)
+        else:
+            tell_report(report, differences)
     differs = report.differences.rows or report.decrees_differing
     raise typer.Exit(DIFFERS if differs and report.mended is None else 0)
 
 
-@contextmanager
-def _lines(file: Path) -> Iterator[Callable[[str], None]]:
-    """Writes lines to a file that is made with the first of them; an older one of the name is removed."""
-    file.unlink(missing_ok=True)
-    lines = None
-
-    def write(line: str) -> None:
-        nonlocal lines
-        lines = lines or file.open("w", encoding="utf-8")
-        lines.write(f"{line}\n")
-
+def _tell_again(settings: Settings, which: Only) -> int:
+    """The rebuild is done by now, whatever comes of it."""
     try:
-        yield write
-    finally:
-        if lines is not None:
-            lines.close()
+        with signals_as_interrupts(), RebuildBar() as bar:
+            return run(republish_provenance(settings, Which(None, *which), watch=bar.show))
+    except KeyboardInterrupt:
+        how = "with --root or --entity tells them" if any(which) else "with --resume goes on"
+        say_error(
+            "llamalog",
+            "Stopped while rows were told again. The rebuild is done; "
+            f"`llamalog provenance republish` {how}.",
+        )
+        raise typer.Exit(INTERRUPTED) from None

@@ -27,7 +27,7 @@ class GenesisReport(Struct, frozen=True, rename="camel", kw_only=True):
     Attributes:
         rows, decrees: published by this call.
         went_on: whether it went on with one that was interrupted.
-        untellable: rows and decrees that no event can hold; they were not published.
+        untellable: rows and decrees that no event can hold, of all; they were not published.
         left: rows of which no event tells that was read, and decrees; the consumer reads what is published.
     """
 
@@ -65,6 +65,8 @@ class Genesis:
         untellable: list[Untellable] = []
         decrees = await self._tell_decrees(untellable)
         rows = await self._tell_rows(after, eventless.rows, untellable)
+        if after is not None:
+            await self._look_again(after, untellable)
         await when_available(self._store.finish, doing="ending the telling")
         left: Eventless = await when_available(self._store.count, doing="counting rows without an event")
         return GenesisReport(
@@ -90,6 +92,18 @@ class Genesis:
             await self._advance(after)
             self._watch(Told(told, max(told, total)))
         return told
+
+    async def _look_again(self, last: UUID, untellable: list[Untellable]) -> None:
+        """At the rows up to the last one of a telling that was interrupted: what it found went with it."""
+        after = None
+        while rows := await self._next(after):
+            for row in rows:
+                if row.id > last:
+                    return
+                message = row_message(row)
+                if isinstance(message, Untellable):
+                    untellable.append(message)
+            after = rows[-1].id
 
     async def _next(self, after: UUID | None) -> Sequence[EventlessRow]:
         return await when_available(

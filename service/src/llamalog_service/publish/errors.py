@@ -34,6 +34,19 @@ class TopicAbsentError(PublishError):
         )
 
 
+class MessagesGoneError(PublishError):
+    """A topic that is read from its beginning has lost messages that were not read yet."""
+
+    def __init__(self, topic: str, partition: int, offset: int, first: int) -> None:
+        super().__init__(
+            f"Partition {partition} of {topic} does not hold offset {offset:,} any more, which was to be "
+            f"read next: it begins at {first:,}. Retention or somebody removed messages while it was "
+            "read, or the topic was deleted and created again. Nothing is skipped, so this ends here. Look "
+            "at the retention with `llamalog topics check`; an archive that holds the messages can be read "
+            "with `llamalog rebuild --from-file`."
+        )
+
+
 class TopicsUnfitError(PublishError):
     """Topics do not stand as llamalog needs them: going on would lose events or stop the stream."""
 

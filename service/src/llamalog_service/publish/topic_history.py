@@ -6,9 +6,11 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import OffsetOutOfRangeError
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.publish.dead_letters import Record
+from llamalog_service.publish.errors import MessagesGoneError
 
 _LONGEST_SILENCE: Final = 30.0
 _POLL_MILLISECONDS: Final = 200
@@ -45,9 +47,11 @@ async def read_history(
     """The messages of a topic from `starts` up to before `ends`, by partition.
 
     Args:
-        reader: a started consumer of no group, newly made: it is assigned the partitions.
+        reader: a started consumer of no group, newly made: it is assigned the partitions. It skips nothing
+            that is gone.
 
     Raises:
+        MessagesGoneError: a partition begins later by now than where it was to be read on.
         UnavailableError: nothing came for a long time.
     """
     left = {
@@ -62,7 +66,7 @@ async def read_history(
         reader.seek(partition, starts.get(partition.partition, 0))
     silent = 0.0
     while left:
-        fetched = await reader.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=_RECORDS_AT_ONCE)
+        fetched = await _fetched(reader, left)
         records: list[Record] = []
         reached: dict[int, int] = {}
         for partition, end in list(left.items()):
@@ -83,3 +87,26 @@ async def read_history(
             yield Portion(records, reached)
         if silent > _LONGEST_SILENCE:
             raise UnavailableError(f"Kafka has sent nothing of {topic} for {_LONGEST_SILENCE:.0f} s.")
+
+
+async def _fetched(
+    reader: AIOKafkaConsumer, left: Mapping[TopicPartition, int]
+) -> Mapping[TopicPartition, Sequence[Record]]:
+    """Some messages; what is gone of partitions that were read to their end is no loss.
+
+    Raises:
+        MessagesGoneError: as for `read_history`.
+    """
+    try:
+        fetched: Mapping[TopicPartition, Sequence[Record]] = await reader.getmany(
+            timeout_ms=_POLL_MILLISECONDS, max_records=_RECORDS_AT_ONCE
+        )
+    except OffsetOutOfRangeError as error:
+        for partition, offset in error.args[0].items():
+            if partition in left:
+                firsts = await reader.beginning_offsets([partition])
+                raise MessagesGoneError(
+                    partition.topic, partition.partition, offset, firsts[partition]
+                ) from error
+        return {}
+    return fetched

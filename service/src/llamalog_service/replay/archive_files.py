@@ -28,6 +28,7 @@ SEGMENT_BYTES: Final = 64 * 1024 * 1024
 
 _NAME: Final = re.compile(r"partition-(\d{5})-from-(\d{20})\.jsonl\.gz")
 _BATCH: Final = 2000
+_BATCH_BYTES: Final = 8 * 1024 * 1024
 _DAMAGE: Final = (OSError, EOFError, zlib.error, msgspec.DecodeError, ValueError, KeyError)
 
 
@@ -96,7 +97,7 @@ class SegmentWriter:
         os.fsync(self._raw.fileno())
         self._raw.close()
         self._path.replace(self._final)
-        _sync(self._final.parent)
+        sync_folder(self._final.parent)
 
     def drop(self) -> None:
         """Leave nothing."""
@@ -130,12 +131,15 @@ def read_segment(segment: Segment, topic: str, begin: int, end: int) -> Iterator
         ArchiveDamagedError: as for `verified`, which is to be called before.
     """
     batch: list[ArchivedRecord] = []
+    held = 0
     for line, _ in _lines(segment, topic):
         if line is not None and begin <= line["offset"] < end:
-            batch.append(_record_of(line, topic, segment.partition))
-            if len(batch) == _BATCH:
+            record = _record_of(line, topic, segment.partition)
+            batch.append(record)
+            held += len(record.value or b"")
+            if len(batch) == _BATCH or held >= _BATCH_BYTES:
                 yield batch
-                batch = []
+                batch, held = [], 0
     if batch:
         yield batch
 
@@ -219,7 +223,7 @@ def _content(line: dict[str, Any], name: str) -> bytes | None:
     return None if text is None else text.encode()
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new name is on disk once its folder is."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -1,8 +1,9 @@
 """The archiving of a topic: an archive written, and continued where it ends."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from contextlib import aclosing
+import fcntl
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from msgspec import Struct
 
 from llamalog_service.publish.dead_letters import Record
 from llamalog_service.publish.topic_history import Portion
-from llamalog_service.replay.archive import Archive, refuse_misfit
+from llamalog_service.replay.archive import Archive, refuse_lacking, refuse_misfit, refuse_shorter
+from llamalog_service.replay.archive_errors import ArchiveBusyError
 from llamalog_service.replay.archive_files import SEGMENT_BYTES, SegmentWriter, segments_of
+from llamalog_service.replay.archive_notes import note_reach, noted_reach
 from llamalog_service.replay.reading import History, Progress, Watch
 
 
@@ -53,21 +56,30 @@ class Archiver:
         What is interrupted ends its segments where it is; a killed one loses those that were not complete.
 
         Raises:
-            ArchiveError: the archive is damaged, not of this topic, or what lies before it is gone.
+            ArchiveError: the archive is damaged, not of this topic, somebody else writes it, or what lies
+                before it is gone.
             LlamalogError: the topic can't be read.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        with _alone(self._folder):
+            return await self._continue()
+
+    async def _continue(self) -> ArchiveReport:
         for leftover in self._folder.glob("*.jsonl.gz.part"):
             leftover.unlink()
         archive = Archive(self._folder, self._topic)
         archived = await archive.spans() if segments_of(self._folder) else {}
+        noted = noted_reach(self._folder, self._topic) or {}
         spans = await self._history.spans()
+        refuse_lacking(self._topic, {*archived, *(at for at, end in noted.items() if end)}, spans)
         starts = {partition: archived[partition].end if partition in archived else 0 for partition in spans}
         for partition, span in spans.items():
             refuse_misfit(partition, starts[partition], span)
+            refuse_shorter(partition, noted.get(partition, 0), span)
         ends = {partition: span.end for partition, span in spans.items()}
         at = dict(starts)
         written = 0
+        note_reach(self._folder, self._topic, _furthest(noted, at))
         try:
             async with aclosing(self._history.read(starts, ends)) as portions:
                 async for portion in portions:
@@ -80,6 +92,7 @@ class Archiver:
             for partition, writer in self._writers.items():
                 writer.complete(at[partition])
             self._writers.clear()
+            note_reach(self._folder, self._topic, _furthest(noted, at))
         return ArchiveReport(self._topic, written, {str(partition): end for partition, end in at.items()})
 
     def _write(self, portion: Portion, at: Mapping[int, int]) -> None:
@@ -96,6 +109,26 @@ class Archiver:
             if writer.bytes >= self._segment_bytes:
                 del self._writers[partition]
                 writer.complete(portion.reached[partition])
+
+
+def _furthest(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    """What is noted is not taken back: files that are gone are missed until they are written again."""
+    return {partition: max(one.get(partition, 0), other.get(partition, 0)) for partition in {*one, *other}}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else writes the archive meanwhile; a process that is killed lets go.
+
+    Raises:
+        ArchiveBusyError: somebody does.
+    """
+    with (folder / ".lock").open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArchiveBusyError(folder) from None
+        yield
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

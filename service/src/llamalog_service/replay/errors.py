@@ -53,6 +53,17 @@ class BeginningGoneError(RebuildRefusedError):
         self.firsts = firsts
 
 
+class ArchiveAloneError(RebuildRefusedError):
+    """An archive alone is to be read beside a live table that holds something."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The live table is not empty, and an archive alone does not tell what came into it since. "
+            "Nothing was done. --archive-alone fills an empty database; leave it out to compare, or name "
+            "another database."
+        )
+
+
 class CompactedError(RebuildRefusedError):
     """The topic keeps one message of those that share a key."""
 

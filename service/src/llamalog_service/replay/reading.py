@@ -24,6 +24,7 @@ class History(Protocol):
         """The messages from `starts` up to before `ends`, by partition.
 
         Raises:
+            LlamalogError: some of them are gone.
             UnavailableError: Kafka is away.
         """
 

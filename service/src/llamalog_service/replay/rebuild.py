@@ -17,6 +17,7 @@ from llamalog_service.replay.asked import Asked, Stores
 from llamalog_service.replay.errors import EventlessRowsError, LeftoversError, RebuildUnderWayError
 from llamalog_service.replay.reading import History, Progress, Watch, read_into
 from llamalog_service.replay.refusals import (
+    refuse_archive_alone,
     refuse_lost_beginning,
     refuse_many_removals,
     refuse_positions,
@@ -93,6 +94,8 @@ class Rebuild:
             spans = await when_available(self._history.spans, doing="looking at the topic")
             refuse_lost_beginning(self._topic, spans)
             is_empty = await when_available(self._stores.live.is_empty, doing="looking at the live table")
+            if asked.archive_alone:
+                refuse_archive_alone(is_empty=is_empty)
             if not is_empty and not asked.keep_eventless:
                 await self._refuse_eventless_rows()
             await self._take_up(discard=asked.discard)
@@ -120,6 +123,7 @@ class Rebuild:
         await self._let_settle(asked.settle_seconds)
         async for line in self._stores.comparisons.lines():
             asked.note(line)
+        asked.noted()
         summary = await self._stores.comparisons.summary()
         if self._repair is not None:
             found = differences_of(summary)
@@ -148,9 +152,11 @@ class Rebuild:
             self._watch(Progress("counting"))
             sides = await snapshot.sides(Only())
             read = await snapshot.read_so_far()
+        asked.noted()
         if self._stores.filling is not None:
             self._watch(Progress("filling the live table, then its indexes"))
-            await self._stores.filling.fill(self._group, self._topic, read.next_offsets)
+            positions = {} if asked.archive_alone else read.next_offsets
+            await self._stores.filling.fill(self._group, self._topic, positions)
         report = report_of(
             topic=self._topic, read=read, chosen=chosen, decrees=0, sides=sides, summary=(), mended=False
         )

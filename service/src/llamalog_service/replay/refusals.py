@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.publish.topic_history import Span
 from llamalog_service.replay.errors import (
+    ArchiveAloneError,
     BeginningGoneError,
     NoPositionsError,
     TooManyRemovalsError,
@@ -22,6 +23,16 @@ def refuse_lost_beginning(topic: str, spans: Mapping[int, Span]) -> None:
     gone = {partition: span.first for partition, span in spans.items() if span.first > 0}
     if gone:
         raise BeginningGoneError(topic, gone)
+
+
+def refuse_archive_alone(*, is_empty: bool) -> None:
+    """An archive without its topic can't tell what a live table holds since.
+
+    Raises:
+        ArchiveAloneError: it holds something.
+    """
+    if not is_empty:
+        raise ArchiveAloneError
 
 
 def refuse_positions(topic: str, group: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:

@@ -128,11 +128,14 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 @asynccontextmanager
-async def open_reader(settings: Settings, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+async def open_reader(
+    settings: Settings, group: str | None = None, *, skips: bool = True
+) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer that is to be assigned partitions and commits nothing by itself; does not wait.
 
     Args:
         group: whose offsets it is to know; it does not become a member.
+        skips: goes on at the beginning where an offset is gone; else it raises OffsetOutOfRangeError.
 
     Raises:
         UnavailableError: Kafka does not answer; also for what fails within the context.
@@ -141,7 +144,7 @@ async def open_reader(settings: Settings, group: str | None = None) -> AsyncIter
         bootstrap_servers=settings.kafka,
         group_id=group,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset="earliest" if skips else "none",
         fetch_max_wait_ms=50,
     )
     with kafka_errors_as_ours(settings.kafka):

@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import structlog
 from aiokafka import TopicPartition
-from msgspec.structs import replace
 
 from llamalog_service.delivery import read_any_header_name
+from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.publish.announcer import Announcer
 from llamalog_service.publish.errors import TopicAbsentError
 from llamalog_service.publish.offsets import commit_at_least, end_offsets, first_offsets, partitions_of
 from llamalog_service.publish.producer import Publisher
 from llamalog_service.publish.topic_history import Portion, Span, is_compacted, read_history
 from llamalog_service.publish.topics import topics
-from llamalog_service.replay.archive import Archive, ArchiveThenTopic
+from llamalog_service.replay.archive import Archive, ArchiveAlone, ArchiveThenTopic
 from llamalog_service.replay.archiving import Archiver, ArchiveReport
 from llamalog_service.replay.asked import Asked, Stores
 from llamalog_service.replay.errors import CompactedError
@@ -35,29 +35,25 @@ from llamalog_service.store.log import LogStore
 from llamalog_service.store.mending import MendingStore
 from llamalog_service.store.outbox import Outbox
 from llamalog_service.store.recompute import RecomputeStore
-from llamalog_service.store.republishing import Which
 from llamalog_service.store.shadow import ShadowStore
 from llamalog_service.store.words import WordStore
 from llamalog_service.wiring.connections import open_admin, open_pool, open_producer, open_reader
 from llamalog_service.wiring.garbage import rest_the_garbage_collector
-from llamalog_service.wiring.republishing import republish_provenance
 
 _log = structlog.get_logger("llamalog.rebuild")
 
 
 class Ways(NamedTuple):
-    """What a rebuild reads, what it may do to the live table, and whom it tells.
+    """What a rebuild reads, and what it may do to the live table.
 
     Attributes:
         fill: fill it if it is empty.
         repair: mend what differs.
-        republish: tell others every row in the end, or those that were asked for.
         archive: a folder whose archive stands in for the beginning of the topic.
     """
 
     fill: bool = True
     repair: bool = False
-    republish: bool = False
     archive: Path | None = None
 
 
@@ -91,12 +87,13 @@ class TopicHistory:
         """The messages from `starts` up to before `ends`, by partition.
 
         Raises:
+            MessagesGoneError: the topic has lost some of them since it was looked at.
             UnavailableError: Kafka does not answer.
         """
         if all(starts.get(partition, 0) >= end for partition, end in ends.items()):
             return  # aiokafka's consumer does not stop well before it has fetched anything
         read_any_header_name()
-        async with open_reader(self._settings) as reader:
+        async with open_reader(self._settings, skips=False) as reader:
             async for portion in read_history(reader, self._topic, starts, ends):
                 yield portion
 
@@ -123,7 +120,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
                 watch,
             )
         filling = FillStore(pool) if ways.fill else None
-        history, source = _history(settings, ways.archive)
+        history, source = _history(settings, ways.archive, alone=asked.archive_alone)
         rebuild = Rebuild(
             Stores(LiveTable(pool), ShadowStore(pool), ComparisonStore(pool), WordStore(pool), filling),
             history,
@@ -135,21 +132,21 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
             watch=watch,
         )
         report = await rebuild.run(asked)
-    if report.filled and settings.kafka_durable:
+    if report.filled and settings.kafka_durable and not asked.archive_alone:
         await _commit(settings, report)
-    if ways.republish:
-        told = await republish_provenance(settings, Which(None, *asked.only), watch=watch)
-        report = replace(report, republished=told)
     return report
 
 
-def _history(settings: Settings, archive: Path | None) -> tuple[History, str]:
+def _history(settings: Settings, archive: Path | None, *, alone: bool) -> tuple[History, str]:
     """What is read, and its name for those who find what is left of a rebuild."""
     topic = TopicHistory(settings)
     if archive is None:
         return topic, "the topic"
     name = topics(settings.topic_prefix).entity_events.name
-    return ArchiveThenTopic(Archive(archive, name), topic), f"the archive {archive.resolve()}"
+    read = Archive(archive, name)
+    if alone:
+        return ArchiveAlone(read), f"the archive {archive.resolve()} alone"
+    return ArchiveThenTopic(read, topic), f"the archive {archive.resolve()}"
 
 
 async def archive_topic(settings: Settings, folder: Path, watch: Watch) -> ArchiveReport:
@@ -176,6 +173,10 @@ async def check_archive(settings: Settings, folder: Path, watch: Watch) -> Archi
 async def _commit(settings: Settings, report: RebuildReport) -> None:
     """Have the consumer begin where the filled table ends; it would find nothing but duplicates before."""
     offsets = {TopicPartition(report.topic, int(at)): offset for at, offset in report.positions.items()}
-    async with open_reader(settings, group=settings.consumer_group) as member:
-        if not await commit_at_least(member, offsets):
-            _log.info("the consumer group is at work and reads what it has not committed", topic=report.topic)
+    said = "the consumer group reads again what it has not committed, and finds duplicates"
+    try:
+        async with open_reader(settings, group=settings.consumer_group) as member:
+            if not await commit_at_least(member, offsets):
+                _log.info(said, topic=report.topic, reason="it is at work")
+    except UnavailableError as away:
+        _log.warning(said, topic=report.topic, reason=str(away))

@@ -1,0 +1,72 @@
+"""Messages that Kafka loses between the look at a topic and its reading stop whoever reads all of it."""
+
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from harness.topics import producing, publish_events
+from histories import chains
+from llamalog_service.publish.errors import MessagesGoneError
+from llamalog_service.publish.topic_history import Span
+from llamalog_service.publish.topics import topics
+from llamalog_service.replay.archive import Archive
+from llamalog_service.replay.archiving import Archiver
+from llamalog_service.settings import Settings
+from llamalog_service.wiring.rebuilds import TopicHistory
+
+pytestmark = pytest.mark.apache_kafka
+
+
+class Losing(TopicHistory):
+    """A topic whose first partition begins later once it was looked at."""
+
+    def __init__(self, settings: Settings, *, before: int) -> None:
+        super().__init__(settings)
+        self._kafka = settings.kafka
+        self._name = topics(settings.topic_prefix).entity_events.name
+        self._before = before
+
+    async def spans(self) -> dict[int, Span]:
+        spans = await super().spans()
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)
+        await admin.start()
+        try:
+            await admin.delete_records({TopicPartition(self._name, 0): RecordsToDelete(self._before)})
+        finally:
+            await admin.close()
+        return spans
+
+
+async def say(settings: Settings, count: int, first: int = 1) -> str:
+    topic = topics(settings.topic_prefix).entity_events.name
+    async with producing(settings.kafka) as producer:
+        await publish_events(producer, topic, chains(count, first=first), partition=0)
+    return topic
+
+
+async def test_what_vanishes_before_it_is_read_is_missed_at_once(settings: Settings, tmp_path: Path) -> None:
+    topic = await say(settings, 12)
+    with pytest.raises(MessagesGoneError, match=rf"Partition 0 of {topic} .* offset 0.* begins at 5"):
+        await Archiver(tmp_path, topic, Losing(settings, before=5)).run()
+
+
+async def test_what_vanishes_behind_an_archive_is_missed_and_what_it_holds_is_not(
+    settings: Settings, tmp_path: Path
+) -> None:
+    topic = await say(settings, 6)
+    archived = (await Archiver(tmp_path, topic, TopicHistory(settings)).run()).messages
+    assert archived == 6
+    await say(settings, 6, first=100)
+    with pytest.raises(MessagesGoneError, match=r"offset 6.* begins at 9"):
+        await Archiver(tmp_path, topic, Losing(settings, before=9)).run()
+    assert (await Archive(tmp_path, topic).check())[0] == (0, 6)
+
+
+async def test_what_was_read_already_may_vanish(settings: Settings) -> None:
+    await say(settings, 12)
+    history = Losing(settings, before=5)
+    ends = {partition: span.end for partition, span in (await history.spans()).items()}
+    read = [record.offset async for portion in history.read({0: 5}, ends) for record in portion.records]
+    assert read == list(range(5, 12))

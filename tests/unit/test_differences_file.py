@@ -1,0 +1,48 @@
+"""The file of differing rows is whole or not there, and what keeps it from being written is said at once."""
+
+from pathlib import Path
+
+import pytest
+
+from llamalog_service.cli.differences_file import DifferencesFile, DifferencesFileError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "differences.jsonl"
+    file.write_text("an earlier run's\n")
+    return file
+
+
+def files_beside(path: Path) -> set[str]:
+    return {file.name for file in path.parent.iterdir()}
+
+
+def test_it_has_its_name_and_every_line_once_it_is_kept(path: Path) -> None:
+    with DifferencesFile(path) as lines:
+        lines.note("one")
+        lines.note("two")
+        assert path.read_text() == "an earlier run's\n"
+        lines.keep()
+        assert path.read_text() == "one\ntwo\n"
+    assert files_beside(path) == {path.name}
+
+
+def test_where_nothing_differs_the_one_of_an_earlier_run_goes(path: Path) -> None:
+    with DifferencesFile(path) as lines:
+        lines.keep()
+    assert files_beside(path) == set()
+
+
+def test_what_is_refused_or_interrupted_before_leaves_the_earlier_one(path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), DifferencesFile(path) as lines:
+        lines.note("one")
+        raise KeyboardInterrupt
+    assert path.read_text() == "an earlier run's\n"
+    assert files_beside(path) == {path.name}
+
+
+@pytest.mark.parametrize("where", ["absent/differences.jsonl", "."])
+def test_a_file_that_can_not_be_written_is_refused_at_once(tmp_path: Path, where: str) -> None:
+    with pytest.raises(DifferencesFileError, match="can't be written"), DifferencesFile(tmp_path / where):
+        raise AssertionError("something was done")
