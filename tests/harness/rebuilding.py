@@ -188,3 +188,12 @@ async def rows_as_text(pool: asyncpg.Pool) -> list[str]:
         "SELECT (to_jsonb(l) - ARRAY['recorded_at', 'revision'])::text AS row FROM llama_logs l ORDER BY id"
     )
     return [record["row"] for record in records]
+
+
+async def empty_unlogged_tables(pool: asyncpg.Pool) -> None:
+    """What the recovery of a PostgreSQL that has crashed does to the shadow."""
+    names = await pool.fetch(
+        "SELECT c.oid::regclass::text FROM pg_class c "
+        "WHERE relnamespace = 'llamalog_rebuild'::regnamespace AND relpersistence = 'u' AND relkind = 'r'"
+    )
+    await pool.execute(f"TRUNCATE {', '.join(name for (name,) in names)}")

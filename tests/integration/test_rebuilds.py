@@ -207,7 +207,7 @@ async def test_a_second_rebuild_at_the_same_time_is_refused_and_names_the_first(
 
 async def test_leftovers_of_another_rebuild_are_named_and_dropped_on_request(at_rest: Installation) -> None:
     await ShadowStore(at_rest.pool).make(
-        id_=UUID(int=1), topic="another.topic", source="the topic", begun_by="somebody"
+        id_=UUID(int=1), topic="another.topic", source="the topic", begun_by="somebody", every_word=True
     )
     with pytest.raises(LeftoversError, match=r"by somebody, of another\.topic"):
         await at_rest.rebuilt()

@@ -84,6 +84,7 @@ class Rebuild:
 
         Raises:
             RebuildRefusedError: with the reason; the live table is as it was.
+            ShadowLostError: PostgreSQL crashed after the comparison; the same call begins anew.
             PositionPastEndError: the topic is not the one that was read.
         """
         began = time.monotonic()
@@ -95,7 +96,7 @@ class Rebuild:
             is_empty = await when_available(self._stores.live.is_empty, doing="looking at the live table")
             if not is_empty and not asked.keep_eventless:
                 await self._refuse_eventless_rows()
-            await self._take_up(discard=asked.discard)
+            await self._take_up(discard=asked.discard, every_word=is_empty or asked.add_words)
             if is_empty:
                 counted = await self._fill(spans, asked)
             else:
@@ -148,6 +149,7 @@ class Rebuild:
             self._watch(Progress("counting"))
             sides = await snapshot.sides(Only())
             read = await snapshot.read_so_far()
+            await snapshot.end()
         if self._stores.filling is not None:
             self._watch(Progress("filling the live table, then its indexes"))
             await self._stores.filling.fill(self._group, self._topic, read.next_offsets)
@@ -156,17 +158,29 @@ class Rebuild:
         )
         return replace(report, filled=self._stores.filling is not None)
 
-    async def _take_up(self, *, discard: bool) -> None:
-        """Begin a shadow, or go on with the one that an earlier call of the same kind left."""
+    async def _take_up(self, *, discard: bool, every_word: bool) -> None:
+        """Begin a shadow, or go on with the one that an earlier call of the same kind left.
+
+        Args:
+            every_word: begin anew where that call has left rows out whose words the live table's enums lack.
+        """
+        shadow = self._stores.shadow
         if discard:
-            await self._stores.shadow.discard()
-        stands, about = await self._stores.shadow.standing()
-        if not stands:
-            await self._stores.shadow.make(
-                id_=uuid4(), topic=self._topic, source=self._source, begun_by=self._begun_by
-            )
-        elif about is None or about[1:4] != (FORMAT, self._topic, self._source):
+            await shadow.discard()
+        stands, about = await shadow.standing()
+        if stands and (about is None or about[1:4] != (FORMAT, self._topic, self._source)):
             raise LeftoversError(about)
+        if stands and not await shadow.go_on(every_word=every_word):
+            await shadow.discard()
+            stands = False
+        if not stands:
+            await shadow.make(
+                id_=uuid4(),
+                topic=self._topic,
+                source=self._source,
+                begun_by=self._begun_by,
+                every_word=every_word,
+            )
 
     def _recording(self, record: Record, *, add_words: bool, lacks_none: bool = False) -> Record:
         """`record`, with a look at what the enums of the live table can't hold.
@@ -202,11 +216,11 @@ class Rebuild:
         the snapshot, which sees the live rows of exactly these positions and none that come later.
         """
         async with self._stores.comparisons.snapshot() as snapshot:
+            await snapshot.forget()
             ends = await snapshot.positions(self._group, self._topic)
             so_far = await snapshot.read_so_far()
             record = self._recording(snapshot.record, add_words=asked.add_words)
             await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
-            await snapshot.forget_what_stood()
             as_they_stand = await snapshot.take_as_they_stand() if asked.keep_eventless else NONE
             self._watch(Progress("removing what was told twice"))
             chosen = await snapshot.choose()
@@ -222,7 +236,7 @@ class Rebuild:
             self._watch(Progress("counting"))
             sides = await snapshot.sides(asked.only)
             read = await snapshot.read_so_far()
-            await snapshot.ready_to_mend()
+            await snapshot.end()
         return Compared(read, chosen, decrees.missing + decrees.different, sides, as_they_stand)
 
     async def _let_settle(self, seconds: float) -> None:

@@ -46,7 +46,11 @@ class Repair:
         Args:
             differing: how many rows differ, for the progress.
             read_up_to: what the shadow holds, by partition.
+
+        Raises:
+            ShadowLostError: a crash of PostgreSQL has emptied the shadow; what was mended stays mended.
         """
+        await when_available(self._stores.mending.get_ready, doing="indexing", may_take_long=True)
         await self._recompute(await when_available(self._stores.mending.decrees, doing="mending decrees"))
         revision = await when_available(
             self._stores.mending.first_revision, doing="looking for a revision", may_take_long=True

@@ -19,7 +19,7 @@ from llamalog_service.store.queries import sql
 SCHEMA: Final = "llamalog_rebuild"
 """The schema that holds the shadow while a rebuild is under way, and what an interrupted one leaves."""
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Rises with every change of what the shadow holds or of how events become rows.
 
 What was begun with another one is not gone on with.
@@ -121,8 +121,24 @@ class ShadowStore:
             )
         return True, None if record is None else About(*record)
 
-    async def make(self, *, id_: UUID, topic: str, source: str, begun_by: str) -> None:
-        """Make an empty shadow.
+    async def go_on(self, *, every_word: bool) -> bool:
+        """Make a shadow that was left ready to be read on; False if this call can't go on with it.
+
+        Args:
+            every_word: no row is left out for a word that the live table's enums lack: then none may have
+                been left out before.
+        """
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                had_every_word = await connection.fetchval(f"SELECT every_word FROM {SCHEMA}.about")  # noqa: S608
+                if every_word and not had_every_word and (await read_so_far(connection)).dead_letters:
+                    return False
+                await connection.execute(f"UPDATE {SCHEMA}.about SET every_word = $1", every_word)  # noqa: S608
+                await connection.execute(sql("shadow_forget"))
+        return True
+
+    async def make(self, *, id_: UUID, topic: str, source: str, begun_by: str, every_word: bool) -> None:
+        """Make an empty shadow, to be read into as `go_on` says.
 
         Raises:
             UnavailableError: also where we may not make a schema.
@@ -131,13 +147,14 @@ class ShadowStore:
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute(sql("shadow_make"))
                 await connection.execute(
-                    f"INSERT INTO {SCHEMA}.about (id, format, topic, source, begun_by) "  # noqa: S608
-                    "VALUES ($1, $2, $3, $4, $5)",
+                    f"INSERT INTO {SCHEMA}.about (id, format, topic, source, begun_by, every_word) "  # noqa: S608
+                    "VALUES ($1, $2, $3, $4, $5, $6)",
                     id_,
                     FORMAT,
                     topic,
                     source,
                     begun_by,
+                    every_word,
                 )
 
     async def discard(self) -> None:
