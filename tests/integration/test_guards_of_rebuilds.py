@@ -5,11 +5,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from harness.legacy_events import legacy_row
 from harness.rebuilding import Installation, rows_as_text, tamper
 from harness.writers import NAMES, KeptMessages, Repairer
 from histories import chains, event
-from llamalog_schemas import LegacyRow, encode
-from llamalog_schemas.legacy import LegacyRowData
 from llamalog_service.genesis.telling import Genesis
 from llamalog_service.replay.errors import (
     EventlessRowsError,
@@ -152,21 +151,6 @@ async def test_rows_that_another_program_has_just_written_are_no_difference_if_t
     assert (await at_rest.repaired(keep_eventless=True)).mended == 0
     assert at_rest.lines == []
     assert await rows_as_text(at_rest.pool) == rows
-
-
-def legacy_row(number: int, category: str) -> bytes:
-    data = LegacyRowData(
-        operation="op", category=category, status="SUCCESS", created_at="2024-01-01 00:00:00"
-    )
-    return encode(
-        LegacyRow(
-            id=str(UUID(int=number)),
-            source="/llamalog/genesis",
-            time=event(1).time,
-            specversion="1.0",
-            data=data,
-        )
-    )
 
 
 async def categories(pool: asyncpg.Pool) -> list[str]:
