@@ -24,6 +24,7 @@ from llamalog_service.store.live import LiveTable
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.mending import MendingStore
 from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.rebuild_lock import RebuildLock
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.shadow import ShadowStore
 from llamalog_service.store.words import WordStore
@@ -104,6 +105,7 @@ class Installation:
         filling = FillStore(self.pool) if fills else None
         return Rebuild(
             Stores(
+                RebuildLock(self.pool),
                 LiveTable(self.pool),
                 ShadowStore(self.pool),
                 ComparisonStore(self.pool),

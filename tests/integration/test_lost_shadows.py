@@ -1,5 +1,6 @@
 """What a crash of PostgreSQL empties is not taken for what was told; what is left is read on."""
 
+import asyncio
 from uuid import UUID
 
 import asyncpg
@@ -13,6 +14,7 @@ from llamalog_service.store.comparison import ComparisonStore
 from llamalog_service.store.filling import FillStore, NotEmptyAnyMoreError
 from llamalog_service.store.kept_shadow import ShadowLostError
 from llamalog_service.store.mending import MendingStore
+from llamalog_service.store.rebuild_lock import REBUILD_LOCK, NotAloneError
 from llamalog_service.store.shadow import ShadowStore
 
 
@@ -154,3 +156,22 @@ async def test_rows_left_out_for_their_words_are_read_by_a_call_that_adds_words(
         await tampered.repaired(most_removed=0)
     report = await tampered.repaired(add_words=True)
     assert (report.dead_letters, report.mended) == (0, 6)
+
+
+async def test_a_rebuild_that_has_lost_its_lock_ends_and_another_one_goes_on(
+    tampered: Installation,
+) -> None:
+    before = await rows_as_text(tampered.pool)
+
+    async def cut() -> None:
+        await tampered.pool.fetchval(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks "
+            "WHERE locktype = 'advisory' AND objid = $1::bigint::oid",
+            REBUILD_LOCK,
+        )
+        await asyncio.sleep(0.2)
+
+    with pytest.raises(NotAloneError, match="Run the same command again"):
+        await tampered.repaired(between=cut)
+    assert await rows_as_text(tampered.pool) == before
+    assert (await tampered.repaired()).mended == 5

@@ -23,6 +23,7 @@ from llamalog_service.replay.errors import (
 )
 from llamalog_service.store.comparison import Only
 from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.rebuild_lock import RebuildLock
 from llamalog_service.store.shadow import ShadowStore
 from simulation.history import draw_history
 
@@ -200,7 +201,7 @@ async def test_an_interrupted_rebuild_leaves_the_live_table_untouched_and_the_ne
 async def test_a_second_rebuild_at_the_same_time_is_refused_and_names_the_first(
     at_rest: Installation,
 ) -> None:
-    async with ShadowStore(at_rest.pool).alone():
+    async with RebuildLock(at_rest.pool).alone():
         with pytest.raises(RebuildUnderWayError, match=r"process \d+ of PostgreSQL"):
             await at_rest.rebuilt()
 

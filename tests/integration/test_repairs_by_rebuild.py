@@ -1,6 +1,7 @@
 """`--repair`: exactly what differs is mended and told, also while events are ingested."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from itertools import count
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from harness.provenance import as_stored
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, rows_as_text, tamper
 from histories import chains, decree, event
 from llamalog_schemas.events import Event
+from llamalog_service.domain.rows import StoredRow
+from llamalog_service.store.log import LogStore
 
 ROW_GONE, ROW_FORGED = str(UUID(int=4)), str(UUID(int=9999))
 EVENTS: list[Event] = [*chains(30), event(101), event(102, None, "gone"), event(103, "orphan", "never")]
@@ -140,3 +143,23 @@ async def test_a_forged_row_whose_event_comes_while_it_is_removed_stays(at_rest:
     assert len(at_rest.kept.dead_letters) == 1
     assert differences(await stored_rows(at_rest.pool), [*EVENTS, coming, decree(104, "never")]) == []
     assert (await at_rest.rebuilt()).differences.rows == 0
+
+
+async def test_a_correction_that_comes_while_a_repair_tells_is_told_after_it(
+    at_rest: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compaction keeps what comes last, which may be the older record."""
+    await tamper(at_rest.pool)
+    row = UUID(int=6)
+    read = LogStore.rows_by_id
+
+    async def read_then_correct(self: LogStore, ids: Collection[UUID]) -> Mapping[UUID, StoredRow]:
+        stored = await read(self, ids)
+        if row in stored:
+            monkeypatch.setattr(LogStore, "rows_by_id", read)
+            await at_rest.pool.execute("UPDATE llama_logs SET revision = revision + 1 WHERE id = $1", row)
+        return stored
+
+    monkeypatch.setattr(LogStore, "rows_by_id", read_then_correct)
+    await at_rest.repaired()
+    assert await at_rest.pool.fetchval("SELECT count(*) FROM provenance_outbox WHERE row_id = $1", row) == 1

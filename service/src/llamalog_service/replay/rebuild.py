@@ -8,13 +8,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
-from uuid import uuid4
 
 from msgspec.structs import replace
 
 from llamalog_service.publish.topic_history import Span
 from llamalog_service.replay.asked import Asked, Stores
-from llamalog_service.replay.errors import EventlessRowsError, LeftoversError, RebuildUnderWayError
+from llamalog_service.replay.errors import EventlessRowsError, RebuildUnderWayError
 from llamalog_service.replay.reading import History, Progress, Watch, read_into
 from llamalog_service.replay.refusals import (
     refuse_lost_beginning,
@@ -24,9 +23,10 @@ from llamalog_service.replay.refusals import (
 )
 from llamalog_service.replay.repair import Repair
 from llamalog_service.replay.report import NONE, RebuildReport, differences_of, report_of
+from llamalog_service.replay.taking_up import take_up
 from llamalog_service.store.comparison import Chosen, Only, Side
 from llamalog_service.store.genesis import Eventless
-from llamalog_service.store.shadow import FORMAT, Read, Told
+from llamalog_service.store.shadow import Read, Told
 from llamalog_service.waiting import when_available
 
 _LOOK_SECONDS = 0.5
@@ -84,11 +84,12 @@ class Rebuild:
 
         Raises:
             RebuildRefusedError: with the reason; the live table is as it was.
+            NotAloneError: PostgreSQL was restarted; the same call goes on.
             ShadowLostError: PostgreSQL crashed after the comparison; the same call begins anew.
             PositionPastEndError: the topic is not the one that was read.
         """
         began = time.monotonic()
-        async with self._stores.shadow.alone() as other:
+        async with self._stores.lock.alone() as other:
             if other is not None:
                 raise RebuildUnderWayError(other)
             spans = await when_available(self._history.spans, doing="looking at the topic")
@@ -96,11 +97,19 @@ class Rebuild:
             is_empty = await when_available(self._stores.live.is_empty, doing="looking at the live table")
             if not is_empty and not asked.keep_eventless:
                 await self._refuse_eventless_rows()
-            await self._take_up(discard=asked.discard, every_word=is_empty or asked.add_words)
+            await take_up(
+                self._stores.shadow,
+                topic=self._topic,
+                source=self._source,
+                begun_by=self._begun_by,
+                discard=asked.discard,
+                every_word=is_empty or asked.add_words,
+            )
             if is_empty:
                 counted = await self._fill(spans, asked)
             else:
                 counted = await self._hold_against_the_live_table(spans, asked)
+            self._stores.lock.check()
             await self._stores.shadow.discard()
         return replace(counted, seconds=time.monotonic() - began)
 
@@ -125,7 +134,9 @@ class Rebuild:
         if self._repair is not None:
             found = differences_of(summary)
             refuse_many_removals(found.extra, asked.most_removed)
-            await self._repair.run(found.rows, self._history, compared.read.next_offsets)
+            await self._repair.run(
+                found.rows, self._history, compared.read.next_offsets, self._stores.lock.check
+            )
         return report_of(
             topic=self._topic,
             read=compared.read,
@@ -152,38 +163,15 @@ class Rebuild:
             await snapshot.end()
         if self._stores.filling is not None:
             self._watch(Progress("filling the live table, then its indexes"))
+            self._stores.lock.check()
             await self._stores.filling.fill(self._group, self._topic, read.next_offsets)
         report = report_of(
             topic=self._topic, read=read, chosen=chosen, decrees=0, sides=sides, summary=(), mended=False
         )
         return replace(report, filled=self._stores.filling is not None)
 
-    async def _take_up(self, *, discard: bool, every_word: bool) -> None:
-        """Begin a shadow, or go on with the one that an earlier call of the same kind left.
-
-        Args:
-            every_word: begin anew where that call has left rows out whose words the live table's enums lack.
-        """
-        shadow = self._stores.shadow
-        if discard:
-            await shadow.discard()
-        stands, about = await shadow.standing()
-        if stands and (about is None or about[1:4] != (FORMAT, self._topic, self._source)):
-            raise LeftoversError(about)
-        if stands and not await shadow.go_on(every_word=every_word):
-            await shadow.discard()
-            stands = False
-        if not stands:
-            await shadow.make(
-                id_=uuid4(),
-                topic=self._topic,
-                source=self._source,
-                begun_by=self._begun_by,
-                every_word=every_word,
-            )
-
     def _recording(self, record: Record, *, add_words: bool, lacks_none: bool = False) -> Record:
-        """`record`, with a look at what the enums of the live table can't hold.
+        """`record` while nobody else rebuilds, with a look at what the enums of the live table can't hold.
 
         Args:
             add_words: let them hold it.
@@ -191,6 +179,10 @@ class Rebuild:
         """
 
         async def look_and_record(told: Told) -> None:
+            self._stores.lock.check()
+            if not (add_words or lacks_none):
+                await record(told)
+                return
             missing = await self._stores.words.missing(told.rows)
             if not add_words:
                 refuse_words(missing)
@@ -198,12 +190,13 @@ class Rebuild:
                 await self._stores.words.add(missing)
             await record(told)
 
-        return look_and_record if add_words or lacks_none else record
+        return look_and_record
 
     async def _read_up_to(self, ends: Mapping[int, int], record: Record) -> None:
         """Read into the shadow, portion by portion committed; what is away is waited for."""
 
         async def read_on() -> None:
+            self._stores.lock.check()
             so_far = await self._stores.shadow.read_so_far()
             await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
 
@@ -216,6 +209,7 @@ class Rebuild:
         the snapshot, which sees the live rows of exactly these positions and none that come later.
         """
         async with self._stores.comparisons.snapshot() as snapshot:
+            self._stores.lock.check()
             await snapshot.forget()
             ends = await snapshot.positions(self._group, self._topic)
             so_far = await snapshot.read_so_far()
@@ -243,6 +237,7 @@ class Rebuild:
         """Give live traffic the time to correct what its last events have changed."""
         began = time.monotonic()
         while True:
+            self._stores.lock.check()
             settling = await self._stores.comparisons.settling()
             waited = time.monotonic() - began
             longest = seconds * _LONGEST_SETTLING if settling.repairing else seconds

@@ -1,7 +1,6 @@
 """The shadow: the rows that the topic makes of itself, written beside the live table and never into it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -25,22 +24,11 @@ FORMAT: Final = 4
 What was begun with another one is not gone on with.
 """
 
-REBUILD_LOCK: Final = 0x11A_0003
-"""The session's advisory lock of the one rebuild; it falls with the session."""
-
 END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
 """PostgreSQL would go on for hours with a statement of a process that was killed."""
 
 _ROW_COLUMNS = (*RowContent.__struct_fields__, "partition", "offset")
 _DECREE_COLUMNS = (*Decree._fields, "partition", "offset")
-_HOLDER = """
-    SELECT format('%s, process %s of PostgreSQL, since %s', a.application_name, a.pid,
-                  to_char(a.backend_start AT TIME ZONE 'utc', 'YYYY-MM-DD HH24:MI "UTC"'))
-    FROM pg_locks k
-    JOIN pg_stat_activity a USING (pid)
-    WHERE k.locktype = 'advisory' AND k.classid = 0 AND k.objid = $1::bigint::oid AND k.granted
-      AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 class Place(NamedTuple):
@@ -94,20 +82,6 @@ class ShadowStore:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[str | None]:
-        """Keep others from rebuilding for as long as the context lasts.
-
-        Yields:
-            None, or who is rebuilding already.
-        """
-        with translated():
-            async with self._pool.acquire() as connection:
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", REBUILD_LOCK):
-                    yield None
-                else:
-                    yield await connection.fetchval(_HOLDER, REBUILD_LOCK) or "another session"
 
     async def standing(self) -> tuple[bool, About | None]:
         """Whether there is a schema of the shadow's name, and what it says of itself."""
