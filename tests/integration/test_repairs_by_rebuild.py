@@ -53,11 +53,15 @@ async def test_a_repair_of_a_table_at_rest_changes_nothing(at_rest: Installation
 
 
 async def test_a_row_that_comes_back_has_a_revision_that_nobody_has_seen(at_rest: Installation) -> None:
-    await at_rest.pool.execute("UPDATE llama_logs SET revision = 7 WHERE id = $1", ROW_GONE)
-    await at_rest.pool.execute("UPDATE llama_logs SET revision = 9 WHERE id = $1", str(UUID(int=1)))
+    """Not even if it had the highest of all; and none that others have is lowered."""
+    await at_rest.pool.execute("UPDATE llama_logs SET revision = 70 WHERE id = $1", ROW_GONE)
     await at_rest.pool.execute("DELETE FROM llama_logs WHERE id = $1", ROW_GONE)
     await at_rest.repaired()
-    assert (await at_rest.revisions())[ROW_GONE] == 10
+    assert (await at_rest.revisions())[ROW_GONE] > 70
+    await at_rest.pool.execute("UPDATE llama_logs SET revision = 900000000 WHERE id = $1", str(UUID(int=1)))
+    await at_rest.pool.execute("DELETE FROM llama_logs WHERE id = $1", ROW_GONE)
+    await at_rest.repaired()
+    assert (await at_rest.revisions())[ROW_GONE] == 900_000_001
 
 
 async def test_a_whole_table_that_was_lost_comes_back(at_rest: Installation) -> None:

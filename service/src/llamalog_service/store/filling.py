@@ -62,7 +62,7 @@ async def _fill(connection: asyncpg.Connection) -> None:
     indexes = await connection.fetch(sql("fill_indexes"))
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['name']}")
-    await connection.execute(sql("fill_rows"))
+    await connection.execute(sql("fill_rows"), await connection.fetchval(sql("mend_revision")))
     await connection.execute(sql("mend_legacy"), None)
     await connection.execute(sql("fill_decrees"))
     for index in indexes:
