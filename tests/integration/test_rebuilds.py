@@ -14,6 +14,7 @@ from harness.log_table import empty_tables
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
 from histories import chains, decree, event
 from llamalog_service.domain.errors import PositionPastEndError
+from llamalog_service.replay import rebuild
 from llamalog_service.replay.asked import Asked
 from llamalog_service.replay.errors import (
     BeginningGoneError,
@@ -129,6 +130,25 @@ async def test_what_is_not_ingested_yet_is_not_missing_and_what_came_meanwhile_i
         report.messages == 22
     )  # 13 before the rebuild began, 9 while it read; what came while it compared is later
     assert await installation.pool.fetchval("SELECT count(*) FROM llama_logs") == 31
+
+
+async def test_what_is_ingested_while_it_reads_is_read_before_the_snapshot_begins(
+    at_rest: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "LEFT_TO_THE_SNAPSHOT", 3)
+    read, calls = at_rest.topic.read, []
+
+    async def read_while_ingesting(starts, ends):  # type: ignore[no-untyped-def]
+        calls.append(sum(ends.values()) - sum(starts.values()))
+        async for portion in read(starts, ends):
+            yield portion
+        if len(calls) == 1:
+            at_rest.say([event(number) for number in range(201, 206)])
+            await at_rest.ingest_all()
+
+    at_rest.topic.read = read_while_ingesting  # type: ignore[method-assign]
+    assert (await at_rest.rebuilt()).differences.rows == 0
+    assert calls == [34, 5, 0]
 
 
 async def test_roots_that_live_traffic_was_about_to_correct_are_told_apart(at_rest: Installation) -> None:

@@ -4,7 +4,6 @@ Read `Rebuild.run`. Up to the comparison everything is written to the shadow alo
 interrupted leaves the live table as it was.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
@@ -23,16 +22,17 @@ from llamalog_service.replay.refusals import (
 )
 from llamalog_service.replay.repair import Repair
 from llamalog_service.replay.report import NONE, RebuildReport, differences_of, report_of
+from llamalog_service.replay.settling import let_settle
 from llamalog_service.replay.taking_up import take_up
 from llamalog_service.store.comparison import Chosen, Only, Side
 from llamalog_service.store.genesis import Eventless
 from llamalog_service.store.shadow import Read, Told
 from llamalog_service.waiting import when_available
 
-_LOOK_SECONDS = 0.5
+LEFT_TO_THE_SNAPSHOT = 100_000
+"""So many messages at most, a few seconds' reading, are left to the transaction that compares."""
+
 _NAMED_AT_MOST = 20
-_LONGEST_SETTLING = 6
-"""So many times as long is waited for roots to settle while repairs are under way."""
 
 
 Record = Callable[[Told], Awaitable[None]]
@@ -125,9 +125,9 @@ class Rebuild:
         ends = await self._stores.live.next_offsets(self._group, self._topic)
         refuse_positions(self._topic, self._group, ends, spans)
         record = self._recording(self._stores.shadow.record, add_words=asked.add_words)
-        await self._read_up_to(ends, record)
+        await self._read_up_to_the_live_table(ends, record)
         compared = await when_available(lambda: self._compare(asked), doing="comparing", may_take_long=True)
-        await self._let_settle(asked.settle_seconds)
+        await let_settle(self._stores.comparisons, self._stores.lock, asked.settle_seconds, self._watch)
         async for line in self._stores.comparisons.lines():
             asked.note(line)
         summary = await self._stores.comparisons.summary()
@@ -192,6 +192,18 @@ class Rebuild:
 
         return look_and_record
 
+    async def _read_up_to_the_live_table(self, ends: Mapping[int, int], record: Record) -> None:
+        """Read until little is left to the snapshot of the comparison, which keeps VACUUM waiting."""
+        while True:
+            await self._read_up_to(ends, record)
+            recorded = await when_available(
+                lambda: self._stores.live.next_offsets(self._group, self._topic),
+                doing="looking how far the live table is",
+            )
+            if sum(recorded.values()) - sum(ends.values()) <= LEFT_TO_THE_SNAPSHOT:
+                return
+            ends = recorded
+
     async def _read_up_to(self, ends: Mapping[int, int], record: Record) -> None:
         """Read into the shadow, portion by portion committed; what is away is waited for."""
 
@@ -232,16 +244,3 @@ class Rebuild:
             read = await snapshot.read_so_far()
             await snapshot.end()
         return Compared(read, chosen, decrees.missing + decrees.different, sides, as_they_stand)
-
-    async def _let_settle(self, seconds: float) -> None:
-        """Give live traffic the time to correct what its last events have changed."""
-        began = time.monotonic()
-        while True:
-            self._stores.lock.check()
-            settling = await self._stores.comparisons.settling()
-            waited = time.monotonic() - began
-            longest = seconds * _LONGEST_SETTLING if settling.repairing else seconds
-            if not settling.left or waited >= longest:
-                return
-            self._watch(Progress("waiting for roots that live traffic is about to correct"))
-            await asyncio.sleep(min(_LOOK_SECONDS, longest - waited))
