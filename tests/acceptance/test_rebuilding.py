@@ -25,7 +25,7 @@ from histories import chains, decree, event
 from llamalog_schemas.events import Event
 from llamalog_service.publish.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.store.shadow import REBUILD_LOCK
+from llamalog_service.store.rebuild_lock import REBUILD_LOCK
 
 EVENTS: list[Event] = [
     *chains(300),

@@ -24,6 +24,7 @@ from llamalog_service.store.live import LiveTable
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.mending import MendingStore
 from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.rebuild_lock import RebuildLock
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.shadow import ShadowStore
 from llamalog_service.store.words import WordStore
@@ -104,6 +105,7 @@ class Installation:
         filling = FillStore(self.pool) if fills else None
         return Rebuild(
             Stores(
+                RebuildLock(self.pool),
                 LiveTable(self.pool),
                 ShadowStore(self.pool),
                 ComparisonStore(self.pool),
@@ -188,3 +190,12 @@ async def rows_as_text(pool: asyncpg.Pool) -> list[str]:
         "SELECT (to_jsonb(l) - ARRAY['recorded_at', 'revision'])::text AS row FROM llama_logs l ORDER BY id"
     )
     return [record["row"] for record in records]
+
+
+async def empty_unlogged_tables(pool: asyncpg.Pool) -> None:
+    """What the recovery of a PostgreSQL that has crashed does to the shadow."""
+    names = await pool.fetch(
+        "SELECT c.oid::regclass::text FROM pg_class c "
+        "WHERE relnamespace = 'llamalog_rebuild'::regnamespace AND relpersistence = 'u' AND relkind = 'r'"
+    )
+    await pool.execute(f"TRUNCATE {', '.join(name for (name,) in names)}")

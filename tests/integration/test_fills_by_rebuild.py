@@ -56,6 +56,16 @@ async def test_a_consumer_goes_on_where_the_filled_table_ends(told: Installation
     assert (await told.rebuilt()).live.rows == 33
 
 
+async def test_rows_of_a_filled_table_have_revisions_that_nobody_has_seen(told: Installation) -> None:
+    """Whoever was told of them before the table was lost would drop what is corrected from now on."""
+    for partition in told.topic.partitions:
+        await told.ingest(partition)
+    await told.pool.execute("UPDATE llama_logs SET revision = 1000")
+    await empty_tables(told.pool)
+    await told.rebuilt()
+    assert min((await told.revisions()).values()) > 1000
+
+
 async def test_a_fill_is_what_ingesting_would_have_been(pool: asyncpg.Pool) -> None:
     for seed in range(12):
         await empty_tables(pool)

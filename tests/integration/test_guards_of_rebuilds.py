@@ -5,11 +5,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from harness.legacy_events import legacy_row
 from harness.rebuilding import Installation, rows_as_text, tamper
 from harness.writers import NAMES, KeptMessages, Repairer
 from histories import chains, event
-from llamalog_schemas import LegacyRow, encode
-from llamalog_schemas.legacy import LegacyRowData
 from llamalog_service.genesis.telling import Genesis
 from llamalog_service.replay.errors import (
     EventlessRowsError,
@@ -154,19 +153,47 @@ async def test_rows_that_another_program_has_just_written_are_no_difference_if_t
     assert await rows_as_text(at_rest.pool) == rows
 
 
-def legacy_row(number: int, category: str) -> bytes:
-    data = LegacyRowData(
-        operation="op", category=category, status="SUCCESS", created_at="2024-01-01 00:00:00"
+async def test_a_forged_content_under_a_told_id_is_mended_though_nobody_has_looked_at_the_row_yet(
+    at_rest: Installation,
+) -> None:
+    rows = await rows_as_text(at_rest.pool)
+    await at_rest.pool.execute("DELETE FROM llama_logs WHERE id = ANY ($1)", [UUID(int=2), UUID(int=101)])
+    await at_rest.pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, job_id) "
+        "VALUES ($1, 'op', 'CREATED', 'SUCCESS', 'elsewhere'), ($2, 'op', 'CREATED', 'SUCCESS', NULL)",
+        UUID(int=2),
+        UUID(int=101),
     )
-    return encode(
-        LegacyRow(
-            id=str(UUID(int=number)),
-            source="/llamalog/genesis",
-            time=event(1).time,
-            specversion="1.0",
-            data=data,
-        )
+    assert (await at_rest.repaired(keep_eventless=True)).mended == 2
+    assert await rows_as_text(at_rest.pool) == rows
+
+
+async def test_a_told_row_that_nobody_has_looked_at_yet_differs_if_its_content_does(
+    at_rest: Installation,
+) -> None:
+    await at_rest.pool.execute(
+        "UPDATE llama_logs SET origin = NULL, legacy_told = true WHERE job_id = 'root-1'"
     )
+    assert (await at_rest.rebuilt()).differences.rows == 0
+    await at_rest.pool.execute("UPDATE llama_logs SET operation = 'forged' WHERE job_id = 'root-1'")
+    assert (await at_rest.repaired()).mended == 1
+    assert (await at_rest.rebuilt()).differences.rows == 0
+    assert await at_rest.pool.fetchval("SELECT count(*) FROM llama_logs WHERE operation = 'forged'") == 0
+
+
+async def test_a_list_that_is_null_is_no_content_that_a_repair_of_a_root_writes(
+    at_rest: Installation,
+) -> None:
+    at_rest.topic.say(legacy_row(700, "CREATED"))
+    await at_rest.ingest_all()
+    row = UUID(int=700)
+    await at_rest.pool.execute("ALTER TABLE llama_logs ALTER sources DROP NOT NULL")  # as in adopted tables
+    await at_rest.pool.execute(
+        "UPDATE llama_logs SET sources = NULL, root_job_id = 'wrong' WHERE id = $1", row
+    )
+    assert (await at_rest.repaired()).mended == 1
+    stored = await at_rest.pool.fetchrow("SELECT sources, root_job_id FROM llama_logs WHERE id = $1", row)
+    assert tuple(stored) == (None, None)
 
 
 async def categories(pool: asyncpg.Pool) -> list[str]:

@@ -18,7 +18,7 @@ NAMES = sorted(
     for file in (files("llamalog_service.store") / "sql").iterdir()
     if file.name.endswith(".sql")
 )
-SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_make", "compare_prepare"]
+SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_make", "shadow_forget", "compare_prepare"]
 """Several statements in one file: run, in this order, not prepared."""
 
 TEMPLATES = {"logs_page", "logs_last_looked_at", "genesis_rows"}

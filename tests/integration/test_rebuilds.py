@@ -14,6 +14,7 @@ from harness.log_table import empty_tables
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
 from histories import chains, decree, event
 from llamalog_service.domain.errors import PositionPastEndError
+from llamalog_service.replay import rebuild
 from llamalog_service.replay.asked import Asked
 from llamalog_service.replay.errors import (
     BeginningGoneError,
@@ -23,6 +24,7 @@ from llamalog_service.replay.errors import (
 )
 from llamalog_service.store.comparison import Only
 from llamalog_service.store.connection import prepare_connection
+from llamalog_service.store.rebuild_lock import RebuildLock
 from llamalog_service.store.shadow import ShadowStore
 from simulation.history import draw_history
 
@@ -130,6 +132,25 @@ async def test_what_is_not_ingested_yet_is_not_missing_and_what_came_meanwhile_i
     assert await installation.pool.fetchval("SELECT count(*) FROM llama_logs") == 31
 
 
+async def test_what_is_ingested_while_it_reads_is_read_before_the_snapshot_begins(
+    at_rest: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "LEFT_TO_THE_SNAPSHOT", 3)
+    read, calls = at_rest.topic.read, []
+
+    async def read_while_ingesting(starts, ends):  # type: ignore[no-untyped-def]
+        calls.append(sum(ends.values()) - sum(starts.values()))
+        async for portion in read(starts, ends):
+            yield portion
+        if len(calls) == 1:
+            at_rest.say([event(number) for number in range(201, 206)])
+            await at_rest.ingest_all()
+
+    at_rest.topic.read = read_while_ingesting  # type: ignore[method-assign]
+    assert (await at_rest.rebuilt()).differences.rows == 0
+    assert calls == [34, 5, 0]
+
+
 async def test_roots_that_live_traffic_was_about_to_correct_are_told_apart(at_rest: Installation) -> None:
     at_rest.say([event(301, "child", "top")], 0)
     await at_rest.ingest_all()
@@ -200,14 +221,14 @@ async def test_an_interrupted_rebuild_leaves_the_live_table_untouched_and_the_ne
 async def test_a_second_rebuild_at_the_same_time_is_refused_and_names_the_first(
     at_rest: Installation,
 ) -> None:
-    async with ShadowStore(at_rest.pool).alone():
+    async with RebuildLock(at_rest.pool).alone():
         with pytest.raises(RebuildUnderWayError, match=r"process \d+ of PostgreSQL"):
             await at_rest.rebuilt()
 
 
 async def test_leftovers_of_another_rebuild_are_named_and_dropped_on_request(at_rest: Installation) -> None:
     await ShadowStore(at_rest.pool).make(
-        id_=UUID(int=1), topic="another.topic", source="the topic", begun_by="somebody"
+        id_=UUID(int=1), topic="another.topic", source="the topic", begun_by="somebody", every_word=True
     )
     with pytest.raises(LeftoversError, match=r"by somebody, of another\.topic"):
         await at_rest.rebuilt()

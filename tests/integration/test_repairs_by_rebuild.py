@@ -1,6 +1,7 @@
 """`--repair`: exactly what differs is mended and told, also while events are ingested."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from itertools import count
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from harness.provenance import as_stored
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, rows_as_text, tamper
 from histories import chains, decree, event
 from llamalog_schemas.events import Event
+from llamalog_service.domain.rows import StoredRow
+from llamalog_service.store.log import LogStore
 
 ROW_GONE, ROW_FORGED = str(UUID(int=4)), str(UUID(int=9999))
 EVENTS: list[Event] = [*chains(30), event(101), event(102, None, "gone"), event(103, "orphan", "never")]
@@ -50,11 +53,15 @@ async def test_a_repair_of_a_table_at_rest_changes_nothing(at_rest: Installation
 
 
 async def test_a_row_that_comes_back_has_a_revision_that_nobody_has_seen(at_rest: Installation) -> None:
-    await at_rest.pool.execute("UPDATE llama_logs SET revision = 7 WHERE id = $1", ROW_GONE)
-    await at_rest.pool.execute("UPDATE llama_logs SET revision = 9 WHERE id = $1", str(UUID(int=1)))
+    """Not even if it had the highest of all; and none that others have is lowered."""
+    await at_rest.pool.execute("UPDATE llama_logs SET revision = 70 WHERE id = $1", ROW_GONE)
     await at_rest.pool.execute("DELETE FROM llama_logs WHERE id = $1", ROW_GONE)
     await at_rest.repaired()
-    assert (await at_rest.revisions())[ROW_GONE] == 10
+    assert (await at_rest.revisions())[ROW_GONE] > 70
+    await at_rest.pool.execute("UPDATE llama_logs SET revision = 900000000 WHERE id = $1", str(UUID(int=1)))
+    await at_rest.pool.execute("DELETE FROM llama_logs WHERE id = $1", ROW_GONE)
+    await at_rest.repaired()
+    assert (await at_rest.revisions())[ROW_GONE] == 900_000_001
 
 
 async def test_a_whole_table_that_was_lost_comes_back(at_rest: Installation) -> None:
@@ -140,3 +147,23 @@ async def test_a_forged_row_whose_event_comes_while_it_is_removed_stays(at_rest:
     assert len(at_rest.kept.dead_letters) == 1
     assert differences(await stored_rows(at_rest.pool), [*EVENTS, coming, decree(104, "never")]) == []
     assert (await at_rest.rebuilt()).differences.rows == 0
+
+
+async def test_a_correction_that_comes_while_a_repair_tells_is_told_after_it(
+    at_rest: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compaction keeps what comes last, which may be the older record."""
+    await tamper(at_rest.pool)
+    row = UUID(int=6)
+    read = LogStore.rows_by_id
+
+    async def read_then_correct(self: LogStore, ids: Collection[UUID]) -> Mapping[UUID, StoredRow]:
+        stored = await read(self, ids)
+        if row in stored:
+            monkeypatch.setattr(LogStore, "rows_by_id", read)
+            await at_rest.pool.execute("UPDATE llama_logs SET revision = revision + 1 WHERE id = $1", row)
+        return stored
+
+    monkeypatch.setattr(LogStore, "rows_by_id", read_then_correct)
+    await at_rest.repaired()
+    assert await at_rest.pool.fetchval("SELECT count(*) FROM provenance_outbox WHERE row_id = $1", row) == 1

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from llamalog_service.store.comparison import ComparisonStore, Only
 from llamalog_service.store.filling import FillStore
 from llamalog_service.store.live import LiveTable
+from llamalog_service.store.rebuild_lock import RebuildLock
 from llamalog_service.store.shadow import ShadowStore
 from llamalog_service.store.words import WordStore
 
@@ -13,6 +14,7 @@ from llamalog_service.store.words import WordStore
 class Stores(NamedTuple):
     """What a rebuild reads and writes; `filling` None: an empty live table stays empty."""
 
+    lock: RebuildLock
     live: LiveTable
     shadow: ShadowStore
     comparisons: ComparisonStore

@@ -4,17 +4,15 @@ Read `Rebuild.run`. Up to the comparison everything is written to the shadow alo
 interrupted leaves the live table as it was.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
-from uuid import uuid4
 
 from msgspec.structs import replace
 
 from llamalog_service.publish.topic_history import Span
 from llamalog_service.replay.asked import Asked, Stores
-from llamalog_service.replay.errors import EventlessRowsError, LeftoversError, RebuildUnderWayError
+from llamalog_service.replay.errors import EventlessRowsError, RebuildUnderWayError
 from llamalog_service.replay.reading import History, Progress, Watch, read_into
 from llamalog_service.replay.refusals import (
     refuse_archive_alone,
@@ -25,15 +23,17 @@ from llamalog_service.replay.refusals import (
 )
 from llamalog_service.replay.repair import Repair
 from llamalog_service.replay.report import NONE, RebuildReport, differences_of, report_of
+from llamalog_service.replay.settling import let_settle
+from llamalog_service.replay.taking_up import take_up
 from llamalog_service.store.comparison import Chosen, Only, Side
 from llamalog_service.store.genesis import Eventless
-from llamalog_service.store.shadow import FORMAT, Read, Told
+from llamalog_service.store.shadow import Read, Told
 from llamalog_service.waiting import when_available
 
-_LOOK_SECONDS = 0.5
+LEFT_TO_THE_SNAPSHOT = 100_000
+"""So many messages at most, a few seconds' reading, are left to the transaction that compares."""
+
 _NAMED_AT_MOST = 20
-_LONGEST_SETTLING = 6
-"""So many times as long is waited for roots to settle while repairs are under way."""
 
 
 Record = Callable[[Told], Awaitable[None]]
@@ -85,10 +85,12 @@ class Rebuild:
 
         Raises:
             RebuildRefusedError: with the reason; the live table is as it was.
+            NotAloneError: PostgreSQL was restarted; the same call goes on.
+            ShadowLostError: PostgreSQL crashed after the comparison; the same call begins anew.
             PositionPastEndError: the topic is not the one that was read.
         """
         began = time.monotonic()
-        async with self._stores.shadow.alone() as other:
+        async with self._stores.lock.alone() as other:
             if other is not None:
                 raise RebuildUnderWayError(other)
             spans = await when_available(self._history.spans, doing="looking at the topic")
@@ -98,11 +100,19 @@ class Rebuild:
                 refuse_archive_alone(is_empty=is_empty)
             if not is_empty and not asked.keep_eventless:
                 await self._refuse_eventless_rows()
-            await self._take_up(discard=asked.discard)
+            await take_up(
+                self._stores.shadow,
+                topic=self._topic,
+                source=self._source,
+                begun_by=self._begun_by,
+                discard=asked.discard,
+                every_word=is_empty or asked.add_words,
+            )
             if is_empty:
                 counted = await self._fill(spans, asked)
             else:
                 counted = await self._hold_against_the_live_table(spans, asked)
+            self._stores.lock.check()
             await self._stores.shadow.discard()
         return replace(counted, seconds=time.monotonic() - began)
 
@@ -118,9 +128,9 @@ class Rebuild:
         ends = await self._stores.live.next_offsets(self._group, self._topic)
         refuse_positions(self._topic, self._group, ends, spans)
         record = self._recording(self._stores.shadow.record, add_words=asked.add_words)
-        await self._read_up_to(ends, record)
+        await self._read_up_to_the_live_table(ends, record)
         compared = await when_available(lambda: self._compare(asked), doing="comparing", may_take_long=True)
-        await self._let_settle(asked.settle_seconds)
+        await let_settle(self._stores.comparisons, self._stores.lock, asked.settle_seconds, self._watch)
         async for line in self._stores.comparisons.lines():
             asked.note(line)
         asked.noted()
@@ -128,7 +138,9 @@ class Rebuild:
         if self._repair is not None:
             found = differences_of(summary)
             refuse_many_removals(found.extra, asked.most_removed)
-            await self._repair.run(found.rows, self._history, compared.read.next_offsets)
+            await self._repair.run(
+                found.rows, self._history, compared.read.next_offsets, self._stores.lock.check
+            )
         return report_of(
             topic=self._topic,
             read=compared.read,
@@ -152,9 +164,11 @@ class Rebuild:
             self._watch(Progress("counting"))
             sides = await snapshot.sides(Only())
             read = await snapshot.read_so_far()
+            await snapshot.end()
         asked.noted()
         if self._stores.filling is not None:
             self._watch(Progress("filling the live table, then its indexes"))
+            self._stores.lock.check()
             positions = {} if asked.archive_alone else read.next_offsets
             await self._stores.filling.fill(self._group, self._topic, positions)
         report = report_of(
@@ -162,20 +176,8 @@ class Rebuild:
         )
         return replace(report, filled=self._stores.filling is not None)
 
-    async def _take_up(self, *, discard: bool) -> None:
-        """Begin a shadow, or go on with the one that an earlier call of the same kind left."""
-        if discard:
-            await self._stores.shadow.discard()
-        stands, about = await self._stores.shadow.standing()
-        if not stands:
-            await self._stores.shadow.make(
-                id_=uuid4(), topic=self._topic, source=self._source, begun_by=self._begun_by
-            )
-        elif about is None or about[1:4] != (FORMAT, self._topic, self._source):
-            raise LeftoversError(about)
-
     def _recording(self, record: Record, *, add_words: bool, lacks_none: bool = False) -> Record:
-        """`record`, with a look at what the enums of the live table can't hold.
+        """`record` while nobody else rebuilds, with a look at what the enums of the live table can't hold.
 
         Args:
             add_words: let them hold it.
@@ -183,6 +185,10 @@ class Rebuild:
         """
 
         async def look_and_record(told: Told) -> None:
+            self._stores.lock.check()
+            if not (add_words or lacks_none):
+                await record(told)
+                return
             missing = await self._stores.words.missing(told.rows)
             if not add_words:
                 refuse_words(missing)
@@ -190,12 +196,25 @@ class Rebuild:
                 await self._stores.words.add(missing)
             await record(told)
 
-        return look_and_record if add_words or lacks_none else record
+        return look_and_record
+
+    async def _read_up_to_the_live_table(self, ends: Mapping[int, int], record: Record) -> None:
+        """Read until little is left to the snapshot of the comparison, which keeps VACUUM waiting."""
+        while True:
+            await self._read_up_to(ends, record)
+            recorded = await when_available(
+                lambda: self._stores.live.next_offsets(self._group, self._topic),
+                doing="looking how far the live table is",
+            )
+            if sum(recorded.values()) - sum(ends.values()) <= LEFT_TO_THE_SNAPSHOT:
+                return
+            ends = recorded
 
     async def _read_up_to(self, ends: Mapping[int, int], record: Record) -> None:
         """Read into the shadow, portion by portion committed; what is away is waited for."""
 
         async def read_on() -> None:
+            self._stores.lock.check()
             so_far = await self._stores.shadow.read_so_far()
             await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
 
@@ -208,11 +227,12 @@ class Rebuild:
         the snapshot, which sees the live rows of exactly these positions and none that come later.
         """
         async with self._stores.comparisons.snapshot() as snapshot:
+            self._stores.lock.check()
+            await snapshot.forget()
             ends = await snapshot.positions(self._group, self._topic)
             so_far = await snapshot.read_so_far()
             record = self._recording(snapshot.record, add_words=asked.add_words)
             await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
-            await snapshot.forget_what_stood()
             as_they_stand = await snapshot.take_as_they_stand() if asked.keep_eventless else NONE
             self._watch(Progress("removing what was told twice"))
             chosen = await snapshot.choose()
@@ -228,17 +248,5 @@ class Rebuild:
             self._watch(Progress("counting"))
             sides = await snapshot.sides(asked.only)
             read = await snapshot.read_so_far()
-            await snapshot.ready_to_mend()
+            await snapshot.end()
         return Compared(read, chosen, decrees.missing + decrees.different, sides, as_they_stand)
-
-    async def _let_settle(self, seconds: float) -> None:
-        """Give live traffic the time to correct what its last events have changed."""
-        began = time.monotonic()
-        while True:
-            settling = await self._stores.comparisons.settling()
-            waited = time.monotonic() - began
-            longest = seconds * _LONGEST_SETTLING if settling.repairing else seconds
-            if not settling.left or waited >= longest:
-                return
-            self._watch(Progress("waiting for roots that live traffic is about to correct"))
-            await asyncio.sleep(min(_LOOK_SECONDS, longest - waited))

@@ -1,13 +1,12 @@
 """Mend what differs: the contents as told, the roots by the one repair, and tell others."""
 
-import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
 from llamalog_service.backfill.corrections import tell_removals
 from llamalog_service.backfill.recompute import recompute_until_settled
-from llamalog_service.domain.errors import RowsLockedError
+from llamalog_service.domain.errors import RowsLockedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.publish.announcer import Announcer
@@ -20,7 +19,6 @@ from llamalog_service.store.shadow import Place, Told
 from llamalog_service.waiting import when_available
 
 _ROWS_AT_ONCE = 200
-_REST_SECONDS = 0.2
 
 
 class RepairStores(NamedTuple):
@@ -40,28 +38,46 @@ class Repair:
         self._announcer = announcer
         self._watch = watch
 
-    async def run(self, differing: int, history: History, read_up_to: Mapping[int, int]) -> None:
+    async def run(
+        self,
+        differing: int,
+        history: History,
+        read_up_to: Mapping[int, int],
+        check_alone: Callable[[], None],
+    ) -> None:
         """Mend every difference, then see whether a row was told meanwhile that was removed as never told.
 
         Args:
             differing: how many rows differ, for the progress.
             read_up_to: what the shadow holds, by partition.
+            check_alone: called before whatever another rebuild would suffer from; raises its own.
+
+        Raises:
+            ShadowLostError: a crash of PostgreSQL has emptied the shadow; what was mended stays mended.
         """
+        await when_available(self._stores.mending.get_ready, doing="indexing", may_take_long=True)
+        check_alone()
         await self._recompute(await when_available(self._stores.mending.decrees, doing="mending decrees"))
         revision = await when_available(
             self._stores.mending.first_revision, doing="looking for a revision", may_take_long=True
         )
         done, after = 0, None
         while batch := await self._stores.mending.next(after, _ROWS_AT_ONCE):
-            await self._mend([difference.id for difference in batch], revision)
+            await self._mend([difference.id for difference in batch], revision, check_alone)
             await self._recompute({start for difference in batch for start in difference.starts})
             await self._tell([difference.id for difference in batch])
             after = batch[-1].id
             done += len(batch)
             self._watch(Progress("mending", done, differing))
-        await self._bring_back(history, read_up_to, revision)
+        await self._bring_back(history, read_up_to, revision, check_alone)
 
-    async def _bring_back(self, history: History, read_up_to: Mapping[int, int], revision: int) -> None:
+    async def _bring_back(
+        self,
+        history: History,
+        read_up_to: Mapping[int, int],
+        revision: int,
+        check_alone: Callable[[], None],
+    ) -> None:
         """Put in again what was removed and has been told since.
 
         Its event may have been read by a consumer while the row still stood, and been a duplicate: whatever
@@ -79,19 +95,21 @@ class Repair:
             may_take_long=True,
         )
         if later.found:
+            check_alone()
             await self._stores.mending.told_later(later.found.values())
-            await self._mend(later.found.keys(), revision)
+            await self._mend(later.found.keys(), revision, check_alone)
             await self._recompute(later.starts())
             await self._tell(later.found.keys())
 
-    async def _mend(self, rows: Collection[UUID], revision: int) -> None:
-        while True:
+    async def _mend(self, rows: Collection[UUID], revision: int, check_alone: Callable[[], None]) -> None:
+        async def mend() -> None:
+            check_alone()
             try:
-                await when_available(lambda: self._stores.mending.mend(rows, revision), doing="mending rows")
-            except RowsLockedError:
-                await asyncio.sleep(_REST_SECONDS)
-                continue
-            return
+                await self._stores.mending.mend(rows, revision)
+            except RowsLockedError as locked:
+                raise UnavailableError(f"somebody holds some of the rows: {locked}") from locked
+
+        await when_available(mend, doing="mending rows")
 
     async def _recompute(self, starts: Collection[str]) -> None:
         if starts:
@@ -107,6 +125,7 @@ class Repair:
         async def tell() -> None:
             stored = list((await self._stores.log.rows_by_id(rows)).values())
             await self._announcer.provenance(stored)
+            await self._stores.log.note_overtaken(stored)
             await self._stores.outbox.strike(stored)
             await tell_removals(self._stores.outbox, self._announcer)
 

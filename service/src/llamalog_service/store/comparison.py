@@ -12,6 +12,7 @@ from msgspec import Struct
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.store.connection import translated
 from llamalog_service.store.genesis import Eventless
+from llamalog_service.store.kept_shadow import kept_shadow
 from llamalog_service.store.queries import sql
 from llamalog_service.store.reader import Record
 from llamalog_service.store.rule import MEMORY, prepare_rule, rows_of
@@ -107,10 +108,9 @@ class Snapshot:
         decrees = rows_of(await self._connection.execute(sql("shadow_standing_decrees")))
         return Eventless(rows, decrees)
 
-    async def forget_what_stood(self) -> None:
-        """Leave in the shadow what was told alone; an earlier comparison may have taken more."""
-        await self._connection.execute(f"DELETE FROM {SCHEMA}.llama_logs WHERE partition < 0")  # noqa: S608
-        await self._connection.execute(f"DELETE FROM {SCHEMA}.root_decrees WHERE partition < 0")  # noqa: S608
+    async def forget(self) -> None:
+        """Leave in the shadow what was told alone; a try whose end is not known may have written more."""
+        await self._connection.execute(sql("shadow_forget"))
 
     async def choose(self) -> Chosen:
         """Leave one row of each id, and one decree."""
@@ -154,20 +154,16 @@ class Snapshot:
         records = await self._connection.fetch(sql("compare_counts"), *only)
         return _side(records, "live"), _side(records, "rebuilt")
 
-    async def ready_to_mend(self) -> None:
-        """Have the shadow's rows found by their ids."""
-        await self._connection.execute(
-            f"CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id)"
-        )
-        await self._connection.execute(
-            f"CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id); "
-            f"CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id); "
-            f"CREATE INDEX IF NOT EXISTS legacy_rows_id ON {SCHEMA}.legacy_rows (row_id)"
-        )
+    async def end(self) -> None:
+        """Note that all is there that whoever mends or fills builds upon."""
+        await self._connection.execute(f"INSERT INTO {SCHEMA}.comparison VALUES (now())")  # noqa: S608
 
 
 class ComparisonStore:
-    """Comparisons over a pool whose connections plan every statement anew."""
+    """Comparisons over a pool whose connections plan every statement anew.
+
+    What looks back at one raises ShadowLostError where the shadow does not hold it any more.
+    """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -187,21 +183,20 @@ class ComparisonStore:
 
     async def settling(self) -> Settling:
         """Look which roots live traffic has corrected since the comparison."""
-        with translated():
-            return Settling(*await self._pool.fetchrow(sql("compare_settling")))
+        async with kept_shadow(self._pool) as connection:
+            return Settling(*await connection.fetchrow(sql("compare_settling")))
 
     async def summary(self) -> Sequence[Record]:
         """The differences by kind, and by kind and column (`column` None: of the kind in all)."""
-        with translated():
-            records: Sequence[Record] = await self._pool.fetch(sql("compare_summary"))
+        async with kept_shadow(self._pool) as connection:
+            records: Sequence[Record] = await connection.fetch(sql("compare_summary"))
         return records
 
     async def lines(self) -> AsyncIterator[str]:
         """Every difference as a line of JSON: what it is, and both sides of it."""
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                async for record in connection.cursor(sql("compare_lines"), prefetch=500):
-                    yield record["line"]
+        async with kept_shadow(self._pool) as connection, connection.transaction():
+            async for record in connection.cursor(sql("compare_lines"), prefetch=500):
+                yield record["line"]
 
 
 def _side(records: Sequence[Record], side: str) -> Side:

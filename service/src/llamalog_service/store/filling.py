@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import asyncpg
 
-from llamalog_service.store.connection import translated
 from llamalog_service.store.errors import StoreError
+from llamalog_service.store.kept_shadow import kept_shadow
 from llamalog_service.store.positions import Positions, advance_positions
 from llamalog_service.store.queries import sql
 from llamalog_service.store.rule import MEMORY
@@ -43,17 +43,17 @@ class FillStore:
 
         Raises:
             NotEmptyAnyMoreError: it holds something by now.
+            ShadowLostError: the shadow does not hold any more what was worked out.
             UnavailableError: nothing is written, or the commit's outcome is unknown.
         """
-        with translated():
-            async with self._pool.acquire() as connection:
-                async with connection.transaction():
-                    await connection.execute(f"{END_WITH_CLIENT}; {_LOCK}")
-                    if not await connection.fetchval(_IS_EMPTY):
-                        raise NotEmptyAnyMoreError
-                    await _fill(connection)
-                    await advance_positions(connection, Positions(group, topic, next_offsets))
-                await connection.execute("ANALYZE llama_logs")
+        async with kept_shadow(self._pool) as connection:
+            async with connection.transaction():
+                await connection.execute(f"{END_WITH_CLIENT}; {_LOCK}")
+                if not await connection.fetchval(_IS_EMPTY):
+                    raise NotEmptyAnyMoreError
+                await _fill(connection)
+                await advance_positions(connection, Positions(group, topic, next_offsets))
+            await connection.execute("ANALYZE llama_logs")
 
 
 async def _fill(connection: asyncpg.Connection) -> None:
@@ -62,7 +62,7 @@ async def _fill(connection: asyncpg.Connection) -> None:
     indexes = await connection.fetch(sql("fill_indexes"))
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['name']}")
-    await connection.execute(sql("fill_rows"))
+    await connection.execute(sql("fill_rows"), await connection.fetchval(sql("mend_revision")))
     await connection.execute(sql("mend_legacy"), None)
     await connection.execute(sql("fill_decrees"))
     for index in indexes:

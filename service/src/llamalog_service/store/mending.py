@@ -1,17 +1,25 @@
 """The live table set right: some rows a short transaction, each held against the shadow once more."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from llamalog_service.domain.errors import RowsLockedError
 from llamalog_service.store.connection import translated
+from llamalog_service.store.kept_shadow import kept_shadow
 from llamalog_service.store.plan_batches import LOCK_TIMEOUT_SECONDS
 from llamalog_service.store.queries import sql
 from llamalog_service.store.recompute import BY_INDEX, RECOMPUTE_LOCK
-from llamalog_service.store.shadow import Told, record_told
+from llamalog_service.store.shadow import SCHEMA, Told, record_told
+
+_INDEXES: Final = f"""
+    CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id);
+    CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id);
+    CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id);
+    CREATE INDEX IF NOT EXISTS legacy_rows_id ON {SCHEMA}.legacy_rows (row_id)
+"""
 
 
 class Difference(NamedTuple):
@@ -22,15 +30,23 @@ class Difference(NamedTuple):
 
 
 class MendingStore:
-    """Applies noted differences, over a pool whose connections plan every statement anew."""
+    """Applies noted differences, over a pool whose connections plan every statement anew.
+
+    Whatever looks at the shadow raises ShadowLostError where it does not hold any more what was compared.
+    """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
+    async def get_ready(self) -> None:
+        """Have the rows of the shadow found by their ids."""
+        async with kept_shadow(self._pool) as connection, connection.transaction():
+            await connection.execute(_INDEXES)
+
     async def next(self, after: UUID | None, limit: int) -> list[Difference]:
         """The differences that nobody has mended, in the order of their rows."""
-        with translated():
-            records = await self._pool.fetch(sql("mend_next"), after, limit)
+        async with kept_shadow(self._pool) as connection:
+            records = await connection.fetch(sql("mend_next"), after, limit)
         return [Difference(record["id"], record["starts"]) for record in records]
 
     async def first_revision(self) -> int:
@@ -40,10 +56,9 @@ class MendingStore:
 
     async def decrees(self) -> set[str]:
         """Mend decrees; about which jobs."""
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
-                return {record["job_id"] for record in await connection.fetch(sql("mend_decrees"))}
+        async with kept_shadow(self._pool) as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+            return {record["job_id"] for record in await connection.fetch(sql("mend_decrees"))}
 
     async def mend(self, rows: Collection[UUID], revision: int) -> None:
         """Make live rows what they are in the shadow, but for their roots, in one transaction.
@@ -59,9 +74,9 @@ class MendingStore:
             UnavailableError: it cannot be told whether anything was written; mending again is safe.
         """
         ids = list(rows)
-        with translated():
+        async with kept_shadow(self._pool) as connection:
             try:
-                async with self._pool.acquire() as connection, connection.transaction():
+                async with connection.transaction():
                     await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
                     await connection.execute(
                         f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}"
@@ -77,12 +92,11 @@ class MendingStore:
 
     async def removed(self) -> set[UUID]:
         """The rows that were removed because nobody had told them."""
-        with translated():
-            return {record["id"] for record in await self._pool.fetch(sql("mend_removed"))}
+        async with kept_shadow(self._pool) as connection:
+            return {record["id"] for record in await connection.fetch(sql("mend_removed"))}
 
     async def told_later(self, told: Iterable[Told]) -> None:
         """Put into the shadow what was told after the comparison about rows that were removed."""
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                for portion in told:
-                    await record_told(connection, portion)
+        async with kept_shadow(self._pool) as connection, connection.transaction():
+            for portion in told:
+                await record_told(connection, portion)

@@ -1,7 +1,6 @@
 """The shadow: the rows that the topic makes of itself, written beside the live table and never into it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -19,28 +18,17 @@ from llamalog_service.store.queries import sql
 SCHEMA: Final = "llamalog_rebuild"
 """The schema that holds the shadow while a rebuild is under way, and what an interrupted one leaves."""
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Rises with every change of what the shadow holds or of how events become rows.
 
 What was begun with another one is not gone on with.
 """
-
-REBUILD_LOCK: Final = 0x11A_0003
-"""The session's advisory lock of the one rebuild; it falls with the session."""
 
 END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
 """PostgreSQL would go on for hours with a statement of a process that was killed."""
 
 _ROW_COLUMNS = (*RowContent.__struct_fields__, "partition", "offset")
 _DECREE_COLUMNS = (*Decree._fields, "partition", "offset")
-_HOLDER = """
-    SELECT format('%s, process %s of PostgreSQL, since %s', a.application_name, a.pid,
-                  to_char(a.backend_start AT TIME ZONE 'utc', 'YYYY-MM-DD HH24:MI "UTC"'))
-    FROM pg_locks k
-    JOIN pg_stat_activity a USING (pid)
-    WHERE k.locktype = 'advisory' AND k.classid = 0 AND k.objid = $1::bigint::oid AND k.granted
-      AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 class Place(NamedTuple):
@@ -95,20 +83,6 @@ class ShadowStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[str | None]:
-        """Keep others from rebuilding for as long as the context lasts.
-
-        Yields:
-            None, or who is rebuilding already.
-        """
-        with translated():
-            async with self._pool.acquire() as connection:
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", REBUILD_LOCK):
-                    yield None
-                else:
-                    yield await connection.fetchval(_HOLDER, REBUILD_LOCK) or "another session"
-
     async def standing(self) -> tuple[bool, About | None]:
         """Whether there is a schema of the shadow's name, and what it says of itself."""
         with translated():
@@ -121,8 +95,24 @@ class ShadowStore:
             )
         return True, None if record is None else About(*record)
 
-    async def make(self, *, id_: UUID, topic: str, source: str, begun_by: str) -> None:
-        """Make an empty shadow.
+    async def go_on(self, *, every_word: bool) -> bool:
+        """Make a shadow that was left ready to be read on; False if this call can't go on with it.
+
+        Args:
+            every_word: no row is left out for a word that the live table's enums lack: then none may have
+                been left out before.
+        """
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                had_every_word = await connection.fetchval(f"SELECT every_word FROM {SCHEMA}.about")  # noqa: S608
+                if every_word and not had_every_word and (await read_so_far(connection)).dead_letters:
+                    return False
+                await connection.execute(f"UPDATE {SCHEMA}.about SET every_word = $1", every_word)  # noqa: S608
+                await connection.execute(sql("shadow_forget"))
+        return True
+
+    async def make(self, *, id_: UUID, topic: str, source: str, begun_by: str, every_word: bool) -> None:
+        """Make an empty shadow, to be read into as `go_on` says.
 
         Raises:
             UnavailableError: also where we may not make a schema.
@@ -131,13 +121,14 @@ class ShadowStore:
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute(sql("shadow_make"))
                 await connection.execute(
-                    f"INSERT INTO {SCHEMA}.about (id, format, topic, source, begun_by) "  # noqa: S608
-                    "VALUES ($1, $2, $3, $4, $5)",
+                    f"INSERT INTO {SCHEMA}.about (id, format, topic, source, begun_by, every_word) "  # noqa: S608
+                    "VALUES ($1, $2, $3, $4, $5, $6)",
                     id_,
                     FORMAT,
                     topic,
                     source,
                     begun_by,
+                    every_word,
                 )
 
     async def discard(self) -> None:

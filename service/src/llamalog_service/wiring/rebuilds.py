@@ -34,6 +34,7 @@ from llamalog_service.store.live import LiveTable
 from llamalog_service.store.log import LogStore
 from llamalog_service.store.mending import MendingStore
 from llamalog_service.store.outbox import Outbox
+from llamalog_service.store.rebuild_lock import RebuildLock
 from llamalog_service.store.recompute import RecomputeStore
 from llamalog_service.store.shadow import ShadowStore
 from llamalog_service.store.words import WordStore
@@ -122,7 +123,14 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
         filling = FillStore(pool) if ways.fill else None
         history, source = _history(settings, ways.archive, alone=asked.archive_alone)
         rebuild = Rebuild(
-            Stores(LiveTable(pool), ShadowStore(pool), ComparisonStore(pool), WordStore(pool), filling),
+            Stores(
+                RebuildLock(pool),
+                LiveTable(pool),
+                ShadowStore(pool),
+                ComparisonStore(pool),
+                WordStore(pool),
+                filling,
+            ),
             history,
             source=source,
             topic=names.entity_events.name,

@@ -1,5 +1,6 @@
 -- Give those of the live rows $1 the content that they have in the shadow which have another, and note them in the
--- outbox; what no event tells of is left as it is. Roots are left to the repair that follows.
+-- outbox; what no event tells of is left as it is. Roots are left to the repair that follows: a row that nobody had looked
+-- at waits for it like one that an event made.
 WITH changed AS (
     UPDATE llama_logs l
     SET entity_type = s.entity_type, entity_id = s.entity_id, artist_id = s.artist_id, album_id = s.album_id, track_id =
@@ -10,18 +11,22 @@ WITH changed AS (
         s.metadata, preview_data = s.preview_data, job_id = s.job_id, parent_job_id = s.parent_job_id,
         is_root_job = s.is_root_job, triggered_by = s.triggered_by, user_id = s.user_id, created_at =
         s.created_at, declared_root_job_id = s.declared_root_job_id,
+        origin = coalesce(l.origin, CASE WHEN coalesce(s.job_id, s.parent_job_id) IS NULL THEN 'UNTRACKED' ELSE 'PENDING'
+                                    END::"LlamaLogOrigin"),
+        root_job_id = CASE WHEN l.origin IS NOT NULL THEN l.root_job_id END,
+        legacy_told = CASE WHEN l.legacy_told THEN true END,
         revision = l.revision + 1
     FROM llamalog_rebuild.llama_logs s
     WHERE l.id = ANY ($1::uuid[]) AND s.id = l.id AND s.partition >= 0
-      AND (l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operation, l.category, l.sources, l.status,
-           l.reason, l.fields_enriched, l.data_quality_before, l.data_quality_after, l.error_message, l.error_code,
+      AND (l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operation, l.category,
+           coalesce(l.sources, '{}'), l.status, l.reason, coalesce(l.fields_enriched, '{}'), l.data_quality_before, l.data_quality_after, l.error_message, l.error_code,
            l.retry_count, l.duration_ms, l.api_call_count, l.metadata, l.preview_data, l.job_id, l.parent_job_id,
-           l.is_root_job, l.triggered_by, l.user_id, l.created_at, l.declared_root_job_id)
+           coalesce(l.is_root_job, false), l.triggered_by, l.user_id, l.created_at, l.declared_root_job_id)
           IS DISTINCT FROM
-          (s.entity_type, s.entity_id, s.artist_id, s.album_id, s.track_id, s.operation, s.category, s.sources, s.status,
-           s.reason, s.fields_enriched, s.data_quality_before, s.data_quality_after, s.error_message, s.error_code,
+          (s.entity_type, s.entity_id, s.artist_id, s.album_id, s.track_id, s.operation, s.category,
+           coalesce(s.sources, '{}'), s.status, s.reason, coalesce(s.fields_enriched, '{}'), s.data_quality_before, s.data_quality_after, s.error_message, s.error_code,
            s.retry_count, s.duration_ms, s.api_call_count, s.metadata, s.preview_data, s.job_id, s.parent_job_id,
-           s.is_root_job, s.triggered_by, s.user_id, s.created_at, s.declared_root_job_id)
+           coalesce(s.is_root_job, false), s.triggered_by, s.user_id, s.created_at, s.declared_root_job_id)
     RETURNING l.id, l.revision
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed

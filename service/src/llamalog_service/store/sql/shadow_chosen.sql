@@ -1,5 +1,6 @@
 -- Leave one row of each id in the shadow: where several contents were told under it, the one that the live table holds
--- if it holds any of them, else that of a legacy row, else the one of the lowest partition and offset. Says how many
+-- if it holds any of them, else that of a legacy row, else the one of the lowest partition and offset. The others of
+-- such an id are kept aside for another comparison. Says how many
 -- rows were repetitions, how many ids had several contents, and of how many the live table keeps another than would
 -- be taken without it.
 WITH repeated AS MATERIALIZED (
@@ -30,7 +31,9 @@ WITH repeated AS MATERIALIZED (
     DELETE FROM llamalog_rebuild.llama_logs s
     USING ranked r
     WHERE s.ctid = r.place AND r.choice > 1
-    RETURNING 1
+    RETURNING s.*
+), aside AS (
+    INSERT INTO llamalog_rebuild.passed_over SELECT * FROM removed WHERE id IN (SELECT id FROM ranked WHERE is_other)
 )
 SELECT (SELECT count(*) FROM removed) AS repetitions,
        count(DISTINCT id) FILTER (WHERE is_other) AS contested,

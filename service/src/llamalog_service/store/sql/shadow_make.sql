@@ -8,7 +8,8 @@ CREATE TABLE llamalog_rebuild.about (
     topic text NOT NULL,
     source text NOT NULL,     -- the topic itself, or the archive that stands in for its beginning
     begun_by text NOT NULL,
-    begun_at timestamptz NOT NULL DEFAULT now()
+    begun_at timestamptz NOT NULL DEFAULT now(),
+    every_word boolean NOT NULL  -- whether no row was left out for a word that the live table's enums lack
 );
 CREATE UNLOGGED TABLE llamalog_rebuild.llama_logs WITH (autovacuum_enabled = false) AS
 SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
@@ -17,6 +18,9 @@ SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, cat
        declared_root_job_id, root_job_id, origin, cycle_members, parent_conflict, revision,
        0 AS partition, 0::bigint AS "offset"
 FROM llama_logs
+WITH NO DATA;
+CREATE UNLOGGED TABLE llamalog_rebuild.passed_over WITH (autovacuum_enabled = false) AS
+SELECT * FROM llamalog_rebuild.llama_logs
 WITH NO DATA;
 CREATE UNLOGGED TABLE llamalog_rebuild.root_decrees WITH (autovacuum_enabled = false) AS
 SELECT id, job_id, adopted, reason, requested_by, decreed_at, 0 AS partition, 0::bigint AS "offset"
@@ -50,4 +54,7 @@ CREATE UNLOGGED TABLE llamalog_rebuild.differences (
     revision integer,         -- of the live row
     corrected boolean NOT NULL DEFAULT false,  -- by live traffic, after the comparison
     mended boolean NOT NULL DEFAULT false
+);
+CREATE UNLOGGED TABLE llamalog_rebuild.comparison (
+    ended_at timestamptz NOT NULL  -- of the comparison that all of it stands for; after a crash there is none
 )

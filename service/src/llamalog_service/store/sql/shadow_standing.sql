@@ -1,5 +1,5 @@
 -- Take live rows of which no event tells into the shadow as they stand, from no place in the topic. One that calls
--- itself a root job makes no claim.
+-- itself a root job makes no claim. What such a row holds under an id that was told is not what was told.
 INSERT INTO llamalog_rebuild.llama_logs (
     id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
     fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count, duration_ms,
@@ -12,4 +12,5 @@ SELECT l.id, l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.
        CASE WHEN l.is_root_job THEN NULL ELSE l.parent_job_id END, l.is_root_job, l.triggered_by, l.user_id,
        l.created_at, l.declared_root_job_id, -1, 0
 FROM llama_logs l
-WHERE l.legacy_told IS FALSE OR l.legacy_told IS NULL AND l.origin IS NULL
+WHERE (l.legacy_told IS FALSE OR l.legacy_told IS NULL AND l.origin IS NULL)
+  AND NOT EXISTS (SELECT FROM llamalog_rebuild.llama_logs s WHERE s.id = l.id)

@@ -1,0 +1,177 @@
+"""What a crash of PostgreSQL empties is not taken for what was told; what is left is read on."""
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from harness.legacy_events import legacy_row
+from harness.rebuilding import TAMPERED, Installation, empty_unlogged_tables, rows_as_text, tamper
+from histories import chains, event
+from llamalog_service.replay.errors import TooManyRemovalsError
+from llamalog_service.store.comparison import ComparisonStore
+from llamalog_service.store.filling import FillStore, NotEmptyAnyMoreError
+from llamalog_service.store.kept_shadow import ShadowLostError
+from llamalog_service.store.mending import MendingStore
+from llamalog_service.store.rebuild_lock import REBUILD_LOCK, NotAloneError
+from llamalog_service.store.shadow import ShadowStore
+
+
+@pytest.fixture
+async def tampered(pool: asyncpg.Pool) -> Installation:
+    installation = Installation(pool)
+    installation.say([*chains(30), event(101)])
+    await installation.ingest_all()
+    await tamper(pool)
+    return installation
+
+
+def crash_before(monkeypatch: pytest.MonkeyPatch, pool: asyncpg.Pool, of: type, step: str) -> None:
+    """Have PostgreSQL crash once, before a step."""
+    original = getattr(of, step)
+
+    async def crash_then_step(self: object, *given: object) -> object:
+        monkeypatch.setattr(of, step, original)
+        await empty_unlogged_tables(pool)
+        return await original(self, *given)
+
+    monkeypatch.setattr(of, step, crash_then_step)
+
+
+@pytest.mark.parametrize(
+    ("of", "step"),
+    [
+        (ComparisonStore, "settling"),
+        (ComparisonStore, "summary"),
+        (MendingStore, "decrees"),
+        (MendingStore, "next"),
+        (MendingStore, "mend"),
+    ],
+)
+async def test_a_repair_whose_shadow_a_crash_has_emptied_changes_nothing_and_the_next_mends_all(
+    tampered: Installation, monkeypatch: pytest.MonkeyPatch, of: type, step: str
+) -> None:
+    before = await rows_as_text(tampered.pool)
+    crash_before(monkeypatch, tampered.pool, of, step)
+    with pytest.raises(ShadowLostError, match="Run the same command again"):
+        await tampered.repaired()
+    assert await rows_as_text(tampered.pool) == before
+    assert (await tampered.repaired()).mended == 5
+    assert tampered.named == TAMPERED
+
+
+async def test_removals_are_not_forgotten_by_a_crash_after_them(
+    tampered: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash_before(monkeypatch, tampered.pool, MendingStore, "removed")
+    with pytest.raises(ShadowLostError):
+        await tampered.repaired()
+
+
+async def test_a_repair_whose_shadow_was_dropped_ends(
+    tampered: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def discard_then_look(self: MendingStore) -> int:
+        await ShadowStore(tampered.pool).discard()
+        return 1
+
+    monkeypatch.setattr(MendingStore, "first_revision", discard_then_look)
+    with pytest.raises(ShadowLostError):
+        await tampered.repaired()
+
+
+async def test_an_empty_table_is_not_filled_with_what_a_crash_has_left(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = Installation(pool)
+    installation.say(chains(30))
+    crash_before(monkeypatch, pool, FillStore, "fill")
+    with pytest.raises(ShadowLostError):
+        await installation.rebuilt()
+    assert await pool.fetchval("SELECT count(*) FROM consumer_positions") == 0
+    assert (await installation.rebuilt()).rebuilt.rows == 30
+
+
+async def test_a_comparison_that_was_refused_is_read_on_like_any_other(tampered: Installation) -> None:
+    """Legacy rows, redeliveries and other contents that come behind it included."""
+    with pytest.raises(TooManyRemovalsError):
+        await tampered.repaired(most_removed=0, keep_eventless=True)
+    tampered.topic.say(legacy_row(700, "CREATED"))
+    tampered.topic.say(event(6), 1)
+    tampered.say(chains(30), 0)
+    await tampered.ingest_all()
+    report = await tampered.repaired(keep_eventless=True)
+    assert (report.dead_letters, report.mended) == (0, 3)  # reading mended the others
+    assert await tampered.pool.fetchval("SELECT count(*) FROM llama_logs WHERE id = $1", UUID(int=700)) == 1
+    assert (await tampered.rebuilt()).differences.rows == 0
+
+
+async def test_a_repair_that_was_broken_off_is_read_on_like_any_other(
+    tampered: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tampered.say([event(400, "job", "one")], 0)
+    await tampered.ingest_all()
+
+    async def stop(self: MendingStore) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
+        stopping.setattr(MendingStore, "first_revision", stop)
+        await tampered.repaired()
+    tampered.topic.say(legacy_row(700, "CREATED"))
+    tampered.say(chains(30), 0)
+    await tampered.ingest_all()
+    report = await tampered.repaired()
+    assert (report.dead_letters, report.mended) == (0, 3)  # reading mended the others
+    assert (await tampered.rebuilt()).differences.rows == 0
+
+
+async def test_a_content_that_was_passed_over_counts_if_the_live_table_keeps_it_by_now(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = Installation(pool)
+    installation.say([event(1, "job", "one")], 0)
+    installation.say([event(1, "job", "other")], 1)
+    fill = FillStore.fill
+
+    async def ingest_then_fill(self: FillStore, *where: object) -> None:
+        await installation.ingest(1)
+        await fill(self, *where)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as meanwhile, pytest.raises(NotEmptyAnyMoreError):
+        meanwhile.setattr(FillStore, "fill", ingest_then_fill)
+        await installation.rebuilt()
+    await installation.ingest_all()
+    report = await installation.rebuilt()
+    assert (report.differences.rows, report.contested, report.contested_kept_as_live) == (0, 1, 1)
+
+
+async def test_rows_left_out_for_their_words_are_read_by_a_call_that_adds_words(
+    tampered: Installation,
+) -> None:
+    tampered.topic.say(legacy_row(700, "ODD"))
+    await tampered.ingest_all()
+    with pytest.raises(TooManyRemovalsError):
+        await tampered.repaired(most_removed=0)
+    report = await tampered.repaired(add_words=True)
+    assert (report.dead_letters, report.mended) == (0, 6)
+
+
+async def test_a_rebuild_that_has_lost_its_lock_ends_and_another_one_goes_on(
+    tampered: Installation,
+) -> None:
+    before = await rows_as_text(tampered.pool)
+
+    async def cut() -> None:
+        await tampered.pool.fetchval(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks "
+            "WHERE locktype = 'advisory' AND objid = $1::bigint::oid",
+            REBUILD_LOCK,
+        )
+        await asyncio.sleep(0.2)
+
+    with pytest.raises(NotAloneError, match="Run the same command again"):
+        await tampered.repaired(between=cut)
+    assert await rows_as_text(tampered.pool) == before
+    assert (await tampered.repaired()).mended == 5
