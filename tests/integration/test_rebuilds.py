@@ -14,6 +14,7 @@ from harness.log_table import empty_tables
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
 from histories import chains, decree, event
 from llamalog_service.domain.errors import PositionPastEndError
+from llamalog_service.publish.topic_history import Span
 from llamalog_service.replay import rebuild
 from llamalog_service.replay.asked import Asked
 from llamalog_service.replay.errors import (
@@ -149,6 +150,21 @@ async def test_what_is_ingested_while_it_reads_is_read_before_the_snapshot_begin
     at_rest.topic.read = read_while_ingesting  # type: ignore[method-assign]
     assert (await at_rest.rebuilt()).differences.rows == 0
     assert calls == [34, 5, 0]
+
+
+async def test_what_is_ingested_after_the_first_look_at_the_topic_does_not_lie_behind_its_end(
+    at_rest: Installation,
+) -> None:
+    look = at_rest.topic.spans
+
+    async def look_then_ingest() -> dict[int, Span]:
+        spans = await look()
+        at_rest.say([event(200 + len(at_rest.topic.partitions[0]))], 0)
+        await at_rest.ingest_all()
+        return spans
+
+    at_rest.topic.spans = look_then_ingest  # type: ignore[method-assign]
+    assert (await at_rest.rebuilt()).differences.rows == 0
 
 
 async def test_roots_that_live_traffic_was_about_to_correct_are_told_apart(at_rest: Installation) -> None:

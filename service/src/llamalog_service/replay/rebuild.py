@@ -111,7 +111,7 @@ class Rebuild:
             if is_empty:
                 counted = await self._fill(spans, asked)
             else:
-                counted = await self._hold_against_the_live_table(spans, asked)
+                counted = await self._hold_against_the_live_table(asked)
             self._stores.lock.check()
             await self._stores.shadow.discard()
         return replace(counted, seconds=time.monotonic() - began)
@@ -124,9 +124,10 @@ class Rebuild:
         if rows or decrees:
             raise EventlessRowsError(rows, decrees, await self._stores.live.some_eventless(_NAMED_AT_MOST))
 
-    async def _hold_against_the_live_table(self, spans: Mapping[int, Span], asked: Asked) -> RebuildReport:
+    async def _hold_against_the_live_table(self, asked: Asked) -> RebuildReport:
         ends = await self._stores.live.next_offsets(self._group, self._topic)
-        refuse_positions(self._topic, self._group, ends, spans)
+        later = await when_available(self._history.spans, doing="looking at the topic")
+        refuse_positions(self._topic, self._group, ends, later)
         record = self._recording(self._stores.shadow.record, add_words=asked.add_words)
         await self._read_up_to_the_live_table(ends, record)
         compared = await when_available(lambda: self._compare(asked), doing="comparing", may_take_long=True)
