@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from harness.log_table import differences, stored_rows
 from harness.patience import eventually
 from harness.provenance import as_stored, believed
-from harness.service import running
+from harness.service import ServiceProcess, running
 from harness.settled import wait_until_consumed, wait_until_settled
 from harness.topics import header, lag, producing, publish, publish_events, read_all
 from histories import chains
@@ -188,15 +188,39 @@ async def test_consumers_that_come_and_go_in_the_middle_of_batches_share_the_wor
     await assert_all_is_there(settings, pool, events)
 
 
+async def freeze_in_a_transaction(consumer: ServiceProcess, pool: asyncpg.Pool) -> None:
+    """Stop it in the middle of recording: its transaction stays open, with all its locks."""
+
+    async def is_caught() -> bool:
+        consumer.signal(signal.SIGSTOP)
+        await asyncio.sleep(0.02)  # what it has asked for is answered
+        if await pool.fetchval(_HAS_AN_IDLE_TRANSACTION):
+            return True
+        consumer.signal(signal.SIGCONT)
+        return False
+
+    await eventually(is_caught, within=20)
+
+
+_HAS_AN_IDLE_TRANSACTION = """
+    SELECT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database()
+          AND application_name = 'llamalog consumer'
+          AND state = 'idle in transaction'
+    )
+"""
+
+
 async def test_a_consumer_that_was_thought_dead_comes_back_into_a_batch_that_is_anothers(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
-    """Its commits fail, as those in a rebalance do."""
+    """It was frozen within a transaction, and its commits fail, as those in a rebalance do."""
     events = chains(9000)
     await publish(settings, events)
     async with running("migrator", settings, tmp_path), running("consumer", settings, tmp_path) as frozen:
         await until_it_works(pool)
-        frozen.signal(signal.SIGSTOP)
+        await freeze_in_a_transaction(frozen, pool)
         async with running("consumer", settings, tmp_path) as other:
             await other.says("reading")
             await until_it_works(pool, rows=await row_count(pool) + 1)

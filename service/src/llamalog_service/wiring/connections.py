@@ -29,6 +29,7 @@ async def open_pool(
     only_reads: bool = False,
     most: int = 4,
     answer_within: float | None = 60,
+    idle_within: float | None = None,
 ) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects at first use, so that a database that is away is waited for.
 
@@ -43,6 +44,8 @@ async def open_pool(
         most: connections.
         answer_within: whole seconds for a statement, or for a connection to be made; None: a statement may
             take for ever.
+        idle_within: seconds after which PostgreSQL ends a session that does nothing within a transaction; a
+            process that is frozen there would keep its locks from all others. None: never.
     """
     pool = asyncpg.create_pool(
         settings.database_dsn(),
@@ -60,6 +63,7 @@ async def open_pool(
             **(_ONLY_READS if only_reads else {}),
             # PostgreSQL says of itself that a question takes too long; a silence then means that it is away.
             **({"statement_timeout": f"{answer_within:.0f}s"} if only_reads and answer_within else {}),
+            **({"idle_in_transaction_session_timeout": f"{idle_within * 1000:.0f}"} if idle_within else {}),
         },
         reset=_leave_as_it_is if only_reads else None,
     )

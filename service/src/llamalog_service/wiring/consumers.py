@@ -46,7 +46,10 @@ async def run_provenance_consumer(settings: Settings) -> None:
         monitored = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
         metrics = monitored.metrics
         await refuse_unfit_topics(settings)
-        pool = await stack.enter_async_context(open_pool(settings, name="llamalog consumer"))
+        # Who is thought dead must not keep the rows of his partitions from whoever is given them.
+        pool = await stack.enter_async_context(
+            open_pool(settings, name="llamalog consumer", idle_within=settings.session_seconds)
+        )
         producer = await stack.enter_async_context(open_producer(settings))
         log = LogStore(pool)
         ingest = Ingest(
