@@ -76,6 +76,9 @@ async def measure(
         wrong += [line for one in filled for line in _wrong_filling(one, first)]
         live = None
         if quiet is not None:
+            # COPY leaves no positions with its rows: the consumers would begin with what is long recorded.
+            await empty(installation.database_url, servers)
+            await rebuild(installation, servers, folder)
             usual = Usual(sent.messages, compared.seconds, quiet)
             live = await rebuild_under_load(installation, servers, usual, folder=folder, say=say)
             wrong += _differences_found(live.rebuilt)
