@@ -16,12 +16,9 @@ from bench.profiling import profile_drain
 from bench.report import as_json, figures, show
 from bench.run import measure
 from bench.servers import own_servers
+from bench.verdict import conclude, give_up, keep
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.stack import LocalStack, StackOptions
-
-BAR_MISSED = 1
-FAILED = 2
-WRONG = 3
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")
@@ -63,26 +60,18 @@ def main(
                 measure(servers, albums=albums, repeat=repeat, logs=folder, say=progress.print)
             )
     except (LlamalogError, DrainError) as error:
-        progress.print(f"bench: {error}", style="red", soft_wrap=True, markup=False)
-        raise typer.Exit(FAILED) from None
+        give_up(progress, "bench", error)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     told = figures(measured)
     show(measured, told, console)
-    if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        json.write_text(as_json(measured, told))
-    differences = [line for one in measured.found for line in one.differences]
-    for line in differences:
-        console.print(f"WRONG: {line}", style="red", soft_wrap=True, markup=False)
-    missed = list(told.missed())
-    for line in missed:
-        console.print(f"MISSED: {line}", style="red", soft_wrap=True, markup=False)
-    if differences:
-        raise typer.Exit(WRONG)
-    if missed:
-        raise typer.Exit(BAR_MISSED)
-    console.print("Table, dead letters and provenance are as the fold says; the bars are met.")
+    keep(as_json(measured, told), json)
+    conclude(
+        console,
+        wrong=[line for one in measured.found for line in one.differences],
+        missed=list(told.missed()),
+        met="Table, dead letters and provenance are as the fold says; the bars are met.",
+    )
 
 
 typer.run(main)

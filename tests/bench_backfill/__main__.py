@@ -10,15 +10,12 @@ import structlog
 import typer
 from rich.console import Console
 
+from bench.verdict import conclude, give_up, keep
 from bench_backfill.backfill import BackfillBenchError
 from bench_backfill.report import as_json, figures, show
 from bench_backfill.run import Traffic, measure
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.stack.postgres import LocalPostgres
-
-BAR_MISSED = 1
-FAILED = 2
-WRONG = 3
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")
@@ -57,26 +54,19 @@ def main(
             )
         )
     except (LlamalogError, BackfillBenchError) as error:
-        progress.print(f"bench-backfill: {error}", style="red", soft_wrap=True, markup=False)
-        raise typer.Exit(FAILED) from None
+        give_up(progress, "bench-backfill", error)
     finally:
         postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
     told = figures(measured)
     show(measured, told, console)
-    if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        json.write_text(as_json(measured, told))
-    for line in measured.wrong:
-        console.print(f"WRONG: {line}", style="red", soft_wrap=True, markup=False)
-    missed = list(told.missed())
-    for line in missed:
-        console.print(f"MISSED: {line}", style="red", soft_wrap=True, markup=False)
-    if measured.wrong:
-        raise typer.Exit(WRONG)
-    if missed:
-        raise typer.Exit(BAR_MISSED)
-    console.print("Every row is as the oracle says; the bar is met.")
+    keep(as_json(measured, told), json)
+    conclude(
+        console,
+        wrong=measured.wrong,
+        missed=list(told.missed()),
+        met="Every row is as the oracle says; the bar is met.",
+    )
 
 
 typer.run(main)

@@ -14,16 +14,13 @@ from rich.console import Console
 
 from bench.drain import DrainError
 from bench.servers import own_servers
+from bench.verdict import WRONG, conclude, give_up, keep
 from bench_queries.over_http import ApiError
 from bench_queries.report import as_json, figures, missed, show
 from bench_queries.run import Plan, WrongAnswerError, measure
 from harness.big_log import BigLog
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.stack import LocalStack, StackOptions
-
-BAR_MISSED = 1
-FAILED = 2
-WRONG = 3
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 progress = Console(stderr=True, highlight=False, style="dim")
@@ -54,8 +51,7 @@ def main(
         with LocalStack(folder, options, say=progress.print) as stack:
             measured = asyncio.run(measure(own_servers(stack), plan, folder, progress.print))
     except (LlamalogError, DrainError, ApiError) as error:
-        progress.print(f"bench-queries: {error}", style="red", soft_wrap=True, markup=False)
-        raise typer.Exit(FAILED) from None
+        give_up(progress, "bench-queries", error)
     except WrongAnswerError as error:
         progress.print(f"WRONG: {error}", style="red", soft_wrap=True, markup=False)
         raise typer.Exit(WRONG) from None
@@ -63,15 +59,8 @@ def main(
         shutil.rmtree(folder, ignore_errors=True)
     told = figures(measured)
     show(measured, told, console)
-    if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        json.write_text(as_json(measured, told))
-    lines = list(missed(measured, told))
-    for line in lines:
-        console.print(f"MISSED: {line}", style="red", soft_wrap=True, markup=False)
-    if lines:
-        raise typer.Exit(BAR_MISSED)
-    console.print("The bars are met.")
+    keep(as_json(measured, told), json)
+    conclude(console, missed=list(missed(measured, told)), met="The bars are met.")
 
 
 typer.run(main)

@@ -12,15 +12,12 @@ from rich.console import Console
 
 from bench.drain import DrainError
 from bench.servers import own_servers
+from bench.verdict import conclude, give_up, keep
 from bench_rebuild.rebuild import RebuildBenchError
 from bench_rebuild.report import as_json, figures, show
 from bench_rebuild.run import measure
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.stack import LocalStack, StackOptions
-
-BAR_MISSED = 1
-FAILED = 2
-WRONG = 3
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")
@@ -58,25 +55,18 @@ def main(
                 )
             )
     except (LlamalogError, DrainError, RebuildBenchError) as error:
-        progress.print(f"bench-rebuild: {error}", style="red", soft_wrap=True, markup=False)
-        raise typer.Exit(FAILED) from None
+        give_up(progress, "bench-rebuild", error)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     told = figures(measured)
     show(measured, told, console)
-    if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        json.write_text(as_json(measured, told))
-    for line in measured.wrong:
-        console.print(f"WRONG: {line}", style="red", soft_wrap=True, markup=False)
-    missed = list(told.missed())
-    for line in missed:
-        console.print(f"MISSED: {line}", style="red", soft_wrap=True, markup=False)
-    if measured.wrong:
-        raise typer.Exit(WRONG)
-    if missed:
-        raise typer.Exit(BAR_MISSED)
-    console.print("Every row is as the fold says, two rebuilds are alike, and the bars are met.")
+    keep(as_json(measured, told), json)
+    conclude(
+        console,
+        wrong=measured.wrong,
+        missed=list(told.missed()),
+        met="Every row is as the fold says, two rebuilds are alike, and the bars are met.",
+    )
 
 
 typer.run(main)

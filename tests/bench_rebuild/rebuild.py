@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,12 +70,10 @@ async def rebuild(installation: Installation, servers: Servers, folder: Path) ->
 async def _watch(pid: int) -> tuple[float, int]:
     """CPU seconds and peak memory of a process, as of shortly before its end."""
     cpu, memory = 0.0, 0
-    try:
+    with suppress(psutil.NoSuchProcess, OSError):  # it ended between two looks
         program = psutil.Process(pid)
         while program.status() != psutil.STATUS_ZOMBIE:
             times = program.cpu_times()
             cpu, memory = times.user + times.system, peak_memory(pid)
             await asyncio.sleep(_LOOK_SECONDS)
-    except (psutil.NoSuchProcess, OSError):
-        pass  # it ended between two looks
     return cpu, memory
