@@ -9,14 +9,14 @@ BIN := .venv/bin
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.venv/ready: requirements/dev.txt schemas/pyproject.toml service/pyproject.toml
+.venv/ready: requirements/dev.txt schemas/pyproject.toml service/pyproject.toml tools/pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e schemas -e service
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e schemas -e service -e tools
 	@touch $@
 
 up: .venv/ready  ## a local stack, the consumers, the sample catalogue; runs until Ctrl-C
-	@$(BIN)/llamalog up
+	@$(BIN)/llamalog-dev up
 
 lint: .venv/ready  ## style and the direction of imports
 	$(BIN)/ruff check .
@@ -62,19 +62,20 @@ chaos: .venv/ready  ## breaks things under load and holds the outcome against th
 	@PYTHONPATH=tests $(BIN)/python -m chaos --write-to docs/reliability.md $(CHAOS)
 
 contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from the models
-	@PYTHONPATH=tools $(BIN)/python -m contract_export
+	@$(BIN)/python -m llamalog_tools.contract_export
 
 compat: .venv/ready  ## holds the JSON Schemas against the last tag and the copies kept of what was published
-	@PYTHONPATH=tools $(BIN)/python -m schema_compat
+	@$(BIN)/python -m llamalog_tools.schema_compat
 
 docs: .venv/ready  ## renders the contract to a page, build/contract.html
-	@PYTHONPATH=tools $(BIN)/python -m contract_page build/contract.html
+	@$(BIN)/python -m llamalog_tools.contract_page build/contract.html
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-    --no-emit-find-links --no-annotate --no-header --quiet --no-emit-package llamalog-schemas
+    --no-emit-find-links --no-annotate --no-header --quiet --no-emit-package llamalog-schemas \
+    --no-emit-package llamalog-service
 
 lock:  ## pin every dependency with its hashes, without addresses; the image gets what the checks ran with
-	$(LOCK) requirements/dev.in service/pyproject.toml --extra local -o requirements/dev.txt
+	$(LOCK) requirements/dev.in service/pyproject.toml tools/pyproject.toml -o requirements/dev.txt
 	$(LOCK) service/pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
 	$(LOCK) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 

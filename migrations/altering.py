@@ -11,8 +11,8 @@ from alembic import context, op
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
 
-from llamalog_service.store.progress import Progress, Watch
-from llamalog_service.store.standing import Preview, Standing
+from llamalog_service.adoption.migration_progress import Progress, Watch
+from llamalog_service.adoption.schema_inspector import Preview, Standing
 from migrations.journal import ADDED_COLUMN, ADDED_INDEX, identifier, note, noted, standing, strike
 
 OURS = "Created by llamalog on an empty database."

@@ -3,7 +3,7 @@
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from llamalog_service.store.progress import Progress
+from llamalog_service.adoption.migration_progress import Progress
 from migrations.altering import in_the_way, run, tell, wait
 from migrations.journal import standing
 

@@ -9,9 +9,9 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from llamalog_service.store.migration_connection import migration_engine
-from llamalog_service.store.schema import VERSION_TABLE
-from llamalog_service.store.tables import METADATA
+from llamalog_service.adoption.migration_connection import migration_engine
+from llamalog_service.adoption.migration_runner import VERSION_TABLE
+from llamalog_service.postgres.tables import METADATA
 
 
 def run(connection: Connection) -> None:

@@ -6,7 +6,7 @@ journal knows which part.
 
 from alembic import op
 
-from llamalog_service.store.standing import JOURNAL, Standing
+from llamalog_service.adoption.schema_inspector import JOURNAL, Standing
 
 ADDED_TABLE = "added table"
 ADDED_ENUM = "added enum"

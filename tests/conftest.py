@@ -11,10 +11,10 @@ from harness.api import RunningApi, running_api
 from harness.browser import choose_folder
 from harness.databases import new_database
 from harness.installation import installation
+from llamalog_service.adoption.migration_runner import migrate
+from llamalog_service.postgres.connection import prepare_connection
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.schema import migrate
+from llamalog_tools.devstack import LocalStack
 
 
 def pytest_configure() -> None:

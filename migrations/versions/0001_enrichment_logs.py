@@ -9,7 +9,7 @@ from alembic import op
 from migrations.altering import OURS, add_columns, drop_added_column, outside_transaction
 from migrations.journal import ADDED_ENUM, ADDED_TABLE, create_journal, note, noted, standing
 
-from llamalog_service.store.standing import JOURNAL, Preview, Standing
+from llamalog_service.adoption.schema_inspector import JOURNAL, Preview, Standing
 
 revision = "0001"
 down_revision = None

@@ -13,7 +13,7 @@ from migrations.altering import (
 from migrations.batches import change_rows
 from migrations.journal import ADDED_COLUMN, noted, standing
 
-from llamalog_service.store.standing import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, Standing
 
 revision = "0002"
 down_revision = "0001"

@@ -27,8 +27,8 @@ from migrations.journal import (
     strike,
 )
 
-from llamalog_service.store.compat_view import ADDED_VIEW, VIEW, compat_view_statements
-from llamalog_service.store.standing import Preview, Standing
+from llamalog_service.adoption.compat_view import ADDED_VIEW, VIEW, compat_view_statements
+from llamalog_service.adoption.schema_inspector import Preview, Standing
 
 revision = "0003"
 down_revision = "0002"

@@ -13,7 +13,7 @@ from migrations.altering import (
     outside_transaction,
 )
 
-from llamalog_service.store.standing import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, Standing
 
 revision = "0004"
 down_revision = "0003"

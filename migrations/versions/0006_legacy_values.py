@@ -33,7 +33,7 @@ from migrations.journal import (
     strike,
 )
 
-from llamalog_service.store.standing import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, Standing
 
 revision = "0006"
 down_revision = "0005"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic import op
 
-from llamalog_service.store.standing import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, Standing
 
 revision = "0007"
 down_revision = "0006"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from migrations.altering import Index, drop_added_index, ensure_index, outside_transaction
 
-from llamalog_service.store.standing import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, Standing
 
 revision = "0008"
 down_revision = "0007"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from migrations.altering import Index, drop_added_index, ensure_index, outside_transaction, unhurried
 from migrations.journal import standing
 
-from llamalog_service.store.standing import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, Standing
 
 revision = "0009"
 down_revision = "0008"

@@ -14,7 +14,7 @@ from migrations.altering import (
 from migrations.batches import change_rows
 from migrations.journal import TAKEN_OVER, noted, quoted
 
-from llamalog_service.store.standing import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, Standing
 
 revision = "0010"
 down_revision = "0009"

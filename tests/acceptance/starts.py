@@ -1,4 +1,4 @@
-"""`llamalog up` as a process of its own: started, read, ended."""
+"""`llamalog-dev up` as a process of its own: started, read, ended."""
 
 import os
 import re
@@ -14,6 +14,7 @@ from typing import Self
 import psutil
 
 from harness.environments import without_settings
+from harness.started_commands import command_module
 
 SAMPLE = {"albums": 4, "late": 0.4, "duplicates": 0.05, "bad": 0.03, "seed": 7}
 READY = "Running until Ctrl-C."
@@ -22,7 +23,7 @@ _LINE_OF_TABLE = re.compile(r"│\s*(.+?)\s*│\s*(-?[\d,]+)\s*│\s*(-?[\d,]+)\
 
 
 class Up:
-    """`llamalog up` with a small sample; whatever a test does, it and its programs are gone in the end.
+    """`llamalog-dev up` with a small sample; whatever a test does, it and its programs are gone in the end.
 
     Args:
         kafka: as in LLAMALOG_KAFKA; empty: the best that this machine can have.
@@ -34,7 +35,7 @@ class Up:
         options = [f"--{name}={value}" for name, value in SAMPLE.items()]
         with self._file.open("wb") as printed:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "llamalog_service", "up", "--data", str(self.data), *options],
+                [sys.executable, "-m", "llamalog_tools", "up", "--data", str(self.data), *options],
                 stdout=printed,
                 stderr=subprocess.STDOUT,
                 env=_environment(kafka) | environment,
@@ -114,7 +115,7 @@ def is_gone(process: psutil.Process) -> bool:
 def run_llamalog(*words: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Any other command, to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "llamalog_service", *words],
+        [sys.executable, "-m", command_module(words[0]), *words],
         env=clean_environment() | dict(environment),
         cwd="/",
         capture_output=True,

@@ -36,7 +36,7 @@ from harness.legacy.oracle import Expected, Kept, adopted, counts, kept_aside
 from harness.legacy.rows import Entities
 from harness.legacy.schemas import NEIGHBOURS, Spelling, StartingPoint, schema_at
 from harness.started_commands import Ended
-from llamalog_service.store.schema import migrate
+from llamalog_service.adoption.migration_runner import migrate
 
 EXPECTED = "roots=1537,children=30,untracked=2485"
 WITH_LOST_TOPS = "rows=4052,roots=1537,children=18,adopted=12,untracked=2485,cycles=0,pending=0"

@@ -16,7 +16,7 @@ from harness.patience import eventually
 from harness.service import running
 from harness.settled import wait_until_settled
 from harness.topics import read_all
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

@@ -21,7 +21,7 @@ from harness.told import NOON, row, tell
 from harness.topics import producing
 from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin, Provenance
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

@@ -16,7 +16,7 @@ from contract.golden_payloads import load, load_all
 from harness.service import running
 from harness.settled import wait_until_consumed
 from llamalog_schemas.jobs import JOBS, ChainedJob, JobPayload, decode_job, encode_job
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -22,11 +22,11 @@ from harness.started_commands import llamalog
 from harness.topics import read_all
 from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunStatus
 from llamalog_schemas.codec import decode_backfill_event
-from llamalog_service.publish.topics import topics
+from llamalog_service.adoption.migration_runner import migrate
+from llamalog_service.kafka.topics import topics
+from llamalog_service.postgres.connection import prepare_connection
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.schema import migrate
+from llamalog_tools.devstack import LocalStack
 
 
 @pytest.fixture

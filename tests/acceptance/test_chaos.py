@@ -7,7 +7,7 @@ import pytest
 
 from chaos.faults import FAULTS, Fault
 from chaos.run import survive
-from llamalog_service.stack import LocalStack
+from llamalog_tools.devstack import LocalStack
 
 pytestmark = pytest.mark.apache_kafka
 

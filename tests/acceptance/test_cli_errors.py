@@ -15,7 +15,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from acceptance.starts import clean_environment, run_llamalog
-from llamalog_service.publish.topics import Topics, create_topics, topics
+from llamalog_service.kafka.topics import Topics, create_topics, topics
 from llamalog_service.settings import Settings
 
 NOBODY = "postgresql://llamalog:secret-word@127.0.0.1:1/llamalog"

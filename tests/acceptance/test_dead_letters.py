@@ -24,9 +24,9 @@ from histories import event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, Headers, encode
 from llamalog_schemas.events import Event
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.publish.dead_letters import Letter, publish_dead_letters
-from llamalog_service.publish.producer import Publisher
-from llamalog_service.publish.topics import Topics, topics
+from llamalog_service.kafka.dead_letters import Letter, publish_dead_letters
+from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.topics import Topics, topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

@@ -16,7 +16,7 @@ from harness.topics import publish, read_all
 from histories import event
 from llamalog_schemas.codec import decode_event
 from llamalog_schemas.events import Event, is_decree
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 CHILD, GRANDCHILD = event(1, "child", "lost"), event(2, "grandchild", "child")

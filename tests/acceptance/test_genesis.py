@@ -31,12 +31,12 @@ from harness.started_commands import Ended, llamalog, started
 from harness.topics import end_offsets, publish, read_all, until_something_is_said
 from llamalog_schemas.codec import decode_event, decode_provenance, encode
 from llamalog_schemas.events import Category, EntityType
-from llamalog_service.publish.provenance import provenance_of
-from llamalog_service.publish.topics import create_topics, topics
-from llamalog_service.sample.day import tell_day
+from llamalog_service.kafka.provenance import provenance_of
+from llamalog_service.kafka.topics import create_topics, topics
+from llamalog_service.postgres.connection import prepare_connection
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
-from llamalog_service.store.connection import prepare_connection
+from llamalog_tools.demo.day import tell_day
+from llamalog_tools.devstack import LocalStack
 
 pytestmark = pytest.mark.apache_kafka
 

@@ -29,13 +29,13 @@ from llamalog_schemas.commands import (
     WholeTable,
 )
 from llamalog_schemas.events import Event
+from llamalog_service.backfill.run_store import Backfill, BackfillStore
+from llamalog_service.bootstrap.connections import open_producer
 from llamalog_service.domain.rows import StoredRow
-from llamalog_service.publish.commands import publish_backfill, publish_run_request
-from llamalog_service.publish.producer import Publisher
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.commands import publish_backfill, publish_run_request
+from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.store.backfills import Backfill, BackfillStore
-from llamalog_service.wiring.connections import open_producer
 
 pytestmark = pytest.mark.apache_kafka
 

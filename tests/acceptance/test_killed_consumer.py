@@ -16,11 +16,11 @@ from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess
 from harness.settled import wait_until_settled
 from harness.topics import producing, read_all
-from llamalog_service.publish.topics import topics
-from llamalog_service.sample.day import tell_day
-from llamalog_service.sample.disorder import disordered
-from llamalog_service.sample.play import play
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
+from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.disorder import disordered
+from llamalog_tools.demo.play import play
 
 pytestmark = pytest.mark.apache_kafka
 

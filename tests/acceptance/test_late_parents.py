@@ -12,7 +12,7 @@ from harness.topics import producing, publish_events, read_all
 from histories import event
 from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.provenance import Origin, Provenance
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 GRANDCHILD = event(1, "cache-cover", "create-album")

@@ -18,7 +18,7 @@ from harness.environments import environment_of_database
 from harness.old_tables import POINTS, make_old_table
 from harness.started_commands import Ended, started
 from harness.table_users import in_use
-from llamalog_service.store.schema import migrate
+from llamalog_service.adoption.migration_runner import migrate
 
 ROWS = "SELECT to_jsonb(l) - 'recorded_at' AS row FROM llama_logs l ORDER BY id"
 ASIDE = "SELECT row_id, parent_job_id, root_job_id FROM legacy_values ORDER BY row_id"

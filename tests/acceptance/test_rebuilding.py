@@ -23,9 +23,9 @@ from harness.started_commands import Ended, llamalog, started
 from harness.topics import lag, publish, read_all
 from histories import chains, decree, event
 from llamalog_schemas.events import Event
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
+from llamalog_service.postgres.rebuild_lock import REBUILD_LOCK
 from llamalog_service.settings import Settings
-from llamalog_service.store.rebuild_lock import REBUILD_LOCK
 
 EVENTS: list[Event] = [
     *chains(300),

@@ -1,4 +1,4 @@
-"""`llamalog up`, as a newcomer meets it: one command, and the whole way is travelled."""
+"""`llamalog-dev up`, as a newcomer meets it: one command, and the whole way is travelled."""
 
 import asyncio
 import signal
@@ -15,9 +15,9 @@ from acceptance.starts import READY, SAMPLE, Up, run_llamalog
 from harness.databases import run_sql
 from llamalog_schemas.codec import decode_event
 from llamalog_service.domain.fold import FoldedRow, fold
-from llamalog_service.sample.day import tell_day
-from llamalog_service.sample.disorder import disordered
-from llamalog_service.sample.messages import Kind, SampleMessage
+from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.disorder import disordered
+from llamalog_tools.demo.messages import Kind, SampleMessage
 
 EMBEDDED = "embedded"
 

@@ -18,7 +18,7 @@ from bench.run import measure
 from bench.servers import own_servers
 from bench.verdict import conclude, give_up, keep
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.stack import LocalStack, StackOptions
+from llamalog_tools.devstack import LocalStack, StackOptions
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")

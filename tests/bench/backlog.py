@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaProducer
 
 from bench.installation import Installation
 from llamalog_service.domain.fold import FoldedRow, fold
-from llamalog_service.sample.day import tell_day
-from llamalog_service.sample.disorder import disordered
-from llamalog_service.sample.messages import Kind, SampleMessage
-from llamalog_service.sample.play import Played, play
+from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.disorder import disordered
+from llamalog_tools.demo.messages import Kind, SampleMessage
+from llamalog_tools.demo.play import Played, play
 
 LATE_PARENTS = 0.05
 """The share of parents' events that come late; about 2 % of all events are late by it."""

@@ -20,7 +20,7 @@ import msgspec
 
 from bench import pydantic_events
 from llamalog_schemas import EntityEvent, Event, decode_event, encode
-from llamalog_service.sample.day import tell_day
+from llamalog_tools.demo.day import tell_day
 
 ALBUMS = 400
 BATCH = 500

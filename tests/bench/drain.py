@@ -22,7 +22,7 @@ import asyncpg
 from bench.costs import CpuSeconds, cpu_seconds, cpu_spent, peak_memory
 from bench.installation import Installation
 from bench.kafka import GroupWatch
-from llamalog_service.stack.process import OwnedProcess
+from llamalog_tools.devstack.process import OwnedProcess
 
 _POLL_SECONDS = 0.02
 _SELDOM_SECONDS = 0.05

@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from bench.servers import Servers
 from harness.databases import new_database
 from harness.environments import without_settings
-from llamalog_service.publish.topics import Topics, create_topics, topics
-from llamalog_service.store.schema import migrate
+from llamalog_service.adoption.migration_runner import migrate
+from llamalog_service.kafka.topics import Topics, create_topics, topics
 
 PARTITIONS = 6
 

@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from llamalog_service.publish.topics import TopicSpec
+from llamalog_service.kafka.topics import TopicSpec
 
 
 class GroupWatch:

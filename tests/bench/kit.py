@@ -24,8 +24,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS
 from llamalog_schemas.producer import Limits, LlamaLogger, OutgoingMessage, OverAiokafka
-from llamalog_service.publish.topics import create_topics, topics
-from llamalog_service.stack import LocalStack, StackOptions
+from llamalog_service.kafka.topics import create_topics, topics
+from llamalog_tools.devstack import LocalStack, StackOptions
 
 MICROSECONDS_BAR = 25.0
 RATIO_BAR = 2.5

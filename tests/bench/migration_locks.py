@@ -11,7 +11,7 @@ from harness.environments import environment_of_database
 from harness.old_tables import POINTS, make_old_table
 from harness.started_commands import llamalog
 from harness.table_users import in_use
-from llamalog_service.stack.postgres import LocalPostgres
+from llamalog_tools.devstack.postgres import LocalPostgres
 
 LONGEST_ALLOWED = 1.0
 PATIENCE = 3600.0

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from llamalog_service.stack import ApacheKafka, LocalPostgres, LocalStack, LocalStackError
+from llamalog_tools.devstack import ApacheKafka, LocalPostgres, LocalStack, LocalStackError
 
 _DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 

@@ -15,7 +15,7 @@ from bench_backfill.backfill import BackfillBenchError
 from bench_backfill.report import as_json, figures, show
 from bench_backfill.run import Traffic, measure
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.stack.postgres import LocalPostgres
+from llamalog_tools.devstack.postgres import LocalPostgres
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")

@@ -18,16 +18,21 @@ from pydantic import SecretStr
 from harness.patience import eventually
 from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.commands import BackfillRoots, BackfillRootsData, WholeTable
+from llamalog_service.backfill.command_store import RunStore
+from llamalog_service.backfill.run_store import Backfill, BackfillStore
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.publish.producer import OutgoingMessage, Publisher
-from llamalog_service.publish.topics import topics
+from llamalog_service.bootstrap.connections import open_pool
+from llamalog_service.bootstrap.periodic_tasks import (
+    POLL_SECONDS,
+    repairing_duties,
+    sweeping_duty,
+    telling_duties,
+)
+from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.topics import topics
+from llamalog_service.postgres.worker_lock import WorkerLock
 from llamalog_service.settings import Settings
-from llamalog_service.store.backfills import Backfill, BackfillStore
-from llamalog_service.store.runs import RunStore
-from llamalog_service.store.worker_lock import WorkerLock
-from llamalog_service.wiring.connections import open_pool
-from llamalog_service.wiring.duties import POLL_SECONDS, repairing_duties, sweeping_duty, telling_duties
 
 _PATIENCE = 3600.0
 

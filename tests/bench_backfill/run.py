@@ -11,7 +11,7 @@ from bench_backfill.oracle import wrong_rows
 from bench_backfill.rows import copy_pristine, drop, make_pristine
 from bench_backfill.traffic import live_traffic
 from bench_backfill.yardstick import plain_update
-from llamalog_service.stack.postgres import LocalPostgres
+from llamalog_tools.devstack.postgres import LocalPostgres
 
 Say = Callable[[str], None]
 

@@ -21,8 +21,8 @@ import asyncpg
 from bench.beside import working_beside
 from harness.writers import KeptMessages, Writer
 from llamalog_schemas.events import EntityCreated, EntityData, EntityEvent, EntityType, Status
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.runs import Run, RunStore
+from llamalog_service.backfill.command_store import Run, RunStore
+from llamalog_service.postgres.connection import prepare_connection
 
 PER_BATCH = 10
 

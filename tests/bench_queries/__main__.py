@@ -20,7 +20,7 @@ from bench_queries.report import as_json, figures, missed, show
 from bench_queries.run import Plan, WrongAnswerError, measure
 from harness.big_log import BigLog
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.stack import LocalStack, StackOptions
+from llamalog_tools.devstack import LocalStack, StackOptions
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 progress = Console(stderr=True, highlight=False, style="dim")

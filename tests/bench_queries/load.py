@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaProducer
 
 from bench.backlog import BAD, DUPLICATES, LATE_PARENTS
 from bench.beside import working_beside
-from llamalog_service.sample.day import tell_day
-from llamalog_service.sample.disorder import disordered
-from llamalog_service.sample.messages import SampleMessage
-from llamalog_service.sample.play import play
+from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.disorder import disordered
+from llamalog_tools.demo.messages import SampleMessage
+from llamalog_tools.demo.play import play
 
 _AN_ALBUM = 30
 _SLICE = 0.1

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.installation import Installation
-from llamalog_service.stack.process import OwnedProcess
+from llamalog_tools.devstack.process import OwnedProcess
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0

@@ -8,12 +8,12 @@ import asyncpg
 
 from harness.big_log import BIG_ROOT, BigLog, album_of
 from llamalog_schemas.events import EntityType
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import read_tree
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import Cursor
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 from llamalog_service.queries.timeline import read_timeline
-from llamalog_service.store.reader import Reader
 
 ALBUMS = 10
 PAGES = 3

@@ -21,9 +21,9 @@ from bench_queries.load import steady_load
 from bench_queries.over_http import api_of
 from bench_queries.questions import Question, questions
 from harness.big_log import BigLog, fill
+from llamalog_service.bootstrap.connections import open_pool
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.store.reader import Reader
-from llamalog_service.wiring.connections import open_pool
 
 _START_SECONDS = 60.0
 _WARM_UP = 3

@@ -17,7 +17,7 @@ from bench_rebuild.rebuild import RebuildBenchError
 from bench_rebuild.report import as_json, figures, show
 from bench_rebuild.run import measure
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.stack import LocalStack, StackOptions
+from llamalog_tools.devstack import LocalStack, StackOptions
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")

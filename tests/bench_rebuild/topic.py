@@ -13,7 +13,7 @@ from bench.installation import Installation
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.events import EntityEvent
 from llamalog_schemas.keys import lineage_key
-from llamalog_service.sample.day import tell_day
+from llamalog_tools.demo.day import tell_day
 
 SENT_TWICE = 0.01
 _EVENTS_AN_ALBUM = 30

@@ -13,7 +13,7 @@ import asyncpg
 
 from bench.costs import cpu_seconds
 from bench.servers import Servers, settle_disk
-from llamalog_service.store.queries import sql
+from llamalog_service.postgres.statements import sql
 
 _EMPTY = "TRUNCATE llama_logs, root_decrees, legacy_values, consumer_positions"
 

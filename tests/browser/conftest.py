@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 
 from browser.scene import Scene, open_scene
 from harness.browser import REQUIRED, Witness, find_chromium, launched, take_picture
-from llamalog_service.stack import LocalStack
+from llamalog_tools.devstack import LocalStack
 
 _HERE = Path(__file__).parent
 _PATIENCE = 30_000

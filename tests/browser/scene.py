@@ -20,11 +20,11 @@ from harness.settled import wait_until_settled
 from harness.topics import producing, publish, publish_events
 from llamalog_schemas.commands import BackfillRootsData, WholeTable
 from llamalog_schemas.events import EntityEvent
-from llamalog_service.publish.topics import topics
+from llamalog_service.bootstrap.backfills import ask_for_backfill
+from llamalog_service.kafka.topics import topics
+from llamalog_service.postgres.connection import prepare_connection
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.wiring.backfills import ask_for_backfill
+from llamalog_tools.devstack import LocalStack
 
 _IS_RECORDED = "SELECT EXISTS (SELECT FROM llama_logs WHERE entity_id = $1)"
 _NEVER = 3600.0

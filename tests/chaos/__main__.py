@@ -17,7 +17,7 @@ from chaos.recreated_topic import survive_a_new_topic
 from chaos.report import show, write
 from chaos.run import Survived, survive
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.stack import ApacheKafka, LocalStack, StackOptions
+from llamalog_tools.devstack import ApacheKafka, LocalStack, StackOptions
 
 WRONG = 1
 FAILED = 2

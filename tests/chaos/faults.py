@@ -16,7 +16,7 @@ import asyncpg
 from chaos.proxy import Cut
 from chaos.scene import STOPS_WITHIN, CreatedAgain, Scene, administering
 from harness.patience import eventually
-from llamalog_service.publish.topics import TopicSpec, create_topics
+from llamalog_service.kafka.topics import TopicSpec, create_topics
 
 AWAY = 5.0
 """Seconds that a server or a topic is away."""

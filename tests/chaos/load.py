@@ -6,9 +6,9 @@ from itertools import islice
 
 from aiokafka import AIOKafkaProducer
 
-from llamalog_service.sample.day import tell_day
-from llamalog_service.sample.disorder import disordered
-from llamalog_service.sample.play import Played, play
+from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.disorder import disordered
+from llamalog_tools.demo.play import Played, play
 
 _EVENTS_AN_ALBUM = 34
 _TICK = 0.1

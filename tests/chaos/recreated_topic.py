@@ -13,7 +13,7 @@ from harness.settled import wait_until_settled
 from harness.topics import publish
 from histories import chains
 from llamalog_service.domain.errors import ExitCode
-from llamalog_service.stack import LocalStack
+from llamalog_tools.devstack import LocalStack
 
 _SETTLED_WITHIN = 120.0
 _NEW_EVENTS = 60

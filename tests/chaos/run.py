@@ -12,7 +12,7 @@ from chaos.scene import STOPS_WITHIN, TOLD_TO_END, Scene, scene
 from chaos.verdict import Verdict, judge
 from harness.settled import wait_until_settled
 from harness.topics import end_offsets
-from llamalog_service.stack import LocalStack
+from llamalog_tools.devstack import LocalStack
 
 _SETTLED_WITHIN = 120.0
 """Seconds from the end of load and fault."""

@@ -20,11 +20,11 @@ from harness.databases import new_database
 from harness.installation import installation
 from harness.patience import eventually
 from harness.service import ServiceProcess
-from llamalog_service.publish.topics import Topics, topics
+from llamalog_service.adoption.migration_runner import migrate
+from llamalog_service.kafka.topics import Topics, topics
+from llamalog_service.postgres.connection import prepare_connection
 from llamalog_service.settings import Settings
-from llamalog_service.stack import ApacheKafka, LocalPostgres, LocalStack
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.schema import migrate
+from llamalog_tools.devstack import ApacheKafka, LocalPostgres, LocalStack
 
 CONSUMERS = 3
 TOLD_TO_END = {0, -signal.SIGTERM}

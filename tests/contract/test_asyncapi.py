@@ -5,12 +5,12 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from contract_export.files import SCHEMAS
-from contract_export.json_schemas import MODELS, message_type
 from llamalog_schemas import Event, InvalidReason
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.publish import dead_letters
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka import dead_letters
+from llamalog_service.kafka.topics import topics
+from llamalog_tools.contract_export.files import SCHEMAS
+from llamalog_tools.contract_export.json_schemas import MODELS, message_type
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((SCHEMAS / "asyncapi.yaml").read_text(encoding="utf-8"))
 

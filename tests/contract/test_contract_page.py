@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from contract_export.files import SCHEMAS
-from contract_page.page import page, prose
-from contract_page.shapes import in_words
+from llamalog_tools.contract_export.files import SCHEMAS
+from llamalog_tools.contract_page.page import page, prose
+from llamalog_tools.contract_page.shapes import in_words
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENT: dict[str, Any] = yaml.safe_load((SCHEMAS / "asyncapi.yaml").read_text(encoding="utf-8"))

@@ -11,8 +11,6 @@ from jsonschema import Draft202012Validator
 from msgspec import Struct
 
 from contract.golden_payloads import FOLDER, Golden, load_all
-from contract_export.files import SCHEMAS
-from contract_export.json_schemas import MODELS, message_type
 from llamalog_schemas import (
     BackfillEvent,
     CloudEvent,
@@ -31,6 +29,8 @@ from llamalog_schemas import (
 )
 from llamalog_schemas.codec import STRUCTURED_HEADERS
 from llamalog_service.domain.rows import content_of
+from llamalog_tools.contract_export.files import SCHEMAS
+from llamalog_tools.contract_export.json_schemas import MODELS, message_type
 
 GOLDEN = load_all()
 OF_COMMANDS = {message_type(model).name for model in get_args(Command)}

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from contract.mutations import headers_, mutated, reshaped
-from contract_export.json_schemas import MODELS, schema_of
 from llamalog_schemas import (
     CloudEvent,
     InvalidMessageError,
@@ -23,6 +22,7 @@ from llamalog_schemas import (
 )
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import content_of
+from llamalog_tools.contract_export.json_schemas import MODELS, schema_of
 
 VALIDATORS = {str(model.__struct_config__.tag): Draft202012Validator(schema_of(model)) for model in MODELS}
 

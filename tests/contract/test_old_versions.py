@@ -22,7 +22,7 @@ from llamalog_schemas import (
 from llamalog_schemas.upcast import Step, Upcasters
 from llamalog_service.domain.rows import content_of
 from llamalog_service.ingest import decode as ingest_decode
-from llamalog_service.publish.dead_letters import Letter
+from llamalog_service.kafka.dead_letters import Letter
 
 ENTITY = "6b1f0000-0000-4000-8000-000000000001"
 ENVELOPE = {

@@ -10,12 +10,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from contract.golden_payloads import load
-from contract_export.files import SCHEMAS, committed_files, contract_files
-from contract_export.json_schemas import DIALECT, MODELS, message_type, schema_of
 from llamalog_schemas import ProvenanceRecorded
-from schema_compat.baseline import schemas_in
-from schema_compat.check import MAY_GROW, complaints
-from schema_compat.rules import breaks
+from llamalog_tools.contract_export.files import SCHEMAS, committed_files, contract_files
+from llamalog_tools.contract_export.json_schemas import DIALECT, MODELS, message_type, schema_of
+from llamalog_tools.schema_compat.baseline import schemas_in
+from llamalog_tools.schema_compat.check import MAY_GROW, complaints
+from llamalog_tools.schema_compat.rules import breaks
 
 PUBLISHED = schemas_in(Path(__file__).parent / "published")
 PROVENANCE = message_type(ProvenanceRecorded).file

@@ -13,7 +13,7 @@ from llamalog_schemas.legacy import LATEST_MOMENT, event_time_of, moment_of
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_LEGACY_ROW_BYTES, MAX_VALUE_BYTES
 from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
 from llamalog_service.ingest.decode import decode_batch
-from llamalog_service.ingest.novelty import tell_new
+from llamalog_service.ingest.deduplication import tell_new
 
 MINIMAL = load("legacy-row/v1/minimal").structured
 FULL = load("legacy-row/v1/full").structured

@@ -10,7 +10,6 @@ from contract import test_published_schemas as published
 from contract.golden_payloads import load
 from contract.old_versions import REGISTRY
 from contract.variations import FULL, accepted, nest, record, refused, row_of, value_of
-from contract_export.files import SCHEMAS
 from llamalog_schemas import (
     EntityCreated,
     InvalidMessageError,
@@ -22,7 +21,8 @@ from llamalog_schemas import (
     is_decree,
 )
 from llamalog_service.ingest.decode import decode_batch
-from schema_compat.check import complaints
+from llamalog_tools.contract_export.files import SCHEMAS
+from llamalog_tools.schema_compat.check import complaints
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[1] / "docs" / "contract.md"

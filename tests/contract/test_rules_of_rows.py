@@ -19,7 +19,7 @@ from llamalog_schemas import (
 )
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.ingest.decode import decode_batch
-from llamalog_service.ingest.novelty import CONFLICT, Novelty, tell_new
+from llamalog_service.ingest.deduplication import CONFLICT, Novelty, tell_new
 
 
 def test_f1_a_row_bears_the_event_s_uuid_or_one_made_of_source_and_id() -> None:

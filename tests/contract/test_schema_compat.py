@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 from jsonschema import Draft202012Validator
 
-from schema_compat.baseline import COPIES, FOLDER, baselines
-from schema_compat.check import complaints
-from schema_compat.rules import Schema, Way, breaks
+from llamalog_tools.schema_compat.baseline import COPIES, FOLDER, baselines
+from llamalog_tools.schema_compat.check import complaints
+from llamalog_tools.schema_compat.rules import Schema, Way, breaks
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WIDE: Schema = {
@@ -255,7 +255,7 @@ def test_without_a_tag_the_copies_are_what_schemas_are_held_against(
 
 
 def test_the_document_states_every_rule() -> None:
-    source = (CHECKOUT / "tools/schema_compat/rules.py").read_text()
+    source = (CHECKOUT / "tools/src/llamalog_tools/schema_compat/rules.py").read_text()
     enforced = set(re.findall(r'(?:Way\.\w+|_both\(|Way\.FORWARD),? ?"([a-z-]+)"', source)) | {"another-word"}
     enforced |= {name for case in CASES for name in (case.there, case.back)}
     document = (CHECKOUT / "docs/evolution.md").read_text()

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import uvicorn
 
-from llamalog_service.observability.server import listen
+from llamalog_service.bootstrap.api import make_server, open_app
 from llamalog_service.settings import Settings
-from llamalog_service.wiring.api import make_server, open_app
+from llamalog_service.telemetry.server import listen
 
 _STARTS_WITHIN = 20.0
 

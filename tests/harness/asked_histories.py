@@ -27,10 +27,10 @@ from llamalog_schemas.events import (
     Status,
 )
 from llamalog_service.domain.fold import fold
+from llamalog_service.postgres.connection import prepare_connection
 from llamalog_service.queries.lineages import Entry
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import Cursor, Page
-from llamalog_service.store.connection import prepare_connection
 
 ENTITIES = [EntityRef(type=kind, id=UUID(int=number)) for kind in EntityType for number in (1, 2, 3)]
 KINDS = [EntityCreated, EntityLinked, EntityEnriched, EntityCached, EntityFailed]

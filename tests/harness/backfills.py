@@ -21,12 +21,12 @@ from llamalog_schemas.commands import (
     Scope,
     WholeTable,
 )
+from llamalog_service.backfill.plan_batches import Batch, Pace, PlanBatches
+from llamalog_service.backfill.plan_store import PlanStore
+from llamalog_service.backfill.run_store import Backfill, BackfillStore
 from llamalog_service.backfill.runner import BackfillRunner, Stores
-from llamalog_service.store.backfills import Backfill, BackfillStore
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.plan import PlanStore
-from llamalog_service.store.plan_batches import Batch, Pace, PlanBatches
-from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.recompute_store import RecomputeStore
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 

@@ -25,12 +25,12 @@ from llamalog_schemas.events import (
     FailureData,
     Status,
 )
+from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.publish.dead_letters import Letter, publish_dead_letters
-from llamalog_service.publish.producer import Publisher
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.dead_letters import Letter, publish_dead_letters
+from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.store.backfills import BackfillStore
 
 ALBUM, ARTIST, TRACK = UUID(int=0xA1B), UUID(int=0xA27), UUID(int=0x72A)
 ROOT_JOB = "album/create 42, ü\u2028<b>"

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 
-from llamalog_service.publish.topics import create_topics, topics
+from llamalog_service.kafka.topics import create_topics, topics
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
+from llamalog_tools.devstack import LocalStack
 
 
 @asynccontextmanager

@@ -12,22 +12,22 @@ from llamalog_schemas.codec import encode
 from llamalog_schemas.events import Event
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.publish.topic_history import Portion, Span
-from llamalog_service.replay.asked import Asked, Stores
-from llamalog_service.replay.rebuild import Rebuild
-from llamalog_service.replay.repair import Repair, RepairStores
-from llamalog_service.replay.report import RebuildReport
-from llamalog_service.store.comparison import ComparisonStore
-from llamalog_service.store.filling import FillStore
-from llamalog_service.store.live import LiveTable
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.mending import MendingStore
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.rebuild_lock import RebuildLock
-from llamalog_service.store.recompute import RecomputeStore
-from llamalog_service.store.shadow import ShadowStore
-from llamalog_service.store.words import WordStore
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.topic_history import Portion, Span
+from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.postgres.rebuild_lock import RebuildLock
+from llamalog_service.rebuild.comparison import ComparisonStore
+from llamalog_service.rebuild.enum_labels import WordStore
+from llamalog_service.rebuild.initial_load import FillStore
+from llamalog_service.rebuild.live_table import LiveTable
+from llamalog_service.rebuild.options import Asked, Stores
+from llamalog_service.rebuild.rebuild import Rebuild
+from llamalog_service.rebuild.repair import Repair, RepairStores
+from llamalog_service.rebuild.repair_store import MendingStore
+from llamalog_service.rebuild.report import RebuildReport
+from llamalog_service.rebuild.shadow import ShadowStore
 
 PARTITIONS = 3
 

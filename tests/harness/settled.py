@@ -4,7 +4,7 @@ import asyncpg
 
 from harness.patience import eventually
 from harness.topics import lag
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 _STILL_OPEN = """

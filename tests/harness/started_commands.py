@@ -46,12 +46,17 @@ class StartedCommand:
         return await self.ended()
 
 
+def command_module(command: str) -> str:
+    """The module that has a command: of the tools or of the service."""
+    return "llamalog_tools" if command in {"up", "simulate"} else "llamalog_service"
+
+
 async def started(*words: str, environment: Mapping[str, str], folder: Path = _NO_CHECKOUT) -> StartedCommand:
     """Start a command in a folder, so that no `.env` is read; nobody sits before it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "llamalog_service",
+        command_module(words[0]),
         *words,
         env={**environment, "COLUMNS": "160"},
         cwd=folder,

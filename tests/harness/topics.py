@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.events import Event
 from llamalog_schemas.keys import lineage_key
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 Coordinates = tuple[str, int, int]

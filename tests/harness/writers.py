@@ -12,17 +12,17 @@ from llamalog_schemas.codec import Headers, decode_command, encode
 from llamalog_schemas.commands import RecomputeRoots
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Provenance
-from llamalog_service.backfill.corrections import tell_corrections
-from llamalog_service.backfill.recompute import recompute_until_settled
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.ingest import Ingest, Outcome
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.publish.producer import OutgoingMessage, Publisher
-from llamalog_service.publish.topics import topics
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.topics import topics
+from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox_relay import tell_corrections
+from llamalog_service.log.recompute import recompute_until_settled
+from llamalog_service.log.recompute_store import RecomputeStore
 
 TOPIC = "tests.entity-events"
 GROUP = "tests"

@@ -7,11 +7,11 @@ import pytest
 
 from harness.databases import new_database
 from harness.installation import installation
+from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.settings import Settings
-from llamalog_service.stack import LocalStack
-from llamalog_service.stack.apache_kafka import ApacheKafka
-from llamalog_service.stack.postgres import LocalPostgres
-from llamalog_service.store.schema import migrate
+from llamalog_tools.devstack import LocalStack
+from llamalog_tools.devstack.apache_kafka import ApacheKafka
+from llamalog_tools.devstack.postgres import LocalPostgres
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from histories import chains
 from llamalog_schemas.codec import decode_command, decode_event
 from llamalog_schemas.commands import BackfillRoots, PauseBackfill
 from llamalog_schemas.events import RootAdopted
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 UNKNOWN = UUID("0f9be2a4-6a0c-4d3e-9b1c-2f1d6c1d7a10")

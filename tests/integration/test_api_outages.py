@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from chaos.proxy import wired_to
 from harness.api import running_api
 from harness.patience import eventually
+from llamalog_service.bootstrap import api
 from llamalog_service.settings import Settings
-from llamalog_service.wiring import api
 
 
 async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: Settings) -> None:

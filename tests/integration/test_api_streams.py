@@ -20,7 +20,7 @@ from harness.told import row, tell
 from harness.topics import producing, publish
 from histories import event
 from llamalog_service.http import streams
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 

@@ -12,9 +12,9 @@ from harness.rebuilding import Installation, KeptTopic, rows_as_text
 from harness.writers import TOPIC, Message
 from histories import chains, event
 from llamalog_schemas import encode
-from llamalog_service.publish.topic_history import Portion
-from llamalog_service.replay.archive import Archive, ArchiveAlone, ArchiveThenTopic
-from llamalog_service.replay.archive_errors import (
+from llamalog_service.kafka.topic_history import Portion
+from llamalog_service.rebuild.archive.archiver import Archiver
+from llamalog_service.rebuild.archive.errors import (
     ArchiveBusyError,
     ArchiveDamagedError,
     ArchiveGapError,
@@ -25,9 +25,9 @@ from llamalog_service.replay.archive_errors import (
     PartitionsLackingError,
     SegmentsLostError,
 )
-from llamalog_service.replay.archive_files import read_segment, segments_of
-from llamalog_service.replay.archiving import Archiver
-from llamalog_service.replay.errors import ArchiveAloneError, BeginningGoneError
+from llamalog_service.rebuild.archive.history import Archive, ArchiveAlone, ArchiveThenTopic
+from llamalog_service.rebuild.archive.segments import read_segment, segments_of
+from llamalog_service.rebuild.errors import ArchiveAloneError, BeginningGoneError
 
 
 def topic_of(count: int = 60) -> KeptTopic:

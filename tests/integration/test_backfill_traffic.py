@@ -21,13 +21,13 @@ from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunSta
 from llamalog_schemas.codec import decode_backfill_event
 from llamalog_schemas.commands import MissingParent
 from llamalog_schemas.events import Event
+from llamalog_service.backfill.command_store import Run, RunStore
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.publish.announcer import Announcer
+from llamalog_service.bootstrap.periodic_tasks import repairing_duties, sweeping_duty, telling_duties
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.worker_lock import WORKER_LOCK, WorkerLock
 from llamalog_service.settings import Settings
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.runs import Run, RunStore
-from llamalog_service.store.worker_lock import WORKER_LOCK, WorkerLock
-from llamalog_service.wiring.duties import repairing_duties, sweeping_duty, telling_duties
 
 
 @pytest.fixture

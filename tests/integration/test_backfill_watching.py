@@ -15,14 +15,14 @@ from llamalog_schemas.backfills import (
     RunStatus,
 )
 from llamalog_schemas.commands import BackfillRootsData, MissingParent, OneRoot
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.publish.producer import OutgoingMessage, Publisher
-from llamalog_service.publish.topics import topics
+from llamalog_service.bootstrap.backfills import Followed, UnknownRunError, follow_backfill
+from llamalog_service.bootstrap.connections import open_producer
+from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.topics import topics
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
 from llamalog_service.settings import Settings
-from llamalog_service.store.reader import Reader
-from llamalog_service.wiring.backfills import Followed, UnknownRunError, follow_backfill
-from llamalog_service.wiring.connections import open_producer
 
 _INSERT = """
     INSERT INTO backfill_runs (id, kind, jobs, reason, status, requested_by, request, plan, scanned, rows_set)

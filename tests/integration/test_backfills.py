@@ -16,10 +16,10 @@ from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.commands import ExpectedCounts, GivenJobs, MissingParent, OneRoot, TimeWindow
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.corrections import Corrections
-from llamalog_service.backfill.recompute import recompute_until_settled
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.recompute import recompute_until_settled
+from llamalog_service.log.recompute_store import RecomputeStore
 
 BROKEN: list[Event] = [
     *chains(30),

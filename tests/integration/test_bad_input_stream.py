@@ -20,7 +20,7 @@ from histories import NOON, event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode, encode_event_binary
 from llamalog_schemas.commands import RecomputeReason, RecomputeRoots, RecomputeRootsData
 from llamalog_schemas.events import Event
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

@@ -13,9 +13,9 @@ from faststream.kafka import KafkaBroker
 
 from harness.patience import eventually
 from harness.topics import lag, producing
-from llamalog_service.delivery import BatchDelivery, Records, StartFinder, Steps, subscribe
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.consumer import BatchDelivery, Records, StartFinder, Steps, subscribe
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

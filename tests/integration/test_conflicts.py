@@ -10,6 +10,8 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Origin
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import sql
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
     count_conflicts,
@@ -20,8 +22,6 @@ from llamalog_service.queries.conflicts import (
 from llamalog_service.queries.jobs import read_job_standing
 from llamalog_service.queries.paging import Cursor
 from llamalog_service.queries.summary import read_rows
-from llamalog_service.store.queries import sql
-from llamalog_service.store.reader import Reader
 
 ROWS = 60_000
 

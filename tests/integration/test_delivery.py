@@ -18,7 +18,7 @@ from harness.topics import header, lag, producing, publish, publish_events, read
 from histories import chains
 from llamalog_schemas.events import Event
 from llamalog_service.domain.errors import ExitCode
-from llamalog_service.publish.topics import create_topics, topics
+from llamalog_service.kafka.topics import create_topics, topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

@@ -12,8 +12,8 @@ from harness.rebuilding import Installation, rows_as_text
 from harness.writers import GROUP, TOPIC
 from histories import chains, decree, event
 from llamalog_schemas.events import Event
-from llamalog_service.replay.asked import Asked
-from llamalog_service.store.filling import FillStore, NotEmptyAnyMoreError
+from llamalog_service.rebuild.initial_load import FillStore, NotEmptyAnyMoreError
+from llamalog_service.rebuild.options import Asked
 from simulation.history import draw_history
 
 EVENTS: list[Event] = [*chains(30), event(101), event(103, "orphan", "never"), decree(104, "never")]

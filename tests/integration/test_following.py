@@ -20,7 +20,7 @@ from harness.started_commands import StartedCommand, started
 from harness.topics import publish
 from histories import chains, event
 from llamalog_service.settings import Settings
-from llamalog_service.stack.apache_kafka import ApacheKafka
+from llamalog_tools.devstack.apache_kafka import ApacheKafka
 
 LONG_AGO = "2020-01-01"
 

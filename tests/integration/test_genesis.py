@@ -25,13 +25,13 @@ from harness.writers import NAMES, KeptMessages
 from histories import decree, event
 from integration.test_legacy_roots import _ADOPT, repair
 from llamalog_schemas import decode_event, encode, is_legacy_row
+from llamalog_service.adoption.legacy_events.publish import Genesis, GenesisReport
+from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.genesis.telling import Genesis, GenesisReport
-from llamalog_service.publish.producer import OutgoingMessage
-from llamalog_service.replay.errors import EventlessRowsError, UnknownWordsError
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.genesis import GenesisStore
-from llamalog_service.store.schema import migrate
+from llamalog_service.kafka.producer import OutgoingMessage
+from llamalog_service.log.eventless_rows import GenesisStore
+from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.rebuild.errors import EventlessRowsError, UnknownWordsError
 
 TOPIC = NAMES.entity_events.name
 _LOST_TOPS = """

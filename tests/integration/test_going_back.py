@@ -9,8 +9,8 @@ from llamalog_schemas import encode
 from llamalog_service.domain.errors import DatabaseWentBackError
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.store.log import LogStore
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.log.log_store import LogStore
 
 
 async def test_nothing_is_recorded_past_the_hole_that_an_older_copy_leaves(pool: asyncpg.Pool) -> None:

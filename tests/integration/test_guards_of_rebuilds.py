@@ -9,17 +9,17 @@ from harness.legacy_events import legacy_row
 from harness.rebuilding import Installation, rows_as_text, tamper
 from harness.writers import NAMES, KeptMessages, Repairer
 from histories import chains, event
-from llamalog_service.genesis.telling import Genesis
-from llamalog_service.replay.errors import (
+from llamalog_service.adoption.legacy_events.publish import Genesis
+from llamalog_service.log.eventless_rows import GenesisStore
+from llamalog_service.rebuild.comparison import Only
+from llamalog_service.rebuild.enum_labels import MOST_WORDS, WordsNotAddedError
+from llamalog_service.rebuild.errors import (
     EventlessRowsError,
     NoPositionsError,
     TooManyRemovalsError,
     UnknownWordsError,
 )
-from llamalog_service.store.comparison import Only
-from llamalog_service.store.genesis import GenesisStore
-from llamalog_service.store.shadow import ShadowStore
-from llamalog_service.store.words import MOST_WORDS, WordsNotAddedError
+from llamalog_service.rebuild.shadow import ShadowStore
 
 FORGED = str(UUID(int=9999))
 LARGE = str(UUID(int=500))

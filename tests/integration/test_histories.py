@@ -17,8 +17,8 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import histories
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.postgres.connection import prepare_connection
 
 Story = Callable[[asyncpg.Pool, list[Event], int], Coroutine[Any, Any, None]]
 

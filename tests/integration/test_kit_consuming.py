@@ -26,7 +26,7 @@ from llamalog_schemas.consumer import (
     Stored,
 )
 from llamalog_schemas.consumer.subscriber import provenance_subscriber
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

@@ -14,7 +14,7 @@ from harness.document_examples import Example, examples_in
 from harness.told import row, tell
 from harness.topics import producing
 from llamalog_schemas.provenance import Origin
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

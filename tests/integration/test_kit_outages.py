@@ -13,9 +13,9 @@ from harness.topics import read_all
 from llamalog_schemas import EntityEvent, decode_event
 from llamalog_schemas.consumer import News, ProvenanceConsumer
 from llamalog_schemas.producer import LlamaLogger, Loss, LossReason, OverAiokafka
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.stack.apache_kafka import ApacheKafka
+from llamalog_tools.devstack.apache_kafka import ApacheKafka
 
 pytestmark = pytest.mark.apache_kafka
 

@@ -16,7 +16,7 @@ from harness.topics import read_all
 from llamalog_schemas import EntityCreated, EntityEvent, InvalidMessageError, decode_event
 from llamalog_schemas.producer import InMemory, LlamaLogger, OutgoingMessage, OverAiokafka
 from llamalog_schemas.producer.outbox import Outbox, OutboxRelay
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 METADATA = MetaData()

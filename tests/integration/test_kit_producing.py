@@ -20,7 +20,7 @@ from llamalog_schemas.producer import (
     current_job,
 )
 from llamalog_schemas.producer.middleware import JobMiddleware, job_middleware
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 

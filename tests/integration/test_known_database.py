@@ -21,7 +21,7 @@ from harness.legacy.database import (
 from harness.legacy.known import PARENTS_CLEARED, ROWS
 from harness.legacy.oracle import Kept, adopted, kept_aside, taken_in
 from harness.legacy.schemas import Spelling, StartingPoint
-from llamalog_service.store.schema import migrate
+from llamalog_service.adoption.migration_runner import migrate
 
 REVISION_OF = {
     StartingPoint.FIRST: "0001",

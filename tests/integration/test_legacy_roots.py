@@ -13,9 +13,9 @@ from harness.legacy.schemas import StartingPoint
 from harness.log_table import empty_tables
 from llamalog_schemas.backfills import RootCounts
 from llamalog_schemas.commands import OneRoot
+from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.store.plan import PlanStore
-from llamalog_service.store.recompute import Everything, RecomputeStore
+from llamalog_service.log.recompute_store import Everything, RecomputeStore
 
 _OF_ROOTS = (
     "id",

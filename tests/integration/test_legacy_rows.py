@@ -15,13 +15,13 @@ from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.cli.timeline import timeline_tree
-from llamalog_service.publish.provenance import LARGEST_RECORD, provenance_message
+from llamalog_service.kafka.provenance import LARGEST_RECORD, provenance_message
+from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.timeline import EntityRef, read_timeline
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.reader import Reader
-from llamalog_service.store.recompute import RecomputeStore
 
 ALBUM = UUID(bytes=hashlib.md5(b"album", usedforsecurity=False).digest())
 ENTITY = EntityRef(type=EntityType.ALBUM, id=ALBUM)

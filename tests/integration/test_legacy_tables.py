@@ -28,8 +28,8 @@ from harness.legacy.schemas import (
 from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
 from integration.test_legacy_roots import repair
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.schema import migrate
+from llamalog_service.adoption.migration_runner import migrate
+from llamalog_service.postgres.connection import prepare_connection
 
 at_every_starting_point = pytest.mark.parametrize("point", ADOPTABLE)
 

@@ -14,10 +14,10 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import NOON, event
 from llamalog_schemas.events import Category, EntityEnriched, EntityEvent, EntityLinked, EntityType, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.queries.live import Told, row_of, takes
+from llamalog_service.live_feed.matching import Told, row_of, takes
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.rows import LogRow, read_row
-from llamalog_service.store.reader import Reader
 
 DICE = random.Random(5)
 WORDS = ("blue", "Blue_Train", "100%", "a\\b", "É", None)

@@ -16,7 +16,7 @@ from harness.topics import publish
 from histories import chains
 from llamalog_service.domain.errors import ExitCode
 from llamalog_service.settings import Settings
-from llamalog_service.stack.apache_kafka import ApacheKafka
+from llamalog_tools.devstack.apache_kafka import ApacheKafka
 
 pytestmark = pytest.mark.apache_kafka
 

@@ -28,11 +28,11 @@ from llamalog_schemas.events import (
     FailureData,
     Status,
 )
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import read_chain, read_tree
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.timeline import read_timeline
 from llamalog_service.settings import Settings
-from llamalog_service.store.reader import Reader
 
 ALBUM, TRACK, ARTIST = UUID(int=0xA), UUID(int=0xB), UUID(int=0xC)
 

@@ -10,7 +10,7 @@ from harness.service import ServiceProcess, running
 from harness.topics import producing, publish
 from histories import event
 from llamalog_schemas.events import EntityLinked
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 ROOT = event(1, "root")

@@ -9,13 +9,13 @@ import pytest
 from harness.legacy_events import legacy_row
 from harness.rebuilding import TAMPERED, Installation, empty_unlogged_tables, rows_as_text, tamper
 from histories import chains, event
-from llamalog_service.replay.errors import TooManyRemovalsError
-from llamalog_service.store.comparison import ComparisonStore
-from llamalog_service.store.filling import FillStore, NotEmptyAnyMoreError
-from llamalog_service.store.kept_shadow import ShadowLostError
-from llamalog_service.store.mending import MendingStore
-from llamalog_service.store.rebuild_lock import REBUILD_LOCK, NotAloneError
-from llamalog_service.store.shadow import ShadowStore
+from llamalog_service.postgres.rebuild_lock import REBUILD_LOCK, NotAloneError
+from llamalog_service.rebuild.comparison import ComparisonStore
+from llamalog_service.rebuild.errors import TooManyRemovalsError
+from llamalog_service.rebuild.initial_load import FillStore, NotEmptyAnyMoreError
+from llamalog_service.rebuild.kept_shadow import ShadowLostError
+from llamalog_service.rebuild.repair_store import MendingStore
+from llamalog_service.rebuild.shadow import ShadowStore
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from structlog.testing import capture_logs
 from harness.databases import run_sql
 from harness.writers import KeptMessages, Writer
 from histories import event
-from llamalog_service.backfill.recompute import recompute_until_settled
-from llamalog_service.observability.metrics import Metrics
-from llamalog_service.observability.table_gauges import LARGE_BYTES, TableGauges
-from llamalog_service.store.queries import sql
-from llamalog_service.store.reader import Reader
-from llamalog_service.store.recompute import RecomputeStore
-from llamalog_service.wiring.probes import sample_depth
+from llamalog_service.bootstrap.probes import sample_depth
+from llamalog_service.bootstrap.table_gauges import LARGE_BYTES, TableGauges
+from llamalog_service.log.recompute import recompute_until_settled
+from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import sql
+from llamalog_service.telemetry.prometheus import Metrics
 
 
 def sample(metrics: Metrics, name: str, **labels: str) -> float | None:

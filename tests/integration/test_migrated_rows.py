@@ -6,7 +6,7 @@ import asyncpg
 
 from harness.catalogue import catalogue
 from harness.databases import ALL_REVISIONS, go_to, run_sql
-from llamalog_service.store.schema import migrate
+from llamalog_service.adoption.migration_runner import migrate
 
 LEGACY_ROWS = [
     # operation, status, job, parent → category, is_root_job

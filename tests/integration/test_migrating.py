@@ -14,8 +14,12 @@ import pytest
 from harness.catalogue import catalogue
 from harness.databases import ALL_REVISIONS, go_to, run_sql
 from harness.patience import eventually
-from llamalog_service.store.errors import DatabaseUnreachableError, MigrationFailedError, UnknownRevisionError
-from llamalog_service.store.schema import current_revision, migrate
+from llamalog_service.adoption.migration_runner import current_revision, migrate
+from llamalog_service.postgres.errors import (
+    DatabaseUnreachableError,
+    MigrationFailedError,
+    UnknownRevisionError,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -215,7 +219,7 @@ async def test_an_installed_service_brings_its_migrations_along(empty_database: 
     await asyncio.to_thread(unpack_wheel, tmp_path, into=tmp_path / "installed")
 
     program = (
-        "import asyncio, sys; from llamalog_service.store import schema; "
+        "import asyncio, sys; from llamalog_service.log import schema; "
         "print(schema.migrations_directory(), asyncio.run(schema.migrate(sys.argv[1])))"
     )
     told = await asyncio.to_thread(

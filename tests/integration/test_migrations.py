@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from harness.catalogue import catalogue
 from harness.databases import ALL_REVISIONS, go_to, run_sql
 from llamalog_schemas.events import Category
-from llamalog_service.store.migration_connection import migration_engine
-from llamalog_service.store.schema import VERSION_TABLE, current_revision, migrate
-from llamalog_service.store.tables import METADATA
+from llamalog_service.adoption.migration_connection import migration_engine
+from llamalog_service.adoption.migration_runner import VERSION_TABLE, current_revision, migrate
+from llamalog_service.postgres.tables import METADATA
 
 
 async def test_an_empty_database_is_migrated_step_by_step_and_then_there_is_nothing_to_do(

@@ -1,23 +1,18 @@
 """Every named query is one that PostgreSQL understands, against the schema that the migrations make."""
 
 from collections.abc import AsyncIterator
-from importlib.resources import files
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
 from harness.databases import new_database
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.genesis import rows_as_texts
-from llamalog_service.store.queries import sql
-from llamalog_service.store.searches import Driver, Search
+from llamalog_service.log.eventless_rows import rows_as_texts
+from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.statements import sql, statement_files
+from llamalog_service.queries.searches import Driver, Search
 
-NAMES = sorted(
-    file.name.removesuffix(".sql")
-    for file in (files("llamalog_service.store") / "sql").iterdir()
-    if file.name.endswith(".sql")
-)
+NAMES = sorted(statement_files())
 SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_make", "shadow_forget", "compare_prepare"]
 """Several statements in one file: run, in this order, not prepared."""
 

@@ -15,11 +15,11 @@ from harness.settled import wait_until_settled
 from harness.topics import publish, read_all
 from histories import chains
 from llamalog_schemas.events import EntityEvent
-from llamalog_service.delivery import PatientBroker
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.consumer import PatientBroker
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.stack.apache_kafka import ApacheKafka
-from llamalog_service.stack.postgres import LocalPostgres
+from llamalog_tools.devstack.apache_kafka import ApacheKafka
+from llamalog_tools.devstack.postgres import LocalPostgres
 
 pytestmark = pytest.mark.apache_kafka
 

@@ -15,12 +15,12 @@ from harness.log_table import write_at_rest
 from histories import event
 from llamalog_schemas.events import EntityType, Event
 from llamalog_service.domain.fold import fold
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import read_tree
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import MOST, MOST_BYTES, Cursor
 from llamalog_service.queries.timeline import read_timeline
-from llamalog_service.store.reader import Reader
 
 ALBUM = EntityRef(type=EntityType.ALBUM, id=uuid4())
 KIBIBYTE = 1024

@@ -19,11 +19,11 @@ from histories import histories
 from llamalog_schemas.events import (
     Event,
 )
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import read_tree
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import Cursor, InvalidCursorError, Page
 from llamalog_service.queries.timeline import read_timeline
-from llamalog_service.store.reader import Reader
 
 Membership = Callable[[LogOracle], list[Row]]
 

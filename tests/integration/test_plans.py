@@ -1,6 +1,6 @@
 """The plan of every question at a million rows: none reads the whole log, none more rows than it must.
 
-`llamalog up` counts all rows of the log for its report (`summary_rows`); every other statement of the
+`llamalog-dev up` counts all rows of the log for its report (`summary_rows`); every other statement of the
 queries is asked here.
 """
 
@@ -21,6 +21,10 @@ from harness.big_log import BIG_ROOT, BigLog, album_of, artist_of, fill, fill_fa
 from harness.databases import new_database
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
+from llamalog_service.bootstrap.connections import open_pool
+from llamalog_service.log.recompute_store import BY_INDEX
+from llamalog_service.postgres.reader import Reader, Record
+from llamalog_service.postgres.statements import sql, statement_files
 from llamalog_service.queries.conflicts import (
     count_conflicts,
     cycles,
@@ -38,10 +42,6 @@ from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 from llamalog_service.queries.rows import read_row
 from llamalog_service.queries.timeline import choose_album, read_timeline
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.store.queries import sql
-from llamalog_service.store.reader import Reader, Record
-from llamalog_service.store.recompute import BY_INDEX
-from llamalog_service.wiring.connections import open_pool
 
 LOG = BigLog(albums=108_000, big_root_rows=20_000, odd=10_000)
 AN_ALBUM = EntityRef(type=EntityType.ALBUM, id=album_of(54_321))
@@ -130,11 +130,7 @@ ANOTHER_STORY = {
 """Statements of runs, not of the log; and the count of everything."""
 
 
-STATEMENTS = sorted(
-    file.name.removesuffix(".sql")
-    for file in (files("llamalog_service.store") / "sql").iterdir()
-    if file.name.endswith(".sql")
-)
+STATEMENTS = sorted(statement_files())
 
 BY_HASH = re.compile(r"hashtextextended\(\w+\.job_id, 0\) = ")
 

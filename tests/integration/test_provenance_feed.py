@@ -8,17 +8,17 @@ import pytest
 
 from histories import NOON, event
 from llamalog_schemas.provenance import Origin, Provenance
+from llamalog_service.bootstrap.connections import open_producer
+from llamalog_service.bootstrap.provenance import open_provenance_feed
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
-from llamalog_service.publish.errors import TopicAbsentError
-from llamalog_service.publish.producer import OutgoingMessage, Publisher
-from llamalog_service.publish.provenance import provenance_message
-from llamalog_service.publish.provenance_feed import Heard, ProvenanceFeed
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.errors import TopicAbsentError
+from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.provenance import provenance_message
+from llamalog_service.kafka.provenance_feed import Heard, ProvenanceFeed
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.stack.apache_kafka import ApacheKafka
-from llamalog_service.wiring.connections import open_producer
-from llamalog_service.wiring.provenance import open_provenance_feed
+from llamalog_tools.devstack.apache_kafka import ApacheKafka
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from harness.topics import read_all
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.publish.errors import MessageTooLargeError, ProducerBrokenError
-from llamalog_service.publish.producer import OutgoingMessage, Publisher
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.errors import MessageTooLargeError, ProducerBrokenError
+from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

@@ -8,13 +8,13 @@ from aiokafka.errors import OutOfOrderSequenceNumber
 
 from harness.topics import header, read_all
 from harness.writers import Message
+from llamalog_service.bootstrap.connections import open_producer
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.publish.dead_letters import Letter, publish_dead_letters
-from llamalog_service.publish.errors import ProducerBrokenError
-from llamalog_service.publish.producer import OutgoingMessage, Publisher
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.dead_letters import Letter, publish_dead_letters
+from llamalog_service.kafka.errors import ProducerBrokenError
+from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_service.wiring.connections import open_producer
 
 pytestmark = pytest.mark.apache_kafka
 

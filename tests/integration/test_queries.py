@@ -14,19 +14,19 @@ from histories import NOON, event
 from llamalog_schemas.events import EntityEvent, EntityType, Event
 from llamalog_schemas.keys import row_id
 from llamalog_schemas.provenance import Origin
-from llamalog_service.backfill.recompute import recompute_until_settled
 from llamalog_service.domain.fold import fold
+from llamalog_service.log.positions import Positions
+from llamalog_service.log.recompute import recompute_until_settled
+from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import sql
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.queries.lineages import Entry
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import MOST
 from llamalog_service.queries.summary import read_rows, read_work
 from llamalog_service.queries.timeline import choose_album, read_timeline
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.positions import Positions
-from llamalog_service.store.queries import sql
-from llamalog_service.store.reader import Reader
-from llamalog_service.store.recompute import RecomputeStore
 
 ALBUM_ID, OTHER_ID = uuid4(), uuid4()
 ALBUM = EntityRef(type=EntityType.ALBUM, id=ALBUM_ID)

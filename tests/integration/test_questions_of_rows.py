@@ -18,6 +18,7 @@ from llamalog_schemas.events import (
     EntityType,
 )
 from llamalog_schemas.provenance import Origin
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries import logs
 from llamalog_service.queries.counts import (
     Bucket,
@@ -30,7 +31,6 @@ from llamalog_service.queries.entities import read_entity_summary
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.names import read_names
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
-from llamalog_service.store.reader import Reader
 
 
 def test_root_jobs_are_told_once_the_newest_first_with_what_is_under_them(database_url: str) -> None:

@@ -14,19 +14,19 @@ from harness.log_table import empty_tables
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
 from histories import chains, decree, event
 from llamalog_service.domain.errors import PositionPastEndError
-from llamalog_service.publish.topic_history import Span
-from llamalog_service.replay import rebuild
-from llamalog_service.replay.asked import Asked
-from llamalog_service.replay.errors import (
+from llamalog_service.kafka.topic_history import Span
+from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.rebuild_lock import RebuildLock
+from llamalog_service.rebuild import rebuild
+from llamalog_service.rebuild.comparison import Only
+from llamalog_service.rebuild.errors import (
     BeginningGoneError,
     EventlessRowsError,
     LeftoversError,
     RebuildUnderWayError,
 )
-from llamalog_service.store.comparison import Only
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.rebuild_lock import RebuildLock
-from llamalog_service.store.shadow import ShadowStore
+from llamalog_service.rebuild.options import Asked
+from llamalog_service.rebuild.shadow import ShadowStore
 from simulation.history import draw_history
 
 

@@ -11,8 +11,8 @@ from llamalog_schemas.codec import encode
 from llamalog_service.domain.roots import JobFacts
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.store.log import LogStore
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.log.log_store import LogStore
 
 
 async def test_a_row_without_a_job_finds_a_parent_that_was_written_beside_it(pool: asyncpg.Pool) -> None:

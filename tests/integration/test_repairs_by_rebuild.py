@@ -14,7 +14,7 @@ from harness.rebuilding import PARTITIONS, TAMPERED, Installation, rows_as_text,
 from histories import chains, decree, event
 from llamalog_schemas.events import Event
 from llamalog_service.domain.rows import StoredRow
-from llamalog_service.store.log import LogStore
+from llamalog_service.log.log_store import LogStore
 
 ROW_GONE, ROW_FORGED = str(UUID(int=4)), str(UUID(int=9999))
 EVENTS: list[Event] = [*chains(30), event(101), event(102, None, "gone"), event(103, "orphan", "never")]

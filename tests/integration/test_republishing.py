@@ -9,10 +9,10 @@ from harness.log_table import stored_rows
 from harness.provenance import as_stored
 from harness.writers import NAMES, KeptMessages, Writer
 from histories import chains
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.replay.republish import Republishing
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.republishing import RepublishingStore, Which
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.log.log_store import LogStore
+from llamalog_service.rebuild.republish import Republishing
+from llamalog_service.rebuild.republish_store import RepublishingStore, Which
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def republishing(pool: asyncpg.Pool, kept: KeptMessages) -> Republishing:
 async def test_every_row_is_told_as_it_stands_and_marked_as_told_again(
     pool: asyncpg.Pool, lost: KeptMessages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llamalog_service.replay.republish._ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("llamalog_service.rebuild.republish._ROWS_AT_ONCE", 7)
     assert await republishing(pool, lost).run(Which()) == 30
     assert lost.provenance == as_stored(await stored_rows(pool))
     told = lost.by_topic[NAMES.provenance.name]
@@ -62,7 +62,7 @@ async def test_only_rows_about_an_entity_are_told_if_that_is_asked(
 async def test_an_interrupted_telling_goes_on_if_that_is_asked_and_begins_anew_otherwise(
     pool: asyncpg.Pool, lost: KeptMessages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llamalog_service.replay.republish._ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("llamalog_service.rebuild.republish._ROWS_AT_ONCE", 7)
 
     class Killed(Exception):
         pass

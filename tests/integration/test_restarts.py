@@ -1,4 +1,4 @@
-"""`llamalog up` starts a consumer again that a restart cures, and no other."""
+"""`llamalog-dev up` starts a consumer again that a restart cures, and no other."""
 
 import sys
 import time
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from llamalog_service.cli.children import Children
 from llamalog_service.domain.errors import ExitCode
 from llamalog_service.settings import Settings
-from llamalog_service.stack.errors import ProcessEndedError
+from llamalog_tools.cli.children import Children
+from llamalog_tools.devstack.errors import ProcessEndedError
 
 _PROGRAM = """#!/bin/sh
 if [ "$3" = consumer ] && [ -e {code} ]; then

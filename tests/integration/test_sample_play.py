@@ -13,10 +13,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from llamalog_service.sample.day import tell_day
-from llamalog_service.sample.disorder import disordered
-from llamalog_service.sample.messages import Kind, SampleMessage
-from llamalog_service.sample.play import Played, play
+from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.disorder import disordered
+from llamalog_tools.demo.messages import Kind, SampleMessage
+from llamalog_tools.demo.play import Played, play
 
 TOPIC, PARTITIONS = "sample-entity-events", 3
 

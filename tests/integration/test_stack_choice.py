@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llamalog_service.stack import (
+from llamalog_tools.devstack import (
     ApacheKafkaUnavailableError,
     EmbeddedKafka,
     GivenKafka,
@@ -16,7 +16,7 @@ from llamalog_service.stack import (
     StackOptions,
     choose_kafka,
 )
-from llamalog_service.stack.apache_kafka.jars import HASHES, POM, fetch_jars
+from llamalog_tools.devstack.apache_kafka.jars import HASHES, POM, fetch_jars
 
 Program = Callable[[str, str], None]
 

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from llamalog_service.stack import (
+from llamalog_tools.devstack import (
     ApacheKafka,
     ApacheKafkaUnavailableError,
     Broker,
@@ -16,7 +16,7 @@ from llamalog_service.stack import (
     EmbeddedKafka,
     StackOptions,
 )
-from llamalog_service.stack.choose import choose_kafka
+from llamalog_tools.devstack.choose import choose_kafka
 
 _TOPIC = "albums"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from llamalog_service.stack import DataDirBusyError, LocalPostgres
+from llamalog_tools.devstack import DataDirBusyError, LocalPostgres
 
 
 async def _value(url: str, query: str) -> object:

@@ -12,16 +12,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from llamalog_service.stack import DataDirBusyError, LocalPostgres, ProcessEndedError
-from llamalog_service.stack import lock as lock_module
-from llamalog_service.stack.lock import DataDirLock
-from llamalog_service.stack.process import OwnedProcess
+from llamalog_tools.devstack import DataDirBusyError, LocalPostgres, ProcessEndedError
+from llamalog_tools.devstack import lock as lock_module
+from llamalog_tools.devstack.lock import DataDirLock
+from llamalog_tools.devstack.process import OwnedProcess
 
 # Starts the stack in a thread that ends: the kernel ties a child to the thread that made it.
 _STARTER = """
 import sys, threading, time
 from pathlib import Path
-from llamalog_service.stack import LocalStack, StackOptions
+from llamalog_tools.devstack import LocalStack, StackOptions
 stack = LocalStack(Path(sys.argv[1]), StackOptions(kafka=sys.argv[2] or None), fast=True)
 starting = threading.Thread(target=stack.start)
 starting.start()
@@ -101,7 +101,7 @@ def test_data_is_locked_for_as_long_as_a_program_of_a_dead_starter_lives(
     starter = """
 import subprocess, sys
 from pathlib import Path
-from llamalog_service.stack.lock import DataDirLock
+from llamalog_tools.devstack.lock import DataDirLock
 lock = DataDirLock(Path(sys.argv[1]))
 lock.acquire()
 left = subprocess.Popen(["sleep", "60"], pass_fds=[lock.fd],

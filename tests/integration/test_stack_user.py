@@ -14,9 +14,9 @@ import asyncpg
 import psutil
 import pytest
 
-from llamalog_service.stack import ApacheKafkaUnavailableError, LocalPostgres, StackOptions, account
-from llamalog_service.stack.apache_kafka.jars import fetch_jars
-from llamalog_service.stack.postgres import binaries
+from llamalog_tools.devstack import ApacheKafkaUnavailableError, LocalPostgres, StackOptions, account
+from llamalog_tools.devstack.apache_kafka.jars import fetch_jars
+from llamalog_tools.devstack.postgres import binaries
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -26,7 +26,7 @@ _RUN = """
 import asyncio, os, sys
 from pathlib import Path
 import asyncpg, psutil
-from llamalog_service.stack import LocalStack
+from llamalog_tools.devstack import LocalStack
 async def who(url):
     connection = await asyncpg.connect(url)
     print(await connection.fetchval("SELECT current_user"))

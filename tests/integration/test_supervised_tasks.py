@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 
 from harness.api import running_api
 from harness.patience import eventually
+from llamalog_service.bootstrap.supervisor import supervise
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.http.feed import Feed, FeedState, Gap
+from llamalog_service.live_feed.ring import Feed, FeedState, Gap
 from llamalog_service.settings import Settings
-from llamalog_service.wiring.supervising import supervise
 
 
 async def test_a_task_that_fails_is_logged_started_again_and_told_not_to_run() -> None:
@@ -69,9 +69,9 @@ async def test_the_api_says_so_while_its_tasks_fail_and_is_well_again(
 
         monkeypatch.setattr(where.replace(":", "."), call)
 
-    may_break("llamalog_service.wiring.live_feed:open_reader")
-    may_break("llamalog_service.wiring.health:read_figures")
-    may_break("llamalog_service.store.reader:Reader.value")
+    may_break("llamalog_service.bootstrap.live_feed:open_reader")
+    may_break("llamalog_service.bootstrap.health:read_figures")
+    may_break("llamalog_service.postgres.reader:Reader.value")
     async with (
         running_api(settings) as running,
         httpx.AsyncClient(base_url=running.url) as client,

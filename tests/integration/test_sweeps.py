@@ -12,9 +12,9 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import chains, decree, event
 from llamalog_schemas.commands import GivenJobs, OneRoot, WholeTable
 from llamalog_schemas.events import EntityEvent, Event
+from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.store.plan import PlanStore
-from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.log.recompute_store import RecomputeStore
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from llamalog_schemas.commands import (
     TimeWindow,
     WholeTable,
 )
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 HOSTILE = """"'><img src=x onerror=alert(1)>"""

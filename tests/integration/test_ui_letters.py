@@ -11,9 +11,9 @@ from harness.api import RunningApi
 from harness.topics import producing
 from harness.writers import Message
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.publish.dead_letters import Letter, publish_dead_letters
-from llamalog_service.publish.producer import Publisher
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.dead_letters import Letter, publish_dead_letters
+from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 HOSTILE = """"'><img src=x onerror=alert(1)>"""

@@ -8,13 +8,13 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from harness.topics import producing, publish_events
 from histories import chains
-from llamalog_service.publish.errors import MessagesGoneError
-from llamalog_service.publish.topic_history import Span
-from llamalog_service.publish.topics import topics
-from llamalog_service.replay.archive import Archive
-from llamalog_service.replay.archiving import Archiver
+from llamalog_service.bootstrap.rebuilds import TopicHistory
+from llamalog_service.kafka.errors import MessagesGoneError
+from llamalog_service.kafka.topic_history import Span
+from llamalog_service.kafka.topics import topics
+from llamalog_service.rebuild.archive.archiver import Archiver
+from llamalog_service.rebuild.archive.history import Archive
 from llamalog_service.settings import Settings
-from llamalog_service.wiring.rebuilds import TopicHistory
 
 pytestmark = pytest.mark.apache_kafka
 

@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 
 from harness.legacy_rows import write_as_another
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import sql
 from llamalog_service.queries.counts import read_waiting_jobs
 from llamalog_service.queries.paging import OLDEST
-from llamalog_service.store.queries import sql
-from llamalog_service.store.reader import Reader
 
 CHILDREN, COUNTED = 400, 10
 

@@ -19,8 +19,8 @@ from llamalog_schemas.events import (
     Status,
 )
 from llamalog_service.domain.fold import fold
-from llamalog_service.sample.day import tell_day
-from llamalog_service.store.connection import prepare_connection
+from llamalog_service.postgres.connection import prepare_connection
+from llamalog_tools.demo.day import tell_day
 
 ALBUM, LARGE_ALBUM, HOSTILE_ALBUM = UUID(int=51), UUID(int=52), UUID(int=53)
 LARGE_ROOT, LARGE = "import-everything", 20_000

@@ -3,24 +3,24 @@
 from collections.abc import Callable
 from typing import Any
 
-from llamalog_service.backfill import corrections
+from llamalog_service.backfill.command_store import RunStore
 from llamalog_service.backfill.repairs import Repairs
+from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import Duty, Worker
-from llamalog_service.consumer import subscribe_provenance_consumer
-from llamalog_service.delivery import BatchDelivery
+from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
+from llamalog_service.bootstrap.provenance_consumer import subscribe_provenance_consumer
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.migrator import subscribe_migration_consumer
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.publish.producer import Publisher
-from llamalog_service.publish.topics import topics
-from llamalog_service.store.backfills import BackfillStore
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.recompute import RecomputeStore
-from llamalog_service.store.runs import RunStore
-from llamalog_service.store.worker_lock import WorkerLock
+from llamalog_service.kafka.consumer import BatchDelivery
+from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.topics import topics
+from llamalog_service.log import outbox_relay as corrections
+from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.postgres.worker_lock import WorkerLock
 from simulation.broker import Broker
 from simulation.clients import SimulatedBroker, SimulatedConsumer, SimulatedProducer
 from simulation.database import Server, SimulatedPool

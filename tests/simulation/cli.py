@@ -23,7 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from llamalog_service.stack.postgres import LocalPostgres
+from llamalog_tools.devstack.postgres import LocalPostgres
 from simulation.databases import migrated_database
 from simulation.planted import planted
 from simulation.report import replay_command, story

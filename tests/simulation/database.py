@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import asyncpg
 
-from llamalog_service.store.connection import prepare_connection
-from llamalog_service.store.queries import sql
+from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.statements import sql, statement_files
 from simulation.faults import COMMIT, STATEMENT
 from simulation.world import Process, World
 
@@ -274,9 +273,7 @@ class _Broken(Exception):
 
 @cache
 def _names() -> dict[str, str]:
-    folder = files("llamalog_service.store").joinpath("sql")
-    names = (file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
-    return {sql(name): name for name in names}
+    return {sql(name): name for name in statement_files()}
 
 
 def _named(query: str) -> str:

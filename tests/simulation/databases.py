@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harness.databases import new_database
-from llamalog_service.store.schema import migrate
+from llamalog_service.adoption.migration_runner import migrate
 
 
 @contextmanager

@@ -10,20 +10,21 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from llamalog_service.backfill import corrections, repairs, sweep
-from llamalog_service.backfill.recompute import Repair
-from llamalog_service.delivery.pipeline import Pipeline
+from llamalog_service.backfill import repairs, sweep
 from llamalog_service.domain import roots
 from llamalog_service.domain.roots import JobFacts, Resolved, resolve
 from llamalog_service.domain.rows import RowContent
 from llamalog_service.ingest import ingest
 from llamalog_service.ingest.ingest import Ingest
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.store import recompute as recompute_store
-from llamalog_service.store.log import LogStore
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.queries import sql
-from llamalog_service.store.recompute import Everything, RecomputeStore
+from llamalog_service.kafka.consumer.pipeline import Pipeline
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.log import outbox_relay as corrections
+from llamalog_service.log import recompute_store
+from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.recompute import Repair
+from llamalog_service.log.recompute_store import Everything, RecomputeStore
+from llamalog_service.postgres.statements import sql
 
 Plant = Callable[[ExitStack], None]
 

@@ -14,7 +14,7 @@ from uuid import UUID
 import tenacity
 
 from llamalog_service.domain.errors import DatabaseWentBackError
-from llamalog_service.publish import commands
+from llamalog_service.kafka import commands
 from simulation.actors import (
     COMMANDS,
     EVENTS,

@@ -8,11 +8,11 @@ import pytest
 
 from llamalog_schemas.backfills import BackfillReport, RootCounts, RunStatus
 from llamalog_schemas.commands import BackfillRootsData, WholeTable
-from llamalog_service.cli.adopting import AdoptionTold, conclusion, what_is_left
+from llamalog_service.adoption.migration_check import MigrationCheck, PlannedStep
+from llamalog_service.bootstrap.adoption import Found
+from llamalog_service.cli.adopt_report import AdoptionTold, conclusion, what_is_left
 from llamalog_service.queries.adoption import Adoption
 from llamalog_service.queries.backfills import BackfillRun
-from llamalog_service.store.migration_check import MigrationCheck, PlannedStep
-from llamalog_service.wiring.adoption import Found
 from unit.test_backfill_tables import a_report, a_run
 
 DONE = a_run()

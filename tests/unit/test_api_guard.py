@@ -8,10 +8,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from llamalog_service.http.access import Access, parse_tokens
-from llamalog_service.http.guard import Guard
+from llamalog_service.http.middleware.guard import Guard
 from llamalog_service.http.paths import path_and_query
 from llamalog_service.http.sessions import Sessions
-from llamalog_service.measures import SILENT
+from llamalog_service.telemetry.metrics import SILENT
 
 TOKEN: Final = "reading-token-0001"  # noqa: S105 - of the test's own installation
 KNOWN: Final = (b"authorization", f"Bearer {TOKEN}".encode())

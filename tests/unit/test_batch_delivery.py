@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from llamalog_service.delivery import BatchDelivery, Records, Steps
 from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.kafka.consumer import BatchDelivery, Records, Steps
 
 FIRST, SECOND = TopicPartition("events", 0), TopicPartition("events", 1)
 

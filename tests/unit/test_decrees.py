@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from llamalog_schemas import RootAdopted, RootAdoptionRevoked, decode_event, encode
-from llamalog_service.domain.decrees import DecreeInvalidError, new_decree
+from llamalog_service.domain.overrides import DecreeInvalidError, new_decree
 from llamalog_service.domain.rows import utc_milliseconds
 
 NOW = datetime(2026, 2, 10, 12, 0, 0, 123_456, tzinfo=UTC)

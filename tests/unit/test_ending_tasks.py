@@ -1,8 +1,8 @@
-"""`llamalog up` ends what it has begun, also where a library swallows a cancellation."""
+"""`llamalog-dev up` ends what it has begun, also where a library swallows a cancellation."""
 
 import asyncio
 
-from llamalog_service.cli.up import end
+from llamalog_tools.cli.up import end
 
 
 async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from harness.told import row
-from llamalog_service.http.feed import Feed, FeedState, Gap, News, Told
+from llamalog_service.live_feed.ring import Feed, FeedState, Gap, News, Told
 
 
 def tell(feed: Feed, number: int, size: int = 10) -> None:

@@ -8,10 +8,10 @@ import pytest
 from aiokafka import TopicPartition
 from pydantic import SecretStr
 
-from llamalog_service.http.letters import LetterFilter
-from llamalog_service.publish.kept_letters import KeptLetter, Place
+from llamalog_service.bootstrap.dead_letter_views import LetterViews
+from llamalog_service.http.dead_letters import LetterFilter
+from llamalog_service.kafka.dead_letter_reader import KeptLetter, Place
 from llamalog_service.settings import Settings
-from llamalog_service.wiring.letter_views import LetterViews
 
 KIBIBYTE = 1024
 LETTERS, BYTES = 500, 256 * KIBIBYTE
@@ -29,8 +29,8 @@ async def letters(_: Settings, __: object) -> AsyncGenerator[list[KeptLetter], N
 
 
 async def test_of_large_letters_only_what_is_shown_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llamalog_service.wiring.letter_views.find_spans", spans)
-    monkeypatch.setattr("llamalog_service.wiring.letter_views.dead_letters", letters)
+    monkeypatch.setattr("llamalog_service.bootstrap.dead_letter_views.find_spans", spans)
+    monkeypatch.setattr("llamalog_service.bootstrap.dead_letter_views.dead_letters", letters)
     views = LetterViews(Settings(database_url=SecretStr("postgresql://nowhere"), kafka="nowhere:1"))
     tracemalloc.start()
     try:

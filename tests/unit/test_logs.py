@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from llamalog_schemas.events import Category
-from llamalog_service.logs import configure_logs
+from llamalog_service.telemetry.logging import configure_logs
 
 Written = Callable[[], str]
 SECRET = "se/cr@et-word"  # noqa: S105

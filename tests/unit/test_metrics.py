@@ -15,17 +15,17 @@ from histories import NOON, decree, event
 from llamalog_schemas.codec import encode
 from llamalog_schemas.events import EntityEnriched
 from llamalog_schemas.provenance import Origin
+from llamalog_service.bootstrap.table_gauges import TableGauges
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
-from llamalog_service.ingest.account import what_became_of, what_was_recorded
+from llamalog_service.ingest.batch_stats import what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import Decoded, decode_batch
-from llamalog_service.ingest.novelty import tell_new
-from llamalog_service.measures import Corrected, EventKind
-from llamalog_service.observability.histogram import BulkHistogram
-from llamalog_service.observability.metrics import DEEP, Metrics
-from llamalog_service.observability.table_gauges import TableGauges
-from llamalog_service.store.reader import Reader
+from llamalog_service.ingest.deduplication import tell_new
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.telemetry.histogram import BulkHistogram
+from llamalog_service.telemetry.metrics import Corrected, EventKind
+from llamalog_service.telemetry.prometheus import DEEP, Metrics
 
 OPERATIONS = Path(__file__).resolve().parents[2] / "docs/operations.md"
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from llamalog_service.sample.albums import InvalidSampleError, SampleAlbum, load_albums, parse_albums
+from llamalog_tools.demo.albums import InvalidSampleError, SampleAlbum, load_albums, parse_albums
 
 _VALID = """
 [[albums]]

@@ -13,9 +13,9 @@ from llamalog_schemas.codec import decode_event, encode, encode_event_binary
 from llamalog_schemas.events import Category, EntityCreated, EntityEvent, EntityFailed, EntityType, Status
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.fold import fold
-from llamalog_service.sample.albums import load_albums
-from llamalog_service.sample.day import tell_day
-from llamalog_service.sample.dice import DAY_BEGINS
+from llamalog_tools.demo.albums import load_albums
+from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.dice import DAY_BEGINS
 
 ALBUMS = 60
 

@@ -9,11 +9,11 @@ from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import EntityEvent
 from llamalog_schemas.keys import lineage_key
-from llamalog_service.sample.damage import DAMAGES
-from llamalog_service.sample.day import tell_day
-from llamalog_service.sample.disorder import disordered
-from llamalog_service.sample.messages import Kind, SampleMessage, structured
-from llamalog_service.sample.shares import InvalidShareError, parse_share
+from llamalog_tools.demo.damage import DAMAGES
+from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.disorder import disordered
+from llamalog_tools.demo.messages import Kind, SampleMessage, structured
+from llamalog_tools.demo.shares import InvalidShareError, parse_share
 
 LATE, DUPLICATES, BAD = 0.1, 0.05, 0.02
 

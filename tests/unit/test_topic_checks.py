@@ -1,7 +1,7 @@
 """What is said about topics whose broker tells little of their settings."""
 
-from llamalog_service.publish.topic_checks import Level, judge
-from llamalog_service.publish.topics import topics
+from llamalog_service.kafka.topic_checks import Level, judge
+from llamalog_service.kafka.topics import topics
 
 
 def test_settings_that_the_broker_does_not_tell_are_named_and_nothing_else_is_said() -> None:

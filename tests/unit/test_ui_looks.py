@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llamalog_service.http import ui
+from llamalog_service.http import web as ui
 
 FOLDER = Path(ui.__file__).parent
 TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))

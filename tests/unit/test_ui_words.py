@@ -6,7 +6,7 @@ import pytest
 
 from llamalog_schemas.events import Category, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.http.ui import words
+from llamalog_service.http.web import formatting as words
 
 NOON = datetime(2026, 2, 10, 12, 0, 0, 123_000, tzinfo=UTC)
 

@@ -1,10 +1,10 @@
-"""Whether a database and a Kafka belong together, as `llamalog up` decides it."""
+"""Whether a database and a Kafka belong together, as `llamalog-dev up` decides it."""
 
 from pathlib import Path
 
 import pytest
 
-from llamalog_service.cli.memory import NOTE, FilledFrom, is_void
+from llamalog_tools.cli.memory import NOTE, FilledFrom, is_void
 
 
 @pytest.mark.parametrize(

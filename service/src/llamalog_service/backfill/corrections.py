@@ -1,47 +1,16 @@
-"""Tell others of corrected rows, from the outbox."""
+"""The relay of corrections: what repairs and backfills have noted in the outbox, portion by portion."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.store.backfills import BackfillStore
-from llamalog_service.store.outbox import Outbox
+from llamalog_service.backfill.run_store import BackfillStore
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox_relay import ROWS_AT_ONCE, tell_removals
 
-_ROWS_AT_ONCE = 1000
 _REST = 4.0
 """A backfill's rows are told in a fifth of the time while it runs: that costs as much as writing them."""
-
-
-async def tell_corrections(outbox: Outbox, announcer: Announcer) -> int:
-    """Publish every correction noted, then strike it out; a crash between the two tells it twice.
-
-    Returns:
-        How many rows were told.
-
-    Raises:
-        UnavailableError: what was not struck out is told at the next call.
-    """
-    told = await tell_removals(outbox, announcer)
-    while rows := await outbox.next(_ROWS_AT_ONCE):
-        await announcer.provenance(rows)
-        await outbox.strike(rows)
-        told += len(rows)
-    return told
-
-
-async def tell_removals(outbox: Outbox, announcer: Announcer) -> int:
-    """Tell which rows a repair has removed; how many.
-
-    Raises:
-        UnavailableError: what was not noted as told is told at the next call.
-    """
-    told = 0
-    while removed := await outbox.removed(_ROWS_AT_ONCE):
-        await announcer.removed(removed)
-        await outbox.strike_removed(removed)
-        told += len(removed)
-    return told
 
 
 class Corrections:
@@ -72,8 +41,8 @@ class Corrections:
         """
         await tell_removals(self._outbox, self._announcer)
         began = time.monotonic()
-        prompt = await self._outbox.next_prompt(_ROWS_AT_ONCE)
-        rows = prompt or await self._outbox.next(_ROWS_AT_ONCE)
+        prompt = await self._outbox.next_prompt(ROWS_AT_ONCE)
+        rows = prompt or await self._outbox.next(ROWS_AT_ONCE)
         if not rows:
             return False
         await self._announcer.provenance(rows)

@@ -2,10 +2,10 @@
 
 import structlog
 
-from llamalog_service.backfill.recompute import Repair, recompute_until_settled
+from llamalog_service.backfill.command_store import Claimed, RunStore
 from llamalog_service.domain.errors import RowRefusedError
-from llamalog_service.store.recompute import RecomputeStore
-from llamalog_service.store.runs import Claimed, RunStore
+from llamalog_service.log.recompute import Repair, recompute_until_settled
+from llamalog_service.log.recompute_store import RecomputeStore
 
 _RUNS_AT_ONCE = 100
 

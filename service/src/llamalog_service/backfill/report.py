@@ -18,9 +18,9 @@ from llamalog_schemas.backfills import (
 )
 from llamalog_schemas.commands import ExpectedCounts
 from llamalog_schemas.provenance import Origin
-from llamalog_service.store.backfills import Backfill
-from llamalog_service.store.plan import CLASSES, PlanStore
-from llamalog_service.store.reader import Record
+from llamalog_service.backfill.plan_store import CLASSES, PlanStore
+from llamalog_service.backfill.run_store import Backfill
+from llamalog_service.postgres.reader import Record
 
 _CYCLES_NAMED = 100
 _MEMBERS_NAMED = 2000

@@ -10,8 +10,9 @@ import structlog
 
 from llamalog_schemas.backfills import BackfillPhase, Mismatch, RootCounts, RunStatus
 from llamalog_schemas.commands import MissingParent, WholeTable
-from llamalog_service.backfill.pace import DEFAULT_BATCH, Pacer
-from llamalog_service.backfill.recompute import recompute_until_settled
+from llamalog_service.backfill.batch_sizer import DEFAULT_BATCH, Pacer
+from llamalog_service.backfill.plan_batches import Pace, PlanBatches
+from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.report import (
     Reconciled,
     mismatch_sentence,
@@ -20,16 +21,15 @@ from llamalog_service.backfill.report import (
     report_of,
     unexplained_sentence,
 )
-from llamalog_service.backfill.second_look import portions, starts_to_correct
+from llamalog_service.backfill.run_store import Backfill, BackfillStore
+from llamalog_service.backfill.verification import portions, starts_to_correct
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.rows import utc_milliseconds
-from llamalog_service.store.backfills import Backfill, BackfillStore
-from llamalog_service.store.decrees import Decree
-from llamalog_service.store.errors import PlanDoesNotAddUpError
-from llamalog_service.store.outbox import Outbox
-from llamalog_service.store.plan import PlanStore
-from llamalog_service.store.plan_batches import Pace, PlanBatches
-from llamalog_service.store.recompute import RecomputeStore
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.overrides import Decree
+from llamalog_service.log.recompute import recompute_until_settled
+from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.postgres.errors import PlanDoesNotAddUpError
 
 _REST_WHILE_LOCKED = 1.0
 """Seconds without a try, when a single row is locked: all repairs wait while a batch waits."""

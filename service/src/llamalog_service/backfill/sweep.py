@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from llamalog_service.backfill.recompute import recompute_until_settled
-from llamalog_service.store.recompute import Everything, RecomputeStore
+from llamalog_service.log.recompute import recompute_until_settled
+from llamalog_service.log.recompute_store import Everything, RecomputeStore
 
 _JOBS_AT_ONCE = 1000
 

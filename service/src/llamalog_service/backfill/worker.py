@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import structlog
 
-from llamalog_service.store.runs import RunStore
-from llamalog_service.store.worker_lock import HeldLock, WorkerLock
-from llamalog_service.waiting import when_available
+from llamalog_service.backfill.command_store import RunStore
+from llamalog_service.postgres.worker_lock import HeldLock, WorkerLock
+from llamalog_service.retry import when_available
 
 _log = structlog.get_logger("llamalog.backfill")
 

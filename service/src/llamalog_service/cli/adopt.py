@@ -6,7 +6,9 @@ from typing import Annotated, Final
 import typer
 
 from llamalog_schemas.commands import BackfillRootsData, MissingParent, WholeTable
-from llamalog_service.cli.adopting import AdoptionTold
+from llamalog_service.bootstrap.adoption import Found, adopt_roots, look_at_database
+from llamalog_service.bootstrap.database import migrate_database
+from llamalog_service.cli.adopt_report import AdoptionTold
 from llamalog_service.cli.backfill.exit_codes import COMPLETED, ERROR, INTERRUPTED, USAGE, code_of
 from llamalog_service.cli.backfill.options import BatchSize, Expect, Json, Rate, RequestedBy
 from llamalog_service.cli.backfill.progress import BackfillBar
@@ -14,8 +16,6 @@ from llamalog_service.cli.migration_progress import MigrationProgress
 from llamalog_service.cli.running import errors, read_database_settings, run, say_error
 from llamalog_service.cli.signals import signals_as_interrupts
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring.adoption import Found, adopt_roots, look_at_database
-from llamalog_service.wiring.database import migrate_database
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Go on after the check without asking.")]
 CompatView = Annotated[

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
+from llamalog_service.bootstrap.rebuilds import archive_topic, check_archive
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.rebuilding import RebuildBar
+from llamalog_service.cli.rebuild_report import RebuildBar
 from llamalog_service.cli.running import out, read_settings, run, say_error
 from llamalog_service.cli.signals import signals_as_interrupts
-from llamalog_service.wiring.rebuilds import archive_topic, check_archive
 
 Folder = Annotated[Path, typer.Argument(help="Where it is kept; made if it is not there.", file_okay=False)]
 

@@ -7,13 +7,13 @@ from typing import Annotated
 import msgspec
 import typer
 
+from llamalog_service.bootstrap.observation import open_observation
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.running import out, read_settings, run
-from llamalog_service.looks import printable
 from llamalog_service.queries.conflicts import ConflictCounts, Cycle, RowConflict
 from llamalog_service.queries.paging import Cursor, InvalidCursorError
 from llamalog_service.settings import Settings
-from llamalog_service.wiring.observation import open_observation
+from llamalog_service.styles import printable
 
 
 class Kind(StrEnum):

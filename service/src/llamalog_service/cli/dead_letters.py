@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from llamalog_service.bootstrap.dead_letters import chosen_letters
+from llamalog_service.cli.dead_letter_replay import replay
+from llamalog_service.cli.dead_letter_view import letter_as_json, letter_in_brief, letter_lines
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.letter_view import letter_as_json, letter_in_brief, letter_lines
-from llamalog_service.cli.replaying import replay
 from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_error
-from llamalog_service.letters.selection import Selection
-from llamalog_service.publish.kept_letters import Coordinates, KeptLetter
+from llamalog_service.dead_letters.selection import Selection
+from llamalog_service.kafka.dead_letter_reader import Coordinates, KeptLetter
 from llamalog_service.settings import Settings
-from llamalog_service.wiring.dead_letters import chosen_letters
 
 app = typer.Typer(
     name="dead-letters",

@@ -7,6 +7,7 @@ from msgspec import Struct
 from rich.text import Text
 from rich.tree import Tree as Drawn
 
+from llamalog_service.bootstrap.following import open_log
 from llamalog_service.cli.filters import Job, Json, Limit
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.lineage_view import draw_lineages, lineages
@@ -14,11 +15,10 @@ from llamalog_service.cli.pieces import whole_tree
 from llamalog_service.cli.row_view import UNKNOWN_ORIGIN, at
 from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.looks import look_of, printable
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring.following import open_log
+from llamalog_service.styles import look_of, printable
 
 Below = Annotated[bool, typer.Option("--below", help="Also everything that it started, directly or not.")]
 

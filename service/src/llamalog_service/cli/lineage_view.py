@@ -6,11 +6,11 @@ from rich.text import Text
 from rich.tree import Tree as Drawn
 
 from llamalog_service.cli.row_view import legend, said
-from llamalog_service.looks import printable
 from llamalog_service.queries.jobs import Tree
 from llamalog_service.queries.lineage_tree import JobNode
 from llamalog_service.queries.lineages import Entry
 from llamalog_service.queries.timeline import Timeline
+from llamalog_service.styles import printable
 
 MOST_INDENTS = 12
 """Deeper jobs stand below each other and tell their depth: no terminal is wide enough for all."""

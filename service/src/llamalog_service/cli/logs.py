@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from llamalog_service.bootstrap.following import follow_log, open_log
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.filters import (
     Json,
@@ -30,11 +31,10 @@ from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.pieces import pages_of_rows
 from llamalog_service.cli.row_view import listed
 from llamalog_service.cli.running import PATIENCE, errors, out, read_database_settings, read_settings, run
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.store.reader import Reader
-from llamalog_service.wiring.following import follow_log, open_log
 
 Newest = Annotated[int, typer.Option("--limit", min=0, max=1_000_000, help="How many of the newest rows.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with rows as they come, until Ctrl-C.")]

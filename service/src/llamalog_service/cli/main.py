@@ -12,7 +12,6 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 _COMMANDS: Final = {
-    "up": "up:up",
     "migrate": "migrate:migrate",
     "adopt": "adopt:adopt",
     "topics": "topics:app",
@@ -21,18 +20,17 @@ _COMMANDS: Final = {
     "api": "api:api",
     "backfill": "backfill:app",
     "rebuild": "rebuild:rebuild",
-    "genesis": "genesis:genesis",
+    "genesis": "publish_legacy:genesis",
     "archive": "archive:archive",
     "provenance": "provenance:app",
-    "simulate": "simulate:simulate",
     "timeline": "timeline:timeline",
     "tree": "jobs:tree",
     "chain": "jobs:chain",
     "logs": "logs:logs",
     "stats": "stats:stats",
     "conflicts": "conflicts:conflicts",
-    "adopt-root": "decrees:adopt_root",
-    "revoke": "decrees:revoke",
+    "adopt-root": "overrides:adopt_root",
+    "revoke": "overrides:revoke",
     "dead-letters": "dead_letters:app",
 }
 """Where each is, in the order in which the help lists them."""

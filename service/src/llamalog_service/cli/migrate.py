@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from llamalog_service.adoption.migration_check import MigrationCheck, PlannedStep
+from llamalog_service.bootstrap.database import check_database, migrate_database
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.migration_progress import MigrationProgress
 from llamalog_service.cli.running import out, read_database_settings, run, say_error
-from llamalog_service.store.migration_check import MigrationCheck, PlannedStep
-from llamalog_service.wiring.database import check_database, migrate_database
 
 Check = Annotated[bool, typer.Option("--check", help="Say what would be done, and do nothing.")]
 CompatView = Annotated[

@@ -6,8 +6,8 @@ from types import TracebackType
 import structlog
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from llamalog_service.adoption.migration_progress import Progress as Reached
 from llamalog_service.cli.running import errors
-from llamalog_service.store.progress import Progress as Reached
 
 _LINE_EVERY = 5.0
 _log = structlog.get_logger("llamalog.migrate")

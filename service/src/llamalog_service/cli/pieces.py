@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import Tree, read_tree
 from llamalog_service.queries.lineages import is_cut
 from llamalog_service.queries.logs import LogFilter, read_logs
@@ -12,7 +13,6 @@ from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import MOST, Cursor, Page
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline, read_timeline
-from llamalog_service.store.reader import Reader
 
 Lineage = TypeVar("Lineage", Timeline, Tree)
 ReadMore = Callable[[int, Cursor | None], Awaitable[Lineage]]

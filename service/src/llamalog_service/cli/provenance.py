@@ -6,13 +6,13 @@ from uuid import UUID
 
 import typer
 
+from llamalog_service.bootstrap.republishing import republish_provenance
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.rebuilding import RebuildBar
+from llamalog_service.cli.rebuild_report import RebuildBar
 from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_error
 from llamalog_service.cli.signals import signals_as_interrupts
-from llamalog_service.store.republishing import Which
-from llamalog_service.wiring.republishing import republish_provenance
+from llamalog_service.rebuild.republish_store import Which
 
 app = typer.Typer(name="provenance", help="What others are told of the log.", no_args_is_help=True)
 

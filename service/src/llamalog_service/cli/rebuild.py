@@ -7,18 +7,18 @@ from uuid import UUID
 import typer
 from msgspec.structs import replace
 
+from llamalog_service.bootstrap.rebuilds import Ways, rebuild_log
+from llamalog_service.bootstrap.republishing import republish_provenance
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.differences_file import DifferencesFile
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.rebuilding import RebuildBar, tell_report
+from llamalog_service.cli.rebuild_report import RebuildBar, tell_report
 from llamalog_service.cli.running import failures_told, read_settings, run, say_error
 from llamalog_service.cli.signals import signals_as_interrupts
-from llamalog_service.replay.asked import Asked
+from llamalog_service.rebuild.comparison import Only
+from llamalog_service.rebuild.options import Asked
+from llamalog_service.rebuild.republish_store import Which
 from llamalog_service.settings import Settings
-from llamalog_service.store.comparison import Only
-from llamalog_service.store.republishing import Which
-from llamalog_service.wiring.rebuilds import Ways, rebuild_log
-from llamalog_service.wiring.republishing import republish_provenance
 
 DIFFERS: Final = 3
 """The live table is not what the topic makes of it, and was not repaired."""

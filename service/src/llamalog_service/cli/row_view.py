@@ -6,8 +6,8 @@ from typing import Final
 from rich.text import Text
 
 from llamalog_schemas.events import Status
-from llamalog_service.looks import LOOKS, look_of, printable
 from llamalog_service.queries.rows import LogRow
+from llamalog_service.styles import LOOKS, look_of, printable
 
 UNKNOWN_ORIGIN: Final = "Origin unknown"
 _AS_EXPECTED: Final = frozenset({Status.SUCCESS, Status.COMPLETED})

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
-from llamalog_service.logs import configure_logs
 from llamalog_service.settings import DatabaseSettings, Settings, setting_name
+from llamalog_service.telemetry.logging import configure_logs
 
 Result = TypeVar("Result")
 AnySettings = TypeVar("AnySettings", bound=DatabaseSettings)

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from llamalog_schemas.events import Category
+from llamalog_service.bootstrap.following import open_log
 from llamalog_service.cli.filters import Json, Since, Until
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.running import out, read_database_settings, run
-from llamalog_service.looks import look_of, printable
 from llamalog_service.queries.conflicts import ConflictCounts, count_conflicts
 from llamalog_service.queries.counts import (
     NOT_LOOKED_AT,
@@ -29,7 +29,7 @@ from llamalog_service.queries.counts import (
 )
 from llamalog_service.queries.paging import Page
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring.following import open_log
+from llamalog_service.styles import look_of, printable
 
 Each = Annotated[Bucket | None, typer.Option("--each", help="For how long each line is; else as it fits.")]
 

@@ -6,18 +6,18 @@ import typer
 from rich.text import Text
 from rich.tree import Tree as Drawn
 
+from llamalog_service.bootstrap.following import open_log
 from llamalog_service.cli.filters import Entity, EntityId, Json, Limit
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.lineage_view import lineages
 from llamalog_service.cli.pieces import whole_timeline
 from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.looks import printable
 from llamalog_service.queries.lineage_tree import lineage_trees
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring.following import open_log
+from llamalog_service.styles import printable
 
 Orphans = Annotated[
     bool, typer.Option("--orphans/--no-orphans", help="Also rows that name it and have no known root.")

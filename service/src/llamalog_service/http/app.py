@@ -9,19 +9,20 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute
 
-from llamalog_service.http import routes, ui
+from llamalog_service.http import api as routes
+from llamalog_service.http import web as ui
 from llamalog_service.http.access import Access
-from llamalog_service.http.asked import AskedRuns
+from llamalog_service.http.api.openapi import document
 from llamalog_service.http.context import Context
 from llamalog_service.http.failures import tell_failures
-from llamalog_service.http.guard import Guard
-from llamalog_service.http.heads import Heads
-from llamalog_service.http.openapi import document
+from llamalog_service.http.middleware.guard import Guard
+from llamalog_service.http.middleware.head import Heads
 from llamalog_service.http.operations import Operations
+from llamalog_service.http.run_accepted import AskedRuns
 from llamalog_service.http.sessions import Sessions
 from llamalog_service.http.streams import Streams
-from llamalog_service.measures import SILENT, Measures
-from llamalog_service.store.reader import Reader
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.telemetry.metrics import SILENT, Measures
 
 
 def create_app(

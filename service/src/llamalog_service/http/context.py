@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from llamalog_service.http.access import Access, Principal, Scope, require
-from llamalog_service.http.asked import AskedRuns
 from llamalog_service.http.operations import Operations
+from llamalog_service.http.run_accepted import AskedRuns
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.streams import Streams
-from llamalog_service.measures import Measures
-from llamalog_service.store.reader import Reader
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.telemetry.metrics import Measures
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, TookTooLongError, UnavailableError
 from llamalog_service.http.paths import path_of
 from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
-from llamalog_service.http.ui.pages import error_page, is_page
+from llamalog_service.http.web.pages import error_page, is_page
 from llamalog_service.queries.counts import TooManyBucketsError
 from llamalog_service.queries.paging import InvalidCursorError
 

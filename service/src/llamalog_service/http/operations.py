@@ -5,9 +5,9 @@ from uuid import UUID
 
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
 from llamalog_schemas.events import RootDecree
-from llamalog_service.http.feed import Feed
+from llamalog_service.http.dead_letters import Letter, LetterCounts, LetterFilter
 from llamalog_service.http.health import HealthSummary
-from llamalog_service.http.letters import Letter, LetterCounts, LetterFilter
+from llamalog_service.live_feed.ring import Feed
 from llamalog_service.queries.paging import Page
 
 

@@ -8,8 +8,8 @@ from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import is_decree
 from llamalog_service.domain.rows import Content, content_of
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.publish.dead_letters import Letter, Record
-from llamalog_service.store.decrees import Decree, decree_of
+from llamalog_service.kafka.dead_letters import Letter, Record
+from llamalog_service.log.overrides import Decree, decree_of
 
 
 class Decoded(NamedTuple):

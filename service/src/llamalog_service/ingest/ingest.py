@@ -17,15 +17,15 @@ from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.ingest.account import by_category, what_became_of, what_was_recorded
+from llamalog_service.ingest.batch_stats import by_category, what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import Decoded, decode_batch
+from llamalog_service.ingest.deduplication import Novelty, tell_new
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.ingest.novelty import Novelty, tell_new
-from llamalog_service.measures import SILENT, Measures
-from llamalog_service.publish.announcer import Announcer
-from llamalog_service.publish.dead_letters import Letter, Record
-from llamalog_service.store.log import FIRST_REVISION, LogStore, Recorded
-from llamalog_service.store.positions import Positions
+from llamalog_service.kafka.dead_letters import Letter, Record
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.log.log_store import FIRST_REVISION, LogStore, Recorded
+from llamalog_service.log.positions import Positions
+from llamalog_service.telemetry.metrics import SILENT, Measures
 
 REFUSED = "refused-by-database"
 """The reason code of a dead letter that the contract allows and PostgreSQL does not."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from cachetools import LRUCache
 
 from llamalog_service.domain.roots import JobFacts
-from llamalog_service.measures import SILENT, Measures
+from llamalog_service.telemetry.metrics import SILENT, Measures
 
 FetchFacts = Callable[[Collection[str]], Awaitable[dict[str, JobFacts]]]
 

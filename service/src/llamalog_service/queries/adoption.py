@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
-from llamalog_service.store.reader import Reader
 
 
 class Adoption(NamedTuple):

@@ -10,9 +10,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import Origin
+from llamalog_service.postgres.reader import Reader, Record
 from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import origin_of
-from llamalog_service.store.reader import Reader, Record
 
 
 class RowConflict(Struct, frozen=True, kw_only=True, rename="camel"):

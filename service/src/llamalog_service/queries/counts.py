@@ -7,8 +7,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, Page, at_most, place_of, utc
-from llamalog_service.store.reader import Reader
 
 MOST_BUCKETS = 1_000
 """Over a longer time the counts are asked for in larger buckets, or one after another."""

@@ -6,9 +6,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryWord, StatusWord
+from llamalog_service.postgres.reader import Reader, Record
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import utc
-from llamalog_service.store.reader import Reader, Record
 
 RECENT = timedelta(hours=24)
 

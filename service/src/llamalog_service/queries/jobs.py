@@ -6,10 +6,10 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryWord, EntityTypeWord, Origin, StatusWord
+from llamalog_service.postgres.reader import Reader, Record
 from llamalog_service.queries.lineages import MOST_ABOVE, Entry, Parents, piece_of, read_parents
 from llamalog_service.queries.paging import MOST_BYTES, OLDEST, USUAL, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import name_in, origin_of
-from llamalog_service.store.reader import Reader, Record
 
 COUNTED = 1_000
 """Rows and children of a job are counted up to here."""

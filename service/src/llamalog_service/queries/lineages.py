@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from llamalog_service.postgres.reader import Reader, Record
 from llamalog_service.queries.paging import fitting, place_of
 from llamalog_service.queries.rows import LogRow, log_row
-from llamalog_service.store.reader import Reader, Record
 
 Parents = Mapping[str, str | None]
 """The parent that counts of each job, None for a job without a claim or never seen."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.paging import (
     MOST_BYTES,
     NEWEST,
@@ -22,8 +23,7 @@ from llamalog_service.queries.paging import (
     utc,
 )
 from llamalog_service.queries.rows import LogRow, log_row
-from llamalog_service.store.reader import Reader
-from llamalog_service.store.searches import Driver, Search
+from llamalog_service.queries.searches import Driver, Search
 
 
 class LogFilter(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryWord, EntityTypeWord, Origin, StatusWord
+from llamalog_service.postgres.reader import Reader, Record
 from llamalog_service.queries.logs import containing
 from llamalog_service.queries.names import EntityRef, read_names
 from llamalog_service.queries.paging import (
@@ -22,8 +23,7 @@ from llamalog_service.queries.paging import (
     utc,
 )
 from llamalog_service.queries.rows import name_in, origin_of
-from llamalog_service.store.reader import Reader, Record
-from llamalog_service.store.searches import Driver, Search
+from llamalog_service.queries.searches import Driver, Search
 
 COUNTED = 10_000
 """Rows under a root job are counted up to here."""

@@ -8,11 +8,11 @@ import structlog
 from msgspec import Struct
 
 from llamalog_schemas.events import EntityType
-from llamalog_service.measures import SILENT, Measures
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.lineages import MOST_ABOVE, Entry, Parents, piece_of
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import MOST_BYTES, OLDEST, USUAL, Cursor, at_most
-from llamalog_service.store.reader import Reader
+from llamalog_service.telemetry.metrics import SILENT, Measures
 
 __all__ = ["EntityRef", "EntityType", "Entry", "Timeline", "choose_album", "read_timeline"]
 

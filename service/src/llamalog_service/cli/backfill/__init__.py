@@ -2,7 +2,8 @@
 
 import typer
 
-from llamalog_service.cli.backfill import asking, showing, watching
+from llamalog_service.cli.backfill import commands as asking
+from llamalog_service.cli.backfill import showing, watching
 
 app = typer.Typer(
     name="backfill",

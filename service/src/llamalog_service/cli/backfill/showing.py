@@ -5,6 +5,7 @@ from uuid import UUID
 
 import typer
 
+from llamalog_service.bootstrap.backfills import open_backfills
 from llamalog_service.cli.backfill.options import Json, Run
 from llamalog_service.cli.backfill.tables import run_tables, runs_in
 from llamalog_service.cli.json_output import print_json
@@ -12,7 +13,6 @@ from llamalog_service.cli.running import out, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.wiring.backfills import open_backfills
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
 Open = Annotated[bool, typer.Option("--open", help="Only those that have not ended.")]

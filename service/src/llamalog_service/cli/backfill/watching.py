@@ -2,6 +2,7 @@
 
 import typer
 
+from llamalog_service.bootstrap.backfills import follow_backfill
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED, code_of
 from llamalog_service.cli.backfill.options import Json, Run
 from llamalog_service.cli.backfill.progress import BackfillBar
@@ -9,7 +10,6 @@ from llamalog_service.cli.backfill.showing import read_known, show_run
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.running import PATIENCE, errors, read_settings, run, say_error
 from llamalog_service.settings import Settings
-from llamalog_service.wiring.backfills import follow_backfill
 
 
 def watch(run_id: Run, as_json: Json = False) -> None:

@@ -1,0 +1,1 @@
+"""Taking over a database that grew without roots: inspect, migrate, adopt, publish legacy events."""

@@ -1,0 +1,168 @@
+"""The two consumers: built from settings, run until told to stop."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+
+from faststream import FastStream
+from faststream.kafka import KafkaBroker
+
+from llamalog_service.backfill.command_store import RunStore
+from llamalog_service.backfill.run_store import BackfillStore
+from llamalog_service.backfill.worker import Worker
+from llamalog_service.bootstrap.connections import open_pool, open_producer
+from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collector
+from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
+from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
+from llamalog_service.bootstrap.periodic_tasks import (
+    POLL_SECONDS,
+    repairing_duties,
+    sweeping_duty,
+    telling_duties,
+)
+from llamalog_service.bootstrap.probes import Sampling, sample_depth
+from llamalog_service.bootstrap.provenance_consumer import subscribe_provenance_consumer
+from llamalog_service.bootstrap.table_gauges import TableGauges
+from llamalog_service.bootstrap.topics import refuse_unfit_topics
+from llamalog_service.ingest.ingest import Ingest
+from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.kafka.consumer import BatchDelivery, PatientBroker, read_any_header_name
+from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.topics import topics
+from llamalog_service.log.log_store import LogStore
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.worker_lock import WorkerLock
+from llamalog_service.settings import Settings
+
+Fail = Callable[[BaseException], None]
+
+
+async def run_provenance_consumer(settings: Settings) -> None:
+    """Consume entity events until told to stop.
+
+    Raises:
+        LlamalogError: going on would do harm; the message says why.
+    """
+    names = topics(settings.topic_prefix)
+    group, topic = settings.consumer_group, names.entity_events.name
+    async with AsyncExitStack() as stack:
+        monitored = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
+        metrics = monitored.metrics
+        await refuse_unfit_topics(settings)
+        # Who is thought dead must not keep the rows of his partitions from whoever is given them.
+        pool = await stack.enter_async_context(
+            open_pool(settings, name="llamalog consumer", idle_within=settings.session_seconds)
+        )
+        producer = await stack.enter_async_context(open_producer(settings))
+        log = LogStore(pool)
+        ingest = Ingest(
+            log,
+            Announcer(Publisher(producer), names, source="/llamalog/provenance-consumer"),
+            JobCache(settings.cached_jobs, metrics),
+            group=group,
+            measures=metrics,
+        )
+
+        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
+            return subscribe_provenance_consumer(
+                broker,
+                ingest,
+                stored_positions=lambda: log.next_offsets(group, topic),
+                topic=topic,
+                group=group,
+                session_seconds=settings.session_seconds,
+                max_records=settings.batch_records,
+                knows_ends=settings.kafka_durable,
+                fail=fail,
+                measures=metrics,
+            )
+
+        reader = Reader(pool)
+        await _run(settings, subscribe, monitored, reader, lambda: sample_depth(reader, metrics))
+
+
+async def run_migration_consumer(settings: Settings) -> None:
+    """Keep commands as runs, and do them, until told to stop.
+
+    Raises:
+        LlamalogError: going on would do harm; the message says why.
+    """
+    names = topics(settings.topic_prefix)
+    async with AsyncExitStack() as stack:
+        monitored = await stack.enter_async_context(open_monitoring(settings, "migrator_port"))
+        metrics = monitored.metrics
+        await refuse_unfit_topics(settings)
+        pool = await stack.enter_async_context(open_pool(settings, name="llamalog migrator"))
+        planning_pool = await stack.enter_async_context(
+            open_pool(settings, name="llamalog recompute", keep_plans=False)
+        )
+        producer = await stack.enter_async_context(open_producer(settings))
+        announcer = Announcer(Publisher(producer), names, source="/llamalog/migration-consumer")
+        runs, backfills = RunStore(pool), BackfillStore(pool)
+        duties = [
+            *repairing_duties(pool, planning_pool, metrics),
+            sweeping_duty(settings, planning_pool, metrics),
+            *telling_duties(pool, announcer),
+        ]
+        worker = Worker(lock=WorkerLock(pool), runs=runs, duties=duties, poll_every=POLL_SECONDS)
+        working = asyncio.create_task(worker.run())
+
+        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
+            working.add_done_callback(lambda task: _tell_failure(task, fail))
+            return subscribe_migration_consumer(
+                broker,
+                runs,
+                backfills,
+                worker,
+                announcer,
+                topic=names.backfill_commands.name,
+                group=settings.migration_group,
+                session_seconds=settings.session_seconds,
+                fail=fail,
+                measures=metrics,
+            )
+
+        reader = Reader(pool)
+        gauges = TableGauges(reader, metrics.registry)
+        try:
+            await _run(settings, subscribe, monitored, reader, gauges.sample)
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+
+
+async def _run(
+    settings: Settings,
+    subscribe: Callable[[KafkaBroker, Fail], BatchDelivery],
+    monitored: Monitored,
+    reader: Reader,
+    sampling: Sampling,
+) -> None:
+    """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
+    logger = logging.getLogger("faststream")  # it tells what it swallows
+    broker = PatientBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
+    app = FastStream(broker, logger=logger)
+    failures: list[BaseException] = []
+
+    def fail(error: BaseException) -> None:
+        failures.append(error)
+        monitored.signals.fail(error)
+        app.exit()
+
+    read_any_header_name()
+    delivery = subscribe(broker, fail)
+    app.on_shutdown(monitored.signals.leave)
+    app.on_shutdown(delivery.close)
+    monitored.watch(delivery, reader, sampling)
+    rest_the_garbage_collector()
+    await app.run()
+    if failures:
+        raise failures[0]
+
+
+def _tell_failure(task: asyncio.Task[None], fail: Fail) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        fail(error)

@@ -1,0 +1,119 @@
+"""The dead letters of an installation: read, and sent back to where they came from."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
+
+from aiokafka import TopicPartition
+
+from llamalog_service.bootstrap.connections import open_admin, open_producer, open_reader
+from llamalog_service.bootstrap.topics import refuse_unfit_topics
+from llamalog_service.dead_letters.replay import Progress, Tally, replay
+from llamalog_service.dead_letters.replay_policy import Judge
+from llamalog_service.dead_letters.selection import NoSuchLetterError, Selection
+from llamalog_service.kafka.consumer import read_any_header_name
+from llamalog_service.kafka.dead_letter_reader import KeptLetter, Place, read_letters, spans_of
+from llamalog_service.kafka.errors import TopicAbsentError
+from llamalog_service.kafka.offsets import end_offsets, first_offsets, partitions_of
+from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.topics import topics
+from llamalog_service.retry import when_available
+from llamalog_service.settings import Settings
+
+Spans = Mapping[TopicPartition, tuple[int, int]]
+
+
+async def find_spans(settings: Settings, after: Place | None = None) -> Spans:
+    """What the topic of dead letters holds at this moment.
+
+    Args:
+        after: leave out what does not lie behind this place.
+
+    Raises:
+        TopicAbsentError: there is no such topic.
+        UnavailableError: Kafka does not answer.
+    """
+    name = topics(settings.topic_prefix).dead_letters.name
+    async with open_admin(settings) as admin:
+        partitions = await partitions_of(admin, [name])
+    if not partitions:
+        raise TopicAbsentError(name)
+    async with open_reader(settings) as reader:
+        ends = await end_offsets(reader, partitions, knows_ends=settings.kafka_durable)
+        firsts = await first_offsets(reader, partitions) if settings.kafka_durable else {}
+    return spans_of(firsts, ends, after)
+
+
+async def dead_letters(settings: Settings, spans: Spans) -> AsyncGenerator[list[KeptLetter], None]:
+    """The letters of these spans, a fetch at a time.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    if all(start >= end for start, end in spans.values()):
+        return  # aiokafka's consumer does not stop well before it has fetched anything
+    read_any_header_name()
+    async with open_reader(settings) as reader:
+        async for some in read_letters(reader, spans):
+            yield some
+
+
+async def chosen_letters(
+    settings: Settings, selection: Selection, *, patience: float
+) -> AsyncGenerator[list[KeptLetter], None]:
+    """The letters that are meant, of all that are there at this moment.
+
+    Raises:
+        NoSuchLetterError: the one that is asked for by its coordinates is not there.
+        TopicAbsentError: there is no topic of dead letters.
+        UnavailableError: Kafka did not answer within `patience` seconds.
+    """
+    spans = await _spans_when_available(settings, None, patience)
+    found = False
+    async with aclosing(dead_letters(settings, spans)) as letters:
+        async for some in letters:
+            meant = [letter for letter in some if selection.takes(letter)]
+            found = found or bool(meant)
+            yield meant
+    if selection.where is not None and not found:
+        raise NoSuchLetterError(selection.where)
+
+
+async def replay_letters(
+    settings: Settings,
+    selection: Selection,
+    *,
+    after: Place | None,
+    even_if_invalid: bool,
+    dry: bool,
+    tally: Tally,
+    progress: Progress,
+    patience: float,
+) -> None:
+    """Judge the letters that are meant, and send those that can be to where they came from.
+
+    Args:
+        after: leave out what does not lie behind this place.
+        dry: only judge.
+        tally: is counted up, and true also after an error.
+
+    Raises:
+        NoSuchLetterError: the one that is asked for by its coordinates is not there.
+        LlamalogError: the topics are unfit, or Kafka is away.
+    """
+    await refuse_unfit_topics(settings, patience=patience)
+    spans = await _spans_when_available(settings, after, patience)
+    judge = Judge(topics(settings.topic_prefix), even_if_invalid=even_if_invalid)
+    async with AsyncExitStack() as stack:
+        publisher = None
+        if not dry:
+            publisher = Publisher(await stack.enter_async_context(open_producer(settings, patience=patience)))
+        letters = await stack.enter_async_context(aclosing(dead_letters(settings, spans)))
+        await replay(letters, selection, judge, publisher, tally=tally, progress=progress)
+    if selection.where is not None and not tally.meant and not tally.stopped:
+        raise NoSuchLetterError(selection.where)
+
+
+async def _spans_when_available(settings: Settings, after: Place | None, patience: float) -> Spans:
+    return await when_available(
+        lambda: find_spans(settings, after), doing="looking for dead letters", patience=patience
+    )

@@ -1,0 +1,104 @@
+"""The migration consumer: commands become runs; a worker beside it does them."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from faststream.kafka import KafkaBroker
+
+from llamalog_schemas.codec import decode_command
+from llamalog_schemas.commands import BackfillRoots, RecomputeRoots, RunRequest
+from llamalog_schemas.errors import InvalidMessageError
+from llamalog_service.backfill.command_store import Run, RunStore
+from llamalog_service.backfill.run_store import BackfillStore
+from llamalog_service.backfill.worker import Worker
+from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.kafka.consumer import BatchDelivery, Steps, subscribe
+from llamalog_service.kafka.dead_letters import Letter, Record
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.retry import when_available
+from llamalog_service.telemetry.metrics import SILENT, Measures
+
+_MAX_COMMANDS = 500
+PATIENCE = 60.0
+"""Seconds that a batch of commands waits for PostgreSQL or Kafka before it is put back and polled anew."""
+
+
+class Commands(NamedTuple):
+    """What a batch of commands asks for: repairs, and backfills with requests about them in their order."""
+
+    repairs: list[Run]
+    backfills: list[BackfillRoots | RunRequest]
+
+
+def subscribe_migration_consumer(
+    broker: KafkaBroker,
+    runs: RunStore,
+    backfills: BackfillStore,
+    worker: Worker,
+    announcer: Announcer,
+    *,
+    topic: str,
+    group: str,
+    session_seconds: float,
+    fail: Callable[[BaseException], None],
+    measures: Measures = SILENT,
+) -> BatchDelivery:
+    """Have a broker's consumer of backfill commands keep them as runs; it does none of them itself.
+
+    Args:
+        session_seconds: how long it may be silent before Kafka hands its partitions on.
+        fail: told of an error after which the process must not go on.
+        measures: told of batches and their steps.
+
+    Returns:
+        The delivery, to be closed before the broker is.
+    """
+
+    async def keep_all(commands: Commands) -> None:
+        await runs.enqueue(commands.repairs)
+        await backfills.heed(commands.backfills)
+
+    async def keep(read: tuple[Commands, list[Letter]]) -> list[Letter]:
+        commands, letters = read
+        await when_available(lambda: keep_all(commands), doing="keeping commands as runs", patience=PATIENCE)
+        worker.wake()
+        return letters
+
+    async def tell(letters: list[Letter]) -> None:
+        await when_available(
+            lambda: announcer.dead_letters(letters), doing="publishing dead letters", patience=PATIENCE
+        )
+
+    delivery = BatchDelivery(
+        Steps(read_commands, keep, tell), max_records=_MAX_COMMANDS, fail=fail, measures=measures
+    )
+    subscribe(
+        broker,
+        delivery,
+        topic=topic,
+        group=group,
+        session_seconds=session_seconds,
+        max_records=_MAX_COMMANDS,
+    )
+    return delivery
+
+
+def read_commands(records: Sequence[Record]) -> tuple[Commands, list[Letter]]:
+    """What commands ask for, and the messages that are no commands; tombstones are skipped."""
+    commands = Commands([], [])
+    letters: list[Letter] = []
+    for record in records:
+        if record.value is None:
+            continue
+        try:
+            command = decode_command(record.value)
+        except InvalidMessageError as invalid:
+            letters.append(Letter(record, DeadLetter(invalid.reason, invalid.sentence)))
+            continue
+        if isinstance(command, RecomputeRoots):
+            run = Run(UUID(command.id), "recompute-roots", command.data.jobs, command.data.reason)
+            commands.repairs.append(run)
+        else:
+            commands.backfills.append(command)
+    return commands, letters

@@ -1,0 +1,81 @@
+"""A process that tells how it is: built before anything is waited for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from llamalog_service.bootstrap.probes import Sampling, beat, probe
+from llamalog_service.kafka.consumer import BatchDelivery
+from llamalog_service.kafka.consumer.signals import Signals
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.retry import WAITS
+from llamalog_service.settings import Settings, setting_name
+from llamalog_service.telemetry.liveness import Patience
+from llamalog_service.telemetry.monitor import Monitor
+from llamalog_service.telemetry.prometheus import Metrics
+from llamalog_service.telemetry.server import listen
+
+
+class Monitored:
+    """A process under watch.
+
+    Attributes:
+        metrics: what it measures.
+        signals: what it shows of itself.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.metrics = Metrics()
+        self.signals = Signals(WAITS)
+        self._tasks = [asyncio.create_task(beat(self.signals))]
+
+    def watch(self, delivery: BatchDelivery, reader: Reader, sampling: Sampling) -> None:
+        """Watch a delivery too, and measure what `sampling` does, from now on."""
+        self.signals.delivery = delivery
+        self._tasks.append(
+            asyncio.create_task(
+                probe(
+                    self._settings,
+                    self.signals,
+                    delivery=delivery,
+                    reader=reader,
+                    metrics=self.metrics,
+                    sampling=sampling,
+                )
+            )
+        )
+
+    async def close(self) -> None:
+        """Look no more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_monitoring(
+    settings: Settings, port: Literal["consumer_port", "migrator_port"]
+) -> AsyncIterator[Monitored]:
+    """Answer on the port of that setting, and end the process when it has stalled.
+
+    Raises:
+        PortTakenError: somebody else listens there.
+    """
+    listener = listen(settings.monitoring_host, getattr(settings, port), setting_name(port))
+    monitored = Monitored(settings)
+    monitor = Monitor(
+        monitored.signals.seen,
+        metrics=monitored.metrics,
+        patience=Patience(stall=settings.stall_seconds),
+        listener=listener,
+        loop=asyncio.get_running_loop(),
+    )
+    monitor.start()
+    try:
+        yield monitored
+    finally:
+        monitored.signals.leave()
+        await monitored.close()
+        await asyncio.to_thread(monitor.stop)

@@ -1,0 +1,71 @@
+"""Decrees about jobs: looked into, then published among the entity events."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootDecree
+from llamalog_service.bootstrap.connections import open_pool, open_producer
+from llamalog_service.bootstrap.topics import refuse_unfit_topics
+from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.domain.overrides import JobSeenError, new_decree
+from llamalog_service.kafka.overrides import publish_decree
+from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.topics import topics
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.queries.jobs import JobStanding, read_job_standing
+from llamalog_service.retry import when_available
+from llamalog_service.settings import Settings
+
+_LOOK_SECONDS = 5.0
+
+
+class Decreed(NamedTuple):
+    """A published decree, and the job as the log knew it before; None if nobody could look."""
+
+    decree: RootDecree
+    standing: JobStanding | None
+
+
+async def decree_root(
+    settings: Settings, job: str, *, adopted: bool, reason: str, requested_by: str, patience: float
+) -> Decreed:
+    """Adopt a job never seen as a root, or take that back.
+
+    Args:
+        patience: seconds to wait for Kafka. The database is only looked at: where it is away, the decree is
+            published all the same, since whether it has an effect follows from the events alone.
+
+    Raises:
+        JobSeenError: it would have no effect.
+        DecreeInvalidError: the contract refuses it.
+        LlamalogError: the topics are unfit, or Kafka is away.
+    """
+    standing = await _look(settings, job)
+    if standing is not None and standing.seen_since is not None:
+        raise JobSeenError(job, standing.seen_since)
+    latest = standing.decree.decreed_at if standing is not None and standing.decree is not None else None
+    decree = new_decree(
+        RootAdopted if adopted else RootAdoptionRevoked,
+        job,
+        reason=reason,
+        requested_by=requested_by,
+        now=datetime.now(UTC),
+        latest=latest,
+    )
+    await refuse_unfit_topics(settings, patience=patience)
+    topic = topics(settings.topic_prefix).entity_events.name
+    async with open_producer(settings, patience=patience) as producer:
+        publisher = Publisher(producer)
+        await when_available(
+            lambda: publish_decree(publisher, topic, decree), doing="publishing the decree", patience=patience
+        )
+    return Decreed(decree, standing)
+
+
+async def _look(settings: Settings, job: str) -> JobStanding | None:
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS), open_pool(settings, name="llamalog decree") as pool:
+            return await read_job_standing(Reader(pool), job)
+    except (UnavailableError, TimeoutError):
+        return None

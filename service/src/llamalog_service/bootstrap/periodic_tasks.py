@@ -1,0 +1,75 @@
+"""What the one worker attends to."""
+
+import time
+
+import asyncpg
+
+from llamalog_service.backfill.command_store import RunStore
+from llamalog_service.backfill.corrections import Corrections
+from llamalog_service.backfill.plan_batches import PlanBatches
+from llamalog_service.backfill.plan_store import PlanStore
+from llamalog_service.backfill.progress_events import BackfillNews
+from llamalog_service.backfill.repairs import Repairs
+from llamalog_service.backfill.run_store import BackfillStore
+from llamalog_service.backfill.runner import BackfillRunner, Stores
+from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.backfill.worker import Duty
+from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.settings import DatabaseSettings
+from llamalog_service.telemetry.metrics import SILENT, Measures
+
+POLL_SECONDS = 0.5
+_NEWS_SECONDS = 1.0
+
+
+def repairing_duties(
+    pool: asyncpg.Pool, planning_pool: asyncpg.Pool, measures: Measures = SILENT
+) -> list[Duty]:
+    """Repairs and backfills; PostgreSQL is all they need.
+
+    Args:
+        planning_pool: its connections plan every statement anew.
+        measures: told what repairs change.
+    """
+    recompute = RecomputeStore(planning_pool, measures)
+    stores = Stores(
+        backfills=BackfillStore(pool),
+        plans=PlanStore(planning_pool),
+        batches=PlanBatches(planning_pool),
+        recompute=recompute,
+        outbox=Outbox(pool),
+    )
+    return [
+        Duty("repairing roots", Repairs(RunStore(pool), recompute).do_waiting, POLL_SECONDS),
+        Duty("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
+    ]
+
+
+def sweeping_duty(
+    settings: DatabaseSettings, planning_pool: asyncpg.Pool, measures: Measures = SILENT
+) -> Duty:
+    """The sweep for what nobody asks to be repaired; arguments as above."""
+    sweep = Sweep(
+        RecomputeStore(planning_pool, measures),
+        every=settings.sweep_seconds,
+        full_every=settings.full_sweep_seconds,
+        clock=time.monotonic,
+    )
+
+    async def sweep_if_due() -> bool:
+        await sweep.sweep_if_due()
+        return False
+
+    return Duty("sweeping", sweep_if_due, POLL_SECONDS)
+
+
+def telling_duties(pool: asyncpg.Pool, announcer: Announcer) -> list[Duty]:
+    """Corrections and news of backfills, told through Kafka."""
+    backfills = BackfillStore(pool)
+    corrections = Corrections(Outbox(pool), backfills, announcer)
+    return [
+        Duty("telling corrections", corrections.tell_next, POLL_SECONDS),
+        Duty("telling of backfills", BackfillNews(backfills, announcer).tell, _NEWS_SECONDS),
+    ]

@@ -1,0 +1,28 @@
+"""FastStream's broker, which waits for Kafka where the original gives up."""
+
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+
+from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.retry import when_available
+
+
+class PatientBroker(KafkaBroker):
+    """A broker that can be started before Kafka is."""
+
+    async def start(self) -> None:
+        """Connect, and join the groups of the subscribers; tried until Kafka is there.
+
+        Raises:
+            KafkaError: Kafka is there and refuses for good.
+        """
+        await when_available(self._try_to_start, doing="joining the consumer group")
+
+    async def _try_to_start(self) -> None:
+        try:
+            await super().start()
+        except (KafkaError, OSError) as error:
+            await self.stop()
+            if isinstance(error, KafkaError) and not error.retriable:
+                raise
+            raise UnavailableError(f"Kafka: {type(error).__name__}: {error}") from error

@@ -1,0 +1,169 @@
+"""The five topics of llamalog: how they are named, cut and kept, and how they come to be."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from llamalog_service.kafka.errors import TopicsNotCreatedError
+
+DEFAULT_PREFIX: Final = "llamalog."
+BROKER_DEFAULT: Final = -1
+"""As a replication factor: what the broker takes for topics that name none."""
+
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+"""The largest batch of any topic that is dead-lettered from; close to the broker's own default."""
+
+DEAD_LETTER_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+"""The largest dead letter; one whose message came compressed may have been larger, and is cut."""
+
+_VISIBLE_WITHIN_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it is created: its full name, partitions, and Kafka's settings of it."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The five topics; iterating gives them in the order in which data flows."""
+
+    entity_events: TopicSpec
+    provenance: TopicSpec
+    backfill_commands: TopicSpec
+    backfill_events: TopicSpec
+    dead_letters: TopicSpec
+
+    def __iter__(self) -> Iterator[TopicSpec]:
+        yield self.entity_events
+        yield self.provenance
+        yield self.backfill_commands
+        yield self.backfill_events
+        yield self.dead_letters
+
+
+@dataclass(frozen=True, slots=True)
+class TopicOutcome:
+    """What became of a topic: created now, or kept as it stood."""
+
+    name: str
+    created: bool
+
+
+def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:
+    """The topics under a prefix.
+
+    Args:
+        prefix: what every name begins with, its separator included.
+        partitions: of entity events and of provenance, which bear the traffic.
+    """
+    return Topics(
+        entity_events=TopicSpec(
+            f"{prefix}entity-events",
+            partitions,
+            {
+                "cleanup.policy": "delete",
+                "retention.ms": "-1",
+                "retention.bytes": "-1",
+                "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            },
+        ),
+        provenance=TopicSpec(f"{prefix}provenance", partitions, {"cleanup.policy": "compact"}),
+        backfill_commands=TopicSpec(
+            f"{prefix}backfill-commands",
+            3,
+            {
+                "cleanup.policy": "delete",
+                "retention.ms": _milliseconds(timedelta(days=7)),
+                "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            },
+        ),
+        backfill_events=TopicSpec(
+            f"{prefix}backfill-events",
+            1,
+            {"cleanup.policy": "delete", "retention.ms": _milliseconds(timedelta(days=7))},
+        ),
+        dead_letters=TopicSpec(
+            f"{prefix}dead-letters",
+            1,
+            {
+                "cleanup.policy": "delete",
+                "retention.ms": _milliseconds(timedelta(days=28)),
+                "max.message.bytes": str(DEAD_LETTER_BYTES),
+            },
+        ),
+    )
+
+
+async def create_topics(
+    admin: AIOKafkaAdminClient, wanted: Topics, *, replication_factor: int = BROKER_DEFAULT
+) -> list[TopicOutcome]:
+    """Create the topics that are missing, and wait until every one has leaders.
+
+    Topics that stand are kept as they are, whatever their settings: `check_topics` judges those.
+
+    Args:
+        admin: a started client.
+        wanted: what `topics` made.
+        replication_factor: copies of every partition, or ``BROKER_DEFAULT``.
+
+    Raises:
+        TopicsNotCreatedError: the broker refused some of them.
+    """
+    new = [
+        NewTopic(
+            spec.name,
+            spec.partitions,
+            replication_factor,
+            # The client takes -1 for "the assignments say it": empty ones leave it to the broker.
+            replica_assignments={} if replication_factor == BROKER_DEFAULT else None,
+            topic_configs=dict(spec.config),
+        )
+        for spec in wanted
+    ]
+    outcomes, refusals = [], {}
+    for name, code, message in (await admin.create_topics(new)).topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):
+            refusals[name] = message or for_code(code).__name__
+        outcomes.append(TopicOutcome(name, created=code == 0))
+    if refusals:
+        raise TopicsNotCreatedError(refusals)
+    await _wait_until_led(admin, wanted)
+    return outcomes
+
+
+async def standing_topics(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
+    """The partitions of every topic of the cluster, as its metadata tells them."""
+    return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+
+
+async def _wait_until_led(admin: AIOKafkaAdminClient, wanted: Topics) -> None:
+    """A client that asks before a new topic has leaders would not ask again for a while."""
+    deadline = asyncio.get_running_loop().time() + _VISIBLE_WITHIN_SECONDS
+    while True:
+        standing = await standing_topics(admin)
+        leaderless = {
+            spec.name: "no leader yet"
+            for spec in wanted
+            if not standing.get(spec.name)
+            or any(partition["leader"] < 0 for partition in standing[spec.name])
+        }
+        if not leaderless:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise TopicsNotCreatedError(leaderless)
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _milliseconds(span: timedelta) -> str:
+    return str(span // timedelta(milliseconds=1))

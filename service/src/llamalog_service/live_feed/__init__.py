@@ -1,0 +1,1 @@
+"""Provenance as it comes, for pages and the command line."""

@@ -1,0 +1,121 @@
+"""What no event has told yet: legacy rows as texts, decrees, and how far an interrupted telling came."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import asyncpg
+from msgspec import convert
+
+from llamalog_schemas.legacy import LegacyRowData, Overruled
+from llamalog_service.log.overrides import Decree
+from llamalog_service.postgres.connection import translated
+from llamalog_service.postgres.statements import sql
+
+_KNOWN: Final = frozenset(LegacyRowData.__struct_fields__)
+_FOLLOWS_FROM_OTHERS: Final = frozenset(
+    {
+        "root_job_id",
+        "origin",
+        "cycle_members",
+        "parent_conflict",
+        "revision",
+        "recorded_at",
+        "legacy_told",
+    }
+)
+_AS_TEXT: Final = (
+    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'iso_8601'"
+)
+
+
+class EventlessRow(NamedTuple):
+    """A row of which no event tells, as one would."""
+
+    id: UUID
+    data: LegacyRowData
+
+
+class Eventless(NamedTuple):
+    """How many rows, and how many decrees, no event that was read tells of."""
+
+    rows: int
+    decrees: int
+
+
+class GenesisStore:
+    """Reads what is to be told, and keeps how far the telling is."""
+
+    def __init__(self, pool: asyncpg.Pool, topic: str) -> None:
+        self._pool = pool
+        self._topic = topic
+        self._columns: tuple[str, ...] = ()
+
+    async def count(self) -> Eventless:
+        """What no event that was read tells of."""
+        with translated():
+            return Eventless(*await self._pool.fetchrow(sql("genesis_count")))
+
+    async def next_rows(self, after: UUID | None, limit: int) -> list[EventlessRow]:
+        """The next rows of which no event tells, in the order of their ids.
+
+        A value is the text that PostgreSQL writes for it.
+        """
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+                await connection.execute(_AS_TEXT)
+                if not self._columns:
+                    self._columns = await _columns_of(connection)
+                records = await connection.fetch(rows_as_texts(self._columns), after, limit)
+        return [_row(record, self._columns) for record in records]
+
+    async def decrees(self) -> list[Decree]:
+        """The decrees that no event states."""
+        with translated():
+            records = await self._pool.fetch(sql("genesis_decrees"))
+        return [Decree(*record) for record in records]
+
+    async def progress(self) -> UUID | None:
+        """The last row that an interrupted telling had published; None: there was none."""
+        with translated():
+            last: UUID | None = await self._pool.fetchval(sql("telling_progress"), self._topic)
+        return last
+
+    async def advance(self, last: UUID) -> None:
+        """Keep up to which row all is published."""
+        with translated():
+            await self._pool.execute(sql("telling_advance"), self._topic, last)
+
+    async def finish(self) -> None:
+        """Forget how far it was: all is published."""
+        with translated():
+            await self._pool.execute(sql("telling_finish"), self._topic)
+
+
+def rows_as_texts(columns: Iterable[str]) -> str:
+    """The statement that reads these columns of the next rows, whoever made them."""
+    texts = ", ".join(f'l."{_doubled(name)}"::text' for name in columns)
+    return sql("genesis_rows").replace("COLUMNS", texts)
+
+
+async def _columns_of(connection: asyncpg.Connection) -> tuple[str, ...]:
+    records = await connection.fetch(sql("genesis_columns"))
+    return tuple(record["name"] for record in records if record["name"] not in {"id", *_FOLLOWS_FROM_OTHERS})
+
+
+def _doubled(name: str) -> str:
+    return name.replace('"', '""')
+
+
+def _row(record: Mapping[str, object], columns: Sequence[str]) -> EventlessRow:
+    texts: list[str | None] = record["columns"]  # type: ignore[assignment]
+    values = {name: text for name, text in zip(columns, texts, strict=True) if text is not None}
+    overruled = Overruled(parent_job_id=record["kept_parent"], root_job_id=record["kept_root"])  # type: ignore[arg-type]
+    known = {name: text for name, text in values.items() if name in _KNOWN}
+    others = {name: text for name, text in values.items() if name not in _KNOWN}
+    data = LegacyRowData(
+        **known,
+        overruled=overruled if overruled != Overruled() else None,
+        other_columns=others or None,
+    )
+    return EventlessRow(convert(record["id"], UUID), data)

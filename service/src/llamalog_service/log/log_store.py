@@ -1,0 +1,218 @@
+"""Reads and writes of `llama_logs` on the hot path."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec.structs import astuple
+
+from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError, RowRefusedError
+from llamalog_service.domain.legacy import LegacyContent
+from llamalog_service.domain.lineage import OPEN, Root
+from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing
+from llamalog_service.domain.rows import Content, RowContent, StoredRow
+from llamalog_service.log.legacy_rows import (
+    insert_legacy_rows,
+    note_told,
+    standing_as_told,
+)
+from llamalog_service.log.overrides import Decree, insert_decrees
+from llamalog_service.log.positions import Positions, advance_positions, stored_positions
+from llamalog_service.log.records import job_facts, stored_row
+from llamalog_service.postgres.connection import translated
+from llamalog_service.postgres.statements import sql
+
+FIRST_REVISION = 1
+"""The revision of a row as written: the column's default."""
+_COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__)
+
+
+class Recorded(NamedTuple):
+    """What a committed transaction of the ingest leaves behind: its number and its time."""
+
+    transaction: int
+    recorded_at: datetime
+
+
+class LogStore:
+    """The log as the ingest reads and writes it."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._known_to: dict[int, int] = {}
+
+    async def next_offsets(self, group: str, topic: str) -> dict[int, int]:
+        """The next offset that the database has recorded of each partition that it knows.
+
+        It is remembered: a process that began where another had ended would not notice, when it
+        records, that the database has lost what lies before.
+        """
+        known = await stored_positions(self._pool, group, topic)
+        self._remember_known(known)
+        return known
+
+    async def rows_by_id(self, ids: Collection[UUID]) -> dict[UUID, StoredRow]:
+        """The rows of these ids that are in the table."""
+        with translated():
+            records = await self._pool.fetch(sql("rows_by_id"), ids)
+        return {record["id"]: stored_row(record) for record in records}
+
+    async def job_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
+        """What the table says about each of these jobs; every one gets an entry."""
+        facts = dict.fromkeys(jobs, UNSEEN)
+        if jobs:
+            with translated():
+                records = await self._pool.fetch(sql("job_facts"), jobs)
+            facts.update((record["job"], job_facts(record)) for record in records)
+        return facts
+
+    async def record(
+        self,
+        rows: Sequence[Content],
+        roots: Sequence[Root],
+        decrees: Sequence[Decree],
+        positions: Positions,
+        *,
+        legacy_told: Sequence[UUID] = (),
+    ) -> Recorded:
+        """Write rows, decrees and positions in one transaction.
+
+        Args:
+            legacy_told: rows of the table which it is to note of that an event tells of them.
+
+        Raises:
+            RowExistsError: an id is in the table already; nothing is written.
+            RowRefusedError: PostgreSQL refuses a value; nothing is written.
+            DatabaseWentBackError: the database was replaced by an older copy; nothing is written.
+            UnavailableError: it cannot be told whether anything is written; writing again is safe
+                after looking which ids are there.
+        """
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                transaction, recorded_at = await connection.fetchrow(
+                    "SELECT pg_current_xact_id()::xid, now()"  # now() is what recorded_at defaults to
+                )
+                if rows:
+                    await _insert(connection, rows, roots)
+                if legacy_told:
+                    await note_told(connection, legacy_told)
+                if decrees:
+                    await insert_decrees(connection, decrees, told=True)
+                before = await advance_positions(connection, positions)
+                self._check_not_gone_back(positions, before)
+        self._remember_known(positions.next_offsets)
+        return Recorded(transaction, recorded_at)
+
+    def _remember_known(self, next_offsets: Mapping[int, int]) -> None:
+        for partition, offset in next_offsets.items():
+            self._known_to[partition] = max(offset, self._known_to.get(partition, 0))
+
+    def _check_not_gone_back(self, positions: Positions, before: Mapping[int, int]) -> None:
+        """Refuse to record past a hole: an older copy of the database lacks what was recorded since."""
+        for partition in positions.next_offsets:
+            known, found = self._known_to.get(partition, 0), before.get(partition, 0)
+            if found < known:
+                raise DatabaseWentBackError(
+                    f"{positions.topic}, partition {partition}: the database had recorded up to offset "
+                    f"{known}, now it knows {found}: it was replaced by an older copy. "
+                    "Nothing is lost: start again, and what the copy lacks is read anew."
+                )
+
+    async def refused_rows(
+        self, rows: Sequence[Content], roots: Sequence[Root]
+    ) -> dict[UUID, RowRefusedError]:
+        """Try rows one by one, write none of them, and say which are refused and why."""
+        refused: dict[UUID, RowRefusedError] = {}
+        with translated():
+            async with self._pool.acquire() as connection:
+                trial = connection.transaction()
+                await trial.start()
+                try:
+                    for row, root in zip(rows, roots, strict=True):
+                        try:
+                            with translated():
+                                async with connection.transaction():
+                                    await _insert(connection, [row], [root])
+                        except RowRefusedError as refusal:
+                            refused[row.id] = refusal
+                        except RowExistsError:
+                            continue  # another writer's by now: no reason to refuse it
+                finally:
+                    await trial.rollback()
+        return refused
+
+    async def doubted_jobs(
+        self, jobs: Mapping[str, JobFacts], suspicious: Collection[str], transaction: int
+    ) -> set[str]:
+        """Those jobs that rows of other transactions name, at odds with what a batch found.
+
+        Args:
+            jobs: the jobs of the batch as it left them.
+            suspicious: those for which any other row that names them is reason enough.
+            transaction: the batch's own, whose rows agree with each other.
+        """
+        if not jobs:
+            return set()
+        with translated():
+            records = await self._pool.fetch(
+                sql("doubted_jobs"),
+                list(jobs),
+                [facts.claim.named if facts.claim else None for facts in jobs.values()],
+                [facts.standing.root_job_id for facts in jobs.values()],
+                [_ending(facts.standing.origin) for facts in jobs.values()],
+                [job in suspicious for job in jobs],
+                transaction,
+                [_members(facts.standing) for facts in jobs.values()],
+            )
+        return {record["job"] for record in records}
+
+    async def note_overtaken(self, told: Sequence[StoredRow]) -> None:
+        """Have those rows told again that were corrected between being recorded and being told."""
+        if told:
+            with translated():
+                await self._pool.execute(
+                    sql("outbox_note_overtaken"),
+                    [row.content.id for row in told],
+                    [row.revision for row in told],
+                )
+
+    async def legacy_equal(self, rows: Sequence[LegacyContent]) -> Sequence[bool]:
+        """Whether the table holds legacy rows as they are told, in step."""
+        with translated():
+            return await standing_as_told(self._pool, rows)
+
+    async def json_equal(self, one: Any, other: Any) -> bool:
+        """Whether two JSON values are equal as `jsonb` sees them (1.0 is 1, the order of keys is none)."""
+        with translated():
+            return bool(await self._pool.fetchval(sql("json_equal"), one, other))
+
+
+async def _insert(connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]) -> None:
+    """Write rows: those that events made by COPY, legacy rows, which are texts, by a statement."""
+    legacy = [(row, root) for row, root in zip(rows, roots, strict=True) if type(row) is LegacyContent]
+    if legacy:
+        await insert_legacy_rows(connection, legacy)
+        made = [(row, root) for row, root in zip(rows, roots, strict=True) if type(row) is RowContent]
+        if not made:
+            return
+        rows, roots = zip(*made, strict=True)
+    await connection.copy_records_to_table(
+        "llama_logs",
+        columns=_COLUMNS,
+        records=[astuple(row) + astuple(root) for row, root in zip(rows, roots, strict=True)],
+    )
+
+
+def _members(standing: Standing) -> str | None:
+    members = standing.cycle_members
+    return None if members is None else msgspec.json.encode(members).decode()
+
+
+def _ending(origin: Origin) -> str:
+    if origin is Origin.RESOLVED:
+        return "SEEN"
+    return "OPEN" if origin in OPEN else origin.value

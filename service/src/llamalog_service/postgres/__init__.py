@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, error mapping, named SQL, tables, locks."""

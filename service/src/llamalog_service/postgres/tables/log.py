@@ -1,0 +1,239 @@
+"""The log, and what is kept beside it: positions, decrees, the outbox, what was found in legacy tables."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    String,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as UUIDType
+from sqlmodel import Field, SQLModel
+
+from llamalog_schemas.events import Category, DataQuality, EntityType, Status
+from llamalog_schemas.provenance import Origin
+from llamalog_service.postgres.tables.columns import (
+    CATEGORY,
+    DATA_QUALITY,
+    ENTITY_TYPE,
+    INSTANT,
+    JSON_OBJECT,
+    NO_TEXTS,
+    NOW,
+    ORIGIN,
+    STATUS,
+    UTC_MILLISECONDS,
+)
+
+ROOT_JOB_ID_COMMENT: Final = (
+    "The topmost job of the chain that the row belongs to. NULL means that we don't know it; "
+    "the column origin says why."
+)
+ORIGIN_COMMENT: Final = (
+    "How root_job_id is known: ROOT (it is the row's own job), RESOLVED (by following parents), ADOPTED (an "
+    "operator's decree), DECLARED (a producer's word); or why it is NULL: PENDING (the topmost job named was "
+    "never seen), CYCLE (the chain comes back to itself: cycle_members), UNTRACKED (the row names no job "
+    "and no parent: origin unknown). NULL means that nobody has looked at the row yet."
+)
+
+
+class LlamaLog(SQLModel, table=True):
+    """The log: one row an event, with its root. ``created_at`` is the event's time in UTC, without zone."""
+
+    __tablename__ = "llama_logs"
+    __table_args__ = (
+        # A hash, as names of jobs are long; ordered, as a job may say a great deal, and every batch asks for
+        # its earliest claim. Of all rows: of a partial one the planner would not see the statistics.
+        Index(
+            "llama_logs_job_id_hash_created_at_idx",
+            text("hashtextextended(job_id, 0)"),
+            text("created_at NULLS FIRST"),
+        ),
+        Index(
+            "llama_logs_parent_job_id_idx",
+            "parent_job_id",
+            postgresql_where=text("parent_job_id IS NOT NULL"),
+        ),
+        Index("llama_logs_root_job_id_idx", "root_job_id", postgresql_where=text("root_job_id IS NOT NULL")),
+        Index("llama_logs_created_at_idx", "created_at"),
+        Index("llama_logs_category_created_at_idx", "category", "created_at"),
+        Index(
+            "llama_logs_entity_id_created_at_idx",
+            "entity_id",
+            "created_at",
+            postgresql_where=text("entity_id IS NOT NULL"),
+        ),
+        # Most rows that name an entity are about it: these have the others.
+        Index(
+            "llama_logs_album_id_idx",
+            "album_id",
+            postgresql_where=text("album_id IS DISTINCT FROM entity_id"),
+        ),
+        Index(
+            "llama_logs_artist_id_idx",
+            "artist_id",
+            postgresql_where=text("artist_id IS DISTINCT FROM entity_id"),
+        ),
+        Index(
+            "llama_logs_track_id_idx",
+            "track_id",
+            postgresql_where=text("track_id IS DISTINCT FROM entity_id"),
+        ),
+        Index(
+            "llama_logs_roots_idx",
+            "created_at",
+            postgresql_where=text("origin IN ('ROOT', 'ADOPTED')"),
+        ),
+        Index(
+            "llama_logs_unknown_origin_idx",
+            "origin",
+            "created_at",
+            "id",
+            postgresql_where=text("root_job_id IS NULL"),
+        ),
+        Index(
+            "llama_logs_failures_idx",
+            "root_job_id",
+            "created_at",
+            postgresql_where=text("root_job_id IS NOT NULL AND (category = 'FAILED' OR status = 'FAILED')"),
+        ),
+        Index(
+            "llama_logs_unsettled_idx",
+            "id",
+            postgresql_where=text("origin IS NULL OR origin IN ('PENDING', 'DECLARED')"),
+        ),
+        Index(
+            "llama_logs_conflicts_idx",
+            "created_at",
+            "id",
+            postgresql_where=text(
+                "parent_conflict OR declared_root_job_id <> root_job_id OR origin = 'CYCLE'"
+            ),
+        ),
+        Index(
+            "llama_logs_eventless_idx",
+            "id",
+            postgresql_where=text("legacy_told IS FALSE OR legacy_told IS NULL AND origin IS NULL"),
+        ),
+        Index(
+            "llama_logs_to_take_in_idx",
+            "id",
+            postgresql_where=text("origin IS NULL AND is_root_job AND parent_job_id IS NOT NULL"),
+        ),
+    )
+
+    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    entity_type: EntityType | None = Field(default=None, sa_column=Column(ENTITY_TYPE))
+    entity_id: UUID | None = Field(default=None, sa_column=Column(UUIDType()))
+    artist_id: UUID | None = Field(default=None, sa_column=Column(UUIDType()))
+    album_id: UUID | None = Field(default=None, sa_column=Column(UUIDType()))
+    track_id: UUID | None = Field(default=None, sa_column=Column(UUIDType()))
+    operation: str = Field(sa_column=Column(String(100), nullable=False))
+    category: Category = Field(sa_column=Column(CATEGORY, nullable=False))
+    sources: list[str] = Field(
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=NO_TEXTS)
+    )
+    status: Status = Field(sa_column=Column(STATUS, nullable=False))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    fields_enriched: list[str] = Field(
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=NO_TEXTS)
+    )
+    data_quality_before: DataQuality | None = Field(default=None, sa_column=Column(DATA_QUALITY))
+    data_quality_after: DataQuality | None = Field(default=None, sa_column=Column(DATA_QUALITY))
+    error_message: str | None = Field(default=None, sa_column=Column(Text))
+    error_code: str | None = Field(default=None, sa_column=Column(String(50)))
+    retry_count: int | None = Field(default=None, sa_column=Column(Integer))
+    duration_ms: int | None = Field(default=None, sa_column=Column(Integer))
+    api_call_count: int | None = Field(default=None, sa_column=Column(Integer))
+    # SQLAlchemy keeps the attribute name "metadata" for itself.
+    metadata_: dict[str, Any] | None = Field(default=None, sa_column=Column("metadata", JSON_OBJECT))
+    preview_data: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON_OBJECT))
+    job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    parent_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    root_job_id: str | None = Field(default=None, sa_column=Column(String(100), comment=ROOT_JOB_ID_COMMENT))
+    is_root_job: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    triggered_by: str | None = Field(default=None, sa_column=Column(String(50)))
+    user_id: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: datetime = Field(
+        sa_column=Column(UTC_MILLISECONDS, nullable=False, server_default=text("(now() AT TIME ZONE 'utc')"))
+    )
+    origin: Origin | None = Field(default=None, sa_column=Column(ORIGIN, comment=ORIGIN_COMMENT))
+    declared_root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    cycle_members: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text)))
+    parent_conflict: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    revision: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
+    recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+
+    legacy_told: bool | None = Field(default=None, sa_column=Column(Boolean))
+    """Of a row that was there before its event: whether one that was read tells of it. NULL: an event made
+    it, or (while ``origin`` is NULL) nobody has looked at it yet."""
+
+
+class ConsumerPosition(SQLModel, table=True):
+    """Up to where a topic was read, written in the transaction of the rows that it led to."""
+
+    __tablename__ = "consumer_positions"
+
+    consumer_group: str = Field(sa_column=Column(Text, primary_key=True))
+    topic: str = Field(sa_column=Column(Text, primary_key=True))
+    partition: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    next_offset: int = Field(sa_column=Column(BigInteger, nullable=False))
+    updated_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+
+
+class RootDecree(SQLModel, table=True):
+    """An operator's decree that a job never seen counts as a root, or (``adopted`` false) no longer does.
+
+    ``told``: whether an event that was read states it; a backfill decrees without one.
+    """
+
+    __tablename__ = "root_decrees"
+    __table_args__ = (Index("root_decrees_job_id_decreed_at_id_idx", "job_id", "decreed_at", "id"),)
+
+    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    job_id: str = Field(sa_column=Column(String(100), nullable=False))
+    adopted: bool = Field(sa_column=Column(Boolean, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    requested_by: str = Field(sa_column=Column(Text, nullable=False))
+    decreed_at: datetime = Field(sa_column=Column(UTC_MILLISECONDS, nullable=False))
+    recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+
+    told: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+
+
+class LegacyValues(SQLModel, table=True):
+    """What a row said of its lineage when it was taken in, where the rules of roots overrule it.
+
+    ``parent_job_id``: of a row that calls itself a root job, which makes no claim; ``root_job_id``: as
+    another program had computed it. No foreign key: a row may go, what it said stays.
+    """
+
+    __tablename__ = "legacy_values"
+
+    row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    parent_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    kept_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+
+
+class MigrationJournal(SQLModel, table=True):
+    """What migrations changed of what they found; a down-migration takes back that and no more."""
+
+    __tablename__ = "migration_journal"
+
+    kind: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    before: str | None = Field(default=None, sa_column=Column(Text))
+    noted_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))

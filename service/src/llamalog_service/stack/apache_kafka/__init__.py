@@ -1,7 +1,0 @@
-"""Apache Kafka, one node, from its Maven Central jars: the reference broker."""
-
-from llamalog_service.stack.apache_kafka.broker import ApacheKafka
-from llamalog_service.stack.apache_kafka.jars import fetch_jars
-from llamalog_service.stack.apache_kafka.java import find_java
-
-__all__ = ["ApacheKafka", "fetch_jars", "find_java"]

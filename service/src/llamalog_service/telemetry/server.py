@@ -1,0 +1,75 @@
+"""`/livez`, `/readyz` and `/metrics`."""
+
+import socket
+from collections.abc import Callable, Sequence
+from socket import AF_INET, AF_INET6
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from uvicorn import Config, Server
+
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.telemetry.liveness import Health
+
+
+class PortTakenError(LlamalogError):
+    """The process cannot listen where it was told to."""
+
+
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A socket that listens, on any free port where the port is 0.
+
+    Args:
+        setting: the variable that says the port.
+
+    Raises:
+        PortTakenError: with what to do.
+    """
+    try:
+        return socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
+    except OSError as error:
+        raise PortTakenError(
+            f"{host}:{port}, where the process is to answer, cannot be listened on: {error}. It was not "
+            f"started. Give it another port with {setting}, or 0 for any free one: its log tells which."
+        ) from error
+
+
+def application(health: Callable[[], Health], registry: CollectorRegistry) -> Starlette:
+    """The three paths, as an app of their own; the arguments are those of `probes`."""
+    return Starlette(routes=probes(health, registry))
+
+
+def probes(health: Callable[[], Health], registry: CollectorRegistry) -> list[Route]:
+    """The three paths.
+
+    Args:
+        health: of this moment.
+        registry: the metrics.
+    """
+
+    async def livez(_: Request) -> Response:
+        return _answer(health().stalled)
+
+    async def readyz(_: Request) -> Response:
+        return _answer(health().unready)
+
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), media_type=None, headers={"content-type": content_type})
+
+    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+def _answer(reasons: Sequence[str]) -> Response:
+    return JSONResponse({"ok": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+
+def server(app: Starlette) -> Server:
+    """A server that logs nothing by itself; outside the main thread it leaves signals alone."""
+    return Server(
+        Config(app, loop="asyncio", lifespan="off", log_config=None, access_log=False, log_level="error")
+    )

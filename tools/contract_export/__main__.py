@@ -1,6 +1,0 @@
-"""``make contract``: write the JSON Schemas and the AsyncAPI document."""
-
-from contract_export.files import SCHEMAS, contract_files, write_contract
-
-write_contract()
-print(f"{len(contract_files())} files written under {SCHEMAS.name}/")

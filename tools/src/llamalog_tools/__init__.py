@@ -1,0 +1,1 @@
+"""For development and demonstrations: a local stack, a sample catalogue, the contract as files."""

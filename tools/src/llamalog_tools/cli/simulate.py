@@ -1,0 +1,55 @@
+"""`llamalog-dev simulate`."""
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from llamalog_service.bootstrap.topics import refuse_unfit_topics
+from llamalog_service.cli.running import PATIENCE, errors, out, read_settings, run
+from llamalog_service.settings import Settings
+from llamalog_tools.cli.options import Albums, Bad, Duplicates, Late, Seed
+from llamalog_tools.demo.play import Played
+from llamalog_tools.demo.publish import Sample, play_sample
+
+
+def simulate(
+    albums: Albums = 68,
+    late: Late = 0.05,
+    duplicates: Duplicates = 0.01,
+    bad: Bad = 0.001,
+    seed: Seed = 7,
+) -> None:
+    """Play a day of the sample catalogue into Kafka."""
+    sample = Sample(albums, late, duplicates, bad, seed)
+    played = run(_play(read_settings(), sample))
+    out.print(told(played, sample.albums), soft_wrap=True)
+
+
+async def _play(settings: Settings, sample: Sample) -> Played:
+    await refuse_unfit_topics(settings, patience=PATIENCE)
+    with albums_bar() as bar:
+        task = bar.add_task("playing the sample", total=sample.albums)
+
+        def show(_: Played) -> None:
+            bar.update(task, completed=len(sample.told))
+
+        return await play_sample(settings, sample.messages(), progress=show, patience=PATIENCE)
+
+
+def albums_bar() -> Progress:
+    """A progress bar over the albums of a sample."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("albums"),
+        TimeElapsedColumn(),
+        console=errors,
+    )
+
+
+def told(played: Played, albums: int) -> str:
+    """What was played, in a sentence."""
+    return (
+        f"Played {played.messages:,} messages of {albums:,} albums: {played.events:,} events "
+        f"({played.late:,} of them after a child's), {played.duplicates:,} duplicates, "
+        f"{played.bad:,} that are no valid event."
+    )

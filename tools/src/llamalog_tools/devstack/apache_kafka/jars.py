@@ -1,0 +1,111 @@
+"""Apache Kafka's jars: fetched once by Maven, checked against committed hashes, kept in a cache."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from llamalog_tools.devstack.errors import ApacheKafkaUnavailableError, ProcessEndedError, missing_extra
+from llamalog_tools.devstack.process import run_to_end
+from llamalog_tools.devstack.service import Say, silent
+
+POM = Path(str(files(__package__) / "pom.xml"))
+HASHES = Path(str(files(__package__) / "jars.sha256"))
+
+_FETCH_SECONDS = 600.0
+
+
+def fetch_jars(cache: Path | None = None, say: Say = silent) -> Path:
+    """The folder with the jars that the committed pom.xml names, from the cache or fetched into it.
+
+    Two at once wait for each other; a fetch that was killed leaves nothing that counts as fetched.
+
+    Args:
+        cache: the folder for such things; None: the user's own.
+        say: hears that a fetch begins.
+
+    Raises:
+        ApacheKafkaUnavailableError: there is no Maven, it could not fetch them, or they are not the jars
+            whose hashes are committed.
+    """
+    cache = (cache or _user_cache()).absolute()
+    jars = cache / f"kafka-{_pom_hash()}"
+    if jars.is_dir():
+        return jars
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise ApacheKafkaUnavailableError("Maven (`mvn`) is not installed here, and the jars are not cached.")
+    try:
+        with _one_at_a_time(jars) as lock:
+            if not jars.is_dir():
+                _fetch(maven, jars, lock, say)
+    except OSError as refused:
+        raise ApacheKafkaUnavailableError(f"The cache {cache} cannot be written: {refused}.") from refused
+    return jars
+
+
+def _fetch(maven: str, jars: Path, lock: int, say: Say) -> None:
+    say(f"Fetching Apache Kafka's jars, once (46 MB), into {jars}.")
+    half = jars.with_name(jars.name + ".half")
+    log = jars.with_name(jars.name + ".log")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir()
+    log.unlink(missing_ok=True)
+    copy = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={half}")
+    try:
+        run_to_end(
+            "Maven",
+            # -C: a jar whose checksum differs from the repository's is an error.
+            [maven, "--quiet", "--batch-mode", "-C", "--file", str(POM), *copy],
+            log=log,
+            seconds=_FETCH_SECONDS,
+            inherit=(lock,),
+        )
+    except ProcessEndedError as failed:
+        raise ApacheKafkaUnavailableError(
+            f"Its jars could not be fetched: {_cause(log)} (the whole log: {log})."
+        ) from failed
+    _check(half)
+    half.rename(jars)
+
+
+def _check(folder: Path) -> None:
+    expected = {name: digest for digest, name in map(str.split, HASHES.read_text().splitlines())}
+    got = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in folder.iterdir()}
+    differing = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
+    if differing:
+        raise ApacheKafkaUnavailableError(
+            f"What Maven fetched is not what {HASHES.name} lists: {', '.join(differing[:5])}. "
+            f"It is not used; it can be looked at in {folder}."
+        )
+
+
+@contextmanager
+def _one_at_a_time(jars: Path) -> Iterator[int]:
+    """Holds a lock that Maven inherits: an orphaned Maven is waited for too."""
+    jars.parent.mkdir(parents=True, exist_ok=True)
+    with jars.with_name(jars.name + ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+def _cause(log: Path) -> str:
+    errors = [line.removeprefix("[ERROR]").strip() for line in log.read_text(errors="replace").splitlines()]
+    return next((line[:300] for line in errors if line), "Maven said nothing")
+
+
+def _pom_hash() -> str:
+    return hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+
+
+def _user_cache() -> Path:
+    try:
+        import platformdirs
+    except ImportError as absent:
+        raise missing_extra("platformdirs") from absent
+    return platformdirs.user_cache_path("llamalog")

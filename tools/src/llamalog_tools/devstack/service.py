@@ -1,0 +1,185 @@
+"""The life of a program that keeps data in a folder: start, stop, kill, restart. The same for all of them."""
+
+from __future__ import annotations
+
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from llamalog_tools.devstack.account import SELF, Account
+from llamalog_tools.devstack.errors import LocalStackError, ProcessEndedError
+from llamalog_tools.devstack.lock import DataDirLock
+from llamalog_tools.devstack.ports import RememberedPorts, is_free
+from llamalog_tools.devstack.process import OwnedProcess
+from llamalog_tools.devstack.spawn import dies_with_starter
+
+Say = Callable[[str], None]
+
+_PORT_ATTEMPTS = 3
+
+
+def silent(_: str) -> None:
+    """The `say` of those who don't listen."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """How to start the program on its ports."""
+
+    words: Sequence[str]
+    env: Mapping[str, str] | None = None
+    account: Account = SELF
+
+
+class OwnedService(ABC):
+    """A server of our own on 127.0.0.1, whose data is in `folder` and which no second starter can touch.
+
+    Subclasses say how it is prepared, started, recognised as ready, and asked to end.
+    """
+
+    name: str
+    port_names: ClassVar[tuple[str, ...]]
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    death_signal: ClassVar[str] = "KILL"
+    start_seconds: ClassVar[float] = 60.0
+    stop_seconds: ClassVar[float] = 20.0
+
+    def __init__(self, folder: Path, say: Say = silent) -> None:
+        self.folder = folder.absolute()
+        self._say = say
+        self._lock = DataDirLock(self.folder)
+        self._remembered = RememberedPorts(self.folder / "ports.json", self.port_names)
+        self._ports: dict[str, int] = {}
+        self._process: OwnedProcess | None = None
+
+    @property
+    def pid(self) -> int:
+        """The pid of the running server.
+
+        Raises:
+            LocalStackError: it does not run.
+        """
+        if self._process is None:
+            raise LocalStackError(f"{self.name} in {self.folder} is not started.")
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """True from its start until it is ended, or ends by itself."""
+        return self._process is not None and self._process.is_running()
+
+    def check_running(self) -> None:
+        """Do nothing while the server runs.
+
+        Raises:
+            ProcessEndedError: it has ended by itself; the message has the end of its log.
+        """
+        if self._process is not None:
+            self._process.check_running()
+
+    def port(self, name: str) -> int:
+        """One of the server's ports, once started.
+
+        Raises:
+            LocalStackError: it was never started.
+        """
+        if name not in self._ports:
+            raise LocalStackError(f"{self.name} in {self.folder} is not started.")
+        return self._ports[name]
+
+    @property
+    def log(self) -> Path:
+        """The file that the server writes its log to."""
+        return self.folder / "server.log"
+
+    def start(self) -> None:
+        """Start the server on its data and wait until it serves; does nothing if it runs.
+
+        Raises:
+            DataDirBusyError: an earlier start's processes, or another starter, still use the data.
+            LocalStackError: it could not be started; the message has the end of its log.
+        """
+        if self.is_running:
+            return
+        self._take_folder()
+        try:
+            self._prepare()
+            self._start_on_free_ports()
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """End the server in good order; does nothing if it does not run."""
+        if self._process is not None and not self._process.stop(self.stop_signal, self.stop_seconds):
+            self._say(f"{self.name} did not end within {self.stop_seconds:.0f} s and was killed.")
+        self._forget()
+
+    def kill(self) -> None:
+        """End the server as a crash would (SIGKILL), with everything that it started."""
+        if self._process is not None:
+            self._process.kill()
+        self._forget()
+
+    def restart(self) -> None:
+        """Stop and start, on the same data and, if it is still free, the same port."""
+        self.stop()
+        self.start()
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Make what the first start needs; the lock is held."""
+
+    @abstractmethod
+    def _command(self, ports: Mapping[str, int]) -> Command: ...
+
+    @abstractmethod
+    def _is_ready(self, process: OwnedProcess, ports: Mapping[str, int]) -> bool:
+        """True when this very process serves; never true for another's listener on the port."""
+
+    def _take_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except OSError as refused:
+            raise LocalStackError(
+                f"{self.name} cannot keep its data in {self.folder}: {refused.strerror}. "
+                "Choose another data directory, or make this one yours."
+            ) from refused
+
+    def _start_on_free_ports(self) -> None:
+        if not dies_with_starter():
+            self._say(f"{self.name} would go on running if this process were killed: `setpriv` is missing.")
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            ports = self._remembered.take(self._say)
+            try:
+                self._start_on(ports)
+            except ProcessEndedError:
+                self._process = None
+                lost_a_race = not all(is_free(port) for port in ports.values())
+                if not lost_a_race or attempt == _PORT_ATTEMPTS:
+                    raise
+            else:
+                self._ports = ports
+                return
+
+    def _start_on(self, ports: Mapping[str, int]) -> None:
+        command = self._command(ports)
+        process = self._process = OwnedProcess(
+            self.name,
+            command.words,
+            log=self.log,
+            account=command.account,
+            env=command.env,
+            inherit=(self._lock.fd,),
+            death_signal=self.death_signal,
+        )
+        self._lock.note(process.pid, self.name)
+        process.wait_until(lambda: self._is_ready(process, ports), self.start_seconds)
+
+    def _forget(self) -> None:
+        self._process = None
+        self._lock.release()
