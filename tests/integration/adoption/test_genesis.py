@@ -23,7 +23,7 @@ from harness.legacy.schemas import NEIGHBOURS, UNKNOWN_CATEGORY, UNKNOWN_TO_US, 
 from harness.rebuilding import Installation
 from harness.writers import NAMES, KeptMessages
 from histories import decree, event
-from integration.test_legacy_roots import _ADOPT, repair
+from integration.adoption.test_legacy_roots import _ADOPT, repair
 from llamalog_schemas import decode_event, encode, is_legacy_row
 from llamalog_service.adoption.legacy_events.publish import Genesis, GenesisReport
 from llamalog_service.adoption.migration_runner import migrate

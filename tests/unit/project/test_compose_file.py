@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from llamalog_service.cli import app
 from llamalog_service.settings import Settings, setting_name
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 COMPOSE_FILE = CHECKOUT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

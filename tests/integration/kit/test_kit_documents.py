@@ -19,7 +19,7 @@ from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 DOCUMENTS = ("kit", "producers", "consumers")
 EXAMPLES = [example for name in DOCUMENTS for example in examples_in(DOCS / f"{name}.md")]
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:")

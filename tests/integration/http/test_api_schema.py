@@ -13,7 +13,7 @@ from harness.filled import fill_installation
 from llamalog_service.settings import Settings
 
 WHO = "schemathesis-0001"
-CONFIG = Path(__file__).parents[1] / "harness/schemathesis.toml"
+CONFIG = Path(__file__).parents[2] / "harness/schemathesis.toml"
 
 STREAMS = "^/(logs/stream|backfills/{id}/events)$"
 """They end when their client goes, and are tested by themselves."""

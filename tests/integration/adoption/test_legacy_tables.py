@@ -27,7 +27,7 @@ from harness.legacy.schemas import (
 )
 from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
-from integration.test_legacy_roots import repair
+from integration.adoption.test_legacy_roots import repair
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.postgres.connection import prepare_connection
 

@@ -9,7 +9,7 @@ from typer.main import get_group
 from llamalog_service.cli import app
 from llamalog_service.settings import Settings, setting_name
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 SERVICE = CHECKOUT / "service/src/llamalog_service"
 KIT = CHECKOUT / "schemas/src/llamalog_schemas"
 DOCUMENTS = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
@@ -40,7 +40,7 @@ def test_the_architecture_names_every_package_and_layer() -> None:
     modules = {path.name for path in SERVICE.glob("[!_]*.py")}
     assert {"kafka/", "retry.py"} <= packages | modules
     assert [name for name in sorted(packages | modules) if f"`{name}`" not in architecture] == []
-    tests = {path.name for path in (CHECKOUT / "tests").iterdir() if any(path.glob("*.py"))}
+    tests = {path.name for path in (CHECKOUT / "tests").iterdir() if any(path.rglob("*.py"))}
     assert [name for name in sorted(tests) if not re.search(rf"\b{name}\b", architecture)] == []
 
 

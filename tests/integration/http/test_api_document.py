@@ -13,7 +13,7 @@ from harness.api import RunningApi
 from harness.environments import without_settings
 from harness.filled import ALBUM, ROOT_JOB, RUN, fill_installation
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs/api.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs/api.md"
 STREAMING = "--no-buffer"
 
 

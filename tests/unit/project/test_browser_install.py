@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-_SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "install-browser"
+_SCRIPT = Path(__file__).resolve().parents[3] / ".ci" / "install-browser"
 
 
 class Machine:

@@ -27,7 +27,7 @@ from llamalog_service.telemetry.histogram import BulkHistogram
 from llamalog_service.telemetry.metrics import Corrected, EventKind
 from llamalog_service.telemetry.prometheus import DEEP, Metrics
 
-OPERATIONS = Path(__file__).resolve().parents[2] / "docs/operations.md"
+OPERATIONS = Path(__file__).resolve().parents[3] / "docs/operations.md"
 
 
 def sample(metrics: Metrics, name: str, **labels: str) -> float | None:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from harness.api import running_api
 from harness.databases import new_database
 from harness.pages import Browser, Element
-from integration.ui_log import ALBUM, HOSTILE, HOSTILE_ALBUM, HOSTILE_JOB, LARGE_ALBUM, LARGE_ROOT, fill
+from integration.http.ui_log import ALBUM, HOSTILE, HOSTILE_ALBUM, HOSTILE_JOB, LARGE_ALBUM, LARGE_ROOT, fill
 from llamalog_service.http.web.formatting import visible
 from llamalog_service.settings import Settings
 

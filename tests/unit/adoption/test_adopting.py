@@ -13,7 +13,7 @@ from llamalog_service.bootstrap.adoption import Found
 from llamalog_service.cli.adopt_report import AdoptionTold, conclusion, what_is_left
 from llamalog_service.queries.adoption import Adoption
 from llamalog_service.queries.backfills import BackfillRun
-from unit.test_backfill_tables import a_report, a_run
+from unit.backfill.test_backfill_tables import a_report, a_run
 
 DONE = a_run()
 UNDER_WAY = a_run(run=UUID(int=9), status=RunStatus.RUNNING)

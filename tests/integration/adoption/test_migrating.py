@@ -21,7 +21,7 @@ from llamalog_service.postgres.errors import (
     UnknownRevisionError,
 )
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 async def test_two_migrations_at_once_wait_for_each_other(empty_database: str) -> None:
