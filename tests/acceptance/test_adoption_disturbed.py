@@ -44,7 +44,7 @@ _RUN = (
 )
 
 
-class Look:
+class Style:
     """At how far an adoption is, as often as one likes."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
@@ -67,23 +67,23 @@ class Look:
         return "over" if run["over"] else str(run["phase"])
 
 
-Moment = Callable[[Look], Awaitable[bool]]
+Moment = Callable[[Style], Awaitable[bool]]
 
 
 def moments(dice: Random, rows: int) -> list[Moment]:
     """Some while the table is migrated, one before the plan is made, some while the roots are written."""
 
     def has_reached(revision: str) -> Moment:
-        async def reached(look: Look) -> bool:
+        async def reached(look: Style) -> bool:
             return await look.revision() >= revision
 
         return reached
 
-    async def has_a_run(look: Look) -> bool:
+    async def has_a_run(look: Style) -> bool:
         return await look.run() is not None
 
     def has_scanned(number: int) -> Moment:
-        async def scanned(look: Look) -> bool:
+        async def scanned(look: Style) -> bool:
             run = await look.run()
             return run is not None and run["scanned"] >= number
 
@@ -105,7 +105,7 @@ async def test_killed_again_and_again_the_same_command_comes_to_the_same_end(
     words = ("--yes", "--json", "--batch-size", "300", "--rate", "6000")
 
     connection = await asyncpg.connect(adopter.url)
-    look, killed_while = Look(connection), Counter[str]()
+    look, killed_while = Style(connection), Counter[str]()
     for comes in moments(dice, len(before.rows)):
         command = await adopter.begin(*words)
         while not await comes(look):
@@ -155,7 +155,7 @@ def events(dice: Random, jobs: list[str], number: int) -> list[Event]:
 
 
 async def adopted_beside(
-    look: Look, adopter: Adopter, application: Application, writer: Writer, told: Iterator[Event]
+    look: Style, adopter: Adopter, application: Application, writer: Writer, told: Iterator[Event]
 ) -> Ended:
     """Adopt, while the application writes, and events are ingested and what they need is repaired."""
     repairer = Repairer(writer.pool, writer.kept)
@@ -184,7 +184,7 @@ async def test_beside_an_application_and_producers_that_go_on_every_root_is_the_
         writer = Writer(pool, KeptMessages())
         async with pool.acquire() as connection:
             await application.prepare(connection)
-            ended = await adopted_beside(Look(connection), adopter, application, writer, told)
+            ended = await adopted_beside(Style(connection), adopter, application, writer, told)
         assert ended.code == 0, ended.err
         report = ended.json["run"]["report"]
         assert report["rows"] >= ROWS

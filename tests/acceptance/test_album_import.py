@@ -12,10 +12,10 @@ import asyncpg
 import pytest
 
 from harness.databases import new_database
-from harness.patience import eventually
 from harness.service import running
 from harness.settled import wait_until_settled
 from harness.topics import read_all
+from harness.waiting import eventually
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

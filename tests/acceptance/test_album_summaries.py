@@ -16,9 +16,9 @@ import pytest
 from msgspec.structs import replace
 
 from album_summaries.store import Summary, SummaryStore
-from harness.patience import eventually
 from harness.told import NOON, row, tell
 from harness.topics import producing
+from harness.waiting import eventually
 from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.kafka.topics import topics

@@ -15,11 +15,11 @@ from harness.legacy.known import ROWS
 from harness.legacy.oracle import adopted
 from harness.legacy.schemas import StartingPoint
 from harness.log_table import stored_rows
-from harness.patience import eventually
 from harness.provenance import as_stored, believed
 from harness.service import running
 from harness.started_commands import llamalog
 from harness.topics import read_all
+from harness.waiting import eventually
 from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunStatus
 from llamalog_schemas.codec import decode_backfill_event
 from llamalog_service.adoption.migration_runner import migrate

@@ -24,11 +24,11 @@ from harness.legacy.database import (
 from harness.legacy.known import ROWS
 from harness.legacy.schemas import StartingPoint
 from harness.log_table import stored_rows
-from harness.patience import eventually
 from harness.service import running
 from harness.settled import wait_until_settled
 from harness.started_commands import Ended, llamalog, started
 from harness.topics import end_offsets, publish, read_all, until_something_is_said
+from harness.waiting import eventually
 from llamalog_schemas.codec import decode_event, decode_provenance, encode
 from llamalog_schemas.events import Category, EntityType
 from llamalog_service.kafka.provenance import provenance_of

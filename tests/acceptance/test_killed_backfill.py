@@ -10,11 +10,11 @@ import pytest
 
 from harness.backfills import forget_roots
 from harness.log_table import differences, stored_rows
-from harness.patience import eventually
 from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess
 from harness.settled import wait_until_settled
 from harness.topics import read_all
+from harness.waiting import eventually
 from harness.writers import KeptMessages, Writer
 from histories import chains, decree, event
 from llamalog_schemas.backfills import BackfillEnded, BackfillEvent, RunStatus

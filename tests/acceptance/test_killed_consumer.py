@@ -11,11 +11,11 @@ import pytest
 
 from chaos.verdict import differing_letters, judged
 from harness.log_table import differences, stored_rows
-from harness.patience import eventually
 from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess
 from harness.settled import wait_until_settled
 from harness.topics import producing, read_all
+from harness.waiting import eventually
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_tools.demo.day import tell_day

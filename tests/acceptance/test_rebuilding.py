@@ -15,12 +15,12 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from harness.environments import environment_of
 from harness.log_table import differences, stored_rows
-from harness.patience import eventually
 from harness.provenance import as_stored, believed
 from harness.service import running
 from harness.settled import wait_until_settled
 from harness.started_commands import Ended, llamalog, started
 from harness.topics import lag, publish, read_all
+from harness.waiting import eventually
 from histories import chains, decree, event
 from llamalog_schemas.events import Event
 from llamalog_service.kafka.topics import topics

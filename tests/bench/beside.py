@@ -1,4 +1,4 @@
-"""A process beside the one that measures, whose work takes no time of that one's event loop."""
+"""A process beside the one that metrics, whose work takes no time of that one's event loop."""
 
 import signal
 import subprocess

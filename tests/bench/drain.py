@@ -92,7 +92,7 @@ async def drain(
                 before = cpu_seconds(pids)
                 if on_start is not None:
                     on_start(consumer.pid)
-                patience = 60 + messages / _SLOWEST
+                timeout = 60 + messages / _SLOWEST
 
                 async def recorded() -> bool:
                     names = installation.consumer_group, installation.topics.entity_events.name
@@ -111,9 +111,9 @@ async def drain(
                     return bool(await database.fetchval(_SETTLED))
 
                 instants = [
-                    await until(recorded, processes, patience, every=_SELDOM_SECONDS),
-                    await until(committed, processes, patience),
-                    await until(settled, processes, patience),
+                    await until(recorded, processes, timeout, every=_SELDOM_SECONDS),
+                    await until(committed, processes, timeout),
+                    await until(settled, processes, timeout),
                 ]
                 after = cpu_seconds(pids)
                 start = _start_of_reading(consumer)

@@ -14,7 +14,7 @@ from harness.table_users import in_use
 from llamalog_tools.devstack.postgres import LocalPostgres
 
 LONGEST_ALLOWED = 1.0
-PATIENCE = 3600.0
+TIMEOUT = 3600.0
 
 
 async def measure(postgres_url: str, point: str, rows: int) -> bool:
@@ -25,7 +25,7 @@ async def measure(postgres_url: str, point: str, rows: int) -> bool:
             await asyncio.sleep(1)
             began = perf_counter()
             code, _, errors = await llamalog(
-                "migrate", environment=environment_of_database(url), within=PATIENCE
+                "migrate", environment=environment_of_database(url), within=TIMEOUT
             )
             took = perf_counter() - began
         print(f"{point}, {rows:,} rows: migrated in {took:.1f} s, exit code {code}\n{waits}", flush=True)

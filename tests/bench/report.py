@@ -12,7 +12,7 @@ from bench.run import Measured
 from bench.yardstick import BATCH_SIZES
 
 LEAST_RATIO = 0.25
-MOST_MEMORY = 200_000_000
+MAX_MEMORY = 200_000_000
 """Bytes that the consumer may have resident, whatever the backlog."""
 
 _MICRO = 1e6
@@ -35,10 +35,10 @@ class Figures(NamedTuple):
         if self.ratio < LEAST_RATIO:
             short = 1 - self.ratio / LEAST_RATIO
             yield f"The ratio to COPY is {self.ratio:.3f}; {LEAST_RATIO} is asked for: {short:.0%} short."
-        if self.consumer_memory > MOST_MEMORY:
+        if self.consumer_memory > MAX_MEMORY:
             yield (
-                f"The consumer took {_megabytes(self.consumer_memory)}; at most {_megabytes(MOST_MEMORY)} is "
-                f"allowed: {_megabytes(self.consumer_memory - MOST_MEMORY)} too much."
+                f"The consumer took {_megabytes(self.consumer_memory)}; at most {_megabytes(MAX_MEMORY)} is "
+                f"allowed: {_megabytes(self.consumer_memory - MAX_MEMORY)} too much."
             )
 
 
@@ -102,7 +102,7 @@ def _lines(measured: Measured, told: Figures) -> Iterator[tuple[str, str, str]]:
         yield f"CPU µs an event: {name}", f"{cost:.1f}", each
     yield "CPU µs a row: PostgreSQL under COPY", f"{told.copy_cpu_per_row:.1f}", ""
     each = _each(one.consumer_memory / 1e6 for one in measured.drained)
-    yield f"peak memory, consumer (bar: {_megabytes(MOST_MEMORY)})", _megabytes(told.consumer_memory), each
+    yield f"peak memory, consumer (bar: {_megabytes(MAX_MEMORY)})", _megabytes(told.consumer_memory), each
     yield "peak memory, migrator", _megabytes(told.migrator_memory), ""
     played, found = measured.played, measured.found
     yield "messages", f"{played.messages:,}", f"{played.late:,} late"

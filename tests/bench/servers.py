@@ -28,7 +28,7 @@ def own_servers(stack: LocalStack) -> Servers:
         LocalStackError: one of them was given, or is not Apache Kafka.
     """
     if not isinstance(stack.kafka, ApacheKafka) or not isinstance(stack.postgres, LocalPostgres):
-        raise LocalStackError("The bench measures Apache Kafka and PostgreSQL of its own, nothing less.")
+        raise LocalStackError("The bench metrics Apache Kafka and PostgreSQL of its own, nothing less.")
     return Servers(stack.postgres, stack.kafka)
 
 

@@ -14,7 +14,7 @@ _ACTIVE = """
     FROM pg_stat_activity
     WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()
 """
-_MOST_OF_A_STATEMENT = 90
+_MAX_OF_A_STATEMENT = 90
 
 Statements = Counter[tuple[str, str, str]]
 """How often a session was seen active: by program, what it waited for (or CPU), and statement."""
@@ -45,4 +45,4 @@ async def sampled_statements(database_url: str) -> AsyncIterator[Statements]:
 def _name(query: str) -> str:
     """The comment with which a named statement begins, else its first line."""
     lines = query.strip().splitlines() or ["(none)"]
-    return lines[0].removeprefix("--").strip()[:_MOST_OF_A_STATEMENT]
+    return lines[0].removeprefix("--").strip()[:_MAX_OF_A_STATEMENT]

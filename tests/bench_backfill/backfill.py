@@ -1,4 +1,4 @@
-"""The commanded run: kept as the migration consumer keeps a command, done by the worker with all its duties.
+"""The commanded run: kept as the migration consumer keeps a command, done by the worker with all its tasks.
 
 Corrections are told meanwhile, as they are in production, but to nobody: how fast a Kafka takes them is not
 the question.
@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import SecretStr
 
-from harness.patience import eventually
+from harness.waiting import eventually
 from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.commands import BackfillRoots, BackfillRootsData, WholeTable
 from llamalog_service.backfill.command_store import RunStore
@@ -24,17 +24,17 @@ from llamalog_service.backfill.worker import Worker
 from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.periodic_tasks import (
     POLL_SECONDS,
-    repairing_duties,
-    sweeping_duty,
-    telling_duties,
+    publish_tasks,
+    repair_tasks,
+    sweep_task,
 )
 from llamalog_service.kafka.producer import OutgoingMessage, Publisher
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.worker_lock import WorkerLock
 from llamalog_service.settings import Settings
 
-_PATIENCE = 3600.0
+_TIMEOUT = 3600.0
 
 
 class BackfillBenchError(Exception):
@@ -83,7 +83,7 @@ async def commanded_backfill(url: str) -> Done:
             found = await store.find(run)
             return found is not None and found.finished_at is not None
 
-        await eventually(is_over, _PATIENCE)
+        await eventually(is_over, _TIMEOUT)
         seconds = time.perf_counter() - began
         found = await store.find(run)
     if found is None or found.status is not RunStatus.COMPLETED:
@@ -101,19 +101,19 @@ async def repair_the_rest(url: str) -> None:
                 "SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))"
             )
 
-        await eventually(nothing_is_open, _PATIENCE)
+        await eventually(nothing_is_open, _TIMEOUT)
 
 
 @asynccontextmanager
 async def _working(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Worker]:
-    announcer = Announcer(_Nobody(), topics(), source="/bench")
+    event_publisher = EventPublisher(_Nobody(), topics(), source="/bench")
     async with open_pool(settings, name="llamalog recompute", keep_plans=False) as planning_pool:
-        duties = [
-            *repairing_duties(pool, planning_pool),
-            sweeping_duty(settings, planning_pool),
-            *telling_duties(pool, announcer),
+        tasks = [
+            *repair_tasks(pool, planning_pool),
+            sweep_task(settings, planning_pool),
+            *publish_tasks(pool, event_publisher),
         ]
-        worker = Worker(lock=WorkerLock(pool), runs=RunStore(pool), duties=duties, poll_every=POLL_SECONDS)
+        worker = Worker(lock=WorkerLock(pool), runs=RunStore(pool), tasks=tasks, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
         try:
             yield worker

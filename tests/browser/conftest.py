@@ -17,9 +17,9 @@ from harness.browser import REQUIRED, Witness, find_chromium, launched, take_pic
 from llamalog_tools.devstack import LocalStack
 
 _HERE = Path(__file__).parent
-_PATIENCE = 30_000
+_TIMEOUT = 30_000
 """Milliseconds: two cores may do much else."""
-expect.set_options(timeout=_PATIENCE)
+expect.set_options(timeout=_TIMEOUT)
 _FAILED = pytest.StashKey[bool]()
 
 
@@ -71,7 +71,7 @@ async def open_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIt
     async def open_page(**options: Any) -> Page:
         usual: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"}
         context = await browser.new_context(**usual | options)
-        context.set_default_timeout(_PATIENCE)
+        context.set_default_timeout(_TIMEOUT)
         pages.append(await context.new_page())
         return pages[-1]
 

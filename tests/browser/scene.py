@@ -14,10 +14,10 @@ from browser import story
 from harness.api import RunningApi, running_api
 from harness.databases import new_database
 from harness.installation import installation
-from harness.patience import eventually
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import producing, publish, publish_events
+from harness.waiting import eventually
 from llamalog_schemas.commands import BackfillRootsData, WholeTable
 from llamalog_schemas.events import EntityEvent
 from llamalog_service.bootstrap.backfills import ask_for_backfill
@@ -104,5 +104,5 @@ async def _tell(settings: Settings, pool: asyncpg.Pool) -> None:
     await pool.execute(story.BROAD_SQL, story.BROAD_ROOT, _LONG_AGO)
     await pool.execute(story.LEGACY_SQL, story.HOSTILE_ENTITY[1], story.HOSTILE, _LONG_AGO)
     tried = BackfillRootsData(scope=WholeTable(), requested_by="otto", dry_run=True)
-    await ask_for_backfill(settings, uuid4(), tried, patience=20)
+    await ask_for_backfill(settings, uuid4(), tried, timeout=20)
     await wait_until_settled(settings, pool)

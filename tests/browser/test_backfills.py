@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 from browser.scene import Scene
 from browser.story import BROAD_ROOT, BROAD_ROWS
 from harness.browser import Witness, take_picture
-from harness.patience import eventually
+from harness.waiting import eventually
 
 _FORGET = "UPDATE llama_logs SET root_job_id = NULL, origin = NULL WHERE root_job_id = $1 AND NOT is_root_job"
 _WITH_ROOT = "SELECT count(*) FROM llama_logs WHERE root_job_id = $1"

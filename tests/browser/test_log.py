@@ -79,7 +79,7 @@ async def test_unknown_origins_lead_from_the_reason_to_the_rows_and_to_what_they
 ) -> None:
     await page.goto(f"{scene.url}/ui/unknown-origins")
     await take_picture(page, "unknown-origins")
-    await page.get_by_role("link", name="Waits for a job never seen").click()
+    await page.get_by_role("link", name="Retries for a job never seen").click()
     await expect(page.get_by_label("Origin", exact=True)).to_have_value("PENDING")
     rows = page.locator(".tree > li")
     await expect(rows.filter(has_text="Lost")).to_have_count(3)

@@ -15,7 +15,7 @@ import asyncpg
 
 from chaos.proxy import Cut
 from chaos.scene import STOPS_WITHIN, CreatedAgain, Scene, administering
-from harness.patience import eventually
+from harness.waiting import eventually
 from llamalog_service.kafka.topics import TopicSpec, create_topics
 
 AWAY = 5.0

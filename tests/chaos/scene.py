@@ -18,8 +18,8 @@ from chaos.load import Load
 from chaos.proxy import PostgresProxy, wired_to
 from harness.databases import new_database
 from harness.installation import installation
-from harness.patience import eventually
 from harness.service import ServiceProcess
+from harness.waiting import eventually
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.kafka.topics import Topics, topics
 from llamalog_service.postgres.connection import prepare_connection

@@ -129,11 +129,10 @@ def test_words_of_the_contract_are_no_markup() -> None:
 def test_make_docs_writes_the_page(tmp_path: Path, html: str) -> None:
     target = tmp_path / "deep/contract.html"
     subprocess.run(
-        [sys.executable, "-m", "contract_page", str(target)],
+        [sys.executable, "-m", "llamalog_tools.contract_page", str(target)],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(CHECKOUT / "tools")},
         check=True,
         capture_output=True,
     )
     assert target.read_text(encoding="utf-8") == html
-    assert "-m contract_page build/contract.html" in (CHECKOUT / "Makefile").read_text()
+    assert "-m llamalog_tools.contract_page build/contract.html" in (CHECKOUT / "Makefile").read_text()

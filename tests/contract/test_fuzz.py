@@ -8,7 +8,7 @@ import pytest
 from fuzz import planted
 from fuzz.inputs import DRAWN_EVERY, input_of
 from fuzz.judging import judge
-from fuzz.watching import Judge, fuzz
+from fuzz.watching import ReplayPolicy, fuzz
 from llamalog_schemas import InvalidReason
 
 INPUTS = 100_000
@@ -37,7 +37,7 @@ def test_an_input_is_the_same_one_every_time() -> None:
     ],
 )
 def test_an_input_that_breaks_the_decode_step_is_named(
-    breaks: Judge, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    breaks: ReplayPolicy, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # for the core that a crash may leave
     outcome = fuzz(breaks, seed=1, first=0, inputs=100, workers=2, stalled_cpu_seconds=5.0)

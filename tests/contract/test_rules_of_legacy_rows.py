@@ -13,7 +13,7 @@ from llamalog_schemas.legacy import LATEST_MOMENT, event_time_of, moment_of
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_LEGACY_ROW_BYTES, MAX_VALUE_BYTES
 from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
 from llamalog_service.ingest.decode import decode_batch
-from llamalog_service.ingest.deduplication import tell_new
+from llamalog_service.ingest.deduplication import classify
 
 MINIMAL = load("legacy-row/v1/minimal").structured
 FULL = load("legacy-row/v1/full").structured
@@ -109,8 +109,8 @@ class NothingStands:
 
 async def test_l5_under_a_legacy_rows_id_other_events_are_duplicates_and_other_tellings_conflicts() -> None:
     messages = [legacy(), legacy(), value_of(id=MINIMAL["id"]), legacy({"reason": "another"})]
-    novelty = await tell_new(decode_batch([record(value) for value in messages]), {}, NothingStands())
-    assert (len(novelty.new), novelty.duplicates, len(novelty.letters)) == (1, 2, 1)
+    classified = await classify(decode_batch([record(value) for value in messages]), {}, NothingStands())
+    assert (len(classified.new), classified.duplicates, len(classified.letters)) == (1, 2, 1)
 
 
 def test_l6_the_key_is_the_first_name_that_is_not_empty() -> None:

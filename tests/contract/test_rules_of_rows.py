@@ -19,7 +19,7 @@ from llamalog_schemas import (
 )
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.ingest.decode import decode_batch
-from llamalog_service.ingest.deduplication import CONFLICT, Novelty, tell_new
+from llamalog_service.ingest.deduplication import CONFLICT, Classified, classify
 
 
 def test_f1_a_row_bears_the_event_s_uuid_or_one_made_of_source_and_id() -> None:
@@ -72,13 +72,13 @@ class PlainEquality:
         raise AssertionError("no row is in the table")
 
 
-async def told(*records: Any) -> Novelty:
-    return await tell_new(decode_batch(records), {}, PlainEquality())
+async def told(*records: Any) -> Classified:
+    return await classify(decode_batch(records), {}, PlainEquality())
 
 
 async def test_f5_the_same_id_with_equal_content_is_a_duplicate() -> None:
     value, headers = encode_event_binary(decode_event(value_of()))
-    novelty = await told(
+    classified = await told(
         record(value_of()),
         record(value_of()),
         record(value, headers),
@@ -86,7 +86,7 @@ async def test_f5_the_same_id_with_equal_content_is_a_duplicate() -> None:
         record(value_of(id=FULL["id"].upper(), subject="other", tracestate="x")),
         record(json.dumps(dict(reversed(FULL.items())), indent=4).encode()),
     )
-    assert (len(novelty.new), novelty.duplicates, novelty.letters) == (1, 5, [])
+    assert (len(classified.new), classified.duplicates, classified.letters) == (1, 5, [])
 
 
 CONFLICTING: list[Change] = [
@@ -101,6 +101,6 @@ CONFLICTING: list[Change] = [
 
 @pytest.mark.parametrize("change", CONFLICTING, ids=str)
 async def test_f6_the_same_id_with_other_content_is_a_conflict(change: Change) -> None:
-    novelty = await told(record(value_of()), record(json.dumps(FULL | change).encode()))
-    assert novelty.new == [row_of(value_of())]
-    assert [letter.verdict.reason for letter in novelty.letters] == [CONFLICT]
+    classified = await told(record(value_of()), record(json.dumps(FULL | change).encode()))
+    assert classified.new == [row_of(value_of())]
+    assert [letter.verdict.reason for letter in classified.letters] == [CONFLICT]

@@ -23,7 +23,7 @@ STALLED_SECONDS = 300.0
 _POLL_SECONDS = 0.1
 _NOT_BEGUN = -1
 
-Judge = Callable[[Input], str]
+ReplayPolicy = Callable[[Input], str]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _Worker:
 
 
 def fuzz(
-    judge: Judge,
+    judge: ReplayPolicy,
     *,
     seed: int,
     first: int,
@@ -98,7 +98,7 @@ def fuzz(
     return outcome
 
 
-def _judge_all(judge: Judge, seed: int, numbers: range, reached: Any, results: Connection) -> None:
+def _judge_all(judge: ReplayPolicy, seed: int, numbers: range, reached: Any, results: Connection) -> None:
     kinds: Counter[str] = Counter()
     failure: Failure | None = None
     for number in numbers:

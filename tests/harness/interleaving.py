@@ -10,7 +10,7 @@ import asyncpg
 Choose = Callable[[int], int]
 """Given how many actors wait for their turn, the number of the one that has it."""
 
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 """Seconds for a whole play: some actor never comes to an end."""
 
 
@@ -44,7 +44,7 @@ class Turns:
         tasks = {name: asyncio.create_task(self._act(work)) for name, work in actors.items()}
         blocked: set[str] = set()
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 while any(not task.done() for task in tasks.values()):
                     blocked = await self._stand_still(tasks, blocked)
                     ready = sorted(self._waiting)

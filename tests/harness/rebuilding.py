@@ -12,20 +12,20 @@ from llamalog_schemas.codec import encode
 from llamalog_schemas.events import Event
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_history import Portion, Span
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute_store import RecomputeStore
 from llamalog_service.postgres.rebuild_lock import RebuildLock
 from llamalog_service.rebuild.comparison import ComparisonStore
-from llamalog_service.rebuild.enum_labels import WordStore
-from llamalog_service.rebuild.initial_load import FillStore
+from llamalog_service.rebuild.enum_labels import EnumLabelStore
+from llamalog_service.rebuild.initial_load import InitialLoadStore
 from llamalog_service.rebuild.live_table import LiveTable
 from llamalog_service.rebuild.options import Asked, Stores
 from llamalog_service.rebuild.rebuild import Rebuild
 from llamalog_service.rebuild.repair import Repair, RepairStores
-from llamalog_service.rebuild.repair_store import MendingStore
+from llamalog_service.rebuild.repair_store import RepairStore
 from llamalog_service.rebuild.report import RebuildReport
 from llamalog_service.rebuild.shadow import ShadowStore
 
@@ -71,8 +71,8 @@ class Installation:
         self.topic = KeptTopic()
         self.kept = KeptMessages()
         self._next = dict.fromkeys(self.topic.partitions, 0)
-        self._announcer = Announcer(self.kept, NAMES, source="/tests")
-        self._ingest = Ingest(LogStore(pool), self._announcer, JobCache(1000), group=GROUP)
+        self._event_publisher = EventPublisher(self.kept, NAMES, source="/tests")
+        self._ingest = Ingest(LogStore(pool), self._event_publisher, JobCache(1000), group=GROUP)
         self.lines: list[dict[str, Any]] = []
 
     def say(self, events: Iterable[Event], partition: int | None = None) -> None:
@@ -102,14 +102,14 @@ class Installation:
         await Repairer(self.pool, self.kept).settle()
 
     def rebuild(self, *, fills: bool = True, **given: Any) -> Rebuild:
-        filling = FillStore(self.pool) if fills else None
+        filling = InitialLoadStore(self.pool) if fills else None
         return Rebuild(
             Stores(
                 RebuildLock(self.pool),
                 LiveTable(self.pool),
                 ShadowStore(self.pool),
                 ComparisonStore(self.pool),
-                WordStore(self.pool),
+                EnumLabelStore(self.pool),
                 filling,
             ),
             given.pop("history", self.topic),
@@ -132,7 +132,9 @@ class Installation:
         """
         mending = _MendingAfter(self.pool, between)
         stores = RepairStores(mending, RecomputeStore(self.pool), LogStore(self.pool), Outbox(self.pool))
-        return await self._run(self.rebuild(repair=Repair(stores, self._announcer, lambda _: None)), asked)
+        return await self._run(
+            self.rebuild(repair=Repair(stores, self._event_publisher, lambda _: None)), asked
+        )
 
     async def _run(self, rebuild: Rebuild, asked: Mapping[str, Any]) -> RebuildReport:
         self.lines.clear()
@@ -149,7 +151,7 @@ class Installation:
         return dict(records)
 
 
-class _MendingAfter(MendingStore):
+class _MendingAfter(RepairStore):
     def __init__(self, pool: asyncpg.Pool, between: Callable[[], Awaitable[None]] | None) -> None:
         super().__init__(pool)
         self._between = between

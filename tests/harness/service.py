@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.environments import environment_of
-from harness.patience import eventually
+from harness.waiting import eventually
 from llamalog_service.settings import Settings
 
 _EXECUTABLE = Path(sys.executable).parent / "llamalog"

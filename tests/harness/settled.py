@@ -2,8 +2,8 @@
 
 import asyncpg
 
-from harness.patience import eventually
 from harness.topics import lag
+from harness.waiting import eventually
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

@@ -20,7 +20,7 @@ _INSERT = """
 
 
 @dataclass
-class Waits:
+class Retries:
     """Seconds that each statement took, by what it did."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -42,9 +42,9 @@ class Waits:
 
 
 @asynccontextmanager
-async def in_use(database_url: str, rows: int) -> AsyncIterator[Waits]:
+async def in_use(database_url: str, rows: int) -> AsyncIterator[Retries]:
     """Read, update and insert without pause, and hold a snapshot for a second now and then."""
-    waits = Waits()
+    waits = Retries()
     stopped = asyncio.Event()
     uses = [
         _use(database_url, stopped, waits, "read", _read(rows)),
@@ -72,7 +72,7 @@ def _update(rows: int) -> Use:
     )
 
 
-def _insert(waits: Waits) -> Use:
+def _insert(waits: Retries) -> Use:
     """As the application of its time does: once the table has its new name, it knows the new columns."""
 
     async def insert(connection: asyncpg.Connection, table: str, n: int) -> None:
@@ -84,7 +84,7 @@ def _insert(waits: Waits) -> Use:
     return insert
 
 
-async def _use(database_url: str, stopped: asyncio.Event, waits: Waits, what: str, use: Use) -> None:
+async def _use(database_url: str, stopped: asyncio.Event, waits: Retries, what: str, use: Use) -> None:
     connection = await asyncpg.connect(database_url, statement_cache_size=0)
     times = waits.seconds.setdefault(what, [])
     try:

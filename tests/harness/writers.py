@@ -16,7 +16,7 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.ingest import Ingest, Outcome
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.kafka.producer import OutgoingMessage, Publisher
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
@@ -102,8 +102,8 @@ class Writer:
 
     def lose_memory(self) -> None:
         """As a crash does."""
-        announcer = Announcer(self.kept, NAMES, source="/tests")
-        self._ingest = Ingest(LogStore(self.pool), announcer, JobCache(1000), group=GROUP)
+        event_publisher = EventPublisher(self.kept, NAMES, source="/tests")
+        self._ingest = Ingest(LogStore(self.pool), event_publisher, JobCache(1000), group=GROUP)
 
     async def write(self, *events: Event) -> Outcome:
         """Ingest events as one batch, as often as it takes while Kafka is away."""
@@ -148,4 +148,4 @@ class Repairer:
         await self.tell()
 
     async def tell(self) -> None:
-        await tell_corrections(Outbox(self.pool), Announcer(self.kept, NAMES, source="/tests"))
+        await tell_corrections(Outbox(self.pool), EventPublisher(self.kept, NAMES, source="/tests"))

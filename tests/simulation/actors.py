@@ -7,14 +7,14 @@ from llamalog_service.backfill.command_store import RunStore
 from llamalog_service.backfill.repairs import Repairs
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.backfill.worker import Duty, Worker
+from llamalog_service.backfill.worker import PeriodicTask, Worker
 from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
 from llamalog_service.bootstrap.provenance_consumer import subscribe_provenance_consumer
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.kafka.consumer import BatchDelivery
 from llamalog_service.kafka.producer import Publisher
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log import outbox_relay as corrections
 from llamalog_service.log.log_store import LogStore
@@ -81,7 +81,7 @@ def start_provenance_consumer(
     actor = Actor(world, broker, process, fail)
     pool: Any = SimulatedPool(world, server, process)
     log = LogStore(pool)
-    ingest = Ingest(log, _announcer(world, broker, process), JobCache(1000), group=GROUP)
+    ingest = Ingest(log, _event_publisher(world, broker, process), JobCache(1000), group=GROUP)
     kafka: Any = actor._kafka
     delivery = subscribe_provenance_consumer(
         kafka,
@@ -112,12 +112,12 @@ def start_migration_consumer(
     actor = Actor(world, broker, process, fail)
     pool: Any = SimulatedPool(world, server, process)
     planning_pool: Any = SimulatedPool(world, server, process, keep_plans=False)
-    announcer = _announcer(world, broker, process)
+    event_publisher = _event_publisher(world, broker, process)
     runs = RunStore(pool)
     worker = Worker(
         lock=WorkerLock(pool),
         runs=runs,
-        duties=_duties(pool, RecomputeStore(planning_pool), announcer, sweep_clock),
+        tasks=_duties(pool, RecomputeStore(planning_pool), event_publisher, sweep_clock),
         poll_every=_POLL_EVERY,
     )
     kafka: Any = actor._kafka
@@ -126,7 +126,7 @@ def start_migration_consumer(
         runs,
         BackfillStore(pool),
         worker,
-        announcer,
+        event_publisher,
         topic=COMMANDS,
         group=MIGRATION_GROUP,
         session_seconds=SESSION_SECONDS,
@@ -138,14 +138,14 @@ def start_migration_consumer(
     return actor
 
 
-def _announcer(world: World, broker: Broker, process: Process) -> Announcer:
+def _event_publisher(world: World, broker: Broker, process: Process) -> EventPublisher:
     producer: Any = SimulatedProducer(world, broker, process)
-    return Announcer(Publisher(producer), NAMES, source="/simulated")
+    return EventPublisher(Publisher(producer), NAMES, source="/simulated")
 
 
 def _duties(
-    pool: Any, store: RecomputeStore, announcer: Announcer, sweep_clock: Callable[[], float]
-) -> list[Duty]:
+    pool: Any, store: RecomputeStore, event_publisher: EventPublisher, sweep_clock: Callable[[], float]
+) -> list[PeriodicTask]:
     """As `wiring` has them, but for backfills, and with a sweep on demand."""
     sweep = SweepOnDemand(store, every=SWEEP_EVERY, full_every=100 * SWEEP_EVERY, clock=sweep_clock)
     outbox = Outbox(pool)
@@ -155,10 +155,10 @@ def _duties(
         return False
 
     async def tell() -> bool:
-        return await corrections.tell_corrections(outbox, announcer) > 0
+        return await corrections.tell_corrections(outbox, event_publisher) > 0
 
     return [
-        Duty("repairing roots", Repairs(RunStore(pool), store).do_waiting, _POLL_EVERY),
-        Duty("sweeping", sweep_if_due, _POLL_EVERY),
-        Duty("telling corrections", tell, _POLL_EVERY),
+        PeriodicTask("repairing roots", Repairs(RunStore(pool), store).do_waiting, _POLL_EVERY),
+        PeriodicTask("sweeping", sweep_if_due, _POLL_EVERY),
+        PeriodicTask("telling corrections", tell, _POLL_EVERY),
     ]

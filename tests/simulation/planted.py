@@ -17,7 +17,7 @@ from llamalog_service.domain.rows import RowContent
 from llamalog_service.ingest import ingest
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.kafka.consumer.pipeline import Pipeline
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log import outbox_relay as corrections
 from llamalog_service.log import recompute_store
 from llamalog_service.log.log_store import LogStore
@@ -91,10 +91,10 @@ def _skip_the_outbox(stack: ExitStack) -> None:
 
 
 def _strike_first(stack: ExitStack) -> None:
-    async def strike_and_tell(outbox: Outbox, announcer: Announcer) -> int:
+    async def strike_and_tell(outbox: Outbox, event_publisher: EventPublisher) -> int:
         rows = await outbox.next(1000)
         await outbox.strike(rows)
-        await announcer.provenance(rows)
+        await event_publisher.provenance(rows)
         return len(rows)
 
     stack.enter_context(patch.object(corrections, "tell_corrections", strike_and_tell))

@@ -88,7 +88,7 @@ async def play(server: Server, scenario: Scenario) -> Played:
 
 @contextmanager
 def _chance_and_time_of(world: World, scenario: Scenario) -> Iterator[None]:
-    """Ids, jitter and the patience of retries come from the seed and from the simulated clock."""
+    """Ids, jitter and the timeout of retries come from the seed and from the simulated clock."""
     ids = scenario.dice("ids")
     clock = SimpleNamespace(monotonic=world.loop.time, sleep=time.sleep)
     random.seed(scenario.seed)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from simulation.play import Played
 from simulation.scenario import Scenario
 
-_MOST_TRIES = 200
+_MAX_TRIES = 200
 
 
 def shrink(scenario: Scenario, play: Callable[[Scenario], Played]) -> tuple[Scenario, Played]:
@@ -13,14 +13,14 @@ def shrink(scenario: Scenario, play: Callable[[Scenario], Played]) -> tuple[Scen
     played = play(scenario)
     how = _how(played)
     tries = 0
-    while tries < _MOST_TRIES:
+    while tries < _MAX_TRIES:
         for smaller in _smaller(scenario):
             tries += 1
             again = play(smaller)
             if _how(again) == how:
                 scenario, played = smaller, again
                 break
-            if tries >= _MOST_TRIES:
+            if tries >= _MAX_TRIES:
                 break
         else:
             break

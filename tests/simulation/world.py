@@ -16,7 +16,7 @@ from simulation.loop import SimulatedLoop
 
 Result = TypeVar("Result")
 
-MOST_STEPS = 6_000
+MAX_STEPS = 6_000
 _FIRST_LOOK = 0.006
 """Real seconds before a statement is asked after: longer than PostgreSQL takes to see a deadlock."""
 
@@ -267,7 +267,7 @@ class World:
             if not future.done():
                 future.set_result(None)
                 return
-        if self.steps >= MOST_STEPS:
+        if self.steps >= MAX_STEPS:
             self.end(NeverSettledError(f"not at rest after {self.steps} steps"))
             return
         ready = [turn for turn in self._waiting if turn.begins() <= self.loop.now]

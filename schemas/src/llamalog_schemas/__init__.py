@@ -75,12 +75,12 @@ from llamalog_schemas.events import (
     is_legacy_row,
 )
 from llamalog_schemas.keys import lineage_key, row_id
-from llamalog_schemas.legacy import GENESIS_SOURCE, LegacyRowData
+from llamalog_schemas.legacy import LEGACY_SOURCE, LegacyRowData
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Origin, Provenance, ProvenanceRecorded
 
 __all__ = [
     "BACKFILL_SOURCE",
-    "GENESIS_SOURCE",
+    "LEGACY_SOURCE",
     "MAX_BATCH_SIZE",
     "MAX_JOBS_PER_COMMAND",
     "PROVENANCE_SOURCE",

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME
 
-GENESIS_SOURCE: Final = "/llamalog/genesis"
+LEGACY_SOURCE: Final = "/llamalog/genesis"
 """The CloudEvents ``source`` of what is told of the time before events."""
 
 EARLIEST_MOMENT: Final = datetime(1, 1, 1)

@@ -12,7 +12,7 @@ from llamalog_service.domain.errors import UnavailableError
 Result = TypeVar("Result")
 
 
-class Waits:
+class Retries:
     """What this process waits for, for whoever has to tell waiting from being stuck.
 
     Attributes:
@@ -36,8 +36,8 @@ class Waits:
         self._doing.remove(doing)
 
 
-WAITS = Waits()
-"""Those of this process: whatever waits, waits in `when_available`."""
+RETRIES = Retries()
+"""Those of this process: whatever waits, waits in `retry_until_available`."""
 
 _SILENCE = 3.0
 """Seconds without an answer that count as waiting: an idempotent producer, say, never gives up by itself."""
@@ -46,11 +46,11 @@ _log = structlog.get_logger("llamalog.waiting")
 stamina.instrumentation.set_on_retry_hooks([])  # we tell of a change of state, not of every try
 
 
-async def when_available(
+async def retry_until_available(
     action: Callable[[], Awaitable[Result]],
     *,
     doing: str,
-    patience: float | None = None,
+    timeout: float | None = None,
     may_take_long: bool = False,
 ) -> Result:
     """The result of an action that may be repeated, tried until nothing it needs is away.
@@ -59,17 +59,17 @@ async def when_available(
         action: called anew for every try.
         doing: what it does, for the log.
         may_take_long: no answer for a while is no sign that something is away.
-        patience: seconds after which the last UnavailableError is raised; None waits for ever.
+        timeout: seconds after which the last UnavailableError is raised; None waits for ever.
 
     Raises:
-        UnavailableError: after `patience`.
+        UnavailableError: after `timeout`.
     """
     waiting = _Waiting(doing)
     try:
         async for attempt in stamina.retry_context(
             on=UnavailableError,
             attempts=None,
-            timeout=patience,
+            timeout=timeout,
             wait_initial=0.1,
             wait_max=5.0,
             wait_jitter=0.5,
@@ -83,7 +83,7 @@ async def when_available(
                 try:
                     result = await action()
                 except UnavailableError as away:
-                    WAITS.failures += 1
+                    RETRIES.failures += 1
                     waiting.begin(str(away))
                     raise
                 finally:
@@ -105,7 +105,7 @@ class _Waiting:
     def begin(self, reason: str) -> None:
         if not self._is_told:
             _log.warning("waiting", doing=self._doing, reason=reason)
-            WAITS.begin(self._doing)
+            RETRIES.begin(self._doing)
         self._is_told = True
 
     def tell_end(self) -> None:
@@ -114,4 +114,4 @@ class _Waiting:
 
     def end(self) -> None:
         if self._is_told:
-            WAITS.end(self._doing)
+            RETRIES.end(self._doing)

@@ -6,27 +6,27 @@ from typing import Final, NamedTuple
 from llamalog_schemas.events import Category
 
 
-class Look(NamedTuple):
+class Style(NamedTuple):
     """An icon of one cell, and one of a terminal's eight colours by name."""
 
     icon: str
     colour: str
 
 
-LOOKS: Final[Mapping[str, Look]] = {
-    Category.CREATED: Look("+", "green"),
-    Category.LINKED: Look("⇄", "cyan"),
-    Category.ENRICHED: Look("↑", "blue"),
-    Category.CORRECTED: Look("✎", "magenta"),
-    Category.CACHED: Look("▣", "yellow"),
-    Category.FAILED: Look("✗", "red"),
+STYLES: Final[Mapping[str, Style]] = {
+    Category.CREATED: Style("+", "green"),
+    Category.LINKED: Style("⇄", "cyan"),
+    Category.ENRICHED: Style("↑", "blue"),
+    Category.CORRECTED: Style("✎", "magenta"),
+    Category.CACHED: Style("▣", "yellow"),
+    Category.FAILED: Style("✗", "red"),
 }
-_UNKNOWN: Final = Look("?", "white")
+_UNKNOWN: Final = Style("?", "white")
 
 
-def look_of(category: str) -> Look:
+def style_of(category: str) -> Style:
     """How a category looks; a legacy row may bear one that nobody knows."""
-    return LOOKS.get(category, _UNKNOWN)
+    return STYLES.get(category, _UNKNOWN)
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -14,8 +14,8 @@ import pytest
 from harness.adopter import Adopter
 from harness.databases import run_sql
 from harness.old_tables import make_old_table, table_at
-from harness.patience import eventually
 from harness.started_commands import llamalog
+from harness.waiting import eventually
 
 OLD_ROWS = 60
 """A third of them roots, a third below those, a third without a job; most call themselves root jobs later."""

@@ -25,11 +25,11 @@ from harness.writers import NAMES, KeptMessages
 from histories import decree, event
 from integration.adoption.test_legacy_roots import _ADOPT, repair
 from llamalog_schemas import decode_event, encode, is_legacy_row
-from llamalog_service.adoption.legacy_events.publish import Genesis, GenesisReport
+from llamalog_service.adoption.legacy_events.publish import LegacyPublisher, PublishLegacyReport
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.producer import OutgoingMessage
-from llamalog_service.log.eventless_rows import GenesisStore
+from llamalog_service.log.eventless_rows import EventlessRowStore
 from llamalog_service.postgres.connection import prepare_connection
 from llamalog_service.rebuild.errors import EventlessRowsError, UnknownWordsError
 
@@ -57,8 +57,8 @@ async def adopt(url: str, pool: asyncpg.Pool) -> None:
     await repair(pool)
 
 
-async def tell(pool: asyncpg.Pool, kept: KeptMessages) -> GenesisReport:
-    return await Genesis(GenesisStore(pool, TOPIC), kept, TOPIC).run()
+async def tell(pool: asyncpg.Pool, kept: KeptMessages) -> PublishLegacyReport:
+    return await LegacyPublisher(EventlessRowStore(pool, TOPIC), kept, TOPIC).run()
 
 
 def say(installation: Installation, messages: Sequence[OutgoingMessage], seed: int = 1) -> None:

@@ -9,7 +9,7 @@ from llamalog_schemas import encode
 from llamalog_service.domain.errors import DatabaseWentBackError
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
 
 
@@ -30,7 +30,7 @@ async def test_a_process_that_began_where_another_had_ended_notices_too(pool: as
     """It has recorded nothing itself yet: what it began at is all that it knows."""
     await Writer(pool, KeptMessages()).write(event(1, "first"), event(2, "second"))
     log = LogStore(pool)
-    ingest = Ingest(log, Announcer(KeptMessages(), NAMES, source="/tests"), JobCache(10), group=GROUP)
+    ingest = Ingest(log, EventPublisher(KeptMessages(), NAMES, source="/tests"), JobCache(10), group=GROUP)
     assert await log.next_offsets(GROUP, TOPIC) == {0: 2}
     await pool.execute("DELETE FROM llama_logs WHERE job_id = 'second'")
     await pool.execute("UPDATE consumer_positions SET next_offset = 1")

@@ -13,7 +13,7 @@ import pytest
 
 from harness.catalogue import catalogue
 from harness.databases import ALL_REVISIONS, go_to, run_sql
-from harness.patience import eventually
+from harness.waiting import eventually
 from llamalog_service.adoption.migration_runner import current_revision, migrate
 from llamalog_service.postgres.errors import (
     DatabaseUnreachableError,

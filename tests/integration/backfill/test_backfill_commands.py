@@ -13,9 +13,9 @@ import pytest
 
 from harness.environments import environment_of
 from harness.legacy_rows import families, origins, write_as_another
-from harness.patience import eventually
 from harness.service import ServiceProcess, running
 from harness.started_commands import Ended, StartedCommand, llamalog, started
+from harness.waiting import eventually
 from llamalog_service.settings import Settings
 
 FAMILIES = 40

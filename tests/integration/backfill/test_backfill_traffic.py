@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from harness.backfills import Backfills, forget_roots
 from harness.log_table import differences, stored_rows
-from harness.patience import eventually
 from harness.provenance import as_stored
+from harness.waiting import eventually
 from harness.writers import NAMES, KeptMessages, Repairer, Writer
 from histories import chains, decree, event
 from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunStatus
@@ -23,8 +23,8 @@ from llamalog_schemas.commands import MissingParent
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.command_store import Run, RunStore
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.bootstrap.periodic_tasks import repairing_duties, sweeping_duty, telling_duties
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.bootstrap.periodic_tasks import publish_tasks, repair_tasks, sweep_task
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.postgres.connection import prepare_connection
 from llamalog_service.postgres.worker_lock import WORKER_LOCK, WorkerLock
 from llamalog_service.settings import Settings
@@ -50,14 +50,14 @@ def unhurried(database_url: str) -> Settings:
 @asynccontextmanager
 async def working(settings: Settings, pool: asyncpg.Pool, kept: KeptMessages) -> AsyncIterator[Worker]:
     """The one worker, its voice kept rather than sent."""
-    announcer = Announcer(kept, NAMES, source="/tests")
+    event_publisher = EventPublisher(kept, NAMES, source="/tests")
     worker = Worker(
         lock=WorkerLock(pool),
         runs=RunStore(pool),
-        duties=[
-            *repairing_duties(pool, pool),
-            sweeping_duty(settings, pool),
-            *telling_duties(pool, announcer),
+        tasks=[
+            *repair_tasks(pool, pool),
+            sweep_task(settings, pool),
+            *publish_tasks(pool, event_publisher),
         ],
         poll_every=0.05,
     )

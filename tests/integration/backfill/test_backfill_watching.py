@@ -18,7 +18,7 @@ from llamalog_schemas.commands import BackfillRootsData, MissingParent, OneRoot
 from llamalog_service.bootstrap.backfills import Followed, UnknownRunError, follow_backfill
 from llamalog_service.bootstrap.connections import open_producer
 from llamalog_service.kafka.producer import OutgoingMessage, Publisher
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
@@ -62,8 +62,8 @@ async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
 
 
 @pytest.fixture
-def announcer(settings: Settings, publisher: Publisher) -> Announcer:
-    return Announcer(publisher, topics(settings.topic_prefix), source="/tests")
+def event_publisher(settings: Settings, publisher: Publisher) -> EventPublisher:
+    return EventPublisher(publisher, topics(settings.topic_prefix), source="/tests")
 
 
 async def keep(pool: asyncpg.Pool, run: UUID, status: str) -> None:
@@ -71,33 +71,33 @@ async def keep(pool: asyncpg.Pool, run: UUID, status: str) -> None:
 
 
 async def test_the_events_of_a_run_are_shown_in_order_up_to_its_end(
-    settings: Settings, announcer: Announcer, publisher: Publisher
+    settings: Settings, event_publisher: EventPublisher, publisher: Publisher
 ) -> None:
     run, other = uuid4(), uuid4()
     topic = topics(settings.topic_prefix).backfill_events.name
     await publisher.publish(topic, [OutgoingMessage(str(run).encode(), b'{"of": "a later version"}', [])])
     for scanned in (0, 5, 10):
-        await announcer.backfill_progress(progress(run, scanned))
-        await announcer.backfill_progress(progress(other, 99))
-    await announcer.backfill_end(BackfillEndedData(**told(run, RunStatus.CANCELLED, 10)))
-    await announcer.backfill_end(BackfillEndedData(**told(run, RunStatus.COMPLETED, 11)))
+        await event_publisher.backfill_progress(progress(run, scanned))
+        await event_publisher.backfill_progress(progress(other, 99))
+    await event_publisher.backfill_end(BackfillEndedData(**told(run, RunStatus.CANCELLED, 10)))
+    await event_publisher.backfill_end(BackfillEndedData(**told(run, RunStatus.COMPLETED, 11)))
     shown: list[Followed] = []
 
-    end = await follow_backfill(settings, run, shown.append, patience=10)
+    end = await follow_backfill(settings, run, shown.append, timeout=10)
 
     assert [standing.scanned for standing in shown] == [0, 5, 10, 10]
     assert end.status is RunStatus.CANCELLED
 
 
 async def test_where_the_topic_is_silent_of_a_runs_end_its_row_tells_it(
-    settings: Settings, pool: asyncpg.Pool, announcer: Announcer
+    settings: Settings, pool: asyncpg.Pool, event_publisher: EventPublisher
 ) -> None:
     run = uuid4()
     await keep(pool, run, "failed")
-    await announcer.backfill_progress(progress(run, 5))
+    await event_publisher.backfill_progress(progress(run, 5))
     shown: list[Followed] = []
 
-    end = await follow_backfill(settings, run, shown.append, patience=10)
+    end = await follow_backfill(settings, run, shown.append, timeout=10)
 
     assert isinstance(end, BackfillRun)
     assert (end.status, shown[-1]) == (RunStatus.FAILED, end)
@@ -106,7 +106,7 @@ async def test_where_the_topic_is_silent_of_a_runs_end_its_row_tells_it(
 
 async def test_a_run_that_nobody_knows_is_waited_for_so_long_only(settings: Settings) -> None:
     with pytest.raises(UnknownRunError, match="none was heard of within 1 s"):
-        await follow_backfill(settings, uuid4(), lambda _: None, patience=1)
+        await follow_backfill(settings, uuid4(), lambda _: None, timeout=1)
 
 
 async def test_a_runs_row_says_what_was_asked_and_how_far_it_is(pool: asyncpg.Pool) -> None:

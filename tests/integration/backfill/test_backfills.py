@@ -16,7 +16,7 @@ from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.commands import ExpectedCounts, GivenJobs, MissingParent, OneRoot, TimeWindow
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.corrections import Corrections
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import recompute_until_settled
 from llamalog_service.log.recompute_store import RecomputeStore
@@ -368,7 +368,7 @@ async def test_telling_gives_way_to_a_backfill_that_is_under_way(
 
     kept = KeptMessages()
     corrections = Corrections(
-        Outbox(pool), backfills.store, Announcer(kept, NAMES, source="/tests"), sleep=rest
+        Outbox(pool), backfills.store, EventPublisher(kept, NAMES, source="/tests"), sleep=rest
     )
 
     async def tell(batch: int) -> None:

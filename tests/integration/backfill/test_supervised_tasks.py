@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from harness.api import running_api
-from harness.patience import eventually
+from harness.waiting import eventually
 from llamalog_service.bootstrap.supervisor import supervise
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.live_feed.ring import Feed, FeedState, Gap

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from harness.api import RunningApi, running_api
 from harness.filled import ALBUM, ROOT_JOB, fill_installation, fill_log
-from harness.patience import eventually
 from harness.service import running
 from harness.settled import wait_until_consumed, wait_until_settled
 from harness.topics import publish, read_all
+from harness.waiting import eventually
 from histories import chains
 from llamalog_schemas.codec import decode_command, decode_event
 from llamalog_schemas.commands import BackfillRoots, PauseBackfill

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from chaos.proxy import wired_to
 from harness.api import running_api
-from harness.patience import eventually
+from harness.waiting import eventually
 from llamalog_service.bootstrap import api
 from llamalog_service.settings import Settings
 

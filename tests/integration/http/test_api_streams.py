@@ -14,10 +14,10 @@ import pytest
 
 from harness.api import RunningApi, running_api
 from harness.legacy_rows import families, write_as_another
-from harness.patience import eventually
 from harness.service import running
 from harness.told import row, tell
 from harness.topics import producing, publish
+from harness.waiting import eventually
 from histories import event
 from llamalog_service.http import streams
 from llamalog_service.kafka.topics import topics

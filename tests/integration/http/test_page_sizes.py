@@ -19,7 +19,7 @@ from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import read_tree
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.names import EntityRef
-from llamalog_service.queries.paging import MOST, MOST_BYTES, Cursor
+from llamalog_service.queries.paging import MAX_BYTES, MAX_LIMIT, Cursor
 from llamalog_service.queries.timeline import read_timeline
 
 ALBUM = EntityRef(type=EntityType.ALBUM, id=uuid4())
@@ -53,7 +53,7 @@ def ids_of(page: Any) -> list[UUID]:
 async def pages_of(read: Callable[..., Awaitable[Any]]) -> list[Any]:
     pages, after = [], None
     while True:
-        page = await read(limit=MOST, after=after)
+        page = await read(limit=MAX_LIMIT, after=after)
         pages.append(page)
         if page.next is None:
             return pages
@@ -75,10 +75,10 @@ async def test_a_page_ends_before_its_rows_carry_too_much(
     ]
     await write_at_rest(pool, fold(rows).values(), at_once=50)
     stored = await pool.fetchval("SELECT sum(pg_column_size(metadata)) FROM llama_logs")
-    assert stored < MOST_BYTES, "compressed, all of it would fit"
+    assert stored < MAX_BYTES, "compressed, all of it would fit"
     pages = await pages_of(partial(LISTINGS[listing], reader))
     assert [len(ids_of(page)) for page in pages] == [40, 40, 20]
-    assert all(len(msgspec.json.encode(page)) < MOST_BYTES + 100 * KIBIBYTE for page in pages)
+    assert all(len(msgspec.json.encode(page)) < MAX_BYTES + 100 * KIBIBYTE for page in pages)
     told = list(chain.from_iterable(map(ids_of, pages)))
     assert len(told) == len(set(told)) == len(rows)
 
@@ -92,7 +92,7 @@ async def test_a_row_that_carries_more_than_a_page_may_is_a_page(
     await pool.execute(
         "UPDATE llama_logs SET metadata = jsonb_build_object('notes', repeat('y', $1)) "
         "WHERE job_id IN ('root', 'job-2')",
-        MOST_BYTES + 1,
+        MAX_BYTES + 1,
     )
     pages = await pages_of(partial(LISTINGS[listing], reader))
     assert sorted(len(ids_of(page)) for page in pages) == [1, 1, 1, 2]

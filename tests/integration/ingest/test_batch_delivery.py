@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 
-from harness.patience import eventually
 from harness.topics import lag, producing
+from harness.waiting import eventually
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.consumer import BatchDelivery, Records, StartFinder, Steps, subscribe
 from llamalog_service.kafka.topics import topics
@@ -76,7 +76,7 @@ class Delivery:
             max_records=20,
             fail=self.failures.append,
             start=start,
-            commit_patience=2.0,
+            commit_timeout=2.0,
         )
         subscribe(
             broker,

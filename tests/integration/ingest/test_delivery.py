@@ -10,11 +10,11 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from harness.log_table import differences, stored_rows
-from harness.patience import eventually
 from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_consumed, wait_until_settled
 from harness.topics import header, lag, producing, publish, publish_events, read_all
+from harness.waiting import eventually
 from histories import chains
 from llamalog_schemas.events import Event
 from llamalog_service.domain.errors import ExitCode

@@ -8,14 +8,14 @@ import asyncpg
 import pytest
 
 from harness.log_table import differences, stored_rows
-from harness.patience import eventually
 from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import publish, read_all
+from harness.waiting import eventually
 from histories import chains
 from llamalog_schemas.events import EntityEvent
-from llamalog_service.kafka.consumer import PatientBroker
+from llamalog_service.kafka.consumer import RetryingBroker
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack.apache_kafka import ApacheKafka
@@ -140,7 +140,7 @@ async def test_without_kafka_the_consumers_wait_and_go_on(
 async def test_a_consumer_that_is_started_without_kafka_waits_for_it(
     settings: Settings, breakable_kafka: ApacheKafka
 ) -> None:
-    broker = PatientBroker(settings.kafka, apply_types=False, logger=None)
+    broker = RetryingBroker(settings.kafka, apply_types=False, logger=None)
     heard: list[bytes] = []
 
     @broker.subscriber(topics(settings.topic_prefix).entity_events.name, auto_offset_reset="earliest")

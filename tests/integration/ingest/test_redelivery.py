@@ -11,7 +11,7 @@ from llamalog_schemas.codec import encode
 from llamalog_service.domain.roots import JobFacts
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
 
 
@@ -27,8 +27,8 @@ async def test_a_row_without_a_job_finds_a_parent_that_was_written_beside_it(poo
             await Writer(pool, kept, partition=1).write(parent)
             return facts
 
-    announcer = Announcer(kept, NAMES, source="/tests")
-    dying = Ingest(Slow(pool), announcer, JobCache(10), group=GROUP)
+    event_publisher = EventPublisher(kept, NAMES, source="/tests")
+    dying = Ingest(Slow(pool), event_publisher, JobCache(10), group=GROUP)
     await dying.record(dying.prepare([Message(encode(orphan))]))
     # It dies before it tells; another consumer gets the batch.
     await Writer(pool, kept).write(orphan)

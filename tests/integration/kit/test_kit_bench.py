@@ -1,4 +1,4 @@
-"""The kit's bench measures what it says. Ratios and seconds of a processor are held here, too."""
+"""The kit's bench metrics what it says. Ratios and seconds of a processor are held here, too."""
 
 import pytest
 

@@ -10,9 +10,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from faststream.kafka import KafkaBroker
 
-from harness.patience import eventually
 from harness.told import row, tell
 from harness.topics import lag, producing
+from harness.waiting import eventually
 from llamalog_schemas.consumer import (
     AtTime,
     Beginning,

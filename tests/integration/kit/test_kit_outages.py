@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from harness.patience import eventually
 from harness.told import row, tell
 from harness.topics import read_all
+from harness.waiting import eventually
 from llamalog_schemas import EntityEvent, decode_event
 from llamalog_schemas.consumer import News, ProvenanceConsumer
 from llamalog_schemas.producer import LlamaLogger, Loss, LossReason, OverAiokafka
@@ -27,7 +27,7 @@ def settings(breakable: Settings) -> Settings:
 
 @pytest.fixture
 async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    """Gives a request up soon, as a service with little patience would have it."""
+    """Gives a request up soon, as a service with little timeout would have it."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka, acks="all", request_timeout_ms=2000, retry_backoff_ms=100
     )

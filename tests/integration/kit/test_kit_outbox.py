@@ -11,8 +11,8 @@ from sqlalchemy import Column, MetaData, Table, Uuid, create_engine, func, inser
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import Session
 
-from harness.patience import eventually
 from harness.topics import read_all
+from harness.waiting import eventually
 from llamalog_schemas import EntityCreated, EntityEvent, InvalidMessageError, decode_event
 from llamalog_schemas.producer import InMemory, LlamaLogger, OutgoingMessage, OverAiokafka
 from llamalog_schemas.producer.outbox import Outbox, OutboxRelay

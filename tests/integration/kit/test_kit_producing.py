@@ -7,8 +7,8 @@ from uuid import uuid4
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from faststream.kafka import KafkaBroker
 
-from harness.patience import eventually
 from harness.topics import read_all
+from harness.waiting import eventually
 from llamalog_schemas import EntityEvent, decode_event, lineage_key
 from llamalog_schemas.producer import (
     InMemory,

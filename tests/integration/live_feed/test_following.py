@@ -13,11 +13,11 @@ import asyncpg
 import pytest
 
 from harness.environments import environment_of
-from harness.patience import eventually
 from harness.service import running
 from harness.settled import wait_until_settled
 from harness.started_commands import StartedCommand, started
 from harness.topics import publish
+from harness.waiting import eventually
 from histories import chains, event
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack.apache_kafka import ApacheKafka

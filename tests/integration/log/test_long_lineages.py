@@ -43,7 +43,7 @@ def _walked(plan: dict[str, Any]) -> list[int]:
 @pytest.fixture
 async def reader(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> Walked:
     """The log of one long chain, of which so many jobs are followed; its last row is about the album."""
-    for limit in ("timeline.MOST_ABOVE", "jobs.MOST_ABOVE", "jobs.MOST_LINKS"):
+    for limit in ("timeline.MAX_ABOVE", "jobs.MAX_ABOVE", "jobs.MAX_LINKS"):
         monkeypatch.setattr(f"llamalog_service.queries.{limit}", FOLLOWED)
     jobs = [event(number, f"job-{number}", f"job-{number - 1}" if number else None) for number in range(JOBS)]
     jobs[-1] = replace(jobs[-1], data=replace(jobs[-1].data, album_id=ALBUM.id))

@@ -34,7 +34,7 @@ from llamalog_service.queries.conflicts import (
 from llamalog_service.queries.counts import Bucket, read_counts, read_unknown_origins, read_waiting_jobs
 from llamalog_service.queries.entities import read_entity_summary
 from llamalog_service.queries.jobs import read_chain, read_children, read_job_standing, read_tree
-from llamalog_service.queries.lineages import MOST_ABOVE
+from llamalog_service.queries.lineages import MAX_ABOVE
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.names import EntityRef, read_names
 from llamalog_service.queries.paging import SEARCHED, Cursor
@@ -323,7 +323,7 @@ async def test_what_is_asked_of_a_job_that_said_very_much_is_answered_by_few_of_
         await read_logs(reader, LogFilter(job="import"))
         await read_logs(reader, LogFilter(job="import"), after=halfway, newest_first=False)
         await reader.rows("job_facts", ["import"])
-        await reader.rows("parents", ["import"], MOST_ABOVE)
+        await reader.rows("parents", ["import"], MAX_ABOVE)
         await reader.rows("job_root", "import")
         await read_job_standing(reader, "import")
         for mode in ("force_custom_plan", "force_generic_plan"):

@@ -24,7 +24,7 @@ from llamalog_service.postgres.statements import sql
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.queries.lineages import Entry
 from llamalog_service.queries.names import EntityRef
-from llamalog_service.queries.paging import MOST
+from llamalog_service.queries.paging import MAX_LIMIT
 from llamalog_service.queries.summary import read_rows, read_work
 from llamalog_service.queries.timeline import choose_album, read_timeline
 
@@ -148,7 +148,7 @@ async def test_depths_are_true_and_cost_one_query_however_deep_the_lineage(log: 
     await log.write([*chain, about(depth + 1, "last", f"job-{depth - 1}")])
     await read_timeline(log.reader, ALBUM)
     log.statements.clear()
-    timeline = await read_timeline(log.reader, ALBUM, limit=MOST)
+    timeline = await read_timeline(log.reader, ALBUM, limit=MAX_LIMIT)
     assert [entry.depth for entry in timeline.entries] == list(range(depth + 1))
     assert [query for query in log.statements if "llama_logs" in query] == [
         sql("timeline_rows"),

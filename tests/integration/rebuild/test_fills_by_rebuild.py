@@ -12,7 +12,7 @@ from harness.rebuilding import Installation, rows_as_text
 from harness.writers import GROUP, TOPIC
 from histories import chains, decree, event
 from llamalog_schemas.events import Event
-from llamalog_service.rebuild.initial_load import FillStore, NotEmptyAnyMoreError
+from llamalog_service.rebuild.initial_load import InitialLoadStore, NotEmptyAnyMoreError
 from llamalog_service.rebuild.options import Asked
 from simulation.history import draw_history
 
@@ -91,13 +91,13 @@ async def test_a_dry_run_leaves_an_empty_table_empty_and_tells_what_it_would_hol
 async def test_a_table_that_is_not_empty_any_more_is_left_alone_and_compared_the_next_time(
     told: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill = FillStore.fill
+    fill = InitialLoadStore.fill
 
-    async def ingest_then_fill(self: FillStore, *where: object) -> None:
+    async def ingest_then_fill(self: InitialLoadStore, *where: object) -> None:
         await told.ingest(0)
         await fill(self, *where)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(FillStore, "fill", ingest_then_fill)
+    monkeypatch.setattr(InitialLoadStore, "fill", ingest_then_fill)
     with pytest.raises(NotEmptyAnyMoreError):
         await told.rebuilt()
     assert await told.pool.fetchval("SELECT count(*) FROM llama_logs") == 11

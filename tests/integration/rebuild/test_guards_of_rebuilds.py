@@ -9,10 +9,10 @@ from harness.legacy_events import legacy_row
 from harness.rebuilding import Installation, rows_as_text, tamper
 from harness.writers import NAMES, KeptMessages, Repairer
 from histories import chains, event
-from llamalog_service.adoption.legacy_events.publish import Genesis
-from llamalog_service.log.eventless_rows import GenesisStore
+from llamalog_service.adoption.legacy_events.publish import LegacyPublisher
+from llamalog_service.log.eventless_rows import EventlessRowStore
 from llamalog_service.rebuild.comparison import Only
-from llamalog_service.rebuild.enum_labels import MOST_WORDS, WordsNotAddedError
+from llamalog_service.rebuild.enum_labels import MAX_WORDS, WordsNotAddedError
 from llamalog_service.rebuild.errors import (
     EventlessRowsError,
     NoPositionsError,
@@ -74,10 +74,10 @@ async def test_a_repair_that_would_remove_more_rows_than_it_may_changes_nothing(
     await forge(at_rest.pool, 3)
     before = await rows_as_text(at_rest.pool)
     with pytest.raises(TooManyRemovalsError, match="4 rows of the live table are in no event"):
-        await at_rest.repaired(most_removed=3)
+        await at_rest.repaired(max_deletes=3)
     assert await rows_as_text(at_rest.pool) == before
     assert len(at_rest.lines) == 8
-    assert (await at_rest.repaired(most_removed=4)).mended == 8
+    assert (await at_rest.repaired(max_deletes=4)).mended == 8
     assert await at_rest.pool.fetchval("SELECT count(*) FROM removed_rows") == 4
 
 
@@ -115,15 +115,18 @@ async def test_what_no_event_can_hold_is_taken_as_it_stands_if_that_is_asked(
     pool = with_large_row.pool
     topic = NAMES.entity_events.name
     assert [
-        one.id for one in (await Genesis(GenesisStore(pool, topic), KeptMessages(), topic).run()).untellable
+        one.id
+        for one in (
+            await LegacyPublisher(EventlessRowStore(pool, topic), KeptMessages(), topic).run()
+        ).untellable
     ] == [LARGE]
     rows = await rows_as_text(pool)
-    report = await with_large_row.rebuilt(keep_eventless=True)
+    report = await with_large_row.rebuilt(allow_unsourced=True)
     assert with_large_row.lines == []
     assert (report.rows_as_they_stand, report.live) == (1, report.rebuilt)
     await pool.execute("UPDATE llama_logs SET root_job_id = 'wrong' WHERE job_id IN ('large', 'below')")
     await tamper(pool)
-    assert (await with_large_row.repaired(keep_eventless=True)).mended == 7
+    assert (await with_large_row.repaired(allow_unsourced=True)).mended == 7
     assert await rows_as_text(pool) == rows
 
 
@@ -132,11 +135,11 @@ async def test_what_was_taken_as_it_stood_is_forgotten_by_a_rebuild_that_goes_on
 ) -> None:
     with pytest.raises(TooManyRemovalsError):
         await forge(with_large_row.pool, 1)
-        await with_large_row.repaired(keep_eventless=True, most_removed=0)
+        await with_large_row.repaired(allow_unsourced=True, max_deletes=0)
     await with_large_row.pool.execute("DELETE FROM llama_logs WHERE id = $1", LARGE)
     await with_large_row.settle()
     await Repairer(with_large_row.pool, with_large_row.kept).repair(["large"])
-    report = await with_large_row.repaired(keep_eventless=True)
+    report = await with_large_row.repaired(allow_unsourced=True)
     assert (report.rows_as_they_stand, report.differences.missing) == (0, 0)
 
 
@@ -148,7 +151,7 @@ async def test_rows_that_another_program_has_just_written_are_no_difference_if_t
         "VALUES (gen_random_uuid(), 'op', 'CREATED', 'SUCCESS', 'new', 'root-1', true)"
     )
     rows = await rows_as_text(at_rest.pool)
-    assert (await at_rest.repaired(keep_eventless=True)).mended == 0
+    assert (await at_rest.repaired(allow_unsourced=True)).mended == 0
     assert at_rest.lines == []
     assert await rows_as_text(at_rest.pool) == rows
 
@@ -164,7 +167,7 @@ async def test_a_forged_content_under_a_told_id_is_mended_though_nobody_has_look
         UUID(int=2),
         UUID(int=101),
     )
-    assert (await at_rest.repaired(keep_eventless=True)).mended == 2
+    assert (await at_rest.repaired(allow_unsourced=True)).mended == 2
     assert await rows_as_text(at_rest.pool) == rows
 
 
@@ -238,9 +241,9 @@ async def test_an_empty_table_that_would_lack_rows_is_not_filled_and_the_same_co
 async def test_an_enum_is_not_given_words_without_end(pool: asyncpg.Pool) -> None:
     installation = Installation(pool)
     before = await categories(pool)
-    for number in range(MOST_WORDS):
+    for number in range(MAX_WORDS):
         installation.topic.say(legacy_row(700 + number, f"ODD {number}"))
-    with pytest.raises(WordsNotAddedError, match=f"more than {MOST_WORDS}"):
+    with pytest.raises(WordsNotAddedError, match=f"more than {MAX_WORDS}"):
         await installation.rebuilt(add_words=True)
-    assert len(await categories(pool)) <= MOST_WORDS
+    assert len(await categories(pool)) <= MAX_WORDS
     assert set(before) <= set(await categories(pool))

@@ -12,9 +12,9 @@ from histories import chains, event
 from llamalog_service.postgres.rebuild_lock import REBUILD_LOCK, NotAloneError
 from llamalog_service.rebuild.comparison import ComparisonStore
 from llamalog_service.rebuild.errors import TooManyRemovalsError
-from llamalog_service.rebuild.initial_load import FillStore, NotEmptyAnyMoreError
+from llamalog_service.rebuild.initial_load import InitialLoadStore, NotEmptyAnyMoreError
 from llamalog_service.rebuild.kept_shadow import ShadowLostError
-from llamalog_service.rebuild.repair_store import MendingStore
+from llamalog_service.rebuild.repair_store import RepairStore
 from llamalog_service.rebuild.shadow import ShadowStore
 
 
@@ -44,9 +44,9 @@ def crash_before(monkeypatch: pytest.MonkeyPatch, pool: asyncpg.Pool, of: type, 
     [
         (ComparisonStore, "settling"),
         (ComparisonStore, "summary"),
-        (MendingStore, "decrees"),
-        (MendingStore, "next"),
-        (MendingStore, "mend"),
+        (RepairStore, "decrees"),
+        (RepairStore, "next"),
+        (RepairStore, "mend"),
     ],
 )
 async def test_a_repair_whose_shadow_a_crash_has_emptied_changes_nothing_and_the_next_mends_all(
@@ -64,7 +64,7 @@ async def test_a_repair_whose_shadow_a_crash_has_emptied_changes_nothing_and_the
 async def test_removals_are_not_forgotten_by_a_crash_after_them(
     tampered: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crash_before(monkeypatch, tampered.pool, MendingStore, "removed")
+    crash_before(monkeypatch, tampered.pool, RepairStore, "removed")
     with pytest.raises(ShadowLostError):
         await tampered.repaired()
 
@@ -72,11 +72,11 @@ async def test_removals_are_not_forgotten_by_a_crash_after_them(
 async def test_a_repair_whose_shadow_was_dropped_ends(
     tampered: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def discard_then_look(self: MendingStore) -> int:
+    async def discard_then_look(self: RepairStore) -> int:
         await ShadowStore(tampered.pool).discard()
         return 1
 
-    monkeypatch.setattr(MendingStore, "first_revision", discard_then_look)
+    monkeypatch.setattr(RepairStore, "first_revision", discard_then_look)
     with pytest.raises(ShadowLostError):
         await tampered.repaired()
 
@@ -86,7 +86,7 @@ async def test_an_empty_table_is_not_filled_with_what_a_crash_has_left(
 ) -> None:
     installation = Installation(pool)
     installation.say(chains(30))
-    crash_before(monkeypatch, pool, FillStore, "fill")
+    crash_before(monkeypatch, pool, InitialLoadStore, "fill")
     with pytest.raises(ShadowLostError):
         await installation.rebuilt()
     assert await pool.fetchval("SELECT count(*) FROM consumer_positions") == 0
@@ -96,12 +96,12 @@ async def test_an_empty_table_is_not_filled_with_what_a_crash_has_left(
 async def test_a_comparison_that_was_refused_is_read_on_like_any_other(tampered: Installation) -> None:
     """Legacy rows, redeliveries and other contents that come behind it included."""
     with pytest.raises(TooManyRemovalsError):
-        await tampered.repaired(most_removed=0, keep_eventless=True)
+        await tampered.repaired(max_deletes=0, allow_unsourced=True)
     tampered.topic.say(legacy_row(700, "CREATED"))
     tampered.topic.say(event(6), 1)
     tampered.say(chains(30), 0)
     await tampered.ingest_all()
-    report = await tampered.repaired(keep_eventless=True)
+    report = await tampered.repaired(allow_unsourced=True)
     assert (report.dead_letters, report.mended) == (0, 3)  # reading mended the others
     assert await tampered.pool.fetchval("SELECT count(*) FROM llama_logs WHERE id = $1", UUID(int=700)) == 1
     assert (await tampered.rebuilt()).differences.rows == 0
@@ -113,11 +113,11 @@ async def test_a_repair_that_was_broken_off_is_read_on_like_any_other(
     tampered.say([event(400, "job", "one")], 0)
     await tampered.ingest_all()
 
-    async def stop(self: MendingStore) -> int:
+    async def stop(self: RepairStore) -> int:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
-        stopping.setattr(MendingStore, "first_revision", stop)
+        stopping.setattr(RepairStore, "first_revision", stop)
         await tampered.repaired()
     tampered.topic.say(legacy_row(700, "CREATED"))
     tampered.say(chains(30), 0)
@@ -133,14 +133,14 @@ async def test_a_content_that_was_passed_over_counts_if_the_live_table_keeps_it_
     installation = Installation(pool)
     installation.say([event(1, "job", "one")], 0)
     installation.say([event(1, "job", "other")], 1)
-    fill = FillStore.fill
+    fill = InitialLoadStore.fill
 
-    async def ingest_then_fill(self: FillStore, *where: object) -> None:
+    async def ingest_then_fill(self: InitialLoadStore, *where: object) -> None:
         await installation.ingest(1)
         await fill(self, *where)  # type: ignore[arg-type]
 
     with monkeypatch.context() as meanwhile, pytest.raises(NotEmptyAnyMoreError):
-        meanwhile.setattr(FillStore, "fill", ingest_then_fill)
+        meanwhile.setattr(InitialLoadStore, "fill", ingest_then_fill)
         await installation.rebuilt()
     await installation.ingest_all()
     report = await installation.rebuilt()
@@ -153,7 +153,7 @@ async def test_rows_left_out_for_their_words_are_read_by_a_call_that_adds_words(
     tampered.topic.say(legacy_row(700, "ODD"))
     await tampered.ingest_all()
     with pytest.raises(TooManyRemovalsError):
-        await tampered.repaired(most_removed=0)
+        await tampered.repaired(max_deletes=0)
     report = await tampered.repaired(add_words=True)
     assert (report.dead_letters, report.mended) == (0, 6)
 

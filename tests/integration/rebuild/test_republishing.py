@@ -9,7 +9,7 @@ from harness.log_table import stored_rows
 from harness.provenance import as_stored
 from harness.writers import NAMES, KeptMessages, Writer
 from histories import chains
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.rebuild.republish import Republishing
 from llamalog_service.rebuild.republish_store import RepublishingStore, Which
@@ -25,7 +25,7 @@ async def lost(pool: asyncpg.Pool) -> KeptMessages:
 
 def republishing(pool: asyncpg.Pool, kept: KeptMessages) -> Republishing:
     rows = RepublishingStore(pool, NAMES.provenance.name)
-    return Republishing(rows, LogStore(pool), Announcer(kept, NAMES, source="/tests/republish"))
+    return Republishing(rows, LogStore(pool), EventPublisher(kept, NAMES, source="/tests/republish"))
 
 
 async def test_every_row_is_told_as_it_stands_and_marked_as_told_again(

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from harness.monitored import ask, metrics_of
-from harness.patience import eventually
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import publish
+from harness.waiting import eventually
 from histories import chains
 from llamalog_service.domain.errors import ExitCode
 from llamalog_service.settings import Settings

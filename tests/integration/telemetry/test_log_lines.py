@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from harness.patience import eventually
 from harness.service import ServiceProcess, running
 from harness.topics import producing, publish
+from harness.waiting import eventually
 from histories import event
 from llamalog_schemas.events import EntityLinked
 from llamalog_service.kafka.topics import topics

@@ -13,15 +13,15 @@ from llamalog_service.log.recompute import recompute_until_settled
 from llamalog_service.log.recompute_store import RecomputeStore
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import sql
-from llamalog_service.telemetry.prometheus import Metrics
+from llamalog_service.telemetry.prometheus import PrometheusMetrics
 
 
-def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
+def sample(metrics: PrometheusMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
 async def test_a_late_parent_is_measured_by_what_it_made_known(pool: asyncpg.Pool) -> None:
-    writer, metrics = Writer(pool, KeptMessages()), Metrics()
+    writer, metrics = Writer(pool, KeptMessages()), PrometheusMetrics()
     await writer.write(event(1, "child", "parent"), event(2, "child", "another"), event(3, "below", "child"))
     await writer.write(event(4, "parent"))
     store = RecomputeStore(pool, metrics)
@@ -37,7 +37,7 @@ async def test_a_late_parent_is_measured_by_what_it_made_known(pool: asyncpg.Poo
 
 
 async def test_rows_that_turn_out_to_disagree_are_counted_when_they_do(pool: asyncpg.Pool) -> None:
-    writer, metrics = Writer(pool, KeptMessages()), Metrics()
+    writer, metrics = Writer(pool, KeptMessages()), PrometheusMetrics()
     await writer.write(event(5, "child", "parent", declared="wrong"), event(6, "other", "parent"))
     await writer.write(
         event(7, "parent"), event(1, "child", "parent", declared="wrong"), event(2, "other", "x")
@@ -51,7 +51,7 @@ async def test_rows_that_turn_out_to_disagree_are_counted_when_they_do(pool: asy
 
 
 async def test_gauges_show_the_tables_as_they_are(pool: asyncpg.Pool) -> None:
-    writer, metrics = Writer(pool, KeptMessages()), Metrics()
+    writer, metrics = Writer(pool, KeptMessages()), PrometheusMetrics()
     gauges = TableGauges(Reader(pool), metrics.registry)
     await writer.write(event(1, "child", "parent"), event(2, "other", "lost", declared="declared"))
     await pool.execute(
@@ -78,7 +78,7 @@ async def test_gauges_show_the_tables_as_they_are(pool: asyncpg.Pool) -> None:
 
 async def test_a_large_table_is_told_once(pool: asyncpg.Pool) -> None:
     assert LARGE_BYTES == 500 * 1024 * 1024
-    gauges = TableGauges(Reader(pool), Metrics().registry, large=1)
+    gauges = TableGauges(Reader(pool), PrometheusMetrics().registry, large=1)
     with capture_logs() as logs:
         await gauges.sample()
         await gauges.sample()
@@ -86,7 +86,7 @@ async def test_a_large_table_is_told_once(pool: asyncpg.Pool) -> None:
 
 
 async def test_the_depth_of_what_was_recorded_last_is_looked_at(pool: asyncpg.Pool) -> None:
-    metrics = Metrics()
+    metrics = PrometheusMetrics()
     writer = Writer(pool, KeptMessages())
     await writer.write(event(1, "job-0"))
     await writer.write(*[event(at + 1, f"job-{at}", f"job-{at - 1}") for at in range(1, 10)])

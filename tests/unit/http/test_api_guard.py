@@ -11,7 +11,7 @@ from llamalog_service.http.access import Access, parse_tokens
 from llamalog_service.http.middleware.guard import Guard
 from llamalog_service.http.paths import path_and_query
 from llamalog_service.http.sessions import Sessions
-from llamalog_service.telemetry.metrics import SILENT
+from llamalog_service.telemetry.metrics import NULL_METRICS
 
 TOKEN: Final = "reading-token-0001"  # noqa: S105 - of the test's own installation
 KNOWN: Final = (b"authorization", f"Bearer {TOKEN}".encode())
@@ -45,7 +45,7 @@ async def status_of(scope: Scope) -> int:
         sent.append(message)
 
     access = Access(parse_tokens(f"rita read {TOKEN}"))
-    guard = Guard(app, access=access, sessions=Sessions(access), measures=SILENT)
+    guard = Guard(app, access=access, sessions=Sessions(access), metrics=NULL_METRICS)
     await guard(scope, receive, send)
     status: Any = sent[0]["status"]
     return int(status)

@@ -8,9 +8,9 @@ import pytest
 from aiokafka import TopicPartition
 from pydantic import SecretStr
 
-from llamalog_service.bootstrap.dead_letter_views import LetterViews
-from llamalog_service.http.dead_letters import LetterFilter
-from llamalog_service.kafka.dead_letter_reader import KeptLetter, Place
+from llamalog_service.bootstrap.dead_letter_views import DeadLetterViews
+from llamalog_service.http.dead_letters import DeadLetterFilter
+from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter
 from llamalog_service.settings import Settings
 
 KIBIBYTE = 1024
@@ -21,20 +21,20 @@ async def spans(_: Settings) -> dict[TopicPartition, tuple[int, int]]:
     return {TopicPartition("dead-letters", 0): (0, LETTERS)}
 
 
-async def letters(_: Settings, __: object) -> AsyncGenerator[list[KeptLetter], None]:
+async def letters(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLetter], None]:
     for offset in range(LETTERS):
         value = bytes(BYTES)
         kept_at = datetime(2026, 2, 10, tzinfo=UTC)
-        yield [KeptLetter(Place(0, offset), kept_at, None, "not-json", "", None, None, value, [])]
+        yield [StoredDeadLetter(Place(0, offset), kept_at, None, "not-json", "", None, None, value, [])]
 
 
 async def test_of_large_letters_only_what_is_shown_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llamalog_service.bootstrap.dead_letter_views.find_spans", spans)
     monkeypatch.setattr("llamalog_service.bootstrap.dead_letter_views.dead_letters", letters)
-    views = LetterViews(Settings(database_url=SecretStr("postgresql://nowhere"), kafka="nowhere:1"))
+    views = DeadLetterViews(Settings(database_url=SecretStr("postgresql://nowhere"), kafka="nowhere:1"))
     tracemalloc.start()
     try:
-        page = await views.page(LetterFilter(), limit=LETTERS, after=None)
+        page = await views.page(DeadLetterFilter(), limit=LETTERS, after=None)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -30,7 +30,7 @@ async def rest_of(body: AsyncIterator[Any]) -> list[Any]:
 
 
 async def test_a_stream_takes_a_place_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "MOST_STREAMS", 1)
+    monkeypatch.setattr(streams, "MAX_STREAMS", 1)
     open_streams = Streams()
     body = aiter(open_streams.answer(three()).body_iterator)
     await anext(body)

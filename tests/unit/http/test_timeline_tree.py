@@ -20,7 +20,7 @@ from llamalog_service.queries.lineages import Entry, Parents, is_cut, job_depths
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
-from llamalog_service.styles import LOOKS
+from llamalog_service.styles import STYLES
 
 ALBUM = UUID(int=1)
 
@@ -169,7 +169,7 @@ def test_a_terminal_shows_each_category_in_its_colour(category: Category) -> Non
     paper = StringIO()
     terminal = Console(file=paper, force_terminal=True, color_system="standard", width=200)
     terminal.print(listed(entry(1, category=category).row))
-    icon, colour = LOOKS[category]
+    icon, colour = STYLES[category]
     code = 30 + ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"].index(colour)
     assert f"\x1b[{code}m{icon} {category}" in paper.getvalue()
 

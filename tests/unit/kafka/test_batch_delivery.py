@@ -83,7 +83,7 @@ def delivering(work: Work, consumer: NotingConsumer, *, max_records: int = 10) -
         Steps(lambda records: records, work.record, work.tell),
         max_records=max_records,
         fail=work.errors.append,
-        revoke_patience=0.05,
+        revoke_timeout=0.05,
     )
     delivery.attach(lambda: consumer)
     return delivery

@@ -125,7 +125,7 @@ async def test_the_buffer_is_bounded_by_bytes_too(logger: Make, losses: list[Los
 
 
 async def test_a_caller_is_not_held_back_for_ever(logger: Make, losses: list[Loss]) -> None:
-    log = logger(events=1, patience=0.05)
+    log = logger(events=1, timeout=0.05)
     await asyncio.wait_for(say(log, 2), 5)
     assert [loss.reason for loss in losses] == [LossReason.DROPPED]
     await log.close(0)

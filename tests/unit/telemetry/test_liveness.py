@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import pytest
 
 from llamalog_service.domain.errors import ExitCode
-from llamalog_service.telemetry.liveness import Health, Patience, Seen, begin, judge, look
+from llamalog_service.telemetry.liveness import Health, Seen, StallLimits, begin, judge, look
 
-PATIENCE = Patience(stall=60, last_words=3, leaving=30)
+TIMEOUT = StallLimits(stall=60, last_words=3, leaving=30)
 IDLE = Seen(is_joined=True)
 
 
@@ -17,7 +17,7 @@ def after(moments: Iterable[tuple[float, Seen]]) -> Health:
     since, now = begin(first, start), start
     for now, seen in rest:
         since = look(since, seen, now)
-    return judge(since, now, PATIENCE)
+    return judge(since, now, TIMEOUT)
 
 
 def each_second(seconds: int, seen: Seen, **rising: int) -> list[tuple[float, Seen]]:

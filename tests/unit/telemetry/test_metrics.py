@@ -21,16 +21,16 @@ from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.ingest.batch_stats import what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import Decoded, decode_batch
-from llamalog_service.ingest.deduplication import tell_new
+from llamalog_service.ingest.deduplication import classify
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.telemetry.histogram import BulkHistogram
 from llamalog_service.telemetry.metrics import Corrected, EventKind
-from llamalog_service.telemetry.prometheus import DEEP, Metrics
+from llamalog_service.telemetry.prometheus import DEEP, PrometheusMetrics
 
 OPERATIONS = Path(__file__).resolve().parents[3] / "docs/operations.md"
 
 
-def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
+def sample(metrics: PrometheusMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
@@ -59,8 +59,8 @@ async def test_every_message_of_a_batch_is_counted_once_by_type_and_verdict() ->
         None,
     )
     stored = StoredRow(content_of(known), Root("job", Origin.ROOT), 1, NOON)
-    novelty = await tell_new(batch, {UUID(int=1): stored}, PlainEquality())
-    counts = what_became_of(batch, novelty)
+    classified = await classify(batch, {UUID(int=1): stored}, PlainEquality())
+    counts = what_became_of(batch, classified)
     assert counts == {
         EventKind("entity-created", "recorded"): 1,
         EventKind("entity-created", "duplicate"): 1,
@@ -89,7 +89,7 @@ def test_rows_that_declare_another_root_than_the_computed_one_are_counted() -> N
 
 
 def test_the_time_to_a_root_is_none_for_a_root_known_at_once_and_counted_for_one_found_later() -> None:
-    metrics = Metrics()
+    metrics = PrometheusMetrics()
     metrics.recorded({Origin.ROOT: 2, Origin.PENDING: 3}, conflicts=0, disagreeing=0)
     metrics.corrected(Corrected({"RESOLVED": 3}, [0.2, 7.0, 100.0], 1, 2, depth=0, deepest=None))
     buckets = {bound: sample(metrics, "llamalog_time_to_root_seconds_bucket", le=bound) for bound in BOUNDS}
@@ -110,7 +110,7 @@ def test_a_value_on_a_bound_counts_below_it() -> None:
 
 
 def test_a_deep_chain_is_told_once_and_again_when_it_is_deeper() -> None:
-    metrics = Metrics()
+    metrics = PrometheusMetrics()
     with capture_logs() as logs:
         for depth in (DEEP - 1, DEEP, DEEP, DEEP + 1):
             metrics.depth(depth, f"job-{depth}")
@@ -120,7 +120,7 @@ def test_a_deep_chain_is_told_once_and_again_when_it_is_deeper() -> None:
 
 
 def test_a_partition_that_went_to_another_consumer_has_no_lag_here() -> None:
-    metrics = Metrics()
+    metrics = PrometheusMetrics()
     metrics.lags({("events", 0): 5, ("events", 1): 0})
     metrics.lags({("events", 1): 7})
     assert sample(metrics, "llamalog_consumer_lag_records", topic="events", partition="0") is None
@@ -129,7 +129,7 @@ def test_a_partition_that_went_to_another_consumer_has_no_lag_here() -> None:
 
 def kept() -> dict[str, tuple[str, str]]:
     """Type and labels of every metric of ours, by the name that a query uses."""
-    metrics = Metrics()
+    metrics = PrometheusMetrics()
     TableGauges(Reader(None), metrics.registry)
     found = {}
     for family in metrics.registry.collect():
@@ -139,7 +139,7 @@ def kept() -> dict[str, tuple[str, str]]:
     return found
 
 
-def _labels(metrics: Metrics, name: str) -> str:
+def _labels(metrics: PrometheusMetrics, name: str) -> str:
     collector = metrics.registry._names_to_collectors[name]
     return ", ".join(f"`{label}`" for label in getattr(collector, "_labelnames", ()))
 
@@ -158,7 +158,7 @@ def test_names_follow_the_conventions() -> None:
 
 
 def test_what_is_served_can_be_parsed() -> None:
-    metrics = Metrics()
+    metrics = PrometheusMetrics()
     metrics.recorded({Origin.ROOT: 2}, conflicts=0, disagreeing=0)
     families = {f.name for f in text_string_to_metric_families(generate_latest(metrics.registry).decode())}
     assert {"llamalog_time_to_root_seconds", "process_resident_memory_bytes"} <= families

@@ -34,14 +34,14 @@ class Limits:
         events: the most that may wait for Kafka.
         value_bytes: the most that their values may have together.
         when_full: ``wait`` holds the caller back until there is room, ``drop`` gives the event up.
-        patience: seconds after which a caller who waits goes on, and the event is given up.
+        timeout: seconds after which a caller who waits goes on, and the event is given up.
         keep_trying: seconds for which an event is sent again while Kafka is away.
     """
 
     events: int = 10_000
     value_bytes: int = 32 * 1024 * 1024
     when_full: Literal["wait", "drop"] = "wait"
-    patience: float = 30.0
+    timeout: float = 30.0
     keep_trying: float = 300.0
 
 
@@ -163,7 +163,7 @@ class Buffered:
 
     async def _wait_for_room(self, message: OutgoingMessage) -> None:
         with suppress(TimeoutError):  # what finds no room then is given up
-            async with asyncio.timeout(self._limits.patience):
+            async with asyncio.timeout(self._limits.timeout):
                 while not self._has_room(message) and not self._closed:
                     await self._next_settled()
 

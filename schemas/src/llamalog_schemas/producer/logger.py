@@ -165,12 +165,12 @@ class LlamaLogger:
         self._ledger.say()
         self._ledger.lose(Loss(LossReason.REFUSED, None, said, error))
 
-    async def flush(self, timeout: float | None = None) -> Account:  # noqa: ASYNC109
+    async def flush(self, timeout: float | None = None) -> Account:
         """Wait until nothing waits for Kafka, at most so many seconds; say what became of everything."""
         await self._delivery.flush(timeout)
         return self.account
 
-    async def close(self, timeout: float | None = _CLOSING_SECONDS) -> Account:  # noqa: ASYNC109
+    async def close(self, timeout: float | None = _CLOSING_SECONDS) -> Account:
         """Take no more events, wait for Kafka at most so many seconds, give up what still waits.
 
         Returns:

@@ -6,7 +6,7 @@ DEFAULT_BATCH = 2000
 """Rows a transaction where nobody asked for another number: some tenths of a second."""
 
 
-class Pacer:
+class BatchSizer:
     """Batches shrink by half when rows are locked for too long, and grow back by a quarter.
 
     Args:

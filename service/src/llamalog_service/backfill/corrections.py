@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from llamalog_service.backfill.run_store import BackfillStore
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.outbox_relay import ROWS_AT_ONCE, tell_removals
 
@@ -24,13 +24,13 @@ class Corrections:
         self,
         outbox: Outbox,
         backfills: BackfillStore,
-        announcer: Announcer,
+        event_publisher: EventPublisher,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._outbox = outbox
         self._backfills = backfills
-        self._announcer = announcer
+        self._event_publisher = event_publisher
         self._sleep = sleep
 
     async def tell_next(self) -> bool:
@@ -39,13 +39,13 @@ class Corrections:
         Raises:
             UnavailableError: what was not struck out is told at the next call.
         """
-        await tell_removals(self._outbox, self._announcer)
+        await tell_removals(self._outbox, self._event_publisher)
         began = time.monotonic()
         prompt = await self._outbox.next_prompt(ROWS_AT_ONCE)
         rows = prompt or await self._outbox.next(ROWS_AT_ONCE)
         if not rows:
             return False
-        await self._announcer.provenance(rows)
+        await self._event_publisher.provenance(rows)
         await self._outbox.strike(rows)
         if not prompt and await self._backfills.any_under_way():
             await self._sleep(_REST * (time.monotonic() - began))

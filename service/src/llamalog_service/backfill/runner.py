@@ -10,7 +10,7 @@ import structlog
 
 from llamalog_schemas.backfills import BackfillPhase, Mismatch, RootCounts, RunStatus
 from llamalog_schemas.commands import MissingParent, WholeTable
-from llamalog_service.backfill.batch_sizer import DEFAULT_BATCH, Pacer
+from llamalog_service.backfill.batch_sizer import DEFAULT_BATCH, BatchSizer
 from llamalog_service.backfill.plan_batches import Pace, PlanBatches
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.report import (
@@ -146,7 +146,7 @@ class BackfillRunner:
 
     async def _write(self, backfill: Backfill) -> None:
         request = backfill.request
-        pacer = Pacer(
+        pacer = BatchSizer(
             largest=request.batch_size or DEFAULT_BATCH,
             size=backfill.batch_size,
             rate=request.rate_limit,
@@ -165,7 +165,7 @@ class BackfillRunner:
                 return
             await self._sleep(pacer.wrote(batch.looked_at))
 
-    async def _make_way(self, run: UUID, pacer: Pacer, reason: str) -> None:
+    async def _make_way(self, run: UUID, pacer: BatchSizer, reason: str) -> None:
         _log.info("rows are locked", run=str(run), batch=pacer.size, reason=reason)
         rest = _REST_WHILE_LOCKED if pacer.is_smallest else 0.0
         pacer.shrink()

@@ -9,13 +9,13 @@ import structlog
 
 from llamalog_service.backfill.command_store import RunStore
 from llamalog_service.postgres.worker_lock import HeldLock, WorkerLock
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 
 _log = structlog.get_logger("llamalog.backfill")
 
 
-class Duty(NamedTuple):
-    """Something the worker does over and over, independently of its other duties.
+class PeriodicTask(NamedTuple):
+    """Something the worker does over and over, independently of its other tasks.
 
     Attributes:
         doing: what it does, for the log.
@@ -29,18 +29,18 @@ class Duty(NamedTuple):
 
 
 class Worker:
-    """Attends to its duties, one worker at a time over all migration consumers.
+    """Attends to its tasks, one worker at a time over all migration consumers.
 
     No duty waits for another, but for the transactions that correct roots, which are short. Whatever was
     under way when a worker died is done again, or gone on with, by the next one.
     """
 
     def __init__(
-        self, *, lock: WorkerLock, runs: RunStore, duties: Sequence[Duty], poll_every: float
+        self, *, lock: WorkerLock, runs: RunStore, tasks: Sequence[PeriodicTask], poll_every: float
     ) -> None:
         self._lock = lock
         self._runs = runs
-        self._duties = [(duty, asyncio.Event()) for duty in duties]
+        self._duties = [(duty, asyncio.Event()) for duty in tasks]
         self._poll_every = poll_every
 
     def wake(self) -> None:
@@ -52,7 +52,9 @@ class Worker:
         """Work until cancelled; wait while PostgreSQL or Kafka is away, or another worker is active."""
         while True:
             async with AsyncExitStack() as held:
-                lock = await when_available(lambda: self._take_over(held), doing="taking over the repairs")
+                lock = await retry_until_available(
+                    lambda: self._take_over(held), doing="taking over the repairs"
+                )
                 if lock is not None:
                     await self._work_while_held(lock)
             await asyncio.sleep(self._poll_every)
@@ -67,7 +69,7 @@ class Worker:
             return lock
 
     async def _work_while_held(self, lock: HeldLock) -> None:
-        """Attend to all duties; an error after which going on would do harm ends them all and is raised."""
+        """Attend to all tasks; an error after which going on would do harm ends them all and is raised."""
         working = [asyncio.create_task(self._attend(duty, wake)) for duty, wake in self._duties]
         working.append(asyncio.create_task(self._watch(lock)))
         try:
@@ -84,9 +86,9 @@ class Worker:
             await asyncio.sleep(self._poll_every)
         _log.warning("repairs interrupted", reason="the session that held the worker's lock is gone")
 
-    async def _attend(self, duty: Duty, wake: asyncio.Event) -> None:
+    async def _attend(self, duty: PeriodicTask, wake: asyncio.Event) -> None:
         while True:
-            if not await when_available(duty.do, doing=duty.doing, may_take_long=True):
+            if not await retry_until_available(duty.do, doing=duty.doing, may_take_long=True):
                 await _rest(wake, duty.every)
 
 

@@ -16,13 +16,13 @@ from llamalog_service.backfill.worker import Worker
 from llamalog_service.bootstrap.backfills import open_backfills
 from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.database import check_database
-from llamalog_service.bootstrap.periodic_tasks import POLL_SECONDS, repairing_duties
+from llamalog_service.bootstrap.periodic_tasks import POLL_SECONDS, repair_tasks
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.worker_lock import WorkerLock
 from llamalog_service.queries.adoption import Adoption, read_adoption
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import DatabaseSettings
 
 _LOOK_SECONDS = 0.3
@@ -93,7 +93,7 @@ async def adopt_roots(
     """
     async with open_pool(settings, name="llamalog adopt") as pool, _working(settings) as working:
         reader, backfills = Reader(pool), BackfillStore(pool)
-        run = await when_available(
+        run = await retry_until_available(
             lambda: _begin(reader, backfills, asked), doing="beginning the backfill of the roots"
         )
         following = asyncio.create_task(_follow(reader, run, show))
@@ -116,8 +116,8 @@ async def _working(settings: DatabaseSettings) -> AsyncIterator[asyncio.Task[Non
         open_pool(settings, name="llamalog adopt, worker") as pool,
         open_pool(settings, name="llamalog adopt, planning", keep_plans=False) as planning_pool,
     ):
-        duties = repairing_duties(pool, planning_pool)
-        worker = Worker(lock=WorkerLock(pool), runs=RunStore(pool), duties=duties, poll_every=POLL_SECONDS)
+        tasks = repair_tasks(pool, planning_pool)
+        worker = Worker(lock=WorkerLock(pool), runs=RunStore(pool), tasks=tasks, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
         try:
             yield working
@@ -153,7 +153,7 @@ async def _refuse_behind_a_paused_one(reader: Reader) -> None:
 
 async def _follow(reader: Reader, run: UUID, show: Callable[[BackfillRun], None]) -> BackfillRun:
     while True:
-        found = await when_available(
+        found = await retry_until_available(
             lambda: read_backfill(reader, run), doing="looking how far the backfill of the roots is"
         )
         if found is not None:

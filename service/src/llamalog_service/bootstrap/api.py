@@ -25,7 +25,7 @@ from llamalog_service.live_feed.ring import Feed, FeedState
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import Settings, setting_name
 from llamalog_service.telemetry.liveness import Health
-from llamalog_service.telemetry.prometheus import Metrics
+from llamalog_service.telemetry.prometheus import PrometheusMetrics
 from llamalog_service.telemetry.server import listen, probes
 
 _log = structlog.get_logger("llamalog.api")
@@ -61,7 +61,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         LlamalogError: the tokens are not as they have to be.
     """
     access = read_access(settings)
-    metrics = Metrics()
+    metrics = PrometheusMetrics()
     metrics.live.set(1)
     async with open_pool(
         settings, name="llamalog api", only_reads=True, most=_CONNECTIONS, answer_within=_STATEMENT_SECONDS
@@ -88,7 +88,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
                 reader,
                 InstalledOperations(settings, feed, health),
                 access=access,
-                measures=metrics,
+                metrics=metrics,
                 probes=probes(readiness.health, metrics.registry),
             )
         finally:
@@ -151,7 +151,7 @@ class _Server(Server):
 class _Readiness:
     """Looks every few seconds whether PostgreSQL answers: without it nothing can be read."""
 
-    def __init__(self, reader: Reader, metrics: Metrics) -> None:
+    def __init__(self, reader: Reader, metrics: PrometheusMetrics) -> None:
         self._reader = reader
         self._metrics = metrics
         self._unready: tuple[str, ...] = ("PostgreSQL was not asked yet",)

@@ -8,7 +8,7 @@ from uuid import UUID
 from llamalog_schemas.backfills import BackfillEnded, BackfillEndedData, BackfillProgressedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
 from llamalog_service.bootstrap.connections import open_admin, open_pool, open_producer, open_reader
-from llamalog_service.bootstrap.topics import refuse_unfit_topics
+from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.backfill_event_reader import RunEvents
 from llamalog_service.kafka.commands import publish_backfill, publish_run_request
@@ -38,35 +38,33 @@ class UnknownRunError(LlamalogError):
         )
 
 
-async def ask_for_backfill(
-    settings: Settings, run: UUID, data: BackfillRootsData, *, patience: float
-) -> None:
+async def ask_for_backfill(settings: Settings, run: UUID, data: BackfillRootsData, *, timeout: float) -> None:
     """Ask the migration consumer for a backfill.
 
     Raises:
-        UnavailableError: Kafka did not acknowledge it within `patience` seconds; asking again is safe.
+        UnavailableError: Kafka did not acknowledge it within `timeout` seconds; asking again is safe.
         TopicsUnfitError: the topics are not as they have to be.
     """
-    async with _commanding(settings, patience) as (publisher, topic):
+    async with _commanding(settings, timeout) as (publisher, topic):
         await publish_backfill(publisher, topic, _SOURCE, data, run=run)
 
 
 async def ask_of_run(
-    settings: Settings, request: type[RunRequest], data: RunRequestData, *, patience: float
+    settings: Settings, request: type[RunRequest], data: RunRequestData, *, timeout: float
 ) -> None:
     """Ask the migration consumer to pause, resume or cancel a backfill.
 
     Raises:
         LlamalogError: as for `ask_for_backfill`.
     """
-    async with _commanding(settings, patience) as (publisher, topic):
+    async with _commanding(settings, timeout) as (publisher, topic):
         await publish_run_request(publisher, topic, _SOURCE, request, data)
 
 
 @asynccontextmanager
-async def _commanding(settings: Settings, patience: float) -> AsyncIterator[tuple[Publisher, str]]:
-    await refuse_unfit_topics(settings, patience=patience)
-    async with open_producer(settings, patience=patience) as producer:
+async def _commanding(settings: Settings, timeout: float) -> AsyncIterator[tuple[Publisher, str]]:
+    await require_fit_topics(settings, timeout=timeout)
+    async with open_producer(settings, timeout=timeout) as producer:
         yield Publisher(producer), topics(settings.topic_prefix).backfill_commands.name
 
 
@@ -78,7 +76,7 @@ async def open_backfills(settings: DatabaseSettings) -> AsyncIterator[Reader]:
 
 
 async def follow_backfill(
-    settings: Settings, run: UUID, show: Callable[[Followed], None], *, patience: float
+    settings: Settings, run: UUID, show: Callable[[Followed], None], *, timeout: float
 ) -> BackfillEndedData | BackfillRun:
     """Hand on what the topic tells of a run, from its oldest event that is kept, until the run has ended.
 
@@ -86,13 +84,13 @@ async def follow_backfill(
 
     Args:
         show: gets every event's data in order, the end included.
-        patience: seconds to wait for a run that nobody knows yet.
+        timeout: seconds to wait for a run that nobody knows yet.
 
     Returns:
         How the run ended.
 
     Raises:
-        UnknownRunError: after `patience`.
+        UnknownRunError: after `timeout`.
         UnavailableError: PostgreSQL is away, or Kafka at the beginning.
     """
     clock = asyncio.get_running_loop().time
@@ -116,5 +114,5 @@ async def follow_backfill(
                 if silent_looks >= _GRACE_LOOKS:
                     show(row)
                     return row
-            if row is None and not events.any_heard and clock() - began > patience:
-                raise UnknownRunError(run, patience)
+            if row is None and not events.any_heard and clock() - began > timeout:
+                raise UnknownRunError(run, timeout)

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from llamalog_service.kafka.errors import kafka_errors_as_ours
 from llamalog_service.postgres.connection import prepare_connection
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import DatabaseSettings, Settings
 
 _MEBIBYTE = 1024 * 1024
@@ -84,7 +84,7 @@ async def _leave_as_it_is(_: asyncpg.Connection) -> None:
 
 @asynccontextmanager
 async def open_producer(
-    settings: Settings, *, patience: float | None = None, compression: str | None = None
+    settings: Settings, *, timeout: float | None = None, compression: str | None = None
 ) -> AsyncIterator[AIOKafkaProducer]:
     """A producer whose messages are acknowledged by all replicas; waits until Kafka is there.
 
@@ -92,7 +92,7 @@ async def open_producer(
         compression: of batches, by its name in Kafka; None: they are sent as they are.
 
     Raises:
-        UnavailableError: Kafka did not answer within `patience` seconds; None waits for ever.
+        UnavailableError: Kafka did not answer within `timeout` seconds; None waits for ever.
     """
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka,
@@ -109,7 +109,7 @@ async def open_producer(
             await producer.start()
 
     try:
-        await when_available(start, doing="connecting to Kafka", patience=patience)
+        await retry_until_available(start, doing="connecting to Kafka", timeout=timeout)
         yield producer
     finally:
         await producer.stop()

@@ -17,19 +17,19 @@ from llamalog_service.bootstrap.migration_consumer import subscribe_migration_co
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
 from llamalog_service.bootstrap.periodic_tasks import (
     POLL_SECONDS,
-    repairing_duties,
-    sweeping_duty,
-    telling_duties,
+    publish_tasks,
+    repair_tasks,
+    sweep_task,
 )
 from llamalog_service.bootstrap.probes import Sampling, sample_depth
 from llamalog_service.bootstrap.provenance_consumer import subscribe_provenance_consumer
 from llamalog_service.bootstrap.table_gauges import TableGauges
-from llamalog_service.bootstrap.topics import refuse_unfit_topics
+from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.kafka.consumer import BatchDelivery, PatientBroker, read_any_header_name
+from llamalog_service.kafka.consumer import BatchDelivery, RetryingBroker, read_any_header_name
 from llamalog_service.kafka.producer import Publisher
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.postgres.reader import Reader
@@ -50,7 +50,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         monitored = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
         metrics = monitored.metrics
-        await refuse_unfit_topics(settings)
+        await require_fit_topics(settings)
         # Who is thought dead must not keep the rows of his partitions from whoever is given them.
         pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog consumer", idle_within=settings.session_seconds)
@@ -59,10 +59,10 @@ async def run_provenance_consumer(settings: Settings) -> None:
         log = LogStore(pool)
         ingest = Ingest(
             log,
-            Announcer(Publisher(producer), names, source="/llamalog/provenance-consumer"),
+            EventPublisher(Publisher(producer), names, source="/llamalog/provenance-consumer"),
             JobCache(settings.cached_jobs, metrics),
             group=group,
-            measures=metrics,
+            metrics=metrics,
         )
 
         def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
@@ -76,7 +76,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
                 max_records=settings.batch_records,
                 knows_ends=settings.kafka_durable,
                 fail=fail,
-                measures=metrics,
+                metrics=metrics,
             )
 
         reader = Reader(pool)
@@ -93,20 +93,20 @@ async def run_migration_consumer(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         monitored = await stack.enter_async_context(open_monitoring(settings, "migrator_port"))
         metrics = monitored.metrics
-        await refuse_unfit_topics(settings)
+        await require_fit_topics(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog migrator"))
         planning_pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog recompute", keep_plans=False)
         )
         producer = await stack.enter_async_context(open_producer(settings))
-        announcer = Announcer(Publisher(producer), names, source="/llamalog/migration-consumer")
+        event_publisher = EventPublisher(Publisher(producer), names, source="/llamalog/migration-consumer")
         runs, backfills = RunStore(pool), BackfillStore(pool)
-        duties = [
-            *repairing_duties(pool, planning_pool, metrics),
-            sweeping_duty(settings, planning_pool, metrics),
-            *telling_duties(pool, announcer),
+        tasks = [
+            *repair_tasks(pool, planning_pool, metrics),
+            sweep_task(settings, planning_pool, metrics),
+            *publish_tasks(pool, event_publisher),
         ]
-        worker = Worker(lock=WorkerLock(pool), runs=runs, duties=duties, poll_every=POLL_SECONDS)
+        worker = Worker(lock=WorkerLock(pool), runs=runs, tasks=tasks, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
 
         def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
@@ -116,12 +116,12 @@ async def run_migration_consumer(settings: Settings) -> None:
                 runs,
                 backfills,
                 worker,
-                announcer,
+                event_publisher,
                 topic=names.backfill_commands.name,
                 group=settings.migration_group,
                 session_seconds=settings.session_seconds,
                 fail=fail,
-                measures=metrics,
+                metrics=metrics,
             )
 
         reader = Reader(pool)
@@ -143,7 +143,7 @@ async def _run(
 ) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     logger = logging.getLogger("faststream")  # it tells what it swallows
-    broker = PatientBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
+    broker = RetryingBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
     app = FastStream(broker, logger=logger)
     failures: list[BaseException] = []
 

@@ -10,8 +10,14 @@ from typing import Final, NamedTuple
 from llamalog_schemas.codec import Headers
 from llamalog_service.bootstrap.dead_letters import Spans, dead_letters, find_spans
 from llamalog_service.dead_letters.selection import Selection
-from llamalog_service.http.dead_letters import Letter, LetterCounts, LetterFilter, LetterHeader, LetterSource
-from llamalog_service.kafka.dead_letter_reader import KeptLetter, Place
+from llamalog_service.http.dead_letters import (
+    DeadLetterCounts,
+    DeadLetterFilter,
+    DeadLetterHeader,
+    DeadLetterSource,
+    Letter,
+)
+from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter
 from llamalog_service.queries.paging import InvalidCursorError, Page
 from llamalog_service.settings import Settings
 
@@ -24,15 +30,15 @@ _SHOWN: Final = 4_096
 _SHOWN_HEADERS: Final = 50
 
 
-class LetterViews:
+class DeadLetterViews:
     """The dead letters of an installation."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._counting = asyncio.Lock()
-        self._counted: tuple[float, LetterCounts] | None = None
+        self._counted: tuple[float, DeadLetterCounts] | None = None
 
-    async def counts(self) -> LetterCounts:
+    async def counts(self) -> DeadLetterCounts:
         """The newest letters by reason; counted at most twice a minute, whoever asks.
 
         Raises:
@@ -45,20 +51,20 @@ class LetterViews:
                 self._counted = (now, await self._count())
             return self._counted[1]
 
-    async def _count(self) -> LetterCounts:
+    async def _count(self) -> DeadLetterCounts:
         spans = await find_spans(self._settings)
         reasons: Counter[str] = Counter()
         async with aclosing(dead_letters(self._settings, _newest(spans, None, _COUNTED))) as letters:
             async for some in letters:
                 reasons.update(letter.reason for letter in some)
-        return LetterCounts(
+        return DeadLetterCounts(
             by_reason=dict(reasons.most_common()),
             looked_at=reasons.total(),
             kept=sum(end - start for start, end in spans.values()),
             counted_at=datetime.now(UTC),
         )
 
-    async def page(self, wanted: LetterFilter, *, limit: int, after: str | None) -> Page[Letter]:
+    async def page(self, wanted: DeadLetterFilter, *, limit: int, after: str | None) -> Page[Letter]:
         """The letters that are asked for, the newest first.
 
         Raises:
@@ -121,7 +127,7 @@ def _parse(cursor: str) -> Place:
     return Place(int(found[1]), int(found[2]))
 
 
-def _selection(wanted: LetterFilter) -> Selection:
+def _selection(wanted: DeadLetterFilter) -> Selection:
     return Selection(
         reasons=frozenset() if wanted.reason is None else frozenset({wanted.reason}),
         topics=frozenset() if wanted.topic is None else frozenset({wanted.topic}),
@@ -130,7 +136,7 @@ def _selection(wanted: LetterFilter) -> Selection:
     )
 
 
-def _told(letter: KeptLetter) -> Letter:
+def _told(letter: StoredDeadLetter) -> Letter:
     source = letter.came_from
     return Letter(
         partition=letter.place.partition,
@@ -138,7 +144,7 @@ def _told(letter: KeptLetter) -> Letter:
         kept_at=letter.kept_at,
         came_from=None
         if source is None
-        else LetterSource(topic=source.topic, partition=source.partition, offset=source.offset),
+        else DeadLetterSource(topic=source.topic, partition=source.partition, offset=source.offset),
         reason=letter.reason,
         sentence=letter.sentence,
         truncated=letter.truncated,
@@ -149,9 +155,9 @@ def _told(letter: KeptLetter) -> Letter:
     )
 
 
-def _headers(headers: Headers) -> tuple[LetterHeader, ...]:
+def _headers(headers: Headers) -> tuple[DeadLetterHeader, ...]:
     return tuple(
-        LetterHeader(name=name[:_SHOWN], value=_text(content))
+        DeadLetterHeader(name=name[:_SHOWN], value=_text(content))
         for name, content in list(headers)[:_SHOWN_HEADERS]
     )
 

@@ -6,17 +6,17 @@ from contextlib import AsyncExitStack, aclosing
 from aiokafka import TopicPartition
 
 from llamalog_service.bootstrap.connections import open_admin, open_producer, open_reader
-from llamalog_service.bootstrap.topics import refuse_unfit_topics
+from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.dead_letters.replay import Progress, Tally, replay
-from llamalog_service.dead_letters.replay_policy import Judge
-from llamalog_service.dead_letters.selection import NoSuchLetterError, Selection
+from llamalog_service.dead_letters.replay_policy import ReplayPolicy
+from llamalog_service.dead_letters.selection import DeadLetterNotFoundError, Selection
 from llamalog_service.kafka.consumer import read_any_header_name
-from llamalog_service.kafka.dead_letter_reader import KeptLetter, Place, read_letters, spans_of
+from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter, read_dead_letters, spans_of
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.offsets import end_offsets, first_offsets, partitions_of
 from llamalog_service.kafka.producer import Publisher
 from llamalog_service.kafka.topics import topics
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
 Spans = Mapping[TopicPartition, tuple[int, int]]
@@ -43,7 +43,7 @@ async def find_spans(settings: Settings, after: Place | None = None) -> Spans:
     return spans_of(firsts, ends, after)
 
 
-async def dead_letters(settings: Settings, spans: Spans) -> AsyncGenerator[list[KeptLetter], None]:
+async def dead_letters(settings: Settings, spans: Spans) -> AsyncGenerator[list[StoredDeadLetter], None]:
     """The letters of these spans, a fetch at a time.
 
     Raises:
@@ -53,21 +53,21 @@ async def dead_letters(settings: Settings, spans: Spans) -> AsyncGenerator[list[
         return  # aiokafka's consumer does not stop well before it has fetched anything
     read_any_header_name()
     async with open_reader(settings) as reader:
-        async for some in read_letters(reader, spans):
+        async for some in read_dead_letters(reader, spans):
             yield some
 
 
-async def chosen_letters(
-    settings: Settings, selection: Selection, *, patience: float
-) -> AsyncGenerator[list[KeptLetter], None]:
+async def select_dead_letters(
+    settings: Settings, selection: Selection, *, timeout: float
+) -> AsyncGenerator[list[StoredDeadLetter], None]:
     """The letters that are meant, of all that are there at this moment.
 
     Raises:
-        NoSuchLetterError: the one that is asked for by its coordinates is not there.
+        DeadLetterNotFoundError: the one that is asked for by its coordinates is not there.
         TopicAbsentError: there is no topic of dead letters.
-        UnavailableError: Kafka did not answer within `patience` seconds.
+        UnavailableError: Kafka did not answer within `timeout` seconds.
     """
-    spans = await _spans_when_available(settings, None, patience)
+    spans = await _spans_when_available(settings, None, timeout)
     found = False
     async with aclosing(dead_letters(settings, spans)) as letters:
         async for some in letters:
@@ -75,10 +75,10 @@ async def chosen_letters(
             found = found or bool(meant)
             yield meant
     if selection.where is not None and not found:
-        raise NoSuchLetterError(selection.where)
+        raise DeadLetterNotFoundError(selection.where)
 
 
-async def replay_letters(
+async def replay_dead_letters(
     settings: Settings,
     selection: Selection,
     *,
@@ -87,7 +87,7 @@ async def replay_letters(
     dry: bool,
     tally: Tally,
     progress: Progress,
-    patience: float,
+    timeout: float,
 ) -> None:
     """Judge the letters that are meant, and send those that can be to where they came from.
 
@@ -97,23 +97,23 @@ async def replay_letters(
         tally: is counted up, and true also after an error.
 
     Raises:
-        NoSuchLetterError: the one that is asked for by its coordinates is not there.
+        DeadLetterNotFoundError: the one that is asked for by its coordinates is not there.
         LlamalogError: the topics are unfit, or Kafka is away.
     """
-    await refuse_unfit_topics(settings, patience=patience)
-    spans = await _spans_when_available(settings, after, patience)
-    judge = Judge(topics(settings.topic_prefix), even_if_invalid=even_if_invalid)
+    await require_fit_topics(settings, timeout=timeout)
+    spans = await _spans_when_available(settings, after, timeout)
+    judge = ReplayPolicy(topics(settings.topic_prefix), even_if_invalid=even_if_invalid)
     async with AsyncExitStack() as stack:
         publisher = None
         if not dry:
-            publisher = Publisher(await stack.enter_async_context(open_producer(settings, patience=patience)))
+            publisher = Publisher(await stack.enter_async_context(open_producer(settings, timeout=timeout)))
         letters = await stack.enter_async_context(aclosing(dead_letters(settings, spans)))
         await replay(letters, selection, judge, publisher, tally=tally, progress=progress)
     if selection.where is not None and not tally.meant and not tally.stopped:
-        raise NoSuchLetterError(selection.where)
+        raise DeadLetterNotFoundError(selection.where)
 
 
-async def _spans_when_available(settings: Settings, after: Place | None, patience: float) -> Spans:
-    return await when_available(
-        lambda: find_spans(settings, after), doing="looking for dead letters", patience=patience
+async def _spans_when_available(settings: Settings, after: Place | None, timeout: float) -> Spans:
+    return await retry_until_available(
+        lambda: find_spans(settings, after), doing="looking for dead letters", timeout=timeout
     )

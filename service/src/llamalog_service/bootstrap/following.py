@@ -10,7 +10,7 @@ from llamalog_service.live_feed.matching import Told, row_of, takes
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import DatabaseSettings, Settings
 
 
@@ -28,7 +28,7 @@ async def follow_log(
     read: Callable[[Reader], Awaitable[Sequence[LogRow]]],
     show: Callable[[LogRow], None],
     say_away: Callable[[str | None], None],
-    patience: float,
+    timeout: float,
 ) -> None:
     """Hand on rows of the table, then every row written or corrected from then on, until cancelled.
 
@@ -39,18 +39,20 @@ async def follow_log(
         read: reads the rows that come first.
         show: gets each of these in order, then the others as they come; a corrected row comes again.
         say_away: told why nothing is heard while Kafka is away, and None once it is back.
-        patience: seconds to wait for Kafka at the beginning.
+        timeout: seconds to wait for Kafka at the beginning.
 
     Raises:
         TopicAbsentError: there is no topic of provenance.
-        UnavailableError: PostgreSQL is away at the beginning, or Kafka for longer than `patience`.
+        UnavailableError: PostgreSQL is away at the beginning, or Kafka for longer than `timeout`.
     """
     async with AsyncExitStack() as stack:
 
         async def open_feed() -> ProvenanceFeed:
             return await stack.enter_async_context(open_provenance_feed(settings))
 
-        feed = await when_available(open_feed, doing="listening to the provenance topic", patience=patience)
+        feed = await retry_until_available(
+            open_feed, doing="listening to the provenance topic", timeout=timeout
+        )
         async with open_log(settings) as reader:
             rows = await read(reader)
         for row in rows:

@@ -12,7 +12,7 @@ import structlog
 
 from llamalog_service.bootstrap.connections import open_admin
 from llamalog_service.bootstrap.lag import read_lag
-from llamalog_service.bootstrap.table_gauges import MOST_ROWS
+from llamalog_service.bootstrap.table_gauges import MAX_ROWS
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http.health import HealthSummary, Rates, TableSize, TimeToRoot, TopicLag, WorkLeft
 from llamalog_service.kafka.topics import topics
@@ -35,7 +35,7 @@ _OLD_SECONDS: Final = 1.0
 _SAMPLE_SECONDS: Final = 10.0
 _SAMPLES: Final = 7
 """So many are kept: rates are those of the last minute."""
-_MOST_BYTES: Final = 1024 * 1024
+_MAX_BYTES: Final = 1024 * 1024
 
 
 class _Sample(NamedTuple):
@@ -113,7 +113,7 @@ class HealthWatch:
         size = await self._reader.row("table_size")
         topic = topics(self._settings.topic_prefix).entity_events.name
         work = await read_work(self._reader, group=self._settings.consumer_group, topic=topic)
-        unsettled = await self._reader.rows("gauge_unsettled", MOST_ROWS)
+        unsettled = await self._reader.rows("gauge_unsettled", MAX_ROWS)
         return (
             TableSize(
                 bytes=size["bytes"],
@@ -154,7 +154,7 @@ def _fetch(url: str) -> str | None:
     """The metrics that are answered there; None if nothing is, or something else: a port may be another's."""
     try:
         with _OPENER.open(url, timeout=_METRICS_SECONDS) as response:
-            text: str = response.read(_MOST_BYTES).decode(errors="replace")
+            text: str = response.read(_MAX_BYTES).decode(errors="replace")
         read_figures([text])
     except (OSError, ValueError, KeyError, HTTPException):
         return None

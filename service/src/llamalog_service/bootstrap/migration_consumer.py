@@ -15,12 +15,12 @@ from llamalog_service.backfill.worker import Worker
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.kafka.consumer import BatchDelivery, Steps, subscribe
 from llamalog_service.kafka.dead_letters import Letter, Record
-from llamalog_service.kafka.publisher import Announcer
-from llamalog_service.retry import when_available
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.retry import retry_until_available
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _MAX_COMMANDS = 500
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds that a batch of commands waits for PostgreSQL or Kafka before it is put back and polled anew."""
 
 
@@ -36,20 +36,20 @@ def subscribe_migration_consumer(
     runs: RunStore,
     backfills: BackfillStore,
     worker: Worker,
-    announcer: Announcer,
+    event_publisher: EventPublisher,
     *,
     topic: str,
     group: str,
     session_seconds: float,
     fail: Callable[[BaseException], None],
-    measures: Measures = SILENT,
+    metrics: Metrics = NULL_METRICS,
 ) -> BatchDelivery:
     """Have a broker's consumer of backfill commands keep them as runs; it does none of them itself.
 
     Args:
         session_seconds: how long it may be silent before Kafka hands its partitions on.
         fail: told of an error after which the process must not go on.
-        measures: told of batches and their steps.
+        metrics: told of batches and their steps.
 
     Returns:
         The delivery, to be closed before the broker is.
@@ -61,17 +61,19 @@ def subscribe_migration_consumer(
 
     async def keep(read: tuple[Commands, list[Letter]]) -> list[Letter]:
         commands, letters = read
-        await when_available(lambda: keep_all(commands), doing="keeping commands as runs", patience=PATIENCE)
+        await retry_until_available(
+            lambda: keep_all(commands), doing="keeping commands as runs", timeout=TIMEOUT
+        )
         worker.wake()
         return letters
 
     async def tell(letters: list[Letter]) -> None:
-        await when_available(
-            lambda: announcer.dead_letters(letters), doing="publishing dead letters", patience=PATIENCE
+        await retry_until_available(
+            lambda: event_publisher.dead_letters(letters), doing="publishing dead letters", timeout=TIMEOUT
         )
 
     delivery = BatchDelivery(
-        Steps(read_commands, keep, tell), max_records=_MAX_COMMANDS, fail=fail, measures=measures
+        Steps(read_commands, keep, tell), max_records=_MAX_COMMANDS, fail=fail, metrics=metrics
     )
     subscribe(
         broker,

@@ -9,11 +9,11 @@ from llamalog_service.bootstrap.probes import Sampling, beat, probe
 from llamalog_service.kafka.consumer import BatchDelivery
 from llamalog_service.kafka.consumer.signals import Signals
 from llamalog_service.postgres.reader import Reader
-from llamalog_service.retry import WAITS
+from llamalog_service.retry import RETRIES
 from llamalog_service.settings import Settings, setting_name
-from llamalog_service.telemetry.liveness import Patience
+from llamalog_service.telemetry.liveness import StallLimits
 from llamalog_service.telemetry.monitor import Monitor
-from llamalog_service.telemetry.prometheus import Metrics
+from llamalog_service.telemetry.prometheus import PrometheusMetrics
 from llamalog_service.telemetry.server import listen
 
 
@@ -21,14 +21,14 @@ class Monitored:
     """A process under watch.
 
     Attributes:
-        metrics: what it measures.
+        metrics: what it metrics.
         signals: what it shows of itself.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.metrics = Metrics()
-        self.signals = Signals(WAITS)
+        self.metrics = PrometheusMetrics()
+        self.signals = Signals(RETRIES)
         self._tasks = [asyncio.create_task(beat(self.signals))]
 
     def watch(self, delivery: BatchDelivery, reader: Reader, sampling: Sampling) -> None:
@@ -68,7 +68,7 @@ async def open_monitoring(
     monitor = Monitor(
         monitored.signals.seen,
         metrics=monitored.metrics,
-        patience=Patience(stall=settings.stall_seconds),
+        limits=StallLimits(stall=settings.stall_seconds),
         listener=listener,
         loop=asyncio.get_running_loop(),
     )

@@ -23,13 +23,13 @@ from llamalog_service.queries.conflicts import (
     declaration_conflicts,
     parent_conflicts,
 )
-from llamalog_service.queries.paging import MOST, Cursor, collect
+from llamalog_service.queries.paging import MAX_LIMIT, Cursor, collect
 from llamalog_service.queries.summary import Summary, Work, read_rows, read_work
 from llamalog_service.queries.timeline import EntityRef, Timeline, choose_album, read_timeline
 from llamalog_service.settings import Settings
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
-MOST_ENTRIES = 10_000
+MAX_ENTRIES = 10_000
 """Of a root job that filled half a catalogue nobody reads more at once."""
 
 
@@ -58,9 +58,9 @@ class Backlog:
 class Observation:
     """Reads that change nothing. Each raises UnavailableError where PostgreSQL or Kafka is away."""
 
-    def __init__(self, settings: Settings, reader: Reader, measures: Measures = SILENT) -> None:
+    def __init__(self, settings: Settings, reader: Reader, metrics: Metrics = NULL_METRICS) -> None:
         self._settings = settings
-        self._measures = measures
+        self._metrics = metrics
         self._reader = reader
         self._topics = topics(settings.topic_prefix)
 
@@ -89,10 +89,10 @@ class Observation:
         return (await self._work()).messages_read > 0
 
     async def timeline(self, entity: EntityRef) -> Timeline:
-        """The timeline of an entity, at most `MOST_ENTRIES`; without entries if the log does not know it."""
-        read = partial(read_timeline, self._reader, entity, limit=MOST, measures=self._measures)
+        """The timeline of an entity, at most `MAX_ENTRIES`; without entries if the log does not know it."""
+        read = partial(read_timeline, self._reader, entity, limit=MAX_LIMIT, metrics=self._metrics)
         told = await read()
-        while told.next is not None and len(told.entries) < MOST_ENTRIES:
+        while told.next is not None and len(told.entries) < MAX_ENTRIES:
             more = await read(after=Cursor.parse(told.next))
             told = replace(
                 more, entries=told.entries + more.entries, parents={**told.parents, **more.parents}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootDecree
 from llamalog_service.bootstrap.connections import open_pool, open_producer
-from llamalog_service.bootstrap.topics import refuse_unfit_topics
+from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.overrides import JobSeenError, new_decree
 from llamalog_service.kafka.overrides import publish_decree
@@ -14,7 +14,7 @@ from llamalog_service.kafka.producer import Publisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import JobStanding, read_job_standing
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
 _LOOK_SECONDS = 5.0
@@ -28,12 +28,12 @@ class Decreed(NamedTuple):
 
 
 async def decree_root(
-    settings: Settings, job: str, *, adopted: bool, reason: str, requested_by: str, patience: float
+    settings: Settings, job: str, *, adopted: bool, reason: str, requested_by: str, timeout: float
 ) -> Decreed:
     """Adopt a job never seen as a root, or take that back.
 
     Args:
-        patience: seconds to wait for Kafka. The database is only looked at: where it is away, the decree is
+        timeout: seconds to wait for Kafka. The database is only looked at: where it is away, the decree is
             published all the same, since whether it has an effect follows from the events alone.
 
     Raises:
@@ -53,12 +53,12 @@ async def decree_root(
         now=datetime.now(UTC),
         latest=latest,
     )
-    await refuse_unfit_topics(settings, patience=patience)
+    await require_fit_topics(settings, timeout=timeout)
     topic = topics(settings.topic_prefix).entity_events.name
-    async with open_producer(settings, patience=patience) as producer:
+    async with open_producer(settings, timeout=timeout) as producer:
         publisher = Publisher(producer)
-        await when_available(
-            lambda: publish_decree(publisher, topic, decree), doing="publishing the decree", patience=patience
+        await retry_until_available(
+            lambda: publish_decree(publisher, topic, decree), doing="publishing the decree", timeout=timeout
         )
     return Decreed(decree, standing)
 

@@ -8,32 +8,32 @@ from llamalog_service.backfill.command_store import RunStore
 from llamalog_service.backfill.corrections import Corrections
 from llamalog_service.backfill.plan_batches import PlanBatches
 from llamalog_service.backfill.plan_store import PlanStore
-from llamalog_service.backfill.progress_events import BackfillNews
+from llamalog_service.backfill.progress_events import ProgressEvents
 from llamalog_service.backfill.repairs import Repairs
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.runner import BackfillRunner, Stores
 from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.backfill.worker import Duty
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.backfill.worker import PeriodicTask
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute_store import RecomputeStore
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 POLL_SECONDS = 0.5
 _NEWS_SECONDS = 1.0
 
 
-def repairing_duties(
-    pool: asyncpg.Pool, planning_pool: asyncpg.Pool, measures: Measures = SILENT
-) -> list[Duty]:
+def repair_tasks(
+    pool: asyncpg.Pool, planning_pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS
+) -> list[PeriodicTask]:
     """Repairs and backfills; PostgreSQL is all they need.
 
     Args:
         planning_pool: its connections plan every statement anew.
-        measures: told what repairs change.
+        metrics: told what repairs change.
     """
-    recompute = RecomputeStore(planning_pool, measures)
+    recompute = RecomputeStore(planning_pool, metrics)
     stores = Stores(
         backfills=BackfillStore(pool),
         plans=PlanStore(planning_pool),
@@ -42,17 +42,17 @@ def repairing_duties(
         outbox=Outbox(pool),
     )
     return [
-        Duty("repairing roots", Repairs(RunStore(pool), recompute).do_waiting, POLL_SECONDS),
-        Duty("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
+        PeriodicTask("repairing roots", Repairs(RunStore(pool), recompute).do_waiting, POLL_SECONDS),
+        PeriodicTask("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
     ]
 
 
-def sweeping_duty(
-    settings: DatabaseSettings, planning_pool: asyncpg.Pool, measures: Measures = SILENT
-) -> Duty:
+def sweep_task(
+    settings: DatabaseSettings, planning_pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS
+) -> PeriodicTask:
     """The sweep for what nobody asks to be repaired; arguments as above."""
     sweep = Sweep(
-        RecomputeStore(planning_pool, measures),
+        RecomputeStore(planning_pool, metrics),
         every=settings.sweep_seconds,
         full_every=settings.full_sweep_seconds,
         clock=time.monotonic,
@@ -62,14 +62,14 @@ def sweeping_duty(
         await sweep.sweep_if_due()
         return False
 
-    return Duty("sweeping", sweep_if_due, POLL_SECONDS)
+    return PeriodicTask("sweeping", sweep_if_due, POLL_SECONDS)
 
 
-def telling_duties(pool: asyncpg.Pool, announcer: Announcer) -> list[Duty]:
+def publish_tasks(pool: asyncpg.Pool, event_publisher: EventPublisher) -> list[PeriodicTask]:
     """Corrections and news of backfills, told through Kafka."""
     backfills = BackfillStore(pool)
-    corrections = Corrections(Outbox(pool), backfills, announcer)
+    corrections = Corrections(Outbox(pool), backfills, event_publisher)
     return [
-        Duty("telling corrections", corrections.tell_next, POLL_SECONDS),
-        Duty("telling of backfills", BackfillNews(backfills, announcer).tell, _NEWS_SECONDS),
+        PeriodicTask("telling corrections", corrections.tell_next, POLL_SECONDS),
+        PeriodicTask("telling of backfills", ProgressEvents(backfills, event_publisher).tell, _NEWS_SECONDS),
     ]

@@ -13,7 +13,7 @@ from llamalog_service.kafka.consumer.signals import Signals
 from llamalog_service.kafka.errors import kafka_errors_as_ours
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import Settings
-from llamalog_service.telemetry.prometheus import Metrics
+from llamalog_service.telemetry.prometheus import PrometheusMetrics
 
 _log = structlog.get_logger("llamalog.monitor")
 
@@ -38,7 +38,7 @@ async def probe(
     *,
     delivery: BatchDelivery,
     reader: Reader,
-    metrics: Metrics,
+    metrics: PrometheusMetrics,
     sampling: Sampling,
 ) -> None:
     """Look at Kafka, PostgreSQL and the delivery every few seconds, until cancelled.
@@ -63,7 +63,7 @@ async def probe(
         await kafka.forget()
 
 
-async def sample_depth(reader: Reader, metrics: Metrics) -> None:
+async def sample_depth(reader: Reader, metrics: PrometheusMetrics) -> None:
     """Walk up from some of the jobs recorded last.
 
     Raises:
@@ -91,7 +91,7 @@ async def _ask(reader: Reader) -> None:
 
 
 async def _read_lag(
-    signals: Signals, delivery: BatchDelivery, kafka: "_KafkaBeside", metrics: Metrics
+    signals: Signals, delivery: BatchDelivery, kafka: "_KafkaBeside", metrics: PrometheusMetrics
 ) -> None:
     reading = await delivery.read_progress(kafka.ends)
     signals.is_behind = reading.is_behind

@@ -15,13 +15,13 @@ from llamalog_service.kafka.consumer import (
     StoredPositions,
     subscribe,
 )
-from llamalog_service.retry import when_available
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.retry import retry_until_available
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _NAME = "llamalog.consumer"
 _log = structlog.get_logger(_NAME)
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds that a batch waits for PostgreSQL or Kafka before it is put back and polled anew."""
 
 
@@ -36,7 +36,7 @@ def subscribe_provenance_consumer(
     max_records: int,
     knows_ends: bool,
     fail: Callable[[BaseException], None],
-    measures: Measures = SILENT,
+    metrics: Metrics = NULL_METRICS,
 ) -> BatchDelivery:
     """Have a broker's consumer of entity events handled by an ingest.
 
@@ -46,20 +46,20 @@ def subscribe_provenance_consumer(
         max_records: the largest batch; it bounds the memory whatever the backlog.
         knows_ends: whether the broker tells where partitions end.
         fail: told of an error after which the process must not go on.
-        measures: told of batches and their steps.
+        metrics: told of batches and their steps.
 
     Returns:
         The delivery, to be closed before the broker is.
     """
 
     async def record(prepared: Prepared) -> Written:
-        return await when_available(
-            lambda: ingest.record(prepared), doing="recording a batch", patience=PATIENCE
+        return await retry_until_available(
+            lambda: ingest.record(prepared), doing="recording a batch", timeout=TIMEOUT
         )
 
     async def tell(written: Written) -> None:
-        outcome = await when_available(
-            lambda: ingest.tell(written), doing="telling of a batch", patience=PATIENCE
+        outcome = await retry_until_available(
+            lambda: ingest.tell(written), doing="telling of a batch", timeout=TIMEOUT
         )
         _say(written, outcome)
 
@@ -68,7 +68,7 @@ def subscribe_provenance_consumer(
         max_records=max_records,
         fail=fail,
         start=StartFinder(stored_positions, knows_ends=knows_ends),
-        measures=measures,
+        metrics=metrics,
     )
     subscribe(
         broker,
@@ -85,10 +85,10 @@ def _say(written: Written, outcome: Outcome) -> None:
     """A line for the batch, what there was none of left out; a line for each row where somebody debugs."""
     counts = {name: count for name, count in outcome._asdict().items() if count and name != "recorded"}
     in_order = {category: count for category in Category if (count := outcome.recorded.get(category))}
-    _log.info("recorded", rows=len(written.novelty.new), categories=in_order, **counts)
+    _log.info("recorded", rows=len(written.classified.new), categories=in_order, **counts)
     if not logging.getLogger(_NAME).isEnabledFor(logging.DEBUG):
         return
-    for row, root in zip(written.novelty.new, written.resolved.roots, strict=False):
+    for row, root in zip(written.classified.new, written.resolved.roots, strict=False):
         told = {
             "operation": row.operation,
             "entity": f"{row.entity_type}/{row.entity_id}" if row.entity_type and row.entity_id else None,

@@ -18,7 +18,7 @@ from llamalog_service.kafka.consumer import read_any_header_name
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.offsets import commit_at_least, end_offsets, first_offsets, partitions_of
 from llamalog_service.kafka.producer import Publisher
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_history import Portion, Span, is_compacted, read_history
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
@@ -28,15 +28,15 @@ from llamalog_service.postgres.rebuild_lock import RebuildLock
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
 from llamalog_service.rebuild.archive.history import Archive, ArchiveAlone, ArchiveThenTopic
 from llamalog_service.rebuild.comparison import ComparisonStore
-from llamalog_service.rebuild.enum_labels import WordStore
+from llamalog_service.rebuild.enum_labels import EnumLabelStore
 from llamalog_service.rebuild.errors import CompactedError
-from llamalog_service.rebuild.initial_load import FillStore
+from llamalog_service.rebuild.initial_load import InitialLoadStore
 from llamalog_service.rebuild.live_table import LiveTable
 from llamalog_service.rebuild.options import Asked, Stores
 from llamalog_service.rebuild.reading import History, Watch
 from llamalog_service.rebuild.rebuild import Rebuild
 from llamalog_service.rebuild.repair import Repair, RepairStores
-from llamalog_service.rebuild.repair_store import MendingStore
+from llamalog_service.rebuild.repair_store import RepairStore
 from llamalog_service.rebuild.report import RebuildReport
 from llamalog_service.rebuild.shadow import ShadowStore
 from llamalog_service.settings import Settings
@@ -116,11 +116,11 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
             looking = await stack.enter_async_context(open_pool(settings, name="llamalog rebuild, telling"))
             producer = await stack.enter_async_context(open_producer(settings))
             repair = Repair(
-                RepairStores(MendingStore(pool), RecomputeStore(pool), LogStore(looking), Outbox(looking)),
-                Announcer(Publisher(producer), names, source="/llamalog/rebuild"),
+                RepairStores(RepairStore(pool), RecomputeStore(pool), LogStore(looking), Outbox(looking)),
+                EventPublisher(Publisher(producer), names, source="/llamalog/rebuild"),
                 watch,
             )
-        filling = FillStore(pool) if ways.fill else None
+        filling = InitialLoadStore(pool) if ways.fill else None
         history, source = _history(settings, ways.archive, alone=asked.archive_alone)
         rebuild = Rebuild(
             Stores(
@@ -128,7 +128,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
                 LiveTable(pool),
                 ShadowStore(pool),
                 ComparisonStore(pool),
-                WordStore(pool),
+                EnumLabelStore(pool),
                 filling,
             ),
             history,

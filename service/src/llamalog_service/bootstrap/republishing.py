@@ -1,9 +1,9 @@
 """Provenance told again."""
 
 from llamalog_service.bootstrap.connections import open_pool, open_producer
-from llamalog_service.bootstrap.topics import refuse_unfit_topics
+from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.kafka.producer import Publisher
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.rebuild.reading import Watch
@@ -19,26 +19,26 @@ async def republish_provenance(
     watch: Watch,
     rate: float | None = None,
     resume: bool = False,
-    patience: float | None = None,
+    timeout: float | None = None,
 ) -> int:
     """Tell rows again as they stand; how many.
 
     Args:
         rate: rows a second at most; None: as fast as can be.
         resume: go on where an interrupted telling of the same rows was.
-        patience: seconds to wait for Kafka at the start; None waits for ever.
+        timeout: seconds to wait for Kafka at the start; None waits for ever.
 
     Raises:
         LlamalogError: the topics are unfit, or Kafka is away.
     """
-    await refuse_unfit_topics(settings, patience=patience)
+    await require_fit_topics(settings, timeout=timeout)
     async with (
         open_pool(settings, name="llamalog republish", keep_plans=False) as finding,
         open_pool(settings, name="llamalog republish, telling") as telling,
-        open_producer(settings, patience=patience) as producer,
+        open_producer(settings, timeout=timeout) as producer,
     ):
         names = topics(settings.topic_prefix)
-        announcer = Announcer(Publisher(producer), names, source="/llamalog/republish")
+        event_publisher = EventPublisher(Publisher(producer), names, source="/llamalog/republish")
         rows = RepublishingStore(finding, names.provenance.name)
-        republishing = Republishing(rows, LogStore(telling), announcer, rate=rate, watch=watch)
+        republishing = Republishing(rows, LogStore(telling), event_publisher, rate=rate, watch=watch)
         return await republishing.run(which, resume=resume)

@@ -13,7 +13,7 @@ _log = structlog.get_logger("llamalog.metrics")
 LARGE_BYTES: Final = 500 * 1024 * 1024
 """From this size of the log on, somebody should think of partitions or of an archive."""
 
-MOST_ROWS: Final = 100_000
+MAX_ROWS: Final = 100_000
 """Rows that a gauge counts at most: it must stay cheap when a whole legacy table waits for its roots."""
 
 _UNSETTLED = ("PENDING", "DECLARED", NOT_LOOKED_AT)
@@ -28,7 +28,7 @@ class TableGauges:
         self._is_told = False
         self._unsettled = Gauge(
             "llamalog_unresolved_rows",
-            f"Rows whose root may still become known, by origin; counted up to {MOST_ROWS}",
+            f"Rows whose root may still become known, by origin; counted up to {MAX_ROWS}",
             ["origin"],
             registry=registry,
         )
@@ -40,7 +40,7 @@ class TableGauges:
         )
         self._outbox = Gauge(
             "llamalog_outbox_rows",
-            f"Corrections not published yet; counted up to {MOST_ROWS}",
+            f"Corrections not published yet; counted up to {MAX_ROWS}",
             registry=registry,
         )
         self._outbox_age = Gauge(
@@ -64,13 +64,13 @@ class TableGauges:
         """
         unsettled = {
             record["origin"] or NOT_LOOKED_AT: record
-            for record in await self._reader.rows("gauge_unsettled", MOST_ROWS)
+            for record in await self._reader.rows("gauge_unsettled", MAX_ROWS)
         }
         for origin in _UNSETTLED:
             found = unsettled.get(origin)
             self._unsettled.labels(origin).set(found["rows"] if found else 0)
             self._unsettled_age.labels(origin).set(found["oldest"] if found else 0)
-        outbox = await self._reader.row("gauge_outbox", MOST_ROWS)
+        outbox = await self._reader.row("gauge_outbox", MAX_ROWS)
         self._outbox.set(outbox["rows"])
         self._outbox_age.set(outbox["oldest"])
         await self._count_runs()

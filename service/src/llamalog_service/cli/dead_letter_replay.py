@@ -5,11 +5,11 @@ import sys
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from llamalog_service.bootstrap.dead_letters import replay_letters
+from llamalog_service.bootstrap.dead_letters import replay_dead_letters
 from llamalog_service.cli.dead_letter_view import where_of
-from llamalog_service.cli.running import PATIENCE, errors, out, run, say_error
+from llamalog_service.cli.running import TIMEOUT, errors, out, run, say_error
 from llamalog_service.dead_letters.replay import Tally
-from llamalog_service.dead_letters.replay_policy import Fate
+from llamalog_service.dead_letters.replay_policy import ReplayOutcome
 from llamalog_service.dead_letters.selection import Selection
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.dead_letter_reader import Place
@@ -20,12 +20,12 @@ STOPPED = 130
 """The exit code of what Ctrl-C has ended, as shells have it."""
 
 _NOT_SENT = {
-    Fate.REPEATED: "hold a message that another letter holds, too",
-    Fate.INVALID: "are invalid still; --even-if-invalid sends them all the same",
-    Fate.CUT: "were cut and are refused",
-    Fate.TOO_LARGE: "are too large for their topic",
-    Fate.ELSEWHERE: "came from a topic that is not read here",
-    Fate.FOREIGN: "were not put there by llamalog",
+    ReplayOutcome.REPEATED: "hold a message that another letter holds, too",
+    ReplayOutcome.INVALID: "are invalid still; --even-if-invalid sends them all the same",
+    ReplayOutcome.CUT: "were cut and are refused",
+    ReplayOutcome.TOO_LARGE: "are too large for their topic",
+    ReplayOutcome.ELSEWHERE: "came from a topic that is not read here",
+    ReplayOutcome.FOREIGN: "were not put there by llamalog",
 }
 
 
@@ -53,13 +53,13 @@ def replay(
     if dry_run or not yes:
         tally = go(dry=True)
         _sum_up(tally, "would be sent back")
-        if dry_run or not tally.fates[Fate.SENT]:
+        if dry_run or not tally.fates[ReplayOutcome.SENT]:
             _end(tally, selection)
             return
         if not sys.stdin.isatty():
             out.print("Nothing was sent: --yes does it.")
             return
-        typer.confirm(f"Send {tally.fates[Fate.SENT]:,} letters back?", abort=True)
+        typer.confirm(f"Send {tally.fates[ReplayOutcome.SENT]:,} letters back?", abort=True)
     tally = go(dry=False)
     _sum_up(tally, "sent back")
     _end(tally, selection)
@@ -86,11 +86,11 @@ def _watched(
         task = bar.add_task(doing, total=None, meant="0", sent="0")
 
         def show(tally: Tally) -> None:
-            bar.update(task, meant=f"{tally.meant:,}", sent=f"{tally.fates[Fate.SENT]:,}")
+            bar.update(task, meant=f"{tally.meant:,}", sent=f"{tally.fates[ReplayOutcome.SENT]:,}")
 
         async def work() -> None:
             try:
-                await replay_letters(
+                await replay_dead_letters(
                     settings,
                     selection,
                     after=after,
@@ -98,7 +98,7 @@ def _watched(
                     dry=dry,
                     tally=tally,
                     progress=show,
-                    patience=PATIENCE,
+                    timeout=TIMEOUT,
                 )
             except LlamalogError:
                 bar.stop()
@@ -122,7 +122,7 @@ def _progress() -> Progress:
 
 
 def _sum_up(tally: Tally, verb: str) -> None:
-    out.print(f"{tally.fates[Fate.SENT]:,} of {tally.meant:,} dead letters {verb}.")
+    out.print(f"{tally.fates[ReplayOutcome.SENT]:,} of {tally.meant:,} dead letters {verb}.")
     for reason, number in tally.sent.most_common():
         out.print(f"{number:>9,}  {reason}", markup=False, soft_wrap=True)
     for fate, words in _NOT_SENT.items():
@@ -137,7 +137,7 @@ def _end(tally: Tally, selection: Selection) -> None:
     if tally.stopped:
         _say_how_to_go_on(tally)
         raise typer.Exit(STOPPED)
-    if selection.where is not None and not tally.fates[Fate.SENT]:
+    if selection.where is not None and not tally.fates[ReplayOutcome.SENT]:
         raise typer.Exit(1)
 
 

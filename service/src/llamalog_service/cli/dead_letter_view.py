@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from llamalog_service.kafka.dead_letter_reader import KeptLetter
+from llamalog_service.kafka.dead_letter_reader import StoredDeadLetter
 from llamalog_service.styles import printable
 
 _SHORT = 60
@@ -14,7 +14,7 @@ _SHOWN_BYTES = 8 * 1024
 _BYTES_A_LINE = 16
 
 
-def letter_in_brief(letter: KeptLetter) -> Text:
+def letter_in_brief(letter: StoredDeadLetter) -> Text:
     """Two lines: when, why, from where and how large; then what is wrong."""
     line = Text.assemble((f"{letter.kept_at:%Y-%m-%d %H:%M:%S}", "dim"), "  ")
     line.append(f"{printable(letter.reason):20}", "red")
@@ -25,12 +25,12 @@ def letter_in_brief(letter: KeptLetter) -> Text:
     return line.append(f"\n  {printable(letter.sentence)[:_LONGEST_SENTENCE]}", "dim")
 
 
-def where_of(letter: KeptLetter) -> str:
+def where_of(letter: StoredDeadLetter) -> str:
     """Its coordinates as the commands take them."""
     return printable(str(letter.came_from)) if letter.came_from is not None else "(nobody knows)"
 
 
-def letter_lines(letter: KeptLetter, *, in_hex: bool, in_full: bool) -> Iterator[Text]:
+def letter_lines(letter: StoredDeadLetter, *, in_hex: bool, in_full: bool) -> Iterator[Text]:
     """Everything about a letter; bytes as text where they are text, else in hex."""
     facts = {
         "reason": letter.reason,
@@ -48,7 +48,7 @@ def letter_lines(letter: KeptLetter, *, in_hex: bool, in_full: bool) -> Iterator
     yield from _bytes_lines("value", letter.value, in_hex=in_hex, in_full=in_full)
 
 
-def letter_as_json(letter: KeptLetter, *, with_value: bool) -> dict[str, Any]:
+def letter_as_json(letter: StoredDeadLetter, *, with_value: bool) -> dict[str, Any]:
     """A letter for programs: bytes as text where they are UTF-8, else as hex; null stays null."""
     came_from = letter.came_from
     told: dict[str, Any] = {

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.bootstrap.dead_letters import chosen_letters
+from llamalog_service.bootstrap.dead_letters import select_dead_letters
 from llamalog_service.cli.dead_letter_replay import replay
 from llamalog_service.cli.dead_letter_view import letter_as_json, letter_in_brief, letter_lines
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_error
+from llamalog_service.cli.running import TIMEOUT, out, read_settings, run, say_error
 from llamalog_service.dead_letters.selection import Selection
-from llamalog_service.kafka.dead_letter_reader import Coordinates, KeptLetter
+from llamalog_service.kafka.dead_letter_reader import Coordinates, StoredDeadLetter
 from llamalog_service.settings import Settings
 
 app = typer.Typer(
@@ -62,7 +62,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON obj
 
 
 @app.command("list")
-def list_letters(  # noqa: PLR0917 -- typer calls it by name
+def list_dead_letters(  # noqa: PLR0917 -- typer calls it by name
     reasons: Reasons = None,
     topics: Topics = None,
     since: Since = None,
@@ -74,10 +74,10 @@ def list_letters(  # noqa: PLR0917 -- typer calls it by name
     settings = read_settings()
     selection = selected(settings, reasons, topics, since, until)
     counts: Counter[str] = Counter()
-    newest: deque[KeptLetter] = deque(maxlen=limit)
+    newest: deque[StoredDeadLetter] = deque(maxlen=limit)
 
     async def collect() -> None:
-        async for some in chosen_letters(settings, selection, patience=PATIENCE):
+        async for some in select_dead_letters(settings, selection, timeout=TIMEOUT):
             newest.extend(some)
             counts.update(letter.reason for letter in some)
 
@@ -107,7 +107,7 @@ def count(
     counts: Counter[str] = Counter()
 
     async def collect() -> None:
-        async for some in chosen_letters(settings, selection, patience=PATIENCE):
+        async for some in select_dead_letters(settings, selection, timeout=TIMEOUT):
             counts.update(letter.reason for letter in some)
 
     run(collect())
@@ -127,10 +127,10 @@ def show(
     """Show a dead letter: why, from where, its headers, its bytes as text or in hex."""
     settings = read_settings()
     selection = Selection(where=_in_full(settings, where))
-    found: list[KeptLetter] = []
+    found: list[StoredDeadLetter] = []
 
     async def collect() -> None:
-        async for some in chosen_letters(settings, selection, patience=PATIENCE):
+        async for some in select_dead_letters(settings, selection, timeout=TIMEOUT):
             found.extend(some)
 
     run(collect())
@@ -145,7 +145,7 @@ def show(
 
 
 @app.command("replay")
-def replay_letters(  # noqa: PLR0917 -- typer calls it by name
+def replay_dead_letters(  # noqa: PLR0917 -- typer calls it by name
     where: Annotated[
         Coordinates | None,
         typer.Argument(parser=_coordinates, metavar="[WHERE]", help="One letter: topic/partition/offset."),

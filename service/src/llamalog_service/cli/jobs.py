@@ -18,7 +18,7 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.styles import look_of, printable
+from llamalog_service.styles import printable, style_of
 
 Below = Annotated[bool, typer.Option("--below", help="Also everything that it started, directly or not.")]
 
@@ -125,7 +125,7 @@ def _link(link: JobSummary, *, is_asked_for: bool) -> Text:
     line = Text(printable(link.job or ""), "bold reverse" if is_asked_for else "bold")
     if link.first_at is None or link.category is None:
         return line.append("  (never seen)", "dim italic")
-    icon, colour = look_of(link.category)
+    icon, colour = style_of(link.category)
     line.append(f"  {icon} {at(link.first_at)}", f"not bold not reverse {colour}")
     told = Text.assemble("  ", (printable(link.operation or ""), colour))
     if link.name:

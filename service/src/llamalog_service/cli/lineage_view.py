@@ -12,7 +12,7 @@ from llamalog_service.queries.lineages import Entry
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.styles import printable
 
-MOST_INDENTS = 12
+MAX_INDENTS = 12
 """Deeper jobs stand below each other and tell their depth: no terminal is wide enough for all."""
 
 _CUT = "More jobs are above than are followed: the topmost ones here are not the real top."
@@ -49,7 +49,7 @@ def draw_lineages(drawn: Drawn, tops: Sequence[JobNode], *, with_date: bool, wit
     while growing:
         branch, node, depth = growing.pop()
         grown = branch.add(_label(node, depth, with_date=with_date, with_jobs=with_jobs))
-        onto = grown if depth < MOST_INDENTS else branch
+        onto = grown if depth < MAX_INDENTS else branch
         growing.extend((onto, child, depth + 1) for child in reversed(node.children))
 
 
@@ -60,7 +60,7 @@ def _days_of(entries: Sequence[Entry]) -> list[str]:
 
 
 def _label(node: JobNode, depth: int, *, with_date: bool, with_jobs: bool) -> Text:
-    label = Text(f"[{depth}] ", "dim") if depth > MOST_INDENTS else Text()
+    label = Text(f"[{depth}] ", "dim") if depth > MAX_INDENTS else Text()
     if not node.entries:
         return label.append(f"{printable(node.job or '')}  (nothing of its own here)", "dim italic")
     lines = [said(entry.row, with_date=with_date) for entry in node.entries]

@@ -30,7 +30,7 @@ from llamalog_service.cli.filters import (
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.pieces import pages_of_rows
 from llamalog_service.cli.row_view import listed
-from llamalog_service.cli.running import PATIENCE, errors, out, read_database_settings, read_settings, run
+from llamalog_service.cli.running import TIMEOUT, errors, out, read_database_settings, read_settings, run
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
@@ -101,7 +101,7 @@ def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> No
 
     settings = read_settings()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away, `_say_away` says once
-    following = follow_log(settings, wanted, read=read, show=show, say_away=_say_away, patience=PATIENCE)
+    following = follow_log(settings, wanted, read=read, show=show, say_away=_say_away, timeout=TIMEOUT)
     try:
         run(following)
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llamalog_service.bootstrap.overrides import Decreed, decree_root
-from llamalog_service.cli.running import PATIENCE, out, read_settings, run
+from llamalog_service.cli.running import TIMEOUT, out, read_settings, run
 from llamalog_service.queries.jobs import JobStanding
 from llamalog_service.styles import printable
 
@@ -40,7 +40,7 @@ def _decree(job: str, reason: str, by: str | None, *, adopted: bool) -> Decreed:
         adopted=adopted,
         reason=reason,
         requested_by=by or getpass.getuser(),
-        patience=PATIENCE,
+        timeout=TIMEOUT,
     )
     return run(work)
 

@@ -10,7 +10,7 @@ from llamalog_service.queries.jobs import Tree, read_tree
 from llamalog_service.queries.lineages import is_cut
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.names import EntityRef
-from llamalog_service.queries.paging import MOST, Cursor, Page
+from llamalog_service.queries.paging import MAX_LIMIT, Cursor, Page
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline, read_timeline
 
@@ -52,7 +52,7 @@ async def pages_of_rows(reader: Reader, wanted: LogFilter, *, limit: int) -> Asy
     """
     after: Cursor | None = None
     while True:
-        page = await read_logs(reader, wanted, limit=min(limit, MOST), after=after)
+        page = await read_logs(reader, wanted, limit=min(limit, MAX_LIMIT), after=after)
         yield page
         limit -= len(page.items)
         if page.next is None or limit <= 0:
@@ -61,10 +61,10 @@ async def pages_of_rows(reader: Reader, wanted: LogFilter, *, limit: int) -> Asy
 
 
 async def _joined(read: ReadMore[Lineage], limit: int) -> Lineage:
-    found = await read(min(limit, MOST), None)
+    found = await read(min(limit, MAX_LIMIT), None)
     entries, parents = list(found.entries), dict(found.parents)
     while found.next is not None and len(entries) < limit:
-        found = await read(min(limit - len(entries), MOST), Cursor.parse(found.next))
+        found = await read(min(limit - len(entries), MAX_LIMIT), Cursor.parse(found.next))
         entries += found.entries
         parents |= found.parents
     return replace(found, entries=tuple(entries), parents=parents, longer=is_cut(parents))

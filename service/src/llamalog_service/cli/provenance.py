@@ -10,7 +10,7 @@ from llamalog_service.bootstrap.republishing import republish_provenance
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.rebuild_report import RebuildBar
-from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_error
+from llamalog_service.cli.running import TIMEOUT, out, read_settings, run, say_error
 from llamalog_service.cli.signals import signals_as_interrupts
 from llamalog_service.rebuild.republish_store import Which
 
@@ -54,7 +54,7 @@ def republish(  # noqa: PLR0917 -- typer calls it by name
         with signals_as_interrupts(), RebuildBar() as bar:
             told = run(
                 republish_provenance(
-                    settings, which, rate=rate, resume=resume, watch=bar.show, patience=PATIENCE
+                    settings, which, rate=rate, resume=resume, watch=bar.show, timeout=TIMEOUT
                 )
             )
     except KeyboardInterrupt:

@@ -5,11 +5,11 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from llamalog_service.adoption.legacy_events.publish import GenesisReport, Told
-from llamalog_service.bootstrap.legacy_events import tell_genesis
+from llamalog_service.adoption.legacy_events.publish import PublishLegacyReport, Told
+from llamalog_service.bootstrap.legacy_events import publish_legacy_events
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import PATIENCE, errors, out, read_settings, run, say_error
+from llamalog_service.cli.running import TIMEOUT, errors, out, read_settings, run, say_error
 from llamalog_service.cli.signals import signals_as_interrupts
 from llamalog_service.styles import printable
 
@@ -44,7 +44,7 @@ def genesis(
 
     try:
         with signals_as_interrupts(), bar:
-            report = run(tell_genesis(settings, show, patience=PATIENCE))
+            report = run(publish_legacy_events(settings, show, timeout=TIMEOUT))
     except KeyboardInterrupt:
         say_error("llamalog", "Stopped. What was published stays: the same command goes on where it was.")
         raise typer.Exit(INTERRUPTED) from None
@@ -56,7 +56,7 @@ def genesis(
     raise typer.Exit(UNTELLABLE if report.untellable else 0)
 
 
-def conclusions(report: GenesisReport) -> list[str]:
+def conclusions(report: PublishLegacyReport) -> list[str]:
     """What a genesis came to, in sentences."""
     went_on = " It went on where it had been interrupted." if report.went_on else ""
     lines = [f"{report.rows:,} rows and {report.decrees:,} decrees were published.{went_on}"]

@@ -78,14 +78,14 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     discard: Annotated[
         bool, typer.Option("--discard", help="Drop the leftovers of another rebuild first.")
     ] = False,
-    keep_eventless: Annotated[
+    allow_unsourced: Annotated[
         bool,
         typer.Option("--keep-eventless", help="Take rows that no event tells as they stand, don't refuse."),
     ] = False,
     add_words: Annotated[
         bool, typer.Option("--add-words", help="Let the enums hold the words that legacy rows bear.")
     ] = False,
-    most_removed: Annotated[
+    max_deletes: Annotated[
         int, typer.Option(min=0, help="A repair that would remove more rows, which nobody told, is refused.")
     ] = 100,
     settle: Annotated[
@@ -122,9 +122,9 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
             asked = Asked(
                 only=which,
                 discard=discard,
-                keep_eventless=keep_eventless,
+                allow_unsourced=allow_unsourced,
                 add_words=add_words and not dry_run,
-                most_removed=most_removed,
+                max_deletes=max_deletes,
                 settle_seconds=settle,
                 archive_alone=archive_alone,
                 note=lines.note,

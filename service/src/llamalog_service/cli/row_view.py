@@ -7,7 +7,7 @@ from rich.text import Text
 
 from llamalog_schemas.events import Status
 from llamalog_service.queries.rows import LogRow
-from llamalog_service.styles import LOOKS, look_of, printable
+from llamalog_service.styles import STYLES, printable, style_of
 
 UNKNOWN_ORIGIN: Final = "Origin unknown"
 _AS_EXPECTED: Final = frozenset({Status.SUCCESS, Status.COMPLETED})
@@ -23,7 +23,7 @@ def at(moment: datetime, *, with_date: bool = True) -> str:
 def legend() -> Text:
     """What the icons and colours mean."""
     text = Text()
-    for category, (icon, colour) in LOOKS.items():
+    for category, (icon, colour) in STYLES.items():
         text.append(f"{icon} {category.lower()}  ", colour)
     text.append("healed", "bold black on green")
     return text.append(" root corrected later")
@@ -31,7 +31,7 @@ def legend() -> Text:
 
 def said(row: LogRow, *, with_date: bool) -> Text:
     """What a row says, in short, as it stands in a tree of jobs: these tell whose it is."""
-    icon, colour = look_of(row.category)
+    icon, colour = style_of(row.category)
     line = Text.assemble(
         (f"{icon} ", f"bold {colour}"), (at(row.created_at, with_date=with_date), "dim"), "  "
     )
@@ -41,7 +41,7 @@ def said(row: LogRow, *, with_date: bool) -> Text:
 
 def listed(row: LogRow) -> Text:
     """A row by itself: also about what it is, of which job, and below which root."""
-    icon, colour = look_of(row.category)
+    icon, colour = style_of(row.category)
     line = Text.assemble(
         (at(row.created_at), "dim"), "  ", (f"{icon} {printable(row.category):9}", colour), " "
     )

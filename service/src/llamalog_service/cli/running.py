@@ -19,7 +19,7 @@ from llamalog_service.telemetry.logging import configure_logs
 Result = TypeVar("Result")
 AnySettings = TypeVar("AnySettings", bound=DatabaseSettings)
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds that a command which ends waits for Kafka."""
 
 NOBODY_READS = 141

@@ -29,11 +29,11 @@ from llamalog_service.queries.counts import (
 )
 from llamalog_service.queries.paging import Page
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.styles import look_of, printable
+from llamalog_service.styles import printable, style_of
 
 Each = Annotated[Bucket | None, typer.Option("--each", help="For how long each line is; else as it fits.")]
 
-_USUAL = timedelta(days=7)
+_DEFAULT_LIMIT = timedelta(days=7)
 _BAR_WIDTH = 30
 _WAITING_SHOWN = 10
 _REASONS = {
@@ -59,7 +59,7 @@ def stats(since: Since = None, until: Until = None, each: Each = None, as_json: 
     Rows without a known root, jobs that are waited for and contradictions are counted over the whole log.
     """
     end = until or datetime.now(UTC)
-    begin = since or _earlier(end, _USUAL)
+    begin = since or _earlier(end, _DEFAULT_LIMIT)
     found = run(_read(read_database_settings(), begin, end, each or _fitting(end - begin)))
     if as_json:
         print_json(found)
@@ -123,7 +123,7 @@ def _over_time(counts: Counts, title: str) -> Table:
     table = _table(title)
     table.add_column(no_wrap=True)
     for word in shown:
-        icon, colour = look_of(word)
+        icon, colour = style_of(word)
         table.add_column(Text(f"{icon} {word.lower()}", colour), justify="right", style=colour)
     table.add_column("all", justify="right", style="bold", no_wrap=True)
     table.add_column(max_width=_BAR_WIDTH)

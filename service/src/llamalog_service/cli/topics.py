@@ -3,7 +3,7 @@
 import typer
 
 from llamalog_service.bootstrap.topics import create_missing_topics, find_topic_faults
-from llamalog_service.cli.running import PATIENCE, out, read_settings, run
+from llamalog_service.cli.running import TIMEOUT, out, read_settings, run
 from llamalog_service.kafka.topic_checks import Level
 
 app = typer.Typer(name="topics", help="Create the topics of llamalog, or check them.", no_args_is_help=True)
@@ -14,14 +14,14 @@ _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.INFO: "cyan"}
 @app.command("create")
 def create() -> None:
     """Create the topics that are missing; those that stand are kept as they are."""
-    for topic in run(create_missing_topics(read_settings(), patience=PATIENCE)):
+    for topic in run(create_missing_topics(read_settings(), timeout=TIMEOUT)):
         out.print(f"{topic.name}: {'created' if topic.created else 'kept as it stood'}", soft_wrap=True)
 
 
 @app.command("check")
 def check() -> None:
     """Say what is wrong with the topics, and what to do; code 1 if llamalog would not start on them."""
-    findings = run(find_topic_faults(read_settings(), patience=PATIENCE))
+    findings = run(find_topic_faults(read_settings(), timeout=TIMEOUT))
     for finding in findings:
         out.print(f"[{_COLOURS[finding.level]}]{finding.level}[/]", end=" ")
         out.print(str(finding), markup=False, soft_wrap=True)

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from llamalog_service.dead_letters.replay_policy import Fate, Judge, Verdict
+from llamalog_service.dead_letters.replay_policy import ReplayOutcome, ReplayPolicy, Verdict
 from llamalog_service.dead_letters.selection import Selection
-from llamalog_service.kafka.dead_letter_reader import KeptLetter, Place
+from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter
 from llamalog_service.kafka.producer import OutgoingMessage, Publisher
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 
 _REFUSALS_TOLD = 20
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 """Seconds that a replay waits for Kafka before it ends and says how to go on."""
 
 Progress = Callable[["Tally"], None]
@@ -34,18 +34,18 @@ class Tally:
         stopped: somebody ended it before its end.
     """
 
-    fates: Counter[Fate] = field(default_factory=Counter)
+    fates: Counter[ReplayOutcome] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
-    refusals: list[tuple[KeptLetter, Verdict]] = field(default_factory=list)
+    refusals: list[tuple[StoredDeadLetter, Verdict]] = field(default_factory=list)
     read_to: Place | None = None
     stopped: bool = False
 
-    def add(self, letter: KeptLetter, verdict: Verdict) -> None:
+    def add(self, letter: StoredDeadLetter, verdict: Verdict) -> None:
         """Count a letter that was dealt with."""
         self.fates[verdict.fate] += 1
-        if verdict.fate is Fate.SENT:
+        if verdict.fate is ReplayOutcome.SENT:
             self.sent[letter.reason] += 1
-        elif verdict.fate is not Fate.REPEATED and len(self.refusals) < _REFUSALS_TOLD:
+        elif verdict.fate is not ReplayOutcome.REPEATED and len(self.refusals) < _REFUSALS_TOLD:
             self.refusals.append((letter, verdict))
 
     @property
@@ -55,9 +55,9 @@ class Tally:
 
 
 async def replay(
-    letters: AsyncIterator[list[KeptLetter]],
+    letters: AsyncIterator[list[StoredDeadLetter]],
     selection: Selection,
-    judge: Judge,
+    judge: ReplayPolicy,
     publisher: Publisher | None,
     *,
     tally: Tally,
@@ -81,7 +81,9 @@ async def replay(
         async for some in letters:
             judged = [(letter, judge.judge(letter)) for letter in some if selection.takes(letter)]
             if publisher is not None:
-                await _send(publisher, [letter for letter, verdict in judged if verdict.fate is Fate.SENT])
+                await _send(
+                    publisher, [letter for letter, verdict in judged if verdict.fate is ReplayOutcome.SENT]
+                )
             for letter, verdict in judged:
                 tally.add(letter, verdict)
             tally.read_to = some[-1].place
@@ -90,7 +92,7 @@ async def replay(
         tally.stopped = True
 
 
-async def _send(publisher: Publisher, letters: list[KeptLetter]) -> None:
+async def _send(publisher: Publisher, letters: list[StoredDeadLetter]) -> None:
     by_topic: dict[str, list[OutgoingMessage]] = {}
     for letter in letters:
         if letter.came_from is not None:
@@ -101,4 +103,4 @@ async def _send(publisher: Publisher, letters: list[KeptLetter]) -> None:
         async def publish(topic: str = topic, messages: list[OutgoingMessage] = messages) -> None:
             await publisher.publish(topic, messages)
 
-        await when_available(publish, doing=f"sending dead letters back to {topic}", patience=_PATIENCE)
+        await retry_until_available(publish, doing=f"sending dead letters back to {topic}", timeout=_TIMEOUT)

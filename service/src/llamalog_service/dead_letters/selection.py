@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.dead_letter_reader import Coordinates, KeptLetter
+from llamalog_service.kafka.dead_letter_reader import Coordinates, StoredDeadLetter
 
 
-class NoSuchLetterError(LlamalogError):
+class DeadLetterNotFoundError(LlamalogError):
     """No dead letter bears the coordinates asked for."""
 
     def __init__(self, where: Coordinates) -> None:
@@ -34,7 +34,7 @@ class Selection:
     until: datetime | None = None
     where: Coordinates | None = None
 
-    def takes(self, letter: KeptLetter) -> bool:
+    def takes(self, letter: StoredDeadLetter) -> bool:
         """Whether a letter is meant."""
         topic = letter.came_from.topic if letter.came_from is not None else None
         return (

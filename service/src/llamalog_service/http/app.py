@@ -22,7 +22,7 @@ from llamalog_service.http.run_accepted import AskedRuns
 from llamalog_service.http.sessions import Sessions
 from llamalog_service.http.streams import Streams
 from llamalog_service.postgres.reader import Reader
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 
 def create_app(
@@ -30,7 +30,7 @@ def create_app(
     operations: Operations,
     *,
     access: Access,
-    measures: Measures = SILENT,
+    metrics: Metrics = NULL_METRICS,
     probes: Sequence[BaseRoute] = (),
 ) -> FastAPI:
     """The API under `/`, the pages under `/ui`.
@@ -39,7 +39,7 @@ def create_app(
         reader: for the queries.
         operations: what needs Kafka.
         access: who may do what.
-        measures: told how long queries took.
+        metrics: told how long queries took.
         probes: where the process tells how it is.
     """
     sessions = Sessions(access)
@@ -52,8 +52,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.openapi = cache(lambda: document(app))  # type: ignore[method-assign]
-    app.state.context = Context(reader, operations, measures, access, sessions, Streams(), AskedRuns())
-    app.add_middleware(Guard, access=access, sessions=sessions, measures=measures)
+    app.state.context = Context(reader, operations, metrics, access, sessions, Streams(), AskedRuns())
+    app.add_middleware(Guard, access=access, sessions=sessions, metrics=metrics)
     app.add_middleware(Heads)
     tell_failures(app)
     routers = [*routes.ROUTERS, *ui.ROUTERS]

@@ -11,7 +11,7 @@ from llamalog_service.http.run_accepted import AskedRuns
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.streams import Streams
 from llamalog_service.postgres.reader import Reader
-from llamalog_service.telemetry.metrics import Measures
+from llamalog_service.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,14 @@ class Context:
     Attributes:
         reader: for the queries.
         operations: what needs Kafka.
-        measures: told what took how long.
+        metrics: told what took how long.
         streams: those under way.
         asked: the backfills that were asked for here.
     """
 
     reader: Reader
     operations: Operations
-    measures: Measures
+    metrics: Metrics
     access: Access
     sessions: Sessions
     streams: Streams
@@ -61,8 +61,8 @@ def _operations(request: Request) -> Operations:
     return context_of(request).operations
 
 
-def _measures(request: Request) -> Measures:
-    return context_of(request).measures
+def _metrics(request: Request) -> Metrics:
+    return context_of(request).metrics
 
 
 def _operator(request: Request) -> Principal:
@@ -80,7 +80,7 @@ def _admin(request: Request) -> Principal:
 TheContext = Annotated[Context, Depends(context_of)]
 TheReader = Annotated[Reader, Depends(_reader)]
 TheOperations = Annotated[Operations, Depends(_operations)]
-TheMeasures = Annotated[Measures, Depends(_measures)]
+TheMeasures = Annotated[Metrics, Depends(_metrics)]
 Somebody = Annotated[Principal, Depends(principal_of)]
 """Whoever asks; all may read."""
 AnOperator = Annotated[Principal, Depends(_operator)]

@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 
-class LetterCounts(Struct, frozen=True, kw_only=True, rename="camel"):
+class DeadLetterCounts(Struct, frozen=True, kw_only=True, rename="camel"):
     """The dead letters by reason.
 
     Attributes:
@@ -21,7 +21,7 @@ class LetterCounts(Struct, frozen=True, kw_only=True, rename="camel"):
     counted_at: datetime
 
 
-class LetterSource(Struct, frozen=True, kw_only=True, rename="camel"):
+class DeadLetterSource(Struct, frozen=True, kw_only=True, rename="camel"):
     """Where a message was read that became a dead letter."""
 
     topic: str
@@ -29,7 +29,7 @@ class LetterSource(Struct, frozen=True, kw_only=True, rename="camel"):
     offset: int
 
 
-class LetterHeader(Struct, frozen=True, kw_only=True, rename="camel"):
+class DeadLetterHeader(Struct, frozen=True, kw_only=True, rename="camel"):
     """A header of the message as it came."""
 
     name: str
@@ -51,17 +51,17 @@ class Letter(Struct, frozen=True, kw_only=True, rename="camel"):
     partition: int
     offset: int
     kept_at: datetime
-    came_from: LetterSource | None
+    came_from: DeadLetterSource | None
     reason: str
     sentence: str
     truncated: str | None
     key: str | None
     value: str | None
     value_bytes: int | None
-    headers: tuple[LetterHeader, ...]
+    headers: tuple[DeadLetterHeader, ...]
 
 
-class LetterFilter(Struct, frozen=True, kw_only=True):
+class DeadLetterFilter(Struct, frozen=True, kw_only=True):
     """Which letters are asked for; what is None leaves all of them in.
 
     Attributes:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
 from llamalog_schemas.events import RootDecree
-from llamalog_service.http.dead_letters import Letter, LetterCounts, LetterFilter
+from llamalog_service.http.dead_letters import DeadLetterCounts, DeadLetterFilter, Letter
 from llamalog_service.http.health import HealthSummary
 from llamalog_service.live_feed.ring import Feed
 from llamalog_service.queries.paging import Page
@@ -37,7 +37,7 @@ class Operations(ABC):
         """
 
     @abstractmethod
-    async def count_letters(self) -> LetterCounts:
+    async def count_dead_letters(self) -> DeadLetterCounts:
         """The dead letters by reason.
 
         Raises:
@@ -45,7 +45,9 @@ class Operations(ABC):
         """
 
     @abstractmethod
-    async def read_letters(self, wanted: LetterFilter, *, limit: int, after: str | None) -> Page[Letter]:
+    async def read_dead_letters(
+        self, wanted: DeadLetterFilter, *, limit: int, after: str | None
+    ) -> Page[Letter]:
         """A page of dead letters, the newest first.
 
         Raises:

@@ -9,7 +9,7 @@ from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.commands import BackfillRootsData
 from llamalog_service.queries.backfills import BackfillRun
 
-_MOST: Final = 1_000
+_MAX: Final = 1_000
 
 
 class AskedRuns:
@@ -21,7 +21,7 @@ class AskedRuns:
     def note(self, run: UUID, data: BackfillRootsData) -> None:
         """A backfill was asked for."""
         self._runs.setdefault(run, _queued(run, data))
-        if len(self._runs) > _MOST:
+        if len(self._runs) > _MAX:
             self._runs.popitem(last=False)
 
     def find(self, run: UUID) -> BackfillRun | None:

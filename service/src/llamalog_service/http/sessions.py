@@ -14,7 +14,7 @@ from llamalog_service.http.access import LOCAL, Access, Principal, Token
 
 COOKIE: Final = "llamalog_session"
 _LIFETIME_SECONDS: Final = 12 * 3600
-_MOST_ENDED: Final = 10_000
+_MAX_ENDED: Final = 10_000
 """Sessions that were ended and whose cookies would still be good: of more the oldest are forgotten."""
 _SIGNING: Final = {"digest_method": hashlib.sha256}
 
@@ -39,7 +39,7 @@ class Sessions:
         self._access = access
         self._secret = secrets.token_bytes(32)
         self._signer = URLSafeTimedSerializer(self._secret, salt="session", signer_kwargs=_SIGNING)
-        self._ended: TTLCache[str, None] = TTLCache(_MOST_ENDED, ttl=_LIFETIME_SECONDS)
+        self._ended: TTLCache[str, None] = TTLCache(_MAX_ENDED, ttl=_LIFETIME_SECONDS)
 
     def open(self, token: str = "") -> Session | None:
         """A new session of a token's holder, or of whoever is on this machine where there are no tokens.

@@ -16,7 +16,7 @@ from llamalog_service.http.problems import ProblemError
 
 _log = structlog.get_logger("llamalog.http")
 
-MOST_STREAMS: Final = 100
+MAX_STREAMS: Final = 100
 _HEARTBEAT_SECONDS: Final = 15
 _SLOWEST_SECONDS: Final = 20.0
 """A client that takes nothing for so long is cut off."""
@@ -39,10 +39,10 @@ class Streams:
         Raises:
             ProblemError: 503, there are too many already.
         """
-        if self.open >= MOST_STREAMS or self._closing.is_set():
+        if self.open >= MAX_STREAMS or self._closing.is_set():
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{self.open} streams are open; there are {MOST_STREAMS} at most. Ask again in a while.",
+                f"{self.open} streams are open; there are {MAX_STREAMS} at most. Ask again in a while.",
                 kind="too-many-streams",
                 headers={"Retry-After": "10"},
             )

@@ -1,4 +1,4 @@
-"""A batch in numbers, for whoever measures."""
+"""A batch in numbers, for whoever metrics."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import Content
 from llamalog_service.ingest.decode import Decoded
-from llamalog_service.ingest.deduplication import Novelty
+from llamalog_service.ingest.deduplication import Classified
 from llamalog_service.telemetry.metrics import EventKind, Verdict
 
 _NO_TYPE = "unknown"
@@ -20,12 +20,12 @@ _parent_conflict = attrgetter("parent_conflict")
 _declared = attrgetter("declared_root_job_id")
 
 
-def what_became_of(decoded: Decoded, novelty: Novelty) -> Mapping[EventKind, int]:
+def what_became_of(decoded: Decoded, classified: Classified) -> Mapping[EventKind, int]:
     """Every message of a batch by type and verdict.
 
     A conflict is a dead letter too, and counted once: as a conflict, whose type is known.
     """
-    new, conflicting = _by_type(novelty.new), _by_type(novelty.conflicting)
+    new, conflicting = _by_type(classified.new), _by_type(classified.conflicting)
     counts: Counter[EventKind] = Counter()
     for type_, rows in _by_type(decoded.rows).items():
         recorded, conflicts = new[type_], conflicting[type_]

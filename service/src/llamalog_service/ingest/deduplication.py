@@ -27,7 +27,7 @@ class Equality(Protocol):
         """Whether the table holds these rows as they are told, in step."""
 
 
-class Novelty(NamedTuple):
+class Classified(NamedTuple):
     """A batch against the table: what to write, what is there already, what contradicts it.
 
     `conflicting` and `letters` run in step. `legacy_told`: rows that were there before events existed, and
@@ -42,7 +42,7 @@ class Novelty(NamedTuple):
     legacy_told: list[UUID]
 
 
-async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], equality: Equality) -> Novelty:
+async def classify(decoded: Decoded, stored: Mapping[UUID, StoredRow], equality: Equality) -> Classified:
     """Sort the rows of a batch; the first of an id counts, in the table or else in the batch.
 
     Whatever is said under the id of a legacy row is a duplicate: it was there first. Only another telling of
@@ -69,7 +69,7 @@ async def tell_new(decoded: Decoded, stored: Mapping[UUID, StoredRow], equality:
             sentence = f"the id {row.id} is recorded with another content; the one recorded first is kept"
             conflicting.append(row)
             letters.append(Letter(record, DeadLetter(CONFLICT, sentence)))
-    return Novelty(
+    return Classified(
         list(new.values()), list(repeated.values()), conflicting, letters, duplicates, list(legacy_told)
     )
 

@@ -19,13 +19,13 @@ from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.ingest.batch_stats import by_category, what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import Decoded, decode_batch
-from llamalog_service.ingest.deduplication import Novelty, tell_new
+from llamalog_service.ingest.deduplication import Classified, classify
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.kafka.dead_letters import Letter, Record
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import FIRST_REVISION, LogStore, Recorded
 from llamalog_service.log.positions import Positions
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 REFUSED = "refused-by-database"
 """The reason code of a dead letter that the contract allows and PostgreSQL does not."""
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
     duplicates: int
     dead_letters: int
     tombstones: int
-    jobs_doubted: int
+    stale_jobs_found: int
 
 
 class Prepared(NamedTuple):
@@ -52,7 +52,7 @@ class Written(NamedTuple):
     """A committed batch: what was new, how it was resolved, and the transaction that wrote it."""
 
     decoded: Decoded
-    novelty: Novelty
+    classified: Classified
     resolved: Resolved
     recorded: Recorded
 
@@ -63,17 +63,17 @@ class Ingest:
     def __init__(
         self,
         store: LogStore,
-        announcer: Announcer,
+        event_publisher: EventPublisher,
         cache: JobCache,
         *,
         group: str,
-        measures: Measures = SILENT,
+        metrics: Metrics = NULL_METRICS,
     ) -> None:
         self._store = store
-        self._announcer = announcer
+        self._event_publisher = event_publisher
         self._cache = cache
         self._group = group
-        self._measures = measures
+        self._metrics = metrics
 
     def prepare(self, records: Sequence[Record]) -> Prepared:
         """Decode a batch and say how far it reaches.
@@ -91,9 +91,9 @@ class Ingest:
         """
         written = await self._write(*prepared)
         self._cache.remember(written.resolved.jobs)
-        new = written.novelty.new
-        self._measures.jobs(written.resolved.jobs.keys())
-        self._measures.recorded(*what_was_recorded(new, written.resolved.roots[: len(new)]))
+        new = written.classified.new
+        self._metrics.jobs(written.resolved.jobs.keys())
+        self._metrics.recorded(*what_was_recorded(new, written.resolved.roots[: len(new)]))
         return written
 
     async def tell(self, written: Written) -> Outcome:
@@ -102,27 +102,27 @@ class Ingest:
         Raises:
             UnavailableError: PostgreSQL or Kafka is away; calling again is safe.
         """
-        decoded, novelty, *_ = written
+        decoded, classified, *_ = written
         rows = await self._rows_to_tell(written)
         (parent_changed, root_disagrees), *_ = await asyncio.gather(
             self._look_again(written),
-            self._announcer.provenance(rows),
-            self._announcer.dead_letters(decoded.letters + novelty.letters),
+            self._event_publisher.provenance(rows),
+            self._event_publisher.dead_letters(decoded.letters + classified.letters),
         )
         await self._store.note_overtaken(rows)
-        await self._announcer.recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
-        await self._announcer.recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
-        await self._announcer.recompute(
+        await self._event_publisher.recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
+        await self._event_publisher.recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
+        await self._event_publisher.recompute(
             {decree.job_id for decree in decoded.decrees}, RecomputeReason.ADOPTION_CHANGED
         )
-        recorded = by_category(novelty.new)
-        self._measures.events(what_became_of(decoded, novelty))
+        recorded = by_category(classified.new)
+        self._metrics.events(what_became_of(decoded, classified))
         return Outcome(
             recorded=recorded,
-            duplicates=novelty.duplicates,
-            dead_letters=len(decoded.letters) + len(novelty.letters),
+            duplicates=classified.duplicates,
+            dead_letters=len(decoded.letters) + len(classified.letters),
             tombstones=decoded.tombstones,
-            jobs_doubted=len(parent_changed) + len(root_disagrees),
+            stale_jobs_found=len(parent_changed) + len(root_disagrees),
         )
 
     async def _write(self, decoded: Decoded, positions: Positions) -> Written:
@@ -132,23 +132,23 @@ class Ingest:
                 self._store.rows_by_id([row.id for row in decoded.rows]),
                 self._cache.facts(jobs_named(decoded.rows), self._store.job_facts),
             )
-            novelty = await tell_new(decoded, stored, self._store)
-            rows: list[Content] = novelty.new + [known.content for known in novelty.repeated]
+            classified = await classify(decoded, stored, self._store)
+            rows: list[Content] = classified.new + [known.content for known in classified.repeated]
             resolved = resolve(rows, facts)
-            roots = resolved.roots[: len(novelty.new)]
+            roots = resolved.roots[: len(classified.new)]
             try:
                 recorded = await self._store.record(
-                    novelty.new, roots, decoded.decrees, positions, legacy_told=novelty.legacy_told
+                    classified.new, roots, decoded.decrees, positions, legacy_told=classified.legacy_told
                 )
             except RowExistsError:
                 continue
             except RowRefusedError as refusal:
-                refused = await self._store.refused_rows(novelty.new, roots)
+                refused = await self._store.refused_rows(classified.new, roots)
                 if not refused:
                     raise UnavailableError(f"a batch is refused, none of its rows is: {refusal}") from refusal
                 decoded = _without(decoded, refused)
                 continue
-            return Written(decoded, novelty, resolved, recorded)
+            return Written(decoded, classified, resolved, recorded)
 
     async def _rows_to_tell(self, written: Written) -> list[StoredRow]:
         """New rows and those that were there already: the crash may have come before they were told.
@@ -157,13 +157,13 @@ class Ingest:
         """
         new = [
             StoredRow(row, root, FIRST_REVISION, written.recorded.recorded_at)
-            for row, root in zip(written.novelty.new, written.resolved.roots, strict=False)
+            for row, root in zip(written.classified.new, written.resolved.roots, strict=False)
             if type(row) is RowContent
         ]
-        if len(new) < len(written.novelty.new):
-            legacy = [row.id for row in written.novelty.new if type(row) is LegacyContent]
+        if len(new) < len(written.classified.new):
+            legacy = [row.id for row in written.classified.new if type(row) is LegacyContent]
             new += (await self._store.rows_by_id(legacy)).values()
-        return new + written.novelty.repeated
+        return new + written.classified.repeated
 
     async def _look_again(self, written: Written) -> tuple[set[str], set[str]]:
         """After the commit: what another writer did meanwhile, and what this batch changes for other rows.
@@ -175,12 +175,12 @@ class Ingest:
             The jobs below which roots must be recomputed: whose parent the batch changed, and whose root
             turned out to be another.
         """
-        _, novelty, resolved, recorded = written
+        _, classified, resolved, recorded = written
         fresh = await self._store.job_facts(list(resolved.relied_on))
         moved = {job for job, used in resolved.relied_on.items() if _moved(used, fresh[job])}
-        moved |= _outdated(novelty.repeated, resolved.roots[len(novelty.new) :])
-        doubted = await self._store.doubted_jobs(
-            resolved.jobs, resolved.changed | _unsettled(novelty.repeated, resolved), recorded.transaction
+        moved |= _outdated(classified.repeated, resolved.roots[len(classified.new) :])
+        doubted = await self._store.stale_jobs(
+            resolved.jobs, resolved.changed | _unsettled(classified.repeated, resolved), recorded.transaction
         )
         self._cache.remember(fresh)
         self._cache.forget(doubted)

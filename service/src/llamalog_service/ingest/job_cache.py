@@ -5,23 +5,23 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from cachetools import LRUCache
 
 from llamalog_service.domain.roots import JobFacts
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 FetchFacts = Callable[[Collection[str]], Awaitable[dict[str, JobFacts]]]
 
 
 class JobCache:
-    """Facts of the jobs met last, at most `capacity` of them; `measures` is told of hits and misses."""
+    """Facts of the jobs met last, at most `capacity` of them; `metrics` is told of hits and misses."""
 
-    def __init__(self, capacity: int, measures: Measures = SILENT) -> None:
-        self._measures = measures
+    def __init__(self, capacity: int, metrics: Metrics = NULL_METRICS) -> None:
+        self._metrics = metrics
         self._facts: LRUCache[str, JobFacts] = LRUCache(maxsize=capacity)
 
     async def facts(self, jobs: Collection[str], fetch: FetchFacts) -> dict[str, JobFacts]:
         """The facts of these jobs, those not remembered from one call of `fetch`."""
         remembered = self._facts.get
         known = {job: facts for job in jobs if (facts := remembered(job)) is not None}
-        self._measures.cache(len(known), len(jobs) - len(known))
+        self._metrics.cache(len(known), len(jobs) - len(known))
         return known | await fetch([job for job in jobs if job not in known])
 
     def remember(self, facts: Mapping[str, JobFacts]) -> None:

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 
-from llamalog_service.kafka.dead_letter_reader import Coordinates, KeptLetter, Place
+from llamalog_service.kafka.dead_letter_reader import Coordinates, Place, StoredDeadLetter
 
 
-async def count_refusals(letters: AsyncIterator[list[KeptLetter]]) -> Mapping[str, int]:
+async def count_refusals(letters: AsyncIterator[list[StoredDeadLetter]]) -> Mapping[str, int]:
     """How many messages were refused, by reason; one that was refused twice counts once."""
     reasons: dict[Coordinates | Place, str] = {}
     async for some in letters:

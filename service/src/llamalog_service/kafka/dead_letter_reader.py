@@ -48,7 +48,7 @@ class Coordinates(NamedTuple):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-class KeptLetter(Struct, frozen=True):
+class StoredDeadLetter(Struct, frozen=True):
     """A message of the topic of dead letters.
 
     Attributes:
@@ -70,9 +70,9 @@ class KeptLetter(Struct, frozen=True):
     headers: Headers
 
 
-async def read_letters(
+async def read_dead_letters(
     reader: AIOKafkaConsumer, spans: Mapping[TopicPartition, tuple[int, int]]
-) -> AsyncIterator[list[KeptLetter]]:
+) -> AsyncIterator[list[StoredDeadLetter]]:
     """The letters of some partitions, one partition after the other, a fetch at a time.
 
     Args:
@@ -115,13 +115,13 @@ def spans_of(
     return behind
 
 
-def as_kept(record: ConsumerRecord) -> KeptLetter:
+def as_kept(record: ConsumerRecord) -> StoredDeadLetter:
     """A record of the topic of dead letters, our headers taken off its end.
 
     They stand behind all others, so that what a message itself calls ``llamalog-…`` stays with it.
     """
     headers, added = _told_apart(record.headers)
-    return KeptLetter(
+    return StoredDeadLetter(
         place=Place(record.partition, record.offset),
         kept_at=datetime.fromtimestamp(max(0, record.timestamp) / 1000, UTC),
         came_from=_coordinates(added),

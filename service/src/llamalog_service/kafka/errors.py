@@ -41,7 +41,7 @@ class MessagesGoneError(PublishError):
         super().__init__(
             f"Partition {partition} of {topic} does not hold offset {offset:,} any more, which was to be "
             f"read next: it begins at {first:,}. Retention or somebody removed messages while it was "
-            "read, or the topic was deleted and created again. Nothing is skipped, so this ends here. Look "
+            "read, or the topic was deleted and created again. Nothing is skipped, so this ends here. Style "
             "at the retention with `llamalog topics check`; an archive that holds the messages can be read "
             "with `llamalog rebuild --from-file`."
         )

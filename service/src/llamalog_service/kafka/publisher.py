@@ -14,7 +14,7 @@ from llamalog_service.kafka.provenance import provenance_message, removal_messag
 from llamalog_service.kafka.topics import Topics
 
 
-class Announcer:
+class EventPublisher:
     """The service's voice. Every method returns once all is acknowledged, or raises UnavailableError."""
 
     def __init__(self, publisher: Publisher, topics: Topics, source: str) -> None:

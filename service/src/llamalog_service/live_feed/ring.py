@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from llamalog_schemas.provenance import Provenance
 
-_MOST_ROWS: Final = 5_000
-_MOST_BYTES: Final = 16 * 1024 * 1024
+_MAX_ROWS: Final = 5_000
+_MAX_BYTES: Final = 16 * 1024 * 1024
 _AT_ONCE: Final = 200
 
 
@@ -82,7 +82,7 @@ class Feed:
         self._ring.append(Told(self._next, row, size))
         self._next += 1
         self._bytes += size
-        while len(self._ring) > _MOST_ROWS or self._bytes > _MOST_BYTES:
+        while len(self._ring) > _MAX_ROWS or self._bytes > _MAX_BYTES:
             self._bytes -= self._ring.popleft().size
         self._wake()
 

@@ -43,7 +43,7 @@ class Eventless(NamedTuple):
     decrees: int
 
 
-class GenesisStore:
+class EventlessRowStore:
     """Reads what is to be told, and keeps how far the telling is."""
 
     def __init__(self, pool: asyncpg.Pool, topic: str) -> None:

@@ -145,7 +145,7 @@ class LogStore:
                     await trial.rollback()
         return refused
 
-    async def doubted_jobs(
+    async def stale_jobs(
         self, jobs: Mapping[str, JobFacts], suspicious: Collection[str], transaction: int
     ) -> set[str]:
         """Those jobs that rows of other transactions name, at odds with what a batch found.
@@ -159,7 +159,7 @@ class LogStore:
             return set()
         with translated():
             records = await self._pool.fetch(
-                sql("doubted_jobs"),
+                sql("stale_jobs"),
                 list(jobs),
                 [facts.claim.named if facts.claim else None for facts in jobs.values()],
                 [facts.standing.root_job_id for facts in jobs.values()],

@@ -12,7 +12,7 @@ from llamalog_service.domain.cycles import cycles_below
 from llamalog_service.log.normalise_external_rows import take_in_parents
 from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
-from llamalog_service.telemetry.metrics import SILENT, Corrected, Measures
+from llamalog_service.telemetry.metrics import NULL_METRICS, Corrected, Metrics
 
 Row = Mapping[str, Any]
 
@@ -43,9 +43,9 @@ class RecomputeStore:
     one would be ruinous for the other.
     """
 
-    def __init__(self, pool: asyncpg.Pool, measures: Measures = SILENT) -> None:
+    def __init__(self, pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS) -> None:
         self._pool = pool
-        self._measures = measures
+        self._metrics = metrics
 
     async def recompute(self, scope: Collection[str] | Everything) -> dict[str, int]:
         """Correct the rows of these jobs and of everything below them.
@@ -74,7 +74,7 @@ class RecomputeStore:
                     await _name_cycles(connection)
                     deepest = await connection.fetchrow(sql("recompute_deepest"))
                     changed = await connection.fetch(sql("recompute_write"))
-        self._measures.corrected(_corrected(changed, deepest))
+        self._metrics.corrected(_corrected(changed, deepest))
         return _sums(changed, "start")
 
     async def settle_untracked(self) -> int:

@@ -31,7 +31,7 @@ class Adoption(NamedTuple):
 
 
 async def read_adoption(reader: Reader) -> Adoption:
-    """Look; cheap where most rows have their root.
+    """Style; cheap where most rows have their root.
 
     Raises:
         UnavailableError: PostgreSQL is away.

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.postgres.reader import Reader, Record
-from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, Page, at_most, place_of
+from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import origin_of
 
 
@@ -69,7 +69,7 @@ async def count_conflicts(reader: Reader) -> ConflictCounts:
 
 
 async def parent_conflicts(
-    reader: Reader, *, limit: int = USUAL, after: Cursor | None = None
+    reader: Reader, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[RowConflict]:
     """Rows that claim another parent than the one that counts, by time.
 
@@ -80,7 +80,7 @@ async def parent_conflicts(
 
 
 async def declaration_conflicts(
-    reader: Reader, *, limit: int = USUAL, after: Cursor | None = None
+    reader: Reader, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[RowConflict]:
     """Rows that declare another root than the one that was found, by time.
 
@@ -90,7 +90,7 @@ async def declaration_conflicts(
     return await _row_conflicts(reader, "conflicts_of_declarations", limit, after)
 
 
-async def cycles(reader: Reader, *, limit: int = USUAL, after: str = "") -> Page[Cycle]:
+async def cycles(reader: Reader, *, limit: int = DEFAULT_LIMIT, after: str = "") -> Page[Cycle]:
     """The cycles, by the name of their first member, which is the cursor as well.
 
     Raises:

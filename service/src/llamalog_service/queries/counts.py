@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.reader import Reader
-from llamalog_service.queries.paging import OLDEST, USUAL, Cursor, Page, at_most, place_of, utc
+from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, place_of, utc
 
-MOST_BUCKETS = 1_000
+MAX_BUCKETS = 1_000
 """Over a longer time the counts are asked for in larger buckets, or one after another."""
 
 COUNTED = 10_000
@@ -79,12 +79,12 @@ async def read_counts(reader: Reader, *, since: datetime, until: datetime, bucke
     """Rows by category from one moment up to before another. Each row of that time is looked at once.
 
     Raises:
-        TooManyBucketsError: there would be more than `MOST_BUCKETS`.
+        TooManyBucketsError: there would be more than `MAX_BUCKETS`.
         UnavailableError: PostgreSQL is away.
     """
-    if utc(until) - utc(since) > MOST_BUCKETS * _LENGTHS[bucket]:
+    if utc(until) - utc(since) > MAX_BUCKETS * _LENGTHS[bucket]:
         raise TooManyBucketsError(
-            f"From {since} to {until} there are more than {MOST_BUCKETS:,} times one {bucket}: "
+            f"From {since} to {until} there are more than {MAX_BUCKETS:,} times one {bucket}: "
             f"ask for a shorter time, or for larger buckets."
         )
     counts: dict[datetime, dict[str, int]] = {}
@@ -106,7 +106,7 @@ async def read_unknown_origins(reader: Reader) -> UnknownOrigins:
 
 
 async def read_waiting_jobs(
-    reader: Reader, *, limit: int = USUAL, after: Cursor | None = None
+    reader: Reader, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[WaitingJob]:
     """The jobs that rows wait for, those that are waited for longest first.
 

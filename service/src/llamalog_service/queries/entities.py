@@ -12,7 +12,7 @@ from llamalog_service.queries.paging import utc
 
 RECENT = timedelta(hours=24)
 
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 """Of an entity that more rows are about, so many of the newest and of the oldest are looked at."""
 
 
@@ -41,7 +41,7 @@ class EntitySummary(Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         name: the newest that an event told.
         names: all that events told, the newest first, at most ten.
-        rows: counted to twice `MOST_ROWS`.
+        rows: counted to twice `MAX_ROWS`.
         first_created: the earliest row of the category CREATED; likewise the others.
         retry_count: the newest that a row told; 0 if none did.
         failed_recently: whether a row of the time asked for tells of a failure.
@@ -76,7 +76,7 @@ async def read_entity_summary(
         UnavailableError: PostgreSQL is away.
     """
     since = utc(now or datetime.now(UTC)) - recent
-    records = await reader.rows("entity_summary", entity.id, str(entity.type), since.isoformat(), MOST_ROWS)
+    records = await reader.rows("entity_summary", entity.id, str(entity.type), since.isoformat(), MAX_ROWS)
     counts, found = records[0], {record["what"]: record for record in records}
     return EntitySummary(
         entity=entity,

@@ -7,14 +7,14 @@ from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryWord, EntityTypeWord, Origin, StatusWord
 from llamalog_service.postgres.reader import Reader, Record
-from llamalog_service.queries.lineages import MOST_ABOVE, Entry, Parents, piece_of, read_parents
-from llamalog_service.queries.paging import MOST_BYTES, OLDEST, USUAL, Cursor, Page, at_most, place_of
+from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, piece_of, read_parents
+from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import name_in, origin_of
 
 COUNTED = 1_000
 """Rows and children of a job are counted up to here."""
 
-MOST_LINKS = 1_000
+MAX_LINKS = 1_000
 """Of a longer chain only the links next to the job are told."""
 
 
@@ -23,7 +23,7 @@ class Tree(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         entries: their depths are below the real top, also where the job is none.
-        parents: of every job in the entries and of every job above one, of the nearest `MOST_ABOVE`.
+        parents: of every job in the entries and of every job above one, of the nearest `MAX_ABOVE`.
         longer: whether there are more above; depths are then below the topmost of those that are told.
         next: the cursor to ask for later entries with; null at the end.
     """
@@ -110,7 +110,9 @@ class JobStanding(Struct, frozen=True, kw_only=True, rename="camel"):
     decree: StandingDecree | None
 
 
-async def read_tree(reader: Reader, job: str, *, limit: int = USUAL, after: Cursor | None = None) -> Tree:
+async def read_tree(
+    reader: Reader, job: str, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
+) -> Tree:
     """Everything under a job, a piece at a time; without entries for a job that no row bears or names.
 
     Of a root that is what has it as its root. Of any other job it is what hangs on it by the claims that
@@ -121,14 +123,14 @@ async def read_tree(reader: Reader, job: str, *, limit: int = USUAL, after: Curs
     """
     limit, place = at_most(limit), after or OLDEST
     records = await reader.rows(
-        "tree", place.at, not place.says_root, place.row, limit + 1, MOST_BYTES, MOST_ABOVE, job
+        "tree", place.at, not place.says_root, place.row, limit + 1, MAX_BYTES, MAX_ABOVE, job
     )
     piece = piece_of(records, limit)
     return Tree(job=job, entries=piece.entries, parents=piece.parents, longer=piece.longer, next=piece.next)
 
 
 async def read_children(
-    reader: Reader, job: str, *, limit: int = USUAL, after: Cursor | None = None
+    reader: Reader, job: str, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[JobSummary]:
     """The jobs directly below, by the time of the claim that put them there.
 
@@ -152,10 +154,10 @@ async def read_chain(reader: Reader, job: str) -> Chain:
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    parents = await read_parents(reader, {job}, most=MOST_LINKS)
+    parents = await read_parents(reader, {job}, most=MAX_LINKS)
     upwards: dict[str, None] = {}
     link: str | None = job
-    while link is not None and link not in upwards and len(upwards) < MOST_LINKS:
+    while link is not None and link not in upwards and len(upwards) < MAX_LINKS:
         upwards[link] = None
         link = parents[link]
     summaries = await read_job_summaries(reader, list(upwards))

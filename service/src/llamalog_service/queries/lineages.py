@@ -14,7 +14,7 @@ Parents = Mapping[str, str | None]
 """The parent that counts of each job, None for a job without a claim or never seen."""
 
 
-MOST_ABOVE = 5_000
+MAX_ABOVE = 5_000
 """Of the jobs of a page and those above them the parents of so many are told, the nearest first."""
 
 

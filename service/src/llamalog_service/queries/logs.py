@@ -9,11 +9,11 @@ from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.paging import (
-    MOST_BYTES,
+    DEFAULT_LIMIT,
+    MAX_BYTES,
     NEWEST,
     OLDEST,
     SEARCHED,
-    USUAL,
     Cursor,
     Page,
     at_most,
@@ -66,14 +66,14 @@ async def read_logs(
     reader: Reader,
     wanted: LogFilter,
     *,
-    limit: int = USUAL,
+    limit: int = DEFAULT_LIMIT,
     after: Cursor | None = None,
     newest_first: bool = True,
 ) -> Page[LogRow]:
     """The rows that are asked for, in the order of time.
 
     One index leads to the rows, that of the narrowest filter which has one; what else is asked of them is
-    looked at row by row, of at most `SEARCHED` rows a call. A page ends before `MOST_BYTES` of JSON, too.
+    looked at row by row, of at most `SEARCHED` rows a call. A page ends before `MAX_BYTES` of JSON, too.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -83,7 +83,7 @@ async def read_logs(
     search = Search(driver, newest_first=newest_first)
     start, end = _span(wanted, after, newest_first=newest_first)
     led_to = (start.at, start.row, end, value)
-    found = await reader.run(search.page, *led_to, *_values(wanted), SEARCHED, limit + 1, MOST_BYTES)
+    found = await reader.run(search.page, *led_to, *_values(wanted), SEARCHED, limit + 1, MAX_BYTES)
     limit = fitting(found, limit)
     items = tuple(log_row(record) for record in found[:limit])
     if len(found) > limit:

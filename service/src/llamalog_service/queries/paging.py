@@ -16,13 +16,13 @@ from msgspec import Struct
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.reader import Record
 
-MOST = 500
+MAX_LIMIT = 500
 """Items of a page; who asks for more gets so many."""
 
-USUAL = 50
+DEFAULT_LIMIT = 50
 """Items of a page, where nobody says how many."""
 
-MOST_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 """Of the JSON that a page's rows carry; a page ends before the row that would exceed it, but has one row."""
 
 SEARCHED = 20_000
@@ -130,8 +130,8 @@ _BEFORE_CHRIST = Cursor("0001-12-31 23:59:59.999999 BC", _LAST_ROW, says_root=Tr
 
 
 def at_most(limit: int) -> int:
-    """The number of items that a page may have of those asked for: from 1 to `MOST`."""
-    return max(1, min(limit, MOST))
+    """The number of items that a page may have of those asked for: from 1 to `MAX_LIMIT`."""
+    return max(1, min(limit, MAX_LIMIT))
 
 
 def fitting(found: Sequence[Record], limit: int) -> int:

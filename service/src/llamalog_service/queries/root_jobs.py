@@ -12,9 +12,9 @@ from llamalog_service.postgres.reader import Reader, Record
 from llamalog_service.queries.logs import containing
 from llamalog_service.queries.names import EntityRef, read_names
 from llamalog_service.queries.paging import (
+    DEFAULT_LIMIT,
     NEWEST,
     SEARCHED,
-    USUAL,
     Cursor,
     Page,
     at_most,
@@ -80,7 +80,7 @@ class RootJob(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def read_root_jobs(
-    reader: Reader, wanted: RootFilter, *, limit: int = USUAL, after: Cursor | None = None
+    reader: Reader, wanted: RootFilter, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[RootJob]:
     """The root jobs that are asked for, the newest first.
 

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from llamalog_schemas.events import EntityType
 from llamalog_service.postgres.reader import Reader
-from llamalog_service.queries.lineages import MOST_ABOVE, Entry, Parents, piece_of
+from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, piece_of
 from llamalog_service.queries.names import EntityRef
-from llamalog_service.queries.paging import MOST_BYTES, OLDEST, USUAL, Cursor, at_most
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, at_most
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 __all__ = ["EntityRef", "EntityType", "Entry", "Timeline", "choose_album", "read_timeline"]
 
@@ -28,7 +28,7 @@ class Timeline(Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         name: the newest title or name that an event about the entity carried.
         entries: none for an entity that the log does not know.
-        parents: of every job in the entries and of every job above one, of the nearest `MOST_ABOVE`.
+        parents: of every job in the entries and of every job above one, of the nearest `MAX_ABOVE`.
         longer: whether there are more above; depths are then below the topmost of those that are told.
         next: the cursor to ask for later entries with; null at the end.
     """
@@ -46,9 +46,9 @@ async def read_timeline(
     entity: EntityRef,
     *,
     include_orphans: bool = True,
-    limit: int = USUAL,
+    limit: int = DEFAULT_LIMIT,
     after: Cursor | None = None,
-    measures: Measures = SILENT,
+    metrics: Metrics = NULL_METRICS,
 ) -> Timeline:
     """The timeline of an entity: the rows whose root is a root of one that names it.
 
@@ -56,7 +56,7 @@ async def read_timeline(
 
     Args:
         include_orphans: whether rows that name the entity and have no known root belong to it too.
-        measures: told how long the query took; a slow one is logged.
+        metrics: told how long the query took; a slow one is logged.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -69,14 +69,14 @@ async def read_timeline(
         not place.says_root,
         place.row,
         limit + 1,
-        MOST_BYTES,
-        MOST_ABOVE,
+        MAX_BYTES,
+        MAX_ABOVE,
         entity.id,
         str(entity.type),
         include_orphans,
     )
     seconds = time.perf_counter() - began
-    measures.timeline(seconds)
+    metrics.timeline(seconds)
     if seconds > SLOW_SECONDS:
         _log.warning(
             "slow timeline", type=entity.type, id=str(entity.id), seconds=round(seconds, 3), rows=len(records)

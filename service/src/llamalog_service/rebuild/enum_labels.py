@@ -11,7 +11,7 @@ from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.errors import StoreError
 from llamalog_service.postgres.statements import sql
 
-MOST_WORDS: Final = 100
+MAX_WORDS: Final = 100
 """So many an enum may have: whoever may write to the topic is not to make them grow for ever."""
 
 _LONGEST_WORD: Final = 63
@@ -32,7 +32,7 @@ class WordsNotAddedError(StoreError):
         self.type_ = type_
 
 
-class WordStore:
+class EnumLabelStore:
     """Compares the words of rows with the enums, and adds to them."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
@@ -60,8 +60,8 @@ class WordStore:
         """
         for column, type_, words in await self._enums():
             added = sorted(missing.get(column, frozenset()) - set(words))
-            if added and len(words) + len(added) > MOST_WORDS:
-                raise WordsNotAddedError(type_, f"it would have more than {MOST_WORDS}")
+            if added and len(words) + len(added) > MAX_WORDS:
+                raise WordsNotAddedError(type_, f"it would have more than {MAX_WORDS}")
             with translated():
                 for word in added:
                     await self._add(type_, word)

@@ -30,7 +30,7 @@ class NotEmptyAnyMoreError(StoreError):
         )
 
 
-class FillStore:
+class InitialLoadStore:
     """Fills over a pool whose connections plan every statement anew."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from llamalog_service.postgres.rebuild_lock import RebuildLock
 from llamalog_service.rebuild.comparison import ComparisonStore, Only
-from llamalog_service.rebuild.enum_labels import WordStore
-from llamalog_service.rebuild.initial_load import FillStore
+from llamalog_service.rebuild.enum_labels import EnumLabelStore
+from llamalog_service.rebuild.initial_load import InitialLoadStore
 from llamalog_service.rebuild.live_table import LiveTable
 from llamalog_service.rebuild.shadow import ShadowStore
 
@@ -18,8 +18,8 @@ class Stores(NamedTuple):
     live: LiveTable
     shadow: ShadowStore
     comparisons: ComparisonStore
-    words: WordStore
-    filling: FillStore | None = None
+    words: EnumLabelStore
+    filling: InitialLoadStore | None = None
 
 
 class Asked(NamedTuple):
@@ -28,9 +28,9 @@ class Asked(NamedTuple):
     Attributes:
         only: the rows to compare; all are rebuilt, since roots follow from all.
         discard: drop the leftovers of another rebuild first.
-        keep_eventless: take live rows and decrees without an event as they stand, rather than refuse.
+        allow_unsourced: take live rows and decrees without an event as they stand, rather than refuse.
         add_words: let the live table's enums hold the words that legacy rows bear.
-        most_removed: a repair that would remove more rows, because nobody told them, is refused.
+        max_deletes: a repair that would remove more rows, because nobody told them, is refused.
         settle_seconds: how long to wait for live traffic to come to roots that its last events change.
         archive_alone: what is read is not what the consumer goes on with: fill an empty live table, note no
             positions in it, and refuse one that is not empty.
@@ -40,9 +40,9 @@ class Asked(NamedTuple):
 
     only: Only = Only()
     discard: bool = False
-    keep_eventless: bool = False
+    allow_unsourced: bool = False
     add_words: bool = False
-    most_removed: int = 100
+    max_deletes: int = 100
     settle_seconds: float = 10.0
     archive_alone: bool = False
     note: Callable[[str], None] = lambda _: None

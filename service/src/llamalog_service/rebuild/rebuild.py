@@ -28,7 +28,7 @@ from llamalog_service.rebuild.repair import Repair
 from llamalog_service.rebuild.report import NONE, RebuildReport, differences_of, report_of
 from llamalog_service.rebuild.resume import take_up
 from llamalog_service.rebuild.shadow import Read, Told
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 
 LEFT_TO_THE_SNAPSHOT = 100_000
 """So many messages at most, a few seconds' reading, are left to the transaction that compares."""
@@ -93,12 +93,14 @@ class Rebuild:
         async with self._stores.lock.alone() as other:
             if other is not None:
                 raise RebuildUnderWayError(other)
-            spans = await when_available(self._history.spans, doing="looking at the topic")
+            spans = await retry_until_available(self._history.spans, doing="looking at the topic")
             refuse_lost_beginning(self._topic, spans)
-            is_empty = await when_available(self._stores.live.is_empty, doing="looking at the live table")
+            is_empty = await retry_until_available(
+                self._stores.live.is_empty, doing="looking at the live table"
+            )
             if asked.archive_alone:
                 refuse_archive_alone(is_empty=is_empty)
-            if not is_empty and not asked.keep_eventless:
+            if not is_empty and not asked.allow_unsourced:
                 await self._refuse_eventless_rows()
             await take_up(
                 self._stores.shadow,
@@ -118,7 +120,7 @@ class Rebuild:
 
     async def _refuse_eventless_rows(self) -> None:
         """Before hours of reading; the comparison looks again."""
-        rows, decrees = await when_available(
+        rows, decrees = await retry_until_available(
             self._stores.live.eventless, doing="looking for rows without an event", may_take_long=True
         )
         if rows or decrees:
@@ -126,11 +128,13 @@ class Rebuild:
 
     async def _hold_against_the_live_table(self, asked: Asked) -> RebuildReport:
         ends = await self._stores.live.next_offsets(self._group, self._topic)
-        later = await when_available(self._history.spans, doing="looking at the topic")
+        later = await retry_until_available(self._history.spans, doing="looking at the topic")
         refuse_positions(self._topic, self._group, ends, later)
         record = self._recording(self._stores.shadow.record, add_words=asked.add_words)
         await self._read_up_to_the_live_table(ends, record)
-        compared = await when_available(lambda: self._compare(asked), doing="comparing", may_take_long=True)
+        compared = await retry_until_available(
+            lambda: self._compare(asked), doing="comparing", may_take_long=True
+        )
         await let_settle(self._stores.comparisons, self._stores.lock, asked.settle_seconds, self._watch)
         async for line in self._stores.comparisons.lines():
             asked.note(line)
@@ -138,7 +142,7 @@ class Rebuild:
         summary = await self._stores.comparisons.summary()
         if self._repair is not None:
             found = differences_of(summary)
-            refuse_many_removals(found.extra, asked.most_removed)
+            refuse_many_removals(found.extra, asked.max_deletes)
             await self._repair.run(
                 found.rows, self._history, compared.read.next_offsets, self._stores.lock.check
             )
@@ -203,7 +207,7 @@ class Rebuild:
         """Read until little is left to the snapshot of the comparison, which keeps VACUUM waiting."""
         while True:
             await self._read_up_to(ends, record)
-            recorded = await when_available(
+            recorded = await retry_until_available(
                 lambda: self._stores.live.next_offsets(self._group, self._topic),
                 doing="looking how far the live table is",
             )
@@ -219,7 +223,7 @@ class Rebuild:
             so_far = await self._stores.shadow.read_so_far()
             await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
 
-        await when_available(read_on, doing="reading the topic", may_take_long=True)
+        await retry_until_available(read_on, doing="reading the topic", may_take_long=True)
 
     async def _compare(self, asked: Asked) -> Compared:
         """Compare in one snapshot.
@@ -234,7 +238,7 @@ class Rebuild:
             so_far = await snapshot.read_so_far()
             record = self._recording(snapshot.record, add_words=asked.add_words)
             await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
-            as_they_stand = await snapshot.take_as_they_stand() if asked.keep_eventless else NONE
+            as_they_stand = await snapshot.take_as_they_stand() if asked.allow_unsourced else NONE
             self._watch(Progress("removing what was told twice"))
             chosen = await snapshot.choose()
             self._watch(Progress("working out roots"))
@@ -242,7 +246,7 @@ class Rebuild:
             self._watch(Progress("comparing"))
             await snapshot.compare(asked.only)
             decrees = await snapshot.differing_decrees()
-            rows = 0 if asked.keep_eventless else await snapshot.eventless_rows()
+            rows = 0 if asked.allow_unsourced else await snapshot.eventless_rows()
             if rows or decrees.extra:
                 some = await snapshot.some_eventless(_NAMED_AT_MOST)
                 raise EventlessRowsError(rows, decrees.extra, some)

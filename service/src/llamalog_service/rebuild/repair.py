@@ -7,16 +7,16 @@ from uuid import UUID
 from llamalog_service.domain.errors import RowsLockedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
-from llamalog_service.kafka.publisher import Announcer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.outbox_relay import tell_removals
 from llamalog_service.log.recompute import recompute_until_settled
 from llamalog_service.log.recompute_store import RecomputeStore
 from llamalog_service.rebuild.reading import History, Progress, Watch, read_into
-from llamalog_service.rebuild.repair_store import MendingStore
+from llamalog_service.rebuild.repair_store import RepairStore
 from llamalog_service.rebuild.shadow import Place, Told
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 
 _ROWS_AT_ONCE = 200
 
@@ -24,7 +24,7 @@ _ROWS_AT_ONCE = 200
 class RepairStores(NamedTuple):
     """What a repair reads and writes."""
 
-    mending: MendingStore
+    mending: RepairStore
     recompute: RecomputeStore
     log: LogStore
     outbox: Outbox
@@ -33,9 +33,9 @@ class RepairStores(NamedTuple):
 class Repair:
     """Applies the differences that a comparison has noted, while the service goes on."""
 
-    def __init__(self, stores: RepairStores, announcer: Announcer, watch: Watch) -> None:
+    def __init__(self, stores: RepairStores, event_publisher: EventPublisher, watch: Watch) -> None:
         self._stores = stores
-        self._announcer = announcer
+        self._event_publisher = event_publisher
         self._watch = watch
 
     async def run(
@@ -55,10 +55,12 @@ class Repair:
         Raises:
             ShadowLostError: a crash of PostgreSQL has emptied the shadow; what was mended stays mended.
         """
-        await when_available(self._stores.mending.get_ready, doing="indexing", may_take_long=True)
+        await retry_until_available(self._stores.mending.get_ready, doing="indexing", may_take_long=True)
         check_alone()
-        await self._recompute(await when_available(self._stores.mending.decrees, doing="mending decrees"))
-        revision = await when_available(
+        await self._recompute(
+            await retry_until_available(self._stores.mending.decrees, doing="mending decrees")
+        )
+        revision = await retry_until_available(
             self._stores.mending.first_revision, doing="looking for a revision", may_take_long=True
         )
         done, after = 0, None
@@ -83,13 +85,13 @@ class Repair:
         Its event may have been read by a consumer while the row still stood, and been a duplicate: whatever
         was told before this moment is looked at. What comes later finds no row, and is recorded.
         """
-        removed = await when_available(self._stores.mending.removed, doing="mending")
+        removed = await retry_until_available(self._stores.mending.removed, doing="mending")
         if not removed:
             return
-        spans = await when_available(history.spans, doing="looking at the topic")
+        spans = await retry_until_available(history.spans, doing="looking at the topic")
         ends = {partition: span.end for partition, span in spans.items()}
         later = _Later(removed)
-        await when_available(
+        await retry_until_available(
             lambda: read_into(later.keep, history, read_up_to, ends, self._watch),
             doing="reading what was told meanwhile",
             may_take_long=True,
@@ -109,11 +111,11 @@ class Repair:
             except RowsLockedError as locked:
                 raise UnavailableError(f"somebody holds some of the rows: {locked}") from locked
 
-        await when_available(mend, doing="mending rows")
+        await retry_until_available(mend, doing="mending rows")
 
     async def _recompute(self, starts: Collection[str]) -> None:
         if starts:
-            await when_available(
+            await retry_until_available(
                 lambda: recompute_until_settled(self._stores.recompute, starts),
                 doing="repairing roots",
                 may_take_long=True,
@@ -124,12 +126,12 @@ class Repair:
 
         async def tell() -> None:
             stored = list((await self._stores.log.rows_by_id(rows)).values())
-            await self._announcer.provenance(stored)
+            await self._event_publisher.provenance(stored)
             await self._stores.log.note_overtaken(stored)
             await self._stores.outbox.strike(stored)
-            await tell_removals(self._stores.outbox, self._announcer)
+            await tell_removals(self._stores.outbox, self._event_publisher)
 
-        await when_available(tell, doing="telling corrections")
+        await retry_until_available(tell, doing="telling corrections")
 
 
 class _Later:

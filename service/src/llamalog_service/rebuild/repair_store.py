@@ -28,7 +28,7 @@ class Difference(NamedTuple):
     starts: Sequence[str]
 
 
-class MendingStore:
+class RepairStore:
     """Applies noted differences, over a pool whose connections plan every statement anew.
 
     Whatever looks at the shadow raises ShadowLostError where it does not hold any more what was compared.

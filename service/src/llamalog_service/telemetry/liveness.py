@@ -1,7 +1,7 @@
 """Does a consumer get on? A judgement over what was seen of it; pure.
 
 Waiting is no stall: while Kafka or PostgreSQL is away nothing can get on, and a restart would cure nothing.
-So every patience is counted from when something was last away. What is left, nothing away and yet no
+So every limits is counted from when something was last away. What is left, nothing away and yet no
 progress, is a defect somewhere: the process says so and ends, and is started again by whoever started it.
 """
 
@@ -67,7 +67,7 @@ class Health(NamedTuple):
     ends_with: ExitCode | None
 
 
-class Patience(NamedTuple):
+class StallLimits(NamedTuple):
     """Seconds.
 
     Attributes:
@@ -105,17 +105,17 @@ def look(before: Since, seen: Seen, now: float) -> Since:
     return since
 
 
-def judge(since: Since, now: float, patience: Patience) -> Health:
+def judge(since: Since, now: float, limits: StallLimits) -> Health:
     """The health of a consumer as it was seen last."""
     seen = since.seen
     if seen.failed is not None:
-        overdue = now - since.failed > patience.leaving
+        overdue = now - since.failed > limits.leaving
         return Health(("it has failed and is ending",), ("it is ending",), seen.failed if overdue else None)
     if seen.is_leaving:
         return Health((), ("it was told to end",), None)
     stalls = _stalls(since, now)
-    stalled = tuple(why for why, seconds in stalls if seconds > patience.stall)
-    is_over = any(seconds > patience.stall + patience.last_words for _, seconds in stalls)
+    stalled = tuple(why for why, seconds in stalls if seconds > limits.stall)
+    is_over = any(seconds > limits.stall + limits.last_words for _, seconds in stalls)
     return Health(stalled, stalled + _reasons_to_wait(seen), ExitCode.STALLED if is_over else None)
 
 

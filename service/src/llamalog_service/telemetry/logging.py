@@ -19,7 +19,7 @@ from structlog.dev import (
 )
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from llamalog_service.styles import look_of, printable
+from llamalog_service.styles import printable, style_of
 
 PREFIX: Final = "[🦙 LlamaLog]"
 """What every line for people begins with."""
@@ -123,7 +123,7 @@ def _wants_colours() -> bool:
 
 
 def _category(word: str, *, colours: bool) -> str:
-    icon, colour = look_of(word.strip())
+    icon, colour = style_of(word.strip())
     text = f"{icon} {word}"
     return f"{getattr(structlog.dev, colour.upper(), '')}{text}{RESET_ALL}" if colours else text
 

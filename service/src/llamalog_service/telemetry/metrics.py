@@ -1,7 +1,7 @@
 """What is measured, in our words; who counts is somebody else's business.
 
 Each method is called once a batch or a transaction, never once an event. These do nothing: whoever is
-given none measures nothing.
+given none metrics nothing.
 """
 
 from collections.abc import Collection, Mapping
@@ -46,7 +46,7 @@ class Corrected(NamedTuple):
     deepest: str | None
 
 
-class Measures:
+class Metrics:
     """Takes measurements and drops them."""
 
     def batch(self, records: int) -> None:
@@ -80,4 +80,4 @@ class Measures:
         """A request was answered; of a stream the seconds are those to its beginning."""
 
 
-SILENT = Measures()
+NULL_METRICS = Metrics()

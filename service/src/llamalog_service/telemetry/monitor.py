@@ -16,8 +16,8 @@ from collections.abc import Callable
 import structlog
 
 from llamalog_service.domain.errors import ExitCode
-from llamalog_service.telemetry.liveness import Patience, Seen, begin, judge, look
-from llamalog_service.telemetry.prometheus import Metrics
+from llamalog_service.telemetry.liveness import Seen, StallLimits, begin, judge, look
+from llamalog_service.telemetry.prometheus import PrometheusMetrics
 from llamalog_service.telemetry.server import application, server
 
 _log = structlog.get_logger("llamalog.monitor")
@@ -42,22 +42,22 @@ class Monitor:
         self,
         seen: Callable[[], Seen],
         *,
-        metrics: Metrics,
-        patience: Patience,
+        metrics: PrometheusMetrics,
+        limits: StallLimits,
         listener: socket.socket,
         loop: asyncio.AbstractEventLoop,
         end: Callable[[int], object] = os._exit,
     ) -> None:
         self._seen = seen
         self._metrics = metrics
-        self._patience = patience
+        self._limits = limits
         self._listener = listener
         self._watched = loop
         self._end = end
         self._server = server(application(lambda: self._health, metrics.registry))
         self._now = 0.0
         self._since = begin(seen(), self._now)
-        self._health = judge(self._since, self._now, patience)
+        self._health = judge(self._since, self._now, limits)
         self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
 
     def start(self) -> None:
@@ -93,7 +93,7 @@ class Monitor:
 
     def _look(self) -> None:
         self._since = look(self._since, self._seen(), self._now)
-        before, self._health = self._health, judge(self._since, self._now, self._patience)
+        before, self._health = self._health, judge(self._since, self._now, self._limits)
         self._metrics.live.set(not self._health.stalled)
         self._metrics.ready.set(not self._health.unready)
         if self._health.stalled and not before.stalled and self._since.seen.failed is None:
@@ -113,7 +113,7 @@ class Monitor:
         _log.error(
             "stalled",
             reasons=self._health.stalled,
-            ends_in_seconds=self._patience.last_words,
+            ends_in_seconds=self._limits.last_words,
             code=int(ExitCode.STALLED),
         )
         for task in asyncio.all_tasks(self._watched):

@@ -22,7 +22,7 @@ from prometheus_client import (
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.telemetry.histogram import BulkHistogram
-from llamalog_service.telemetry.metrics import Corrected, EventKind, Measures, Step
+from llamalog_service.telemetry.metrics import Corrected, EventKind, Metrics, Step
 
 _log = structlog.get_logger("llamalog.metrics")
 
@@ -36,7 +36,7 @@ _ROOT_SECONDS = (0, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_60
 _QUERY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
-class Metrics(Measures):
+class PrometheusMetrics(Metrics):
     """Keeps what is measured; each process has one, with a registry of its own."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from llamalog_tools.devstack.ports import RememberedPorts
 from llamalog_tools.devstack.process import OwnedProcess
 
 _STOP_SECONDS = 40.0
-"""The batch in hand may take as long as its patience with PostgreSQL and Kafka; then it is rolled back."""
+"""The batch in hand may take as long as its timeout with PostgreSQL and Kafka; then it is rolled back."""
 
 _COMMANDS = {"API": "api", "provenance consumer": "consumer", "migration consumer": "migrator"}
 

@@ -15,10 +15,10 @@ from llamalog_service.bootstrap.database import forget_everything, migrate_datab
 from llamalog_service.bootstrap.observation import Backlog, Observation, open_observation
 from llamalog_service.bootstrap.topics import create_missing_topics
 from llamalog_service.cli.migrate import applied
-from llamalog_service.cli.running import PATIENCE, out
+from llamalog_service.cli.running import TIMEOUT, out
 from llamalog_service.cli.timeline import timeline_tree
 from llamalog_service.queries.names import EntityRef
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 from llamalog_tools.cli.children import Children
 from llamalog_tools.cli.memory import FilledFrom, OtherKafkaError, is_void
@@ -87,7 +87,7 @@ async def _prepare(stage: Stage, observation: Observation) -> None:
     """A migrated database that belongs to the Kafka that runs, and the topics."""
     stage.say(applied(await migrate_database(stage.settings)))
     await _begin_anew_if_void(stage, observation)
-    topics = await create_missing_topics(stage.settings, patience=PATIENCE)
+    topics = await create_missing_topics(stage.settings, timeout=TIMEOUT)
     created = sum(topic.created for topic in topics)
     stage.say(f"{created} topics were created." if created else "The topics stood already.")
 
@@ -153,7 +153,7 @@ async def _wait_until_settled(observation: Observation, bar: Progress) -> None:
 
 
 async def _backlog(observation: Observation) -> Backlog:
-    return await when_available(observation.backlog, doing="looking how far the consumers are")
+    return await retry_until_available(observation.backlog, doing="looking how far the consumers are")
 
 
 async def _print_timeline(observation: Observation, albums: list[UUID]) -> UUID | None:

@@ -2,8 +2,8 @@
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from llamalog_service.bootstrap.topics import refuse_unfit_topics
-from llamalog_service.cli.running import PATIENCE, errors, out, read_settings, run
+from llamalog_service.bootstrap.topics import require_fit_topics
+from llamalog_service.cli.running import TIMEOUT, errors, out, read_settings, run
 from llamalog_service.settings import Settings
 from llamalog_tools.cli.options import Albums, Bad, Duplicates, Late, Seed
 from llamalog_tools.demo.play import Played
@@ -24,14 +24,14 @@ def simulate(
 
 
 async def _play(settings: Settings, sample: Sample) -> Played:
-    await refuse_unfit_topics(settings, patience=PATIENCE)
+    await require_fit_topics(settings, timeout=TIMEOUT)
     with albums_bar() as bar:
         task = bar.add_task("playing the sample", total=sample.albums)
 
         def show(_: Played) -> None:
             bar.update(task, completed=len(sample.told))
 
-        return await play_sample(settings, sample.messages(), progress=show, patience=PATIENCE)
+        return await play_sample(settings, sample.messages(), progress=show, timeout=TIMEOUT)
 
 
 def albums_bar() -> Progress:

@@ -54,19 +54,19 @@ async def play_sample(
     messages: Iterable[SampleMessage],
     *,
     progress: Callable[[Played], None] | None = None,
-    patience: float | None = None,
+    timeout: float | None = None,
 ) -> Played:
     """Send messages to the topic of entity events, as fast as they are acknowledged.
 
     Args:
         progress: called with the counts so far, every few thousand messages.
-        patience: seconds to wait for Kafka; None waits for ever.
+        timeout: seconds to wait for Kafka; None waits for ever.
 
     Raises:
         UnavailableError: Kafka did not answer in time, or stopped answering: those sent may be there or not.
     """
     topic = topics(settings.topic_prefix).entity_events.name
-    async with open_producer(settings, patience=patience) as producer:
+    async with open_producer(settings, timeout=timeout) as producer:
         with kafka_errors_as_ours(settings.kafka):
             return await play(messages, producer, topic, progress=progress)
 

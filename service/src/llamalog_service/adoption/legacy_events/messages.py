@@ -8,7 +8,7 @@ from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import Event, LegacyRow, RootAdopted, RootAdoptionRevoked, RootDecreeData
 from llamalog_schemas.keys import lineage_key
-from llamalog_schemas.legacy import GENESIS_SOURCE, event_time_of, moment_of
+from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, moment_of
 from llamalog_service.kafka.producer import OutgoingMessage
 from llamalog_service.log.eventless_rows import EventlessRow
 from llamalog_service.log.overrides import Decree
@@ -30,7 +30,7 @@ def row_message(row: EventlessRow) -> OutgoingMessage | Untellable:
     """The event that tells of a row."""
     event = LegacyRow(
         id=str(row.id),
-        source=GENESIS_SOURCE,
+        source=LEGACY_SOURCE,
         time=event_time_of(moment_of(row.data.created_at)),
         specversion="1.0",
         data=row.data,
@@ -43,7 +43,7 @@ def decree_message(decree: Decree) -> OutgoingMessage | Untellable:
     kind = RootAdopted if decree.adopted else RootAdoptionRevoked
     event = kind(
         id=str(decree.id),
-        source=GENESIS_SOURCE,
+        source=LEGACY_SOURCE,
         time=decree.decreed_at.replace(tzinfo=UTC),
         specversion="1.0",
         data=RootDecreeData(job_id=decree.job_id, reason=decree.reason, requested_by=decree.requested_by),

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from llamalog_service.adoption.legacy_events.messages import Untellable, decree_message, row_message
 from llamalog_service.kafka.producer import OutgoingMessage, Publisher
-from llamalog_service.log.eventless_rows import Eventless, EventlessRow, GenesisStore
-from llamalog_service.retry import when_available
+from llamalog_service.log.eventless_rows import Eventless, EventlessRow, EventlessRowStore
+from llamalog_service.retry import retry_until_available
 
 _ROWS_AT_ONCE = 200
 
@@ -21,7 +21,7 @@ class Told(NamedTuple):
     total: int
 
 
-class GenesisReport(Struct, frozen=True, rename="camel", kw_only=True):
+class PublishLegacyReport(Struct, frozen=True, rename="camel", kw_only=True):
     """What a genesis did.
 
     Attributes:
@@ -39,7 +39,7 @@ class GenesisReport(Struct, frozen=True, rename="camel", kw_only=True):
     decrees_left: int
 
 
-class Genesis:
+class LegacyPublisher:
     """Tells a topic of entity events what was there before it.
 
     Every event follows from its row alone, and the consumer knows it as a duplicate of the row that stands
@@ -48,7 +48,7 @@ class Genesis:
 
     def __init__(
         self,
-        store: GenesisStore,
+        store: EventlessRowStore,
         publisher: Publisher,
         topic: str,
         watch: Callable[[Told], None] = lambda _: None,
@@ -58,18 +58,20 @@ class Genesis:
         self._topic = topic
         self._watch = watch
 
-    async def run(self) -> GenesisReport:
+    async def run(self) -> PublishLegacyReport:
         """Publish every row and every decree that no event has told; waits while something is away."""
-        eventless = await when_available(self._store.count, doing="counting rows without an event")
-        after = await when_available(self._store.progress, doing="looking how far the telling was")
+        eventless = await retry_until_available(self._store.count, doing="counting rows without an event")
+        after = await retry_until_available(self._store.progress, doing="looking how far the telling was")
         untellable: list[Untellable] = []
         decrees = await self._tell_decrees(untellable)
         rows = await self._tell_rows(after, eventless.rows, untellable)
         if after is not None:
             await self._look_again(after, untellable)
-        await when_available(self._store.finish, doing="ending the telling")
-        left: Eventless = await when_available(self._store.count, doing="counting rows without an event")
-        return GenesisReport(
+        await retry_until_available(self._store.finish, doing="ending the telling")
+        left: Eventless = await retry_until_available(
+            self._store.count, doing="counting rows without an event"
+        )
+        return PublishLegacyReport(
             rows=rows,
             decrees=decrees,
             went_on=after is not None,
@@ -79,7 +81,7 @@ class Genesis:
         )
 
     async def _tell_decrees(self, untellable: list[Untellable]) -> int:
-        decrees = await when_available(self._store.decrees, doing="reading decrees")
+        decrees = await retry_until_available(self._store.decrees, doing="reading decrees")
         return await self._publish([decree_message(decree) for decree in decrees], untellable)
 
     async def _tell_rows(self, after: UUID | None, total: int, untellable: list[Untellable]) -> int:
@@ -106,12 +108,12 @@ class Genesis:
             after = rows[-1].id
 
     async def _next(self, after: UUID | None) -> Sequence[EventlessRow]:
-        return await when_available(
+        return await retry_until_available(
             lambda: self._store.next_rows(after, _ROWS_AT_ONCE), doing="reading rows without an event"
         )
 
     async def _advance(self, last: UUID) -> None:
-        await when_available(lambda: self._store.advance(last), doing="keeping how far the telling is")
+        await retry_until_available(lambda: self._store.advance(last), doing="keeping how far the telling is")
 
     async def _publish(
         self, told: Sequence[OutgoingMessage | Untellable], untellable: list[Untellable]
@@ -119,7 +121,7 @@ class Genesis:
         messages = [message for message in told if isinstance(message, OutgoingMessage)]
         untellable += [message for message in told if isinstance(message, Untellable)]
         if messages:
-            await when_available(
+            await retry_until_available(
                 lambda: self._publisher.publish(self._topic, messages), doing="publishing legacy rows"
             )
         return len(messages)

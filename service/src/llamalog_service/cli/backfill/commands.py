@@ -32,7 +32,7 @@ from llamalog_service.cli.backfill.options import (
 from llamalog_service.cli.backfill.scope import InvalidScopeError, choose_scope
 from llamalog_service.cli.backfill.watching import watch_to_the_end
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import PATIENCE, out, read_settings, run, say_error
+from llamalog_service.cli.running import TIMEOUT, out, read_settings, run, say_error
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
 from llamalog_service.settings import Settings
@@ -87,10 +87,10 @@ def start(  # noqa: PLR0917 -- typer calls it by name
         expected=expect,
     )
     settings, run_id = read_settings(), uuid4()
-    run(ask_for_backfill(settings, run_id, data, patience=PATIENCE))
+    run(ask_for_backfill(settings, run_id, data, timeout=TIMEOUT))
     _tell(run_id, "start", as_json=as_json, stream=follow)
     if follow:
-        watch_to_the_end(settings, run_id, as_json=as_json, patience=_KEPT_WITHIN)
+        watch_to_the_end(settings, run_id, as_json=as_json, timeout=_KEPT_WITHIN)
 
 
 def pause(run_id: Run, requested_by: RequestedBy, as_json: Json = False) -> None:
@@ -127,7 +127,7 @@ async def _ask_if_open(
             "llamalog", f"The database does not know the backfill {run_id} yet; it is asked all the same."
         )
     data = RunRequestData(run=run_id, requested_by=requested_by)
-    await ask_of_run(settings, request, data, patience=PATIENCE)
+    await ask_of_run(settings, request, data, timeout=TIMEOUT)
 
 
 def _tell(run_id: UUID, asked: str, *, as_json: bool, stream: bool = False) -> None:

@@ -8,7 +8,7 @@ from llamalog_service.cli.backfill.options import Json, Run
 from llamalog_service.cli.backfill.progress import BackfillBar
 from llamalog_service.cli.backfill.showing import read_known, show_run
 from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import PATIENCE, errors, read_settings, run, say_error
+from llamalog_service.cli.running import TIMEOUT, errors, read_settings, run, say_error
 from llamalog_service.settings import Settings
 
 
@@ -17,26 +17,26 @@ def watch(run_id: Run, as_json: Json = False) -> None:
 
     Ends with 0 if it completed, 3 if it failed, 4 if it was cancelled.
     """
-    watch_to_the_end(read_settings(), run_id, as_json=as_json, patience=PATIENCE)
+    watch_to_the_end(read_settings(), run_id, as_json=as_json, timeout=TIMEOUT)
 
 
-def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, patience: float) -> None:
+def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, timeout: float) -> None:
     """Show how far a run is until it has ended, then its report; ends the process with its code.
 
     Args:
         as_json: a line of JSON for each event, rather than a bar and a table.
-        patience: seconds to wait for a run that nobody knows.
+        timeout: seconds to wait for a run that nobody knows.
     """
     try:
         if as_json:
             end = run(
                 follow_backfill(
-                    settings, run_id, lambda told: print_json(told, one_line=True), patience=patience
+                    settings, run_id, lambda told: print_json(told, one_line=True), timeout=timeout
                 )
             )
         else:
             with BackfillBar(errors, f"backfill {run_id}") as bar:
-                end = run(follow_backfill(settings, run_id, bar.show, patience=patience))
+                end = run(follow_backfill(settings, run_id, bar.show, timeout=timeout))
             show_run(run(read_known(settings, run_id)))
     except KeyboardInterrupt:
         say_error(

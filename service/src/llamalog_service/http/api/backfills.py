@@ -23,7 +23,7 @@ from llamalog_service.http.backfill_service import (
 from llamalog_service.http.context import AnOperator, TheContext
 from llamalog_service.http.run_stream import backfill_events
 from llamalog_service.queries.backfills import BackfillRun, read_backfills
-from llamalog_service.queries.paging import USUAL
+from llamalog_service.queries.paging import DEFAULT_LIMIT
 
 router = strict_router("backfills")
 
@@ -61,7 +61,7 @@ async def backfills(
     only_open: Annotated[
         YesOrNo, Query(alias="onlyOpen", description="Only those that have not ended.")
     ] = False,
-    limit: Limit = USUAL,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> Response:
     """How far each is, what was asked of it, how it ended."""
     found = await read_backfills(context.reader, limit, only_open=only_open)

@@ -36,12 +36,12 @@ from llamalog_service.queries.counts import (
 )
 from llamalog_service.queries.entities import EntitySummary, read_entity_summary
 from llamalog_service.queries.names import EntityRef
-from llamalog_service.queries.paging import USUAL, Page
+from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 from llamalog_service.queries.root_jobs import RootFilter, RootJob, read_root_jobs
 
 router = strict_router("catalogue")
 
-_MOST_HOURS = 24 * 366
+_MAX_HOURS = 24 * 366
 
 
 @router.get(
@@ -66,7 +66,7 @@ async def root_jobs(
     q: Annotated[
         Text | None, search("In name, operation or job, whatever the case; or the entity's id.", "Lemonade")
     ] = None,
-    limit: Limit = USUAL,
+    limit: Limit = DEFAULT_LIMIT,
     after: CursorText = None,
 ) -> Response:
     """What each began with, how much it led to, and how much of that failed."""
@@ -92,7 +92,7 @@ async def entity(
     kind: Type,
     entity: Id,
     recent_hours: Annotated[
-        Whole, Query(alias="recentHours", ge=1, le=_MOST_HOURS, description="How long ago is recently.")
+        Whole, Query(alias="recentHours", ge=1, le=_MAX_HOURS, description="How long ago is recently.")
     ] = 24,
 ) -> Response:
     """First created, first linked and by which root, last enriched, last failure, retries."""
@@ -130,6 +130,6 @@ async def unknown_origins(reader: TheReader) -> Response:
     summary="Jobs never seen that others name as their parent",
     responses=answers(Page[WaitingJob], "Those that are waited for longest first."),
 )
-async def waiting_jobs(reader: TheReader, limit: Limit = USUAL, after: CursorText = None) -> Response:
+async def waiting_jobs(reader: TheReader, limit: Limit = DEFAULT_LIMIT, after: CursorText = None) -> Response:
     """`POST /decrees` lets one count as a root."""
     return answer(await read_waiting_jobs(reader, limit=limit, after=cursor(after)))

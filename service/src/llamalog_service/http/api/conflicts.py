@@ -19,7 +19,7 @@ from llamalog_service.queries.conflicts import (
     declaration_conflicts,
     parent_conflicts,
 )
-from llamalog_service.queries.paging import USUAL, Page
+from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 
 router = strict_router("conflicts")
 
@@ -39,7 +39,9 @@ async def counts(reader: TheReader) -> Response:
     summary="Rows that claim another parent than the one that counts",
     responses=answers(Page[RowConflict], "The oldest first."),
 )
-async def rival_parents(reader: TheReader, limit: Limit = USUAL, after: CursorText = None) -> Response:
+async def rival_parents(
+    reader: TheReader, limit: Limit = DEFAULT_LIMIT, after: CursorText = None
+) -> Response:
     """Of a job's claims the earliest counts."""
     return answer(await parent_conflicts(reader, limit=limit, after=cursor(after)))
 
@@ -49,7 +51,7 @@ async def rival_parents(reader: TheReader, limit: Limit = USUAL, after: CursorTe
     summary="Rows that declare another root than the one that was found",
     responses=answers(Page[RowConflict], "The oldest first."),
 )
-async def declarations(reader: TheReader, limit: Limit = USUAL, after: CursorText = None) -> Response:
+async def declarations(reader: TheReader, limit: Limit = DEFAULT_LIMIT, after: CursorText = None) -> Response:
     """The chain overrules a declaration."""
     return answer(await declaration_conflicts(reader, limit=limit, after=cursor(after)))
 
@@ -61,7 +63,7 @@ async def declarations(reader: TheReader, limit: Limit = USUAL, after: CursorTex
 )
 async def rings(
     reader: TheReader,
-    limit: Limit = USUAL,
+    limit: Limit = DEFAULT_LIMIT,
     after: Annotated[
         Text | None,
         Query(

@@ -9,8 +9,8 @@ from llamalog_service.http.api.parameters import CursorText, Limit, Moment, Text
 from llamalog_service.http.api.responses import answer, answers
 from llamalog_service.http.api.strict import router as strict_router
 from llamalog_service.http.context import TheOperations
-from llamalog_service.http.dead_letters import Letter, LetterCounts, LetterFilter
-from llamalog_service.queries.paging import USUAL, Page
+from llamalog_service.http.dead_letters import DeadLetterCounts, DeadLetterFilter, Letter
+from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 
 router = strict_router("dead letters")
 
@@ -20,11 +20,11 @@ _NO_TOPIC = "There is no topic of dead letters."
 @router.get(
     "/dead-letters",
     summary="The dead letters by reason",
-    responses=answers(LetterCounts, "The newest ones, counted.", conflict=_NO_TOPIC),
+    responses=answers(DeadLetterCounts, "The newest ones, counted.", conflict=_NO_TOPIC),
 )
 async def dead_letters(operations: TheOperations) -> Response:
     """Counted at most twice a minute, whoever asks."""
-    return answer(await operations.count_letters())
+    return answer(await operations.count_dead_letters())
 
 
 @router.get(
@@ -43,9 +43,9 @@ async def letters(
     topic: Annotated[Text | None, search("The full name of the topic that it came from.")] = None,
     since: Annotated[Moment | None, Query(description="When it became a dead letter: then or later.")] = None,
     until: Annotated[Moment | None, Query(description="When it became one: before this time.")] = None,
-    limit: Limit = USUAL,
+    limit: Limit = DEFAULT_LIMIT,
     after: CursorText = None,
 ) -> Response:
     """Where each came from, why it was refused, and the beginning of what it holds."""
-    wanted = LetterFilter(reason=reason, topic=topic, since=since, until=until)
-    return answer(await operations.read_letters(wanted, limit=limit, after=after))
+    wanted = DeadLetterFilter(reason=reason, topic=topic, since=since, until=until)
+    return answer(await operations.read_dead_letters(wanted, limit=limit, after=after))

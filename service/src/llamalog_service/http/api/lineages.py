@@ -11,7 +11,7 @@ from llamalog_service.http.api.responses import answer, answers
 from llamalog_service.http.api.strict import router as strict_router
 from llamalog_service.http.context import TheMeasures, TheReader
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain, read_children, read_tree
-from llamalog_service.queries.paging import USUAL, Page
+from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 from llamalog_service.queries.timeline import EntityRef, Timeline, read_timeline
 
 router = strict_router("lineages")
@@ -29,7 +29,7 @@ router = strict_router("lineages")
 async def timeline(
     reader: TheReader,
     *,
-    measures: TheMeasures,
+    metrics: TheMeasures,
     kind: Type,
     entity: Id,
     include_orphans: Annotated[
@@ -39,7 +39,7 @@ async def timeline(
             description="Also rows that name the entity and whose root is not known.",
         ),
     ] = True,
-    limit: Limit = USUAL,
+    limit: Limit = DEFAULT_LIMIT,
     after: CursorText = None,
 ) -> Response:
     """The rows of its lineage: those whose root is a root of a row that names it."""
@@ -50,7 +50,7 @@ async def timeline(
             include_orphans=include_orphans,
             limit=limit,
             after=cursor(after),
-            measures=measures,
+            metrics=metrics,
         )
     )
 
@@ -62,7 +62,9 @@ async def timeline(
         Tree, "Entries, oldest first, with their depth below the topmost job.", example=examples.TREE
     ),
 )
-async def tree(reader: TheReader, job: Job, limit: Limit = USUAL, after: CursorText = None) -> Response:
+async def tree(
+    reader: TheReader, job: Job, limit: Limit = DEFAULT_LIMIT, after: CursorText = None
+) -> Response:
     """Of a root, what has it as its root; of any other job, what hangs on it."""
     return answer(await read_tree(reader, job, limit=limit, after=cursor(after)))
 
@@ -74,7 +76,9 @@ async def tree(reader: TheReader, job: Job, limit: Limit = USUAL, after: CursorT
         Page[JobSummary], "A line for each, by the time that it first spoke.", example=examples.CHILDREN
     ),
 )
-async def children(reader: TheReader, job: Job, limit: Limit = USUAL, after: CursorText = None) -> Response:
+async def children(
+    reader: TheReader, job: Job, limit: Limit = DEFAULT_LIMIT, after: CursorText = None
+) -> Response:
     """For whoever opens a large tree piece by piece."""
     return answer(await read_children(reader, job, limit=limit, after=cursor(after)))
 

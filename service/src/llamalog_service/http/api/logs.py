@@ -27,7 +27,7 @@ from llamalog_service.http.context import TheContext, TheReader
 from llamalog_service.http.live_stream import log_events
 from llamalog_service.http.problems import not_found
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.paging import USUAL, Page
+from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 from llamalog_service.queries.rows import LogRow, read_row
 
 router = strict_router("logs")
@@ -104,7 +104,7 @@ async def logs(
     reader: TheReader,
     wanted: TheFilter,
     order: Annotated[Literal["newest", "oldest"], Query(description="Which come first.")] = "newest",
-    limit: Limit = USUAL,
+    limit: Limit = DEFAULT_LIMIT,
     after: CursorText = None,
 ) -> Response:
     """All that is given must hold."""

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.limits import MAX_JOB_LENGTH
-from llamalog_service.queries.paging import MOST, USUAL, Cursor
+from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_LIMIT, Cursor
 
 LONGEST_WORD: Final = 100
 LONGEST_SEARCH: Final = 200
@@ -78,7 +78,9 @@ Job = Annotated[
         examples=["album-create-42"],
     ),
 ]
-Limit = Annotated[Whole, Query(ge=1, le=MOST, description="The most items of a page.", examples=[USUAL])]
+Limit = Annotated[
+    Whole, Query(ge=1, le=MAX_LIMIT, description="The most items of a page.", examples=[DEFAULT_LIMIT])
+]
 CursorText = Annotated[
     Text | None,
     Query(

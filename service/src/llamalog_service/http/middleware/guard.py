@@ -18,12 +18,12 @@ from llamalog_service.http.paths import path_and_query, path_of
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.web.pages import is_page
-from llamalog_service.telemetry.metrics import Measures
+from llamalog_service.telemetry.metrics import Metrics
 
-MOST_QUERY_BYTES: Final = 8 * 1024
-MOST_PATH_BYTES: Final = 2 * 1024
-MOST_HEADER_BYTES: Final = 16 * 1024
-MOST_BODY_BYTES: Final = 64 * 1024
+MAX_QUERY_BYTES: Final = 8 * 1024
+MAX_PATH_BYTES: Final = 2 * 1024
+MAX_HEADER_BYTES: Final = 16 * 1024
+MAX_BODY_BYTES: Final = 64 * 1024
 
 LOGIN: Final = "/ui/login"
 _OPEN: Final = ("/livez", "/readyz", LOGIN)
@@ -35,9 +35,9 @@ _LOOPBACK: Final = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?
 class Guard:
     """Lets requests in that are neither too large, nor sent by another site, nor by a stranger."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, sessions: Sessions, measures: Measures) -> None:
+    def __init__(self, app: ASGIApp, *, access: Access, sessions: Sessions, metrics: Metrics) -> None:
         self._app = app
-        self._measures = measures
+        self._metrics = metrics
         self._access = access
         self._sessions = sessions
 
@@ -47,7 +47,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        sending = Sending(request, send, self._measures)
+        sending = Sending(request, send, self._metrics)
         try:
             _check_size(request)
             _check_text(request)
@@ -112,25 +112,25 @@ class Guard:
 
 
 def _check_size(request: Request) -> None:
-    if len(request.scope["query_string"]) > MOST_QUERY_BYTES or len(_raw_path(request)) > MOST_PATH_BYTES:
+    if len(request.scope["query_string"]) > MAX_QUERY_BYTES or len(_raw_path(request)) > MAX_PATH_BYTES:
         raise ProblemError(
             HTTPStatus.REQUEST_URI_TOO_LONG,
-            f"A path has at most {MOST_PATH_BYTES:,} bytes, a query string {MOST_QUERY_BYTES:,}.",
+            f"A path has at most {MAX_PATH_BYTES:,} bytes, a query string {MAX_QUERY_BYTES:,}.",
         )
-    if sum(len(name) + len(value) for name, value in request.scope["headers"]) > MOST_HEADER_BYTES:
+    if sum(len(name) + len(value) for name, value in request.scope["headers"]) > MAX_HEADER_BYTES:
         raise ProblemError(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-            f"The headers of a request have at most {MOST_HEADER_BYTES:,} bytes.",
+            f"The headers of a request have at most {MAX_HEADER_BYTES:,} bytes.",
         )
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length[:20]) > MOST_BODY_BYTES:
+    if not length.isdecimal() or int(length[:20]) > MAX_BODY_BYTES:
         raise _too_large()
 
 
 def _too_large() -> ProblemError:
     return ProblemError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"The body of a request has at most {MOST_BODY_BYTES:,} bytes. Nothing was done.",
+        f"The body of a request has at most {MAX_BODY_BYTES:,} bytes. Nothing was done.",
     )
 
 
@@ -190,7 +190,7 @@ def _bounded(request: Request, receive: Receive) -> Receive:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > MOST_BODY_BYTES:
+        if received > MAX_BODY_BYTES:
             raise _too_large()
         return message
 

@@ -10,7 +10,7 @@ from starlette.types import Message, Send
 
 from llamalog_service.http.paths import path_of
 from llamalog_service.http.web.pages import is_page
-from llamalog_service.telemetry.metrics import Measures
+from llamalog_service.telemetry.metrics import Metrics
 
 _log = structlog.get_logger("llamalog.http")
 
@@ -29,16 +29,16 @@ _SECURITY: Final = {
 
 
 class Sending:
-    """Adds the headers, measures how long an answer was in coming, and logs who has asked for a change.
+    """Adds the headers, metrics how long an answer was in coming, and logs who has asked for a change.
 
     Attributes:
         status: of the answer under way, so that no other can be given; 0 before there is one.
     """
 
-    def __init__(self, request: Request, send: Send, measures: Measures) -> None:
+    def __init__(self, request: Request, send: Send, metrics: Metrics) -> None:
         self._request = request
         self._send = send
-        self._measures = measures
+        self._metrics = metrics
         self._began = time.perf_counter()
         self.status = 0
 
@@ -51,7 +51,7 @@ class Sending:
             headers["Content-Security-Policy"] = _PAGE_POLICY if is_page(self._request) else _API_POLICY
             headers.setdefault("Cache-Control", "no-store")
             # Of a stream it is the beginning that somebody waits for.
-            self._measures.answered(self._route(), self.status, time.perf_counter() - self._began)
+            self._metrics.answered(self._route(), self.status, time.perf_counter() - self._began)
         await self._send(message)
 
     def tell(self) -> None:

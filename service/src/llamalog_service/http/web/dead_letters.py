@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from llamalog_service.http.context import TheOperations
-from llamalog_service.http.dead_letters import LetterFilter
+from llamalog_service.http.dead_letters import DeadLetterFilter
 from llamalog_service.http.web.form_parser import Asked
 from llamalog_service.http.web.formatting import link
 from llamalog_service.http.web.pages import render
@@ -27,16 +27,16 @@ async def dead_letters(
 ) -> Response:
     """The dead letters that are asked for, the newest first, beside the counts of all."""
     asked = Asked(request.query_params, _FIELDS)
-    wanted = LetterFilter(
+    wanted = DeadLetterFilter(
         reason=asked.text("reason"),
         topic=asked.text("topic"),
         since=asked.moment("since"),
         until=asked.moment("until"),
     )
-    counts = await operations.count_letters()
+    counts = await operations.count_dead_letters()
     page = None
     if not asked.complaints:
-        page = await operations.read_letters(wanted, limit=_PAGE, after=after)
+        page = await operations.read_dead_letters(wanted, limit=_PAGE, after=after)
     return render(
         request,
         "letters.html",

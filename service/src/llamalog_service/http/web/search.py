@@ -10,7 +10,7 @@ from llamalog_service.http.web.form_parser import Asked
 from llamalog_service.http.web.formatting import link
 from llamalog_service.queries.paging import Cursor, Page
 
-_PATIENCE_SECONDS: Final = 1.0
+_TIMEOUT_SECONDS: Final = 1.0
 
 T = TypeVar("T")
 
@@ -63,6 +63,6 @@ async def _first_found(read: Read[T], after: Cursor | None) -> Page[T]:
     """The first page that has anything, or what was reached in a second."""
     began = time.monotonic()
     page = await read(after=after)
-    while not page.items and page.next is not None and time.monotonic() - began < _PATIENCE_SECONDS:
+    while not page.items and page.next is not None and time.monotonic() - began < _TIMEOUT_SECONDS:
         page = await read(after=Cursor.parse(page.next))
     return page

@@ -26,7 +26,7 @@ _ROWS: Final = 200
 
 @router.get("/ui/entities/{kind}/{entity_id}")
 async def entity(
-    request: Request, reader: TheReader, measures: TheMeasures, kind: EntityType, entity_id: UUID
+    request: Request, reader: TheReader, metrics: TheMeasures, kind: EntityType, entity_id: UUID
 ) -> Response:
     """A summary, and a piece of the timeline."""
     asked = Asked(request.query_params, _FIELDS)
@@ -35,7 +35,7 @@ async def entity(
     ref = EntityRef(type=kind, id=entity_id)
     with_unknown = asked.texts["origins"] != "known"
     timeline = await read_timeline(
-        reader, ref, include_orphans=with_unknown, limit=_ROWS, after=after, measures=measures
+        reader, ref, include_orphans=with_unknown, limit=_ROWS, after=after, metrics=metrics
     )
     summary = await read_entity_summary(reader, ref) if after is None else None
     if not timeline.entries and summary is not None and not summary.rows:

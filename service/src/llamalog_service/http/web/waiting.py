@@ -27,7 +27,7 @@ _REASONS: Final = {
         "Written outside of any job, or by a producer that does not tell it. Nothing will change that.",
     ),
     Origin.PENDING.value: (
-        "Waits for a job never seen",
+        "Retries for a job never seen",
         "The topmost job named was never logged. Its root is known as soon as that job's event comes, "
         "or somebody adopts it.",
     ),

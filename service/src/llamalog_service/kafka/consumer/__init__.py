@@ -6,7 +6,7 @@ Reading order: batches, alignment, pipeline, starts, subscription, header_names.
 """
 
 from llamalog_service.kafka.consumer.batches import BatchDelivery
-from llamalog_service.kafka.consumer.broker import PatientBroker
+from llamalog_service.kafka.consumer.broker import RetryingBroker
 from llamalog_service.kafka.consumer.header_names import read_any_header_name
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.records import Records
@@ -15,8 +15,8 @@ from llamalog_service.kafka.consumer.subscription import subscribe
 
 __all__ = [
     "BatchDelivery",
-    "PatientBroker",
     "Records",
+    "RetryingBroker",
     "StartFinder",
     "Steps",
     "StoredPositions",

@@ -15,8 +15,8 @@ from llamalog_service.kafka.consumer.pipeline import Pipeline, Steps
 from llamalog_service.kafka.consumer.progress import EndsOf, Progress, Reading, read_progress
 from llamalog_service.kafka.consumer.records import Records, first_offsets, next_offsets
 from llamalog_service.kafka.consumer.start_positions import StartFinder
-from llamalog_service.retry import when_available
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.retry import retry_until_available
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _log = structlog.get_logger("llamalog.delivery")
 
@@ -32,10 +32,10 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         max_records: the largest batch.
         fail: told of an error after which the process must not go on.
         start: where partitions are read from; None: from the committed offsets.
-        revoke_patience: seconds that a rebalance waits for what is under way; then it is given up.
-        close_patience: the same for the end of the process, which others wait for less patiently.
-        commit_patience: seconds for a commit of offsets, which the client would try for ever.
-        measures: told the size of each batch and how long its steps took.
+        revoke_timeout: seconds that a rebalance waits for what is under way; then it is given up.
+        close_timeout: the same for the end of the process, which others wait for less patiently.
+        commit_timeout: seconds for a commit of offsets, which the client would try for ever.
+        metrics: told the size of each batch and how long its steps took.
 
     Attributes:
         progress: how far it is, to be looked at.
@@ -48,21 +48,21 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         max_records: int,
         fail: Callable[[BaseException], None],
         start: StartFinder | None = None,
-        revoke_patience: float = 20.0,
-        close_patience: float = 5.0,
-        commit_patience: float = 10.0,
-        measures: Measures = SILENT,
+        revoke_timeout: float = 20.0,
+        close_timeout: float = 5.0,
+        commit_timeout: float = 10.0,
+        metrics: Metrics = NULL_METRICS,
     ) -> None:
         self.progress = Progress()
         self._pipeline = Pipeline(
-            steps, commit=self._commit, put_back=self._put_back, fail=fail, measures=measures
+            steps, commit=self._commit, put_back=self._put_back, fail=fail, metrics=metrics
         )
         self._buffer = AlignedBuffer(max_records)
         self._fail = fail
         self._start = start
-        self._revoke_patience = revoke_patience
-        self._close_patience = close_patience
-        self._commit_patience = commit_patience
+        self._revoke_timeout = revoke_timeout
+        self._close_timeout = close_timeout
+        self._commit_timeout = commit_timeout
         self._consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
         self._in_hand = asyncio.Lock()
         self._flush: asyncio.Task[None] | None = None
@@ -110,7 +110,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     async def close(self) -> None:
         """Finish what is in hand and take in no more; what is not done then comes again after a restart."""
         self._closing = True
-        await self._finish_or_give_up(self._close_patience)
+        await self._finish_or_give_up(self._close_timeout)
 
     async def _flush_waiting(self) -> None:
         """Work off what waits for a partition that does not get on."""
@@ -143,11 +143,11 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             return
         offsets = next_offsets(batch)
         try:
-            await asyncio.wait_for(consumer.commit(offsets), self._commit_patience)
+            await asyncio.wait_for(consumer.commit(offsets), self._commit_timeout)
             self.progress.commits += 1
             self.progress.committed.update(offsets)
         except TimeoutError:
-            raise UnavailableError(f"Kafka took no offsets for {self._commit_patience:.0f} s") from None
+            raise UnavailableError(f"Kafka took no offsets for {self._commit_timeout:.0f} s") from None
         except KafkaError as error:
             _log.warning("offsets not committed; the batch may come again", reason=repr(error))
 
@@ -180,12 +180,12 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self.progress.is_joined = False
         if self._placing is not None:
             self._placing.cancel()
-        await self._finish_or_give_up(self._revoke_patience)
+        await self._finish_or_give_up(self._revoke_timeout)
 
-    async def _finish_or_give_up(self, patience: float) -> None:
+    async def _finish_or_give_up(self, timeout: float) -> None:
         """Wait for what is in hand, at most the set time; after that it is given up and rolls back."""
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout):
                 await self._finish()
         except TimeoutError:
             self._pipeline.give_up()
@@ -231,7 +231,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self, consumer: AIOKafkaConsumer, assigned: set[TopicPartition], start: StartFinder
     ) -> None:
         try:
-            starts = await when_available(
+            starts = await retry_until_available(
                 lambda: start.starts(consumer, assigned), doing="finding the positions to read from"
             )
             for partition, offset in starts.items():

@@ -4,10 +4,10 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.retry import when_available
+from llamalog_service.retry import retry_until_available
 
 
-class PatientBroker(KafkaBroker):
+class RetryingBroker(KafkaBroker):
     """A broker that can be started before Kafka is."""
 
     async def start(self) -> None:
@@ -16,7 +16,7 @@ class PatientBroker(KafkaBroker):
         Raises:
             KafkaError: Kafka is there and refuses for good.
         """
-        await when_available(self._try_to_start, doing="joining the consumer group")
+        await retry_until_available(self._try_to_start, doing="joining the consumer group")
 
     async def _try_to_start(self) -> None:
         try:

@@ -10,7 +10,7 @@ import structlog
 
 from llamalog_service.domain.verdicts import Retry, Stop, verdict_on
 from llamalog_service.kafka.consumer.records import Records
-from llamalog_service.telemetry.metrics import SILENT, Measures
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 Prepared = TypeVar("Prepared")
 Stored = TypeVar("Stored")
@@ -44,7 +44,7 @@ class Pipeline(Generic[Prepared, Stored]):
         commit: commits a batch's offsets, when it is told.
         put_back: told of the batches that are to be fetched again, the oldest first.
         fail: told of an error after which the process must not go on.
-        measures: told the size of each batch and how long its steps took.
+        metrics: told the size of each batch and how long its steps took.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Pipeline(Generic[Prepared, Stored]):
         commit: Callable[[Records], Awaitable[None]],
         put_back: Callable[[Sequence[Records]], None],
         fail: Callable[[BaseException], None],
-        measures: Measures = SILENT,
+        metrics: Metrics = NULL_METRICS,
     ) -> None:
         self._steps = steps
         self._commit = commit
         self._put_back = put_back
         self._fail = fail
-        self._measures = measures
+        self._metrics = metrics
         self._uncommitted: list[Records] = []
         self._recording: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -70,10 +70,10 @@ class Pipeline(Generic[Prepared, Stored]):
         """Prepare a batch, and begin to record it once the one before is recorded."""
         epoch = self._epoch
         self._uncommitted.append(batch)
-        self._measures.batch(len(batch))
+        self._metrics.batch(len(batch))
         began = time.perf_counter()
         prepared = self._steps.prepare(batch)
-        self._measures.step("prepare", time.perf_counter() - began)
+        self._metrics.step("prepare", time.perf_counter() - began)
         await _end_of(self._recording)
         if epoch == self._epoch:
             self._recording = self._begin(self._record(batch, prepared, epoch), epoch)
@@ -102,7 +102,7 @@ class Pipeline(Generic[Prepared, Stored]):
     async def _record(self, batch: Records, prepared: Prepared, epoch: int) -> None:
         began = time.perf_counter()
         stored = await self._steps.record(prepared)
-        self._measures.step("record", time.perf_counter() - began)
+        self._metrics.step("record", time.perf_counter() - began)
         await _end_of(self._telling)
         if epoch == self._epoch:
             self._telling = self._begin(self._tell(batch, stored, epoch), epoch)
@@ -111,10 +111,10 @@ class Pipeline(Generic[Prepared, Stored]):
         began = time.perf_counter()
         await self._steps.tell(stored)
         told = time.perf_counter()
-        self._measures.step("tell", told - began)
+        self._metrics.step("tell", told - began)
         if epoch == self._epoch:
             await self._commit(batch)
-            self._measures.step("commit", time.perf_counter() - told)
+            self._metrics.step("commit", time.perf_counter() - told)
         if epoch == self._epoch:
             self._uncommitted.pop(0)
 

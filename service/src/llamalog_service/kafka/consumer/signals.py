@@ -2,7 +2,7 @@
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.kafka.consumer import BatchDelivery
-from llamalog_service.retry import Waits
+from llamalog_service.retry import Retries
 from llamalog_service.telemetry.liveness import Seen
 
 
@@ -16,7 +16,7 @@ class Signals:
         away: what did not answer at the last look.
     """
 
-    def __init__(self, waits: Waits) -> None:
+    def __init__(self, waits: Retries) -> None:
         self._waits = waits
         self.beats = 0
         self.delivery: BatchDelivery | None = None
