@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from llamalog_service.cli import app
-from llamalog_service.cli.running import errors, out
+from llamalog_service.cli.runtime import console, error_console
 from llamalog_service.settings import Settings
 
 
@@ -22,7 +22,7 @@ class Commands:
 
     def __init__(self, settings: Settings, *words: str) -> None:
         self._environment = settings.as_environment() | {"COLUMNS": "200"}
-        errors.width = out.width = 200  # what they found when they were made may be narrower
+        error_console.width = console.width = 200  # what they found when they were made may be narrower
         self._words = words
 
     async def done(self, *words: str) -> str:
@@ -44,5 +44,5 @@ class Commands:
 
     def _invoke(self, words: list[str]) -> Result:
         # The test's own log is not to be bent to streams that are closed when the command ends.
-        with patch("llamalog_service.cli.running.configure_logs"), capture_logs():
+        with patch("llamalog_service.cli.runtime.configure_logs"), capture_logs():
             return CliRunner().invoke(app, words, env=self._environment)

@@ -13,8 +13,13 @@ from llamalog_service.cli.backfill.exit_codes import COMPLETED, ERROR, INTERRUPT
 from llamalog_service.cli.backfill.options import BatchSize, Expect, Json, Rate, RequestedBy
 from llamalog_service.cli.backfill.progress import BackfillBar
 from llamalog_service.cli.migration_progress import MigrationProgress
-from llamalog_service.cli.running import errors, read_database_settings, run, say_error
-from llamalog_service.cli.signals import signals_as_interrupts
+from llamalog_service.cli.runtime import (
+    error_console,
+    print_error,
+    read_database_settings,
+    run,
+    signals_as_interrupts,
+)
 from llamalog_service.settings import DatabaseSettings
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Go on after the check without asking.")]
@@ -72,7 +77,7 @@ def adopt(  # noqa: PLR0917 -- typer calls it by name
         with signals_as_interrupts():
             outcome = _adopt(read_database_settings(), asked, told, compat_view=compat_view, yes=yes)
     except KeyboardInterrupt:
-        say_error("llamalog", "Stopped. What is done is kept: the same command goes on where it was.")
+        print_error("llamalog", "Stopped. What is done is kept: the same command goes on where it was.")
         raise typer.Exit(INTERRUPTED) from None
     told.close(outcome)
     raise typer.Exit(_CODES[outcome] if outcome in _CODES else code_of(outcome))
@@ -88,7 +93,7 @@ def _adopt(
     if not asked.dry_run:
         with MigrationProgress() as progress:
             told.migrated(run(migrate_database(settings, progress.show, compat_view=compat_view)))
-    with BackfillBar(errors, "roots") as bar:
+    with BackfillBar(error_console, "roots") as bar:
         ended = run(adopt_roots(settings, asked, bar.show))
     told.ended(ended)
     return ended.status
@@ -97,7 +102,7 @@ def _adopt(
 def _ends_with_the_check(found: Found, asked: BackfillRootsData, told: AdoptionTold) -> str | None:
     """How it ended, if what was found leaves nothing to do, or nothing that can be done."""
     if found.check.finds_no_log:
-        say_error("llamalog", _NO_LOG)
+        print_error("llamalog", _NO_LOG)
         return "no-log"
     told.found(found, asked)
     if found.check.problems:
@@ -122,6 +127,6 @@ def _is_stopped(asked: BackfillRootsData, *, yes: bool) -> str | None:
     if yes or asked.dry_run:
         return None
     if not sys.stdin.isatty():
-        say_error("llamalog", "Nothing was changed: there is no terminal to ask on. To go on, add --yes.")
+        print_error("llamalog", "Nothing was changed: there is no terminal to ask on. To go on, add --yes.")
         return "not-confirmed"
     return None if typer.confirm("Go on?", err=True) else "declined"

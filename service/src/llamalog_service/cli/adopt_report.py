@@ -7,9 +7,8 @@ from llamalog_schemas.backfills import RootCounts, RunStatus
 from llamalog_schemas.commands import BackfillRootsData
 from llamalog_service.bootstrap.adoption import Found
 from llamalog_service.cli.backfill.tables import run_tables
-from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.migrate import applied, tell_check
-from llamalog_service.cli.running import out
+from llamalog_service.cli.runtime import console, print_json
 from llamalog_service.queries.adoption import Adoption
 from llamalog_service.queries.backfills import BackfillRun
 
@@ -53,14 +52,14 @@ class AdoptionTold:
         self._told["run"] = run
         if self._as_json:
             return
-        out.print(run_tables(run))
+        console.print(run_tables(run))
         for line in conclusion(run, was_migrated=bool(self._told.get("migrated"))):
             self.say(line)
 
     def say(self, line: str) -> None:
         """A line for people as it stands."""
         if not self._as_json:
-            out.print(line, markup=False, soft_wrap=True)
+            console.print(line, markup=False, soft_wrap=True)
 
     def close(self, outcome: str) -> None:
         """Print the object, if that is wanted.

@@ -1,7 +1,7 @@
 """`llamalog api`: the log over HTTP, for programs and for people."""
 
 from llamalog_service.bootstrap.api import run_api
-from llamalog_service.cli.running import read_settings, run
+from llamalog_service.cli.runtime import read_settings, run
 
 
 def api() -> None:

@@ -7,10 +7,15 @@ import typer
 
 from llamalog_service.bootstrap.rebuilds import archive_topic, check_archive
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
-from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.rebuild_report import RebuildBar
-from llamalog_service.cli.running import out, read_settings, run, say_error
-from llamalog_service.cli.signals import signals_as_interrupts
+from llamalog_service.cli.runtime import (
+    console,
+    print_error,
+    print_json,
+    read_settings,
+    run,
+    signals_as_interrupts,
+)
 
 Folder = Annotated[Path, typer.Argument(help="Where it is kept; made if it is not there.", file_okay=False)]
 
@@ -32,7 +37,7 @@ def archive(
         with signals_as_interrupts(), RebuildBar() as bar:
             report = run(work(settings, folder, bar.show))
     except KeyboardInterrupt:
-        say_error("llamalog", "Stopped. What was written is kept: the same command goes on where it was.")
+        print_error("llamalog", "Stopped. What was written is kept: the same command goes on where it was.")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(report)
@@ -40,9 +45,9 @@ def archive(
     held = sum(report.positions.values())
     reach = ", ".join(f"{partition}: {at:,}" for partition, at in report.positions.items())
     if check:
-        out.print(f"Every file of {folder} is whole.", markup=False, soft_wrap=True)
+        console.print(f"Every file of {folder} is whole.", markup=False, soft_wrap=True)
     else:
-        out.print(f"{report.messages:,} messages were archived.", markup=False, soft_wrap=True)
-    out.print(
+        console.print(f"{report.messages:,} messages were archived.", markup=False, soft_wrap=True)
+    console.print(
         f"The archive holds {held:,} offsets of {report.topic} ({reach}).", markup=False, soft_wrap=True
     )

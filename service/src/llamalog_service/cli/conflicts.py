@@ -8,8 +8,7 @@ import msgspec
 import typer
 
 from llamalog_service.bootstrap.observation import open_observation
-from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import out, read_settings, run
+from llamalog_service.cli.runtime import console, print_json, read_settings, run
 from llamalog_service.queries.conflicts import ConflictCounts, Cycle, RowConflict
 from llamalog_service.queries.paging import Cursor, InvalidCursorError
 from llamalog_service.settings import Settings
@@ -103,4 +102,4 @@ def _as_json(kind: Kind, found: RowConflict | Cycle) -> dict[str, object]:
 
 
 def _say(line: str) -> None:
-    out.print(printable(line), markup=False, soft_wrap=True)
+    console.print(printable(line), markup=False, soft_wrap=True)

@@ -1,7 +1,7 @@
 """`llamalog consumer` and `llamalog migrator`: the two processes of an installation."""
 
 from llamalog_service.bootstrap.consumers import run_migration_consumer, run_provenance_consumer
-from llamalog_service.cli.running import read_settings, run
+from llamalog_service.cli.runtime import read_settings, run
 
 
 def consumer() -> None:

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from llamalog_service.bootstrap.dead_letters import replay_dead_letters
 from llamalog_service.cli.dead_letter_view import where_of
-from llamalog_service.cli.running import TIMEOUT, errors, out, run, say_error
+from llamalog_service.cli.runtime import TIMEOUT, console, error_console, print_error, run
 from llamalog_service.dead_letters.replay import Tally
 from llamalog_service.dead_letters.replay_policy import ReplayOutcome
 from llamalog_service.dead_letters.selection import Selection
@@ -57,7 +57,7 @@ def replay(
             _end(tally, selection)
             return
         if not sys.stdin.isatty():
-            out.print("Nothing was sent: --yes does it.")
+            console.print("Nothing was sent: --yes does it.")
             return
         typer.confirm(f"Send {tally.fates[ReplayOutcome.SENT]:,} letters back?", abort=True)
     tally = go(dry=False)
@@ -71,7 +71,7 @@ def _place(text: str | None) -> Place | None:
     try:
         partition, offset = map(int, text.split("/"))
     except ValueError:
-        say_error("--after", f'"{printable(text)}" is no place such as 0/1234.')
+        print_error("--after", f'"{printable(text)}" is no place such as 0/1234.')
         raise typer.Exit(2) from None
     return Place(partition, offset)
 
@@ -117,20 +117,20 @@ def _progress() -> Progress:
         BarColumn(),
         TextColumn("{task.fields[meant]} looked at, {task.fields[sent]} to send"),
         TimeElapsedColumn(),
-        console=errors,
+        console=error_console,
     )
 
 
 def _sum_up(tally: Tally, verb: str) -> None:
-    out.print(f"{tally.fates[ReplayOutcome.SENT]:,} of {tally.meant:,} dead letters {verb}.")
+    console.print(f"{tally.fates[ReplayOutcome.SENT]:,} of {tally.meant:,} dead letters {verb}.")
     for reason, number in tally.sent.most_common():
-        out.print(f"{number:>9,}  {reason}", markup=False, soft_wrap=True)
+        console.print(f"{number:>9,}  {reason}", markup=False, soft_wrap=True)
     for fate, words in _NOT_SENT.items():
         if number := tally.fates[fate]:
-            out.print(f"{number:>9,} {words}.")
+            console.print(f"{number:>9,} {words}.")
     for letter, verdict in tally.refusals:
         line = f"  {where_of(letter)} ({letter.reason}): {verdict.sentence}"
-        out.print(printable(line)[:500], markup=False, soft_wrap=True)
+        console.print(printable(line)[:500], markup=False, soft_wrap=True)
 
 
 def _end(tally: Tally, selection: Selection) -> None:
@@ -143,4 +143,4 @@ def _end(tally: Tally, selection: Selection) -> None:
 
 def _say_how_to_go_on(tally: Tally) -> None:
     behind = f"--after {tally.read_to}" if tally.read_to is not None else "the same words"
-    out.print(f"It stopped early. Go on with {behind}; what is sent twice is recorded once.")
+    console.print(f"It stopped early. Go on with {behind}; what is sent twice is recorded once.")

@@ -9,8 +9,7 @@ import typer
 from llamalog_service.bootstrap.dead_letters import select_dead_letters
 from llamalog_service.cli.dead_letter_replay import replay
 from llamalog_service.cli.dead_letter_view import letter_as_json, letter_in_brief, letter_lines
-from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import TIMEOUT, out, read_settings, run, say_error
+from llamalog_service.cli.runtime import TIMEOUT, console, print_error, print_json, read_settings, run
 from llamalog_service.dead_letters.selection import Selection
 from llamalog_service.kafka.dead_letter_reader import Coordinates, StoredDeadLetter
 from llamalog_service.settings import Settings
@@ -87,9 +86,9 @@ def list_dead_letters(  # noqa: PLR0917 -- typer calls it by name
             print_json(letter_as_json(letter, with_value=False), one_line=True)
         return
     for letter in newest:
-        out.print(letter_in_brief(letter), soft_wrap=True)
+        console.print(letter_in_brief(letter), soft_wrap=True)
     if counts.total() > len(newest):
-        out.print(f"The newest {len(newest):,} of {counts.total():,}; --limit shows more.")
+        console.print(f"The newest {len(newest):,} of {counts.total():,}; --limit shows more.")
     _print_counts(counts)
 
 
@@ -139,9 +138,9 @@ def show(
             print_json(letter_as_json(letter, with_value=True), one_line=True)
         return
     for line in letter_lines(found[-1], in_hex=in_hex, in_full=in_full):
-        out.print(line, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if len(found) > 1:
-        out.print(f"The newest of {len(found)} letters of this message; --json shows all.")
+        console.print(f"The newest of {len(found)} letters of this message; --json shows all.")
 
 
 @app.command("replay")
@@ -174,7 +173,7 @@ def replay_dead_letters(  # noqa: PLR0917 -- typer calls it by name
     """
     ways = sum([where is not None, bool(reasons), every])
     if ways != 1:
-        say_error("llamalog", "Name one letter (topic/partition/offset), or --reason, or --all.")
+        print_error("llamalog", "Name one letter (topic/partition/offset), or --reason, or --all.")
         raise typer.Exit(2)
     settings = read_settings()
     selection = selected(settings, reasons, topics, since, until, where=where)
@@ -210,6 +209,6 @@ def _with_prefix(settings: Settings, topic: str) -> str:
 
 def _print_counts(counts: Counter[str]) -> None:
     if not counts:
-        out.print("There is no such dead letter.")
+        console.print("There is no such dead letter.")
     for reason, number in counts.most_common():
-        out.print(f"{number:>9,}  {reason}", markup=False, soft_wrap=True)
+        console.print(f"{number:>9,}  {reason}", markup=False, soft_wrap=True)

@@ -9,11 +9,10 @@ from rich.tree import Tree as Drawn
 
 from llamalog_service.bootstrap.following import open_log
 from llamalog_service.cli.filters import Job, Json, Limit
-from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.lineage_view import draw_lineages, lineages
 from llamalog_service.cli.pieces import whole_tree
 from llamalog_service.cli.row_view import UNKNOWN_ORIGIN, at
-from llamalog_service.cli.running import out, read_database_settings, run
+from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
@@ -46,7 +45,7 @@ def tree(job: Job, limit: Limit = 1000, as_json: Json = False) -> None:
     if as_json:
         print_json(found)
     else:
-        out.print(job_tree(found))
+        console.print(job_tree(found))
 
 
 def chain(job: Job, below: Below = False, limit: Limit = 1000, as_json: Json = False) -> None:
@@ -58,7 +57,7 @@ def chain(job: Job, below: Below = False, limit: Limit = 1000, as_json: Json = F
     if as_json:
         print_json(found if started is None else ChainAndBelow(chain=found, below=started))
     else:
-        out.print(chain_tree(found, started))
+        console.print(chain_tree(found, started))
 
 
 async def _read_tree(settings: DatabaseSettings, job: str, limit: int) -> Tree:

@@ -27,10 +27,17 @@ from llamalog_service.cli.filters import (
     Since,
     Until,
 )
-from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.pieces import pages_of_rows
 from llamalog_service.cli.row_view import listed
-from llamalog_service.cli.running import TIMEOUT, errors, out, read_database_settings, read_settings, run
+from llamalog_service.cli.runtime import (
+    TIMEOUT,
+    console,
+    error_console,
+    print_json,
+    read_database_settings,
+    read_settings,
+    run,
+)
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
@@ -91,8 +98,8 @@ def logs(
         rows = run(_read(read_database_settings(), wanted, limit))
         for row in rows:
             show(row)
-        if not rows and errors.is_terminal:
-            errors.print("No row matches.", style="dim")
+        if not rows and error_console.is_terminal:
+            error_console.print("No row matches.", style="dim")
 
 
 def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> None:
@@ -118,7 +125,7 @@ async def _newest(reader: Reader, wanted: LogFilter, limit: int) -> Sequence[Log
     rows: list[LogRow] = []
     if not limit:
         return rows
-    with errors.status("Looking …") as looking:
+    with error_console.status("Looking …") as looking:
         async for page in pages_of_rows(reader, wanted, limit=limit):
             rows += page.items
             if page.searched_to is not None:
@@ -127,7 +134,7 @@ async def _newest(reader: Reader, wanted: LogFilter, limit: int) -> Sequence[Log
 
 
 def _show(row: LogRow) -> None:
-    out.print(listed(row), soft_wrap=True)
+    console.print(listed(row), soft_wrap=True)
 
 
 def _show_json(row: LogRow) -> None:
@@ -135,7 +142,7 @@ def _show_json(row: LogRow) -> None:
 
 
 def _say_away(reason: str | None) -> None:
-    errors.print(
+    error_console.print(
         "Kafka is back; going on." if reason is None else f"Waiting for Kafka: {reason}",
         style="yellow",
         markup=False,

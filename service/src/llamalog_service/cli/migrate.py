@@ -8,9 +8,8 @@ from rich.table import Table
 
 from llamalog_service.adoption.migration_check import MigrationCheck, PlannedStep
 from llamalog_service.bootstrap.database import check_database, migrate_database
-from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.migration_progress import MigrationProgress
-from llamalog_service.cli.running import out, read_database_settings, run, say_error
+from llamalog_service.cli.runtime import console, print_error, print_json, read_database_settings, run
 
 Check = Annotated[bool, typer.Option("--check", help="Say what would be done, and do nothing.")]
 CompatView = Annotated[
@@ -38,7 +37,7 @@ def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json
     if as_json:
         print_json({"applied": revisions})
     else:
-        out.print(applied(revisions), soft_wrap=True)
+        console.print(applied(revisions), soft_wrap=True)
 
 
 def applied(revisions: Sequence[str]) -> str:
@@ -60,10 +59,10 @@ def steps_table(steps: Sequence[PlannedStep]) -> Table:
 def tell_check(found: MigrationCheck) -> None:
     """Print what stands, what is in the way, and the steps to come."""
     revision = "never migrated by llamalog" if found.revision is None else f"revision {found.revision}"
-    out.print(f"Found: {found.start}; {found.rows:,} rows; {revision}.", soft_wrap=True)
+    console.print(f"Found: {found.start}; {found.rows:,} rows; {revision}.", soft_wrap=True)
     for problem in found.problems:
-        say_error("In the way", f"{problem}.")
+        print_error("In the way", f"{problem}.")
     if found.steps:
-        out.print(steps_table(found.steps))
+        console.print(steps_table(found.steps))
     elif not found.problems:
-        out.print("The table is migrated: there is no step to come.")
+        console.print("The table is migrated: there is no step to come.")

@@ -7,7 +7,7 @@ import structlog
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from llamalog_service.adoption.migration_progress import Progress as Reached
-from llamalog_service.cli.running import errors
+from llamalog_service.cli.runtime import error_console
 
 _LINE_EVERY = 5.0
 _log = structlog.get_logger("llamalog.migrate")
@@ -22,8 +22,8 @@ class MigrationProgress:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=errors,
-            disable=not errors.is_terminal,
+            console=error_console,
+            disable=not error_console.is_terminal,
         )
         self._task = self._bar.add_task("looking", visible=False)
         self._what, self._complete = "", False
@@ -43,7 +43,7 @@ class MigrationProgress:
         begins = reached.what != self._what
         completes = reached.done == reached.total and not self._complete
         self._what, self._complete = reached.what, reached.done == reached.total
-        if errors.is_terminal:
+        if error_console.is_terminal:
             if begins:
                 self._bar.reset(self._task, description=reached.what, visible=True)
             self._bar.update(self._task, completed=reached.done, total=reached.total)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llamalog_service.bootstrap.overrides import Decreed, decree_root
-from llamalog_service.cli.running import TIMEOUT, out, read_settings, run
+from llamalog_service.cli.runtime import TIMEOUT, console, read_settings, run
 from llamalog_service.queries.jobs import JobStanding
 from llamalog_service.styles import printable
 
@@ -60,4 +60,4 @@ def _say_what_is_odd(standing: JobStanding | None, *, adopts: bool) -> None:
 
 
 def _say(line: str) -> None:
-    out.print(printable(line), markup=False, soft_wrap=True)
+    console.print(printable(line), markup=False, soft_wrap=True)

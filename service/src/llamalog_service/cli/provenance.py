@@ -8,10 +8,16 @@ import typer
 
 from llamalog_service.bootstrap.republishing import republish_provenance
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
-from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.rebuild_report import RebuildBar
-from llamalog_service.cli.running import TIMEOUT, out, read_settings, run, say_error
-from llamalog_service.cli.signals import signals_as_interrupts
+from llamalog_service.cli.runtime import (
+    TIMEOUT,
+    console,
+    print_error,
+    print_json,
+    read_settings,
+    run,
+    signals_as_interrupts,
+)
 from llamalog_service.rebuild.republish_store import Which
 
 app = typer.Typer(name="provenance", help="What others are told of the log.", no_args_is_help=True)
@@ -58,9 +64,9 @@ def republish(  # noqa: PLR0917 -- typer calls it by name
                 )
             )
     except KeyboardInterrupt:
-        say_error("llamalog", "Stopped. The same command with --resume goes on; without, it begins anew.")
+        print_error("llamalog", "Stopped. The same command with --resume goes on; without, it begins anew.")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json({"rows": told})
     else:
-        out.print(f"{told:,} rows were told again.", markup=False, soft_wrap=True)
+        console.print(f"{told:,} rows were told again.", markup=False, soft_wrap=True)

@@ -8,9 +8,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from llamalog_service.adoption.legacy_events.publish import PublishLegacyReport, Told
 from llamalog_service.bootstrap.legacy_events import publish_legacy_events
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
-from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import TIMEOUT, errors, out, read_settings, run, say_error
-from llamalog_service.cli.signals import signals_as_interrupts
+from llamalog_service.cli.runtime import (
+    TIMEOUT,
+    console,
+    error_console,
+    print_error,
+    print_json,
+    read_settings,
+    run,
+    signals_as_interrupts,
+)
 from llamalog_service.styles import printable
 
 UNTELLABLE: Final = 3
@@ -34,8 +41,8 @@ def genesis(
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=errors,
-        disable=not errors.is_terminal,
+        console=error_console,
+        disable=not error_console.is_terminal,
     )
     task = bar.add_task("rows", total=None)
 
@@ -46,13 +53,13 @@ def genesis(
         with signals_as_interrupts(), bar:
             report = run(publish_legacy_events(settings, show, timeout=TIMEOUT))
     except KeyboardInterrupt:
-        say_error("llamalog", "Stopped. What was published stays: the same command goes on where it was.")
+        print_error("llamalog", "Stopped. What was published stays: the same command goes on where it was.")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(report)
     else:
         for line in conclusions(report):
-            out.print(line, markup=False, soft_wrap=True)
+            console.print(line, markup=False, soft_wrap=True)
     raise typer.Exit(UNTELLABLE if report.untellable else 0)
 
 

@@ -11,10 +11,15 @@ from llamalog_service.bootstrap.rebuilds import Ways, rebuild_log
 from llamalog_service.bootstrap.republishing import republish_provenance
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.differences_file import DifferencesFile
-from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.rebuild_report import RebuildBar, tell_report
-from llamalog_service.cli.running import failures_told, read_settings, run, say_error
-from llamalog_service.cli.signals import signals_as_interrupts
+from llamalog_service.cli.runtime import (
+    exit_on_error,
+    print_error,
+    print_json,
+    read_settings,
+    run,
+    signals_as_interrupts,
+)
 from llamalog_service.rebuild.comparison import Only
 from llamalog_service.rebuild.options import Asked
 from llamalog_service.rebuild.republish_store import Which
@@ -114,7 +119,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     )
     try:
         with (
-            failures_told(),
+            exit_on_error(),
             signals_as_interrupts(),
             DifferencesFile(differences) as lines,
             RebuildBar() as bar,
@@ -132,7 +137,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
             )
             report = run(rebuild_log(settings, asked, ways, bar.show))
     except KeyboardInterrupt:
-        say_error("llamalog", "Stopped. What was read is kept: the same command goes on where it was.")
+        print_error("llamalog", "Stopped. What was read is kept: the same command goes on where it was.")
         raise typer.Exit(INTERRUPTED) from None
     told = None
     try:
@@ -155,7 +160,7 @@ def _tell_again(settings: Settings, which: Only) -> int:
             return run(republish_provenance(settings, Which(None, *which), watch=bar.show))
     except KeyboardInterrupt:
         how = "with --root or --entity tells them" if any(which) else "with --resume goes on"
-        say_error(
+        print_error(
             "llamalog",
             "Stopped while rows were told again. The rebuild is done; "
             f"`llamalog provenance republish` {how}.",

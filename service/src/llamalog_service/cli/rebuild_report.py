@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from llamalog_service.cli.running import errors, out
+from llamalog_service.cli.runtime import console, error_console
 from llamalog_service.rebuild.reading import Progress as Reached
 from llamalog_service.rebuild.report import RebuildReport
 
@@ -35,8 +35,8 @@ class RebuildBar:
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             TimeElapsedColumn(),
-            console=errors,
-            disable=not errors.is_terminal,
+            console=error_console,
+            disable=not error_console.is_terminal,
         )
         self._task = self._bar.add_task("looking", total=None, rate="")
         self._doing, self._began, self._first = "", monotonic(), 0
@@ -59,7 +59,7 @@ class RebuildBar:
             self._doing, self._began, self._first = reached.doing, now, reached.done
             self._bar.reset(self._task, description=reached.doing, total=reached.total)
         rate = (reached.done - self._first) / max(now - self._began, 0.001)
-        if errors.is_terminal:
+        if error_console.is_terminal:
             told = f"{rate:,.0f}/s" if reached.total else ""
             self._bar.update(self._task, completed=reached.done, total=reached.total, rate=told)
         elif begins or now >= self._line_at:
@@ -70,11 +70,11 @@ class RebuildBar:
 
 def tell_report(report: RebuildReport, file: Path) -> None:
     """Print a report for people."""
-    out.print(_summary(report))
+    console.print(_summary(report))
     if not report.filled:
-        out.print(_counts(report))
+        console.print(_counts(report))
     for line in conclusions(report, file):
-        out.print(line, markup=False, soft_wrap=True)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def conclusions(report: RebuildReport, file: Path) -> list[str]:

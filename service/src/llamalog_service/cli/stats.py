@@ -14,8 +14,7 @@ from rich.text import Text
 from llamalog_schemas.events import Category
 from llamalog_service.bootstrap.following import open_log
 from llamalog_service.cli.filters import Json, Since, Until
-from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import out, read_database_settings, run
+from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.queries.conflicts import ConflictCounts, count_conflicts
 from llamalog_service.queries.counts import (
     NOT_LOOKED_AT,
@@ -65,8 +64,8 @@ def stats(since: Since = None, until: Until = None, each: Each = None, as_json: 
         print_json(found)
         return
     for part in _parts(found):
-        out.print(part)
-        out.print()
+        console.print(part)
+        console.print()
 
 
 async def _read(settings: DatabaseSettings, since: datetime, until: datetime, each: Bucket) -> Stats:

@@ -8,10 +8,9 @@ from rich.tree import Tree as Drawn
 
 from llamalog_service.bootstrap.following import open_log
 from llamalog_service.cli.filters import Entity, EntityId, Json, Limit
-from llamalog_service.cli.json_output import print_json
 from llamalog_service.cli.lineage_view import lineages
 from llamalog_service.cli.pieces import whole_timeline
-from llamalog_service.cli.running import out, read_database_settings, run
+from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.lineage_tree import lineage_trees
 from llamalog_service.queries.names import EntityRef
@@ -54,7 +53,7 @@ def timeline(
     if as_json:
         print_json(found)
     else:
-        out.print(timeline_tree(found, with_jobs=jobs))
+        console.print(timeline_tree(found, with_jobs=jobs))
 
 
 async def _read(settings: DatabaseSettings, entity: EntityRef, *, orphans: bool, limit: int) -> Timeline:

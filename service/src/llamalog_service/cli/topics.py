@@ -3,7 +3,7 @@
 import typer
 
 from llamalog_service.bootstrap.topics import create_missing_topics, find_topic_faults
-from llamalog_service.cli.running import TIMEOUT, out, read_settings, run
+from llamalog_service.cli.runtime import TIMEOUT, console, read_settings, run
 from llamalog_service.kafka.topic_checks import Level
 
 app = typer.Typer(name="topics", help="Create the topics of llamalog, or check them.", no_args_is_help=True)
@@ -15,7 +15,7 @@ _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.INFO: "cyan"}
 def create() -> None:
     """Create the topics that are missing; those that stand are kept as they are."""
     for topic in run(create_missing_topics(read_settings(), timeout=TIMEOUT)):
-        out.print(f"{topic.name}: {'created' if topic.created else 'kept as it stood'}", soft_wrap=True)
+        console.print(f"{topic.name}: {'created' if topic.created else 'kept as it stood'}", soft_wrap=True)
 
 
 @app.command("check")
@@ -23,9 +23,9 @@ def check() -> None:
     """Say what is wrong with the topics, and what to do; code 1 if llamalog would not start on them."""
     findings = run(find_topic_faults(read_settings(), timeout=TIMEOUT))
     for finding in findings:
-        out.print(f"[{_COLOURS[finding.level]}]{finding.level}[/]", end=" ")
-        out.print(str(finding), markup=False, soft_wrap=True)
+        console.print(f"[{_COLOURS[finding.level]}]{finding.level}[/]", end=" ")
+        console.print(str(finding), markup=False, soft_wrap=True)
     if any(finding.level is Level.ERROR for finding in findings):
         raise typer.Exit(1)
     if not findings:
-        out.print("The topics stand as they have to.")
+        console.print("The topics stand as they have to.")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from rich.table import Table
 
-from llamalog_service.cli.running import out
+from llamalog_service.cli.runtime import console
 from llamalog_service.kafka.topics import topics
 from llamalog_service.queries.summary import Summary
 from llamalog_service.settings import Settings
@@ -113,4 +113,4 @@ def print_where_to_look(
         *([f"  .venv/bin/llamalog timeline ALBUM {album}"] if album is not None else []),
     ]
     for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
+        console.print(line, markup=False, soft_wrap=True)

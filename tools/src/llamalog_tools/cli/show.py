@@ -15,7 +15,7 @@ from llamalog_service.bootstrap.database import forget_everything, migrate_datab
 from llamalog_service.bootstrap.observation import Backlog, Observation, open_observation
 from llamalog_service.bootstrap.topics import create_missing_topics
 from llamalog_service.cli.migrate import applied
-from llamalog_service.cli.running import TIMEOUT, out
+from llamalog_service.cli.runtime import TIMEOUT, console
 from llamalog_service.cli.timeline import timeline_tree
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.retry import retry_until_available
@@ -67,7 +67,7 @@ async def show(stage: Stage, sample: Sample) -> None:
         say(told(played, sample.albums))
         in_all = await observation.summary()
         this_run = in_all.since(before)
-        out.print(summary_table(this_run, in_all))
+        console.print(summary_table(this_run, in_all))
         if this_run.duplicates > played.duplicates:
             say("What an earlier start had played counts as duplicates: nothing was written twice.")
         album = await _print_timeline(observation, sample.told[:_ALBUMS_TO_CHOOSE_FROM])
@@ -160,5 +160,5 @@ async def _print_timeline(observation: Observation, albums: list[UUID]) -> UUID 
     """Print the timeline of the album that shows most; which it is."""
     album = await observation.album_to_show(albums)
     if album is not None:
-        out.print(timeline_tree(await observation.timeline(EntityRef(type=EntityType.ALBUM, id=album))))
+        console.print(timeline_tree(await observation.timeline(EntityRef(type=EntityType.ALBUM, id=album))))
     return album

@@ -3,7 +3,7 @@
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from llamalog_service.bootstrap.topics import require_fit_topics
-from llamalog_service.cli.running import TIMEOUT, errors, out, read_settings, run
+from llamalog_service.cli.runtime import TIMEOUT, console, error_console, read_settings, run
 from llamalog_service.settings import Settings
 from llamalog_tools.cli.options import Albums, Bad, Duplicates, Late, Seed
 from llamalog_tools.demo.play import Played
@@ -20,7 +20,7 @@ def simulate(
     """Play a day of the sample catalogue into Kafka."""
     sample = Sample(albums, late, duplicates, bad, seed)
     played = run(_play(read_settings(), sample))
-    out.print(told(played, sample.albums), soft_wrap=True)
+    console.print(told(played, sample.albums), soft_wrap=True)
 
 
 async def _play(settings: Settings, sample: Sample) -> Played:
@@ -42,7 +42,7 @@ def albums_bar() -> Progress:
         MofNCompleteColumn(),
         TextColumn("albums"),
         TimeElapsedColumn(),
-        console=errors,
+        console=error_console,
     )
 
 

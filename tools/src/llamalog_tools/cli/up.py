@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.cli.running import failures_told, out, read_settings, run
-from llamalog_service.cli.signals import signals_as_interrupts
+from llamalog_service.cli.runtime import console, exit_on_error, read_settings, run, signals_as_interrupts
 from llamalog_service.settings import Settings
 from llamalog_tools.cli.children import Children
 from llamalog_tools.cli.options import Albums, Bad, Duplicates, Late, Seed
@@ -35,7 +34,7 @@ def up(  # noqa: PLR0917 -- typer calls it by name
     """
     sample = Sample(albums, late, duplicates, bad, seed)
     try:
-        with signals_as_interrupts(), failures_told():
+        with signals_as_interrupts(), exit_on_error():
             _run_until_stopped(data, sample)
     except KeyboardInterrupt:
         say(f"Everything has stopped. The data stays in {data}.")
@@ -103,4 +102,4 @@ def _stop_at_once_if_asked_again() -> None:
 
 def say(line: str) -> None:
     """Print a line for people as it stands."""
-    out.print(line, markup=False, soft_wrap=True)
+    console.print(line, markup=False, soft_wrap=True)

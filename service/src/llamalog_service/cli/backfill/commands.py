@@ -31,8 +31,7 @@ from llamalog_service.cli.backfill.options import (
 )
 from llamalog_service.cli.backfill.scope import InvalidScopeError, choose_scope
 from llamalog_service.cli.backfill.watching import watch_to_the_end
-from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import TIMEOUT, out, read_settings, run, say_error
+from llamalog_service.cli.runtime import TIMEOUT, console, print_error, print_json, read_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
 from llamalog_service.settings import Settings
@@ -123,7 +122,7 @@ async def _ask_if_open(
     if known is not None and known.has_ended:
         raise RunHasEndedError(known, _DOES[request])
     if known is None:
-        say_error(
+        print_error(
             "llamalog", f"The database does not know the backfill {run_id} yet; it is asked all the same."
         )
     data = RunRequestData(run=run_id, requested_by=requested_by)
@@ -135,5 +134,5 @@ def _tell(run_id: UUID, asked: str, *, as_json: bool, stream: bool = False) -> N
         print_json({"run": run_id, "asked": asked}, one_line=stream)
         return
     what = "It starts in its turn" if asked == "start" else "It takes effect at the next batch"
-    out.print(f"Asked for: {asked} backfill {run_id}. {what}; see how far it is with", soft_wrap=True)
-    out.print(f"  llamalog backfill watch {run_id}", soft_wrap=True)
+    console.print(f"Asked for: {asked} backfill {run_id}. {what}; see how far it is with", soft_wrap=True)
+    console.print(f"  llamalog backfill watch {run_id}", soft_wrap=True)

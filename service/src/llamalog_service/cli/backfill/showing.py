@@ -8,8 +8,7 @@ import typer
 from llamalog_service.bootstrap.backfills import open_backfills
 from llamalog_service.cli.backfill.options import Json, Run
 from llamalog_service.cli.backfill.tables import run_tables, runs_in
-from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import out, read_database_settings, run
+from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
 from llamalog_service.settings import DatabaseSettings
@@ -34,9 +33,9 @@ def list_(limit: Limit = 20, only_open: Open = False, as_json: Json = False) -> 
     if as_json:
         print_json(runs)
     elif runs:
-        out.print(runs_in(out.width, runs))
+        console.print(runs_in(console.width, runs))
     else:
-        out.print("No backfill is open." if only_open else "No backfill was ever asked for.")
+        console.print("No backfill is open." if only_open else "No backfill was ever asked for.")
 
 
 async def _read(settings: DatabaseSettings, limit: int, *, only_open: bool) -> list[BackfillRun]:
@@ -55,7 +54,7 @@ def show(run_id: Run, as_json: Json = False) -> None:
 
 def show_run(found: BackfillRun) -> None:
     """Print a run as tables."""
-    out.print(run_tables(found))
+    console.print(run_tables(found))
 
 
 async def read_known(settings: DatabaseSettings, run_id: UUID) -> BackfillRun:

@@ -7,8 +7,7 @@ from llamalog_service.cli.backfill.exit_codes import INTERRUPTED, code_of
 from llamalog_service.cli.backfill.options import Json, Run
 from llamalog_service.cli.backfill.progress import BackfillBar
 from llamalog_service.cli.backfill.showing import read_known, show_run
-from llamalog_service.cli.json_output import print_json
-from llamalog_service.cli.running import TIMEOUT, errors, read_settings, run, say_error
+from llamalog_service.cli.runtime import TIMEOUT, error_console, print_error, print_json, read_settings, run
 from llamalog_service.settings import Settings
 
 
@@ -35,11 +34,11 @@ def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, timeout:
                 )
             )
         else:
-            with BackfillBar(errors, f"backfill {run_id}") as bar:
+            with BackfillBar(error_console, f"backfill {run_id}") as bar:
                 end = run(follow_backfill(settings, run_id, bar.show, timeout=timeout))
             show_run(run(read_known(settings, run_id)))
     except KeyboardInterrupt:
-        say_error(
+        print_error(
             "llamalog",
             f"No longer watching; the run goes on. `llamalog backfill watch {run_id}` shows it again.",
         )
