@@ -90,7 +90,7 @@ async def test_the_log_agrees_with_the_catalogue_through_crashes_of_both_service
         said = "SELECT count(DISTINCT entity_id) FROM llama_logs WHERE operation = 'enrichment:album'"
         return bool(await pool.fetchval(said) == ALBUMS)
 
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         with service("enricher", settings):
             for crash in range(1, 3):
                 with service("catalogue", settings, *catalogue):

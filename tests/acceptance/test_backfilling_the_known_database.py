@@ -45,7 +45,7 @@ async def test_a_backfill_asked_for_by_command_corrects_every_row_and_tells_of_i
     names = topics(installed.topic_prefix)
 
     async with (
-        running("migrator", installed, tmp_path),
+        running("migration-consumer", installed, tmp_path),
         asyncpg.create_pool(adopter.url, min_size=0, init=prepare_connection) as pool,
     ):
         ended = await llamalog(

@@ -18,4 +18,4 @@ def test_a_small_bench_runs_and_finds_the_table_as_the_fold_says(tmp_path: Path)
     assert played["duplicates"] > 0
     assert found["provenance_records"] >= found["rows"]
     assert 0 < drained["recorded"] <= drained["committed"] <= drained["settled"]
-    assert set(told["figures"]["cpu_per_event"]) == {"consumer", "migrator", "PostgreSQL", "Kafka"}
+    assert set(told["figures"]["cpu_per_event"]) == {"consumer", "migration-consumer", "PostgreSQL", "Kafka"}

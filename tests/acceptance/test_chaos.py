@@ -11,7 +11,7 @@ from llamalog_tools.devstack import LocalStack
 
 pytestmark = pytest.mark.apache_kafka
 
-SHARE = {"cut-in-commit", "sigkill-migrator", "read-only", "rebalance-storm"}
+SHARE = {"cut-in-commit", "sigkill-migration-consumer", "read-only", "rebalance-storm"}
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ COMMANDS = [
     ["topics", "check"],
     ["simulate"],
     ["consumer"],
-    ["migrator"],
+    ["migration-consumer"],
     ["logs", "--follow"],
     ["conflicts"],
     ["adopt-root", "job", "--reason", "a test"],
@@ -133,7 +133,7 @@ def test_a_kafka_that_is_away_is_told_by_commands_that_end(silent_port: int) -> 
         assert len(said(command).splitlines()) == 2, (words, "that it waits, and that it gave up")
 
 
-@pytest.mark.parametrize("command", ["consumer", "migrator"])
+@pytest.mark.parametrize("command", ["consumer", "migration-consumer"])
 def test_a_consumer_waits_for_a_kafka_that_is_away(command: str, silent_port: int, tmp_path: Path) -> None:
     kafka = f"127.0.0.1:{silent_port}"
     environment = {"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": kafka, "LLAMALOG_LOG_FORMAT": "json"}
@@ -175,7 +175,7 @@ def elsewhere(settings: Settings) -> Settings:
     return settings.model_copy(update={"topic_prefix": f"test-{uuid4().hex[:8]}."})
 
 
-@pytest.mark.parametrize("words", [["consumer"], ["migrator"], ["simulate"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["consumer"], ["migration-consumer"], ["simulate"]], ids=" ".join)
 async def test_nothing_starts_on_topics_that_are_missing(words: Sequence[str], settings: Settings) -> None:
     misnamed = elsewhere(settings)
     done = run_llamalog(*words, environment=misnamed.as_environment())

@@ -56,7 +56,7 @@ class Installation:
 
 @pytest.fixture
 async def installation(settings: Settings, pool: asyncpg.Pool, tmp_path: Path) -> AsyncIterator[Installation]:
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         yield Installation(settings, pool)
 
 

@@ -58,7 +58,7 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
     store, run = BackfillStore(pool), uuid4()
     names = topics(settings.topic_prefix)
 
-    migrator = ServiceProcess("migrator", settings, tmp_path)
+    migration_consumer = ServiceProcess("migration-consumer", settings, tmp_path)
     try:
         async with open_producer(settings) as producer:
             publisher = Publisher(producer)
@@ -73,13 +73,13 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
             )
             for _ in range(2):
                 await publish_backfill(publisher, commands, "/tests", asked, run=run)
-            migrator.start()
+            migration_consumer.start()
             for _ in range(KILLS):
                 before = await seen(store, run)
                 await eventually(lambda before=before: more_is_set(store, run, before), 60)  # type: ignore[misc]
                 await asyncio.sleep(dice.random() * 0.2)
-                migrator.kill()
-                migrator.start()
+                migration_consumer.kill()
+                migration_consumer.start()
             request = RunRequestData(run=run, requested_by="tests")
             await publish_run_request(publisher, commands, "/tests", PauseBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.PAUSED), 60)
@@ -89,9 +89,9 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
             await eventually(lambda: has_status(store, run, RunStatus.COMPLETED), 60)
         await wait_until_settled(settings, pool)
         await eventually(lambda: is_told(pool, run), 30)
-        assert await migrator.stop() == 0
+        assert await migration_consumer.stop() == 0
     finally:
-        migrator.kill()
+        migration_consumer.kill()
 
     done = await store.find(run)
     assert done is not None

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.apache_kafka
 
 MESSAGES = 20_000
 KILLS = 9
-MIGRATOR_KILLS = {3, 6}
+MIGRATION_CONSUMER_KILLS = {3, 6}
 """The turns in which the migration consumer is killed too."""
 
 
@@ -43,26 +43,26 @@ async def test_every_event_is_recorded_once_and_every_root_is_right_however_ofte
     messages = islice(disordered(day, late=0.05, duplicates=0.02, bad=0.003, seed=seed), MESSAGES)
 
     consumer = ServiceProcess("consumer", settings, tmp_path)
-    migrator = ServiceProcess("migrator", settings, tmp_path)
+    migration_consumer = ServiceProcess("migration-consumer", settings, tmp_path)
     dice = Random(seed)
     try:
-        migrator.start()
+        migration_consumer.start()
         async with producing(settings.kafka) as producer:
             for turn in range(KILLS):
                 await play(islice(messages, events_per_turn), producer, names.entity_events.name)
                 consumer.start()
                 await kill_at_work(consumer, pool, dice)
-                if turn in MIGRATOR_KILLS:
-                    migrator.kill()
-                    migrator.start()
+                if turn in MIGRATION_CONSUMER_KILLS:
+                    migration_consumer.kill()
+                    migration_consumer.start()
             rest = await play(messages, producer, names.entity_events.name)
             assert rest.messages > 0
         consumer.start()
         await wait_until_settled(settings, pool)
-        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+        assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]
     finally:
         consumer.kill()
-        migrator.kill()
+        migration_consumer.kill()
 
     sent = await read_all(settings.kafka, names.entity_events.name)
     assert len(sent) == MESSAGES

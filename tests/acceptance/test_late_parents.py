@@ -31,7 +31,7 @@ async def test_a_grandchild_before_its_child_before_its_root_ends_with_the_right
     names = topics(settings.topic_prefix)
     async with (
         running("consumer", settings, tmp_path),
-        running("migrator", settings, tmp_path),
+        running("migration-consumer", settings, tmp_path),
         producing(settings.kafka) as producer,
     ):
         for late in (GRANDCHILD, CHILD):

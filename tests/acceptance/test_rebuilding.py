@@ -113,7 +113,7 @@ async def test_a_consumer_goes_on_after_a_fill_and_reads_nothing_again(
     topic = topics(settings.topic_prefix).entity_events.name
     assert await lag(settings.kafka, settings.consumer_group, topic) == 0
     later = event(3000, "later", "root-1")
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await publish(settings, [later])
         await wait_until_settled(settings, pool)
     assert differences(await stored_rows(pool), [*EVENTS, later]) == []
@@ -126,7 +126,7 @@ async def test_beside_running_consumers_nothing_differs_and_what_was_tampered_wi
 ) -> None:
     said: list[Event] = list(EVENTS)
     await publish(settings, EVENTS)
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await wait_until_settled(settings, pool)
         await pool.execute("UPDATE llama_logs SET metadata = '{}' WHERE id = $1", UUID(int=5))
         is_over = asyncio.Event()

@@ -165,11 +165,11 @@ def test_sigterm_before_all_is_up_stops_what_is_there(up: Up) -> None:
 
 def test_a_consumer_that_ends_is_told_with_the_end_of_its_log_and_ends_all(up: Up) -> None:
     up.wait_for("migration consumer were started")
-    (migrator,) = (member for member in up.family() if member.cmdline()[-1] == "migrator")
-    migrator.kill()
+    (migration_consumer,) = (member for member in up.family() if member.cmdline()[-1] == "migration-consumer")
+    migration_consumer.kill()
     assert up.process.wait(60) == 1
     assert "The migration consumer ended with code -9. The end of its log," in up.printed
-    assert str(up.data / "migrator.log") in up.printed
+    assert str(up.data / "migration-consumer.log") in up.printed
     assert up.left_after(0) == []
 
 

@@ -59,7 +59,7 @@ class Drained(NamedTuple):
     settled: float
     cpu: CpuSeconds
     consumer_memory: int
-    migrator_memory: int
+    migration_consumer_memory: int
 
 
 async def drain(
@@ -83,12 +83,16 @@ async def drain(
     database = await asyncpg.connect(installation.database_url)
     watch = await GroupWatch.connect(installation.bootstrap)
     try:
-        with running("migrator", installation, logs) as migrator:
-            await until(lambda: watch.has_members(installation.migration_group), [migrator], _START_SECONDS)
+        with running("migration-consumer", installation, logs) as migration_consumer:
+            await until(
+                lambda: watch.has_members(installation.migration_group),
+                [migration_consumer],
+                _START_SECONDS,
+            )
             with running("consumer", installation, logs) as consumer:
-                processes = [consumer, migrator]
+                processes = [consumer, migration_consumer]
                 await until(lambda: is_reading(consumer), processes, _START_SECONDS, every=0.005)
-                pids = {"consumer": consumer.pid, "migrator": migrator.pid, **servers}
+                pids = {"consumer": consumer.pid, "migration-consumer": migration_consumer.pid, **servers}
                 before = cpu_seconds(pids)
                 if on_start is not None:
                     on_start(consumer.pid)
@@ -117,7 +121,7 @@ async def drain(
                 ]
                 after = cpu_seconds(pids)
                 start = _start_of_reading(consumer)
-                memory = peak_memory(consumer.pid), peak_memory(migrator.pid)
+                memory = peak_memory(consumer.pid), peak_memory(migration_consumer.pid)
         recorded_at, committed_at, settled_at = (instant - start for instant in instants)
         return Drained(recorded_at, committed_at, settled_at, cpu_spent(before, after), *memory)
     finally:

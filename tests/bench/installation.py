@@ -42,7 +42,7 @@ class Installation(NamedTuple):
             "CONSUMER_GROUP": self.consumer_group,
             "MIGRATION_GROUP": self.migration_group,
             "CONSUMER_PORT": "0",
-            "MIGRATOR_PORT": "0",
+            "MIGRATION_CONSUMER_PORT": "0",
             "LOG_FORMAT": "json",
         }
         return without_settings() | {f"LLAMALOG_{name}": value for name, value in own.items()}

@@ -28,7 +28,7 @@ class Figures(NamedTuple):
     cpu_per_event: dict[str, float]
     copy_cpu_per_row: float
     consumer_memory: int
-    migrator_memory: int
+    migration_consumer_memory: int
 
     def missed(self) -> Iterator[str]:
         """A sentence for every bar that was missed, with by how much."""
@@ -64,7 +64,7 @@ def figures(measured: Measured) -> Figures:
         / rows
         * _MICRO,
         consumer_memory=max(one.consumer_memory for one in measured.drained),
-        migrator_memory=max(one.migrator_memory for one in measured.drained),
+        migration_consumer_memory=max(one.migration_consumer_memory for one in measured.drained),
     )
 
 
@@ -103,7 +103,7 @@ def _lines(measured: Measured, told: Figures) -> Iterator[tuple[str, str, str]]:
     yield "CPU µs a row: PostgreSQL under COPY", f"{told.copy_cpu_per_row:.1f}", ""
     each = _each(one.consumer_memory / 1e6 for one in measured.drained)
     yield f"peak memory, consumer (bar: {_megabytes(MAX_MEMORY)})", _megabytes(told.consumer_memory), each
-    yield "peak memory, migrator", _megabytes(told.migrator_memory), ""
+    yield "peak memory, migration consumer", _megabytes(told.migration_consumer_memory), ""
     played, found = measured.played, measured.found
     yield "messages", f"{played.messages:,}", f"{played.late:,} late"
     yield "rows", *_counts(one.rows for one in found)

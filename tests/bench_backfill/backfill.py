@@ -72,7 +72,10 @@ async def commanded_backfill(url: str) -> Done:
         specversion="1.0",
         data=BackfillRootsData(scope=WholeTable(), requested_by="bench"),
     )
-    async with open_pool(settings, name="llamalog migrator") as pool, _working(settings, pool) as worker:
+    async with (
+        open_pool(settings, name="llamalog migration-consumer") as pool,
+        _working(settings, pool) as worker,
+    ):
         store = BackfillStore(pool)
         began = time.perf_counter()
         await store.heed([command])
@@ -94,7 +97,7 @@ async def commanded_backfill(url: str) -> Done:
 async def repair_the_rest(url: str) -> None:
     """Do what live traffic has commanded since: the table is at rest then."""
     settings = Settings(database_url=SecretStr(url), kafka="nobody:1")
-    async with open_pool(settings, name="llamalog migrator") as pool, _working(settings, pool):
+    async with open_pool(settings, name="llamalog migration-consumer") as pool, _working(settings, pool):
 
         async def nothing_is_open() -> bool:
             return not await pool.fetchval(

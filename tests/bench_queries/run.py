@@ -168,10 +168,14 @@ async def consumers(installation: Installation, logs: Path) -> AsyncIterator[Non
     """Both consumers of an installation, as processes, from when they read on."""
     watch = await GroupWatch.connect(installation.bootstrap)
     try:
-        with running("migrator", installation, logs) as migrator:
-            await until(lambda: watch.has_members(installation.migration_group), [migrator], _START_SECONDS)
+        with running("migration-consumer", installation, logs) as migration_consumer:
+            await until(
+                lambda: watch.has_members(installation.migration_group),
+                [migration_consumer],
+                _START_SECONDS,
+            )
             with running("consumer", installation, logs) as consumer:
-                await until(lambda: is_reading(consumer), [consumer, migrator], _START_SECONDS)
+                await until(lambda: is_reading(consumer), [consumer, migration_consumer], _START_SECONDS)
                 yield
     finally:
         await watch.close()

@@ -72,10 +72,10 @@ async def open_scene(
         async with (
             asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection) as pool,
             running("consumer", settings, folder) as consumer,
-            running("migrator", settings, folder) as migrator,
+            running("migration-consumer", settings, folder) as migration_consumer,
         ):
             await _tell(settings, pool)
-            metrics = ",".join([await _metrics_of(consumer), await _metrics_of(migrator)])
+            metrics = ",".join([await _metrics_of(consumer), await _metrics_of(migration_consumer)])
             async with running_api(settings.model_copy(update={"api_metrics_urls": metrics})) as api:
                 yield Scene(api, settings, pool)
 

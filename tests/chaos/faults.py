@@ -39,9 +39,9 @@ async def kill_consumers(scene: Scene, dice: Random) -> None:
         await asyncio.sleep(dice.uniform(0.5, 1.5))
 
 
-async def kill_the_migrator(scene: Scene, dice: Random) -> None:
+async def kill_the_migration_consumer(scene: Scene, dice: Random) -> None:
     for _ in range(_TRIES):
-        scene.migrators[0].kill()
+        scene.migration_consumers[0].kill()
         await asyncio.sleep(dice.uniform(1.0, 2.0))
 
 
@@ -162,7 +162,11 @@ async def _administrator(scene: Scene) -> AsyncIterator[asyncpg.Connection]:
 
 FAULTS = (
     Fault("sigkill-consumer", f"SIGKILL of a provenance consumer, {_TRIES} times", kill_consumers),
-    Fault("sigkill-migrator", f"SIGKILL of the migration consumer, {_TRIES} times", kill_the_migrator),
+    Fault(
+        "sigkill-migration-consumer",
+        f"SIGKILL of the migration consumer, {_TRIES} times",
+        kill_the_migration_consumer,
+    ),
     Fault("sigterm", "SIGTERM of each provenance consumer in turn, started again", end_consumers),
     Fault("sigstop", f"SIGSTOP of a provenance consumer for {_STOPPED:.0f} s", stop_a_consumer),
     Fault("rebalance-storm", f"consumers that join and leave, {_TRIES} times in 8 s", rebalance_storm),

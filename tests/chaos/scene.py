@@ -63,7 +63,7 @@ class Scene:
     load: Load
     folder: Path
     consumers: list[ServiceProcess] = field(default_factory=list)
-    migrators: list[ServiceProcess] = field(default_factory=list)
+    migration_consumers: list[ServiceProcess] = field(default_factory=list)
     supervised: bool = True
     restarts: int = 0
     longest_silence: float = 0.0
@@ -75,7 +75,7 @@ class Scene:
 
     @property
     def processes(self) -> list[ServiceProcess]:
-        return self.consumers + self.migrators
+        return self.consumers + self.migration_consumers
 
     @property
     def postgres(self) -> LocalPostgres:
@@ -94,12 +94,12 @@ class Scene:
         self.consumers.append(consumer)
         return consumer
 
-    def new_migrator(self) -> ServiceProcess:
+    def new_migration_consumer(self) -> ServiceProcess:
         """One more migration consumer, started."""
-        migrator = ServiceProcess("migrator", self.settings, self.folder)
-        migrator.start()
-        self.migrators.append(migrator)
-        return migrator
+        migration_consumer = ServiceProcess("migration-consumer", self.settings, self.folder)
+        migration_consumer.start()
+        self.migration_consumers.append(migration_consumer)
+        return migration_consumer
 
     def kill(self) -> None:
         """End every process at once."""
@@ -171,7 +171,7 @@ async def scene(
         held.callback(here.kill)
         for _ in range(CONSUMERS):
             here.new_consumer()
-        here.new_migrator()
+        here.new_migration_consumer()
         for consumer in here.consumers:
             await consumer.says("reading", within=60)
         yield here

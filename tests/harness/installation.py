@@ -28,7 +28,7 @@ async def installation(stack: LocalStack, database_url: str, prefix: str) -> Asy
         consumer_group=f"{prefix}provenance",
         migration_group=f"{prefix}migration",
         consumer_port=0,
-        migrator_port=0,
+        migration_consumer_port=0,
         log_format="json",
     )
     async with _administering(stack) as admin:

@@ -17,7 +17,7 @@ _EXECUTABLE = Path(sys.executable).parent / "llamalog"
 
 
 class ServiceProcess:
-    """`llamalog consumer` or `llamalog migrator` under the settings of a test; it can be started again.
+    """`llamalog consumer` or `llamalog migration-consumer` under a test's settings; restartable.
 
     Args:
         command: which of the two.
@@ -28,7 +28,7 @@ class ServiceProcess:
 
     def __init__(
         self,
-        command: Literal["consumer", "migrator"],
+        command: Literal["consumer", "migration-consumer"],
         settings: Settings,
         folder: Path,
         sabotage: str | None = None,
@@ -106,7 +106,11 @@ class ServiceProcess:
 
 @asynccontextmanager
 async def running(
-    command: Literal["consumer", "migrator"], settings: Settings, folder: Path, *, sabotage: str | None = None
+    command: Literal["consumer", "migration-consumer"],
+    settings: Settings,
+    folder: Path,
+    *,
+    sabotage: str | None = None,
 ) -> AsyncIterator[ServiceProcess]:
     """A started process; what is left of it in the end is killed."""
     process = ServiceProcess(command, settings, folder, sabotage)

@@ -66,7 +66,9 @@ def _draw(dice: Random, at: int) -> Fault:
         case "freeze":
             op = dice.choice([STATEMENT, COMMIT, COMMIT, PUBLISH, OFFSETS])
             seconds = dice.uniform(1, 60) if dice.random() < 0.5 else dice.uniform(0.1, 1)
-            return Fault(at, kind, op, seconds=seconds, who=dice.choice(["", "consumer", "migrator"]))
+            return Fault(
+                at, kind, op, seconds=seconds, who=dice.choice(["", "consumer", "migration-consumer"])
+            )
         case "database away" | "kafka away":
             return Fault(at, kind, seconds=dice.choice([0.0, 1.0, 10.0, 90.0]))
         case "lose command":

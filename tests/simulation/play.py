@@ -136,8 +136,8 @@ class Cast:
         """Say everything, come to rest under faults, then without them."""
         for number in range(self.scenario.consumers):
             self._start(f"consumer {number}")
-        for number in range(self.scenario.migrators):
-            self._start(f"migrator {number}")
+        for number in range(self.scenario.migration_consumers):
+            self._start(f"migration-consumer {number}")
         await self._say_everything()
         await self._until_settled()
         self.world.no_more_faults()

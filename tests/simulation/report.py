@@ -20,8 +20,9 @@ def replay_command(scenario: Scenario, whole: Scenario) -> str:
 def story(scenario: Scenario, played: Played) -> str:
     """What was said, what befell, and what is wrong."""
     lines = [
-        f"seed {scenario.seed}: {scenario.consumers} provenance, {scenario.migrators} migration consumers, "
-        f"{scenario.partitions} partitions, batches of {scenario.max_records}",
+        f"seed {scenario.seed}: {scenario.consumers} provenance, "
+        f"{scenario.migration_consumers} migration consumers, {scenario.partitions} partitions, "
+        f"batches of {scenario.max_records}",
         *(f"  {place:3} {_shown(said, scenario.partitions)}" for place, said in scenario.said.items()),
         *(f"  fault {place}, {fault}" for place, fault in scenario.faults.items()),
         *(f"  wrong: {line}" for line in played.wrong),

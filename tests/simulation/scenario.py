@@ -28,7 +28,7 @@ class Scenario:
     faults: dict[int, Fault]
     partitions: int
     consumers: int
-    migrators: int
+    migration_consumers: int
     max_records: int
     pause: float | None
 
@@ -40,7 +40,7 @@ class Scenario:
             {place: self.faults[place] for place in faults},
             self.partitions,
             self.consumers,
-            self.migrators,
+            self.migration_consumers,
             self.max_records,
             self.pause,
         )
@@ -60,7 +60,7 @@ def draw_scenario(seed: int) -> Scenario:
         faults=dict(enumerate(faults)),
         partitions=dice.randint(1, 4),
         consumers=dice.choice([2, 2, 3]),
-        migrators=dice.choice([1, 1, 2]),
+        migration_consumers=dice.choice([1, 1, 2]),
         max_records=dice.choice([1, 2, 5, 20]),
         pause=dice.choice([None, None, 0.0, 0.1, 0.3]),
     )

@@ -95,7 +95,9 @@ class World:
         self._asking: asyncio.Task[None] | None = None
         self._backstage: dict[asyncio.Task[Any], None] = {}
         self._pace: dict[str, float] = {}
-        self._whose_commits_are_late = dice.choice([None, None, None, "consumer", "migrator", "migrator"])
+        self._whose_commits_are_late = dice.choice(
+            [None, None, None, "consumer", "migration-consumer", "migration-consumer"]
+        )
         self._style = dice.choice(["even", "uneven", "uneven", "one by one"])
 
     # What actors call

@@ -31,7 +31,7 @@ class DatabaseSettings(BaseSettings):
     full_sweep_seconds: Annotated[float, Field(gt=0)] = 900.0
     monitoring_host: str = "127.0.0.1"
     consumer_port: Port = 8461
-    migrator_port: Port = 8462
+    migration_consumer_port: Port = 8462
     stall_seconds: Annotated[float, Field(ge=1)] = 120.0
     log_format: Literal["human", "json"] = "human"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

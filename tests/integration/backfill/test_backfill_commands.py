@@ -70,13 +70,13 @@ def terminal(settings: Settings, tmp_path: Path) -> Terminal:
 
 
 @pytest.fixture
-async def migrator(terminal: Terminal) -> AsyncIterator[ServiceProcess]:
-    async with running("migrator", terminal.settings, terminal.folder) as process:
+async def migration_consumer(terminal: Terminal) -> AsyncIterator[ServiceProcess]:
+    async with running("migration-consumer", terminal.settings, terminal.folder) as process:
         yield process
 
 
 async def test_a_backfill_is_asked_for_watched_and_listed(
-    terminal: Terminal, migrator: ServiceProcess, pool: asyncpg.Pool
+    terminal: Terminal, migration_consumer: ServiceProcess, pool: asyncpg.Pool
 ) -> None:
     await write_as_another(pool, families(FAMILIES))
 
@@ -117,7 +117,7 @@ async def test_a_backfill_is_asked_for_watched_and_listed(
 
 
 async def test_a_backfill_is_paused_resumed_and_cancelled(
-    terminal: Terminal, migrator: ServiceProcess, pool: asyncpg.Pool
+    terminal: Terminal, migration_consumer: ServiceProcess, pool: asyncpg.Pool
 ) -> None:
     await write_as_another(pool, families(FAMILIES))
     run = await terminal.ask("--batch-size", "5", "--rate", "2")
@@ -163,7 +163,7 @@ async def test_an_empty_list_says_so(terminal: Terminal) -> None:
 
 
 async def test_an_adoption_beside_a_migration_consumer_is_done_by_that_and_told(
-    terminal: Terminal, migrator: ServiceProcess, pool: asyncpg.Pool
+    terminal: Terminal, migration_consumer: ServiceProcess, pool: asyncpg.Pool
 ) -> None:
     await write_as_another(pool, families(FAMILIES))
     await terminal.backfill("start", "--dry-run", "--watch")  # the migration consumer has become the worker

@@ -219,7 +219,7 @@ async def test_asking_twice_with_one_key_asks_for_one_backfill(
     third = await client.post("/backfills", json=wanted, headers={"Idempotency-Key": str(named)})
     assert third.json()["run"] == str(named)
 
-    async with running("migrator", api.settings, tmp_path):
+    async with running("migration-consumer", api.settings, tmp_path):
         await wait_until_settled(api.settings, pool)
     assert await pool.fetchval("SELECT count(*) FROM backfill_runs") == 2
     async with running_api(api.settings) as elsewhere, httpx.AsyncClient(base_url=elsewhere.url) as anew:

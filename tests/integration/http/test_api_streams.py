@@ -69,7 +69,7 @@ async def test_a_row_is_told_when_it_is_recorded_and_again_when_its_root_is_corr
     api: RunningApi, tmp_path: Path
 ) -> None:
     settings = api.settings
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         async with stream(api, "/logs/stream?job=child") as told, stream(api, "/logs/stream?q=root") as other:
             await told.until("live")
             await other.until("live")
@@ -104,7 +104,7 @@ async def test_a_backfill_is_followed_to_its_end(api: RunningApi, pool: asyncpg.
         assert (await client.get(location)).json()["status"] == "queued"
         async with stream(api, f"{location}/events") as told:
             assert (await told.next()).data["status"] == "queued"
-            async with running("migrator", api.settings, tmp_path):
+            async with running("migration-consumer", api.settings, tmp_path):
                 ended = await told.until("ended")
             assert (ended.data["status"], ended.data["report"]["rows"]) == ("completed", 1000)
         assert (await client.get(location)).json() == ended.data

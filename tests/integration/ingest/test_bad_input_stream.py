@@ -163,7 +163,7 @@ async def test_what_is_no_command_is_a_dead_letter_and_the_commands_around_it_ar
     names = topics(settings.topic_prefix)
     bad = {"unknown-type": encode(BAD), "not-utf8": b"\xff", "empty-value": b"", "not-json": b"{"}
     commands = [replace(RECOMPUTE, id=str(UUID(int=number))) for number in range(1, len(bad) + 1)]
-    async with producing(settings.kafka) as producer, running("migrator", settings, tmp_path):
+    async with producing(settings.kafka) as producer, running("migration-consumer", settings, tmp_path):
         for command, value in zip(commands, bad.values(), strict=True):
             for one in (encode(command), value, None):
                 await producer.send_and_wait(names.backfill_commands.name, one, b"key", partition=0)

@@ -73,7 +73,7 @@ async def test_a_database_restored_from_a_backup_catches_up_by_itself(
     await pool.execute("UPDATE consumer_positions SET next_offset = next_offset / 3 WHERE partition < 3")
     await pool.execute("DELETE FROM consumer_positions WHERE partition >= 3")
     await pool.execute("UPDATE consumer_positions SET next_offset = 0")
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await until_it_works(pool, rows=len(events))
         await wait_until_settled(settings, pool)
     assert differences(await stored_rows(pool), events) == []
@@ -165,7 +165,7 @@ async def test_a_consumer_told_to_end_in_the_middle_of_its_work_ends_well_and_lo
         await until_it_works(pool)
         assert await consumer.stop(within=10) == 0
         assert 0 < await row_count(pool) < len(events)
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await wait_until_settled(settings, pool)
     await assert_all_is_there(settings, pool, events)
 
@@ -175,7 +175,10 @@ async def test_consumers_that_come_and_go_in_the_middle_of_batches_share_the_wor
 ) -> None:
     events = chains(9000)
     await publish(settings, events)
-    async with running("migrator", settings, tmp_path), running("consumer", settings, tmp_path) as first:
+    async with (
+        running("migration-consumer", settings, tmp_path),
+        running("consumer", settings, tmp_path) as first,
+    ):
         await until_it_works(pool)
         async with running("consumer", settings, tmp_path) as second:
             await second.says("reading")
@@ -218,7 +221,10 @@ async def test_a_consumer_that_was_thought_dead_comes_back_into_a_batch_that_is_
     """It was frozen within a transaction, and its commits fail, as those in a rebalance do."""
     events = chains(9000)
     await publish(settings, events)
-    async with running("migrator", settings, tmp_path), running("consumer", settings, tmp_path) as frozen:
+    async with (
+        running("migration-consumer", settings, tmp_path),
+        running("consumer", settings, tmp_path) as frozen,
+    ):
         await until_it_works(pool)
         await freeze_in_a_transaction(frozen, pool)
         async with running("consumer", settings, tmp_path) as other:

@@ -75,7 +75,7 @@ async def test_without_postgres_the_consumers_wait_and_go_on(
     await publish(settings, before)
     async with (
         running("consumer", settings, tmp_path) as consumer,
-        running("migrator", settings, tmp_path) as migrator,
+        running("migration-consumer", settings, tmp_path) as migration_consumer,
     ):
         await until_at_work(pool)
         await asyncio.to_thread(breakable_postgres.stop)
@@ -85,16 +85,16 @@ async def test_without_postgres_the_consumers_wait_and_go_on(
         await asyncio.to_thread(breakable_postgres.start)
         await wait_until_settled(settings, pool)
         assert_each_wait_is_told_once(consumer)
-        await migrator.says("going on")
+        await migration_consumer.says("going on")
 
-        waits = len(migrator.said("waiting"))
+        waits = len(migration_consumer.said("waiting"))
         await asyncio.to_thread(breakable_postgres.stop)
-        await migrator.says("waiting", times=waits + 1)
+        await migration_consumer.says("waiting", times=waits + 1)
         await asyncio.to_thread(breakable_postgres.start)
         await publish(settings, reversed(late_parents))
         await wait_until_settled(settings, pool)
-        assert len(migrator.said("waiting")) <= waits + DUTIES, "a line at every attempt"
-        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+        assert len(migration_consumer.said("waiting")) <= waits + DUTIES, "a line at every attempt"
+        assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]
     await assert_nothing_is_lost(settings, pool, 3000)
 
 
@@ -112,7 +112,7 @@ async def test_a_consumer_that_waits_for_postgres_can_be_told_to_end(
             assert await consumer.stop(within=15) == 0
         finally:
             await asyncio.to_thread(breakable_postgres.start)
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await wait_until_settled(settings, pool)
     await assert_nothing_is_lost(settings, pool, 3000)
 
@@ -123,7 +123,7 @@ async def test_without_kafka_the_consumers_wait_and_go_on(
     await publish(settings, chains(3000))
     async with (
         running("consumer", settings, tmp_path) as consumer,
-        running("migrator", settings, tmp_path) as migrator,
+        running("migration-consumer", settings, tmp_path) as migration_consumer,
     ):
         await until_at_work(pool)
         await asyncio.to_thread(breakable_kafka.kill)
@@ -133,7 +133,7 @@ async def test_without_kafka_the_consumers_wait_and_go_on(
         assert consumer.said("waiting") or consumer.said("batches put back")
         of_batches = len(consumer.said("recorded"))
         assert len(consumer.output.splitlines()) - of_batches < 25, "a line at every attempt"
-        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+        assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]
     await assert_nothing_is_lost(settings, pool, 3000)
 
 

@@ -86,7 +86,7 @@ async def test_every_row_and_every_correction_is_shown_once_whenever_the_followi
     settings = settings.model_copy(update={"batch_records": 50})
     events = chains(3000)
     children_first = sorted(events, key=lambda said: said.data.parent_job_id is None)
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         publishing = asyncio.create_task(publish(settings, children_first))
         async with following(settings, "--limit", "1000000", "--since", LONG_AGO) as follower:
             await publishing

@@ -16,7 +16,7 @@ NAMES = sorted(statement_files())
 SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_make", "shadow_forget", "compare_prepare"]
 """Several statements in one file: run, in this order, not prepared."""
 
-TEMPLATES = {"logs_page", "logs_last_looked_at", "genesis_rows"}
+TEMPLATES = {"logs_page", "logs_last_looked_at", "eventless_rows"}
 """Prepared in every way in which they are composed."""
 
 

@@ -47,10 +47,10 @@ async def test_a_consumer_that_gets_on_is_live_and_ready_and_counts_what_it_does
     await publish(settings, chains(300))
     async with (
         running("consumer", settings, tmp_path) as consumer,
-        running("migrator", settings, tmp_path) as migrator,
+        running("migration-consumer", settings, tmp_path) as migration_consumer,
     ):
         await wait_until_settled(settings, pool)
-        for process in (consumer, migrator):
+        for process in (consumer, migration_consumer):
             await eventually(answers(process, "/readyz", 200), within=15)
             assert ask(process, "/livez").status == 200
         await asyncio.sleep(STALL / 4 + 0.5)
@@ -58,17 +58,17 @@ async def test_a_consumer_that_gets_on_is_live_and_ready_and_counts_what_it_does
         assert counted["llamalog_events_total{type=entity-created,verdict=recorded}"] == 300
         assert (
             counted["llamalog_time_to_root_seconds_count"]
-            + metrics_of(migrator)["llamalog_time_to_root_seconds_count"]
+            + metrics_of(migration_consumer)["llamalog_time_to_root_seconds_count"]
             == 300
         )
         lags = {name: lag for name, lag in counted.items() if name.startswith("llamalog_consumer_lag")}
         assert lags
         assert set(lags.values()) == {0}
         assert counted["llamalog_batch_step_seconds_count{step=commit}"] >= 1
-        measured = metrics_of(migrator)
+        measured = metrics_of(migration_consumer)
         assert measured["llamalog_unresolved_rows{origin=PENDING}"] == 0
         assert measured["llamalog_table_size_bytes{table=llama_logs}"] > 0
-        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+        assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]
 
 
 async def test_without_kafka_a_consumer_is_live_and_not_ready(
@@ -78,9 +78,9 @@ async def test_without_kafka_a_consumer_is_live_and_not_ready(
     await publish(settings, chains(30))
     async with (
         running("consumer", settings, tmp_path) as consumer,
-        running("migrator", settings, tmp_path) as migrator,
+        running("migration-consumer", settings, tmp_path) as migration_consumer,
     ):
-        processes = (consumer, migrator)
+        processes = (consumer, migration_consumer)
         for process in processes:
             await eventually(answers(process, "/readyz", 200), within=20)
         await asyncio.to_thread(breakable_kafka.kill)
@@ -95,7 +95,7 @@ async def test_without_kafka_a_consumer_is_live_and_not_ready(
             await asyncio.to_thread(breakable_kafka.start)
         for process in processes:
             await eventually(answers(process, "/readyz", 200), within=40)
-        assert [await consumer.stop(), await migrator.stop()] == [0, 0]
+        assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_a_producer_that_is_of_no_more_use_ends_the_consumer_and_another_g
     async with running("consumer", settings, tmp_path, sabotage="a producer out of sequence") as consumer:
         assert await consumer.ended(within=40) == ExitCode.BROKEN
         assert "OutOfOrderSequenceNumber" in consumer.output
-    async with running("consumer", settings, tmp_path), running("migrator", settings, tmp_path):
+    async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await wait_until_settled(settings, pool)
 
 

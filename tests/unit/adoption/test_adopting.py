@@ -37,7 +37,10 @@ def test_a_log_that_is_adopted_says_how_many_rows_have_a_root() -> None:
 
 def test_corrections_that_wait_are_told_with_who_publishes_them() -> None:
     told = concluded(a_report(untold=1567))
-    assert "1,567 corrections wait to be told to others. A migration consumer (`llamalog migrator`)" in told
+    assert (
+        "1,567 corrections wait to be told to others. A migration consumer (`llamalog migration-consumer`)"
+        in told
+    )
     assert "corrections" not in concluded(a_report())
 
 

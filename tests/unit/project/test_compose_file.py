@@ -75,7 +75,7 @@ def test_a_consumer_starts_on_checked_topics_and_a_migrated_database(name: str) 
     ("name", "port"),
     [
         ("provenance-consumer", "LLAMALOG_CONSUMER_PORT"),
-        ("migration-consumer", "LLAMALOG_MIGRATOR_PORT"),
+        ("migration-consumer", "LLAMALOG_MIGRATION_CONSUMER_PORT"),
         ("api", "LLAMALOG_API_PORT"),
     ],
 )

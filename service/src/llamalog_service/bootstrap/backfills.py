@@ -34,7 +34,7 @@ class UnknownRunError(LlamalogError):
         super().__init__(
             f"No backfill {run} is known, and none was heard of within {seconds:.0f} s. Look with "
             "`llamalog backfill list`; if it was just asked for, see whether a migration consumer (`llamalog "
-            "migrator`) runs."
+            "migration-consumer`) runs."
         )
 
 

@@ -91,10 +91,10 @@ async def run_migration_consumer(settings: Settings) -> None:
     """
     names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
-        monitored = await stack.enter_async_context(open_monitoring(settings, "migrator_port"))
+        monitored = await stack.enter_async_context(open_monitoring(settings, "migration_consumer_port"))
         metrics = monitored.metrics
         await require_fit_topics(settings)
-        pool = await stack.enter_async_context(open_pool(settings, name="llamalog migrator"))
+        pool = await stack.enter_async_context(open_pool(settings, name="llamalog migration-consumer"))
         planning_pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog recompute", keep_plans=False)
         )

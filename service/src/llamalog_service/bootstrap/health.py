@@ -146,7 +146,7 @@ async def _or_none(name: str, silent: list[str], asking: Callable[[], Awaitable[
 def _metrics_urls(settings: Settings) -> tuple[str, ...]:
     if settings.api_metrics_urls:
         return tuple(url.strip() for url in settings.api_metrics_urls.split(",") if url.strip())
-    ports = (settings.consumer_port, settings.migrator_port)
+    ports = (settings.consumer_port, settings.migration_consumer_port)
     return tuple(f"http://{settings.monitoring_host}:{port}/metrics" for port in ports if port)
 
 

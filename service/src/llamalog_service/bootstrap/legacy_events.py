@@ -25,7 +25,7 @@ async def publish_legacy_events(
     await require_fit_topics(settings, timeout=timeout)
     topic = topics(settings.topic_prefix).entity_events.name
     async with (
-        open_pool(settings, name="llamalog genesis", keep_plans=False) as pool,
+        open_pool(settings, name="llamalog publish-legacy", keep_plans=False) as pool,
         open_producer(settings, timeout=timeout, compression="gzip") as producer,
     ):
         return await LegacyPublisher(EventlessRowStore(pool, topic), Publisher(producer), topic, watch).run()

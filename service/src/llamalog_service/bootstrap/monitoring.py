@@ -56,7 +56,7 @@ class Monitored:
 
 @asynccontextmanager
 async def open_monitoring(
-    settings: Settings, port: Literal["consumer_port", "migrator_port"]
+    settings: Settings, port: Literal["consumer_port", "migration_consumer_port"]
 ) -> AsyncIterator[Monitored]:
     """Answer on the port of that setting, and end the process when it has stalled.
 

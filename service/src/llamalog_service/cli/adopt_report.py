@@ -123,7 +123,7 @@ def conclusion(run: BackfillRun, *, was_migrated: bool) -> Iterator[str]:
     if report is not None and report.untold:
         yield (
             f"{report.untold:,} corrections wait to be told to others. A migration consumer (`llamalog "
-            "migrator`) publishes them when it runs; nothing else waits for that."
+            "migration-consumer`) publishes them when it runs; nothing else waits for that."
         )
 
 

@@ -1,4 +1,4 @@
-"""`llamalog consumer` and `llamalog migrator`: the two processes of an installation."""
+"""`llamalog consumer` and `llamalog migration-consumer`: the two processes of an installation."""
 
 from llamalog_service.bootstrap.consumers import run_migration_consumer, run_provenance_consumer
 from llamalog_service.cli.runtime import read_settings, run
@@ -9,6 +9,6 @@ def consumer() -> None:
     run(run_provenance_consumer(read_settings()))
 
 
-def migrator() -> None:
+def migration_consumer() -> None:
     """Consume backfill commands, repair roots, publish corrections."""
     run(run_migration_consumer(read_settings()))

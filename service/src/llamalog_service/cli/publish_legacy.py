@@ -1,4 +1,4 @@
-"""`llamalog genesis`: events for the rows that were there before events existed."""
+"""`llamalog publish-legacy`: events for the rows that were there before events existed."""
 
 from typing import Annotated, Final
 
@@ -26,7 +26,7 @@ UNTELLABLE: Final = 3
 _NAMED_AT_MOST: Final = 20
 
 
-def genesis(
+def publish_legacy(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
 ) -> None:
     """Tell the topic of entity events what was there before it: legacy rows, and decrees of backfills.
@@ -64,7 +64,7 @@ def genesis(
 
 
 def conclusions(report: PublishLegacyReport) -> list[str]:
-    """What a genesis came to, in sentences."""
+    """Sentences about what was published and what is left."""
     went_on = " It went on where it had been interrupted." if report.went_on else ""
     lines = [f"{report.rows:,} rows and {report.decrees:,} decrees were published.{went_on}"]
     if report.untellable:

@@ -54,7 +54,7 @@ class EventlessRowStore:
     async def count(self) -> Eventless:
         """What no event that was read tells of."""
         with translated():
-            return Eventless(*await self._pool.fetchrow(sql("genesis_count")))
+            return Eventless(*await self._pool.fetchrow(sql("eventless_count")))
 
     async def next_rows(self, after: UUID | None, limit: int) -> list[EventlessRow]:
         """The next rows of which no event tells, in the order of their ids.
@@ -72,7 +72,7 @@ class EventlessRowStore:
     async def decrees(self) -> list[Decree]:
         """The decrees that no event states."""
         with translated():
-            records = await self._pool.fetch(sql("genesis_decrees"))
+            records = await self._pool.fetch(sql("eventless_decrees"))
         return [Decree(*record) for record in records]
 
     async def progress(self) -> UUID | None:
@@ -95,11 +95,11 @@ class EventlessRowStore:
 def rows_as_texts(columns: Iterable[str]) -> str:
     """The statement that reads these columns of the next rows, whoever made them."""
     texts = ", ".join(f'l."{_doubled(name)}"::text' for name in columns)
-    return sql("genesis_rows").replace("COLUMNS", texts)
+    return sql("eventless_rows").replace("COLUMNS", texts)
 
 
 async def _columns_of(connection: asyncpg.Connection) -> tuple[str, ...]:
-    records = await connection.fetch(sql("genesis_columns"))
+    records = await connection.fetch(sql("eventless_columns"))
     return tuple(record["name"] for record in records if record["name"] not in {"id", *_FOLLOWS_FROM_OTHERS})
 
 

@@ -143,7 +143,7 @@ class Snapshot:
 
     async def some_eventless(self, limit: int) -> list[UUID]:
         """The first of these rows."""
-        return [record["id"] for record in await self._connection.fetch(sql("genesis_some"), limit)]
+        return [record["id"] for record in await self._connection.fetch(sql("eventless_some"), limit)]
 
     async def differing_decrees(self) -> Decrees:
         """Decrees that the two sides do not have alike."""

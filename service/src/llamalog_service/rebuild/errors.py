@@ -82,9 +82,9 @@ class EventlessRowsError(RebuildRefusedError):
         super().__init__(
             f"{rows:,} rows and {decrees:,} decrees of the live table have no event: they were there before "
             "the topic was, or a backfill decreed them. A rebuild would lack them, so nothing was changed. "
-            "Publish them with `llamalog genesis`, let the consumer read that, and run the same command "
-            "again; what was read so far is kept. Those that no event can hold (genesis names them) are "
-            f"taken as they stand with --keep-eventless.{f' The rows: {named}.' if some else ''}"
+            "Publish them with `llamalog publish-legacy`, let the consumer read that, and run the same "
+            "command again; what was read so far is kept. Those that no event can hold (that command names "
+            f"them) are taken as they stand with --keep-eventless.{f' The rows: {named}.' if some else ''}"
         )
         self.rows = rows
         self.decrees = decrees

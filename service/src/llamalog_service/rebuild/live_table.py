@@ -32,9 +32,9 @@ class LiveTable:
     async def eventless(self) -> Eventless:
         """How many rows, and how many decrees, were there before their event and have none that was read."""
         with translated():
-            return Eventless(*await self._pool.fetchrow(sql("genesis_count")))
+            return Eventless(*await self._pool.fetchrow(sql("eventless_count")))
 
     async def some_eventless(self, limit: int) -> list[UUID]:
         """The first of these rows."""
         with translated():
-            return [record["id"] for record in await self._pool.fetch(sql("genesis_some"), limit)]
+            return [record["id"] for record in await self._pool.fetch(sql("eventless_some"), limit)]

@@ -17,7 +17,7 @@ from llamalog_tools.devstack.process import OwnedProcess
 _STOP_SECONDS = 40.0
 """The batch in hand may take as long as its timeout with PostgreSQL and Kafka; then it is rolled back."""
 
-_COMMANDS = {"API": "api", "provenance consumer": "consumer", "migration consumer": "migrator"}
+_COMMANDS = {"API": "api", "provenance consumer": "consumer", "migration consumer": "migration-consumer"}
 
 _AGAIN_SECONDS = 30.0
 """A process that ends again so soon after a restart was not cured by it."""
@@ -41,7 +41,7 @@ class Children:
         self.logs = {name: logs.absolute() / f"{command}.log" for name, command in _COMMANDS.items()}
         ports = RememberedPorts(logs.absolute() / "ports.json", tuple(_COMMANDS.values())).take(say)
         self._settings = settings.model_copy(
-            update={f"{command}_port": port for command, port in ports.items()}
+            update={f"{command.replace('-', '_')}_port": port for command, port in ports.items()}
         )
         hosts = dict.fromkeys(_COMMANDS.values(), settings.monitoring_host) | {"api": settings.api_host}
         self.addresses = {

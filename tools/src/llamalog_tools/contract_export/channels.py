@@ -62,7 +62,7 @@ CHANNELS: Final = (
             Operation(
                 "sendLegacyRows",
                 "send",
-                "`llamalog genesis` tells of rows that were in the table before events existed.",
+                "`llamalog publish-legacy` tells of rows that were in the table before events existed.",
                 (LegacyRow,),
             ),
         ),

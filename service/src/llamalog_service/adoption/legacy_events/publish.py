@@ -22,7 +22,7 @@ class Told(NamedTuple):
 
 
 class PublishLegacyReport(Struct, frozen=True, rename="camel", kw_only=True):
-    """What a genesis did.
+    """What one call published and what it left.
 
     Attributes:
         rows, decrees: published by this call.

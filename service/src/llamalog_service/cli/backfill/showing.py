@@ -23,7 +23,8 @@ class NoSuchRunError(LlamalogError):
     def __init__(self, run_id: UUID) -> None:
         super().__init__(
             f"The database knows no backfill {run_id}. Look with `llamalog backfill list`; one that was just "
-            "asked for is known as soon as a migration consumer (`llamalog migrator`) has read the command."
+            "requested is known as soon as a migration consumer (`llamalog migration-consumer`) has read the "
+            "command."
         )
 
 

@@ -27,7 +27,7 @@ class OutboxEntry(SQLModel, table=True):
 
 
 class TellingProgress(SQLModel, table=True):
-    """Up to which row an interrupted telling had published: a genesis, by its topic, or rows told again."""
+    """The last row that an interrupted publish-legacy (by its topic) or republish had published."""
 
     __tablename__ = "telling_progress"
 

@@ -1,6 +1,0 @@
--- Some $1 rows of which no event that was read tells.
-SELECT l.id
-FROM llama_logs l
-WHERE l.legacy_told IS FALSE OR l.legacy_told IS NULL AND l.origin IS NULL
-ORDER BY l.id
-LIMIT $1
