@@ -30,8 +30,8 @@ from llamalog_schemas.commands import (
 )
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.run_store import Backfill, BackfillStore
-from llamalog_service.bootstrap.connections import open_producer
 from llamalog_service.domain.rows import StoredRow
+from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.commands import publish_backfill, publish_run_request
 from llamalog_service.kafka.producer import Publisher
 from llamalog_service.kafka.topics import topics

@@ -16,7 +16,7 @@ from llamalog_schemas.backfills import (
 )
 from llamalog_schemas.commands import BackfillRootsData, MissingParent, OneRoot
 from llamalog_service.bootstrap.backfills import Followed, UnknownRunError, follow_backfill
-from llamalog_service.bootstrap.connections import open_producer
+from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.producer import OutgoingMessage, Publisher
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics

@@ -8,10 +8,10 @@ import pytest
 
 from histories import NOON, event
 from llamalog_schemas.provenance import Origin, Provenance
-from llamalog_service.bootstrap.connections import open_producer
 from llamalog_service.bootstrap.provenance import open_provenance_feed
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
+from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.producer import OutgoingMessage, Publisher
 from llamalog_service.kafka.provenance import provenance_message

@@ -11,7 +11,7 @@ from faststream.kafka import KafkaBroker
 from llamalog_service.backfill.command_store import RunStore
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.bootstrap.connections import open_pool, open_producer
+from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collector
 from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
@@ -27,6 +27,7 @@ from llamalog_service.bootstrap.table_gauges import TableGauges
 from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.consumer import BatchDelivery, RetryingBroker, read_any_header_name
 from llamalog_service.kafka.producer import Publisher
 from llamalog_service.kafka.publisher import EventPublisher

@@ -5,11 +5,11 @@ from contextlib import AsyncExitStack, aclosing
 
 from aiokafka import TopicPartition
 
-from llamalog_service.bootstrap.connections import open_admin, open_producer, open_reader
 from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.dead_letters.replay import Progress, Tally, replay
 from llamalog_service.dead_letters.replay_policy import ReplayPolicy
 from llamalog_service.dead_letters.selection import DeadLetterNotFoundError, Selection
+from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
 from llamalog_service.kafka.consumer import read_any_header_name
 from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter, read_dead_letters, spans_of
 from llamalog_service.kafka.errors import TopicAbsentError

@@ -3,7 +3,7 @@
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from llamalog_service.bootstrap.connections import open_reader
+from llamalog_service.kafka.clients import open_reader
 from llamalog_service.kafka.offsets import Offsets, committed_offsets, end_offsets, partitions_of
 from llamalog_service.settings import Settings
 

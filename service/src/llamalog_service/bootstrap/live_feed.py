@@ -7,8 +7,8 @@ from typing import Final
 import structlog
 from aiokafka import TopicPartition
 
-from llamalog_service.bootstrap.connections import open_admin, open_reader
 from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.kafka.clients import open_admin, open_reader
 from llamalog_service.kafka.errors import kafka_errors_as_ours
 from llamalog_service.kafka.offsets import partitions_of
 from llamalog_service.kafka.provenance_reader import LiveRows

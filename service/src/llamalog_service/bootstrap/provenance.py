@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from llamalog_service.bootstrap.connections import open_admin, open_reader
+from llamalog_service.kafka.clients import open_admin, open_reader
 from llamalog_service.kafka.consumer import read_any_header_name
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.offsets import partitions_of

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import structlog
 from aiokafka import TopicPartition
 
-from llamalog_service.bootstrap.connections import open_admin, open_pool, open_producer, open_reader
+from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collector
 from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
 from llamalog_service.kafka.consumer import read_any_header_name
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.offsets import commit_at_least, end_offsets, first_offsets, partitions_of

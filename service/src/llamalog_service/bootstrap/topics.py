@@ -2,7 +2,7 @@
 
 import structlog
 
-from llamalog_service.bootstrap.connections import open_admin
+from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.errors import TopicsUnfitError
 from llamalog_service.kafka.topic_checks import Finding, Level, check_topics
 from llamalog_service.kafka.topics import TopicOutcome, create_topics, topics

@@ -7,7 +7,7 @@ from itertools import islice
 from uuid import UUID
 
 from llamalog_schemas.events import EntityCreated, EntityEvent, EntityType
-from llamalog_service.bootstrap.connections import open_producer
+from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.errors import kafka_errors_as_ours
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
