@@ -8,14 +8,13 @@ import pytest
 
 from histories import NOON, event
 from llamalog_schemas.provenance import Origin, Provenance
-from llamalog_service.bootstrap.provenance import open_provenance_feed
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.producer import OutgoingMessage, Publisher
 from llamalog_service.kafka.provenance import provenance_message
-from llamalog_service.kafka.provenance_feed import Heard, ProvenanceFeed
+from llamalog_service.kafka.provenance_feed import Heard, ProvenanceFeed, open_provenance_feed
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack.apache_kafka import ApacheKafka

@@ -16,11 +16,11 @@ from uvicorn import Config, Server
 from llamalog_service.bootstrap.access import read_access
 from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.health import HealthWatch
-from llamalog_service.bootstrap.live_feed import feed_live
 from llamalog_service.bootstrap.operations import InstalledOperations
 from llamalog_service.bootstrap.supervisor import supervise
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http import create_app
+from llamalog_service.live_feed.feeder import feed_live
 from llamalog_service.live_feed.ring import Feed, FeedState
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import Settings, setting_name

@@ -8,13 +8,13 @@ from uuid import UUID
 from llamalog_schemas.backfills import BackfillEnded, BackfillEndedData, BackfillProgressedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
 from llamalog_service.bootstrap.connections import open_pool
-from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.backfill_event_reader import RunEvents
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
 from llamalog_service.kafka.commands import publish_backfill, publish_run_request
 from llamalog_service.kafka.offsets import partitions_of
 from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill

@@ -24,13 +24,13 @@ from llamalog_service.bootstrap.periodic_tasks import (
 from llamalog_service.bootstrap.probes import Sampling, sample_depth
 from llamalog_service.bootstrap.provenance_consumer import subscribe_provenance_consumer
 from llamalog_service.bootstrap.table_gauges import TableGauges
-from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.consumer import BatchDelivery, RetryingBroker, read_any_header_name
 from llamalog_service.kafka.producer import Publisher
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.postgres.reader import Reader

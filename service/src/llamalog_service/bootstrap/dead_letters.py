@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, aclosing
 
 from aiokafka import TopicPartition
 
-from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.dead_letters.replay import Progress, Tally, replay
 from llamalog_service.dead_letters.replay_policy import ReplayPolicy
 from llamalog_service.dead_letters.selection import DeadLetterNotFoundError, Selection
@@ -15,6 +14,7 @@ from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter, r
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.offsets import end_offsets, first_offsets, partitions_of
 from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings

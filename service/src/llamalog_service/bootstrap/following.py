@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from llamalog_service.bootstrap.connections import open_pool
-from llamalog_service.bootstrap.provenance import open_provenance_feed
-from llamalog_service.kafka.provenance_feed import ProvenanceFeed
+from llamalog_service.kafka.provenance_feed import ProvenanceFeed, open_provenance_feed
 from llamalog_service.live_feed.matching import Told, row_of, takes
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.logs import LogFilter

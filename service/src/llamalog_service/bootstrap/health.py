@@ -10,11 +10,11 @@ from urllib.request import ProxyHandler, build_opener
 
 import structlog
 
-from llamalog_service.bootstrap.lag import read_lag
 from llamalog_service.bootstrap.table_gauges import MAX_ROWS
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http.health import HealthSummary, Rates, TableSize, TimeToRoot, TopicLag, WorkLeft
 from llamalog_service.kafka.clients import open_admin
+from llamalog_service.kafka.offsets import read_lag
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.counts import NOT_LOOKED_AT

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootDecree
 from llamalog_service.bootstrap.connections import open_pool
-from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.overrides import JobSeenError, new_decree
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.overrides import publish_decree
 from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import JobStanding, read_job_standing

@@ -1,10 +1,10 @@
 """Provenance told again."""
 
 from llamalog_service.bootstrap.connections import open_pool
-from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.producer import Publisher
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.rebuild.reading import Watch

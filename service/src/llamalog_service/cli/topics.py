@@ -2,9 +2,9 @@
 
 import typer
 
-from llamalog_service.bootstrap.topics import create_missing_topics, find_topic_faults
 from llamalog_service.cli.runtime import TIMEOUT, console, read_settings, run
-from llamalog_service.kafka.topic_checks import Level
+from llamalog_service.kafka.topic_checks import Level, find_topic_faults
+from llamalog_service.kafka.topics import create_missing_topics
 
 app = typer.Typer(name="topics", help="Create the topics of llamalog, or check them.", no_args_is_help=True)
 

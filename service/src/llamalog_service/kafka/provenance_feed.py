@@ -2,14 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.errors import kafka_errors_as_ours
+from llamalog_service.kafka.clients import open_admin, open_reader
+from llamalog_service.kafka.consumer import read_any_header_name
+from llamalog_service.kafka.errors import TopicAbsentError, kafka_errors_as_ours
+from llamalog_service.kafka.offsets import partitions_of
 from llamalog_service.kafka.provenance_reader import LiveRows
+from llamalog_service.kafka.topics import topics
+from llamalog_service.settings import Settings
 
 _POLL_SECONDS: Final = 0.5
 _SILENCE_SECONDS: Final = 3.0
@@ -106,3 +112,23 @@ class ProvenanceFeed:
             raise UnavailableError(
                 f"Kafka at {self._bootstrap} has not answered for {_ANSWER_SECONDS:.0f} s."
             ) from error
+
+
+@asynccontextmanager
+async def open_provenance_feed(settings: Settings) -> AsyncIterator[ProvenanceFeed]:
+    """A feed of what is told of rows from this moment on; does not wait for Kafka to be there.
+
+    Raises:
+        TopicAbsentError: there is no topic of provenance.
+        UnavailableError: Kafka does not answer. Once the feed is open, it says so itself and goes on.
+    """
+    topic = topics(settings.topic_prefix).provenance.name
+    read_any_header_name()
+    async with open_admin(settings) as admin:
+        partitions = await partitions_of(admin, [topic])
+    if not partitions:
+        raise TopicAbsentError(topic)
+    async with open_reader(settings) as reader:
+        yield await ProvenanceFeed.open(
+            reader, partitions, bootstrap=settings.kafka, knows_ends=settings.kafka_durable
+        )

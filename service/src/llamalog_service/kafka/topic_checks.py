@@ -5,18 +5,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from llamalog_schemas.limits import MAX_VALUE_BYTES
-from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, Topics, TopicSpec, standing_topics
+from llamalog_service.kafka.clients import open_admin
+from llamalog_service.kafka.errors import TopicsUnfitError
+from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, Topics, TopicSpec, standing_topics, topics
+from llamalog_service.retry import retry_until_available
+from llamalog_service.settings import Settings
+
+_log = structlog.get_logger("llamalog.topics")
 
 FOR_EVER: Final = -1
 HEADROOM_BYTES: Final = 64 * 1024
 """What key, headers and framing may add to a value: ours in a dead letter, the producer's in an event."""
 
-Settings = Mapping[str, str]
+TopicConfig = Mapping[str, str]
 """Kafka's settings of one topic, as far as the broker tells them."""
 
 
@@ -42,6 +49,36 @@ class Finding:
         return f"{self.topic}: {self.wrong}. {self.means} {self.do}"
 
 
+async def find_topic_faults(settings: Settings, *, timeout: float | None = None) -> list[Finding]:
+    """What is wrong with the topics; empty where all is well.
+
+    Raises:
+        UnavailableError: Kafka did not answer within `timeout` seconds; None waits for ever.
+    """
+
+    async def check() -> list[Finding]:
+        async with open_admin(settings) as admin:
+            return await check_topics(admin, topics(settings.topic_prefix))
+
+    return await retry_until_available(check, doing="checking the topics", timeout=timeout)
+
+
+async def require_fit_topics(settings: Settings, *, timeout: float | None = None) -> None:
+    """Go on only with topics as they have to be; what is merely odd about them is logged.
+
+    Raises:
+        TopicsUnfitError: with what is wrong, what that means and what to do.
+        UnavailableError: Kafka did not answer within `timeout` seconds; None waits for ever.
+    """
+    findings = await find_topic_faults(settings, timeout=timeout)
+    errors = [finding for finding in findings if finding.level is Level.ERROR]
+    if errors:
+        raise TopicsUnfitError(errors)
+    for finding in findings:
+        tell = _log.warning if finding.level is Level.WARNING else _log.info
+        tell("topic", finding=str(finding))
+
+
 async def check_topics(admin: AIOKafkaAdminClient, wanted: Topics) -> list[Finding]:
     """What is wrong with the topics, the missing ones first; empty where all is well.
 
@@ -63,16 +100,16 @@ async def check_topics(admin: AIOKafkaAdminClient, wanted: Topics) -> list[Findi
     return [_missing(spec) for spec in missing] + judge(wanted, settings)
 
 
-async def _settings(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, Settings]:
+async def _settings(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, TopicConfig]:
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    told: dict[str, Settings] = {}
+    told: dict[str, TopicConfig] = {}
     for response in await admin.describe_configs(asked) if asked else []:
         for code, _, _, name, entries in response.resources:
             told[name] = {} if code else {entry[0]: entry[1] for entry in entries}
     return told
 
 
-def judge(wanted: Topics, settings: Mapping[str, Settings]) -> list[Finding]:
+def judge(wanted: Topics, settings: Mapping[str, TopicConfig]) -> list[Finding]:
     """The findings about topics that stand, given what the broker told of their settings."""
     rules = [
         (wanted.entity_events, _entity_events),
@@ -94,7 +131,7 @@ def judge(wanted: Topics, settings: Mapping[str, Settings]) -> list[Finding]:
     return findings
 
 
-def _entity_events(spec: TopicSpec, told: Settings) -> Iterator[Finding]:
+def _entity_events(spec: TopicSpec, told: TopicConfig) -> Iterator[Finding]:
     lost = "The topic is the source of truth: what Kafka removes from it can never be rebuilt."
     if "compact" in told.get("cleanup.policy", ""):
         yield Finding(
@@ -116,7 +153,7 @@ def _entity_events(spec: TopicSpec, told: Settings) -> Iterator[Finding]:
     yield from _holds_a_value(spec, told)
 
 
-def _provenance(spec: TopicSpec, told: Settings) -> Iterator[Finding]:
+def _provenance(spec: TopicSpec, told: TopicConfig) -> Iterator[Finding]:
     policy = told.get("cleanup.policy", "compact")
     if policy != "compact":
         yield Finding(
@@ -129,7 +166,7 @@ def _provenance(spec: TopicSpec, told: Settings) -> Iterator[Finding]:
     yield from _holds_a_value(spec, told)
 
 
-def _short_lived(spec: TopicSpec, told: Settings) -> Iterator[Finding]:
+def _short_lived(spec: TopicSpec, told: TopicConfig) -> Iterator[Finding]:
     if "compact" in told.get("cleanup.policy", ""):
         yield Finding(
             Level.ERROR,
@@ -149,7 +186,7 @@ def _short_lived(spec: TopicSpec, told: Settings) -> Iterator[Finding]:
         )
 
 
-def _holds_a_value(spec: TopicSpec, told: Settings) -> Iterator[Finding]:
+def _holds_a_value(spec: TopicSpec, told: TopicConfig) -> Iterator[Finding]:
     needed = MAX_VALUE_BYTES + HEADROOM_BYTES
     if int(told.get("max.message.bytes", needed)) < needed:
         yield Finding(
@@ -161,7 +198,7 @@ def _holds_a_value(spec: TopicSpec, told: Settings) -> Iterator[Finding]:
         )
 
 
-def _dead_letters_have_room(wanted: Topics, settings: Mapping[str, Settings]) -> Iterator[Finding]:
+def _dead_letters_have_room(wanted: Topics, settings: Mapping[str, TopicConfig]) -> Iterator[Finding]:
     sources = (wanted.entity_events, wanted.backfill_commands)
     told = [int(settings.get(spec.name, {}).get("max.message.bytes", 0)) for spec in sources]
     needed = max(DEAD_LETTER_BYTES, max(told) + HEADROOM_BYTES)

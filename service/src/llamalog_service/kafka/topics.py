@@ -9,7 +9,10 @@ from typing import Any, Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.errors import TopicsNotCreatedError
+from llamalog_service.retry import retry_until_available
+from llamalog_service.settings import Settings
 
 DEFAULT_PREFIX: Final = "llamalog."
 BROKER_DEFAULT: Final = -1
@@ -140,6 +143,21 @@ async def create_topics(
         raise TopicsNotCreatedError(refusals)
     await _wait_until_led(admin, wanted)
     return outcomes
+
+
+async def create_missing_topics(settings: Settings, *, timeout: float | None = None) -> list[TopicOutcome]:
+    """Create the topics that are missing; those that stand are kept as they are.
+
+    Raises:
+        UnavailableError: Kafka did not answer within `timeout` seconds; None waits for ever.
+        TopicsNotCreatedError: the broker refused some of them.
+    """
+
+    async def create() -> list[TopicOutcome]:
+        async with open_admin(settings) as admin:
+            return await create_topics(admin, topics(settings.topic_prefix))
+
+    return await retry_until_available(create, doing="creating the topics", timeout=timeout)
 
 
 async def standing_topics(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:

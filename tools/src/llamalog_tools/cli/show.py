@@ -13,10 +13,10 @@ from rich.progress import Progress
 from llamalog_schemas.events import EntityType
 from llamalog_service.bootstrap.database import forget_everything, migrate_database
 from llamalog_service.bootstrap.observation import Backlog, Observation, open_observation
-from llamalog_service.bootstrap.topics import create_missing_topics
 from llamalog_service.cli.migrate import applied
 from llamalog_service.cli.runtime import TIMEOUT, console
 from llamalog_service.cli.timeline import timeline_tree
+from llamalog_service.kafka.topics import create_missing_topics
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings

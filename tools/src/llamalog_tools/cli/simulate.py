@@ -2,8 +2,8 @@
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from llamalog_service.bootstrap.topics import require_fit_topics
 from llamalog_service.cli.runtime import TIMEOUT, console, error_console, read_settings, run
+from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.settings import Settings
 from llamalog_tools.cli.options import Albums, Bad, Duplicates, Late, Seed
 from llamalog_tools.demo.play import Played

@@ -1,16 +1,14 @@
 """The live feed, fed from the topic of provenance while somebody listens."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Final
 
 import structlog
-from aiokafka import TopicPartition
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_admin, open_reader
 from llamalog_service.kafka.errors import kafka_errors_as_ours
-from llamalog_service.kafka.offsets import partitions_of
+from llamalog_service.kafka.offsets import Offsets, partitions_of
 from llamalog_service.kafka.provenance_reader import LiveRows
 from llamalog_service.kafka.topics import topics
 from llamalog_service.live_feed.ring import Feed, FeedState
@@ -28,7 +26,7 @@ _AGAIN_SECONDS: Final = 1.0
 
 async def feed_live(settings: Settings, feed: Feed) -> None:
     """Feed whoever listens, until cancelled; while Kafka is away, say so and try again."""
-    places: Mapping[TopicPartition, int] = {}
+    places: Offsets = {}
     while True:
         if not feed.wanted.is_set():
             places = {}
@@ -52,7 +50,7 @@ class _Reading:
         places: the next offsets.
     """
 
-    def __init__(self, settings: Settings, feed: Feed, places: Mapping[TopicPartition, int]) -> None:
+    def __init__(self, settings: Settings, feed: Feed, places: Offsets) -> None:
         self._settings = settings
         self._feed = feed
         self.places = places
