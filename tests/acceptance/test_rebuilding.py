@@ -36,7 +36,7 @@ EVENTS: list[Event] = [
     decree(2004, "never"),
 ]
 ROWS = len(EVENTS) - 1
-AT_ONCE = ("--settle", "0")
+AT_ONCE = ("--convergence-timeout", "0")
 
 
 async def rebuild(settings: Settings, folder: Path, *words: str) -> Ended:
@@ -77,7 +77,7 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
         "VALUES ($1, 'forged', 'CREATED', 'SUCCESS', 'UNTRACKED')",
         UUID(int=9999),
     )
-    assert (await rebuild(settings, tmp_path, *AT_ONCE, "--repair", "--most-removed", "0")).code == 1
+    assert (await rebuild(settings, tmp_path, *AT_ONCE, "--repair", "--max-deletes", "0")).code == 1
     assert (await rebuild(settings, tmp_path, *AT_ONCE, "--repair")).code == 0
     assert differences(await stored_rows(pool), EVENTS) == []
     assert await pool.fetchval("SELECT row_id FROM removed_rows") == UUID(int=9999)
@@ -96,11 +96,11 @@ async def test_an_archive_alone_fills_an_empty_database_without_kafka(
     folder = tmp_path / "archive"
     assert (await llamalog("archive", str(folder), environment=environment_of(settings))).code == 0
     without = settings.model_copy(update={"kafka": "127.0.0.1:1"})
-    assert (await rebuild(without, tmp_path, "--archive-alone")).code == 2
-    filled = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-alone")
+    assert (await rebuild(without, tmp_path, "--archive-only")).code == 2
+    filled = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-only")
     assert (filled.code, filled.json["filled"]) == (0, True), filled.err
     assert differences(await stored_rows(pool), EVENTS) == []
-    refused = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-alone")
+    refused = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-only")
     assert (refused.code, "The live table is not empty" in refused.err) == (1, True)
 
 

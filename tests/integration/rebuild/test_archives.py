@@ -296,16 +296,16 @@ async def test_an_archive_alone_fills_an_empty_table_and_is_held_against_no_othe
 
     alone: dict[str, Any] = {"history": ArchiveAlone(Archive(tmp_path, TOPIC)), "source": "the archive alone"}
     with pytest.raises(ArchiveAloneError):
-        await lost._run(lost.rebuild(**alone), {"archive_alone": True})
+        await lost._run(lost.rebuild(**alone), {"archive_only": True})
     assert await rows_as_text(pool) == rows
     await pool.execute("TRUNCATE llama_logs CASCADE; TRUNCATE consumer_positions")
     lost_end = segments_of(tmp_path)[1].pop().path
     lost_end.rename(tmp_path / "elsewhere")
     with pytest.raises(SegmentsLostError):
-        await lost._run(lost.rebuild(**alone), {"archive_alone": True})
+        await lost._run(lost.rebuild(**alone), {"archive_only": True})
     (tmp_path / "elsewhere").rename(lost_end)
 
-    report = await lost._run(lost.rebuild(**alone), {"archive_alone": True})
+    report = await lost._run(lost.rebuild(**alone), {"archive_only": True})
     assert (report.filled, await rows_as_text(pool)) == (True, rows)
     assert await pool.fetchval("SELECT count(*) FROM consumer_positions") == 0
     anew = Installation(pool)

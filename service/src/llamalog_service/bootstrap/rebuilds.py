@@ -122,7 +122,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
                 watch,
             )
         filling = InitialLoadStore(pool) if ways.fill else None
-        history, source = _history(settings, ways.archive, alone=asked.archive_alone)
+        history, source = _history(settings, ways.archive, alone=asked.archive_only)
         rebuild = Rebuild(
             Stores(
                 RebuildLock(pool),
@@ -141,7 +141,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
             watch=watch,
         )
         report = await rebuild.run(asked)
-    if report.filled and settings.kafka_durable and not asked.archive_alone:
+    if report.filled and settings.kafka_durable and not asked.archive_only:
         await _commit(settings, report)
     return report
 

@@ -73,10 +73,10 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
             help="Read what this archive (`llamalog archive`) holds from there, and the rest from the topic.",
         ),
     ] = None,
-    archive_alone: Annotated[
+    archive_only: Annotated[
         bool,
         typer.Option(
-            "--archive-alone",
+            "--archive-only",
             help="With --from-file, into an empty database: read the archive and no topic, if that is lost.",
         ),
     ] = False,
@@ -85,15 +85,15 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     ] = False,
     allow_unsourced: Annotated[
         bool,
-        typer.Option("--keep-eventless", help="Take rows that no event tells as they stand, don't refuse."),
+        typer.Option("--allow-unsourced", help="Take rows that no event tells as they stand, don't refuse."),
     ] = False,
-    add_words: Annotated[
-        bool, typer.Option("--add-words", help="Let the enums hold the words that legacy rows bear.")
+    add_enum_labels: Annotated[
+        bool, typer.Option("--add-enum-labels", help="Let the enums hold the words that legacy rows bear.")
     ] = False,
     max_deletes: Annotated[
         int, typer.Option(min=0, help="A repair that would remove more rows, which nobody told, is refused.")
     ] = 100,
-    settle: Annotated[
+    convergence_timeout: Annotated[
         float,
         typer.Option(min=0, metavar="SECONDS", help="How long live traffic has to come to its last roots."),
     ] = 10.0,
@@ -109,8 +109,8 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     mended, with 3 if rows differ.
     """
     which = _only(only)
-    if archive_alone and from_file is None:
-        raise typer.BadParameter("needs --from-file FOLDER", param_hint="--archive-alone")
+    if archive_only and from_file is None:
+        raise typer.BadParameter("needs --from-file FOLDER", param_hint="--archive-only")
     settings = read_settings()
     ways = Ways(
         fill=not dry_run,
@@ -128,10 +128,10 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
                 only=which,
                 discard=discard,
                 allow_unsourced=allow_unsourced,
-                add_words=add_words and not dry_run,
+                add_words=add_enum_labels and not dry_run,
                 max_deletes=max_deletes,
-                settle_seconds=settle,
-                archive_alone=archive_alone,
+                settle_seconds=convergence_timeout,
+                archive_only=archive_only,
                 note=lines.note,
                 noted=lines.keep,
             )

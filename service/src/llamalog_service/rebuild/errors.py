@@ -59,7 +59,7 @@ class ArchiveAloneError(RebuildRefusedError):
     def __init__(self) -> None:
         super().__init__(
             "The live table is not empty, and an archive alone does not tell what came into it since. "
-            "Nothing was done. --archive-alone fills an empty database; leave it out to compare, or name "
+            "Nothing was done. --archive-only fills an empty database; leave it out to compare, or name "
             "another database."
         )
 
@@ -84,7 +84,7 @@ class EventlessRowsError(RebuildRefusedError):
             "the topic was, or a backfill decreed them. A rebuild would lack them, so nothing was changed. "
             "Publish them with `llamalog publish-legacy`, let the consumer read that, and run the same "
             "command again; what was read so far is kept. Those that no event can hold (that command names "
-            f"them) are taken as they stand with --keep-eventless.{f' The rows: {named}.' if some else ''}"
+            f"them) are taken as they stand with --allow-unsourced.{f' The rows: {named}.' if some else ''}"
         )
         self.rows = rows
         self.decrees = decrees
@@ -109,7 +109,7 @@ class TooManyRemovalsError(RebuildRefusedError):
         super().__init__(
             f"{extra:,} rows of the live table are in no event: a repair would remove them, and {most:,} are "
             "allowed. Nothing was changed; the file of differences names each of them. If another program "
-            "wrote them, leave them; if they are to go, add --most-removed with their number."
+            "wrote them, leave them; if they are to go, add --max-deletes with their number."
         )
         self.extra = extra
 
@@ -121,7 +121,7 @@ class UnknownWordsError(RebuildRefusedError):
         told = "; ".join(f"{column}: {', '.join(sorted(words))}" for column, words in sorted(missing.items()))
         super().__init__(
             f"Legacy rows bear words that the log's enums lack ({told}). The live table would lack these "
-            "rows, so it was left empty. If the words are right, add --add-words, which needs the "
+            "rows, so it was left empty. If the words are right, add --add-enum-labels, which needs the "
             "right of the enums' owner; what was read is kept, and the command goes on."
         )
         self.missing = missing

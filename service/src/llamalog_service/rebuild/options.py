@@ -32,7 +32,7 @@ class Asked(NamedTuple):
         add_words: let the live table's enums hold the words that legacy rows bear.
         max_deletes: a repair that would remove more rows, because nobody told them, is refused.
         settle_seconds: how long to wait for live traffic to come to roots that its last events change.
-        archive_alone: what is read is not what the consumer goes on with: fill an empty live table, note no
+        archive_only: what is read is not what the consumer goes on with: fill an empty live table, note no
             positions in it, and refuse one that is not empty.
         note: gets every difference as a line of JSON.
         noted: called once it has got all, before anything is refused for them, mended or filled.
@@ -44,6 +44,6 @@ class Asked(NamedTuple):
     add_words: bool = False
     max_deletes: int = 100
     settle_seconds: float = 10.0
-    archive_alone: bool = False
+    archive_only: bool = False
     note: Callable[[str], None] = lambda _: None
     noted: Callable[[], None] = lambda: None

@@ -25,7 +25,7 @@ def refuse_lost_beginning(topic: str, spans: Mapping[int, Span]) -> None:
         raise BeginningGoneError(topic, gone)
 
 
-def refuse_archive_alone(*, is_empty: bool) -> None:
+def refuse_archive_only(*, is_empty: bool) -> None:
     """An archive without its topic can't tell what a live table holds since.
 
     Raises:

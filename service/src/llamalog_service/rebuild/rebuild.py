@@ -17,7 +17,7 @@ from llamalog_service.rebuild.convergence import let_settle
 from llamalog_service.rebuild.errors import EventlessRowsError, RebuildUnderWayError
 from llamalog_service.rebuild.options import Asked, Stores
 from llamalog_service.rebuild.preconditions import (
-    refuse_archive_alone,
+    refuse_archive_only,
     refuse_lost_beginning,
     refuse_many_removals,
     refuse_positions,
@@ -98,8 +98,8 @@ class Rebuild:
             is_empty = await retry_until_available(
                 self._stores.live.is_empty, doing="looking at the live table"
             )
-            if asked.archive_alone:
-                refuse_archive_alone(is_empty=is_empty)
+            if asked.archive_only:
+                refuse_archive_only(is_empty=is_empty)
             if not is_empty and not asked.allow_unsourced:
                 await self._refuse_eventless_rows()
             await take_up(
@@ -174,7 +174,7 @@ class Rebuild:
         if self._stores.filling is not None:
             self._watch(Progress("filling the live table, then its indexes"))
             self._stores.lock.check()
-            positions = {} if asked.archive_alone else read.next_offsets
+            positions = {} if asked.archive_only else read.next_offsets
             await self._stores.filling.fill(self._group, self._topic, positions)
         report = report_of(
             topic=self._topic, read=read, chosen=chosen, decrees=0, sides=sides, summary=(), mended=False

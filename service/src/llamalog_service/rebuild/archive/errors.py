@@ -51,7 +51,7 @@ class OtherTopicError(ArchiveError):
         super().__init__(
             f"Partition {partition}: the archive reaches up to offset {reached:,}, the topic ends at "
             f"{end:,}. It was probably deleted and created again. Nothing was changed. Archive it into "
-            "another folder. Into an empty database `llamalog rebuild --from-file` with --archive-alone "
+            "another folder. Into an empty database `llamalog rebuild --from-file` with --archive-only "
             "takes what the archive holds."
         )
 
@@ -64,7 +64,7 @@ class PartitionsLackingError(ArchiveError):
             f"The archive holds messages of partitions that {topic} lacks: "
             f"{', '.join(map(str, sorted(partitions)))}. It was probably deleted and created again. Nothing "
             "was changed. Archive it into another folder. Into an empty database `llamalog rebuild "
-            "--from-file` with --archive-alone takes what the archive holds."
+            "--from-file` with --archive-only takes what the archive holds."
         )
 
 
