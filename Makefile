@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries fuzz simulate chaos contract compat docs lock clean
+.PHONY: help up test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz simulate chaos contract compat docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -48,6 +48,9 @@ bench-rebuild: .venv/ready  ## a rebuild of a million events as a ratio to COPY 
 
 bench-queries: .venv/ready  ## the questions to a log of a million rows against bare SQL, while events come in
 	@PYTHONPATH=tests $(BIN)/python -m bench_queries $(BENCH)
+
+flows: .venv/ready  ## the files of our own that an event, a timeline and a rebuild need, each executed once
+	@$(BIN)/python -m llamalog_tools.flow_files $(FLOWS)
 
 INPUTS ?= 100000
 
