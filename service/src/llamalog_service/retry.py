@@ -1,4 +1,4 @@
-"""Waiting for PostgreSQL and Kafka: with back-off, and with one line in the log a change of state."""
+"""Retries while PostgreSQL or Kafka is away: with back-off, and one log line for each change of state."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,10 +13,10 @@ Result = TypeVar("Result")
 
 
 class Retries:
-    """What this process waits for, for whoever has to tell waiting from being stuck.
+    """The retries of this process, by which the monitor distinguishes waiting from a stall.
 
     Attributes:
-        failures: how often a try has ended because something was away; a stuck one never ends.
+        failures: attempts that ended because something was away; a stuck attempt never ends.
     """
 
     def __init__(self) -> None:
@@ -24,26 +24,26 @@ class Retries:
         self._doing: list[str] = []
 
     def doing(self) -> tuple[str, ...]:
-        """What cannot be done at the moment."""
+        """The actions that are being retried at the moment."""
         return tuple(self._doing)
 
     def begin(self, doing: str) -> None:
-        """Something is waited for from now on."""
+        """Note that an action is being retried."""
         self._doing.append(doing)
 
     def end(self, doing: str) -> None:
-        """It came, or is given up."""
+        """Note that an action has succeeded, or is retried no more."""
         self._doing.remove(doing)
 
 
 RETRIES = Retries()
-"""Those of this process: whatever waits, waits in `retry_until_available`."""
+"""Those of this process: all waiting is done in `retry_until_available`."""
 
-_SILENCE = 3.0
-"""Seconds without an answer that count as waiting: an idempotent producer, say, never gives up by itself."""
+_UNANSWERED_SECONDS = 3.0
+"""Seconds without an answer that count as waiting: an idempotent producer retries for ever by itself."""
 
 _log = structlog.get_logger("llamalog.waiting")
-stamina.instrumentation.set_on_retry_hooks([])  # we tell of a change of state, not of every try
+stamina.instrumentation.set_on_retry_hooks([])  # a change of state is logged, not every attempt
 
 
 async def retry_until_available(
@@ -53,13 +53,13 @@ async def retry_until_available(
     timeout: float | None = None,
     may_take_long: bool = False,
 ) -> Result:
-    """The result of an action that may be repeated, tried until nothing it needs is away.
+    """The result of an idempotent action, retried while PostgreSQL or Kafka is away.
 
     Args:
-        action: called anew for every try.
-        doing: what it does, for the log.
-        may_take_long: no answer for a while is no sign that something is away.
-        timeout: seconds after which the last UnavailableError is raised; None waits for ever.
+        action: called anew for every attempt.
+        doing: names the action in the log.
+        timeout: seconds after which the last UnavailableError is raised; None retries for ever.
+        may_take_long: an attempt without an answer for some seconds is not logged as waiting.
 
     Raises:
         UnavailableError: after `timeout`.
@@ -76,7 +76,7 @@ async def retry_until_available(
         ):
             with attempt:
                 unanswered = asyncio.get_running_loop().call_later(
-                    _SILENCE, waiting.begin, f"no answer for {_SILENCE:.0f} s"
+                    _UNANSWERED_SECONDS, waiting.begin, f"no answer for {_UNANSWERED_SECONDS:.0f} s"
                 )
                 if may_take_long:
                     unanswered.cancel()
@@ -88,7 +88,7 @@ async def retry_until_available(
                     raise
                 finally:
                     unanswered.cancel()
-                waiting.tell_end()
+                waiting.log_recovery()
                 return result
     finally:
         waiting.end()
@@ -96,22 +96,22 @@ async def retry_until_available(
 
 
 class _Waiting:
-    """Tells that something is waited for, once, and that it came."""
+    """Logs that an action is being retried, once, and that it has succeeded."""
 
     def __init__(self, doing: str) -> None:
         self._doing = doing
-        self._is_told = False
+        self._is_logged = False
 
     def begin(self, reason: str) -> None:
-        if not self._is_told:
+        if not self._is_logged:
             _log.warning("waiting", doing=self._doing, reason=reason)
             RETRIES.begin(self._doing)
-        self._is_told = True
+        self._is_logged = True
 
-    def tell_end(self) -> None:
-        if self._is_told:
-            _log.info("going on", doing=self._doing)
+    def log_recovery(self) -> None:
+        if self._is_logged:
+            _log.info("recovered", doing=self._doing)
 
     def end(self) -> None:
-        if self._is_told:
+        if self._is_logged:
             RETRIES.end(self._doing)

@@ -46,7 +46,7 @@ async def test_whether_the_process_lives_is_told_to_everybody_but_not_its_metric
         await client.get(f"/timelines/ALBUM/{UUID(int=1)}", headers=bearer(READER))
         await client.get("/nowhere", headers=bearer(READER))
         measured = await client.get("/metrics", headers=bearer(READER))
-        counted = 'llamalog_http_answer_seconds_count{route="%s",status="%s"} 1.0'
+        counted = 'llamalog_http_request_duration_seconds_count{route="%s",status="%s"} 1.0'
         assert counted % ("/timelines/{type}/{id}", 200) in measured.text
         assert counted % ("(none)", 404) in measured.text
         assert "llamalog_timeline_query_seconds" in measured.text

@@ -63,7 +63,7 @@ async def assert_nothing_is_lost(settings: Settings, pool: asyncpg.Pool, count: 
 
 def assert_each_wait_is_told_once(process: ServiceProcess) -> None:
     """A consumer does two things at a time at most: recording one batch and telling of another."""
-    waits, ends = process.said("waiting"), process.said("going on")
+    waits, ends = process.said("waiting"), process.said("recovered")
     assert 1 <= len(waits) <= 3
     assert sorted(line["doing"] for line in ends) == sorted(line["doing"] for line in waits)
 
@@ -85,7 +85,7 @@ async def test_without_postgres_the_consumers_wait_and_go_on(
         await asyncio.to_thread(breakable_postgres.start)
         await wait_until_settled(settings, pool)
         assert_each_wait_is_told_once(consumer)
-        await migration_consumer.says("going on")
+        await migration_consumer.says("recovered")
 
         waits = len(migration_consumer.said("waiting"))
         await asyncio.to_thread(breakable_postgres.stop)

@@ -44,10 +44,10 @@ async def test_rows_that_turn_out_to_disagree_are_counted_when_they_do(pool: asy
     )
     store = RecomputeStore(pool, metrics)
     await recompute_until_settled(store, ["parent", "child", "other"])
-    assert sample(metrics, "llamalog_declared_roots_disagreeing_total") == 1
+    assert sample(metrics, "llamalog_declaration_conflicts_total") == 1
     assert sample(metrics, "llamalog_parent_conflicts_total") == 1
     await recompute_until_settled(store, ["parent", "child", "other"])
-    assert sample(metrics, "llamalog_declared_roots_disagreeing_total") == 1
+    assert sample(metrics, "llamalog_declaration_conflicts_total") == 1
 
 
 async def test_gauges_show_the_tables_as_they_are(pool: asyncpg.Pool) -> None:

@@ -5,54 +5,54 @@ from collections.abc import Iterable
 import pytest
 
 from llamalog_service.domain.errors import ExitCode
-from llamalog_service.telemetry.liveness import Health, Seen, StallLimits, begin, judge, look
+from llamalog_service.telemetry.liveness import Health, Snapshot, StallLimits, advance, assess, begin
 
-TIMEOUT = StallLimits(stall=60, last_words=3, leaving=30)
-IDLE = Seen(is_joined=True)
+TIMEOUT = StallLimits(stall=60, grace=3, shutdown=30)
+IDLE = Snapshot(is_joined=True)
 
 
-def after(moments: Iterable[tuple[float, Seen]]) -> Health:
+def after(moments: Iterable[tuple[float, Snapshot]]) -> Health:
     """The health at the last of these moments, the first of which is the first look."""
     (start, first), *rest = moments
     since, now = begin(first, start), start
     for now, seen in rest:
-        since = look(since, seen, now)
-    return judge(since, now, TIMEOUT)
+        since = advance(since, seen, now)
+    return assess(since, now, TIMEOUT)
 
 
-def each_second(seconds: int, seen: Seen, **rising: int) -> list[tuple[float, Seen]]:
+def each_second(seconds: int, seen: Snapshot, **rising: int) -> list[tuple[float, Snapshot]]:
     """The same thing seen for so long, the named counters rising."""
     return [
-        (float(at), Seen(**{**seen._asdict(), **{name: by * at for name, by in rising.items()}}))
+        (float(at), Snapshot(**{**seen._asdict(), **{name: by * at for name, by in rising.items()}}))
         for at in range(seconds + 1)
     ]
 
 
 def test_an_idle_consumer_that_polls_is_live_and_ready() -> None:
-    assert after(each_second(1000, IDLE, beats=1, polls=1)) == Health((), (), None)
+    assert after(each_second(1000, IDLE, heartbeats=1, polls=1)) == Health((), (), None)
 
 
 def test_a_consumer_to_whom_the_group_gave_no_partition_is_ready() -> None:
     """It takes over when another one goes."""
-    assert after(each_second(1000, IDLE, beats=1, polls=1)).unready == ()
+    assert after(each_second(1000, IDLE, heartbeats=1, polls=1)).unready == ()
 
 
 def test_a_busy_consumer_whose_commits_go_on_is_live() -> None:
     busy = IDLE._replace(has_work=True)
-    assert after(each_second(1000, busy, beats=1, polls=1, commits=1)).stalled == ()
+    assert after(each_second(1000, busy, heartbeats=1, polls=1, commits=1)).stalled == ()
 
 
 @pytest.mark.parametrize(
     ("stuck", "rising", "reason"),
     [
         (IDLE, {"polls": 1}, "event loop"),
-        (IDLE, {"beats": 1}, "polled"),
-        (IDLE._replace(has_work=True), {"beats": 1, "polls": 1}, "committed"),
-        (Seen(), {"beats": 1, "polls": 1}, "group"),
+        (IDLE, {"heartbeats": 1}, "polled"),
+        (IDLE._replace(has_work=True), {"heartbeats": 1, "polls": 1}, "committed"),
+        (Snapshot(), {"heartbeats": 1, "polls": 1}, "group"),
     ],
 )
 def test_what_does_not_go_on_is_told_and_ends_the_process_a_little_later(
-    stuck: Seen, rising: dict[str, int], reason: str
+    stuck: Snapshot, rising: dict[str, int], reason: str
 ) -> None:
     assert after(each_second(60, stuck, **rising)).stalled == ()
     told = after(each_second(62, stuck, **rising))
@@ -66,12 +66,12 @@ def test_what_does_not_go_on_is_told_and_ends_the_process_a_little_later(
     "waiting",
     [
         IDLE._replace(has_work=True, away=("Kafka",)),
-        Seen(away=("Kafka",)),
+        Snapshot(away=("Kafka",)),
         IDLE._replace(has_work=True, away=("PostgreSQL",)),
     ],
 )
-def test_while_something_is_away_nothing_counts_as_stalled_however_long(waiting: Seen) -> None:
-    health = after(each_second(100_000, waiting, beats=1))
+def test_while_something_is_away_nothing_counts_as_stalled_however_long(waiting: Snapshot) -> None:
+    health = after(each_second(100_000, waiting, heartbeats=1))
     assert (health.stalled, health.ends_with) == ((), None)
     assert f"{waiting.away[0]} does not answer" in health.unready
 
@@ -80,7 +80,7 @@ def test_tries_that_go_on_failing_are_waiting_although_everything_answers() -> N
     """A lock on the table, say: each try ends by its time-out."""
     refused = IDLE._replace(has_work=True, waiting_for=("recording a batch",))
     moments = [
-        (at, seen._replace(failures=int(at) // 50)) for at, seen in each_second(1000, refused, beats=1)
+        (at, seen._replace(failures=int(at) // 50)) for at, seen in each_second(1000, refused, heartbeats=1)
     ]
     health = after(moments)
     assert health.stalled == ()
@@ -89,15 +89,18 @@ def test_tries_that_go_on_failing_are_waiting_although_everything_answers() -> N
 
 def test_a_single_try_that_never_ends_is_no_waiting() -> None:
     hanging = IDLE._replace(has_work=True, waiting_for=("recording a batch",))
-    assert after(each_second(62, hanging, beats=1)).stalled
+    assert after(each_second(62, hanging, heartbeats=1)).stalled
 
 
 def test_patience_begins_anew_when_what_was_away_is_back() -> None:
     busy = IDLE._replace(has_work=True)
-    moments = each_second(500, busy._replace(away=("Kafka",)), beats=1)
-    moments += [(500 + at, seen._replace(beats=501 + int(at))) for at, seen in each_second(60, busy, beats=1)]
+    moments = each_second(500, busy._replace(away=("Kafka",)), heartbeats=1)
+    moments += [
+        (500 + at, seen._replace(heartbeats=501 + int(at)))
+        for at, seen in each_second(60, busy, heartbeats=1)
+    ]
     assert after(moments).stalled == ()
-    assert after([*moments, (562.0, busy._replace(beats=9999))]).stalled
+    assert after([*moments, (562.0, busy._replace(heartbeats=9999))]).stalled
 
 
 def test_a_stuck_event_loop_is_excused_by_nothing() -> None:
@@ -105,8 +108,8 @@ def test_a_stuck_event_loop_is_excused_by_nothing() -> None:
 
 
 def test_work_that_begins_after_a_long_rest_has_its_whole_patience() -> None:
-    moments = each_second(500, IDLE, beats=1, polls=1)
-    moments.append((501.0, IDLE._replace(beats=501, polls=501, has_work=True)))
+    moments = each_second(500, IDLE, heartbeats=1, polls=1)
+    moments.append((501.0, IDLE._replace(heartbeats=501, polls=501, has_work=True)))
     assert after(moments).stalled == ()
 
 
@@ -119,5 +122,5 @@ def test_a_failure_ends_the_process_with_its_own_code_if_it_does_not_end_by_itse
 
 
 def test_a_process_that_was_told_to_end_is_left_to_its_end() -> None:
-    leaving = IDLE._replace(is_leaving=True, has_work=True)
+    leaving = IDLE._replace(is_stopping=True, has_work=True)
     assert after(each_second(1000, leaving)) == Health((), ("it was told to end",), None)

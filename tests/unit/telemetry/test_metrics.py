@@ -23,9 +23,8 @@ from llamalog_service.ingest.batch_stats import what_became_of, what_was_recorde
 from llamalog_service.ingest.decode import Decoded, decode_batch
 from llamalog_service.ingest.deduplication import classify
 from llamalog_service.postgres.reader import Reader
-from llamalog_service.telemetry.histogram import BulkHistogram
 from llamalog_service.telemetry.metrics import Corrected, EventKind
-from llamalog_service.telemetry.prometheus import DEEP, PrometheusMetrics
+from llamalog_service.telemetry.prometheus import DEEP, BulkHistogram, PrometheusMetrics
 
 OPERATIONS = Path(__file__).resolve().parents[3] / "docs/operations.md"
 
@@ -67,7 +66,7 @@ async def test_every_message_of_a_batch_is_counted_once_by_type_and_verdict() ->
         EventKind("entity-created", "conflict"): 1,
         EventKind("entity-enriched", "recorded"): 1,
         EventKind("entity-enriched", "duplicate"): 1,
-        EventKind("root-adopted", "decree"): 1,
+        EventKind("root-adopted", "override"): 1,
         EventKind("unknown", "dead-lettered", "not-json"): 1,
         EventKind("unknown", "tombstone"): 1,
     }
@@ -90,13 +89,13 @@ def test_rows_that_declare_another_root_than_the_computed_one_are_counted() -> N
 
 def test_the_time_to_a_root_is_none_for_a_root_known_at_once_and_counted_for_one_found_later() -> None:
     metrics = PrometheusMetrics()
-    metrics.recorded({Origin.ROOT: 2, Origin.PENDING: 3}, conflicts=0, disagreeing=0)
+    metrics.recorded({Origin.ROOT: 2, Origin.PENDING: 3}, parent_conflicts=0, declaration_conflicts=0)
     metrics.corrected(Corrected({"RESOLVED": 3}, [0.2, 7.0, 100.0], 1, 2, depth=0, deepest=None))
     buckets = {bound: sample(metrics, "llamalog_time_to_root_seconds_bucket", le=bound) for bound in BOUNDS}
     assert buckets == {"0.0": 2, "0.25": 3, "10.0": 4, "60.0": 4, "+Inf": 5}
     assert sample(metrics, "llamalog_time_to_root_seconds_sum") == pytest.approx(107.2)
     assert sample(metrics, "llamalog_parent_conflicts_total") == 1
-    assert sample(metrics, "llamalog_declared_roots_disagreeing_total") == 2
+    assert sample(metrics, "llamalog_declaration_conflicts_total") == 2
 
 
 BOUNDS = ("0.0", "0.25", "10.0", "60.0", "+Inf")
@@ -159,6 +158,6 @@ def test_names_follow_the_conventions() -> None:
 
 def test_what_is_served_can_be_parsed() -> None:
     metrics = PrometheusMetrics()
-    metrics.recorded({Origin.ROOT: 2}, conflicts=0, disagreeing=0)
+    metrics.recorded({Origin.ROOT: 2}, parent_conflicts=0, declaration_conflicts=0)
     families = {f.name for f in text_string_to_metric_families(generate_latest(metrics.registry).decode())}
     assert {"llamalog_time_to_root_seconds", "process_resident_memory_bytes"} <= families

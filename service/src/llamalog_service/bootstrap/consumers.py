@@ -155,7 +155,7 @@ async def _run(
 
     read_any_header_name()
     delivery = subscribe(broker, fail)
-    app.on_shutdown(monitored.signals.leave)
+    app.on_shutdown(monitored.signals.stop)
     app.on_shutdown(delivery.close)
     monitored.watch(delivery, reader, sampling)
     rest_the_garbage_collector()

@@ -20,7 +20,7 @@ from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.counts import NOT_LOOKED_AT
 from llamalog_service.queries.summary import read_work
 from llamalog_service.settings import Settings
-from llamalog_service.telemetry.metrics_scraper import Figures, read_figures
+from llamalog_service.telemetry.metrics_scraper import ScrapedMetrics, parse_metrics
 
 _log = structlog.get_logger("llamalog.api")
 
@@ -40,7 +40,7 @@ _MAX_BYTES: Final = 1024 * 1024
 
 class _Sample(NamedTuple):
     at: float
-    figures: Figures
+    figures: ScrapedMetrics
     silent: tuple[str, ...]
     is_whole: bool
 
@@ -127,7 +127,7 @@ class HealthWatch:
     async def _sample(self) -> None:
         texts = await asyncio.gather(*(asyncio.to_thread(_fetch, url) for url in self._urls))
         silent = tuple(url for url, text in zip(self._urls, texts, strict=True) if text is None)
-        figures = read_figures([text for text in texts if text is not None])
+        figures = parse_metrics([text for text in texts if text is not None])
         self._samples.append(
             _Sample(asyncio.get_running_loop().time(), figures, silent, bool(texts) and not silent)
         )
@@ -155,7 +155,7 @@ def _fetch(url: str) -> str | None:
     try:
         with _OPENER.open(url, timeout=_METRICS_SECONDS) as response:
             text: str = response.read(_MAX_BYTES).decode(errors="replace")
-        read_figures([text])
+        parse_metrics([text])
     except (OSError, ValueError, KeyError, HTTPException):
         return None
     return text
@@ -182,7 +182,7 @@ def _rates(samples: Sequence[_Sample]) -> Rates | None:
     )
 
 
-def _time_to_root(figures: Figures) -> TimeToRoot | None:
+def _time_to_root(figures: ScrapedMetrics) -> TimeToRoot | None:
     if not figures.rows_known:
         return None
     return TimeToRoot(

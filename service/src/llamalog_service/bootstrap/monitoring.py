@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from llamalog_service.bootstrap.probes import Sampling, beat, probe
+from llamalog_service.bootstrap.probes import Sampling, heartbeat, probe
 from llamalog_service.kafka.consumer import BatchDelivery
 from llamalog_service.kafka.consumer.signals import Signals
 from llamalog_service.postgres.reader import Reader
@@ -29,7 +29,7 @@ class Monitored:
         self._settings = settings
         self.metrics = PrometheusMetrics()
         self.signals = Signals(RETRIES)
-        self._tasks = [asyncio.create_task(beat(self.signals))]
+        self._tasks = [asyncio.create_task(heartbeat(self.signals))]
 
     def watch(self, delivery: BatchDelivery, reader: Reader, sampling: Sampling) -> None:
         """Watch a delivery too, and measure what `sampling` does, from now on."""
@@ -66,7 +66,7 @@ async def open_monitoring(
     listener = listen(settings.monitoring_host, getattr(settings, port), setting_name(port))
     monitored = Monitored(settings)
     monitor = Monitor(
-        monitored.signals.seen,
+        monitored.signals.snapshot,
         metrics=monitored.metrics,
         limits=StallLimits(stall=settings.stall_seconds),
         listener=listener,
@@ -76,6 +76,6 @@ async def open_monitoring(
     try:
         yield monitored
     finally:
-        monitored.signals.leave()
+        monitored.signals.stop()
         await monitored.close()
         await asyncio.to_thread(monitor.stop)

@@ -25,10 +25,10 @@ _JOBS_SAMPLED = 20
 Sampling = Callable[[], Awaitable[None]]
 
 
-async def beat(signals: Signals) -> None:
+async def heartbeat(signals: Signals) -> None:
     """Show that the event loop turns, until cancelled."""
     while True:
-        signals.beat()
+        signals.heartbeat()
         await asyncio.sleep(_BEAT_SECONDS)
 
 
@@ -69,7 +69,7 @@ async def sample_depth(reader: Reader, metrics: PrometheusMetrics) -> None:
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    jobs = metrics.some_jobs(_JOBS_SAMPLED)
+    jobs = metrics.sample_jobs(_JOBS_SAMPLED)
     for record in await reader.rows("chain_depth", jobs) if jobs else ():
         metrics.depth(record["depth"], record["job"])
 

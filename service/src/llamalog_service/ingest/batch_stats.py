@@ -36,7 +36,7 @@ def what_became_of(decoded: Decoded, classified: Classified) -> Mapping[EventKin
         counts[EventKind(_NO_TYPE, "dead-lettered", letter.verdict.reason)] += 1
     for decree in decoded.decrees:
         decreed = "root-adopted" if decree.adopted else "root-adoption-revoked"
-        counts[EventKind(decreed, "decree")] += 1
+        counts[EventKind(decreed, "override")] += 1
     if decoded.tombstones:
         counts[EventKind(_NO_TYPE, "tombstone")] = decoded.tombstones
     return counts

@@ -102,8 +102,8 @@ def _corrected(changed: Sequence[Row], deepest: Row | None) -> Corrected:
     return Corrected(
         by_origin=_sums(changed, "origin"),
         known_after=[seconds for record in changed for seconds in record["known_after"]],
-        conflicts=sum(record["conflicts"] for record in changed),
-        disagreeing=sum(record["disagreeing"] for record in changed),
+        parent_conflicts=sum(record["conflicts"] for record in changed),
+        declaration_conflicts=sum(record["disagreeing"] for record in changed),
         depth=0 if deepest is None else deepest["depth"],
         deepest=None if deepest is None else deepest["job"],
     )

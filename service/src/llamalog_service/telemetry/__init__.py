@@ -1,4 +1,1 @@
-"""What a process tells about itself, over HTTP: whether it gets on, and its metrics.
-
-Reading order: liveness, signals, metrics, histogram, table_gauges, server, monitor.
-"""
+"""Metrics, liveness and logs of a process, and their HTTP endpoints."""

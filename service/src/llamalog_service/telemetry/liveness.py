@@ -1,8 +1,8 @@
-"""Does a consumer get on? A judgement over what was seen of it; pure.
+"""Liveness and readiness of a consumer, derived from successive snapshots of it; pure.
 
-Waiting is no stall: while Kafka or PostgreSQL is away nothing can get on, and a restart would cure nothing.
-So every limits is counted from when something was last away. What is left, nothing away and yet no
-progress, is a defect somewhere: the process says so and ends, and is started again by whoever started it.
+Waiting is no stall: while Kafka or PostgreSQL does not answer no progress is possible, and a restart would
+cure nothing. So every limit is counted from when something was last away. What is left, nothing away and yet
+no progress, is a defect: the process logs it and exits, and its supervisor starts it again.
 """
 
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from typing import NamedTuple
 from llamalog_service.domain.errors import ExitCode
 
 
-class Seen(NamedTuple):
-    """A consumer at one moment. Counters only rise; what matters is that they do.
+class Snapshot(NamedTuple):
+    """A consumer at one moment. Counters only rise; their absolute values mean nothing.
 
     Attributes:
-        beats: turns of the event loop.
-        polls: fetches that came back from Kafka's client, empty or not.
-        commits: offsets that Kafka has taken.
-        failures: tries that ended because something was away.
-        is_joined: whether the group has told this consumer its partitions; none is an answer too.
-        has_work: whether something is in hand, or left to fetch.
-        away: what does not answer when asked.
-        waiting_for: what cannot be done at the moment.
+        heartbeats: turns of the event loop.
+        polls: fetches that returned from Kafka's client, empty or not.
+        commits: offset commits that Kafka has accepted.
+        failures: attempts that ended because something was away.
+        is_joined: whether the group has assigned partitions to this consumer; an empty assignment counts.
+        has_work: whether a batch is in flight, or messages are left to fetch.
+        away: the servers that do not answer a probe.
+        waiting_for: the actions that are being retried.
         failed: the code of an error that ends the process; None while there is none.
-        is_leaving: whether the process was told to end.
+        is_stopping: whether the process was told to stop.
     """
 
-    beats: int = 0
+    heartbeats: int = 0
     polls: int = 0
     commits: int = 0
     failures: int = 0
@@ -37,29 +37,29 @@ class Seen(NamedTuple):
     away: Sequence[str] = ()
     waiting_for: Sequence[str] = ()
     failed: ExitCode | None = None
-    is_leaving: bool = False
+    is_stopping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
-    """Since when things are as they were seen last; seconds of a clock that stands while the watcher does."""
+class LastChanges:
+    """When each thing last made progress, or was excused; seconds of a clock that stops with the watcher."""
 
-    seen: Seen
-    beat: float
+    latest: Snapshot
+    heartbeat: float
     poll: float
     progress: float
-    joining: float
+    joined: float
     away: float
     failed: float
 
 
 class Health(NamedTuple):
-    """What is to be told, and done.
+    """The answers of `/livez` and `/readyz`, and whether to end the process.
 
     Attributes:
-        stalled: why the process has to be started again; empty while it gets on.
+        stalled: why the process has to be restarted; empty while it is live.
         unready: why it does not do its work at the moment; empty while it does.
-        ends_with: the code to end it with, now; None: it may go on, or is ending by itself.
+        ends_with: the code to exit with at once; None while the process may go on, or is stopping by itself.
     """
 
     stalled: tuple[str, ...]
@@ -68,78 +68,79 @@ class Health(NamedTuple):
 
 
 class StallLimits(NamedTuple):
-    """Seconds.
+    """Limits in seconds.
 
     Attributes:
         stall: without progress while nothing is away.
-        last_words: between saying that it is stalled and ending, for whoever asks.
-        leaving: for a process that has failed and is ending in good order.
+        grace: between the report of a stall and the exit, in which `/livez` answers 503.
+        shutdown: for a process that has failed and is shutting down in good order.
     """
 
     stall: float
-    last_words: float = 3.0
-    leaving: float = 60.0
+    grace: float = 3.0
+    shutdown: float = 60.0
 
 
-def begin(seen: Seen, now: float) -> Since:
-    """The first look."""
-    return Since(seen, beat=now, poll=now, progress=now, joining=now, away=now, failed=now)
+def begin(snapshot: Snapshot, now: float) -> LastChanges:
+    """The state after the first snapshot."""
+    return LastChanges(snapshot, heartbeat=now, poll=now, progress=now, joined=now, away=now, failed=now)
 
 
-def look(before: Since, seen: Seen, now: float) -> Since:
-    """A further look."""
-    last = before.seen
-    since = replace(before, seen=seen)
-    if seen.beats != last.beats:
-        since = replace(since, beat=now)
-    if seen.polls != last.polls:
-        since = replace(since, poll=now)
-    if seen.commits != last.commits or not seen.has_work or not seen.is_joined:
-        since = replace(since, progress=now)
-    if seen.is_joined:
-        since = replace(since, joining=now)
-    if seen.away or seen.failures != last.failures:
-        since = replace(since, away=now)
-    if seen.failed is None:
-        since = replace(since, failed=now)
-    return since
+def advance(changes: LastChanges, snapshot: Snapshot, now: float) -> LastChanges:
+    """The state after a further snapshot."""
+    before = changes.latest
+    changes = replace(changes, latest=snapshot)
+    if snapshot.heartbeats != before.heartbeats:
+        changes = replace(changes, heartbeat=now)
+    if snapshot.polls != before.polls:
+        changes = replace(changes, poll=now)
+    if snapshot.commits != before.commits or not snapshot.has_work or not snapshot.is_joined:
+        changes = replace(changes, progress=now)
+    if snapshot.is_joined:
+        changes = replace(changes, joined=now)
+    if snapshot.away or snapshot.failures != before.failures:
+        changes = replace(changes, away=now)
+    if snapshot.failed is None:
+        changes = replace(changes, failed=now)
+    return changes
 
 
-def judge(since: Since, now: float, limits: StallLimits) -> Health:
-    """The health of a consumer as it was seen last."""
-    seen = since.seen
-    if seen.failed is not None:
-        overdue = now - since.failed > limits.leaving
-        return Health(("it has failed and is ending",), ("it is ending",), seen.failed if overdue else None)
-    if seen.is_leaving:
+def assess(changes: LastChanges, now: float, limits: StallLimits) -> Health:
+    """The health of a consumer by its latest snapshot."""
+    latest = changes.latest
+    if latest.failed is not None:
+        is_overdue = now - changes.failed > limits.shutdown
+        ends_with = latest.failed if is_overdue else None
+        return Health(("it has failed and is ending",), ("it is ending",), ends_with)
+    if latest.is_stopping:
         return Health((), ("it was told to end",), None)
-    stalls = _stalls(since, now)
-    stalled = tuple(why for why, seconds in stalls if seconds > limits.stall)
-    is_over = any(seconds > limits.stall + limits.last_words for _, seconds in stalls)
-    return Health(stalled, stalled + _reasons_to_wait(seen), ExitCode.STALLED if is_over else None)
+    stalls = _stalls(changes, now)
+    stalled = tuple(reason for reason, seconds in stalls if seconds > limits.stall)
+    is_over = any(seconds > limits.stall + limits.grace for _, seconds in stalls)
+    return Health(stalled, stalled + _reasons_to_wait(latest), ExitCode.STALLED if is_over else None)
 
 
-def _stalls(since: Since, now: float) -> list[tuple[str, float]]:
-    """Each thing that must go on, and for how long it has not though it could."""
+def _stalls(changes: LastChanges, now: float) -> list[tuple[str, float]]:
+    """Each kind of progress, and the seconds for which there was none though nothing was away."""
 
     def seconds(last: float) -> float:
-        return now - max(last, since.away)
+        return now - max(last, changes.away)
 
     return [
-        # Whatever is away, the loop turns: nothing in it may wait but by handing over.
-        (f"the event loop has been stuck for {now - since.beat:.0f} s", now - since.beat),
-        (f"nothing was polled for {seconds(since.poll):.0f} s", seconds(since.poll)),
-        (f"it has not joined its group for {seconds(since.joining):.0f} s", seconds(since.joining)),
+        # An outage is no excuse for the event loop: nothing may block it.
+        (f"the event loop has been stuck for {now - changes.heartbeat:.0f} s", now - changes.heartbeat),
+        (f"nothing was polled for {seconds(changes.poll):.0f} s", seconds(changes.poll)),
+        (f"it has not joined its group for {seconds(changes.joined):.0f} s", seconds(changes.joined)),
         (
-            f"there is work, and no offset was committed for {seconds(since.progress):.0f} s",
-            seconds(since.progress),
+            f"there is work, and no offset was committed for {seconds(changes.progress):.0f} s",
+            seconds(changes.progress),
         ),
     ]
 
 
-def _reasons_to_wait(seen: Seen) -> tuple[str, ...]:
+def _reasons_to_wait(snapshot: Snapshot) -> tuple[str, ...]:
     return (
-        *(f"{name} does not answer" for name in seen.away),
-        *(f"waiting: {doing}" for doing in seen.waiting_for),
-        *(() if seen.is_joined else ("it has no place in its group yet",)),
+        *(f"{name} does not answer" for name in snapshot.away),
+        *(f"waiting: {doing}" for doing in snapshot.waiting_for),
+        *(() if snapshot.is_joined else ("its group has not assigned partitions yet",)),
     )

@@ -1,7 +1,6 @@
-"""What is measured, in our words; who counts is somebody else's business.
+"""The port through which the service reports measurements, and its implementation that drops them.
 
-Each method is called once a batch or a transaction, never once an event. These do nothing: whoever is
-given none metrics nothing.
+Each method is called once a batch or a transaction, never once an event.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,15 +8,15 @@ from typing import Literal, NamedTuple
 
 from llamalog_schemas.provenance import Origin
 
-Step = Literal["prepare", "record", "tell", "commit"]
-Verdict = Literal["recorded", "duplicate", "conflict", "dead-lettered", "tombstone", "decree"]
+Step = Literal["prepare", "record", "publish", "commit"]
+Verdict = Literal["recorded", "duplicate", "conflict", "dead-lettered", "tombstone", "override"]
 
 
 class EventKind(NamedTuple):
-    """What a message was and became.
+    """Type and verdict of a message.
 
     Attributes:
-        type: the event's type without prefix and version; `unknown` where the message told none.
+        type: the event's type without prefix and version; `unknown` where none could be decoded.
         reason: why it was dead-lettered; empty otherwise.
     """
 
@@ -27,27 +26,27 @@ class EventKind(NamedTuple):
 
 
 class Corrected(NamedTuple):
-    """What a recompute changed.
+    """The changes of a recompute.
 
     Attributes:
         by_origin: rows changed, by their new origin.
         known_after: seconds from recording to now, of each row whose root was unknown until now.
-        conflicts: rows that turned out to claim another parent than the one that counts.
-        disagreeing: rows whose declared root turned out not to be the computed one.
-        depth: jobs above the deepest job looked at.
+        parent_conflicts: rows that turned out to claim another parent than the one that counts.
+        declaration_conflicts: rows whose declared root turned out not to be the computed one.
+        depth: jobs above the deepest job that was visited.
         deepest: that job.
     """
 
     by_origin: Mapping[str, int]
     known_after: Collection[float]
-    conflicts: int
-    disagreeing: int
+    parent_conflicts: int
+    declaration_conflicts: int
     depth: int
     deepest: str | None
 
 
 class Metrics:
-    """Takes measurements and drops them."""
+    """Takes measurements and drops them; `PrometheusMetrics` keeps them."""
 
     def batch(self, records: int) -> None:
         """A batch goes through the steps."""
@@ -61,7 +60,9 @@ class Metrics:
     def events(self, counts: Mapping[EventKind, int]) -> None:
         """Messages were handled to the end."""
 
-    def recorded(self, by_origin: Mapping[Origin, int], conflicts: int, disagreeing: int) -> None:
+    def recorded(
+        self, by_origin: Mapping[Origin, int], parent_conflicts: int, declaration_conflicts: int
+    ) -> None:
         """Rows were written; the counts are those of `Corrected`."""
 
     def jobs(self, jobs: Collection[str]) -> None:
@@ -76,8 +77,8 @@ class Metrics:
     def timeline(self, seconds: float) -> None:
         """A timeline was read."""
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
-        """A request was answered; of a stream the seconds are those to its beginning."""
+    def http_request(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered; the seconds of a stream are those to its beginning."""
 
 
 NULL_METRICS = Metrics()

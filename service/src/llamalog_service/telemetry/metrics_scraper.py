@@ -1,4 +1,4 @@
-"""What other processes' metrics say, read back: sums over all of an installation's consumers."""
+"""The metrics of other processes, parsed and summed over all consumers of an installation."""
 
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
@@ -13,8 +13,8 @@ _SUMMED: Final = {
 _BUCKET: Final = "llamalog_time_to_root_seconds_bucket"
 
 
-class Figures(NamedTuple):
-    """Counters of some processes, added up.
+class ScrapedMetrics(NamedTuple):
+    """Counters summed over some processes.
 
     Attributes:
         known_within: rows whose root was known within so many seconds, by that bound; they rise with it.
@@ -38,8 +38,12 @@ class Figures(NamedTuple):
         return None
 
 
-def read_figures(expositions: Collection[str]) -> Figures:
-    """The figures of some processes, from what each answers under `/metrics`."""
+def parse_metrics(expositions: Collection[str]) -> ScrapedMetrics:
+    """The sums of some processes.
+
+    Args:
+        expositions: the body of each process's `/metrics`, in Prometheus' text format.
+    """
     sums: dict[str, float] = dict.fromkeys(_SUMMED.values(), 0.0)
     buckets: dict[float, float] = {}
     for text in expositions:
@@ -50,7 +54,7 @@ def read_figures(expositions: Collection[str]) -> Figures:
                 elif sample.name == _BUCKET:
                     bound = float(sample.labels["le"])
                     buckets[bound] = buckets.get(bound, 0) + sample.value
-    return Figures(
+    return ScrapedMetrics(
         events=sums["events"],
         rows_recorded=sums["rows_recorded"],
         rows_corrected=sums["rows_corrected"],

@@ -1,12 +1,16 @@
-"""The metrics by name: counters, histograms and gauges of one process, and the warnings that go with them.
+"""The metrics of one process in Prometheus' terms, and the warnings that go with them.
 
 Names follow Prometheus' conventions: base units, `_total` for counters, labels of few values. The table in
-docs/operations.md says the same for people; a test holds it.
+docs/operations.md documents them; a test compares both.
 """
 
 import time
-from collections.abc import Collection, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import accumulate
+from math import isinf
 from random import sample
+from threading import Lock
 from typing import Final
 
 import structlog
@@ -19,15 +23,16 @@ from prometheus_client import (
     Gauge,
     Histogram,
 )
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 from llamalog_schemas.provenance import Origin
-from llamalog_service.telemetry.histogram import BulkHistogram
 from llamalog_service.telemetry.metrics import Corrected, EventKind, Metrics, Step
 
 _log = structlog.get_logger("llamalog.metrics")
 
 DEEP: Final = 8
-"""Jobs above a job from which on its chain is unusual: producers may be nesting without end."""
+"""Jobs above a job from which on its chain is logged: producers may be nesting without end."""
 _WARN_AGAIN_SECONDS = 300.0
 
 _STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -36,8 +41,52 @@ _ROOT_SECONDS = (0, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_60
 _QUERY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
+class BulkHistogram(Collector):
+    """A histogram without labels that takes many values at once; `prometheus_client.Histogram` takes one.
+
+    Args:
+        name: with its unit.
+        bounds: upper bounds of the buckets, rising; the last one is followed by infinity.
+    """
+
+    def __init__(self, name: str, meaning: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
+        self._name = name
+        self._meaning = meaning
+        self._bounds = (*bounds, float("inf"))
+        self._counts = [0] * len(self._bounds)
+        self._sum = 0.0
+        self._lock = Lock()
+        registry.register(self)
+
+    def observe(self, values: Collection[float]) -> None:
+        """Count values."""
+        with self._lock:
+            for value in values:
+                self._counts[bisect_left(self._bounds, value)] += 1
+            self._sum += sum(values)
+
+    def observe_zeros(self, times: int) -> None:
+        """Count as many zeros."""
+        with self._lock:
+            self._counts[0] += times
+
+    def describe(self) -> Iterator[HistogramMetricFamily]:
+        """The family without its values, for the registry's check of names."""
+        yield HistogramMetricFamily(self._name, self._meaning)
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """The family with its present values."""
+        with self._lock:
+            counts, total = list(self._counts), self._sum
+        buckets = [
+            ("+Inf" if isinf(bound) else str(float(bound)), float(count))
+            for bound, count in zip(self._bounds, accumulate(counts), strict=True)
+        ]
+        yield HistogramMetricFamily(self._name, self._meaning, buckets=buckets, sum_value=total)
+
+
 class PrometheusMetrics(Metrics):
-    """Keeps what is measured; each process has one, with a registry of its own."""
+    """Counters, histograms and gauges in a registry of their own; one instance a process."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -45,7 +94,7 @@ class PrometheusMetrics(Metrics):
             registry.register(collector)
         self._events = Counter(
             "llamalog_events",
-            "Messages handled to the end, by what they were and became",
+            "Messages handled to the end, by type, verdict and reason",
             ["type", "verdict", "reason"],
             registry=registry,
         )
@@ -86,13 +135,13 @@ class PrometheusMetrics(Metrics):
             _ROOT_SECONDS,
             registry,
         )
-        self._conflicts = Counter(
+        self._parent_conflicts = Counter(
             "llamalog_parent_conflicts",
             "Rows found to claim another parent than the one that counts",
             registry=registry,
         )
-        self._disagreeing = Counter(
-            "llamalog_declared_roots_disagreeing",
+        self._declaration_conflicts = Counter(
+            "llamalog_declaration_conflicts",
             "Rows found to declare another root than the computed one",
             registry=registry,
         )
@@ -103,7 +152,7 @@ class PrometheusMetrics(Metrics):
         )
         self._deep = Counter(
             "llamalog_deep_chains",
-            f"Looks that met a chain of {DEEP} jobs or more above a job",
+            f"Walks up a chain that found {DEEP} jobs or more above a job",
             registry=registry,
         )
         self._timeline = Histogram(
@@ -118,15 +167,15 @@ class PrometheusMetrics(Metrics):
             ["topic", "partition"],
             registry=registry,
         )
-        self._answers = Histogram(
-            "llamalog_http_answer_seconds",
+        self._http_requests = Histogram(
+            "llamalog_http_request_duration_seconds",
             "Time from a request to the beginning of its answer",
             ["route", "status"],
             buckets=_QUERY_SECONDS,
             registry=registry,
         )
-        self.live = Gauge("llamalog_live", "1 while the process gets on, as /livez tells", registry=registry)
-        self.ready = Gauge("llamalog_ready", "1 while it does its work, as /readyz tells", registry=registry)
+        self.live = Gauge("llamalog_live", "1 while /livez answers 200", registry=registry)
+        self.ready = Gauge("llamalog_ready", "1 while /readyz answers 200", registry=registry)
         self._jobs: Collection[str] = ()
         self._lagging: set[tuple[str, str]] = set()
         self._deepest = 0
@@ -150,37 +199,39 @@ class PrometheusMetrics(Metrics):
         for kind, count in counts.items():
             self._events.labels(*kind).inc(count)
 
-    def recorded(self, by_origin: Mapping[Origin, int], conflicts: int, disagreeing: int) -> None:
+    def recorded(
+        self, by_origin: Mapping[Origin, int], parent_conflicts: int, declaration_conflicts: int
+    ) -> None:
         """Rows were written."""
         unknown = (Origin.PENDING, Origin.CYCLE, Origin.UNTRACKED)
         for origin, count in by_origin.items():
             self._recorded.labels(origin.value).inc(count)
             if origin not in unknown:
                 self._time_to_root.observe_zeros(count)
-        self._conflicts.inc(conflicts)
-        self._disagreeing.inc(disagreeing)
+        self._parent_conflicts.inc(parent_conflicts)
+        self._declaration_conflicts.inc(declaration_conflicts)
 
     def jobs(self, jobs: Collection[str]) -> None:
         """Rows of these jobs were written."""
         self._jobs = jobs
 
-    def some_jobs(self, most: int) -> list[str]:
-        """Some of the jobs written last, each time others; none twice."""
+    def sample_jobs(self, limit: int) -> list[str]:
+        """Up to so many of the jobs written last; each is returned once."""
         jobs, self._jobs = list(self._jobs), ()
-        return sample(jobs, min(most, len(jobs)))
+        return sample(jobs, min(limit, len(jobs)))
 
     def corrected(self, corrected: Corrected) -> None:
         """A recompute was committed."""
         for origin, count in corrected.by_origin.items():
             self._corrected.labels(origin).inc(count)
         self._time_to_root.observe(corrected.known_after)
-        self._conflicts.inc(corrected.conflicts)
-        self._disagreeing.inc(corrected.disagreeing)
+        self._parent_conflicts.inc(corrected.parent_conflicts)
+        self._declaration_conflicts.inc(corrected.declaration_conflicts)
         if corrected.deepest is not None:
             self.depth(corrected.depth, corrected.deepest)
 
     def depth(self, jobs_above: int, job: str) -> None:
-        """A chain was walked; a deep one is told, and again when it is deeper or a while has passed."""
+        """A chain was walked; a deep one is logged, and again if it is deeper or some minutes later."""
         is_deeper = jobs_above > self._deepest
         if is_deeper:
             self._deepest = jobs_above
@@ -194,7 +245,7 @@ class PrometheusMetrics(Metrics):
             _log.warning("deep chain", job=job, jobs_above=jobs_above)
 
     def lags(self, lags: Mapping[tuple[str, int], int]) -> None:
-        """How far the partitions of this consumer are behind, by topic and partition."""
+        """The lag of the partitions of this consumer, by topic and partition."""
         labels = {(topic, str(partition)) for topic, partition in lags}
         for gone in self._lagging - labels:
             self._lag.remove(*gone)
@@ -206,6 +257,6 @@ class PrometheusMetrics(Metrics):
         """A timeline was read."""
         self._timeline.observe(seconds)
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def http_request(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        self._answers.labels(route, str(status)).observe(seconds)
+        self._http_requests.labels(route, str(status)).observe(seconds)

@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics`."""
+"""The HTTP endpoints `/livez`, `/readyz` and `/metrics`, and the socket that they are served on."""
 
 import socket
 from collections.abc import Callable, Sequence
@@ -17,38 +17,38 @@ from llamalog_service.telemetry.liveness import Health
 
 
 class PortTakenError(LlamalogError):
-    """The process cannot listen where it was told to."""
+    """The process cannot listen on its configured address."""
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:
-    """A socket that listens, on any free port where the port is 0.
+    """A listening socket, on any free port where the port is 0.
 
     Args:
-        setting: the variable that says the port.
+        setting: the environment variable of the port, for the message.
 
     Raises:
-        PortTakenError: with what to do.
+        PortTakenError: the address cannot be bound.
     """
     try:
         return socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
     except OSError as error:
         raise PortTakenError(
             f"{host}:{port}, where the process is to answer, cannot be listened on: {error}. It was not "
-            f"started. Give it another port with {setting}, or 0 for any free one: its log tells which."
+            f"started. Give it another port with {setting}, or 0 for any free one, which its log then names."
         ) from error
 
 
 def application(health: Callable[[], Health], registry: CollectorRegistry) -> Starlette:
-    """The three paths, as an app of their own; the arguments are those of `probes`."""
+    """The three endpoints as an application; the arguments are those of `probes`."""
     return Starlette(routes=probes(health, registry))
 
 
 def probes(health: Callable[[], Health], registry: CollectorRegistry) -> list[Route]:
-    """The three paths.
+    """The routes of the three endpoints.
 
     Args:
-        health: of this moment.
-        registry: the metrics.
+        health: returns the present health.
+        registry: the metrics that are served.
     """
 
     async def livez(_: Request) -> Response:
@@ -69,7 +69,7 @@ def _answer(reasons: Sequence[str]) -> Response:
 
 
 def server(app: Starlette) -> Server:
-    """A server that logs nothing by itself; outside the main thread it leaves signals alone."""
+    """A server without logs of its own; outside the main thread it installs no signal handlers."""
     return Server(
         Config(app, loop="asyncio", lifespan="off", log_config=None, access_log=False, log_level="error")
     )

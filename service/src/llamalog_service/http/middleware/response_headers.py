@@ -51,7 +51,7 @@ class Sending:
             headers["Content-Security-Policy"] = _PAGE_POLICY if is_page(self._request) else _API_POLICY
             headers.setdefault("Cache-Control", "no-store")
             # Of a stream it is the beginning that somebody waits for.
-            self._metrics.answered(self._route(), self.status, time.perf_counter() - self._began)
+            self._metrics.http_request(self._route(), self.status, time.perf_counter() - self._began)
         await self._send(message)
 
     def tell(self) -> None:

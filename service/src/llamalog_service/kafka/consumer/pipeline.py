@@ -111,7 +111,7 @@ class Pipeline(Generic[Prepared, Stored]):
         began = time.perf_counter()
         await self._steps.tell(stored)
         told = time.perf_counter()
-        self._metrics.step("tell", told - began)
+        self._metrics.step("publish", told - began)
         if epoch == self._epoch:
             await self._commit(batch)
             self._metrics.step("commit", time.perf_counter() - told)

@@ -3,14 +3,14 @@
 from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.kafka.consumer import BatchDelivery
 from llamalog_service.retry import Retries
-from llamalog_service.telemetry.liveness import Seen
+from llamalog_service.telemetry.liveness import Snapshot
 
 
 class Signals:
     """The present state, in values that may be read while they are written.
 
     Attributes:
-        beats: turns of the event loop.
+        heartbeats: turns of the event loop.
         delivery: whose progress is watched, once there is one.
         is_behind: whether something was left to fetch at the last look.
         away: what did not answer at the last look.
@@ -18,17 +18,17 @@ class Signals:
 
     def __init__(self, waits: Retries) -> None:
         self._waits = waits
-        self.beats = 0
+        self.heartbeats = 0
         self.delivery: BatchDelivery | None = None
         self.is_behind = False
         self.away: tuple[str, ...] = ()
         self._has_in_hand = False
         self._failed: ExitCode | None = None
-        self._is_leaving = False
+        self._is_stopping = False
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """The event loop turns."""
-        self.beats += 1
+        self.heartbeats += 1
         if self.delivery is not None:
             self._has_in_hand = self.delivery.has_in_hand()
 
@@ -37,16 +37,16 @@ class Signals:
         if self._failed is None:
             self._failed = error.exit_code if isinstance(error, LlamalogError) else ExitCode.ERROR
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         """The process was told to end."""
-        self._is_leaving = True
+        self._is_stopping = True
 
-    def seen(self) -> Seen:
+    def snapshot(self) -> Snapshot:
         """All of it at this moment."""
         delivery = self.delivery
         progress = delivery.progress if delivery is not None else None
-        return Seen(
-            beats=self.beats,
+        return Snapshot(
+            heartbeats=self.heartbeats,
             polls=progress.polls if progress else 0,
             commits=progress.commits if progress else 0,
             failures=self._waits.failures,
@@ -55,5 +55,5 @@ class Signals:
             away=self.away,
             waiting_for=self._waits.doing(),
             failed=self._failed,
-            is_leaving=self._is_leaving,
+            is_stopping=self._is_stopping,
         )
