@@ -24,8 +24,8 @@ from histories import event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, Headers, encode
 from llamalog_schemas.events import Event
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.kafka.dead_letters import Letter, publish_dead_letters
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topics import Topics, topics
 from llamalog_service.settings import Settings
 
@@ -47,16 +47,16 @@ def a_letter(
     key: bytes | None = b"key",
     headers: Headers = STRUCTURED_HEADERS,
     topic: str | None = None,
-) -> Letter:
+) -> RejectedRecord:
     """A letter of a message that was read at an offset of partition 3."""
     topic = topic or names_of(settings).entity_events.name
     record = Message(value, offset, 3, key, headers, topic)
-    return Letter(record, DeadLetter(reason, f"said of {offset}"))
+    return RejectedRecord(record, DeadLetter(reason, f"said of {offset}"))
 
 
-async def keep(settings: Settings, *letters: Letter) -> None:
+async def keep(settings: Settings, *letters: RejectedRecord) -> None:
     async with producing(settings.kafka) as producer:
-        await publish_dead_letters(Publisher(producer), names_of(settings).dead_letters.name, letters)
+        await publish_dead_letters(MessageProducer(producer), names_of(settings).dead_letters.name, letters)
 
 
 async def sent_back(settings: Settings) -> list[ConsumerRecord]:

@@ -33,7 +33,7 @@ from llamalog_service.backfill.run_store import Backfill, BackfillStore
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.commands import publish_backfill, publish_run_request
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -61,7 +61,7 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
     migration_consumer = ServiceProcess("migration-consumer", settings, tmp_path)
     try:
         async with open_producer(settings) as producer:
-            publisher = Publisher(producer)
+            publisher = MessageProducer(producer)
             commands = names.backfill_commands.name
             asked = BackfillRootsData(
                 scope=WholeTable(),

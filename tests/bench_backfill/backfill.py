@@ -28,7 +28,7 @@ from llamalog_service.bootstrap.periodic_tasks import (
     repair_tasks,
     sweep_task,
 )
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.worker_lock import WorkerLock
@@ -48,14 +48,14 @@ class Done(NamedTuple):
     seconds: float
 
 
-class _Nobody(Publisher):
+class _Nobody(MessageProducer):
     def __init__(self) -> None:
         pass
 
-    async def publish(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+    async def send(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
         await asyncio.sleep(0)
 
-    publish_keyed = publish
+    send_batched = send
 
 
 async def commanded_backfill(url: str) -> Done:

@@ -30,7 +30,7 @@ def seen(one: Survived) -> str:
     again = verdict.records_told - verdict.rows
     words.append(f"{verdict.rows_corrected} rows corrected, {max(again, 0)} records told again")
     if one.put_back:
-        words.append(f"batches put back {one.put_back} times")
+        words.append(f"batches requeued {one.put_back} times")
     if one.waits:
         words.append(f"{one.waits} waits")
     if one.restarts:

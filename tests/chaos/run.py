@@ -83,7 +83,7 @@ async def survive(
             silence=here.longest_silence,
             restarts=here.restarts,
             waits=sum(len(process.said("waiting")) for process in here.processes),
-            put_back=sum(len(process.said("batches put back")) for process in here.processes),
+            put_back=sum(len(process.said("batches requeued")) for process in here.processes),
             exit_codes=exit_codes,
         )
 

@@ -87,7 +87,8 @@ def test_dead_letters_bear_exactly_the_headers_that_are_documented() -> None:
         topic, partition, offset = "llamalog.entity-events", 3, 17
         key, value, headers = None, b"{", [("trace", None)]
 
-    letter = dead_letters.Letter(Record(), DeadLetter(InvalidReason.NOT_JSON, "the value is not JSON"))  # type: ignore[arg-type]  # class attributes serve as well
+    verdict = DeadLetter(InvalidReason.NOT_JSON, "the value is not JSON")
+    letter = dead_letters.RejectedRecord(Record(), verdict)  # type: ignore[arg-type]  # class attributes
     written = [name for name, _ in dead_letters._message(letter).headers]
     documented = DOCUMENT["components"]["messages"]["deadLetter"]["headers"]
     assert written == ["trace", *documented["properties"]]

@@ -22,7 +22,7 @@ from llamalog_schemas import (
 from llamalog_schemas.upcast import Step, Upcasters
 from llamalog_service.domain.rows import content_of
 from llamalog_service.ingest import decode as ingest_decode
-from llamalog_service.kafka.dead_letters import Letter
+from llamalog_service.kafka.dead_letters import RejectedRecord
 
 ENTITY = "6b1f0000-0000-4000-8000-000000000001"
 ENVELOPE = {
@@ -144,8 +144,8 @@ def test_nothing_behind_the_codec_knows_of_versions(monkeypatch: pytest.MonkeyPa
     batch = ingest_decode.decode_batch([record(message("v0", V0)), record(bad), record(message("v1", V1))])
     first, second = batch.rows
     assert first == second == content_of(read(message("v1", V1)))  # type: ignore[arg-type]
-    (letter,) = batch.letters
-    assert isinstance(letter, Letter)
+    (letter,) = batch.rejected
+    assert isinstance(letter, RejectedRecord)
     assert letter.record.value == bad
 
 

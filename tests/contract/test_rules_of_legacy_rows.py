@@ -110,7 +110,7 @@ class NothingStands:
 async def test_l5_under_a_legacy_rows_id_other_events_are_duplicates_and_other_tellings_conflicts() -> None:
     messages = [legacy(), legacy(), value_of(id=MINIMAL["id"]), legacy({"reason": "another"})]
     classified = await classify(decode_batch([record(value) for value in messages]), {}, NothingStands())
-    assert (len(classified.new), classified.duplicates, len(classified.letters)) == (1, 2, 1)
+    assert (len(classified.new), classified.duplicates, len(classified.rejected)) == (1, 2, 1)
 
 
 def test_l6_the_key_is_the_first_name_that_is_not_empty() -> None:

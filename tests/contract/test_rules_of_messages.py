@@ -42,7 +42,7 @@ def test_v1_a_value_has_a_byte_to_256_kib_and_a_tombstone_is_skipped() -> None:
     assert refused(value.ljust(262_145)) == InvalidReason.TOO_LARGE
     assert refused(b"") == InvalidReason.EMPTY
     batch = decode_batch([record(None), record(value)])
-    assert (batch.tombstones, len(batch.rows), batch.letters) == (1, 1, [])
+    assert (batch.tombstones, len(batch.rows), batch.rejected) == (1, 1, [])
 
 
 def test_v2_a_value_is_json_in_utf8() -> None:

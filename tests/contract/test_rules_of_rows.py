@@ -19,7 +19,7 @@ from llamalog_schemas import (
 )
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.ingest.decode import decode_batch
-from llamalog_service.ingest.deduplication import CONFLICT, Classified, classify
+from llamalog_service.ingest.deduplication import CONFLICT, ClassifiedBatch, classify
 
 
 def test_f1_a_row_bears_the_event_s_uuid_or_one_made_of_source_and_id() -> None:
@@ -39,7 +39,7 @@ def test_f2_the_key_is_the_first_of_root_parent_job_entity_and_id() -> None:
     event = accepted(value_of(left_out, type="llamalog.entity-failed.v1", id="événement"))
     assert lineage_key(event) == "événement".encode()
     lying_elsewhere = decode_batch([record(value_of(), key=b"another key")])
-    assert lying_elsewhere.letters == []
+    assert lying_elsewhere.rejected == []
 
 
 @pytest.mark.parametrize("kind", EntityType)
@@ -72,7 +72,7 @@ class PlainEquality:
         raise AssertionError("no row is in the table")
 
 
-async def told(*records: Any) -> Classified:
+async def told(*records: Any) -> ClassifiedBatch:
     return await classify(decode_batch(records), {}, PlainEquality())
 
 
@@ -86,7 +86,7 @@ async def test_f5_the_same_id_with_equal_content_is_a_duplicate() -> None:
         record(value_of(id=FULL["id"].upper(), subject="other", tracestate="x")),
         record(json.dumps(dict(reversed(FULL.items())), indent=4).encode()),
     )
-    assert (len(classified.new), classified.duplicates, classified.letters) == (1, 5, [])
+    assert (len(classified.new), classified.duplicates, classified.rejected) == (1, 5, [])
 
 
 CONFLICTING: list[Change] = [
@@ -103,4 +103,4 @@ CONFLICTING: list[Change] = [
 async def test_f6_the_same_id_with_other_content_is_a_conflict(change: Change) -> None:
     classified = await told(record(value_of()), record(json.dumps(FULL | change).encode()))
     assert classified.new == [row_of(value_of())]
-    assert [letter.verdict.reason for letter in classified.letters] == [CONFLICT]
+    assert [letter.verdict.reason for letter in classified.rejected] == [CONFLICT]

@@ -28,16 +28,16 @@ def judge(fuzzed: Input) -> str:
         "event": rows,
         "decree": len(decoded.decrees),
         "tombstone": decoded.tombstones,
-        "letter": len(decoded.letters),
+        "letter": len(decoded.rejected),
     }
     assert sorted(found.values()) == [0, 0, 0, 1], f"it is to be one thing: {found}"
     commands, letters = read_commands([message])
     read = len(commands.repairs) + len(commands.backfills) + len(letters)
     assert read == (fuzzed.value is not None)
-    for record, verdict in decoded.letters + letters:
+    for record, verdict in decoded.rejected + letters:
         assert record is message
         assert verdict.reason in set(InvalidReason), f"no reason of ours: {verdict.reason}"
         assert verdict.sentence
-    if decoded.letters:
-        return decoded.letters[0].verdict.reason
+    if decoded.rejected:
+        return decoded.rejected[0].verdict.reason
     return next(kind for kind, number in found.items() if number)

@@ -27,8 +27,8 @@ from llamalog_schemas.events import (
 )
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.kafka.dead_letters import Letter, publish_dead_letters
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -111,14 +111,14 @@ async def fill_installation(settings: Settings, pool: asyncpg.Pool) -> None:
     await BackfillStore(pool).enqueue(RUN, BackfillRootsData(scope=WholeTable(), requested_by="tests"))
     names = topics(settings.topic_prefix)
     letters = [
-        Letter(
+        RejectedRecord(
             _Refused(names.entity_events.name, offset, b"\xff{" * (1 + offset * 500)),
             DeadLetter("not-json" if offset % 3 else "empty-value", f"it is no JSON: {offset}"),
         )
         for offset in range(30)
     ]
     async with producing(settings.kafka) as producer:
-        await publish_dead_letters(Publisher(producer), names.dead_letters.name, letters)
+        await publish_dead_letters(MessageProducer(producer), names.dead_letters.name, letters)
 
 
 def _event(

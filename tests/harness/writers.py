@@ -13,9 +13,9 @@ from llamalog_schemas.commands import RecomputeRoots
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.ingest.ingest import Ingest, Outcome
+from llamalog_service.ingest.ingest import BatchOutcome, Ingest
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
@@ -41,7 +41,7 @@ class Message:
     topic: str = TOPIC
 
 
-class KeptMessages(Publisher):
+class KeptMessages(MessageProducer):
     """A publisher that acknowledges at once and keeps what it was given, by topic.
 
     Attributes:
@@ -52,12 +52,12 @@ class KeptMessages(Publisher):
         self.by_topic: dict[str, list[OutgoingMessage]] = {}
         self.is_away = is_away
 
-    async def publish(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+    async def send(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
         if self.is_away():
             raise UnavailableError(f"{topic}: the test says so")
         self.by_topic.setdefault(topic, []).extend(messages)
 
-    publish_keyed = publish
+    send_batched = send
 
     def take_commands(self) -> list[tuple[str, ...]]:
         """The jobs of every command said since the last call."""
@@ -105,7 +105,7 @@ class Writer:
         event_publisher = EventPublisher(self.kept, NAMES, source="/tests")
         self._ingest = Ingest(LogStore(self.pool), event_publisher, JobCache(1000), group=GROUP)
 
-    async def write(self, *events: Event) -> Outcome:
+    async def write(self, *events: Event) -> BatchOutcome:
         """Ingest events as one batch, as often as it takes while Kafka is away."""
         messages = [
             Message(encode(event), offset, self.partition)
@@ -116,7 +116,7 @@ class Writer:
             written = await self._ingest.record(self._ingest.prepare(messages))
             while True:
                 try:
-                    return await self._ingest.tell(written)
+                    return await self._ingest.publish(written)
                 except UnavailableError:
                     match self.after_failure():
                         case "tell again":

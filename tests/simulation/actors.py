@@ -13,7 +13,7 @@ from llamalog_service.bootstrap.provenance_consumer import subscribe_provenance_
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.kafka.consumer import BatchDelivery
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log import outbox_relay as corrections
@@ -140,7 +140,7 @@ def start_migration_consumer(
 
 def _event_publisher(world: World, broker: Broker, process: Process) -> EventPublisher:
     producer: Any = SimulatedProducer(world, broker, process)
-    return EventPublisher(Publisher(producer), NAMES, source="/simulated")
+    return EventPublisher(MessageProducer(producer), NAMES, source="/simulated")
 
 
 def _duties(

@@ -55,11 +55,11 @@ def _one_pass(stack: ExitStack) -> None:
 def _offsets_first(stack: ExitStack) -> None:
     async def tell(self: Any, batch: Any, stored: Any, epoch: int) -> None:
         await self._commit(batch)
-        await self._steps.tell(stored)
+        await self._steps.publish(stored)
         if epoch == self._epoch:
             self._uncommitted.pop(0)
 
-    stack.enter_context(patch.object(Pipeline, "_tell", tell))
+    stack.enter_context(patch.object(Pipeline, "_publish", tell))
 
 
 def _walk_for_ever(stack: ExitStack) -> None:
@@ -94,7 +94,7 @@ def _strike_first(stack: ExitStack) -> None:
     async def strike_and_tell(outbox: Outbox, event_publisher: EventPublisher) -> int:
         rows = await outbox.next(1000)
         await outbox.strike(rows)
-        await event_publisher.provenance(rows)
+        await event_publisher.publish_provenance(rows)
         return len(rows)
 
     stack.enter_context(patch.object(corrections, "tell_corrections", strike_and_tell))

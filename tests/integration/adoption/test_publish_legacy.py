@@ -176,8 +176,8 @@ async def test_a_telling_that_is_killed_goes_on_and_every_row_is_told(
         pass
 
     class Dying(KeptMessages):
-        async def publish(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:  # type: ignore[override]
-            await super().publish(topic, messages)
+        async def send(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:  # type: ignore[override]
+            await super().send(topic, messages)
             if len(self.by_topic[topic]) > 1000:
                 raise Killed
 
@@ -215,10 +215,10 @@ async def test_a_telling_that_goes_on_names_what_can_not_be_told_before_it_was_k
         pass
 
     class Dying(KeptMessages):
-        async def publish(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:  # type: ignore[override]
+        async def send(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:  # type: ignore[override]
             if self.by_topic.get(topic):
                 raise Killed
-            await super().publish(topic, messages)
+            await super().send(topic, messages)
 
     with pytest.raises(Killed):
         await tell(pool, Dying())
@@ -335,7 +335,7 @@ async def test_a_kafka_that_is_away_is_waited_for(pool: asyncpg.Pool) -> None:
     tries = iter([True, True])
     kept = KeptMessages(is_away=lambda: next(tries, False))
     with pytest.raises(UnavailableError):
-        await kept.publish(TOPIC, [])
+        await kept.send(TOPIC, [])
     assert (await tell(pool, kept)).rows == 1
     assert len(kept.by_topic[TOPIC]) == 1
 

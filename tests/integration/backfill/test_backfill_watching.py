@@ -17,7 +17,7 @@ from llamalog_schemas.backfills import (
 from llamalog_schemas.commands import BackfillRootsData, MissingParent, OneRoot
 from llamalog_service.bootstrap.backfills import Followed, UnknownRunError, follow_backfill
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
@@ -56,13 +56,13 @@ def progress(run: UUID, scanned: int) -> BackfillProgressedData:
 
 
 @pytest.fixture
-async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
+async def publisher(settings: Settings) -> AsyncIterator[MessageProducer]:
     async with open_producer(settings) as producer:
-        yield Publisher(producer)
+        yield MessageProducer(producer)
 
 
 @pytest.fixture
-def event_publisher(settings: Settings, publisher: Publisher) -> EventPublisher:
+def event_publisher(settings: Settings, publisher: MessageProducer) -> EventPublisher:
     return EventPublisher(publisher, topics(settings.topic_prefix), source="/tests")
 
 
@@ -71,16 +71,16 @@ async def keep(pool: asyncpg.Pool, run: UUID, status: str) -> None:
 
 
 async def test_the_events_of_a_run_are_shown_in_order_up_to_its_end(
-    settings: Settings, event_publisher: EventPublisher, publisher: Publisher
+    settings: Settings, event_publisher: EventPublisher, publisher: MessageProducer
 ) -> None:
     run, other = uuid4(), uuid4()
     topic = topics(settings.topic_prefix).backfill_events.name
-    await publisher.publish(topic, [OutgoingMessage(str(run).encode(), b'{"of": "a later version"}', [])])
+    await publisher.send(topic, [OutgoingMessage(str(run).encode(), b'{"of": "a later version"}', [])])
     for scanned in (0, 5, 10):
-        await event_publisher.backfill_progress(progress(run, scanned))
-        await event_publisher.backfill_progress(progress(other, 99))
-    await event_publisher.backfill_end(BackfillEndedData(**told(run, RunStatus.CANCELLED, 10)))
-    await event_publisher.backfill_end(BackfillEndedData(**told(run, RunStatus.COMPLETED, 11)))
+        await event_publisher.publish_backfill_progress(progress(run, scanned))
+        await event_publisher.publish_backfill_progress(progress(other, 99))
+    await event_publisher.publish_backfill_end(BackfillEndedData(**told(run, RunStatus.CANCELLED, 10)))
+    await event_publisher.publish_backfill_end(BackfillEndedData(**told(run, RunStatus.COMPLETED, 11)))
     shown: list[Followed] = []
 
     end = await follow_backfill(settings, run, shown.append, timeout=10)
@@ -94,7 +94,7 @@ async def test_where_the_topic_is_silent_of_a_runs_end_its_row_tells_it(
 ) -> None:
     run = uuid4()
     await keep(pool, run, "failed")
-    await event_publisher.backfill_progress(progress(run, 5))
+    await event_publisher.publish_backfill_progress(progress(run, 5))
     shown: list[Followed] = []
 
     end = await follow_backfill(settings, run, shown.append, timeout=10)

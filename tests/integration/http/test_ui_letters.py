@@ -11,8 +11,8 @@ from harness.api import RunningApi
 from harness.topics import producing
 from harness.writers import Message
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.kafka.dead_letters import Letter, publish_dead_letters
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -29,9 +29,12 @@ async def refuse(settings: Settings, *letters: tuple[str, Message]) -> None:
     """Put messages among the dead letters, each with a reason."""
     async with producing(settings.kafka) as producer:
         await publish_dead_letters(
-            Publisher(producer),
+            MessageProducer(producer),
             topics(settings.topic_prefix).dead_letters.name,
-            [Letter(message, DeadLetter(reason, f"{HOSTILE} is wrong")) for reason, message in letters],
+            [
+                RejectedRecord(message, DeadLetter(reason, f"{HOSTILE} is wrong"))
+                for reason, message in letters
+            ],
         )
 
 

@@ -127,9 +127,9 @@ async def test_each_bad_message_is_one_dead_letter_and_every_neighbour_is_record
         assert await consumer.stop() == 0
 
     assert differences(await stored_rows(pool), neighbours) == []
-    letters = await read_all(settings.kafka, names.dead_letters.name)
-    assert [header(letter, "reason") for letter in letters] == [bad.reason for bad in BAD_MESSAGES.values()]
-    for number, (letter, bad) in enumerate(zip(letters, BAD_MESSAGES.values(), strict=True)):
+    rejected = await read_all(settings.kafka, names.dead_letters.name)
+    assert [header(letter, "reason") for letter in rejected] == [bad.reason for bad in BAD_MESSAGES.values()]
+    for number, (letter, bad) in enumerate(zip(rejected, BAD_MESSAGES.values(), strict=True)):
         assert (letter.key, letter.value) == (b"\xffkey", bad.value)
         assert list(letter.headers[: len(bad.headers)]) == bad.headers
         assert header(letter, "topic") == names.entity_events.name
@@ -171,9 +171,9 @@ async def test_what_is_no_command_is_a_dead_letter_and_the_commands_around_it_ar
     assert {str(row["id"]) for row in await pool.fetch("SELECT id FROM backfill_runs")} == {
         command.id for command in commands
     }
-    letters = await read_all(settings.kafka, names.dead_letters.name)
-    assert {header(letter, "reason"): letter.value for letter in letters} == bad
-    assert {header(letter, "topic") for letter in letters} == {names.backfill_commands.name}
+    rejected = await read_all(settings.kafka, names.dead_letters.name)
+    assert {header(letter, "reason"): letter.value for letter in rejected} == bad
+    assert {header(letter, "topic") for letter in rejected} == {names.backfill_commands.name}
 
 
 async def send_good_around(
@@ -259,9 +259,9 @@ async def test_a_message_that_came_compressed_and_fits_nowhere_is_kept_in_part(
         await wait_until_consumed(settings)
         assert consumer.exit_code is None
     assert differences(await stored_rows(pool), neighbours) == []
-    letters = by_coordinates(await read_all(settings.kafka, names.dead_letters.name))
-    assert sorted(offset for _, _, offset in letters) == [0, 2, 4]
-    (letter,) = letters[topic, 0, 2]
+    rejected = by_coordinates(await read_all(settings.kafka, names.dead_letters.name))
+    assert sorted(offset for _, _, offset in rejected) == [0, 2, 4]
+    (letter,) = rejected[topic, 0, 2]
     assert value.startswith(letter.value)
     assert key.startswith(letter.key)
     assert header(letter, "truncated").endswith(" bytes")
@@ -309,8 +309,8 @@ async def test_an_id_said_again_is_a_duplicate_if_equal_and_a_dead_letter_if_not
     async with running("consumer", settings, tmp_path):
         await wait_until_consumed(settings)
     assert differences(await stored_rows(pool), [first]) == []
-    letters = by_coordinates(await read_all(settings.kafka, names.dead_letters.name))
-    assert [(offset, header(found[0], "reason")) for (_, _, offset), found in letters.items()] == [
+    rejected = by_coordinates(await read_all(settings.kafka, names.dead_letters.name))
+    assert [(offset, header(found[0], "reason")) for (_, _, offset), found in rejected.items()] == [
         (4, "id-conflict"),
         (5, "id-conflict"),
     ]
@@ -329,8 +329,8 @@ async def test_rows_that_postgres_refuses_are_dead_letters_and_their_batch_is_re
     async with running("consumer", settings, tmp_path):
         await wait_until_consumed(settings)
     assert differences(await stored_rows(pool), good) == []
-    letters = await read_all(settings.kafka, names.dead_letters.name)
-    assert {letter.value for letter in letters} == {encode(one) for one in evil}
-    for letter in letters:
+    rejected = await read_all(settings.kafka, names.dead_letters.name)
+    assert {letter.value for letter in rejected} == {encode(one) for one in evil}
+    for letter in rejected:
         assert header(letter, "reason") == "refused-by-database"
         assert "no_evil" in header(letter, "error")

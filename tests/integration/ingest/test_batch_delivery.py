@@ -14,7 +14,7 @@ from faststream.kafka import KafkaBroker
 from harness.topics import lag, producing
 from harness.waiting import eventually
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.consumer import BatchDelivery, Records, StartFinder, Steps, subscribe
+from llamalog_service.kafka.consumer import BatchDelivery, Records, StartOffsets, Steps, subscribe
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -57,7 +57,7 @@ class Delivery:
             self.recorded[record.partition] = max(next_offset, record.offset + 1)
         return records
 
-    async def tell(self, records: Records) -> None:
+    async def publish(self, records: Records) -> None:
         await self.on_tell(records)
         self.told |= {(record.partition, record.offset) for record in records}
 
@@ -70,9 +70,9 @@ class Delivery:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[AIOKafkaConsumer]:
         broker = KafkaBroker(self.settings.kafka, apply_types=False, graceful_timeout=5.0, logger=None)
-        start = StartFinder(self.stored_positions, knows_ends=True) if self.stored_positions else None
+        start = StartOffsets(self.stored_positions, knows_ends=True) if self.stored_positions else None
         delivery = BatchDelivery(
-            Steps(prepare=list, record=self.record, tell=self.tell),
+            Steps(prepare=list, record=self.record, publish=self.publish),
             max_records=20,
             fail=self.failures.append,
             start=start,
@@ -129,7 +129,7 @@ def fails(times: int, error: Exception) -> Step:
 FOR_THE_MOMENT = UnavailableError("for the moment")
 
 
-@pytest.mark.parametrize("at_which", ["record", "tell"])
+@pytest.mark.parametrize("at_which", ["record", "publish"])
 async def test_a_batch_that_failed_is_done_again_although_nothing_new_comes(
     settings: Settings, at_which: str
 ) -> None:
@@ -142,7 +142,7 @@ async def test_a_batch_that_failed_is_done_again_although_nothing_new_comes(
     assert delivery.broken_promises == []
 
 
-@pytest.mark.parametrize("at_which", ["record", "tell"])
+@pytest.mark.parametrize("at_which", ["record", "publish"])
 async def test_a_failure_that_nobody_thought_of_is_told_and_nothing_is_passed_over(
     settings: Settings, at_which: str
 ) -> None:

@@ -130,8 +130,8 @@ async def test_offsets_wait_for_dead_letters_that_nobody_takes(
         await wait_until_consumed(settings)
         assert consumer.exit_code is None
     assert differences(await stored_rows(pool), events) == []
-    letters = await read_all(settings.kafka, names.dead_letters.name)
-    assert {(letter.value, header(letter, "reason")) for letter in letters} == {
+    rejected = await read_all(settings.kafka, names.dead_letters.name)
+    assert {(letter.value, header(letter, "reason")) for letter in rejected} == {
         (b"bad meanwhile", "not-json")
     }
 

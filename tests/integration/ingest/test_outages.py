@@ -130,7 +130,7 @@ async def test_without_kafka_the_consumers_wait_and_go_on(
         await asyncio.sleep(AWAY)
         await asyncio.to_thread(breakable_kafka.start)
         await wait_until_settled(settings, pool)
-        assert consumer.said("waiting") or consumer.said("batches put back")
+        assert consumer.said("waiting") or consumer.said("batches requeued")
         of_batches = len(consumer.said("recorded"))
         assert len(consumer.output.splitlines()) - of_batches < 25, "a line at every attempt"
         assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]

@@ -43,7 +43,7 @@ async def test_a_number_written_short_is_not_told_long_when_it_comes_again(pool:
     writer = Writer(pool, kept)
     for _ in range(2):
         written = await writer._ingest.record(writer._ingest.prepare([Message(short)]))
-        await writer._ingest.tell(written)
+        await writer._ingest.publish(written)
     assert not kept.dead_letters
     sizes = [len(message.value or b"") for message in kept.by_topic[NAMES.provenance.name]]
     assert max(sizes) < 10 * min(sizes)

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from harness.topics import read_all
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.errors import MessageTooLargeError, ProducerBrokenError
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -38,10 +38,10 @@ def topic(settings: Settings) -> str:
 async def test_a_gap_in_the_producers_numbers_is_no_matter_of_waiting(
     producer: AIOKafkaProducer, topic: str
 ) -> None:
-    publisher = Publisher(producer)
-    await publisher.publish(topic, [MESSAGE])
+    publisher = MessageProducer(producer)
+    await publisher.send(topic, [MESSAGE])
     producer._txn_manager.increment_sequence_number(TopicPartition(topic, 0), 5)
-    for publish in (publisher.publish, publisher.publish_keyed):
+    for publish in (publisher.send, publisher.send_batched):
         with pytest.raises(ProducerBrokenError, match="OutOfOrderSequenceNumber"):
             await publish(topic, [MESSAGE])
 
@@ -49,10 +49,10 @@ async def test_a_gap_in_the_producers_numbers_is_no_matter_of_waiting(
 async def test_the_death_of_the_task_that_sends_is_no_matter_of_waiting(
     producer: AIOKafkaProducer, topic: str
 ) -> None:
-    publisher = Publisher(producer)
-    await publisher.publish(topic, [MESSAGE])
+    publisher = MessageProducer(producer)
+    await publisher.send(topic, [MESSAGE])
     producer._sender._message_accumulator.drain_by_nodes = None
-    for publish in (publisher.publish, publisher.publish_keyed):
+    for publish in (publisher.send, publisher.send_batched):
         with pytest.raises(ProducerBrokenError):
             await publish(topic, [MESSAGE])
 
@@ -61,12 +61,12 @@ async def test_a_message_larger_than_its_topic_takes_is_named_as_such(
     producer: AIOKafkaProducer, topic: str
 ) -> None:
     with pytest.raises(MessageTooLargeError, match="llamalog topics check"):
-        await Publisher(producer).publish(topic, [MESSAGE._replace(value=bytes(3_000_000))])
+        await MessageProducer(producer).send(topic, [MESSAGE._replace(value=bytes(3_000_000))])
 
 
 async def test_a_topic_that_is_away_is_waited_for(producer: AIOKafkaProducer, topic: str) -> None:
-    publisher = Publisher(producer)
-    for publish in (publisher.publish, publisher.publish_keyed):
+    publisher = MessageProducer(producer)
+    for publish in (publisher.send, publisher.send_batched):
         with pytest.raises(UnavailableError, match="of-others"):
             await publish(f"{topic}-of-others", [MESSAGE])
 
@@ -74,8 +74,8 @@ async def test_a_topic_that_is_away_is_waited_for(producer: AIOKafkaProducer, to
 async def test_all_is_acknowledged_when_publishing_returns(
     producer: AIOKafkaProducer, topic: str, settings: Settings
 ) -> None:
-    publisher = Publisher(producer)
+    publisher = MessageProducer(producer)
     many = [OutgoingMessage(str(number).encode(), bytes(2000), []) for number in range(1000)]
-    await publisher.publish_keyed(topic, many)
-    await publisher.publish(topic, many)
+    await publisher.send_batched(topic, many)
+    await publisher.send(topic, many)
     assert len(await read_all(settings.kafka, topic)) == 2000

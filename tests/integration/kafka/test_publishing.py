@@ -10,9 +10,9 @@ from harness.topics import header, read_all
 from harness.writers import Message
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.dead_letters import Letter, publish_dead_letters
+from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
 from llamalog_service.kafka.errors import ProducerBrokenError
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -36,7 +36,9 @@ async def test_a_dead_letter_too_large_for_its_topic_is_cut_and_says_so(
         headers=[("theirs", large if part == "headers" else b"small")],
     )
     topic = topics(settings.topic_prefix).dead_letters.name
-    await publish_dead_letters(Publisher(producer), topic, [Letter(bad, DeadLetter("not-json", "no JSON"))])
+    await publish_dead_letters(
+        MessageProducer(producer), topic, [RejectedRecord(bad, DeadLetter("not-json", "no JSON"))]
+    )
     [letter] = await read_all(settings.kafka, topic)
     assert header(letter, "reason") == "not-json"
     assert "bytes" in header(letter, "truncated")
@@ -46,7 +48,7 @@ async def test_a_producer_that_can_send_no_more_is_not_waited_for(
     settings: Settings, producer: AIOKafkaProducer
 ) -> None:
     topic = topics(settings.topic_prefix).provenance.name
-    publisher = Publisher(producer)
+    publisher = MessageProducer(producer)
 
     async def broken(*_: object) -> None:
         raise OutOfOrderSequenceNumber
@@ -54,4 +56,4 @@ async def test_a_producer_that_can_send_no_more_is_not_waited_for(
     producer._sender._maybe_wait_for_pid = broken
     with pytest.raises(ProducerBrokenError):
         for _ in range(2):
-            await publisher.publish_keyed(topic, [OutgoingMessage(b"key", b"value", [])])
+            await publisher.send_batched(topic, [OutgoingMessage(b"key", b"value", [])])

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from llamalog_service.kafka.errors import TopicsNotCreatedError
 from llamalog_service.kafka.topic_checks import Finding, Level, check_topics
-from llamalog_service.kafka.topics import Topics, TopicSpec, create_topics, standing_topics, topics
+from llamalog_service.kafka.topics import Topics, TopicSpec, create_topics, existing_topics, topics
 
 pytestmark = pytest.mark.apache_kafka
 
@@ -27,7 +27,7 @@ async def wanted(admin: AIOKafkaAdminClient) -> AsyncIterator[Topics]:
     """Topics under a prefix of the test's own; none stands yet."""
     mine = topics(f"test-{uuid4().hex}.")
     yield mine
-    standing = await standing_topics(admin)
+    standing = await existing_topics(admin)
     await admin.delete_topics([spec.name for spec in mine if spec.name in standing])
 
 
@@ -60,7 +60,7 @@ async def test_topics_that_llamalog_created_have_their_partitions_and_no_finding
     admin: AIOKafkaAdminClient, wanted: Topics
 ) -> None:
     await create_topics(admin, wanted)
-    standing = await standing_topics(admin)
+    standing = await existing_topics(admin)
     assert [len(standing[spec.name]) for spec in wanted] == [6, 6, 3, 1, 1]
     assert await check_topics(admin, wanted) == []
 

@@ -12,18 +12,18 @@ from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.errors import TopicAbsentError
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.provenance import provenance_message
-from llamalog_service.kafka.provenance_feed import Heard, ProvenanceFeed, open_provenance_feed
+from llamalog_service.kafka.provenance_feed import FeedBatch, ProvenanceFeed, open_provenance_feed
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack.apache_kafka import ApacheKafka
 
 
 @pytest.fixture
-async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
+async def publisher(settings: Settings) -> AsyncIterator[MessageProducer]:
     async with open_producer(settings) as producer:
-        yield Publisher(producer)
+        yield MessageProducer(producer)
 
 
 def told(number: int, revision: int = 1) -> OutgoingMessage:
@@ -31,12 +31,12 @@ def told(number: int, revision: int = 1) -> OutgoingMessage:
     return provenance_message(StoredRow(content_of(event(number)), root, revision, NOON))
 
 
-async def tell(settings: Settings, publisher: Publisher, *messages: OutgoingMessage) -> None:
-    await publisher.publish_keyed(topics(settings.topic_prefix).provenance.name, messages)
+async def tell(settings: Settings, publisher: MessageProducer, *messages: OutgoingMessage) -> None:
+    await publisher.send_batched(topics(settings.topic_prefix).provenance.name, messages)
 
 
 async def test_a_feed_tells_what_is_told_after_it_was_opened_and_nothing_before(
-    settings: Settings, publisher: Publisher
+    settings: Settings, publisher: MessageProducer
 ) -> None:
     before, after, again = range(1, 20), range(20, 40), 40
     await tell(settings, publisher, *map(told, before))
@@ -52,7 +52,9 @@ async def test_a_feed_tells_what_is_told_after_it_was_opened_and_nothing_before(
         ]
 
 
-async def test_what_is_no_provenance_record_is_passed_over(settings: Settings, publisher: Publisher) -> None:
+async def test_what_is_no_provenance_record_is_passed_over(
+    settings: Settings, publisher: MessageProducer
+) -> None:
     async with open_provenance_feed(settings) as feed:
         await tell(
             settings,
@@ -76,7 +78,7 @@ async def test_a_topic_that_does_not_stand_is_named(settings: Settings) -> None:
 async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
     breakable: Settings, breakable_kafka: ApacheKafka
 ) -> None:
-    heard: list[Heard] = []
+    heard: list[FeedBatch] = []
 
     async with open_provenance_feed(breakable) as feed:
 
@@ -94,7 +96,7 @@ async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
             await asyncio.sleep(2)
             await asyncio.to_thread(breakable_kafka.start)
             async with open_producer(breakable) as producer:
-                await tell(breakable, Publisher(producer), told(1))
+                await tell(breakable, MessageProducer(producer), told(1))
     away, *back = heard
     assert away.away is not None
     assert breakable.kafka in away.away

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from llamalog_service.bootstrap.dead_letter_views import DeadLetterViews
 from llamalog_service.http.dead_letters import DeadLetterFilter
-from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter
+from llamalog_service.kafka.dead_letter_reader import DeadLetterPosition, StoredDeadLetter
 from llamalog_service.settings import Settings
 
 KIBIBYTE = 1024
@@ -25,7 +25,11 @@ async def letters(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLett
     for offset in range(LETTERS):
         value = bytes(BYTES)
         kept_at = datetime(2026, 2, 10, tzinfo=UTC)
-        yield [StoredDeadLetter(Place(0, offset), kept_at, None, "not-json", "", None, None, value, [])]
+        yield [
+            StoredDeadLetter(
+                DeadLetterPosition(0, offset), kept_at, None, "not-json", "", None, None, value, []
+            )
+        ]
 
 
 async def test_of_large_letters_only_what_is_shown_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

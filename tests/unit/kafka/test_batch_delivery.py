@@ -69,7 +69,7 @@ class Work:
         self.recorded += offsets
         return offsets
 
-    async def tell(self, offsets: list[int]) -> None:
+    async def publish(self, offsets: list[int]) -> None:
         await self.before_tell(offsets)
         self.told += offsets
 
@@ -80,7 +80,7 @@ async def _at_once(_: object) -> None:
 
 def delivering(work: Work, consumer: NotingConsumer, *, max_records: int = 10) -> BatchDelivery:
     delivery = BatchDelivery(
-        Steps(lambda records: records, work.record, work.tell),
+        Steps(lambda records: records, work.record, work.publish),
         max_records=max_records,
         fail=work.errors.append,
         revoke_timeout=0.05,

@@ -20,7 +20,7 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.ingest.batch_stats import what_became_of, what_was_recorded
-from llamalog_service.ingest.decode import Decoded, decode_batch
+from llamalog_service.ingest.decode import DecodedBatch, decode_batch
 from llamalog_service.ingest.deduplication import classify
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.telemetry.metrics import Corrected, EventKind
@@ -41,7 +41,7 @@ class PlainEquality:
         return [False for _ in rows]
 
 
-def decoded(*values: bytes | None) -> Decoded:
+def decoded(*values: bytes | None) -> DecodedBatch:
     return decode_batch([Message(value) for value in values])
 
 

@@ -45,7 +45,7 @@ class Corrections:
         rows = prompt or await self._outbox.next(ROWS_AT_ONCE)
         if not rows:
             return False
-        await self._event_publisher.provenance(rows)
+        await self._event_publisher.publish_provenance(rows)
         await self._outbox.strike(rows)
         if not prompt and await self._backfills.any_under_way():
             await self._sleep(_REST * (time.monotonic() - began))

@@ -26,9 +26,9 @@ class ProgressEvents:
         """
         for backfill in await self._backfills.untold(self._told_up_to):
             if backfill.status in _OPEN:
-                await self._event_publisher.backfill_progress(progress_of(backfill))
+                await self._event_publisher.publish_backfill_progress(progress_of(backfill))
                 self._told_up_to = max(self._told_up_to, backfill.updated_at)
             else:
-                await self._event_publisher.backfill_end(end_of(backfill))
+                await self._event_publisher.publish_backfill_end(end_of(backfill))
                 await self._backfills.mark_told(backfill.id)
         return False

@@ -13,7 +13,7 @@ from llamalog_service.kafka.backfill_event_reader import RunEvents
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
 from llamalog_service.kafka.commands import publish_backfill, publish_run_request
 from llamalog_service.kafka.offsets import partitions_of
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
@@ -63,10 +63,10 @@ async def ask_of_run(
 
 
 @asynccontextmanager
-async def _commanding(settings: Settings, timeout: float) -> AsyncIterator[tuple[Publisher, str]]:
+async def _commanding(settings: Settings, timeout: float) -> AsyncIterator[tuple[MessageProducer, str]]:
     await require_fit_topics(settings, timeout=timeout)
     async with open_producer(settings, timeout=timeout) as producer:
-        yield Publisher(producer), topics(settings.topic_prefix).backfill_commands.name
+        yield MessageProducer(producer), topics(settings.topic_prefix).backfill_commands.name
 
 
 @asynccontextmanager

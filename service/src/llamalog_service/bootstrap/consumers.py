@@ -28,7 +28,7 @@ from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.ingest.job_cache import JobCache
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.consumer import BatchDelivery, RetryingBroker, read_any_header_name
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
@@ -60,7 +60,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
         log = LogStore(pool)
         ingest = Ingest(
             log,
-            EventPublisher(Publisher(producer), names, source="/llamalog/provenance-consumer"),
+            EventPublisher(MessageProducer(producer), names, source="/llamalog/provenance-consumer"),
             JobCache(settings.cached_jobs, metrics),
             group=group,
             metrics=metrics,
@@ -100,7 +100,9 @@ async def run_migration_consumer(settings: Settings) -> None:
             open_pool(settings, name="llamalog recompute", keep_plans=False)
         )
         producer = await stack.enter_async_context(open_producer(settings))
-        event_publisher = EventPublisher(Publisher(producer), names, source="/llamalog/migration-consumer")
+        event_publisher = EventPublisher(
+            MessageProducer(producer), names, source="/llamalog/migration-consumer"
+        )
         runs, backfills = RunStore(pool), BackfillStore(pool)
         tasks = [
             *repair_tasks(pool, planning_pool, metrics),

@@ -17,7 +17,7 @@ from llamalog_service.http.dead_letters import (
     DeadLetterSource,
     Letter,
 )
-from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter
+from llamalog_service.kafka.dead_letter_reader import DeadLetterPosition, StoredDeadLetter
 from llamalog_service.queries.paging import InvalidCursorError, Page
 from llamalog_service.settings import Settings
 
@@ -75,11 +75,11 @@ class DeadLetterViews:
         before = None if after is None else _parse(after)
         spans = _newest(await find_spans(self._settings), before, _LOOKED_AT)
         selection = _selection(wanted)
-        found: list[tuple[Place, Letter]] = []
+        found: list[tuple[DeadLetterPosition, Letter]] = []
         async with aclosing(dead_letters(self._settings, spans)) as letters:
             async for some in letters:
                 # Cut as they are read: so many whole ones would take more memory than there may be.
-                found += [(letter.place, _told(letter)) for letter in some if selection.takes(letter)]
+                found += [(letter.position, _told(letter)) for letter in some if selection.takes(letter)]
                 del found[: -(limit + 1)]
         found.sort(key=lambda read: read[0], reverse=True)
         items = tuple(letter for _, letter in found[:limit])
@@ -94,7 +94,7 @@ class _Span(NamedTuple):
     end: int
 
 
-def _newest(spans: Spans, before: Place | None, most: int) -> Spans:
+def _newest(spans: Spans, before: DeadLetterPosition | None, most: int) -> Spans:
     """So many of the last letters, of those that lie before a place; partitions follow one another."""
     chosen, left = {}, most
     for at, (start, end) in sorted(spans.items(), reverse=True):
@@ -108,23 +108,23 @@ def _newest(spans: Spans, before: Place | None, most: int) -> Spans:
     return chosen
 
 
-def _lowest(spans: Spans) -> Place | None:
+def _lowest(spans: Spans) -> DeadLetterPosition | None:
     """Where to go on, unless all was looked at."""
     looked_at = sum(end - start for start, end in spans.values())
     if looked_at < _LOOKED_AT:
         return None
     at = min(spans)
-    return Place(at.partition, spans[at][0])
+    return DeadLetterPosition(at.partition, spans[at][0])
 
 
-def _parse(cursor: str) -> Place:
+def _parse(cursor: str) -> DeadLetterPosition:
     found = _PLACE.fullmatch(cursor)
     if found is None:
         raise InvalidCursorError(
             f'"{cursor[:100]}" is no cursor: give the "next" of the answer before, unchanged, or leave it '
             "out."
         )
-    return Place(int(found[1]), int(found[2]))
+    return DeadLetterPosition(int(found[1]), int(found[2]))
 
 
 def _selection(wanted: DeadLetterFilter) -> Selection:
@@ -139,8 +139,8 @@ def _selection(wanted: DeadLetterFilter) -> Selection:
 def _told(letter: StoredDeadLetter) -> Letter:
     source = letter.came_from
     return Letter(
-        partition=letter.place.partition,
-        offset=letter.place.offset,
+        partition=letter.position.partition,
+        offset=letter.position.offset,
         kept_at=letter.kept_at,
         came_from=None
         if source is None

@@ -10,10 +10,15 @@ from llamalog_service.dead_letters.replay_policy import ReplayPolicy
 from llamalog_service.dead_letters.selection import DeadLetterNotFoundError, Selection
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
 from llamalog_service.kafka.consumer import read_any_header_name
-from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter, read_dead_letters, spans_of
+from llamalog_service.kafka.dead_letter_reader import (
+    DeadLetterPosition,
+    StoredDeadLetter,
+    read_dead_letters,
+    spans_of,
+)
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.offsets import end_offsets, first_offsets, partitions_of
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.retry import retry_until_available
@@ -22,7 +27,7 @@ from llamalog_service.settings import Settings
 Spans = Mapping[TopicPartition, tuple[int, int]]
 
 
-async def find_spans(settings: Settings, after: Place | None = None) -> Spans:
+async def find_spans(settings: Settings, after: DeadLetterPosition | None = None) -> Spans:
     """What the topic of dead letters holds at this moment.
 
     Args:
@@ -82,7 +87,7 @@ async def replay_dead_letters(
     settings: Settings,
     selection: Selection,
     *,
-    after: Place | None,
+    after: DeadLetterPosition | None,
     even_if_invalid: bool,
     dry: bool,
     tally: Tally,
@@ -106,14 +111,18 @@ async def replay_dead_letters(
     async with AsyncExitStack() as stack:
         publisher = None
         if not dry:
-            publisher = Publisher(await stack.enter_async_context(open_producer(settings, timeout=timeout)))
+            publisher = MessageProducer(
+                await stack.enter_async_context(open_producer(settings, timeout=timeout))
+            )
         letters = await stack.enter_async_context(aclosing(dead_letters(settings, spans)))
         await replay(letters, selection, judge, publisher, tally=tally, progress=progress)
     if selection.where is not None and not tally.meant and not tally.stopped:
         raise DeadLetterNotFoundError(selection.where)
 
 
-async def _spans_when_available(settings: Settings, after: Place | None, timeout: float) -> Spans:
+async def _spans_when_available(
+    settings: Settings, after: DeadLetterPosition | None, timeout: float
+) -> Spans:
     return await retry_until_available(
         lambda: find_spans(settings, after), doing="looking for dead letters", timeout=timeout
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from llamalog_service.adoption.legacy_events.publish import LegacyPublisher, PublishLegacyReport, Told
 from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.eventless_rows import EventlessRowStore
@@ -29,4 +29,6 @@ async def publish_legacy_events(
         open_pool(settings, name="llamalog publish-legacy", keep_plans=False) as pool,
         open_producer(settings, timeout=timeout, compression="gzip") as producer,
     ):
-        return await LegacyPublisher(EventlessRowStore(pool, topic), Publisher(producer), topic, watch).run()
+        return await LegacyPublisher(
+            EventlessRowStore(pool, topic), MessageProducer(producer), topic, watch
+        ).run()

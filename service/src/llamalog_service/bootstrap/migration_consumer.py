@@ -14,7 +14,7 @@ from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.kafka.consumer import BatchDelivery, Steps, subscribe
-from llamalog_service.kafka.dead_letters import Letter, Record
+from llamalog_service.kafka.dead_letters import Record, RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
@@ -59,7 +59,7 @@ def subscribe_migration_consumer(
         await runs.enqueue(commands.repairs)
         await backfills.heed(commands.backfills)
 
-    async def keep(read: tuple[Commands, list[Letter]]) -> list[Letter]:
+    async def keep(read: tuple[Commands, list[RejectedRecord]]) -> list[RejectedRecord]:
         commands, letters = read
         await retry_until_available(
             lambda: keep_all(commands), doing="keeping commands as runs", timeout=TIMEOUT
@@ -67,9 +67,11 @@ def subscribe_migration_consumer(
         worker.wake()
         return letters
 
-    async def tell(letters: list[Letter]) -> None:
+    async def tell(letters: list[RejectedRecord]) -> None:
         await retry_until_available(
-            lambda: event_publisher.dead_letters(letters), doing="publishing dead letters", timeout=TIMEOUT
+            lambda: event_publisher.publish_dead_letters(letters),
+            doing="publishing dead letters",
+            timeout=TIMEOUT,
         )
 
     delivery = BatchDelivery(
@@ -86,17 +88,17 @@ def subscribe_migration_consumer(
     return delivery
 
 
-def read_commands(records: Sequence[Record]) -> tuple[Commands, list[Letter]]:
+def read_commands(records: Sequence[Record]) -> tuple[Commands, list[RejectedRecord]]:
     """What commands ask for, and the messages that are no commands; tombstones are skipped."""
     commands = Commands([], [])
-    letters: list[Letter] = []
+    letters: list[RejectedRecord] = []
     for record in records:
         if record.value is None:
             continue
         try:
             command = decode_command(record.value)
         except InvalidMessageError as invalid:
-            letters.append(Letter(record, DeadLetter(invalid.reason, invalid.sentence)))
+            letters.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
             continue
         if isinstance(command, RecomputeRoots):
             run = Run(UUID(command.id), "recompute-roots", command.data.jobs, command.data.reason)

@@ -10,7 +10,7 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.overrides import JobSeenError, new_decree
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.overrides import publish_decree
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
@@ -57,7 +57,7 @@ async def decree_root(
     await require_fit_topics(settings, timeout=timeout)
     topic = topics(settings.topic_prefix).entity_events.name
     async with open_producer(settings, timeout=timeout) as producer:
-        publisher = Publisher(producer)
+        publisher = MessageProducer(producer)
         await retry_until_available(
             lambda: publish_decree(publisher, topic, decree), doing="publishing the decree", timeout=timeout
         )

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.consumer import BatchDelivery
 from llamalog_service.kafka.consumer.signals import Signals
-from llamalog_service.kafka.errors import kafka_errors_as_ours
+from llamalog_service.kafka.errors import translate_kafka_errors
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
@@ -111,7 +111,7 @@ class _KafkaBeside:
         Raises:
             UnavailableError: Kafka does not answer.
         """
-        with kafka_errors_as_ours(self._settings.kafka):
+        with translate_kafka_errors(self._settings.kafka):
             if self._client is None:
                 self._client = AIOKafkaConsumer(
                     bootstrap_servers=self._settings.kafka, group_id=None, enable_auto_commit=False

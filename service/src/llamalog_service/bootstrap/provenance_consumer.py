@@ -7,10 +7,10 @@ import structlog
 from faststream.kafka import KafkaBroker
 
 from llamalog_schemas.events import Category
-from llamalog_service.ingest.ingest import Ingest, Outcome, Prepared, Written
+from llamalog_service.ingest.ingest import BatchOutcome, Ingest, PreparedBatch, RecordedBatch
 from llamalog_service.kafka.consumer import (
     BatchDelivery,
-    StartFinder,
+    StartOffsets,
     Steps,
     StoredPositions,
     subscribe,
@@ -52,14 +52,14 @@ def subscribe_provenance_consumer(
         The delivery, to be closed before the broker is.
     """
 
-    async def record(prepared: Prepared) -> Written:
+    async def record(prepared: PreparedBatch) -> RecordedBatch:
         return await retry_until_available(
             lambda: ingest.record(prepared), doing="recording a batch", timeout=TIMEOUT
         )
 
-    async def tell(written: Written) -> None:
+    async def tell(written: RecordedBatch) -> None:
         outcome = await retry_until_available(
-            lambda: ingest.tell(written), doing="telling of a batch", timeout=TIMEOUT
+            lambda: ingest.publish(written), doing="telling of a batch", timeout=TIMEOUT
         )
         _say(written, outcome)
 
@@ -67,7 +67,7 @@ def subscribe_provenance_consumer(
         Steps(ingest.prepare, record, tell),
         max_records=max_records,
         fail=fail,
-        start=StartFinder(stored_positions, knows_ends=knows_ends),
+        start=StartOffsets(stored_positions, knows_ends=knows_ends),
         metrics=metrics,
     )
     subscribe(
@@ -81,7 +81,7 @@ def subscribe_provenance_consumer(
     return delivery
 
 
-def _say(written: Written, outcome: Outcome) -> None:
+def _say(written: RecordedBatch, outcome: BatchOutcome) -> None:
     """A line for the batch, what there was none of left out; a line for each row where somebody debugs."""
     counts = {name: count for name, count in outcome._asdict().items() if count and name != "recorded"}
     in_order = {category: count for category in Category if (count := outcome.recorded.get(category))}

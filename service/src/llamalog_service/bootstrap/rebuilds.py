@@ -17,8 +17,8 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
 from llamalog_service.kafka.consumer import read_any_header_name
 from llamalog_service.kafka.errors import TopicAbsentError
-from llamalog_service.kafka.offsets import commit_at_least, end_offsets, first_offsets, partitions_of
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.offsets import commit_if_behind, end_offsets, first_offsets, partitions_of
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_history import Portion, Span, is_compacted, read_history
 from llamalog_service.kafka.topics import topics
@@ -118,7 +118,7 @@ async def rebuild_log(settings: Settings, asked: Asked, ways: Ways, watch: Watch
             producer = await stack.enter_async_context(open_producer(settings))
             repair = Repair(
                 RepairStores(RepairStore(pool), RecomputeStore(pool), LogStore(looking), Outbox(looking)),
-                EventPublisher(Publisher(producer), names, source="/llamalog/rebuild"),
+                EventPublisher(MessageProducer(producer), names, source="/llamalog/rebuild"),
                 watch,
             )
         filling = InitialLoadStore(pool) if ways.fill else None
@@ -185,7 +185,7 @@ async def _commit(settings: Settings, report: RebuildReport) -> None:
     said = "the consumer group reads again what it has not committed, and finds duplicates"
     try:
         async with open_reader(settings, group=settings.consumer_group) as member:
-            if not await commit_at_least(member, offsets):
+            if not await commit_if_behind(member, offsets):
                 _log.info(said, topic=report.topic, reason="it is at work")
     except UnavailableError as away:
         _log.warning(said, topic=report.topic, reason=str(away))

@@ -2,7 +2,7 @@
 
 from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.producer import Publisher
+from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
@@ -39,7 +39,7 @@ async def republish_provenance(
         open_producer(settings, timeout=timeout) as producer,
     ):
         names = topics(settings.topic_prefix)
-        event_publisher = EventPublisher(Publisher(producer), names, source="/llamalog/republish")
+        event_publisher = EventPublisher(MessageProducer(producer), names, source="/llamalog/republish")
         rows = RepublishingStore(finding, names.provenance.name)
         republishing = Republishing(rows, LogStore(telling), event_publisher, rate=rate, watch=watch)
         return await republishing.run(which, resume=resume)

@@ -12,7 +12,7 @@ from llamalog_service.dead_letters.replay import Tally
 from llamalog_service.dead_letters.replay_policy import ReplayOutcome
 from llamalog_service.dead_letters.selection import Selection
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.dead_letter_reader import Place
+from llamalog_service.kafka.dead_letter_reader import DeadLetterPosition
 from llamalog_service.settings import Settings
 from llamalog_service.styles import printable
 
@@ -65,7 +65,7 @@ def replay(
     _end(tally, selection)
 
 
-def _place(text: str | None) -> Place | None:
+def _place(text: str | None) -> DeadLetterPosition | None:
     if text is None:
         return None
     try:
@@ -73,11 +73,16 @@ def _place(text: str | None) -> Place | None:
     except ValueError:
         print_error("--after", f'"{printable(text)}" is no place such as 0/1234.')
         raise typer.Exit(2) from None
-    return Place(partition, offset)
+    return DeadLetterPosition(partition, offset)
 
 
 def _watched(
-    settings: Settings, selection: Selection, after: Place | None, *, even_if_invalid: bool, dry: bool
+    settings: Settings,
+    selection: Selection,
+    after: DeadLetterPosition | None,
+    *,
+    even_if_invalid: bool,
+    dry: bool,
 ) -> Tally:
     """Replay with a line that tells how far it is; an error says how to go on before it ends the process."""
     tally = Tally()

@@ -36,7 +36,7 @@ def letter_lines(letter: StoredDeadLetter, *, in_hex: bool, in_full: bool) -> It
         "reason": letter.reason,
         "what is wrong": letter.sentence,
         "where it was read": where_of(letter),
-        "letter": f"{letter.place}, since {letter.kept_at:%Y-%m-%d %H:%M:%S} UTC",
+        "letter": f"{letter.position}, since {letter.kept_at:%Y-%m-%d %H:%M:%S} UTC",
     }
     if letter.truncated is not None:
         facts["cut"] = f"only {letter.truncated} were kept"
@@ -53,7 +53,7 @@ def letter_as_json(letter: StoredDeadLetter, *, with_value: bool) -> dict[str, A
     came_from = letter.came_from
     told: dict[str, Any] = {
         "where": str(came_from) if came_from is not None else None,
-        "letter": str(letter.place),
+        "letter": str(letter.position),
         "keptAt": letter.kept_at.isoformat(),
         "reason": letter.reason,
         "error": letter.sentence,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from llamalog_service.dead_letters.replay_policy import ReplayOutcome, ReplayPolicy, Verdict
 from llamalog_service.dead_letters.selection import Selection
-from llamalog_service.kafka.dead_letter_reader import Place, StoredDeadLetter
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.dead_letter_reader import DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.retry import retry_until_available
 
 _REFUSALS_TOLD = 20
@@ -37,7 +37,7 @@ class Tally:
     fates: Counter[ReplayOutcome] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     refusals: list[tuple[StoredDeadLetter, Verdict]] = field(default_factory=list)
-    read_to: Place | None = None
+    read_to: DeadLetterPosition | None = None
     stopped: bool = False
 
     def add(self, letter: StoredDeadLetter, verdict: Verdict) -> None:
@@ -58,7 +58,7 @@ async def replay(
     letters: AsyncIterator[list[StoredDeadLetter]],
     selection: Selection,
     judge: ReplayPolicy,
-    publisher: Publisher | None,
+    publisher: MessageProducer | None,
     *,
     tally: Tally,
     progress: Progress,
@@ -86,13 +86,13 @@ async def replay(
                 )
             for letter, verdict in judged:
                 tally.add(letter, verdict)
-            tally.read_to = some[-1].place
+            tally.read_to = some[-1].position
             progress(tally)
     except asyncio.CancelledError:
         tally.stopped = True
 
 
-async def _send(publisher: Publisher, letters: list[StoredDeadLetter]) -> None:
+async def _send(publisher: MessageProducer, letters: list[StoredDeadLetter]) -> None:
     by_topic: dict[str, list[OutgoingMessage]] = {}
     for letter in letters:
         if letter.came_from is not None:
@@ -101,6 +101,6 @@ async def _send(publisher: Publisher, letters: list[StoredDeadLetter]) -> None:
     for topic, messages in by_topic.items():
 
         async def publish(topic: str = topic, messages: list[OutgoingMessage] = messages) -> None:
-            await publisher.publish(topic, messages)
+            await publisher.send(topic, messages)
 
         await retry_until_available(publish, doing=f"sending dead letters back to {topic}", timeout=_TIMEOUT)

@@ -8,8 +8,8 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import Content
-from llamalog_service.ingest.decode import Decoded
-from llamalog_service.ingest.deduplication import Classified
+from llamalog_service.ingest.decode import DecodedBatch
+from llamalog_service.ingest.deduplication import ClassifiedBatch
 from llamalog_service.telemetry.metrics import EventKind, Verdict
 
 _NO_TYPE = "unknown"
@@ -20,7 +20,7 @@ _parent_conflict = attrgetter("parent_conflict")
 _declared = attrgetter("declared_root_job_id")
 
 
-def what_became_of(decoded: Decoded, classified: Classified) -> Mapping[EventKind, int]:
+def what_became_of(decoded: DecodedBatch, classified: ClassifiedBatch) -> Mapping[EventKind, int]:
     """Every message of a batch by type and verdict.
 
     A conflict is a dead letter too, and counted once: as a conflict, whose type is known.
@@ -32,8 +32,8 @@ def what_became_of(decoded: Decoded, classified: Classified) -> Mapping[EventKin
         _count(counts, type_, "recorded", recorded)
         _count(counts, type_, "conflict", conflicts)
         _count(counts, type_, "duplicate", rows - recorded - conflicts)
-    for letter in decoded.letters:
-        counts[EventKind(_NO_TYPE, "dead-lettered", letter.verdict.reason)] += 1
+    for record in decoded.rejected:
+        counts[EventKind(_NO_TYPE, "dead-lettered", record.verdict.reason)] += 1
     for decree in decoded.decrees:
         decreed = "root-adopted" if decree.adopted else "root-adoption-revoked"
         counts[EventKind(decreed, "override")] += 1

@@ -8,11 +8,11 @@ from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import is_decree
 from llamalog_service.domain.rows import Content, content_of
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.kafka.dead_letters import Letter, Record
+from llamalog_service.kafka.dead_letters import Record, RejectedRecord
 from llamalog_service.log.overrides import Decree, decree_of
 
 
-class Decoded(NamedTuple):
+class DecodedBatch(NamedTuple):
     """A batch by kind, in the order of arrival.
 
     `rows` and `records` run in step, and so do `decrees` and `decree_records`.
@@ -22,14 +22,14 @@ class Decoded(NamedTuple):
     records: list[Record]
     decrees: list[Decree]
     decree_records: list[Record]
-    letters: list[Letter]
+    rejected: list[RejectedRecord]
     tombstones: int
 
 
-def decode_batch(records: Sequence[Record]) -> Decoded:
+def decode_batch(records: Sequence[Record]) -> DecodedBatch:
     """Decode and validate record by record: a bad one never touches its neighbours."""
-    decoded = Decoded([], [], [], [], [], 0)
-    rows, sources, decrees, decree_sources, letters, tombstones = decoded
+    decoded = DecodedBatch([], [], [], [], [], 0)
+    rows, sources, decrees, decree_sources, rejected, tombstones = decoded
     for record in records:
         if record.value is None:
             tombstones += 1
@@ -37,7 +37,7 @@ def decode_batch(records: Sequence[Record]) -> Decoded:
         try:
             event = decode_event(record.value, record.headers)
         except InvalidMessageError as invalid:
-            letters.append(Letter(record, DeadLetter(invalid.reason, invalid.sentence)))
+            rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
             continue
         if is_decree(event):
             decrees.append(decree_of(event))

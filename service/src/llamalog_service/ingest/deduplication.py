@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.ingest.decode import Decoded
-from llamalog_service.kafka.dead_letters import Letter
+from llamalog_service.ingest.decode import DecodedBatch
+from llamalog_service.kafka.dead_letters import RejectedRecord
 
 CONFLICT = "id-conflict"
 """The reason code of a dead letter whose id is recorded with another content."""
@@ -27,22 +27,24 @@ class Equality(Protocol):
         """Whether the table holds these rows as they are told, in step."""
 
 
-class Classified(NamedTuple):
+class ClassifiedBatch(NamedTuple):
     """A batch against the table: what to write, what is there already, what contradicts it.
 
-    `conflicting` and `letters` run in step. `legacy_told`: rows that were there before events existed, and
+    `conflicting` and `rejected` run in step. `legacy_told`: rows that were there before events existed, and
     that an event of the batch tells of.
     """
 
     new: list[Content]
     repeated: list[StoredRow]
     conflicting: list[Content]
-    letters: list[Letter]
+    rejected: list[RejectedRecord]
     duplicates: int
     legacy_told: list[UUID]
 
 
-async def classify(decoded: Decoded, stored: Mapping[UUID, StoredRow], equality: Equality) -> Classified:
+async def classify(
+    decoded: DecodedBatch, stored: Mapping[UUID, StoredRow], equality: Equality
+) -> ClassifiedBatch:
     """Sort the rows of a batch; the first of an id counts, in the table or else in the batch.
 
     Whatever is said under the id of a legacy row is a duplicate: it was there first. Only another telling of
@@ -51,7 +53,7 @@ async def classify(decoded: Decoded, stored: Mapping[UUID, StoredRow], equality:
     new: dict[UUID, Content] = {}
     repeated: dict[UUID, StoredRow] = {}
     conflicting: list[Content] = []
-    letters: list[Letter] = []
+    rejected: list[RejectedRecord] = []
     legacy_told: dict[UUID, None] = {}
     duplicates = 0
     stands = await _standing_as_told(decoded, stored, equality)
@@ -68,14 +70,14 @@ async def classify(decoded: Decoded, stored: Mapping[UUID, StoredRow], equality:
         else:
             sentence = f"the id {row.id} is recorded with another content; the one recorded first is kept"
             conflicting.append(row)
-            letters.append(Letter(record, DeadLetter(CONFLICT, sentence)))
-    return Classified(
-        list(new.values()), list(repeated.values()), conflicting, letters, duplicates, list(legacy_told)
+            rejected.append(RejectedRecord(record, DeadLetter(CONFLICT, sentence)))
+    return ClassifiedBatch(
+        list(new.values()), list(repeated.values()), conflicting, rejected, duplicates, list(legacy_told)
     )
 
 
 async def _standing_as_told(
-    decoded: Decoded, stored: Mapping[UUID, StoredRow], equality: Equality
+    decoded: DecodedBatch, stored: Mapping[UUID, StoredRow], equality: Equality
 ) -> dict[int, bool]:
     """Of legacy rows whose id is in the table, by place in the batch: whether they stand there as told."""
     told = {at: row for at, row in enumerate(decoded.rows) if type(row) is LegacyContent and row.id in stored}

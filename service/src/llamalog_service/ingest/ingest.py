@@ -1,4 +1,4 @@
-"""The main job: a batch of messages becomes rows, provenance, dead letters and commands.
+"""The main job: a batch of messages becomes rows, provenance, dead rejected and commands.
 
 Read `Ingest.prepare`, `record` and `tell`, in this order. Each may be done again: after a crash the batch
 is delivered again, its rows are found in the table, and whatever may be missing is published anew.
@@ -18,10 +18,10 @@ from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolv
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.ingest.batch_stats import by_category, what_became_of, what_was_recorded
-from llamalog_service.ingest.decode import Decoded, decode_batch
-from llamalog_service.ingest.deduplication import Classified, classify
+from llamalog_service.ingest.decode import DecodedBatch, decode_batch
+from llamalog_service.ingest.deduplication import ClassifiedBatch, classify
 from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.kafka.dead_letters import Letter, Record
+from llamalog_service.kafka.dead_letters import Record, RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import FIRST_REVISION, LogStore, Recorded
 from llamalog_service.log.positions import Positions
@@ -31,7 +31,7 @@ REFUSED = "refused-by-database"
 """The reason code of a dead letter that the contract allows and PostgreSQL does not."""
 
 
-class Outcome(NamedTuple):
+class BatchOutcome(NamedTuple):
     """What became of a batch, counted in messages; those recorded by category."""
 
     recorded: Mapping[str, int]
@@ -41,18 +41,18 @@ class Outcome(NamedTuple):
     stale_jobs_found: int
 
 
-class Prepared(NamedTuple):
+class PreparedBatch(NamedTuple):
     """A batch decoded, and the positions that it reaches."""
 
-    decoded: Decoded
+    decoded: DecodedBatch
     positions: Positions
 
 
-class Written(NamedTuple):
+class RecordedBatch(NamedTuple):
     """A committed batch: what was new, how it was resolved, and the transaction that wrote it."""
 
-    decoded: Decoded
-    classified: Classified
+    decoded: DecodedBatch
+    classified: ClassifiedBatch
     resolved: Resolved
     recorded: Recorded
 
@@ -75,15 +75,15 @@ class Ingest:
         self._group = group
         self._metrics = metrics
 
-    def prepare(self, records: Sequence[Record]) -> Prepared:
+    def prepare(self, records: Sequence[Record]) -> PreparedBatch:
         """Decode a batch and say how far it reaches.
 
         Args:
             records: messages of one topic, each partition's in order.
         """
-        return Prepared(decode_batch(records), _positions(self._group, records))
+        return PreparedBatch(decode_batch(records), _positions(self._group, records))
 
-    async def record(self, prepared: Prepared) -> Written:
+    async def record(self, prepared: PreparedBatch) -> RecordedBatch:
         """Resolve a batch's roots, and commit its rows with the positions.
 
         Raises:
@@ -96,8 +96,8 @@ class Ingest:
         self._metrics.recorded(*what_was_recorded(new, written.resolved.roots[: len(new)]))
         return written
 
-    async def tell(self, written: Written) -> Outcome:
-        """Look again, and publish provenance, dead letters and commands; then offsets may be committed.
+    async def publish(self, written: RecordedBatch) -> BatchOutcome:
+        """Look again, and publish provenance, dead rejected and commands; then offsets may be committed.
 
         Raises:
             UnavailableError: PostgreSQL or Kafka is away; calling again is safe.
@@ -106,26 +106,26 @@ class Ingest:
         rows = await self._rows_to_tell(written)
         (parent_changed, root_disagrees), *_ = await asyncio.gather(
             self._look_again(written),
-            self._event_publisher.provenance(rows),
-            self._event_publisher.dead_letters(decoded.letters + classified.letters),
+            self._event_publisher.publish_provenance(rows),
+            self._event_publisher.publish_dead_letters(decoded.rejected + classified.rejected),
         )
         await self._store.note_overtaken(rows)
-        await self._event_publisher.recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
-        await self._event_publisher.recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
-        await self._event_publisher.recompute(
+        await self._event_publisher.request_recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
+        await self._event_publisher.request_recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
+        await self._event_publisher.request_recompute(
             {decree.job_id for decree in decoded.decrees}, RecomputeReason.ADOPTION_CHANGED
         )
         recorded = by_category(classified.new)
         self._metrics.events(what_became_of(decoded, classified))
-        return Outcome(
+        return BatchOutcome(
             recorded=recorded,
             duplicates=classified.duplicates,
-            dead_letters=len(decoded.letters) + len(classified.letters),
+            dead_letters=len(decoded.rejected) + len(classified.rejected),
             tombstones=decoded.tombstones,
             stale_jobs_found=len(parent_changed) + len(root_disagrees),
         )
 
-    async def _write(self, decoded: Decoded, positions: Positions) -> Written:
+    async def _write(self, decoded: DecodedBatch, positions: Positions) -> RecordedBatch:
         """Resolve and commit; begin anew where another writer was faster or PostgreSQL refuses a row."""
         while True:
             stored, facts = await asyncio.gather(
@@ -148,9 +148,9 @@ class Ingest:
                     raise UnavailableError(f"a batch is refused, none of its rows is: {refusal}") from refusal
                 decoded = _without(decoded, refused)
                 continue
-            return Written(decoded, classified, resolved, recorded)
+            return RecordedBatch(decoded, classified, resolved, recorded)
 
-    async def _rows_to_tell(self, written: Written) -> list[StoredRow]:
+    async def _rows_to_tell(self, written: RecordedBatch) -> list[StoredRow]:
         """New rows and those that were there already: the crash may have come before they were told.
 
         Legacy rows are told as the table has them: what a text becomes there is for PostgreSQL to say.
@@ -165,7 +165,7 @@ class Ingest:
             new += (await self._store.rows_by_id(legacy)).values()
         return new + written.classified.repeated
 
-    async def _look_again(self, written: Written) -> tuple[set[str], set[str]]:
+    async def _look_again(self, written: RecordedBatch) -> tuple[set[str], set[str]]:
         """After the commit: what another writer did meanwhile, and what this batch changes for other rows.
 
         Two transactions can miss each other, one writing a child and not seeing the parent, the other
@@ -192,18 +192,18 @@ def _positions(group: str, records: Sequence[Record]) -> Positions:
     return Positions(group, records[0].topic, {partition: last + 1 for partition, last in lasts.items()})
 
 
-def _without(decoded: Decoded, refused: Mapping[UUID, RowRefusedError]) -> Decoded:
-    """The batch without the rows that PostgreSQL refuses, their messages among the dead letters."""
+def _without(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
+    """The batch without the rows that PostgreSQL refuses, their messages among the dead rejected."""
     kept = [pair for pair in zip(decoded.rows, decoded.records, strict=True) if pair[0].id not in refused]
-    letters = [
-        Letter(record, DeadLetter(REFUSED, f"PostgreSQL refuses the row: {refused[row.id]}"))
+    rejected = [
+        RejectedRecord(record, DeadLetter(REFUSED, f"PostgreSQL refuses the row: {refused[row.id]}"))
         for row, record in zip(decoded.rows, decoded.records, strict=True)
         if row.id in refused
     ]
     return decoded._replace(
         rows=[row for row, _ in kept],
         records=[record for _, record in kept],
-        letters=decoded.letters + letters,
+        rejected=decoded.rejected + rejected,
     )
 
 

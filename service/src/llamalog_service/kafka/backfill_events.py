@@ -12,10 +12,10 @@ from llamalog_schemas.backfills import (
     BackfillProgressedData,
 )
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 
 
-async def publish_progress(publisher: Publisher, topic: str, data: BackfillProgressedData) -> None:
+async def publish_progress(publisher: MessageProducer, topic: str, data: BackfillProgressedData) -> None:
     """Tell how far a run is.
 
     Raises:
@@ -24,10 +24,10 @@ async def publish_progress(publisher: Publisher, topic: str, data: BackfillProgr
     event = BackfillProgressed(
         id=str(uuid4()), source=BACKFILL_SOURCE, time=datetime.now(UTC), specversion="1.0", data=data
     )
-    await publisher.publish(topic, [_message(event)])
+    await publisher.send(topic, [_message(event)])
 
 
-async def publish_end(publisher: Publisher, topic: str, data: BackfillEndedData) -> None:
+async def publish_end(publisher: MessageProducer, topic: str, data: BackfillEndedData) -> None:
     """Tell how a run ended; told again, the event bears the same id.
 
     Raises:
@@ -36,7 +36,7 @@ async def publish_end(publisher: Publisher, topic: str, data: BackfillEndedData)
     event = BackfillEnded(
         id=f"{data.run}/ended", source=BACKFILL_SOURCE, time=datetime.now(UTC), specversion="1.0", data=data
     )
-    await publisher.publish(topic, [_message(event)])
+    await publisher.send(topic, [_message(event)])
 
 
 def _message(event: BackfillEvent) -> OutgoingMessage:

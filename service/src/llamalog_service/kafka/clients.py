@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from llamalog_service.kafka.errors import kafka_errors_as_ours
+from llamalog_service.kafka.errors import translate_kafka_errors
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -36,7 +36,7 @@ async def open_producer(
     )
 
     async def start() -> None:
-        with kafka_errors_as_ours(settings.kafka):
+        with translate_kafka_errors(settings.kafka):
             await producer.start()
 
     try:
@@ -54,7 +54,7 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         UnavailableError: Kafka does not answer; also for what fails within the context.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
-    with kafka_errors_as_ours(settings.kafka):
+    with translate_kafka_errors(settings.kafka):
         try:
             await admin.start()
             yield admin
@@ -82,7 +82,7 @@ async def open_reader(
         auto_offset_reset="earliest" if skips else "none",
         fetch_max_wait_ms=50,
     )
-    with kafka_errors_as_ours(settings.kafka):
+    with translate_kafka_errors(settings.kafka):
         try:
             await reader.start()
             yield reader

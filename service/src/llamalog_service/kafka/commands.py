@@ -15,11 +15,11 @@ from llamalog_schemas.commands import (
     RunRequest,
     RunRequestData,
 )
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 
 
 async def publish_recompute(
-    publisher: Publisher, topic: str, source: str, jobs: Collection[str], reason: RecomputeReason
+    publisher: MessageProducer, topic: str, source: str, jobs: Collection[str], reason: RecomputeReason
 ) -> None:
     """Ask for the roots below these jobs to be computed anew.
 
@@ -37,11 +37,11 @@ async def publish_recompute(
             data=RecomputeRootsData(jobs=tuple(named[start : start + MAX_JOBS_PER_COMMAND]), reason=reason),
         )
         messages.append(OutgoingMessage(command.data.jobs[0].encode(), encode(command), STRUCTURED_HEADERS))
-    await publisher.publish(topic, messages)
+    await publisher.send(topic, messages)
 
 
 async def publish_backfill(
-    publisher: Publisher, topic: str, source: str, data: BackfillRootsData, *, run: UUID
+    publisher: MessageProducer, topic: str, source: str, data: BackfillRootsData, *, run: UUID
 ) -> None:
     """Ask for a backfill under the id that its run is to have.
 
@@ -49,11 +49,11 @@ async def publish_backfill(
         UnavailableError: it was not acknowledged; asking again under the same id is safe.
     """
     command = BackfillRoots(id=str(run), source=source, time=datetime.now(UTC), specversion="1.0", data=data)
-    await publisher.publish(topic, [_message(run, command)])
+    await publisher.send(topic, [_message(run, command)])
 
 
 async def publish_run_request(
-    publisher: Publisher, topic: str, source: str, request: type[RunRequest], data: RunRequestData
+    publisher: MessageProducer, topic: str, source: str, request: type[RunRequest], data: RunRequestData
 ) -> None:
     """Ask for a run to be paused, resumed or cancelled.
 
@@ -61,7 +61,7 @@ async def publish_run_request(
         UnavailableError: it was not acknowledged; it may have been heard all the same.
     """
     command = request(id=str(uuid4()), source=source, time=datetime.now(UTC), specversion="1.0", data=data)
-    await publisher.publish(topic, [_message(data.run, command)])
+    await publisher.send(topic, [_message(data.run, command)])
 
 
 def _message(run: UUID, command: BackfillRoots | RunRequest) -> OutgoingMessage:

@@ -27,7 +27,7 @@ _LONGEST_SILENCE: Final = 30.0
 _POLL_MILLISECONDS: Final = 200
 
 
-class Place(NamedTuple):
+class DeadLetterPosition(NamedTuple):
     """Where a letter lies in the topic of dead letters; they compare in the order of reading."""
 
     partition: int
@@ -52,14 +52,14 @@ class StoredDeadLetter(Struct, frozen=True):
     """A message of the topic of dead letters.
 
     Attributes:
-        place: where it lies there.
+        position: where it lies there.
         kept_at: when it was put there, UTC.
         came_from: None if it bears none of our headers: somebody else put it there.
         truncated: what was kept of a message too large to be kept whole.
         key, value, headers: of the message as it came.
     """
 
-    place: Place
+    position: DeadLetterPosition
     kept_at: datetime
     came_from: Coordinates | None
     reason: str
@@ -102,7 +102,7 @@ async def read_dead_letters(
 
 
 def spans_of(
-    firsts: Offsets, ends: Offsets, after: Place | None = None
+    firsts: Offsets, ends: Offsets, after: DeadLetterPosition | None = None
 ) -> dict[TopicPartition, tuple[int, int]]:
     """What is to be read: everything that is there, or what lies behind a place."""
     spans = {partition: (firsts.get(partition, 0), end) for partition, end in ends.items()}
@@ -122,7 +122,7 @@ def as_kept(record: ConsumerRecord) -> StoredDeadLetter:
     """
     headers, added = _told_apart(record.headers)
     return StoredDeadLetter(
-        place=Place(record.partition, record.offset),
+        position=DeadLetterPosition(record.partition, record.offset),
         kept_at=datetime.fromtimestamp(max(0, record.timestamp) / 1000, UTC),
         came_from=_coordinates(added),
         reason=added.get(REASON, UNNAMED),

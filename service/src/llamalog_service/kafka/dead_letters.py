@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.topics import DEAD_LETTER_BYTES
 
 _OUR_HEADERS_AND_FRAMING = 64 * 1024
@@ -39,14 +39,16 @@ class Record(Protocol):
     headers: Headers
 
 
-class Letter(NamedTuple):
+class RejectedRecord(NamedTuple):
     """A consumed message and why it is dead."""
 
     record: Record
     verdict: DeadLetter
 
 
-async def publish_dead_letters(publisher: Publisher, topic: str, letters: Sequence[Letter]) -> None:
+async def publish_dead_letters(
+    publisher: MessageProducer, topic: str, letters: Sequence[RejectedRecord]
+) -> None:
     """Publish letters byte for byte, their coordinates and the reason in added headers.
 
     A message that is too large even here is cut, and says so in the header ``llamalog-truncated``. It is
@@ -56,10 +58,10 @@ async def publish_dead_letters(publisher: Publisher, topic: str, letters: Sequen
     Raises:
         UnavailableError: not all were acknowledged; publishing all again is safe.
     """
-    await publisher.publish(topic, [_message(letter) for letter in letters])
+    await publisher.send(topic, [_message(letter) for letter in letters])
 
 
-def _message(letter: Letter) -> OutgoingMessage:
+def _message(letter: RejectedRecord) -> OutgoingMessage:
     record, verdict = letter
     added = {
         REASON: verdict.reason,

@@ -57,7 +57,7 @@ class TopicsUnfitError(PublishError):
 
 
 @contextmanager
-def kafka_errors_as_ours(bootstrap: str) -> Iterator[None]:
+def translate_kafka_errors(bootstrap: str) -> Iterator[None]:
     """Raise our error in place of the client's.
 
     Raises:

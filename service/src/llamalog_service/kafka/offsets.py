@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from llamalog_service.kafka.clients import open_reader
-from llamalog_service.kafka.topics import standing_topics
+from llamalog_service.kafka.topics import existing_topics
 from llamalog_service.settings import Settings
 
 Offsets = Mapping[TopicPartition, int]
@@ -15,7 +15,7 @@ Offsets = Mapping[TopicPartition, int]
 
 async def partitions_of(admin: AIOKafkaAdminClient, names: Collection[str]) -> list[TopicPartition]:
     """All partitions of these topics; none of a topic that does not stand."""
-    standing = await standing_topics(admin)
+    standing = await existing_topics(admin)
     return [
         TopicPartition(name, partition["partition"]) for name in names for partition in standing.get(name, ())
     ]
@@ -55,7 +55,7 @@ async def committed_offsets(
     return {partition: max(0, offset.offset) for partition, offset in told.items()}
 
 
-async def commit_at_least(member: AIOKafkaConsumer, offsets: Offsets) -> bool:
+async def commit_if_behind(member: AIOKafkaConsumer, offsets: Offsets) -> bool:
     """Commit offsets for the group of a started consumer, but for those that are committed already or more.
 
     Returns:

@@ -3,14 +3,14 @@
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.events import RootDecree
 from llamalog_schemas.keys import lineage_key
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 
 
-async def publish_decree(publisher: Publisher, topic: str, decree: RootDecree) -> None:
+async def publish_decree(publisher: MessageProducer, topic: str, decree: RootDecree) -> None:
     """Publish a decree; once it is acknowledged it is part of the log.
 
     Raises:
         UnavailableError: it was not acknowledged; publishing the same one again is safe.
     """
     message = OutgoingMessage(lineage_key(decree), encode(decree), STRUCTURED_HEADERS)
-    await publisher.publish(topic, [message])
+    await publisher.send(topic, [message])

@@ -40,13 +40,13 @@ class OutgoingMessage(NamedTuple):
     headers: list[tuple[str, bytes | None]]
 
 
-class Publisher:
+class MessageProducer:
     """Publishes over one producer; every call returns when all its messages are acknowledged."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
 
-    async def publish(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:
+    async def send(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:
         """Send messages, each as large as the topic allows; those of one key keep their order.
 
         Raises:
@@ -63,7 +63,7 @@ class Publisher:
         except (KafkaError, OSError) as error:
             raise _in_our_words(topic, error) from error
 
-    async def publish_keyed(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+    async def send_batched(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
         """Send many small keyed messages, a batch a partition: four times as fast as one by one.
 
         The partition is the CRC-32 of the key modulo their number; only writers that agree on this may

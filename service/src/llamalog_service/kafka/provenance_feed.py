@@ -11,7 +11,7 @@ from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_admin, open_reader
 from llamalog_service.kafka.consumer import read_any_header_name
-from llamalog_service.kafka.errors import TopicAbsentError, kafka_errors_as_ours
+from llamalog_service.kafka.errors import TopicAbsentError, translate_kafka_errors
 from llamalog_service.kafka.offsets import partitions_of
 from llamalog_service.kafka.provenance_reader import LiveRows
 from llamalog_service.kafka.topics import topics
@@ -24,7 +24,7 @@ _SILENCE_SECONDS: Final = 3.0
 _ANSWER_SECONDS: Final = 5.0
 
 
-class Heard(NamedTuple):
+class FeedBatch(NamedTuple):
     """What a feed has heard.
 
     Attributes:
@@ -69,7 +69,7 @@ class ProvenanceFeed:
             UnavailableError: Kafka does not answer.
         """
         rows = LiveRows(consumer, knows_ends=knows_ends)
-        with kafka_errors_as_ours(bootstrap):
+        with translate_kafka_errors(bootstrap):
             await rows.begin(partitions, {})
         return cls(rows, bootstrap)
 
@@ -79,10 +79,10 @@ class ProvenanceFeed:
         Raises:
             UnavailableError: Kafka refuses; calling again goes on where it was.
         """
-        with kafka_errors_as_ours(self._bootstrap):
+        with translate_kafka_errors(self._bootstrap):
             return [told.row for told in await self._rows.next(within)]
 
-    async def __aiter__(self) -> AsyncIterator[Heard]:
+    async def __aiter__(self) -> AsyncIterator[FeedBatch]:
         """Records as they come; that Kafka is away, once, and once (as nothing) that it is back."""
         clock = asyncio.get_running_loop().time
         heard_at, away = clock(), False
@@ -93,19 +93,19 @@ class ProvenanceFeed:
                     await self._ask()
             except UnavailableError as error:
                 if not away:
-                    yield Heard([], str(error))
+                    yield FeedBatch([], str(error))
                 away = True
                 await asyncio.sleep(_POLL_SECONDS)
                 continue
             if records or away:
-                yield Heard(records)
+                yield FeedBatch(records)
             heard_at = clock() if records or away else heard_at
             away = False
 
     async def _ask(self) -> None:
         """Silence alone does not tell an idle topic from a broker that is away: the client tries for ever."""
         try:
-            with kafka_errors_as_ours(self._bootstrap):
+            with translate_kafka_errors(self._bootstrap):
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await self._rows.check()
         except TimeoutError as error:

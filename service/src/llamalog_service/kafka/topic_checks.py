@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from llamalog_schemas.limits import MAX_VALUE_BYTES
 from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.errors import TopicsUnfitError
-from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, Topics, TopicSpec, standing_topics, topics
+from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, Topics, TopicSpec, existing_topics, topics
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -89,7 +89,7 @@ async def check_topics(admin: AIOKafkaAdminClient, wanted: Topics) -> list[Findi
     Raises:
         KafkaError: the broker can't be reached, or did not let us list its topics.
     """
-    standing = await standing_topics(admin)
+    standing = await existing_topics(admin)
     missing = [spec for spec in wanted if spec.name not in standing]
     try:
         settings = await _settings(admin, [spec.name for spec in wanted if spec.name in standing])

@@ -160,7 +160,7 @@ async def create_missing_topics(settings: Settings, *, timeout: float | None = N
     return await retry_until_available(create, doing="creating the topics", timeout=timeout)
 
 
-async def standing_topics(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
+async def existing_topics(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
     """The partitions of every topic of the cluster, as its metadata tells them."""
     return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
 
@@ -169,7 +169,7 @@ async def _wait_until_led(admin: AIOKafkaAdminClient, wanted: Topics) -> None:
     """A client that asks before a new topic has leaders would not ask again for a while."""
     deadline = asyncio.get_running_loop().time() + _VISIBLE_WITHIN_SECONDS
     while True:
-        standing = await standing_topics(admin)
+        standing = await existing_topics(admin)
         leaderless = {
             spec.name: "no leader yet"
             for spec in wanted

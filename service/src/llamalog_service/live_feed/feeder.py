@@ -7,7 +7,7 @@ import structlog
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_admin, open_reader
-from llamalog_service.kafka.errors import kafka_errors_as_ours
+from llamalog_service.kafka.errors import translate_kafka_errors
 from llamalog_service.kafka.offsets import Offsets, partitions_of
 from llamalog_service.kafka.provenance_reader import LiveRows
 from llamalog_service.kafka.topics import topics
@@ -86,7 +86,7 @@ class _Reading:
             if some:
                 checked = clock()
             elif clock() - checked > _CHECK_SECONDS:
-                with kafka_errors_as_ours(self._settings.kafka):
+                with translate_kafka_errors(self._settings.kafka):
                     async with asyncio.timeout(_ANSWER_SECONDS):
                         await rows.check()
                 checked = clock()

@@ -17,7 +17,7 @@ async def tell_corrections(outbox: Outbox, event_publisher: EventPublisher) -> i
     """
     told = await tell_removals(outbox, event_publisher)
     while rows := await outbox.next(ROWS_AT_ONCE):
-        await event_publisher.provenance(rows)
+        await event_publisher.publish_provenance(rows)
         await outbox.strike(rows)
         told += len(rows)
     return told
@@ -31,7 +31,7 @@ async def tell_removals(outbox: Outbox, event_publisher: EventPublisher) -> int:
     """
     told = 0
     while removed := await outbox.removed(ROWS_AT_ONCE):
-        await event_publisher.removed(removed)
+        await event_publisher.publish_removals(removed)
         await outbox.strike_removed(removed)
         told += len(removed)
     return told

@@ -17,6 +17,6 @@ def told_by(portion: Portion) -> Told:
         decree_places=[Place(record.partition, record.offset) for record in decoded.decree_records],
         reached=portion.reached,
         messages=Counter([record.partition for record in portion.records]),
-        dead_letters=Counter([letter.record.partition for letter in decoded.letters]),
+        dead_letters=Counter([letter.record.partition for letter in decoded.rejected]),
         tombstones=Counter([record.partition for record in portion.records if record.value is None]),
     )

@@ -126,7 +126,7 @@ class Repair:
 
         async def tell() -> None:
             stored = list((await self._stores.log.rows_by_id(rows)).values())
-            await self._event_publisher.provenance(stored)
+            await self._event_publisher.publish_provenance(stored)
             await self._stores.log.note_overtaken(stored)
             await self._stores.outbox.strike(stored)
             await tell_removals(self._stores.outbox, self._event_publisher)

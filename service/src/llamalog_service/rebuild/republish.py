@@ -84,7 +84,7 @@ class Republishing:
 
         async def tell() -> int:
             stored = list((await self._log.rows_by_id(ids)).values())
-            await self._event_publisher.provenance(stored, replayed=True)
+            await self._event_publisher.publish_provenance(stored, replayed=True)
             await self._log.note_overtaken(stored)
             return len(stored)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from llamalog_schemas.events import EntityCreated, EntityEvent, EntityType
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.errors import kafka_errors_as_ours
+from llamalog_service.kafka.errors import translate_kafka_errors
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_tools.demo.day import tell_day
@@ -67,7 +67,7 @@ async def play_sample(
     """
     topic = topics(settings.topic_prefix).entity_events.name
     async with open_producer(settings, timeout=timeout) as producer:
-        with kafka_errors_as_ours(settings.kafka):
+        with translate_kafka_errors(settings.kafka):
             return await play(messages, producer, topic, progress=progress)
 
 
@@ -93,7 +93,7 @@ async def play_slowly(
     played = Played()
     async with open_producer(settings) as producer:
         while few := list(islice(messages, at_once)):
-            with kafka_errors_as_ours(settings.kafka):
+            with translate_kafka_errors(settings.kafka):
                 played = played.and_then(await play(few, producer, topic))
             progress(played)
             await asyncio.sleep(pause)

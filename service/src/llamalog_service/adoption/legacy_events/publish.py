@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_service.adoption.legacy_events.messages import Untellable, decree_message, row_message
-from llamalog_service.kafka.producer import OutgoingMessage, Publisher
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.log.eventless_rows import Eventless, EventlessRow, EventlessRowStore
 from llamalog_service.retry import retry_until_available
 
@@ -49,7 +49,7 @@ class LegacyPublisher:
     def __init__(
         self,
         store: EventlessRowStore,
-        publisher: Publisher,
+        publisher: MessageProducer,
         topic: str,
         watch: Callable[[Told], None] = lambda _: None,
     ) -> None:
@@ -122,6 +122,6 @@ class LegacyPublisher:
         untellable += [message for message in told if isinstance(message, Untellable)]
         if messages:
             await retry_until_available(
-                lambda: self._publisher.publish(self._topic, messages), doing="publishing legacy rows"
+                lambda: self._publisher.send(self._topic, messages), doing="publishing legacy rows"
             )
         return len(messages)

@@ -10,14 +10,14 @@ from llamalog_service.kafka.consumer.broker import RetryingBroker
 from llamalog_service.kafka.consumer.header_names import read_any_header_name
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.records import Records
-from llamalog_service.kafka.consumer.start_positions import StartFinder, StoredPositions
+from llamalog_service.kafka.consumer.start_positions import StartOffsets, StoredPositions
 from llamalog_service.kafka.consumer.subscription import subscribe
 
 __all__ = [
     "BatchDelivery",
     "Records",
     "RetryingBroker",
-    "StartFinder",
+    "StartOffsets",
     "Steps",
     "StoredPositions",
     "read_any_header_name",

@@ -14,7 +14,7 @@ from llamalog_service.kafka.consumer.alignment import AlignedBuffer
 from llamalog_service.kafka.consumer.pipeline import Pipeline, Steps
 from llamalog_service.kafka.consumer.progress import EndsOf, Progress, Reading, read_progress
 from llamalog_service.kafka.consumer.records import Records, first_offsets, next_offsets
-from llamalog_service.kafka.consumer.start_positions import StartFinder
+from llamalog_service.kafka.consumer.start_positions import StartOffsets
 from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
@@ -47,7 +47,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         *,
         max_records: int,
         fail: Callable[[BaseException], None],
-        start: StartFinder | None = None,
+        start: StartOffsets | None = None,
         revoke_timeout: float = 20.0,
         close_timeout: float = 5.0,
         commit_timeout: float = 10.0,
@@ -55,7 +55,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     ) -> None:
         self.progress = Progress()
         self._pipeline = Pipeline(
-            steps, commit=self._commit, put_back=self._put_back, fail=fail, metrics=metrics
+            steps, commit=self._commit, requeue=self._requeue, fail=fail, metrics=metrics
         )
         self._buffer = AlignedBuffer(max_records)
         self._fail = fail
@@ -64,7 +64,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._close_timeout = close_timeout
         self._commit_timeout = commit_timeout
         self._consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
-        self._in_hand = asyncio.Lock()
+        self._delivering = asyncio.Lock()
         self._flush: asyncio.Task[None] | None = None
         self._placing: asyncio.Task[None] | None = None
         self._held: set[TopicPartition] = set()
@@ -82,7 +82,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._buffer.add(records)  # before the wait: what is put back meanwhile takes these with it
         self._flush = None
         try:
-            async with self._in_hand:
+            async with self._delivering:
                 while not self._is_leaving() and (batch := self._buffer.take(await self._unfinished())):
                     await self._pipeline.push(batch)
                 self._hold_back()
@@ -91,9 +91,9 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         except Exception as error:  # FastStream would log it and poll on, past these records
             self._fail(error)
 
-    def has_in_hand(self) -> bool:
+    def has_in_flight(self) -> bool:
         """Whether something was fetched whose offsets are not committed yet."""
-        return bool(self._buffer) or self._pipeline.in_hand > 0
+        return bool(self._buffer) or self._pipeline.in_flight > 0
 
     async def read_progress(self, ends_of: EndsOf) -> Reading:
         """How much is left of the partitions that this consumer has.
@@ -110,12 +110,12 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     async def close(self) -> None:
         """Finish what is in hand and take in no more; what is not done then comes again after a restart."""
         self._closing = True
-        await self._finish_or_give_up(self._close_timeout)
+        await self._drain_or_cancel(self._close_timeout)
 
     async def _flush_waiting(self) -> None:
         """Work off what waits for a partition that does not get on."""
         await asyncio.sleep(_LONGEST_WAIT)
-        async with self._in_hand:
+        async with self._delivering:
             if self._flush is not asyncio.current_task():
                 return  # more was fetched meanwhile, which has a flush of its own
             while not self._is_leaving() and (batch := self._buffer.take(())):
@@ -125,7 +125,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     def _is_leaving(self) -> bool:
         return self._closing or self._rebalancing
 
-    def _put_back(self, batches: Sequence[Records]) -> None:
+    def _requeue(self, batches: Sequence[Records]) -> None:
         """Fetch again from the first record of each partition that is not committed."""
         consumer = self._consumer()
         for partition, first in (self._buffer.clear() | first_offsets(batches)).items():
@@ -180,20 +180,20 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self.progress.is_joined = False
         if self._placing is not None:
             self._placing.cancel()
-        await self._finish_or_give_up(self._revoke_timeout)
+        await self._drain_or_cancel(self._revoke_timeout)
 
-    async def _finish_or_give_up(self, timeout: float) -> None:
+    async def _drain_or_cancel(self, timeout: float) -> None:
         """Wait for what is in hand, at most the set time; after that it is given up and rolls back."""
         try:
             async with asyncio.timeout(timeout):
                 await self._finish()
         except TimeoutError:
-            self._pipeline.give_up()
+            self._pipeline.cancel()
             await self._finish()
 
     async def _finish(self) -> None:
         """Finish what is under way, and forget what was only fetched: it comes again to whoever reads on."""
-        async with self._in_hand:
+        async with self._delivering:
             await self._pipeline.drain()
             self._pipeline.forget()
             self._buffer.clear()
@@ -228,11 +228,11 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             )
 
     async def _place(
-        self, consumer: AIOKafkaConsumer, assigned: set[TopicPartition], start: StartFinder
+        self, consumer: AIOKafkaConsumer, assigned: set[TopicPartition], start: StartOffsets
     ) -> None:
         try:
             starts = await retry_until_available(
-                lambda: start.starts(consumer, assigned), doing="finding the positions to read from"
+                lambda: start.resolve(consumer, assigned), doing="finding the positions to read from"
             )
             for partition, offset in starts.items():
                 consumer.seek(partition, offset)

@@ -25,12 +25,12 @@ class Steps(Generic[Prepared, Stored]):
     Attributes:
         prepare: needs nobody else; decodes.
         record: stores what was prepared; waits for PostgreSQL.
-        tell: says what was stored; waits for Kafka. Never before the batch before was told.
+        publish: says what was stored; waits for Kafka. Never before the batch before was told.
     """
 
     prepare: Callable[[Records], Prepared]
     record: Callable[[Prepared], Awaitable[Stored]]
-    tell: Callable[[Stored], Awaitable[None]]
+    publish: Callable[[Stored], Awaitable[None]]
 
 
 class Pipeline(Generic[Prepared, Stored]):
@@ -42,7 +42,7 @@ class Pipeline(Generic[Prepared, Stored]):
     Args:
         steps: what is done with a batch.
         commit: commits a batch's offsets, when it is told.
-        put_back: told of the batches that are to be fetched again, the oldest first.
+        requeue: told of the batches that are to be fetched again, the oldest first.
         fail: told of an error after which the process must not go on.
         metrics: told the size of each batch and how long its steps took.
     """
@@ -52,18 +52,18 @@ class Pipeline(Generic[Prepared, Stored]):
         steps: Steps[Prepared, Stored],
         *,
         commit: Callable[[Records], Awaitable[None]],
-        put_back: Callable[[Sequence[Records]], None],
+        requeue: Callable[[Sequence[Records]], None],
         fail: Callable[[BaseException], None],
         metrics: Metrics = NULL_METRICS,
     ) -> None:
         self._steps = steps
         self._commit = commit
-        self._put_back = put_back
+        self._requeue = requeue
         self._fail = fail
         self._metrics = metrics
         self._uncommitted: list[Records] = []
         self._recording: asyncio.Task[None] | None = None
-        self._telling: asyncio.Task[None] | None = None
+        self._publishing: asyncio.Task[None] | None = None
         self._epoch = 0
 
     async def push(self, batch: Records) -> None:
@@ -79,18 +79,18 @@ class Pipeline(Generic[Prepared, Stored]):
             self._recording = self._begin(self._record(batch, prepared, epoch), epoch)
 
     @property
-    def in_hand(self) -> int:
+    def in_flight(self) -> int:
         """How many batches are not committed."""
         return len(self._uncommitted)
 
     async def drain(self) -> None:
         """Wait until every batch is committed, or put back."""
         await _end_of(self._recording)
-        await _end_of(self._telling)
+        await _end_of(self._publishing)
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Cancel the steps under way: what they have not committed rolls back."""
-        for step in (self._recording, self._telling):
+        for step in (self._recording, self._publishing):
             if step is not None:
                 step.cancel()
 
@@ -103,13 +103,13 @@ class Pipeline(Generic[Prepared, Stored]):
         began = time.perf_counter()
         stored = await self._steps.record(prepared)
         self._metrics.step("record", time.perf_counter() - began)
-        await _end_of(self._telling)
+        await _end_of(self._publishing)
         if epoch == self._epoch:
-            self._telling = self._begin(self._tell(batch, stored, epoch), epoch)
+            self._publishing = self._begin(self._publish(batch, stored, epoch), epoch)
 
-    async def _tell(self, batch: Records, stored: Stored, epoch: int) -> None:
+    async def _publish(self, batch: Records, stored: Stored, epoch: int) -> None:
         began = time.perf_counter()
-        await self._steps.tell(stored)
+        await self._steps.publish(stored)
         told = time.perf_counter()
         self._metrics.step("publish", told - began)
         if epoch == self._epoch:
@@ -126,11 +126,11 @@ class Pipeline(Generic[Prepared, Stored]):
         try:
             await step
         except asyncio.CancelledError:
-            _log.warning("batches given up", batches=len(self._uncommitted))
+            _log.warning("batches cancelled", batches=len(self._uncommitted))
         except Exception as error:
             match verdict_on(error):
                 case Retry(reason):
-                    _log.warning("batches put back", batches=len(self._uncommitted), reason=reason)
+                    _log.warning("batches requeued", batches=len(self._uncommitted), reason=reason)
                 case Stop(reason):
                     _log.error("batches not done", batches=len(self._uncommitted), reason=reason)
                     self._fail(error)
@@ -139,7 +139,7 @@ class Pipeline(Generic[Prepared, Stored]):
         if epoch == self._epoch:
             batches = list(self._uncommitted)
             self.forget()
-            self._put_back(batches)
+            self._requeue(batches)
 
 
 async def _end_of(step: asyncio.Task[None] | None) -> None:

@@ -22,7 +22,7 @@ class Signals:
         self.delivery: BatchDelivery | None = None
         self.is_behind = False
         self.away: tuple[str, ...] = ()
-        self._has_in_hand = False
+        self._has_in_flight = False
         self._failed: ExitCode | None = None
         self._is_stopping = False
 
@@ -30,7 +30,7 @@ class Signals:
         """The event loop turns."""
         self.heartbeats += 1
         if self.delivery is not None:
-            self._has_in_hand = self.delivery.has_in_hand()
+            self._has_in_flight = self.delivery.has_in_flight()
 
     def fail(self, error: BaseException) -> None:
         """Something has happened after which the process ends; the first error counts."""
@@ -51,7 +51,7 @@ class Signals:
             commits=progress.commits if progress else 0,
             failures=self._waits.failures,
             is_joined=progress.is_joined if progress else False,
-            has_work=self._has_in_hand or self.is_behind,
+            has_work=self._has_in_flight or self.is_behind,
             away=self.away,
             waiting_for=self._waits.doing(),
             failed=self._failed,

@@ -10,7 +10,7 @@ from llamalog_service.domain.errors import PositionPastEndError, UnavailableErro
 StoredPositions = Callable[[], Awaitable[Mapping[int, int]]]
 
 
-class StartFinder:
+class StartOffsets:
     """Finds the offset at which each partition is to be read.
 
     Args:
@@ -23,7 +23,7 @@ class StartFinder:
         self._stored_positions = stored_positions
         self._knows_ends = knows_ends
 
-    async def starts(
+    async def resolve(
         self, consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
     ) -> dict[TopicPartition, int]:
         """The offset to start from, for each of these partitions of one topic.
