@@ -15,7 +15,7 @@ from llamalog_schemas.events import (
     Event,
     RootAdopted,
     RootAdoptionRevoked,
-    RootDecreeData,
+    RootOverrideData,
     Status,
 )
 
@@ -50,14 +50,14 @@ def event(
     )
 
 
-def decree(number: int, job: str, *, adopted: bool = True, at: float | None = None) -> Event:
-    """An operator's decree about a job, or its revocation."""
+def override(number: int, job: str, *, adopted: bool = True, at: float | None = None) -> Event:
+    """An operator's override of a job's root, or its revocation."""
     return (RootAdopted if adopted else RootAdoptionRevoked)(
         id=str(UUID(int=number)),
         source="/tests",
         time=NOON + timedelta(milliseconds=number if at is None else at),
         specversion="1.0",
-        data=RootDecreeData(job_id=job, reason="a test", requested_by="tests"),
+        data=RootOverrideData(job_id=job, reason="a test", requested_by="tests"),
     )
 
 
@@ -80,7 +80,7 @@ def histories(draw: st.DrawFn, *, max_events: int = 24, max_jobs: int = 8) -> li
     for number in range(1, draw(st.integers(1, max_events)) + 1):
         at = draw(st.integers(0, 6))  # few distinct times: the row's id has to decide
         if draw(st.integers(0, 11)) == 0:
-            events.append(decree(number, draw(st.sampled_from(jobs)), adopted=draw(st.booleans()), at=at))
+            events.append(override(number, draw(st.sampled_from(jobs)), adopted=draw(st.booleans()), at=at))
             continue
         job, parent = draw(some_job), draw(some_job)
         declared = draw(st.sampled_from(jobs)) if draw(st.integers(0, 5)) == 0 else None

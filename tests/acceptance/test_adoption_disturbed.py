@@ -196,7 +196,7 @@ async def test_beside_an_application_and_producers_that_go_on_every_root_is_the_
         while await sweep.sweep_unsettled():
             continue
         await Repairer(pool, writer.kept).tell()
-        decrees = {row["job_id"]: row["adopted"] for row in await pool.fetch("SELECT * FROM root_decrees")}
+        overrides = {row["job_id"]: row["adopted"] for row in await pool.fetch("SELECT * FROM root_decrees")}
         assert writer.kept.provenance == as_stored(await stored_rows(pool))
 
     after, written = await read_table(adopter.url, "llama_logs"), await application.rows()
@@ -207,5 +207,5 @@ async def test_beside_an_application_and_producers_that_go_on_every_root_is_the_
     )
     assert changed_values(before._replace(rows=legacy), legacy_after, but=CHANGED_BY_RULE) == []
     assert differences(await read_kept_aside(adopter.url), kept_aside(legacy.values())) == []
-    expected = adopted([*(after.rows | legacy).values()], missing_tops=False, decrees=decrees)
+    expected = adopted([*(after.rows | legacy).values()], missing_tops=False, overrides=overrides)
     assert differences(await read_outcome(adopter.url), expected) == []

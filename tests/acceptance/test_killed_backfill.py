@@ -16,7 +16,7 @@ from harness.settled import wait_until_settled
 from harness.topics import read_all
 from harness.waiting import eventually
 from harness.writers import KeptMessages, Writer
-from histories import chains, decree, event
+from histories import chains, event, override
 from llamalog_schemas.backfills import BackfillEnded, BackfillEvent, RunStatus
 from llamalog_schemas.codec import decode_backfill_event
 from llamalog_schemas.commands import (
@@ -99,7 +99,7 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
     assert (done.set, done.report.end, done.report.adopted_jobs_found) == (3050, done.plan, 5)
     stored = await stored_rows(pool)
     assert {row.revision for row in stored.values()} == {2}
-    adopted = [decree(9000 + number, f"gone-{number}") for number in range(5)]
+    adopted = [override(9000 + number, f"gone-{number}") for number in range(5)]
     assert differences(stored, [*legacy, *adopted]) == []
     await everything_is_told(settings, done, stored)
 

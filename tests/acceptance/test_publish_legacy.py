@@ -61,7 +61,7 @@ def _type(word: str | None) -> EntityType | None:
     return None if word is None else EntityType(word)
 
 
-async def decrees_of(pool: asyncpg.Pool) -> list[tuple[object, ...]]:
+async def overrides_of(pool: asyncpg.Pool) -> list[tuple[object, ...]]:
     records = await pool.fetch(
         "SELECT id, job_id, adopted, reason, requested_by, decreed_at FROM root_decrees ORDER BY id"
     )
@@ -93,9 +93,9 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
         marked = {row_id: row | {"legacy_told": "true"} for row_id, row in before.items()}
         assert differences(after, marked) == []
         again = (await command(adopted, tmp_path, "publish-legacy")).json
-        assert (again["rows"], again["decrees"], again["rowsLeft"]) == (0, 0, 0)
+        assert (again["rows"], again["overrides"], again["rowsLeft"]) == (0, 0, 0)
         rebuilt = (await command(adopted, tmp_path, "rebuild")).json
-        assert (rebuilt["rebuilt"]["rows"], rebuilt["decreesDiffering"]) == (ROWS, 0)
+        assert (rebuilt["rebuilt"]["rows"], rebuilt["overridesDiffering"]) == (ROWS, 0)
 
         folder = tmp_path / "archive"
         archived = (await command(adopted, tmp_path, "archive", str(folder))).json
@@ -110,7 +110,7 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
         async with running("consumer", empty, tmp_path), running("migration-consumer", empty, tmp_path):
             await wait_until_settled(empty, pool, within=120)
         assert differences(await contents(database_url), after) == []
-        assert await decrees_of(pool) == await decrees_of(old_pool)
+        assert await overrides_of(pool) == await overrides_of(old_pool)
     assert await read_kept_aside(database_url) == await read_kept_aside(adopter.url)
     letters = topics(adopted.topic_prefix).dead_letters.name
     assert await read_all(adopted.kafka, letters) == []

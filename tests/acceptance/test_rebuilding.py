@@ -21,7 +21,7 @@ from harness.settled import wait_until_settled
 from harness.started_commands import Ended, llamalog, started
 from harness.topics import lag, publish, read_all
 from harness.waiting import eventually
-from histories import chains, decree, event
+from histories import chains, event, override
 from llamalog_schemas.events import Event
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.rebuild_lock import REBUILD_LOCK
@@ -33,7 +33,7 @@ EVENTS: list[Event] = [
     event(2001),
     event(2002, "a", "b"),
     event(2003, "b", "a"),
-    decree(2004, "never"),
+    override(2004, "never"),
 ]
 ROWS = len(EVENTS) - 1
 AT_ONCE = ("--convergence-timeout", "0")

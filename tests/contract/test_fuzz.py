@@ -18,7 +18,7 @@ def test_a_hundred_thousand_inputs_are_events_or_refused_for_a_typed_reason() ->
     outcome = fuzz(judge, seed=1, first=0, inputs=INPUTS, workers=os.cpu_count() or 1)
     assert outcome.failures == []
     assert outcome.kinds.total() == INPUTS
-    assert set(InvalidReason) | {"event", "decree", "tombstone"} == set(outcome.kinds)
+    assert set(InvalidReason) | {"event", "override", "tombstone"} == set(outcome.kinds)
 
 
 def test_an_input_is_the_same_one_every_time() -> None:

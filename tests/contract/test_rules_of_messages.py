@@ -18,7 +18,7 @@ from llamalog_schemas import (
     decode_event,
     decode_provenance,
     encode_event_binary,
-    is_decree,
+    is_root_override,
 )
 from llamalog_service.ingest.decode import decode_batch
 from llamalog_tools.contract_export.files import SCHEMAS
@@ -105,12 +105,12 @@ def test_e4_a_time_is_recorded_in_utc_cut_to_the_millisecond() -> None:
 
 
 def test_e5_a_type_is_one_of_ours() -> None:
-    decree = {"jobId": "j", "reason": "r", "requestedBy": "u"}
+    override = {"jobId": "j", "reason": "r", "requestedBy": "u"}
     for kind in ("created", "linked", "enriched", "corrected", "cached", "failed"):
         assert accepted(value_of(type=f"llamalog.entity-{kind}.v1"))
     for kind in ("root-adopted", "root-adoption-revoked"):
-        message = FULL | {"type": f"llamalog.{kind}.v1", "data": decree}
-        assert is_decree(accepted(json.dumps(message).encode()))
+        message = FULL | {"type": f"llamalog.{kind}.v1", "data": override}
+        assert is_root_override(accepted(json.dumps(message).encode()))
     for bad in ("llamalog.entity-created.v2", "llamalog.entity-created", "LLAMALOG.ENTITY-CREATED.V1", "x"):
         assert refused(value_of(type=bad)) == InvalidReason.UNKNOWN_TYPE
 

@@ -14,7 +14,7 @@ _NEIGHBOURS = [content_of(_BEFORE), content_of(_AFTER)]
 
 
 def judge(fuzzed: Input) -> str:
-    """What the input is: ``event``, ``decree``, ``tombstone`` or the code of the reason why it is none.
+    """What the input is: ``event``, ``override``, ``tombstone`` or the code of the reason why it is none.
 
     Raises:
         AssertionError: a neighbour suffered, or the input has no typed reason.
@@ -26,7 +26,7 @@ def judge(fuzzed: Input) -> str:
     rows = len(decoded.rows) - len(_NEIGHBOURS)
     found = {
         "event": rows,
-        "decree": len(decoded.decrees),
+        "override": len(decoded.overrides),
         "tombstone": decoded.tombstones,
         "letter": len(decoded.rejected),
     }

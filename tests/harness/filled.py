@@ -8,7 +8,7 @@ import asyncpg
 from harness.legacy_rows import write_as_another
 from harness.topics import producing
 from harness.writers import KeptMessages, Repairer, Writer
-from histories import NOON, decree, event
+from histories import NOON, event, override
 from llamalog_schemas.codec import Headers
 from llamalog_schemas.commands import BackfillRootsData, WholeTable
 from llamalog_schemas.events import (
@@ -82,7 +82,7 @@ async def fill_log(pool: asyncpg.Pool) -> None:
         event(101, "orphan", "never-seen"),
         event(102, "declared", "never-seen-either", declared="boast"),
         event(103, "adopted-child", "adopted"),
-        decree(104, "adopted"),
+        override(104, "adopted"),
         event(105, "ring-a", "ring-b"),
         event(106, "ring-b", "ring-a"),
         event(107, "below-ring", "ring-a"),

@@ -13,7 +13,7 @@ from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from llamalog_schemas.codec import decode_event, decode_provenance
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Event, is_decree
+from llamalog_schemas.events import Event, is_root_override
 from llamalog_schemas.keys import row_id
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.rows import StoredRow, content_of
@@ -57,7 +57,7 @@ def _judged(
             bad[at] = str(invalid.reason)
             continue
         known = stored.get(row_id(event))
-        if not is_decree(event) and known is not None and known.content != content_of(event):
+        if not is_root_override(event) and known is not None and known.content != content_of(event):
             losers[at] = "id-conflict"
         else:
             events.append(event)

@@ -18,9 +18,9 @@ from llamalog_schemas.events import (
     Event,
     RootAdopted,
     RootAdoptionRevoked,
-    RootDecreeData,
+    RootOverrideData,
     Status,
-    is_decree,
+    is_root_override,
 )
 from llamalog_schemas.keys import lineage_key
 
@@ -87,14 +87,14 @@ def _event(job: str | None, parent: str | None = None, declared: str | None = No
     )
 
 
-def _decree(dice: Random, job: str) -> Event:
+def _override(dice: Random, job: str) -> Event:
     kind = RootAdopted if dice.random() < 0.6 else RootAdoptionRevoked
     return kind(
         id="",
         source="/simulated",
         time=NOON,
         specversion="1.0",
-        data=RootDecreeData(job_id=job, reason="simulated", requested_by="simulation"),
+        data=RootOverrideData(job_id=job, reason="simulated", requested_by="simulation"),
     )
 
 
@@ -102,7 +102,7 @@ def _numbered(event: Event, number: int, dice: Random) -> Event:
     """Give an event its id and a time; few times differ, so that ids have to decide."""
     row = UUID(int=dice.getrandbits(100) << 8 | number)
     time = NOON + timedelta(milliseconds=dice.randrange(6))
-    if is_decree(event):
+    if is_root_override(event):
         return replace(event, id=str(row), time=time)
     data = replace(event.data, entity_id=UUID(int=number), metadata={"number": number})
     return replace(event, id=str(row), time=time, data=data)
@@ -133,19 +133,19 @@ def _chain(dice: Random, size: int) -> list[Event]:
     if dice.random() < 0.4:
         events.append(_event("job-0", "above"))
     if dice.random() < 0.4:
-        events.append(_decree(dice, dice.choice(["job-0", "above"])))
+        events.append(_override(dice, dice.choice(["job-0", "above"])))
     if dice.random() < 0.5:
         events.reverse()
     return events
 
 
 def _tangle(dice: Random, size: int) -> list[Event]:
-    """Any claim about few jobs: conflicts, cycles that late events open and close, decrees, declarations."""
+    """Any claim about few jobs: conflicts, cycles that late events open or close, overrides."""
     jobs = [f"job-{number}" for number in range(dice.randint(2, 9))]
     events: list[Event] = []
     for _ in range(size):
         if dice.random() < 0.08:
-            events.append(_decree(dice, dice.choice(jobs)))
+            events.append(_override(dice, dice.choice(jobs)))
             continue
         job = dice.choice([*jobs, *jobs, *jobs, None])
         parent = dice.choice([*jobs, *jobs, *jobs, None])
@@ -191,7 +191,7 @@ _SHAPES: list[Callable[[Random, int], list[Event]]] = [
 
 def _contradicting(said: Said, dice: Random) -> Said:
     """The same id with another content, in the same partition or in another one."""
-    if said.event is None or is_decree(said.event):
+    if said.event is None or is_root_override(said.event):
         return said
     other = replace(said.event, data=replace(said.event.data, reason="another content"))
     return Said(encode(other), other, said.key, said.partition + dice.randrange(2))

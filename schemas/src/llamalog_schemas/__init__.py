@@ -67,12 +67,12 @@ from llamalog_schemas.events import (
     LegacyRow,
     RootAdopted,
     RootAdoptionRevoked,
-    RootDecree,
-    RootDecreeData,
+    RootOverrideData,
+    RootOverrideEvent,
     RowEvent,
     Status,
-    is_decree,
     is_legacy_row,
+    is_root_override,
 )
 from llamalog_schemas.keys import lineage_key, row_id
 from llamalog_schemas.legacy import LEGACY_SOURCE, LegacyRowData
@@ -135,8 +135,8 @@ __all__ = [
     "RootAdopted",
     "RootAdoptionRevoked",
     "RootCounts",
-    "RootDecree",
-    "RootDecreeData",
+    "RootOverrideData",
+    "RootOverrideEvent",
     "RowEvent",
     "RunRequest",
     "RunRequestData",
@@ -151,8 +151,8 @@ __all__ = [
     "decode_provenance",
     "encode",
     "encode_event_binary",
-    "is_decree",
     "is_legacy_row",
+    "is_root_override",
     "lineage_key",
     "row_id",
 ]

@@ -124,7 +124,10 @@ class BackfillRootsData(_CommandData, frozen=True, kw_only=True, gc=False):
     requested_by: RequestedBy
     missing_parent: Annotated[
         MissingParent,
-        Meta(description="`adopt`: a top never logged is decreed a root, but for one revoked by name."),
+        Meta(
+            description="`adopt`: a top that was never logged becomes a root by an override, "
+            "unless its adoption was revoked."
+        ),
     ] = MissingParent.LEAVE
     batch_size: BatchSize | None = None
     rate_limit: RateLimit | None = None

@@ -1,4 +1,4 @@
-"""What producers say about entities: six kinds of entity event; two decrees of operators; legacy rows.
+"""What producers say about entities: six kinds of entity event; two root overrides of operators; legacy rows.
 
 Every message is a CloudEvents 1.0 event. The class of an event is its CloudEvents
 ``type``; a published type is never edited, a change of meaning gets a new version.
@@ -121,7 +121,7 @@ class FailureData(_OperationData, frozen=True, kw_only=True, gc=False):
     entity_id: UUID | None = None
 
 
-class RootDecreeData(
+class RootOverrideData(
     Struct,
     frozen=True,
     kw_only=True,
@@ -130,7 +130,7 @@ class RootDecreeData(
     rename="camel",
     gc=False,
 ):
-    """The ``data`` of an operator's decree about a job that was never seen."""
+    """The ``data`` of an operator's override of the root of a job that was never seen."""
 
     job_id: JobId
     reason: str
@@ -193,17 +193,17 @@ class EntityFailed(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-f
 
 
 class RootAdopted(CloudEvent, frozen=True, kw_only=True, tag="llamalog.root-adopted.v1", gc=False):
-    """An operator decrees that a job never seen counts as a root. Said by the service itself."""
+    """An operator's override: a job that was never seen counts as a root. Published by the service itself."""
 
-    data: RootDecreeData
+    data: RootOverrideData
 
 
 class RootAdoptionRevoked(
     CloudEvent, frozen=True, kw_only=True, tag="llamalog.root-adoption-revoked.v1", gc=False
 ):
-    """An operator takes such a decree back. Said by the service itself."""
+    """An operator revokes such an override. Published by the service itself."""
 
-    data: RootDecreeData
+    data: RootOverrideData
 
 
 class LegacyRow(CloudEvent, frozen=True, kw_only=True, tag="llamalog.legacy-row.v1", gc=False):
@@ -216,17 +216,17 @@ class LegacyRow(CloudEvent, frozen=True, kw_only=True, tag="llamalog.legacy-row.
 
 
 EntityEvent = EntityCreated | EntityLinked | EntityEnriched | EntityCorrected | EntityCached | EntityFailed
-RootDecree = RootAdopted | RootAdoptionRevoked
+RootOverrideEvent = RootAdopted | RootAdoptionRevoked
 RowEvent = EntityEvent | LegacyRow
 """Becomes a row."""
-Event = RowEvent | RootDecree
+Event = RowEvent | RootOverrideEvent
 
-_DECREES = frozenset({RootAdopted, RootAdoptionRevoked})
+_OVERRIDES = frozenset({RootAdopted, RootAdoptionRevoked})
 
 
-def is_decree(event: Event) -> TypeIs[RootDecree]:
-    """Whether an event is a decree about a job rather than one that becomes a row."""
-    return type(event) in _DECREES  # isinstance goes through ABCMeta, which shows in the hot path
+def is_root_override(event: Event) -> TypeIs[RootOverrideEvent]:
+    """Whether an event overrides the root of a job, rather than one that becomes a row."""
+    return type(event) in _OVERRIDES  # isinstance goes through ABCMeta, which shows in the hot path
 
 
 def is_legacy_row(event: Event) -> TypeIs[LegacyRow]:

@@ -4,7 +4,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from llamalog_schemas.events import EntityEvent, Event, LegacyRow, is_decree, is_legacy_row
+from llamalog_schemas.events import EntityEvent, Event, LegacyRow, is_legacy_row, is_root_override
 from llamalog_schemas.limits import UUID_TEXT
 
 
@@ -29,7 +29,7 @@ def lineage_key(event: Event) -> bytes:
 
 
 def _lineage(event: Event) -> str:
-    if is_decree(event):
+    if is_root_override(event):
         return event.data.job_id
     return _lineage_of_legacy_row(event) if is_legacy_row(event) else _lineage_of_entity(event)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import EntityData, Event, FailureData, LegacyRow, is_decree, is_legacy_row
+from llamalog_schemas.events import EntityData, Event, FailureData, LegacyRow, is_legacy_row, is_root_override
 from llamalog_schemas.legacy import moment_of
 from llamalog_schemas.limits import (
     EARLIEST_TIME,
@@ -38,7 +38,7 @@ def check_event(event: Event, structured: bytes) -> None:
         )
     if is_legacy_row(event):
         _check_legacy_row(event)
-    elif not is_decree(event):
+    elif not is_root_override(event):
         _check_entity(event.data)
     _check_no_nul(event, structured)
 

@@ -64,7 +64,7 @@ def adopted(
     before: Iterable[Row],
     *,
     missing_tops: bool = True,
-    decrees: Mapping[str, bool] | None = None,
+    overrides: Mapping[str, bool] | None = None,
 ) -> dict[str, Expected]:
     """The rows after adoption, by id.
 
@@ -72,20 +72,20 @@ def adopted(
         before: the rows as they stood.
         missing_tops: whether a job that was never logged, and whose rows would stay without a root,
             counts as a root.
-        decrees: the jobs of which an operator said before that they count as roots, or that they don't.
+        overrides: the jobs of which an operator said before that they count as roots, or that they don't.
     """
     rows = taken_in(before)
-    decreed = dict(decrees or {})
+    overridden = dict(overrides or {})
     if missing_tops:
-        for job in missing(rows.values(), decreed):
-            decreed.setdefault(job, True)
-    jobs = _Jobs(rows.values(), {job for job, counts in decreed.items() if counts})
+        for job in missing(rows.values(), overridden):
+            overridden.setdefault(job, True)
+    jobs = _Jobs(rows.values(), {job for job, counts in overridden.items() if counts})
     return {row_id: jobs.expected(row) for row_id, row in rows.items()}
 
 
-def missing(rows: Collection[Row], decreed: Mapping[str, bool]) -> set[str]:
+def missing(rows: Collection[Row], overridden: Mapping[str, bool]) -> set[str]:
     """The jobs, never logged, that rows wait for."""
-    jobs = _Jobs(rows, {job for job, counts in decreed.items() if counts})
+    jobs = _Jobs(rows, {job for job, counts in overridden.items() if counts})
     return {jobs.walk(str(_start(row)))[-1] for row in rows if jobs.expected(row).origin == "PENDING"}
 
 

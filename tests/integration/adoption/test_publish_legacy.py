@@ -22,7 +22,7 @@ from harness.legacy.known import ROWS
 from harness.legacy.schemas import NEIGHBOURS, UNKNOWN_CATEGORY, UNKNOWN_TO_US, StartingPoint, schema_at
 from harness.rebuilding import Installation
 from harness.writers import NAMES, KeptMessages
-from histories import decree, event
+from histories import event, override
 from integration.adoption.test_legacy_roots import _ADOPT, repair
 from llamalog_schemas import decode_event, encode, is_legacy_row
 from llamalog_service.adoption.legacy_events.publish import LegacyPublisher, PublishLegacyReport
@@ -69,7 +69,7 @@ def say(installation: Installation, messages: Sequence[OutgoingMessage], seed: i
             installation.topic.say(message.value, crc32(message.key or b"") % 3)
 
 
-async def decrees(pool: asyncpg.Pool) -> set[tuple[object, ...]]:
+async def overrides(pool: asyncpg.Pool) -> set[tuple[object, ...]]:
     records = await pool.fetch(
         "SELECT id, job_id, adopted, reason, requested_by, decreed_at, told FROM root_decrees"
     )
@@ -84,7 +84,7 @@ async def test_the_known_database_is_told_and_given_back_column_for_column(
     before = await contents(empty_database)
     kept = KeptMessages()
     report = await tell(old_pool, kept)
-    assert (report.rows, report.decrees, report.untellable) == (ROWS, 4, [])
+    assert (report.rows, report.overrides, report.untellable) == (ROWS, 4, [])
     messages = kept.by_topic[TOPIC]
 
     old, new = Installation(old_pool), Installation(pool)
@@ -96,12 +96,12 @@ async def test_the_known_database_is_told_and_given_back_column_for_column(
     told = {row_id: row | {"legacy_told": "true"} for row_id, row in before.items()}
     assert differences(after, told) == []
     assert differences(await contents(database_url), after) == []
-    assert await decrees(pool) == await decrees(old_pool)
+    assert await overrides(pool) == await overrides(old_pool)
     assert await read_kept_aside(database_url) == await read_kept_aside(empty_database)
 
     for installation in (old, new):
         rebuilt = await installation.rebuilt()
-        assert (rebuilt.differences.rows, rebuilt.decrees_differing, rebuilt.rebuilt.rows) == (0, 0, ROWS)
+        assert (rebuilt.differences.rows, rebuilt.overrides_differing, rebuilt.rebuilt.rows) == (0, 0, ROWS)
 
 
 async def test_rows_that_no_event_could_have_made_are_told_verbatim(
@@ -340,21 +340,21 @@ async def test_a_kafka_that_is_away_is_waited_for(pool: asyncpg.Pool) -> None:
     assert len(kept.by_topic[TOPIC]) == 1
 
 
-async def test_a_decree_of_a_backfill_is_told_and_one_of_an_operator_is_not_told_again(
+async def test_an_override_of_a_backfill_is_told_and_one_of_an_operator_is_not_told_again(
     pool: asyncpg.Pool,
 ) -> None:
     installation = Installation(pool)
-    said = decree(1, "lost")
+    said = override(1, "lost")
     installation.say([event(2, "child", "lost"), said])
     await installation.ingest_all()
     await pool.execute(_ADOPT, ["other"])
     kept = KeptMessages()
     report = await tell(pool, kept)
-    assert (report.decrees, report.rows) == (1, 0)
+    assert (report.overrides, report.rows) == (1, 0)
     (message,) = kept.by_topic[TOPIC]
     assert decode_event(message.value or b"").data.job_id == "other"
     assert message.value != encode(said)
     say(installation, [message])
     await installation.ingest_all()
-    assert (await tell(pool, KeptMessages())).decrees == 0
-    assert (await installation.rebuilt()).decrees_differing == 0
+    assert (await tell(pool, KeptMessages())).overrides == 0
+    assert (await installation.rebuilt()).overrides_differing == 0

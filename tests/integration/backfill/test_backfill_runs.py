@@ -189,7 +189,7 @@ async def test_a_cancel_takes_effect_at_the_next_batch_and_what_was_written_stay
     assert await backfills.runner.run_next() is False
 
 
-async def test_a_cancel_that_comes_before_the_first_batch_leaves_no_decree(
+async def test_a_cancel_that_comes_before_the_first_batch_leaves_no_override(
     pool: asyncpg.Pool, backfills: Backfills
 ) -> None:
     await Writer(pool, KeptMessages()).write(event(1, "waits", "missing"))

@@ -16,7 +16,7 @@ from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from harness.waiting import eventually
 from harness.writers import NAMES, KeptMessages, Repairer, Writer
-from histories import chains, decree, event
+from histories import chains, event, override
 from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunStatus
 from llamalog_schemas.codec import decode_backfill_event
 from llamalog_schemas.commands import MissingParent
@@ -113,8 +113,8 @@ async def test_what_a_backfill_under_live_traffic_leaves_is_the_fold(
     await Repairer(wide_pool, kept).settle()
     stored = await stored_rows(wide_pool)
     adopted = await wide_pool.fetch("SELECT job_id FROM root_decrees")
-    decrees = [decree(5000 + number, record["job_id"]) for number, record in enumerate(adopted)]
-    assert differences(stored, [*legacy, *live, *decrees]) == []
+    overrides = [override(5000 + number, record["job_id"]) for number, record in enumerate(adopted)]
+    assert differences(stored, [*legacy, *live, *overrides]) == []
     assert kept.provenance == as_stored(stored)
 
 

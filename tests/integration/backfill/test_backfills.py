@@ -11,7 +11,7 @@ from harness.backfills import Backfills, forget_roots, while_locked
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from harness.writers import NAMES, KeptMessages, Repairer, Writer
-from histories import NOON, chains, decree, event
+from histories import NOON, chains, event, override
 from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.commands import ExpectedCounts, GivenJobs, MissingParent, OneRoot, TimeWindow
 from llamalog_schemas.events import Event
@@ -121,10 +121,10 @@ async def test_an_expectation_that_is_met_lets_the_run_go_on(backfills: Backfill
     assert (await backfills.do(expected=expected)).status is RunStatus.COMPLETED
 
 
-async def test_missing_tops_are_adopted_by_decrees_but_for_those_that_were_revoked(
+async def test_missing_tops_are_adopted_by_overrides_but_for_those_that_were_revoked(
     pool: asyncpg.Pool, backfills: Backfills
 ) -> None:
-    revoked = decree(200, "revoked-top", adopted=False)
+    revoked = override(200, "revoked-top", adopted=False)
     events = [*BROKEN, event(150, "left", "revoked-top")]
     await Writer(pool, KeptMessages()).write(*events, revoked)
     await forget_roots(pool)
@@ -132,9 +132,9 @@ async def test_missing_tops_are_adopted_by_decrees_but_for_those_that_were_revok
     assert done.report is not None
     assert (done.report.plan.adopted, done.report.plan.pending) == (3, 1)
     assert done.report.end == done.report.plan
-    decreed = await pool.fetch("SELECT * FROM root_decrees WHERE adopted")
-    assert [(told["job_id"], told["requested_by"]) for told in decreed] == [("never-seen", "tests")]
-    as_events = [revoked, decree(201, "never-seen")]
+    overrides = await pool.fetch("SELECT * FROM root_decrees WHERE adopted")
+    assert [(told["job_id"], told["requested_by"]) for told in overrides] == [("never-seen", "tests")]
+    as_events = [revoked, override(201, "never-seen")]
     assert differences(await stored_rows(pool), [*events, *as_events]) == []
 
 
@@ -210,7 +210,7 @@ async def test_adopting_within_a_scope_corrects_what_hangs_off_the_same_top_outs
         missing_parent=MissingParent.ADOPT,
     )
     assert (done.set, done.set_again) == (1, 2)
-    assert differences(await stored_rows(pool), [*log, decree(201, "never-seen")]) == []
+    assert differences(await stored_rows(pool), [*log, override(201, "never-seen")]) == []
 
 
 async def test_locked_rows_make_the_batches_smaller_until_they_are_free_again(
@@ -291,7 +291,7 @@ async def test_an_adoption_taken_back_in_the_middle_has_the_last_word(
     waiting: list[Event] = [event(number, f"waits-{number}", "missing") for number in range(1, 11)]
     writer = Writer(pool, KeptMessages())
     await writer.write(*waiting)
-    taken_back = decree(
+    taken_back = override(
         50, "missing", adopted=False, at=(datetime.now(UTC) - NOON) / timedelta(milliseconds=1) + 60_000
     )
 

@@ -10,7 +10,7 @@ from harness.interleaving import PoolInTurns, Turns, every_order
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.provenance import as_stored
 from harness.writers import KeptMessages, Repairer, Writer
-from histories import chains, decree, event
+from histories import chains, event, override
 from llamalog_schemas.events import Event
 
 Batch = Sequence[Event]
@@ -40,11 +40,15 @@ MEETINGS: dict[str, tuple[Batch, Batch, Batch]] = {
         [event(1, "child", "parent")],
         [event(2, "parent", "lost", declared="declared")],
     ),
-    "a decree and a child of the job it is about": ([], [event(1, "child", "lost")], [decree(2, "lost")]),
-    "a decree and the event of the job it is about": (
+    "an override and a child of the job it is about": (
+        [],
+        [event(1, "child", "lost")],
+        [override(2, "lost")],
+    ),
+    "an override and the event of the job it is about": (
         [event(1, "child", "lost")],
         [event(2, "lost", "above")],
-        [decree(3, "lost")],
+        [override(3, "lost")],
     ),
 }
 

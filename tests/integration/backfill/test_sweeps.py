@@ -9,7 +9,7 @@ import pytest
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from harness.writers import KeptMessages, Repairer, Writer
-from histories import chains, decree, event
+from histories import chains, event, override
 from llamalog_schemas.commands import GivenJobs, OneRoot, WholeTable
 from llamalog_schemas.events import EntityEvent, Event
 from llamalog_service.backfill.plan_store import PlanStore
@@ -71,7 +71,7 @@ async def test_rows_that_another_writer_put_in_without_an_origin_are_given_one(
 async def test_the_cheap_sweep_finds_rows_below_a_top_that_was_adopted_and_whose_command_was_lost(
     pool: asyncpg.Pool, sweep: Sweep
 ) -> None:
-    """As a backfill leaves them that is cancelled between its decrees and its last batch."""
+    """As a backfill leaves them that is cancelled between its overrides and its last batch."""
     events: list[Event] = [
         event(1, "child", "never-seen"),
         event(2, "grandchild", "child"),
@@ -80,17 +80,17 @@ async def test_the_cheap_sweep_finds_rows_below_a_top_that_was_adopted_and_whose
         event(5, "below-seen", "seen"),
         event(6, "seen", "elsewhere"),
     ]
-    decrees = [
-        decree(11, "never-seen"),
-        decree(12, "adopted-once"),
-        decree(13, "adopted-once", adopted=False),
-        decree(14, "seen"),
+    overrides = [
+        override(11, "never-seen"),
+        override(12, "adopted-once"),
+        override(13, "adopted-once", adopted=False),
+        override(14, "seen"),
     ]
     writer = Writer(pool, KeptMessages())
     await writer.write(*events)
-    await writer.write(*decrees)
+    await writer.write(*overrides)
     assert await sweep.sweep_unsettled() == 3
-    assert differences(await stored_rows(pool), [*events, *decrees]) == []
+    assert differences(await stored_rows(pool), [*events, *overrides]) == []
     assert await sweep.sweep_unsettled() == 0
 
 

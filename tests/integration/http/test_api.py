@@ -242,10 +242,10 @@ async def test_a_command_says_who_has_asked(settings: Settings) -> None:
         tried = await client.post("/backfills", json={**adopting, "dryRun": True})
         assert tried.status_code == 202
         assert (await client.post(f"{tried.headers['location']}/pause")).status_code == 202
-        decree = {"jobId": "lost", "adopt": True, "reason": "It never came."}
-        assert (await client.post("/decrees", json=decree)).status_code == 403
+        override = {"jobId": "lost", "adopt": True, "reason": "It never came."}
+        assert (await client.post("/overrides", json=override)).status_code == 403
         client.headers["Authorization"] = "Bearer admin-token-00001"
-        assert (await client.post("/decrees", json=decree)).status_code == 202
+        assert (await client.post("/overrides", json=override)).status_code == 202
 
     names = topics(settings.topic_prefix)
     commands = [
@@ -257,15 +257,15 @@ async def test_a_command_says_who_has_asked(settings: Settings) -> None:
     assert isinstance(pause, PauseBackfill)
     assert {start.data.requested_by, pause.data.requested_by} == {"otto"}
     (said,) = await read_all(settings.kafka, names.entity_events.name)
-    decreed = decode_event(said.value)
-    assert isinstance(decreed, RootAdopted)
-    assert (decreed.data.job_id, decreed.data.requested_by) == ("lost", "ada")
+    published = decode_event(said.value)
+    assert isinstance(published, RootAdopted)
+    assert (published.data.job_id, published.data.requested_by) == ("lost", "ada")
 
 
 @pytest.mark.usefixtures("filled")
-async def test_a_decree_about_a_job_that_was_seen_is_refused(client: httpx.AsyncClient) -> None:
+async def test_an_override_about_a_job_that_was_seen_is_refused(client: httpx.AsyncClient) -> None:
     answer = await client.post(
-        "/decrees", json={"jobId": ROOT_JOB, "adopt": True, "reason": "It never came."}
+        "/overrides", json={"jobId": ROOT_JOB, "adopt": True, "reason": "It never came."}
     )
     assert answer.status_code == 409
     assert "has been seen" in answer.json()["detail"]

@@ -145,7 +145,7 @@ def test_a_job_never_seen_has_a_page_that_says_so(browser: Browser) -> None:
     assert "No event bears it" in waiting.one("main").text
     assert waiting.all("span", "unknown")[0].text == "Origin unknown: waits for a job never seen"
     adopted = browser.get("/ui/jobs", job="adopted-child")
-    assert "an operator's decree" in adopted.one("main").text
+    assert "an operator's override" in adopted.one("main").text
 
 
 def test_the_next_jobs_alone_are_listed_page_by_page(browser: Browser) -> None:

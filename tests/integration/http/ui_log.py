@@ -8,7 +8,7 @@ import asyncpg
 from msgspec.structs import replace
 
 from harness.log_table import write_at_rest
-from histories import decree, event
+from histories import event, override
 from llamalog_schemas.events import (
     EntityData,
     EntityEvent,
@@ -84,7 +84,7 @@ def _odd() -> Iterator[Event]:
     yield event(201, "ring-a", "ring-b")
     yield event(202, "ring-b", "ring-a")
     yield event(203, "adopted-child", "never-seen-but-adopted")
-    yield decree(204, "never-seen-but-adopted")
+    yield override(204, "never-seen-but-adopted")
     yield event(205, "torn", "one-parent")
     yield event(206, "torn", "other-parent")
     for depth in range(40):

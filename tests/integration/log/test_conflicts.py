@@ -111,7 +111,7 @@ async def test_a_list_goes_on_behind_its_last_entry(log: Log) -> None:
 async def test_what_the_log_knows_of_a_job(log: Log) -> None:
     await log.settle(event(1, "child", "parent"))
     unseen = await read_job_standing(log.reader, "parent")
-    assert (unseen.seen_since, unseen.is_named, unseen.decree) == (None, True, None)
+    assert (unseen.seen_since, unseen.is_named, unseen.override) == (None, True, None)
     child = await read_job_standing(log.reader, "child")
     assert (child.seen_since is not None, child.is_named) == (True, False)
 

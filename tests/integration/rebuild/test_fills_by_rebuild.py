@@ -10,13 +10,13 @@ from harness.catalogue import catalogue
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.rebuilding import Installation, rows_as_text
 from harness.writers import GROUP, TOPIC
-from histories import chains, decree, event
+from histories import chains, event, override
 from llamalog_schemas.events import Event
 from llamalog_service.rebuild.initial_load import InitialLoadStore, NotEmptyAnyMoreError
 from llamalog_service.rebuild.options import Asked
 from simulation.history import draw_history
 
-EVENTS: list[Event] = [*chains(30), event(101), event(103, "orphan", "never"), decree(104, "never")]
+EVENTS: list[Event] = [*chains(30), event(101), event(103, "orphan", "never"), override(104, "never")]
 
 
 @pytest.fixture
@@ -75,11 +75,11 @@ async def test_a_fill_is_what_ingesting_would_have_been(pool: asyncpg.Pool) -> N
         for partition in installation.topic.partitions:  # the lowest partition and offset comes first
             await installation.ingest(partition)
         await installation.settle()
-        rows, decrees = await rows_as_text(pool), await pool.fetch("SELECT id FROM root_decrees ORDER BY 1")
+        rows, overrides = await rows_as_text(pool), await pool.fetch("SELECT id FROM root_decrees ORDER BY 1")
         await empty_tables(pool)
         assert (await installation.rebuilt()).filled
         assert await rows_as_text(pool) == rows
-        assert await pool.fetch("SELECT id FROM root_decrees ORDER BY 1") == decrees
+        assert await pool.fetch("SELECT id FROM root_decrees ORDER BY 1") == overrides
 
 
 async def test_a_dry_run_leaves_an_empty_table_empty_and_tells_what_it_would_hold(told: Installation) -> None:

@@ -44,7 +44,7 @@ def crash_before(monkeypatch: pytest.MonkeyPatch, pool: asyncpg.Pool, of: type, 
     [
         (ComparisonStore, "settling"),
         (ComparisonStore, "summary"),
-        (RepairStore, "decrees"),
+        (RepairStore, "overrides"),
         (RepairStore, "next"),
         (RepairStore, "mend"),
     ],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.log_table import empty_tables
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
-from histories import chains, decree, event
+from histories import chains, event, override
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.topic_history import Span
 from llamalog_service.postgres.connection import prepare_connection
@@ -40,7 +40,7 @@ async def at_rest(installation: Installation) -> Installation:
     """Thirty rows in chains, some others, all ingested."""
     installation.say(chains(30))
     installation.say(
-        [event(101), event(102, None, "gone"), event(103, "orphan", "never"), decree(104, "never")]
+        [event(101), event(102, None, "gone"), event(103, "orphan", "never"), override(104, "never")]
     )
     await installation.ingest_all()
     return installation
@@ -270,7 +270,7 @@ async def test_a_topic_that_ends_before_the_live_tables_positions_is_refused(at_
         await at_rest.rebuilt()
 
 
-async def test_live_rows_and_decrees_without_an_event_are_refused_before_anything_is_read(
+async def test_live_rows_and_overrides_without_an_event_are_refused_before_anything_is_read(
     at_rest: Installation,
 ) -> None:
     await at_rest.pool.execute(
@@ -283,7 +283,7 @@ async def test_live_rows_and_decrees_without_an_event_are_refused_before_anythin
         "VALUES (gen_random_uuid(), 'top', true, 'a backfill', 'me', now())"
     )
     at_rest.topic.read = None  # type: ignore[method-assign, assignment]
-    with pytest.raises(EventlessRowsError, match="3 rows and 1 decrees of the live table have no event"):
+    with pytest.raises(EventlessRowsError, match="3 rows and 1 overrides of the live table have no event"):
         await at_rest.rebuilt()
     assert await ShadowStore(at_rest.pool).standing() == (False, None)
 
@@ -299,7 +299,7 @@ async def test_a_live_row_that_comes_without_an_event_while_it_reads_is_refused(
             yield portion
 
     at_rest.topic.read = read_while_another_program_writes  # type: ignore[method-assign]
-    with pytest.raises(EventlessRowsError, match="1 rows and 0 decrees"):
+    with pytest.raises(EventlessRowsError, match="1 rows and 0 overrides"):
         await at_rest.rebuilt()
     assert (await ShadowStore(at_rest.pool).read_so_far()).messages == 34
 

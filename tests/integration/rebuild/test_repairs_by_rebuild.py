@@ -11,7 +11,7 @@ import pytest
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, rows_as_text, tamper
-from histories import chains, decree, event
+from histories import chains, event, override
 from llamalog_schemas.events import Event
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.log.log_store import LogStore
@@ -23,7 +23,7 @@ EVENTS: list[Event] = [*chains(30), event(101), event(102, None, "gone"), event(
 @pytest.fixture
 async def at_rest(pool: asyncpg.Pool) -> Installation:
     installation = Installation(pool)
-    installation.say([*EVENTS, decree(104, "never")])
+    installation.say([*EVENTS, override(104, "never")])
     await installation.ingest_all()
     return installation
 
@@ -72,17 +72,17 @@ async def test_a_whole_table_that_was_lost_comes_back(at_rest: Installation) -> 
     assert await rows_as_text(at_rest.pool) == rows
 
 
-async def test_lost_and_changed_decrees_come_back_with_the_roots_below(at_rest: Installation) -> None:
+async def test_lost_and_changed_overrides_come_back_with_the_roots_below(at_rest: Installation) -> None:
     rows = await rows_as_text(at_rest.pool)
     await at_rest.pool.execute("UPDATE root_decrees SET adopted = false")
     await at_rest.pool.execute(
         "UPDATE llama_logs SET root_job_id = NULL, origin = 'PENDING' WHERE job_id = 'orphan'"
     )
     report = await at_rest.repaired()
-    assert (report.decrees_differing, report.differences.different) == (1, 1)
+    assert (report.overrides_differing, report.differences.different) == (1, 1)
     assert await rows_as_text(at_rest.pool) == rows
     await at_rest.pool.execute("DELETE FROM root_decrees")
-    assert (await at_rest.repaired()).decrees_differing == 1
+    assert (await at_rest.repaired()).overrides_differing == 1
     assert await at_rest.pool.fetchval("SELECT adopted FROM root_decrees")
 
 
@@ -130,7 +130,7 @@ async def test_while_events_are_ingested_the_same_rows_are_mended_and_the_log_is
         (kind, row) for kind, row in sorted(TAMPERED, key=lambda named: named[1])
     ]
     assert report.mended == 5
-    assert differences(await stored_rows(at_rest.pool), [*EVENTS, *coming, decree(104, "never")]) == []
+    assert differences(await stored_rows(at_rest.pool), [*EVENTS, *coming, override(104, "never")]) == []
     assert (await at_rest.rebuilt()).differences.rows == 0
 
 
@@ -145,7 +145,7 @@ async def test_a_forged_row_whose_event_comes_while_it_is_removed_stays(at_rest:
 
     await at_rest.repaired(between=tell)
     assert len(at_rest.kept.dead_letters) == 1
-    assert differences(await stored_rows(at_rest.pool), [*EVENTS, coming, decree(104, "never")]) == []
+    assert differences(await stored_rows(at_rest.pool), [*EVENTS, coming, override(104, "never")]) == []
     assert (await at_rest.rebuilt()).differences.rows == 0
 
 

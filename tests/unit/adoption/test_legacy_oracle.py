@@ -13,7 +13,7 @@ from harness.legacy.oracle import adopted, category_of, kept_aside
 from harness.legacy.rows import Entities, Row
 from harness.legacy.schemas import ADOPTABLE, StartingPoint
 from histories import histories
-from llamalog_schemas.events import Event, RootAdopted, is_decree
+from llamalog_schemas.events import Event, RootAdopted, is_root_override
 from llamalog_service.domain.fold import fold
 
 
@@ -35,10 +35,10 @@ def test_the_oracle_and_the_fold_find_the_same_roots_by_different_ways(history: 
         }
         for row in folded.values()
     ]
-    decreed = sorted((event.time, event.id, event) for event in history if is_decree(event))
-    decrees = {event.data.job_id: isinstance(event, RootAdopted) for *_, event in decreed}
+    events = sorted((event.time, event.id, event) for event in history if is_root_override(event))
+    overrides = {event.data.job_id: isinstance(event, RootAdopted) for *_, event in events}
 
-    found = adopted(rows, missing_tops=False, decrees=decrees)
+    found = adopted(rows, missing_tops=False, overrides=overrides)
 
     assert {row_id: outcome[:4] for row_id, outcome in found.items()} == {
         str(row_id): (
@@ -63,7 +63,7 @@ def test_a_chain_whose_top_was_never_logged_takes_the_topmost_job_named_if_it_is
     scene.say(None, "lost")
     assert outcome_of(scene) == [("lost", "ADOPTED")] * 3
     assert outcome_of(scene, missing_tops=False) == [(None, "PENDING")] * 3
-    assert outcome_of(scene, decrees={"lost": False}) == [(None, "PENDING")] * 3
+    assert outcome_of(scene, overrides={"lost": False}) == [(None, "PENDING")] * 3
 
 
 def test_a_row_that_calls_itself_a_root_job_makes_no_claim_and_what_it_named_is_kept() -> None:

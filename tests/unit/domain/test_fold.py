@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histories import decree, event, histories
+from histories import event, histories, override
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.fold import fold
@@ -101,15 +101,17 @@ def test_the_earliest_declaration_of_a_job_counts() -> None:
 
 def test_an_adopted_job_counts_as_root_until_its_own_event_arrives() -> None:
     child = event(1, "track", "album", declared="other")
-    assert roots(child, decree(2, "album"))[1] == Root("album", Origin.ADOPTED)
-    assert roots(child, decree(2, "album"), event(3, "album", "shelf"))[1] == Root("other", Origin.DECLARED)
+    assert roots(child, override(2, "album"))[1] == Root("album", Origin.ADOPTED)
+    assert roots(child, override(2, "album"), event(3, "album", "shelf"))[1] == Root("other", Origin.DECLARED)
 
 
-def test_the_latest_decree_about_a_job_counts() -> None:
+def test_the_latest_override_about_a_job_counts() -> None:
     child = event(1, "track", "album")
-    revoked = decree(3, "album", adopted=False)
-    assert roots(child, decree(2, "album"), revoked)[1] == Root(None, Origin.PENDING)
-    assert roots(child, decree(2, "album"), revoked, decree(4, "album"))[1] == Root("album", Origin.ADOPTED)
+    revoked = override(3, "album", adopted=False)
+    assert roots(child, override(2, "album"), revoked)[1] == Root(None, Origin.PENDING)
+    assert roots(child, override(2, "album"), revoked, override(4, "album"))[1] == Root(
+        "album", Origin.ADOPTED
+    )
 
 
 def test_a_chain_of_a_thousand_jobs_is_followed_to_its_top() -> None:

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from histories import event
-from llamalog_schemas.events import is_decree
+from llamalog_schemas.events import is_root_override
 from llamalog_schemas.nesting import nested_deeper_than
 from llamalog_tools.flow_files.flows import functions_of_flow
 from llamalog_tools.flow_files.recorder import Recorder
@@ -31,12 +31,12 @@ def test_calls_of_our_functions_are_recorded_by_window_and_task(tmp_path: Path) 
     report, recorder = tmp_path / "report.json", Recorder()
     recorder.start()
     recorder.open("idle")
-    is_decree(a_message)
+    is_root_override(a_message)
     recorder.open("flow")
     subprocess.list2cmdline(["no function of ours"])
     nested_deeper_than(b"[[]]", 3)
     recorder.write(report)
     calls = json.loads(report.read_text())
-    assert {call[2] for call in calls["idle"]} == {"is_decree"}
+    assert {call[2] for call in calls["idle"]} == {"is_root_override"}
     assert {call[1].rpartition("/")[2] for call in calls["flow"]} == {"nesting.py"}
     assert {call[0] for call in calls["flow"]} == {"MainThread"}

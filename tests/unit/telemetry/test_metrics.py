@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from harness.writers import Message
-from histories import NOON, decree, event
+from histories import NOON, event, override
 from llamalog_schemas.codec import encode
 from llamalog_schemas.events import EntityEnriched
 from llamalog_schemas.provenance import Origin
@@ -53,7 +53,7 @@ async def test_every_message_of_a_batch_is_counted_once_by_type_and_verdict() ->
         encode(event(2, "other", at=9)),
         encode(event(3, "third", kind=EntityEnriched)),
         encode(event(3, "third", kind=EntityEnriched)),
-        encode(decree(4, "lost")),
+        encode(override(4, "lost")),
         b"no event",
         None,
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TextIO
 import msgspec
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event
-from llamalog_schemas.events import EntityEvent, is_decree, is_legacy_row
+from llamalog_schemas.events import EntityEvent, is_legacy_row, is_root_override
 
 DEFAULT_TOPIC = "llamalog.entity-events"
 
@@ -58,7 +58,7 @@ class InMemory(ImmediateTransport):
     def events(self) -> list[EntityEvent]:
         """What was said, as the service reads it."""
         events = [decode_event(message.value) for message in self.messages]
-        return [event for event in events if not is_decree(event) and not is_legacy_row(event)]
+        return [event for event in events if not is_root_override(event) and not is_legacy_row(event)]
 
     def clear(self) -> None:
         """Forget what was said."""

@@ -8,7 +8,7 @@ import asyncpg
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
 from llamalog_service.domain.errors import RowsLockedError
-from llamalog_service.log.overrides import Decree, insert_decrees
+from llamalog_service.log.overrides import RootOverride, insert_overrides
 from llamalog_service.log.recompute_store import BY_INDEX, LOCK_TIMEOUT_SECONDS, RECOMPUTE_LOCK
 from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.reader import Record
@@ -81,11 +81,11 @@ class PlanBatches:
             )
         return Batch(None, looked_at, written)
 
-    async def decree(self, decrees: list[Decree]) -> None:
+    async def insert_overrides(self, overrides: list[RootOverride]) -> None:
         """Keep the adoptions that a plan counts on; those that are there already are left alone."""
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
-                await insert_decrees(connection, decrees, told=False)
+                await insert_overrides(connection, overrides, told=False)
 
 
 def _added(by_class: dict[str, Any], counted: list[Record]) -> dict[str, Any]:

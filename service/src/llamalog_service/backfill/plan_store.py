@@ -98,10 +98,10 @@ class PlanStore:
         with translated():
             return [record["job"] for record in await self._pool.fetch(sql("backfill_adopted"))]
 
-    async def tops_to_decree(self) -> list[str]:
+    async def missing_tops(self) -> list[str]:
         """Those of them that were neither adopted before nor had their adoption revoked since."""
         with translated():
-            return [record["job"] for record in await self._pool.fetch(sql("backfill_to_decree"))]
+            return [record["job"] for record in await self._pool.fetch(sql("backfill_missing_tops"))]
 
     async def tops_revoked(self) -> list[str]:
         """Those of them whose adoption was revoked since."""

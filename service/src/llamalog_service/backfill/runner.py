@@ -26,7 +26,7 @@ from llamalog_service.backfill.verification import portions, starts_to_correct
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.overrides import Decree
+from llamalog_service.log.overrides import RootOverride
 from llamalog_service.log.recompute import recompute_until_settled
 from llamalog_service.log.recompute_store import RecomputeStore
 from llamalog_service.postgres.errors import PlanDoesNotAddUpError
@@ -100,7 +100,7 @@ class BackfillRunner:
                 return
         if backfill.phase is BackfillPhase.WRITING:
             await self._check_wish(run)
-            await self._decree(backfill)
+            await self._adopt_missing_tops(backfill)
             await self._write(backfill)
             await self._backfills.enter(run, BackfillPhase.LOOKING_AGAIN)
         if backfill.phase is not BackfillPhase.RECONCILING:
@@ -129,7 +129,7 @@ class BackfillRunner:
         _log.info("backfill ended", run=str(backfill.id), status=status.value, error=error)
         return True
 
-    async def _decree(self, backfill: Backfill) -> None:
+    async def _adopt_missing_tops(self, backfill: Backfill) -> None:
         """Adopt the tops that the plan counts as adopted, each under one id, so that it can be repeated.
 
         As of the start: whoever takes an adoption back after that has the last word.
@@ -138,10 +138,13 @@ class BackfillRunner:
             return
         reason = f"The backfill {backfill.id} adopts tops that were never logged."
         decreed_at = utc_milliseconds(backfill.started_at or backfill.requested_at)
-        for jobs in portions(await self._plans.tops_to_decree()):
+        for jobs in portions(await self._plans.missing_tops()):
             adopted = [(uuid5(backfill.id, job), job) for job in jobs]
-            await self._stores.batches.decree(
-                [Decree(id_, job, True, reason, backfill.requested_by, decreed_at) for id_, job in adopted]
+            await self._stores.batches.insert_overrides(
+                [
+                    RootOverride(id_, job, True, reason, backfill.requested_by, decreed_at)
+                    for id_, job in adopted
+                ]
             )
 
     async def _write(self, backfill: Backfill) -> None:

@@ -6,7 +6,7 @@ backfills       commands to the migration consumer, and how far its runs are
 connections     pools and clients
 consumers       the two consumers, run until told to stop
 dead_letters    what was refused, read and sent back
-decrees         operators' words about jobs, published
+overrides         operators' words about jobs, published
 topics          the topics created and judged
 database        the database brought up to date
 following       the log read, and followed as it grows

@@ -15,7 +15,7 @@ from llamalog_service.settings import Settings
 async def publish_legacy_events(
     settings: Settings, watch: Callable[[Told], None], *, timeout: float
 ) -> PublishLegacyReport:
-    """Publish every row and decree that no event has told.
+    """Publish every row and override that no event has told.
 
     Args:
         timeout: seconds to wait for Kafka at the start.

@@ -4,11 +4,11 @@ from typing import Final
 from uuid import UUID
 
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
-from llamalog_schemas.events import RootDecree
+from llamalog_schemas.events import RootOverrideEvent
 from llamalog_service.bootstrap.backfills import ask_for_backfill, ask_of_run
 from llamalog_service.bootstrap.dead_letter_views import DeadLetterViews
 from llamalog_service.bootstrap.health import HealthWatch
-from llamalog_service.bootstrap.overrides import decree_root
+from llamalog_service.bootstrap.overrides import override_root
 from llamalog_service.http.dead_letters import DeadLetterCounts, DeadLetterFilter, Letter
 from llamalog_service.http.health import HealthSummary
 from llamalog_service.http.operations import Operations
@@ -37,9 +37,11 @@ class InstalledOperations(Operations):
         """Ask the migration consumer to pause, resume or cancel a backfill."""
         await ask_of_run(self._settings, request, data, timeout=_TIMEOUT)
 
-    async def decree_root(self, job: str, *, adopted: bool, reason: str, requested_by: str) -> RootDecree:
+    async def override_root(
+        self, job: str, *, adopted: bool, reason: str, requested_by: str
+    ) -> RootOverrideEvent:
         """Adopt a job never seen as a root, or take that back."""
-        decreed = await decree_root(
+        published = await override_root(
             self._settings,
             job,
             adopted=adopted,
@@ -47,7 +49,7 @@ class InstalledOperations(Operations):
             requested_by=requested_by,
             timeout=_TIMEOUT,
         )
-        return decreed.decree
+        return published.override
 
     async def count_dead_letters(self) -> DeadLetterCounts:
         """The dead letters by reason."""

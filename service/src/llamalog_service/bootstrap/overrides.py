@@ -1,15 +1,15 @@
-"""Decrees about jobs: looked into, then published among the entity events."""
+"""Overrides about jobs: looked into, then published among the entity events."""
 
 import asyncio
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootDecree
+from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootOverrideEvent
 from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.domain.overrides import JobSeenError, new_decree
+from llamalog_service.domain.overrides import JobSeenError, new_override
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.overrides import publish_decree
+from llamalog_service.kafka.overrides import publish_override
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
@@ -21,32 +21,32 @@ from llamalog_service.settings import Settings
 _LOOK_SECONDS = 5.0
 
 
-class Decreed(NamedTuple):
-    """A published decree, and the job as the log knew it before; None if nobody could look."""
+class PublishedOverride(NamedTuple):
+    """A published override, and the job as the log knew it before; None if nobody could look."""
 
-    decree: RootDecree
+    override: RootOverrideEvent
     standing: JobStanding | None
 
 
-async def decree_root(
+async def override_root(
     settings: Settings, job: str, *, adopted: bool, reason: str, requested_by: str, timeout: float
-) -> Decreed:
+) -> PublishedOverride:
     """Adopt a job never seen as a root, or take that back.
 
     Args:
-        timeout: seconds to wait for Kafka. The database is only looked at: where it is away, the decree is
+        timeout: seconds to wait for Kafka. The database is only looked at: where it is away, the override is
             published all the same, since whether it has an effect follows from the events alone.
 
     Raises:
         JobSeenError: it would have no effect.
-        DecreeInvalidError: the contract refuses it.
+        OverrideInvalidError: the contract refuses it.
         LlamalogError: the topics are unfit, or Kafka is away.
     """
     standing = await _look(settings, job)
     if standing is not None and standing.seen_since is not None:
         raise JobSeenError(job, standing.seen_since)
-    latest = standing.decree.decreed_at if standing is not None and standing.decree is not None else None
-    decree = new_decree(
+    latest = standing.override.decreed_at if standing is not None and standing.override is not None else None
+    override = new_override(
         RootAdopted if adopted else RootAdoptionRevoked,
         job,
         reason=reason,
@@ -59,14 +59,16 @@ async def decree_root(
     async with open_producer(settings, timeout=timeout) as producer:
         publisher = MessageProducer(producer)
         await retry_until_available(
-            lambda: publish_decree(publisher, topic, decree), doing="publishing the decree", timeout=timeout
+            lambda: publish_override(publisher, topic, override),
+            doing="publishing the override",
+            timeout=timeout,
         )
-    return Decreed(decree, standing)
+    return PublishedOverride(override, standing)
 
 
 async def _look(settings: Settings, job: str) -> JobStanding | None:
     try:
-        async with asyncio.timeout(_LOOK_SECONDS), open_pool(settings, name="llamalog decree") as pool:
+        async with asyncio.timeout(_LOOK_SECONDS), open_pool(settings, name="llamalog override") as pool:
             return await read_job_standing(Reader(pool), job)
     except (UnavailableError, TimeoutError):
         return None

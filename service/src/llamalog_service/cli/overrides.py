@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.bootstrap.overrides import Decreed, decree_root
+from llamalog_service.bootstrap.overrides import PublishedOverride, override_root
 from llamalog_service.cli.runtime import TIMEOUT, console, read_settings, run
 from llamalog_service.queries.jobs import JobStanding
 from llamalog_service.styles import printable
 
 Job = Annotated[str, typer.Argument(help="The job, as rows name it.")]
-Reason = Annotated[str, typer.Option(help="Why; it is kept with the decree.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the override.")]
 By = Annotated[str | None, typer.Option(help="Who asks for it; the user of this machine if left out.")]
 
 
@@ -21,20 +21,20 @@ def adopt_root(job: Job, reason: Reason, by: By = None) -> None:
     Rows that hang on it get it as their root, with the origin ADOPTED. It lapses when an event of the job
     comes after all, and `llamalog revoke` takes it back.
     """
-    decreed = _decree(job, reason, by, adopted=True)
-    _say(f"The decree {decreed.decree.id} is published: once it is read, {job} counts as a root.")
-    _say_what_is_odd(decreed.standing, adopts=True)
+    published = _override(job, reason, by, adopted=True)
+    _say(f"The override {published.override.id} is published: once it is read, {job} counts as a root.")
+    _say_what_is_odd(published.standing, adopts=True)
 
 
 def revoke(job: Job, reason: Reason, by: By = None) -> None:
     """Take back that a job counts as a root: rows that hang on it have an unknown root again."""
-    decreed = _decree(job, reason, by, adopted=False)
-    _say(f"The decree {decreed.decree.id} is published: once it is read, {job} is no root by decree.")
-    _say_what_is_odd(decreed.standing, adopts=False)
+    published = _override(job, reason, by, adopted=False)
+    _say(f"The override {published.override.id} is published: once it is read, {job} is no root by override.")
+    _say_what_is_odd(published.standing, adopts=False)
 
 
-def _decree(job: str, reason: str, by: str | None, *, adopted: bool) -> Decreed:
-    work = decree_root(
+def _override(job: str, reason: str, by: str | None, *, adopted: bool) -> PublishedOverride:
+    work = override_root(
         read_settings(),
         job,
         adopted=adopted,
@@ -47,15 +47,15 @@ def _decree(job: str, reason: str, by: str | None, *, adopted: bool) -> Decreed:
 
 def _say_what_is_odd(standing: JobStanding | None, *, adopts: bool) -> None:
     if standing is None:
-        _say("The database could not be looked at: if the job has been seen, the decree has no effect.")
+        _say("The database could not be looked at: if the job has been seen, the override has no effect.")
         return
     if not standing.is_named:
         _say("So far no row names the job as its parent: look whether it is spelt right.")
-    decree = standing.decree
-    if adopts and decree is not None and decree.adopted:
-        at = f"{decree.decreed_at:%Y-%m-%d %H:%M:%S}"
-        _say(f"It was adopted already, by {decree.requested_by} at {at} UTC: {decree.reason}")
-    if not adopts and (decree is None or not decree.adopted):
+    override = standing.override
+    if adopts and override is not None and override.adopted:
+        at = f"{override.decreed_at:%Y-%m-%d %H:%M:%S}"
+        _say(f"It was adopted already, by {override.requested_by} at {at} UTC: {override.reason}")
+    if not adopts and (override is None or not override.adopted):
         _say("So far as the database knows the job was not adopted.")
 
 

@@ -21,7 +21,7 @@ from llamalog_service.cli.runtime import (
 from llamalog_service.styles import printable
 
 UNTELLABLE: Final = 3
-"""Some rows or decrees can't be told by any event."""
+"""Some rows or overrides can't be told by any event."""
 
 _NAMED_AT_MOST: Final = 20
 
@@ -29,7 +29,7 @@ _NAMED_AT_MOST: Final = 20
 def publish_legacy(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
 ) -> None:
-    """Tell the topic of entity events what was there before it: legacy rows, and decrees of backfills.
+    """Tell the topic of entity events what was there before it: legacy rows, and overrides of backfills.
 
     Afterwards the topic is complete: a rebuild from it gives every row. The log itself does not change. To
     run it twice does no harm; interrupted, it goes on where it was. Ends with 3 if there are rows that no
@@ -66,7 +66,7 @@ def publish_legacy(
 def conclusions(report: PublishLegacyReport) -> list[str]:
     """Sentences about what was published and what is left."""
     went_on = " It went on where it had been interrupted." if report.went_on else ""
-    lines = [f"{report.rows:,} rows and {report.decrees:,} decrees were published.{went_on}"]
+    lines = [f"{report.rows:,} rows and {report.overrides:,} overrides were published.{went_on}"]
     if report.untellable:
         lines.append(
             f"{len(report.untellable):,} can't be told by any event and were not published; a rebuild "
@@ -75,11 +75,11 @@ def conclusions(report: PublishLegacyReport) -> list[str]:
         lines += [f"  {one.id}: {printable(one.why)}" for one in report.untellable[:_NAMED_AT_MOST]]
         if len(report.untellable) > _NAMED_AT_MOST:
             lines.append(f"  and {len(report.untellable) - _NAMED_AT_MOST:,} more: --json names them all.")
-    to_read = max(0, report.rows_left - len(report.untellable)) + report.decrees_left
+    to_read = max(0, report.rows_left - len(report.untellable)) + report.overrides_left
     if to_read:
         lines.append(
-            f"Of {report.rows_left:,} rows and {report.decrees_left:,} decrees the provenance consumer has "
-            "not read yet that they are told; it marks them when it does (`llamalog consumer`)."
+            f"Of {report.rows_left:,} rows and {report.overrides_left:,} overrides the provenance consumer "
+            "has not read yet that they are told; it marks them when it does (`llamalog consumer`)."
         )
     elif not report.untellable:
         lines.append("Every row of the log has an event.")

@@ -149,7 +149,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
             print_json(report)
         else:
             tell_report(report, differences)
-    differs = report.differences.rows or report.decrees_differing
+    differs = report.differences.rows or report.overrides_differing
     raise typer.Exit(DIFFERS if differs and report.mended is None else 0)
 
 

@@ -88,14 +88,14 @@ def conclusions(report: RebuildReport, file: Path) -> list[str]:
         )
     if found.corrected_meanwhile:
         lines.append(f"{found.corrected_meanwhile:,} roots were corrected by live traffic meanwhile.")
-    if report.rows_as_they_stand or report.decrees_as_they_stand:
+    if report.rows_as_they_stand or report.overrides_as_they_stand:
         lines.append(
-            f"{report.rows_as_they_stand:,} rows and {report.decrees_as_they_stand:,} decrees have no event "
-            "and were taken as they stand: of these a rebuild proves nothing."
+            f"{report.rows_as_they_stand:,} rows and {report.overrides_as_they_stand:,} overrides have no "
+            "event and were taken as they stand: of these a rebuild proves nothing."
         )
     if report.filled:
         lines.append(f"The live table was empty and holds {report.rebuilt.rows:,} rows now.")
-    elif not found.rows and not report.decrees_differing:
+    elif not found.rows and not report.overrides_differing:
         lines.append("Nothing differs: the live table is what its events make of it.")
     else:
         kinds = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
@@ -103,8 +103,8 @@ def conclusions(report: RebuildReport, file: Path) -> list[str]:
         if found.by_column:
             columns = ", ".join(f"{name} {rows:,}" for name, rows in sorted(found.by_column.items()))
             lines.append(f"Columns that differ: {columns}.")
-        if report.decrees_differing:
-            lines.append(f"{report.decrees_differing:,} decrees are missing, or otherwise than told.")
+        if report.overrides_differing:
+            lines.append(f"{report.overrides_differing:,} overrides are missing, or otherwise than told.")
         mended = report.mended is not None
         if mended and found.extra:
             lines.append(

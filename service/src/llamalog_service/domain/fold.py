@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from llamalog_schemas.events import Event, RootAdopted, is_decree
+from llamalog_schemas.events import Event, RootAdopted, is_root_override
 from llamalog_schemas.keys import row_id
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.lineage import Root, Statement, name_cycle
@@ -32,15 +32,15 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
     the first one given counts.
     """
     contents: dict[UUID, Content] = {}
-    decrees: dict[str, set[tuple[datetime, UUID, bool]]] = {}
+    overrides: dict[str, set[tuple[datetime, UUID, bool]]] = {}
     for event in events:
-        if is_decree(event):
-            decree = (utc_milliseconds(event.time), row_id(event), isinstance(event, RootAdopted))
-            decrees.setdefault(event.data.job_id, set()).add(decree)
+        if is_root_override(event):
+            override = (utc_milliseconds(event.time), row_id(event), isinstance(event, RootAdopted))
+            overrides.setdefault(event.data.job_id, set()).add(override)
         else:
             content = content_of(event)
             contents.setdefault(content.id, content)
-    facts = _Facts(contents.values(), adopted={job for job, said in decrees.items() if max(said)[2]})
+    facts = _Facts(contents.values(), adopted={job for job, said in overrides.items() if max(said)[2]})
     return {row.id: FoldedRow(row, facts.root_of(row)) for row in contents.values()}
 
 

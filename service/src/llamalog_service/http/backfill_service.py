@@ -47,7 +47,8 @@ class BackfillRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     missing_parent: Annotated[
         MissingParent,
         Meta(
-            description="`adopt`: a top never logged is decreed a root, but for one revoked by name; "
+            description="`adopt`: a top that was never logged becomes a root by an override, "
+            "unless its adoption was revoked; "
             "needs the scope `admin`, unless it is a dry run."
         ),
     ] = MissingParent.LEAVE

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from uuid import UUID
 
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
-from llamalog_schemas.events import RootDecree
+from llamalog_schemas.events import RootOverrideEvent
 from llamalog_service.http.dead_letters import DeadLetterCounts, DeadLetterFilter, Letter
 from llamalog_service.http.health import HealthSummary
 from llamalog_service.live_feed.ring import Feed
@@ -29,7 +29,9 @@ class Operations(ABC):
         """Ask the migration consumer to pause, resume or cancel a backfill."""
 
     @abstractmethod
-    async def decree_root(self, job: str, *, adopted: bool, reason: str, requested_by: str) -> RootDecree:
+    async def override_root(
+        self, job: str, *, adopted: bool, reason: str, requested_by: str
+    ) -> RootOverrideEvent:
         """Adopt a job never seen as a root, or take that back.
 
         Raises:

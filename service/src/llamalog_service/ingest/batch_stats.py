@@ -34,9 +34,9 @@ def what_became_of(decoded: DecodedBatch, classified: ClassifiedBatch) -> Mappin
         _count(counts, type_, "duplicate", rows - recorded - conflicts)
     for record in decoded.rejected:
         counts[EventKind(_NO_TYPE, "dead-lettered", record.verdict.reason)] += 1
-    for decree in decoded.decrees:
-        decreed = "root-adopted" if decree.adopted else "root-adoption-revoked"
-        counts[EventKind(decreed, "override")] += 1
+    for override in decoded.overrides:
+        kind = "root-adopted" if override.adopted else "root-adoption-revoked"
+        counts[EventKind(kind, "override")] += 1
     if decoded.tombstones:
         counts[EventKind(_NO_TYPE, "tombstone")] = decoded.tombstones
     return counts

@@ -113,7 +113,7 @@ class Ingest:
         await self._event_publisher.request_recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
         await self._event_publisher.request_recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
         await self._event_publisher.request_recompute(
-            {decree.job_id for decree in decoded.decrees}, RecomputeReason.ADOPTION_CHANGED
+            {override.job_id for override in decoded.overrides}, RecomputeReason.ADOPTION_CHANGED
         )
         recorded = by_category(classified.new)
         self._metrics.events(what_became_of(decoded, classified))
@@ -138,7 +138,7 @@ class Ingest:
             roots = resolved.roots[: len(classified.new)]
             try:
                 recorded = await self._store.record(
-                    classified.new, roots, decoded.decrees, positions, legacy_told=classified.legacy_told
+                    classified.new, roots, decoded.overrides, positions, legacy_told=classified.legacy_told
                 )
             except RowExistsError:
                 continue

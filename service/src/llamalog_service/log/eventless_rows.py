@@ -1,4 +1,4 @@
-"""What no event has told yet: legacy rows as texts, decrees, and how far an interrupted telling came."""
+"""What no event has told yet: legacy rows as texts, overrides, and how far an interrupted telling came."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -8,7 +8,7 @@ import asyncpg
 from msgspec import convert
 
 from llamalog_schemas.legacy import LegacyRowData, Overruled
-from llamalog_service.log.overrides import Decree
+from llamalog_service.log.overrides import RootOverride
 from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 
@@ -37,10 +37,10 @@ class EventlessRow(NamedTuple):
 
 
 class Eventless(NamedTuple):
-    """How many rows, and how many decrees, no event that was read tells of."""
+    """How many rows, and how many overrides, no event that was read tells of."""
 
     rows: int
-    decrees: int
+    overrides: int
 
 
 class EventlessRowStore:
@@ -69,11 +69,11 @@ class EventlessRowStore:
                 records = await connection.fetch(rows_as_texts(self._columns), after, limit)
         return [_row(record, self._columns) for record in records]
 
-    async def decrees(self) -> list[Decree]:
-        """The decrees that no event states."""
+    async def overrides(self) -> list[RootOverride]:
+        """The overrides that no event states."""
         with translated():
-            records = await self._pool.fetch(sql("eventless_decrees"))
-        return [Decree(*record) for record in records]
+            records = await self._pool.fetch(sql("eventless_overrides"))
+        return [RootOverride(*record) for record in records]
 
     async def progress(self) -> UUID | None:
         """The last row that an interrupted telling had published; None: there was none."""

@@ -20,7 +20,7 @@ from llamalog_service.log.legacy_rows import (
     note_told,
     standing_as_told,
 )
-from llamalog_service.log.overrides import Decree, insert_decrees
+from llamalog_service.log.overrides import RootOverride, insert_overrides
 from llamalog_service.log.positions import Positions, advance_positions, stored_positions
 from llamalog_service.log.records import job_facts, stored_row
 from llamalog_service.postgres.connection import translated
@@ -74,12 +74,12 @@ class LogStore:
         self,
         rows: Sequence[Content],
         roots: Sequence[Root],
-        decrees: Sequence[Decree],
+        overrides: Sequence[RootOverride],
         positions: Positions,
         *,
         legacy_told: Sequence[UUID] = (),
     ) -> Recorded:
-        """Write rows, decrees and positions in one transaction.
+        """Write rows, overrides and positions in one transaction.
 
         Args:
             legacy_told: rows of the table which it is to note of that an event tells of them.
@@ -100,8 +100,8 @@ class LogStore:
                     await _insert(connection, rows, roots)
                 if legacy_told:
                     await note_told(connection, legacy_told)
-                if decrees:
-                    await insert_decrees(connection, decrees, told=True)
+                if overrides:
+                    await insert_overrides(connection, overrides, told=True)
                 before = await advance_positions(connection, positions)
                 self._check_not_gone_back(positions, before)
         self._remember_known(positions.next_offsets)

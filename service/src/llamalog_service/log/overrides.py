@@ -1,4 +1,4 @@
-"""Operators' decrees that a job never seen counts as a root, and their revocations."""
+"""Operators' overrides that a job never seen counts as a root, and their revocations."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,14 +7,14 @@ from uuid import UUID
 
 import asyncpg
 
-from llamalog_schemas.events import RootAdopted, RootDecree
+from llamalog_schemas.events import RootAdopted, RootOverrideEvent
 from llamalog_schemas.keys import row_id
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.postgres.statements import sql
 
 
-class Decree(NamedTuple):
-    """One decree as kept in `root_decrees`; of several about a job the latest counts."""
+class RootOverride(NamedTuple):
+    """One override as kept in `root_decrees`; of several about a job the latest counts."""
 
     id: UUID
     job_id: str
@@ -24,9 +24,9 @@ class Decree(NamedTuple):
     decreed_at: datetime
 
 
-def decree_of(event: RootDecree) -> Decree:
-    """The decree that an event states."""
-    return Decree(
+def override_of(event: RootOverrideEvent) -> RootOverride:
+    """The override that an event states."""
+    return RootOverride(
         row_id(event),
         event.data.job_id,
         isinstance(event, RootAdopted),
@@ -36,11 +36,13 @@ def decree_of(event: RootDecree) -> Decree:
     )
 
 
-async def insert_decrees(connection: asyncpg.Connection, decrees: Sequence[Decree], *, told: bool) -> None:
-    """Keep decrees in the connection's transaction; one that is there already stays as it is.
+async def insert_overrides(
+    connection: asyncpg.Connection, overrides: Sequence[RootOverride], *, told: bool
+) -> None:
+    """Keep overrides in the connection's transaction; one that is there already stays as it is.
 
     Args:
         told: whether events state them.
     """
-    columns = [list(column) for column in zip(*decrees, strict=True)]
-    await connection.execute(sql("insert_decrees"), *columns, told)
+    columns = [list(column) for column in zip(*overrides, strict=True)]
+    await connection.execute(sql("insert_overrides"), *columns, told)

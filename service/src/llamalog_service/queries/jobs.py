@@ -83,8 +83,8 @@ class Chain(Struct, frozen=True, kw_only=True, rename="camel"):
     cycle: tuple[str, ...]
 
 
-class StandingDecree(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The decree about a job that counts, of those that the consumer has read.
+class CurrentOverride(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The override of a job that counts, of those that the consumer has read.
 
     Attributes:
         decreed_at: UTC.
@@ -102,12 +102,12 @@ class JobStanding(Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         seen_since: the time of its earliest event, UTC; None if it was never seen.
         is_named: whether a row names it as its parent.
-        decree: None if nobody ever adopted it.
+        override: None if nobody ever adopted it.
     """
 
     seen_since: datetime | None
     is_named: bool
-    decree: StandingDecree | None
+    override: CurrentOverride | None
 
 
 async def read_tree(
@@ -190,15 +190,15 @@ async def read_job_standing(reader: Reader, job: str) -> JobStanding:
         UnavailableError: PostgreSQL is away.
     """
     found = await reader.row("job_standing", job)
-    decree = None
+    override = None
     if found["adopted"] is not None:
-        decree = StandingDecree(
+        override = CurrentOverride(
             adopted=found["adopted"],
             reason=found["reason"],
             requested_by=found["requested_by"],
             decreed_at=found["decreed_at"],
         )
-    return JobStanding(seen_since=found["seen_since"], is_named=found["is_named"], decree=decree)
+    return JobStanding(seen_since=found["seen_since"], is_named=found["is_named"], override=override)
 
 
 def _summary(record: Record) -> JobSummary:

@@ -16,14 +16,14 @@ class Work:
 
     Attributes:
         messages_read: what the provenance consumer has recorded of its topic, whatever became of it.
-        decrees: messages that were operators' decrees; they write no row.
+        overrides: messages that were operators' overrides; they write no row.
         repairs: commands completed.
         open_repairs: commands kept that are not completed.
         untold: corrections that are not published yet.
     """
 
     messages_read: int
-    decrees: int
+    overrides: int
     repairs: int
     open_repairs: int
     untold: int
@@ -80,7 +80,7 @@ class Summary:
     @property
     def duplicates(self) -> int:
         """Messages read that neither wrote anything nor were refused: known already, or tombstones."""
-        return self.work.messages_read - self.work.decrees - self.rows.total - sum(self.refusals.values())
+        return self.work.messages_read - self.work.overrides - self.rows.total - sum(self.refusals.values())
 
     def since(self, before: "Summary") -> "Summary":
         """What was added since an earlier moment."""

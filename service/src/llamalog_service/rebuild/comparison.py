@@ -58,8 +58,8 @@ class Chosen(NamedTuple):
     kept_as_live: int
 
 
-class Decrees(NamedTuple):
-    """Differing decrees by kind."""
+class OverrideDifferences(NamedTuple):
+    """Differing overrides by kind."""
 
     missing: int
     extra: int
@@ -105,19 +105,19 @@ class Snapshot:
     async def take_as_they_stand(self) -> Eventless:
         """Take into the shadow what no event tells of, as it stands in the live table."""
         rows = rows_of(await self._connection.execute(sql("shadow_standing")))
-        decrees = rows_of(await self._connection.execute(sql("shadow_standing_decrees")))
-        return Eventless(rows, decrees)
+        overrides = rows_of(await self._connection.execute(sql("shadow_standing_overrides")))
+        return Eventless(rows, overrides)
 
     async def forget(self) -> None:
         """Leave in the shadow what was told alone; a try whose end is not known may have written more."""
         await self._connection.execute(sql("shadow_forget"))
 
     async def choose(self) -> Chosen:
-        """Leave one row of each id, and one decree."""
+        """Leave one row of each id, and one override."""
         await self._connection.execute(MEMORY)
         await self._connection.execute(_ANALYZE)
         chosen = await self._connection.fetchrow(sql("shadow_chosen"))
-        await self._connection.execute(sql("shadow_chosen_decrees"))
+        await self._connection.execute(sql("shadow_chosen_overrides"))
         return Chosen(*chosen)
 
     async def resolve(self) -> None:
@@ -145,9 +145,9 @@ class Snapshot:
         """The first of these rows."""
         return [record["id"] for record in await self._connection.fetch(sql("eventless_some"), limit)]
 
-    async def differing_decrees(self) -> Decrees:
-        """Decrees that the two sides do not have alike."""
-        return Decrees(*await self._connection.fetchrow(sql("compare_decrees")))
+    async def differing_overrides(self) -> OverrideDifferences:
+        """Overrides that the two sides do not have alike."""
+        return OverrideDifferences(*await self._connection.fetchrow(sql("compare_overrides")))
 
     async def sides(self, only: Only) -> tuple[Side, Side]:
         """The live table and the shadow in numbers."""

@@ -13,8 +13,8 @@ def told_by(portion: Portion) -> Told:
     return Told(
         rows=decoded.rows,
         places=[Place(record.partition, record.offset) for record in decoded.records],
-        decrees=decoded.decrees,
-        decree_places=[Place(record.partition, record.offset) for record in decoded.decree_records],
+        overrides=decoded.overrides,
+        override_places=[Place(record.partition, record.offset) for record in decoded.override_records],
         reached=portion.reached,
         messages=Counter([record.partition for record in portion.records]),
         dead_letters=Counter([letter.record.partition for letter in decoded.rejected]),

@@ -75,19 +75,19 @@ class CompactedError(RebuildRefusedError):
 
 
 class EventlessRowsError(RebuildRefusedError):
-    """Live rows, or decrees, are not in the topic because they were there before it."""
+    """Live rows, or overrides, are not in the topic because they were there before it."""
 
-    def __init__(self, rows: int, decrees: int, some: Sequence[UUID]) -> None:
+    def __init__(self, rows: int, overrides: int, some: Sequence[UUID]) -> None:
         named = ", ".join(map(str, some)) + (", …" if rows > len(some) else "")
         super().__init__(
-            f"{rows:,} rows and {decrees:,} decrees of the live table have no event: they were there before "
-            "the topic was, or a backfill decreed them. A rebuild would lack them, so nothing was changed. "
+            f"{rows:,} rows and {overrides:,} overrides of the live table have no event: they were there "
+            "before the topic was, or a backfill made them. A rebuild would lack them: nothing was changed. "
             "Publish them with `llamalog publish-legacy`, let the consumer read that, and run the same "
             "command again; what was read so far is kept. Those that no event can hold (that command names "
             f"them) are taken as they stand with --allow-unsourced.{f' The rows: {named}.' if some else ''}"
         )
         self.rows = rows
-        self.decrees = decrees
+        self.overrides = overrides
 
 
 class NoPositionsError(RebuildRefusedError):

@@ -64,7 +64,7 @@ async def _fill(connection: asyncpg.Connection) -> None:
         await connection.execute(f"DROP INDEX {index['name']}")
     await connection.execute(sql("fill_rows"), await connection.fetchval(sql("mend_revision")))
     await connection.execute(sql("mend_legacy"), None)
-    await connection.execute(sql("fill_decrees"))
+    await connection.execute(sql("fill_overrides"))
     for index in indexes:
         await connection.execute(index["definition"])
         if index["comment"] is not None:

@@ -21,7 +21,7 @@ class LiveTable:
         return await stored_positions(self._pool, group, topic)
 
     async def is_empty(self) -> bool:
-        """Whether it holds no row and no decree."""
+        """Whether it holds no row and no override."""
         with translated():
             return bool(
                 await self._pool.fetchval(
@@ -30,7 +30,7 @@ class LiveTable:
             )
 
     async def eventless(self) -> Eventless:
-        """How many rows, and how many decrees, were there before their event and have none that was read."""
+        """How many rows and overrides were there before their event and have none that was read."""
         with translated():
             return Eventless(*await self._pool.fetchrow(sql("eventless_count")))
 

@@ -28,7 +28,7 @@ class Asked(NamedTuple):
     Attributes:
         only: the rows to compare; all are rebuilt, since roots follow from all.
         discard: drop the leftovers of another rebuild first.
-        allow_unsourced: take live rows and decrees without an event as they stand, rather than refuse.
+        allow_unsourced: take live rows and overrides without an event as they stand, rather than refuse.
         add_words: let the live table's enums hold the words that legacy rows bear.
         max_deletes: a repair that would remove more rows, because nobody told them, is refused.
         settle_seconds: how long to wait for live traffic to come to roots that its last events change.

@@ -44,7 +44,7 @@ class Compared(NamedTuple):
 
     read: Read
     chosen: Chosen
-    decrees: int
+    overrides: int
     sides: tuple[Side, Side]
     as_they_stand: Eventless
 
@@ -120,11 +120,11 @@ class Rebuild:
 
     async def _refuse_eventless_rows(self) -> None:
         """Before hours of reading; the comparison looks again."""
-        rows, decrees = await retry_until_available(
+        rows, overrides = await retry_until_available(
             self._stores.live.eventless, doing="looking for rows without an event", may_take_long=True
         )
-        if rows or decrees:
-            raise EventlessRowsError(rows, decrees, await self._stores.live.some_eventless(_NAMED_AT_MOST))
+        if rows or overrides:
+            raise EventlessRowsError(rows, overrides, await self._stores.live.some_eventless(_NAMED_AT_MOST))
 
     async def _hold_against_the_live_table(self, asked: Asked) -> RebuildReport:
         ends = await self._stores.live.next_offsets(self._group, self._topic)
@@ -150,7 +150,7 @@ class Rebuild:
             topic=self._topic,
             read=compared.read,
             chosen=compared.chosen,
-            decrees=compared.decrees,
+            overrides=compared.overrides,
             sides=compared.sides,
             summary=summary,
             mended=self._repair is not None,
@@ -177,7 +177,7 @@ class Rebuild:
             positions = {} if asked.archive_only else read.next_offsets
             await self._stores.filling.fill(self._group, self._topic, positions)
         report = report_of(
-            topic=self._topic, read=read, chosen=chosen, decrees=0, sides=sides, summary=(), mended=False
+            topic=self._topic, read=read, chosen=chosen, overrides=0, sides=sides, summary=(), mended=False
         )
         return replace(report, filled=self._stores.filling is not None)
 
@@ -245,13 +245,13 @@ class Rebuild:
             await snapshot.resolve()
             self._watch(Progress("comparing"))
             await snapshot.compare(asked.only)
-            decrees = await snapshot.differing_decrees()
+            overrides = await snapshot.differing_overrides()
             rows = 0 if asked.allow_unsourced else await snapshot.eventless_rows()
-            if rows or decrees.extra:
+            if rows or overrides.extra:
                 some = await snapshot.some_eventless(_NAMED_AT_MOST)
-                raise EventlessRowsError(rows, decrees.extra, some)
+                raise EventlessRowsError(rows, overrides.extra, some)
             self._watch(Progress("counting"))
             sides = await snapshot.sides(asked.only)
             read = await snapshot.read_so_far()
             await snapshot.end()
-        return Compared(read, chosen, decrees.missing + decrees.different, sides, as_they_stand)
+        return Compared(read, chosen, overrides.missing + overrides.different, sides, as_they_stand)

@@ -58,7 +58,7 @@ class Repair:
         await retry_until_available(self._stores.mending.get_ready, doing="indexing", may_take_long=True)
         check_alone()
         await self._recompute(
-            await retry_until_available(self._stores.mending.decrees, doing="mending decrees")
+            await retry_until_available(self._stores.mending.overrides, doing="mending overrides")
         )
         revision = await retry_until_available(
             self._stores.mending.first_revision, doing="looking for a revision", may_take_long=True

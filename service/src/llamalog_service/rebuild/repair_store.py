@@ -53,11 +53,11 @@ class RepairStore:
         with translated():
             return int(await self._pool.fetchval(sql("mend_revision")))
 
-    async def decrees(self) -> set[str]:
-        """Mend decrees; about which jobs."""
+    async def overrides(self) -> set[str]:
+        """Mend overrides; about which jobs."""
         async with kept_shadow(self._pool) as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
-            return {record["job_id"] for record in await connection.fetch(sql("mend_decrees"))}
+            return {record["job_id"] for record in await connection.fetch(sql("mend_overrides"))}
 
     async def mend(self, rows: Collection[UUID], revision: int) -> None:
         """Make live rows what they are in the shadow, but for their roots, in one transaction.

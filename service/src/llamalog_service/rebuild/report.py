@@ -34,8 +34,8 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
         repetitions: events told again.
         contested: ids under which several contents were told; of `contested_kept_as_live` of them the
             live table keeps another than an empty one would get.
-        rows_as_they_stand, decrees_as_they_stand: without an event, and taken as they stand.
-        decrees_differing: decrees that are not in the live table, or are otherwise.
+        rows_as_they_stand, overrides_as_they_stand: without an event, and taken as they stand.
+        overrides_differing: overrides that are not in the live table, or are otherwise.
         mended: rows repaired; None: no repair was asked for.
         filled: whether the live table was empty, and was filled.
         republished: rows told to others again in the end; None: that was not asked for.
@@ -52,9 +52,9 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
     live: Side
     rebuilt: Side
     differences: Differences
-    decrees_differing: int
+    overrides_differing: int
     rows_as_they_stand: int
-    decrees_as_they_stand: int
+    overrides_as_they_stand: int
     seconds: float = 0.0
     mended: int | None = None
     filled: bool = False
@@ -66,7 +66,7 @@ def report_of(
     topic: str,
     read: Read,
     chosen: Chosen,
-    decrees: int,
+    overrides: int,
     sides: tuple[Side, Side],
     summary: Sequence[Mapping[str, Any]],
     mended: bool,
@@ -86,9 +86,9 @@ def report_of(
         live=live,
         rebuilt=rebuilt,
         differences=differences_of(summary),
-        decrees_differing=decrees,
+        overrides_differing=overrides,
         rows_as_they_stand=as_they_stand.rows,
-        decrees_as_they_stand=as_they_stand.decrees,
+        overrides_as_they_stand=as_they_stand.overrides,
         mended=differences_of(summary).rows if mended else None,
     )
 

@@ -11,7 +11,7 @@ from msgspec.structs import astuple
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content, RowContent
-from llamalog_service.log.overrides import Decree
+from llamalog_service.log.overrides import RootOverride
 from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 
@@ -28,7 +28,7 @@ END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
 """PostgreSQL would go on for hours with a statement of a process that was killed."""
 
 _ROW_COLUMNS = (*RowContent.__struct_fields__, "partition", "offset")
-_DECREE_COLUMNS = (*Decree._fields, "partition", "offset")
+_OVERRIDE_COLUMNS = (*RootOverride._fields, "partition", "offset")
 
 
 class Place(NamedTuple):
@@ -42,15 +42,15 @@ class Told(NamedTuple):
     """A portion of the topic, decoded.
 
     Attributes:
-        places, decree_places: of `rows` and of `decrees`, in step.
+        places, override_places: of `rows` and of `overrides`, in step.
         reached: the next offset to read, by partition.
         messages, dead_letters, tombstones: how many there were, by partition.
     """
 
     rows: Sequence[Content]
     places: Sequence[Place]
-    decrees: Sequence[Decree]
-    decree_places: Sequence[Place]
+    overrides: Sequence[RootOverride]
+    override_places: Sequence[Place]
     reached: Mapping[int, int]
     messages: Mapping[int, int]
     dead_letters: Mapping[int, int]
@@ -167,12 +167,14 @@ async def read_so_far(connection: asyncpg.Connection) -> Read:
 async def record_told(connection: asyncpg.Connection, told: Told) -> None:
     """As `ShadowStore.record`, in the connection's transaction."""
     refused = await _copy_rows(connection, told)
-    if told.decrees:
+    if told.overrides:
         await connection.copy_records_to_table(
             "root_decrees",
             schema_name=SCHEMA,
-            columns=_DECREE_COLUMNS,
-            records=[decree + place for decree, place in zip(told.decrees, told.decree_places, strict=True)],
+            columns=_OVERRIDE_COLUMNS,
+            records=[
+                override + place for override, place in zip(told.overrides, told.override_places, strict=True)
+            ],
         )
     partitions = list(told.reached)
     await connection.execute(

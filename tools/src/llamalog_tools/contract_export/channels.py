@@ -9,7 +9,7 @@ from llamalog_schemas import (
     Event,
     LegacyRow,
     ProvenanceRecorded,
-    RootDecree,
+    RootOverrideEvent,
 )
 from llamalog_schemas.upcast import UPCASTERS
 
@@ -44,20 +44,20 @@ CHANNELS: Final = (
     Channel(
         "entityEvents",
         "entity-events",
-        "What producers say about entities, operators' decrees about roots, and the rows that were there "
+        "What producers say about entities, operators' overrides of roots, and the rows that were there "
         "before events existed: the source of truth.",
         "The lineage key: rootJobId, else parentJobId, else jobId, else entityId, else the event's id; "
-        "the jobId of a decree. A lineage so mostly shares a partition; order across partitions is never "
+        "the jobId of an override. A lineage so mostly shares a partition; order across partitions is never "
         "relied upon.",
         "Kept for ever and never compacted: the log can be rebuilt from it at any time.",
         every_version(get_args(Event)),
         (
             Operation("receiveEntityEvents", "receive", "The provenance consumer records every valid event."),
             Operation(
-                "sendRootDecrees",
+                "sendRootOverrides",
                 "send",
                 "An operator adopts a job that was never seen as a root, or takes that back.",
-                get_args(RootDecree),
+                get_args(RootOverrideEvent),
             ),
             Operation(
                 "sendLegacyRows",

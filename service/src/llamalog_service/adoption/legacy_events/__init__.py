@@ -1,1 +1,1 @@
-"""What was there before events existed is told by events: legacy rows, and decrees of backfills."""
+"""What was there before events existed is told by events: legacy rows, and overrides of backfills."""

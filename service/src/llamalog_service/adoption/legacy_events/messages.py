@@ -1,4 +1,4 @@
-"""Legacy rows and untold decrees as events, each a function of the row alone: told twice it is told once."""
+"""Legacy rows and overrides as events, each a function of the row alone, so that publishing is idempotent."""
 
 from datetime import UTC
 
@@ -6,19 +6,19 @@ from msgspec import Struct
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Event, LegacyRow, RootAdopted, RootAdoptionRevoked, RootDecreeData
+from llamalog_schemas.events import Event, LegacyRow, RootAdopted, RootAdoptionRevoked, RootOverrideData
 from llamalog_schemas.keys import lineage_key
 from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, moment_of
 from llamalog_service.kafka.producer import OutgoingMessage
 from llamalog_service.log.eventless_rows import EventlessRow
-from llamalog_service.log.overrides import Decree
+from llamalog_service.log.overrides import RootOverride
 
 
 class Untellable(Struct, frozen=True, rename="camel"):
-    """A row or a decree that no event can hold: it stays without one.
+    """A row or an override that no event can hold: it stays without one.
 
     Attributes:
-        id: of the row, or of the decree.
+        id: of the row, or of the override.
         why: a sentence.
     """
 
@@ -38,15 +38,17 @@ def row_message(row: EventlessRow) -> OutgoingMessage | Untellable:
     return _message(event)
 
 
-def decree_message(decree: Decree) -> OutgoingMessage | Untellable:
-    """The event that states a decree."""
-    kind = RootAdopted if decree.adopted else RootAdoptionRevoked
+def override_message(override: RootOverride) -> OutgoingMessage | Untellable:
+    """The event that states an override."""
+    kind = RootAdopted if override.adopted else RootAdoptionRevoked
     event = kind(
-        id=str(decree.id),
+        id=str(override.id),
         source=LEGACY_SOURCE,
-        time=decree.decreed_at.replace(tzinfo=UTC),
+        time=override.decreed_at.replace(tzinfo=UTC),
         specversion="1.0",
-        data=RootDecreeData(job_id=decree.job_id, reason=decree.reason, requested_by=decree.requested_by),
+        data=RootOverrideData(
+            job_id=override.job_id, reason=override.reason, requested_by=override.requested_by
+        ),
     )
     return _message(event)
 

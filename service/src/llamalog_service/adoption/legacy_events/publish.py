@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from llamalog_service.adoption.legacy_events.messages import Untellable, decree_message, row_message
+from llamalog_service.adoption.legacy_events.messages import Untellable, override_message, row_message
 from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.log.eventless_rows import Eventless, EventlessRow, EventlessRowStore
 from llamalog_service.retry import retry_until_available
@@ -25,18 +25,18 @@ class PublishLegacyReport(Struct, frozen=True, rename="camel", kw_only=True):
     """What one call published and what it left.
 
     Attributes:
-        rows, decrees: published by this call.
+        rows, overrides: published by this call.
         went_on: whether it went on with one that was interrupted.
-        untellable: rows and decrees that no event can hold, of all; they were not published.
-        left: rows of which no event tells that was read, and decrees; the consumer reads what is published.
+        untellable: rows and overrides that no event can hold, of all; they were not published.
+        left: rows of which no event tells that was read, and overrides; the consumer reads what is published.
     """
 
     rows: int
-    decrees: int
+    overrides: int
     went_on: bool
     untellable: Sequence[Untellable]
     rows_left: int
-    decrees_left: int
+    overrides_left: int
 
 
 class LegacyPublisher:
@@ -59,11 +59,11 @@ class LegacyPublisher:
         self._watch = watch
 
     async def run(self) -> PublishLegacyReport:
-        """Publish every row and every decree that no event has told; waits while something is away."""
+        """Publish every row and every override that no event has told; waits while something is away."""
         eventless = await retry_until_available(self._store.count, doing="counting rows without an event")
         after = await retry_until_available(self._store.progress, doing="looking how far the telling was")
         untellable: list[Untellable] = []
-        decrees = await self._tell_decrees(untellable)
+        overrides = await self._tell_overrides(untellable)
         rows = await self._tell_rows(after, eventless.rows, untellable)
         if after is not None:
             await self._look_again(after, untellable)
@@ -73,16 +73,16 @@ class LegacyPublisher:
         )
         return PublishLegacyReport(
             rows=rows,
-            decrees=decrees,
+            overrides=overrides,
             went_on=after is not None,
             untellable=untellable,
             rows_left=left.rows,
-            decrees_left=left.decrees,
+            overrides_left=left.overrides,
         )
 
-    async def _tell_decrees(self, untellable: list[Untellable]) -> int:
-        decrees = await retry_until_available(self._store.decrees, doing="reading decrees")
-        return await self._publish([decree_message(decree) for decree in decrees], untellable)
+    async def _tell_overrides(self, untellable: list[Untellable]) -> int:
+        overrides = await retry_until_available(self._store.overrides, doing="reading overrides")
+        return await self._publish([override_message(override) for override in overrides], untellable)
 
     async def _tell_rows(self, after: UUID | None, total: int, untellable: list[Untellable]) -> int:
         """In the order of ids; how far it is, is kept once a batch is acknowledged."""

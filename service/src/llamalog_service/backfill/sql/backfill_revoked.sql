@@ -1,4 +1,4 @@
--- The tops that count as adopted among the planned rows, but by the latest decree do so no longer.
+-- The tops that count as adopted among the planned rows, but by the latest override do so no longer.
 SELECT tops.job
 FROM (SELECT DISTINCT p.root_job_id AS job FROM backfill_plan p WHERE p.origin = 'ADOPTED') tops
 JOIN (

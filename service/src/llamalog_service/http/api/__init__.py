@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from llamalog_service.http.api import backfills, catalogue, conflicts, health, lineages, logs
 from llamalog_service.http.api import dead_letters as letters
-from llamalog_service.http.api import overrides as decrees
+from llamalog_service.http.api import overrides as overrides
 
 ROUTERS: Sequence[APIRouter] = (
     lineages.router,
@@ -15,6 +15,6 @@ ROUTERS: Sequence[APIRouter] = (
     conflicts.router,
     letters.router,
     backfills.router,
-    decrees.router,
+    overrides.router,
     health.router,
 )

@@ -97,7 +97,7 @@ async def ask_for_backfill(
         ),
     ] = None,
 ) -> Response:
-    """Needs the scope `operate`; one that adopts, `admin`: it decrees roots."""
+    """Needs the scope `operate`; one that adopts, `admin`: it overrides roots."""
     wanted = await read_body(request, BackfillRequest)
     return _accepted(await start_backfill(context, principal, wanted, key))
 

@@ -131,5 +131,5 @@ async def unknown_origins(reader: TheReader) -> Response:
     responses=answers(Page[WaitingJob], "Those that are waited for longest first."),
 )
 async def waiting_jobs(reader: TheReader, limit: Limit = DEFAULT_LIMIT, after: CursorText = None) -> Response:
-    """`POST /decrees` lets one count as a root."""
+    """`POST /overrides` lets one count as a root."""
     return answer(await read_waiting_jobs(reader, limit=limit, after=cursor(after)))

@@ -34,7 +34,7 @@ _UNKNOWN_ORIGINS: Final[dict[str | None, str]] = {
 _KNOWN_ORIGINS: Final[dict[str, str]] = {
     Origin.ROOT: "the root itself",
     Origin.RESOLVED: "found by following its parents",
-    Origin.ADOPTED: "an operator's decree: the top was never logged",
+    Origin.ADOPTED: "an operator's override: the top was never logged",
     Origin.DECLARED: "as declared: the top was not seen yet",
 }
 _CONTROLS_OF_DIRECTION: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

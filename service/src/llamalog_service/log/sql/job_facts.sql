@@ -33,5 +33,5 @@ LEFT JOIN LATERAL (
     WHERE seen.id IS NULL AND d.job_id = j.job
     ORDER BY d.decreed_at DESC, d.id DESC
     LIMIT 1
-) decree ON true
-WHERE seen.id IS NOT NULL OR decree.adopted
+) override ON true
+WHERE seen.id IS NOT NULL OR override.adopted

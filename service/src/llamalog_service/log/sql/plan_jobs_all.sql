@@ -24,7 +24,7 @@ WITH said AS (
     JOIN said s USING (job)
     WHERE b.declarations_differ AND s.declared IS NOT NULL
     ORDER BY s.job, s.created_at, s.id
-), decrees AS (
+), overrides AS (
     SELECT DISTINCT ON (d.job_id) d.job_id AS job, d.adopted
     FROM root_decrees d
     ORDER BY d.job_id, d.decreed_at DESC, d.id DESC
@@ -37,8 +37,8 @@ SELECT b.job, coalesce(c.parent, b.parent), true, a.adopted, coalesce(d.declared
 FROM borne b
 LEFT JOIN claims c USING (job)
 LEFT JOIN declarations d USING (job)
-LEFT JOIN decrees a USING (job)
+LEFT JOIN overrides a USING (job)
 UNION ALL
 SELECT u.job, NULL, false, a.adopted, NULL, true
 FROM unseen u
-LEFT JOIN decrees a USING (job)
+LEFT JOIN overrides a USING (job)

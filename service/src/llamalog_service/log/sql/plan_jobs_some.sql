@@ -30,7 +30,7 @@ WITH RECURSIVE below (job) AS (
     -- Asking of each job whether it is among those below would read them all again for each.
     SELECT a.job, bool_or(a.in_scope) AS in_scope FROM lineage a GROUP BY a.job
 )
-SELECT a.job, claim.parent_job_id, seen.found IS NOT NULL, decree.adopted, declared.declared_root_job_id,
+SELECT a.job, claim.parent_job_id, seen.found IS NOT NULL, override.adopted, declared.declared_root_job_id,
        a.in_scope
 FROM jobs a
 LEFT JOIN LATERAL (
@@ -52,4 +52,4 @@ LEFT JOIN LATERAL (
 ) declared ON true
 LEFT JOIN LATERAL (
     SELECT d.adopted FROM root_decrees d WHERE d.job_id = a.job ORDER BY d.decreed_at DESC, d.id DESC LIMIT 1
-) decree ON true
+) override ON true

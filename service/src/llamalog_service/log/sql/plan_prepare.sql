@@ -4,7 +4,7 @@ CREATE TEMPORARY TABLE plan_jobs (
     job text NOT NULL,
     parent text,          -- by its earliest claim
     seen boolean NOT NULL,
-    adopted boolean,      -- by its latest decree
+    adopted boolean,      -- by its latest override
     declared text,        -- by its earliest declaration
     in_scope boolean NOT NULL
 );

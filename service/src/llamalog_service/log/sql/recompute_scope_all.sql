@@ -12,7 +12,7 @@ WITH borne AS (
     FROM llama_logs l
     WHERE l.job_id IS NOT NULL AND l.declared_root_job_id IS NOT NULL
     ORDER BY l.job_id, l.created_at, l.id
-), decrees AS (
+), overrides AS (
     SELECT DISTINCT ON (d.job_id) d.job_id AS job, d.adopted
     FROM root_decrees d
     ORDER BY d.job_id, d.decreed_at DESC, d.id DESC
@@ -26,4 +26,4 @@ FROM named n
 LEFT JOIN borne b USING (job)
 LEFT JOIN claims c USING (job)
 LEFT JOIN declarations d USING (job)
-LEFT JOIN decrees a USING (job)
+LEFT JOIN overrides a USING (job)

@@ -1,4 +1,4 @@
-"""The log, and what is kept beside it: positions, decrees, the outbox, what was found in legacy tables."""
+"""The log, and what is kept beside it: positions, overrides, the outbox, what was found in legacy tables."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -193,10 +193,10 @@ class ConsumerPosition(SQLModel, table=True):
     updated_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
-class RootDecree(SQLModel, table=True):
-    """An operator's decree that a job never seen counts as a root, or (``adopted`` false) no longer does.
+class RootOverrideEntry(SQLModel, table=True):
+    """An operator's override that a job never seen counts as a root, or (``adopted`` false) no longer does.
 
-    ``told``: whether an event that was read states it; a backfill decrees without one.
+    ``told``: whether an event that was read states it; a backfill writes one without an event.
     """
 
     __tablename__ = "root_decrees"

@@ -1,4 +1,4 @@
-"""Backfills that adopt tops never logged, and the decrees of operators about the same tops."""
+"""Backfills that adopt tops never logged, and the overrides of operators about the same tops."""
 
 import asyncpg
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from harness.backfills import Backfills
 from harness.log_table import differences, stored_rows
 from harness.writers import KeptMessages, Repairer, Writer
-from histories import decree, event
+from histories import event, override
 from llamalog_schemas.backfills import BackfillPhase, RunStatus
 from llamalog_schemas.commands import MissingParent
 from llamalog_schemas.events import Event
@@ -35,7 +35,7 @@ async def test_a_top_that_was_adopted_before_is_not_adopted_again(
 async def test_an_adoption_that_is_revoked_under_way_stays_revoked(
     pool: asyncpg.Pool, backfills: Backfills, moment: str
 ) -> None:
-    kept, revoked = KeptMessages(), decree(4, "lost", adopted=False, at=IN_A_YEAR)
+    kept, revoked = KeptMessages(), override(4, "lost", adopted=False, at=IN_A_YEAR)
     await Writer(pool, kept).write(*WAITING)
 
     async def revoke(_: object) -> None:

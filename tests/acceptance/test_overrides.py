@@ -15,7 +15,7 @@ from harness.settled import wait_until_settled
 from harness.topics import publish, read_all
 from histories import event
 from llamalog_schemas.codec import decode_event
-from llamalog_schemas.events import Event, is_decree
+from llamalog_schemas.events import Event, is_root_override
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -124,16 +124,16 @@ async def test_conflicts_and_cycles_are_named_also_when_a_late_event_makes_or_en
     assert await installation.is_the_fold()
 
 
-async def test_a_decree_is_published_although_the_database_is_away_and_says_so(settings: Settings) -> None:
+async def test_an_override_is_published_although_the_database_is_away_and_says_so(settings: Settings) -> None:
     nowhere = settings.model_copy(update={"database_url": SecretStr("postgresql://u:p@127.0.0.1:1/nowhere")})
     words = ["adopt-root", "lost", "--reason", "a test", "--by", "an operator"]
     printed = await Commands(nowhere).done(*words)
     assert "The database could not be looked at" in printed
     (record,) = await read_all(settings.kafka, topics(settings.topic_prefix).entity_events.name)
-    decree = decode_event(record.value)
-    assert is_decree(decree)
-    assert (decree.data.job_id, decree.data.reason) == ("lost", "a test")
-    assert (decree.data.requested_by, record.key) == ("an operator", b"lost")
+    override = decode_event(record.value)
+    assert is_root_override(override)
+    assert (override.data.job_id, override.data.reason) == ("lost", "a test")
+    assert (override.data.requested_by, record.key) == ("an operator", b"lost")
 
     assert "no row names the job" in await Commands(settings).done(*words)
-    assert "That is no decree" in await Commands(settings).refused("adopt-root", "j" * 101, "--reason", "x")
+    assert "That is no override" in await Commands(settings).refused("adopt-root", "j" * 101, "--reason", "x")

@@ -1,4 +1,4 @@
--- Leave one decree of each id in the shadow: the one that the live table holds if it holds any of them, else the one
+-- Leave one override of each id in the shadow: the one that the live table holds if it holds any of them, else the one
 -- of the lowest partition and offset.
 DELETE FROM llamalog_rebuild.root_decrees s
 USING (

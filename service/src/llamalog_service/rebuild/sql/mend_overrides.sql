@@ -1,4 +1,4 @@
--- Put the decrees of the shadow into the live table where they are not, or are otherwise; says about which jobs.
+-- Put the overrides of the shadow into the live table where they are not, or are otherwise; says about which jobs.
 INSERT INTO root_decrees AS l (id, job_id, adopted, reason, requested_by, decreed_at, told)
 SELECT id, job_id, adopted, reason, requested_by, decreed_at, true FROM llamalog_rebuild.root_decrees
 WHERE partition >= 0

@@ -1,4 +1,4 @@
--- The tops that count as adopted among the planned rows and about which nobody has decreed anything yet.
+-- The tops that count as adopted among the planned rows and that have no override yet.
 SELECT DISTINCT p.root_job_id AS job
 FROM backfill_plan p
 WHERE p.origin = 'ADOPTED' AND NOT EXISTS (SELECT FROM root_decrees d WHERE d.job_id = p.root_job_id)
