@@ -9,7 +9,7 @@ import pytest
 from contract.golden_payloads import load
 from contract.variations import record, refused, value_of
 from llamalog_schemas import InvalidReason, LegacyRow, decode_event, is_legacy_row, lineage_key
-from llamalog_schemas.legacy import LATEST_MOMENT, event_time_of, moment_of
+from llamalog_schemas.legacy import LATEST_MOMENT, event_time_of, parse_moment
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_LEGACY_ROW_BYTES, MAX_VALUE_BYTES
 from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
 from llamalog_service.ingest.decode import decode_batch
@@ -81,7 +81,7 @@ def test_l2_four_columns_are_required_and_unknown_fields_are_refused(field: str)
 def test_l3_a_time_of_any_year_is_told_and_sorted_as_near_as_can_be(text: str, moment: str) -> None:
     content = legacy_content_of(accepted(legacy({"createdAt": text})))
     assert (content.created_at.isoformat(), content.columns["created_at"]) == (moment, text)
-    assert EARLIEST_TIME <= event_time_of(moment_of(text)) < LATEST_TIME
+    assert EARLIEST_TIME <= event_time_of(parse_moment(text)) < LATEST_TIME
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The messages of llamalog: the models, bytes ⇄ models, and the names derived from an event."""
+"""The messages of llamalog: models, codec, and the names derived from an event."""
 
 from llamalog_schemas.backfills import (
     BACKFILL_SOURCE,

@@ -1,4 +1,4 @@
-"""What the migration consumer tells of its backfills: how far one is, and how it ended."""
+"""Progress and end of backfills, as the migration consumer publishes them."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -13,7 +13,7 @@ BACKFILL_SOURCE = "/llamalog/migration-consumer"
 
 
 class RunStatus(StrEnum):
-    """Where a run stands; the last three are final."""
+    """The state of a run; the last three are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -24,7 +24,7 @@ class RunStatus(StrEnum):
 
 
 class BackfillPhase(StrEnum):
-    """What a run is doing, or was doing last."""
+    """The phase that a run is in, or was in last."""
 
     WAITING = "waiting"
     PLANNING = "planning"
@@ -34,11 +34,11 @@ class BackfillPhase(StrEnum):
     DONE = "done"
 
 
-class _Told(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
-    """Any part of a backfill event; it may gain fields, readers ignore what they don't know."""
+class _Part(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
+    """Any part of a backfill event; it may gain fields, readers ignore fields that they don't know."""
 
 
-class RootCounts(_Told, frozen=True, kw_only=True, gc=False):
+class RootCounts(_Part, frozen=True, kw_only=True, gc=False):
     """Rows by class: the seven classes add up to all rows, ``conflicts`` are among them."""
 
     roots: Annotated[int, Meta(description="ROOT: the row's own job is the root.")] = 0
@@ -47,7 +47,7 @@ class RootCounts(_Told, frozen=True, kw_only=True, gc=False):
     adopted: Annotated[int, Meta(description="ADOPTED: the top was never logged and counts as a root.")] = 0
     cycles: Annotated[int, Meta(description="CYCLE: on a cycle, or below one.")] = 0
     pending: Annotated[int, Meta(description="PENDING: the top was never logged.")] = 0
-    declared: Annotated[int, Meta(description="DECLARED: a producer's word for the root.")] = 0
+    declared: Annotated[int, Meta(description="DECLARED: the root that a producer declared.")] = 0
     conflicts: Annotated[int, Meta(description="Rows with another parent than the one that counts.")] = 0
 
     @property
@@ -64,7 +64,7 @@ class RootCounts(_Told, frozen=True, kw_only=True, gc=False):
         )
 
 
-class Mismatch(_Told, frozen=True, kw_only=True, gc=False):
+class Mismatch(_Part, frozen=True, kw_only=True, gc=False):
     """A class (or ``rows``) of which the plan holds another number of rows than was expected."""
 
     name: str
@@ -72,15 +72,15 @@ class Mismatch(_Told, frozen=True, kw_only=True, gc=False):
     found: int
 
 
-class NamedCycle(_Told, frozen=True, kw_only=True, gc=False):
+class NamedCycle(_Part, frozen=True, kw_only=True, gc=False):
     """A cycle, from its least member on, each followed by its parent; a long one is named in part."""
 
     members: tuple[str, ...]
     rows: Annotated[int, Meta(description="Planned rows on the cycle or below it.")]
 
 
-class LiveChanges(_Told, frozen=True, kw_only=True, gc=False):
-    """What live traffic did meanwhile to rows that were planned."""
+class LiveChanges(_Part, frozen=True, kw_only=True, gc=False):
+    """Changes of planned rows by live traffic while the backfill ran."""
 
     corrected: Annotated[int, Meta(description="Rows that now have another root or origin than planned.")] = 0
     removed: Annotated[int, Meta(description="Rows that are no longer there.")] = 0
@@ -89,8 +89,8 @@ class LiveChanges(_Told, frozen=True, kw_only=True, gc=False):
     ] = RootCounts()
 
 
-class KeptAside(_Told, frozen=True, kw_only=True, gc=False):
-    """What planned legacy rows said themselves, where the rules overrule it."""
+class KeptAside(_Part, frozen=True, kw_only=True, gc=False):
+    """Values of planned legacy rows that the rules of roots overrule."""
 
     parents_cleared: int = 0
     roots_overruled: Annotated[
@@ -98,8 +98,8 @@ class KeptAside(_Told, frozen=True, kw_only=True, gc=False):
     ] = 0
 
 
-class BackfillReport(_Told, frozen=True, kw_only=True, gc=False):
-    """How a backfill went. Lists are cut to what a message holds; the counts beside them are whole."""
+class BackfillReport(_Part, frozen=True, kw_only=True, gc=False):
+    """The result of a backfill. Lists are cut to fit a message; the counts beside them are complete."""
 
     rows: Annotated[int, Meta(description="Rows planned: those of the scope recorded before the start.")]
     plan: RootCounts
@@ -125,8 +125,8 @@ class BackfillReport(_Told, frozen=True, kw_only=True, gc=False):
     untold: Annotated[int, Meta(description="Corrections that still wait to be published.")] = 0
 
 
-class _BackfillData(_Told, frozen=True, kw_only=True, gc=False):
-    """Where a backfill stands."""
+class _BackfillData(_Part, frozen=True, kw_only=True, gc=False):
+    """The state of a backfill."""
 
     run: UUID
     status: RunStatus
@@ -142,11 +142,11 @@ class _BackfillData(_Told, frozen=True, kw_only=True, gc=False):
 
 
 class BackfillProgressedData(_BackfillData, frozen=True, kw_only=True, gc=False):
-    """Where a backfill stands that has not ended."""
+    """The state of a backfill that has not ended."""
 
 
 class BackfillEndedData(_BackfillData, frozen=True, kw_only=True, gc=False):
-    """Where a backfill stood when it ended, and how it went."""
+    """The state of a backfill at its end, and its report."""
 
     error: str | None = None
     report: Annotated[
@@ -157,13 +157,13 @@ class BackfillEndedData(_BackfillData, frozen=True, kw_only=True, gc=False):
 class BackfillProgressed(
     CloudEvent, frozen=True, kw_only=True, tag="llamalog.backfill-progressed.v1", gc=False
 ):
-    """A backfill was started, paused or resumed, or is so far. Told now and then; the key is the run's id."""
+    """A backfill was started, paused or resumed, or has made progress. The Kafka key is the run's id."""
 
     data: BackfillProgressedData
 
 
 class BackfillEnded(CloudEvent, frozen=True, kw_only=True, tag="llamalog.backfill-ended.v1", gc=False):
-    """A backfill is completed, failed or cancelled. Told at least once; the key is the run's id."""
+    """A backfill is completed, failed or cancelled. Sent at least once; the Kafka key is the run's id."""
 
     data: BackfillEndedData
 

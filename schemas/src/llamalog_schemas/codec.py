@@ -1,7 +1,7 @@
 """Bytes ⇄ models. Pure: no client, no clock, no setting.
 
 Structured mode is what we write and the fast path; binary mode is turned into structured
-mode first, so that one set of rules judges both.
+mode first, so that one set of rules applies to both.
 """
 
 import re
@@ -63,7 +63,7 @@ def decode_event(value: bytes, headers: Headers = (), upcasters: Upcasters = UPC
     """The event that a message is, in the latest version.
 
     Args:
-        value: the message's value; a tombstone (null) is no message and for the caller to skip.
+        value: the message's value; a tombstone (null) is no message; the caller skips it.
         headers: the message's headers; those that are not CloudEvents' are ignored.
         upcasters: the old versions that are understood, too.
 
@@ -114,7 +114,7 @@ def decode_provenance(value: bytes, upcasters: Upcasters = UPCASTERS) -> Provena
 
 
 def _decode_latest(decoder: msgspec.json.Decoder[Message], value: bytes, upcasters: Upcasters) -> Message:
-    """The message by the latest models; one of an old version is taken there first, and judged there, too."""
+    """The message in the latest version; an old one is upcast, then validated by the latest model."""
     try:
         return _decode(decoder, value)
     except InvalidMessageError as error:
@@ -198,16 +198,16 @@ def _with_time_cut(event: Event, structured: bytes) -> Event:
 
 
 def _refuse(error: msgspec.DecodeError) -> NoReturn:
-    """Turn the decoder's complaint into ours; the bytes were read once, this is the cold path."""
+    """Raise the decoder's error as ours; the bytes were read once, this is the cold path."""
     if isinstance(error, msgspec.ValidationError):
         sentence = str(error)
         raise InvalidMessageError(_reason_of(sentence), sentence) from None
     raise InvalidMessageError(InvalidReason.NOT_JSON, f"the value is not JSON: {error}") from None
 
 
-def _reason_of(complaint: str) -> InvalidReason:
-    """Which of our codes a complaint of msgspec's is; its sentences end in "- at `$.path`"."""
-    sentence, _, path = complaint.rpartition(" - at ")
+def _reason_of(message: str) -> InvalidReason:
+    """The code of an error message of msgspec's, which ends in "- at `$.path`"."""
+    sentence, _, path = message.rpartition(" - at ")
     if path.startswith("`$.type"):
         return InvalidReason.UNKNOWN_TYPE
     if path == "Object missing required field `type`":

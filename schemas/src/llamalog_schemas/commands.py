@@ -1,4 +1,4 @@
-"""What the migration consumer is asked to do."""
+"""Commands to the migration consumer."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -10,16 +10,16 @@ from llamalog_schemas.events import CloudEvent
 from llamalog_schemas.limits import Count, JobId, Moment, UserId
 
 MAX_JOBS_PER_COMMAND = 1000
-"""A longer list of jobs is told as several commands."""
+"""A longer list of jobs is sent as several commands."""
 
 MAX_BATCH_SIZE = 100_000
 """The most rows that one transaction of a backfill may be asked to write."""
 
 Jobs = Annotated[tuple[JobId, ...], Meta(min_length=1, max_length=MAX_JOBS_PER_COMMAND)]
-RequestedBy = Annotated[UserId, Meta(description="Who asks, for people.")]
+RequestedBy = Annotated[UserId, Meta(description="The requesting operator or service, for people.")]
 BatchSize = Annotated[
     int,
-    Meta(ge=1, le=MAX_BATCH_SIZE, description="Rows a transaction at most; left out: as the service likes."),
+    Meta(ge=1, le=MAX_BATCH_SIZE, description="Rows a transaction at most; left out: the service decides."),
 ]
 RateLimit = Annotated[int, Meta(ge=1, description="Rows a second at most.")]
 
@@ -33,11 +33,11 @@ class _CommandData(
     rename="camel",
     gc=False,
 ):
-    """What the ``data`` of all commands, and the parts of it, have in common."""
+    """The base of the ``data`` of all commands, and of its parts."""
 
 
 class RecomputeReason(StrEnum):
-    """What made somebody doubt the roots below a job."""
+    """The reason for computing the roots below a job anew."""
 
     PARENT_CHANGED = "parent-changed"
     ROOT_DISAGREES = "root-disagrees"
@@ -62,7 +62,7 @@ class RecomputeRoots(CloudEvent, frozen=True, kw_only=True, tag="llamalog.recomp
 
 
 class _Scope(_CommandData, frozen=True, kw_only=True, tag_field="kind", gc=False):
-    """Which rows a backfill plans."""
+    """The rows that a backfill plans."""
 
 
 class WholeTable(_Scope, frozen=True, kw_only=True, tag="everything", gc=False):
@@ -92,7 +92,7 @@ Scope = WholeTable | TimeWindow | GivenJobs | OneRoot
 
 
 class MissingParent(StrEnum):
-    """What becomes of a chain whose top was never logged."""
+    """The treatment of a chain whose top was never logged."""
 
     ADOPT = "adopt"
     LEAVE = "leave"
@@ -118,16 +118,13 @@ class ExpectedCounts(_CommandData, frozen=True, kw_only=True, gc=False):
 
 
 class BackfillRootsData(_CommandData, frozen=True, kw_only=True, gc=False):
-    """A backfill: its scope, and how it is to go about it."""
+    """A backfill: its scope and its options."""
 
     scope: Scope
     requested_by: RequestedBy
     missing_parent: Annotated[
         MissingParent,
-        Meta(
-            description="`adopt`: a top that was never logged becomes a root by an override, "
-            "unless its adoption was revoked."
-        ),
+        Meta(description="`adopt`: a top never logged is adopted, unless its adoption was revoked by name."),
     ] = MissingParent.LEAVE
     batch_size: BatchSize | None = None
     rate_limit: RateLimit | None = None
@@ -146,26 +143,26 @@ class BackfillRoots(CloudEvent, frozen=True, kw_only=True, tag="llamalog.backfil
 
 
 class RunRequestData(_CommandData, frozen=True, kw_only=True, gc=False):
-    """The run that is meant."""
+    """The run that the request is about."""
 
     run: UUID
     requested_by: RequestedBy
 
 
 class PauseBackfill(CloudEvent, frozen=True, kw_only=True, tag="llamalog.pause-backfill.v1", gc=False):
-    """Pause a backfill at its next batch. The CloudEvents id is a UUID; said twice it counts once."""
+    """Pause a backfill at its next batch. The CloudEvents id is a UUID; sent twice it counts once."""
 
     data: RunRequestData
 
 
 class ResumeBackfill(CloudEvent, frozen=True, kw_only=True, tag="llamalog.resume-backfill.v1", gc=False):
-    """Let a paused backfill go on. The CloudEvents id is a UUID; said twice it counts once."""
+    """Resume a paused backfill. The CloudEvents id is a UUID; sent twice it counts once."""
 
     data: RunRequestData
 
 
 class CancelBackfill(CloudEvent, frozen=True, kw_only=True, tag="llamalog.cancel-backfill.v1", gc=False):
-    """End a backfill at its next batch; what it has written stays. Said twice it counts once."""
+    """End a backfill at its next batch; what it has written stays. Sent twice it counts once."""
 
     data: RunRequestData
 

@@ -1,4 +1,4 @@
-"""The errors of this distribution; an error's message says what was wrong, and where."""
+"""The errors of this distribution; an error's message names the fault and its place."""
 
 from enum import StrEnum
 

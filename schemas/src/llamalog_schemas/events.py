@@ -1,4 +1,4 @@
-"""What producers say about entities: six kinds of entity event; two root overrides of operators; legacy rows.
+"""Entity events of producers, root overrides of operators, and legacy rows.
 
 Every message is a CloudEvents 1.0 event. The class of an event is its CloudEvents
 ``type``; a published type is never edited, a change of meaning gets a new version.
@@ -31,7 +31,7 @@ from llamalog_schemas.limits import (
 
 
 class EntityType(StrEnum):
-    """What kind of thing the catalogue holds."""
+    """The kinds of entity that the catalogue holds."""
 
     ALBUM = "ALBUM"
     ARTIST = "ARTIST"
@@ -39,7 +39,7 @@ class EntityType(StrEnum):
 
 
 class Category(StrEnum):
-    """What sort of thing happened; it follows from the event's type."""
+    """The kind of change; it follows from the event's type."""
 
     CREATED = "CREATED"
     LINKED = "LINKED"
@@ -50,7 +50,7 @@ class Category(StrEnum):
 
 
 class Status(StrEnum):
-    """How the operation went; a closed list."""
+    """The outcome of the operation; a closed list."""
 
     SUCCESS = "SUCCESS"
     PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
@@ -65,7 +65,7 @@ class Status(StrEnum):
 
 
 class DataQuality(StrEnum):
-    """How good an entity's data are."""
+    """The quality of an entity's data."""
 
     LOW = "LOW"
     MEDIUM = "MEDIUM"
@@ -81,7 +81,7 @@ class _OperationData(
     rename="camel",
     gc=False,
 ):
-    """What every entity event may say, the entity itself left to the two classes below."""
+    """The fields of every entity event, the entity itself left to the two classes below."""
 
     operation: Operation
     status: Status
@@ -115,7 +115,7 @@ class EntityData(_OperationData, frozen=True, kw_only=True, gc=False):
 
 
 class FailureData(_OperationData, frozen=True, kw_only=True, gc=False):
-    """The ``data`` of a failure: the entity may never have come to be."""
+    """The ``data`` of a failure: the entity may never have been created."""
 
     entity_type: EntityType
     entity_id: UUID | None = None
@@ -172,7 +172,7 @@ class EntityEnriched(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity
 
 
 class EntityCorrected(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-corrected.v1", gc=False):
-    """Somebody corrected the entity by hand."""
+    """A person corrected the entity by hand."""
 
     category: ClassVar = Category.CORRECTED
     data: EntityData
@@ -186,14 +186,14 @@ class EntityCached(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-c
 
 
 class EntityFailed(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-failed.v1", gc=False):
-    """It did not work; nothing may have been created."""
+    """An operation failed; it may have created nothing."""
 
     category: ClassVar = Category.FAILED
     data: FailureData
 
 
 class RootAdopted(CloudEvent, frozen=True, kw_only=True, tag="llamalog.root-adopted.v1", gc=False):
-    """An operator's override: a job that was never seen counts as a root. Published by the service itself."""
+    """An operator's override: a job never seen counts as a root. Published by the service itself."""
 
     data: RootOverrideData
 
@@ -207,7 +207,7 @@ class RootAdoptionRevoked(
 
 
 class LegacyRow(CloudEvent, frozen=True, kw_only=True, tag="llamalog.legacy-row.v1", gc=False):
-    """A row that was in the table before events existed, as it stands. Said by the service itself.
+    """A row that was in the table before events existed, verbatim. Published by the service itself.
 
     Its ``id`` is the row's; its ``time`` the row's, or the nearest that an event may have.
     """
@@ -225,10 +225,10 @@ _OVERRIDES = frozenset({RootAdopted, RootAdoptionRevoked})
 
 
 def is_root_override(event: Event) -> TypeIs[RootOverrideEvent]:
-    """Whether an event overrides the root of a job, rather than one that becomes a row."""
+    """Whether an event overrides the root of a job rather than becoming a row."""
     return type(event) in _OVERRIDES  # isinstance goes through ABCMeta, which shows in the hot path
 
 
 def is_legacy_row(event: Event) -> TypeIs[LegacyRow]:
-    """Whether an event tells of a row that was there before events existed."""
+    """Whether an event carries a row that was in the table before events existed."""
     return type(event) is LegacyRow

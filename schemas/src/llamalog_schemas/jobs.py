@@ -1,4 +1,4 @@
-"""The catalogue's jobs: what a queue holds of them, what their operations are called, and their category.
+"""The catalogue's jobs: their payloads in a queue, their operations and their category.
 
 A payload serialises to the JSON object that a queue of another language holds, and back. Fields that a
 payload does not know are ignored: queues belong to their own services, which may add some.
@@ -21,15 +21,15 @@ Offset = Annotated[int, Meta(ge=0)]
 
 
 class InvalidJobError(LlamalogSchemasError):
-    """A payload is not what its operation asks for; the sentence names the operation and the field."""
+    """A payload does not fit its operation; the sentence names the operation and the field."""
 
 
 class JobPayload(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """What a queue holds of a job.
+    """The payload of a job in a queue.
 
     Attributes:
-        operation: the job's name in the queue, and the operation in the events that it says.
-        request_id: names the request that it serves, for whoever traces requests.
+        operation: the job's name in the queue, and the operation of its events.
+        request_id: names the request that it serves, for tracing.
     """
 
     operation: ClassVar[str]
@@ -37,10 +37,10 @@ class JobPayload(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="
 
 
 class ChainedJob(JobPayload, frozen=True, kw_only=True):
-    """A job that another may start: it says by which, and under which root.
+    """A job that another job may start; it names that job and its root.
 
-    The root is handed down through any number of levels, so that a job deep in a chain knows it even
-    where the jobs between have not been heard of.
+    The root is passed down through any number of levels, so that a job deep in a chain knows it even
+    where the events of the jobs between have not arrived.
     """
 
     parent_job_id: ParentJobId | None = None
@@ -78,7 +78,7 @@ class EnrichTrack(ChainedJob, frozen=True, kw_only=True):
 
 
 class CheckAlbumEnrichment(ChainedJob, frozen=True, kw_only=True):
-    """Find out whether an album needs to be enriched."""
+    """Check whether an album needs to be enriched."""
 
     operation: ClassVar = "check:album-enrichment"
     album_id: str
@@ -87,7 +87,7 @@ class CheckAlbumEnrichment(ChainedJob, frozen=True, kw_only=True):
 
 
 class CheckArtistEnrichment(ChainedJob, frozen=True, kw_only=True):
-    """Find out whether an artist needs to be enriched."""
+    """Check whether an artist needs to be enriched."""
 
     operation: ClassVar = "check:artist-enrichment"
     artist_id: str
@@ -96,7 +96,7 @@ class CheckArtistEnrichment(ChainedJob, frozen=True, kw_only=True):
 
 
 class CheckTrackEnrichment(ChainedJob, frozen=True, kw_only=True):
-    """Find out whether a track needs to be enriched."""
+    """Check whether a track needs to be enriched."""
 
     operation: ClassVar = "check:track-enrichment"
     track_id: str
@@ -192,7 +192,7 @@ class MusicBrainzLookupRecording(MusicBrainzLookup, frozen=True, kw_only=True):
 
 
 class SpotifySyncNewReleases(JobPayload, frozen=True, kw_only=True):
-    """Take over what Spotify calls new; a root itself."""
+    """Import Spotify's new releases; a root itself."""
 
     operation: ClassVar = "spotify:sync-new-releases"
     limit: Limit | None = None
@@ -201,7 +201,7 @@ class SpotifySyncNewReleases(JobPayload, frozen=True, kw_only=True):
 
 
 class SpotifySyncFeaturedPlaylists(JobPayload, frozen=True, kw_only=True):
-    """Take over the albums of Spotify's featured playlists; a root itself."""
+    """Import the albums of Spotify's featured playlists; a root itself."""
 
     operation: ClassVar = "spotify:sync-featured-playlists"
     limit: Limit | None = None
@@ -246,7 +246,7 @@ Payload = TypeVar("Payload", bound=JobPayload)
 
 
 def encode_job(payload: JobPayload) -> bytes:
-    """The payload as the JSON object that a queue holds; what is not said is left out."""
+    """The payload as the JSON object that a queue holds; unset fields are left out."""
     return msgspec.json.encode(payload)
 
 
@@ -267,9 +267,9 @@ def decode_job(payload_type: type[Payload], value: bytes | str) -> Payload:
 
 
 def category_of_operation(operation: str, status: Status) -> Category:
-    """The category of what an operation did: by its name, and where that says nothing by how it ended.
+    """The category of an operation: by its name, else by its status.
 
-    The rule by which rows older than categories got theirs; LINKED was never told then, so it never results.
+    The rule that gave rows older than categories theirs; LINKED did not exist then, so it never results.
     """
     if operation.startswith("cache:"):
         return Category.CACHED

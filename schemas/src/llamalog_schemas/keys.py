@@ -22,7 +22,7 @@ def row_id(event: Event) -> UUID:
 def lineage_key(event: Event) -> bytes:
     """The Kafka key of an event: root job, else parent, else job, else entity.
 
-    So a lineage mostly shares a partition; nobody may rely on it. An event that names
+    So a lineage mostly shares a partition; no reader may rely on it. An event that names
     none of them (a failure before anything existed) is keyed by its own id.
     """
     return _lineage(event).encode()

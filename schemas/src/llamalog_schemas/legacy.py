@@ -1,7 +1,7 @@
-"""What the service tells of rows that were in the table before events existed: each as it stands, verbatim.
+"""Rows that were in the table before events existed, published verbatim by the service.
 
 The value of a column is the text that PostgreSQL writes for it (ISO dates, times of zones in UTC), so that
-a word that no enum knows, a JSON text of any depth and a time without end travel like all others. A column
+a label that no enum knows, a JSON text of any depth and a time without end travel like all others. A column
 that is NULL is left out. No rule for entity events holds for such a row.
 """
 
@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME
 
 LEGACY_SOURCE: Final = "/llamalog/genesis"
-"""The CloudEvents ``source`` of what is told of the time before events."""
+"""The CloudEvents ``source`` of the events of legacy rows."""
 
 EARLIEST_MOMENT: Final = datetime(1, 1, 1)
 LATEST_MOMENT: Final = datetime(9999, 12, 31, 23, 59, 59, 999000)
@@ -53,7 +53,7 @@ class Overruled(
     rename="camel",
     gc=False,
 ):
-    """What the row said of its lineage when it was taken in, where the rules of roots overrule it."""
+    """The lineage that the row named before it was migrated, where the rules of roots overrule it."""
 
     parent_job_id: JobText | None = None
     root_job_id: JobText | None = None
@@ -68,7 +68,7 @@ class LegacyRowData(
     rename="camel",
     gc=False,
 ):
-    """The columns of a legacy row as they stand, but for what follows from other rows (root, origin).
+    """The columns of a legacy row verbatim, without those that follow from other rows (root, origin).
 
     ``otherColumns`` are those of its owner that llamalog does not know: they stay in the topic.
     """
@@ -104,7 +104,7 @@ class LegacyRowData(
     other_columns: dict[str, str] | None = None
 
 
-def moment_of(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """The time that a text of PostgreSQL means, in UTC without zone; the nearest that a program can hold.
 
     Raises:
@@ -126,6 +126,6 @@ def moment_of(text: str) -> datetime:
 
 
 def event_time_of(moment: datetime) -> datetime:
-    """The ``time`` of the event that tells of a row of that moment: the nearest that an event may have."""
+    """The ``time`` of the event of a row created at a moment: the nearest that an event may have."""
     aware = moment.replace(tzinfo=EARLIEST_TIME.tzinfo)
     return min(max(aware, EARLIEST_TIME), LATEST_TIME - timedelta(milliseconds=1))

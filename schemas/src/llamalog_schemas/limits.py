@@ -1,4 +1,4 @@
-"""The limits of the contract: what a value may be before any database sees it.
+"""The limits of the contract, which hold before any database sees a value.
 
 Every limit depends on the message's bytes alone, so that two readers of one topic
 always agree on which of its messages are valid.
@@ -11,10 +11,10 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 MAX_VALUE_BYTES: Final = 256 * 1024
-"""A longer message value is invalid, unless it tells of a legacy row."""
+"""A longer message value is invalid, unless it carries a legacy row."""
 
 MAX_LEGACY_ROW_BYTES: Final = 960 * 1024
-"""So much a message that tells of a legacy row may have: what a topic takes, less what frames it."""
+"""The limit of a message that carries a legacy row: the size that a topic accepts, less its framing."""
 
 MAX_NESTING: Final = 64
 """Levels of objects and arrays in ``metadata`` and ``previewData``, the outermost counted."""
@@ -22,7 +22,7 @@ MAX_NESTING: Final = 64
 MAX_MESSAGE_NESTING: Final = 400
 """Levels of objects and arrays in a whole message, its outermost object counted.
 
-It bounds what is never checked otherwise (``subject``, attributes that are not ours), and stays clear
+It bounds values that are never checked otherwise (``subject``, attributes that are not ours), and stays clear
 of the depth at which a recursive decoder would give up.
 """
 

@@ -1,4 +1,4 @@
-"""How deep a JSON text is nested, told without recursion.
+"""Nesting depth of a JSON text, found without recursion.
 
 A recursive decoder gives up where the stack of its caller happens to end, so that one message would
 be valid in one program and invalid in the next. This bound is a matter of the bytes alone.

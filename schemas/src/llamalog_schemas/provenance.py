@@ -1,4 +1,4 @@
-"""What the service tells others: a row of the log as stored, with its root and its revision."""
+"""Provenance records: a row of the log as stored, with its root and its revision."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,21 +13,21 @@ PROVENANCE_SOURCE = "/llamalog/provenance"
 """The CloudEvents ``source`` of every provenance record."""
 
 
-def _word_of(values: type[StrEnum]) -> Meta:
-    """A word that is one of these in every row which an event made; legacy rows may bear others."""
-    return Meta(description=f"{', '.join(values)}; a legacy row may bear another word.")
+def _label_of(values: type[StrEnum]) -> Meta:
+    """One of these labels in every row that an event made; legacy rows may bear others."""
+    return Meta(description=f"{', '.join(values)}; a legacy row may bear another label.")
 
 
-CategoryWord = Annotated[str, _word_of(Category)]
-StatusWord = Annotated[str, _word_of(Status)]
-EntityTypeWord = Annotated[str, _word_of(EntityType)]
-DataQualityWord = Annotated[str, _word_of(DataQuality)]
+CategoryLabel = Annotated[str, _label_of(Category)]
+StatusLabel = Annotated[str, _label_of(Status)]
+EntityTypeLabel = Annotated[str, _label_of(EntityType)]
+DataQualityLabel = Annotated[str, _label_of(DataQuality)]
 Texts = Annotated[tuple[str | None, ...], Meta(description="A legacy row may hold null among them.")]
 Json = Annotated[Any, Meta(description="An object; a legacy row may hold any JSON.")]
 
 
 class Origin(StrEnum):
-    """How a row's root is known, or why it is not."""
+    """The way in which a row's root is known, or the reason why it is not."""
 
     ROOT = "ROOT"
     RESOLVED = "RESOLVED"
@@ -42,18 +42,18 @@ class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=Fal
     """A row of ``llama_logs`` as stored.
 
     ``createdAt`` is the event's time, ``recordedAt`` when the row was written. ``revision`` starts at
-    1 and rises with every change of what follows from other rows: root, origin, cycle, conflict.
-    A row that was in the table before events existed is told as it stands, whatever it holds.
+    1 and rises with every change of a value that follows from other rows: root, origin, cycle, conflict.
+    A row that was in the table before events existed is published as stored, with any values that it holds.
     ``omitted`` names the fields that were left out because no message could hold or no reader could
     decode them.
-    Unlike an event's data it may gain fields within a version: readers ignore what they don't know.
+    Unlike an event's data it may gain fields within a version: readers ignore fields that they don't know.
     """
 
     id: UUID
     revision: int
-    category: CategoryWord
+    category: CategoryLabel
     operation: str
-    status: StatusWord
+    status: StatusLabel
     created_at: Moment
     recorded_at: Moment
     origin: Origin | None
@@ -64,7 +64,7 @@ class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=Fal
     declared_root_job_id: str | None = None
     cycle_members: tuple[str, ...] | None = None
     parent_conflict: bool = False
-    entity_type: EntityTypeWord | None = None
+    entity_type: EntityTypeLabel | None = None
     entity_id: UUID | None = None
     album_id: UUID | None = None
     artist_id: UUID | None = None
@@ -72,8 +72,8 @@ class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=Fal
     sources: Texts = ()
     reason: str | None = None
     fields_enriched: Texts = ()
-    data_quality_before: DataQualityWord | None = None
-    data_quality_after: DataQualityWord | None = None
+    data_quality_before: DataQualityLabel | None = None
+    data_quality_after: DataQualityLabel | None = None
     error_message: str | None = None
     error_code: str | None = None
     retry_count: int | None = None

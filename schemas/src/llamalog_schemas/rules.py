@@ -1,4 +1,4 @@
-"""The rules that no type can state, for messages that their decoders have accepted."""
+"""Rules beyond types, for messages that their decoders have accepted."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,7 +9,7 @@ import msgspec
 from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import EntityData, Event, FailureData, LegacyRow, is_legacy_row, is_root_override
-from llamalog_schemas.legacy import moment_of
+from llamalog_schemas.legacy import parse_moment
 from llamalog_schemas.limits import (
     EARLIEST_TIME,
     LATEST_TIME,
@@ -23,7 +23,7 @@ _NUL_ESCAPE: Final = b"\\u0000"
 
 
 def check_event(event: Event, structured: bytes) -> None:
-    """Hold an event against them.
+    """Check an event against the rules.
 
     Args:
         structured: the bytes in structured mode that the event was read from.
@@ -62,7 +62,7 @@ def _check_legacy_row(event: LegacyRow) -> None:
             InvalidReason.BAD_ENVELOPE, f"`id` is {event.id!r}: a legacy row's event bears the id of the row"
         )
     try:
-        moment_of(event.data.created_at)
+        parse_moment(event.data.created_at)
     except ValueError as error:
         raise InvalidMessageError(InvalidReason.BAD_FIELD, f"`data.createdAt`: {error}") from None
 
@@ -80,7 +80,7 @@ def _check_entity(data: EntityData | FailureData) -> None:
 
 
 def _check_json(value: dict[str, Any] | list[Any], path: str, levels: int) -> None:
-    """Refuse what JSON allows and PostgreSQL's ``jsonb`` or a reader's stack does not."""
+    """Refuse values that JSON allows and PostgreSQL's ``jsonb`` or a reader's stack does not."""
     if levels == 0:
         raise InvalidMessageError(
             InvalidReason.TOO_DEEP, f"`{path}` is nested deeper than {MAX_NESTING} levels"
@@ -125,9 +125,9 @@ def _check_no_nul(message: Event | Command, structured: bytes) -> None:
     """Refuse NUL wherever it would reach the database; nesting has been checked before."""
     if b"\\" not in structured or _NUL_ESCAPE not in structured:  # most messages hold no backslash at all
         return
-    said = {"id": message.id, "source": message.source}
-    said |= {f"data.{field}": value for field, value in msgspec.to_builtins(message.data).items()}
-    for field, value in said.items():
+    fields = {"id": message.id, "source": message.source}
+    fields |= {f"data.{field}": value for field, value in msgspec.to_builtins(message.data).items()}
+    for field, value in fields.items():
         if _holds_nul(value):
             raise InvalidMessageError(
                 InvalidReason.NUL_CHARACTER, f"`{field}` holds a NUL character (\\u0000)"

@@ -1,7 +1,7 @@
 """Old versions of a message → the latest one, a pure step at a time.
 
 The codec does this once, at the edge; everything behind it sees the latest version alone. Messages of an old
-version lie in the topics for ever, so its model stays here, and with it what it once demanded of them.
+version lie in the topics for ever, so its model stays here, and with it the rules that once held for them.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,15 @@ OldData = TypeVar("OldData")
 
 
 class Step(Generic[OldData]):
-    """From one version of a message to the next.
+    """The step from one version of a message to the next.
 
-    Only the data change: what an event is called by, who said it and when stay what they are.
+    Only the data change: the id, source and time of an event stay as they are.
 
     Args:
-        old: the model of the old version; its ``type`` tells its messages.
+        old: the model of the old version; its ``type`` selects its messages.
         new: the model of the next version, which may be old itself by now.
-        change: given the old data, those of the new version. Pure and total: whatever the old model accepts
-            it must turn into something, which is then judged by the rules of the latest version.
+        change: given the old data, those of the new version. Pure and total: it accepts
+            everything that the old model accepts; the result is validated by the latest version's rules.
     """
 
     def __init__(
@@ -33,8 +33,8 @@ class Step(Generic[OldData]):
         self.new = new
         self._change = change
 
-    def take(self, message: Any) -> CloudEvent:
-        """The message, a version later."""
+    def apply(self, message: Any) -> CloudEvent:
+        """The message in the next version."""
         return self.new(
             id=message.id,
             source=message.source,
@@ -46,16 +46,16 @@ class Step(Generic[OldData]):
 
 
 class Upcasters:
-    """Knows the old versions, and the way from each to the latest one.
+    """The old versions, and the steps from each to the latest one.
 
     Raises:
-        ValueError: there are two ways from one version, or one that leads back to it.
+        ValueError: two steps begin at one version, or the steps from one lead back to it.
     """
 
     def __init__(self, *steps: Step[Any]) -> None:
         self._steps = {step.old: step for step in steps}
         if len(self._steps) != len(steps):
-            raise ValueError("two steps begin at the same version: which one is meant?")
+            raise ValueError("two steps begin at the same version: remove one of them")
         for step in steps:
             self._check_way_from(step)
         self._decoder = msgspec.json.Decoder(Union[self.old]) if steps else None  # noqa: UP007 - of a tuple
@@ -71,15 +71,15 @@ class Upcasters:
         return self._decoder
 
     def latest_of(self, model: type[CloudEvent]) -> type[CloudEvent]:
-        """The version at which the way from a version ends."""
+        """The latest version of a model."""
         while model in self._steps:
             model = self._steps[model].new
         return model
 
     def latest(self, message: CloudEvent) -> CloudEvent:
-        """A message of any version in the latest one, not yet judged by its rules."""
+        """A message of any version in the latest one, not yet validated by its rules."""
         while (step := self._steps.get(type(message))) is not None:
-            message = step.take(message)
+            message = step.apply(message)
         return message
 
     def _check_way_from(self, first: Step[Any]) -> None:
@@ -93,4 +93,4 @@ class Upcasters:
 
 
 UPCASTERS: Final = Upcasters()
-"""The old versions of this contract: none yet. docs/evolution.md tells how the first one comes."""
+"""The old versions of this contract: none yet. docs/evolution.md describes how to add the first one."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from llamalog_schemas.events import LegacyRow
 from llamalog_schemas.keys import row_id
-from llamalog_schemas.legacy import moment_of
+from llamalog_schemas.legacy import parse_moment
 
 _NO_COLUMNS: Final = ("overruled", "other_columns")
 
@@ -69,7 +69,7 @@ def legacy_content_of(event: LegacyRow) -> LegacyContent:
         data.job_id,
         parent,
         data.declared_root_job_id,
-        moment_of(data.created_at),
+        parse_moment(data.created_at),
         {name: text for name, text in columns.items() if text is not None and name not in _NO_COLUMNS},
         overruled,
     )

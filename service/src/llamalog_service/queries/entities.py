@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from llamalog_schemas.provenance import CategoryWord, StatusWord
+from llamalog_schemas.provenance import CategoryLabel, StatusLabel
 from llamalog_service.postgres.reader import Reader, Record
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import utc
@@ -25,9 +25,9 @@ class Moment(Struct, frozen=True, kw_only=True, rename="camel"):
 
     row: UUID
     at: datetime
-    category: CategoryWord
+    category: CategoryLabel
     operation: str
-    status: StatusWord
+    status: StatusLabel
     job: str | None
     root: str | None
     error_code: str | None

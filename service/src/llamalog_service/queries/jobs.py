@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from llamalog_schemas.provenance import CategoryWord, EntityTypeWord, Origin, StatusWord
+from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
 from llamalog_service.postgres.reader import Reader, Record
 from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, piece_of, read_parents
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, place_of
@@ -52,10 +52,10 @@ class JobSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     job: str | None
     seen: bool
     name: str | None
-    category: CategoryWord | None
-    status: StatusWord | None
+    category: CategoryLabel | None
+    status: StatusLabel | None
     operation: str | None
-    entity_type: EntityTypeWord | None
+    entity_type: EntityTypeLabel | None
     entity_id: UUID | None
     rows: int
     failed: int

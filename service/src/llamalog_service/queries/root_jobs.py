@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llamalog_schemas.events import EntityType
-from llamalog_schemas.provenance import CategoryWord, EntityTypeWord, Origin, StatusWord
+from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
 from llamalog_service.postgres.reader import Reader, Record
 from llamalog_service.queries.logs import containing
 from llamalog_service.queries.names import EntityRef, read_names
@@ -65,12 +65,12 @@ class RootJob(Struct, frozen=True, kw_only=True, rename="camel"):
     job: str
     row: UUID
     origin: Origin
-    entity_type: EntityTypeWord | None
+    entity_type: EntityTypeLabel | None
     entity_id: UUID | None
     name: str | None
     operation: str
-    category: CategoryWord
-    status: StatusWord
+    category: CategoryLabel
+    status: StatusLabel
     children: int
     failed: int
     duration_ms: int

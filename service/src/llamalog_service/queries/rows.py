@@ -7,12 +7,12 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import (
-    CategoryWord,
-    DataQualityWord,
-    EntityTypeWord,
+    CategoryLabel,
+    DataQualityLabel,
+    EntityTypeLabel,
     Json,
     Origin,
-    StatusWord,
+    StatusLabel,
     Texts,
 )
 from llamalog_service.postgres.reader import Reader, Record
@@ -40,20 +40,20 @@ class LogRow(Struct, frozen=True, kw_only=True, rename="camel"):
     id: UUID
     created_at: datetime
     recorded_at: datetime
-    entity_type: EntityTypeWord | None
+    entity_type: EntityTypeLabel | None
     entity_id: UUID | None
     album_id: UUID | None
     artist_id: UUID | None
     track_id: UUID | None
     name: str | None
     operation: str
-    category: CategoryWord
+    category: CategoryLabel
     sources: Texts
-    status: StatusWord
+    status: StatusLabel
     reason: str | None
     fields_enriched: Texts
-    data_quality_before: DataQualityWord | None
-    data_quality_after: DataQualityWord | None
+    data_quality_before: DataQualityLabel | None
+    data_quality_after: DataQualityLabel | None
     error_message: str | None
     error_code: str | None
     retry_count: int | None

@@ -1,4 +1,4 @@
-"""The channels of the contract: what travels where, keyed how, kept how long, said and read by whom."""
+"""The channels of the contract: topics with their messages, keys, retention, writers and readers."""
 
 from typing import Final, NamedTuple, get_args
 
@@ -15,7 +15,7 @@ from llamalog_schemas.upcast import UPCASTERS
 
 
 class Operation(NamedTuple):
-    """What the service does with a channel; ``messages`` are all of the channel's where none are named."""
+    """A use of a channel by the service; ``messages`` are all of the channel's where none are named."""
 
     name: str
     action: str
@@ -24,7 +24,7 @@ class Operation(NamedTuple):
 
 
 class Channel(NamedTuple):
-    """One topic. A channel without models carries the messages of others as they came."""
+    """One topic. A channel without models carries messages of other topics unchanged."""
 
     name: str
     topic: str
@@ -36,7 +36,7 @@ class Channel(NamedTuple):
 
 
 def every_version(latest: tuple[type[CloudEvent], ...]) -> tuple[type[CloudEvent], ...]:
-    """Messages with their old versions, which lie in the same topics."""
+    """Messages with their old versions, which are in the same topics."""
     return (*latest, *(old for old in UPCASTERS.old if UPCASTERS.latest_of(old) in latest))
 
 
@@ -44,10 +44,10 @@ CHANNELS: Final = (
     Channel(
         "entityEvents",
         "entity-events",
-        "What producers say about entities, operators' overrides of roots, and the rows that were there "
+        "Entity events of producers, operators' overrides of roots, and the rows that were in the table "
         "before events existed: the source of truth.",
         "The lineage key: rootJobId, else parentJobId, else jobId, else entityId, else the event's id; "
-        "the jobId of an override. A lineage so mostly shares a partition; order across partitions is never "
+        "the jobId of an override. A lineage mostly shares a partition; order across partitions is never "
         "relied upon.",
         "Kept for ever and never compacted: the log can be rebuilt from it at any time.",
         every_version(get_args(Event)),
@@ -56,13 +56,13 @@ CHANNELS: Final = (
             Operation(
                 "sendRootOverrides",
                 "send",
-                "An operator adopts a job that was never seen as a root, or takes that back.",
+                "An operator adopts a job that was never seen as a root, or revokes that.",
                 get_args(RootOverrideEvent),
             ),
             Operation(
                 "sendLegacyRows",
                 "send",
-                "`llamalog publish-legacy` tells of rows that were in the table before events existed.",
+                "`llamalog publish-legacy` publishes rows that were in the table before events existed.",
                 (LegacyRow,),
             ),
         ),
@@ -80,15 +80,15 @@ CHANNELS: Final = (
             Operation(
                 "sendProvenance",
                 "send",
-                "Both consumers tell rows as they stand, after the commit that wrote them.",
+                "Both consumers publish rows as stored, after the commit that wrote them.",
             ),
         ),
     ),
     Channel(
         "backfillCommands",
         "backfill-commands",
-        "What the migration consumer is asked to do. A command becomes a run under its own id, so that "
-        "saying it twice is harmless.",
+        "Commands to the migration consumer. A command becomes a run under its own id, so that "
+        "sending it twice is harmless.",
         "A job id of the command, or the id of the run.",
         "Kept for days: a command is stored in the database as soon as it is read.",
         every_version(get_args(Command)),
@@ -96,7 +96,7 @@ CHANNELS: Final = (
             Operation(
                 "sendBackfillCommands",
                 "send",
-                "The provenance consumer doubts the roots below some jobs, or an operator asks.",
+                "The provenance consumer finds stale roots, or an operator requests a backfill.",
             ),
             Operation(
                 "receiveBackfillCommands",
@@ -108,23 +108,33 @@ CHANNELS: Final = (
     Channel(
         "backfillEvents",
         "backfill-events",
-        "How far the backfills are, and how they ended. An end is told at least once; progress is told now "
-        "and then, and a message of it may be lost.",
+        "Progress and end of the backfills. An end is published at least once; progress is published at "
+        "intervals, and a message of it may be lost.",
         "The id of the run.",
         "Kept for days: the runs themselves stay in the database.",
         every_version(get_args(BackfillEvent)),
-        (Operation("sendBackfillEvents", "send", "The migration consumer tells of the backfills it does."),),
+        (
+            Operation(
+                "sendBackfillEvents", "send", "The migration consumer publishes the progress of backfills."
+            ),
+        ),
     ),
     Channel(
         "deadLetters",
         "dead-letters",
         "Messages that are invalid, or that conflict with one recorded before: key, value and headers as "
-        "they came, with headers that tell why and from where. A redelivery may repeat one; its coordinates "
-        "tell.",
+        "they came, with headers that hold the reason and the coordinates. A redelivery may repeat one, "
+        "under the same coordinates.",
         "As it came, which may be null.",
         "Kept for weeks, and takes larger messages than its sources.",
         (),
-        (Operation("sendDeadLetters", "send", "Both consumers keep what they refuse, for operators."),),
+        (
+            Operation(
+                "sendDeadLetters",
+                "send",
+                "Both consumers publish the messages that they refuse, for operators.",
+            ),
+        ),
     ),
 )
 

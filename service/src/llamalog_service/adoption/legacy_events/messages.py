@@ -8,7 +8,7 @@ from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import Event, LegacyRow, RootAdopted, RootAdoptionRevoked, RootOverrideData
 from llamalog_schemas.keys import lineage_key
-from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, moment_of
+from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, parse_moment
 from llamalog_service.kafka.producer import OutgoingMessage
 from llamalog_service.log.eventless_rows import EventlessRow
 from llamalog_service.log.overrides import RootOverride
@@ -31,7 +31,7 @@ def row_message(row: EventlessRow) -> OutgoingMessage | Untellable:
     event = LegacyRow(
         id=str(row.id),
         source=LEGACY_SOURCE,
-        time=event_time_of(moment_of(row.data.created_at)),
+        time=event_time_of(parse_moment(row.data.created_at)),
         specversion="1.0",
         data=row.data,
     )
