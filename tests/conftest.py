@@ -12,7 +12,7 @@ from harness.browser import choose_folder
 from harness.databases import new_database
 from harness.installation import installation
 from llamalog_service.adoption.migration_runner import migrate
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack import LocalStack
 
@@ -71,7 +71,7 @@ async def database_url(postgres_url: str, template_database: str) -> AsyncIterat
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
     """Connections to it, as the service has them."""
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection) as pool:
+    async with create_pool(database_url, min_size=0, max_size=4) as pool:
         yield pool
 
 

@@ -34,7 +34,7 @@ from histories import event
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.log.recompute_store import RecomputeStore
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 
 HEAD = ALL_REVISIONS[-1]
 WIDE = 10_000
@@ -180,7 +180,7 @@ async def test_beside_an_application_and_producers_that_go_on_every_root_is_the_
     jobs = [*dice.sample(jobs, 60), "orphan-1", "orphan-2", "grandorphan-1", "enrich-of-import"]
     application, told = Application(adopter.url, dice, jobs), iter(events(dice, jobs, 400))
 
-    async with asyncpg.create_pool(adopter.url, min_size=1, init=prepare_connection) as pool:
+    async with create_pool(adopter.url, min_size=1) as pool:
         writer = Writer(pool, KeptMessages())
         async with pool.acquire() as connection:
             await application.prepare(connection)

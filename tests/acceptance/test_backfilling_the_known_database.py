@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from harness.adopter import Adopter
@@ -24,7 +23,7 @@ from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunSta
 from llamalog_schemas.codec import decode_backfill_event
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.kafka.topics import topics
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack import LocalStack
 
@@ -46,7 +45,7 @@ async def test_a_backfill_asked_for_by_command_corrects_every_row_and_tells_of_i
 
     async with (
         running("migration-consumer", installed, tmp_path),
-        asyncpg.create_pool(adopter.url, min_size=0, init=prepare_connection) as pool,
+        create_pool(adopter.url, min_size=0) as pool,
     ):
         ended = await llamalog(
             *("backfill", "start", "--missing-parent", "adopt", "--watch", "--json"),

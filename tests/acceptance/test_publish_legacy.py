@@ -33,7 +33,7 @@ from llamalog_schemas.codec import decode_event, decode_provenance, encode
 from llamalog_schemas.events import Category, EntityType
 from llamalog_service.kafka.provenance import provenance_of
 from llamalog_service.kafka.topics import create_topics, topics
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
 from llamalog_tools.demo.day import tell_day
 from llamalog_tools.devstack import LocalStack
@@ -86,7 +86,7 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
     refused = await llamalog("rebuild", environment=environment_of(adopted), folder=tmp_path)
     assert (refused.code, "4,052 rows" in refused.err) == (1, True), refused.err
 
-    async with asyncpg.create_pool(adopter.url, min_size=0, init=prepare_connection) as old_pool:
+    async with create_pool(adopter.url, min_size=0) as old_pool:
         async with running("consumer", adopted, tmp_path), running("migration-consumer", adopted, tmp_path):
             await wait_until_settled(adopted, old_pool, within=120)
         after = await contents(adopter.url)

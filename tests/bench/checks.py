@@ -17,7 +17,7 @@ from llamalog_schemas.codec import decode_provenance
 from llamalog_service.domain.fold import FoldedRow
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import prepare_connection
 
 _NAMED = 5
 """Differences told in full, of each kind; of the others only the number."""

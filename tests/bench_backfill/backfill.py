@@ -21,7 +21,6 @@ from llamalog_schemas.commands import BackfillRoots, BackfillRootsData, WholeTab
 from llamalog_service.backfill.command_store import RunStore
 from llamalog_service.backfill.run_store import Backfill, BackfillStore
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.periodic_tasks import (
     POLL_SECONDS,
     publish_tasks,
@@ -31,6 +30,7 @@ from llamalog_service.bootstrap.periodic_tasks import (
 from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
+from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.worker_lock import WorkerLock
 from llamalog_service.settings import Settings
 

@@ -16,13 +16,11 @@ from pathlib import Path
 from random import Random
 from uuid import uuid4
 
-import asyncpg
-
 from bench.beside import working_beside
 from harness.writers import KeptMessages, Writer
 from llamalog_schemas.events import EntityCreated, EntityData, EntityEvent, EntityType, Status
 from llamalog_service.backfill.command_store import Run, RunStore
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 
 PER_BATCH = 10
 
@@ -47,11 +45,10 @@ async def write(url: str, batches_per_second: float) -> list[float]:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     latencies: list[float] = []
-    async with asyncpg.create_pool(
+    async with create_pool(
         url,
         min_size=1,
         max_size=4,
-        init=prepare_connection,
         server_settings={"enable_seqscan": "off", "jit": "off"},
     ) as pool:
         dice, kept = Random(1), KeptMessages()

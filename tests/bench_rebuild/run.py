@@ -14,7 +14,7 @@ from bench_rebuild.rebuild import Rebuilt, rebuild
 from bench_rebuild.topic import Sent, events_of_day, fill_topic
 from bench_rebuild.yardstick import Copied, copy_and_index, dump, empty
 from llamalog_service.domain.fold import fold
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import prepare_connection
 
 _SMALLER = 10
 """So many times fewer events are rebuilt first: memory must not grow with them."""

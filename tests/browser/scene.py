@@ -22,7 +22,7 @@ from llamalog_schemas.commands import BackfillRootsData, WholeTable
 from llamalog_schemas.events import EntityEvent
 from llamalog_service.bootstrap.backfills import ask_for_backfill
 from llamalog_service.kafka.topics import topics
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack import LocalStack
 
@@ -70,7 +70,7 @@ async def open_scene(
     ):
         settings = made.model_copy(update={"sweep_seconds": _NEVER, "full_sweep_seconds": _NEVER})
         async with (
-            asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection) as pool,
+            create_pool(database_url, min_size=0, max_size=4) as pool,
             running("consumer", settings, folder) as consumer,
             running("migration-consumer", settings, folder) as migration_consumer,
         ):

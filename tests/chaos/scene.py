@@ -22,7 +22,7 @@ from harness.service import ServiceProcess
 from harness.waiting import eventually
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.kafka.topics import Topics, topics
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack import ApacheKafka, LocalPostgres, LocalStack
 
@@ -158,9 +158,7 @@ async def scene(
         database_url = await held.enter_async_context(new_database(stack.postgres.url))
         await migrate(database_url)
         wire = await held.enter_async_context(wired_to(database_url))
-        pool = await held.enter_async_context(
-            asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection)
-        )
+        pool = await held.enter_async_context(create_pool(database_url, min_size=0, max_size=4))
         settings = await held.enter_async_context(installation(stack, wire.url, f"chaos-{uuid4().hex[:8]}."))
         settings = settings.model_copy(
             update={"session_seconds": _SESSION_SECONDS, "batch_records": _BATCH_RECORDS}

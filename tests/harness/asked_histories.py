@@ -27,7 +27,7 @@ from llamalog_schemas.events import (
     Status,
 )
 from llamalog_service.domain.fold import fold
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_service.queries.lineages import Entry
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import Cursor, Page
@@ -93,11 +93,10 @@ async def make_odd(pool: asyncpg.Pool, dice: Random) -> None:
 
 async def open_asked_pool(database_url: str) -> asyncpg.Pool:
     """Connections as the readers have them, that may write as well."""
-    return await asyncpg.create_pool(
+    return await create_pool(
         database_url,
         min_size=1,
         max_size=2,
-        init=prepare_connection,
         server_settings={"enable_seqscan": "off", "timezone": "UTC", "jit": "off"},
     )
 

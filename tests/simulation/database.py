@@ -7,7 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.errors import translated
+from llamalog_service.postgres.pool import prepare_connection
 from llamalog_service.postgres.statements import sql, statement_files
 from simulation.faults import COMMIT, STATEMENT
 from simulation.world import Process, World
@@ -100,7 +101,7 @@ class Server:
 
 
 class SimulatedPool:
-    """What a process takes for an asyncpg pool."""
+    """Stands in for `postgres.pool.Pool`, errors translated alike."""
 
     def __init__(self, world: World, server: Server, process: Process, *, keep_plans: bool = True) -> None:
         self.world = world
@@ -128,16 +129,17 @@ class SimulatedPool:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator["SimulatedConnection"]:
-        if self.world.loop.now < self.world.database_away_until:
-            await self.world.turn(self.process, "connect")
-            raise ConnectionRefusedError("the simulated PostgreSQL is away")
-        lent = SimulatedConnection(self, await self._lend())
-        self._lent.append(lent)
-        try:
-            yield lent
-        finally:
-            if not lent.is_broken and not self.process.is_dead:
-                await self.break_off(lent)  # as a pool does when it takes a session back
+        with translated():
+            if self.world.loop.now < self.world.database_away_until:
+                await self.world.turn(self.process, "connect")
+                raise ConnectionRefusedError("the simulated PostgreSQL is away")
+            lent = SimulatedConnection(self, await self._lend())
+            self._lent.append(lent)
+            try:
+                yield lent
+            finally:
+                if not lent.is_broken and not self.process.is_dead:
+                    await self.break_off(lent)  # as a pool does when it takes a session back
 
     async def _lend(self) -> asyncpg.Connection:
         async def lend() -> asyncpg.Connection:

@@ -19,8 +19,8 @@ from llamalog_service.kafka.provenance import LARGEST_RECORD, provenance_message
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute_store import RecomputeStore
-from llamalog_service.postgres.connection import prepare_connection
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.pool import create_pool
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.timeline import EntityRef, read_timeline
 
 ALBUM = UUID(bytes=hashlib.md5(b"album", usedforsecurity=False).digest())
@@ -72,7 +72,7 @@ async def legacy_url(database_url: str) -> str:
 
 @pytest.fixture
 async def legacy_pool(legacy_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(legacy_url, min_size=0, max_size=2, init=prepare_connection) as pool:
+    async with create_pool(legacy_url, min_size=0, max_size=2) as pool:
         yield pool
 
 

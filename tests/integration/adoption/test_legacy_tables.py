@@ -1,6 +1,5 @@
 """Legacy tables that go to the limits: whatever their rows say comes through, also what we don't know."""
 
-import asyncpg
 import pytest
 
 from harness.catalogue import catalogue
@@ -29,7 +28,7 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
 from integration.adoption.test_legacy_roots import repair
 from llamalog_service.adoption.migration_runner import migrate
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 
 at_every_starting_point = pytest.mark.parametrize("point", ADOPTABLE)
 
@@ -46,7 +45,7 @@ async def test_adversarial_rows_come_through_and_get_their_roots(
     assert changed_values(before, await read_table(empty_database, "llama_logs"), but=["parent_job_id"]) == []
     assert differences(await read_kept_aside(empty_database), kept_aside(before.rows.values())) == []
 
-    async with asyncpg.create_pool(empty_database, min_size=0, init=prepare_connection) as pool:
+    async with create_pool(empty_database, min_size=0) as pool:
         await repair(pool)
     after = await read_table(empty_database, "llama_logs")
     assert changed_values(before, after, but=["parent_job_id", "root_job_id"]) == []
@@ -88,7 +87,7 @@ async def test_rows_with_strange_values_are_repaired_and_told_and_stop_nothing(
     before = await read_table(empty_database, point.table)
     await migrate(empty_database)
 
-    async with asyncpg.create_pool(empty_database, min_size=0, init=prepare_connection) as pool:
+    async with create_pool(empty_database, min_size=0) as pool:
         await repair(pool)
         kept = KeptMessages()
         await Repairer(pool, kept).tell()
@@ -112,7 +111,7 @@ async def test_events_and_rows_of_the_application_that_come_before_the_backfill_
     legacy = await run_sql(empty_database, "SELECT job_id FROM llama_logs WHERE job_id LIKE 'orphan-%'")
     events = [event(1, "new-root"), event(2, "new-child", legacy[0]["job_id"]), event(3, "bullmq:lost-1")]
 
-    async with asyncpg.create_pool(empty_database, min_size=0, init=prepare_connection) as pool:
+    async with create_pool(empty_database, min_size=0) as pool:
         kept = KeptMessages()
         await Writer(pool, kept).write(*events)
         await pool.execute(

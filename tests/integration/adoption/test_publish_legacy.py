@@ -30,7 +30,7 @@ from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.producer import OutgoingMessage
 from llamalog_service.log.eventless_rows import EventlessRowStore
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_service.rebuild.errors import EventlessRowsError, UnknownWordsError
 
 TOPIC = NAMES.entity_events.name
@@ -44,7 +44,7 @@ _LOST_TOPS = """
 @pytest.fixture
 async def old_pool(empty_database: str) -> AsyncIterator[asyncpg.Pool]:
     """Connections to the database that is adopted."""
-    async with asyncpg.create_pool(empty_database, min_size=0, max_size=4, init=prepare_connection) as pool:
+    async with create_pool(empty_database, min_size=0, max_size=4) as pool:
         yield pool
 
 

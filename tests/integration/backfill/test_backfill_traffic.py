@@ -25,14 +25,14 @@ from llamalog_service.backfill.command_store import Run, RunStore
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.bootstrap.periodic_tasks import publish_tasks, repair_tasks, sweep_task
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_service.postgres.worker_lock import WORKER_LOCK, WorkerLock
 from llamalog_service.settings import Settings
 
 
 @pytest.fixture
 async def wide_pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=12, init=prepare_connection) as pool:
+    async with create_pool(database_url, min_size=0, max_size=12) as pool:
         yield pool
 
 

@@ -20,7 +20,7 @@ from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
 from llamalog_service.settings import Settings
 

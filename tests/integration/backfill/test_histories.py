@@ -18,7 +18,7 @@ from histories import histories
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.log.recompute_store import RecomputeStore
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 
 Story = Callable[[asyncpg.Pool, list[Event], int], Coroutine[Any, Any, None]]
 
@@ -27,7 +27,7 @@ def tell_many(database_url: str, story: Story, examples: int) -> None:
     """Run a story for many histories, on one pool."""
 
     async def open_pool() -> asyncpg.Pool:
-        return await asyncpg.create_pool(database_url, min_size=4, max_size=4, init=prepare_connection)
+        return await create_pool(database_url, min_size=4, max_size=4)
 
     with asyncio.Runner() as runner:
         pool = runner.run(open_pool())

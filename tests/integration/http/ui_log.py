@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from msgspec.structs import replace
 
 from harness.log_table import write_at_rest
@@ -19,7 +18,7 @@ from llamalog_schemas.events import (
     Status,
 )
 from llamalog_service.domain.fold import fold
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_tools.demo.day import tell_day
 
 ALBUM, LARGE_ALBUM, HOSTILE_ALBUM = UUID(int=51), UUID(int=52), UUID(int=53)
@@ -31,7 +30,7 @@ HOSTILE_JOB = f"/../?a=b&c#d%00 {HOSTILE}"[:100]
 async def fill(database_url: str) -> None:
     """Write all of it, at rest."""
     events = [*tell_day(12, 7), *_story(), *_odd(), *_hostile(), *_large()]
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=1, init=prepare_connection) as pool:
+    async with create_pool(database_url, min_size=0, max_size=1) as pool:
         await write_at_rest(pool, fold(events).values())
         await pool.execute("ANALYZE llama_logs")
 

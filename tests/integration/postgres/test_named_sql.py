@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from harness.databases import new_database
 from llamalog_service.log.eventless_rows import rows_as_texts
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import prepare_connection
 from llamalog_service.postgres.statements import sql, statement_files
 from llamalog_service.queries.searches import Driver, Search
 

@@ -21,10 +21,9 @@ from harness.big_log import BIG_ROOT, BigLog, album_of, artist_of, fill, fill_fa
 from harness.databases import new_database
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.log.recompute_store import BY_INDEX
-from llamalog_service.postgres.reader import Reader, Record
-from llamalog_service.postgres.statements import sql, statement_files
+from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.statements import Reader, Record, sql, statement_files
 from llamalog_service.queries.conflicts import (
     count_conflicts,
     cycles,

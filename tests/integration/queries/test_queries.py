@@ -18,9 +18,8 @@ from llamalog_service.domain.fold import fold
 from llamalog_service.log.positions import Positions
 from llamalog_service.log.recompute import recompute_until_settled
 from llamalog_service.log.recompute_store import RecomputeStore
-from llamalog_service.postgres.connection import prepare_connection
-from llamalog_service.postgres.reader import Reader
-from llamalog_service.postgres.statements import sql
+from llamalog_service.postgres.pool import create_pool, prepare_connection
+from llamalog_service.postgres.statements import Reader, sql
 from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
 from llamalog_service.queries.lineages import Entry
 from llamalog_service.queries.names import EntityRef
@@ -60,7 +59,7 @@ async def log(database_url: str) -> AsyncIterator[Log]:
         await prepare_connection(connection)
         connection.add_query_logger(lambda query: statements.append(query.query))
 
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=1, init=prepare) as pool:
+    async with create_pool(database_url, min_size=0, max_size=1, init=prepare) as pool:
         yield Log(pool, statements)
 
 

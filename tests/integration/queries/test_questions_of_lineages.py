@@ -9,7 +9,7 @@ import asyncpg
 
 from harness.asked_histories import ENTITIES, all_entries, all_items, ask_many, ids, rows_of
 from harness.log_oracle import LogOracle, Row
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.jobs import read_chain, read_children, read_tree
 from llamalog_service.queries.timeline import read_timeline
 

@@ -15,7 +15,7 @@ from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
 from histories import chains, event, override
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.topic_history import Span
-from llamalog_service.postgres.connection import prepare_connection
+from llamalog_service.postgres.pool import create_pool
 from llamalog_service.postgres.rebuild_lock import RebuildLock
 from llamalog_service.rebuild import rebuild
 from llamalog_service.rebuild.comparison import Only
@@ -314,7 +314,7 @@ async def another_program_writes(pool: asyncpg.Pool) -> None:
 
 def test_no_history_however_disordered_differs_from_its_rebuild(database_url: str) -> None:
     async def open_pool() -> asyncpg.Pool:
-        return await asyncpg.create_pool(database_url, min_size=0, max_size=4, init=prepare_connection)
+        return await create_pool(database_url, min_size=0, max_size=4)
 
     async def story(pool: asyncpg.Pool, seed: int) -> None:
         await empty_tables(pool)

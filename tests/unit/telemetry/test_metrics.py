@@ -22,7 +22,7 @@ from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.ingest.batch_stats import what_became_of, what_was_recorded
 from llamalog_service.ingest.decode import DecodedBatch, decode_batch
 from llamalog_service.ingest.deduplication import classify
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.telemetry.metrics import Corrected, EventKind
 from llamalog_service.telemetry.prometheus import DEEP, BulkHistogram, PrometheusMetrics
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import asyncpg
 
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 
 
@@ -34,27 +33,22 @@ class RunStore:
 
     async def enqueue(self, runs: Collection[Run]) -> None:
         """Keep runs; one that is known already, done or not, is left alone."""
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.executemany(sql("enqueue_run"), runs)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.executemany(sql("enqueue_run"), runs)
 
     async def claim(self, limit: int) -> list[Claimed]:
         """Take the oldest queued runs."""
-        with translated():
-            records = await self._pool.fetch(sql("claim_runs"), limit)
+        records = await self._pool.fetch(sql("claim_runs"), limit)
         return [Claimed(record["id"], record["jobs"]) for record in records]
 
     async def finish(self, ids: Collection[UUID], passes: int, rows_changed: int) -> None:
         """Note that runs, done together, are completed."""
-        with translated():
-            await self._pool.execute(sql("finish_runs"), ids, passes, rows_changed)
+        await self._pool.execute(sql("finish_runs"), ids, passes, rows_changed)
 
     async def fail(self, run: UUID, error: str) -> None:
         """Note that a run can't be done, and why."""
-        with translated():
-            await self._pool.execute(sql("fail_run"), run, error)
+        await self._pool.execute(sql("fail_run"), run, error)
 
     async def requeue_left(self) -> None:
         """Put back what a worker that died had taken; only the one worker may call this."""
-        with translated():
-            await self._pool.execute(sql("requeue_runs"))
+        await self._pool.execute(sql("requeue_runs"))

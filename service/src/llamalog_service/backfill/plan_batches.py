@@ -7,12 +7,9 @@ import asyncpg
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
-from llamalog_service.domain.errors import RowsLockedError
 from llamalog_service.log.overrides import RootOverride, insert_overrides
 from llamalog_service.log.recompute_store import BY_INDEX, LOCK_TIMEOUT_SECONDS, RECOMPUTE_LOCK
-from llamalog_service.postgres.connection import translated
-from llamalog_service.postgres.reader import Record
-from llamalog_service.postgres.statements import sql
+from llamalog_service.postgres.statements import Record, sql
 
 
 class Pace(NamedTuple):
@@ -49,16 +46,12 @@ class PlanBatches:
         waits for no more than that. The run's row is held meanwhile: a wish comes before a batch or after.
 
         Raises:
-            RowsLockedError: somebody holds rows of the batch; nothing was written.
+            RowsLockedError: another session holds rows of the batch; nothing was written.
             UnavailableError: it cannot be told whether anything was written; the run's row says so.
         """
-        with translated():
-            try:
-                async with self._pool.acquire() as connection, connection.transaction():
-                    await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
-                    return await self._write(connection, run, pace)
-            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as locked:
-                raise RowsLockedError(str(locked)) from locked
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+            return await self._write(connection, run, pace)
 
     async def _write(self, connection: asyncpg.Connection, run: UUID, pace: Pace) -> Batch:
         standing = await connection.fetchrow(sql("backfill_lock"), run)
@@ -83,9 +76,8 @@ class PlanBatches:
 
     async def insert_overrides(self, overrides: list[RootOverride]) -> None:
         """Keep the adoptions that a plan counts on; those that are there already are left alone."""
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                await insert_overrides(connection, overrides, told=False)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await insert_overrides(connection, overrides, told=False)
 
 
 def _added(by_class: dict[str, Any], counted: list[Record]) -> dict[str, Any]:

@@ -11,10 +11,8 @@ from llamalog_schemas.backfills import NamedCycle, RootCounts
 from llamalog_schemas.commands import Scope
 from llamalog_schemas.provenance import Origin
 from llamalog_service.log.root_rule import MEMORY, Rule, prepare_rule, rows_of
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.errors import PlanDoesNotAddUpError
-from llamalog_service.postgres.reader import Record
-from llamalog_service.postgres.statements import sql
+from llamalog_service.postgres.statements import Record, sql
 
 CLASSES: Final = {
     Origin.ROOT: "roots",
@@ -60,72 +58,62 @@ class PlanStore:
             PlanDoesNotAddUpError: it has more or fewer rows than the scope.
             UnavailableError: the plan that was kept before still is.
         """
-        with translated():
-            async with self._pool.acquire() as connection:
-                async with self._snapshot(connection):
-                    await connection.execute("TRUNCATE backfill_plan")
-                    rule = await prepare_rule(connection, scope)
-                    if adopt:
-                        await _adopt(connection, rule)
-                    status = await connection.execute(rule.over(_KEEP), *rule.values)
-                    if rule.values:
-                        total = await connection.fetchval(sql("plan_total"), *rule.values)
-                        _check_sum(rows_of(status), total)
-                await connection.execute("ANALYZE backfill_plan")
-                counted = await connection.fetch(sql("plan_counts"))
+        async with self._pool.acquire() as connection:
+            async with self._snapshot(connection):
+                await connection.execute("TRUNCATE backfill_plan")
+                rule = await prepare_rule(connection, scope)
+                if adopt:
+                    await _adopt(connection, rule)
+                status = await connection.execute(rule.over(_KEEP), *rule.values)
+                if rule.values:
+                    total = await connection.fetchval(sql("plan_total"), *rule.values)
+                    _check_sum(rows_of(status), total)
+            await connection.execute("ANALYZE backfill_plan")
+            counted = await connection.fetch(sql("plan_counts"))
         return _counts(counted, "rows", "conflicts"), _counts(counted, "right", "right_conflicts")
 
     async def overrules(self) -> bool:
         """Whether the plan corrects rows that had an origin before."""
-        with translated():
-            return bool(await self._pool.fetchval(sql("plan_overrules")))
+        return bool(await self._pool.fetchval(sql("plan_overrules")))
 
     async def late_starts(self, since: datetime) -> list[str]:
         """Where rows start that came after `since`, are not planned, and wait for a top never seen."""
-        with translated():
-            return [record["job"] for record in await self._pool.fetch(sql("plan_late_starts"), since)]
+        return [record["job"] for record in await self._pool.fetch(sql("plan_late_starts"), since)]
 
     async def differing_starts(self, scope: Scope) -> list[str | None]:
         """Where rows of a scope start that are not as the rule gives them; None: at no job."""
-        with translated():
-            async with self._pool.acquire() as connection, self._snapshot(connection):
-                rule = await prepare_rule(connection, scope)
-                found = await connection.fetch(rule.over(_DIFFERING), *rule.values)
+        async with self._pool.acquire() as connection, self._snapshot(connection):
+            rule = await prepare_rule(connection, scope)
+            found = await connection.fetch(rule.over(_DIFFERING), *rule.values)
         return [record["start"] for record in found]
 
     async def tops_to_adopt(self) -> list[str]:
         """The tops that count as adopted in the plan."""
-        with translated():
-            return [record["job"] for record in await self._pool.fetch(sql("backfill_adopted"))]
+        return [record["job"] for record in await self._pool.fetch(sql("backfill_adopted"))]
 
     async def missing_tops(self) -> list[str]:
         """Those of them that were neither adopted before nor had their adoption revoked since."""
-        with translated():
-            return [record["job"] for record in await self._pool.fetch(sql("backfill_missing_tops"))]
+        return [record["job"] for record in await self._pool.fetch(sql("backfill_missing_tops"))]
 
     async def tops_revoked(self) -> list[str]:
         """Those of them whose adoption was revoked since."""
-        with translated():
-            return [record["job"] for record in await self._pool.fetch(sql("backfill_revoked"))]
+        return [record["job"] for record in await self._pool.fetch(sql("backfill_revoked"))]
 
     async def cycles(self) -> list[NamedCycle]:
         """The cycles among the planned rows, those with the most rows first."""
-        with translated():
-            found = await self._pool.fetch(sql("backfill_cycles"))
+        found = await self._pool.fetch(sql("backfill_cycles"))
         return [NamedCycle(members=tuple(record["members"]), rows=record["rows"]) for record in found]
 
     async def rows(self, name: str) -> Sequence[Record]:
         """The rows of a named query over the plan that takes no values."""
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(MEMORY)
-                records: Sequence[Record] = await connection.fetch(sql(name))
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(MEMORY)
+            records: Sequence[Record] = await connection.fetch(sql(name))
         return records
 
     async def clear(self) -> None:
         """Forget the plan."""
-        with translated():
-            await self._pool.execute("TRUNCATE backfill_plan")
+        await self._pool.execute("TRUNCATE backfill_plan")
 
     def _snapshot(self, connection: asyncpg.Connection) -> AbstractAsyncContextManager[Any]:
         """All statements see the rows that were recorded when the first of them began."""

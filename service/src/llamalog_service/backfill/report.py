@@ -20,7 +20,7 @@ from llamalog_schemas.commands import ExpectedCounts
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES, PlanStore
 from llamalog_service.backfill.run_store import Backfill
-from llamalog_service.postgres.reader import Record
+from llamalog_service.postgres.statements import Record
 
 _CYCLES_NAMED = 100
 _MEMBERS_NAMED = 2000

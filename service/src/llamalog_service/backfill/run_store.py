@@ -17,9 +17,7 @@ from llamalog_schemas.commands import (
     ResumeBackfill,
     RunRequest,
 )
-from llamalog_service.postgres.connection import translated
-from llamalog_service.postgres.reader import Record
-from llamalog_service.postgres.statements import sql
+from llamalog_service.postgres.statements import Record, sql
 
 _WORDS: dict[type[RunRequest], str] = {
     PauseBackfill: "pause",
@@ -78,41 +76,36 @@ class BackfillStore:
 
     async def heed(self, commands: Sequence[BackfillRoots | RunRequest]) -> None:
         """Keep backfills, and heed requests about them, each once, in their order, all or none."""
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                for command in commands:
-                    if isinstance(command, BackfillRoots):
-                        request = command.data
-                        values = (UUID(command.id), msgspec.to_builtins(request), request.requested_by)
-                        await connection.execute(sql("backfill_enqueue"), *values)
-                    else:
-                        word, data = _WORDS[type(command)], command.data
-                        await connection.execute(
-                            sql("backfill_heed"), UUID(command.id), data.run, word, data.requested_by
-                        )
+        async with self._pool.acquire() as connection, connection.transaction():
+            for command in commands:
+                if isinstance(command, BackfillRoots):
+                    request = command.data
+                    values = (UUID(command.id), msgspec.to_builtins(request), request.requested_by)
+                    await connection.execute(sql("backfill_enqueue"), *values)
+                else:
+                    word, data = _WORDS[type(command)], command.data
+                    await connection.execute(
+                        sql("backfill_heed"), UUID(command.id), data.run, word, data.requested_by
+                    )
 
     async def claim(self) -> Backfill | None:
         """Take the backfill whose turn it is, if there is one; only the one worker may call this."""
-        with translated():
-            run = await self._pool.fetchval(sql("backfill_claim"))
+        run = await self._pool.fetchval(sql("backfill_claim"))
         return await self.find(run) if run is not None else None
 
     async def find(self, run: UUID) -> Backfill | None:
         """A backfill as it stands, None if there is none of that id."""
-        with translated():
-            record = await self._pool.fetchrow(sql("backfill_run"), run)
+        record = await self._pool.fetchrow(sql("backfill_run"), run)
         return _backfill(record) if record is not None else None
 
     async def latest(self, limit: int) -> list[Backfill]:
         """The backfills asked for last, the latest first."""
-        with translated():
-            records = await self._pool.fetch(sql("backfill_runs"), limit, False)
+        records = await self._pool.fetch(sql("backfill_runs"), limit, False)
         return [_backfill(record) for record in records]
 
     async def untold(self, since: datetime) -> list[Backfill]:
         """Those whose end nobody was told of, and those not over that changed after `since`."""
-        with translated():
-            return [_backfill(record) for record in await self._pool.fetch(sql("backfill_untold"), since)]
+        return [_backfill(record) for record in await self._pool.fetch(sql("backfill_untold"), since)]
 
     async def mark_told(self, run: UUID) -> None:
         """Note that the end of a backfill was told."""
@@ -120,8 +113,7 @@ class BackfillStore:
 
     async def any_under_way(self) -> bool:
         """Whether a backfill is running."""
-        with translated():
-            return bool(await self._pool.fetchval(sql("backfill_under_way")))
+        return bool(await self._pool.fetchval(sql("backfill_under_way")))
 
     async def wish(self, run: UUID) -> str | None:
         """What a backfill under way is to do: "pause", "cancel" or None; "stop" if it is not under way."""
@@ -138,9 +130,8 @@ class BackfillStore:
         Args:
             right: the rows, by class, that are as planned already.
         """
-        with translated():
-            values = (msgspec.to_builtins(plan), to_set, right.rows, msgspec.to_builtins(right))
-            return await self._pool.fetchval(sql("backfill_planned"), run, *values) is not None
+        values = (msgspec.to_builtins(plan), to_set, right.rows, msgspec.to_builtins(right))
+        return await self._pool.fetchval(sql("backfill_planned"), run, *values) is not None
 
     async def note_set_again(self, run: UUID, rows: int) -> None:
         """Note rows changed when looking again."""
@@ -162,8 +153,7 @@ class BackfillStore:
         await self._execute("backfill_end", run, status.value, error, told)
 
     async def _execute(self, name: str, *values: Any) -> None:
-        with translated():
-            await self._pool.execute(sql(name), *values)
+        await self._pool.execute(sql(name), *values)
 
 
 def _backfill(record: Record) -> Backfill:

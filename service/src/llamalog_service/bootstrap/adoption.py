@@ -14,11 +14,11 @@ from llamalog_service.backfill.command_store import RunStore
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.bootstrap.backfills import open_backfills
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.database import check_database
 from llamalog_service.bootstrap.periodic_tasks import POLL_SECONDS, repair_tasks
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.postgres.worker_lock import WorkerLock
 from llamalog_service.queries.adoption import Adoption, read_adoption
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills

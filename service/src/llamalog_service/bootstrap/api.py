@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from uvicorn import Config, Server
 
 from llamalog_service.bootstrap.access import read_access
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.health import HealthWatch
 from llamalog_service.bootstrap.operations import InstalledOperations
 from llamalog_service.bootstrap.supervisor import supervise
@@ -22,7 +21,8 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http import create_app
 from llamalog_service.live_feed.feeder import feed_live
 from llamalog_service.live_feed.ring import Feed, FeedState
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.settings import Settings, setting_name
 from llamalog_service.telemetry.liveness import Health
 from llamalog_service.telemetry.prometheus import PrometheusMetrics

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from llamalog_schemas.backfills import BackfillEnded, BackfillEndedData, BackfillProgressedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.backfill_event_reader import RunEvents
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
@@ -16,7 +15,8 @@ from llamalog_service.kafka.offsets import partitions_of
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
 from llamalog_service.settings import DatabaseSettings, Settings
 

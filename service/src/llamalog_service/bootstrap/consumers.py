@@ -11,7 +11,6 @@ from faststream.kafka import KafkaBroker
 from llamalog_service.backfill.command_store import RunStore
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collector
 from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
@@ -33,7 +32,8 @@ from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.postgres.worker_lock import WorkerLock
 from llamalog_service.settings import Settings
 

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.kafka.provenance_feed import ProvenanceFeed, open_provenance_feed
 from llamalog_service.live_feed.matching import Told, row_of, takes
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.retry import retry_until_available

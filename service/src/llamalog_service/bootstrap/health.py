@@ -16,7 +16,7 @@ from llamalog_service.http.health import HealthSummary, Rates, TableSize, TimeTo
 from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.offsets import read_lag
 from llamalog_service.kafka.topics import topics
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.counts import NOT_LOOKED_AT
 from llamalog_service.queries.summary import read_work
 from llamalog_service.settings import Settings

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from llamalog_service.adoption.legacy_events.publish import LegacyPublisher, PublishLegacyReport, Told
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.eventless_rows import EventlessRowStore
+from llamalog_service.postgres.pool import open_pool
 from llamalog_service.settings import Settings
 
 

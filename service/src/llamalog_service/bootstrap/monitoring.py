@@ -8,7 +8,7 @@ from typing import Literal
 from llamalog_service.bootstrap.probes import Sampling, heartbeat, probe
 from llamalog_service.kafka.consumer import BatchDelivery
 from llamalog_service.kafka.consumer.signals import Signals
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.retry import RETRIES
 from llamalog_service.settings import Settings, setting_name
 from llamalog_service.telemetry.liveness import StallLimits

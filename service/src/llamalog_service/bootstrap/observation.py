@@ -8,13 +8,13 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.dead_letters import dead_letters, find_spans
 from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.dead_letter_counts import count_refusals
 from llamalog_service.kafka.offsets import read_ends, read_lag
 from llamalog_service.kafka.topics import topics
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
     Cycle,

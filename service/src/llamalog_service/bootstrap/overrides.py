@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootOverrideEvent
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.overrides import JobSeenError, new_override
 from llamalog_service.kafka.clients import open_producer
@@ -13,7 +12,8 @@ from llamalog_service.kafka.overrides import publish_override
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.jobs import JobStanding, read_job_standing
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings

@@ -11,7 +11,7 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.consumer import BatchDelivery
 from llamalog_service.kafka.consumer.signals import Signals
 from llamalog_service.kafka.errors import translate_kafka_errors
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
 

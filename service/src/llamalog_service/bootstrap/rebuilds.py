@@ -11,7 +11,6 @@ from typing import NamedTuple
 import structlog
 from aiokafka import TopicPartition
 
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collector
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
@@ -25,6 +24,7 @@ from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.rebuild_lock import RebuildLock
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
 from llamalog_service.rebuild.archive.history import Archive, ArchiveAlone, ArchiveThenTopic

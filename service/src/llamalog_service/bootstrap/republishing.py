@@ -1,12 +1,12 @@
 """Provenance told again."""
 
-from llamalog_service.bootstrap.connections import open_pool
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
+from llamalog_service.postgres.pool import open_pool
 from llamalog_service.rebuild.reading import Watch
 from llamalog_service.rebuild.republish import Republishing
 from llamalog_service.rebuild.republish_store import RepublishingStore, Which

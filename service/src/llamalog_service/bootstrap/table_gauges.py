@@ -5,7 +5,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.counts import NOT_LOOKED_AT
 
 _log = structlog.get_logger("llamalog.metrics")

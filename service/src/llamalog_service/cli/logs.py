@@ -38,7 +38,7 @@ from llamalog_service.cli.runtime import (
     read_settings,
     run,
 )
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.settings import DatabaseSettings

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.jobs import Tree, read_tree
 from llamalog_service.queries.lineages import is_cut
 from llamalog_service.queries.logs import LogFilter, read_logs

@@ -55,8 +55,8 @@ class RowExistsError(LlamalogError):
     """Another writer recorded one of the batch's ids meanwhile: look again, then write the rest."""
 
 
-class RowsLockedError(LlamalogError):
-    """Somebody else holds rows of a batch for longer than it waits: nothing of it was written."""
+class RowsLockedError(UnavailableError):
+    """Another session holds the rows for longer than the statement waits: nothing was written."""
 
 
 class PositionPastEndError(LlamalogError):

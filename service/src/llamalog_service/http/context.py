@@ -10,7 +10,7 @@ from llamalog_service.http.operations import Operations
 from llamalog_service.http.run_accepted import AskedRuns
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.streams import Streams
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.telemetry.metrics import Metrics
 
 

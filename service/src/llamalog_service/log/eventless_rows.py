@@ -9,7 +9,6 @@ from msgspec import convert
 
 from llamalog_schemas.legacy import LegacyRowData, Overruled
 from llamalog_service.log.overrides import RootOverride
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 
 _KNOWN: Final = frozenset(LegacyRowData.__struct_fields__)
@@ -53,43 +52,37 @@ class EventlessRowStore:
 
     async def count(self) -> Eventless:
         """What no event that was read tells of."""
-        with translated():
-            return Eventless(*await self._pool.fetchrow(sql("eventless_count")))
+        return Eventless(*await self._pool.fetchrow(sql("eventless_count")))
 
     async def next_rows(self, after: UUID | None, limit: int) -> list[EventlessRow]:
         """The next rows of which no event tells, in the order of their ids.
 
         A value is the text that PostgreSQL writes for it.
         """
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-                await connection.execute(_AS_TEXT)
-                if not self._columns:
-                    self._columns = await _columns_of(connection)
-                records = await connection.fetch(rows_as_texts(self._columns), after, limit)
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(_AS_TEXT)
+            if not self._columns:
+                self._columns = await _columns_of(connection)
+            records = await connection.fetch(rows_as_texts(self._columns), after, limit)
         return [_row(record, self._columns) for record in records]
 
     async def overrides(self) -> list[RootOverride]:
         """The overrides that no event states."""
-        with translated():
-            records = await self._pool.fetch(sql("eventless_overrides"))
+        records = await self._pool.fetch(sql("eventless_overrides"))
         return [RootOverride(*record) for record in records]
 
     async def progress(self) -> UUID | None:
         """The last row that an interrupted telling had published; None: there was none."""
-        with translated():
-            last: UUID | None = await self._pool.fetchval(sql("telling_progress"), self._topic)
+        last: UUID | None = await self._pool.fetchval(sql("telling_progress"), self._topic)
         return last
 
     async def advance(self, last: UUID) -> None:
         """Keep up to which row all is published."""
-        with translated():
-            await self._pool.execute(sql("telling_advance"), self._topic, last)
+        await self._pool.execute(sql("telling_advance"), self._topic, last)
 
     async def finish(self) -> None:
         """Forget how far it was: all is published."""
-        with translated():
-            await self._pool.execute(sql("telling_finish"), self._topic)
+        await self._pool.execute(sql("telling_finish"), self._topic)
 
 
 def rows_as_texts(columns: Iterable[str]) -> str:

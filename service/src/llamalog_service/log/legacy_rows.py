@@ -11,7 +11,6 @@ from msgspec.structs import asdict
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 
 
@@ -41,8 +40,7 @@ async def note_told(connection: asyncpg.Connection, rows: Sequence[UUID]) -> Non
 async def standing_as_told(pool: asyncpg.Pool, rows: Sequence[LegacyContent]) -> list[bool]:
     """Whether the table holds rows as they are told, in step; one that no table could hold it does not."""
     try:
-        with translated():
-            records = await pool.fetch(sql("legacy_equal"), [_columns(row) for row in rows])
+        records = await pool.fetch(sql("legacy_equal"), [_columns(row) for row in rows])
     except RowRefusedError:
         if len(rows) == 1:
             return [False]

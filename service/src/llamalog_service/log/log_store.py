@@ -23,7 +23,7 @@ from llamalog_service.log.legacy_rows import (
 from llamalog_service.log.overrides import RootOverride, insert_overrides
 from llamalog_service.log.positions import Positions, advance_positions, stored_positions
 from llamalog_service.log.records import job_facts, stored_row
-from llamalog_service.postgres.connection import translated
+from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 
 FIRST_REVISION = 1
@@ -57,16 +57,14 @@ class LogStore:
 
     async def rows_by_id(self, ids: Collection[UUID]) -> dict[UUID, StoredRow]:
         """The rows of these ids that are in the table."""
-        with translated():
-            records = await self._pool.fetch(sql("rows_by_id"), ids)
+        records = await self._pool.fetch(sql("rows_by_id"), ids)
         return {record["id"]: stored_row(record) for record in records}
 
     async def job_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
         """What the table says about each of these jobs; every one gets an entry."""
         facts = dict.fromkeys(jobs, UNSEEN)
         if jobs:
-            with translated():
-                records = await self._pool.fetch(sql("job_facts"), jobs)
+            records = await self._pool.fetch(sql("job_facts"), jobs)
             facts.update((record["job"], job_facts(record)) for record in records)
         return facts
 
@@ -91,19 +89,18 @@ class LogStore:
             UnavailableError: it cannot be told whether anything is written; writing again is safe
                 after looking which ids are there.
         """
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                transaction, recorded_at = await connection.fetchrow(
-                    "SELECT pg_current_xact_id()::xid, now()"  # now() is what recorded_at defaults to
-                )
-                if rows:
-                    await _insert(connection, rows, roots)
-                if legacy_told:
-                    await note_told(connection, legacy_told)
-                if overrides:
-                    await insert_overrides(connection, overrides, told=True)
-                before = await advance_positions(connection, positions)
-                self._check_not_gone_back(positions, before)
+        async with self._pool.acquire() as connection, connection.transaction():
+            transaction, recorded_at = await connection.fetchrow(
+                "SELECT pg_current_xact_id()::xid, now()"  # now() is what recorded_at defaults to
+            )
+            if rows:
+                await _insert(connection, rows, roots)
+            if legacy_told:
+                await note_told(connection, legacy_told)
+            if overrides:
+                await insert_overrides(connection, overrides, told=True)
+            before = await advance_positions(connection, positions)
+            self._check_not_gone_back(positions, before)
         self._remember_known(positions.next_offsets)
         return Recorded(transaction, recorded_at)
 
@@ -127,22 +124,21 @@ class LogStore:
     ) -> dict[UUID, RowRefusedError]:
         """Try rows one by one, write none of them, and say which are refused and why."""
         refused: dict[UUID, RowRefusedError] = {}
-        with translated():
-            async with self._pool.acquire() as connection:
-                trial = connection.transaction()
-                await trial.start()
-                try:
-                    for row, root in zip(rows, roots, strict=True):
-                        try:
-                            with translated():
-                                async with connection.transaction():
-                                    await _insert(connection, [row], [root])
-                        except RowRefusedError as refusal:
-                            refused[row.id] = refusal
-                        except RowExistsError:
-                            continue  # another writer's by now: no reason to refuse it
-                finally:
-                    await trial.rollback()
+        async with self._pool.acquire() as connection:
+            trial = connection.transaction()
+            await trial.start()
+            try:
+                for row, root in zip(rows, roots, strict=True):
+                    try:
+                        with translated():
+                            async with connection.transaction():
+                                await _insert(connection, [row], [root])
+                    except RowRefusedError as refusal:
+                        refused[row.id] = refusal
+                    except RowExistsError:
+                        continue  # another writer's by now: no reason to refuse it
+            finally:
+                await trial.rollback()
         return refused
 
     async def stale_jobs(
@@ -157,38 +153,34 @@ class LogStore:
         """
         if not jobs:
             return set()
-        with translated():
-            records = await self._pool.fetch(
-                sql("stale_jobs"),
-                list(jobs),
-                [facts.claim.named if facts.claim else None for facts in jobs.values()],
-                [facts.standing.root_job_id for facts in jobs.values()],
-                [_ending(facts.standing.origin) for facts in jobs.values()],
-                [job in suspicious for job in jobs],
-                transaction,
-                [_members(facts.standing) for facts in jobs.values()],
-            )
+        records = await self._pool.fetch(
+            sql("stale_jobs"),
+            list(jobs),
+            [facts.claim.named if facts.claim else None for facts in jobs.values()],
+            [facts.standing.root_job_id for facts in jobs.values()],
+            [_ending(facts.standing.origin) for facts in jobs.values()],
+            [job in suspicious for job in jobs],
+            transaction,
+            [_members(facts.standing) for facts in jobs.values()],
+        )
         return {record["job"] for record in records}
 
     async def note_overtaken(self, told: Sequence[StoredRow]) -> None:
         """Have those rows told again that were corrected between being recorded and being told."""
         if told:
-            with translated():
-                await self._pool.execute(
-                    sql("outbox_note_overtaken"),
-                    [row.content.id for row in told],
-                    [row.revision for row in told],
-                )
+            await self._pool.execute(
+                sql("outbox_note_overtaken"),
+                [row.content.id for row in told],
+                [row.revision for row in told],
+            )
 
     async def legacy_equal(self, rows: Sequence[LegacyContent]) -> Sequence[bool]:
         """Whether the table holds legacy rows as they are told, in step."""
-        with translated():
-            return await standing_as_told(self._pool, rows)
+        return await standing_as_told(self._pool, rows)
 
     async def json_equal(self, one: Any, other: Any) -> bool:
         """Whether two JSON values are equal as `jsonb` sees them (1.0 is 1, the order of keys is none)."""
-        with translated():
-            return bool(await self._pool.fetchval(sql("json_equal"), one, other))
+        return bool(await self._pool.fetchval(sql("json_equal"), one, other))
 
 
 async def _insert(connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]) -> None:

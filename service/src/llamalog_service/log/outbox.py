@@ -7,7 +7,6 @@ import asyncpg
 
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.log.records import stored_row
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 
 
@@ -26,31 +25,26 @@ class Outbox:
         return await self._rows("outbox_prompt", limit)
 
     async def _rows(self, name: str, limit: int) -> list[StoredRow]:
-        with translated():
-            noted = await self._pool.fetch(sql(name), limit)
-            if not noted:
-                return []
-            records = await self._pool.fetch(sql("rows_by_id"), [record["row_id"] for record in noted])
+        noted = await self._pool.fetch(sql(name), limit)
+        if not noted:
+            return []
+        records = await self._pool.fetch(sql("rows_by_id"), [record["row_id"] for record in noted])
         return [stored_row(record) for record in records]
 
     async def removed(self, limit: int) -> list[UUID]:
         """Rows that a repair removed and nobody was told of, at most `limit`."""
-        with translated():
-            return [record["row_id"] for record in await self._pool.fetch(sql("removed_untold"), limit)]
+        return [record["row_id"] for record in await self._pool.fetch(sql("removed_untold"), limit)]
 
     async def strike_removed(self, told: Sequence[UUID]) -> None:
         """Note that removals were told; a row that is back by now is noted as a correction."""
-        with translated():
-            await self._pool.execute(sql("removed_strike"), told)
+        await self._pool.execute(sql("removed_strike"), told)
 
     async def count(self) -> int:
         """How many corrections wait to be told."""
-        with translated():
-            return int(await self._pool.fetchval(sql("outbox_count")))
+        return int(await self._pool.fetchval(sql("outbox_count")))
 
     async def strike(self, told: Sequence[StoredRow]) -> None:
         """Strike out rows told, up to the revision told: a correction made meanwhile stays noted."""
-        with translated():
-            await self._pool.execute(
-                sql("outbox_strike"), [row.content.id for row in told], [row.revision for row in told]
-            )
+        await self._pool.execute(
+            sql("outbox_strike"), [row.content.id for row in told], [row.revision for row in told]
+        )

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import asyncpg
 
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 
 
@@ -35,6 +34,5 @@ async def advance_positions(connection: asyncpg.Connection, positions: Positions
 
 async def stored_positions(pool: asyncpg.Pool, group: str, topic: str) -> dict[int, int]:
     """The next offset that the database has recorded of each partition that it knows."""
-    with translated():
-        records = await pool.fetch(sql("positions"), group, topic)
+    records = await pool.fetch(sql("positions"), group, topic)
     return {record["partition"]: record["next_offset"] for record in records}

@@ -10,7 +10,6 @@ import msgspec
 
 from llamalog_service.domain.cycles import cycles_below
 from llamalog_service.log.normalise_external_rows import take_in_parents
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.telemetry.metrics import NULL_METRICS, Corrected, Metrics
 
@@ -61,19 +60,18 @@ class RecomputeStore:
         Raises:
             UnavailableError: nothing is changed, or the commit's outcome is unknown; repeating is safe.
         """
-        with translated():
-            async with self._pool.acquire() as connection:
-                await connection.execute(sql("recompute_prepare"))
-                async with connection.transaction():
-                    await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
-                    without_claim = await take_in_parents(connection)
-                    if not isinstance(scope, Everything):
-                        scope = {*scope, *without_claim}
-                    await _find_lineages(connection, scope)
-                    await connection.execute(sql("recompute_ends"))
-                    await _name_cycles(connection)
-                    deepest = await connection.fetchrow(sql("recompute_deepest"))
-                    changed = await connection.fetch(sql("recompute_write"))
+        async with self._pool.acquire() as connection:
+            await connection.execute(sql("recompute_prepare"))
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+                without_claim = await take_in_parents(connection)
+                if not isinstance(scope, Everything):
+                    scope = {*scope, *without_claim}
+                await _find_lineages(connection, scope)
+                await connection.execute(sql("recompute_ends"))
+                await _name_cycles(connection)
+                deepest = await connection.fetchrow(sql("recompute_deepest"))
+                changed = await connection.fetch(sql("recompute_write"))
         self._metrics.corrected(_corrected(changed, deepest))
         return _sums(changed, "start")
 
@@ -85,16 +83,14 @@ class RecomputeStore:
         return settled
 
     async def _settle_some_untracked(self) -> int:
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
-                await take_in_parents(connection)
-                return int(await connection.fetchval(sql("settle_untracked"), _UNTRACKED_AT_ONCE))
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+            await take_in_parents(connection)
+            return int(await connection.fetchval(sql("settle_untracked"), _UNTRACKED_AT_ONCE))
 
     async def unsettled_starts(self, limit: int) -> list[str]:
         """At most `limit` jobs at which unsettled rows start that look out of date."""
-        with translated():
-            records = await self._pool.fetch(sql("unsettled_starts"), limit)
+        records = await self._pool.fetch(sql("unsettled_starts"), limit)
         return [record["job"] for record in records]
 
 

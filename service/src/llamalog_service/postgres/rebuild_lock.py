@@ -6,7 +6,6 @@ from typing import Final
 
 import asyncpg
 
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.errors import StoreError
 from llamalog_service.postgres.worker_lock import HeldLock
 
@@ -48,16 +47,15 @@ class RebuildLock:
         Yields:
             None, or who is rebuilding already.
         """
-        with translated():
-            async with self._pool.acquire() as connection:
-                if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", REBUILD_LOCK):
-                    yield await connection.fetchval(_HOLDER, REBUILD_LOCK) or "another session"
-                    return
-                self._held = HeldLock(connection)
-                try:
-                    yield None
-                finally:
-                    self._held = None
+        async with self._pool.acquire() as connection:
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", REBUILD_LOCK):
+                yield await connection.fetchval(_HOLDER, REBUILD_LOCK) or "another session"
+                return
+            self._held = HeldLock(connection)
+            try:
+                yield None
+            finally:
+                self._held = None
 
     def check(self) -> None:
         """See whether others are still kept away, before whatever another rebuild would suffer from.

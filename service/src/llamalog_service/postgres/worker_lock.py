@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from llamalog_service.postgres.connection import translated
-
 WORKER_LOCK = 0x11A_0002
 """The session's advisory lock of the one active worker; it falls with the session."""
 
@@ -38,9 +36,8 @@ class WorkerLock:
         Raises:
             UnavailableError: PostgreSQL is away.
         """
-        with translated():
-            async with self._pool.acquire() as connection:
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", WORKER_LOCK):
-                    yield HeldLock(connection)
-                else:
-                    yield None
+        async with self._pool.acquire() as connection:
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", WORKER_LOCK):
+                yield HeldLock(connection)
+            else:
+                yield None

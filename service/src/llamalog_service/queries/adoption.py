@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct, convert, field
 
 from llamalog_schemas.backfills import BackfillPhase, BackfillReport, RootCounts, RunStatus
 from llamalog_schemas.commands import BackfillRootsData
-from llamalog_service.postgres.reader import Reader, Record
+from llamalog_service.postgres.statements import Reader, Record
 
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 """What a run does not leave again."""

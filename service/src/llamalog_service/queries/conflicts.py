@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import Origin
-from llamalog_service.postgres.reader import Reader, Record
+from llamalog_service.postgres.statements import Reader, Record
 from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import origin_of
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, place_of, utc
 
 MAX_BUCKETS = 1_000

@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryLabel, StatusLabel
-from llamalog_service.postgres.reader import Reader, Record
+from llamalog_service.postgres.statements import Reader, Record
 from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import utc
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
-from llamalog_service.postgres.reader import Reader, Record
+from llamalog_service.postgres.statements import Reader, Record
 from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, piece_of, read_parents
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import name_in, origin_of

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from llamalog_service.postgres.reader import Reader, Record
+from llamalog_service.postgres.statements import Reader, Record
 from llamalog_service.queries.paging import fitting, place_of
 from llamalog_service.queries.rows import LogRow, log_row
 

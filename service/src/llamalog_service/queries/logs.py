@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.paging import (
     DEFAULT_LIMIT,
     MAX_BYTES,

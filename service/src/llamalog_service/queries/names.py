@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.events import EntityType
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 
 
 class EntityRef(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -14,7 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.postgres.reader import Record
+from llamalog_service.postgres.statements import Record
 
 MAX_LIMIT = 500
 """Items of a page; who asks for more gets so many."""

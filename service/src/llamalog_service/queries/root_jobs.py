@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
-from llamalog_service.postgres.reader import Reader, Record
+from llamalog_service.postgres.statements import Reader, Record
 from llamalog_service.queries.logs import containing
 from llamalog_service.queries.names import EntityRef, read_names
 from llamalog_service.queries.paging import (

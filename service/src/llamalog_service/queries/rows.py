@@ -15,7 +15,7 @@ from llamalog_schemas.provenance import (
     StatusLabel,
     Texts,
 )
-from llamalog_service.postgres.reader import Reader, Record
+from llamalog_service.postgres.statements import Reader, Record
 
 _ORIGINS = {str(origin): origin for origin in Origin}
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 
 NOT_LOOKED_AT = "(not looked at yet)"
 """Stands for the origin of a row that another writer put into the table."""

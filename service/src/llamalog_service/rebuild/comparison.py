@@ -12,9 +12,7 @@ from msgspec import Struct
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.log.eventless_rows import Eventless
 from llamalog_service.log.root_rule import MEMORY, prepare_rule, rows_of
-from llamalog_service.postgres.connection import translated
-from llamalog_service.postgres.reader import Record
-from llamalog_service.postgres.statements import sql
+from llamalog_service.postgres.statements import Record, sql
 from llamalog_service.rebuild.kept_shadow import kept_shadow
 from llamalog_service.rebuild.shadow import END_WITH_CLIENT, SCHEMA, Read, Told, read_so_far, record_told
 
@@ -174,12 +172,11 @@ class ComparisonStore:
 
         No statement before the first of the snapshot's own may read a row: that one sets the moment.
         """
-        with translated():
-            async with self._pool.acquire() as connection:
-                await connection.execute(sql("compare_prepare"))
-                async with connection.transaction(isolation="repeatable_read"):
-                    await connection.execute(END_WITH_CLIENT)
-                    yield Snapshot(connection)
+        async with self._pool.acquire() as connection:
+            await connection.execute(sql("compare_prepare"))
+            async with connection.transaction(isolation="repeatable_read"):
+                await connection.execute(END_WITH_CLIENT)
+                yield Snapshot(connection)
 
     async def settling(self) -> Settling:
         """Look which roots live traffic has corrected since the comparison."""

@@ -7,7 +7,6 @@ import asyncpg
 
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.errors import StoreError
 from llamalog_service.postgres.statements import sql
 
@@ -62,19 +61,18 @@ class EnumLabelStore:
             added = sorted(missing.get(column, frozenset()) - set(words))
             if added and len(words) + len(added) > MAX_WORDS:
                 raise WordsNotAddedError(type_, f"it would have more than {MAX_WORDS}")
-            with translated():
-                for word in added:
-                    await self._add(type_, word)
+            for word in added:
+                await self._add(type_, word)
 
     async def _add(self, type_: str, word: str) -> None:
-        try:
-            await self._pool.execute(f"ALTER TYPE {type_} ADD VALUE IF NOT EXISTS {_quoted(word)}")
-        except asyncpg.InsufficientPrivilegeError as refusal:
-            raise WordsNotAddedError(type_, f"{refusal}; its owner may do it") from refusal
+        async with self._pool.acquire() as connection:
+            try:
+                await connection.execute(f"ALTER TYPE {type_} ADD VALUE IF NOT EXISTS {_quoted(word)}")
+            except asyncpg.InsufficientPrivilegeError as refusal:
+                raise WordsNotAddedError(type_, f"{refusal}; its owner may do it") from refusal
 
     async def _enums(self) -> list[asyncpg.Record]:
-        with translated():
-            found: list[asyncpg.Record] = await self._pool.fetch(sql("legacy_words"))
+        found: list[asyncpg.Record] = await self._pool.fetch(sql("legacy_words"))
         return found
 
 

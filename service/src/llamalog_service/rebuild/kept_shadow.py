@@ -6,7 +6,6 @@ from typing import Final
 
 import asyncpg
 
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.errors import StoreError
 from llamalog_service.rebuild.shadow import SCHEMA
 
@@ -32,12 +31,11 @@ async def kept_shadow(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         ShadowLostError: the shadow is empty or dropped.
         UnavailableError: PostgreSQL is away.
     """
-    with translated():
-        async with pool.acquire() as connection:
-            try:
-                is_kept = await connection.fetchval(_IS_KEPT)
-            except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as gone:
-                raise ShadowLostError from gone
-            if not is_kept:
-                raise ShadowLostError
-            yield connection
+    async with pool.acquire() as connection:
+        try:
+            is_kept = await connection.fetchval(_IS_KEPT)
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as gone:
+            raise ShadowLostError from gone
+        if not is_kept:
+            raise ShadowLostError
+        yield connection

@@ -6,7 +6,6 @@ import asyncpg
 
 from llamalog_service.log.eventless_rows import Eventless
 from llamalog_service.log.positions import stored_positions
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 
 
@@ -22,19 +21,16 @@ class LiveTable:
 
     async def is_empty(self) -> bool:
         """Whether it holds no row and no override."""
-        with translated():
-            return bool(
-                await self._pool.fetchval(
-                    "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_decrees)"
-                )
+        return bool(
+            await self._pool.fetchval(
+                "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_decrees)"
             )
+        )
 
     async def eventless(self) -> Eventless:
         """How many rows and overrides were there before their event and have none that was read."""
-        with translated():
-            return Eventless(*await self._pool.fetchrow(sql("eventless_count")))
+        return Eventless(*await self._pool.fetchrow(sql("eventless_count")))
 
     async def some_eventless(self, limit: int) -> list[UUID]:
         """The first of these rows."""
-        with translated():
-            return [record["id"] for record in await self._pool.fetch(sql("eventless_some"), limit)]
+        return [record["id"] for record in await self._pool.fetch(sql("eventless_some"), limit)]

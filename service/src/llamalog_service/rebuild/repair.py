@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
-from llamalog_service.domain.errors import RowsLockedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
@@ -106,10 +105,7 @@ class Repair:
     async def _mend(self, rows: Collection[UUID], revision: int, check_alone: Callable[[], None]) -> None:
         async def mend() -> None:
             check_alone()
-            try:
-                await self._stores.mending.mend(rows, revision)
-            except RowsLockedError as locked:
-                raise UnavailableError(f"somebody holds some of the rows: {locked}") from locked
+            await self._stores.mending.mend(rows, revision)
 
         await retry_until_available(mend, doing="mending rows")
 

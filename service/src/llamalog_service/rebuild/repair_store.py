@@ -6,9 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from llamalog_service.domain.errors import RowsLockedError
 from llamalog_service.log.recompute_store import BY_INDEX, LOCK_TIMEOUT_SECONDS, RECOMPUTE_LOCK
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.kept_shadow import kept_shadow
 from llamalog_service.rebuild.shadow import SCHEMA, Told, record_told
@@ -50,8 +48,7 @@ class RepairStore:
 
     async def first_revision(self) -> int:
         """The revision that a row gets which was gone."""
-        with translated():
-            return int(await self._pool.fetchval(sql("mend_revision")))
+        return int(await self._pool.fetchval(sql("mend_revision")))
 
     async def overrides(self) -> set[str]:
         """Mend overrides; about which jobs."""
@@ -69,25 +66,21 @@ class RepairStore:
             revision: of rows that are put in.
 
         Raises:
-            RowsLockedError: somebody holds some of the rows; nothing was written.
+            RowsLockedError: another session holds some of the rows; nothing was written.
             UnavailableError: it cannot be told whether anything was written; mending again is safe.
         """
         ids = list(rows)
-        async with kept_shadow(self._pool) as connection:
-            try:
-                async with connection.transaction():
-                    await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
-                    await connection.execute(
-                        f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}"
-                    )
-                    await connection.execute(sql("mend_missing"), ids, revision)
-                    await connection.execute(sql("mend_legacy"), ids)
-                    await connection.execute(sql("mend_extra"), ids)
-                    await connection.execute(sql("mend_content"), ids)
-                    await connection.execute(sql("mend_untracked"), ids)
-                    await connection.execute(sql("mend_done"), ids)
-            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as locked:
-                raise RowsLockedError(str(locked)) from locked
+        async with kept_shadow(self._pool) as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+            await connection.execute(
+                f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}"
+            )
+            await connection.execute(sql("mend_missing"), ids, revision)
+            await connection.execute(sql("mend_legacy"), ids)
+            await connection.execute(sql("mend_extra"), ids)
+            await connection.execute(sql("mend_content"), ids)
+            await connection.execute(sql("mend_untracked"), ids)
+            await connection.execute(sql("mend_done"), ids)
 
     async def removed(self) -> set[UUID]:
         """The rows that were removed because nobody had told them."""

@@ -8,7 +8,6 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from llamalog_service.postgres.connection import translated
 from llamalog_service.postgres.statements import sql
 
 
@@ -36,30 +35,25 @@ class RepublishingStore:
 
     async def count(self, which: Which, after: UUID | None) -> int:
         """How many there are after a row."""
-        with translated():
-            return int(await self._pool.fetchval(sql("republish_count"), after, *which))
+        return int(await self._pool.fetchval(sql("republish_count"), after, *which))
 
     async def next(self, which: Which, after: UUID | None, limit: int) -> list[UUID]:
         """The next of them."""
-        with translated():
-            records = await self._pool.fetch(sql("republish_rows"), after, *which, limit)
+        records = await self._pool.fetch(sql("republish_rows"), after, *which, limit)
         return [record["id"] for record in records]
 
     async def progress(self, which: Which) -> UUID | None:
         """The last row that an interrupted telling of the same rows had told; None: there was none."""
-        with translated():
-            last: UUID | None = await self._pool.fetchval(sql("telling_progress"), self._name(which))
+        last: UUID | None = await self._pool.fetchval(sql("telling_progress"), self._name(which))
         return last
 
     async def advance(self, which: Which, last: UUID) -> None:
         """Keep up to which row all is told."""
-        with translated():
-            await self._pool.execute(sql("telling_advance"), self._name(which), last)
+        await self._pool.execute(sql("telling_advance"), self._name(which), last)
 
     async def finish(self, which: Which) -> None:
         """Forget how far it was."""
-        with translated():
-            await self._pool.execute(sql("telling_finish"), self._name(which))
+        await self._pool.execute(sql("telling_finish"), self._name(which))
 
     def _name(self, which: Which) -> str:
         """Of a length that an index takes, however many roots there are."""

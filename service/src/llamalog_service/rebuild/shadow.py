@@ -12,7 +12,7 @@ from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.log.overrides import RootOverride
-from llamalog_service.postgres.connection import translated
+from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 
 SCHEMA: Final = "llamalog_rebuild"
@@ -85,14 +85,13 @@ class ShadowStore:
 
     async def standing(self) -> tuple[bool, About | None]:
         """Whether there is a schema of the shadow's name, and what it says of itself."""
-        with translated():
-            if await self._pool.fetchval("SELECT to_regnamespace($1) IS NULL", SCHEMA):
-                return False, None
-            if await self._pool.fetchval("SELECT to_regclass($1) IS NULL", f"{SCHEMA}.about"):
-                return True, None
-            record = await self._pool.fetchrow(
-                f"SELECT id, format, topic, source, begun_by, begun_at FROM {SCHEMA}.about"  # noqa: S608
-            )
+        if await self._pool.fetchval("SELECT to_regnamespace($1) IS NULL", SCHEMA):
+            return False, None
+        if await self._pool.fetchval("SELECT to_regclass($1) IS NULL", f"{SCHEMA}.about"):
+            return True, None
+        record = await self._pool.fetchrow(
+            f"SELECT id, format, topic, source, begun_by, begun_at FROM {SCHEMA}.about"  # noqa: S608
+        )
         return True, None if record is None else About(*record)
 
     async def go_on(self, *, every_word: bool) -> bool:
@@ -102,13 +101,12 @@ class ShadowStore:
             every_word: no row is left out for a word that the live table's enums lack: then none may have
                 been left out before.
         """
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                had_every_word = await connection.fetchval(f"SELECT every_word FROM {SCHEMA}.about")  # noqa: S608
-                if every_word and not had_every_word and (await read_so_far(connection)).dead_letters:
-                    return False
-                await connection.execute(f"UPDATE {SCHEMA}.about SET every_word = $1", every_word)  # noqa: S608
-                await connection.execute(sql("shadow_forget"))
+        async with self._pool.acquire() as connection, connection.transaction():
+            had_every_word = await connection.fetchval(f"SELECT every_word FROM {SCHEMA}.about")  # noqa: S608
+            if every_word and not had_every_word and (await read_so_far(connection)).dead_letters:
+                return False
+            await connection.execute(f"UPDATE {SCHEMA}.about SET every_word = $1", every_word)  # noqa: S608
+            await connection.execute(sql("shadow_forget"))
         return True
 
     async def make(self, *, id_: UUID, topic: str, source: str, begun_by: str, every_word: bool) -> None:
@@ -117,30 +115,27 @@ class ShadowStore:
         Raises:
             UnavailableError: also where we may not make a schema.
         """
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(sql("shadow_make"))
-                await connection.execute(
-                    f"INSERT INTO {SCHEMA}.about (id, format, topic, source, begun_by, every_word) "  # noqa: S608
-                    "VALUES ($1, $2, $3, $4, $5, $6)",
-                    id_,
-                    FORMAT,
-                    topic,
-                    source,
-                    begun_by,
-                    every_word,
-                )
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(sql("shadow_make"))
+            await connection.execute(
+                f"INSERT INTO {SCHEMA}.about (id, format, topic, source, begun_by, every_word) "  # noqa: S608
+                "VALUES ($1, $2, $3, $4, $5, $6)",
+                id_,
+                FORMAT,
+                topic,
+                source,
+                begun_by,
+                every_word,
+            )
 
     async def discard(self) -> None:
         """Drop the shadow, if there is one."""
-        with translated():
-            await self._pool.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+        await self._pool.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
     async def read_so_far(self) -> Read:
         """How far the shadow is."""
-        with translated():
-            async with self._pool.acquire() as connection:
-                return await read_so_far(connection)
+        async with self._pool.acquire() as connection:
+            return await read_so_far(connection)
 
     async def record(self, told: Told) -> None:
         """Write a portion and how far it reaches, in one transaction.
@@ -148,9 +143,8 @@ class ShadowStore:
         Raises:
             UnavailableError: it cannot be told whether anything is written; `read_so_far` says it.
         """
-        with translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                await record_told(connection, told)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await record_told(connection, told)
 
 
 async def read_so_far(connection: asyncpg.Connection) -> Read:

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from llamalog_service.http.context import TheReader
 from llamalog_service.http.web.formatting import entity_link, has_page, job_link, link
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.jobs import read_job_standing
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.rows import read_row

@@ -13,7 +13,7 @@ from llamalog_service.http.web.branches import arranged, names_in
 from llamalog_service.http.web.form_parser import Asked, Tab
 from llamalog_service.http.web.formatting import job_link, link, visible
 from llamalog_service.http.web.pages import render
-from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.jobs import read_chain, read_children, read_tree
 from llamalog_service.queries.lineages import job_depths
 from llamalog_service.queries.paging import Cursor

@@ -1,0 +1,194 @@
+"""Pools of PostgreSQL connections: settings, JSON, the service's errors in place of the driver's."""
+
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolAcquireContext
+
+from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER
+from llamalog_schemas.nesting import nested_deeper_than
+from llamalog_service.postgres.errors import DRIVER_ERRORS, translated
+from llamalog_service.settings import DatabaseSettings
+
+_JSONB_VERSION = b"\x01"
+_LONG_INTEGER = re.compile(rb"\d{19}")
+
+_MAX_QUERIES = 50_000
+_IDLE_SECONDS = 300.0
+"""As the driver has them by default: a connection is closed after so many queries, or so long without one."""
+_SILENCE_SECONDS = 1
+"""More than a statement is given, PostgreSQL is given to say so."""
+_ANSWERS_WITHIN = 3600.0
+_CONNECTED_WITHIN = 60.0
+_ONLY_READS = {"plan_cache_mode": "force_generic_plan", "default_transaction_read_only": "on"}
+
+
+@asynccontextmanager
+async def open_pool(
+    settings: DatabaseSettings,
+    *,
+    name: str,
+    keep_plans: bool = True,
+    only_reads: bool = False,
+    most: int = 4,
+    answer_within: float | None = 60,
+    idle_within: float | None = None,
+) -> AsyncIterator[asyncpg.Pool]:
+    """A pool that connects at first use, so that a database that is away is waited for.
+
+    Every query of the service has its index, and none may be given a scan of the table because it was
+    planned while the table was small.
+
+    Args:
+        name: what PostgreSQL shows as the application.
+        keep_plans: False, for the recompute, plans every statement anew and may scan.
+        only_reads: plans each statement once, whatever its values, and leaves nothing in a session that
+            had to be cleared after use: half of the time of a short query.
+        most: connections.
+        answer_within: whole seconds for a statement, or for a connection to be made; None: a statement may
+            take for ever.
+        idle_within: seconds after which PostgreSQL ends a session that does nothing within a transaction; a
+            process that is frozen there would keep its locks from all others. None: never.
+    """
+    pool = create_pool(
+        settings.database_dsn(),
+        min_size=0,
+        max_size=most,
+        timeout=answer_within or _CONNECTED_WITHIN,
+        command_timeout=_patience_with_statements(answer_within, short=keep_plans),
+        statement_cache_size=100 if keep_plans else 0,
+        server_settings={
+            "application_name": name,
+            "timezone": "UTC",
+            "jit": "off",
+            "enable_seqscan": "off" if keep_plans else "on",
+            **(_ONLY_READS if only_reads else {}),
+            # PostgreSQL says of itself that a question takes too long; a silence then means that it is away.
+            **({"statement_timeout": f"{answer_within:.0f}s"} if only_reads and answer_within else {}),
+            **({"idle_in_transaction_session_timeout": f"{idle_within * 1000:.0f}"} if idle_within else {}),
+        },
+        reset=_leave_as_it_is if only_reads else None,
+    )
+    async with pool:
+        yield pool
+
+
+def _patience_with_statements(answer_within: float | None, *, short: bool) -> float | None:
+    """Seconds; those that plan anew, and may scan, are given longer than the `short` ones."""
+    if answer_within is None:
+        return None
+    return answer_within + _SILENCE_SECONDS if short else _ANSWERS_WITHIN
+
+
+async def _leave_as_it_is(_: asyncpg.Connection) -> None:
+    """Clear nothing: reads set, lock and listen to nothing."""
+
+
+def create_pool(
+    dsn: str,
+    *,
+    min_size: int = 0,
+    max_size: int = 10,
+    init: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
+    reset: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
+    **connect: Any,
+) -> "Pool":
+    """A pool that is opened by ``async with`` or ``await``.
+
+    Args:
+        init: prepares a new connection; by default `prepare_connection`.
+        connect: further arguments of `asyncpg.connect`.
+    """
+    return Pool(
+        dsn,
+        min_size=min_size,
+        max_size=max_size,
+        max_queries=_MAX_QUERIES,
+        max_inactive_connection_lifetime=_IDLE_SECONDS,
+        init=init or prepare_connection,
+        reset=reset,
+        loop=None,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
+        **connect,
+    )
+
+
+class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
+    """A pool whose users meet the errors of `translated` in place of the driver's.
+
+    They are translated where a connection is given back: at the end of ``async with pool.acquire()``, and so
+    in the pool's own `fetch` or `execute`. Within such a block the driver's own errors are raised.
+    """
+
+    __slots__ = ()
+
+    def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
+        """A connection for as long as the context lasts.
+
+        Raises:
+            LlamalogError: one of those of `translated`.
+        """
+        return _Acquired(self, timeout)
+
+
+class _Acquired(PoolAcquireContext):  # type: ignore[misc]
+    __slots__ = ()
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        with translated():
+            return await super().__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        with translated():
+            await super().__aexit__(kind, error, traceback)
+            if isinstance(error, DRIVER_ERRORS):
+                raise error
+
+
+async def prepare_connection(connection: asyncpg.Connection) -> None:
+    """Let a new connection read and write JSON through msgspec."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=_encode_jsonb,
+        decoder=_decode_jsonb,
+    )
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    return _JSONB_VERSION + msgspec.json.encode(value)
+
+
+def _decode_jsonb(value: bytes) -> Any:
+    """The value, or its text as Raw where it is nested, or its numbers long, beyond what events may bring."""
+    if nested_deeper_than(value, MAX_NESTING):
+        return msgspec.Raw(value[1:])
+    try:
+        decoded = msgspec.json.decode(value[1:])
+    except msgspec.DecodeError:
+        return msgspec.Raw(value[1:])
+    return _short_numbers(decoded) if _LONG_INTEGER.search(value) else decoded
+
+
+def _short_numbers(value: Any) -> Any:
+    """Undo how `jsonb` writes a float, 1e300 as 301 digits: told anew, a row could outgrow every topic."""
+    if isinstance(value, dict):
+        return {key: _short_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_short_numbers(item) for item in value]
+    if isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
+        return float(value) if abs(value) <= sys.float_info.max else value
+    return value

@@ -1,0 +1,72 @@
+"""The pool translates the driver's errors, in its own calls as in blocks that hold a connection."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from llamalog_service.domain.errors import RowExistsError, RowRefusedError, RowsLockedError, UnavailableError
+from llamalog_service.postgres.pool import create_pool
+
+
+@pytest.fixture
+async def pool(empty_database: str) -> AsyncIterator[asyncpg.Pool]:
+    async with create_pool(empty_database, max_size=2) as pool:
+        await pool.execute("CREATE TABLE rows (id int PRIMARY KEY CHECK (id > 0))")
+        yield pool
+
+
+async def test_calls_of_the_pool_raise_the_errors_of_the_service(pool: asyncpg.Pool) -> None:
+    await pool.execute("INSERT INTO rows VALUES (1)")
+    with pytest.raises(RowExistsError):
+        await pool.execute("INSERT INTO rows VALUES (1)")
+    with pytest.raises(RowRefusedError, match="check"):
+        await pool.fetch("INSERT INTO rows VALUES (-1) RETURNING id")
+    with pytest.raises(UnavailableError, match="UndefinedTableError"):
+        await pool.fetchval("SELECT count(*) FROM missing")
+
+
+async def test_within_a_block_the_driver_raises_and_at_its_end_the_service(pool: asyncpg.Pool) -> None:
+    with pytest.raises(RowRefusedError) as raised:
+        async with pool.acquire() as connection, connection.transaction():
+            with pytest.raises(asyncpg.CheckViolationError):
+                async with connection.transaction():
+                    await connection.execute("INSERT INTO rows VALUES (0)")
+            await connection.copy_records_to_table("rows", records=[(2,), (0,)])
+    assert isinstance(raised.value.__cause__, asyncpg.CheckViolationError)
+    assert await pool.fetchval("SELECT count(*) FROM rows") == 0
+
+
+async def test_other_errors_pass_as_they_are(pool: asyncpg.Pool) -> None:
+    error = KeyError("mine")
+    with pytest.raises(KeyError) as raised:
+        async with pool.acquire():
+            raise error
+    assert raised.value is error
+
+
+async def test_a_connection_that_breaks_between_two_statements_is_away(pool: asyncpg.Pool) -> None:
+    with pytest.raises(UnavailableError):
+        async with pool.acquire() as connection, connection.transaction():
+            await pool.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+            for _ in range(2):
+                try:
+                    await connection.fetch("SELECT 1")
+                except asyncpg.PostgresConnectionError:
+                    continue
+
+
+async def test_rows_of_another_session_are_locked(pool: asyncpg.Pool) -> None:
+    await pool.execute("INSERT INTO rows VALUES (1)")
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("DELETE FROM rows")
+        with pytest.raises(RowsLockedError):
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = 10")
+                await connection.execute("DELETE FROM rows")
+
+
+async def test_a_server_that_is_away_is_unavailable() -> None:
+    async with create_pool("postgresql://nobody@127.0.0.1:1/nothing", timeout=1) as pool:
+        with pytest.raises(UnavailableError):
+            await pool.fetch("SELECT 1")
