@@ -219,8 +219,8 @@ async def test_an_installed_service_brings_its_migrations_along(empty_database: 
     await asyncio.to_thread(unpack_wheel, tmp_path, into=tmp_path / "installed")
 
     program = (
-        "import asyncio, sys; from llamalog_service.log import schema; "
-        "print(schema.migrations_directory(), asyncio.run(schema.migrate(sys.argv[1])))"
+        "import asyncio, sys; from llamalog_service.adoption import migration_runner; "
+        "print(migration_runner.migrations_directory(), asyncio.run(migration_runner.migrate(sys.argv[1])))"
     )
     told = await asyncio.to_thread(
         run_program,
