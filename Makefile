@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz simulate chaos contract compat docs lock clean
+.PHONY: help up check test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz simulate chaos contract compat docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -30,6 +30,9 @@ WORKERS ?= 2
 
 browser:  ## Debian's Chromium for the browser tests, where it can be installed; else they are skipped
 	@.ci/install-browser
+
+check: lint types  ## lint, types, imports, unit and contract tests without the slow ones: a minute, before every commit
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/contract
 
 test: lint types compat browser  ## everything: lint, types, schemas, all tests on a real PostgreSQL, broker and browser
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)

@@ -10,11 +10,14 @@ import pytest
 from harness.api import RunningApi, running_api
 from harness.browser import choose_folder
 from harness.databases import new_database
+from harness.hangs import pytest_exception_interact, pytest_runtest_makereport
 from harness.installation import installation
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack import LocalStack
+
+__all__ = ["pytest_exception_interact", "pytest_runtest_makereport"]
 
 
 def pytest_configure() -> None:

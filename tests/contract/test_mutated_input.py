@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -23,6 +24,8 @@ from llamalog_schemas import (
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import content_of
 from llamalog_tools.contract_export.json_schemas import MODELS, schema_of
+
+pytestmark = pytest.mark.slow
 
 VALIDATORS = {str(model.__struct_config__.tag): Draft202012Validator(schema_of(model)) for model in MODELS}
 

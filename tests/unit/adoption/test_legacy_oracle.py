@@ -23,6 +23,7 @@ def text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(history=histories(max_events=40, max_jobs=10))
 def test_the_oracle_and_the_fold_find_the_same_roots_by_different_ways(history: list[Event]) -> None:
@@ -102,6 +103,7 @@ def test_an_operation_says_more_of_its_category_than_a_status(
     assert category_of(operation, status) == category
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ADOPTABLE)
 @pytest.mark.parametrize(("lost_tops", "under_them"), [(False, 0), (True, 12)])
 def test_the_known_database_has_the_known_figures_at_every_starting_point(
@@ -143,6 +145,7 @@ def test_the_known_database_has_every_category_and_every_status() -> None:
     assert len({row["status"] for row in rows}) == 10
 
 
+@pytest.mark.slow
 def test_the_adversarial_database_has_every_origin_that_a_legacy_row_can_have() -> None:
     rows = adversarial_rows(StartingPoint.ROOTS)
     assert {row.origin for row in adopted(rows).values()} == {

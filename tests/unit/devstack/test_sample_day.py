@@ -184,6 +184,7 @@ def test_an_album_takes_some_thirty_events() -> None:
     assert 30 <= events / len(load_albums()) <= 45
 
 
+@pytest.mark.slow
 def test_a_long_day_is_told_from_little_memory_at_tens_of_thousands_of_events_a_second() -> None:
     many = 50_000
     list(tell_day(1, seed=1))

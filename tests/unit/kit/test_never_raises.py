@@ -36,6 +36,7 @@ ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries
 KEYWORDS = sorted(Details.__annotations__)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     entity_type=ANYTHING,

@@ -97,6 +97,7 @@ def test_the_image_bears_the_version_of_the_service() -> None:
     assert f'org.opencontainers.image.version="{version}"' in value_of("LABEL")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["schemas", "service"])
 def test_a_wheel_carries_every_file_of_its_package(name: str, tmp_path: Path) -> None:
     build = [
@@ -108,7 +109,7 @@ def test_a_wheel_carries_every_file_of_its_package(name: str, tmp_path: Path) ->
         "--wheel-dir",
         str(tmp_path),
     ]
-    subprocess.run([sys.executable, "-m", "pip", *build, str(CHECKOUT / name)], check=True)
+    subprocess.run([sys.executable, "-m", "pip", *build, str(CHECKOUT / name)], check=True, timeout=200)
     (wheel,) = tmp_path.glob("*.whl")
     source = CHECKOUT / name / "src"
     files = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}

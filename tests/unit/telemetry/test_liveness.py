@@ -20,11 +20,11 @@ def after(moments: Iterable[tuple[float, Snapshot]]) -> Health:
     return assess(since, now, TIMEOUT)
 
 
-def each_second(seconds: int, seen: Snapshot, **rising: int) -> list[tuple[float, Snapshot]]:
-    """The same thing seen for so long, the named counters rising."""
+def each_second(seconds: int, seen: Snapshot, every: int = 1, **rising: int) -> list[tuple[float, Snapshot]]:
+    """The same thing seen for so long, at an interval of `every` seconds, the named counters rising."""
     return [
         (float(at), Snapshot(**{**seen._asdict(), **{name: by * at for name, by in rising.items()}}))
-        for at in range(seconds + 1)
+        for at in range(0, seconds + 1, every)
     ]
 
 
@@ -71,7 +71,7 @@ def test_what_does_not_go_on_is_told_and_ends_the_process_a_little_later(
     ],
 )
 def test_while_something_is_away_nothing_counts_as_stalled_however_long(waiting: Snapshot) -> None:
-    health = after(each_second(100_000, waiting, heartbeats=1))
+    health = after(each_second(100_000, waiting, every=20, heartbeats=1))
     assert (health.stalled, health.ends_with) == ((), None)
     assert f"{waiting.away[0]} does not answer" in health.unready
 
