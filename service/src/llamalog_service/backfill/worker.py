@@ -93,8 +93,14 @@ class Worker:
 
 
 async def _rest(wake: asyncio.Event, seconds: float) -> None:
+    """Wait until woken, for so many seconds at most.
+
+    Not by `asyncio.wait_for`: up to Python 3.11 it swallows a cancellation that comes in the iteration of the
+    event loop in which the wake-up does, and the worker would never end.
+    """
     try:
-        await asyncio.wait_for(wake.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await wake.wait()
     except TimeoutError:
         return
     finally:

@@ -143,7 +143,8 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             return
         offsets = next_offsets(batch)
         try:
-            await asyncio.wait_for(consumer.commit(offsets), self._commit_timeout)
+            async with asyncio.timeout(self._commit_timeout):
+                await consumer.commit(offsets)
             self.progress.commits += 1
             self.progress.committed.update(offsets)
         except TimeoutError:

@@ -68,7 +68,8 @@ async def read_progress(consumer: AIOKafkaConsumer, progress: Progress, ends_of:
 async def _position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
     """None where the consumer does not know it itself, or lost the partition meanwhile."""
     try:
-        position: int = await asyncio.wait_for(consumer.position(partition), _POSITION_SECONDS)
+        async with asyncio.timeout(_POSITION_SECONDS):
+            position: int = await consumer.position(partition)
     except (TimeoutError, IllegalStateError):
         return None
     return position

@@ -1,0 +1,45 @@
+"""The worker ends when it is cancelled, whatever happens at that moment."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from llamalog_service.backfill.worker import PeriodicTask, Worker
+
+
+class _HeldLock:
+    def is_held(self) -> bool:
+        return True
+
+
+class _Lock:
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[_HeldLock]:
+        yield _HeldLock()
+
+
+class _Runs:
+    async def requeue_left(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("iterations", range(12))
+async def test_a_wake_up_with_the_cancellation_does_not_keep_the_worker_alive(iterations: int) -> None:
+    """Python 3.11's `asyncio.wait_for` swallows a cancellation in the iteration in which its future is done."""
+
+    async def find_nothing() -> bool:
+        return False
+
+    tasks = [PeriodicTask("finding nothing", find_nothing, 3600.0)]
+    worker = Worker(lock=_Lock(), runs=_Runs(), tasks=tasks, poll_every=3600.0)  # type: ignore[arg-type]
+    working = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.01)
+    worker.wake()
+    for _ in range(iterations):
+        await asyncio.sleep(0)
+    working.cancel()
+    ended, _ = await asyncio.wait({working}, timeout=5)
+    assert ended, "the worker went on after its cancellation"
+    assert working.cancelled()
