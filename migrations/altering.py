@@ -11,9 +11,9 @@ from alembic import context, op
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
 
-from llamalog_service.adoption.migration_progress import Progress, Watch
-from llamalog_service.adoption.schema_inspector import Preview, Standing
-from migrations.journal import ADDED_COLUMN, ADDED_INDEX, identifier, note, noted, standing, strike
+from llamalog_service.adoption.migration_runner import MigrationProgress, OnProgress
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
+from migrations.journal import ADDED_COLUMN, ADDED_INDEX, identifier, inspect_schema, note, noted, strike
 
 OURS = "Created by llamalog on an empty database."
 """The comment on indexes that a later migration may drop; others of that name belong to somebody else."""
@@ -21,7 +21,7 @@ OURS = "Created by llamalog on an empty database."
 LOCK_TIMEOUT = "300ms"
 """For so long a statement waits for its lock, and all who come after it wait behind it."""
 
-_IN_THE_WAY = {"55P03", "40P01"}
+_LOCK_CONFLICTS = {"55P03", "40P01"}
 """Lock not available in time, deadlock: what stands in the way goes away by itself."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 0.5
@@ -40,11 +40,11 @@ class Index(NamedTuple):
         condition = f" WHERE {self.where}" if self.where else ""
         return f"{identifier(name)} ON {table} ({self.columns}){condition}"
 
-    def preview(self, found: Standing) -> Iterator[Preview]:
+    def preview(self, found: SchemaInspector) -> Iterator[Preview]:
         if self.is_missing(found):
             yield Preview(f"build the index {self.name}, while others write")
 
-    def is_missing(self, found: Standing) -> bool:
+    def is_missing(self, found: SchemaInspector) -> bool:
         """Whether no index, whatever its name, does what this one is for."""
         columns = tuple(re.split(r", (?![^(]*\))", self.columns))
         return not any(
@@ -69,14 +69,14 @@ def run(statement: str) -> Any:
     return op.get_bind().exec_driver_sql(statement)
 
 
-def patiently(statement: str) -> Any:
+def run_with_lock_retries(statement: str) -> Any:
     """Run a statement again and again until nothing stands in its way; between attempts others go first."""
     pause = _FIRST_PAUSE
     while True:
         try:
             return run(statement)
         except DBAPIError as error:
-            if not in_the_way(error):
+            if not is_lock_conflict(error):
                 raise
             if pause == _FIRST_PAUSE:
                 _log.info("waiting for a lock, in short attempts", statement=statement.strip()[:200])
@@ -84,15 +84,15 @@ def patiently(statement: str) -> Any:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def in_the_way(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in _IN_THE_WAY
+def is_lock_conflict(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in _LOCK_CONFLICTS
 
 
-def tell(progress: Progress) -> None:
+def report_progress(progress: MigrationProgress) -> None:
     """Report to whoever runs the migration."""
-    watch: Watch | None = context.config.attributes.get("watch")
-    if watch is not None:
-        watch(progress)
+    on_progress: OnProgress | None = context.config.attributes.get("on_progress")
+    if on_progress is not None:
+        on_progress(progress)
 
 
 def wait(seconds: float) -> None:
@@ -101,7 +101,7 @@ def wait(seconds: float) -> None:
 
 def alter(*statements: str) -> None:
     """Run short statements in one transaction, all or none."""
-    patiently(f"DO $alter$ BEGIN {'; '.join(statements)}; END $alter$")
+    run_with_lock_retries(f"DO $alter$ BEGIN {'; '.join(statements)}; END $alter$")
 
 
 def add_columns(columns: Mapping[str, str], *also: str) -> None:
@@ -111,7 +111,7 @@ def add_columns(columns: Mapping[str, str], *also: str) -> None:
         columns: name → definition, which must not rewrite the table.
         also: statements for the same transaction, if any column is added.
     """
-    found = standing()
+    found = inspect_schema()
     missing = [name for name in columns if name not in found.columns]
     if missing:
         added = ", ".join(f"ADD COLUMN {name} {columns[name]}" for name in missing)
@@ -122,32 +122,36 @@ def add_columns(columns: Mapping[str, str], *also: str) -> None:
 def drop_added_column(name: str) -> None:
     """Drop a column if a migration added it; one that its owner had stays."""
     if name in noted(ADDED_COLUMN):
-        alter(f"ALTER TABLE {standing().table} DROP COLUMN IF EXISTS {name}", strike(ADDED_COLUMN, name))
+        alter(
+            f"ALTER TABLE {inspect_schema().table} DROP COLUMN IF EXISTS {name}", strike(ADDED_COLUMN, name)
+        )
 
 
-def refuse_null(column: str) -> None:
+def add_not_null_check(column: str) -> None:
     """Refuse NULL in what is written from now on, whatever rows hold already."""
-    found = standing()
+    found = inspect_schema()
     check = _not_null_check(found, column)
     if found.columns[column].nullable and not found.has_constraint(check):
-        patiently(f"ALTER TABLE {found.table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID")
+        run_with_lock_retries(
+            f"ALTER TABLE {found.table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID"
+        )
 
 
 def set_not_null(column: str) -> None:
     """Let no row hold NULL: checked while others write, so that the lock at the end is a short one."""
-    found = standing()
+    found = inspect_schema()
     if not found.columns[column].nullable:
         return
-    refuse_null(column)
+    add_not_null_check(column)
     check = _not_null_check(found, column)
-    patiently(f"ALTER TABLE {found.table} VALIDATE CONSTRAINT {check}")
+    run_with_lock_retries(f"ALTER TABLE {found.table} VALIDATE CONSTRAINT {check}")
     alter(
         f"ALTER TABLE {found.table} ALTER COLUMN {column} SET NOT NULL",
         f"ALTER TABLE {found.table} DROP CONSTRAINT {check}",
     )
 
 
-def _not_null_check(found: Standing, column: str) -> str:
+def _not_null_check(found: SchemaInspector, column: str) -> str:
     return f"{found.table}_{column}_not_null"
 
 
@@ -157,7 +161,7 @@ def ensure_index(index: Index) -> None:
     What an interrupted attempt left under its name is invalid, serves nobody, and goes first. A name that
     somebody else has given to another index is left to them.
     """
-    found = standing()
+    found = inspect_schema()
     if not index.is_missing(found):
         return
     name = index.name
@@ -165,13 +169,13 @@ def ensure_index(index: Index) -> None:
         drop_index(name)
     elif found.relation_kind(name) is not None:
         name = f"{name}_2"
-    tell(Progress(f"building the index {name}"))
+    report_progress(MigrationProgress(f"building the index {name}"))
     run(note(ADDED_INDEX, name))
     build = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.definition(name, str(found.table))}"
-    unhurried(build)
-    while not standing().indexes[name].valid:  # an attempt that ended in a deadlock has left it so
+    run_without_lock_timeout(build)
+    while not inspect_schema().indexes[name].valid:  # an attempt that ended in a deadlock has left it so
         drop_index(name)
-        unhurried(build)
+        run_without_lock_timeout(build)
 
 
 def drop_added_index(name: str) -> None:
@@ -183,26 +187,26 @@ def drop_added_index(name: str) -> None:
 
 
 def drop_index(name: str) -> None:
-    unhurried(f"DROP INDEX CONCURRENTLY IF EXISTS {identifier(name)}")
+    run_without_lock_timeout(f"DROP INDEX CONCURRENTLY IF EXISTS {identifier(name)}")
 
 
-def unhurried(statement: str) -> None:
+def run_without_lock_timeout(statement: str) -> None:
     """A statement that may wait as long as it likes, for its locks keep nobody waiting."""
     run("SET lock_timeout = 0")
-    patiently(statement)
+    run_with_lock_retries(statement)
     run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
 
 
-def missing_enum_values(found: Standing, column: str, values: Sequence[str]) -> list[str]:
+def missing_enum_values(found: SchemaInspector, column: str, values: Sequence[str]) -> list[str]:
     """Those values that a column can't hold yet; none if it is no enum."""
     enum = found.columns[column].enum
-    standing_values = found.enum_values(enum) if enum else values
-    return [value for value in values if value not in standing_values]
+    existing_values = found.enum_values(enum) if enum else values
+    return [value for value in values if value not in existing_values]
 
 
 def add_enum_values(column: str, values: Sequence[str]) -> None:
     """Let a column hold these values too, each behind the one that it follows here; its own stay."""
-    found = standing()
+    found = inspect_schema()
     for value in missing_enum_values(found, column, values):
         place = values.index(value)
         behind = f" AFTER '{values[place - 1]}'" if place else ""

@@ -3,9 +3,9 @@
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from llamalog_service.adoption.migration_progress import Progress
-from migrations.altering import in_the_way, run, tell, wait
-from migrations.journal import standing
+from llamalog_service.adoption.migration_runner import MigrationProgress
+from migrations.altering import is_lock_conflict, report_progress, run, wait
+from migrations.journal import inspect_schema
 
 _PAGES_AT_ONCE = 128
 """A MiB of the table, some thousand rows: tens of milliseconds."""
@@ -28,11 +28,11 @@ def change_rows(what: str, statement: str, where: str, *, passes: int | None = N
         passes: give up looking after so many, where somebody may write such rows as fast as they are
             changed, and who comes later changes them as well; else it looks until there are none.
     """
-    found = standing()
+    found = inspect_schema()
     total = found.rows(where)
     done = 0
     if total:
-        tell(Progress(what, done, total))
+        report_progress(MigrationProgress(what, done, total))
     left = passes
     while found.any_rows(where) and left != 0:
         done += _pass(what, statement, where, done, total)
@@ -41,13 +41,13 @@ def change_rows(what: str, statement: str, where: str, *, passes: int | None = N
 
 def _pass(what: str, statement: str, where: str, done_before: int, total: int) -> int:
     """Go once through the table as large as it is now; how many rows were changed."""
-    done, page, pages, end = 0, 0, _PAGES_AT_ONCE, standing().pages()
+    done, page, pages, end = 0, 0, _PAGES_AT_ONCE, inspect_schema().pages()
     while page <= end:
         batch = f"({where}) AND l.ctid >= '({page},0)' AND l.ctid < '({page + pages},0)'"
         try:
             changed = run(statement.replace("{rows}", batch)).rowcount
         except DBAPIError as error:
-            if not in_the_way(error):
+            if not is_lock_conflict(error):
                 raise
             if pages == _PAGES_AT_ONCE:
                 _log.info("waiting for rows that somebody else is changing", what=what)
@@ -58,5 +58,5 @@ def _pass(what: str, statement: str, where: str, done_before: int, total: int) -
         pages = min(_PAGES_AT_ONCE, 2 * pages)
         if changed:
             done += changed
-            tell(Progress(what, min(done_before + done, total), total))
+            report_progress(MigrationProgress(what, min(done_before + done, total), total))
     return done

@@ -9,8 +9,7 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from llamalog_service.adoption.migration_connection import migration_engine
-from llamalog_service.adoption.migration_runner import VERSION_TABLE
+from llamalog_service.adoption.migration_runner import VERSION_TABLE, migration_engine
 from llamalog_service.postgres.tables import METADATA
 
 

@@ -6,7 +6,7 @@ journal knows which part.
 
 from alembic import op
 
-from llamalog_service.adoption.schema_inspector import JOURNAL, Standing
+from llamalog_service.adoption.schema_inspector import JOURNAL, SchemaInspector
 
 ADDED_TABLE = "added table"
 ADDED_ENUM = "added enum"
@@ -36,12 +36,12 @@ def create_journal() -> None:
     )
 
 
-def standing() -> Standing:
-    return Standing(op.get_bind())
+def inspect_schema() -> SchemaInspector:
+    return SchemaInspector(op.get_bind())
 
 
 def noted(kind: str) -> dict[str, str | None]:
-    return standing().noted(kind)
+    return inspect_schema().noted(kind)
 
 
 def note(kind: str, name: str, before: str | None = None) -> str:

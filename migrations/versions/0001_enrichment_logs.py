@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from alembic import op
 from migrations.altering import OURS, add_columns, drop_added_column, outside_transaction
-from migrations.journal import ADDED_ENUM, ADDED_TABLE, create_journal, note, noted, standing
+from migrations.journal import ADDED_ENUM, ADDED_TABLE, create_journal, inspect_schema, note, noted
 
-from llamalog_service.adoption.schema_inspector import JOURNAL, Preview, Standing
+from llamalog_service.adoption.schema_inspector import JOURNAL, Preview, SchemaInspector
 
 revision = "0001"
 down_revision = None
@@ -61,7 +61,7 @@ INDEXES = {
 }
 
 
-def preview(found: Standing) -> Iterator[Preview]:
+def preview(found: SchemaInspector) -> Iterator[Preview]:
     if found.table is None:
         yield Preview("create the table enrichment_logs, empty, with its enums and indexes")
     for name in _missing(found):
@@ -71,19 +71,19 @@ def preview(found: Standing) -> Iterator[Preview]:
 def upgrade() -> None:
     create_journal()
     _create_enums()
-    if standing().table is None:
+    if inspect_schema().table is None:
         _create_table()
     with outside_transaction():
-        add_columns({name: COLUMNS[name] for name in _missing(standing())})
+        add_columns({name: COLUMNS[name] for name in _missing(inspect_schema())})
 
 
-def _missing(found: Standing) -> list[str]:
-    """What the table lacks; it has at least what makes it a log (`store/adoptable.py`)."""
+def _missing(found: SchemaInspector) -> list[str]:
+    """What the table lacks; it has at least what makes it a log (`adoption/migration_check.py`)."""
     return [name for name in COLUMNS if name not in found.columns] if found.table else []
 
 
 def _create_enums() -> None:
-    found = standing()
+    found = inspect_schema()
     for name, values in ENUMS.items():
         if not found.enum_values(name):
             op.execute(f'CREATE TYPE "{name}" AS ENUM ({values})')

@@ -11,9 +11,9 @@ from migrations.altering import (
     outside_transaction,
 )
 from migrations.batches import change_rows
-from migrations.journal import ADDED_COLUMN, noted, standing
+from migrations.journal import ADDED_COLUMN, inspect_schema, noted
 
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0002"
 down_revision = "0001"
@@ -24,7 +24,7 @@ INDEX_COLUMNS = "is_root_job, created_at"
 NO_PARENT = "l.job_id IS NOT NULL AND l.parent_job_id IS NULL"
 
 
-def preview(found: Standing) -> Iterator[Preview]:
+def preview(found: SchemaInspector) -> Iterator[Preview]:
     if "is_root_job" not in found.columns:
         yield Preview(
             "add the column is_root_job, true where a row bears a job and no parent", found.rows(NO_PARENT)
@@ -42,14 +42,14 @@ def upgrade() -> None:
         if "is_root_job" in noted(ADDED_COLUMN):
             change_rows(
                 "telling root jobs",
-                f"UPDATE {standing().table} l SET is_root_job = true WHERE {{rows}}",
+                f"UPDATE {inspect_schema().table} l SET is_root_job = true WHERE {{rows}}",
                 f"{NO_PARENT} AND NOT l.is_root_job",
                 passes=2,  # revision 0006 looks for them again
             )
-        ensure_index(_index(standing()))
+        ensure_index(_index(inspect_schema()))
 
 
-def _index(found: Standing) -> Index:
+def _index(found: SchemaInspector) -> Index:
     return Index(f"{found.table or 'enrichment_logs'}_is_root_job_created_at_idx", INDEX_COLUMNS)
 
 

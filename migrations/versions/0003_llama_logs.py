@@ -6,12 +6,12 @@ from alembic import context, op
 from migrations.altering import (
     Index,
     add_columns,
+    add_not_null_check,
     alter,
     drop_added_column,
     drop_added_index,
     ensure_index,
     outside_transaction,
-    refuse_null,
     set_not_null,
 )
 from migrations.batches import change_rows
@@ -20,15 +20,15 @@ from migrations.journal import (
     ADDED_INDEX,
     RENAMED_INDEX,
     RENAMED_TABLE,
+    inspect_schema,
     note,
     noted,
     rename,
-    standing,
     strike,
 )
 
 from llamalog_service.adoption.compat_view import ADDED_VIEW, VIEW, compat_view_statements
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0003"
 down_revision = "0002"
@@ -60,7 +60,7 @@ CATEGORY_OF_ROW = """
 """
 
 
-def preview(found: Standing) -> Iterator[Preview]:
+def preview(found: SchemaInspector) -> Iterator[Preview]:
     if found.table != "llama_logs":
         yield Preview("rename the table to llama_logs")
     category = found.columns.get("category")
@@ -76,16 +76,16 @@ def upgrade() -> None:
         _rename()
         _create_enum()
         add_columns({"category": '"LlamaLogCategory"'})
-        if standing().columns["category"].nullable:
+        if inspect_schema().columns["category"].nullable:
             _backfill_category(passes=1)
-            refuse_null("category")
+            add_not_null_check("category")
             _backfill_category()  # what others wrote meanwhile
             set_not_null("category")
         ensure_index(CATEGORY_INDEX)
 
 
 def _backfill_category(*, passes: int | None = None) -> None:
-    category = standing().columns["category"].type
+    category = inspect_schema().columns["category"].type
     change_rows(
         "backfilling categories",
         f"UPDATE llama_logs l SET category = ({CATEGORY_OF_ROW})::{category} WHERE {{rows}}",
@@ -95,7 +95,7 @@ def _backfill_category(*, passes: int | None = None) -> None:
 
 
 def _rename() -> None:
-    if standing().table == "enrichment_logs":
+    if inspect_schema().table == "enrichment_logs":
         # In the same transaction: readers of the old name are not to find it gone.
         wants_view = context.config.attributes.get("compat_view", False)
         view = compat_view_statements(op.get_bind()) if wants_view else []
@@ -106,7 +106,7 @@ def _rename() -> None:
         )
     if noted(RENAMED_TABLE):
         for old, new in RENAMED.items():
-            if old in standing().indexes and standing().relation_kind(new) is None:
+            if old in inspect_schema().indexes and inspect_schema().relation_kind(new) is None:
                 alter(
                     f"ALTER INDEX {old} RENAME TO {new}",
                     note(RENAMED_INDEX, new, before=old),
@@ -115,7 +115,7 @@ def _rename() -> None:
 
 
 def _create_enum() -> None:
-    if not standing().enum_values("LlamaLogCategory"):
+    if not inspect_schema().enum_values("LlamaLogCategory"):
         alter(
             """
             CREATE TYPE "LlamaLogCategory" AS ENUM

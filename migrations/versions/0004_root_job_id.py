@@ -13,7 +13,7 @@ from migrations.altering import (
     outside_transaction,
 )
 
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0004"
 down_revision = "0003"
@@ -24,7 +24,7 @@ ROOT_INDEX = Index("llama_logs_root_job_id_idx", "root_job_id", where="root_job_
 CATEGORIES = ("CREATED", "LINKED", "ENRICHED", "CORRECTED", "CACHED", "FAILED")
 
 
-def preview(found: Standing) -> Iterator[Preview]:
+def preview(found: SchemaInspector) -> Iterator[Preview]:
     if "root_job_id" not in found.columns:
         yield Preview("add the column root_job_id, NULL in every row")
     missing = (

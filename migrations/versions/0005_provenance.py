@@ -13,8 +13,8 @@ from migrations.altering import (
     drop_index,
     ensure_index,
     outside_transaction,
-    patiently,
     run,
+    run_with_lock_retries,
 )
 from migrations.journal import (
     ADDED_ENUM,
@@ -22,14 +22,14 @@ from migrations.journal import (
     CHANGED_DEFAULT,
     DROPPED_INDEX,
     TAKEN_OVER,
+    inspect_schema,
     note,
     note_value,
     noted,
-    standing,
     strike,
 )
 
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0005"
 down_revision = "0004"
@@ -78,7 +78,7 @@ ORIGIN_COMMENT = (
 )
 
 
-def preview(found: Standing) -> Iterator[Preview]:
+def preview(found: SchemaInspector) -> Iterator[Preview]:
     added = [name for name in COLUMNS if name not in found.columns]
     if added:
         yield Preview(f"add the columns {', '.join(added)}, with what is the same for every row")
@@ -99,7 +99,7 @@ def upgrade() -> None:
 
 
 def add_columns_of_roots() -> None:
-    if not standing().enum_values("LlamaLogOrigin"):
+    if not inspect_schema().enum_values("LlamaLogOrigin"):
         alter(
             """
             CREATE TYPE "LlamaLogOrigin" AS ENUM
@@ -108,17 +108,17 @@ def add_columns_of_roots() -> None:
             note(ADDED_ENUM, "LlamaLogOrigin"),
         )
     add_columns(COLUMNS, note_value(TAKEN_OVER, "llama_logs", "now()::text"))
-    found = standing()
+    found = inspect_schema()
     if _has_local_default(found):
         alter(
             "ALTER TABLE llama_logs ALTER COLUMN created_at SET DEFAULT (now() AT TIME ZONE 'utc')",
             note(CHANGED_DEFAULT, "created_at", found.columns["created_at"].default),
         )
-    patiently(f"COMMENT ON COLUMN llama_logs.root_job_id IS '{ROOT_JOB_ID_COMMENT}'")
-    patiently(f"COMMENT ON COLUMN llama_logs.origin IS '{ORIGIN_COMMENT}'")
+    run_with_lock_retries(f"COMMENT ON COLUMN llama_logs.root_job_id IS '{ROOT_JOB_ID_COMMENT}'")
+    run_with_lock_retries(f"COMMENT ON COLUMN llama_logs.origin IS '{ORIGIN_COMMENT}'")
 
 
-def _has_local_default(found: Standing) -> bool:
+def _has_local_default(found: SchemaInspector) -> bool:
     """A time without zone that defaults to the clock of whatever zone a session is in."""
     created_at = found.columns.get("created_at")
     return (
@@ -212,7 +212,7 @@ def downgrade() -> None:
         restore_superseded()
         for index in INDEXES:
             drop_added_index(index.name)
-        patiently("COMMENT ON COLUMN llama_logs.root_job_id IS NULL")
+        run_with_lock_retries("COMMENT ON COLUMN llama_logs.root_job_id IS NULL")
         for name in COLUMNS:
             drop_added_column(name)
         run(strike(TAKEN_OVER, "llama_logs"))
@@ -228,6 +228,6 @@ def downgrade() -> None:
 def restore_superseded() -> None:
     for name in noted(DROPPED_INDEX):
         ensure_index(Index(name, SUPERSEDED[name], exact=True))
-        patiently(f"COMMENT ON INDEX {name} IS '{OURS}'")
+        run_with_lock_retries(f"COMMENT ON INDEX {name} IS '{OURS}'")
         run(strike(DROPPED_INDEX, name))
         run(strike(ADDED_INDEX, name))

@@ -16,8 +16,8 @@ from migrations.altering import (
     missing_enum_values,
     outside_transaction,
     run,
+    run_without_lock_timeout,
     set_not_null,
-    unhurried,
 )
 from migrations.batches import change_rows
 from migrations.journal import (
@@ -26,14 +26,14 @@ from migrations.journal import (
     DROPPED_NOT_NULL,
     TAKEN_OVER,
     identifier,
+    inspect_schema,
     note,
     noted,
     quoted,
-    standing,
     strike,
 )
 
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0006"
 down_revision = "0005"
@@ -116,7 +116,7 @@ KEEP_ROOT = """
 """
 
 
-def preview(found: Standing) -> Iterator[Preview]:
+def preview(found: SchemaInspector) -> Iterator[Preview]:
     columns = found.columns
     untouched = "l.origin IS NULL" if "origin" in columns else "true"
     yield Preview("create the table legacy_values")
@@ -158,7 +158,7 @@ def upgrade() -> None:
         drop_foreign_keys()
         widen()
         if noted(TAKEN_OVER):
-            unhurried("ANALYZE llama_logs")
+            run_without_lock_timeout("ANALYZE llama_logs")
 
 
 def keep_aside() -> None:
@@ -176,7 +176,7 @@ def keep_aside() -> None:
 
 def drop_foreign_keys() -> None:
     """Provenance outlives its entities."""
-    for key in standing().foreign_keys:
+    for key in inspect_schema().foreign_keys:
         alter(
             f"ALTER TABLE llama_logs DROP CONSTRAINT {identifier(key.name)}",
             note(DROPPED_FOREIGN_KEY, key.name, before=key.definition),
@@ -186,11 +186,11 @@ def drop_foreign_keys() -> None:
 def widen() -> None:
     for column, values in ENUM_VALUES.items():
         add_enum_values(column, values)
-    for column in _too_strict(standing()):
+    for column in _too_strict(inspect_schema()):
         alter(f"ALTER TABLE llama_logs ALTER COLUMN {column} DROP NOT NULL", note(DROPPED_NOT_NULL, column))
 
 
-def _too_strict(found: Standing) -> list[str]:
+def _too_strict(found: SchemaInspector) -> list[str]:
     return [name for name in NULLABLE if name in found.columns and not found.columns[name].nullable]
 
 
@@ -253,7 +253,7 @@ def restore_foreign_keys() -> None:
 
 def restore_not_null() -> None:
     for column in noted(DROPPED_NOT_NULL):
-        if standing().any_rows(f"l.{column} IS NULL"):
+        if inspect_schema().any_rows(f"l.{column} IS NULL"):
             _log.warning("NULL stays allowed: rows hold it by now", column=column)
         else:
             set_not_null(column)

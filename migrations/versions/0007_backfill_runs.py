@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic import op
 
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0007"
 down_revision = "0006"
@@ -32,7 +32,7 @@ COLUMNS = {
 }
 
 
-def preview(_: Standing) -> Iterator[Preview]:
+def preview(_: SchemaInspector) -> Iterator[Preview]:
     yield Preview("create the tables backfill_plan and handled_requests, let backfill_runs hold backfills")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from migrations.altering import Index, drop_added_index, ensure_index, outside_transaction
 
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0008"
 down_revision = "0007"
@@ -19,7 +19,7 @@ INDEX = Index(
 )
 
 
-def preview(found: Standing) -> Iterator[Preview]:
+def preview(found: SchemaInspector) -> Iterator[Preview]:
     yield from INDEX.preview(found)
 
 

@@ -6,10 +6,16 @@ name, which is shorter. Three indexes that nobody asks any more go.
 
 from collections.abc import Iterator
 
-from migrations.altering import Index, drop_added_index, ensure_index, outside_transaction, unhurried
-from migrations.journal import standing
+from migrations.altering import (
+    Index,
+    drop_added_index,
+    ensure_index,
+    outside_transaction,
+    run_without_lock_timeout,
+)
+from migrations.journal import inspect_schema
 
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0009"
 down_revision = "0008"
@@ -42,7 +48,7 @@ SUPERSEDED = (
 )
 
 
-def preview(found: Standing) -> Iterator[Preview]:
+def preview(found: SchemaInspector) -> Iterator[Preview]:
     for index in INDEXES:
         yield from index.preview(found)
 
@@ -52,8 +58,8 @@ def upgrade() -> None:
         for index in INDEXES:
             ensure_index(index)
         # Before, the planner knows nothing of an expression; of an empty table it would learn to read all.
-        if standing().any_rows("true"):
-            unhurried("ANALYZE llama_logs")
+        if inspect_schema().any_rows("true"):
+            run_without_lock_timeout("ANALYZE llama_logs")
         for index in SUPERSEDED:
             drop_added_index(index.name)
 

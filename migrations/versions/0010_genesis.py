@@ -14,7 +14,7 @@ from migrations.altering import (
 from migrations.batches import change_rows
 from migrations.journal import TAKEN_OVER, noted, quoted
 
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0010"
 down_revision = "0009"
@@ -29,7 +29,7 @@ INDEX = Index(
 )
 
 
-def preview(found: Standing) -> Iterator[Preview]:
+def preview(found: SchemaInspector) -> Iterator[Preview]:
     if "legacy_told" not in found.columns:
         yield Preview("add the column legacy_told, NULL in every row")
     yield Preview("create the tables telling_progress, removed_rows")

@@ -79,10 +79,10 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
     await killed.ended()
     said_before = sum((await end_offsets(adopted.kafka, topic)).values())
     report = (await command(adopted, tmp_path, "publish-legacy")).json
-    assert (report["untellable"], report["rowsLeft"]) == ([], ROWS)
+    assert (report["unpublishable"], report["rowsLeft"]) == ([], ROWS)
     told = {decode_event(record.value).id for record in await read_all(adopted.kafka, topic)}
     assert told >= set(before)
-    assert (said_before < ROWS) == report["wentOn"] or said_before < 200
+    assert (said_before < ROWS) == report["resumed"] or said_before < 200
     refused = await llamalog("rebuild", environment=environment_of(adopted), folder=tmp_path)
     assert (refused.code, "4,052 rows" in refused.err) == (1, True), refused.err
 

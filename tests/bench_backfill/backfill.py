@@ -19,14 +19,14 @@ from harness.waiting import eventually
 from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.commands import BackfillRoots, BackfillRootsData, WholeTable
 from llamalog_service.backfill.command_store import RunStore
-from llamalog_service.backfill.run_store import Backfill, BackfillStore
-from llamalog_service.backfill.worker import Worker
-from llamalog_service.bootstrap.periodic_tasks import (
+from llamalog_service.backfill.periodic_tasks import (
     POLL_SECONDS,
     publish_tasks,
     repair_tasks,
     sweep_task,
 )
+from llamalog_service.backfill.run_store import Backfill, BackfillStore
+from llamalog_service.backfill.worker import Worker
 from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics

@@ -12,8 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from llamalog_service.adoption import migration_runner as schema
-from llamalog_service.adoption.migration_connection import migration_engine
-from llamalog_service.adoption.migration_runner import VERSION_TABLE
+from llamalog_service.adoption.migration_runner import VERSION_TABLE, migration_engine
 
 ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
 

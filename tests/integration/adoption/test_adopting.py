@@ -145,7 +145,7 @@ async def test_stopped_and_killed_it_goes_on_with_the_same_command(owner: Owner)
     await eventually(lambda: _has_set(owner, 4), 40)
     stopped = await first.stop(signal.SIGTERM)
     assert stopped.code == 130
-    assert "the same command goes on where it was" in stopped.err
+    assert "the same command resumes" in stopped.err
     reached = await owner.value("SELECT count(*) FROM llama_logs WHERE origin IS NOT NULL")
 
     second = await owner.begin(*words)

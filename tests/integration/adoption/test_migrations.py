@@ -10,8 +10,12 @@ from sqlalchemy import Connection
 from harness.catalogue import catalogue
 from harness.databases import ALL_REVISIONS, go_to, run_sql
 from llamalog_schemas.events import Category
-from llamalog_service.adoption.migration_connection import migration_engine
-from llamalog_service.adoption.migration_runner import VERSION_TABLE, current_revision, migrate
+from llamalog_service.adoption.migration_runner import (
+    VERSION_TABLE,
+    current_revision,
+    migrate,
+    migration_engine,
+)
 from llamalog_service.postgres.tables import METADATA
 
 

@@ -130,7 +130,7 @@ async def test_the_way_down_restores_what_stood(empty_database: str, point: str)
             "ALTER TABLE enrichment_logs DROP COLUMN parent_job_id CASCADE",
             "enrichment_logs lacks parent_job_id",
         ),
-        ("CREATE TABLE backfill_runs (id uuid)", "backfill_runs is there, which llamalog has not made"),
+        ("CREATE TABLE backfill_runs (id uuid)", "backfill_runs exists, was not created by llamalog"),
         ("ALTER TABLE enrichment_logs DROP CONSTRAINT enrichment_logs_pkey", "id has no primary key"),
         (
             "DROP VIEW recent_logs; ALTER TABLE enrichment_logs ALTER COLUMN id TYPE text",

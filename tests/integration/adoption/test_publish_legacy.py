@@ -25,7 +25,7 @@ from harness.writers import NAMES, KeptMessages
 from histories import event, override
 from integration.adoption.test_legacy_roots import _ADOPT, repair
 from llamalog_schemas import decode_event, encode, is_legacy_row
-from llamalog_service.adoption.legacy_events.publish import LegacyPublisher, PublishLegacyReport
+from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLegacyReport
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.producer import OutgoingMessage
@@ -84,7 +84,7 @@ async def test_the_known_database_is_told_and_given_back_column_for_column(
     before = await contents(empty_database)
     kept = KeptMessages()
     report = await tell(old_pool, kept)
-    assert (report.rows, report.overrides, report.untellable) == (ROWS, 4, [])
+    assert (report.rows, report.overrides, report.unpublishable) == (ROWS, 4, [])
     messages = kept.by_topic[TOPIC]
 
     old, new = Installation(old_pool), Installation(pool)
@@ -120,7 +120,7 @@ async def test_rows_that_no_event_could_have_made_are_told_verbatim(
 
     kept = KeptMessages()
     report = await tell(old_pool, kept)
-    assert report.untellable == []
+    assert report.unpublishable == []
     messages = kept.by_topic[TOPIC]
     others = [event for message in messages if is_legacy_row(event := decode_event(message.value or b""))]
     assert {"reviewScore": "9.99", "reviewed_by": "somebody"}.items() <= max(
@@ -154,7 +154,7 @@ async def test_a_row_too_large_for_an_event_is_named_and_not_lost_silently(
     for _ in range(2):
         kept = KeptMessages()
         report = await tell(pool, kept)
-        (large,) = report.untellable
+        (large,) = report.unpublishable
         assert large.id == str(await pool.fetchval("SELECT md5('large')::uuid"))
         assert "1100" in large.why
         assert len(kept.by_topic.get(TOPIC, [])) == report.rows
@@ -186,14 +186,14 @@ async def test_a_telling_that_is_killed_goes_on_and_every_row_is_told(
         await tell(old_pool, dying)
     kept = KeptMessages()
     report = await tell(old_pool, kept)
-    assert report.went_on
+    assert report.resumed
     first, second = dying.by_topic[TOPIC], kept.by_topic[TOPIC]
     assert len(first) + len(second) == ROWS + 200  # the batch whose end was not kept
     ids = {decode_event(message.value or b"").id for message in first + second}
     assert ids == set(before)
 
     again = KeptMessages()
-    assert not (await tell(old_pool, again)).went_on
+    assert not (await tell(old_pool, again)).resumed
     installation = Installation(old_pool)
     say(installation, first + second + again.by_topic[TOPIC])
     await installation.ingest_all()
@@ -224,8 +224,8 @@ async def test_a_telling_that_goes_on_names_what_can_not_be_told_before_it_was_k
         await tell(pool, Dying())
     kept = KeptMessages()
     report = await tell(pool, kept)
-    assert (report.went_on, report.rows, len(kept.by_topic[TOPIC])) == (True, 99, 99)
-    assert {one.id for one in report.untellable} == {str(UUID(int=3)), str(UUID(int=290))}
+    assert (report.resumed, report.rows, len(kept.by_topic[TOPIC])) == (True, 99, 99)
+    assert {one.id for one in report.unpublishable} == {str(UUID(int=3)), str(UUID(int=290))}
 
 
 async def test_an_event_of_any_type_under_a_legacy_rows_id_is_a_duplicate(

@@ -9,7 +9,7 @@ from harness.legacy_events import legacy_row
 from harness.rebuilding import Installation, rows_as_text, tamper
 from harness.writers import NAMES, KeptMessages, Repairer
 from histories import chains, event
-from llamalog_service.adoption.legacy_events.publish import LegacyPublisher
+from llamalog_service.adoption.legacy_events import LegacyPublisher
 from llamalog_service.log.eventless_rows import EventlessRowStore
 from llamalog_service.rebuild.comparison import Only
 from llamalog_service.rebuild.enum_labels import MAX_WORDS, WordsNotAddedError
@@ -118,7 +118,7 @@ async def test_what_no_event_can_hold_is_taken_as_it_stands_if_that_is_asked(
         one.id
         for one in (
             await LegacyPublisher(EventlessRowStore(pool, topic), KeptMessages(), topic).run()
-        ).untellable
+        ).unpublishable
     ] == [LARGE]
     rows = await rows_as_text(pool)
     report = await with_large_row.rebuilt(allow_unsourced=True)

@@ -1,4 +1,4 @@
-"""What `llamalog adopt` says of what it finds and of how it ended."""
+"""The output of `llamalog adopt` about its check and its end."""
 
 import json
 from typing import Any
@@ -8,9 +8,9 @@ import pytest
 
 from llamalog_schemas.backfills import BackfillReport, RootCounts, RunStatus
 from llamalog_schemas.commands import BackfillRootsData, WholeTable
+from llamalog_service.adoption.adopt import AdoptionState
 from llamalog_service.adoption.migration_check import MigrationCheck, PlannedStep
-from llamalog_service.bootstrap.adoption import Found
-from llamalog_service.cli.adopt_report import AdoptionTold, conclusion, what_is_left
+from llamalog_service.cli.adopt import AdoptionReport, conclusion, what_is_left
 from llamalog_service.queries.adoption import Adoption
 from llamalog_service.queries.backfills import BackfillRun
 from unit.backfill.test_backfill_tables import a_report, a_run
@@ -28,7 +28,7 @@ def concluded(report: BackfillReport | None, *, was_migrated: bool = True, **sai
 
 
 def left(unlooked: int, pending: int, run: BackfillRun | None) -> str:
-    return " ".join(what_is_left(Found(MIGRATED, Adoption(unlooked, pending, run))))
+    return " ".join(what_is_left(AdoptionState(MIGRATED, Adoption(unlooked, pending, run))))
 
 
 def test_a_log_that_is_adopted_says_how_many_rows_have_a_root() -> None:
@@ -38,8 +38,7 @@ def test_a_log_that_is_adopted_says_how_many_rows_have_a_root() -> None:
 def test_corrections_that_wait_are_told_with_who_publishes_them() -> None:
     told = concluded(a_report(untold=1567))
     assert (
-        "1,567 corrections wait to be told to others. A migration consumer (`llamalog migration-consumer`)"
-        in told
+        "1,567 corrections wait to be published. A migration consumer (`llamalog migration-consumer`)" in told
     )
     assert "corrections" not in concluded(a_report())
 
@@ -64,7 +63,7 @@ def test_a_failure_says_what_stays() -> None:
     ("run", "sentence"),
     [
         (None, "3 rows have no origin yet; 4 rows belong to a job that was never logged"),
-        (UNDER_WAY, f"The adoption {UNDER_WAY.run} was begun before and goes on where it was"),
+        (UNDER_WAY, f"The adoption {UNDER_WAY.run} was begun before and resumes"),
         (DONE, f"It was adopted before: `llamalog backfill show {DONE.run}`"),
     ],
 )
@@ -73,7 +72,7 @@ def test_what_is_left_of_a_migrated_log_is_told(run: BackfillRun | None, sentenc
 
 
 @pytest.mark.parametrize(
-    ("run", "asked", "unheeded"),
+    ("run", "asked", "ignored"),
     [
         (UNDER_WAY, {"batch_size": 7, "rate_limit": 100}, ["--batch-size", "--rate"]),
         (UNDER_WAY, {"rate_limit": 100}, ["--rate"]),
@@ -84,22 +83,22 @@ def test_what_is_left_of_a_migrated_log_is_told(run: BackfillRun | None, sentenc
     ],
 )
 def test_options_that_come_too_late_for_a_run_that_goes_on_are_named(
-    run: BackfillRun | None, asked: dict[str, Any], unheeded: list[str], capsys: pytest.CaptureFixture[str]
+    run: BackfillRun | None, asked: dict[str, Any], ignored: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = Found(MIGRATED, Adoption(3, 4, run))
+    found = AdoptionState(MIGRATED, Adoption(3, 4, run))
     wanted = BackfillRootsData(scope=WholeTable(), requested_by="ada", **asked)
-    AdoptionTold(as_json=False).found(found, wanted)
+    AdoptionReport(as_json=False).checked(found, wanted)
     said = capsys.readouterr().out
-    assert ("is not heeded" in said) == bool(unheeded)
-    assert all(option in said for option in unheeded)
-    told = AdoptionTold(as_json=True)
-    told.found(found, wanted)
+    assert ("of this call is ignored" in said) == bool(ignored)
+    assert all(option in said for option in ignored)
+    told = AdoptionReport(as_json=True)
+    told.checked(found, wanted)
     told.close("done")
-    assert json.loads(capsys.readouterr().out).get("notHeeded", []) == unheeded
+    assert json.loads(capsys.readouterr().out).get("ignoredOptions", []) == ignored
 
 
 def test_of_a_log_that_is_to_be_migrated_only_the_order_of_things_is_known() -> None:
-    assert list(what_is_left(Found(TO_BE_MIGRATED, None))) == [
+    assert list(what_is_left(AdoptionState(TO_BE_MIGRATED, None))) == [
         "Then the roots of all rows are planned, counted, and written in small batches."
     ]
 
@@ -114,4 +113,4 @@ def test_an_adoption_is_complete_when_its_run_has_ended_and_no_row_is_left() -> 
 
 def test_what_is_in_the_way_leaves_everything_as_it_was() -> None:
     blocked = MigrationCheck("llama_logs with category", None, 3, ("llama_logs.id is of type text",), ())
-    assert "Nothing was changed" in " ".join(what_is_left(Found(blocked, None)))
+    assert "Nothing was changed" in " ".join(what_is_left(AdoptionState(blocked, None)))

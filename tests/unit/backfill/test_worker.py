@@ -27,7 +27,7 @@ class _Runs:
 
 @pytest.mark.parametrize("iterations", range(12))
 async def test_a_wake_up_with_the_cancellation_does_not_keep_the_worker_alive(iterations: int) -> None:
-    """Python 3.11's `asyncio.wait_for` swallows a cancellation in the iteration in which its future is done."""
+    """Python 3.11's `asyncio.wait_for` swallows a cancellation in the iteration that ends its future."""
 
     async def find_nothing() -> bool:
         return False

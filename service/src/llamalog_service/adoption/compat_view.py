@@ -1,14 +1,14 @@
-"""A view that keeps the table's old name readable, with the columns that the old table had."""
+"""The compatibility view: the table's old name, with the columns of the old table."""
 
 from typing import Final
 
 from sqlalchemy import Connection
 
-from llamalog_service.adoption.schema_inspector import JOURNAL, Preview, Standing
+from llamalog_service.adoption.schema_inspector import JOURNAL, Preview, SchemaInspector
 
 VIEW: Final = "enrichment_logs"
 ADDED_VIEW: Final = "added view"
-"""How the journal of migrations calls it; the way down drops a view that is noted there."""
+"""The kind of its entry in the migrations' journal; a down-migration drops a view that has one."""
 
 _NEW: Final = {
     "category",
@@ -27,23 +27,23 @@ _GRANTED: Final = """
 """
 
 
-def preview_compat_view(found: Standing) -> list[Preview]:
-    """What `ensure_compat_view` would do once the table has its new name."""
+def preview_compat_view(found: SchemaInspector) -> list[Preview]:
+    """The steps of `ensure_compat_view` once the table has its new name."""
     if found.table != VIEW and found.relation_kind(VIEW) is not None:
         return []
     return [Preview(f"keep the name {VIEW} readable: a view with the old columns")]
 
 
 def ensure_compat_view(connection: Connection) -> None:
-    """Make the view unless something bears the name; the caller commits."""
-    if Standing(connection).relation_kind(VIEW) is None:
+    """Create the view unless the name is taken; the caller commits."""
+    if SchemaInspector(connection).relation_kind(VIEW) is None:
         for statement in compat_view_statements(connection):
             connection.exec_driver_sql(statement)
 
 
 def compat_view_statements(connection: Connection) -> list[str]:
-    """What makes the view, to be run when the table has its new name; who may read it may read the view."""
-    found = Standing(connection)
+    """The statements that create the view, run once the table is renamed; its readers may read the view."""
+    found = SchemaInspector(connection)
     columns = ", ".join(f'"{name}"' for name in found.columns if name not in _NEW)
     granted = connection.exec_driver_sql(_GRANTED.format(table=found.table)).all()
     return [

@@ -1,21 +1,50 @@
-"""What a migration would find and do, without doing any of it."""
+"""Whether the log of a database can be taken over, and the steps that a migration of it would take."""
 
 from collections.abc import Iterator
-from typing import Any
+from enum import IntEnum
+from typing import Any, Final
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from llamalog_service.adoption.adoptable import StartingPoint, problems_of, starting_point
 from llamalog_service.adoption.compat_view import preview_compat_view
-from llamalog_service.adoption.schema_inspector import Preview, Standing
+from llamalog_service.adoption.schema_inspector import JOURNAL, LOG_TABLES, Preview, SchemaInspector
+from llamalog_service.postgres.errors import NotAdoptableError
+
+ESSENTIAL: Final = ("id", "operation", "status", "job_id", "parent_job_id", "created_at")
+"""The columns that a table must have to be taken over; all others can be added."""
+
+MAX_JOB_ID: Final = 100
+_OURS: Final = (
+    "consumer_positions",
+    "root_decrees",
+    "provenance_outbox",
+    "backfill_runs",
+    "legacy_values",
+    "backfill_plan",
+    "handled_requests",
+    "telling_progress",
+    "removed_rows",
+)
+
 
 COMPAT_VIEW_STEP = "--compat-view"
-"""Stands for the revision of the step that no revision makes."""
+"""The revision given for the step that belongs to no revision."""
 
-_STANDS = {
+
+class StartingPoint(IntEnum):
+    """The points of the table's history from which a migration can start."""
+
+    EMPTY = 0
+    FIRST = 1
+    WITH_IS_ROOT_JOB = 2
+    WITH_CATEGORY = 3
+    WITH_ROOTS = 4
+
+
+_DESCRIPTIONS: Final = {
     StartingPoint.EMPTY: "no table of the log",
     StartingPoint.FIRST: "{table} as first described",
     StartingPoint.WITH_IS_ROOT_JOB: "{table} with is_root_job",
@@ -25,7 +54,7 @@ _STANDS = {
 
 
 class PlannedStep(Struct, frozen=True):
-    """Something that a revision is to do, and how many rows of the log it changes or has to write."""
+    """A step of a revision, and the number of rows of the log that it changes or has to write."""
 
     revision: str
     what: str
@@ -33,14 +62,14 @@ class PlannedStep(Struct, frozen=True):
 
 
 class MigrationCheck(Struct, frozen=True):
-    """What stands in a database, and what a migration would do.
+    """The state of a database, and the steps that a migration would take.
 
     Attributes:
-        start: the starting point as it was recognised, in words.
-        revision: what our migrations have made of it so far; None if none was ever run.
+        start: the recognised starting point, for people.
+        revision: of the last migration that was applied; None before the first.
         rows: of the log.
-        problems: why the table can't be taken over; where there are any, nothing will be done.
-        steps: in their order; none where the database is up to date.
+        problems: why the table cannot be taken over; with any, a migration changes nothing.
+        steps: in order; empty where the database is up to date.
     """
 
     start: str
@@ -51,39 +80,41 @@ class MigrationCheck(Struct, frozen=True):
 
     @property
     def is_migrated(self) -> bool:
-        """Whether no revision is to come."""
+        """Whether every revision is applied."""
         return not self.problems and all(step.revision == COMPAT_VIEW_STEP for step in self.steps)
 
     @property
     def finds_no_log(self) -> bool:
-        """Whether there is no table that could be taken over."""
-        return self.revision is None and self.start == _STANDS[StartingPoint.EMPTY]
+        """Whether the database holds no table of the log."""
+        return self.revision is None and self.start == _DESCRIPTIONS[StartingPoint.EMPTY]
 
 
-def check(
-    connection: Connection, config: Config, revision: str | None, todo: list[str], *, compat_view: bool
+def check_schema(
+    connection: Connection, config: Config, revision: str | None, pending: list[str], *, compat_view: bool
 ) -> MigrationCheck:
-    """Look at everything, change nothing.
+    """Inspect a database without changing it.
 
     Args:
-        revision: that the database is at.
-        todo: the revisions that it lacks.
-        compat_view: whether the view is wanted too.
+        revision: the database's revision.
+        pending: the revisions that it lacks.
+        compat_view: whether the compatibility view is requested.
     """
-    found = Standing(connection)
-    problems = problems_of(found) if todo else []
+    found = SchemaInspector(connection)
+    problems = find_problems(found) if pending else []
     return MigrationCheck(
-        start=_STANDS[starting_point(found)].format(table=found.table),
+        start=_DESCRIPTIONS[starting_point(found)].format(table=found.table),
         revision=revision,
         rows=found.rows(),
         problems=tuple(problems),
-        steps=() if problems else tuple(_steps(found, config, todo, compat_view=compat_view)),
+        steps=() if problems else tuple(_steps(found, config, pending, compat_view=compat_view)),
     )
 
 
-def _steps(found: Standing, config: Config, todo: list[str], *, compat_view: bool) -> Iterator[PlannedStep]:
+def _steps(
+    found: SchemaInspector, config: Config, pending: list[str], *, compat_view: bool
+) -> Iterator[PlannedStep]:
     script = ScriptDirectory.from_config(config)
-    for revision in todo:
+    for revision in pending:
         for what, rows in _preview(script.get_revision(revision).module, found):
             yield PlannedStep(revision, what, rows)
     if compat_view:
@@ -91,9 +122,87 @@ def _steps(found: Standing, config: Config, todo: list[str], *, compat_view: boo
             yield PlannedStep(COMPAT_VIEW_STEP, what, rows)
 
 
-def _preview(module: Any, found: Standing) -> Iterator[Preview]:
-    """A revision that touches nothing of the log says what it does in its first line alone."""
+def _preview(module: Any, found: SchemaInspector) -> Iterator[Preview]:
+    """The steps of a revision: its own preview, or else the first line of its docstring."""
     if hasattr(module, "preview"):
         yield from module.preview(found)
     else:
         yield Preview(module.__doc__.partition("\n")[0].rstrip("."))
+
+
+def starting_point(found: SchemaInspector) -> StartingPoint:
+    """The point of its history that a table is at, recognised by its columns and enum labels."""
+    columns = found.columns
+    if found.table is None:
+        return StartingPoint.EMPTY
+    if "category" not in columns:
+        return StartingPoint.WITH_IS_ROOT_JOB if "is_root_job" in columns else StartingPoint.FIRST
+    linked = "LINKED" in found.enum_values(columns["category"].enum or "")
+    return StartingPoint.WITH_ROOTS if linked and "root_job_id" in columns else StartingPoint.WITH_CATEGORY
+
+
+def require_adoptable(connection: Connection) -> None:
+    """Check the table before any change; leaves no transaction open.
+
+    Raises:
+        NotAdoptableError: the table cannot be taken over; it lists every reason.
+    """
+    try:
+        if problems := find_problems(SchemaInspector(connection)):
+            raise NotAdoptableError(problems)
+    finally:
+        connection.rollback()
+
+
+def find_problems(found: SchemaInspector) -> list[str]:
+    """The reasons why a table cannot be taken over, each a sentence without a full stop; usually none."""
+    if len(found.tables) > 1:
+        return [
+            f"both {' and '.join(LOG_TABLES)} exist, and it is not clear which of them is the log; "
+            "rename or drop one of them"
+        ]
+    if found.relation_kind("llama_logs") == "v":
+        return ["llama_logs is a view, and the table is to get that name; drop or rename the view"]
+    problems = _occupied_names(found)
+    if found.table is not None:
+        problems += _structural_problems(found)
+    return problems
+
+
+def _occupied_names(found: SchemaInspector) -> list[str]:
+    """Existing tables with the names of llamalog's own, in a database that llamalog has never migrated."""
+    if found.relation_kind(JOURNAL) is not None:
+        return []
+    return [
+        f"{name} exists, was not created by llamalog, and llamalog needs that name; rename or drop it"
+        for name in _OURS
+        if found.relation_kind(name) is not None
+    ]
+
+
+def _structural_problems(found: SchemaInspector) -> list[str]:
+    table, columns = found.table, found.columns
+    if found.relation_kind(str(table)) != "r":
+        return [f"{table} is no ordinary table (a partitioned or a foreign one, or a materialized view)"]
+    missing = [name for name in ESSENTIAL if name not in columns]
+    if missing:
+        return [f"{table} lacks {', '.join(missing)}: it is not the log that llamalog knows"]
+    problems = []
+    if columns["id"].type != "uuid":
+        problems.append(f"{table}.id is of type {columns['id'].type}, not uuid")
+    if not any(index.columns == ("id",) and index.unique for index in found.indexes.values()):
+        problems.append(f"{table}.id has no primary key or unique index")
+    if not columns["created_at"].type.startswith("timestamp"):
+        problems.append(f"{table}.created_at is of type {columns['created_at'].type}, not timestamp")
+    problems += [
+        f"{rows} rows have no {name}"
+        for name in ("operation", "status", "created_at")
+        if columns[name].nullable and (rows := found.rows(f"l.{name} IS NULL"))
+    ]
+    problems += [
+        f"{rows} rows have a {name} of more than {MAX_JOB_ID} characters"
+        for name in ("job_id", "parent_job_id")
+        if columns[name].type != f"character varying({MAX_JOB_ID})"
+        and (rows := found.rows(f"length(l.{name}::text) > {MAX_JOB_ID}"))
+    ]
+    return problems

@@ -1,7 +1,7 @@
-"""Brings a database to the schema of this version, and tells which schema a database has.
+"""Migration of a database to this version's schema.
 
-The steps are Alembic revisions in ``migrations/``, which stands at the top of a checkout and within the
-package once that is installed.
+The steps are Alembic revisions in ``migrations/``, at the top of a checkout and within the installed package.
+One migration of a database runs at a time; its session holds an advisory lock.
 """
 
 import asyncio
@@ -9,78 +9,104 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from llamalog_service.adoption.adoptable import refuse_unless_adoptable
 from llamalog_service.adoption.compat_view import ensure_compat_view
-from llamalog_service.adoption.migration_check import MigrationCheck, check
-from llamalog_service.adoption.migration_connection import connect, migration_engine
-from llamalog_service.adoption.migration_progress import Watch
-from llamalog_service.postgres.errors import MigrationFailedError, UnknownRevisionError
+from llamalog_service.adoption.migration_check import MigrationCheck, check_schema, require_adoptable
+from llamalog_service.postgres.errors import (
+    DatabaseUnreachableError,
+    MigrationFailedError,
+    UnknownRevisionError,
+)
+
+CONNECT_TIMEOUT_SECONDS: Final = 10
+ADVISORY_LOCK: Final = int.from_bytes(b"llamamig")
+"""The key of the session lock that a migration holds."""
 
 VERSION_TABLE: Final = "llamalog_revision"
-"""Where our revision is kept: another tool may keep one of its own in the same schema."""
+"""The table of llamalog's revision; another tool may keep its own in the same schema."""
 
 _KEPT_REVISION: Final = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a name of our own
 _PACKAGE: Final = Path(__file__).parents[1]
 _POLL_SECONDS: Final = 0.2
 
-# Alembic keeps the migration in hand in module globals: two databases in one process take turns.
+# Alembic keeps its current migration in module globals: two databases in one process take turns.
 _alembic = threading.Lock()
 
+_log = structlog.get_logger(__name__)
 
-async def migrate(database_url: str, watch: Watch | None = None, *, compat_view: bool = False) -> list[str]:
-    """Bring the database to the newest revision; who comes second waits, and finds nothing left to do.
 
-    Every revision commits by itself, and one that was interrupted can be run again.
+class MigrationProgress(NamedTuple):
+    """The progress of a step: its description, and rows changed of rows in total (None: unknown)."""
+
+    what: str
+    done: int = 0
+    total: int | None = None
+
+
+OnProgress = Callable[[MigrationProgress], None]
+"""Called after every batch; has to return quickly."""
+
+
+async def migrate(
+    database_url: str, on_progress: OnProgress | None = None, *, compat_view: bool = False
+) -> list[str]:
+    """Bring the database to the newest revision.
+
+    A second migration of the same database waits for the first. Every revision commits by itself, and an
+    interrupted one can be run again.
 
     Args:
         database_url: ``postgresql://user:password@host:port/database``.
-        watch: told how far steps are that take their time.
-        compat_view: whether to keep the table's old name readable, by a view.
+        on_progress: called with the progress of long steps.
+        compat_view: whether to keep the table's old name readable through a view.
 
     Returns:
         The revisions that were applied, oldest first; empty where the database was up to date.
 
     Raises:
-        DatabaseUnreachableError: nobody answers there, or we are not let in.
+        DatabaseUnreachableError: the server does not answer, or refuses the login.
         UnknownRevisionError: a newer version of llamalog has migrated this database.
-        NotAdoptableError: what stands there is no log that can be taken over; nothing was changed.
+        NotAdoptableError: the table cannot be taken over; nothing was changed.
         MigrationFailedError: PostgreSQL refused a step; the steps before it stay.
     """
     config = _alembic_config()
-    config.attributes.update(watch=watch, compat_view=compat_view)
+    config.attributes.update(on_progress=on_progress, compat_view=compat_view)
     applied: list[str] = []
 
     def run(connection: Connection) -> None:
         applied.extend(revisions_after(_revision_of(connection), config))
         if applied:
-            refuse_unless_adoptable(connection)
+            require_adoptable(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         if compat_view:
             ensure_compat_view(connection)
             connection.commit()
 
-    await _with_alembic(database_url, run)
+    await _run_alembic(database_url, run)
     return applied
 
 
 async def check_migration(database_url: str, *, compat_view: bool = False) -> MigrationCheck:
-    """What `migrate` would find and do; reads the log some times over, and changes nothing.
+    """The state of a database and the steps that `migrate` would take; changes nothing.
+
+    Reads the log several times.
 
     Raises:
-        DatabaseUnreachableError: nobody answers there, or we are not let in.
+        DatabaseUnreachableError: the server does not answer, or refuses the login.
         UnknownRevisionError: a newer version of llamalog has migrated this database.
     """
     config = _alembic_config()
@@ -90,8 +116,8 @@ async def check_migration(database_url: str, *, compat_view: bool = False) -> Mi
 
     def run(connection: Connection) -> MigrationCheck:
         revision = _revision_of(connection)
-        todo = revisions_after(revision, config)
-        return check(connection, config, revision, todo, compat_view=compat_view)
+        pending = revisions_after(revision, config)
+        return check_schema(connection, config, revision, pending, compat_view=compat_view)
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
     try:
@@ -102,10 +128,10 @@ async def check_migration(database_url: str, *, compat_view: bool = False) -> Mi
 
 
 async def current_revision(database_url: str) -> str | None:
-    """The revision that the database is at; None where no migration was ever run.
+    """The database's revision; None before the first migration.
 
     Raises:
-        DatabaseUnreachableError: nobody answers there, or we are not let in.
+        DatabaseUnreachableError: the server does not answer, or refuses the login.
     """
     connection = await connect(database_url)
     try:
@@ -118,10 +144,10 @@ async def current_revision(database_url: str) -> str | None:
 
 
 async def empty_database(database_url: str) -> None:
-    """Drop everything that llamalog keeps in the database, in one transaction: all of it or nothing.
+    """Drop all tables of the database in one transaction.
 
     Raises:
-        DatabaseUnreachableError: nobody answers there, or we are not let in.
+        DatabaseUnreachableError: the server does not answer, or refuses the login.
     """
     connection = await connect(database_url)
     try:
@@ -133,7 +159,7 @@ async def empty_database(database_url: str) -> None:
 
 
 def migrations_directory() -> Path:
-    """Where the migrations are: within the installed package, else at the top of the checkout."""
+    """The folder of the migrations: in the installed package, else at the top of the checkout."""
     bundled = _PACKAGE / "_bundled" / "migrations"
     return bundled if bundled.is_dir() else _PACKAGE.parents[2] / "migrations"
 
@@ -164,7 +190,7 @@ def revisions_after(before: str | None, config: Config) -> list[str]:
 
 
 def _revision_of(connection: Connection) -> str | None:
-    """The revision that a connection's database is at; leaves no transaction open."""
+    """The revision of a connection's database; leaves no transaction open."""
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     try:
         return context.get_current_revision()
@@ -172,13 +198,13 @@ def _revision_of(connection: Connection) -> str | None:
         connection.rollback()
 
 
-async def _with_alembic(database_url: str, work: Callable[[Connection], None]) -> None:
+async def _run_alembic(database_url: str, work: Callable[[Connection], None]) -> None:
     while not _alembic.acquire(blocking=False):  # noqa: ASYNC110 - an Event belongs to one event loop
         await asyncio.sleep(_POLL_SECONDS)
     engine = migration_engine(database_url)
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(_telling_the_first_failure(work))
+            await connection.run_sync(_raising_the_first_failure(work))
     except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise MigrationFailedError(cause, standing_at=await current_revision(database_url)) from error
@@ -187,10 +213,10 @@ async def _with_alembic(database_url: str, work: Callable[[Connection], None]) -
         await engine.dispose()
 
 
-def _telling_the_first_failure(work: Callable[[Connection], None]) -> Callable[[Connection], None]:
-    """The work, whose failure is told rather than what Alembic then can't do with a broken connection."""
+def _raising_the_first_failure(work: Callable[[Connection], None]) -> Callable[[Connection], None]:
+    """Wrap work so that its own failure is raised, not Alembic's later one on the broken connection."""
 
-    def telling(connection: Connection) -> None:
+    def wrapped(connection: Connection) -> None:
         try:
             work(connection)
         except PendingRollbackError as error:
@@ -199,4 +225,61 @@ def _telling_the_first_failure(work: Callable[[Connection], None]) -> Callable[[
                 first = first.__context__
             raise first from None
 
-    return telling
+    return wrapped
+
+
+def migration_engine(database_url: str) -> AsyncEngine:
+    """An engine that reads the URL as asyncpg does, and whose connections each hold the migration lock."""
+
+    async def creator() -> Any:
+        connection = await connect(database_url)
+        try:
+            await _take_migration_lock(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
+
+
+async def _take_migration_lock(connection: Any) -> None:
+    """Take the lock that excludes other migrations of this database.
+
+    The migrating connection itself holds it: after its process is killed, PostgreSQL finishes the current
+    statement, and no other migration begins before that. The lock is polled, not waited for in PostgreSQL: a
+    waiting statement holds a snapshot, for which CREATE INDEX CONCURRENTLY of the lock's holder would wait.
+    """
+    is_logged = False
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
+        if not is_logged:
+            _log.info("waiting for another migration of this database to end")
+            is_logged = True
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def connect(database_url: str, **settings: str) -> Any:
+    """A connection with the application name of a migration.
+
+    Args:
+        settings: session settings.
+
+    Raises:
+        DatabaseUnreachableError: the server does not answer, or refuses the login.
+    """
+    address = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
+    try:
+        return await asyncpg.connect(
+            address,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            server_settings={"application_name": "llamalog migrate", **settings},
+        )
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnreachableError(_without_password(address), error) from error
+
+
+def _without_password(database_url: str) -> str:
+    try:
+        return make_url(database_url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return "the address given (not of the form postgresql://user@host:port/database)"

@@ -1,7 +1,7 @@
-"""What stands in a database before, between and after migrations: found by looking, never by a version kept.
+"""Read-only inspection of the log's table in a database, before, between and after migrations.
 
-Everything is read anew at every call, in the schema that new tables go to (the first of the search path),
-and nothing is changed.
+The catalogue is read anew at every call, in the schema that new tables go to (the first of the search path);
+no version that was kept is relied on.
 """
 
 import re
@@ -14,19 +14,19 @@ LOG_TABLES: Final = ("enrichment_logs", "llama_logs")
 """The names that the table has had, the older one first."""
 
 JOURNAL: Final = "migration_journal"
-"""The table of what migrations changed that was there before, or added to it; they take back no more."""
+"""The table of the changes that migrations made to existing objects; down-migrations revert only these."""
 
 _SCHEMA: Final = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
 
 
 class Preview(NamedTuple):
-    """Something that a revision would do here, and how many rows it would touch."""
+    """A step of a revision against this database, and the number of rows it would touch."""
 
     what: str
     rows: int = 0
 
 
-class StandingColumn(NamedTuple):
+class ExistingColumn(NamedTuple):
     """A column; `type` as PostgreSQL writes it, `enum` the type's name where it is an enum."""
 
     type: str
@@ -35,7 +35,7 @@ class StandingColumn(NamedTuple):
     enum: str | None
 
 
-class StandingIndex(NamedTuple):
+class ExistingIndex(NamedTuple):
     """An index.
 
     Attributes:
@@ -51,31 +51,31 @@ class StandingIndex(NamedTuple):
 
 
 class ForeignKey(NamedTuple):
-    """A foreign key of the log to a table of somebody else."""
+    """A foreign key of the log to another table."""
 
     name: str
     target: str
     definition: str
 
 
-class Standing:
-    """The log's table, whatever its name and age, with what belongs to it."""
+class SchemaInspector:
+    """The log's table under either of its names, at any point of its history."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Those of the log's names that a table bears; a view that keeps an old name readable is none."""
+        """The names of the log that belong to a table; a compatibility view does not count."""
         return tuple(name for name in LOG_TABLES if self.relation_kind(name) not in (None, "v"))
 
     @property
     def table(self) -> str | None:
-        """The table's name as it is now."""
+        """The current name of the log's table; None where there is none."""
         return next(iter(self.tables), None)
 
     def relation_kind(self, name: str) -> str | None:
-        """PostgreSQL's letter for what bears a name: r, p, v, m, f, i, …; None where it is free."""
+        """PostgreSQL's relkind of a name: r, p, v, m, f, i, …; None where the name is free."""
         kind: str | None = self._value(
             f"SELECT relkind::text FROM pg_class WHERE relname = :name AND relnamespace = {_SCHEMA}",
             name=name,
@@ -83,7 +83,7 @@ class Standing:
         return kind
 
     @property
-    def columns(self) -> dict[str, StandingColumn]:
+    def columns(self) -> dict[str, ExistingColumn]:
         """The table's columns by name."""
         rows = self._rows(
             f"""
@@ -98,10 +98,10 @@ class Standing:
             """,
             table=self.table,
         )
-        return {name: StandingColumn(*found) for name, *found in rows}
+        return {name: ExistingColumn(*found) for name, *found in rows}
 
     def enum_values(self, enum: str) -> tuple[str, ...]:
-        """The values of an enum in their order; none where there is no such type."""
+        """The labels of an enum in their order; empty where there is no such type."""
         rows = self._rows(
             f"SELECT enumlabel FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid "
             f"WHERE typname = :enum AND typnamespace = {_SCHEMA} ORDER BY enumsortorder",
@@ -110,7 +110,7 @@ class Standing:
         return tuple(label for (label,) in rows)
 
     @property
-    def indexes(self) -> dict[str, StandingIndex]:
+    def indexes(self) -> dict[str, ExistingIndex]:
         """The table's indexes by name."""
         rows = self._rows(
             f"""
@@ -130,13 +130,13 @@ class Standing:
             table=self.table,
         )
         return {
-            name: StandingIndex(name, tuple(map(_without_casts, columns)), partial, valid, unique)
+            name: ExistingIndex(name, tuple(map(_without_casts, columns)), partial, valid, unique)
             for name, columns, partial, valid, unique in rows
         }
 
     @property
     def foreign_keys(self) -> list[ForeignKey]:
-        """The foreign keys of the table to other tables; one to itself is its own affair."""
+        """The foreign keys of the table to other tables; one to itself is left out."""
         rows = self._rows(
             f"""
             SELECT conname, confrelid::regclass::text, pg_get_constraintdef(pg_constraint.oid)
@@ -162,14 +162,14 @@ class Standing:
         )
 
     def noted(self, kind: str) -> dict[str, str | None]:
-        """What the journal says of one kind of change: name → what was there before."""
+        """The journal's entries of one kind of change: name → definition before the change."""
         if self.relation_kind(JOURNAL) is None:
             return {}
         rows = self._rows(f"SELECT name, before FROM {JOURNAL} WHERE kind = :kind ORDER BY name", kind=kind)
         return {name: before for name, before in rows}  # noqa: C416 - rows are no plain tuples
 
     def rows(self, where: str = "true") -> int:
-        """How many rows of the table there are of which this is true; reads all of them."""
+        """The number of rows of the table that match; reads the whole table."""
         return (
             0
             if self.table is None
@@ -177,7 +177,7 @@ class Standing:
         )
 
     def any_rows(self, where: str) -> bool:
-        """Whether there is such a row."""
+        """Whether a row matches."""
         return bool(self._value(f"SELECT EXISTS (SELECT FROM {self.table} l WHERE {where})"))
 
     def pages(self) -> int:

@@ -9,17 +9,17 @@ from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
 from llamalog_service.backfill.command_store import RunStore
-from llamalog_service.backfill.run_store import BackfillStore
-from llamalog_service.backfill.worker import Worker
-from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collector
-from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
-from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
-from llamalog_service.bootstrap.periodic_tasks import (
+from llamalog_service.backfill.periodic_tasks import (
     POLL_SECONDS,
     publish_tasks,
     repair_tasks,
     sweep_task,
 )
+from llamalog_service.backfill.run_store import BackfillStore
+from llamalog_service.backfill.worker import Worker
+from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collector
+from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
+from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
 from llamalog_service.bootstrap.probes import Sampling, sample_depth
 from llamalog_service.bootstrap.provenance_consumer import subscribe_provenance_consumer
 from llamalog_service.bootstrap.table_gauges import TableGauges

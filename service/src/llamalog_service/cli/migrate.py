@@ -1,39 +1,53 @@
-"""`llamalog migrate`."""
+"""`llamalog migrate`: the database brought to this version's schema, with a progress bar."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from time import monotonic
+from types import TracebackType
+from typing import Annotated, Final, Self
 
+import structlog
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from llamalog_service.adoption.migration_check import MigrationCheck, PlannedStep
-from llamalog_service.bootstrap.database import check_database, migrate_database
-from llamalog_service.cli.migration_progress import MigrationProgress
-from llamalog_service.cli.runtime import console, print_error, print_json, read_database_settings, run
+from llamalog_service.adoption.migration_runner import MigrationProgress, check_migration
+from llamalog_service.adoption.migration_runner import migrate as migrate_database
+from llamalog_service.cli.runtime import (
+    console,
+    error_console,
+    print_error,
+    print_json,
+    read_database_settings,
+    run,
+)
 
-Check = Annotated[bool, typer.Option("--check", help="Say what would be done, and do nothing.")]
+Check = Annotated[bool, typer.Option("--check", help="List the steps that would be taken; change nothing.")]
 CompatView = Annotated[
     bool,
     typer.Option("--compat-view", help="Keep the name enrichment_logs readable: a view, the old columns."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+_LOG_SECONDS: Final = 5.0
+_log = structlog.get_logger("llamalog.migrate")
+
 
 def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json = False) -> None:
-    """Bring the database to this version's schema, whatever stands; safe to repeat, also while others write.
+    """Bring the database to this version's schema; safe to repeat, also while other programs write.
 
-    Stopped or killed, the same command goes on. With --check it ends with 1 if the table can't be taken over.
+    Stopped or killed, the same command resumes. With --check it ends with 1 if the table can't be taken over.
     """
     settings = read_database_settings()
     if check:
-        found = run(check_database(settings, compat_view=compat_view))
+        found = run(check_migration(settings.database_dsn(), compat_view=compat_view))
         if as_json:
             print_json(found)
         else:
-            tell_check(found)
+            print_check(found)
         raise typer.Exit(1 if found.problems else 0)
-    with MigrationProgress() as progress:
-        revisions = run(migrate_database(settings, progress.show, compat_view=compat_view))
+    with MigrationBar() as bar:
+        revisions = run(migrate_database(settings.database_dsn(), bar.show, compat_view=compat_view))
     if as_json:
         print_json({"applied": revisions})
     else:
@@ -41,23 +55,23 @@ def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json
 
 
 def applied(revisions: Sequence[str]) -> str:
-    """What a migration did, in a sentence."""
+    """A sentence about the revisions that a migration applied."""
     if not revisions:
         return "The database was up to date: nothing was applied."
     return f"The database was migrated: {', '.join(revisions)} applied."
 
 
 def steps_table(steps: Sequence[PlannedStep]) -> Table:
-    """What a migration is to do, a row a step."""
-    table = Table("Revision", "What it does", title="Steps to come", title_justify="left")
+    """The pending steps of a migration, one row each."""
+    table = Table("Revision", "What it does", title="Pending steps", title_justify="left")
     table.add_column("Rows touched", justify="right")
     for step in steps:
         table.add_row(step.revision, step.what, f"{step.rows:,}" if step.rows else "")
     return table
 
 
-def tell_check(found: MigrationCheck) -> None:
-    """Print what stands, what is in the way, and the steps to come."""
+def print_check(found: MigrationCheck) -> None:
+    """Print the state of the table, the problems, and the pending steps."""
     revision = "never migrated by llamalog" if found.revision is None else f"revision {found.revision}"
     console.print(f"Found: {found.start}; {found.rows:,} rows; {revision}.", soft_wrap=True)
     for problem in found.problems:
@@ -65,4 +79,44 @@ def tell_check(found: MigrationCheck) -> None:
     if found.steps:
         console.print(steps_table(found.steps))
     elif not found.problems:
-        console.print("The table is migrated: there is no step to come.")
+        console.print("The table is migrated: there is no pending step.")
+
+
+class MigrationBar:
+    """Progress on standard error: a bar on a terminal, else a log line every few seconds."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=error_console,
+            disable=not error_console.is_terminal,
+        )
+        self._task = self._bar.add_task("looking", visible=False)
+        self._what, self._complete = "", False
+        self._line_at = 0.0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, progress: MigrationProgress) -> None:
+        """Show a step's progress; a new step starts the bar again."""
+        begins = progress.what != self._what
+        completes = progress.done == progress.total and not self._complete
+        self._what, self._complete = progress.what, progress.done == progress.total
+        if error_console.is_terminal:
+            if begins:
+                self._bar.reset(self._task, description=progress.what, visible=True)
+            self._bar.update(self._task, completed=progress.done, total=progress.total)
+        elif begins or completes or monotonic() >= self._line_at:
+            self._line_at = monotonic() + _LOG_SECONDS
+            rows = {} if progress.total is None else {"done": progress.done, "total": progress.total}
+            _log.info(progress.what, **rows)

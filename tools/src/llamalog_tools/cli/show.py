@@ -11,7 +11,7 @@ from uuid import UUID
 from rich.progress import Progress
 
 from llamalog_schemas.events import EntityType
-from llamalog_service.bootstrap.database import forget_everything, migrate_database
+from llamalog_service.adoption.migration_runner import empty_database, migrate
 from llamalog_service.bootstrap.observation import Backlog, Observation, open_observation
 from llamalog_service.cli.migrate import applied
 from llamalog_service.cli.runtime import TIMEOUT, console
@@ -85,7 +85,7 @@ async def show(stage: Stage, sample: Sample) -> None:
 
 async def _prepare(stage: Stage, observation: Observation) -> None:
     """A migrated database that belongs to the Kafka that runs, and the topics."""
-    stage.say(applied(await migrate_database(stage.settings)))
+    stage.say(applied(await migrate(stage.settings.database_dsn())))
     await _begin_anew_if_void(stage, observation)
     topics = await create_missing_topics(stage.settings, timeout=TIMEOUT)
     created = sum(topic.created for topic in topics)
@@ -99,7 +99,8 @@ async def _begin_anew_if_void(stage: Stage, observation: Observation) -> None:
     if is_void(note.read(), kafka.memory_id, durable=kafka.durable, has_read=has_read):
         if isinstance(stack.postgres, GivenPostgres):
             raise OtherKafkaError(_shown(stack), kafka.name)
-        await forget_everything(stage.settings)
+        await empty_database(stage.settings.database_dsn())
+        await migrate(stage.settings.database_dsn())
         why = "has other topics" if kafka.durable else "keeps topics in memory only"
         stage.say(f"The database was emptied: {kafka.name} {why}, not those that it was filled from.")
     note.write(kafka.memory_id)

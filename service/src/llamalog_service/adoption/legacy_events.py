@@ -1,0 +1,184 @@
+"""Publication of rows and overrides without an event as entity events; an interrupted one resumes.
+
+Every event follows from its row alone, and the consumer knows it as a duplicate of that row: publishing a row
+twice does no harm, so that a crash between publishing and keeping the progress needs no care.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from typing import NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event, encode
+from llamalog_schemas.errors import InvalidMessageError
+from llamalog_schemas.events import Event, LegacyRow, RootAdopted, RootAdoptionRevoked, RootOverrideData
+from llamalog_schemas.keys import lineage_key
+from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, parse_moment
+from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
+from llamalog_service.log.eventless_rows import EventlessRow, EventlessRowStore
+from llamalog_service.log.overrides import RootOverride
+from llamalog_service.retry import retry_until_available
+
+_PAGE_ROWS = 200
+
+
+class Unpublishable(Struct, frozen=True, rename="camel"):
+    """A row or an override that no event can hold: it stays without one.
+
+    Attributes:
+        id: of the row, or of the override.
+        why: a sentence.
+    """
+
+    id: str
+    why: str
+
+
+class PublishProgress(NamedTuple):
+    """Rows published, of rows in total."""
+
+    rows: int
+    total: int
+
+
+class PublishLegacyReport(Struct, frozen=True, rename="camel", kw_only=True):
+    """The result of one publication of legacy events.
+
+    Attributes:
+        rows, overrides: published by this call.
+        resumed: whether it continued an interrupted call.
+        unpublishable: all rows and overrides that no event can hold; they were not published.
+        rows_left, overrides_left: those whose event the consumer has not read yet.
+    """
+
+    rows: int
+    overrides: int
+    resumed: bool
+    unpublishable: Sequence[Unpublishable]
+    rows_left: int
+    overrides_left: int
+
+
+class LegacyPublisher:
+    """Publishes every row and override without an event to a topic of entity events."""
+
+    def __init__(
+        self,
+        store: EventlessRowStore,
+        publisher: MessageProducer,
+        topic: str,
+        on_progress: Callable[[PublishProgress], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._topic = topic
+        self._on_progress = on_progress
+
+    async def run(self) -> PublishLegacyReport:
+        """Publish every row and every override that has no event; waits while Kafka or PostgreSQL is away."""
+        eventless = await retry_until_available(self._store.count, doing="counting rows without an event")
+        after = await retry_until_available(self._store.progress, doing="reading the publication's progress")
+        unpublishable: list[Unpublishable] = []
+        overrides = await self._publish_overrides(unpublishable)
+        rows = await self._publish_rows(after, eventless.rows, unpublishable)
+        if after is not None:
+            await self._recheck_up_to(after, unpublishable)
+        await retry_until_available(self._store.finish, doing="ending the publication")
+        left = await retry_until_available(self._store.count, doing="counting rows without an event")
+        return PublishLegacyReport(
+            rows=rows,
+            overrides=overrides,
+            resumed=after is not None,
+            unpublishable=unpublishable,
+            rows_left=left.rows,
+            overrides_left=left.overrides,
+        )
+
+    async def _publish_overrides(self, unpublishable: list[Unpublishable]) -> int:
+        overrides = await retry_until_available(self._store.overrides, doing="reading overrides")
+        return await self._publish([override_message(override) for override in overrides], unpublishable)
+
+    async def _publish_rows(self, after: UUID | None, total: int, unpublishable: list[Unpublishable]) -> int:
+        """Publish in the order of ids; the progress is kept once a page is acknowledged."""
+        published = 0
+        self._on_progress(PublishProgress(published, total))
+        while rows := await self._next(after):
+            published += await self._publish([row_message(row) for row in rows], unpublishable)
+            after = rows[-1].id
+            await self._advance(after)
+            self._on_progress(PublishProgress(published, max(published, total)))
+        return published
+
+    async def _recheck_up_to(self, last: UUID, unpublishable: list[Unpublishable]) -> None:
+        """Collect the unpublishable rows of the interrupted call again: its findings were lost with it."""
+        after = None
+        while rows := await self._next(after):
+            for row in rows:
+                if row.id > last:
+                    return
+                message = row_message(row)
+                if isinstance(message, Unpublishable):
+                    unpublishable.append(message)
+            after = rows[-1].id
+
+    async def _next(self, after: UUID | None) -> Sequence[EventlessRow]:
+        return await retry_until_available(
+            lambda: self._store.next_rows(after, _PAGE_ROWS), doing="reading rows without an event"
+        )
+
+    async def _advance(self, last: UUID) -> None:
+        await retry_until_available(
+            lambda: self._store.advance(last), doing="keeping the publication's progress"
+        )
+
+    async def _publish(
+        self, results: Sequence[OutgoingMessage | Unpublishable], unpublishable: list[Unpublishable]
+    ) -> int:
+        messages = [result for result in results if isinstance(result, OutgoingMessage)]
+        unpublishable += [result for result in results if isinstance(result, Unpublishable)]
+        if messages:
+            await retry_until_available(
+                lambda: self._publisher.send(self._topic, messages), doing="publishing legacy rows"
+            )
+        return len(messages)
+
+
+def row_message(row: EventlessRow) -> OutgoingMessage | Unpublishable:
+    """The legacy-row event of a row."""
+    return _message(
+        LegacyRow(
+            id=str(row.id),
+            source=LEGACY_SOURCE,
+            time=event_time_of(parse_moment(row.data.created_at)),
+            specversion="1.0",
+            data=row.data,
+        )
+    )
+
+
+def override_message(override: RootOverride) -> OutgoingMessage | Unpublishable:
+    """The event of an override."""
+    kind = RootAdopted if override.adopted else RootAdoptionRevoked
+    return _message(
+        kind(
+            id=str(override.id),
+            source=LEGACY_SOURCE,
+            time=override.decreed_at.replace(tzinfo=UTC),
+            specversion="1.0",
+            data=RootOverrideData(
+                job_id=override.job_id, reason=override.reason, requested_by=override.requested_by
+            ),
+        )
+    )
+
+
+def _message(event: Event) -> OutgoingMessage | Unpublishable:
+    """The message of an event, if its readers would accept it."""
+    value = encode(event)
+    try:
+        decode_event(value)
+    except InvalidMessageError as invalid:
+        return Unpublishable(event.id, invalid.sentence)
+    return OutgoingMessage(lineage_key(event), value, STRUCTURED_HEADERS)

@@ -1,1 +1,0 @@
-"""What was there before events existed is told by events: legacy rows, and overrides of backfills."""
