@@ -1,4 +1,4 @@
-"""Start one of the two services; both go on until they are stopped, in whatever way.
+"""Start one of the two services; both run until stopped, and resume after a crash.
 
 python -m album_import catalogue --kafka 127.0.0.1:9092 --database postgresql+asyncpg://… --albums 100
 python -m album_import enricher --kafka 127.0.0.1:9092
@@ -11,7 +11,7 @@ from album_import import catalogue, enricher
 
 
 def some_albums(number: int) -> list[tuple[str, str]]:
-    """Titles with their artists, of whom some made several."""
+    """Titles with their artists, some of whom made several albums."""
     return [(f"Album {count}", f"Artist {count % 7}") for count in range(number)]
 
 

@@ -1,6 +1,6 @@
-"""Persists albums. What it says of them is committed with them, so that a crash can't part them.
+"""Persists albums, and their events in the same transaction, so that a crash loses neither or both.
 
-An event is a row of the outbox, in the transaction of what it describes; the relay takes it to Kafka.
+An event is a row of the outbox, which the relay publishes.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from llamalog_schemas.jobs import EnrichAlbum, encode_job
-from llamalog_schemas.producer import Job, OverFastStream, Statements
+from llamalog_schemas.producer import EventFactory, FastStreamTransport, Job
 from llamalog_schemas.producer.outbox import Outbox, OutboxRelay
 
 ENRICHMENTS = "catalogue.enrichments"
-SAY = Statements("/catalogue/albums")
+EVENTS = EventFactory("/catalogue/albums")
 
 
 class Base(DeclarativeBase):
@@ -26,7 +26,7 @@ class Base(DeclarativeBase):
 
 
 class Artist(Base):
-    """Somebody who made an album."""
+    """The maker of an album."""
 
     __tablename__ = "artists"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -34,7 +34,7 @@ class Artist(Base):
 
 
 class Album(Base):
-    """An album, and whether its enrichment has been asked for."""
+    """An album, and whether its enrichment has been requested."""
 
     __tablename__ = "albums"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -42,60 +42,60 @@ class Album(Base):
     artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"))
     artist: Mapped[Artist] = relationship()
     added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    enrichment_asked: Mapped[bool] = mapped_column(default=False)
+    enrichment_requested: Mapped[bool] = mapped_column(default=False)
 
     @property
     def job(self) -> Job:
-        """The job that adds it, which nothing started: a root."""
+        """The job that adds it: a root, since no other job started it."""
         return Job(f"album-create-{self.id}")
 
 
 async def add_album(session: AsyncSession, outbox: Outbox, title: str, by: str) -> None:
-    """Add an album and its artist, and say so; the caller commits."""
+    """Add an album and its artist, with their events; the caller commits."""
     known = await session.scalar(select(Artist).where(Artist.name == by))
     artist = known or Artist(id=uuid4(), name=by)
     album = Album(id=uuid4(), title=title, artist=artist, added_at=datetime.now(UTC))
     session.add(album)
-    with SAY.job(album.job):
-        created = SAY.created("ALBUM", album.id, operation="album:created", metadata={"title": title})
-        by_whom = SAY.created_or_linked(
+    with EVENTS.job(album.job):
+        created = EVENTS.created("ALBUM", album.id, operation="album:created", metadata={"title": title})
+        artist_event = EVENTS.created_or_linked(
             "ARTIST",
             artist.id,
             existing=known is not None,
             operation="artist:created:album",
             album_id=album.id,
         )
-    await session.execute(outbox.insert(created, by_whom))
+    await session.execute(outbox.insert(created, artist_event))
 
 
-async def ask_for_enrichment(session: AsyncSession, broker: KafkaBroker, topic: str) -> None:
+async def request_enrichment(session: AsyncSession, broker: KafkaBroker, topic: str) -> None:
     """Put a job into the enricher's queue for each album that has none.
 
-    After a crash it may be put there twice, with the same time: the enricher says the same twice, then.
+    After a crash it may be there twice, with the same time: the enricher then repeats the same events.
     """
-    for album in await session.scalars(select(Album).where(~Album.enrichment_asked)):
-        payload = album.job.hand_down(EnrichAlbum(album_id=str(album.id)))
+    for album in await session.scalars(select(Album).where(~Album.enrichment_requested)):
+        payload = album.job.propagate_to(EnrichAlbum(album_id=str(album.id)))
         when = int(album.added_at.timestamp() * 1000)
         await broker.publish(encode_job(payload), topic, key=str(album.id).encode(), timestamp_ms=when)
-        album.enrichment_asked = True
+        album.enrichment_requested = True
 
 
 async def run(kafka: str, database: str, prefix: str, albums: Iterable[tuple[str, str]]) -> None:
-    """Add the albums that are not there yet; then go on relaying until cancelled."""
+    """Add the albums that are missing; then relay until cancelled."""
     engine = create_async_engine(database)
     outbox = Outbox(Base.metadata, topic=f"{prefix}entity-events")
     await _make_tables(engine)
     sessions = async_sessionmaker(engine, expire_on_commit=False)
     async with KafkaBroker(kafka, acks="all") as broker:
         await broker.start()
-        relay = OutboxRelay(engine, outbox, OverFastStream(broker), poll_seconds=0.1)
+        relay = OutboxRelay(engine, outbox, FastStreamTransport(broker), poll_seconds=0.1)
         relaying = asyncio.create_task(relay.run())
         for title, by in albums:
             async with sessions.begin() as session:
                 if await session.scalar(select(Album.id).where(Album.title == title)) is None:
                     await add_album(session, outbox, title, by)
             async with sessions.begin() as session:
-                await ask_for_enrichment(session, broker, f"{prefix}{ENRICHMENTS}")
+                await request_enrichment(session, broker, f"{prefix}{ENRICHMENTS}")
         await relaying
 
 

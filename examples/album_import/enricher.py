@@ -1,7 +1,7 @@
-"""Works on a queue of enrichment jobs, each below the job that its payload names, and says what came of it.
+"""Works on a queue of enrichment jobs, each a child of the job in its payload, and publishes their events.
 
-Kafka hands a job over at least once. So that doing it again says the same again, ids and times of its events
-follow from the job; and the job is acknowledged when its events are.
+Kafka delivers a job at least once. Ids and times of its events follow from the job, so that a repetition
+publishes the same events; the job is acknowledged after its events are.
 """
 
 from contextlib import suppress
@@ -14,7 +14,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 
 from album_import.catalogue import ENRICHMENTS
 from llamalog_schemas.jobs import EnrichAlbum, decode_job
-from llamalog_schemas.producer import Attempt, Details, Job, LlamaLogger, OverFastStream
+from llamalog_schemas.producer import Attempt, Details, FastStreamTransport, Job, LlamaLogger
 
 
 class NoReleaseError(Exception):
@@ -38,12 +38,12 @@ def tracks_of(album: UUID) -> list[str]:
     return [f"Track {number}" for number in range(1, 4)]
 
 
-async def enrich(log: LlamaLogger, payload: EnrichAlbum, asked_at: datetime) -> None:
-    """Do a job of the queue; what goes wrong in it is told as `entity-failed`, and goes on."""
+async def enrich(log: LlamaLogger, payload: EnrichAlbum, requested_at: datetime) -> None:
+    """Do a job of the queue; an error in it is published as `entity-failed`, and propagates."""
     album = UUID(payload.album_id)
-    failure = Details(event_id=uuid5(album, "not enriched"), time=asked_at)
+    failure = Details(event_id=uuid5(album, "not enriched"), time=requested_at)
     attempt = Attempt(entity_type="ALBUM", entity_id=album, operation=payload.operation, details=failure)
-    async with log.job(Job.of_payload(f"enrich-{album}", payload), attempt=attempt):
+    async with log.job(Job.from_payload(f"enrich-{album}", payload), attempt=attempt):
         titles = tracks_of(album)
         await log.enriched(
             "ALBUM",
@@ -51,7 +51,7 @@ async def enrich(log: LlamaLogger, payload: EnrichAlbum, asked_at: datetime) -> 
             operation=payload.operation,
             sources=["MUSICBRAINZ"],
             event_id=uuid5(album, "enriched"),
-            time=asked_at,
+            time=requested_at,
         )
         for title in titles:
             track = uuid5(album, title)
@@ -63,14 +63,16 @@ async def enrich(log: LlamaLogger, payload: EnrichAlbum, asked_at: datetime) -> 
                     album_id=album,
                     metadata={"title": title},
                     event_id=uuid5(track, "created"),
-                    time=asked_at,
+                    time=requested_at,
                 )
 
 
 async def run(kafka: str, prefix: str) -> None:
-    """Work until told to end."""
+    """Work until cancelled."""
     broker = KafkaBroker(kafka, acks="all")
-    log = LlamaLogger(OverFastStream(broker), source="/catalogue/enrichment", topic=f"{prefix}entity-events")
+    log = LlamaLogger(
+        FastStreamTransport(broker), source="/catalogue/enrichment", topic=f"{prefix}entity-events"
+    )
 
     @broker.subscriber(
         f"{prefix}{ENRICHMENTS}",
@@ -81,12 +83,12 @@ async def run(kafka: str, prefix: str) -> None:
     async def work(message: KafkaMessage) -> None:
         payload = decode_job(EnrichAlbum, message.body)
         record: Any = message.raw_message
-        asked_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-        lost_before = log.account.lost
-        with suppress(NoReleaseError):  # it has been told, and doing it again would not help
-            await enrich(log, payload, asked_at)
-        account = await log.flush(30)
-        if account.pending or account.lost > lost_before:
+        requested_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        lost_before = log.stats.lost
+        with suppress(NoReleaseError):  # it has been published, and a retry would not help
+            await enrich(log, payload, requested_at)
+        stats = await log.flush(30)
+        if stats.pending or stats.lost > lost_before:
             raise NotDeliveredError(payload.album_id)
 
     await FastStream(broker).run()

@@ -1,1 +1,1 @@
-"""An example of a service that keeps a view of its own: what happened to each album, in SQLite."""
+"""An example of a consumer: a view of the history of each album, in SQLite."""

@@ -1,4 +1,4 @@
-"""Keep the summaries until stopped; in whatever way it is stopped, the next start goes on.
+"""Keep the summaries until stopped; after a crash, too, the next start resumes.
 
 python -m album_summaries --kafka 127.0.0.1:9092 --file summaries.sqlite
 """
@@ -15,10 +15,10 @@ async def keep_summaries(kafka: str, topic: str, file: Path, *, replay: bool) ->
     """Follow the topic; a replay reads all of it again, over what the file holds."""
     store = SummaryStore(file)
     start = Beginning() if replay else Stored(store.positions)
-    # No group: this is the only reader of its file, and the file knows where to go on.
-    async with ProvenanceConsumer(kafka, group=None, topic=topic, start=start, revisions=store) as news:
-        async for each in news:
-            store.apply(each)
+    # No group: this is the only reader of its file, and the file holds the positions.
+    async with ProvenanceConsumer(kafka, group=None, topic=topic, start=start, revisions=store) as updates:
+        async for update in updates:
+            store.apply(update)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The view and what keeps it right, in one SQLite file.
+"""The view, its revisions and its positions, in one SQLite file.
 
-Each news changes three tables in one transaction: the row as last told, the summary of its album computed
-anew from such rows, and the position behind the news. So a crash leaves all of it or nothing, a duplicate
-finds its revision there already, and a correction takes the place of what it corrects.
+Each update changes three tables in one transaction: the latest revision of the row, the summary of its album
+computed anew from such rows, and the position after the update. So a crash leaves all of it or nothing, a
+duplicate finds its revision there already, and a correction replaces the row that it corrects.
 """
 
 import sqlite3
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from llamalog_schemas.consumer import News
+from llamalog_schemas.consumer import ProvenanceUpdate
 
 _TABLES = """
     CREATE TABLE IF NOT EXISTS rows (
@@ -50,7 +50,7 @@ _KEEP_ROW = """
     WHERE excluded.revision > rows.revision
 """
 
-# The root of an album is that of its creation: of the first, should it have been told twice.
+# The root of an album is that of its creation: of the first, should there be two.
 _SUMMARISE = """
     INSERT OR REPLACE INTO summaries
     SELECT
@@ -76,7 +76,7 @@ _KEEP_POSITION = """
 
 
 class Summary(NamedTuple):
-    """What happened to an album; `without_root` counts its events of which the root is not known."""
+    """The history of an album in numbers; `without_root` counts events whose root is not known."""
 
     album_id: str
     root_job_id: str | None
@@ -89,18 +89,18 @@ class Summary(NamedTuple):
 
 
 class SummaryStore:
-    """The summaries, and the `Revisions` and positions of the consumer that keeps them."""
+    """The summaries, and the `RevisionStore` and positions of the consumer that keeps them."""
 
     def __init__(self, file: Path) -> None:
         self._database = sqlite3.connect(file, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.executescript(_TABLES)
 
-    def apply(self, news: News) -> None:
-        """Change the view by a news, as one transaction."""
-        row = news.row
+    def apply(self, update: ProvenanceUpdate) -> None:
+        """Apply an update to the view, in one transaction."""
+        row = update.row
         album_id = None if row.album_id is None else str(row.album_id)
-        said = {
+        values = {
             "id": str(row.id),
             "revision": row.revision,
             "album_id": album_id,
@@ -111,12 +111,12 @@ class SummaryStore:
         }
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.execute(_KEEP_ROW, said)
+            self._database.execute(_KEEP_ROW, values)
             self._database.execute(_SUMMARISE, (album_id,))
-            self._database.execute(_KEEP_POSITION, news.next)
+            self._database.execute(_KEEP_POSITION, update.next)
 
     async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
-        """The revisions that the view stands on."""
+        """The revisions that the view holds."""
         found = {}
         for row in rows:
             known = self._database.execute("SELECT revision FROM rows WHERE id = ?", (str(row),)).fetchone()
@@ -125,7 +125,7 @@ class SummaryStore:
         return found
 
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
-        """Where to go on."""
+        """The next offsets by partition."""
         stored = dict(self._database.execute("SELECT partition, next FROM positions").fetchall())
         return {partition: stored[partition] for partition in partitions if partition in stored}
 
@@ -135,5 +135,5 @@ class SummaryStore:
         return {summary.album_id: summary for summary in map(Summary._make, found)}
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._database.close()

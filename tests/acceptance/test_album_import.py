@@ -83,7 +83,7 @@ async def test_the_log_agrees_with_the_catalogue_through_crashes_of_both_service
         return are_added
 
     async def all_is_said() -> bool:
-        asked = [album["enrichment_asked"] for album in await albums_in(catalogue_database)]
+        asked = [album["enrichment_requested"] for album in await albums_in(catalogue_database)]
         return len(asked) == ALBUMS and all(asked) and await waiting_in(catalogue_database) == 0
 
     async def all_is_enriched() -> bool:

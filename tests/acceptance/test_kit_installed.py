@@ -90,9 +90,9 @@ def test_programs_against_it_type_check(kit: EmptyEnvironment, tmp_path: Path) -
         for example in examples_in(CHECKOUT / f"docs/{document}.md"):
             (tmp_path / f"{document}_{example.number}.py").write_text(example.program)
     (tmp_path / "misspelt.py").write_text(
-        "from llamalog_schemas.producer import InMemory, LlamaLogger\n"
+        "from llamalog_schemas.producer import InMemoryTransport, LlamaLogger\n"
         "async def main() -> None:\n"
-        "    log = LlamaLogger(InMemory(), source='/x')\n"
+        "    log = LlamaLogger(InMemoryTransport(), source='/x')\n"
         "    await log.created('ALBUM', 'id', operation='o', statsu='SUCCESS')\n"
         "    await log.created('ALBUM', 'id', operation='o', status='GOOD')\n"
     )

@@ -1,6 +1,6 @@
-"""What saying an event costs its caller, beside a bare `send` of the same bytes: `make bench-kit`.
+"""The cost of publishing an event for its caller, beside a bare `send` of the same bytes: `make bench-kit`.
 
-A round says a share of events and sends a share of their bytes, turn about, each call timed by itself;
+A round publishes a share of events and sends a share of their bytes, turn about, each call timed by itself;
 between the shares all is acknowledged, so that neither pays for the other.
 """
 
@@ -23,7 +23,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS
-from llamalog_schemas.producer import Limits, LlamaLogger, OutgoingMessage, OverAiokafka
+from llamalog_schemas.producer import AiokafkaTransport, Limits, LlamaLogger, OutgoingMessage
 from llamalog_service.kafka.topics import create_topics, topics
 from llamalog_tools.devstack import LocalStack, StackOptions
 
@@ -53,7 +53,7 @@ class Figures(NamedTuple):
         return quick and self.saying <= MICROSECONDS_BAR and self.ratio <= RATIO_BAR
 
 
-class _Recording(OverAiokafka):
+class _Recording(AiokafkaTransport):
     """Also keeps what it sends."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:

@@ -17,11 +17,11 @@ from llamalog_schemas.consumer import (
     AtTime,
     Beginning,
     Committed,
-    KafkaAwayError,
-    News,
+    KafkaUnavailableError,
     NoGroupError,
     Position,
     ProvenanceConsumer,
+    ProvenanceUpdate,
     Start,
     Stored,
 )
@@ -56,8 +56,8 @@ def consumer(settings: Settings, topic: str) -> Any:
     return make
 
 
-async def take(consumer: ProvenanceConsumer, number: int) -> list[News]:
-    """The next news; fails if there are not so many."""
+async def take(consumer: ProvenanceConsumer, number: int) -> list[ProvenanceUpdate]:
+    """The next updates; fails if there are not so many."""
     async with asyncio.timeout(30):
         return [await anext(consumer) for _ in range(number)]
 
@@ -67,8 +67,8 @@ async def nothing_more(consumer: ProvenanceConsumer) -> None:
         await asyncio.wait_for(anext(consumer), 1.5)
 
 
-def ids(news: Collection[News]) -> set[UUID]:
-    return {each.row.id for each in news}
+def ids(updates: Collection[ProvenanceUpdate]) -> set[UUID]:
+    return {each.row.id for each in updates}
 
 
 async def test_duplicates_are_not_handed_over_and_corrections_are(
@@ -78,10 +78,10 @@ async def test_duplicates_are_not_handed_over_and_corrections_are(
     await tell(producer, topic, [row(row_id) for row_id in ROWS])
     await tell(producer, topic, [row(row_id, 2, root_job_id="other") for row_id in ROWS[:5]])
     async with consumer() as reading:
-        news = await take(reading, 35)
+        updates = await take(reading, 35)
         await nothing_more(reading)
-    corrections = [each for each in news if each.is_correction]
-    assert ids(news) == set(ROWS)
+    corrections = [each for each in updates if each.is_correction]
+    assert ids(updates) == set(ROWS)
     assert ids(corrections) == set(ROWS[:5])
     assert {each.corrects for each in corrections} == {1}
 
@@ -278,11 +278,11 @@ async def test_what_one_member_leaves_undone_another_one_gets(
         done = await take(first, 3)
         assert await first.commit()
         async with consumer() as second:
-            heard: list[News] = []
+            heard: list[ProvenanceUpdate] = []
 
             async def listen(member: ProvenanceConsumer) -> None:
-                async for news in member:
-                    heard.append(news)
+                async for update in member:
+                    heard.append(update)
 
             async def all_is_heard() -> bool:
                 return ids(done) | ids(heard) == set(ROWS)
@@ -295,7 +295,7 @@ async def test_what_one_member_leaves_undone_another_one_gets(
 
 
 async def test_kafka_that_is_away_is_told_when_starting() -> None:
-    with pytest.raises(KafkaAwayError, match=r"127\.0\.0\.1:1"):
+    with pytest.raises(KafkaUnavailableError, match=r"127\.0\.0\.1:1"):
         await ProvenanceConsumer("127.0.0.1:1", group="g").start()
 
 
@@ -304,16 +304,16 @@ async def test_a_handler_of_faststream_is_given_each_news_once_and_again_if_it_f
 ) -> None:
     broker = KafkaBroker(settings.kafka)
     group = f"{settings.topic_prefix}handlers"
-    heard: list[News] = []
+    heard: list[ProvenanceUpdate] = []
     failures = 2
 
     @provenance_subscriber(broker, group=group, topic=topic)
-    async def handle(news: News) -> None:
+    async def handle(update: ProvenanceUpdate) -> None:
         nonlocal failures
-        if news.row.id == ROWS[4] and failures:
+        if update.row.id == ROWS[4] and failures:
             failures -= 1
             raise RuntimeError("the database is away")
-        heard.append(news)
+        heard.append(update)
 
     await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
     await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)

@@ -11,8 +11,8 @@ from harness.told import row, tell
 from harness.topics import read_all
 from harness.waiting import eventually
 from llamalog_schemas import EntityEvent, decode_event
-from llamalog_schemas.consumer import News, ProvenanceConsumer
-from llamalog_schemas.producer import LlamaLogger, Loss, LossReason, OverAiokafka
+from llamalog_schemas.consumer import ProvenanceConsumer, ProvenanceUpdate
+from llamalog_schemas.producer import AiokafkaTransport, LlamaLogger, Loss, LossReason
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack.apache_kafka import ApacheKafka
@@ -60,7 +60,7 @@ async def test_closing_while_kafka_is_away_tells_what_was_delivered_and_what_was
 ) -> None:
     losses: list[Loss] = []
     topic = topics(settings.topic_prefix).entity_events.name
-    log = LlamaLogger(OverAiokafka(producer), source="/x", topic=topic, on_loss=losses.append)
+    log = LlamaLogger(AiokafkaTransport(producer), source="/x", topic=topic, on_loss=losses.append)
     delivered = await say(log, 200)
     assert (await log.flush(20)).everything_delivered
     await asyncio.to_thread(breakable_kafka.kill)
@@ -70,7 +70,7 @@ async def test_closing_while_kafka_is_away_tells_what_was_delivered_and_what_was
     finally:
         await asyncio.to_thread(breakable_kafka.start)
     assert not account.everything_delivered
-    assert (account.said, account.delivered, account.lost, account.pending) == (300, 200, 100, 0)
+    assert (account.published, account.delivered, account.lost, account.pending) == (300, 200, 100, 0)
     assert {loss.reason for loss in losses} == {LossReason.CLOSED}
     assert {id_of(loss) for loss in losses} == pending
     assert delivered <= set(await ids_in_topic(settings))
@@ -80,7 +80,7 @@ async def test_what_is_said_while_kafka_is_away_arrives_when_it_is_back(
     settings: Settings, breakable_kafka: ApacheKafka, producer: AIOKafkaProducer
 ) -> None:
     names = topics(settings.topic_prefix)
-    log = LlamaLogger(OverAiokafka(producer), source="/x", topic=names.entity_events.name)
+    log = LlamaLogger(AiokafkaTransport(producer), source="/x", topic=names.entity_events.name)
     reader = ProvenanceConsumer(
         settings.kafka, group=f"{settings.topic_prefix}kit", topic=names.provenance.name
     )
@@ -94,8 +94,8 @@ async def test_what_is_said_while_kafka_is_away_arrives_when_it_is_back(
         await asyncio.to_thread(breakable_kafka.kill)
         said |= await say(log, 100)
         await asyncio.sleep(4)
-        assert log.account.pending
-        assert not log.account.lost
+        assert log.stats.pending
+        assert not log.stats.lost
         await asyncio.to_thread(breakable_kafka.start)
 
         assert (await log.close(60)).everything_delivered
@@ -104,9 +104,9 @@ async def test_what_is_said_while_kafka_is_away_arrives_when_it_is_back(
         await tell(producer, names.provenance.name, rows[10:])
         heard += await take(reader, 10)
         await eventually(reader.commit, within=30)
-    assert sorted(news.row.id for news in heard) == sorted(each.id for each in rows)
+    assert sorted(update.row.id for update in heard) == sorted(each.id for each in rows)
 
 
-async def take(consumer: ProvenanceConsumer, number: int) -> list[News]:
+async def take(consumer: ProvenanceConsumer, number: int) -> list[ProvenanceUpdate]:
     async with asyncio.timeout(60):
         return [await anext(consumer) for _ in range(number)]

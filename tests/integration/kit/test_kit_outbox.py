@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from harness.topics import read_all
 from harness.waiting import eventually
 from llamalog_schemas import EntityCreated, EntityEvent, InvalidMessageError, decode_event
-from llamalog_schemas.producer import InMemory, LlamaLogger, OutgoingMessage, OverAiokafka
+from llamalog_schemas.producer import AiokafkaTransport, InMemoryTransport, LlamaLogger, OutgoingMessage
 from llamalog_schemas.producer.outbox import Outbox, OutboxRelay
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
@@ -22,7 +22,7 @@ from llamalog_service.settings import Settings
 METADATA = MetaData()
 ALBUMS = Table("kit_albums", METADATA, Column("id", Uuid, primary_key=True))
 OUTBOX = Outbox(METADATA)
-LOG = LlamaLogger(InMemory(), source="/catalogue/albums")
+LOG = LlamaLogger(InMemoryTransport(), source="/catalogue/albums")
 
 
 class Away(Exception):
@@ -48,7 +48,7 @@ class FlakyKafka:
             answer.set_exception(error)
         return answer
 
-    def passes(self, error: Exception) -> bool:
+    def is_retriable(self, error: Exception) -> bool:
         return isinstance(error, Away)
 
 
@@ -62,7 +62,7 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 def created(album: UUID) -> EntityCreated:
-    return LOG.statements.created("ALBUM", album, operation="album:created")
+    return LOG.events.created("ALBUM", album, operation="album:created")
 
 
 async def add_album(engine: AsyncEngine, album: UUID) -> None:
@@ -105,7 +105,7 @@ async def test_the_job_is_that_at_work_when_it_was_said(engine: AsyncEngine) -> 
 
 async def test_an_invalid_event_is_refused_where_it_is_said() -> None:
     with pytest.raises(InvalidMessageError, match="operation"):
-        OUTBOX.insert(LOG.statements.created("ALBUM", uuid4(), operation=""))
+        OUTBOX.insert(LOG.events.created("ALBUM", uuid4(), operation=""))
 
 
 async def test_while_kafka_is_away_events_wait(engine: AsyncEngine) -> None:
@@ -179,7 +179,7 @@ async def test_a_relay_runs_until_it_is_cancelled(engine: AsyncEngine, settings:
     topic = topics(settings.topic_prefix).entity_events.name
     outbox = Outbox(MetaData(), topic=topic)
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all") as producer:
-        relay = OutboxRelay(engine, outbox, OverAiokafka(producer), poll_seconds=0.05)
+        relay = OutboxRelay(engine, outbox, AiokafkaTransport(producer), poll_seconds=0.05)
         running = asyncio.create_task(relay.run())
         album = uuid4()
         async with engine.begin() as connection:

@@ -11,11 +11,11 @@ from harness.topics import read_all
 from harness.waiting import eventually
 from llamalog_schemas import EntityEvent, decode_event, lineage_key
 from llamalog_schemas.producer import (
-    InMemory,
+    AiokafkaTransport,
+    FastStreamTransport,
+    InMemoryTransport,
     Job,
     LlamaLogger,
-    OverAiokafka,
-    OverFastStream,
     UnknownRootWarning,
     current_job,
 )
@@ -48,7 +48,7 @@ async def say_in_jobs(log: LlamaLogger, number: int) -> None:
 
 async def test_events_reach_kafka_over_aiokafka(settings: Settings) -> None:
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all") as producer:
-        log = LlamaLogger(OverAiokafka(producer), source="/catalogue", topic=events_topic(settings))
+        log = LlamaLogger(AiokafkaTransport(producer), source="/catalogue", topic=events_topic(settings))
         await say_in_jobs(log, 500)
         assert (await log.close(20)).everything_delivered
     assert len(await recorded(settings)) == 500
@@ -57,7 +57,7 @@ async def test_events_reach_kafka_over_aiokafka(settings: Settings) -> None:
 async def test_events_reach_kafka_over_faststream_as_the_same_messages(settings: Settings) -> None:
     async with KafkaBroker(settings.kafka, acks="all", middlewares=[JobMiddleware]) as broker:
         await broker.start()
-        log = LlamaLogger(OverFastStream(broker), source="/catalogue", topic=events_topic(settings))
+        log = LlamaLogger(FastStreamTransport(broker), source="/catalogue", topic=events_topic(settings))
         await say_in_jobs(log, 20)
         assert (await log.close(20)).everything_delivered
     found = await recorded(settings)
@@ -70,7 +70,7 @@ async def test_events_reach_kafka_over_faststream_as_the_same_messages(settings:
 async def test_a_message_larger_than_kafka_takes_is_told_and_the_others_arrive(settings: Settings) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all", max_request_size=2000)
     async with producer:
-        log = LlamaLogger(OverAiokafka(producer), source="/catalogue", topic=events_topic(settings))
+        log = LlamaLogger(AiokafkaTransport(producer), source="/catalogue", topic=events_topic(settings))
         with log.job("small"):
             await log.created("ALBUM", uuid4(), operation="album:created")
         await log.created("ALBUM", uuid4(), operation="album:created", metadata={"long": "x" * 5000})
@@ -82,7 +82,7 @@ async def test_a_message_larger_than_kafka_takes_is_told_and_the_others_arrive(s
 async def test_a_chain_goes_from_service_to_service_by_itself(settings: Settings) -> None:
     """album-create-1 asks another service to enrich, which asks a third one to cache."""
     prefix = settings.topic_prefix
-    memory = InMemory()
+    memory = InMemoryTransport()
     log = LlamaLogger(memory, source="/catalogue", strict=True)
     names_the_job = job_middleware(lambda record: record.key and record.key.decode())
     first = KafkaBroker(settings.kafka, middlewares=[JobMiddleware])
@@ -146,7 +146,7 @@ async def test_a_job_that_the_middleware_enters_without_a_known_root_warns_where
 
 async def test_headers_that_a_caller_set_stay(settings: Settings) -> None:
     topic = topics(settings.topic_prefix).backfill_events.name
-    log = LlamaLogger(InMemory(), source="/catalogue")
+    log = LlamaLogger(InMemoryTransport(), source="/catalogue")
     async with KafkaBroker(settings.kafka, middlewares=[JobMiddleware]) as broker:
         await broker.start()
         with log.job("here"):

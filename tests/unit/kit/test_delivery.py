@@ -32,7 +32,7 @@ class ScriptedKafka:
         self.arrived.set()
         return acknowledged
 
-    def passes(self, error: Exception) -> bool:
+    def is_retriable(self, error: Exception) -> bool:
         return isinstance(error, Away)
 
     async def has(self, number: int) -> None:
@@ -80,7 +80,7 @@ async def test_saying_does_not_wait_for_kafka(logger: Make, kafka: ScriptedKafka
     with log.job("root"):
         await say(log, 3)
     await kafka.has(3)
-    assert (log.account.pending, log.account.delivered) == (3, 0)
+    assert (log.stats.pending, log.stats.delivered) == (3, 0)
     kafka.acknowledge()
     account = await log.close(5)
     assert account.everything_delivered
@@ -113,14 +113,14 @@ async def test_a_full_buffer_drops_if_told_to_and_counts_what_it_drops(
     await kafka.has(2)
     kafka.acknowledge()
     account = await log.close(5)
-    assert (account.said, account.delivered, account.dropped) == (5, 2, 3)
+    assert (account.published, account.delivered, account.dropped) == (5, 2, 3)
 
 
 async def test_the_buffer_is_bounded_by_bytes_too(logger: Make, losses: list[Loss]) -> None:
     log = logger(value_bytes=1000, when_full="drop")
     await say(log, 50)
-    assert 1 <= log.account.pending <= 3
-    assert len(losses) == 50 - log.account.pending
+    assert 1 <= log.stats.pending <= 3
+    assert len(losses) == 50 - log.stats.pending
     await log.close(0)
 
 
@@ -139,7 +139,7 @@ async def test_an_event_whose_caller_is_cancelled_while_it_waits_is_accounted_fo
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert (log.account.said, log.account.dropped) == (2, 1)
+    assert (log.stats.published, log.stats.dropped) == (2, 1)
     await log.close(0)
 
 
@@ -192,7 +192,7 @@ async def test_closing_says_what_was_not_acknowledged_in_time(
     assert {loss.reason for loss in losses} == {LossReason.CLOSED}
     kafka.acknowledge()
     await asyncio.sleep(0)
-    assert log.account == account
+    assert log.stats == account
 
 
 async def test_flushing_waits_and_goes_on(logger: Make, kafka: ScriptedKafka) -> None:
@@ -207,11 +207,11 @@ async def test_flushing_waits_and_goes_on(logger: Make, kafka: ScriptedKafka) ->
     assert (await log.close(5)).delivered == 2
 
 
-async def test_a_logger_that_nobody_closed_tells_what_is_lost(
+async def test_a_logger_that_was_not_closed_logs_its_losses(
     logger: Make, kafka: ScriptedKafka, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = logger()
     await say(log, 2)
     log._delivery.__del__()  # type: ignore[attr-defined]
-    assert "2 events are lost to provenance: nobody closed their logger" in caplog.text
+    assert "2 events are lost to provenance: their logger was not closed" in caplog.text
     await log.close(0)

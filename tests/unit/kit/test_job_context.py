@@ -11,7 +11,7 @@ from llamalog_schemas.events import EntityEvent, EntityFailed
 from llamalog_schemas.jobs import EnrichAlbum, EnrichTrack, decode_job, encode_job
 from llamalog_schemas.producer import (
     Attempt,
-    InMemory,
+    InMemoryTransport,
     Job,
     LlamaLogger,
     UnknownRootWarning,
@@ -24,16 +24,16 @@ Chain = tuple[str | None, str | None, str | None]
 
 
 @pytest.fixture
-def memory() -> InMemory:
-    return InMemory()
+def memory() -> InMemoryTransport:
+    return InMemoryTransport()
 
 
 @pytest.fixture
-def log(memory: InMemory) -> LlamaLogger:
+def log(memory: InMemoryTransport) -> LlamaLogger:
     return LlamaLogger(memory, source="/catalogue/albums", strict=True)
 
 
-def said(memory: InMemory) -> list[Chain]:
+def said(memory: InMemoryTransport) -> list[Chain]:
     events = [event for event in memory.events if isinstance(event, EntityEvent)]
     return [(event.data.job_id, event.data.parent_job_id, event.data.root_job_id) for event in events]
 
@@ -42,7 +42,7 @@ async def speak(log: LlamaLogger) -> None:
     await log.created("ALBUM", uuid4(), operation="album:created")
 
 
-async def test_jobs_nest(memory: InMemory, log: LlamaLogger) -> None:
+async def test_jobs_nest(memory: InMemoryTransport, log: LlamaLogger) -> None:
     with log.job("album-create-1"):
         await speak(log)
         with log.job("enrich-7"):
@@ -62,7 +62,7 @@ async def test_jobs_nest(memory: InMemory, log: LlamaLogger) -> None:
 
 
 async def test_tasks_begin_in_the_job_that_started_them_and_do_not_mix(
-    memory: InMemory, log: LlamaLogger
+    memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     async def work(name: str) -> None:
         with log.job(name):
@@ -80,7 +80,7 @@ async def test_tasks_begin_in_the_job_that_started_them_and_do_not_mix(
     assert thread == Job("root")
 
 
-async def test_an_event_may_name_its_job_itself(memory: InMemory, log: LlamaLogger) -> None:
+async def test_an_event_may_name_its_job_itself(memory: InMemoryTransport, log: LlamaLogger) -> None:
     with log.job("root"):
         await log.linked("ALBUM", uuid4(), operation="album:linked", job_id="below")
         await log.linked("ALBUM", uuid4(), operation="album:linked", job_id="b", parent_job_id="root")
@@ -96,13 +96,15 @@ async def test_an_event_may_name_its_job_itself(memory: InMemory, log: LlamaLogg
     ]
 
 
-async def test_a_job_entered_twice_is_no_child_of_its_own(memory: InMemory, log: LlamaLogger) -> None:
+async def test_a_job_entered_twice_is_no_child_of_its_own(
+    memory: InMemoryTransport, log: LlamaLogger
+) -> None:
     with log.job("root"), log.job("child"), log.job("child"):
         await speak(log)
     assert said(memory) == [("child", "root", "root")]
 
 
-async def test_headers_take_the_job_to_another_service(memory: InMemory, log: LlamaLogger) -> None:
+async def test_headers_take_the_job_to_another_service(memory: InMemoryTransport, log: LlamaLogger) -> None:
     with log.job("album-create-1"), log.job("enrich-7") as job:
         headers = job.headers()
     received = [(name, value.encode()) for name, value in headers.items()]
@@ -147,15 +149,15 @@ def test_headers_that_name_no_job_are_no_error(headers: dict[str, str]) -> None:
 
 
 async def test_a_queue_takes_parent_and_root_through_any_number_of_levels(
-    memory: InMemory, log: LlamaLogger
+    memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     with log.job("album-create-1") as job:
-        queued = encode_job(job.hand_down(EnrichAlbum(album_id="6b1f")))
+        queued = encode_job(job.propagate_to(EnrichAlbum(album_id="6b1f")))
     for level in range(3):
         payload = decode_job(EnrichAlbum, queued)
-        with log.job(Job.of_payload(f"enrich-{level}", payload)) as job:
+        with log.job(Job.from_payload(f"enrich-{level}", payload)) as job:
             await speak(log)
-            queued = encode_job(job.hand_down(payload))
+            queued = encode_job(job.propagate_to(payload))
     assert said(memory) == [
         ("enrich-0", "album-create-1", "album-create-1"),
         ("enrich-1", "enrich-0", "album-create-1"),
@@ -168,7 +170,7 @@ async def test_a_child_without_a_known_root_warns_once_where_it_is_entered(log: 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for number in range(3):
-            job = Job.of_payload(f"track-{number}", payload)
+            job = Job.from_payload(f"track-{number}", payload)
             with log.job(job):
                 line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
                 await speak(log)
@@ -198,7 +200,7 @@ class CatalogueError(Exception):
     code = "NO_ARTIST_DATA"
 
 
-async def test_a_failing_body_is_told_and_goes_on(memory: InMemory, log: LlamaLogger) -> None:
+async def test_a_failing_body_is_told_and_goes_on(memory: InMemoryTransport, log: LlamaLogger) -> None:
     album = Attempt(entity_type="ALBUM", operation="album:created:spotify", data={"title": "Lemonade"})
     artist = Attempt(entity_type="ARTIST", operation="artist:created:album", data={"odd": Job("x"), "n": {1}})
     with pytest.raises(ValueError, match="no such album"), log.job("album-create-1", attempt=album):
@@ -223,7 +225,7 @@ async def test_a_failing_body_is_told_and_goes_on(memory: InMemory, log: LlamaLo
 
 
 async def test_a_body_that_succeeds_or_is_cancelled_tells_no_failure(
-    memory: InMemory, log: LlamaLogger
+    memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     attempt = Attempt(entity_type="ALBUM", operation="album:created")
     async with log.job("a", attempt=attempt):

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llamalog_schemas.producer import Account, Attempt, Details, InMemory, LlamaLogger, LossReason
-from llamalog_schemas.producer.account import Loss
+from llamalog_schemas.producer import (
+    Attempt,
+    DeliveryStats,
+    Details,
+    InMemoryTransport,
+    LlamaLogger,
+    LossReason,
+)
+from llamalog_schemas.producer.stats import Loss
 
 
 class Unruly:
@@ -49,14 +56,14 @@ async def test_nothing_that_is_said_raises_and_all_is_counted(
     entity_type: Any, entity_id: Any, operation: Any, existing: Any, details: Any
 ) -> None:
     losses: list[Loss] = []
-    log = LlamaLogger(InMemory(), source="/x", on_loss=losses.append)
+    log = LlamaLogger(InMemoryTransport(), source="/x", on_loss=losses.append)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for say in (log.created, log.linked, log.enriched, log.corrected, log.cached, log.failed):
             await say(entity_type, entity_id, operation=operation, **details)
         await log.created_or_linked(entity_type, entity_id, existing=existing, operation=operation, **details)
-    account = log.account
-    assert account.said == account.delivered + account.refused == 7
+    account = log.stats
+    assert account.published == account.delivered + account.refused == 7
     assert len(losses) == account.refused
 
 
@@ -78,7 +85,7 @@ class OddError(Exception):
     ],
 )
 def test_telling_a_failure_never_takes_the_place_of_the_failure(error: Exception, data: Any) -> None:
-    memory = InMemory()
+    memory = InMemoryTransport()
     losses: list[Loss] = []
     log = LlamaLogger(memory, source="/x", on_loss=losses.append)
     attempt = Attempt(entity_type="ALBUM", operation="album:created", data=data)
@@ -90,8 +97,8 @@ def test_telling_a_failure_never_takes_the_place_of_the_failure(error: Exception
 
 
 def test_an_attempt_that_says_what_no_event_knows_is_told_as_lost() -> None:
-    log = LlamaLogger(InMemory(), source="/x")
+    log = LlamaLogger(InMemoryTransport(), source="/x")
     attempt = Attempt(entity_type="ALBUM", operation="o", details={"statsu": "FAILED"})  # type: ignore[typeddict-unknown-key]
     with pytest.raises(ValueError, match="no album"), log.job("a", attempt=attempt):
         raise ValueError("no album")
-    assert log.account == Account(said=1, refused=1)
+    assert log.stats == DeliveryStats(published=1, refused=1)

@@ -11,9 +11,9 @@ import pytest
 
 from llamalog_schemas.events import EntityEvent
 from llamalog_schemas.producer import (
-    Account,
     Attempt,
-    InMemory,
+    DeliveryStats,
+    InMemoryTransport,
     Job,
     Limits,
     LlamaLogger,
@@ -40,12 +40,12 @@ class PromptKafka:
             acknowledged.set_result(None)
         return acknowledged
 
-    def passes(self, error: Exception) -> bool:
+    def is_retriable(self, error: Exception) -> bool:
         return False
 
 
-def say_now(log: LlamaLogger) -> None:
-    log.say_now(log.statements.created("ALBUM", uuid4(), operation="album:created"))
+def publish_nowait(log: LlamaLogger) -> None:
+    log.publish_nowait(log.events.created("ALBUM", uuid4(), operation="album:created"))
 
 
 async def say(log: LlamaLogger) -> None:
@@ -58,12 +58,12 @@ async def test_threads_say_events_that_the_loop_of_the_logger_delivers() -> None
 
     def work() -> None:
         for _ in range(50):
-            say_now(log)
+            publish_nowait(log)
         asyncio.run(say(log))
 
     await asyncio.gather(*[asyncio.to_thread(work) for _ in range(8)])
     account = await log.close(5)
-    assert account == Account(said=8 * 51, delivered=8 * 51)
+    assert account == DeliveryStats(published=8 * 51, delivered=8 * 51)
     assert len({message.value for message in kafka.taken}) == 8 * 51
 
 
@@ -72,7 +72,7 @@ async def test_a_logger_may_be_closed_from_another_thread() -> None:
     await say(log)
     assert (await asyncio.to_thread(asyncio.run, log.close(5))).everything_delivered
     await say(log)
-    assert log.account.closed == 1
+    assert log.stats.closed == 1
 
 
 async def test_what_finds_no_room_is_given_up_in_a_thread() -> None:
@@ -80,11 +80,11 @@ async def test_what_finds_no_room_is_given_up_in_a_thread() -> None:
 
     def work() -> None:
         for _ in range(3):
-            say_now(log)
+            publish_nowait(log)
 
     await asyncio.to_thread(work)
     account = await log.close(0.05)
-    assert account == Account(said=3, dropped=2, closed=1)
+    assert account == DeliveryStats(published=3, dropped=2, closed=1)
 
 
 async def test_a_body_that_fails_in_a_thread_is_told_and_its_own_exception_goes_on() -> None:
@@ -108,11 +108,11 @@ def test_without_any_loop_an_event_is_lost_and_told() -> None:
         async def send(self, message: OutgoingMessage) -> Awaitable[object]:
             raise AssertionError
 
-        def passes(self, error: Exception) -> bool:
+        def is_retriable(self, error: Exception) -> bool:
             raise AssertionError
 
     log = LlamaLogger(NeverUsed(), source="/x", on_loss=losses.append)
-    say_now(log)
+    publish_nowait(log)
     assert [(loss.reason, "no event loop" in str(loss.error)) for loss in losses] == [
         (LossReason.NOT_DELIVERED, True)
     ]
@@ -125,46 +125,48 @@ def test_after_its_loop_has_ended_events_are_lost_and_told() -> None:
         return log
 
     log = asyncio.run(make())
-    say_now(log)
+    publish_nowait(log)
     asyncio.run(say(log))
     account = asyncio.run(log.close(5))
-    assert account.said == account.lost == 3
+    assert account.published == account.lost == 3
     assert (account.not_delivered, account.closed) == (2, 1)
 
 
 @pytest.fixture
-def memory() -> InMemory:
-    return InMemory()
+def memory() -> InMemoryTransport:
+    return InMemoryTransport()
 
 
 @pytest.fixture
-def log(memory: InMemory) -> LlamaLogger:
+def log(memory: InMemoryTransport) -> LlamaLogger:
     return LlamaLogger(memory, source="/catalogue", strict=True)
 
 
-def chain(memory: InMemory) -> list[tuple[str | None, str | None]]:
+def chain(memory: InMemoryTransport) -> list[tuple[str | None, str | None]]:
     events = [event for event in memory.events if isinstance(event, EntityEvent)]
     return [(event.data.job_id, event.data.parent_job_id) for event in events]
 
 
-async def test_a_thread_of_asyncio_is_in_the_job_that_started_it(memory: InMemory, log: LlamaLogger) -> None:
+async def test_a_thread_of_asyncio_is_in_the_job_that_started_it(
+    memory: InMemoryTransport, log: LlamaLogger
+) -> None:
     def work() -> None:
         with log.job("child"):
-            say_now(log)
+            publish_nowait(log)
 
     with log.job("root"):
         await asyncio.to_thread(work)
     assert chain(memory) == [("child", "root")]
 
 
-def test_other_threads_are_handed_the_job_or_the_context(memory: InMemory, log: LlamaLogger) -> None:
+def test_other_threads_are_handed_the_job_or_the_context(memory: InMemoryTransport, log: LlamaLogger) -> None:
     def in_the_job(job: Job) -> None:
         with log.job("a", parent=job):
-            say_now(log)
+            publish_nowait(log)
 
     def in_the_context() -> None:
         with log.job("b"):
-            say_now(log)
+            publish_nowait(log)
 
     with log.job("root") as job, ThreadPoolExecutor() as threads:
         threads.submit(in_the_job, job).result()

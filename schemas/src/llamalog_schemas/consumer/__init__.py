@@ -1,25 +1,32 @@
-"""For services that consume provenance: each row's news once, and corrections as such.
+"""For consumers of provenance: each update of a row once, corrections marked as such.
 
-`llamalog_schemas.consumer.subscriber` (FastStream) is imported by who uses it.
+`llamalog_schemas.consumer.subscriber` (FastStream) is imported by services that use it.
 """
 
-from llamalog_schemas.consumer.errors import KafkaAwayError, NoGroupError
-from llamalog_schemas.consumer.news import News, Position, RememberedRevisions, Revisions, Unreadable
 from llamalog_schemas.consumer.reader import ProvenanceConsumer
 from llamalog_schemas.consumer.starts import AtTime, Beginning, Committed, Start, Stored
+from llamalog_schemas.consumer.updates import (
+    KafkaUnavailableError,
+    NoGroupError,
+    Position,
+    ProvenanceUpdate,
+    RevisionCache,
+    RevisionStore,
+    UnreadableRecord,
+)
 
 __all__ = [
     "AtTime",
     "Beginning",
     "Committed",
-    "KafkaAwayError",
-    "News",
+    "KafkaUnavailableError",
     "NoGroupError",
     "Position",
     "ProvenanceConsumer",
-    "RememberedRevisions",
-    "Revisions",
+    "ProvenanceUpdate",
+    "RevisionCache",
+    "RevisionStore",
     "Start",
     "Stored",
-    "Unreadable",
+    "UnreadableRecord",
 ]

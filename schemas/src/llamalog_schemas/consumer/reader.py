@@ -1,4 +1,4 @@
-"""`ProvenanceConsumer`: an async iterator over the news of the log."""
+"""`ProvenanceConsumer`: an async iterator over the updates of the log."""
 
 import asyncio
 import logging
@@ -10,16 +10,17 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
-from llamalog_schemas.consumer.errors import KafkaAwayError, NoGroupError
-from llamalog_schemas.consumer.news import (
-    DEFAULT_TOPIC,
-    News,
-    RememberedRevisions,
-    Revisions,
-    Sieve,
-    Unreadable,
-)
 from llamalog_schemas.consumer.starts import Assignments, Committed, Partitions, Start
+from llamalog_schemas.consumer.updates import (
+    DEFAULT_TOPIC,
+    Deduplicator,
+    KafkaUnavailableError,
+    NoGroupError,
+    ProvenanceUpdate,
+    RevisionCache,
+    RevisionStore,
+    UnreadableRecord,
+)
 
 _logger = logging.getLogger("llamalog_schemas.consumer")
 
@@ -27,22 +28,22 @@ _COMMIT_SECONDS = 10.0
 _POLL_MILLISECONDS = 1000
 
 
-class ProvenanceConsumer(AsyncIterator[News]):
-    """Hands over each row's news once, in batches that it fetches itself.
+class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
+    """Returns each update of a row once.
 
-    ``async with`` starts and stops it; ``async for`` goes on until `stop` is called. Nothing is committed
-    unless `commit` is called: then all that was handed over counts as dealt with.
+    ``async with`` starts and stops it; ``async for`` runs until `stop` is called. Offsets are committed by
+    `commit` alone, which marks all returned updates as processed.
 
     Args:
         kafka: bootstrap servers, ``host:port``, comma-separated.
-        group: the consumer group, which shares the partitions out and keeps what is committed. None: this
-            consumer reads all partitions, and where it goes on is `start`'s matter.
-        topic: where provenance records are.
-        start: where to begin.
-        revisions: which news were dealt with; None: in memory, bounded.
-        on_unreadable: is told each record that is no provenance record.
-        max_records: the most that is fetched at once.
-        **client: anything else that an `AIOKafkaConsumer` takes, such as ``security_protocol``.
+        group: the consumer group, which assigns the partitions and stores committed offsets. None: this
+            consumer reads all partitions from the positions of `start`.
+        topic: of provenance records.
+        start: the first positions.
+        revisions: the processed ones; None: a `RevisionCache`.
+        on_unreadable: called with each record that is no provenance record.
+        max_records: the most records of one fetch.
+        **client: other options of `AIOKafkaConsumer`, such as ``security_protocol``.
     """
 
     def __init__(
@@ -52,8 +53,8 @@ class ProvenanceConsumer(AsyncIterator[News]):
         group: str | None,
         topic: str = DEFAULT_TOPIC,
         start: Start | None = None,
-        revisions: Revisions | None = None,
-        on_unreadable: Callable[[Unreadable], object] | None = None,
+        revisions: RevisionStore | None = None,
+        on_unreadable: Callable[[UnreadableRecord], object] | None = None,
         max_records: int = 500,
         **client: Any,
     ) -> None:
@@ -61,7 +62,7 @@ class ProvenanceConsumer(AsyncIterator[News]):
         self._group = group
         self._topic = topic
         self._max_records = max_records
-        self._sieve = Sieve(revisions or RememberedRevisions(), on_unreadable)
+        self._deduplicator = Deduplicator(revisions or RevisionCache(), on_unreadable)
         self._reader = AIOKafkaConsumer(
             bootstrap_servers=kafka,
             group_id=group,
@@ -70,7 +71,7 @@ class ProvenanceConsumer(AsyncIterator[News]):
             **client,
         )
         self._assignments = Assignments(lambda: self._reader, start or Committed(), self._forget)
-        self._ready: deque[News] = deque()
+        self._ready: deque[ProvenanceUpdate] = deque()
         self._reached: dict[TopicPartition, int] = {}
         self._epoch = 0
         self._stopped = False
@@ -79,40 +80,42 @@ class ProvenanceConsumer(AsyncIterator[News]):
         """Connect.
 
         Raises:
-            KafkaAwayError: Kafka does not answer.
-            Exception: whatever `start` raises, where there is no group.
+            KafkaUnavailableError: Kafka does not answer.
+            Exception: any error of `start`, where there is no group.
         """
         try:
             await self._reader.start()
             if self._group is not None:
                 self._reader.subscribe([self._topic], listener=self._assignments)
             else:
-                await self._take_all_partitions()
+                await self._assign_all_partitions()
         except BaseException as error:
             await self.stop()
             if isinstance(error, KafkaError):
-                raise KafkaAwayError(f"Kafka at {self._kafka}: {type(error).__name__}: {error}") from error
+                raise KafkaUnavailableError(
+                    f"Kafka at {self._kafka}: {type(error).__name__}: {error}"
+                ) from error
             raise
 
     async def stop(self) -> None:
-        """Leave the group, uncommitted; the iteration ends."""
+        """Leave the group without a commit; the iteration ends."""
         self._stopped = True
         self._ready.clear()
         self._assignments.stop()
         await self._reader.stop()
 
     async def commit(self) -> bool:
-        """Tell Kafka that all that was handed over is dealt with.
+        """Commit the offsets after all returned updates.
 
         Returns:
-            Whether Kafka took it. Where it did not (a rebalance, an outage), what was handed over may come
-            again to whoever reads on.
+            Whether Kafka accepted them. If not (a rebalance, an outage), the updates may come again, also to
+            another member of the group.
 
         Raises:
-            NoGroupError: there is no group that it could be committed for.
+            NoGroupError: the consumer has no group.
         """
         if self._group is None:
-            raise NoGroupError("a consumer without a group can't commit: give it one, or keep `news.next`")
+            raise NoGroupError("a consumer without a group can't commit: give it one, or store `update.next`")
         if not self._reached:
             return True
         reached = dict(self._reached)
@@ -120,14 +123,14 @@ class ProvenanceConsumer(AsyncIterator[News]):
             async with asyncio.timeout(_COMMIT_SECONDS):
                 await self._reader.commit(reached)
         except (KafkaError, TimeoutError) as error:
-            _logger.warning("Kafka did not take the offsets, news may come again: %r", error)
+            _logger.warning("Kafka did not accept the offsets, updates may come again: %r", error)
             return False
         for partition, offset in reached.items():
             if self._reached.get(partition) == offset:
                 del self._reached[partition]
         return True
 
-    async def __anext__(self) -> News:
+    async def __anext__(self) -> ProvenanceUpdate:
         while not self._ready:
             if self._stopped:
                 raise StopAsyncIteration
@@ -135,10 +138,10 @@ class ProvenanceConsumer(AsyncIterator[News]):
                 await self._fetch()
             except ConsumerStoppedError:
                 raise StopAsyncIteration from None
-        news = self._ready.popleft()
-        self._reached[TopicPartition(self._topic, news.next.partition)] = news.next.offset
-        self._sieve.note(news)
-        return news
+        update = self._ready.popleft()
+        self._reached[TopicPartition(self._topic, update.next.partition)] = update.next.offset
+        self._deduplicator.note(update)
+        return update
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -156,29 +159,29 @@ class ProvenanceConsumer(AsyncIterator[News]):
         fetched = await self._reader.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=self._max_records)
         epoch = self._epoch
         for partition, records in fetched.items():
-            news = await self._sieve.news(records)
+            updates = await self._deduplicator.updates(records)
             if epoch != self._epoch:
-                return  # a rebalance: all is read again from where it was committed, by whoever has it now
-            self._reached[partition] = records[0].offset if news else records[-1].offset + 1
-            self._ready.extend(news)
+                return  # a rebalance: the new owner reads again from the committed offsets
+            self._reached[partition] = records[0].offset if updates else records[-1].offset + 1
+            self._ready.extend(updates)
 
     def _forget(self, revoked: Partitions) -> None:
         self._epoch += 1
         gone = {at.partition for at in revoked}
-        self._ready = deque(news for news in self._ready if news.next.partition not in gone)
+        self._ready = deque(update for update in self._ready if update.next.partition not in gone)
         for partition in revoked:
             self._reached.pop(partition, None)
 
-    async def _take_all_partitions(self) -> None:
+    async def _assign_all_partitions(self) -> None:
         self._assign([TopicPartition(self._topic, 0)])
-        await self._reader.beginning_offsets(self._reader.assignment())  # makes the client learn of the topic
+        await self._reader.beginning_offsets(self._reader.assignment())  # fetches the metadata
         numbers = self._reader.partitions_for_topic(self._topic) or {0}
         partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
         self._assign(partitions)
         await self._assignments.begin(partitions)
 
     def _assign(self, partitions: list[TopicPartition]) -> None:
-        """Take partitions, at rest; a position at once, since the client never stops that looks for one."""
+        """Assign partitions, paused, at offset 0: without a position the client would not stop."""
         self._reader.assign(partitions)
         self._reader.pause(*partitions)
         for partition in partitions:

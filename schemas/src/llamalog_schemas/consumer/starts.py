@@ -1,4 +1,4 @@
-"""Where to begin to read, decided when partitions are assigned."""
+"""Start positions, chosen when partitions are assigned."""
 
 import asyncio
 import logging
@@ -18,24 +18,24 @@ Partitions = Collection[TopicPartition]
 
 
 class Start(Protocol):
-    """A place to begin.
+    """A choice of start positions.
 
     Attributes:
-        once: whether it holds for a partition's first assignment only; later ones go on where the group is,
-            or here again if the group has committed nothing.
+        once: whether it applies to a partition's first assignment only; later ones start at the group's
+            committed offset, or here again if there is none.
     """
 
     once: ClassVar[bool]
 
     async def offsets(self, reader: AIOKafkaConsumer, partitions: Partitions) -> Mapping[TopicPartition, int]:
-        """The first offset to read; what is left out begins where the group is, or at the start."""
+        """The first offsets; other partitions start at the committed offset, else at the beginning."""
 
 
 class Committed:
-    """Where the group has committed. The default.
+    """The committed offsets of the group. The default.
 
     Args:
-        otherwise: where to begin if the group has committed nothing; None: from the beginning.
+        otherwise: the start if the group has committed nothing; None: the beginning.
     """
 
     once: ClassVar = False
@@ -44,14 +44,14 @@ class Committed:
         self._otherwise = otherwise
 
     async def offsets(self, reader: AIOKafkaConsumer, partitions: Partitions) -> Mapping[TopicPartition, int]:
-        """Leaves it to the group, where that knows."""
+        """The offsets of partitions without a committed one."""
         if self._otherwise is None:
             return {}
         return await self._otherwise.offsets(reader, await _uncommitted(reader, partitions))
 
 
 class Beginning:
-    """From the first record that the topic still has, whatever was committed: a replay."""
+    """From the first record that the topic still has, regardless of committed offsets: a replay."""
 
     once: ClassVar = True
 
@@ -62,7 +62,7 @@ class Beginning:
 
 
 class AtTime:
-    """From the first record that was published at a time or later, whatever was committed.
+    """From the first record that was published at a time or later, regardless of committed offsets.
 
     Args:
         moment: with a zone.
@@ -72,7 +72,7 @@ class AtTime:
 
     def __init__(self, moment: datetime) -> None:
         if moment.tzinfo is None:
-            raise ValueError("the moment has no zone: say which one, for example `datetime.now(UTC)`")
+            raise ValueError("the moment has no zone; give one, for example `datetime.now(UTC)`")
         self._milliseconds = int(moment.timestamp() * 1000)
 
     async def offsets(self, reader: AIOKafkaConsumer, partitions: Partitions) -> Mapping[TopicPartition, int]:
@@ -83,10 +83,10 @@ class AtTime:
 
 
 class Stored:
-    """Where the reader's own store says, at every assignment: for positions kept with their effect.
+    """The positions in the reader's own store, at every assignment: for positions stored with their effect.
 
     Args:
-        positions: given partitions, their next offsets; those that are left out begin at the start.
+        positions: returns the next offsets of partitions; others start at the beginning.
     """
 
     once: ClassVar = False
@@ -95,7 +95,7 @@ class Stored:
         self._positions = positions
 
     async def offsets(self, reader: AIOKafkaConsumer, partitions: Partitions) -> Mapping[TopicPartition, int]:
-        """What the store says."""
+        """The stored positions."""
         stored = await self._positions([at.partition for at in partitions])
         first = await reader.beginning_offsets(list(partitions))
         return {at: max(first[at], stored.get(at.partition, 0)) for at in partitions}
@@ -106,15 +106,15 @@ async def _uncommitted(reader: AIOKafkaConsumer, partitions: Partitions) -> list
 
 
 class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Has what is assigned begin at its start, and what is revoked forgotten.
+    """Seeks assigned partitions to their start positions, and has revoked ones forgotten.
 
-    Nothing is read of a partition before its start is known. Where that can't be found out, it is tried
-    again: a partition must not be read from somewhere else meanwhile.
+    A partition is paused until its start position is known. A failed look-up is retried: the partition must
+    not be read from another position meanwhile.
 
     Args:
-        reader: whose partitions they are, once it is there.
-        start: where to begin.
-        forget: is told the partitions that are no longer the reader's.
+        reader: returns the consumer of the partitions.
+        start: the start positions.
+        forget: called with revoked partitions.
     """
 
     def __init__(
@@ -130,19 +130,19 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._beginning: asyncio.Task[None] | None = None
 
     async def on_partitions_revoked(self, revoked: Partitions) -> None:
-        """Forget what was read of them and not dealt with: it comes again to whoever reads on."""
+        """Forget their fetched updates: the next owner reads them again."""
         self.stop()
         self._forget(revoked)
 
     async def on_partitions_assigned(self, assigned: Partitions) -> None:
-        """Find the start of what is assigned; if it takes long, beside the group's own work."""
+        """Find their start positions; if that takes long, in the background."""
         if assigned:
             self._reader().pause(*assigned)
             self._beginning = asyncio.create_task(self._begin_at_last(assigned))
             await asyncio.wait([self._beginning], timeout=_AT_ONCE_SECONDS)
 
     async def begin(self, partitions: Partitions) -> None:
-        """Seek partitions to their start, and let them be read."""
+        """Seek partitions to their start positions and resume them."""
         reader = self._reader()
         begun = self._begun.intersection(partitions) if self._start.once else set()
         to_begin = [*set(partitions).difference(begun), *await _uncommitted(reader, begun)]
@@ -152,7 +152,7 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._begun.update(partitions)
 
     def stop(self) -> None:
-        """Look no more for a start."""
+        """Cancel the look-up of start positions."""
         if self._beginning is not None:
             self._beginning.cancel()
 
@@ -162,7 +162,7 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             try:
                 await self.begin(partitions)
             except Exception as error:
-                _logger.error("where to begin is not known, nothing is read until it is: %r", error)
+                _logger.error("the start position is not known, reading waits for it: %r", error)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
             else:

@@ -1,4 +1,4 @@
-"""Provenance for FastStream applications: a handler that is given each news once."""
+"""Provenance for FastStream applications: a handler that gets each update once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,20 +11,20 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
-from llamalog_schemas.consumer.news import (
-    DEFAULT_TOPIC,
-    News,
-    RememberedRevisions,
-    Revisions,
-    Sieve,
-    Unreadable,
-)
 from llamalog_schemas.consumer.starts import Assignments, Committed, Start
+from llamalog_schemas.consumer.updates import (
+    DEFAULT_TOPIC,
+    Deduplicator,
+    ProvenanceUpdate,
+    RevisionCache,
+    RevisionStore,
+    UnreadableRecord,
+)
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 
-Handler = Callable[[News], Awaitable[None]]
+Handler = Callable[[ProvenanceUpdate], Awaitable[None]]
 
 
 def provenance_subscriber(
@@ -33,28 +33,28 @@ def provenance_subscriber(
     group: str,
     topic: str = DEFAULT_TOPIC,
     start: Start | None = None,
-    revisions: Revisions | None = None,
-    on_unreadable: Callable[[Unreadable], object] | None = None,
+    revisions: RevisionStore | None = None,
+    on_unreadable: Callable[[UnreadableRecord], object] | None = None,
     max_records: int = 500,
 ) -> Callable[[Handler], Handler]:
-    """Decorate the handler of news.
+    """Decorate the handler of updates.
 
-    A batch is committed once the handler has returned for each of its news. Where it raises, the rest of
+    A batch is committed once the handler has returned for each of its updates. Where it raises, the rest of
     the batch comes again after a pause that grows from half a second to thirty; with `revisions` of the
-    handler's own store, without the news that it has dealt with.
+    handler's own store, without the updates that it has processed.
 
     Args:
         broker: to which the subscriber is added; before it starts.
         group: the consumer group.
-        topic: where provenance records are.
-        start: where to begin; None: where the group has committed.
-        revisions: which news were dealt with; None: in memory, bounded.
-        on_unreadable: is told each record that is no provenance record.
+        topic: of provenance records.
+        start: the first positions; None: the committed ones.
+        revisions: the processed ones; None: a `RevisionCache`.
+        on_unreadable: called with each record that is no provenance record.
         max_records: the largest batch.
     """
 
     async def raw_batch(records: tuple[ConsumerRecord, ...]) -> KafkaAckableMessage:
-        """A parser that reads nothing: what is no provenance record must not fail the whole batch."""
+        """A parser that decodes nothing: one unreadable record must not fail the whole batch."""
         return KafkaAckableMessage(body=b"", raw_message=records, consumer=subscriber.consumer)
 
     subscriber = broker.subscriber(
@@ -70,7 +70,7 @@ def provenance_subscriber(
     )
 
     def register(handler: Handler) -> Handler:
-        batches = _Batches(Sieve(revisions or RememberedRevisions(), on_unreadable), handler)
+        batches = _Batches(Deduplicator(revisions or RevisionCache(), on_unreadable), handler)
 
         @subscriber
         async def deliver(records: tuple[ConsumerRecord, ...]) -> None:
@@ -82,21 +82,21 @@ def provenance_subscriber(
 
 
 class _Batches:
-    """Hands the news of batches to the handler, and holds a batch back that failed."""
+    """Passes the updates of batches to the handler, and pauses after a failed batch."""
 
-    def __init__(self, sieve: Sieve, handler: Handler) -> None:
-        self._sieve = sieve
+    def __init__(self, deduplicator: Deduplicator, handler: Handler) -> None:
+        self._deduplicator = deduplicator
         self._handler = handler
         self._pause = 0.0
 
     async def deliver(self, records: Sequence[ConsumerRecord]) -> None:
         try:
             for _, of_partition in groupby(records, key=attrgetter("partition")):
-                for news in await self._sieve.news(list(of_partition)):
-                    await self._handler(news)
-                    self._sieve.note(news)
+                for update in await self._deduplicator.updates(list(of_partition)):
+                    await self._handler(update)
+                    self._deduplicator.note(update)
         except Exception:
-            # FastStream reads a batch again at once that failed: a thousand times a second.
+            # FastStream fetches a failed batch again at once: a thousand times a second.
             self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
             await asyncio.sleep(self._pause)
             raise
@@ -104,5 +104,5 @@ class _Batches:
 
 
 async def _raw_records(message: KafkaAckableMessage) -> Any:
-    """A decoder that hands the records over as they came."""
+    """A decoder that returns the records unchanged."""
     return message.raw_message

@@ -1,34 +1,35 @@
-"""For services that publish: say what happened to an entity, in the job at work.
+"""For producers: publish the events of entities, with the ids of the current job.
 
-`llamalog_schemas.producer.middleware` (FastStream) and `llamalog_schemas.producer.outbox` (SQLAlchemy)
-are imported by who uses them.
+`llamalog_schemas.producer.middleware` (FastStream) and `llamalog_schemas.producer.outbox` (SQLAlchemy) are
+imported by services that use them.
 """
 
-from llamalog_schemas.producer.account import Account, Loss, LossReason
-from llamalog_schemas.producer.buffered import Limits
-from llamalog_schemas.producer.details import Details
-from llamalog_schemas.producer.job import Job, current_job, started_by
+from llamalog_schemas.producer.delivery import Limits
+from llamalog_schemas.producer.events import Details, EventFactory
+from llamalog_schemas.producer.job import Job, UnknownRootWarning, current_job, started_by
 from llamalog_schemas.producer.logger import LlamaLogger
 from llamalog_schemas.producer.scope import Attempt, JobScope
-from llamalog_schemas.producer.statements import Statements
+from llamalog_schemas.producer.stats import DeliveryStats, Loss, LossReason
 from llamalog_schemas.producer.transports import (
-    Console,
+    AiokafkaTransport,
+    ConsoleTransport,
+    FastStreamTransport,
     ImmediateTransport,
-    InMemory,
+    InMemoryTransport,
     OutgoingMessage,
-    OverAiokafka,
-    OverFastStream,
     Transport,
 )
-from llamalog_schemas.producer.warn import UnknownRootWarning
 
 __all__ = [
-    "Account",
+    "AiokafkaTransport",
     "Attempt",
-    "Console",
+    "ConsoleTransport",
+    "DeliveryStats",
     "Details",
+    "EventFactory",
+    "FastStreamTransport",
     "ImmediateTransport",
-    "InMemory",
+    "InMemoryTransport",
     "Job",
     "JobScope",
     "Limits",
@@ -36,9 +37,6 @@ __all__ = [
     "Loss",
     "LossReason",
     "OutgoingMessage",
-    "OverAiokafka",
-    "OverFastStream",
-    "Statements",
     "Transport",
     "UnknownRootWarning",
     "current_job",

@@ -1,9 +1,12 @@
-"""Jobs, and which of them is at work here: carried across `await`, tasks and services by itself."""
+"""Jobs, and the current one: carried across `await`, tasks and services by context variables and headers."""
 
+import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import FrameType
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
@@ -12,23 +15,33 @@ import msgspec
 from llamalog_schemas.jobs import ChainedJob
 
 _MAX_ID = 100
-"""Characters of a job's name, as the contract has it."""
+"""Characters of a job's id, as in the contract."""
 
+_PACKAGE: Final = __name__.rpartition(".")[0] + "."
 _ID: Final = "llamalog-job-id"
 _PARENT: Final = "llamalog-parent-job-id"
 _ROOT: Final = "llamalog-root-job-id"
 _PLAIN: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
-"""Printable ASCII, which stands in headers as it is."""
+"""Printable ASCII, which headers hold unencoded."""
 
 Headers = Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]]
-"""Headers as a client hands them over: a mapping, or pairs of which a name may occur twice."""
+"""Headers as a client has them: a mapping, or pairs of which a name may occur twice."""
 
 Payload = TypeVar("Payload", bound=ChainedJob)
+
+Site = tuple[str, int]
+"""A file and a line of it."""
+
+_warned: set[Site] = set()
+
+
+class UnknownRootWarning(UserWarning):
+    """A job has a parent and no known root: pass the root on, or its rows wait for the parent's events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A unit of work: what its events say about where they come from.
+    """A unit of work, and the lineage of its events.
 
     Attributes:
         id: names the job; equal text, equal job. 1 to 100 characters.
@@ -46,96 +59,127 @@ class Job:
         return self.root_id if self.parent_id is not None else self.id
 
     def child(self, job_id: str) -> "Job":
-        """The job of this name below this one; this job itself if it bears that name."""
+        """The child with this id; this job itself if it has that id."""
         return self if job_id == self.id else Job(job_id, self.id, self.root)
 
     def headers(self) -> dict[str, str]:
-        """What tells another service who started its work: headers of Kafka, HTTP or anything else.
+        """Headers that propagate this job to another service, over Kafka, HTTP or anything else.
 
         Printable ASCII, as HTTP would have it: anything else, and ``%``, is percent-encoded UTF-8.
         """
-        named = {_ID: self.id, _PARENT: self.parent_id, _ROOT: self.root_id}
-        return {name: quote(value, safe=_PLAIN) for name, value in named.items() if value is not None}
+        ids = {_ID: self.id, _PARENT: self.parent_id, _ROOT: self.root_id}
+        return {name: quote(value, safe=_PLAIN) for name, value in ids.items() if value is not None}
 
     @classmethod
     def from_headers(cls, headers: Headers) -> "Job | None":
-        """The job whose `headers` were sent along, below which the receiver's own jobs stand.
+        """The job whose `headers` came with a message: the parent of the receiver's own jobs.
 
-        Headers come from elsewhere: what is no name of a job counts as not said, never as an error. The case
-        of their names means nothing, as in HTTP.
+        A value that is no job's id counts as absent, never as an error. The case of header names is ignored,
+        as in HTTP.
         """
         pairs = headers.items() if isinstance(headers, Mapping) else headers
         ours = ((name.lower(), value) for name, value in pairs)
-        said = {name: _name_of_job(value) for name, value in ours if name in (_ID, _PARENT, _ROOT)}
-        sender = said.get(_ID)
-        return None if sender is None else cls(sender, said.get(_PARENT), said.get(_ROOT))
+        found = {name: _job_id(value) for name, value in ours if name in (_ID, _PARENT, _ROOT)}
+        sender = found.get(_ID)
+        return None if sender is None else cls(sender, found.get(_PARENT), found.get(_ROOT))
 
     @classmethod
-    def of_payload(cls, job_id: str, payload: ChainedJob) -> "Job":
-        """The job that a queue's payload describes, under the id that the queue gave it."""
+    def from_payload(cls, job_id: str, payload: ChainedJob) -> "Job":
+        """The job of a queue's payload, under the id that the queue gave it."""
         return cls(job_id, payload.parent_job_id, payload.root_job_id)
 
-    def hand_down(self, payload: Payload) -> Payload:
-        """The payload of a job that this one starts: it names this job, and the root."""
+    def propagate_to(self, payload: Payload) -> Payload:
+        """The payload with this job as its parent, and the root."""
         return msgspec.structs.replace(payload, parent_job_id=self.id, root_job_id=self.root)
 
 
-class Place(NamedTuple):
-    """Where in the chains of jobs the code at hand works.
+class JobContext(NamedTuple):
+    """The position of the running code in the chains of jobs.
 
     Attributes:
-        job: the job whose events are said here.
-        above: the job below which a new job stands; it is `job` unless only a sender is known.
+        job: the job of the events that are published here.
+        above: the parent of a new job; it is `job` unless only a sender is known.
     """
 
     job: Job | None
     above: Job | None
 
 
-_NOWHERE: Final = Place(None, None)
-_place: ContextVar[Place] = ContextVar("llamalog_place", default=_NOWHERE)
+_NO_JOB: Final = JobContext(None, None)
+_context: ContextVar[JobContext] = ContextVar("llamalog_job_context", default=_NO_JOB)
 
 
-def here() -> Place:
-    """Where the code at hand works."""
-    return _place.get()
+def current_context() -> JobContext:
+    """The context of the running code."""
+    return _context.get()
 
 
 def current_job() -> Job | None:
-    """The job at work here, or the one that started the work here."""
-    return _place.get().above
+    """The current job, or the one that started the current work."""
+    return _context.get().above
 
 
 @contextmanager
-def at_work_on(job: Job) -> Iterator[Job]:
-    """What is said within is said by this job."""
-    with _standing(Place(job, job)):
+def enter_job(job: Job) -> Iterator[Job]:
+    """Make a job the current one for the body: its events bear the job's ids."""
+    with _entered(JobContext(job, job)):
         yield job
 
 
 @contextmanager
 def started_by(sender: Job | None) -> Iterator[None]:
-    """What is said within was started by this job, which may have come in headers: new jobs stand below it.
+    """Make a job, which may have come in headers, the parent of new jobs in the body.
 
-    An event said within and outside of any job of one's own bears its parent and root, and no job.
+    An event that is published in the body outside of any job bears this parent and its root, and no job id.
     """
-    with _standing(Place(None, sender)):
+    with _entered(JobContext(None, sender)):
         yield
 
 
 @contextmanager
-def _standing(place: Place) -> Iterator[None]:
-    token = _place.set(place)
+def _entered(context: JobContext) -> Iterator[None]:
+    token = _context.set(context)
     try:
         yield
     finally:
-        # A generator (a fixture, a dependency of a web framework) may be ended in another context than it
-        # was begun in: there is nothing to be put back there.
+        # A generator (a fixture, a dependency of a web framework) may end in another context than the one
+        # it began in: there is nothing to restore there.
         with suppress(ValueError):
-            _place.reset(token)
+            _context.reset(token)
 
 
-def _name_of_job(value: str | bytes | None) -> str | None:
+def warn_about_unknown_root(job_id: str | None, parent_id: str, site: Site | None = None) -> None:
+    """Warn, once a call site; `PYTHONWARNINGS=ignore::UserWarning` silences it.
+
+    Args:
+        job_id: the child.
+        parent_id: the job that started it.
+        site: the place in the caller's code, if that is not on the stack.
+    """
+    site = site or _call_site()
+    if site in _warned:
+        return
+    _warned.add(site)
+    file, line = site
+    warnings.warn_explicit(
+        f"job {job_id or '(none)'} was started by {parent_id}, whose root is not known here: its rows have "
+        "no root until that job's own events are seen. Pass the root on: enter the parent with "
+        "`with log.job(…)`, send `job.headers()`, or name `rootJobId` in the payload",
+        UnknownRootWarning,
+        file,
+        line,
+    )
+
+
+def _call_site() -> Site:
+    """The innermost frame that is not of this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        frame = frame.f_back
+    return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def _job_id(value: str | bytes | None) -> str | None:
     try:
         text = value.decode() if isinstance(value, bytes) else value
         value = unquote(text, errors="strict") if text else None

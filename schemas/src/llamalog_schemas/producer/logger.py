@@ -1,4 +1,4 @@
-"""`LlamaLogger`: say what happened to an entity, and never think about roots again."""
+"""`LlamaLogger`: publish the events of a producer, with the ids of the current job."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -6,13 +6,11 @@ from typing import Self, Unpack
 
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import EntityEvent
-from llamalog_schemas.producer.account import Account, Ledger, Loss, LossReason
-from llamalog_schemas.producer.buffered import Limits
-from llamalog_schemas.producer.delivery import delivery
-from llamalog_schemas.producer.details import Details, EntityTypeName, Id
+from llamalog_schemas.producer.delivery import Limits, delivery
+from llamalog_schemas.producer.events import Details, EntityTypeName, EventFactory, Id, job_to_enter, prepare
 from llamalog_schemas.producer.job import Job
 from llamalog_schemas.producer.scope import Attempt, JobScope
-from llamalog_schemas.producer.statements import Statements, job_to_enter, prepare
+from llamalog_schemas.producer.stats import DeliveryStats, DeliveryTracker, Loss, LossReason
 from llamalog_schemas.producer.transports import (
     DEFAULT_TOPIC,
     ImmediateTransport,
@@ -24,23 +22,24 @@ _CLOSING_SECONDS = 10.0
 
 
 class LlamaLogger:
-    """Says events, each after the commit of what it describes, one an entity.
+    """Publishes events: one an entity, each after the commit of the change that it describes.
 
-    Saying never breaks the caller's work: an event that is invalid, for which there is no room, or which
-    Kafka does not take, is counted, logged, and handed to `on_loss`. Only a call that Python itself
+    Publishing never breaks the caller's work: an event that is invalid, for which there is no room, or which
+    Kafka does not accept, is counted, logged, and passed to `on_loss`. Only a call that Python itself
     refuses (a misspelt keyword) raises.
 
-    Belongs to one event loop, that in which it is made or first used; from other threads events may be
-    said, too, and never wait for room. Close it: what is not closed may end with events unsent.
+    Belongs to one event loop, the one in which it is made or first used; other threads may publish, too, and
+    never wait for room. Close it: a logger that is not closed may lose pending events.
 
     Args:
-        transport: `OverAiokafka(producer)`, `OverFastStream(broker)`, `InMemory()`, `Console()`, or any
-            other `Transport`. Its client is the caller's to start before, and to stop after, this logger.
+        transport: `AiokafkaTransport(producer)`, `FastStreamTransport(broker)`, `InMemoryTransport()`,
+            `ConsoleTransport()`, or any other `Transport`. The caller starts its client before, and stops it
+            after, this logger.
         source: the producer as a URI reference, for example ``/catalogue/albums``.
-        topic: where entity events go.
-        limits: how much may wait for Kafka, and what happens beyond that.
-        on_loss: is told every event that is not known to have reached Kafka.
-        strict: an invalid event raises instead, where it is said: for tests.
+        topic: of entity events.
+        limits: of pending events, and the treatment of events beyond them.
+        on_loss: called with every event that is not known to have reached Kafka.
+        strict: an invalid event raises instead, in the call that publishes it: for tests.
     """
 
     def __init__(
@@ -53,40 +52,39 @@ class LlamaLogger:
         on_loss: Callable[[Loss], object] | None = None,
         strict: bool = False,
     ) -> None:
-        self.statements = Statements(source)
+        self.events = EventFactory(source)
         self._topic = topic
         self._strict = strict
-        self._ledger = Ledger(on_loss)
-        self._delivery = delivery(transport, limits or Limits(), self._ledger)
+        self._tracker = DeliveryTracker(on_loss)
+        self._delivery = delivery(transport, limits or Limits(), self._tracker)
 
     @property
-    def account(self) -> Account:
-        """What became of the events said so far."""
-        return self._ledger.account
+    def stats(self) -> DeliveryStats:
+        """The counts of the events published so far."""
+        return self._tracker.stats
 
     def job(self, job: str | Job, *, parent: Job | None = None, attempt: Attempt | None = None) -> JobScope:
-        """The job that speaks within a ``with`` (or ``async with``) block.
+        """Make a job the current one for a ``with`` (or ``async with``) block.
 
         Args:
-            job: its id, then it stands below the job at work here, which is thus its parent; or a whole
-                `Job`, as `Job.of_payload` makes one.
-            parent: the job below which it stands instead, for example `Job.from_headers(…)`.
-            attempt: what it tries to do; then an exception that leaves the block is told as
-                ``entity-failed``, and goes on.
+            job: its id, then the current job is its parent; or a `Job`, as `Job.from_payload` makes one.
+            parent: its parent instead of the current job, for example `Job.from_headers(…)`.
+            attempt: the operation of the block; then an exception that leaves the block is published as
+                ``entity-failed``, and propagates.
         """
-        return JobScope(job_to_enter(job, parent), attempt, self.statements, self)
+        return JobScope(job_to_enter(job, parent), attempt, self.events, self)
 
     async def created(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> None:
-        """Say that a new entity was persisted."""
-        await self.say(self.statements.created(entity_type, entity_id, operation=operation, **details))
+        """Publish that a new entity was persisted."""
+        await self.publish(self.events.created(entity_type, entity_id, operation=operation, **details))
 
     async def linked(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> None:
-        """Say that an existing entity was associated instead of a new one: as fully as a creation."""
-        await self.say(self.statements.linked(entity_type, entity_id, operation=operation, **details))
+        """Publish that an existing entity was associated instead of a new one: as fully as a creation."""
+        await self.publish(self.events.linked(entity_type, entity_id, operation=operation, **details))
 
     async def created_or_linked(
         self,
@@ -97,43 +95,42 @@ class LlamaLogger:
         operation: str,
         **details: Unpack[Details],
     ) -> None:
-        """Say the honest one of both.
+        """Publish `linked` if the entity existed, else `created`.
 
         Args:
             entity_type: of the entity.
-            entity_id: of what was created; of what was linked too, if `existing` is True.
-            existing: None or False: nothing was there, it was created. The id of what was there, or True:
-                it was linked.
+            entity_id: of the created entity; of the linked one too, if `existing` is True.
+            existing: None or False: it was created. True, or the id of the existing entity: it was linked.
             operation: as of a creation, for example ``artist:created:enrichment``; where an entity was
                 linked, its word ``created`` becomes ``linked``.
-            **details: what else there is to say.
+            **details: further fields.
         """
         try:
-            event = self.statements.created_or_linked(
+            event = self.events.created_or_linked(
                 entity_type, entity_id, existing=existing, operation=operation, **details
             )
         except InvalidMessageError as error:
-            self.refuse((entity_type, operation, details), error)
+            self.reject((entity_type, operation, details), error)
         else:
-            await self.say(event)
+            await self.publish(event)
 
     async def enriched(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> None:
-        """Say that fields were filled from an outside source."""
-        await self.say(self.statements.enriched(entity_type, entity_id, operation=operation, **details))
+        """Publish that fields were filled from an outside source."""
+        await self.publish(self.events.enriched(entity_type, entity_id, operation=operation, **details))
 
     async def corrected(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> None:
-        """Say that somebody corrected the entity by hand."""
-        await self.say(self.statements.corrected(entity_type, entity_id, operation=operation, **details))
+        """Publish that a person corrected the entity by hand."""
+        await self.publish(self.events.corrected(entity_type, entity_id, operation=operation, **details))
 
     async def cached(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> None:
-        """Say that an image or a cover was cached."""
-        await self.say(self.statements.cached(entity_type, entity_id, operation=operation, **details))
+        """Publish that an image or a cover was cached."""
+        await self.publish(self.events.cached(entity_type, entity_id, operation=operation, **details))
 
     async def failed(
         self,
@@ -143,41 +140,41 @@ class LlamaLogger:
         operation: str,
         **details: Unpack[Details],
     ) -> None:
-        """Say that it did not work; `entity_id` is None where nothing came to be."""
-        await self.say(self.statements.failed(entity_type, entity_id, operation=operation, **details))
+        """Publish that an operation failed; `entity_id` is None if no entity was created."""
+        await self.publish(self.events.failed(entity_type, entity_id, operation=operation, **details))
 
-    async def say(self, event: EntityEvent) -> None:
-        """Say an event that `statements` made, waiting for room if that is the rule."""
+    async def publish(self, event: EntityEvent) -> None:
+        """Publish an event that `events` made, waiting for room if `limits` say so."""
         message = self._message(event)
         if message is not None:
             await self._delivery.put(message)
 
-    def say_now(self, event: EntityEvent) -> None:
-        """Say an event without waiting: it is lost, and told so, if there is no room."""
+    def publish_nowait(self, event: EntityEvent) -> None:
+        """Publish an event without waiting: it is lost if there is no room."""
         message = self._message(event)
         if message is not None:
-            self._delivery.put_now(message)
+            self._delivery.put_nowait(message)
 
-    def refuse(self, said: object, error: Exception) -> None:
-        """Count what is no valid event as lost; raise the error instead, if the logger is strict."""
+    def reject(self, event: object, error: Exception) -> None:
+        """Count an invalid event as lost; raise the error instead, if the logger is strict."""
         if self._strict:
             raise error
-        self._ledger.say()
-        self._ledger.lose(Loss(LossReason.REFUSED, None, said, error))
+        self._tracker.publish()
+        self._tracker.lose(Loss(LossReason.REFUSED, None, event, error))
 
-    async def flush(self, timeout: float | None = None) -> Account:
-        """Wait until nothing waits for Kafka, at most so many seconds; say what became of everything."""
+    async def flush(self, timeout: float | None = None) -> DeliveryStats:
+        """Wait until no event is pending, for at most `timeout` seconds; return the counts."""
         await self._delivery.flush(timeout)
-        return self.account
+        return self.stats
 
-    async def close(self, timeout: float | None = _CLOSING_SECONDS) -> Account:
-        """Take no more events, wait for Kafka at most so many seconds, give up what still waits.
+    async def close(self, timeout: float | None = _CLOSING_SECONDS) -> DeliveryStats:
+        """Accept no more events, wait for at most `timeout` seconds, count pending events as lost.
 
         Returns:
-            What became of everything; `everything_delivered` is the short of it.
+            The counts; `everything_delivered` sums them up.
         """
         await self._delivery.close(timeout)
-        return self.account
+        return self.stats
 
     async def __aenter__(self) -> Self:
         return self
@@ -194,6 +191,6 @@ class LlamaLogger:
         try:
             prepared = prepare(event)
         except InvalidMessageError as error:
-            self.refuse(event, error)
+            self.reject(event, error)
             return None
         return OutgoingMessage(self._topic, prepared.key, prepared.value)

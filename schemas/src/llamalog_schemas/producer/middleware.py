@@ -1,4 +1,4 @@
-"""FastStream carries the job at work along: into the headers of what is published, and out of them."""
+"""FastStream middleware that propagates the current job in the headers of messages."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
@@ -8,29 +8,35 @@ from typing import Any
 from faststream import BaseMiddleware
 from faststream.kafka.response import KafkaPublishCommand
 
-from llamalog_schemas.producer.job import Job, at_work_on, current_job, started_by
-from llamalog_schemas.producer.warn import Site, warn_of_unknown_root
+from llamalog_schemas.producer.job import (
+    Job,
+    Site,
+    current_job,
+    enter_job,
+    started_by,
+    warn_about_unknown_root,
+)
 
 JobNamer = Callable[[Any], str | None]
-"""Names the job that a raw message (or batch) is, so that the middleware enters it; None: it is none."""
+"""The job id of a raw message (or batch), which the middleware enters; None: it is no job."""
 
 
 class JobMiddleware(BaseMiddleware[KafkaPublishCommand, Any]):
-    """``KafkaBroker(…, middlewares=[JobMiddleware])``: both ends of the way between two services.
+    """``KafkaBroker(…, middlewares=[JobMiddleware])``: both ends of a message between two services.
 
-    What is published while a job is at work bears its `headers`. While a message is handled, jobs that are
-    entered stand below the job that sent it; of a batch, if one job sent all of it.
+    Messages published during a job bear its `headers`. While a message is handled, its sending job is the
+    parent of jobs that are entered; of a batch, if one job sent all of it.
     """
 
     _scope: ExitStack | None = None
 
     async def on_receive(self) -> None:
-        """Stand below the sender while the message is handled."""
+        """Make the sender the parent of jobs while the message is handled."""
         self._scope = ExitStack()
         self._scope.enter_context(started_by(_sender(self.msg)))
 
     async def after_processed(self, *error: Any) -> bool | None:
-        """Stand where one stood before."""
+        """Restore the context from before the message."""
         if self._scope is not None:
             self._scope.close()
         return False
@@ -38,7 +44,7 @@ class JobMiddleware(BaseMiddleware[KafkaPublishCommand, Any]):
     async def publish_scope(
         self, call_next: Callable[[KafkaPublishCommand], Awaitable[Any]], cmd: KafkaPublishCommand
     ) -> Any:
-        """Send the job at work along; headers that the caller set stay as they are."""
+        """Add the headers of the current job; headers that the caller set stay as they are."""
         job = current_job()
         if job is not None:
             cmd.headers = {**job.headers(), **(cmd.headers or {})}
@@ -46,10 +52,10 @@ class JobMiddleware(BaseMiddleware[KafkaPublishCommand, Any]):
 
 
 def job_middleware(name_of: JobNamer) -> type[JobMiddleware]:
-    """A `JobMiddleware` that also enters the job that a message is.
+    """A `JobMiddleware` that also enters the job of a message.
 
     Args:
-        name_of: given the raw record, or the records of a batch, the id of the job.
+        name_of: returns the job id of a raw record, or of the records of a batch.
     """
 
     class EnteringJobMiddleware(JobMiddleware):
@@ -60,8 +66,8 @@ def job_middleware(name_of: JobNamer) -> type[JobMiddleware]:
                 above = current_job()
                 job = Job(job_id) if above is None else above.child(job_id)
                 if job.parent_id is not None and job.root is None:
-                    warn_of_unknown_root(job.id, job.parent_id, _where_defined(name_of))
-                self._scope.enter_context(at_work_on(job))
+                    warn_about_unknown_root(job.id, job.parent_id, _where_defined(name_of))
+                self._scope.enter_context(enter_job(job))
 
     return EnteringJobMiddleware
 

@@ -1,10 +1,10 @@
-"""An outbox in the caller's database: an event is said if, and only if, what it describes is committed.
+"""An outbox in the caller's database: an event is published if and only if its change is committed.
 
     session.add(album)
-    session.execute(outbox.insert(log.statements.created("ALBUM", album.id, operation="album:created")))
+    session.execute(outbox.insert(log.events.created("ALBUM", album.id, operation="album:created")))
     session.commit()
 
-A relay takes it from there to Kafka, at least once; the event's id makes a repetition harmless.
+A relay publishes it from there, at least once; the event's id makes a repetition harmless.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from llamalog_schemas.events import EntityEvent
-from llamalog_schemas.producer.statements import prepare
+from llamalog_schemas.producer.events import prepare
 from llamalog_schemas.producer.transports import DEFAULT_TOPIC, OutgoingMessage, Transport
 
 _logger = logging.getLogger("llamalog_schemas.producer")
@@ -42,12 +42,12 @@ _LONGEST_PAUSE = 30.0
 
 
 class Outbox:
-    """The table of events that wait for Kafka; create it by the caller's migrations.
+    """The table of pending events; create it by the caller's migrations.
 
     Args:
         metadata: the caller's, to which the table is added.
         name: of the table.
-        topic: where entity events go.
+        topic: of entity events.
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class Outbox:
             Column("topic", Text, nullable=False),
             Column("key", LargeBinary, nullable=False),
             Column("value", LargeBinary, nullable=False),
-            Column("said_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-            Column("refused", Text, comment="why Kafka will never take it; NULL: it waits"),
+            Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+            Column("refused", Text, comment="why Kafka refused it; NULL: it is pending"),
         )
 
     def insert(self, *events: EntityEvent) -> Insert:
-        """The statement that says events with the transaction in which it is executed.
+        """The statement that adds events to the transaction in which it is executed.
 
         Raises:
             InvalidMessageError: an event is invalid; the sentence names the field.
@@ -78,13 +78,13 @@ class Outbox:
 
 
 class OutboxRelay:
-    """Takes what is committed in an outbox to Kafka; several may run at once.
+    """Publishes the committed events of an outbox; several relays may run at once.
 
     Args:
         engine: of the database in which the outbox is.
         outbox: the table.
-        transport: where events go.
-        poll_seconds: between two looks at an empty outbox.
+        transport: to Kafka.
+        poll_seconds: between two polls of an empty outbox.
         batch: the most events of one transaction.
     """
 
@@ -104,12 +104,12 @@ class OutboxRelay:
         self._batch = batch
 
     async def run(self) -> None:
-        """Relay until cancelled, through outages of the database and of Kafka."""
+        """Relay until cancelled, retrying while the database or Kafka is unavailable."""
         pause = 0.0
         while True:
             try:
                 relayed = await self.relay()
-            except Exception as error:  # drivers raise what they like where no connection can be made
+            except Exception as error:  # drivers raise various errors where no connection can be made
                 relayed = None
                 _logger.warning("the outbox can't be read or written, trying again: %r", error)
             if relayed is None:
@@ -121,13 +121,13 @@ class OutboxRelay:
                 await asyncio.sleep(self._poll_seconds)
 
     async def relay(self) -> int | None:
-        """Publish one batch, and strike out what Kafka has acknowledged.
+        """Publish one batch, and delete the events that Kafka has acknowledged.
 
-        An event that Kafka will never take stays in the table, with the reason, and holds up no other.
+        An event that Kafka refuses for good stays in the table, with the reason, and blocks no other.
 
         Returns:
-            How many are dealt with, 0 of an empty outbox; None: Kafka is away, all that it did not take
-            stays.
+            The number of events published or refused, 0 of an empty outbox; None: Kafka is unavailable, the
+            events that it did not acknowledge stay.
         """
         table = self._table
         waiting = (
@@ -140,23 +140,23 @@ class OutboxRelay:
         async with self._engine.begin() as connection:
             rows = (await connection.execute(waiting)).all()
             outcomes = await self._publish(rows)
-            told = [row.number for row, error in zip(rows, outcomes, strict=True) if error is None]
-            if told:
-                await connection.execute(delete(table).where(table.c.number.in_(told)))
-            away = False
+            published = [row.number for row, error in zip(rows, outcomes, strict=True) if error is None]
+            if published:
+                await connection.execute(delete(table).where(table.c.number.in_(published)))
+            unavailable = False
             for row, error in zip(rows, outcomes, strict=True):
                 if error is None:
                     continue
-                if self._transport.passes(error):
-                    away = True
+                if self._transport.is_retriable(error):
+                    unavailable = True
                     continue
-                _logger.error("Kafka will never take event %d of the outbox: %s", row.number, error)
+                _logger.error("Kafka refuses event %d of the outbox: %s", row.number, error)
                 refused = update(table).where(table.c.number == row.number).values(refused=repr(error))
                 await connection.execute(refused)
-        return None if away else len(rows)
+        return None if unavailable else len(rows)
 
     async def _publish(self, rows: Sequence[Row[Any]]) -> list[Exception | None]:
-        """What came of each: None where Kafka has acknowledged it."""
+        """The error of each; None: Kafka has acknowledged it."""
         return list(await asyncio.gather(*[self._publish_one(row) for row in rows]))
 
     async def _publish_one(self, row: Row[Any]) -> Exception | None:

@@ -1,4 +1,4 @@
-"""Where events go: over a Kafka client of the caller's, to a console, or into memory."""
+"""Transports of events: a Kafka client of the caller's, a console, or memory."""
 
 import json
 import sys
@@ -23,49 +23,49 @@ class OutgoingMessage(NamedTuple):
 
 
 class Transport(Protocol):
-    """Takes messages to Kafka. The client beneath it belongs to the caller, who starts and stops it."""
+    """Sends messages to Kafka by a client that the caller starts and stops."""
 
     async def send(self, message: OutgoingMessage) -> Awaitable[object]:
-        """Hand a message over; what is returned ends when Kafka has acknowledged it, or raises."""
+        """Send a message; the returned awaitable ends when Kafka has acknowledged it, or raises."""
 
-    def passes(self, error: Exception) -> bool:
+    def is_retriable(self, error: Exception) -> bool:
         """Whether sending again later may succeed."""
 
 
 class ImmediateTransport(ABC):
-    """A transport to which handing over is all there is: nothing needs to be buffered."""
+    """A transport that delivers in the call itself: it needs no buffer."""
 
     @abstractmethod
-    def take(self, message: OutgoingMessage) -> None:
-        """Take a message, at once and for good."""
+    def deliver(self, message: OutgoingMessage) -> None:
+        """Deliver a message."""
 
 
-class InMemory(ImmediateTransport):
-    """Keeps what is said, for tests.
+class InMemoryTransport(ImmediateTransport):
+    """Keeps messages in memory, for tests.
 
     Attributes:
-        messages: all that was said, in order.
+        messages: in the order in which they were published.
     """
 
     def __init__(self) -> None:
         self.messages: list[OutgoingMessage] = []
 
-    def take(self, message: OutgoingMessage) -> None:
+    def deliver(self, message: OutgoingMessage) -> None:
         """Keep a message."""
         self.messages.append(message)
 
     @property
     def events(self) -> list[EntityEvent]:
-        """What was said, as the service reads it."""
+        """The published events, as the service decodes them."""
         events = [decode_event(message.value) for message in self.messages]
         return [event for event in events if not is_root_override(event) and not is_legacy_row(event)]
 
     def clear(self) -> None:
-        """Forget what was said."""
+        """Forget all messages."""
         self.messages.clear()
 
 
-class Console(ImmediateTransport):
+class ConsoleTransport(ImmediateTransport):
     """Writes a line of JSON an event, for development without Kafka.
 
     Args:
@@ -75,14 +75,14 @@ class Console(ImmediateTransport):
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
-    def take(self, message: OutgoingMessage) -> None:
+    def deliver(self, message: OutgoingMessage) -> None:
         """Write a message's value."""
-        said = msgspec.json.decode(message.value)
-        print(json.dumps(said, ensure_ascii=False), file=self._stream or sys.stdout)
+        event = msgspec.json.decode(message.value)
+        print(json.dumps(event, ensure_ascii=False), file=self._stream or sys.stdout)
 
 
 class AiokafkaProducer(Protocol):
-    """What is asked of an `aiokafka.AIOKafkaProducer`."""
+    """The used part of an `aiokafka.AIOKafkaProducer`."""
 
     async def send(
         self,
@@ -92,28 +92,28 @@ class AiokafkaProducer(Protocol):
         *,
         headers: Sequence[tuple[str, bytes | None]] | None = None,
     ) -> Awaitable[object]:
-        """Put a message into a batch; what is returned ends when Kafka has acknowledged it."""
+        """Put a message into a batch; the returned future ends when Kafka has acknowledged it."""
 
 
-class OverAiokafka:
+class AiokafkaTransport:
     """Over a started `aiokafka.AIOKafkaProducer`, which should have ``acks="all"``."""
 
     def __init__(self, producer: AiokafkaProducer) -> None:
         self._producer = producer
 
     async def send(self, message: OutgoingMessage) -> Awaitable[object]:
-        """Hand a message over."""
+        """Send a message."""
         return await self._producer.send(
             message.topic, message.value, message.key, headers=STRUCTURED_HEADERS
         )
 
-    def passes(self, error: Exception) -> bool:
+    def is_retriable(self, error: Exception) -> bool:
         """Whether sending again later may succeed."""
         return _kafka_may_recover(error)
 
 
 class FastStreamBroker(Protocol):
-    """What is asked of a `faststream.kafka.KafkaBroker`."""
+    """The used part of a `faststream.kafka.KafkaBroker`."""
 
     async def publish(
         self,
@@ -124,23 +124,23 @@ class FastStreamBroker(Protocol):
         headers: dict[str, str] | None = None,
         no_confirm: bool = False,
     ) -> Any:
-        """Send a message; with `no_confirm`, what is returned ends when Kafka has acknowledged it."""
+        """Send a message; with `no_confirm`, the returned future ends when Kafka has acknowledged it."""
 
 
-class OverFastStream:
+class FastStreamTransport:
     """Over a `faststream.kafka.KafkaBroker`, through its middlewares; it should have ``acks="all"``."""
 
     def __init__(self, broker: FastStreamBroker) -> None:
         self._broker = broker
 
     async def send(self, message: OutgoingMessage) -> Awaitable[object]:
-        """Hand a message over."""
+        """Send a message."""
         acknowledged: Awaitable[object] = await self._broker.publish(
             message.value, message.topic, key=message.key, headers=dict(_TEXT_HEADERS), no_confirm=True
         )
         return acknowledged
 
-    def passes(self, error: Exception) -> bool:
+    def is_retriable(self, error: Exception) -> bool:
         """Whether sending again later may succeed."""
         return _kafka_may_recover(error)
 
@@ -149,9 +149,9 @@ _TEXT_HEADERS = {name: content.decode() for name, content in STRUCTURED_HEADERS 
 
 
 def _kafka_may_recover(error: Exception) -> bool:
-    # Imported here: who uses another client need not have this one.
+    # Imported here: users of another client need not install this one.
     from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-    if isinstance(error, KafkaTimeoutError):  # a batch that lay too long, or no room in the client
+    if isinstance(error, KafkaTimeoutError):  # a batch that waited too long, or a client without room
         return True
     return bool(error.retriable) if isinstance(error, KafkaError) else isinstance(error, OSError)

@@ -1,4 +1,4 @@
-"""What became of every event that was said: delivered, waiting, or lost and told so."""
+"""Delivery statistics of a logger: events delivered, pending, and lost."""
 
 import logging
 from collections.abc import Callable
@@ -12,19 +12,19 @@ _logger = logging.getLogger("llamalog_schemas.producer")
 
 
 class LossReason(StrEnum):
-    """Why an event is not known to have reached Kafka."""
+    """Reasons for which an event is not known to have reached Kafka."""
 
     REFUSED = "refused"
-    """It is invalid: the service would have put it into the dead letters."""
+    """It is invalid: the service would have moved it to the dead letters."""
 
     DROPPED = "dropped"
     """The buffer was full."""
 
     NOT_DELIVERED = "not-delivered"
-    """Kafka would not have it, or not in time."""
+    """Kafka refused it, or did not acknowledge it in time."""
 
     CLOSED = "closed"
-    """The logger was closed before Kafka acknowledged it, or before it was said."""
+    """The logger was closed before Kafka acknowledged it, or before it was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,22 @@ class Loss:
 
     Attributes:
         reason: why, as a code.
-        message: as it would have been sent, for whoever keeps it aside; None where `said` is no valid event.
-        said: the event, or the value of its message.
-        error: what was wrong, where there is more to tell than the reason.
+        message: as it would have been sent, so that the caller can store it; None if `event` is invalid.
+        event: the event, or the value of its message.
+        error: the cause, if there is one beside the reason.
     """
 
     reason: LossReason
     message: OutgoingMessage | None
-    said: object
+    event: object
     error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """How many events became what. It adds up: ``said == delivered + lost + pending``."""
+class DeliveryStats:
+    """Counts of events. They add up: ``published == delivered + lost + pending``."""
 
-    said: int = 0
+    published: int = 0
     delivered: int = 0
     refused: int = 0
     dropped: int = 0
@@ -57,60 +57,60 @@ class Account:
 
     @property
     def lost(self) -> int:
-        """Events that are not known to have reached Kafka; the callback was told each."""
+        """Events that are not known to have reached Kafka; each was passed to the callback."""
         return self.refused + self.dropped + self.not_delivered + self.closed
 
     @property
     def pending(self) -> int:
         """Events that wait for Kafka."""
-        return self.said - self.delivered - self.lost
+        return self.published - self.delivered - self.lost
 
     @property
     def everything_delivered(self) -> bool:
-        """Whether Kafka has acknowledged all that was said."""
-        return self.delivered == self.said
+        """Whether Kafka has acknowledged every published event."""
+        return self.delivered == self.published
 
 
-class Ledger:
-    """Keeps the account; events may be said in several threads.
+class DeliveryTracker:
+    """Counts events, published in any thread.
 
     Args:
-        on_loss: is told every event that is given up, in the thread where that is found out; what it
-            raises is logged.
+        on_loss: called with every lost event, in the thread that detects the loss; an exception of it is
+            logged.
     """
 
     def __init__(self, on_loss: Callable[[Loss], object] | None) -> None:
         self._lock = Lock()
-        self._said = 0
+        self._published = 0
         self._delivered = 0
         self._losses = dict.fromkeys(LossReason, 0)
         self._on_loss = on_loss
 
     @property
-    def account(self) -> Account:
-        """What became of everything so far."""
+    def stats(self) -> DeliveryStats:
+        """The counts so far."""
         with self._lock:
             losses = {reason.name.lower(): count for reason, count in self._losses.items()}
-            return Account(said=self._said, delivered=self._delivered, **losses)
+            return DeliveryStats(published=self._published, delivered=self._delivered, **losses)
 
-    def say(self) -> None:
-        """Count an event that is said."""
+    def publish(self) -> None:
+        """Count a published event."""
         with self._lock:
-            self._said += 1
+            self._published += 1
 
     def deliver(self) -> None:
-        """Count an event that Kafka has acknowledged."""
+        """Count an acknowledged event."""
         with self._lock:
             self._delivered += 1
 
     def lose(self, loss: Loss) -> None:
-        """Count an event that is given up, tell the callback; log the first, the tenth, and so on."""
+        """Count a lost event and pass it to the callback; log the first, the tenth, the hundredth, ..."""
         with self._lock:
             self._losses[loss.reason] += 1
             lost = sum(self._losses.values())
         if str(lost).rstrip("0") == "1":
-            what = loss.error or loss.said
-            _logger.error("an event is lost to provenance (%s, %d so far): %s", loss.reason, lost, what)
+            cause = loss.error or loss.event
+            _logger.error("an event is lost to provenance (%s, %d so far): %s", loss.reason, lost, cause)
         if self._on_loss is not None:
             try:
                 self._on_loss(loss)

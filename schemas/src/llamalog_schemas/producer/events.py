@@ -1,7 +1,10 @@
-"""Events as producers say them: keyword arguments in, one event an entity out, its job filled in."""
+"""Events of a producer: made from keyword arguments, with the ids of the current job, and validated."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from os import urandom
+from time import time_ns
 from typing import Any, Final, Literal, NamedTuple, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
@@ -10,6 +13,7 @@ import msgspec
 from llamalog_schemas.codec import decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import (
+    DataQuality,
     EntityCached,
     EntityCorrected,
     EntityCreated,
@@ -17,21 +21,75 @@ from llamalog_schemas.events import (
     EntityEnriched,
     EntityFailed,
     EntityLinked,
+    EntityType,
     Event,
     FailureData,
     Status,
 )
 from llamalog_schemas.keys import lineage_key
-from llamalog_schemas.producer.details import Details, EntityTypeName, Id
-from llamalog_schemas.producer.ids import new_event_id
-from llamalog_schemas.producer.job import Job, at_work_on, here
-from llamalog_schemas.producer.warn import warn_of_unknown_root
+from llamalog_schemas.producer.job import Job, current_context, enter_job, warn_about_unknown_root
+
+_NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
+
+EntityTypeName = EntityType | Literal["ALBUM", "ARTIST", "TRACK"]
+StatusName = (
+    Status
+    | Literal[
+        "SUCCESS",
+        "PARTIAL_SUCCESS",
+        "FAILED",
+        "NO_DATA_AVAILABLE",
+        "SKIPPED",
+        "PREVIEW",
+        "PENDING",
+        "QUEUED",
+        "IN_PROGRESS",
+        "COMPLETED",
+    ]
+)
+QualityName = DataQuality | Literal["LOW", "MEDIUM", "HIGH"]
+Id = UUID | str
+"""A UUID, or the text of one."""
+
+
+class Details(TypedDict, total=False):
+    """Fields of an event beside its entity and operation; the names are those of the contract.
+
+    `job_id`, `parent_job_id` and `root_job_id` come from the current job; a `job_id` given alone
+    becomes a child of it. `time` (default: now) is when it happened, with a zone. The same `event_id`
+    (default: a new UUIDv7) with the same content, `time` included, is a duplicate and harmless.
+    """
+
+    status: StatusName
+    album_id: Id | None
+    artist_id: Id | None
+    track_id: Id | None
+    sources: Sequence[str]
+    reason: str | None
+    fields_enriched: Sequence[str]
+    data_quality_before: QualityName | None
+    data_quality_after: QualityName | None
+    error_message: str | None
+    error_code: str | None
+    retry_count: int | None
+    duration_ms: int | None
+    api_call_count: int | None
+    metadata: Mapping[str, Any] | None
+    preview_data: Mapping[str, Any] | None
+    job_id: str | None
+    parent_job_id: str | None
+    root_job_id: str | None
+    triggered_by: str | None
+    user_id: str | None
+    time: datetime
+    event_id: Id
+
 
 Kind = TypeVar("Kind", EntityCreated, EntityLinked, EntityEnriched, EntityCorrected, EntityCached)
 
 
 class Prepared(NamedTuple):
-    """An event that is known to be valid, with its bytes and its Kafka key."""
+    """A valid event with its Kafka key and value."""
 
     event: Event
     key: bytes
@@ -39,31 +97,31 @@ class Prepared(NamedTuple):
 
 
 def prepare(event: Event) -> Prepared:
-    """The event as the service will read it.
+    """Validate an event as the service will.
 
     Raises:
         InvalidMessageError: the service would refuse it; the sentence names the field.
     """
     try:
         value = encode(event)
-    except Exception as error:  # whatever a caller's object does when it is asked for its parts
+    except Exception as error:  # objects of the caller may raise anything
         raise InvalidMessageError(InvalidReason.NOT_JSON, f"the event is no JSON: {error}") from error
     valid = decode_event(value)
     return Prepared(valid, lineage_key(valid), value)
 
 
 def job_to_enter(job: str | Job, parent: Job | None) -> Job:
-    """The job, below its parent if it is named; else below the one at work here."""
+    """The job as a child of its parent, if one is given, else of the current job."""
     if isinstance(job, str):
-        above = parent or here().above
+        above = parent or current_context().above
         job = Job(job) if above is None else above.child(job)
     if job.parent_id is not None and job.root is None:
-        warn_of_unknown_root(job.id, job.parent_id)
+        warn_about_unknown_root(job.id, job.parent_id)
     return job
 
 
-class Statements:
-    """Makes events of one producer. Pure but for the clock, the ids and the job at work.
+class EventFactory:
+    """Makes events of one producer. Pure but for the clock, the ids and the current job.
 
     Args:
         source: the producer as a URI reference, for example ``/catalogue/albums``.
@@ -73,20 +131,20 @@ class Statements:
         self.source = source
 
     def job(self, job: str | Job, *, parent: Job | None = None) -> AbstractContextManager[Job]:
-        """As `LlamaLogger.job`, for who says events by an outbox."""
-        return at_work_on(job_to_enter(job, parent))
+        """As `LlamaLogger.job`, for events that go through an outbox."""
+        return enter_job(job_to_enter(job, parent))
 
     def created(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> EntityCreated:
         """A new entity was persisted."""
-        return self._about(EntityCreated, entity_type, entity_id, operation, details)
+        return self._event(EntityCreated, entity_type, entity_id, operation, details)
 
     def linked(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> EntityLinked:
         """An existing entity was associated instead of a new one."""
-        return self._about(EntityLinked, entity_type, entity_id, operation, details)
+        return self._event(EntityLinked, entity_type, entity_id, operation, details)
 
     def created_or_linked(
         self,
@@ -97,7 +155,7 @@ class Statements:
         operation: str,
         **details: Unpack[Details],
     ) -> EntityCreated | EntityLinked:
-        """The honest one of both; see `LlamaLogger.created_or_linked`.
+        """`linked` if the entity existed, else `created`; see `LlamaLogger.created_or_linked`.
 
         Raises:
             InvalidMessageError: neither an id nor an existing one is given.
@@ -109,26 +167,26 @@ class Statements:
                 InvalidReason.BAD_FIELD, "`entity_id` is None: name the entity that was created or linked"
             )
         if linked:
-            return self.linked(entity_type, about, operation=_of_linking(operation), **details)
+            return self.linked(entity_type, about, operation=_linking_operation(operation), **details)
         return self.created(entity_type, about, operation=operation, **details)
 
     def enriched(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> EntityEnriched:
         """Fields were filled from an outside source."""
-        return self._about(EntityEnriched, entity_type, entity_id, operation, details)
+        return self._event(EntityEnriched, entity_type, entity_id, operation, details)
 
     def corrected(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> EntityCorrected:
-        """Somebody corrected the entity by hand."""
-        return self._about(EntityCorrected, entity_type, entity_id, operation, details)
+        """A person corrected the entity by hand."""
+        return self._event(EntityCorrected, entity_type, entity_id, operation, details)
 
     def cached(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
     ) -> EntityCached:
         """An image or a cover was cached."""
-        return self._about(EntityCached, entity_type, entity_id, operation, details)
+        return self._event(EntityCached, entity_type, entity_id, operation, details)
 
     def failed(
         self,
@@ -138,11 +196,11 @@ class Statements:
         operation: str,
         **details: Unpack[Details],
     ) -> EntityFailed:
-        """It did not work; there may be no entity."""
-        said = _data(entity_type, entity_id, operation, Status.FAILED, details)
-        return EntityFailed(**self._envelope(entity_type, entity_id, details), data=FailureData(**said))
+        """An operation failed; there may be no entity."""
+        data = _data(entity_type, entity_id, operation, Status.FAILED, details)
+        return EntityFailed(**self._envelope(entity_type, entity_id, details), data=FailureData(**data))
 
-    def _about(
+    def _event(
         self,
         kind: type[Kind],
         entity_type: EntityTypeName,
@@ -150,8 +208,8 @@ class Statements:
         operation: str,
         details: Details,
     ) -> Kind:
-        said = _data(entity_type, entity_id, operation, Status.SUCCESS, details)
-        return kind(**self._envelope(entity_type, entity_id, details), data=EntityData(**said))
+        data = _data(entity_type, entity_id, operation, Status.SUCCESS, details)
+        return kind(**self._envelope(entity_type, entity_id, details), data=EntityData(**data))
 
     def _envelope(self, entity_type: EntityTypeName, entity_id: Id | None, details: Details) -> "_Envelope":
         event_id = details.get("event_id")
@@ -172,13 +230,13 @@ class _Envelope(TypedDict):
     time: datetime
 
 
-_OF_THE_ENVELOPE: Final = ("event_id", "time")
+_ENVELOPE_FIELDS: Final = ("event_id", "time")
 
 
 def _data(
     entity_type: EntityTypeName, entity_id: Id | None, operation: str, status: Status, details: Details
 ) -> dict[str, Any]:
-    """The fields of `data`, not yet checked: `prepare` checks them as the service does."""
+    """The fields of `data`, not yet validated: `prepare` does that."""
     data: dict[str, Any] = {
         "entity_type": entity_type,
         "entity_id": entity_id,
@@ -186,15 +244,15 @@ def _data(
         "status": status,
         **details,
     }
-    for name in _OF_THE_ENVELOPE:
+    for name in _ENVELOPE_FIELDS:
         data.pop(name, None)
-    data.update(_said_by(details))
+    data.update(_lineage_of(details))
     return data
 
 
-def _said_by(details: Details) -> dict[str, str | None]:
-    """The job, parent and root of an event: as named, else of the job at work."""
-    job, above = here()
+def _lineage_of(details: Details) -> dict[str, str | None]:
+    """The job, parent and root of an event: as given, else of the current job."""
+    job, above = current_context()
     named, parent = details.get("job_id"), details.get("parent_job_id")
     root = details.get("root_job_id")
     if parent is not None:
@@ -209,12 +267,12 @@ def _said_by(details: Details) -> dict[str, str | None]:
         return {"root_job_id": root}
     root = root or own.root_id
     if own.parent_id is not None and root is None:
-        warn_of_unknown_root(named, own.parent_id)
+        warn_about_unknown_root(named, own.parent_id)
     return {"job_id": named, "parent_job_id": own.parent_id, "root_job_id": root}
 
 
-def _of_linking(operation: str) -> str:
-    """``artist:created:enrichment`` → ``artist:linked:enrichment``; what is no text stays, to be refused."""
+def _linking_operation(operation: str) -> str:
+    """``artist:created:…`` → ``artist:linked:…``; any value but a text is left to `prepare`."""
     if not isinstance(operation, str):
         return operation
     return ":".join("linked" if word == "created" else word for word in operation.split(":"))
@@ -225,10 +283,19 @@ def _plain_id(value: Id) -> str:
 
 
 def _text(value: Id | EntityTypeName) -> str:
-    """For people; objects that can't be asked for their text may be said, to be refused."""
+    """A text for people; other objects are left to `prepare`, which refuses them."""
     return str(value) if isinstance(value, str | UUID) else "?"
 
 
 def plain(value: object) -> Any:
-    """What JSON can hold of a value; what it can't is told as text."""
+    """A value as JSON can hold it; anything else becomes text."""
     return msgspec.to_builtins(value, enc_hook=str)
+
+
+def new_event_id() -> str:
+    """A UUIDv7 as text: milliseconds since 1970, their fraction in 12 bits, 62 random bits (RFC 9562)."""
+    milliseconds, rest = divmod(time_ns(), _NANOSECONDS_PER_MILLISECOND)
+    fraction = (rest << 12) // _NANOSECONDS_PER_MILLISECOND
+    random = int.from_bytes(urandom(8)) & 0x3FFF_FFFF_FFFF_FFFF
+    text = f"{milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x8 << 60 | random:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,4 +1,4 @@
-"""Each row's news once, of records that come at least once and in no order."""
+"""Each row's updates once, of records that come at least once and in no order."""
 
 from collections.abc import Collection, Mapping
 from uuid import UUID, uuid4
@@ -7,8 +7,8 @@ from aiokafka import ConsumerRecord
 
 from harness.told import message_of, row
 from llamalog_schemas import encode
-from llamalog_schemas.consumer import RememberedRevisions, Unreadable
-from llamalog_schemas.consumer.news import News, Sieve
+from llamalog_schemas.consumer import RevisionCache, UnreadableRecord
+from llamalog_schemas.consumer.updates import Deduplicator, ProvenanceUpdate
 from llamalog_schemas.provenance import Provenance
 
 A, B = uuid4(), uuid4()
@@ -22,13 +22,13 @@ def told(offset: int, said: Provenance) -> ConsumerRecord:
     return record(offset, encode(message_of(said)))
 
 
-def summary(news: list[News]) -> list[tuple[UUID, int, int | None, int]]:
-    return [(each.row.id, each.row.revision, each.corrects, each.next.offset) for each in news]
+def summary(updates: list[ProvenanceUpdate]) -> list[tuple[UUID, int, int | None, int]]:
+    return [(each.row.id, each.row.revision, each.corrects, each.next.offset) for each in updates]
 
 
 async def test_a_row_is_news_once_by_revision_and_an_older_one_is_none() -> None:
-    sieve = Sieve(RememberedRevisions())
-    news = await sieve.news(
+    deduplicator = Deduplicator(RevisionCache())
+    updates = await deduplicator.updates(
         [
             told(10, row(A)),
             told(11, row(A)),
@@ -38,20 +38,20 @@ async def test_a_row_is_news_once_by_revision_and_an_older_one_is_none() -> None
             told(15, row(A, 1)),
         ]
     )
-    assert summary(news) == [(A, 1, None, 12), (B, 2, None, 14), (A, 2, 1, 16)]
-    assert [each.is_correction for each in news] == [False, True, True]
-    assert {each.next.partition for each in news} == {3}
+    assert summary(updates) == [(A, 1, None, 12), (B, 2, None, 14), (A, 2, 1, 16)]
+    assert [each.is_correction for each in updates] == [False, True, True]
+    assert {each.next.partition for each in updates} == {3}
 
 
 async def test_news_that_were_not_noted_come_again() -> None:
-    sieve = Sieve(RememberedRevisions())
-    first, second = await sieve.news([told(1, row(A)), told(2, row(B))])
-    sieve.note(first)
-    assert summary(await sieve.news([told(1, row(A)), told(2, row(B))])) == summary([second])
+    deduplicator = Deduplicator(RevisionCache())
+    first, second = await deduplicator.updates([told(1, row(A)), told(2, row(B))])
+    deduplicator.note(first)
+    assert summary(await deduplicator.updates([told(1, row(A)), told(2, row(B))])) == summary([second])
 
 
 async def test_memory_is_bounded_and_forgets_what_was_not_heard_of_for_longest() -> None:
-    remembered = RememberedRevisions(rows=2)
+    remembered = RevisionCache(rows=2)
     c = uuid4()
     for row_id in (A, B, A, c):
         remembered.note(row_id, 1)
@@ -69,15 +69,15 @@ async def test_the_readers_own_store_is_asked_once_a_batch() -> None:
             asked.append(rows)
             return {A: 2}
 
-    news = await Sieve(Store()).news([told(1, row(A, 2)), told(2, row(B)), told(3, row(A, 3))])
-    assert summary(news) == [(B, 1, None, 3), (A, 3, 2, 4)]
+    updates = await Deduplicator(Store()).updates([told(1, row(A, 2)), told(2, row(B)), told(3, row(A, 3))])
+    assert summary(updates) == [(B, 1, None, 3), (A, 3, 2, 4)]
     assert asked == [{A, B}]
 
 
 async def test_what_is_no_provenance_record_is_passed_over_and_told() -> None:
-    unreadable: list[Unreadable] = []
-    sieve = Sieve(RememberedRevisions(), unreadable.append)
-    news = await sieve.news([record(1, b"{"), record(2, None), told(3, row(A)), record(4, b"")])
-    assert summary(news) == [(A, 1, None, 5)]
+    unreadable: list[UnreadableRecord] = []
+    deduplicator = Deduplicator(RevisionCache(), unreadable.append)
+    updates = await deduplicator.updates([record(1, b"{"), record(2, None), told(3, row(A)), record(4, b"")])
+    assert summary(updates) == [(A, 1, None, 5)]
     assert [each.record.offset for each in unreadable] == [1, 4]
-    assert await sieve.news([record(5, None)]) == []
+    assert await deduplicator.updates([record(5, None)]) == []

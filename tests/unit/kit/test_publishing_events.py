@@ -9,29 +9,29 @@ import pytest
 from llamalog_schemas import EntityCreated, EntityEvent, EntityFailed, EntityLinked, InvalidMessageError
 from llamalog_schemas.events import DataQuality, EntityType, Status
 from llamalog_schemas.keys import lineage_key
-from llamalog_schemas.producer import Console, InMemory, LlamaLogger, Loss, LossReason
+from llamalog_schemas.producer import ConsoleTransport, InMemoryTransport, LlamaLogger, Loss, LossReason
 
 ALBUM = UUID("6b1f0000-0000-4000-8000-000000000001")
 ARTIST = UUID("a4710000-0000-4000-8000-000000000002")
 
 
 @pytest.fixture
-def memory() -> InMemory:
-    return InMemory()
+def memory() -> InMemoryTransport:
+    return InMemoryTransport()
 
 
 @pytest.fixture
-def log(memory: InMemory) -> LlamaLogger:
+def log(memory: InMemoryTransport) -> LlamaLogger:
     return LlamaLogger(memory, source="/catalogue/albums")
 
 
-def only(memory: InMemory) -> EntityEvent:
+def only(memory: InMemoryTransport) -> EntityEvent:
     (event,) = memory.events
     assert isinstance(event, EntityEvent)
     return event
 
 
-async def test_an_event_says_what_the_call_says(memory: InMemory, log: LlamaLogger) -> None:
+async def test_an_event_says_what_the_call_says(memory: InMemoryTransport, log: LlamaLogger) -> None:
     await log.created(
         "ALBUM",
         str(ALBUM),
@@ -69,14 +69,14 @@ async def test_an_event_says_what_the_call_says(memory: InMemory, log: LlamaLogg
     ],
 )
 async def test_each_kind_of_event_has_its_method(
-    method: str, kind: str, memory: InMemory, log: LlamaLogger
+    method: str, kind: str, memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     await getattr(log, method)(entity_type="ALBUM", entity_id=ALBUM, operation="what:was:done")
     assert only(memory).__struct_config__.tag == kind
 
 
 async def test_a_failure_may_be_about_nothing_and_is_failed_unless_told_otherwise(
-    memory: InMemory, log: LlamaLogger
+    memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     await log.failed("ARTIST", operation="artist:created:album")
     await log.failed("ARTIST", operation="artist:created:album", status="NO_DATA_AVAILABLE")
@@ -88,7 +88,7 @@ async def test_a_failure_may_be_about_nothing_and_is_failed_unless_told_otherwis
 
 
 async def test_ids_are_of_version_7_and_sort_by_when_they_were_made(
-    memory: InMemory, log: LlamaLogger
+    memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     began = datetime.now(UTC)
     for _ in range(50):
@@ -101,7 +101,7 @@ async def test_ids_are_of_version_7_and_sort_by_when_they_were_made(
     assert abs(made - began) < timedelta(seconds=5)
 
 
-async def test_the_caller_may_name_id_and_time(memory: InMemory, log: LlamaLogger) -> None:
+async def test_the_caller_may_name_id_and_time(memory: InMemoryTransport, log: LlamaLogger) -> None:
     event_id, time = uuid4(), datetime(2026, 2, 10, 10, 30, tzinfo=UTC)
     await log.enriched("ALBUM", ALBUM, operation="enrichment:album", event_id=event_id, time=time)
     assert (only(memory).id, only(memory).time) == (str(event_id), time)
@@ -109,7 +109,7 @@ async def test_the_caller_may_name_id_and_time(memory: InMemory, log: LlamaLogge
 
 @pytest.mark.parametrize("existing", [None, False])
 async def test_what_was_not_there_was_created(
-    existing: bool | None, memory: InMemory, log: LlamaLogger
+    existing: bool | None, memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     await log.created_or_linked("ARTIST", ARTIST, existing=existing, operation="artist:created:album")
     assert isinstance(only(memory), EntityCreated)
@@ -122,7 +122,7 @@ async def test_what_was_not_there_was_created(
     ids=["another id", "no id", "its own id"],
 )
 async def test_what_was_there_was_linked_and_is_named(
-    entity_id: UUID | None, existing: UUID | bool, memory: InMemory, log: LlamaLogger
+    entity_id: UUID | None, existing: UUID | bool, memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     await log.created_or_linked("ARTIST", entity_id, existing=existing, operation="artist:created:album")
     assert isinstance(only(memory), EntityLinked)
@@ -130,7 +130,7 @@ async def test_what_was_there_was_linked_and_is_named(
     assert only(memory).data.operation == "artist:linked:album"
 
 
-async def test_an_invalid_event_is_counted_and_told_and_does_not_raise(memory: InMemory) -> None:
+async def test_an_invalid_event_is_counted_and_told_and_does_not_raise(memory: InMemoryTransport) -> None:
     losses: list[Loss] = []
     log = LlamaLogger(memory, source="/catalogue/albums", on_loss=losses.append)
     await log.created("ALBUM", "no uuid", operation="album:created")
@@ -146,38 +146,40 @@ async def test_an_invalid_event_is_counted_and_told_and_does_not_raise(memory: I
         losses, ["entityId", "operation", "no JSON", "no job starts itself", "entity_id"], strict=True
     ):
         assert complaint in str(loss.error)
-    assert (log.account.refused, log.account.delivered, log.account.said) == (5, 1, 6)
-    assert not log.account.everything_delivered
+    assert (log.stats.refused, log.stats.delivered, log.stats.published) == (5, 1, 6)
+    assert not log.stats.everything_delivered
 
 
-async def test_a_strict_logger_raises_for_an_invalid_event(memory: InMemory) -> None:
+async def test_a_strict_logger_raises_for_an_invalid_event(memory: InMemoryTransport) -> None:
     log = LlamaLogger(memory, source="/catalogue/albums", strict=True)
     with pytest.raises(InvalidMessageError, match="entityId"):
         await log.created("ALBUM", "no uuid", operation="album:created")
 
 
 async def test_a_callback_that_fails_does_not_reach_the_caller(
-    memory: InMemory, caplog: pytest.LogCaptureFixture
+    memory: InMemoryTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = LlamaLogger(memory, source="/catalogue/albums", on_loss=lambda loss: 1 / 0)
     await log.created("ALBUM", "no uuid", operation="album:created")
     assert "the callback for lost events failed" in caplog.text
 
 
-async def test_nothing_is_said_after_closing_without_being_told(memory: InMemory, log: LlamaLogger) -> None:
+async def test_nothing_is_said_after_closing_without_being_told(
+    memory: InMemoryTransport, log: LlamaLogger
+) -> None:
     await log.created("ALBUM", ALBUM, operation="album:created")
     assert (await log.close(1)).everything_delivered
     await log.created("ALBUM", ALBUM, operation="album:created")
-    assert log.account.closed == 1
+    assert log.stats.closed == 1
     assert len(memory.events) == 1
 
 
 async def test_a_console_shows_a_line_an_event() -> None:
     stream = StringIO()
-    log = LlamaLogger(Console(stream), source="/catalogue/albums")
+    log = LlamaLogger(ConsoleTransport(stream), source="/catalogue/albums")
     await log.created("ALBUM", ALBUM, operation="album:created", metadata={"title": "Björk"})
     assert stream.getvalue().count("\n") == 1
     assert "Björk" in stream.getvalue()
     stream.close()
     await log.created("ALBUM", ALBUM, operation="album:created")
-    assert (log.account.delivered, log.account.not_delivered) == (1, 1)
+    assert (log.stats.delivered, log.stats.not_delivered) == (1, 1)
