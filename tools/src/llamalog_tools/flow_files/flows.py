@@ -127,7 +127,7 @@ class Flows:
         finally:
             await connection.close()
         report = self._folder / "rebuild.json"
-        words = ["rebuild", "--repair", "--settle", "0"]
+        words = ["rebuild", "--repair"]
         await self._run(_recording(report, "rebuild", *words))
         return Flow("a rebuild with repair", 25, functions_of_flow(json.loads(report.read_text())))
 
