@@ -1,17 +1,30 @@
 """Take turns by plan: what several actors do to the database, in every order or in a chosen one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 
 import asyncpg
 
-Choose = Callable[[int], int]
-"""Given how many actors wait for their turn, the number of the one that has it."""
-
-_TIMEOUT = 5.0
+_TIMEOUT = 60.0
 """Seconds for a whole play: some actor never comes to an end."""
+
+_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|LOCK|SHARE|advisory|nextval|set_config)", re.IGNORECASE)
+"""In every statement that changes a row or takes a lock."""
+
+
+class Step(NamedTuple):
+    """What an actor does next: its name, and whether it only reads."""
+
+    actor: str
+    reads: bool
+
+
+Choose = Callable[[Sequence[Step], int], str]
+"""Given the steps that wait for their turn and how many messages were published so far: whose turn it is."""
 
 
 class Turns:
@@ -21,16 +34,21 @@ class Turns:
     actor does at the same time, in several tasks, is one step.
 
     Args:
+        published: the number of messages that the actors have published so far.
         blocked_after: seconds after which an actor that had its turn is taken to wait for a lock that
             another one holds; None: no actor ever waits for another.
     """
 
-    def __init__(self, blocked_after: float | None = None) -> None:
+    def __init__(self, published: Callable[[], int] = lambda: 0, blocked_after: float | None = None) -> None:
+        self._published = published
         self._blocked_after = blocked_after
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._writers: set[str] = set()
         self._came = asyncio.Event()
 
-    async def mine(self, actor: str) -> None:
+    async def mine(self, actor: str, *, reads: bool = False) -> None:
+        if not reads:
+            self._writers.add(actor)
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(actor, []).append(turn)
         self._came.set()
@@ -47,9 +65,11 @@ class Turns:
             async with asyncio.timeout(_TIMEOUT):
                 while any(not task.done() for task in tasks.values()):
                     blocked = await self._stand_still(tasks, blocked)
-                    ready = sorted(self._waiting)
+                    ready = [Step(actor, actor not in self._writers) for actor in sorted(self._waiting)]
                     if ready:
-                        for turn in self._waiting.pop(ready[choose(len(ready))]):
+                        chosen = choose(ready, self._published())
+                        self._writers.discard(chosen)
+                        for turn in self._waiting.pop(chosen):
                             turn.set_result(None)
             for task in tasks.values():
                 task.result()
@@ -91,11 +111,11 @@ class PoolInTurns:
         self._by_statement = by_statement
 
     async def fetch(self, *arguments: Any) -> Any:
-        await self._turns.mine(self._actor)
+        await self._turns.mine(self._actor, reads=_WRITES.search(arguments[0]) is None)
         return await self._pool.fetch(*arguments)
 
     async def fetchval(self, *arguments: Any) -> Any:
-        await self._turns.mine(self._actor)
+        await self._turns.mine(self._actor, reads=_WRITES.search(arguments[0]) is None)
         return await self._pool.fetchval(*arguments)
 
     async def execute(self, *arguments: Any) -> Any:
@@ -142,21 +162,64 @@ class _ConnectionInTurns:
             await self._pool.turn()
 
 
-def every_order() -> Iterator[Choose]:
-    """A `choose` for each order that there is: run the same actors from the same start with each."""
-    plan: list[int] = []
-    while True:
-        taken: list[tuple[int, int]] = []
+class _Fork:
+    """A point at which one of several steps came next.
 
-        def choose(waiting: int, plan: list[int] = plan, taken: list[tuple[int, int]] = taken) -> int:
-            choice = plan[len(taken)] if len(taken) < len(plan) else 0
-            taken.append((choice, waiting))
-            return choice
+    Attributes:
+        taken: the steps taken here so far, the last one in the present run; each with whether it commutes
+            with other steps that do: it read, and its actor published nothing before its next step.
+        asleep: the steps, known to commute, whose turn leads to an order that was played already.
+    """
+
+    def __init__(self, steps: Sequence[Step], asleep: dict[str, bool]) -> None:
+        self.steps = {step.actor: step for step in steps}
+        self.asleep = asleep
+        self.taken: dict[str, bool] = {}
+
+    def left(self) -> list[str]:
+        return [actor for actor in self.steps if actor not in self.taken and actor not in self.asleep]
+
+    def asleep_after(self, actor: str) -> dict[str, bool]:
+        """The steps that need no turn right after this one: they would have led to the same before it."""
+        if not self.taken[actor]:
+            return {}
+        before = {other: commutes for other, commutes in self.taken.items() if other != actor}
+        return {other: True for other, commutes in {**self.asleep, **before}.items() if commutes}
+
+
+def every_order() -> Iterator[Choose]:
+    """A `choose` for each order that there is: run the same actors from the same start with each.
+
+    Of orders that differ only in which of two neighbouring reads came first, one is played (sleep sets, as in
+    model checkers): nothing can tell the two apart.
+    """
+    path: list[_Fork] = []
+    while True:
+        depth, seen = 0, 0
+
+        def choose(steps: Sequence[Step], published: int) -> str:
+            nonlocal depth, seen
+            if depth:
+                fork = path[depth - 1]
+                last = next(reversed(fork.taken))
+                fork.taken[last] = fork.steps[last].reads and published == seen
+            seen = published
+            if depth == len(path):
+                asleep = path[-1].asleep_after(next(reversed(path[-1].taken))) if path else {}
+                path.append(_Fork(steps, asleep))
+                path[-1].taken[(path[-1].left() or [steps[0].actor])[0]] = False
+            depth += 1
+            return next(reversed(path[depth - 1].taken))
 
         yield choose
-        while taken and taken[-1][0] + 1 == taken[-1][1]:
-            taken.pop()
-        if not taken:
+        while path and not path[-1].left():
+            path.pop()
+        if not path:
             return
-        plan = [choice for choice, _ in taken]
-        plan[-1] += 1
+        path[-1].taken[path[-1].left()[0]] = False
+
+
+def at_random(seed: int) -> Choose:
+    """A `choose` that throws dice."""
+    dice = Random(seed)
+    return lambda steps, _: dice.choice(steps).actor

@@ -59,6 +59,10 @@ class KeptMessages(MessageProducer):
 
     send_batched = send
 
+    def count(self) -> int:
+        """How many messages it has been given and still keeps."""
+        return sum(map(len, self.by_topic.values()))
+
     def take_commands(self) -> list[tuple[str, ...]]:
         """The jobs of every command said since the last call."""
         messages = self.by_topic.pop(NAMES.backfill_commands.name, [])

@@ -83,7 +83,10 @@ async def write_and_repair_at_once(
         for jobs in waiting:
             await repairer.repair(jobs)
 
-    await turns.play(dice.randrange, **{"writer 0": write(0), "writer 1": write(1), "repairer": repair()})
+    await turns.play(
+        lambda steps, _: dice.choice(steps).actor,
+        **{"writer 0": write(0), "writer 1": write(1), "repairer": repair()},
+    )
     kept.is_away = lambda: False
 
 

@@ -1,12 +1,11 @@
 """Two writers that miss each other: what one wrote while the other had read already never stays wrong."""
 
 from collections.abc import Sequence
-from random import Random
 
 import asyncpg
 import pytest
 
-from harness.interleaving import PoolInTurns, Turns, every_order
+from harness.interleaving import PoolInTurns, Turns, at_random, every_order
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.provenance import as_stored
 from harness.writers import KeptMessages, Repairer, Writer
@@ -61,7 +60,8 @@ async def test_two_writers_never_stay_apart_in_whatever_order_their_steps_come(
     orders = 0
     for choose in every_order():
         await empty_tables(pool)
-        turns, kept = Turns(), KeptMessages()
+        kept = KeptMessages()
+        turns = Turns(kept.count)
         await Writer(pool, kept, partition=2).write(*before) if before else None
         await turns.play(
             choose,
@@ -121,7 +121,7 @@ async def test_a_repair_and_a_writer_between_its_statements_never_stay_apart(
             await Writer(pool, kept).write(told)
         (command,) = kept.take_commands()
         await turns.play(
-            Random(seed).randrange,
+            at_random(seed),
             repairer=Repairer(PoolInTurns(pool, turns, "repairer", by_statement=True), kept).repair(command),
             writer=Writer(PoolInTurns(pool, turns, "writer"), kept, 1).write(*meanwhile),
         )
@@ -137,12 +137,12 @@ async def test_two_repairs_of_one_lineage_at_once_correct_every_row_once(pool: a
     late_first = sorted(events, key=lambda told: told.data.parent_job_id is None)
     for seed in range(20):
         await empty_tables(pool)
-        turns, kept, dice = Turns(blocked_after=0.05), KeptMessages(), Random(seed)
+        turns, kept, dice = Turns(blocked_after=0.05), KeptMessages(), at_random(seed)
         for told in late_first:
             await Writer(pool, kept).write(told)
         jobs = [job for command in kept.take_commands() for job in command]
         await turns.play(
-            dice.randrange,
+            dice,
             one=Repairer(PoolInTurns(pool, turns, "one", by_statement=True), kept).repair(jobs),
             other=Repairer(PoolInTurns(pool, turns, "other", by_statement=True), kept).repair(jobs),
         )
