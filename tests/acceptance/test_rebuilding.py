@@ -24,7 +24,7 @@ from harness.waiting import eventually
 from histories import chains, event, override
 from llamalog_schemas.events import Event
 from llamalog_service.kafka.topics import topics
-from llamalog_service.postgres.rebuild_lock import REBUILD_LOCK
+from llamalog_service.postgres.locks import REBUILD_LOCK
 from llamalog_service.settings import Settings
 
 EVENTS: list[Event] = [

@@ -30,8 +30,8 @@ from llamalog_service.backfill.worker import Worker
 from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
+from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.worker_lock import WorkerLock
 from llamalog_service.settings import Settings
 
 _TIMEOUT = 3600.0

@@ -17,7 +17,7 @@ from llamalog_service.kafka.topic_history import Portion, Span
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute_store import RecomputeStore
-from llamalog_service.postgres.rebuild_lock import RebuildLock
+from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import ComparisonStore
 from llamalog_service.rebuild.enum_labels import EnumLabelStore
 from llamalog_service.rebuild.initial_load import InitialLoadStore

@@ -20,7 +20,7 @@ from llamalog_service.log import outbox_relay as corrections
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute_store import RecomputeStore
-from llamalog_service.postgres.worker_lock import WorkerLock
+from llamalog_service.postgres.locks import WorkerLock
 from simulation.broker import Broker
 from simulation.clients import SimulatedBroker, SimulatedConsumer, SimulatedProducer
 from simulation.database import Server, SimulatedPool

@@ -25,8 +25,8 @@ from llamalog_service.backfill.command_store import Run, RunStore
 from llamalog_service.backfill.periodic_tasks import publish_tasks, repair_tasks, sweep_task
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.postgres.locks import WORKER_LOCK, WorkerLock
 from llamalog_service.postgres.pool import create_pool
-from llamalog_service.postgres.worker_lock import WORKER_LOCK, WorkerLock
 from llamalog_service.settings import Settings
 
 

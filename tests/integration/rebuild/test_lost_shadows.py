@@ -9,7 +9,7 @@ import pytest
 from harness.legacy_events import legacy_row
 from harness.rebuilding import TAMPERED, Installation, empty_unlogged_tables, rows_as_text, tamper
 from histories import chains, event
-from llamalog_service.postgres.rebuild_lock import REBUILD_LOCK, NotAloneError
+from llamalog_service.postgres.locks import REBUILD_LOCK, RebuildLockLostError
 from llamalog_service.rebuild.comparison import ComparisonStore
 from llamalog_service.rebuild.errors import TooManyRemovalsError
 from llamalog_service.rebuild.initial_load import InitialLoadStore, NotEmptyAnyMoreError
@@ -171,7 +171,7 @@ async def test_a_rebuild_that_has_lost_its_lock_ends_and_another_one_goes_on(
         )
         await asyncio.sleep(0.2)
 
-    with pytest.raises(NotAloneError, match="Run the same command again"):
+    with pytest.raises(RebuildLockLostError, match="Run the same command again"):
         await tampered.repaired(between=cut)
     assert await rows_as_text(tampered.pool) == before
     assert (await tampered.repaired()).mended == 5

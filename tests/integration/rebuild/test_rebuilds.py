@@ -15,8 +15,8 @@ from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
 from histories import chains, event, override
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.topic_history import Span
+from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.postgres.pool import create_pool
-from llamalog_service.postgres.rebuild_lock import RebuildLock
 from llamalog_service.rebuild import rebuild
 from llamalog_service.rebuild.comparison import Only
 from llamalog_service.rebuild.errors import (
@@ -237,7 +237,7 @@ async def test_an_interrupted_rebuild_leaves_the_live_table_untouched_and_the_ne
 async def test_a_second_rebuild_at_the_same_time_is_refused_and_names_the_first(
     at_rest: Installation,
 ) -> None:
-    async with RebuildLock(at_rest.pool).alone():
+    async with RebuildLock(at_rest.pool).attempt():
         with pytest.raises(RebuildUnderWayError, match=r"process \d+ of PostgreSQL"):
             await at_rest.rebuilt()
 

@@ -8,7 +8,8 @@ import asyncpg
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
 from llamalog_service.log.overrides import RootOverride, insert_overrides
-from llamalog_service.log.recompute_store import BY_INDEX, LOCK_TIMEOUT_SECONDS, RECOMPUTE_LOCK
+from llamalog_service.log.recompute_store import BY_INDEX, LOCK_TIMEOUT_SECONDS
+from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import Record, sql
 
 
@@ -50,7 +51,7 @@ class PlanBatches:
             UnavailableError: it cannot be told whether anything was written; the run's row says so.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+            await lock_recompute(connection)
             return await self._write(connection, run, pace)
 
     async def _write(self, connection: asyncpg.Connection, run: UUID, pace: Pace) -> Batch:

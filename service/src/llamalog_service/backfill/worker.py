@@ -8,7 +8,7 @@ from typing import NamedTuple
 import structlog
 
 from llamalog_service.backfill.command_store import RunStore
-from llamalog_service.postgres.worker_lock import HeldLock, WorkerLock
+from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.retry import retry_until_available
 
 _log = structlog.get_logger("llamalog.backfill")
@@ -52,26 +52,25 @@ class Worker:
         """Work until cancelled; wait while PostgreSQL or Kafka is away, or another worker is active."""
         while True:
             async with AsyncExitStack() as held:
-                lock = await retry_until_available(
+                if await retry_until_available(
                     lambda: self._take_over(held), doing="taking over the repairs"
-                )
-                if lock is not None:
-                    await self._work_while_held(lock)
+                ):
+                    await self._work_while_held()
             await asyncio.sleep(self._poll_every)
 
-    async def _take_over(self, held: AsyncExitStack) -> HeldLock | None:
+    async def _take_over(self, held: AsyncExitStack) -> bool:
         """Become the one worker, unless another is active, and put back what the one before had taken."""
         async with AsyncExitStack() as trying:
-            lock = await trying.enter_async_context(self._lock.attempt())
-            if lock is not None:
+            is_held = await trying.enter_async_context(self._lock.attempt())
+            if is_held:
                 await self._runs.requeue_left()
                 held.push_async_exit(trying.pop_all())
-            return lock
+            return is_held
 
-    async def _work_while_held(self, lock: HeldLock) -> None:
+    async def _work_while_held(self) -> None:
         """Attend to all tasks; an error after which going on would do harm ends them all and is raised."""
         working = [asyncio.create_task(self._attend(duty, wake)) for duty, wake in self._duties]
-        working.append(asyncio.create_task(self._watch(lock)))
+        working.append(asyncio.create_task(self._watch()))
         try:
             ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -81,8 +80,8 @@ class Worker:
         for task in ended:
             task.result()
 
-    async def _watch(self, lock: HeldLock) -> None:
-        while lock.is_held():  # noqa: ASYNC110 - nothing tells of it
+    async def _watch(self) -> None:
+        while self._lock.is_held():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(self._poll_every)
         _log.warning("repairs interrupted", reason="the session that held the worker's lock is gone")
 

@@ -32,9 +32,9 @@ from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
+from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.postgres.worker_lock import WorkerLock
 from llamalog_service.settings import Settings
 
 Fail = Callable[[BaseException], None]

@@ -24,8 +24,8 @@ from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.rebuild_lock import RebuildLock
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
 from llamalog_service.rebuild.archive.history import Archive, ArchiveAlone, ArchiveThenTopic
 from llamalog_service.rebuild.comparison import ComparisonStore

@@ -10,6 +10,7 @@ import msgspec
 
 from llamalog_service.domain.cycles import cycles_below
 from llamalog_service.log.normalise_external_rows import take_in_parents
+from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
 from llamalog_service.telemetry.metrics import NULL_METRICS, Corrected, Metrics
 
@@ -17,9 +18,6 @@ Row = Mapping[str, Any]
 
 LOCK_TIMEOUT_SECONDS = 0.5
 """How long a batch waits for locks of live traffic before it gives way."""
-
-RECOMPUTE_LOCK = 0x11A_0001
-"""The advisory lock of every transaction that corrects roots, so that no two correct each other's work."""
 
 _ANALYZE_FROM = 10_000
 _UNTRACKED_AT_ONCE = 5_000
@@ -51,9 +49,6 @@ class RecomputeStore:
 
         Rows that another writer put in are taken in first, and what that changes is corrected too.
 
-        The lock is taken in a statement of its own: the statements after it see what the transaction
-        that held it before has committed.
-
         Returns:
             How many rows were changed, by the job at which their walk starts.
 
@@ -63,7 +58,7 @@ class RecomputeStore:
         async with self._pool.acquire() as connection:
             await connection.execute(sql("recompute_prepare"))
             async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+                await lock_recompute(connection)
                 without_claim = await take_in_parents(connection)
                 if not isinstance(scope, Everything):
                     scope = {*scope, *without_claim}
@@ -84,7 +79,7 @@ class RecomputeStore:
 
     async def _settle_some_untracked(self) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+            await lock_recompute(connection)
             await take_in_parents(connection)
             return int(await connection.fetchval(sql("settle_untracked"), _UNTRACKED_AT_ONCE))
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from llamalog_service.postgres.rebuild_lock import RebuildLock
+from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import ComparisonStore
 from llamalog_service.rebuild.reading import Progress, Watch
 
@@ -16,7 +16,7 @@ async def let_settle(comparisons: ComparisonStore, lock: RebuildLock, seconds: f
     """Give live traffic the time to correct what its last events have changed.
 
     Raises:
-        NotAloneError: another rebuild may have begun.
+        RebuildLockLostError: another rebuild may have begun.
     """
     began = time.monotonic()
     while True:

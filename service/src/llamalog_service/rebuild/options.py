@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from llamalog_service.postgres.rebuild_lock import RebuildLock
+from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import ComparisonStore, Only
 from llamalog_service.rebuild.enum_labels import EnumLabelStore
 from llamalog_service.rebuild.initial_load import InitialLoadStore

@@ -85,14 +85,14 @@ class Rebuild:
 
         Raises:
             RebuildRefusedError: with the reason; the live table is as it was.
-            NotAloneError: PostgreSQL was restarted; the same call goes on.
+            RebuildLockLostError: PostgreSQL was restarted; the same call goes on.
             ShadowLostError: PostgreSQL crashed after the comparison; the same call begins anew.
             PositionPastEndError: the topic is not the one that was read.
         """
         began = time.monotonic()
-        async with self._stores.lock.alone() as other:
-            if other is not None:
-                raise RebuildUnderWayError(other)
+        async with self._stores.lock.attempt() as is_held:
+            if not is_held:
+                raise RebuildUnderWayError(await self._stores.lock.other_holder())
             spans = await retry_until_available(self._history.spans, doing="looking at the topic")
             refuse_lost_beginning(self._topic, spans)
             is_empty = await retry_until_available(

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import asyncpg
 
-from llamalog_service.log.recompute_store import BY_INDEX, LOCK_TIMEOUT_SECONDS, RECOMPUTE_LOCK
+from llamalog_service.log.recompute_store import BY_INDEX, LOCK_TIMEOUT_SECONDS
+from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.kept_shadow import kept_shadow
 from llamalog_service.rebuild.shadow import SCHEMA, Told, record_told
@@ -53,7 +54,7 @@ class RepairStore:
     async def overrides(self) -> set[str]:
         """Mend overrides; about which jobs."""
         async with kept_shadow(self._pool) as connection, connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+            await lock_recompute(connection)
             return {record["job_id"] for record in await connection.fetch(sql("mend_overrides"))}
 
     async def mend(self, rows: Collection[UUID], revision: int) -> None:
@@ -71,7 +72,7 @@ class RepairStore:
         """
         ids = list(rows)
         async with kept_shadow(self._pool) as connection, connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+            await lock_recompute(connection)
             await connection.execute(
                 f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}"
             )
