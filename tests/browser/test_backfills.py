@@ -19,7 +19,7 @@ async def test_a_backfill_is_tried_then_started_and_watched_to_its_end(
     await page.get_by_text("Plan a backfill").click()
     await page.get_by_label("One root, and all below it").check()
     await page.get_by_label("Job of the root").fill(BROAD_ROOT)
-    await page.get_by_text("Pace and expectations").click()
+    await page.get_by_text("Rate and expectations").click()
     await page.get_by_label("Rows a transaction at most").fill("1000")
     await page.get_by_label("Rows a second at most").fill("6000")
     await take_picture(page, "backfill-form")
@@ -38,7 +38,7 @@ async def test_a_backfill_is_tried_then_started_and_watched_to_its_end(
     await page.get_by_role("button", name="Resume").click()
     await expect(page.get_by_text("Completed:")).to_be_visible()
     assert await page.get_by_role("progressbar").get_attribute("value") == str(BROAD_ROWS + 1)
-    await expect(page.locator("#said")).to_have_text("The backfill is completed.")
+    await expect(page.locator("#announcement")).to_have_text("The backfill is completed.")
     await expect(page.locator(".report tr", has_text="all rows").locator("td")).to_have_text(
         [f"{BROAD_ROWS + 1:,}", f"{BROAD_ROWS + 1:,}", ""]
     )

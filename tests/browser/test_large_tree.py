@@ -57,7 +57,7 @@ async def test_a_broad_tree_comes_piece_by_piece_in_place(scene: Scene, page: Pa
         await page.locator("[data-more] a").click()
         await expect(rows).to_have_count(piece * _PIECE)
         await expect(rows.nth((piece - 1) * _PIECE)).to_be_focused()
-    await expect(page.locator("#said")).to_contain_text("in all.")
+    await expect(page.locator("#announcement")).to_contain_text("in all.")
     assert await page.evaluate("window.notReloaded")
     await expect(rows.last).to_contain_text(f"Song {3 * _PIECE - 1}")
     await rows.last.locator("summary.line").click()

@@ -126,7 +126,7 @@ async def test_what_is_recorded_appears_without_a_reload(scene: Scene, page: Pag
     track = (EntityType.TRACK, known(title))
     await scene.say(said(EntityCreated, track, "track:created:live", job_id=title, metadata={"title": title}))
     await expect(page.locator(".tree > li", has_text=title)).to_be_visible()
-    await expect(page.locator("#said")).to_have_text("1 new rows of the log.")
+    await expect(page.locator("#announcement")).to_have_text("1 new rows of the log.")
     assert await page.evaluate("window.notReloaded")
     await take_picture(page, "live-row")
 

@@ -24,8 +24,8 @@ async def test_everything_can_be_read_without_javascript(scene: Scene, open_page
     await page.get_by_role("link", name="Later rows").click()
     await expect(page.locator("#lines")).to_contain_text("Song 250")
     await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Dead letters").click()
-    await page.locator("#letters summary").first.click()
-    await expect(page.locator("#letters .letter").first).to_be_visible()
+    await page.locator("#dead-letters summary").first.click()
+    await expect(page.locator("#dead-letters .dead-letter").first).to_be_visible()
 
 
 async def test_a_backfill_can_be_tried_without_javascript(scene: Scene, open_page: Open) -> None:

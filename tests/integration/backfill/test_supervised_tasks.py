@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from harness.api import running_api
 from harness.waiting import eventually
-from llamalog_service.bootstrap.supervisor import supervise
+from llamalog_service.bootstrap.api import supervise
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.live_feed.ring import Feed, FeedState, Gap
 from llamalog_service.settings import Settings
@@ -70,7 +70,7 @@ async def test_the_api_says_so_while_its_tasks_fail_and_is_well_again(
         monkeypatch.setattr(where.replace(":", "."), call)
 
     may_break("llamalog_service.live_feed.feeder:open_reader")
-    may_break("llamalog_service.bootstrap.health:parse_metrics")
+    may_break("llamalog_service.http.health:parse_metrics")
     may_break("llamalog_service.postgres.statements:Reader.value")
     async with (
         running_api(settings) as running,

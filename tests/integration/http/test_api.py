@@ -106,7 +106,7 @@ async def test_rows_are_found_by_what_they_say(client: httpx.AsyncClient) -> Non
         ("/logs?limit=0", 422, "query.limit"),
         ("/logs?limit=1_0", 422, "whole number"),
         ("/logs?since=2026-02-10T10:00:00", 422, "no zone"),
-        ("/logs?since=123", 422, "no moment"),
+        ("/logs?since=123", 422, "no timestamp"),
         ("/logs?rootsOnly=yes", 422, "neither"),
         ("/logs?categroy=LINKED", 422, "Did you mean `category`?"),
         ("/logs?limit=5&limit=6", 422, "more than once"),
@@ -118,7 +118,7 @@ async def test_rows_are_found_by_what_they_say(client: httpx.AsyncClient) -> Non
         (f"/tree?job={'x' * 9000}", 414, "query string"),
         ("/timelines/LABEL/6b1f0c5e-0f4e-4c0e-9f0a-3a8f2f8f4c11", 422, "path.type"),
         ("/counts?since=0001-01-01T00:00:00%2B14:00&until=9999-12-31T23:59:59-14:00", 422, "1,000"),
-        ("/dead-letters/letters?after=1/x", 422, "no cursor"),
+        ("/dead-letters/messages?after=1/x", 422, "no cursor"),
     ],
 )
 async def test_what_cannot_be_answered_is_a_problem_that_says_why(
@@ -281,14 +281,14 @@ async def test_dead_letters_are_counted_by_reason_and_shown_the_newest_first(
     offsets: list[int] = []
     after: dict[str, str] = {}
     while True:
-        page = await got(client, "/dead-letters/letters", reason="not-json", limit=6, **after)
+        page = await got(client, "/dead-letters/messages", reason="not-json", limit=6, **after)
         offsets += [letter["offset"] for letter in page["items"]]
         if page["next"] is None:
             break
         after = {"after": page["next"]}
     assert offsets == [offset for offset in reversed(range(30)) if offset % 3]
 
-    newest = (await got(client, "/dead-letters/letters", limit=1))["items"][0]
+    newest = (await got(client, "/dead-letters/messages", limit=1))["items"][0]
     assert newest["cameFrom"] == {
         "topic": topics(api.settings.topic_prefix).entity_events.name,
         "partition": 0,
@@ -315,7 +315,7 @@ async def test_the_health_of_an_installation_is_told(
         async with running_api(watching) as api, httpx.AsyncClient(base_url=api.url, timeout=60) as client:
             await wait_until_consumed(settings)
             summary = await got(client, "/health/summary")
-    assert summary["silent"] == ["http://127.0.0.1:1/metrics"]
+    assert summary["unreachable"] == ["http://127.0.0.1:1/metrics"]
     assert {(lag["group"], lag["records"]) for lag in summary["lag"]} == {
         (settings.consumer_group, 0),
         (settings.migration_group, 0),

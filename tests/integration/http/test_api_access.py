@@ -118,7 +118,7 @@ async def test_a_token_is_never_logged_wherever_it_is_sent(guarded: RunningApi, 
     for answer in said[:4]:
         assert READER not in answer.text
     printed = capsys.readouterr()
-    assert "asked" in printed.out
+    assert "http_request" in printed.out
     assert "otto" in printed.out
     assert READER not in (printed.out + printed.err).replace(f"/logs/{READER}", "")
 

@@ -33,7 +33,7 @@ async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: S
 
             await eventually(is_unready, 30)
             summary = (await client.get("/health/summary")).json()
-            assert "PostgreSQL" in summary["silent"]
+            assert "PostgreSQL" in summary["unreachable"]
             assert summary["table"] is None
 
             wire.sever()
@@ -76,7 +76,7 @@ async def test_without_kafka_the_log_is_read_and_what_needs_kafka_says_so(settin
             away = await asking
             assert away.status_code == 503
             assert away.json()["detail"].startswith("Kafka does not answer")
-        assert "Kafka" in (await client.get("/health/summary")).json()["silent"]
+        assert "Kafka" in (await client.get("/health/summary")).json()["unreachable"]
         assert (await client.get("/readyz")).status_code == 200
         async with client.stream("GET", "/logs/stream") as answer, asyncio.timeout(20):
             async for line in answer.aiter_lines():

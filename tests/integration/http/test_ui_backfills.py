@@ -75,7 +75,7 @@ async def test_a_form_asks_for_a_dry_run_whatever_it_says(
     assert UUID(command.id) == started(answer)
     assert command.data == BackfillRootsData(scope=WholeTable(), requested_by="local", dry_run=True)
     waiting = await visitor.get(answer.headers["location"])
-    assert (waiting.status_code, "has not taken it up yet" in waiting.text) == (200, True)
+    assert (waiting.status_code, "has not started it yet" in waiting.text) == (200, True)
     assert '<noscript><meta http-equiv="refresh"' in waiting.text
 
 
@@ -130,7 +130,7 @@ async def test_a_form_that_asks_for_what_cannot_be_comes_back_as_it_was_with_the
         assert answer.status_code == 422, fields
         text = unescape(answer.text)
         assert complaint in text
-        assert "Nothing was asked for: 1 field" in text
+        assert "Nothing was requested: 1 field" in text
         assert HOSTILE in text
         assert "<img src=x" not in answer.text
     assert await asked(settings) == []
@@ -167,7 +167,7 @@ async def test_only_a_dry_run_can_be_done_for_real_and_only_an_open_run_paused(
     assert "Set</dt><dd>5 rows" in (await visitor.get(page)).text
     for what in ("apply", "pause", "resume", "cancel"):
         refused = await send(visitor, page, f"{page}/{what}")
-        assert (refused.status_code, "Nothing was asked" in refused.text) == (409, True), what
+        assert (refused.status_code, "Nothing was requested" in refused.text) == (409, True), what
     assert await asked(settings) == []
     again = started(await send(visitor, page, f"{page}/again"))
     [command] = await asked(settings)
@@ -187,8 +187,8 @@ async def test_an_open_run_can_be_paused_and_cancelled(
     assert f'data-run="/backfills/{run}/events"' in text
     for what in ("pause", "cancel"):
         answer = await send(visitor, page, f"{page}/{what}")
-        assert answer.headers["location"] == f"{page}?asked={what}"
-        assert f"{what} asked for" in (await visitor.get(answer.headers["location"])).text
+        assert answer.headers["location"] == f"{page}?requested={what}"
+        assert f"{what} requested" in (await visitor.get(answer.headers["location"])).text
     pause, cancel = await asked(settings)
     assert isinstance(pause, PauseBackfill)
     assert isinstance(cancel, CancelBackfill)

@@ -73,7 +73,7 @@ async def test_letters_are_counted_by_reason_and_shown_as_they_came(
     some = await shown(visitor, reason="not-json")
     assert (some.count('data-key="'), "not-json</bdi></a>" in some) == (2, True)
     assert (await shown(visitor, reason=HOSTILE)).count('data-key="') == 1
-    assert "No letter matches." in await shown(visitor, topic="another")
+    assert "No dead letter matches." in await shown(visitor, topic="another")
 
 
 async def test_what_is_not_understood_is_said(visitor: httpx.AsyncClient) -> None:
@@ -88,5 +88,5 @@ async def test_many_letters_are_shown_piece_by_piece(visitor: httpx.AsyncClient,
     await refuse(settings, *[("not-json", Message(b"no", offset=number)) for number in range(70)])
     text = await shown(visitor)
     assert text.count('data-key="') == 50
-    further = text.partition('data-more="#letters"><a class="button" href="')[2].partition('"')[0]
+    further = text.partition('data-more="#dead-letters"><a class="button" href="')[2].partition('"')[0]
     assert unescape((await visitor.get(further)).text).count('data-key="') == 20

@@ -340,7 +340,7 @@ def test_a_page_can_be_used_with_the_keyboard_and_heard(browser: Browser) -> Non
             for entry in page.all(name):
                 kind = entry.attributes.get("type")
                 assert kind in ("hidden", "checkbox") or entry.attributes["id"] in labelled
-        assert page.one("div", id="said").attributes["aria-live"] == "polite"
+        assert page.one("div", id="announcement").attributes["aria-live"] == "polite"
         identities = [element.attributes["id"] for element in page if "id" in element.attributes]
         assert len(identities) == len(set(identities))
         assert all(exact.attributes["datetime"].endswith("Z") for exact in page.all("time"))

@@ -7,10 +7,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from llamalog_service.http.access import Access, parse_tokens
-from llamalog_service.http.middleware.guard import Guard
-from llamalog_service.http.paths import path_and_query
+from llamalog_service.http.access import Access, path_and_query
+from llamalog_service.http.middleware import GuardMiddleware
 from llamalog_service.http.sessions import Sessions
+from llamalog_service.http.tokens import parse_tokens
 from llamalog_service.telemetry.metrics import NULL_METRICS
 
 TOKEN: Final = "reading-token-0001"  # noqa: S105 - of the test's own installation
@@ -45,7 +45,7 @@ async def status_of(scope: Scope) -> int:
         sent.append(message)
 
     access = Access(parse_tokens(f"rita read {TOKEN}"))
-    guard = Guard(app, access=access, sessions=Sessions(access), metrics=NULL_METRICS)
+    guard = GuardMiddleware(app, access=access, sessions=Sessions(access), metrics=NULL_METRICS)
     await guard(scope, receive, send)
     status: Any = sent[0]["status"]
     return int(status)

@@ -7,9 +7,15 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from llamalog_service.bootstrap.access import ApiUnguardedError, TokensUnreadableError, read_access
 from llamalog_service.domain.errors import ExitCode, LlamalogError
-from llamalog_service.http.access import LOCAL, Access, Scope, TokensInvalidError, parse_tokens
+from llamalog_service.http.access import LOCAL, Access, Scope
+from llamalog_service.http.tokens import (
+    ApiUnguardedError,
+    TokensInvalidError,
+    TokensUnreadableError,
+    parse_tokens,
+    read_access,
+)
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.logging import _without_secrets
 

@@ -1,10 +1,10 @@
-"""The log over HTTP: built from settings, served until told to stop."""
+"""The API's process: composed from settings, served until a signal ends it."""
 
 import asyncio
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Final
@@ -13,18 +13,23 @@ import structlog
 from fastapi import FastAPI
 from uvicorn import Config, Server
 
-from llamalog_service.bootstrap.access import read_access
-from llamalog_service.bootstrap.health import HealthWatch
-from llamalog_service.bootstrap.operations import InstalledOperations
-from llamalog_service.bootstrap.supervisor import supervise
-from llamalog_service.domain.errors import UnavailableError
+from llamalog_schemas.events import RootOverrideEvent
+from llamalog_service.bootstrap.backfills import ask_for_backfill, ask_of_run
+from llamalog_service.bootstrap.dead_letter_views import DeadLetterViews
+from llamalog_service.bootstrap.overrides import override_root
 from llamalog_service.http import create_app
+from llamalog_service.http.backfill_service import BackfillService
+from llamalog_service.http.context import Services
+from llamalog_service.http.health import HealthMonitor, ReadinessProbe, TopicLag
+from llamalog_service.http.tokens import read_access
+from llamalog_service.kafka.clients import open_admin
+from llamalog_service.kafka.offsets import read_lag
+from llamalog_service.kafka.topics import topics
 from llamalog_service.live_feed.feeder import feed_live
 from llamalog_service.live_feed.ring import Feed, FeedState
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.settings import Settings, setting_name
-from llamalog_service.telemetry.liveness import Health
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
 from llamalog_service.telemetry.server import listen, probes
 
@@ -34,16 +39,22 @@ _CONNECTIONS: Final = 8
 _STATEMENT_SECONDS: Final = 8.0
 _ANSWER_SECONDS: Final = 10.0
 """A statement, the wait for a connection included."""
-_LOOK_SECONDS: Final = 2.0
+_KAFKA_TIMEOUT_SECONDS: Final = 5.0
+"""For Kafka, within a request."""
 _GRACE_SECONDS: Final = 5
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
+_FIRST_RESTART_SECONDS: Final = 1.0
+_MAX_RESTART_SECONDS: Final = 30.0
+_STABLE_SECONDS: Final = 60.0
+"""A task that ran so long is restarted as soon as after its first failure."""
+
 
 async def run_api(settings: Settings) -> None:
-    """Serve the API and its pages until told to stop.
+    """Serve the API and its pages until a signal.
 
     Raises:
-        LlamalogError: the tokens are not as they have to be, or the address is taken.
+        LlamalogError: the tokens are invalid, or the address is taken.
     """
     async with open_app(settings) as app:
         listener = listen(settings.api_host, settings.api_port, setting_name("api_port"))
@@ -55,10 +66,10 @@ async def run_api(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
-    """The app with all that it needs; PostgreSQL and Kafka are asked at first use.
+    """The app with its pool and its background tasks; connects to PostgreSQL and Kafka at first use.
 
     Raises:
-        LlamalogError: the tokens are not as they have to be.
+        LlamalogError: the tokens are invalid.
     """
     access = read_access(settings)
     metrics = PrometheusMetrics()
@@ -67,18 +78,20 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         settings, name="llamalog api", only_reads=True, most=_CONNECTIONS, answer_within=_STATEMENT_SECONDS
     ) as pool:
         reader = Reader(pool, answer_within=_ANSWER_SECONDS)
-        readiness, health, feed = _Readiness(reader, metrics), HealthWatch(settings, reader), Feed()
-        beside = [
+        services = _services(settings, reader)
+        health, feed = services.health, services.feed
+        readiness = ReadinessProbe(reader, metrics)
+        background = [
             asyncio.create_task(
-                supervise(readiness.keep_looking, doing="looking for PostgreSQL", failed=readiness.forget)
+                supervise(readiness.keep_pinging, doing="pinging PostgreSQL", failed=readiness.forget)
             ),
             asyncio.create_task(
-                supervise(health.keep_sampling, doing="asking for metrics", failed=health.forget_samples)
+                supervise(health.keep_sampling, doing="sampling metrics", failed=health.forget_samples)
             ),
             asyncio.create_task(
                 supervise(
                     partial(feed_live, settings, feed),
-                    doing="feeding whoever listens",
+                    doing="reading the live feed",
                     failed=partial(feed.begin_anew, FeedState.FAILED),
                 )
             ),
@@ -86,19 +99,104 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         try:
             yield create_app(
                 reader,
-                InstalledOperations(settings, feed, health),
+                services,
                 access=access,
                 metrics=metrics,
                 probes=probes(readiness.health, metrics.registry),
             )
         finally:
-            for task in beside:
+            for task in background:
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await asyncio.gather(*background, return_exceptions=True)
+
+
+def _services(settings: Settings, reader: Reader) -> Services:
+    async def publish_override(
+        job: str, *, adopted: bool, reason: str, requested_by: str
+    ) -> RootOverrideEvent:
+        published = await override_root(
+            settings,
+            job,
+            adopted=adopted,
+            reason=reason,
+            requested_by=requested_by,
+            timeout=_KAFKA_TIMEOUT_SECONDS,
+        )
+        return published.override
+
+    return Services(
+        backfills=BackfillService(
+            reader,
+            publish_backfill=partial(ask_for_backfill, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
+            publish_run_request=partial(ask_of_run, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
+        ),
+        dead_letters=DeadLetterViews(settings),
+        override_root=publish_override,
+        health=HealthMonitor(
+            reader,
+            read_lag=partial(_read_lags, settings),
+            metrics_urls=_metrics_urls(settings),
+            group=settings.consumer_group,
+            topic=topics(settings.topic_prefix).entity_events.name,
+        ),
+        feed=Feed(),
+    )
+
+
+async def _read_lags(settings: Settings) -> tuple[TopicLag, ...]:
+    names = topics(settings.topic_prefix)
+    consumers = (
+        (settings.consumer_group, names.entity_events.name),
+        (settings.migration_group, names.backfill_commands.name),
+    )
+    async with open_admin(settings) as admin:
+        return tuple(
+            [
+                TopicLag(topic=topic, group=group, records=await read_lag(settings, admin, group, topic))
+                for group, topic in consumers
+            ]
+        )
+
+
+def _metrics_urls(settings: Settings) -> tuple[str, ...]:
+    if settings.api_metrics_urls:
+        return tuple(url.strip() for url in settings.api_metrics_urls.split(",") if url.strip())
+    ports = (settings.consumer_port, settings.migration_consumer_port)
+    return tuple(f"http://{settings.monitoring_host}:{port}/metrics" for port in ports if port)
+
+
+async def supervise(
+    task: Callable[[], Awaitable[None]],
+    *,
+    doing: str,
+    failed: Callable[[], None],
+    first_wait: float = _FIRST_RESTART_SECONDS,
+) -> None:
+    """Run a task that has no end, until cancelled; restart it after an unexpected error, with backoff.
+
+    Args:
+        task: called anew for every run.
+        doing: the task in words, for the log.
+        failed: called at once after an error, so that no result of the failed run is shown any longer.
+        first_wait: seconds until the second run.
+    """
+    clock = asyncio.get_running_loop().time
+    wait = first_wait
+    while True:
+        began = clock()
+        try:
+            await task()
+        except Exception as error:
+            if clock() - began > _STABLE_SECONDS:
+                wait = first_wait
+            failed()
+            _log.exception("a task failed", doing=doing, reason=str(error), again_in_seconds=wait)
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, _MAX_RESTART_SECONDS)
 
 
 async def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Answer on a socket that listens, until a signal."""
+    """Serve an app on a listening socket, until a signal."""
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log.info("serving", address=address, pages=f"{address}/ui")
@@ -106,7 +204,7 @@ async def serve(app: FastAPI, listener: socket.socket) -> None:
 
 
 def make_server(app: FastAPI) -> Server:
-    """A server that logs nothing by itself; outside the main thread it leaves signals alone."""
+    """A server without logs of its own; outside the main thread it handles no signals."""
     return _Server(
         Config(
             app,
@@ -121,14 +219,11 @@ def make_server(app: FastAPI) -> Server:
 
 
 class _Server(Server):
-    """A server that ends in good order.
-
-    Streams go before it waits for the answers under way: they would never end by themselves.
-    """
+    """A server that closes streams before it waits for open responses: they would never end by themselves."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Heed signals as the two consumers do: uvicorn would let the signal itself end the process."""
+        """Handle signals as the two consumers do: uvicorn would raise them again at its end."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -142,36 +237,7 @@ class _Server(Server):
                 loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer no more."""
+        """Close the streams, then the server."""
         app: FastAPI = self.config.app  # type: ignore[assignment]
         app.state.context.streams.close()
         await super().shutdown(sockets)
-
-
-class _Readiness:
-    """Looks every few seconds whether PostgreSQL answers: without it nothing can be read."""
-
-    def __init__(self, reader: Reader, metrics: PrometheusMetrics) -> None:
-        self._reader = reader
-        self._metrics = metrics
-        self._unready: tuple[str, ...] = ("PostgreSQL was not asked yet",)
-
-    def health(self) -> Health:
-        """As it was seen last; a process that cannot get on does not answer at all."""
-        return Health((), self._unready, None)
-
-    def forget(self) -> None:
-        """Count as unready: nobody looks."""
-        self._unready = ("looking whether PostgreSQL answers has failed; the log says why",)
-        self._metrics.ready.set(0)
-
-    async def keep_looking(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    await self._reader.value("ping")
-                self._unready = ()
-            except (UnavailableError, TimeoutError):
-                self._unready = ("PostgreSQL does not answer",)
-            self._metrics.ready.set(not self._unready)
-            await asyncio.sleep(_LOOK_SECONDS)

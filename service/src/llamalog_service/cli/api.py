@@ -1,4 +1,4 @@
-"""`llamalog api`: the log over HTTP, for programs and for people."""
+"""`llamalog api`: the HTTP server of the API and its pages."""
 
 from llamalog_service.bootstrap.api import run_api
 from llamalog_service.cli.runtime import read_settings, run

@@ -1,4 +1,4 @@
-"""The app: routes for programs, pages for people, and what every request passes first."""
+"""The ASGI app: routes for programs, pages for people, and the middleware before both."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -9,16 +9,12 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute
 
-from llamalog_service.http import api as routes
-from llamalog_service.http import web as ui
+from llamalog_service.http import api, web
 from llamalog_service.http.access import Access
 from llamalog_service.http.api.openapi import document
-from llamalog_service.http.context import Context
-from llamalog_service.http.failures import tell_failures
-from llamalog_service.http.middleware.guard import Guard
-from llamalog_service.http.middleware.head import Heads
-from llamalog_service.http.operations import Operations
-from llamalog_service.http.run_accepted import AskedRuns
+from llamalog_service.http.context import Context, Services
+from llamalog_service.http.exception_handlers import add_exception_handlers
+from llamalog_service.http.middleware import GuardMiddleware, HeadMiddleware
 from llamalog_service.http.sessions import Sessions
 from llamalog_service.http.streams import Streams
 from llamalog_service.postgres.statements import Reader
@@ -27,7 +23,7 @@ from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 def create_app(
     reader: Reader,
-    operations: Operations,
+    services: Services,
     *,
     access: Access,
     metrics: Metrics = NULL_METRICS,
@@ -37,30 +33,37 @@ def create_app(
 
     Args:
         reader: for the queries.
-        operations: what needs Kafka.
-        access: who may do what.
-        metrics: told how long queries took.
-        probes: where the process tells how it is.
+        services: those that need Kafka.
+        access: the tokens.
+        metrics: get the latency of requests and queries.
+        probes: routes of liveness, readiness and metrics.
     """
     sessions = Sessions(access)
     app = FastAPI(
         title="llamalog",
         version=version("llamalog-service"),
-        responses={HTTPStatus.UNPROCESSABLE_ENTITY.value: {}},  # FastAPI's own words for it are not ours
+        responses={HTTPStatus.UNPROCESSABLE_ENTITY.value: {}},  # replaces FastAPI's own schema of it
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     app.openapi = cache(lambda: document(app))  # type: ignore[method-assign]
-    app.state.context = Context(reader, operations, metrics, access, sessions, Streams(), AskedRuns())
-    app.add_middleware(Guard, access=access, sessions=sessions, metrics=metrics)
-    app.add_middleware(Heads)
-    tell_failures(app)
-    routers = [*routes.ROUTERS, *ui.ROUTERS]
+    app.state.context = Context(
+        reader=reader,
+        services=services,
+        metrics=metrics,
+        access=access,
+        sessions=sessions,
+        streams=Streams(),
+    )
+    app.add_middleware(GuardMiddleware, access=access, sessions=sessions, metrics=metrics)
+    app.add_middleware(HeadMiddleware)
+    add_exception_handlers(app)
+    routers = [*api.ROUTERS, *web.ROUTERS]
     app.state.routes = [*probes, *(route for router in routers for route in router.routes)]
-    for router in routes.ROUTERS:
+    for router in api.ROUTERS:
         app.include_router(router)
-    ui.mount(app)
+    web.mount(app)
     app.router.routes.extend(probes)
     app.add_api_route("/", _home, include_in_schema=False)
     return app

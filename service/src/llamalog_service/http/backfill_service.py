@@ -1,11 +1,15 @@
-"""Asking for backfills, and of them: the same for programs and for people."""
+"""Backfills over HTTP: requested, changed and read, the same for programs and for people."""
 
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from msgspec import Meta, Struct
 
+from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.codec import decode_command, encode
 from llamalog_schemas.commands import (
     BackfillRoots,
@@ -24,24 +28,27 @@ from llamalog_schemas.commands import (
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_COUNT
 from llamalog_service.http.access import Principal, require
-from llamalog_service.http.access import Scope as Allowed
-from llamalog_service.http.api.bodies import invalid_body
-from llamalog_service.http.context import Context
-from llamalog_service.http.problems import ProblemError, not_found
+from llamalog_service.http.access import Scope as TokenScope
+from llamalog_service.http.problems import ProblemError, invalid_body, not_found
+from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
 
-REQUESTS: Final[dict[str, type[RunRequest]]] = {
+ACTIONS: Final[dict[str, type[RunRequest]]] = {
     "pause": PauseBackfill,
     "resume": ResumeBackfill,
     "cancel": CancelBackfill,
 }
-"""What can be asked of a run."""
+"""Requests to an existing run."""
+
+PublishBackfill = Callable[[UUID, BackfillRootsData], Awaitable[None]]
+PublishRunRequest = Callable[[type[RunRequest], RunRequestData], Awaitable[None]]
 
 _KEYS: Final = uuid5(NAMESPACE_URL, "llamalog/idempotency-key")
+_MAX_ACCEPTED: Final = 1_000
 
 
 class BackfillRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """A backfill: its scope, and how it is to go about it. Who asks is known from the token."""
+    """A requested backfill: its scope and options. The token says who requests it."""
 
     scope: Scope
     missing_parent: Annotated[
@@ -58,94 +65,109 @@ class BackfillRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     expected: ExpectedCounts | None = None
 
 
-class Asked(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What was asked of the migration consumer: `start`, `pause`, `resume` or `cancel`."""
+class RunAccepted(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A request that the migration consumer will apply: `start`, `pause`, `resume` or `cancel`."""
 
     run: UUID
-    asked: str
+    requested_action: str
 
 
-async def start_backfill(
-    context: Context, principal: Principal, wanted: BackfillRequest, key: str | None = None
-) -> Asked:
-    """Ask for a backfill.
+class BackfillService:
+    """Publishes requests to the migration consumer, and reads the runs that it keeps.
 
-    Args:
-        key: asking again with the same one asks for the same run; a UUID becomes the run's id.
-
-    Raises:
-        ProblemError: 403, 409 or 422; nothing was asked.
-        UnavailableError: PostgreSQL or Kafka is away; asking again with the same key is safe.
-    """
-    require(principal, Allowed.OPERATE)
-    if wanted.missing_parent is MissingParent.ADOPT and not wanted.dry_run:
-        require(principal, Allowed.ADMIN)
-    run = _run_of(key, principal)
-    data = _command_data(run, wanted, principal)
-    known = await read_run(context, run) if key is not None else None
-    if known is not None and known.request != data:
-        raise ProblemError(
-            HTTPStatus.CONFLICT,
-            f"The key was used for another request, that of the run {run}. Nothing was asked.",
-            kind="key-used",
-        )
-    await context.operations.ask_for_backfill(run, data)
-    context.asked.note(run, data)
-    return Asked(run=run, asked="start")
-
-
-async def ask_of_run(context: Context, principal: Principal, run: UUID, what: str) -> Asked:
-    """Ask a backfill to pause, to go on, or to end; it heeds that at its next batch.
+    A run that was accepted here is known before the migration consumer has written its row.
 
     Args:
-        what: a key of `REQUESTS`.
-
-    Raises:
-        ProblemError: 403, 404 or 409; nothing was asked.
-        UnavailableError: PostgreSQL or Kafka is away.
+        publish_backfill: publishes the command of a run; publishing it again is safe.
+        publish_run_request: publishes a request to an existing run.
     """
-    require(principal, Allowed.OPERATE)
-    known = await find_run(context, run)
-    if known.has_ended:
-        raise ProblemError(
-            HTTPStatus.CONFLICT,
-            f"There is nothing to {what}: the backfill {run} has ended, it is {known.status}. "
-            "Nothing was asked.",
-            kind="run-ended",
-        )
-    data = RunRequestData(run=run, requested_by=principal.name)
-    await context.operations.ask_of_run(REQUESTS[what], data)
-    return Asked(run=run, asked=what)
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        publish_backfill: PublishBackfill,
+        publish_run_request: PublishRunRequest,
+    ) -> None:
+        self._reader = reader
+        self._publish_backfill = publish_backfill
+        self._publish_run_request = publish_run_request
+        self._accepted: OrderedDict[UUID, BackfillRun] = OrderedDict()
+
+    async def start(
+        self, principal: Principal, request: BackfillRequest, key: str | None = None
+    ) -> RunAccepted:
+        """Request a backfill.
+
+        Args:
+            key: idempotency key: the same one requests the same run; a UUID becomes the run's id.
+
+        Raises:
+            ProblemError: 403, 409 or 422; nothing was requested.
+            UnavailableError: PostgreSQL or Kafka is away; requesting again with the same key is safe.
+        """
+        require(principal, TokenScope.OPERATE)
+        if request.missing_parent is MissingParent.ADOPT and not request.dry_run:
+            require(principal, TokenScope.ADMIN)
+        run = _run_id(key, principal)
+        data = _command_data(run, request, principal)
+        known = await self.read(run) if key is not None else None
+        if known is not None and known.request != data:
+            raise ProblemError(
+                HTTPStatus.CONFLICT,
+                f"The key was used for another request, that of the run {run}. Nothing was requested.",
+                kind="key-used",
+            )
+        await self._publish_backfill(run, data)
+        self._accepted.setdefault(run, _queued(run, data))
+        if len(self._accepted) > _MAX_ACCEPTED:
+            self._accepted.popitem(last=False)
+        return RunAccepted(run=run, requested_action="start")
+
+    async def request(self, principal: Principal, run: UUID, action: str) -> RunAccepted:
+        """Request a run to pause, resume or cancel at its next batch.
+
+        Args:
+            action: a key of `ACTIONS`.
+
+        Raises:
+            ProblemError: 403, 404 or 409; nothing was requested.
+            UnavailableError: PostgreSQL or Kafka is away.
+        """
+        require(principal, TokenScope.OPERATE)
+        known = await self.find(run)
+        if known.has_ended:
+            raise ProblemError(
+                HTTPStatus.CONFLICT,
+                f"There is nothing to {action}: the backfill {run} has ended, it is {known.status}. "
+                "Nothing was requested.",
+                kind="run-ended",
+            )
+        await self._publish_run_request(ACTIONS[action], RunRequestData(run=run, requested_by=principal.name))
+        return RunAccepted(run=run, requested_action=action)
+
+    async def read(self, run: UUID) -> BackfillRun | None:
+        """A run from its row, else as it was accepted here; None if it is not known.
+
+        Raises:
+            UnavailableError: PostgreSQL is away.
+        """
+        return await read_backfill(self._reader, run) or self._accepted.get(run)
+
+    async def find(self, run: UUID) -> BackfillRun:
+        """A run that has to be known.
+
+        Raises:
+            ProblemError: 404.
+            UnavailableError: PostgreSQL is away.
+        """
+        found = await self.read(run)
+        if found is None:
+            raise not_found(f"There is no backfill {run}.")
+        return found
 
 
-async def read_run(context: Context, run: UUID) -> BackfillRun | None:
-    """A backfill as its row says it; one that was asked for here is known before it has a row.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
-    return await read_backfill(context.reader, run) or context.asked.find(run)
-
-
-async def find_run(context: Context, run: UUID) -> BackfillRun:
-    """As `read_run`, of one that there has to be.
-
-    Raises:
-        ProblemError: 404.
-        UnavailableError: PostgreSQL is away.
-    """
-    found = await read_run(context, run)
-    if found is None:
-        raise unknown_run(run)
-    return found
-
-
-def unknown_run(run: UUID) -> ProblemError:
-    """404: nobody knows the run."""
-    return not_found(f"There is no backfill {run}.")
-
-
-def _run_of(key: str | None, principal: Principal) -> UUID:
+def _run_id(key: str | None, principal: Principal) -> UUID:
     if key is None:
         return uuid4()
     try:
@@ -154,13 +176,13 @@ def _run_of(key: str | None, principal: Principal) -> UUID:
         return uuid5(_KEYS, f"{principal.name} {key}")
 
 
-def _command_data(run: UUID, wanted: BackfillRequest, principal: Principal) -> BackfillRootsData:
-    """What the command will say.
+def _command_data(run: UUID, request: BackfillRequest, principal: Principal) -> BackfillRootsData:
+    """The data of the command.
 
     Raises:
         ProblemError: 422, the contract would refuse it.
     """
-    scope = wanted.scope
+    scope = request.scope
     if isinstance(scope, TimeWindow) and not (
         EARLIEST_TIME <= scope.from_ <= LATEST_TIME and EARLIEST_TIME <= scope.to <= LATEST_TIME
     ):
@@ -168,11 +190,11 @@ def _command_data(run: UUID, wanted: BackfillRequest, principal: Principal) -> B
     data = BackfillRootsData(
         scope=scope,
         requested_by=principal.name,
-        missing_parent=wanted.missing_parent,
-        batch_size=wanted.batch_size,
-        rate_limit=wanted.rate_limit,
-        dry_run=wanted.dry_run,
-        expected=wanted.expected,
+        missing_parent=request.missing_parent,
+        batch_size=request.batch_size,
+        rate_limit=request.rate_limit,
+        dry_run=request.dry_run,
+        expected=request.expected,
     )
     command = BackfillRoots(
         id=str(run), source="/llamalog/api", time=EARLIEST_TIME, specversion="1.0", data=data
@@ -182,3 +204,24 @@ def _command_data(run: UUID, wanted: BackfillRequest, principal: Principal) -> B
     except InvalidMessageError as invalid:
         raise invalid_body("", invalid.sentence.replace("`data.", "`")) from None
     return data
+
+
+def _queued(run: UUID, data: BackfillRootsData) -> BackfillRun:
+    return BackfillRun(
+        run=run,
+        status=RunStatus.QUEUED,
+        phase=BackfillPhase.WAITING,
+        request=data,
+        requested_at=datetime.now(UTC),
+        started_at=None,
+        finished_at=None,
+        wish=None,
+        rows=0,
+        scanned=0,
+        set_=0,
+        left=0,
+        by_class=RootCounts(),
+        rows_per_second=0.0,
+        error=None,
+        report=None,
+    )

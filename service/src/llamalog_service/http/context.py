@@ -1,87 +1,127 @@
-"""What a request is answered with: handed in once, found by every route and every page."""
+"""Request-scoped dependencies: what the app was built with, and the request's principal and session."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from llamalog_schemas.events import RootOverrideEvent
 from llamalog_service.http.access import Access, Principal, Scope, require
-from llamalog_service.http.operations import Operations
-from llamalog_service.http.run_accepted import AskedRuns
+from llamalog_service.http.backfill_service import BackfillService
+from llamalog_service.http.dead_letters import DeadLetterCounts, DeadLetterFilter, Letter
+from llamalog_service.http.health import HealthMonitor
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.streams import Streams
+from llamalog_service.live_feed.ring import Feed
 from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.paging import Page
 from llamalog_service.telemetry.metrics import Metrics
 
 
-@dataclass(frozen=True, slots=True)
+class DeadLetters(Protocol):
+    """The dead letters of an installation.
+
+    Both methods raise UnavailableError where Kafka is away, and another LlamalogError where there is no topic
+    of dead letters.
+    """
+
+    async def counts(self) -> DeadLetterCounts:
+        """The dead letters by reason."""
+
+    async def page(self, wanted: DeadLetterFilter, *, limit: int, after: str | None) -> Page[Letter]:
+        """A page of dead letters, the newest first.
+
+        Raises:
+            InvalidCursorError: `after` is no cursor of an earlier page.
+        """
+
+
+class OverrideRoot(Protocol):
+    """Publishes a root override."""
+
+    def __call__(
+        self, job: str, *, adopted: bool, reason: str, requested_by: str
+    ) -> Awaitable[RootOverrideEvent]:
+        """Adopt a job never seen as a root, or revoke that.
+
+        Raises:
+            LlamalogError: it would have no effect, or the contract refuses it.
+            UnavailableError: Kafka is away.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Services that need Kafka; the composition root builds them."""
+
+    backfills: BackfillService
+    dead_letters: DeadLetters
+    override_root: OverrideRoot
+    health: HealthMonitor
+    feed: Feed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the app was built with.
+    """The objects that an app was built with.
 
     Attributes:
         reader: for the queries.
-        operations: what needs Kafka.
-        metrics: told what took how long.
-        streams: those under way.
-        asked: the backfills that were asked for here.
     """
 
     reader: Reader
-    operations: Operations
+    services: Services
     metrics: Metrics
     access: Access
     sessions: Sessions
     streams: Streams
-    asked: AskedRuns
 
 
-def context_of(request: Request) -> Context:
-    """That of the app which answers."""
+async def context_of(request: Request) -> Context:
+    """The context of the request's app."""
     context: Context = request.app.state.context
     return context
 
 
-def principal_of(request: Request) -> Principal:
-    """Whoever asks; the guard has let nobody else in."""
-    principal: Principal = request.state.principal
-    return principal
+async def _reader(request: Request) -> Reader:
+    reader: Reader = request.app.state.context.reader
+    return reader
 
 
-def session_of(request: Request) -> Session | None:
-    """The session of a browser; None of a program, and on a first visit where there are no tokens."""
+async def _services(request: Request) -> Services:
+    services: Services = request.app.state.context.services
+    return services
+
+
+async def _session(request: Request) -> Session | None:
     session: Session | None = request.state.session
     return session
 
 
-def _reader(request: Request) -> Reader:
-    return context_of(request).reader
+async def _principal(request: Request) -> Principal:
+    principal: Principal = request.state.principal
+    return principal
 
 
-def _operations(request: Request) -> Operations:
-    return context_of(request).operations
-
-
-def _metrics(request: Request) -> Metrics:
-    return context_of(request).metrics
-
-
-def _operator(request: Request) -> Principal:
-    principal = principal_of(request)
+async def _operator(request: Request) -> Principal:
+    principal = await _principal(request)
     require(principal, Scope.OPERATE)
     return principal
 
 
-def _admin(request: Request) -> Principal:
-    principal = principal_of(request)
+async def _admin(request: Request) -> Principal:
+    principal = await _principal(request)
     require(principal, Scope.ADMIN)
     return principal
 
 
-TheContext = Annotated[Context, Depends(context_of)]
-TheReader = Annotated[Reader, Depends(_reader)]
-TheOperations = Annotated[Operations, Depends(_operations)]
-TheMeasures = Annotated[Metrics, Depends(_metrics)]
-Somebody = Annotated[Principal, Depends(principal_of)]
-"""Whoever asks; all may read."""
-AnOperator = Annotated[Principal, Depends(_operator)]
-AnAdmin = Annotated[Principal, Depends(_admin)]
+ContextDep = Annotated[Context, Depends(context_of)]
+ReaderDep = Annotated[Reader, Depends(_reader)]
+ServicesDep = Annotated[Services, Depends(_services)]
+SessionDep = Annotated[Session | None, Depends(_session)]
+"""The browser's session; None for a program, and on a first visit where there are no tokens."""
+PrincipalDep = Annotated[Principal, Depends(_principal)]
+"""The principal of the request; every principal may read."""
+OperatorDep = Annotated[Principal, Depends(_operator)]
+AdminDep = Annotated[Principal, Depends(_admin)]

@@ -1,4 +1,4 @@
-"""What went wrong, as RFC 9457 has it: `application/problem+json`."""
+"""Problem details (RFC 9457): the body of every error, and the exception that ends a request with one."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -12,7 +12,7 @@ CONTENT_TYPE: Final = "application/problem+json"
 
 
 class Fault(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is wrong with one part of a request.
+    """An invalid part of a request.
 
     Attributes:
         where: `query`, `path`, `header` or `body`, and the name or the place in it.
@@ -23,14 +23,14 @@ class Fault(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Why a request was not done.
+    """Why a request was refused or has failed.
 
     Attributes:
         type: names the kind of problem; `about:blank` where the status says it all.
         title: the kind, in words.
         detail: what was wrong here, and what to do.
-        instance: the path that was asked for.
-        errors: every part that is wrong.
+        instance: the path of the request.
+        errors: every invalid part.
     """
 
     type: str = "about:blank"
@@ -42,7 +42,12 @@ class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ProblemError(Exception):
-    """Ends a request with a problem."""
+    """Ends a request with a problem.
+
+    Args:
+        kind: makes the problem's type a URN; None leaves it to the status.
+        headers: of the response.
+    """
 
     def __init__(
         self,
@@ -64,7 +69,7 @@ class ProblemError(Exception):
 
 
 def problem_of(error: ProblemError, path: str) -> Problem:
-    """The problem that an error stands for."""
+    """The problem of an error, with the path of its request."""
     return Problem(
         type=error.type,
         title=error.title,
@@ -76,7 +81,7 @@ def problem_of(error: ProblemError, path: str) -> Problem:
 
 
 def problem_response(error: ProblemError, path: str) -> Response:
-    """A problem as an answer."""
+    """A response of `application/problem+json`."""
     return Response(
         msgspec.json.encode(problem_of(error, path)),
         status_code=error.status,
@@ -86,12 +91,12 @@ def problem_response(error: ProblemError, path: str) -> Response:
 
 
 def not_found(detail: str) -> ProblemError:
-    """404: what is asked for is not there."""
+    """A 404 of the kind `not-found`."""
     return ProblemError(HTTPStatus.NOT_FOUND, detail, kind="not-found")
 
 
 def not_valid(faults: Sequence[Fault]) -> ProblemError:
-    """422: parts of the request cannot be."""
+    """A 422 that names every invalid part of the request."""
     return ProblemError(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "; ".join(f"{fault.where}: {fault.detail}" for fault in faults),
@@ -99,3 +104,8 @@ def not_valid(faults: Sequence[Fault]) -> ProblemError:
         title="The request is not valid",
         errors=faults,
     )
+
+
+def invalid_body(place: str, detail: str) -> ProblemError:
+    """A 422 for a part of the body; an empty place means the whole of it."""
+    return not_valid([Fault(where=f"body.{place}" if place else "body", detail=detail)])

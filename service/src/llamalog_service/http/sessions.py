@@ -1,4 +1,4 @@
-"""Sessions of the pages: a signed cookie in place of a token, and a word that forms have to bring back."""
+"""Browser sessions: a signed cookie in place of a token, and a CSRF token for every form."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ from llamalog_service.http.access import LOCAL, Access, Principal, Token
 COOKIE: Final = "llamalog_session"
 _LIFETIME_SECONDS: Final = 12 * 3600
 _MAX_ENDED: Final = 10_000
-"""Sessions that were ended and whose cookies would still be good: of more the oldest are forgotten."""
+"""Sessions that were logged out before their cookie expired; of more the oldest are forgotten."""
 _SIGNING: Final = {"digest_method": hashlib.sha256}
 
 
@@ -23,8 +23,8 @@ class Session(NamedTuple):
     """A session of a browser.
 
     Attributes:
-        cookie: what the browser is to keep.
-        csrf: what every form that changes something has to bring back.
+        cookie: the value of the session cookie.
+        csrf: the token that every form with a change has to send back.
     """
 
     principal: Principal
@@ -33,7 +33,7 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """Opens sessions and knows them again; those of an earlier process are not known."""
+    """Opens and verifies sessions; those of an earlier process are invalid."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -42,57 +42,61 @@ class Sessions:
         self._ended: TTLCache[str, None] = TTLCache(_MAX_ENDED, ttl=_LIFETIME_SECONDS)
 
     def open(self, token: str = "") -> Session | None:
-        """A new session of a token's holder, or of whoever is on this machine where there are no tokens.
+        """A new session of a token's holder, or of the local principal where there are no tokens.
 
         Returns:
             None if the token is not known.
         """
-        said = {"token": "", "nonce": secrets.token_urlsafe(18)}
+        claims = {"token": "", "nonce": secrets.token_urlsafe(18)}
         if not self._access.is_open:
             known = self._access.find(token)
             if known is None:
                 return None
-            said["token"] = self._named(known)
-        signed = self._signer.dumps(said)
-        return self._session(signed.decode() if isinstance(signed, bytes) else signed, said)
+            claims["token"] = self._fingerprint(known)
+        signed = self._signer.dumps(claims)
+        return self._session(signed.decode() if isinstance(signed, bytes) else signed, claims)
 
     def find(self, request: HTTPConnection) -> Session | None:
-        """The session that a request's cookie names, if it is one of ours and not too old."""
+        """The session of a request's cookie, None if its signature is invalid or it has expired."""
         cookie = request.cookies.get(COOKIE, "")
         try:
-            said = self._signer.loads(cookie, max_age=_LIFETIME_SECONDS)
+            claims = self._signer.loads(cookie, max_age=_LIFETIME_SECONDS)
         except BadSignature:
             return None
-        return self._session(cookie, said)
+        return self._session(cookie, claims)
 
     def end(self, session: Session) -> None:
-        """Know a session no more, whoever has kept its cookie."""
+        """Refuse the session's cookie from now on."""
         self._ended[session.csrf] = None
 
-    def is_csrf(self, session: Session, word: str) -> bool:
-        """Whether a form brings back what it was given."""
-        return hmac.compare_digest(session.csrf.encode(), word.encode(errors="replace"))
+    def is_csrf(self, session: Session, token: str) -> bool:
+        """Whether this is the session's CSRF token."""
+        return hmac.compare_digest(session.csrf.encode(), token.encode(errors="replace"))
 
-    def _session(self, cookie: str, said: dict[str, Any]) -> Session | None:
-        principal = self._principal(said["token"])
+    def _session(self, cookie: str, claims: dict[str, Any]) -> Session | None:
+        principal = self._principal(claims["token"])
         if principal is None:
             return None
-        csrf = hmac.new(self._secret, f"csrf {said['nonce']}".encode(), hashlib.sha256).hexdigest()
+        csrf = hmac.new(self._secret, f"csrf {claims['nonce']}".encode(), hashlib.sha256).hexdigest()
         return None if csrf in self._ended else Session(principal, cookie, csrf)
 
-    def _principal(self, named: str) -> Principal | None:
+    def _principal(self, fingerprint: str) -> Principal | None:
         if self._access.is_open:
             return LOCAL
-        known = [token for token in self._access.tokens if hmac.compare_digest(self._named(token), named)]
+        known = [
+            token
+            for token in self._access.tokens
+            if hmac.compare_digest(self._fingerprint(token), fingerprint)
+        ]
         return known[0].principal if known else None
 
-    def _named(self, token: Token) -> str:
-        """What a cookie calls a token: of no use to whoever reads it."""
+    def _fingerprint(self, token: Token) -> str:
+        """The name of a token within a cookie, from which neither the token nor its digest follows."""
         return hmac.new(self._secret, f"token {token.digest}".encode(), hashlib.sha256).hexdigest()
 
 
-def keep(response: Response, session: Session, *, is_https: bool) -> None:
-    """Let the browser keep a session."""
+def set_session_cookie(response: Response, session: Session, *, is_https: bool) -> None:
+    """Send a session's cookie with a response."""
     response.set_cookie(
         COOKIE,
         session.cookie,
@@ -103,6 +107,6 @@ def keep(response: Response, session: Session, *, is_https: bool) -> None:
     )
 
 
-def forget(response: Response) -> None:
-    """Let the browser forget its session."""
+def delete_session_cookie(response: Response) -> None:
+    """Delete the session's cookie with a response."""
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")

@@ -1,10 +1,11 @@
-"""Server-sent events: few enough streams at a time, each ended when its client, or this process, goes."""
+"""Server-sent events: a bounded number of streams, each closed with its client or with this process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from http import HTTPStatus
 from typing import Final
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -12,32 +13,40 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
+from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.problems import ProblemError
+from llamalog_service.live_feed.matching import row_of, takes
+from llamalog_service.live_feed.ring import Feed, FeedState, Gap, Told
+from llamalog_service.queries.backfills import BackfillRun
+from llamalog_service.queries.logs import LogFilter
 
 _log = structlog.get_logger("llamalog.http")
 
+Events = AsyncGenerator[ServerSentEvent, None]
+
 MAX_STREAMS: Final = 100
 _HEARTBEAT_SECONDS: Final = 15
-_SLOWEST_SECONDS: Final = 20.0
-"""A client that takes nothing for so long is cut off."""
+_SEND_TIMEOUT_SECONDS: Final = 20.0
+_RUN_POLL_SECONDS: Final = 0.5
 
 
 class Streams:
-    """The streams under way."""
+    """The open streams of this process."""
 
     def __init__(self) -> None:
         self._closing = asyncio.Event()
         self.open = 0
 
     def close(self) -> None:
-        """End all streams, and begin none."""
+        """Close all streams, and accept no more."""
         self._closing.set()
 
-    def answer(self, events: AsyncGenerator[ServerSentEvent, None]) -> EventSourceResponse:
-        """A stream of events, until they end.
+    def response(self, events: Events) -> EventSourceResponse:
+        """A response that sends these events until they end.
 
         Raises:
-            ProblemError: 503, there are too many already.
+            ProblemError: 503, too many streams are open.
         """
         if self.open >= MAX_STREAMS or self._closing.is_set():
             raise ProblemError(
@@ -46,13 +55,11 @@ class Streams:
                 kind="too-many-streams",
                 headers={"Retry-After": "10"},
             )
-        return _Stream(
-            self._until_closed(events), ping=_HEARTBEAT_SECONDS, send_timeout=_SLOWEST_SECONDS, sep="\n"
+        return _StreamResponse(
+            self._until_closed(events), ping=_HEARTBEAT_SECONDS, send_timeout=_SEND_TIMEOUT_SECONDS, sep="\n"
         )
 
-    async def _until_closed(
-        self, events: AsyncGenerator[ServerSentEvent, None]
-    ) -> AsyncIterator[ServerSentEvent]:
+    async def _until_closed(self, events: Events) -> AsyncIterator[ServerSentEvent]:
         closing = asyncio.ensure_future(self._closing.wait())
         self.open += 1
         try:
@@ -75,15 +82,56 @@ class Streams:
             closing.cancel()
 
 
-class _Stream(EventSourceResponse):
+class _StreamResponse(EventSourceResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send, until the client has gone, or has not taken anything for a while."""
+        """Send events; a client that takes none for too long is disconnected."""
         try:
             await super().__call__(scope, receive, send)
         except SendTimeoutError:
-            _log.info("slow client cut off", path=scope["path"], seconds=_SLOWEST_SECONDS)
+            _log.info("slow client cut off", path=scope["path"], seconds=_SEND_TIMEOUT_SECONDS)
 
 
-def event(kind: str, data: object, place: str | None = None) -> ServerSentEvent:
-    """An event with JSON in it."""
-    return ServerSentEvent(msgspec.json.encode(data).decode(), event=kind, id=place)
+def event(kind: str, data: object, event_id: str | None = None) -> ServerSentEvent:
+    """An event with JSON data."""
+    return ServerSentEvent(msgspec.json.encode(data).decode(), event=kind, id=event_id)
+
+
+async def log_events(feed: Feed, log_filter: LogFilter, last_event_id: str | None) -> Events:
+    """The live feed's rows that a filter matches, its gaps and its states."""
+    async with aclosing(feed.follow(last_event_id)) as following:
+        async for news in following:
+            match news:
+                case Told():
+                    row = row_of(news.row)
+                    if takes(log_filter, row):
+                        yield event("row", row, feed.place_of(news))
+                case Gap():
+                    yield event("gap", {"missed": news.missed})
+                case FeedState():
+                    yield event(news.value, {})
+
+
+async def backfill_events(backfills: BackfillService, run: UUID) -> Events:
+    """The changes of a run until it has ended, from its row, polled twice a second.
+
+    A run's progress is committed in the transaction that makes it, so its row is never ahead of it; and the
+    stream needs no Kafka.
+    """
+    sent: BackfillRun | None = None
+    is_waiting = False
+    while True:
+        try:
+            current = await backfills.read(run)
+        except UnavailableError:
+            current = None
+        if current is None:
+            if not is_waiting:
+                yield event("waiting", {})
+            is_waiting = True
+        elif current.has_ended:
+            yield event("ended", current)
+            return
+        elif current != sent or is_waiting:
+            sent, is_waiting = current, False
+            yield event("progress", current)
+        await asyncio.sleep(_RUN_POLL_SECONDS)

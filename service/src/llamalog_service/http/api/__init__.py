@@ -1,20 +1,16 @@
-"""The API: one router a subject."""
+"""The API: one module a subject, each with its routes; `routing` and `openapi` are shared."""
 
 from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from llamalog_service.http.api import backfills, catalogue, conflicts, health, lineages, logs
-from llamalog_service.http.api import dead_letters as letters
-from llamalog_service.http.api import overrides as overrides
+from llamalog_service.http.api import backfills, catalogue, lineages, logs, operations, unresolved
 
 ROUTERS: Sequence[APIRouter] = (
-    lineages.router,
-    logs.router,
-    catalogue.router,
-    conflicts.router,
-    letters.router,
-    backfills.router,
-    overrides.router,
-    health.router,
+    lineages.routes,
+    logs.routes,
+    catalogue.routes,
+    unresolved.routes,
+    backfills.routes,
+    operations.routes,
 )

@@ -1,4 +1,4 @@
-"""`/backfills`: asked for, looked at, followed, paused, resumed and cancelled."""
+"""`/backfills`: requested, listed, followed, paused, resumed and cancelled."""
 
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
@@ -8,24 +8,15 @@ from fastapi import Header, Path, Query, Request
 from msgspec import Struct
 from starlette.responses import Response
 
-from llamalog_service.http.api.bodies import read_body
-from llamalog_service.http.api.parameters import Limit, Text, Uuid, YesOrNo
-from llamalog_service.http.api.responses import answer, answers, streams, takes
-from llamalog_service.http.api.strict import router as strict_router
-from llamalog_service.http.backfill_service import (
-    REQUESTS,
-    Asked,
-    BackfillRequest,
-    ask_of_run,
-    find_run,
-    start_backfill,
-)
-from llamalog_service.http.context import AnOperator, TheContext
-from llamalog_service.http.run_stream import backfill_events
+from llamalog_service.http.api.openapi import request_body, responses, stream_responses
+from llamalog_service.http.api.routing import Boolean, Limit, Text, Uuid, json_response, read_body, router
+from llamalog_service.http.backfill_service import ACTIONS, BackfillRequest, RunAccepted
+from llamalog_service.http.context import ContextDep, OperatorDep, ReaderDep, ServicesDep
+from llamalog_service.http.streams import backfill_events
 from llamalog_service.queries.backfills import BackfillRun, read_backfills
 from llamalog_service.queries.paging import DEFAULT_LIMIT
 
-router = strict_router("backfills")
+routes = router("backfills")
 
 Run = Annotated[Uuid, Path(alias="id", description="The run's id.")]
 
@@ -39,10 +30,10 @@ _EXAMPLES: Final = {
         "rateLimit": 5000,
     },
 }
-_LOCATION: Final = {"Location": "Where the run is to be found."}
-_DOES: Final = {
+_LOCATION: Final = {"Location": "The path of the run."}
+_SUMMARIES: Final = {
     "pause": "Pause a backfill at its next batch; what it has written stays",
-    "resume": "Let a paused backfill go on where it was",
+    "resume": "Resume a paused backfill where it was",
     "cancel": "End a backfill at its next batch; what it has written stays",
 }
 
@@ -53,102 +44,103 @@ class BackfillList(Struct, frozen=True, kw_only=True, rename="camel"):
     items: tuple[BackfillRun, ...]
 
 
-@router.get(
-    "/backfills", summary="The newest backfills", responses=answers(BackfillList, "The newest first.")
+@routes.get(
+    "/backfills", summary="The newest backfills", responses=responses(BackfillList, "The newest first.")
 )
 async def backfills(
-    context: TheContext,
+    reader: ReaderDep,
     only_open: Annotated[
-        YesOrNo, Query(alias="onlyOpen", description="Only those that have not ended.")
+        Boolean, Query(alias="onlyOpen", description="Only those that have not ended.")
     ] = False,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response:
-    """How far each is, what was asked of it, how it ended."""
-    found = await read_backfills(context.reader, limit, only_open=only_open)
-    return answer(BackfillList(items=tuple(found)))
+    """Each with its request, its progress and its result."""
+    found = await read_backfills(reader, limit, only_open=only_open)
+    return json_response(BackfillList(items=tuple(found)))
 
 
-@router.post(
+@routes.post(
     "/backfills",
     status_code=HTTPStatus.ACCEPTED,
-    summary="Ask for a backfill of roots",
-    responses=answers(
-        Asked,
-        "It was asked for, and starts in its turn.",
+    summary="Request a backfill of roots",
+    responses=responses(
+        RunAccepted,
+        "It was accepted, and starts in its turn.",
         status=HTTPStatus.ACCEPTED,
         conflict="The `Idempotency-Key` was used for another request.",
         headers=_LOCATION,
     ),
-    openapi_extra=takes(
-        BackfillRequest, "What is to be done, as `llamalog backfill start` has it.", _EXAMPLES
+    openapi_extra=request_body(
+        BackfillRequest, "The backfill, with the options of `llamalog backfill start`.", _EXAMPLES
     ),
 )
-async def ask_for_backfill(
+async def start_backfill(
     request: Request,
-    context: TheContext,
-    principal: AnOperator,
+    services: ServicesDep,
+    principal: OperatorDep,
     key: Annotated[
         Text | None,
         Header(
             alias="Idempotency-Key",
             min_length=1,
             max_length=255,
-            description="Asking again with the same key asks for the same run. A UUID becomes the run's id.",
+            description="Repeating a key requests the same run. A UUID becomes the run's id.",
         ),
     ] = None,
 ) -> Response:
-    """Needs the scope `operate`; one that adopts, `admin`: it overrides roots."""
-    wanted = await read_body(request, BackfillRequest)
-    return _accepted(await start_backfill(context, principal, wanted, key))
+    """Needs the scope `operate`; one that adopts roots, `admin`."""
+    requested = await read_body(request, BackfillRequest)
+    return _accepted(await services.backfills.start(principal, requested, key))
 
 
-@router.get(
+@routes.get(
     "/backfills/{id}",
     summary="A backfill",
-    responses=answers(BackfillRun, "How far it is, or how it ended.", not_found="There is no such run."),
+    responses=responses(BackfillRun, "Its progress, or its result.", not_found="There is no such run."),
 )
-async def backfill(context: TheContext, run: Run) -> Response:
-    """As its row says it."""
-    return answer(await find_run(context, run))
+async def backfill(services: ServicesDep, run: Run) -> Response:
+    """The run as its row says."""
+    return json_response(await services.backfills.find(run))
 
 
-@router.get(
+@routes.get(
     "/backfills/{id}/events",
     summary="A backfill, followed to its end",
     response_class=Response,
-    responses=streams(
+    responses=stream_responses(
         "Events: `progress` at first and whenever something has changed, `ended` at the end, both with the "
-        "run as `/backfills/{id}` tells it, after which the stream ends; `waiting`, while PostgreSQL does "
+        "run as in `/backfills/{id}`, after which the stream ends; `waiting`, while PostgreSQL does "
         "not answer.",
         'event: progress\ndata: {"run": "…", "status": "running", "scanned": 2000}\n\n',
         not_found="There is no such run.",
     ),
 )
-async def backfill_stream(context: TheContext, run: Run) -> Response:
-    """Server-sent events; each bears the whole state, so that none has to be caught up with."""
-    await find_run(context, run)
-    return context.streams.answer(backfill_events(context, run))
+async def backfill_stream(context: ContextDep, run: Run) -> Response:
+    """Server-sent events; each has the whole state, so that a missed one loses nothing."""
+    backfills = context.services.backfills
+    await backfills.find(run)
+    return context.streams.response(backfill_events(backfills, run))
 
 
-def _asking(what: str) -> Callable[..., Coroutine[Any, Any, Response]]:
-    async def ask(context: TheContext, principal: AnOperator, run: Run) -> Response:
-        return _accepted(await ask_of_run(context, principal, run, what))
+def _request_action(action: str) -> Callable[..., Coroutine[Any, Any, Response]]:
+    async def request_action(services: ServicesDep, principal: OperatorDep, run: Run) -> Response:
+        return _accepted(await services.backfills.request(principal, run, action))
 
-    return ask
+    return request_action
 
 
-for _what in REQUESTS:
-    router.add_api_route(
-        f"/backfills/{{id}}/{_what}",
-        _asking(_what),
+for _action in ACTIONS:
+    routes.add_api_route(
+        f"/backfills/{{id}}/{_action}",
+        _request_action(_action),
         methods=["POST"],
-        name=_what,
+        name=_action,
         status_code=HTTPStatus.ACCEPTED,
-        summary=_DOES[_what],
+        summary=_SUMMARIES[_action],
         description="Needs the scope `operate`.",
-        responses=answers(
-            Asked,
-            "It was asked for.",
+        responses=responses(
+            RunAccepted,
+            "It was accepted.",
             status=HTTPStatus.ACCEPTED,
             not_found="There is no such run.",
             conflict="The run has ended.",
@@ -157,5 +149,5 @@ for _what in REQUESTS:
     )
 
 
-def _accepted(asked: Asked) -> Response:
-    return answer(asked, HTTPStatus.ACCEPTED, {"Location": f"/backfills/{asked.run}"})
+def _accepted(accepted: RunAccepted) -> Response:
+    return json_response(accepted, HTTPStatus.ACCEPTED, {"Location": f"/backfills/{accepted.run}"})

@@ -1,4 +1,4 @@
-"""Answers as the OpenAPI document shows them: an album, and the artist that it was linked with."""
+"""Example responses of the OpenAPI document: an album, and the artist that it was linked with."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final

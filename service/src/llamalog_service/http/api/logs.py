@@ -1,4 +1,4 @@
-"""`/logs`: the rows by what they say, one row, and rows as they come."""
+"""`/logs`: rows by filter, one row, and rows as they are recorded."""
 
 from typing import Annotated, Literal
 
@@ -9,130 +9,113 @@ from llamalog_schemas.events import EntityType
 from llamalog_schemas.limits import MAX_JOB_LENGTH
 from llamalog_schemas.provenance import Origin
 from llamalog_service.http.api import examples
-from llamalog_service.http.api.parameters import (
+from llamalog_service.http.api.openapi import responses, stream_responses
+from llamalog_service.http.api.routing import (
+    Boolean,
     CursorText,
     Limit,
     Since,
     Text,
     Until,
     Uuid,
-    YesOrNo,
     cursor,
+    json_response,
+    label,
+    router,
     search,
-    word,
 )
-from llamalog_service.http.api.responses import answer, answers, streams
-from llamalog_service.http.api.strict import router as strict_router
-from llamalog_service.http.context import TheContext, TheReader
-from llamalog_service.http.live_stream import log_events
+from llamalog_service.http.context import ContextDep, ReaderDep
 from llamalog_service.http.problems import not_found
+from llamalog_service.http.streams import log_events
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 from llamalog_service.queries.rows import LogRow, read_row
 
-router = strict_router("logs")
+routes = router("logs")
 
 
-def log_filter(
+async def _log_filter(
     *,
-    category: Annotated[Text | None, word("CREATED, LINKED, ENRICHED, …", "LINKED")] = None,
-    status: Annotated[Text | None, word("SUCCESS, FAILED, NO_DATA_AVAILABLE, …", "FAILED")] = None,
+    category: Annotated[Text | None, label("CREATED, LINKED, ENRICHED, …", "LINKED")] = None,
+    status: Annotated[Text | None, label("SUCCESS, FAILED, NO_DATA_AVAILABLE, …", "FAILED")] = None,
     entity_type: Annotated[EntityType | None, Query(alias="entityType")] = None,
     entity_id: Annotated[Uuid | None, Query(alias="entityId", description="Rows about this entity.")] = None,
     operation: Annotated[
-        Text | None, word("The whole of it, or how it begins with `*` at its end.", "track:created:*")
+        Text | None, label("The whole of it, or how it begins with `*` at its end.", "track:created:*")
     ] = None,
-    source: Annotated[Text | None, word("One of the sources that a row names.", "MUSICBRAINZ")] = None,
+    source: Annotated[Text | None, label("One of the sources that a row names.", "MUSICBRAINZ")] = None,
     user: Annotated[Text | None, search("The user's id.", "user-7")] = None,
     job: Annotated[
-        Text | None, Query(min_length=1, max_length=MAX_JOB_LENGTH, description="Rows that bear this job.")
+        Text | None, Query(min_length=1, max_length=MAX_JOB_LENGTH, description="Rows of this job.")
     ] = None,
     root: Annotated[
-        Text | None, Query(min_length=1, max_length=MAX_JOB_LENGTH, description="Rows whose root this is.")
+        Text | None, Query(min_length=1, max_length=MAX_JOB_LENGTH, description="Rows with this root.")
     ] = None,
     origin: Annotated[Origin | None, Query(description="How the root is known, or why it is not.")] = None,
     since: Since = None,
     until: Until = None,
-    error: Annotated[
-        Text | None, search("In the error's message or code, whatever the case.", "timeout")
-    ] = None,
+    error: Annotated[Text | None, search("In the error's message or code, ignoring case.", "timeout")] = None,
     roots_only: Annotated[
-        YesOrNo, Query(alias="rootsOnly", description="Rows of jobs that are their own root.")
+        Boolean, Query(alias="rootsOnly", description="Rows of jobs that are their own root.")
     ] = False,
     unknown_origin_only: Annotated[
-        YesOrNo, Query(alias="unknownOriginOnly", description="Rows whose root is not known.")
+        Boolean, Query(alias="unknownOriginOnly", description="Rows whose root is not known.")
     ] = False,
     q: Annotated[
-        Text | None, search("In name, operation, job, error or reason, whatever the case.", "Lemonade")
+        Text | None, search("In name, operation, job, error or reason, ignoring case.", "Lemonade")
     ] = None,
 ) -> LogFilter:
-    """All that is given must hold."""
-    return LogFilter(
-        category=category,
-        status=status,
-        entity_type=entity_type,
-        entity_id=entity_id,
-        operation=operation,
-        source=source,
-        user=user,
-        job=job,
-        root=root,
-        origin=origin,
-        since=since,
-        until=until,
-        error=error,
-        roots_only=roots_only,
-        unknown_origin_only=unknown_origin_only,
-        q=q,
-    )
+    return LogFilter(**locals())
 
 
-TheFilter = Annotated[LogFilter, Depends(log_filter)]
+LogFilterDep = Annotated[LogFilter, Depends(_log_filter)]
 
 
-@router.get(
+@routes.get(
     "/logs",
-    summary="Rows of the log by what they say",
-    responses=answers(
+    summary="Rows of the log by filter",
+    responses=responses(
         Page[LogRow],
-        "Rows in the order of time. A page may be short, or empty, though there are more: `next` says so, "
-        "and `searchedTo` how far was looked.",
+        "Rows in the order of time. A page may be short, or empty, though there are more: `next` is set "
+        "then, and `searchedTo` says how far the search went.",
         example=examples.ROWS,
     ),
 )
 async def logs(
-    reader: TheReader,
-    wanted: TheFilter,
+    reader: ReaderDep,
+    log_filter: LogFilterDep,
     order: Annotated[Literal["newest", "oldest"], Query(description="Which come first.")] = "newest",
     limit: Limit = DEFAULT_LIMIT,
     after: CursorText = None,
 ) -> Response:
-    """All that is given must hold."""
-    page = await read_logs(reader, wanted, limit=limit, after=cursor(after), newest_first=order == "newest")
-    return answer(page)
+    """Rows that match all given parameters."""
+    page = await read_logs(
+        reader, log_filter, limit=limit, after=cursor(after), newest_first=order == "newest"
+    )
+    return json_response(page)
 
 
-@router.get(
+@routes.get(
     "/logs/stream",
     summary="Rows as they are recorded and corrected",
     response_class=Response,
-    responses=streams(
-        "Events: `row` (a row as `/logs` tells it; `revision` above 1: it was corrected), `live` (from now "
-        "on nothing is missed), `waiting` (Kafka does not answer; it goes on by itself), "
-        "`failed` (an error ended the feed; it is started again), `gap` (rows were missed: ask `/logs` for "
-        "them).",
+    responses=stream_responses(
+        "Events: `row` (a row as in `/logs`; `revision` above 1: it was corrected), `live` (from now "
+        "on nothing is missed), `waiting` (Kafka does not answer; the stream resumes by itself), "
+        "`failed` (an error ended the feed; it is restarted), `gap` (rows were missed: read them from "
+        "`/logs`).",
         'event: live\ndata: {}\n\nevent: row\nid: 5f0c1a2b-17\ndata: {"id": "0199…", "revision": 1}\n\n',
     ),
 )
 async def log_stream(
-    context: TheContext,
-    wanted: TheFilter,
+    context: ContextDep,
+    log_filter: LogFilterDep,
     last_event_id: Annotated[
         Text | None,
         Header(
             alias="Last-Event-ID",
             max_length=60,
-            description="Go on behind this event, where it is still known.",
+            description="Continue behind this event, where it is still known.",
         ),
     ] = None,
 ) -> Response:
@@ -140,19 +123,20 @@ async def log_stream(
 
     The same row may come twice: keep the highest `revision` of an `id`.
     """
-    return context.streams.answer(log_events(context.operations.feed, wanted, last_event_id))
+    return context.streams.response(log_events(context.services.feed, log_filter, last_event_id))
 
 
-@router.get(
+@routes.get(
     "/logs/{id}",
     summary="A row of the log",
-    responses=answers(LogRow, "The row.", example=examples.ROW, not_found="There is no such row."),
+    responses=responses(LogRow, "The row.", example=examples.ROW, not_found="There is no such row."),
 )
 async def log(
-    reader: TheReader, row: Annotated[Uuid, Path(alias="id", description="The row's id: that of its event.")]
+    reader: ReaderDep,
+    row: Annotated[Uuid, Path(alias="id", description="The row's id: that of its event.")],
 ) -> Response:
-    """All that is known of it."""
+    """All columns of a row."""
     found = await read_row(reader, row)
     if found is None:
         raise not_found(f"The log has no row {row}.")
-    return answer(found)
+    return json_response(found)

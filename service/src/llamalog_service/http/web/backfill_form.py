@@ -1,4 +1,4 @@
-"""The form that asks for a backfill: what its fields mean as a request, and what is wrong with them."""
+"""The form of a backfill: its fields parsed into a request, with a complaint for each invalid one."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,10 +19,10 @@ from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_COUNT, MAX_J
 from llamalog_service.http.backfill_service import BackfillRequest
 
 Fields = Mapping[str, str]
-"""As they were sent; a field that is missing was left empty."""
+"""The form's fields as they were sent; a missing field counts as empty."""
 
 EXPECT: Final = "expect-"
-"""Begins the fields of counts by class."""
+"""The prefix of the fields of expected counts."""
 
 SCOPES: Final = {
     "everything": "Every row",
@@ -33,10 +33,10 @@ SCOPES: Final = {
 
 
 class FormInvalidError(ValueError):
-    """The form says nothing that could be asked for.
+    """The form has invalid fields.
 
     Attributes:
-        complaints: a sentence for each field that is wrong.
+        complaints: a sentence for each invalid field.
     """
 
     def __init__(self, complaints: Mapping[str, str]) -> None:
@@ -44,35 +44,35 @@ class FormInvalidError(ValueError):
         self.complaints = complaints
 
 
-def read_dry_run(fields: Fields) -> BackfillRequest:
-    """The backfill that a form asks for, as a dry run.
+def parse_dry_run(fields: Fields) -> BackfillRequest:
+    """The form's backfill as a dry run.
 
     Raises:
-        FormInvalidError: it can't be asked for.
+        FormInvalidError: a field is invalid.
     """
-    reading = _Reading(fields)
-    wanted = BackfillRequest(
-        scope=reading.scope(),
-        missing_parent=reading.missing_parent(),
-        batch_size=reading.number("batchSize", "Rows a transaction", 1, MAX_BATCH_SIZE),
-        rate_limit=reading.number("rateLimit", "Rows a second", 1, MAX_COUNT),
+    form = _FormParser(fields)
+    request = BackfillRequest(
+        scope=form.scope(),
+        missing_parent=form.missing_parent(),
+        batch_size=form.number("batchSize", "Rows a transaction", 1, MAX_BATCH_SIZE),
+        rate_limit=form.number("rateLimit", "Rows a second", 1, MAX_COUNT),
         dry_run=True,
-        expected=reading.expected(),
+        expected=form.expected(),
     )
-    if reading.complaints:
-        raise FormInvalidError(reading.complaints)
-    return wanted
+    if form.complaints:
+        raise FormInvalidError(form.complaints)
+    return request
 
 
-class _Reading:
-    """Reads fields one by one; what is wrong becomes a complaint, and the reading goes on."""
+class _FormParser:
+    """Parses fields one by one, and collects a complaint for each invalid one."""
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
         self.complaints: dict[str, str] = {}
 
     def scope(self) -> Scope:
-        match self._said("scope"):
+        match self._text("scope"):
             case "root":
                 return OneRoot(root_job_id=self._jobs("root", most=1)[0])
             case "jobs":
@@ -87,7 +87,7 @@ class _Reading:
 
     def missing_parent(self) -> MissingParent:
         try:
-            return MissingParent(self._said("missingParent") or MissingParent.LEAVE)
+            return MissingParent(self._text("missingParent") or MissingParent.LEAVE)
         except ValueError:
             self.complaints["missingParent"] = "Choose what becomes of a top that was never logged."
             return MissingParent.LEAVE
@@ -100,13 +100,13 @@ class _Reading:
         }
         return ExpectedCounts(**counts) if counts else None
 
-    def number(self, field: str, what: str, least: int, most: int) -> int | None:
-        said = self._said(field).replace(",", "").replace("_", "")
-        if not said:
+    def number(self, field: str, label: str, least: int, most: int) -> int | None:
+        text = self._text(field).replace(",", "").replace("_", "")
+        if not text:
             return None
-        if said.isascii() and said.isdecimal() and len(said) <= 10 and least <= int(said) <= most:
-            return int(said)
-        self.complaints[field] = f"{what}: a whole number between {least:,} and {most:,}, or nothing."
+        if text.isascii() and text.isdecimal() and len(text) <= 10 and least <= int(text) <= most:
+            return int(text)
+        self.complaints[field] = f"{label}: a whole number between {least:,} and {most:,}, or nothing."
         return None
 
     def _jobs(self, field: str, most: int) -> tuple[str, ...]:
@@ -121,26 +121,26 @@ class _Reading:
         return jobs or ("",)
 
     def _window(self) -> TimeWindow:
-        start = self._moment("since", EARLIEST_TIME)
-        end = self._moment("until", LATEST_TIME)
+        start = self._timestamp("since", EARLIEST_TIME)
+        end = self._timestamp("until", LATEST_TIME)
         if start >= end and not self.complaints:
             self.complaints["until"] = "The window ends before it begins."
         return TimeWindow(from_=start, to=end)
 
-    def _moment(self, field: str, otherwise: datetime) -> datetime:
-        said = self._said(field)
-        if not said:
-            return otherwise
+    def _timestamp(self, field: str, default: datetime) -> datetime:
+        text = self._text(field)
+        if not text:
+            return default
         try:
-            moment = datetime.fromisoformat(said)
+            timestamp = datetime.fromisoformat(text)
         except ValueError:
-            self.complaints[field] = "A moment looks like 2026-02-10 or 2026-02-10T10:30, in UTC."
-            return otherwise
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        if not EARLIEST_TIME <= moment <= LATEST_TIME:
-            self.complaints[field] = f"Moments lie between {EARLIEST_TIME:%Y} and {LATEST_TIME:%Y}."
-            return otherwise
-        return moment
+            self.complaints[field] = "A time looks like 2026-02-10 or 2026-02-10T10:30, in UTC."
+            return default
+        timestamp = timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp
+        if not EARLIEST_TIME <= timestamp <= LATEST_TIME:
+            self.complaints[field] = f"Times lie between {EARLIEST_TIME:%Y} and {LATEST_TIME:%Y}."
+            return default
+        return timestamp
 
-    def _said(self, field: str) -> str:
+    def _text(self, field: str) -> str:
         return self._fields.get(field, "").strip()

@@ -1,4 +1,4 @@
-"""`/docs`: the API for people, from its OpenAPI document; nothing is fetched from elsewhere."""
+"""`/docs`: the OpenAPI document as a page; nothing is loaded from other sites."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from llamalog_service.http.web.pages import render
 
-router = APIRouter()
+routes = APIRouter()
 
 
 class Parameter(NamedTuple):
@@ -22,11 +22,11 @@ class Parameter(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """What can be asked.
+    """An operation of the API.
 
     Attributes:
         body: the name of the body's schema; empty if it takes none.
-        answers: what the statuses mean that only this operation has.
+        responses: the meaning of the statuses that only this operation has.
     """
 
     method: str
@@ -35,15 +35,15 @@ class Operation(NamedTuple):
     description: str
     parameters: tuple[Parameter, ...]
     body: str
-    answers: tuple[tuple[str, str], ...]
+    responses: tuple[tuple[str, str], ...]
 
 
-_OWN = frozenset({"200", "202", "404", "409"})
+_OWN_STATUSES = frozenset({"200", "202", "404", "409"})
 
 
-@router.get("/docs")
+@routes.get("/docs")
 async def docs(request: Request) -> Response:
-    """Every operation, by subject."""
+    """Every operation, by its tag."""
     document = request.app.openapi()
     subjects: dict[str, list[Operation]] = {}
     for tag, operation in _operations(document):
@@ -59,33 +59,33 @@ async def docs(request: Request) -> Response:
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Operation]]:
     for path, methods in document["paths"].items():
-        for method, told in methods.items():
-            body = told.get("requestBody", {}).get("content", {}).get("application/json", {})
+        for method, described in methods.items():
+            body = described.get("requestBody", {}).get("content", {}).get("application/json", {})
             yield (
-                told["tags"][0],
+                described["tags"][0],
                 Operation(
                     method=method.upper(),
                     path=path,
-                    summary=told["summary"],
-                    description=told.get("description", ""),
-                    parameters=tuple(map(_parameter, told.get("parameters", ()))),
+                    summary=described["summary"],
+                    description=described.get("description", ""),
+                    parameters=tuple(map(_parameter, described.get("parameters", ()))),
                     body=_kind(body["schema"]) if body else "",
-                    answers=tuple(
+                    responses=tuple(
                         (status, response["description"])
-                        for status, response in told["responses"].items()
-                        if status in _OWN
+                        for status, response in described["responses"].items()
+                        if status in _OWN_STATUSES
                     ),
                 ),
             )
 
 
-def _parameter(told: Mapping[str, Any]) -> Parameter:
+def _parameter(described: Mapping[str, Any]) -> Parameter:
     return Parameter(
-        name=told["name"],
-        place=told["in"],
-        kind=_kind(told["schema"]),
-        description=told.get("description", ""),
-        is_required=told.get("required", False),
+        name=described["name"],
+        place=described["in"],
+        kind=_kind(described["schema"]),
+        description=described.get("description", ""),
+        is_required=described.get("required", False),
     )
 
 

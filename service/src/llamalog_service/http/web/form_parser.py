@@ -1,15 +1,18 @@
-"""What a page is asked for: the fields of its form, read leniently and complained about in words."""
+"""Search forms: fields parsed leniently, with a complaint for each invalid one, and the page they select."""
 
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from llamalog_service.http.problems import ProblemError
-from llamalog_service.queries.paging import Cursor, InvalidCursorError
+from llamalog_service.http.web.formatting import link
+from llamalog_service.queries.paging import Cursor, InvalidCursorError, Page
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO: Final = re.compile(r"(\d{1,6})\s*(s|min|m|h|d|w)", re.IGNORECASE)
@@ -17,82 +20,86 @@ _AGO: Final = re.compile(r"(\d{1,6})\s*(s|min|m|h|d|w)", re.IGNORECASE)
 _JOBS: Final = frozenset({"job", "root"})
 """Fields that hold a job's id: any characters, blanks at its ends too."""
 
-Word = TypeVar("Word", bound=StrEnum)
+_SEARCH_SECONDS: Final = 1.0
+"""A search without an index reads further pages for so long, until it has found a row."""
+
+Member = TypeVar("Member", bound=StrEnum)
+T = TypeVar("T")
 
 
 class Tab(NamedTuple):
-    """One of several ways to look at the same page."""
+    """One of several views of a page."""
 
     label: str
     href: str
     is_current: bool
 
 
-class Asked:
-    """The fields of a form; an empty one is as good as none.
+class FormQuery:
+    """The fields of a search form; an empty one counts as absent.
 
     Attributes:
-        texts: every field as it came, to be shown in the form again.
-        complaints: what could not be understood.
+        texts: every field as it was sent, to be shown in the form again.
+        complaints: a sentence for each invalid field.
     """
 
     def __init__(self, query: Mapping[str, str], fields: Iterable[str]) -> None:
-        self.texts = {name: _said(query, name) for name in fields}
+        self.texts = {name: _text(query, name) for name in fields}
         self.complaints: list[str] = []
         self._after = query.get("after", "")
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything was asked for."""
+        """Whether any field is set."""
         return any(self.texts.values())
 
     def text(self, name: str) -> str | None:
-        """A field that may hold anything."""
+        """A field with any text."""
         return self.texts[name] or None
 
     def flag(self, name: str) -> bool:
-        """A box that is ticked or not."""
+        """A checkbox."""
         return self.texts[name] == "true"
 
-    def word(self, name: str, words: type[Word]) -> Word | None:
-        """A field that holds one of some words."""
-        said = self.text(name)
-        if said is None:
+    def member(self, name: str, members: type[Member]) -> Member | None:
+        """A field with a member of an enumeration."""
+        text = self.text(name)
+        if text is None:
             return None
         try:
-            return words(said.upper())
+            return members(text.upper())
         except ValueError:
-            self._complain(name, said, f"it is one of {', '.join(words)}")
+            self._complain(name, text, f"it is one of {', '.join(members)}")
             return None
 
     def uuid(self, name: str) -> UUID | None:
-        """A field that holds an id."""
-        said = self.text(name)
-        if said is None:
+        """A field with an id."""
+        text = self.text(name)
+        if text is None:
             return None
         try:
-            return UUID(said)
+            return UUID(text)
         except ValueError:
-            self._complain(name, said, "it is a UUID such as 0199c0de-0000-7000-8000-000000000001")
+            self._complain(name, text, "it is a UUID such as 0199c0de-0000-7000-8000-000000000001")
             return None
 
-    def moment(self, name: str) -> datetime | None:
-        """A field that holds a time, UTC unless it says otherwise, or how long ago it was."""
-        said = self.text(name)
-        if said is None:
+    def timestamp(self, name: str) -> datetime | None:
+        """A field with a time, in UTC unless it has a zone, or with an age such as `2h`."""
+        text = self.text(name)
+        if text is None:
             return None
-        ago = _AGO.fullmatch(said)
+        ago = _AGO.fullmatch(text)
         try:
             if ago:
                 return datetime.now(UTC) - timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
-            at = datetime.fromisoformat(said)
+            at = datetime.fromisoformat(text)
             return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         except (ValueError, OverflowError):
-            self._complain(name, said, "it is 2h, 7d, 2026-02-10 or 2026-02-10 10:30, in UTC")
+            self._complain(name, text, "it is 2h, 7d, 2026-02-10 or 2026-02-10 10:30, in UTC")
             return None
 
     def after(self) -> Cursor | None:
-        """Where the page goes on."""
+        """The cursor of the page."""
         if not self._after:
             return None
         try:
@@ -102,18 +109,71 @@ class Asked:
             return None
 
     def check(self) -> None:
-        """Let a page that has no form to complain in go no further.
+        """Refuse invalid fields, on a page without a form that could show the complaints.
 
         Raises:
-            ProblemError: 422, something was not understood.
+            ProblemError: 422.
         """
         if self.complaints:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(self.complaints))
 
-    def _complain(self, name: str, said: str, wanted: str) -> None:
-        self.complaints.append(f"“{said[:80]}” was not understood for {name}: {wanted}.")
+    def _complain(self, name: str, text: str, expected: str) -> None:
+        self.complaints.append(f"“{text[:80]}” was not understood for {name}: {expected}.")
 
 
-def _said(query: Mapping[str, str], name: str) -> str:
-    said = query.get(name, "")
-    return said if name in _JOBS else said.strip()
+def _text(query: Mapping[str, str], name: str) -> str:
+    text = query.get(name, "")
+    return text if name in _JOBS else text.strip()
+
+
+class ReadPage(Protocol[T]):
+    """A query whose filter is bound already."""
+
+    def __call__(self, *, after: Cursor | None) -> Awaitable[Page[T]]:
+        """The page behind a cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Generic[T]):
+    """The result of a search form.
+
+    Attributes:
+        items: none where a field is invalid.
+        status: of the response.
+        values: for the template: the form's fields, its complaints, and the links to other pages.
+    """
+
+    items: tuple[T, ...]
+    status: HTTPStatus
+    values: dict[str, Any]
+
+
+async def search(path: str, form: FormQuery, read: ReadPage[T]) -> SearchResult[T]:
+    """Read the page at `path` that a form selects, once all fields of the form have been parsed.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    after = form.after()
+    page = None if form.complaints else await _first_with_items(read, after)
+    return SearchResult(
+        items=page.items if page else (),
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if page is None else HTTPStatus.OK,
+        values={
+            "fields": form.texts,
+            "filtered": form.is_filtered,
+            "complaints": form.complaints,
+            "first_page": after is None,
+            "searched_to": page.searched_to if page else None,
+            "next": link(path, **form.texts, after=page.next) if page and page.next else None,
+        },
+    )
+
+
+async def _first_with_items(read: ReadPage[T], after: Cursor | None) -> Page[T]:
+    """The first page with any items, or the one reached in a second."""
+    began = time.monotonic()
+    page = await read(after=after)
+    while not page.items and page.next is not None and time.monotonic() - began < _SEARCH_SECONDS:
+        page = await read(after=Cursor.parse(page.next))
+    return page

@@ -1,7 +1,4 @@
-"""How values are shown: pure functions from what the log holds to what a person reads.
-
-Nothing here makes HTML: templates escape what these functions return.
-"""
+"""Formatting of values for pages: pure functions, none of which returns HTML, since templates escape."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -43,12 +40,12 @@ _UNITS: Final = (("s", 60), ("min", 60), ("h", 24), ("d", 365))
 
 
 def visible(text: object) -> str:
-    """A text without characters that would be obeyed rather than seen.
+    """A text without characters that would act on its display.
 
     Control characters become their pictures; what overrides the direction of writing is spelled out.
     """
-    said = str(text)
-    return said if said.isprintable() else "".join(map(_visible, said))
+    shown = str(text)
+    return shown if shown.isprintable() else "".join(map(_visible, shown))
 
 
 def _visible(character: str) -> str:
@@ -63,7 +60,7 @@ def _visible(character: str) -> str:
 
 
 def category_tone(category: str) -> str:
-    """The CSS class of a category; a legacy row's own word gets the neutral one."""
+    """The CSS class of a category; an unknown one of a legacy row gets the neutral class."""
     return category.lower() if category in _CATEGORIES else "other"
 
 
@@ -72,40 +69,40 @@ def status_tone(status: str) -> str:
     return _TONES.get(status, "other")
 
 
-def spoken(word: str) -> str:
-    """A word of the contract as one reads it: ``NO_DATA_AVAILABLE`` becomes ``no data available``."""
-    return visible(word).replace("_", " ").lower()
+def humanize(label: str) -> str:
+    """A label of the contract in plain words: ``NO_DATA_AVAILABLE`` becomes ``no data available``."""
+    return visible(label).replace("_", " ").lower()
 
 
-def entity_word(entity_type: str | None) -> str:
-    """What an entity is."""
-    return "entity" if entity_type is None else spoken(entity_type)
+def entity_label(entity_type: str | None) -> str:
+    """An entity's type in plain words."""
+    return "entity" if entity_type is None else humanize(entity_type)
 
 
 def why_unknown(origin: str | None) -> str:
-    """Why a row's root is not known."""
-    return _UNKNOWN_ORIGINS.get(origin, spoken(origin or ""))
+    """The reason for which a row's root is not known."""
+    return _UNKNOWN_ORIGINS.get(origin, humanize(origin or ""))
 
 
 def how_known(origin: str | None) -> str:
-    """How a row's root is known."""
+    """The source from which a row's root is known; empty if it is not."""
     return _KNOWN_ORIGINS.get(origin or "", "")
 
 
 def exact(at: datetime) -> str:
-    """A time as machines read it: UTC, milliseconds."""
+    """A time in ISO 8601: UTC, milliseconds."""
     return f"{_utc(at).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def moment(at: datetime) -> str:
-    """A time as people read it; UTC."""
+    """A time in plain words; UTC."""
     at = _utc(at)
     day = f"{at.day} {_MONTHS[at.month - 1]} {at.year:04d}"
     return f"{day}, {at.hour:02d}:{at.minute:02d}:{at.second:02d}"
 
 
 def age(at: datetime, now: datetime | None = None) -> str:
-    """How long ago something was."""
+    """The time since, or until, a time."""
     seconds = ((now or datetime.now(UTC)) - _utc(at)).total_seconds()
     if abs(seconds) < 1:
         return "now"
@@ -125,7 +122,7 @@ def span(milliseconds: float) -> str:
 
 
 def pretty(value: Any) -> str:
-    """JSON as it is folded away."""
+    """Indented JSON."""
     return visible(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
@@ -136,7 +133,7 @@ def size(number: int) -> str:
 
 def link(path: str, **parameters: object) -> str:
     """An address with its query; a parameter that is None or empty is left out."""
-    query = {name: _said(value) for name, value in parameters.items() if value not in (None, "", False)}
+    query = {name: _text(value) for name, value in parameters.items() if value not in (None, "", False)}
     return f"{path}?{urlencode(query)}" if query else path
 
 
@@ -146,7 +143,7 @@ def job_link(job: str, **parameters: object) -> str:
 
 
 def search_link(sought: str) -> str:
-    """Where something is looked for that the log may not know."""
+    """A search for a job or id that the log may not know."""
     return link("/ui/find", q=sought)
 
 
@@ -156,11 +153,11 @@ def entity_link(entity_type: str, entity_id: UUID | str, **parameters: object) -
 
 
 def has_page(entity_type: str | None, entity_id: UUID | None) -> bool:
-    """Whether there is a page about it: a legacy row may bear another type."""
+    """Whether an entity has a page: a legacy row may have another type."""
     return entity_id is not None and entity_type in frozenset(EntityType)
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     return "true" if value is True else exact(value) if isinstance(value, datetime) else str(value)
 
 
@@ -174,8 +171,8 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
         visible,
         category_tone,
         status_tone,
-        spoken,
-        entity_word,
+        humanize,
+        entity_label,
         why_unknown,
         how_known,
         exact,
@@ -190,4 +187,4 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
         has_page,
     )
 }
-"""What templates call by these names."""
+"""Filters of templates, by name."""

@@ -1,4 +1,4 @@
-"""`/ui/logs`: rows of the log by any of their fields, and one row by itself."""
+"""`/ui/logs`: rows of the log by any of their fields, and a page for one row."""
 
 from functools import partial
 from http import HTTPStatus
@@ -11,17 +11,16 @@ from starlette.responses import Response
 
 from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.http.context import TheReader
+from llamalog_service.http.context import ReaderDep
 from llamalog_service.http.problems import ProblemError
-from llamalog_service.http.web.branches import listed, names_in
-from llamalog_service.http.web.form_parser import Asked
+from llamalog_service.http.web.form_parser import FormQuery, search
 from llamalog_service.http.web.formatting import link
+from llamalog_service.http.web.lines import flat_lines, read_row_names
 from llamalog_service.http.web.pages import render
-from llamalog_service.http.web.search import search
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.rows import read_row
 
-router = APIRouter()
+routes = APIRouter()
 
 _FIELDS: Final = (
     "category",
@@ -43,13 +42,13 @@ _FIELDS: Final = (
 _ROWS: Final = 50
 
 
-@router.get("/ui/logs")
-async def logs(request: Request, reader: TheReader) -> Response:
-    """The rows that match, the newest first, a page of them."""
-    asked = Asked(request.query_params, _FIELDS)
-    wanted = _filter(asked)
-    said = msgspec.to_builtins(wanted)
-    found = await search("/ui/logs", asked, partial(read_logs, reader, wanted, limit=_ROWS))
+@routes.get("/ui/logs")
+async def logs(request: Request, reader: ReaderDep) -> Response:
+    """A page of the rows that match, the newest first."""
+    form = FormQuery(request.query_params, _FIELDS)
+    log_filter = _filter(form)
+    parameters = msgspec.to_builtins(log_filter)
+    found = await search("/ui/logs", form, partial(read_logs, reader, log_filter, limit=_ROWS))
     return render(
         request,
         "logs.html",
@@ -60,17 +59,17 @@ async def logs(request: Request, reader: TheReader) -> Response:
         statuses=Status,
         origins=Origin,
         entity_types=EntityType,
-        lines=listed(found.items),
-        names=await names_in(reader, found.items),
-        streams=[link("/logs/stream", **said | {"since": None, "until": None})],
-        json=link("/logs", **said),
+        lines=flat_lines(found.items),
+        names=await read_row_names(reader, found.items),
+        streams=[link("/logs/stream", **parameters | {"since": None, "until": None})],
+        json=link("/logs", **parameters),
         **found.values,
     )
 
 
-@router.get("/ui/logs/{row_id}")
-async def log(request: Request, reader: TheReader, row_id: UUID) -> Response:
-    """A row with all that it holds."""
+@routes.get("/ui/logs/{row_id}")
+async def log(request: Request, reader: ReaderDep, row_id: UUID) -> Response:
+    """All columns of a row."""
     row = await read_row(reader, row_id)
     if row is None:
         raise ProblemError(
@@ -82,27 +81,27 @@ async def log(request: Request, reader: TheReader, row_id: UUID) -> Response:
         "log.html",
         title=f"Row {row_id}",
         page="logs",
-        line=listed([row])[0],
-        names=await names_in(reader, [row]),
+        line=flat_lines([row])[0],
+        names=await read_row_names(reader, [row]),
         json=f"/logs/{row_id}",
     )
 
 
-def _filter(asked: Asked) -> LogFilter:
+def _filter(form: FormQuery) -> LogFilter:
     return LogFilter(
-        category=asked.word("category", Category),
-        status=asked.word("status", Status),
-        origin=asked.word("origin", Origin),
-        operation=asked.text("operation"),
-        source=asked.text("source"),
-        error=asked.text("error"),
-        since=asked.moment("since"),
-        until=asked.moment("until"),
-        entity_type=asked.word("entityType", EntityType),
-        entity_id=asked.uuid("entityId"),
-        job=asked.text("job"),
-        root=asked.text("root"),
-        user=asked.text("user"),
-        roots_only=asked.flag("rootsOnly"),
-        unknown_origin_only=asked.flag("unknownOriginOnly"),
+        category=form.member("category", Category),
+        status=form.member("status", Status),
+        origin=form.member("origin", Origin),
+        operation=form.text("operation"),
+        source=form.text("source"),
+        error=form.text("error"),
+        since=form.timestamp("since"),
+        until=form.timestamp("until"),
+        entity_type=form.member("entityType", EntityType),
+        entity_id=form.uuid("entityId"),
+        job=form.text("job"),
+        root=form.text("root"),
+        user=form.text("user"),
+        roots_only=form.flag("rootsOnly"),
+        unknown_origin_only=form.flag("unknownOriginOnly"),
     )

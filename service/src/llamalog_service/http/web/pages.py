@@ -1,21 +1,43 @@
-"""Pages from templates: everything is escaped, nothing inline; the answer's policy allows neither."""
+"""Pages from templates: everything is escaped, nothing is inline, as the content security policy demands."""
 
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse
 
-from llamalog_service.http.access import Scope
-from llamalog_service.http.paths import path_and_query, path_of
+from llamalog_service.http.access import Scope, path_and_query, path_of
 from llamalog_service.http.problems import ProblemError, problem_of
-from llamalog_service.http.sessions import keep
+from llamalog_service.http.sessions import set_session_cookie
 from llamalog_service.http.web.formatting import FILTERS
-from llamalog_service.http.web.navigation import NAVIGATION
+
+
+class NavigationItem(NamedTuple):
+    """A link in the navigation bar.
+
+    Attributes:
+        page: what a page passes as ``page`` to be marked as the current one.
+    """
+
+    page: str
+    href: str
+    label: str
+
+
+NAVIGATION: Final = (
+    NavigationItem("roots", "/ui", "Root jobs"),
+    NavigationItem("logs", "/ui/logs", "Logs"),
+    NavigationItem("unknown-origins", "/ui/unknown-origins", "Unknown origins"),
+    NavigationItem("waiting-jobs", "/ui/waiting-jobs", "Waiting jobs"),
+    NavigationItem("conflicts", "/ui/conflicts", "Conflicts"),
+    NavigationItem("dead-letters", "/ui/dead-letters", "Dead letters"),
+    NavigationItem("backfills", "/ui/backfills", "Backfills"),
+    NavigationItem("health", "/ui/health", "Health"),
+)
 
 TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -24,16 +46,10 @@ TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-"""Filters of all pages are added to it: ``TEMPLATES.filters``."""
+"""Pages add filters of their own."""
 
 TEMPLATES.filters.update(FILTERS)
 TEMPLATES.globals.update(version=version("llamalog-service"), Scope=Scope, navigation=NAVIGATION)
-
-
-def is_page(request: Request) -> bool:
-    """Whether a person asks."""
-    path = path_of(request)
-    return path in ("/ui", "/docs") or path.startswith("/ui/")
 
 
 def render(
@@ -41,9 +57,9 @@ def render(
 ) -> HTMLResponse:
     """A page.
 
-    Templates find, besides their values: ``request``, ``principal`` (None before the login), ``csrf`` (to be
-    put into every form that changes something, as the hidden field ``csrf``), ``is_open`` (no tokens are
-    set), ``version`` and ``Scope``.
+    Templates get, besides their values: ``request``, ``principal`` (None before the login), ``csrf`` (for the
+    hidden field ``csrf`` of every form with a change), ``is_open`` (no tokens are configured), ``version``
+    and ``Scope``.
     """
     context = request.app.state.context
     session = getattr(request.state, "session", None)
@@ -59,15 +75,15 @@ def render(
     )
     response = HTMLResponse(body, status_code=status)
     if is_new and session is not None:
-        keep(response, session, is_https=request.scope["scheme"] == "https")
+        set_session_cookie(response, session, is_https=request.scope["scheme"] == "https")
     return response
 
 
 async def checked_form(request: Request) -> FormData:
-    """The fields of a form that changes something.
+    """The fields of a form with a change.
 
     Raises:
-        ProblemError: 403, it does not bring back what the page was given.
+        ProblemError: 403, its CSRF token is not that of the session.
     """
     form = await request.form(max_files=0, max_fields=100)
     session = request.state.session
@@ -83,7 +99,7 @@ async def checked_form(request: Request) -> FormData:
 
 
 def error_page(request: Request, error: ProblemError) -> HTMLResponse:
-    """A problem, for people."""
+    """A problem as a page."""
     response = render(
         request,
         "error.html",

@@ -1,7 +1,7 @@
 // Live updates: the stream says that something was recorded, the page's own list is fetched anew and merged.
 // Open details, the focus and rows that were loaded further down stay as they are.
 
-import { fetchPage, say } from "./page.js";
+import { fetchPage, announce } from "./page.js";
 
 const AT_MOST_EVERY = 2000; // milliseconds
 const ANYHOW_EVERY = 60000; // ages grow without events
@@ -24,7 +24,7 @@ function follow(sign) {
       const added = fresh ? merge(document.querySelector(target), fresh) : 0;
       if (added === ANEW) renew(`[data-more="${target}"]`, page);
       if (sign.dataset.also) renew(sign.dataset.also, page);
-      if (added) say(`${added === ANEW ? "Many" : added} new ${sign.dataset.speaks}.`);
+      if (added) announce(`${added === ANEW ? "Many" : added} new ${sign.dataset.label}.`);
     } catch {
       // the sign shows whether the service answers; the next event, or the next minute, tries again
     }

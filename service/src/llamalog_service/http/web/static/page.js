@@ -6,6 +6,6 @@ export async function fetchPage(href) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-export function say(text) {
-  document.getElementById("said").textContent = text;
+export function announce(text) {
+  document.getElementById("announcement").textContent = text;
 }

@@ -1,4 +1,4 @@
-"""Entries of the log as lines of a page: each with its depth, in the order in which they are shown."""
+"""Lines of a page: rows of the log, each with its depth, in display order."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from llamalog_service.queries.names import EntityRef, read_names
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
 
-_DEEPEST_SHIFT: Final = 24
-"""Deeper lines are not moved further to the right; they say their depth."""
+_MAX_INDENT: Final = 24
+"""Deeper lines are not indented further; they show their depth as a number."""
 
 _TYPES: Final = frozenset(EntityType)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line: a row of the log, or a job of which this piece has only what is below it.
+    """A row of the log, or a job of which this page has descendants only.
 
     Attributes:
         level: from 1 on.
-        job: the row's; or the one that the line stands for.
-        parent: the parent that counts of the row's job, as far as it is known here.
+        job: of the row, or the job that the line stands for.
+        parent: the effective parent of the row's job, if this page knows it.
         row: None where the line stands for a job.
     """
 
@@ -37,29 +37,29 @@ class Line:
     row: LogRow | None
 
     @property
-    def shift(self) -> int:
-        """How many steps the line is moved to the right."""
-        return min(self.level - 1, _DEEPEST_SHIFT)
+    def indent(self) -> int:
+        """The number of steps by which the line is indented."""
+        return min(self.level - 1, _MAX_INDENT)
 
 
-def listed(rows: Iterable[LogRow]) -> list[Line]:
-    """Rows as they come, none below another."""
+def flat_lines(rows: Iterable[LogRow]) -> list[Line]:
+    """Rows in their given order, all on the first level."""
     return [Line(1, row.job_id, None if row.parent_conflict else row.parent_job_id, row) for row in rows]
 
 
-def arranged(piece: Timeline | Tree, *, in_time: bool, top: int = 0) -> list[Line]:
-    """A piece as lines, each as deep as it is below `top`.
+def tree_lines(piece: Timeline | Tree, *, by_time: bool, top: int = 0) -> list[Line]:
+    """A page of a tree as lines, with their depth below `top`.
 
-    In the order of time, or each entry below those of the job that started its own. Then a job that said
-    nothing in this piece has a line of its own above what it started, so that every line is below something;
-    what is above `top` is left to the chain.
+    By time, or each entry below those of the job that started its own. In the latter order a job without an
+    entry on this page has a line of its own above its children, so that every line has one above it; what is
+    above `top` belongs to the chain.
     """
-    if in_time:
+    if by_time:
         return [_line(entry, top) for entry in piece.entries]
-    return [line for tree in lineage_trees(piece.entries, piece.parents) for line in _downwards(tree, top)]
+    return [line for tree in lineage_trees(piece.entries, piece.parents) for line in _descend(tree, top)]
 
 
-def _downwards(tree: JobNode, top: int) -> Iterator[Line]:
+def _descend(tree: JobNode, top: int) -> Iterator[Line]:
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -74,14 +74,14 @@ def _line(entry: Entry, top: int) -> Line:
     return Line(max(entry.depth - top, 0) + 1, entry.row.job_id, entry.parent, entry.row)
 
 
-async def names_in(reader: Reader, rows: Iterable[LogRow]) -> dict[UUID, str]:
-    """What the entities are called that the rows name, as far as an event has said it.
+async def read_row_names(reader: Reader, rows: Iterable[LogRow]) -> dict[UUID, str]:
+    """The names of the entities that rows refer to, as far as events carried them.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    named = {ref for row in rows for ref in _refs(row)}
-    return dict(await read_names(reader, named))
+    refs = {ref for row in rows for ref in _refs(row)}
+    return dict(await read_names(reader, refs))
 
 
 def _refs(row: LogRow) -> Iterator[EntityRef]:

@@ -1,4 +1,4 @@
-"""Every error as a problem: for programs as JSON, for people as a page."""
+"""Exception handlers: every error becomes a problem, as JSON for programs and as a page for people."""
 
 from http import HTTPStatus
 from typing import Final
@@ -11,34 +11,34 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, TookTooLongError, UnavailableError
-from llamalog_service.http.paths import path_of
+from llamalog_service.http.access import is_page, path_of
 from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
-from llamalog_service.http.web.pages import error_page, is_page
+from llamalog_service.http.web.pages import error_page
 from llamalog_service.queries.counts import TooManyBucketsError
 from llamalog_service.queries.paging import InvalidCursorError
 
 _log = structlog.get_logger("llamalog.http")
 
-_AGAIN_SECONDS: Final = "2"
+_RETRY_AFTER_SECONDS: Final = "2"
 
 
-def tell_failures(app: FastAPI) -> None:
-    """Let an app answer every error with a problem."""
+def add_exception_handlers(app: FastAPI) -> None:
+    """Handle every expected exception of an app with a problem."""
     for kind in (ProblemError, HTTPException, RequestValidationError, LlamalogError):
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, _handle)
 
 
-def failure_response(request: Request, error: ProblemError) -> Response:
-    """A problem as whoever asked can read it."""
+def error_response(request: Request, error: ProblemError) -> Response:
+    """A problem, as a page or as JSON by the request's path."""
     if is_page(request):
         return error_page(request, error)
     return problem_response(error, path_of(request))
 
 
-def defect_response(request: Request, error: Exception) -> Response:
-    """What is answered where nothing foresaw an error; the log has all of it."""
+def unexpected_error_response(request: Request, error: Exception) -> Response:
+    """A problem for an error without a handler; the log has its traceback."""
     _log.error("defect", path=path_of(request), exc_info=error)
-    return failure_response(
+    return error_response(
         request,
         ProblemError(
             HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -47,25 +47,25 @@ def defect_response(request: Request, error: Exception) -> Response:
     )
 
 
-async def _answer(request: Request, error: Exception) -> Response:
-    return failure_response(request, _as_problem(request, error))
+async def _handle(request: Request, error: Exception) -> Response:
+    return error_response(request, _problem_of(request, error))
 
 
-def _as_problem(request: Request, error: Exception) -> ProblemError:
+def _problem_of(request: Request, error: Exception) -> ProblemError:
     match error:
         case ProblemError():
             return error
         case RequestValidationError():
-            return _invalid(error)
+            return _validation_problem(error)
         case HTTPException():
-            return _of_routing(request, error)
+            return _routing_problem(request, error)
         case LlamalogError():
-            return _of_ours(request, error)
+            return _domain_problem(request, error)
         case _:
             raise error
 
 
-def _of_ours(request: Request, error: LlamalogError) -> ProblemError:
+def _domain_problem(request: Request, error: LlamalogError) -> ProblemError:
     match error:
         case TookTooLongError():
             _log.warning("took too long", path=path_of(request), reason=str(error))
@@ -79,9 +79,10 @@ def _of_ours(request: Request, error: LlamalogError) -> ProblemError:
             _log.warning("unavailable", path=path_of(request), reason=str(error))
             return ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{_who(error)} does not answer at the moment. Nothing was changed. Ask again in a while.",
+                f"{_unavailable_system(error)} does not answer at the moment. Nothing was changed. Ask again "
+                "in a while.",
                 kind="unavailable",
-                headers={"Retry-After": _AGAIN_SECONDS},
+                headers={"Retry-After": _RETRY_AFTER_SECONDS},
             )
         case InvalidCursorError() | TooManyBucketsError():
             return not_valid([Fault(where="query", detail=str(error))])
@@ -91,8 +92,8 @@ def _of_ours(request: Request, error: LlamalogError) -> ProblemError:
             return ProblemError(HTTPStatus.CONFLICT, str(error), kind="refused")
 
 
-def _invalid(error: RequestValidationError) -> ProblemError:
-    """What FastAPI found; the values themselves are not repeated: one of them may be a secret."""
+def _validation_problem(error: RequestValidationError) -> ProblemError:
+    """The faults that FastAPI found, without the values: one of them may be a secret."""
     faults = [
         Fault(where=".".join(str(part) for part in found["loc"]), detail=str(found["msg"]))
         for found in error.errors()
@@ -100,11 +101,11 @@ def _invalid(error: RequestValidationError) -> ProblemError:
     return not_valid(faults)
 
 
-def _of_routing(request: Request, error: HTTPException) -> ProblemError:
+def _routing_problem(request: Request, error: HTTPException) -> ProblemError:
     status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
     detail = error.detail
     if status is HTTPStatus.NOT_FOUND:
-        detail = "There is nothing under this path. /openapi.json and /docs tell what there is."
+        detail = "There is nothing under this path. /openapi.json and /docs list all operations."
     elif status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods(request)))
         detail = f"{request.method} is not allowed here, but {headers['Allow']}."
@@ -112,7 +113,7 @@ def _of_routing(request: Request, error: HTTPException) -> ProblemError:
 
 
 def _methods(request: Request) -> set[str]:
-    """Of all routes with this path; the framework names those of the first one."""
+    """The methods of all routes with this path; the framework names those of the first one."""
     allowed: set[str] = set()
     for route in request.app.state.routes:
         if isinstance(route, Route) and route.path_regex.match(path_of(request)):
@@ -120,5 +121,5 @@ def _methods(request: Request) -> set[str]:
     return allowed | {"HEAD"} if "GET" in allowed else allowed
 
 
-def _who(error: UnavailableError) -> str:
+def _unavailable_system(error: UnavailableError) -> str:
     return "PostgreSQL" if str(error).startswith("PostgreSQL") else "Kafka"

@@ -1,6 +1,6 @@
 // "More" links load the next piece in place; should that fail, they are followed as the links they are.
 
-import { fetchPage, say } from "./page.js";
+import { fetchPage, announce } from "./page.js";
 
 async function load(paragraph, link) {
   const into = paragraph.dataset.more;
@@ -14,7 +14,7 @@ async function load(paragraph, link) {
   const further = page.querySelector(`[data-more="${into}"]`);
   if (further) paragraph.replaceWith(further);
   else paragraph.remove();
-  say(`${count(list) - before} more, ${count(list)} in all.`);
+  announce(`${count(list) - before} more, ${count(list)} in all.`);
   await null; // whoever watches the list has seen to the new rows by then
   focusFirst(fresh[0]);
 }

@@ -1,6 +1,6 @@
 // Follows a backfill: whatever is told of it, the page is fetched anew and its part put in place.
 
-import { fetchPage, say } from "./page.js";
+import { fetchPage, announce } from "./page.js";
 
 const SAFETY_MS = 4000;
 const REST_MS = 250;
@@ -47,15 +47,15 @@ function replace(page) {
   const now = document.querySelector("#run");
   const next = page.querySelector("#run");
   if (next === null) return;
-  const spoken = next.dataset.standing;
-  if (spoken !== now.dataset.standing) say(`The backfill is ${spoken}.`);
+  const status = next.dataset.status;
+  if (status !== now.dataset.status) announce(`The backfill is ${status}.`);
   // Whoever is about to cancel it is not to be disturbed.
   if (now.querySelector("details[open]") && next.dataset.run !== undefined) {
     for (const part of [".progress", ".heading"]) {
       const [old, fresh] = [now.querySelector(part), next.querySelector(part)];
       if (old !== null && fresh !== null) old.replaceWith(fresh);
     }
-    now.dataset.standing = spoken;
+    now.dataset.status = status;
     return;
   }
   const focused = now.contains(document.activeElement) ? placeOf(document.activeElement, now) : null;

@@ -1,16 +1,35 @@
-"""Who may ask over HTTP: the tokens of the settings, and where an API without any may listen."""
+"""Tokens of the API, as the settings give them; only their digests are kept."""
 
+import hashlib
+import re
 import stat
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
-from llamalog_service.http.access import Access, Token, parse_tokens
+from llamalog_service.http.access import Access, Principal, Scope, Token
 from llamalog_service.settings import Settings, setting_name
 
 _log = structlog.get_logger("llamalog.api")
+
+_DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})")
+_NAME: Final = re.compile(r"[\w.@-]{1,60}")
+_MIN_TOKEN_LENGTH: Final = 16
+
+
+class TokensInvalidError(LlamalogError):
+    """The tokens of the API cannot be read; nothing was started."""
+
+    def __init__(self, line: int, wrong: str) -> None:
+        super().__init__(
+            f"Line {line} of the API's tokens: {wrong}. Nothing was started. A line looks like "
+            "`alice operate sha256:<64 hexadecimal digits>`, or has the token itself in place of its digest; "
+            "the scopes are read, operate and admin."
+        )
 
 
 class ApiUnguardedError(LlamalogError):
@@ -53,6 +72,46 @@ def read_access(settings: Settings) -> Access:
             guard_with=setting_name("api_tokens_file"),
         )
     return access
+
+
+def parse_tokens(text: str) -> list[Token]:
+    """The tokens of a file or a variable: one a line, `#` begins a comment.
+
+    Raises:
+        TokensInvalidError: names the line, never what stands in it.
+    """
+    tokens: list[Token] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        token = _parse_line(number, words)
+        if any(token.principal.name == other.principal.name for other in tokens):
+            raise TokensInvalidError(number, "its name is given twice")
+        if any(token.digest == other.digest for other in tokens):
+            raise TokensInvalidError(number, "its token is given twice")
+        tokens.append(token)
+    return tokens
+
+
+def _parse_line(number: int, words: Sequence[str]) -> Token:
+    if len(words) != 3:
+        raise TokensInvalidError(number, f"it has {len(words)} words in place of a name, scopes and a token")
+    name, scopes, token = words
+    if not _NAME.fullmatch(name):
+        raise TokensInvalidError(number, "a name has 1 to 60 letters, digits and `._@-`")
+    known = {str(scope): scope for scope in Scope}
+    if not all(scope in known for scope in scopes.split(",")):
+        raise TokensInvalidError(number, "it names a scope that there is not")
+    scope = max(known[named] for named in scopes.split(","))
+    if token.startswith("sha256:"):
+        digest = _DIGEST.fullmatch(token)
+        if digest is None:
+            raise TokensInvalidError(number, "a digest has 64 hexadecimal digits, in lower case")
+        return Token(Principal(name, scope), digest[1])
+    if len(token) < _MIN_TOKEN_LENGTH:
+        raise TokensInvalidError(number, f"a token has at least {_MIN_TOKEN_LENGTH} characters")
+    return Token(Principal(name, scope), hashlib.sha256(token.encode()).hexdigest())
 
 
 def _tokens_in(file: Path) -> list[Token]:

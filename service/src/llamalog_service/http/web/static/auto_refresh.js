@@ -2,11 +2,11 @@
 
 import { fetchPage } from "./page.js";
 
-for (const part of document.querySelectorAll("[data-again]")) {
-  setInterval(() => renew(`#${part.id}`), part.dataset.again * 1000);
+for (const part of document.querySelectorAll("[data-refresh-seconds]")) {
+  setInterval(() => refresh(`#${part.id}`), part.dataset.refreshSeconds * 1000);
 }
 
-async function renew(selector) {
+async function refresh(selector) {
   const now = document.querySelector(selector);
   if (document.hidden || now.contains(document.activeElement)) return;
   try {

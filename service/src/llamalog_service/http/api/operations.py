@@ -1,0 +1,113 @@
+"""`/dead-letters`, `/overrides`, `/health/summary`: operation of an installation."""
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import Query, Request
+from msgspec import Meta, Struct
+from starlette.responses import Response
+
+from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.limits import JobId
+from llamalog_service.http.api.openapi import request_body, responses
+from llamalog_service.http.api.routing import (
+    CursorText,
+    Limit,
+    Text,
+    Timestamp,
+    json_response,
+    label,
+    read_body,
+    router,
+    search,
+)
+from llamalog_service.http.context import AdminDep, ContextDep, ServicesDep
+from llamalog_service.http.dead_letters import DeadLetterCounts, DeadLetterFilter, Letter
+from llamalog_service.http.health import HealthSummary
+from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
+
+routes = router("operations")
+
+_NO_TOPIC: Final = "There is no topic of dead letters."
+_EXAMPLES: Final = {
+    "adopt": {"jobId": "import-2019", "adopt": True, "reason": "The importer was never connected."},
+    "revoke": {"jobId": "import-2019", "adopt": False, "reason": "It was, under another name."},
+}
+
+
+class OverrideRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A requested root override; the token says who requests it."""
+
+    job_id: JobId
+    adopt: Annotated[bool, Meta(description="False revokes an adoption.")]
+    reason: Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"\S")]
+
+
+@routes.get(
+    "/dead-letters",
+    summary="The dead letters by reason",
+    responses=responses(DeadLetterCounts, "The newest ones, counted.", conflict=_NO_TOPIC),
+)
+async def dead_letter_counts(services: ServicesDep) -> Response:
+    """Counted at most twice a minute."""
+    return json_response(await services.dead_letters.counts())
+
+
+@routes.get(
+    "/dead-letters/messages",
+    summary="Dead letters",
+    responses=responses(
+        Page[Letter],
+        "The newest first. A page may be short, or empty, though there are more: `next` is set then.",
+        conflict=_NO_TOPIC,
+    ),
+)
+async def dead_letters(
+    services: ServicesDep,
+    *,
+    reason: Annotated[Text | None, label("The reason's code.", "not-json")] = None,
+    topic: Annotated[Text | None, search("The full name of the source topic.")] = None,
+    since: Annotated[
+        Timestamp | None, Query(description="When it became a dead letter: then or later.")
+    ] = None,
+    until: Annotated[Timestamp | None, Query(description="When it became one: before this time.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    after: CursorText = None,
+) -> Response:
+    """Each with its source, the reason of its refusal, and the beginning of its content."""
+    wanted = DeadLetterFilter(reason=reason, topic=topic, since=since, until=until)
+    return json_response(await services.dead_letters.page(wanted, limit=limit, after=after))
+
+
+@routes.post(
+    "/overrides",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Adopt a job never seen as a root, or revoke that",
+    responses=responses(
+        RootAdopted | RootAdoptionRevoked,
+        "The override, as it was published among the entity events.",
+        status=HTTPStatus.ACCEPTED,
+        conflict="It would have no effect: the job's own event has been seen.",
+    ),
+    openapi_extra=request_body(OverrideRequest, "The override.", _EXAMPLES),
+)
+async def override_root(request: Request, services: ServicesDep, principal: AdminDep) -> Response:
+    """Needs the scope `admin`. Of several overrides of a job the latest counts."""
+    requested = await read_body(request, OverrideRequest)
+    published = await services.override_root(
+        requested.job_id,
+        adopted=requested.adopt,
+        reason=requested.reason,
+        requested_by=principal.name,
+    )
+    return json_response(published, HTTPStatus.ACCEPTED)
+
+
+@routes.get(
+    "/health/summary",
+    summary="Lag, rates, time to root, size",
+    responses=responses(HealthSummary, "What could not be read is null, and `unreachable` names its source."),
+)
+async def health_summary(context: ContextDep) -> Response:
+    """Read from Kafka, PostgreSQL and the consumers' own metrics; answers also while they are away."""
+    return json_response(await context.services.health.summary(context.streams.open))

@@ -1,0 +1,152 @@
+"""`/ui/entities/…` and `/ui/jobs`: the timeline of an album, artist or track, and the tree of a job."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from llamalog_schemas.events import EntityType
+from llamalog_service.http.context import ContextDep, ReaderDep
+from llamalog_service.http.problems import ProblemError
+from llamalog_service.http.web.form_parser import FormQuery, Tab
+from llamalog_service.http.web.formatting import entity_link, humanize, job_link, link, visible
+from llamalog_service.http.web.lines import read_row_names, tree_lines
+from llamalog_service.http.web.pages import render
+from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.entities import read_entity_summary
+from llamalog_service.queries.jobs import read_chain, read_children, read_tree
+from llamalog_service.queries.lineages import job_depths
+from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.paging import Cursor
+from llamalog_service.queries.timeline import Timeline, read_timeline
+
+routes = APIRouter()
+
+_ENTITY_FIELDS: Final = ("order", "origins")
+_JOB_FIELDS: Final = ("job", "view")
+_VIEWS: Final = (("", "By job"), ("time", "By time"), ("next", "Next jobs only"))
+_ROWS: Final = 200
+_JOBS: Final = 100
+
+
+@routes.get("/ui/entities/{kind}/{entity_id}")
+async def entity(request: Request, context: ContextDep, kind: EntityType, entity_id: UUID) -> Response:
+    """A summary, and a page of the timeline."""
+    reader = context.reader
+    form = FormQuery(request.query_params, _ENTITY_FIELDS)
+    after = form.after()
+    form.check()
+    ref = EntityRef(type=kind, id=entity_id)
+    with_unknown = form.texts["origins"] != "known"
+    timeline = await read_timeline(
+        reader, ref, include_orphans=with_unknown, limit=_ROWS, after=after, metrics=context.metrics
+    )
+    summary = await read_entity_summary(reader, ref) if after is None else None
+    if not timeline.entries and summary is not None and not summary.rows:
+        raise _unknown_entity(ref)
+    return render(
+        request,
+        "entity.html",
+        title=f"{visible(timeline.name or entity_id)}, {humanize(kind)}",
+        page="roots",
+        entity_type=kind,
+        entity_id=entity_id,
+        name=timeline.name,
+        summary=summary,
+        lines=tree_lines(timeline, by_time=form.texts["order"] == "time"),
+        names=await read_row_names(reader, [entry.row for entry in timeline.entries]),
+        longer=timeline.longer,
+        first_piece=after is None,
+        next=entity_link(kind, entity_id, **form.texts, after=timeline.next) if timeline.next else None,
+        tabs=_tabs(ref, form),
+        unknown=link("/ui/logs", entityType=kind, entityId=entity_id, unknownOriginOnly=True),
+        streams=_streams(ref, timeline),
+        json=link(f"/timelines/{kind}/{entity_id}", includeOrphans=None if with_unknown else "false"),
+    )
+
+
+def _tabs(ref: EntityRef, form: FormQuery) -> list[list[Tab]]:
+    order, origins = form.texts["order"], form.texts["origins"]
+
+    def tab(label: str, order_: str, origins_: str) -> Tab:
+        href = entity_link(ref.type, ref.id, order=order_, origins=origins_)
+        return Tab(label, href, is_current=(order_, origins_) == (order, origins))
+
+    return [
+        [tab("By job", "", origins), tab("By time", "time", origins)],
+        [tab("All rows", order, ""), tab("Known origin only", order, "known")],
+    ]
+
+
+def _streams(ref: EntityRef, timeline: Timeline) -> list[str]:
+    """Streams of the rows about the entity, and of its root; with several roots the page polls instead."""
+    about = link("/logs/stream", entityType=ref.type, entityId=ref.id)
+    roots = {entry.row.root_job_id for entry in timeline.entries} - {None}
+    return [about, *(link("/logs/stream", root=root) for root in roots if len(roots) == 1)]
+
+
+def _unknown_entity(ref: EntityRef) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.NOT_FOUND,
+        f"The log knows no {humanize(ref.type)} {ref.id}. The id may be mistyped or that of another kind of "
+        "entity, or its first event has not been recorded yet.",
+    )
+
+
+@routes.get("/ui/jobs")
+async def job(request: Request, reader: ReaderDep) -> Response:
+    """The chain upwards, and a page of what is below: as a tree, by time, or the next jobs only."""
+    form = FormQuery(request.query_params, _JOB_FIELDS)
+    after = form.after()
+    form.check()
+    named, view = form.text("job"), form.texts["view"]
+    if named is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, "No job was named. The address of one is /ui/jobs?job=…")
+    chain = await read_chain(reader, named)
+    below = await (_children if view == "next" else _tree)(reader, named, view, after)
+    if after is None and chain.root is None and chain.origin is None and not below["found"]:
+        raise ProblemError(
+            HTTPStatus.NOT_FOUND,
+            f"The log knows no job {visible(named)}: no row is of it, and none names it as its parent. It "
+            "may be mistyped, or its first event has not been recorded yet.",
+        )
+    return render(
+        request,
+        "job.html",
+        title=f"{visible(named)}, job",
+        page="roots",
+        job=named,
+        chain=chain,
+        view=view,
+        first_piece=after is None,
+        tabs=[[Tab(label, job_link(named, view=to), is_current=view == to) for to, label in _VIEWS]],
+        # Its own rows show when the root becomes known that all below it wait for.
+        streams=[link("/logs/stream", root=chain.root, job=None if chain.root else named)],
+        **below,
+    )
+
+
+async def _tree(reader: Reader, job: str, view: str, after: Cursor | None) -> Mapping[str, Any]:
+    tree = await read_tree(reader, job, limit=_ROWS, after=after)
+    top = job_depths(tree.parents).get(job, 0)
+    return {
+        "found": bool(tree.entries),
+        "longer": tree.longer,
+        "lines": tree_lines(tree, by_time=view == "time", top=top),
+        "names": await read_row_names(reader, [entry.row for entry in tree.entries]),
+        "next": job_link(job, view=view, after=tree.next) if tree.next else None,
+        "json": link("/tree", job=job),
+    }
+
+
+async def _children(reader: Reader, job: str, view: str, after: Cursor | None) -> Mapping[str, Any]:
+    page = await read_children(reader, job, limit=_JOBS, after=after)
+    return {
+        "found": bool(page.items),
+        "children": page.items,
+        "next": job_link(job, view=view, after=page.next) if page.next else None,
+        "json": link("/children", job=job),
+    }

@@ -1,0 +1,95 @@
+"""`/ui/dead-letters` and `/ui/health`: refused messages, and the health of the installation."""
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from llamalog_service.http.context import ContextDep, ServicesDep
+from llamalog_service.http.dead_letters import DeadLetterFilter
+from llamalog_service.http.web.form_parser import FormQuery
+from llamalog_service.http.web.formatting import link
+from llamalog_service.http.web.pages import TEMPLATES, render
+from llamalog_service.queries.counts import NOT_LOOKED_AT
+
+routes = APIRouter()
+
+_DEAD_LETTERS: Final = "/ui/dead-letters"
+_PAGE: Final = 50
+_FIELDS: Final = ("reason", "topic", "since", "until")
+
+_UNRESOLVED: Final = {
+    "PENDING": "Wait for a job never seen",
+    "DECLARED": "Have a declared root, the top never seen",
+    NOT_LOOKED_AT: "Not looked at yet",
+}
+_BYTE_UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+@routes.get(_DEAD_LETTERS)
+async def dead_letters(
+    request: Request,
+    services: ServicesDep,
+    after: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """The dead letters that match, the newest first, beside the counts of all."""
+    form = FormQuery(request.query_params, _FIELDS)
+    wanted = DeadLetterFilter(
+        reason=form.text("reason"),
+        topic=form.text("topic"),
+        since=form.timestamp("since"),
+        until=form.timestamp("until"),
+    )
+    counts = await services.dead_letters.counts()
+    page = None
+    if not form.complaints:
+        page = await services.dead_letters.page(wanted, limit=_PAGE, after=after)
+    return render(
+        request,
+        "dead_letters.html",
+        HTTPStatus.OK if page is not None else HTTPStatus.UNPROCESSABLE_ENTITY,
+        page="dead-letters",
+        title="Dead letters",
+        counts=counts,
+        most=max(counts.by_reason.values(), default=1),
+        fields=form.texts,
+        complaints=form.complaints,
+        filtered=form.is_filtered,
+        dead_letters=page.items if page is not None else (),
+        first_page=after is None,
+        next=None
+        if page is None or page.next is None
+        else link(_DEAD_LETTERS, **form.texts, after=page.next),
+    )
+
+
+@routes.get("/ui/health")
+async def health(request: Request, context: ContextDep) -> Response:
+    """The current health of the installation; what does not answer is named."""
+    return render(
+        request,
+        "health.html",
+        page="health",
+        title="Health",
+        health=await context.services.health.summary(context.streams.open),
+        unresolved=_UNRESOLVED,
+    )
+
+
+def byte_size(number: int) -> str:
+    """A number of bytes in its largest fitting unit."""
+    size, unit = float(number), _BYTE_UNITS[0]
+    for unit in _BYTE_UNITS:
+        if size < 1024 or unit == _BYTE_UNITS[-1]:
+            break
+        size /= 1024
+    return f"{number:,} {unit}" if unit == _BYTE_UNITS[0] else f"{size:,.1f} {unit}"
+
+
+def rate(per_second: float) -> str:
+    """A rate per second, with two digits at least."""
+    return f"{per_second:,.0f}" if per_second >= 10 or not per_second else f"{per_second:.2g}"
+
+
+TEMPLATES.filters.update(byte_size=byte_size, rate=rate)
