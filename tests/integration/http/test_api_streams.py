@@ -144,7 +144,7 @@ async def test_a_client_that_goes_frees_its_stream(api: RunningApi) -> None:
 async def test_a_client_that_takes_nothing_is_cut_off(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "_SLOWEST_SECONDS", 1.0)
+    monkeypatch.setattr(streams, "_SEND_TIMEOUT_SECONDS", 1.0)
     async with running_api(settings) as api:
         host, port = api.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port), limit=1024)

@@ -142,7 +142,7 @@ def test_a_long_chain_folds_its_middle_and_a_deep_tree_says_its_depth(browser: B
 
 def test_a_job_never_seen_has_a_page_that_says_so(browser: Browser) -> None:
     waiting = browser.get("/ui/jobs", job="never-seen")
-    assert "No event bears it" in waiting.one("main").text
+    assert "It has no event of its own" in waiting.one("main").text
     assert waiting.all("span", "unknown")[0].text == "Origin unknown: waits for a job never seen"
     adopted = browser.get("/ui/jobs", job="adopted-child")
     assert "an operator's override" in adopted.one("main").text

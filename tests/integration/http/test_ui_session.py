@@ -143,4 +143,4 @@ async def test_health_is_shown_also_while_others_have_the_consumers_port(
             httpx.AsyncClient(base_url=running.url, timeout=15) as client,
         ):
             answer = await client.get("/health/summary")
-    assert (answer.status_code, answer.json()["silent"]) == (200, [url])
+    assert (answer.status_code, answer.json()["unreachable"]) == (200, [url])
