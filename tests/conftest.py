@@ -34,7 +34,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """PostgreSQL, and the broker that this machine can have."""
-    with LocalStack(tmp_path_factory.mktemp("stack"), fast=True, say=print) as running:
+    with LocalStack(tmp_path_factory.mktemp("stack"), fast=True, notify=print) as running:
         yield running
 
 

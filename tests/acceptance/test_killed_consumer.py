@@ -18,9 +18,9 @@ from harness.topics import producing, read_all
 from harness.waiting import eventually
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
-from llamalog_tools.demo.play import play
+from llamalog_tools.demo.publish import play
 
 pytestmark = pytest.mark.apache_kafka
 
@@ -39,7 +39,7 @@ async def test_every_event_is_recorded_once_and_every_root_is_right_however_ofte
     # Kafka waits for a killed consumer as long as it may be silent; small batches are killed more often.
     settings = settings.model_copy(update={"session_seconds": 1.5, "batch_records": 500})
     events_per_turn = MESSAGES // (KILLS + 1)
-    day = tell_day(2 * MESSAGES // 34, seed)
+    day = generate_day(2 * MESSAGES // 34, seed)
     messages = islice(disordered(day, late=0.05, duplicates=0.02, bad=0.003, seed=seed), MESSAGES)
 
     consumer = ServiceProcess("consumer", settings, tmp_path)

@@ -35,7 +35,7 @@ from llamalog_service.kafka.provenance import provenance_of
 from llamalog_service.kafka.topics import create_topics, topics
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.devstack import LocalStack
 
 pytestmark = pytest.mark.apache_kafka
@@ -120,7 +120,7 @@ async def test_a_reader_rebuilds_its_view_from_the_topic_and_from_a_republishing
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     names = topics(settings.topic_prefix)
-    await publish(settings, tell_day(8, seed=3))
+    await publish(settings, generate_day(8, seed=3))
     async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await wait_until_settled(settings, pool)
     told = [provenance_of(row) for row in (await stored_rows(pool)).values()]

@@ -15,7 +15,7 @@ from acceptance.starts import READY, SAMPLE, Up, run_llamalog
 from harness.databases import run_sql
 from llamalog_schemas.codec import decode_event
 from llamalog_service.domain.fold import FoldedRow, fold
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
 from llamalog_tools.demo.messages import Kind, SampleMessage
 
@@ -58,7 +58,7 @@ def starts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def messages() -> list[SampleMessage]:
-    day = tell_day(int(SAMPLE["albums"]), int(SAMPLE["seed"]))
+    day = generate_day(int(SAMPLE["albums"]), int(SAMPLE["seed"]))
     shares = {name: SAMPLE[name] for name in ("late", "duplicates", "bad")}
     return list(disordered(day, seed=int(SAMPLE["seed"]), **shares))
 

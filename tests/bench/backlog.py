@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaProducer
 
 from bench.installation import Installation
 from llamalog_service.domain.fold import FoldedRow, fold
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
 from llamalog_tools.demo.messages import Kind, SampleMessage
-from llamalog_tools.demo.play import Played, play
+from llamalog_tools.demo.publish import Played, play
 
 LATE_PARENTS = 0.05
 """The share of parents' events that come late; about 2 % of all events are late by it."""
@@ -40,7 +40,7 @@ class Backlog(NamedTuple):
 
 def make_backlog(albums: int) -> Backlog:
     """The backlog of a day on which so many albums are added; about 34 events an album."""
-    events = list(tell_day(albums, seed=_SEED))
+    events = list(generate_day(albums, seed=_SEED))
     messages = disordered(events, late=LATE_PARENTS, duplicates=DUPLICATES, bad=BAD, seed=_SEED)
     return Backlog(list(messages), fold(events))
 

@@ -20,7 +20,7 @@ import msgspec
 
 from bench import pydantic_events
 from llamalog_schemas import EntityEvent, Event, decode_event, encode
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 
 ALBUMS = 400
 BATCH = 500
@@ -41,7 +41,7 @@ CONTENDERS: dict[str, Decode] = {
 
 def main() -> None:
     """Measure and print."""
-    events = list(tell_day(ALBUMS, SEED))
+    events = list(generate_day(ALBUMS, SEED))
     values = [encode(event) for event in events]
     for event, value in zip(events[:2_000], values, strict=False):
         _must_agree(event, value)

@@ -12,7 +12,7 @@ from bench.servers import Servers, durability, settle_disk
 from bench.yardstick import BATCH_SIZES, Copied, Records, copy_all, copy_records
 from harness.databases import new_database
 from llamalog_service.adoption.migration_runner import migrate
-from llamalog_tools.demo.play import Played
+from llamalog_tools.demo.publish import Played
 
 Say = Callable[[str], None]
 

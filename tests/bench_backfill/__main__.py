@@ -40,7 +40,7 @@ def main(
     folder = data_dir.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    postgres = LocalPostgres(folder / "postgres", fast=False, say=progress.print)
+    postgres = LocalPostgres(folder / "postgres", fast=False, notify=progress.print)
     try:
         postgres.start()
         measured = asyncio.run(

@@ -48,7 +48,7 @@ def main(
     options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     plan = Plan(BigLog(albums=albums, big_root_rows=big_tree, odd=1 + albums // 11), rounds, backlog)
     try:
-        with LocalStack(folder, options, say=progress.print) as stack:
+        with LocalStack(folder, options, notify=progress.print) as stack:
             measured = asyncio.run(measure(own_servers(stack), plan, folder, progress.print))
     except (LlamalogError, DrainError, ApiError) as error:
         give_up(progress, "bench-queries", error)

@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaProducer
 
 from bench.backlog import BAD, DUPLICATES, LATE_PARENTS
 from bench.beside import working_beside
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
 from llamalog_tools.demo.messages import SampleMessage
-from llamalog_tools.demo.play import play
+from llamalog_tools.demo.publish import play
 
 _AN_ALBUM = 30
 _SLICE = 0.1
@@ -33,7 +33,7 @@ def steady_load(bootstrap: str, topic: str, a_second: float, seconds: float) -> 
 
 
 def _messages(count: int) -> list[SampleMessage]:
-    events = tell_day(1 + count // _AN_ALBUM, seed=_SEED)
+    events = generate_day(1 + count // _AN_ALBUM, seed=_SEED)
     told = disordered(list(events), late=LATE_PARENTS, duplicates=DUPLICATES, bad=BAD, seed=_SEED)
     return list(told)[:count]
 

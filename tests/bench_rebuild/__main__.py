@@ -43,7 +43,7 @@ def main(
     shutil.rmtree(folder, ignore_errors=True)
     options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     try:
-        with LocalStack(folder, options, say=progress.print) as stack:
+        with LocalStack(folder, options, notify=progress.print) as stack:
             measured = asyncio.run(
                 measure(
                     own_servers(stack),

@@ -13,7 +13,7 @@ from bench.installation import Installation
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.events import EntityEvent
 from llamalog_schemas.keys import lineage_key
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 
 SENT_TWICE = 0.01
 _EVENTS_AN_ALBUM = 30
@@ -40,7 +40,7 @@ class Message(NamedTuple):
 
 def events_of_day(count: int, seed: int = _SEED) -> Iterator[EntityEvent]:
     """So many events, always the same of a seed; few of them are in memory at a time."""
-    return islice(tell_day(1 + count // _EVENTS_AN_ALBUM, seed), count)
+    return islice(generate_day(1 + count // _EVENTS_AN_ALBUM, seed), count)
 
 
 def message_of(event: EntityEvent, partitions: int) -> Message:

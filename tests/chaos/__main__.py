@@ -52,7 +52,7 @@ def main(
     options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     survived: list[Survived] = []
     try:
-        with LocalStack(folder, options, say=progress_console.print) as stack, _progress() as progress:
+        with LocalStack(folder, options, notify=progress_console.print) as stack, _progress() as progress:
             task = progress.add_task("", total=len(chosen))
             for fault in chosen:
                 progress.update(task, description=fault.what)

@@ -6,9 +6,9 @@ from itertools import islice
 
 from aiokafka import AIOKafkaProducer
 
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
-from llamalog_tools.demo.play import Played, play
+from llamalog_tools.demo.publish import Played, play
 
 _EVENTS_AN_ALBUM = 34
 _TICK = 0.1
@@ -31,7 +31,7 @@ class Load:
         self._topic = topic
         self._messages = messages
         self._a_tick = max(1, round(messages * _TICK / seconds))
-        day = tell_day(2 * messages // _EVENTS_AN_ALBUM + 1, seed)
+        day = generate_day(2 * messages // _EVENTS_AN_ALBUM + 1, seed)
         disorder = disordered(day, late=0.05, duplicates=0.02, bad=0.005, seed=seed)
         self._coming = islice(disorder, messages)
         self.played = Played()

@@ -29,7 +29,7 @@ async def other_database(postgres_url: str) -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 def breakable_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """Servers apart from those on which other tests' processes live on."""
-    with LocalStack(tmp_path_factory.mktemp("breakable"), fast=True, say=print) as running:
+    with LocalStack(tmp_path_factory.mktemp("breakable"), fast=True, notify=print) as running:
         yield running
 
 

@@ -13,10 +13,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
 from llamalog_tools.demo.messages import Kind, SampleMessage
-from llamalog_tools.demo.play import Played, play
+from llamalog_tools.demo.publish import Played, play
 
 TOPIC, PARTITIONS = "sample-entity-events", 3
 
@@ -81,7 +81,7 @@ async def test_every_message_gets_there_in_the_order_of_its_key(bootstrap: str) 
     await admin.start()
     await admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])
     await admin.close()
-    messages = list(disordered(tell_day(100, seed=5), late=0.05, duplicates=0.02, bad=0.01, seed=5))
+    messages = list(disordered(generate_day(100, seed=5), late=0.05, duplicates=0.02, bad=0.01, seed=5))
     reports: list[Played] = []
 
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")

@@ -16,7 +16,7 @@ from llamalog_tools.devstack import (
     EmbeddedKafka,
     StackOptions,
 )
-from llamalog_tools.devstack.choose import choose_kafka
+from llamalog_tools.devstack.stack import choose_kafka
 
 _TOPIC = "albums"
 
@@ -127,14 +127,14 @@ async def test_topics_records_and_the_cluster_survive_a_restart_and_a_crash(apac
     assert first | second == everything
     assert first and second and not first & second
 
-    address, cluster = apache.bootstrap, apache.memory_id
+    address, cluster = apache.bootstrap, apache.cluster_id
     apache.restart()
-    assert (apache.bootstrap, apache.memory_id) == (address, cluster)
+    assert (apache.bootstrap, apache.cluster_id) == (address, cluster)
     assert await _read_alone(apache, 40) == everything
 
     apache.kill()
     apache.start()
-    assert (apache.bootstrap, apache.memory_id) == (address, cluster)
+    assert (apache.bootstrap, apache.cluster_id) == (address, cluster)
     assert await _read_alone(apache, 40) == everything
     with pytest.raises(DataDirBusyError, match=f"process {apache.pid} "):
         ApacheKafka(apache.folder, apache.java, apache.jars).start()
@@ -150,10 +150,10 @@ async def test_the_embedded_broker_serves_a_group_of_two(embedded: EmbeddedKafka
 async def test_the_embedded_broker_forgets_when_it_stops_and_says_so(embedded: EmbeddedKafka) -> None:
     await _create_topic(embedded)
     assert _TOPIC in await _topics(embedded)
-    address, memory = embedded.bootstrap, embedded.memory_id
+    address, memory = embedded.bootstrap, embedded.cluster_id
     embedded.restart()
     assert embedded.bootstrap == address
     assert _TOPIC not in await _topics(embedded)
-    assert embedded.memory_id != memory
+    assert embedded.cluster_id != memory
     assert not embedded.durable
     assert embedded.limits is not None and "all is gone when it stops" in embedded.limits

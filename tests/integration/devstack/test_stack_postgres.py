@@ -116,7 +116,7 @@ def test_a_pid_file_that_names_somebody_elses_process_does_not_stop_the_start(tm
 
 async def test_a_foreign_listener_on_the_remembered_port_is_not_taken_for_ours(tmp_path: Path) -> None:
     said: list[str] = []
-    postgres = LocalPostgres(tmp_path, fast=True, say=said.append)
+    postgres = LocalPostgres(tmp_path, fast=True, notify=said.append)
     postgres.start()
     port = postgres.port("postgres")
     postgres.stop()

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from llamalog_tools.devstack import DataDirBusyError, LocalPostgres, ProcessEndedError
-from llamalog_tools.devstack import lock as lock_module
-from llamalog_tools.devstack.lock import DataDirLock
+from llamalog_tools.devstack import data_dir as lock_module
+from llamalog_tools.devstack.data_dir import DataDirLock
 from llamalog_tools.devstack.process import OwnedProcess
 
 # Starts the stack in a thread that ends: the kernel ties a child to the thread that made it.
@@ -101,7 +101,7 @@ def test_data_is_locked_for_as_long_as_a_program_of_a_dead_starter_lives(
     starter = """
 import subprocess, sys
 from pathlib import Path
-from llamalog_tools.devstack.lock import DataDirLock
+from llamalog_tools.devstack.data_dir import DataDirLock
 lock = DataDirLock(Path(sys.argv[1]))
 lock.acquire()
 left = subprocess.Popen(["sleep", "60"], pass_fds=[lock.fd],

@@ -14,7 +14,8 @@ import asyncpg
 import psutil
 import pytest
 
-from llamalog_tools.devstack import ApacheKafkaUnavailableError, LocalPostgres, StackOptions, account
+from llamalog_tools.devstack import ApacheKafkaUnavailableError, LocalPostgres, StackOptions
+from llamalog_tools.devstack import postgres as postgres_module
 from llamalog_tools.devstack.apache_kafka.jars import fetch_jars
 from llamalog_tools.devstack.postgres import binaries
 
@@ -104,7 +105,7 @@ async def test_root_without_user_namespaces_runs_postgres_as_nobody(
     initdb = str(binaries() / "initdb")
     if _as_nobody(open_folder, "test", "-x", initdb).returncode != 0:
         pytest.skip("the environment is in a folder that only root can enter")
-    monkeypatch.setattr(account, "_may_map_users", lambda: False)
+    monkeypatch.setattr(postgres_module, "_may_map_users", lambda: False)
     postgres = LocalPostgres(open_folder / "postgres", fast=True)
     postgres.start()
     try:

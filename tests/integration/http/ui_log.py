@@ -19,7 +19,7 @@ from llamalog_schemas.events import (
 )
 from llamalog_service.domain.fold import fold
 from llamalog_service.postgres.pool import create_pool
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 
 ALBUM, LARGE_ALBUM, HOSTILE_ALBUM = UUID(int=51), UUID(int=52), UUID(int=53)
 LARGE_ROOT, LARGE = "import-everything", 20_000
@@ -29,7 +29,7 @@ HOSTILE_JOB = f"/../?a=b&c#d%00 {HOSTILE}"[:100]
 
 async def fill(database_url: str) -> None:
     """Write all of it, at rest."""
-    events = [*tell_day(12, 7), *_story(), *_odd(), *_hostile(), *_large()]
+    events = [*generate_day(12, 7), *_story(), *_odd(), *_hostile(), *_large()]
     async with create_pool(database_url, min_size=0, max_size=1) as pool:
         await write_at_rest(pool, fold(events).values())
         await pool.execute("ANALYZE llama_logs")

@@ -9,7 +9,7 @@ import pytest
 
 from llamalog_service.domain.errors import ExitCode
 from llamalog_service.settings import Settings
-from llamalog_tools.cli.children import Children
+from llamalog_tools.cli.processes import ServiceProcesses
 from llamalog_tools.devstack.errors import ProcessEndedError
 
 _PROGRAM = """#!/bin/sh
@@ -39,7 +39,7 @@ def consumers(
     said: list[str],
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
-) -> Iterator[Children]:
+) -> Iterator[ServiceProcesses]:
     """Two programs that sleep, the consumer's ending with the code in a file: once, or every time."""
     program = tmp_path / "program"
     program.write_text(_PROGRAM.format(code=code, once=f"rm {code}" if request.param == "once" else ""))
@@ -48,11 +48,11 @@ def consumers(
     settings = Settings.model_validate(
         {"database_url": "postgresql://nobody@localhost/none", "kafka": "none:1"}
     )
-    with Children(tmp_path, settings, said.append) as started:
+    with ServiceProcesses(tmp_path, settings, said.append) as started:
         yield started
 
 
-def watch(consumers: Children, seconds: float) -> None:
+def watch(consumers: ServiceProcesses, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         consumers.check_running()
@@ -62,7 +62,7 @@ def watch(consumers: Children, seconds: float) -> None:
 @pytest.mark.parametrize("consumers", ["once"], indirect=True)
 @pytest.mark.parametrize("ended_with", [ExitCode.STALLED, ExitCode.BROKEN])
 def test_a_consumer_that_a_restart_cures_is_started_again_and_that_is_said(
-    consumers: Children, code: Path, said: list[str], ended_with: ExitCode
+    consumers: ServiceProcesses, code: Path, said: list[str], ended_with: ExitCode
 ) -> None:
     code.write_text(str(int(ended_with)))
     consumers.start()
@@ -74,7 +74,7 @@ def test_a_consumer_that_a_restart_cures_is_started_again_and_that_is_said(
 
 @pytest.mark.parametrize("consumers", ["always"], indirect=True)
 def test_a_consumer_that_its_restart_did_not_cure_ends_all(
-    consumers: Children, code: Path, said: list[str]
+    consumers: ServiceProcesses, code: Path, said: list[str]
 ) -> None:
     code.write_text("70")
     consumers.start()
@@ -85,7 +85,7 @@ def test_a_consumer_that_its_restart_did_not_cure_ends_all(
 
 @pytest.mark.parametrize("consumers", ["once"], indirect=True)
 def test_a_consumer_that_a_restart_does_not_cure_is_not_started_again(
-    consumers: Children, code: Path, said: list[str]
+    consumers: ServiceProcesses, code: Path, said: list[str]
 ) -> None:
     code.write_text("1")
     consumers.start()

@@ -14,7 +14,7 @@ from llamalog_schemas.events import Category, EntityCreated, EntityEvent, Entity
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.fold import fold
 from llamalog_tools.demo.albums import load_albums
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.dice import DAY_BEGINS
 
 ALBUMS = 60
@@ -22,17 +22,17 @@ ALBUMS = 60
 
 @pytest.fixture(scope="module")
 def day() -> list[EntityEvent]:
-    return list(tell_day(ALBUMS, seed=1))
+    return list(generate_day(ALBUMS, seed=1))
 
 
 def test_the_same_seed_tells_the_same_bytes(day: list[EntityEvent]) -> None:
-    again = list(tell_day(ALBUMS, seed=1))
+    again = list(generate_day(ALBUMS, seed=1))
 
     assert [encode(event) for event in again] == [encode(event) for event in day]
 
 
 def test_another_seed_tells_another_day(day: list[EntityEvent]) -> None:
-    other = {event.id for event in tell_day(ALBUMS, seed=2)}
+    other = {event.id for event in generate_day(ALBUMS, seed=2)}
 
     assert other.isdisjoint(event.id for event in day)
 
@@ -62,7 +62,7 @@ def test_ten_thousand_albums_fit_into_the_day(day: list[EntityEvent]) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_twelve_albums_are_enough_for_everything_that_happens(seed: int) -> None:
-    events = list(tell_day(12, seed))
+    events = list(generate_day(12, seed))
 
     assert {event.category for event in events} == set(Category)
     assert {event.data.operation for event in events} >= {
@@ -83,7 +83,7 @@ def test_twelve_albums_are_enough_for_everything_that_happens(seed: int) -> None
 
 
 def test_the_first_albums_are_those_of_the_data_file() -> None:
-    told = [event for event in tell_day(30, seed=1) if event.data.operation == "album:created"]
+    told = [event for event in generate_day(30, seed=1) if event.data.operation == "album:created"]
 
     titles = {event.data.metadata["title"] for event in told if event.data.metadata}
     assert titles == {album.title for album in load_albums()[:30]}
@@ -92,7 +92,7 @@ def test_the_first_albums_are_those_of_the_data_file() -> None:
 
 def test_an_albums_tracks_are_told_with_their_place_and_duration() -> None:
     album = load_albums()[0]
-    tracks = [event.data for event in tell_day(1, seed=1) if event.data.entity_type is EntityType.TRACK]
+    tracks = [event.data for event in generate_day(1, seed=1) if event.data.entity_type is EntityType.TRACK]
 
     created = [data.metadata for data in tracks if data.operation == "track:created:enrichment"]
     assert created == [
@@ -122,7 +122,7 @@ def test_an_artist_is_created_once_and_linked_afterwards(day: list[EntityEvent])
 
 def test_further_editions_repeat_the_facts_with_new_entities() -> None:
     facts = load_albums()
-    created = [event for event in tell_day(len(facts) + 1, seed=1) if isinstance(event, EntityCreated)]
+    created = [event for event in generate_day(len(facts) + 1, seed=1) if isinstance(event, EntityCreated)]
 
     editions = [
         event
@@ -179,7 +179,7 @@ def test_chains_are_four_jobs_deep(day: list[EntityEvent]) -> None:
 
 
 def test_an_album_takes_some_thirty_events() -> None:
-    events = sum(1 for _ in tell_day(len(load_albums()), seed=1))
+    events = sum(1 for _ in generate_day(len(load_albums()), seed=1))
 
     assert 30 <= events / len(load_albums()) <= 45
 
@@ -187,13 +187,13 @@ def test_an_album_takes_some_thirty_events() -> None:
 @pytest.mark.slow
 def test_a_long_day_is_told_from_little_memory_at_tens_of_thousands_of_events_a_second() -> None:
     many = 50_000
-    list(tell_day(1, seed=1))
+    list(generate_day(1, seed=1))
     began = time.process_time()
-    told = sum(1 for _ in islice(tell_day(10_000, seed=1), many))
+    told = sum(1 for _ in islice(generate_day(10_000, seed=1), many))
     took = time.process_time() - began
 
     tracemalloc.start()
-    for _ in islice(tell_day(10_000, seed=1), many // 5):
+    for _ in islice(generate_day(10_000, seed=1), many // 5):
         pass
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -203,4 +203,4 @@ def test_a_long_day_is_told_from_little_memory_at_tens_of_thousands_of_events_a_
 
 
 def test_no_albums_are_a_day_without_events() -> None:
-    assert list(tell_day(0, seed=1)) == []
+    assert list(generate_day(0, seed=1)) == []

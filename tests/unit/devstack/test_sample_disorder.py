@@ -9,18 +9,18 @@ from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import EntityEvent
 from llamalog_schemas.keys import lineage_key
+from llamalog_tools.cli.options import InvalidShareError, parse_share
 from llamalog_tools.demo.damage import DAMAGES
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
 from llamalog_tools.demo.messages import Kind, SampleMessage, structured
-from llamalog_tools.demo.shares import InvalidShareError, parse_share
 
 LATE, DUPLICATES, BAD = 0.1, 0.05, 0.02
 
 
 @pytest.fixture(scope="module")
 def day() -> list[EntityEvent]:
-    return list(tell_day(150, seed=3))
+    return list(generate_day(150, seed=3))
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_a_late_event_arrives_within_some_hundred_messages(
 
 
 def test_some_grandchildren_arrive_before_their_parent_before_its_root() -> None:
-    events = events_of(list(disordered(tell_day(150, seed=3), late=0.3, duplicates=0, bad=0, seed=3)))
+    events = events_of(list(disordered(generate_day(150, seed=3), late=0.3, duplicates=0, bad=0, seed=3)))
     first_at: dict[str, int] = {}
     parents: dict[str, str] = {}
     for position, event in enumerate(events):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llamalog_tools.cli.memory import NOTE, FilledFrom, is_void
+from llamalog_tools.cli.cluster_note import NOTE, ClusterNote, is_stale
 
 
 @pytest.mark.parametrize(
@@ -23,17 +23,17 @@ from llamalog_tools.cli.memory import NOTE, FilledFrom, is_void
 def test_offsets_are_void_if_they_were_read_from_another_memory(
     noted: str | None, durable: bool, has_read: bool, void: bool
 ) -> None:
-    assert is_void(noted, "this", durable=durable, has_read=has_read) is void
+    assert is_stale(noted, "this", durable=durable, has_read=has_read) is void
 
 
 def test_a_note_is_read_back_for_its_database_only(tmp_path: Path) -> None:
-    assert FilledFrom(tmp_path, "one").read() is None
-    FilledFrom(tmp_path, "one").write("memory-1")
-    assert FilledFrom(tmp_path, "one").read() == "memory-1"
-    assert FilledFrom(tmp_path, "another").read() is None
+    assert ClusterNote(tmp_path, "one").read() is None
+    ClusterNote(tmp_path, "one").write("memory-1")
+    assert ClusterNote(tmp_path, "one").read() == "memory-1"
+    assert ClusterNote(tmp_path, "another").read() is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", "null", '{"memory": "memory-1"}', "\udcff"])
 def test_a_damaged_note_counts_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / NOTE).write_bytes(content.encode(errors="surrogateescape"))
-    assert FilledFrom(tmp_path, "one").read() is None
+    assert ClusterNote(tmp_path, "one").read() is None

@@ -1,14 +1,23 @@
-"""What `llamalog-dev up` prints: what happened, and where to look next."""
+"""The state of the local installation, read and printed by `llamalog-dev up`."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from rich.table import Table
 
+from llamalog_service.bootstrap.dead_letters import dead_letters, find_spans
 from llamalog_service.cli.runtime import console
+from llamalog_service.kafka.clients import open_admin
+from llamalog_service.kafka.dead_letter_reader import Coordinates, DeadLetterPosition
+from llamalog_service.kafka.offsets import read_ends, read_lag
 from llamalog_service.kafka.topics import topics
-from llamalog_service.queries.summary import Summary
+from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.summary import Summary, Work, read_rows, read_work
 from llamalog_service.settings import Settings
 
 _ORIGINS = {
@@ -22,6 +31,78 @@ _ORIGINS = {
 }
 
 Line = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Work that is left before the installation is idle.
+
+    Attributes:
+        events: entity events in their topic whose offsets are not committed yet.
+        commands: commands in their topic that are not kept as runs yet.
+        open_repairs: runs that are not completed.
+        unpublished: corrections that are not published yet.
+    """
+
+    events: int
+    commands: int
+    open_repairs: int
+    unpublished: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left."""
+        return not (self.events or self.commands or self.open_repairs or self.unpublished)
+
+
+class Observation:
+    """Reads of an installation; each raises UnavailableError where PostgreSQL or Kafka is away."""
+
+    def __init__(self, settings: Settings, reader: Reader) -> None:
+        self.reader = reader
+        self._settings = settings
+        self._topics = topics(settings.topic_prefix)
+
+    async def backlog(self) -> Backlog:
+        """The work that is left, read in the order in which it flows, so that none is missed in between."""
+        settings = self._settings
+        async with open_admin(settings) as admin:
+            events = await read_lag(settings, admin, settings.consumer_group, self._topics.entity_events.name)
+            commands = await read_lag(
+                settings, admin, settings.migration_group, self._topics.backfill_commands.name
+            )
+        work = await self._work()
+        return Backlog(events, commands, work.open_repairs, work.untold)
+
+    async def summary(self) -> Summary:
+        """The counts of this moment; reads all of the log and of the dead letters."""
+        async with open_admin(self._settings) as admin:
+            published = await read_ends(self._settings, admin, self._topics.provenance.name)
+        rows = await read_rows(self.reader)
+        return Summary(await self._work(), rows, await self._refused(), sum(published.values()))
+
+    async def has_read_before(self) -> bool:
+        """Whether the database has recorded offsets of the entity events."""
+        return (await self._work()).messages_read > 0
+
+    async def _work(self) -> Work:
+        return await read_work(
+            self.reader, group=self._settings.consumer_group, topic=self._topics.entity_events.name
+        )
+
+    async def _refused(self) -> Mapping[str, int]:
+        """Refused messages by reason; a message that was refused twice counts once."""
+        reasons: dict[Coordinates | DeadLetterPosition, str] = {}
+        async for some in dead_letters(self._settings, await find_spans(self._settings)):
+            reasons.update((letter.came_from or letter.position, letter.reason) for letter in some)
+        return Counter(reasons.values())
+
+
+@asynccontextmanager
+async def open_observation(settings: Settings) -> AsyncIterator[Observation]:
+    """An observation over a pool of its own."""
+    async with open_pool(settings, name="llamalog-dev", only_reads=True) as pool:
+        yield Observation(settings, Reader(pool))
 
 
 def summary_table(this_run: Summary, in_all: Summary) -> Table:
@@ -83,10 +164,10 @@ def print_where_to_look(
     Args:
         kafka: the broker's name.
         database: the URL as it may be shown.
-        pages: where people begin.
-        addresses: where each process tells how it is.
-        logs: the log files by what writes them.
-        album: one to look at.
+        pages: the URL of the pages.
+        addresses: the URLs of health and metrics by process.
+        logs: the log files by process.
+        album: an album for the suggested command.
     """
     exported = {"LLAMALOG_KAFKA": settings.kafka, "LLAMALOG_DATABASE_URL": database}
     if not settings.kafka_durable:

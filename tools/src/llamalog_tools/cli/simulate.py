@@ -6,8 +6,7 @@ from llamalog_service.cli.runtime import TIMEOUT, console, error_console, read_s
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.settings import Settings
 from llamalog_tools.cli.options import Albums, Bad, Duplicates, Late, Seed
-from llamalog_tools.demo.play import Played
-from llamalog_tools.demo.publish import Sample, play_sample
+from llamalog_tools.demo.publish import Played, Sample, play_sample
 
 
 def simulate(
@@ -20,7 +19,7 @@ def simulate(
     """Play a day of the sample catalogue into Kafka."""
     sample = Sample(albums, late, duplicates, bad, seed)
     played = run(_play(read_settings(), sample))
-    console.print(told(played, sample.albums), soft_wrap=True)
+    console.print(summary_of(played, sample.albums), soft_wrap=True)
 
 
 async def _play(settings: Settings, sample: Sample) -> Played:
@@ -29,7 +28,7 @@ async def _play(settings: Settings, sample: Sample) -> Played:
         task = bar.add_task("playing the sample", total=sample.albums)
 
         def show(_: Played) -> None:
-            bar.update(task, completed=len(sample.told))
+            bar.update(task, completed=len(sample.created_albums))
 
         return await play_sample(settings, sample.messages(), progress=show, timeout=TIMEOUT)
 
@@ -46,8 +45,8 @@ def albums_bar() -> Progress:
     )
 
 
-def told(played: Played, albums: int) -> str:
-    """What was played, in a sentence."""
+def summary_of(played: Played, albums: int) -> str:
+    """What was played, in one sentence."""
     return (
         f"Played {played.messages:,} messages of {albums:,} albums: {played.events:,} events "
         f"({played.late:,} of them after a child's), {played.duplicates:,} duplicates, "

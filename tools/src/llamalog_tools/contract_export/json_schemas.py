@@ -94,7 +94,7 @@ def _readable(schema: Mapping[str, Any]) -> Schema:
 
 
 def _nullable(choices: list[Schema]) -> Schema:
-    """Say ``type: [string, null]`` where a choice allows it; its description belongs to the whole."""
+    """Notify ``type: [string, null]`` where a choice allows it; its description belongs to the whole."""
     value, *others = (_readable(choice) for choice in choices)
     if others == [{"type": "null"}] and isinstance(value.get("type"), str) and "enum" not in value:
         return value | {"type": [value["type"], "null"]}

@@ -1,4 +1,4 @@
-"""The sample catalogue: real albums, artists and tracks, the facts that a sample day is told from."""
+"""The sample catalogue: real albums, artists and tracks, from which a sample day is generated."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""Messages that are no valid event, in the ways in which real systems met them."""
+"""Messages that are no valid event, damaged as in real systems."""
 
 import json
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def _in_data(**fields: Any) -> Damage:
 
 
 def _with_value(message: SampleMessage, content: object) -> SampleMessage:
-    """Python's JSON writes what ours refuses to: NaN and lone surrogates."""
+    """Encoded by Python's JSON, which writes NaN and lone surrogates."""
     return message._replace(value=json.dumps(content).encode())
 
 
@@ -105,7 +105,7 @@ DAMAGES: Final[tuple[Damage, ...]] = (
 )
 
 
-class Vandal:
+class Damager:
     """Damages messages in every way in turn, so that even a few are of many sorts."""
 
     def __init__(self, dice: Random) -> None:

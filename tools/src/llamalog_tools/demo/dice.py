@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 DAY_BEGINS: Final = datetime(2026, 2, 10, tzinfo=UTC)
-"""When the first event of every sample day is told, whenever it is played."""
+"""The time of the first event of every sample day."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_STEP_MS = 350
@@ -20,12 +20,12 @@ Item = TypeVar("Item")
 
 
 def seeded(*seed: object) -> Random:
-    """A generator of its own for every purpose, so that one more throw here shifts nothing there."""
+    """A generator for one purpose: numbers drawn for one purpose do not shift those of another."""
     return Random("/".join(map(str, seed)))  # noqa: S311 -- a sample that is to come out the same each time
 
 
 class Dice:
-    """The time of the sample day and the chances of life, in the order in which they are asked for."""
+    """The clock, ids and chances of the sample day, in the order in which they are drawn."""
 
     def __init__(self, seed: int) -> None:
         self._random = seeded("day", seed)
@@ -55,14 +55,14 @@ class Dice:
         return items[int(self._random.random() * len(items))]
 
 
-class Rota:
-    """Something that befalls every nth, beginning anywhere: so even a small sample has its share."""
+class EveryNth:
+    """True for every nth call, from a random start: so even a small sample has its share."""
 
     def __init__(self, every: int, dice: Dice) -> None:
         self._every = every
         self._count = dice.between(1, every)
 
-    def comes_round(self) -> bool:
-        """Whether it befalls this one."""
+    def is_due(self) -> bool:
+        """Whether this call is an nth one."""
         self._count += 1
         return self._count % self._every == 0

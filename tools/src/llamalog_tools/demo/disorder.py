@@ -1,16 +1,45 @@
-"""What becomes of events on their way: some come late, some twice, and some messages are none at all."""
+"""Disorder on the way to Kafka: events that come late, duplicates, and messages that are no event."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 from itertools import islice
+from typing import Generic, TypeVar
 from zlib import crc32
 
 from llamalog_schemas.codec import decode_event, encode_event_binary
 from llamalog_schemas.events import EntityEvent
-from llamalog_tools.demo.damage import Vandal
-from llamalog_tools.demo.delay import DelayLine
+from llamalog_tools.demo.damage import Damager
 from llamalog_tools.demo.dice import seeded
 from llamalog_tools.demo.messages import Kind, SampleMessage, structured
+
+Item = TypeVar("Item")
+
+
+class DelayLine(Generic[Item]):
+    """Returns each item a given number of steps after it was put in."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._puts = 0
+        self._under_way: list[tuple[int, int, Item]] = []
+
+    def put(self, item: Item, steps: int) -> None:
+        """Hold an item back for so many steps."""
+        self._puts += 1
+        heappush(self._under_way, (self._steps + steps, self._puts, item))
+
+    def step(self) -> Iterator[Item]:
+        """One step further: the items that are due, those due first before the others."""
+        self._steps += 1
+        while self._under_way and self._under_way[0][0] <= self._steps:
+            yield heappop(self._under_way)[2]
+
+    def rest(self) -> Iterator[Item]:
+        """All that is still under way, in the order in which it would have been due."""
+        while self._under_way:
+            yield heappop(self._under_way)[2]
+
 
 _LATEST = 300
 """The most events that a late one comes after the first child that overtook it."""
@@ -81,17 +110,17 @@ def _with_foresight(events: Iterable[EntityEvent]) -> Iterator[tuple[EntityEvent
 
 
 def _is_chosen(job: str, share: float, seed: int) -> bool:
-    """By the job's name, so that all its events share the fate and none has to be remembered."""
+    """By the job's name, so that all its events are chosen or none, without state."""
     return crc32(f"{seed}/{job}".encode()) < share * 2**32
 
 
 def _with_bad(messages: Iterator[SampleMessage], share: float, seed: int) -> Iterator[SampleMessage]:
     dice = seeded("bad", seed)
-    vandal = Vandal(dice)
+    damager = Damager(dice)
     for message in messages:
         yield message
         if dice.random() < share:
-            yield vandal.damaged(message)
+            yield damager.damaged(message)
 
 
 def _with_duplicates(messages: Iterator[SampleMessage], share: float, seed: int) -> Iterator[SampleMessage]:

@@ -1,4 +1,4 @@
-"""The messages of the sample as they go to Kafka."""
+"""A message of the sample, as it is published to Kafka."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -11,7 +11,7 @@ Headers = list[tuple[str, bytes]]
 
 
 class Kind(StrEnum):
-    """What a sample message is."""
+    """The kinds of sample messages."""
 
     EVENT = "event"
     DUPLICATE = "duplicate"

@@ -1,9 +1,11 @@
-"""The sample day, played to the configured Kafka."""
+"""The sample day as Kafka messages, published to the topic of entity events."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from llamalog_schemas.events import EntityCreated, EntityEvent, EntityType
@@ -11,10 +13,83 @@ from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.errors import translate_kafka_errors
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
-from llamalog_tools.demo.day import tell_day
+from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
-from llamalog_tools.demo.messages import SampleMessage
-from llamalog_tools.demo.play import Played, play
+from llamalog_tools.demo.messages import Headers, Kind, SampleMessage
+
+_IN_FLIGHT = 2000
+"""Messages sent before their acknowledgements are awaited: what bounds the memory of a long play."""
+
+
+class Played(NamedTuple):
+    """How many messages Kafka acknowledged; the late are among the events."""
+
+    events: int = 0
+    duplicates: int = 0
+    bad: int = 0
+    late: int = 0
+
+    @property
+    def messages(self) -> int:
+        """All of them."""
+        return self.events + self.duplicates + self.bad
+
+    def and_then(self, more: "Played") -> "Played":
+        """Both together."""
+        return Played(*(one + other for one, other in zip(self, more, strict=True)))
+
+
+class Producer(Protocol):
+    """The used part of a started `aiokafka.AIOKafkaProducer`."""
+
+    async def send(
+        self, topic: str, value: bytes, key: bytes | None, *, headers: Headers
+    ) -> Awaitable[object]:
+        """Queue a message; what it returns is done when Kafka has acknowledged it."""
+
+
+async def play(
+    messages: Iterable[SampleMessage],
+    producer: Producer,
+    topic: str,
+    *,
+    progress: Callable[[Played], None] | None = None,
+) -> Played:
+    """Send the messages in their order, which is kept within every partition.
+
+    The embedded broker has no idempotent producers, so the caller decides whether the producer is one.
+
+    Args:
+        messages: taken as they are needed, a few thousand at a time.
+        producer: started; it is left running.
+        topic: of the entity events.
+        progress: called with the counts so far, every few thousand messages.
+
+    Raises:
+        aiokafka.errors.KafkaError: a message was not acknowledged; those after it may or may not be there.
+    """
+    played = Played()
+    coming = iter(messages)
+    while chunk := list(islice(coming, _IN_FLIGHT)):
+        acknowledgements = [
+            await producer.send(topic, message.value, message.key, headers=message.headers)
+            for message in chunk
+        ]
+        await asyncio.gather(*acknowledgements)
+        played = _with_chunk(played, chunk)
+        if progress is not None:
+            progress(played)
+    return played
+
+
+def _with_chunk(played: Played, chunk: Sequence[SampleMessage]) -> Played:
+    kinds = Counter(message.kind for message in chunk)
+    return Played(
+        events=played.events + kinds[Kind.EVENT],
+        duplicates=played.duplicates + kinds[Kind.DUPLICATE],
+        bad=played.bad + kinds[Kind.BAD],
+        late=played.late + sum(message.late for message in chunk),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +97,7 @@ class Sample:
     """How much of the sample day is played, and how disorderly; shares are between 0 and 1.
 
     Attributes:
-        told: the albums whose creation was told so far, as the day goes on.
+        created_albums: grows as the iterator of `messages` advances.
     """
 
     albums: int
@@ -30,14 +105,14 @@ class Sample:
     duplicates: float
     bad: float
     seed: int
-    told: list[UUID] = field(default_factory=list)
+    created_albums: list[UUID] = field(default_factory=list)
 
     def messages(self) -> Iterator[SampleMessage]:
-        """The messages, the same ones every time; `told` grows as they are taken."""
-        day = self._noting_albums(tell_day(self.albums, self.seed))
+        """The messages, the same ones every time; `created_albums` grows as they are taken."""
+        day = self._with_created_albums(generate_day(self.albums, self.seed))
         return disordered(day, late=self.late, duplicates=self.duplicates, bad=self.bad, seed=self.seed)
 
-    def _noting_albums(self, events: Iterable[EntityEvent]) -> Iterator[EntityEvent]:
+    def _with_created_albums(self, events: Iterable[EntityEvent]) -> Iterator[EntityEvent]:
         for event in events:
             data = event.data
             if (
@@ -45,7 +120,7 @@ class Sample:
                 and data.entity_type is EntityType.ALBUM
                 and data.entity_id is not None
             ):
-                self.told.append(data.entity_id)
+                self.created_albums.append(data.entity_id)
             yield event
 
 
@@ -79,7 +154,7 @@ async def play_slowly(
     pause: float,
     progress: Callable[[Played], None],
 ) -> Played:
-    """Send messages a few at a time, as they come in life, so that what is late is late for its consumer too.
+    """Send messages a few at a time, so that a late event is late for its consumer too.
 
     Args:
         at_once: messages between two pauses.

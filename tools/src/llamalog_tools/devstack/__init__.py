@@ -1,13 +1,12 @@
-"""A PostgreSQL and a Kafka on one's own machine, for `llamalog-dev up` and for tests.
+"""A PostgreSQL and a Kafka on the developer's machine, for `llamalog-dev up` and for tests.
 
-    with LocalStack(Path(".llamalog"), say=print) as stack:
+    with LocalStack(Path(".llamalog"), notify=print) as stack:
         stack.postgres.url, stack.kafka.bootstrap
 
-Needs the extra `local` of this distribution. Reading order: local, choose, service, process, spawn.
+Needs the extra `local` of this distribution. Reading order: stack, server, process, data_dir.
 """
 
 from llamalog_tools.devstack.apache_kafka import ApacheKafka
-from llamalog_tools.devstack.choose import Broker, choose_kafka
 from llamalog_tools.devstack.embedded_kafka import EmbeddedKafka
 from llamalog_tools.devstack.errors import (
     ApacheKafkaUnavailableError,
@@ -16,9 +15,8 @@ from llamalog_tools.devstack.errors import (
     ProcessEndedError,
 )
 from llamalog_tools.devstack.given import GivenKafka, GivenPostgres
-from llamalog_tools.devstack.local import LocalStack
-from llamalog_tools.devstack.options import StackOptions
 from llamalog_tools.devstack.postgres import LocalPostgres
+from llamalog_tools.devstack.stack import Broker, LocalStack, StackOptions, choose_kafka
 
 __all__ = [
     "ApacheKafka",

@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from llamalog_tools.devstack.data_dir import HOST
 from llamalog_tools.devstack.errors import missing_extra
-from llamalog_tools.devstack.ports import HOST
 from llamalog_tools.devstack.process import OwnedProcess
-from llamalog_tools.devstack.service import Command, OwnedService, Say, silent
+from llamalog_tools.devstack.server import Command, Notify, OwnedService, ignore
 
 
 class EmbeddedKafka(OwnedService):
@@ -19,7 +19,7 @@ class EmbeddedKafka(OwnedService):
 
     Args:
         folder: for its log and its remembered port; its topics are in memory only.
-        say: gets a line whenever there is something for people to know.
+        notify: gets a line whenever there is something for people to know.
     """
 
     name = "the embedded broker (Tansu)"
@@ -30,8 +30,8 @@ class EmbeddedKafka(OwnedService):
         "producers, no retention, no added partitions and no right `latest` offsets."
     )
 
-    def __init__(self, folder: Path, say: Say = silent) -> None:
-        super().__init__(folder, say)
+    def __init__(self, folder: Path, notify: Notify = ignore) -> None:
+        super().__init__(folder, notify)
         self._memory_id = ""
 
     @property
@@ -40,7 +40,7 @@ class EmbeddedKafka(OwnedService):
         return f"{HOST}:{self.port('kafka')}"
 
     @property
-    def memory_id(self) -> str:
+    def cluster_id(self) -> str:
         """A new one at every start: what was noted about earlier offsets is void."""
         return self._memory_id
 

@@ -1,4 +1,4 @@
-"""What can go wrong when a stack is started on one's own machine."""
+"""Errors of the local stack."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Servers that somebody else runs: used as they are, never stopped."""
+"""Servers that run already and are given by their address: used as they are, never stopped."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from llamalog_tools.devstack.data_dir import is_reachable
 from llamalog_tools.devstack.errors import LocalStackError
-from llamalog_tools.devstack.ports import is_reachable
 
 _POSTGRES_PORT = 5432
 
@@ -26,7 +26,7 @@ class GivenKafka:
         self._addresses = [_host_and_port(part.strip()) for part in self.bootstrap.split(",")]
 
     @property
-    def memory_id(self) -> str:
+    def cluster_id(self) -> str:
         """Its address: no more is known about it here."""
         return f"given-{self.bootstrap}"
 

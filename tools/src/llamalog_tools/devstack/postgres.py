@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import secrets
 import shutil
 import signal
+import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,11 +16,10 @@ from typing import ClassVar
 
 import psutil
 
-from llamalog_tools.devstack.account import Account, unprivileged_account
-from llamalog_tools.devstack.errors import DataDirBusyError, missing_extra
-from llamalog_tools.devstack.ports import HOST
-from llamalog_tools.devstack.process import OwnedProcess, run_to_end
-from llamalog_tools.devstack.service import Command, OwnedService, Say, silent
+from llamalog_tools.devstack.data_dir import HOST
+from llamalog_tools.devstack.errors import DataDirBusyError, LocalStackError, missing_extra
+from llamalog_tools.devstack.process import SAME_USER, OsUser, OwnedProcess, run_to_end
+from llamalog_tools.devstack.server import Command, Notify, OwnedService, ignore
 
 USER = "llamalog"
 DATABASE = "llamalog"
@@ -43,7 +44,7 @@ class LocalPostgres(OwnedService):
     Args:
         folder: for its data, log and password; made by the first start, which takes about a second.
         fast: don't wait for the disk. For tests: what a power cut leaves is not to be trusted.
-        say: gets a line whenever there is something for people to know.
+        notify: gets a line whenever there is something for people to know.
     """
 
     name = "PostgreSQL"
@@ -52,10 +53,10 @@ class LocalPostgres(OwnedService):
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # "fast": ends sessions instead of waiting for them
     death_signal: ClassVar[str] = "QUIT"  # "immediate": the backends end too, and their shared memory
 
-    def __init__(self, folder: Path, fast: bool = False, say: Say = silent) -> None:
-        super().__init__(folder, say)
+    def __init__(self, folder: Path, fast: bool = False, notify: Notify = ignore) -> None:
+        super().__init__(folder, notify)
         self._fast = fast
-        self._account = Account()
+        self._user = SAME_USER
 
     @property
     def url(self) -> str:
@@ -78,7 +79,7 @@ class LocalPostgres(OwnedService):
     def _prepare(self) -> None:
         self.folder.chmod(0o700)
         self._make_password()
-        self._account = unprivileged_account(self.folder)
+        self._user = unprivileged_user(self.folder)
         if self._data.exists():
             self._drop_stale_pid_file()
         else:
@@ -111,7 +112,7 @@ class LocalPostgres(OwnedService):
             [str(binaries() / program), *arguments],
             log=self.log,
             seconds=self.start_seconds,
-            account=self._account,
+            user=self._user,
             env=_environment(),
             inherit=(self._lock.fd,),
             stdin=stdin,
@@ -133,10 +134,10 @@ class LocalPostgres(OwnedService):
         words = [str(binaries() / "postgres"), "-D", str(self._data)]
         for setting, value in settings.items():
             words += ["-c", f"{setting}={value}"]
-        return Command(words, env=_environment(), account=self._account)
+        return Command(words, env=_environment(), user=self._user)
 
     def _is_ready(self, process: OwnedProcess, ports: Mapping[str, int]) -> bool:
-        """The pid file tells: written by the server that holds the data, with its pid, port and state.
+        """Read the pid file, which the server on the data writes, with its pid, port and state.
 
         (To list its sockets would need more rights than root has in some containers.)
         """
@@ -151,6 +152,45 @@ class LocalPostgres(OwnedService):
             return (self._data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
+
+
+_MAPPED = OsUser(prefix=("unshare", "--user", "--map-user=1000", "--map-group=1000"))
+
+
+def unprivileged_user(folder: Path) -> OsUser:
+    """The user for a program that refuses root, to work on the files in `folder`.
+
+    An ordinary user stays what it is. Root is shown to the program as uid 1000 (a user namespace: files keep
+    their owner); where the kernel or a container forbids that, it becomes `nobody`, who is given the folder.
+    Files that are already there decide: their owner goes on.
+    """
+    if os.geteuid() != 0:
+        return SAME_USER
+    owner = folder.stat()
+    if owner.st_uid != 0:
+        return OsUser(uid=owner.st_uid, gid=owner.st_gid)
+    if _may_map_users():
+        return _MAPPED
+    return _nobody(folder)
+
+
+def _may_map_users() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*_MAPPED.prefix, "true"], capture_output=True, check=False).returncode == 0
+
+
+def _nobody(folder: Path) -> OsUser:
+    user = pwd.getpwnam("nobody")
+    closed = [parent for parent in folder.parents if not parent.stat().st_mode & 0o001]
+    if closed:
+        raise LocalStackError(
+            f"PostgreSQL refuses to run as root, and as `nobody` it cannot enter {closed[-1]}. "
+            "Choose a data directory that every user can reach, or start the stack as an ordinary user."
+        )
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    return OsUser(uid=user.pw_uid, gid=user.pw_gid)
 
 
 def binaries() -> Path:

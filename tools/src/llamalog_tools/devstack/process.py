@@ -1,20 +1,144 @@
-"""A started program: wait until it is ready, prove that it is the one that listens, end it."""
+"""Programs of our own as child processes that cannot outlive their starter."""
 
 from __future__ import annotations
 
 import os
+import queue
+import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from llamalog_tools.devstack.account import SELF, Account
 from llamalog_tools.devstack.errors import ProcessEndedError
-from llamalog_tools.devstack.spawn import set_aside_if_long, spawn
+
+
+@dataclass(frozen=True)
+class OsUser:
+    """The user that a program runs as.
+
+    Attributes:
+        prefix: words before the program's command line.
+        uid, gid: the ids that it changes to; None: it keeps ours.
+    """
+
+    prefix: tuple[str, ...] = ()
+    uid: int | None = None
+    gid: int | None = None
+
+
+SAME_USER = OsUser()
+
+# Refuses to go on if the starter died before the kernel was told to watch it.
+_STARTER_STILL_LIVES = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
+
+_ROTATE_BYTES = 5_000_000
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    log: Path,
+    user: OsUser = SAME_USER,
+    env: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
+    inherit: Sequence[int] = (),
+    death_signal: str = "KILL",
+) -> subprocess.Popen[bytes]:
+    """Start a program whose output is appended to `log`, in a session of its own.
+
+    On Linux the kernel sends it `death_signal` when this process dies, however it dies. The pid of the
+    result is the program's own: what stands before it on the command line replaces itself.
+
+    Args:
+        command: the program and its arguments.
+        log: the file for its output.
+        user: as whom it runs.
+        env: its environment; None: ours.
+        stdin: as for subprocess.
+        inherit: file descriptors that stay open in it.
+        death_signal: name of the signal, without SIG.
+    """
+    words = [*user.prefix, *_tied_to_starter(death_signal), *command]
+    with log.open("ab") as output:
+        return _on_lasting_thread(
+            lambda: subprocess.Popen(
+                words,
+                stdin=stdin,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=None if env is None else dict(env),
+                cwd="/",
+                start_new_session=True,
+                pass_fds=tuple(inherit),
+                user=user.uid,
+                group=user.gid,
+                extra_groups=None if user.uid is None else [],
+            )
+        )
+
+
+def rotate_log(log: Path) -> int:
+    """Rename a log of over 5 MB; returns the size of the log now, where the next output begins."""
+    if not log.exists():
+        return 0
+    if log.stat().st_size > _ROTATE_BYTES:
+        log.replace(log.with_name(log.name + ".1"))
+        return 0
+    return log.stat().st_size
+
+
+def dies_with_starter() -> bool:
+    """False where the system has no means for it (no Linux, no util-linux)."""
+    return _setpriv() is not None
+
+
+def _tied_to_starter(death_signal: str) -> list[str]:
+    setpriv = _setpriv()
+    if setpriv is None:
+        return []
+    watch = [setpriv, "--pdeathsig", death_signal]
+    return [*watch, "/bin/sh", "-c", _STARTER_STILL_LIVES, "sh", str(os.getpid())]
+
+
+def _setpriv() -> str | None:
+    return shutil.which("setpriv")
+
+
+# The kernel watches the *thread* that started a program. So all programs are started by one thread that
+# lives as long as the process: a stack may then be started in a worker thread that ends.
+_Job = tuple[Callable[[], subprocess.Popen[bytes]], "Future[subprocess.Popen[bytes]]"]
+_jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+_thread_of_pid: dict[int, threading.Thread] = {}
+_making_thread = threading.Lock()
+
+
+def _on_lasting_thread(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    with _making_thread:
+        if os.getpid() not in _thread_of_pid:
+            thread = threading.Thread(target=_work, name="llamalog-stack-spawner", daemon=True)
+            thread.start()
+            _thread_of_pid[os.getpid()] = thread
+    started: Future[subprocess.Popen[bytes]] = Future()
+    _jobs.put((start, started))
+    return started.result()
+
+
+def _work() -> None:
+    while True:
+        start, started = _jobs.get()
+        try:
+            started.set_result(start())
+        except BaseException as failure:
+            started.set_exception(failure)
+
 
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 12
@@ -29,7 +153,7 @@ class OwnedProcess:
         command: Sequence[str],
         *,
         log: Path,
-        account: Account = SELF,
+        user: OsUser = SAME_USER,
         env: Mapping[str, str] | None = None,
         stdin: int = subprocess.DEVNULL,
         inherit: Sequence[int] = (),
@@ -38,11 +162,11 @@ class OwnedProcess:
         """Start the program; the arguments are those of `spawn`."""
         self.name = name
         self._log = log
-        self._log_start = set_aside_if_long(log)
+        self._log_start = rotate_log(log)
         self._popen = spawn(
             command,
             log=log,
-            account=account,
+            user=user,
             env=env,
             stdin=stdin,
             inherit=inherit,
@@ -66,7 +190,7 @@ class OwnedProcess:
             ProcessEndedError: it has ended; the message has the end of its log.
         """
         if not self.is_running():
-            raise ProcessEndedError(self._told(f"ended with code {self._popen.returncode}"))
+            raise ProcessEndedError(self._describe(f"ended with code {self._popen.returncode}"))
 
     def output(self) -> str:
         """What the program wrote since it was started."""
@@ -96,7 +220,7 @@ class OwnedProcess:
             self.check_running()
             if time.monotonic() > deadline:
                 self.kill()
-                raise ProcessEndedError(self._told(f"was not ready after {seconds:.0f} s and was ended"))
+                raise ProcessEndedError(self._describe(f"was not ready after {seconds:.0f} s and was ended"))
             time.sleep(_POLL_SECONDS)
 
     def wait_until_ended(self, seconds: float) -> None:
@@ -108,9 +232,9 @@ class OwnedProcess:
         try:
             code = self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise ProcessEndedError(self._told(f"was not done after {seconds:.0f} s")) from None
+            raise ProcessEndedError(self._describe(f"was not done after {seconds:.0f} s")) from None
         if code != 0:
-            raise ProcessEndedError(self._told(f"failed with code {code}"))
+            raise ProcessEndedError(self._describe(f"failed with code {code}"))
 
     def stop(self, by: signal.Signals, seconds: float) -> bool:
         """Ask the program to end, and kill it after `seconds`; True if it ended by itself."""
@@ -135,14 +259,14 @@ class OwnedProcess:
 
     def _family(self) -> list[psutil.Process]:
         if not self.is_running():
-            return []  # its pid may be somebody else's by now
+            return []  # its pid may be another program's by now
         try:
             program = psutil.Process(self.pid)
             return [program, *program.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
 
-    def _told(self, what: str) -> str:
+    def _describe(self, what: str) -> str:
         tail = "\n".join(self.output().splitlines()[-_TAIL_LINES:])
         return f"{self.name} {what}. The end of its log, {self._log}:\n{tail}"
 
@@ -153,7 +277,7 @@ def run_to_end(
     *,
     log: Path,
     seconds: float,
-    account: Account = SELF,
+    user: OsUser = SAME_USER,
     env: Mapping[str, str] | None = None,
     inherit: Sequence[int] = (),
     stdin: Path | None = None,
@@ -165,7 +289,7 @@ def run_to_end(
     """
     with (stdin or Path(os.devnull)).open("rb") as source:
         program = OwnedProcess(
-            name, command, log=log, account=account, env=env, stdin=source.fileno(), inherit=inherit
+            name, command, log=log, user=user, env=env, stdin=source.fileno(), inherit=inherit
         )
     try:
         program.wait_until_ended(seconds)

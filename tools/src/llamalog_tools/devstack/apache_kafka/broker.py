@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from llamalog_tools.devstack.data_dir import HOST
 from llamalog_tools.devstack.errors import LocalStackError
-from llamalog_tools.devstack.ports import HOST
 from llamalog_tools.devstack.process import OwnedProcess, run_to_end
-from llamalog_tools.devstack.service import Command, OwnedService, Say, silent
+from llamalog_tools.devstack.server import Command, Notify, OwnedService, ignore
 
 _CONFIG = files(__package__)
 _STARTED = "Kafka Server started"  # logged when the broker is unfenced, i.e. when topics can be created
@@ -29,16 +29,16 @@ class ApacheKafka(OwnedService):
         folder: for its topics, settings and log; made by the first start.
         java: a Java of version 17 or later.
         jars: the folder with Kafka's jars.
-        say: gets a line whenever there is something for people to know.
+        notify: gets a line whenever there is something for people to know.
     """
 
     port_names = ("kafka", "controller")
     durable = True
     limits: str | None = None
 
-    def __init__(self, folder: Path, java: Path, jars: Path, say: Say = silent) -> None:
+    def __init__(self, folder: Path, java: Path, jars: Path, notify: Notify = ignore) -> None:
         self.name = f"Apache Kafka {_version(jars)}"
-        super().__init__(folder, say)
+        super().__init__(folder, notify)
         self.java = java
         self.jars = jars
 
@@ -48,7 +48,7 @@ class ApacheKafka(OwnedService):
         return f"{HOST}:{self.port('kafka')}"
 
     @property
-    def memory_id(self) -> str:
+    def cluster_id(self) -> str:
         """The cluster's id: offsets noted under it go on being right for as long as it stays the same."""
         lines = (self._topics / "meta.properties").read_text().splitlines()
         return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))

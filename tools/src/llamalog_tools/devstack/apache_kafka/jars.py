@@ -12,7 +12,7 @@ from pathlib import Path
 
 from llamalog_tools.devstack.errors import ApacheKafkaUnavailableError, ProcessEndedError, missing_extra
 from llamalog_tools.devstack.process import run_to_end
-from llamalog_tools.devstack.service import Say, silent
+from llamalog_tools.devstack.server import Notify, ignore
 
 POM = Path(str(files(__package__) / "pom.xml"))
 HASHES = Path(str(files(__package__) / "jars.sha256"))
@@ -20,14 +20,14 @@ HASHES = Path(str(files(__package__) / "jars.sha256"))
 _FETCH_SECONDS = 600.0
 
 
-def fetch_jars(cache: Path | None = None, say: Say = silent) -> Path:
+def fetch_jars(cache: Path | None = None, notify: Notify = ignore) -> Path:
     """The folder with the jars that the committed pom.xml names, from the cache or fetched into it.
 
     Two at once wait for each other; a fetch that was killed leaves nothing that counts as fetched.
 
     Args:
         cache: the folder for such things; None: the user's own.
-        say: hears that a fetch begins.
+        notify: hears that a fetch begins.
 
     Raises:
         ApacheKafkaUnavailableError: there is no Maven, it could not fetch them, or they are not the jars
@@ -43,14 +43,14 @@ def fetch_jars(cache: Path | None = None, say: Say = silent) -> Path:
     try:
         with _one_at_a_time(jars) as lock:
             if not jars.is_dir():
-                _fetch(maven, jars, lock, say)
+                _fetch(maven, jars, lock, notify)
     except OSError as refused:
         raise ApacheKafkaUnavailableError(f"The cache {cache} cannot be written: {refused}.") from refused
     return jars
 
 
-def _fetch(maven: str, jars: Path, lock: int, say: Say) -> None:
-    say(f"Fetching Apache Kafka's jars, once (46 MB), into {jars}.")
+def _fetch(maven: str, jars: Path, lock: int, notify: Notify) -> None:
+    notify(f"Fetching Apache Kafka's jars, once (46 MB), into {jars}.")
     half = jars.with_name(jars.name + ".half")
     log = jars.with_name(jars.name + ".log")
     shutil.rmtree(half, ignore_errors=True)

@@ -11,35 +11,35 @@ from typing import Self
 
 from llamalog_service.domain.errors import RESTART_CURES
 from llamalog_service.settings import Settings, setting_name
-from llamalog_tools.devstack.ports import RememberedPorts
+from llamalog_tools.devstack.data_dir import RememberedPorts
 from llamalog_tools.devstack.process import OwnedProcess
 
 _STOP_SECONDS = 40.0
-"""The batch in hand may take as long as its timeout with PostgreSQL and Kafka; then it is rolled back."""
+"""The batch in flight may take as long as its timeout with PostgreSQL and Kafka; then it is rolled back."""
 
 _COMMANDS = {"API": "api", "provenance consumer": "consumer", "migration consumer": "migration-consumer"}
 
-_AGAIN_SECONDS = 30.0
-"""A process that ends again so soon after a restart was not cured by it."""
+_RESTART_SECONDS = 30.0
+"""A process that ends again within so many seconds of a restart was not cured by it."""
 
 
-class Children:
+class ServiceProcesses:
     """The API, a provenance and a migration consumer; they end when this process does, however it ends.
 
     Args:
         logs: the folder for their log files.
         settings: of the installation that they are part of.
-        say: gets a line when one is stopped, or started again.
+        notify: gets a line when one is stopped, or restarted.
 
     Attributes:
         logs: the log file of each, by its name.
-        addresses: where each tells how it is.
-        pages: where people begin.
+        addresses: the URLs of their health and metrics, by name.
+        pages: the URL of the pages.
     """
 
-    def __init__(self, logs: Path, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, logs: Path, settings: Settings, notify: Callable[[str], None]) -> None:
         self.logs = {name: logs.absolute() / f"{command}.log" for name, command in _COMMANDS.items()}
-        ports = RememberedPorts(logs.absolute() / "ports.json", tuple(_COMMANDS.values())).take(say)
+        ports = RememberedPorts(logs.absolute() / "ports.json", tuple(_COMMANDS.values())).take(notify)
         self._settings = settings.model_copy(
             update={f"{command.replace('-', '_')}_port": port for command, port in ports.items()}
         )
@@ -48,12 +48,12 @@ class Children:
             name: f"http://{hosts[command]}:{ports[command]}" for name, command in _COMMANDS.items()
         }
         self.pages = f"{self.addresses['API']}/ui"
-        self._say = say
+        self._notify = notify
         self._running: dict[str, OwnedProcess] = {}
         self._restarted: dict[str, float] = {}
 
     def start(self) -> None:
-        """Start all; they wait by themselves for what is not there yet."""
+        """Start all; they retry by themselves while something is away."""
         for name in _COMMANDS:
             self._start(name)
 
@@ -64,18 +64,18 @@ class Children:
         )
 
     def check_running(self) -> None:
-        """Do nothing while all run; start one again that ended for a reason which a restart cures.
+        """Do nothing while all run; restart one that ended for a reason which a restart cures.
 
         Raises:
             ProcessEndedError: one has ended otherwise, or again; the message has the end of its log.
         """
         for name, process in self._running.items():
             now = time.monotonic()
-            is_cured = now - self._restarted.get(name, -_AGAIN_SECONDS) >= _AGAIN_SECONDS
+            is_cured = now - self._restarted.get(name, -_RESTART_SECONDS) >= _RESTART_SECONDS
             if process.exit_code in RESTART_CURES and is_cured:
-                self._say(
+                self._notify(
                     f"{process.name} ended with code {process.exit_code} and was started again; "
-                    f"{self.logs[name]} tells why."
+                    f"{self.logs[name]} has the reason."
                 )
                 self._restarted[name] = now
                 self._start(name)
@@ -91,10 +91,10 @@ class Children:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the migration consumer last: what the others ask for, it still keeps."""
+        """Stop the migration consumer last: it still keeps the commands of the others."""
         for process in self._running.values():
             in_good_order = process.stop(signal.SIGTERM, _STOP_SECONDS)
-            self._say(f"{process.name} {'has stopped' if in_good_order else 'had to be killed'}.")
+            self._notify(f"{process.name} {'has stopped' if in_good_order else 'had to be killed'}.")
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from llamalog_tools.devstack.account import SELF, Account
+from llamalog_tools.devstack.data_dir import DataDirLock, RememberedPorts, is_free
 from llamalog_tools.devstack.errors import LocalStackError, ProcessEndedError
-from llamalog_tools.devstack.lock import DataDirLock
-from llamalog_tools.devstack.ports import RememberedPorts, is_free
-from llamalog_tools.devstack.process import OwnedProcess
-from llamalog_tools.devstack.spawn import dies_with_starter
+from llamalog_tools.devstack.process import SAME_USER, OsUser, OwnedProcess, dies_with_starter
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 _PORT_ATTEMPTS = 3
 
 
-def silent(_: str) -> None:
-    """The `say` of those who don't listen."""
+def ignore(_: str) -> None:
+    """The default `notify`: drops the line."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +28,13 @@ class Command:
 
     words: Sequence[str]
     env: Mapping[str, str] | None = None
-    account: Account = SELF
+    user: OsUser = SAME_USER
 
 
 class OwnedService(ABC):
     """A server of our own on 127.0.0.1, whose data is in `folder` and which no second starter can touch.
 
-    Subclasses say how it is prepared, started, recognised as ready, and asked to end.
+    Subclasses define how it is prepared, started, recognised as ready, and stopped.
     """
 
     name: str
@@ -47,9 +44,9 @@ class OwnedService(ABC):
     start_seconds: ClassVar[float] = 60.0
     stop_seconds: ClassVar[float] = 20.0
 
-    def __init__(self, folder: Path, say: Say = silent) -> None:
+    def __init__(self, folder: Path, notify: Notify = ignore) -> None:
         self.folder = folder.absolute()
-        self._say = say
+        self._notify = notify
         self._lock = DataDirLock(self.folder)
         self._remembered = RememberedPorts(self.folder / "ports.json", self.port_names)
         self._ports: dict[str, int] = {}
@@ -115,7 +112,7 @@ class OwnedService(ABC):
     def stop(self) -> None:
         """End the server in good order; does nothing if it does not run."""
         if self._process is not None and not self._process.stop(self.stop_signal, self.stop_seconds):
-            self._say(f"{self.name} did not end within {self.stop_seconds:.0f} s and was killed.")
+            self._notify(f"{self.name} did not end within {self.stop_seconds:.0f} s and was killed.")
         self._forget()
 
     def kill(self) -> None:
@@ -152,9 +149,11 @@ class OwnedService(ABC):
 
     def _start_on_free_ports(self) -> None:
         if not dies_with_starter():
-            self._say(f"{self.name} would go on running if this process were killed: `setpriv` is missing.")
+            self._notify(
+                f"{self.name} would go on running if this process were killed: `setpriv` is missing."
+            )
         for attempt in range(1, _PORT_ATTEMPTS + 1):
-            ports = self._remembered.take(self._say)
+            ports = self._remembered.take(self._notify)
             try:
                 self._start_on(ports)
             except ProcessEndedError:
@@ -172,7 +171,7 @@ class OwnedService(ABC):
             self.name,
             command.words,
             log=self.log,
-            account=command.account,
+            user=command.user,
             env=command.env,
             inherit=(self._lock.fd,),
             death_signal=self.death_signal,
