@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up check test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz simulate chaos contract compat docs lock clean
+.PHONY: help up check test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz simulate chaos contract compat docs packages lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -73,8 +73,17 @@ contract: .venv/ready  ## writes the JSON Schemas and the AsyncAPI document from
 compat: .venv/ready  ## holds the JSON Schemas against the last tag and the copies kept of what was published
 	@$(BIN)/python -m llamalog_tools.schema_compat
 
-docs: .venv/ready  ## renders the contract to a page, build/contract.html
+docs: .venv/ready  ## the site of the documents, build/site, with the contract as a page; offline
 	@$(BIN)/python -m llamalog_tools.contract_page build/contract.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "build/site/index.html: the documents; $(BIN)/python -m http.server --directory build/site serves them"
+
+packages: .venv/ready  ## the wheels of the three distributions, build/packages, labelled from VERSION
+	@$(BIN)/python -m llamalog_tools.release check
+	@for name in schemas service tools; do \
+	    $(BIN)/python -m build --wheel --no-isolation --outdir build/packages $$name >/dev/null || exit 1; \
+	done
+	@ls build/packages
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-emit-find-links --no-annotate --no-header --quiet --no-emit-package llamalog-schemas \
@@ -86,4 +95,4 @@ lock:  ## pin every dependency with its hashes, without addresses; the image get
 	$(LOCK) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean:  ## removes the environment and the local stack's data
-	rm -rf .venv .llamalog
+	rm -rf .venv .llamalog build
