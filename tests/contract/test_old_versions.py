@@ -21,7 +21,7 @@ from llamalog_schemas import (
 )
 from llamalog_schemas.upcast import Step, Upcasters
 from llamalog_service.domain.rows import content_of
-from llamalog_service.ingest import decode as ingest_decode
+from llamalog_service.ingest import batch as ingest_batch
 from llamalog_service.kafka.dead_letters import RejectedRecord
 
 ENTITY = "6b1f0000-0000-4000-8000-000000000001"
@@ -139,9 +139,9 @@ def test_who_knows_old_versions_reads_the_latest_as_before() -> None:
 
 def test_nothing_behind_the_codec_knows_of_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same row; so a producer that says an event again after an upgrade has said a duplicate."""
-    monkeypatch.setattr(ingest_decode, "decode_event", partial(decode_event, upcasters=REGISTRY))
+    monkeypatch.setattr(ingest_batch, "decode_event", partial(decode_event, upcasters=REGISTRY))
     bad = message("v0", V0 | {"what": ""})
-    batch = ingest_decode.decode_batch([record(message("v0", V0)), record(bad), record(message("v1", V1))])
+    batch = ingest_batch.decode_batch([record(message("v0", V0)), record(bad), record(message("v1", V1))])
     first, second = batch.rows
     assert first == second == content_of(read(message("v1", V1)))  # type: ignore[arg-type]
     (letter,) = batch.rejected

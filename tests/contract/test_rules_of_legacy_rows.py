@@ -12,8 +12,7 @@ from llamalog_schemas import InvalidReason, LegacyRow, decode_event, is_legacy_r
 from llamalog_schemas.legacy import LATEST_MOMENT, event_time_of, parse_moment
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_LEGACY_ROW_BYTES, MAX_VALUE_BYTES
 from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
-from llamalog_service.ingest.decode import decode_batch
-from llamalog_service.ingest.deduplication import classify
+from llamalog_service.ingest.batch import classify, decode_batch
 
 MINIMAL = load("legacy-row/v1/minimal").structured
 FULL = load("legacy-row/v1/full").structured

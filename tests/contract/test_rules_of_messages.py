@@ -20,7 +20,7 @@ from llamalog_schemas import (
     encode_event_binary,
     is_root_override,
 )
-from llamalog_service.ingest.decode import decode_batch
+from llamalog_service.ingest.batch import decode_batch
 from llamalog_tools.contract_export.files import SCHEMAS
 from llamalog_tools.schema_compat.check import complaints
 

@@ -18,8 +18,7 @@ from llamalog_schemas import (
     row_id,
 )
 from llamalog_service.domain.legacy import LegacyContent
-from llamalog_service.ingest.decode import decode_batch
-from llamalog_service.ingest.deduplication import CONFLICT, ClassifiedBatch, classify
+from llamalog_service.ingest.batch import CONFLICT, ClassifiedBatch, classify, decode_batch
 
 
 def test_f1_a_row_bears_the_event_s_uuid_or_one_made_of_source_and_id() -> None:

@@ -7,7 +7,7 @@ from llamalog_schemas.codec import encode
 from llamalog_schemas.errors import InvalidReason
 from llamalog_service.bootstrap.migration_consumer import read_commands
 from llamalog_service.domain.rows import content_of
-from llamalog_service.ingest.decode import decode_batch
+from llamalog_service.ingest.batch import decode_batch
 
 _BEFORE, _AFTER = event(1, "before"), event(2, "after")
 _NEIGHBOURS = [content_of(_BEFORE), content_of(_AFTER)]

@@ -10,8 +10,7 @@ import msgspec
 from harness.writers import GROUP, NAMES, TOPIC, KeptMessages, Message, Repairer
 from llamalog_schemas.codec import encode
 from llamalog_schemas.events import Event
-from llamalog_service.ingest.ingest import Ingest
-from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_history import Portion, Span
 from llamalog_service.log.log_store import LogStore

@@ -13,8 +13,8 @@ from llamalog_schemas.commands import RecomputeRoots
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.ingest.ingest import BatchOutcome, Ingest
-from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.ingest.batch import BatchOutcome
+from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics

@@ -9,10 +9,10 @@ from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import PeriodicTask, Worker
 from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
-from llamalog_service.bootstrap.provenance_consumer import subscribe_provenance_consumer
-from llamalog_service.ingest.ingest import Ingest
-from llamalog_service.ingest.job_cache import JobCache
-from llamalog_service.kafka.consumer import BatchDelivery
+from llamalog_service.ingest.ingest import Ingest, JobCache
+from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
+from llamalog_service.kafka.consumer.pipeline import Steps
+from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
@@ -58,7 +58,7 @@ class Actor:
         self.world.begin(self.process, self.consumer.poll())
 
     async def close(self) -> None:
-        """Finish what is in hand, as SIGTERM has it."""
+        """Finish the batches in flight, as SIGTERM has it."""
         if self._delivery is not None:
             await self._delivery.close()
 
@@ -77,23 +77,19 @@ class SweepOnDemand(Sweep):
 def start_provenance_consumer(
     world: World, server: Server, broker: Broker, process: Process, fail: Fail, *, max_records: int
 ) -> Actor:
-    """As `wiring` does it."""
+    """As `bootstrap` does it."""
     actor = Actor(world, broker, process, fail)
     pool: Any = SimulatedPool(world, server, process)
     log = LogStore(pool)
     ingest = Ingest(log, _event_publisher(world, broker, process), JobCache(1000), group=GROUP)
     kafka: Any = actor._kafka
-    delivery = subscribe_provenance_consumer(
-        kafka,
-        ingest,
-        stored_positions=lambda: log.next_offsets(GROUP, EVENTS),
-        topic=EVENTS,
-        group=GROUP,
-        session_seconds=SESSION_SECONDS,
+    delivery = BatchDelivery(
+        Steps(ingest.prepare, ingest.record, ingest.publish),
         max_records=max_records,
-        knows_ends=True,
         fail=fail,
+        start=StartOffsets(lambda: log.next_offsets(GROUP, EVENTS), knows_ends=True),
     )
+    subscribe(kafka, delivery, topic=EVENTS, group=GROUP, session_seconds=SESSION_SECONDS)
     actor.pools = [pool]
     actor.start(delivery)
     return actor
@@ -108,7 +104,7 @@ def start_migration_consumer(
     *,
     sweep_clock: Callable[[], float],
 ) -> Actor:
-    """As `wiring` does it."""
+    """As `bootstrap` does it."""
     actor = Actor(world, broker, process, fail)
     pool: Any = SimulatedPool(world, server, process)
     planning_pool: Any = SimulatedPool(world, server, process, keep_plans=False)
@@ -146,7 +142,7 @@ def _event_publisher(world: World, broker: Broker, process: Process) -> EventPub
 def _duties(
     pool: Any, store: RecomputeStore, event_publisher: EventPublisher, sweep_clock: Callable[[], float]
 ) -> list[PeriodicTask]:
-    """As `wiring` has them, but for backfills, and with a sweep on demand."""
+    """As `bootstrap` has them, but for backfills, and with a sweep on demand."""
     sweep = SweepOnDemand(store, every=SWEEP_EVERY, full_every=100 * SWEEP_EVERY, clock=sweep_clock)
     outbox = Outbox(pool)
 

@@ -8,7 +8,7 @@ from zlib import crc32
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaTimeoutError
 
-from llamalog_service.kafka.consumer.batches import BatchDelivery
+from llamalog_service.kafka.consumer.delivery import BatchDelivery
 from simulation.broker import Broker, Group, Sent
 from simulation.faults import FETCH, OFFSETS, PUBLISH
 from simulation.world import Process, World

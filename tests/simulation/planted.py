@@ -41,7 +41,7 @@ def _no_second_look(stack: ExitStack) -> None:
     async def look_away(*_: object) -> tuple[set[str], set[str]]:
         return set(), set()
 
-    stack.enter_context(patch.object(Ingest, "_look_again", look_away))
+    stack.enter_context(patch.object(Ingest, "_verify_after_commit", look_away))
 
 
 def _one_pass(stack: ExitStack) -> None:

@@ -7,8 +7,7 @@ from harness.writers import GROUP, NAMES, TOPIC, KeptMessages, Message, Writer
 from histories import event
 from llamalog_schemas import encode
 from llamalog_service.domain.errors import DatabaseWentBackError
-from llamalog_service.ingest.ingest import Ingest
-from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
 

@@ -14,7 +14,9 @@ from faststream.kafka import KafkaBroker
 from harness.topics import lag, producing
 from harness.waiting import eventually
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.consumer import BatchDelivery, Records, StartOffsets, Steps, subscribe
+from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
+from llamalog_service.kafka.consumer.pipeline import Records, Steps
+from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -76,16 +78,10 @@ class Delivery:
             max_records=20,
             fail=self.failures.append,
             start=start,
+            step_timeout=1e-9,  # a step that fails is tried once
             commit_timeout=2.0,
         )
-        subscribe(
-            broker,
-            delivery,
-            topic=self.topic,
-            group=self.settings.consumer_group,
-            session_seconds=10,
-            max_records=20,
-        )
+        subscribe(broker, delivery, topic=self.topic, group=self.settings.consumer_group, session_seconds=10)
         await broker.start()
         consumer: Any = delivery._consumer()
         commit = consumer.commit

@@ -9,8 +9,7 @@ from harness.writers import GROUP, NAMES, KeptMessages, Message, Repairer, Write
 from histories import event
 from llamalog_schemas.codec import encode
 from llamalog_service.domain.roots import JobFacts
-from llamalog_service.ingest.ingest import Ingest
-from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
 

@@ -7,7 +7,11 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.consumer import BatchDelivery, Records, Steps
+from llamalog_service.kafka.consumer.delivery import BatchDelivery
+from llamalog_service.kafka.consumer.pipeline import Records, Steps
+
+AT_ONCE = 1e-9
+"""Seconds: a step that fails is tried once."""
 
 FIRST, SECOND = TopicPartition("events", 0), TopicPartition("events", 1)
 
@@ -83,6 +87,7 @@ def delivering(work: Work, consumer: NotingConsumer, *, max_records: int = 10) -
         Steps(lambda records: records, work.record, work.publish),
         max_records=max_records,
         fail=work.errors.append,
+        step_timeout=AT_ONCE,
         revoke_timeout=0.05,
     )
     delivery.attach(lambda: consumer)
@@ -94,7 +99,7 @@ def consumer() -> NotingConsumer:
     return NotingConsumer()
 
 
-async def test_records_that_came_while_a_flush_failed_are_not_done_before_those_put_back(
+async def test_records_that_came_while_a_flush_failed_are_not_done_before_those_requeued(
     consumer: NotingConsumer,
 ) -> None:
     work, let_fail = Work(), asyncio.Event()
@@ -118,7 +123,7 @@ async def test_records_that_came_while_a_flush_failed_are_not_done_before_those_
     assert (work.recorded, consumer.committed) == ([], {})
 
 
-async def test_a_batch_that_could_not_be_told_is_put_back_although_no_other_comes(
+async def test_a_batch_that_could_not_be_told_is_requeued_although_no_other_comes(
     consumer: NotingConsumer,
 ) -> None:
     work = Work()

@@ -11,7 +11,7 @@ from llamalog_tools.flow_files.flows import functions_of_flow
 from llamalog_tools.flow_files.recorder import Recorder
 
 INGEST = "/x/service/src/llamalog_service/ingest/ingest.py"
-POLLS = "/x/service/src/llamalog_service/kafka/consumer/subscription.py"
+POLLS = "/x/service/src/llamalog_service/kafka/consumer/delivery.py"
 PROBES = "/x/service/src/llamalog_service/telemetry/monitor.py"
 
 
@@ -22,7 +22,7 @@ def test_a_task_that_does_no_more_than_while_idle_is_not_of_the_flow() -> None:
     }
     assert functions_of_flow(windows) == {
         "llamalog_service/ingest/ingest.py": ["record"],
-        "llamalog_service/kafka/consumer/subscription.py": ["poll"],
+        "llamalog_service/kafka/consumer/delivery.py": ["poll"],
     }
 
 

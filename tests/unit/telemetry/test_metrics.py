@@ -19,9 +19,7 @@ from llamalog_service.bootstrap.table_gauges import TableGauges
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
-from llamalog_service.ingest.batch_stats import what_became_of, what_was_recorded
-from llamalog_service.ingest.decode import DecodedBatch, decode_batch
-from llamalog_service.ingest.deduplication import classify
+from llamalog_service.ingest.batch import DecodedBatch, classify, count_events, count_roots, decode_batch
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.telemetry.metrics import Corrected, EventKind
 from llamalog_service.telemetry.prometheus import DEEP, BulkHistogram, PrometheusMetrics
@@ -59,7 +57,7 @@ async def test_every_message_of_a_batch_is_counted_once_by_type_and_verdict() ->
     )
     stored = StoredRow(content_of(known), Root("job", Origin.ROOT), 1, NOON)
     classified = await classify(batch, {UUID(int=1): stored}, PlainEquality())
-    counts = what_became_of(batch, classified)
+    counts = count_events(batch, classified)
     assert counts == {
         EventKind("entity-created", "recorded"): 1,
         EventKind("entity-created", "duplicate"): 1,
@@ -84,7 +82,7 @@ def test_rows_that_declare_another_root_than_the_computed_one_are_counted() -> N
         Root(None, Origin.CYCLE),
         Root("right", Origin.RESOLVED),
     ]
-    assert what_was_recorded(rows, roots) == ({Origin.RESOLVED: 3, Origin.CYCLE: 1}, 1, 1)
+    assert count_roots(rows, roots) == ({Origin.RESOLVED: 3, Origin.CYCLE: 1}, 1, 1)
 
 
 def test_the_time_to_a_root_is_none_for_a_root_known_at_once_and_counted_for_one_found_later() -> None:

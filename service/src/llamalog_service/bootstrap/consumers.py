@@ -21,12 +21,12 @@ from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collec
 from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
 from llamalog_service.bootstrap.probes import Sampling, sample_depth
-from llamalog_service.bootstrap.provenance_consumer import subscribe_provenance_consumer
 from llamalog_service.bootstrap.table_gauges import TableGauges
-from llamalog_service.ingest.ingest import Ingest
-from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.consumer import BatchDelivery, RetryingBroker, read_any_header_name
+from llamalog_service.kafka.consumer.delivery import BatchDelivery, RetryingBroker, subscribe
+from llamalog_service.kafka.consumer.pipeline import Steps
+from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
@@ -52,7 +52,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
         monitored = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
         metrics = monitored.metrics
         await require_fit_topics(settings)
-        # Who is thought dead must not keep the rows of his partitions from whoever is given them.
+        # A consumer that missed its session timeout must not hold locks on rows of its former partitions.
         pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog consumer", idle_within=settings.session_seconds)
         )
@@ -66,22 +66,19 @@ async def run_provenance_consumer(settings: Settings) -> None:
             metrics=metrics,
         )
 
-        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
-            return subscribe_provenance_consumer(
-                broker,
-                ingest,
-                stored_positions=lambda: log.next_offsets(group, topic),
-                topic=topic,
-                group=group,
-                session_seconds=settings.session_seconds,
+        def subscribe_ingest(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
+            delivery = BatchDelivery(
+                Steps(ingest.prepare, ingest.record, ingest.publish),
                 max_records=settings.batch_records,
-                knows_ends=settings.kafka_durable,
                 fail=fail,
+                start=StartOffsets(lambda: log.next_offsets(group, topic), knows_ends=settings.kafka_durable),
                 metrics=metrics,
             )
+            subscribe(broker, delivery, topic=topic, group=group, session_seconds=settings.session_seconds)
+            return delivery
 
         reader = Reader(pool)
-        await _run(settings, subscribe, monitored, reader, lambda: sample_depth(reader, metrics))
+        await _run(settings, subscribe_ingest, monitored, reader, lambda: sample_depth(reader, metrics))
 
 
 async def run_migration_consumer(settings: Settings) -> None:
@@ -112,7 +109,7 @@ async def run_migration_consumer(settings: Settings) -> None:
         worker = Worker(lock=WorkerLock(pool), runs=runs, tasks=tasks, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
 
-        def subscribe(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
+        def subscribe_commands(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
             working.add_done_callback(lambda task: _tell_failure(task, fail))
             return subscribe_migration_consumer(
                 broker,
@@ -130,7 +127,7 @@ async def run_migration_consumer(settings: Settings) -> None:
         reader = Reader(pool)
         gauges = TableGauges(reader, metrics.registry)
         try:
-            await _run(settings, subscribe, monitored, reader, gauges.sample)
+            await _run(settings, subscribe_commands, monitored, reader, gauges.sample)
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):
@@ -155,7 +152,6 @@ async def _run(
         monitored.signals.fail(error)
         app.exit()
 
-    read_any_header_name()
     delivery = subscribe(broker, fail)
     app.on_shutdown(monitored.signals.stop)
     app.on_shutdown(delivery.close)

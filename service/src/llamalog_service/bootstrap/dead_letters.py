@@ -9,7 +9,6 @@ from llamalog_service.dead_letters.replay import Progress, Tally, replay
 from llamalog_service.dead_letters.replay_policy import ReplayPolicy
 from llamalog_service.dead_letters.selection import DeadLetterNotFoundError, Selection
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
-from llamalog_service.kafka.consumer import read_any_header_name
 from llamalog_service.kafka.dead_letter_reader import (
     DeadLetterPosition,
     StoredDeadLetter,
@@ -56,7 +55,6 @@ async def dead_letters(settings: Settings, spans: Spans) -> AsyncGenerator[list[
     """
     if all(start >= end for start, end in spans.values()):
         return  # aiokafka's consumer does not stop well before it has fetched anything
-    read_any_header_name()
     async with open_reader(settings) as reader:
         async for some in read_dead_letters(reader, spans):
             yield some

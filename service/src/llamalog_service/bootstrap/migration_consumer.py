@@ -13,15 +13,13 @@ from llamalog_service.backfill.command_store import Run, RunStore
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.kafka.consumer import BatchDelivery, Steps, subscribe
+from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
+from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.dead_letters import Record, RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _MAX_COMMANDS = 500
-TIMEOUT = 60.0
-"""Seconds that a batch of commands waits for PostgreSQL or Kafka before it is put back and polled anew."""
 
 
 class Commands(NamedTuple):
@@ -55,36 +53,20 @@ def subscribe_migration_consumer(
         The delivery, to be closed before the broker is.
     """
 
-    async def keep_all(commands: Commands) -> None:
+    async def record(decoded: tuple[Commands, list[RejectedRecord]]) -> list[RejectedRecord]:
+        commands, rejected = decoded
         await runs.enqueue(commands.repairs)
         await backfills.heed(commands.backfills)
-
-    async def keep(read: tuple[Commands, list[RejectedRecord]]) -> list[RejectedRecord]:
-        commands, letters = read
-        await retry_until_available(
-            lambda: keep_all(commands), doing="keeping commands as runs", timeout=TIMEOUT
-        )
         worker.wake()
-        return letters
-
-    async def tell(letters: list[RejectedRecord]) -> None:
-        await retry_until_available(
-            lambda: event_publisher.publish_dead_letters(letters),
-            doing="publishing dead letters",
-            timeout=TIMEOUT,
-        )
+        return rejected
 
     delivery = BatchDelivery(
-        Steps(read_commands, keep, tell), max_records=_MAX_COMMANDS, fail=fail, metrics=metrics
-    )
-    subscribe(
-        broker,
-        delivery,
-        topic=topic,
-        group=group,
-        session_seconds=session_seconds,
+        Steps(read_commands, record, event_publisher.publish_dead_letters),
         max_records=_MAX_COMMANDS,
+        fail=fail,
+        metrics=metrics,
     )
+    subscribe(broker, delivery, topic=topic, group=group, session_seconds=session_seconds)
     return delivery
 
 

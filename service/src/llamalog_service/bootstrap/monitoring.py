@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 from llamalog_service.bootstrap.probes import Sampling, heartbeat, probe
-from llamalog_service.kafka.consumer import BatchDelivery
+from llamalog_service.kafka.consumer.delivery import BatchDelivery
 from llamalog_service.kafka.consumer.signals import Signals
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.retry import RETRIES

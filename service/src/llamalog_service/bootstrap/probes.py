@@ -8,7 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.consumer import BatchDelivery
+from llamalog_service.kafka.consumer.delivery import BatchDelivery
 from llamalog_service.kafka.consumer.signals import Signals
 from llamalog_service.kafka.errors import translate_kafka_errors
 from llamalog_service.postgres.statements import Reader
@@ -93,9 +93,9 @@ async def _ask(reader: Reader) -> None:
 async def _read_lag(
     signals: Signals, delivery: BatchDelivery, kafka: "_KafkaBeside", metrics: PrometheusMetrics
 ) -> None:
-    reading = await delivery.read_progress(kafka.ends)
-    signals.is_behind = reading.is_behind
-    metrics.lags(reading.lag)
+    lag = await delivery.read_lag(kafka.ends)
+    signals.is_behind = lag.is_behind
+    metrics.lags(lag.records)
 
 
 class _KafkaBeside:

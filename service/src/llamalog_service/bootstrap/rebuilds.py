@@ -14,7 +14,6 @@ from aiokafka import TopicPartition
 from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collector
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
-from llamalog_service.kafka.consumer import read_any_header_name
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.offsets import commit_if_behind, end_offsets, first_offsets, partitions_of
 from llamalog_service.kafka.producer import MessageProducer
@@ -94,7 +93,6 @@ class TopicHistory:
         """
         if all(starts.get(partition, 0) >= end for partition, end in ends.items()):
             return  # aiokafka's consumer does not stop well before it has fetched anything
-        read_any_header_name()
         async with open_reader(self._settings, skips=False) as reader:
             async for portion in read_history(reader, self._topic, starts, ends):
                 yield portion

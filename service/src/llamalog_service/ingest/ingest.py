@@ -1,13 +1,15 @@
-"""The main job: a batch of messages becomes rows, provenance, dead rejected and commands.
+"""The ingest: a batch of messages becomes rows, provenance, dead letters and commands.
 
-Read `Ingest.prepare`, `record` and `tell`, in this order. Each may be done again: after a crash the batch
-is delivered again, its rows are found in the table, and whatever may be missing is published anew.
+Read `Ingest.prepare`, `record` and `publish`, in this order. Each may be repeated: after a crash the batch is
+delivered again, its rows are found in the table, and what may be missing is published again.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
+
+from cachetools import LRUCache
 
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_schemas.provenance import Origin
@@ -17,10 +19,17 @@ from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.domain.verdicts import DeadLetter
-from llamalog_service.ingest.batch_stats import by_category, what_became_of, what_was_recorded
-from llamalog_service.ingest.decode import DecodedBatch, decode_batch
-from llamalog_service.ingest.deduplication import ClassifiedBatch, classify
-from llamalog_service.ingest.job_cache import JobCache
+from llamalog_service.ingest.batch import (
+    BatchOutcome,
+    ClassifiedBatch,
+    DecodedBatch,
+    classify,
+    count_categories,
+    count_events,
+    count_roots,
+    decode_batch,
+    log_batch,
+)
 from llamalog_service.kafka.dead_letters import Record, RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import FIRST_REVISION, LogStore, Recorded
@@ -30,26 +39,46 @@ from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 REFUSED = "refused-by-database"
 """The reason code of a dead letter that the contract allows and PostgreSQL does not."""
 
+FetchFacts = Callable[[Collection[str]], Awaitable[dict[str, JobFacts]]]
 
-class BatchOutcome(NamedTuple):
-    """What became of a batch, counted in messages; those recorded by category."""
 
-    recorded: Mapping[str, int]
-    duplicates: int
-    dead_letters: int
-    tombstones: int
-    stale_jobs_found: int
+class JobCache:
+    """Facts of recently used jobs, at most `capacity` of them: a hint, never the truth."""
+
+    def __init__(self, capacity: int, metrics: Metrics = NULL_METRICS) -> None:
+        self._metrics = metrics
+        self._facts: LRUCache[str, JobFacts] = LRUCache(maxsize=capacity)
+
+    async def facts(self, jobs: Collection[str], fetch: FetchFacts) -> dict[str, JobFacts]:
+        """The facts of these jobs, those not cached from one call of `fetch`."""
+        cached = self._facts.get
+        known = {job: facts for job in jobs if (facts := cached(job)) is not None}
+        self._metrics.cache(len(known), len(jobs) - len(known))
+        return known | await fetch([job for job in jobs if job not in known])
+
+    def remember(self, facts: Mapping[str, JobFacts]) -> None:
+        """Cache the facts of jobs that have been seen; that a job was not seen may be untrue in a moment."""
+        for job, known in facts.items():
+            if known.seen:
+                self._facts[job] = known
+            else:
+                self._facts.pop(job, None)
+
+    def forget(self, jobs: Collection[str]) -> None:
+        """Drop jobs whose facts are stale."""
+        for job in jobs:
+            self._facts.pop(job, None)
 
 
 class PreparedBatch(NamedTuple):
-    """A batch decoded, and the positions that it reaches."""
+    """A decoded batch, and the positions that it reaches."""
 
     decoded: DecodedBatch
     positions: Positions
 
 
 class RecordedBatch(NamedTuple):
-    """A committed batch: what was new, how it was resolved, and the transaction that wrote it."""
+    """A committed batch: how it was classified and resolved, and the transaction that wrote it."""
 
     decoded: DecodedBatch
     classified: ClassifiedBatch
@@ -58,7 +87,7 @@ class RecordedBatch(NamedTuple):
 
 
 class Ingest:
-    """Ingests the batches of a topic for a consumer group; one may be recorded while another is told."""
+    """Ingests the batches of a topic for a consumer group; one may be recorded while another is published."""
 
     def __init__(
         self,
@@ -76,7 +105,7 @@ class Ingest:
         self._metrics = metrics
 
     def prepare(self, records: Sequence[Record]) -> PreparedBatch:
-        """Decode a batch and say how far it reaches.
+        """Decode a batch and determine the positions that it reaches.
 
         Args:
             records: messages of one topic, each partition's in order.
@@ -87,25 +116,25 @@ class Ingest:
         """Resolve a batch's roots, and commit its rows with the positions.
 
         Raises:
-            UnavailableError: PostgreSQL is away; calling again with the same batch is safe.
+            UnavailableError: PostgreSQL is unavailable; calling again with the same batch is safe.
         """
-        written = await self._write(*prepared)
-        self._cache.remember(written.resolved.jobs)
-        new = written.classified.new
-        self._metrics.jobs(written.resolved.jobs.keys())
-        self._metrics.recorded(*what_was_recorded(new, written.resolved.roots[: len(new)]))
-        return written
+        batch = await self._write(*prepared)
+        self._cache.remember(batch.resolved.jobs)
+        new = batch.classified.new
+        self._metrics.jobs(batch.resolved.jobs.keys())
+        self._metrics.recorded(*count_roots(new, batch.resolved.roots[: len(new)]))
+        return batch
 
-    async def publish(self, written: RecordedBatch) -> BatchOutcome:
-        """Look again, and publish provenance, dead rejected and commands; then offsets may be committed.
+    async def publish(self, batch: RecordedBatch) -> BatchOutcome:
+        """Verify the batch, and publish provenance, dead letters and commands; then offsets may be committed.
 
         Raises:
-            UnavailableError: PostgreSQL or Kafka is away; calling again is safe.
+            UnavailableError: PostgreSQL or Kafka is unavailable; calling again is safe.
         """
-        decoded, classified, *_ = written
-        rows = await self._rows_to_tell(written)
+        decoded, classified, *_ = batch
+        rows = await self._rows_to_publish(batch)
         (parent_changed, root_disagrees), *_ = await asyncio.gather(
-            self._look_again(written),
+            self._verify_after_commit(batch),
             self._event_publisher.publish_provenance(rows),
             self._event_publisher.publish_dead_letters(decoded.rejected + classified.rejected),
         )
@@ -115,18 +144,19 @@ class Ingest:
         await self._event_publisher.request_recompute(
             {override.job_id for override in decoded.overrides}, RecomputeReason.ADOPTION_CHANGED
         )
-        recorded = by_category(classified.new)
-        self._metrics.events(what_became_of(decoded, classified))
-        return BatchOutcome(
-            recorded=recorded,
+        self._metrics.events(count_events(decoded, classified))
+        outcome = BatchOutcome(
+            recorded=count_categories(classified.new),
             duplicates=classified.duplicates,
             dead_letters=len(decoded.rejected) + len(classified.rejected),
             tombstones=decoded.tombstones,
             stale_jobs_found=len(parent_changed) + len(root_disagrees),
         )
+        log_batch(outcome, classified.new, batch.resolved.roots)
+        return outcome
 
     async def _write(self, decoded: DecodedBatch, positions: Positions) -> RecordedBatch:
-        """Resolve and commit; begin anew where another writer was faster or PostgreSQL refuses a row."""
+        """Resolve and commit; start over where another writer was faster or PostgreSQL refuses a row."""
         while True:
             stored, facts = await asyncio.gather(
                 self._store.rows_by_id([row.id for row in decoded.rows]),
@@ -138,7 +168,7 @@ class Ingest:
             roots = resolved.roots[: len(classified.new)]
             try:
                 recorded = await self._store.record(
-                    classified.new, roots, decoded.overrides, positions, legacy_told=classified.legacy_told
+                    classified.new, roots, decoded.overrides, positions, legacy_told=classified.legacy_ids
                 )
             except RowExistsError:
                 continue
@@ -146,45 +176,47 @@ class Ingest:
                 refused = await self._store.refused_rows(classified.new, roots)
                 if not refused:
                     raise UnavailableError(f"a batch is refused, none of its rows is: {refusal}") from refusal
-                decoded = _without(decoded, refused)
+                decoded = _without_refused(decoded, refused)
                 continue
             return RecordedBatch(decoded, classified, resolved, recorded)
 
-    async def _rows_to_tell(self, written: RecordedBatch) -> list[StoredRow]:
-        """New rows and those that were there already: the crash may have come before they were told.
+    async def _rows_to_publish(self, batch: RecordedBatch) -> list[StoredRow]:
+        """New rows and those that were there already: a crash may have come before they were published.
 
-        Legacy rows are told as the table has them: what a text becomes there is for PostgreSQL to say.
+        Legacy rows are published as the table has them: PostgreSQL decides the value of a text.
         """
         new = [
-            StoredRow(row, root, FIRST_REVISION, written.recorded.recorded_at)
-            for row, root in zip(written.classified.new, written.resolved.roots, strict=False)
+            StoredRow(row, root, FIRST_REVISION, batch.recorded.recorded_at)
+            for row, root in zip(batch.classified.new, batch.resolved.roots, strict=False)
             if type(row) is RowContent
         ]
-        if len(new) < len(written.classified.new):
-            legacy = [row.id for row in written.classified.new if type(row) is LegacyContent]
+        if len(new) < len(batch.classified.new):
+            legacy = [row.id for row in batch.classified.new if type(row) is LegacyContent]
             new += (await self._store.rows_by_id(legacy)).values()
-        return new + written.classified.repeated
+        return new + batch.classified.repeated
 
-    async def _look_again(self, written: RecordedBatch) -> tuple[set[str], set[str]]:
-        """After the commit: what another writer did meanwhile, and what this batch changes for other rows.
+    async def _verify_after_commit(self, batch: RecordedBatch) -> tuple[set[str], set[str]]:
+        """Compare, after the commit, the roots that were used with the table's.
 
         Two transactions can miss each other, one writing a child and not seeing the parent, the other
-        the parent and not seeing the child. Whoever looks last, after its commit, finds the gap.
+        the parent and not seeing the child. The one that verifies last, after its commit, finds the gap.
 
         Returns:
-            The jobs below which roots must be recomputed: whose parent the batch changed, and whose root
-            turned out to be another.
+            The jobs below which roots must be recomputed: those whose parent the batch changed, and those
+            whose root turned out to be another.
         """
-        _, classified, resolved, recorded = written
+        _, classified, resolved, recorded = batch
         fresh = await self._store.job_facts(list(resolved.relied_on))
-        moved = {job for job, used in resolved.relied_on.items() if _moved(used, fresh[job])}
-        moved |= _outdated(classified.repeated, resolved.roots[len(classified.new) :])
-        doubted = await self._store.stale_jobs(
-            resolved.jobs, resolved.changed | _unsettled(classified.repeated, resolved), recorded.transaction
+        moved = {job for job, used in resolved.relied_on.items() if _has_moved(used, fresh[job])}
+        moved |= _outdated_jobs(classified.repeated, resolved.roots[len(classified.new) :])
+        stale = await self._store.stale_jobs(
+            resolved.jobs,
+            resolved.changed | _unresolved_jobs(classified.repeated, resolved),
+            recorded.transaction,
         )
         self._cache.remember(fresh)
-        self._cache.forget(doubted)
-        return doubted & resolved.changed, moved | doubted - resolved.changed
+        self._cache.forget(stale)
+        return stale & resolved.changed, moved | stale - resolved.changed
 
 
 def _positions(group: str, records: Sequence[Record]) -> Positions:
@@ -192,8 +224,8 @@ def _positions(group: str, records: Sequence[Record]) -> Positions:
     return Positions(group, records[0].topic, {partition: last + 1 for partition, last in lasts.items()})
 
 
-def _without(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
-    """The batch without the rows that PostgreSQL refuses, their messages among the dead rejected."""
+def _without_refused(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
+    """The batch without the rows that PostgreSQL refuses, their messages among the rejected."""
     kept = [pair for pair in zip(decoded.rows, decoded.records, strict=True) if pair[0].id not in refused]
     rejected = [
         RejectedRecord(record, DeadLetter(REFUSED, f"PostgreSQL refuses the row: {refused[row.id]}"))
@@ -207,12 +239,12 @@ def _without(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> 
     )
 
 
-def _moved(used: JobFacts, fresh: JobFacts) -> bool:
+def _has_moved(used: JobFacts, fresh: JobFacts) -> bool:
     return (used.seen, used.standing) != (fresh.seen, fresh.standing)
 
 
-def _outdated(repeated: Sequence[StoredRow], roots: Sequence[Root]) -> set[str]:
-    """Where the walks of redelivered rows start that have another root by now than the one written."""
+def _outdated_jobs(repeated: Sequence[StoredRow], roots: Sequence[Root]) -> set[str]:
+    """The first jobs of redelivered rows whose root is another by now than the one written."""
     starts = {
         row.content.parent_job_id if row.content.job_id is None else row.content.job_id
         for row, root in zip(repeated, roots, strict=True)
@@ -221,8 +253,8 @@ def _outdated(repeated: Sequence[StoredRow], roots: Sequence[Root]) -> set[str]:
     return {start for start in starts if start is not None}
 
 
-def _unsettled(repeated: Sequence[StoredRow], resolved: Resolved) -> set[str]:
-    """Jobs of redelivered rows without a sure root: the batch that wrote them may have missed its look."""
+def _unresolved_jobs(repeated: Sequence[StoredRow], resolved: Resolved) -> set[str]:
+    """Jobs of redelivered rows without a root: the batch that wrote them may not have been verified."""
     jobs = {row.content.job_id for row in repeated}
     return {
         job

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from llamalog_service.kafka.errors import translate_kafka_errors
+from llamalog_service.kafka.header_names import read_any_header_name
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -75,6 +76,7 @@ async def open_reader(
     Raises:
         UnavailableError: Kafka does not answer; also for what fails within the context.
     """
+    read_any_header_name()
     reader = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
         group_id=group,

@@ -10,7 +10,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_admin, open_reader
-from llamalog_service.kafka.consumer import read_any_header_name
 from llamalog_service.kafka.errors import TopicAbsentError, translate_kafka_errors
 from llamalog_service.kafka.offsets import partitions_of
 from llamalog_service.kafka.provenance_reader import LiveRows
@@ -123,7 +122,6 @@ async def open_provenance_feed(settings: Settings) -> AsyncIterator[ProvenanceFe
         UnavailableError: Kafka does not answer. Once the feed is open, it says so itself and goes on.
     """
     topic = topics(settings.topic_prefix).provenance.name
-    read_any_header_name()
     async with open_admin(settings) as admin:
         partitions = await partitions_of(admin, [topic])
     if not partitions:

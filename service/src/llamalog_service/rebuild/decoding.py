@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from llamalog_service.ingest.decode import decode_batch
+from llamalog_service.ingest.batch import decode_batch
 from llamalog_service.kafka.topic_history import Portion
 from llamalog_service.rebuild.shadow import Place, Told
 

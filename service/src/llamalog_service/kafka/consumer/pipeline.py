@@ -1,50 +1,57 @@
-"""Three batches at once, each in another step: prepared, recorded, told; committed in order."""
+"""Three batches at once, each in another step: prepare, record, publish. Offsets are committed in order."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
+from aiokafka import ConsumerRecord, TopicPartition
 
 from llamalog_service.domain.verdicts import Retry, Stop, verdict_on
-from llamalog_service.kafka.consumer.records import Records
+from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
+Records = Sequence[ConsumerRecord]
 Prepared = TypeVar("Prepared")
 Stored = TypeVar("Stored")
+
+STEP_TIMEOUT = 60.0
+"""Seconds that a step waits for PostgreSQL or Kafka. Then the batches are requeued, so that the consumer
+polls before Kafka takes it for dead (`max.poll.interval.ms`)."""
 
 _log = structlog.get_logger("llamalog.delivery")
 
 
 @dataclass(frozen=True, slots=True)
 class Steps(Generic[Prepared, Stored]):
-    """What is done with a batch; every step may be done again with the same records.
+    """The processing of a batch; every step may be repeated with the same records.
 
     Attributes:
-        prepare: needs nobody else; decodes.
+        prepare: decodes; waits for nothing.
         record: stores what was prepared; waits for PostgreSQL.
-        publish: says what was stored; waits for Kafka. Never before the batch before was told.
+        publish: publishes what was stored; waits for Kafka. Never before the previous batch is published.
     """
 
     prepare: Callable[[Records], Prepared]
     record: Callable[[Prepared], Awaitable[Stored]]
-    publish: Callable[[Stored], Awaitable[None]]
+    publish: Callable[[Stored], Awaitable[object]]
 
 
 class Pipeline(Generic[Prepared, Stored]):
-    """Takes batches through the steps; while one waits for PostgreSQL or Kafka the others go on.
+    """Runs batches through the steps; while one waits for PostgreSQL or Kafka the others proceed.
 
-    When a step fails, every batch that is not committed is put back, those that were further on included:
-    the *epoch* ends, and a step that finds itself in a later epoch than it began in leaves it at that.
+    When a step fails, every batch that is not committed is requeued, those in later steps included: the
+    *epoch* ends, and a step that finds a later epoch than the one it began in does nothing more.
 
     Args:
-        steps: what is done with a batch.
-        commit: commits a batch's offsets, when it is told.
-        requeue: told of the batches that are to be fetched again, the oldest first.
-        fail: told of an error after which the process must not go on.
-        metrics: told the size of each batch and how long its steps took.
+        steps: the processing of a batch.
+        commit: commits a batch's offsets once it is published.
+        requeue: called with the batches that are to be fetched again, the oldest first.
+        fail: called with an error after which the process must end.
+        step_timeout: seconds that a step is retried while PostgreSQL or Kafka is unavailable.
+        metrics: observes the size of each batch and the duration of its steps.
     """
 
     def __init__(
@@ -54,12 +61,14 @@ class Pipeline(Generic[Prepared, Stored]):
         commit: Callable[[Records], Awaitable[None]],
         requeue: Callable[[Sequence[Records]], None],
         fail: Callable[[BaseException], None],
+        step_timeout: float = STEP_TIMEOUT,
         metrics: Metrics = NULL_METRICS,
     ) -> None:
         self._steps = steps
         self._commit = commit
         self._requeue = requeue
         self._fail = fail
+        self._step_timeout = step_timeout
         self._metrics = metrics
         self._uncommitted: list[Records] = []
         self._recording: asyncio.Task[None] | None = None
@@ -67,7 +76,7 @@ class Pipeline(Generic[Prepared, Stored]):
         self._epoch = 0
 
     async def push(self, batch: Records) -> None:
-        """Prepare a batch, and begin to record it once the one before is recorded."""
+        """Prepare a batch, and begin to record it once the previous one is recorded."""
         epoch = self._epoch
         self._uncommitted.append(batch)
         self._metrics.batch(len(batch))
@@ -80,28 +89,30 @@ class Pipeline(Generic[Prepared, Stored]):
 
     @property
     def in_flight(self) -> int:
-        """How many batches are not committed."""
+        """The number of batches whose offsets are not committed."""
         return len(self._uncommitted)
 
     async def drain(self) -> None:
-        """Wait until every batch is committed, or put back."""
+        """Wait until every batch is committed or requeued."""
         await _end_of(self._recording)
         await _end_of(self._publishing)
 
     def cancel(self) -> None:
-        """Cancel the steps under way: what they have not committed rolls back."""
+        """Cancel the steps that are running: what they have not committed rolls back."""
         for step in (self._recording, self._publishing):
             if step is not None:
                 step.cancel()
 
     def forget(self) -> None:
-        """Leave the batches under way to whoever reads their partitions next."""
+        """Drop the batches in flight: the next consumer of their partitions reads them again."""
         self._epoch += 1
         self._uncommitted.clear()
 
     async def _record(self, batch: Records, prepared: Prepared, epoch: int) -> None:
         began = time.perf_counter()
-        stored = await self._steps.record(prepared)
+        stored = await retry_until_available(
+            lambda: self._steps.record(prepared), doing="recording a batch", timeout=self._step_timeout
+        )
         self._metrics.step("record", time.perf_counter() - began)
         await _end_of(self._publishing)
         if epoch == self._epoch:
@@ -109,20 +120,22 @@ class Pipeline(Generic[Prepared, Stored]):
 
     async def _publish(self, batch: Records, stored: Stored, epoch: int) -> None:
         began = time.perf_counter()
-        await self._steps.publish(stored)
-        told = time.perf_counter()
-        self._metrics.step("publish", told - began)
+        await retry_until_available(
+            lambda: self._steps.publish(stored), doing="publishing a batch", timeout=self._step_timeout
+        )
+        published = time.perf_counter()
+        self._metrics.step("publish", published - began)
         if epoch == self._epoch:
             await self._commit(batch)
-            self._metrics.step("commit", time.perf_counter() - told)
+            self._metrics.step("commit", time.perf_counter() - published)
         if epoch == self._epoch:
             self._uncommitted.pop(0)
 
     def _begin(self, step: Coroutine[Any, Any, None], epoch: int) -> asyncio.Task[None]:
-        return asyncio.create_task(self._watch(step, epoch))
+        return asyncio.create_task(self._supervise(step, epoch))
 
-    async def _watch(self, step: Coroutine[Any, Any, None], epoch: int) -> None:
-        """See a step to its end, and put everything back if it fails."""
+    async def _supervise(self, step: Coroutine[Any, Any, None], epoch: int) -> None:
+        """Run a step to its end, and requeue every batch if it fails."""
         try:
             await step
         except asyncio.CancelledError:
@@ -132,7 +145,7 @@ class Pipeline(Generic[Prepared, Stored]):
                 case Retry(reason):
                     _log.warning("batches requeued", batches=len(self._uncommitted), reason=reason)
                 case Stop(reason):
-                    _log.error("batches not done", batches=len(self._uncommitted), reason=reason)
+                    _log.error("batches failed", batches=len(self._uncommitted), reason=reason)
                     self._fail(error)
         else:
             return
@@ -145,3 +158,24 @@ class Pipeline(Generic[Prepared, Stored]):
 async def _end_of(step: asyncio.Task[None] | None) -> None:
     if step is not None:
         await asyncio.wait([step])
+
+
+def first_offsets(batches: Iterable[Records]) -> dict[TopicPartition, int]:
+    """The lowest offset of each partition in some batches."""
+    firsts: dict[tuple[str, int], int] = {}
+    for batch in batches:
+        for record in batch:
+            partition = (record.topic, record.partition)
+            firsts[partition] = min(record.offset, firsts.get(partition, record.offset))
+    return _by_partition(firsts)
+
+
+def next_offsets(batch: Records) -> dict[TopicPartition, int]:
+    """The offset after the last of each partition in a batch: what is committed when it is done."""
+    lasts = {(record.topic, record.partition): record.offset for record in batch}  # each in order
+    return _by_partition({partition: last + 1 for partition, last in lasts.items()})
+
+
+def _by_partition(offsets: dict[tuple[str, int], int]) -> dict[TopicPartition, int]:
+    """With the client's keys; making one for each record, rather than for each partition, costs time."""
+    return {TopicPartition(*partition): offset for partition, offset in offsets.items()}

@@ -1,7 +1,7 @@
 """What a process shows of itself: written by its event loop, read by the thread that watches it."""
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
-from llamalog_service.kafka.consumer import BatchDelivery
+from llamalog_service.kafka.consumer.delivery import BatchDelivery
 from llamalog_service.retry import Retries
 from llamalog_service.telemetry.liveness import Snapshot
 

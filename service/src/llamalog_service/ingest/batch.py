@@ -1,0 +1,278 @@
+"""A batch of messages: decoded by the contract, classified against the table, counted for metrics and log."""
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from llamalog_schemas.codec import decode_event
+from llamalog_schemas.errors import InvalidMessageError
+from llamalog_schemas.events import Category, RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.legacy import LegacyContent
+from llamalog_service.domain.lineage import Root
+from llamalog_service.domain.rows import Content, RowContent, StoredRow, content_of
+from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.kafka.dead_letters import Record, RejectedRecord
+from llamalog_service.log.overrides import RootOverride, override_of
+from llamalog_service.telemetry.metrics import EventKind, Verdict
+
+CONFLICT = "id-conflict"
+"""The reason code of a dead letter whose id is recorded with another content."""
+
+_LOGGER = "llamalog.consumer"
+_log = structlog.get_logger(_LOGGER)
+
+_UNKNOWN_TYPE = "unknown"
+_LEGACY_ROW = "legacy-row"
+_category = attrgetter("category")
+_origin = attrgetter("origin")
+_parent_conflict = attrgetter("parent_conflict")
+_declared = attrgetter("declared_root_job_id")
+
+
+class DecodedBatch(NamedTuple):
+    """A batch by kind, in the order of arrival.
+
+    `rows` and `records` run in step, and so do `overrides` and `override_records`.
+    """
+
+    rows: list[Content]
+    records: list[Record]
+    overrides: list[RootOverride]
+    override_records: list[Record]
+    rejected: list[RejectedRecord]
+    tombstones: int
+
+
+class ClassifiedBatch(NamedTuple):
+    """A batch against the table.
+
+    Attributes:
+        new: rows to write.
+        repeated: rows of the table that the batch repeats.
+        conflicting: rows whose id is recorded with another content; `rejected` runs in step.
+        duplicates: the number of messages that repeat a row of the table or of the batch.
+        legacy_ids: legacy rows of the table that an event of the batch states.
+    """
+
+    new: list[Content]
+    repeated: list[StoredRow]
+    conflicting: list[Content]
+    rejected: list[RejectedRecord]
+    duplicates: int
+    legacy_ids: list[UUID]
+
+
+class BatchOutcome(NamedTuple):
+    """A batch counted in messages; those recorded by category."""
+
+    recorded: Mapping[str, int]
+    duplicates: int
+    dead_letters: int
+    tombstones: int
+    stale_jobs_found: int
+
+
+class Equality(Protocol):
+    """Comparisons of contents that only the database can make."""
+
+    def json_equal(self, one: Any, other: Any) -> Awaitable[bool]:
+        """Whether two JSON values are equal as the table sees them."""
+
+    def legacy_equal(self, rows: Sequence[LegacyContent]) -> Awaitable[Sequence[bool]]:
+        """Whether the table holds these rows with this content, in step."""
+
+
+def decode_batch(records: Sequence[Record]) -> DecodedBatch:
+    """Decode and validate record by record: an invalid one never affects its neighbours."""
+    decoded = DecodedBatch([], [], [], [], [], 0)
+    rows, sources, overrides, override_sources, rejected, tombstones = decoded
+    for record in records:
+        if record.value is None:
+            tombstones += 1
+            continue
+        try:
+            event = decode_event(record.value, record.headers)
+        except InvalidMessageError as invalid:
+            rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
+            continue
+        if isinstance(event, (RootAdopted, RootAdoptionRevoked)):
+            overrides.append(override_of(event))
+            override_sources.append(record)
+        else:
+            rows.append(content_of(event))
+            sources.append(record)
+    return decoded._replace(tombstones=tombstones)
+
+
+async def classify(
+    decoded: DecodedBatch, stored: Mapping[UUID, StoredRow], equality: Equality
+) -> ClassifiedBatch:
+    """Tell new rows from duplicates and from conflicts; the first of an id counts, in the table or the batch.
+
+    Any event under the id of a legacy row is a duplicate: the row was there first. Only another statement of
+    the legacy row itself can be in conflict with it.
+    """
+    new: dict[UUID, Content] = {}
+    repeated: dict[UUID, StoredRow] = {}
+    conflicting: list[Content] = []
+    rejected: list[RejectedRecord] = []
+    legacy_ids: dict[UUID, None] = {}
+    duplicates = 0
+    matches = await _match_legacy_rows(decoded, stored, equality)
+    for at, (row, record) in enumerate(zip(decoded.rows, decoded.records, strict=True)):
+        known = stored.get(row.id)
+        if known is None and row.id not in new:
+            new[row.id] = row
+        elif await _is_duplicate(row, known or new[row.id], matches.get(at), equality):
+            duplicates += 1
+            if at in matches:
+                legacy_ids[row.id] = None
+            if known is not None and (at in matches or not known.is_legacy) and known.root.origin is not None:
+                repeated[row.id] = known
+        else:
+            sentence = f"the id {row.id} is recorded with another content; the one recorded first is kept"
+            conflicting.append(row)
+            rejected.append(RejectedRecord(record, DeadLetter(CONFLICT, sentence)))
+    return ClassifiedBatch(
+        list(new.values()), list(repeated.values()), conflicting, rejected, duplicates, list(legacy_ids)
+    )
+
+
+async def _match_legacy_rows(
+    decoded: DecodedBatch, stored: Mapping[UUID, StoredRow], equality: Equality
+) -> dict[int, bool]:
+    """Of legacy rows whose id is in the table, by index in the batch: whether the contents are equal."""
+    legacy = {
+        at: row for at, row in enumerate(decoded.rows) if type(row) is LegacyContent and row.id in stored
+    }
+    if not legacy:
+        return {}
+    return dict(zip(legacy, await equality.legacy_equal(list(legacy.values())), strict=True))
+
+
+async def _is_duplicate(
+    row: Content, first: Content | StoredRow, matches: bool | None, equality: Equality
+) -> bool:
+    """Whether a row only repeats the first one of its id.
+
+    Args:
+        first: the row of the table, or else of the batch.
+        matches: whether a legacy row equals the table's; None if it is no legacy row of the table.
+    """
+    if matches is not None:
+        return matches
+    if isinstance(first, StoredRow):
+        return first.is_legacy or await _equal(first.content, row, equality)
+    return await _equal(first, row, equality)
+
+
+async def _equal(first: Content, row: Content, equality: Equality) -> bool:
+    """Equal in every column; JSON whose texts differ is compared by the database."""
+    if type(first) is not RowContent or type(row) is not RowContent:
+        return _equal_in_a_batch(first, row)
+    if replace(first, metadata=None, preview_data=None) != replace(row, metadata=None, preview_data=None):
+        return False
+    for one, other in ((first.metadata, row.metadata), (first.preview_data, row.preview_data)):
+        if _sorted_json(one) != _sorted_json(other) and not await equality.json_equal(one, other):
+            return False
+    return True
+
+
+def _equal_in_a_batch(first: Content, row: Content) -> bool:
+    """The same where one of them is a legacy row: under its id any other event is a duplicate."""
+    if type(first) is not LegacyContent:
+        return False
+    return type(row) is not LegacyContent or first.columns == row.columns
+
+
+def _sorted_json(value: Any) -> bytes:
+    """JSON text in which True is not 1, as it is to Python's ``==``."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def count_events(decoded: DecodedBatch, classified: ClassifiedBatch) -> Mapping[EventKind, int]:
+    """Every message of a batch by type and verdict.
+
+    A conflict is a dead letter too, and counted once: as a conflict, whose type is known.
+    """
+    new, conflicting = _by_type(classified.new), _by_type(classified.conflicting)
+    counts: Counter[EventKind] = Counter()
+    for type_, rows in _by_type(decoded.rows).items():
+        recorded, conflicts = new[type_], conflicting[type_]
+        _count(counts, type_, "recorded", recorded)
+        _count(counts, type_, "conflict", conflicts)
+        _count(counts, type_, "duplicate", rows - recorded - conflicts)
+    for record in decoded.rejected:
+        counts[EventKind(_UNKNOWN_TYPE, "dead-lettered", record.verdict.reason)] += 1
+    for override in decoded.overrides:
+        kind = "root-adopted" if override.adopted else "root-adoption-revoked"
+        counts[EventKind(kind, "override")] += 1
+    if decoded.tombstones:
+        counts[EventKind(_UNKNOWN_TYPE, "tombstone")] = decoded.tombstones
+    return counts
+
+
+def count_roots(rows: Sequence[Content], roots: Sequence[Root]) -> tuple[Mapping[Origin, int], int, int]:
+    """New rows by origin, those that claim another parent, and those whose declared root is not the root."""
+    declared = list(map(_declared, rows))
+    disagreeing = 0
+    if any(declared):
+        disagreeing = sum(
+            named is not None and root.root_job_id is not None and named != root.root_job_id
+            for named, root in zip(declared, roots, strict=True)
+        )
+    return Counter(map(_origin, roots)), sum(map(_parent_conflict, roots)), disagreeing
+
+
+def count_categories(rows: Iterable[Content]) -> Counter[str]:
+    """Rows by category; a legacy row may bear any text."""
+    return Counter(map(_category, rows))
+
+
+def log_batch(outcome: BatchOutcome, rows: Sequence[Content], roots: Sequence[Root]) -> None:
+    """Log one line for the batch, counts of zero left out, and at level debug one for each new row.
+
+    Args:
+        rows: the new rows.
+        roots: theirs first, in step.
+    """
+    counts = {name: count for name, count in outcome._asdict().items() if count and name != "recorded"}
+    categories = {category: count for category in Category if (count := outcome.recorded.get(category))}
+    _log.info("recorded", rows=len(rows), categories=categories, **counts)
+    if not logging.getLogger(_LOGGER).isEnabledFor(logging.DEBUG):
+        return
+    for row, root in zip(rows, roots, strict=False):
+        fields = {
+            "operation": row.operation,
+            "entity": f"{row.entity_type}/{row.entity_id}" if row.entity_type and row.entity_id else None,
+            "job": row.job_id,
+            "parent": row.parent_job_id,
+            "root": root.root_job_id,
+            "error_code": row.error_code,
+        }
+        present = {name: value for name, value in fields.items() if value is not None}
+        _log.debug("row", category=row.category, id=str(row.id), **present, origin=root.origin)
+
+
+def _by_type(rows: Sequence[Content]) -> Counter[str]:
+    """Rows by the type of the event that states them."""
+    legacy = sum(type(row) is LegacyContent for row in rows)
+    if legacy:
+        rows = [row for row in rows if type(row) is not LegacyContent]
+    counts = Counter(
+        {f"entity-{category.lower()}": times for category, times in count_categories(rows).items()}
+    )
+    return counts + Counter({_LEGACY_ROW: legacy})
+
+
+def _count(counts: Counter[EventKind], type_: str, verdict: Verdict, times: int) -> None:
+    if times:
+        counts[EventKind(type_, verdict)] = times

@@ -1,0 +1,336 @@
+"""At-least-once delivery of batches: which records, from where, and when their offsets are committed.
+
+FastStream polls and hands batches over unparsed; its own acknowledgement is off (`AckPolicy.MANUAL`), because
+a commit without explicit offsets would pass records that are not processed.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+
+from llamalog_service.domain.errors import TopicGoneError, UnavailableError
+from llamalog_service.kafka.consumer.alignment import AlignedBuffer
+from llamalog_service.kafka.consumer.pipeline import (
+    STEP_TIMEOUT,
+    Pipeline,
+    Records,
+    Steps,
+    first_offsets,
+    next_offsets,
+)
+from llamalog_service.kafka.consumer.positions import EndOffsets, Lag, Progress, StartOffsets, read_lag_of
+from llamalog_service.kafka.header_names import read_any_header_name
+from llamalog_service.retry import retry_until_available
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
+
+_log = structlog.get_logger("llamalog.delivery")
+
+_MAX_WAIT = 0.25
+"""Seconds that records wait for a partition that does not progress."""
+
+_REBALANCE_MILLISECONDS = 40_000
+
+
+class RetryingBroker(KafkaBroker):
+    """A FastStream broker that can be started before Kafka is."""
+
+    async def start(self) -> None:
+        """Connect, and join the groups of the subscribers; retried until Kafka is available.
+
+        Raises:
+            KafkaError: Kafka is available and refuses for good.
+        """
+        await retry_until_available(self._try_to_start, doing="joining the consumer group")
+
+    async def _try_to_start(self) -> None:
+        try:
+            await super().start()
+        except (KafkaError, OSError) as error:
+            await self.stop()
+            if isinstance(error, KafkaError) and not error.retriable:
+                raise
+            raise UnavailableError(f"Kafka: {type(error).__name__}: {error}") from error
+
+
+class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Delivers fetched records, in batches aligned by time, through the steps of a pipeline.
+
+    Args:
+        steps: the processing of a batch; its offsets are committed after the last of them.
+        max_records: the largest batch, and the largest fetch; it bounds the memory whatever the backlog.
+        fail: called with an error after which the process must end.
+        start: resolves where partitions are read from; None: from the committed offsets.
+        step_timeout: seconds that a step is retried before its batches are requeued.
+        revoke_timeout: seconds that a rebalance waits for batches in flight; then they are cancelled.
+        close_timeout: the same at the end of the process.
+        commit_timeout: seconds for a commit of offsets, which the client would retry for ever.
+        metrics: observes the size of each batch and the duration of its steps.
+
+    Attributes:
+        progress: counters for a monitor.
+    """
+
+    def __init__(
+        self,
+        steps: Steps[Any, Any],
+        *,
+        max_records: int,
+        fail: Callable[[BaseException], None],
+        start: StartOffsets | None = None,
+        step_timeout: float = STEP_TIMEOUT,
+        revoke_timeout: float = 20.0,
+        close_timeout: float = 5.0,
+        commit_timeout: float = 10.0,
+        metrics: Metrics = NULL_METRICS,
+    ) -> None:
+        self.progress = Progress()
+        self.max_records = max_records
+        self._pipeline = Pipeline(
+            steps,
+            commit=self._commit,
+            requeue=self._requeue,
+            fail=fail,
+            step_timeout=step_timeout,
+            metrics=metrics,
+        )
+        self._buffer = AlignedBuffer(max_records)
+        self._fail = fail
+        self._start = start
+        self._revoke_timeout = revoke_timeout
+        self._close_timeout = close_timeout
+        self._commit_timeout = commit_timeout
+        self._consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
+        self._delivering = asyncio.Lock()
+        self._flush: asyncio.Task[None] | None = None
+        self._seeking: asyncio.Task[None] | None = None
+        self._paused: set[TopicPartition] = set()
+        self._rebalancing = False
+        self._closing = False
+
+    def attach(self, consumer: Callable[[], AIOKafkaConsumer | None]) -> None:
+        """Set where the consumer is found once it runs."""
+        self._consumer = consumer
+
+    async def deliver(self, records: Records) -> None:
+        """Buffer fetched records, and push what is ready through the pipeline."""
+        if self._is_leaving():
+            return
+        self._buffer.add(records)  # before the wait: a requeue meanwhile has to include these
+        self._flush = None
+        try:
+            async with self._delivering:
+                while not self._is_leaving() and (batch := self._buffer.take(await self._unfinished())):
+                    await self._pipeline.push(batch)
+                self._pause_full_partitions()
+                if self._buffer:
+                    self._flush = asyncio.create_task(self._flush_waiting())
+        except Exception as error:  # FastStream would log it and poll on, past these records
+            self._fail(error)
+
+    def has_in_flight(self) -> bool:
+        """Whether records were fetched whose offsets are not committed yet."""
+        return bool(self._buffer) or self._pipeline.in_flight > 0
+
+    async def read_lag(self, end_offsets: EndOffsets) -> Lag:
+        """How much is left of the partitions that are assigned to this consumer.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
+        """
+        consumer = self._consumer()
+        if consumer is None:
+            await end_offsets(())
+            return Lag({}, is_behind=False)
+        return await read_lag_of(consumer, self.progress, end_offsets)
+
+    async def close(self) -> None:
+        """Finish the batches in flight, and accept no more; a restart reads again what is not committed."""
+        self._closing = True
+        await self._drain_or_cancel(self._close_timeout)
+
+    async def _flush_waiting(self) -> None:
+        """Push what waits for a partition that does not progress."""
+        await asyncio.sleep(_MAX_WAIT)
+        async with self._delivering:
+            if self._flush is not asyncio.current_task():
+                return  # more was fetched meanwhile, which scheduled a flush of its own
+            while not self._is_leaving() and (batch := self._buffer.take(())):
+                await self._pipeline.push(batch)
+            self._pause_full_partitions()
+
+    def _is_leaving(self) -> bool:
+        return self._closing or self._rebalancing
+
+    def _requeue(self, batches: Sequence[Records]) -> None:
+        """Fetch again from the first record of each partition that is not committed."""
+        consumer = self._consumer()
+        for partition, first in (self._buffer.clear() | first_offsets(batches)).items():
+            if consumer is not None and partition in consumer.assignment():
+                consumer.seek(partition, first)
+
+    async def _commit(self, batch: Records) -> None:
+        """Commit explicit offsets; a refusal, as in a rebalance, costs a redelivery, not the batch.
+
+        Raises:
+            UnavailableError: Kafka is unavailable; without a commit a quiet partition would lag for ever.
+        """
+        consumer = self._consumer()
+        if consumer is None:
+            return
+        offsets = next_offsets(batch)
+        try:
+            async with asyncio.timeout(self._commit_timeout):
+                await consumer.commit(offsets)
+            self.progress.commits += 1
+            self.progress.committed.update(offsets)
+        except TimeoutError:
+            raise UnavailableError(f"Kafka took no offsets for {self._commit_timeout:.0f} s") from None
+        except KafkaError as error:
+            _log.warning("offsets not committed; the batch may come again", reason=repr(error))
+
+    async def _unfinished(self) -> list[TopicPartition]:
+        """The partitions that have records beyond what was fetched, as of the last fetch."""
+        consumer = self._consumer()
+        if consumer is None:
+            return []
+        unfinished = []
+        for partition in consumer.assignment() - consumer.paused():
+            with suppress(IllegalStateError):  # assigned to another consumer by now
+                end = consumer.highwater(partition)
+                if end is not None and await consumer.position(partition) < end:
+                    unfinished.append(partition)
+        return unfinished
+
+    def _pause_full_partitions(self) -> None:
+        """Pause partitions that are far ahead of the others, and resume the rest."""
+        consumer = self._consumer()
+        if consumer is None:
+            return
+        full = self._buffer.full() & consumer.assignment()
+        consumer.resume(*(self._paused - full) & consumer.assignment())
+        consumer.pause(*full)
+        self._paused = full
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Leave no batch in flight: another consumer is about to read on from the committed offsets."""
+        self._rebalancing = True
+        self.progress.is_joined = False
+        if self._seeking is not None:
+            self._seeking.cancel()
+        await self._drain_or_cancel(self._revoke_timeout)
+
+    async def _drain_or_cancel(self, timeout: float) -> None:
+        """Wait for the batches in flight; after the timeout cancel them, so that they roll back."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._finish()
+        except TimeoutError:
+            self._pipeline.cancel()
+            await self._finish()
+
+    async def _finish(self) -> None:
+        """Finish the batches in flight, and drop what was only fetched: the next consumer reads it again."""
+        async with self._delivering:
+            await self._pipeline.drain()
+            self._pipeline.forget()
+            self._buffer.clear()
+            self._paused.clear()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Pause the new partitions until their start offsets are known."""
+        self._rebalancing = False
+        self.progress.is_joined = True
+        self.progress.committed.clear()
+        consumer = self._consumer()
+        if consumer is None:
+            return
+        if not assigned:
+            self._end_without_topic(consumer)
+        elif self._start is not None:
+            consumer.pause(*assigned)
+            self._seeking = asyncio.create_task(self._seek_to_start(consumer, assigned, self._start))
+
+    def _end_without_topic(self, consumer: AIOKafkaConsumer) -> None:
+        """End the process if the consumer has no partitions because the topic is gone.
+
+        A topic created again is another one, whose partitions the client would wait for for minutes.
+        """
+        gone = [topic for topic in consumer.subscription() if not consumer.partitions_for_topic(topic)]
+        if gone:
+            self._fail(
+                TopicGoneError(
+                    f"{', '.join(gone)}: the topic is not there any more. Everything recorded stays. "
+                    "This process ends; the next start says what is missing and what to do."
+                )
+            )
+
+    async def _seek_to_start(
+        self, consumer: AIOKafkaConsumer, assigned: set[TopicPartition], start: StartOffsets
+    ) -> None:
+        try:
+            starts = await retry_until_available(
+                lambda: start.resolve(consumer, assigned), doing="resolving the start offsets"
+            )
+            for partition, offset in starts.items():
+                consumer.seek(partition, offset)
+            _log.info("reading", offsets={f"{at.topic}/{at.partition}": starts[at] for at in sorted(starts)})
+            consumer.resume(*assigned)
+        except IllegalStateError:
+            _log.info("partitions were revoked before they were read")
+        except Exception as error:
+            self._fail(error)
+
+
+def subscribe(
+    broker: KafkaBroker, delivery: BatchDelivery, *, topic: str, group: str, session_seconds: float
+) -> None:
+    """Have a delivery process what a group reads of a topic.
+
+    Args:
+        delivery: to be closed before the broker is stopped.
+        session_seconds: how long a consumer may be silent before Kafka hands its partitions on.
+    """
+    read_any_header_name()
+    subscriber = broker.subscriber(
+        topic,
+        batch=True,
+        group_id=group,
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        max_records=delivery.max_records,
+        fetch_max_wait_ms=100,
+        session_timeout_ms=int(session_seconds * 1000),
+        heartbeat_interval_ms=int(session_seconds * 250),
+        rebalance_timeout_ms=_REBALANCE_MILLISECONDS,
+        listener=delivery,
+        parser=_raw_batch,
+        decoder=_raw_records,
+    )
+    subscriber(delivery.deliver)
+    fetch = subscriber.get_msg
+
+    async def fetch_and_count(consumer: AIOKafkaConsumer) -> Any:
+        records = await fetch(consumer)
+        delivery.progress.polls += 1
+        return records
+
+    subscriber.get_msg = fetch_and_count  # type: ignore[method-assign]  # FastStream has no hook for a poll
+    delivery.attach(lambda: subscriber.consumer)
+
+
+async def _raw_batch(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+    """A parser that reads nothing: one bad header must not fail the whole batch."""
+    return KafkaMessage(body=b"", raw_message=records, consumer=FAKE_CONSUMER)
+
+
+async def _raw_records(message: KafkaMessage) -> Any:
+    """A decoder that returns the records as they came."""
+    return message.raw_message

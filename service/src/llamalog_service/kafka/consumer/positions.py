@@ -1,0 +1,132 @@
+"""Where a consumer starts to read, how far it has come, and how far it is behind."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from llamalog_service.domain.errors import PositionPastEndError, UnavailableError
+
+StoredPositions = Callable[[], Awaitable[Mapping[int, int]]]
+"""The next offsets recorded with the rows, by partition."""
+
+EndOffsets = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
+"""The offset that the next message of each partition will get; empty if the broker cannot be asked."""
+
+_POSITION_SECONDS = 1.0
+
+
+class StartOffsets:
+    """The offset at which each partition is to be read: the lower of Kafka's and the database's.
+
+    Args:
+        stored_positions: a database that was restored from a backup is behind Kafka's committed offsets: it
+            catches up by itself.
+        knows_ends: whether the broker can be asked where partitions end.
+    """
+
+    def __init__(self, stored_positions: StoredPositions, *, knows_ends: bool) -> None:
+        self._stored_positions = stored_positions
+        self._knows_ends = knows_ends
+
+    async def resolve(
+        self, consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """The offset to start from, for each of these partitions of one topic.
+
+        Raises:
+            PositionPastEndError: the database has recorded more than the partition holds.
+            UnavailableError: PostgreSQL or Kafka cannot be reached.
+        """
+        stored = await self._stored_positions()
+        try:
+            committed = {partition: await consumer.committed(partition) or 0 for partition in partitions}
+            beginnings = await consumer.beginning_offsets(list(partitions))
+            ends = await consumer.end_offsets(list(partitions)) if self._knows_ends else {}
+        except KafkaError as error:
+            raise UnavailableError(f"Kafka: {type(error).__name__}: {error}") from error
+        starts = {}
+        for partition in partitions:
+            recorded = stored.get(partition.partition, 0)
+            check_position(partition, recorded, ends.get(partition, recorded))
+            starts[partition] = max(min(recorded, committed[partition]), beginnings[partition])
+        return starts
+
+
+def check_position(partition: TopicPartition, recorded: int, end: int) -> None:
+    """Refuse a position past the end of its partition.
+
+    Raises:
+        PositionPastEndError: with what to do.
+    """
+    if recorded > end:
+        raise PositionPastEndError(
+            f"{partition.topic}, partition {partition.partition}: the database has recorded up to offset "
+            f"{recorded}, the partition ends at {end}. The topic was probably deleted and created again. "
+            "Restore the topic, or, if its loss is accepted, delete the rows of this topic from "
+            "consumer_positions and start again: rows are kept, the new topic is read from its start."
+        )
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counters of a delivery, which a monitor compares at two moments.
+
+    Attributes:
+        polls: fetches that came back, empty or not.
+        commits: commits of offsets that Kafka has acknowledged.
+        is_joined: whether the group has assigned this consumer its partitions, be it none.
+        committed: the next offset of each partition that was committed since it was assigned.
+    """
+
+    polls: int = 0
+    commits: int = 0
+    is_joined: bool = False
+    committed: dict[TopicPartition, int] = field(default_factory=dict)
+
+
+class Lag(NamedTuple):
+    """How much is left of the assigned partitions.
+
+    Attributes:
+        records: messages past the committed offset, by topic and partition.
+        is_behind: whether something is left to fetch, or a position of the consumer is unknown.
+    """
+
+    records: Mapping[tuple[str, int], int]
+    is_behind: bool
+
+
+async def read_lag_of(consumer: AIOKafkaConsumer, progress: Progress, end_offsets: EndOffsets) -> Lag:
+    """Compare a consumer's positions with the ends of its partitions.
+
+    A partition may end with messages that no consumer is shown, such as the markers of transactions: it has
+    lag then, and nothing is left to fetch.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    partitions = sorted(consumer.assignment())
+    ends = await end_offsets(partitions)
+    positions = await asyncio.gather(*[_position(consumer, partition) for partition in partitions])
+    records, is_behind = {}, False
+    for partition, position in zip(partitions, positions, strict=True):
+        end = ends.get(partition, consumer.highwater(partition) or 0)
+        is_behind |= position is None or position < end
+        reached = progress.committed.get(partition, position)
+        if reached is not None:
+            records[partition.topic, partition.partition] = max(0, end - reached)
+    return Lag(records, is_behind)
+
+
+async def _position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    """None where the consumer does not know it, or was revoked the partition meanwhile."""
+    try:
+        async with asyncio.timeout(_POSITION_SECONDS):
+            position: int = await consumer.position(partition)
+    except (TimeoutError, IllegalStateError):
+        return None
+    return position
