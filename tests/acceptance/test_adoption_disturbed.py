@@ -33,7 +33,7 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 
 HEAD = ALL_REVISIONS[-1]

@@ -23,7 +23,7 @@ from harness.writers import Message
 from histories import event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, Headers, encode
 from llamalog_schemas.events import Event
-from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topics import Topics, topics

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from llamalog_schemas import Event, InvalidReason
-from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka import dead_letters
 from llamalog_service.kafka.topics import topics
 from llamalog_tools.contract_export.files import SCHEMAS

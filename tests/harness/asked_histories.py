@@ -28,8 +28,8 @@ from llamalog_schemas.events import (
 )
 from llamalog_service.domain.fold import fold
 from llamalog_service.postgres.pool import create_pool
+from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import Entry
-from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import Cursor, Page
 
 ENTITIES = [EntityRef(type=kind, id=UUID(int=number)) for kind in EntityType for number in (1, 2, 3)]

@@ -26,7 +26,7 @@ from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.run_store import Backfill, BackfillStore
 from llamalog_service.backfill.runner import BackfillRunner, Stores
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 

@@ -26,7 +26,7 @@ from llamalog_schemas.events import (
     Status,
 )
 from llamalog_service.backfill.run_store import BackfillStore
-from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topics import topics

@@ -9,8 +9,7 @@ import asyncpg
 from llamalog_schemas.events import Event
 from llamalog_service.domain.fold import FoldedRow, fold
 from llamalog_service.domain.rows import StoredRow
-from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.positions import Positions
+from llamalog_service.log.log_store import LogStore, Positions
 
 NOTHING_READ: Final = Positions("tests", "entity-events", {})
 """Positions of rows that come from no topic."""

@@ -15,7 +15,7 @@ from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_history import Portion, Span
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import ComparisonStore
 from llamalog_service.rebuild.enum_labels import EnumLabelStore

@@ -19,10 +19,8 @@ from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.outbox_relay import tell_corrections
-from llamalog_service.log.recompute import recompute_until_settled
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.outbox import Outbox, tell_corrections
+from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
 
 TOPIC = "tests.entity-events"
 GROUP = "tests"

@@ -16,10 +16,10 @@ from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
-from llamalog_service.log import outbox_relay as corrections
+from llamalog_service.log import outbox as corrections
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.locks import WorkerLock
 from simulation.broker import Broker
 from simulation.clients import SimulatedBroker, SimulatedConsumer, SimulatedProducer

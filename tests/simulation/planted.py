@@ -18,12 +18,11 @@ from llamalog_service.ingest import ingest
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.kafka.consumer.pipeline import Pipeline
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log import outbox_relay as corrections
-from llamalog_service.log import recompute_store
+from llamalog_service.log import outbox as corrections
+from llamalog_service.log import recompute
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute import Repair
-from llamalog_service.log.recompute_store import Everything, RecomputeStore
+from llamalog_service.log.recompute import Everything, RecomputeStore, Repair
 from llamalog_service.postgres.statements import sql
 
 Plant = Callable[[ExitStack], None]
@@ -73,7 +72,7 @@ def _leave_cycles(stack: ExitStack) -> None:
     async def name_none(*_: object) -> None:
         await asyncio.sleep(0)
 
-    stack.enter_context(patch.object(recompute_store, "_name_cycles", name_none))
+    stack.enter_context(patch.object(recompute, "resolve_cycles", name_none))
 
 
 def _trust_the_cache(stack: ExitStack) -> None:
@@ -87,7 +86,7 @@ def _skip_the_outbox(stack: ExitStack) -> None:
     def without_notes(name: str) -> str:
         return re.sub(r", noted AS \(.*?\n\)", "", sql(name), flags=re.DOTALL)
 
-    stack.enter_context(patch.object(recompute_store, "sql", without_notes))
+    stack.enter_context(patch.object(recompute, "sql", without_notes))
 
 
 def _strike_first(stack: ExitStack) -> None:

@@ -15,7 +15,7 @@ from llamalog_schemas.backfills import RootCounts
 from llamalog_schemas.commands import OneRoot
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.log.recompute_store import Everything, RecomputeStore
+from llamalog_service.log.recompute import Everything, RecomputeStore
 
 _OF_ROOTS = (
     "id",

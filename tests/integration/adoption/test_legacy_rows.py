@@ -18,7 +18,7 @@ from llamalog_service.cli.timeline import timeline_tree
 from llamalog_service.kafka.provenance import LARGEST_RECORD, provenance_message
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.timeline import EntityRef, read_timeline

@@ -18,8 +18,7 @@ from llamalog_schemas.events import Event
 from llamalog_service.backfill.corrections import Corrections
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute import recompute_until_settled
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
 
 BROKEN: list[Event] = [
     *chains(30),

@@ -17,7 +17,7 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import histories
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 
 Story = Callable[[asyncpg.Pool, list[Event], int], Coroutine[Any, Any, None]]

@@ -14,7 +14,7 @@ from llamalog_schemas.commands import GivenJobs, OneRoot, WholeTable
 from llamalog_schemas.events import EntityEvent, Event
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.sweep import Sweep
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from llamalog_schemas.events import (
     Status,
 )
 from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import read_chain, read_tree
-from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.timeline import read_timeline
 from llamalog_service.settings import Settings
 

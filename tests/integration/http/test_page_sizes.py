@@ -16,9 +16,9 @@ from histories import event
 from llamalog_schemas.events import EntityType, Event
 from llamalog_service.domain.fold import fold
 from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import read_tree
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import MAX_BYTES, MAX_LIMIT, Cursor
 from llamalog_service.queries.timeline import read_timeline
 

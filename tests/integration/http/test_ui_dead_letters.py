@@ -10,7 +10,7 @@ import pytest
 from harness.api import RunningApi
 from harness.topics import producing
 from harness.writers import Message
-from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
 from llamalog_service.kafka.producer import MessageProducer
 from llamalog_service.kafka.topics import topics

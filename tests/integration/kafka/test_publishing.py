@@ -8,7 +8,7 @@ from aiokafka.errors import OutOfOrderSequenceNumber
 
 from harness.topics import header, read_all
 from harness.writers import Message
-from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
 from llamalog_service.kafka.errors import ProducerBrokenError

@@ -14,8 +14,8 @@ from histories import event
 from llamalog_schemas.events import EntityType
 from llamalog_service.domain.fold import fold
 from llamalog_service.postgres.statements import Reader, Record
+from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import read_chain, read_tree
-from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.timeline import read_timeline
 
 ALBUM = EntityRef(type=EntityType.ALBUM, id=uuid4())

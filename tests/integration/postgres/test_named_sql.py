@@ -10,7 +10,7 @@ from harness.databases import new_database
 from llamalog_service.log.eventless_rows import rows_as_texts
 from llamalog_service.postgres.pool import prepare_connection
 from llamalog_service.postgres.statements import sql, statement_files
-from llamalog_service.queries.searches import Driver, Search
+from llamalog_service.queries.logs import Driver, Search
 
 NAMES = sorted(statement_files())
 SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_make", "shadow_forget", "compare_prepare"]

@@ -21,7 +21,7 @@ from harness.big_log import BIG_ROOT, BigLog, album_of, artist_of, fill, fill_fa
 from harness.databases import new_database
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
-from llamalog_service.log.recompute_store import BY_INDEX
+from llamalog_service.log.recompute import BY_INDEX
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader, Record, sql, statement_files
 from llamalog_service.queries.conflicts import (
@@ -31,11 +31,10 @@ from llamalog_service.queries.conflicts import (
     parent_conflicts,
 )
 from llamalog_service.queries.counts import Bucket, read_counts, read_unknown_origins, read_waiting_jobs
-from llamalog_service.queries.entities import read_entity_summary
+from llamalog_service.queries.entities import EntityRef, read_entity_summary, read_names
 from llamalog_service.queries.jobs import read_chain, read_children, read_job_standing, read_tree
 from llamalog_service.queries.lineages import MAX_ABOVE
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.names import EntityRef, read_names
 from llamalog_service.queries.paging import SEARCHED, Cursor
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 from llamalog_service.queries.rows import read_row

@@ -15,16 +15,14 @@ from llamalog_schemas.events import EntityEvent, EntityType, Event
 from llamalog_schemas.keys import row_id
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.fold import fold
-from llamalog_service.log.positions import Positions
-from llamalog_service.log.recompute import recompute_until_settled
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.log_store import Positions
+from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
 from llamalog_service.postgres.pool import create_pool, prepare_connection
 from llamalog_service.postgres.statements import Reader, sql
-from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
-from llamalog_service.queries.lineages import Entry
-from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.counts import read_rows, read_work
+from llamalog_service.queries.entities import EntityRef
+from llamalog_service.queries.lineages import Entry, JobNode, lineage_trees
 from llamalog_service.queries.paging import MAX_LIMIT
-from llamalog_service.queries.summary import read_rows, read_work
 from llamalog_service.queries.timeline import choose_album, read_timeline
 
 ALBUM_ID, OTHER_ID = uuid4(), uuid4()

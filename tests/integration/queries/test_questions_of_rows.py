@@ -27,9 +27,8 @@ from llamalog_service.queries.counts import (
     read_unknown_origins,
     read_waiting_jobs,
 )
-from llamalog_service.queries.entities import read_entity_summary
+from llamalog_service.queries.entities import read_entity_summary, read_names
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.names import read_names
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 
 

@@ -9,8 +9,7 @@ from harness.writers import KeptMessages, Writer
 from histories import event
 from llamalog_service.bootstrap.probes import sample_depth
 from llamalog_service.bootstrap.table_gauges import LARGE_BYTES, TableGauges
-from llamalog_service.log.recompute import recompute_until_settled
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
 from llamalog_service.postgres.statements import Reader, sql
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
 

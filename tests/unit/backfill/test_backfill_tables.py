@@ -31,8 +31,7 @@ from llamalog_schemas.commands import (
 )
 from llamalog_service.cli.backfill.progress import BackfillBar
 from llamalog_service.cli.backfill.tables import run_tables, runs_in
-from llamalog_service.queries.backfill_words import scope_in_words
-from llamalog_service.queries.backfills import BackfillRun
+from llamalog_service.queries.backfills import BackfillRun, scope_in_words
 from llamalog_service.styles import printable
 
 RUN = UUID(int=7)

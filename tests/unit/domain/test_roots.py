@@ -8,9 +8,8 @@ from msgspec.structs import replace
 from histories import NOON, event, histories
 from llamalog_schemas.events import EntityEvent, Event, RootAdopted
 from llamalog_schemas.provenance import Origin
-from llamalog_service.domain.cycles import cycles_below
 from llamalog_service.domain.fold import fold
-from llamalog_service.domain.lineage import Root, Statement
+from llamalog_service.domain.lineage import Root, Statement, cycles_below
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing, jobs_named, resolve
 from llamalog_service.domain.rows import RowContent, content_of
 

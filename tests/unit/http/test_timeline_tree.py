@@ -15,9 +15,8 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.cli.row_view import listed
 from llamalog_service.cli.timeline import timeline_tree
 from llamalog_service.domain.fold import fold
-from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
-from llamalog_service.queries.lineages import Entry, Parents, is_cut, job_depths
-from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.entities import EntityRef
+from llamalog_service.queries.lineages import Entry, JobNode, Parents, is_cut, job_depths, lineage_trees
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.styles import STYLES

@@ -24,8 +24,13 @@ from llamalog_service.backfill.worker import Worker
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.adoption import Adoption, read_adoption
-from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
+from llamalog_service.queries.backfills import (
+    Adoption,
+    BackfillRun,
+    read_adoption,
+    read_backfill,
+    read_backfills,
+)
 from llamalog_service.retry import retry_until_available
 
 _FOLLOW_SECONDS = 0.3

@@ -16,9 +16,9 @@ from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import Event, LegacyRow, RootAdopted, RootAdoptionRevoked, RootOverrideData
 from llamalog_schemas.keys import lineage_key
 from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, parse_moment
+from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.log.eventless_rows import EventlessRow, EventlessRowStore
-from llamalog_service.log.overrides import RootOverride
 from llamalog_service.retry import retry_until_available
 
 _PAGE_ROWS = 200

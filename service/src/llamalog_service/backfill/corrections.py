@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.outbox_relay import ROWS_AT_ONCE, tell_removals
+from llamalog_service.log.outbox import ROWS_AT_ONCE, Outbox, tell_removals
 
 _REST = 4.0
 """A backfill's rows are told in a fifth of the time while it runs: that costs as much as writing them."""

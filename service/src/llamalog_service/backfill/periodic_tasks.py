@@ -16,7 +16,7 @@ from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.backfill.worker import PeriodicTask
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 

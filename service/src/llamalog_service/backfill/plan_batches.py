@@ -7,8 +7,9 @@ import asyncpg
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
-from llamalog_service.log.overrides import RootOverride, insert_overrides
-from llamalog_service.log.recompute_store import BY_INDEX, LOCK_TIMEOUT_SECONDS
+from llamalog_service.domain.overrides import RootOverride
+from llamalog_service.log.log_store import insert_overrides
+from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import Record, sql
 

@@ -4,8 +4,7 @@ import structlog
 
 from llamalog_service.backfill.command_store import Claimed, RunStore
 from llamalog_service.domain.errors import RowRefusedError
-from llamalog_service.log.recompute import Repair, recompute_until_settled
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore, Repair, recompute_until_settled
 
 _RUNS_AT_ONCE = 100
 

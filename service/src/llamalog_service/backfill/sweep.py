@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from llamalog_service.log.recompute import recompute_until_settled
-from llamalog_service.log.recompute_store import Everything, RecomputeStore
+from llamalog_service.log.recompute import Everything, RecomputeStore, recompute_until_settled
 
 _JOBS_AT_ONCE = 1000
 

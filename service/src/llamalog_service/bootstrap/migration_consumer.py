@@ -12,7 +12,7 @@ from llamalog_schemas.errors import InvalidMessageError
 from llamalog_service.backfill.command_store import Run, RunStore
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.dead_letters import Record, RejectedRecord

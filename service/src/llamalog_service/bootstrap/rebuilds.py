@@ -22,7 +22,7 @@ from llamalog_service.kafka.topic_history import Portion, Span, is_compacted, re
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport

@@ -26,8 +26,7 @@ from llamalog_service.cli.runtime import (
     run,
     signals_as_interrupts,
 )
-from llamalog_service.queries.adoption import Adoption
-from llamalog_service.queries.backfills import BackfillRun
+from llamalog_service.queries.backfills import Adoption, BackfillRun
 from llamalog_service.settings import DatabaseSettings
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation after the check.")]

@@ -15,7 +15,7 @@ from llamalog_service.cli.row_view import UNKNOWN_ORIGIN, at
 from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain
-from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
+from llamalog_service.queries.lineages import JobNode, lineage_trees
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.styles import printable, style_of
 

@@ -7,8 +7,7 @@ from rich.tree import Tree as Drawn
 
 from llamalog_service.cli.row_view import legend, said
 from llamalog_service.queries.jobs import Tree
-from llamalog_service.queries.lineage_tree import JobNode
-from llamalog_service.queries.lineages import Entry
+from llamalog_service.queries.lineages import Entry, JobNode
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.styles import printable
 

@@ -6,10 +6,10 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import Tree, read_tree
 from llamalog_service.queries.lineages import is_cut
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import MAX_LIMIT, Cursor, Page
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline, read_timeline

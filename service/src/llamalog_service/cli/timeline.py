@@ -12,8 +12,8 @@ from llamalog_service.cli.lineage_view import lineages
 from llamalog_service.cli.pieces import whole_timeline
 from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.queries.lineage_tree import lineage_trees
-from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.entities import EntityRef
+from llamalog_service.queries.lineages import lineage_trees
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.styles import printable

@@ -1,5 +1,6 @@
 """The errors of the service; an error's docstring says when it is raised, its message what to do."""
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -73,3 +74,32 @@ class DatabaseWentBackError(LlamalogError):
     """The database knows less than this process has recorded in it: it was replaced by an older copy."""
 
     exit_code = ExitCode.BROKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The world is in the way, not the event: wait and do the same again."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """The event is bad and stays bad: keep its bytes with the reason, go on with its neighbours."""
+
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Going on would do harm: end the process and say why."""
+
+    sentence: str
+
+
+def verdict_on(error: Exception) -> Retry | Stop:
+    """What a failure of a batch calls for; a record that is bad by itself is dead-lettered before."""
+    if isinstance(error, UnavailableError):
+        return Retry(str(error))
+    return Stop(f"{type(error).__name__}: {error}")

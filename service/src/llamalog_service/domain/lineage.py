@@ -1,5 +1,6 @@
-"""The words in which roots are spoken of, shared by the fold and by the fast path."""
+"""Statements about jobs, roots, cycles: the terms that the fold and the fast path share."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -39,3 +40,23 @@ def name_cycle(ring: list[str]) -> tuple[str, ...]:
     """A cycle's members from the least one on, each followed by its parent, as far as they are named."""
     least = ring.index(min(ring))
     return tuple(ring[least:] + ring[:least])[:MAX_MEMBERS_NAMED]
+
+
+def cycles_below(parents: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The members of the cycle that each of these jobs is on or below.
+
+    Args:
+        parents: the parent of each job; every walk through it must come back to itself.
+    """
+    members: dict[str, tuple[str, ...]] = {}
+    for start in parents:
+        walk: dict[str, int] = {}
+        job = start
+        while job not in walk and job not in members:
+            walk[job] = len(walk)
+            job = parents[job]
+        if job not in members:
+            members[job] = name_cycle(list(walk)[walk[job] :])
+        for passed in walk:
+            members[passed] = members[job]
+    return members

@@ -1,12 +1,15 @@
 """Overrides by operators: a job that was never seen counts as a root, or no longer does."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from typing import NamedTuple
+from uuid import UUID, uuid4
 
 from llamalog_schemas.codec import decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootOverrideData, RootOverrideEvent
+from llamalog_schemas.keys import row_id
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.domain.rows import utc_milliseconds
 
 _SOURCE = "/llamalog/cli"
 _TICK = timedelta(milliseconds=1)
@@ -58,3 +61,26 @@ def new_override(
     except InvalidMessageError as invalid:
         raise OverrideInvalidError(invalid.sentence) from invalid
     return override
+
+
+class RootOverride(NamedTuple):
+    """One override as kept in `root_decrees`; of several about a job the latest counts."""
+
+    id: UUID
+    job_id: str
+    adopted: bool
+    reason: str
+    requested_by: str
+    decreed_at: datetime
+
+
+def override_of(event: RootOverrideEvent) -> RootOverride:
+    """The override that an event states."""
+    return RootOverride(
+        row_id(event),
+        event.data.job_id,
+        isinstance(event, RootAdopted),
+        event.data.reason,
+        event.data.requested_by,
+        utc_milliseconds(event.time),
+    )

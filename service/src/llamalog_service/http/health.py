@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.counts import NOT_LOOKED_AT
-from llamalog_service.queries.summary import read_work
+from llamalog_service.queries.counts import NOT_LOOKED_AT, read_work
 from llamalog_service.telemetry.liveness import Health
 from llamalog_service.telemetry.metrics_scraper import ScrapedMetrics, parse_metrics
 from llamalog_service.telemetry.prometheus import PrometheusMetrics

@@ -15,12 +15,12 @@ from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import Category, RootAdopted, RootAdoptionRevoked
 from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
+from llamalog_service.domain.overrides import RootOverride, override_of
 from llamalog_service.domain.rows import Content, RowContent, StoredRow, content_of
-from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.kafka.dead_letters import Record, RejectedRecord
-from llamalog_service.log.overrides import RootOverride, override_of
 from llamalog_service.telemetry.metrics import EventKind, Verdict
 
 CONFLICT = "id-conflict"

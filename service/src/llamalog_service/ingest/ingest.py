@@ -13,12 +13,11 @@ from cachetools import LRUCache
 
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_schemas.provenance import Origin
-from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
+from llamalog_service.domain.errors import DeadLetter, RowExistsError, RowRefusedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
-from llamalog_service.domain.verdicts import DeadLetter
 from llamalog_service.ingest.batch import (
     BatchOutcome,
     ClassifiedBatch,
@@ -32,8 +31,7 @@ from llamalog_service.ingest.batch import (
 )
 from llamalog_service.kafka.dead_letters import Record, RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.log_store import FIRST_REVISION, LogStore, Recorded
-from llamalog_service.log.positions import Positions
+from llamalog_service.log.log_store import FIRST_REVISION, LogStore, Positions, Recorded
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 REFUSED = "refused-by-database"

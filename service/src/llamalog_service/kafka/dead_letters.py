@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from llamalog_schemas.codec import Headers
-from llamalog_service.domain.verdicts import DeadLetter
+from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.topics import DEAD_LETTER_BYTES
 

@@ -8,7 +8,7 @@ import asyncpg
 from msgspec import convert
 
 from llamalog_schemas.legacy import LegacyRowData, Overruled
-from llamalog_service.log.overrides import RootOverride
+from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.postgres.statements import sql
 
 _KNOWN: Final = frozenset(LegacyRowData.__struct_fields__)

@@ -13,22 +13,30 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root
+from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
-from llamalog_service.log.legacy_rows import (
+from llamalog_service.log.rows import (
     insert_legacy_rows,
+    job_facts,
     note_told,
     standing_as_told,
+    stored_row,
 )
-from llamalog_service.log.overrides import RootOverride, insert_overrides
-from llamalog_service.log.positions import Positions, advance_positions, stored_positions
-from llamalog_service.log.records import job_facts, stored_row
 from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 
 FIRST_REVISION = 1
 """The revision of a row as written: the column's default."""
 _COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__)
+
+
+class Positions(NamedTuple):
+    """The next offset to read, by partition, of one topic for one consumer group."""
+
+    group: str
+    topic: str
+    next_offsets: Mapping[int, int]
 
 
 class Recorded(NamedTuple):
@@ -208,3 +216,37 @@ def _ending(origin: Origin) -> str:
     if origin is Origin.RESOLVED:
         return "SEEN"
     return "OPEN" if origin in OPEN else origin.value
+
+
+async def advance_positions(connection: asyncpg.Connection, positions: Positions) -> dict[int, int]:
+    """Note the positions in the connection's transaction; a late writer moves none back.
+
+    Returns:
+        The next offset noted before, of each partition that had one.
+    """
+    before = await connection.fetch(
+        sql("advance_positions"),
+        positions.group,
+        positions.topic,
+        list(positions.next_offsets),
+        list(positions.next_offsets.values()),
+    )
+    return {record["partition"]: record["next_offset"] for record in before}
+
+
+async def stored_positions(pool: asyncpg.Pool, group: str, topic: str) -> dict[int, int]:
+    """The next offset that the database has recorded of each partition that it knows."""
+    records = await pool.fetch(sql("positions"), group, topic)
+    return {record["partition"]: record["next_offset"] for record in records}
+
+
+async def insert_overrides(
+    connection: asyncpg.Connection, overrides: Sequence[RootOverride], *, told: bool
+) -> None:
+    """Keep overrides in the connection's transaction; one that is there already stays as it is.
+
+    Args:
+        told: whether events state them.
+    """
+    columns = [list(column) for column in zip(*overrides, strict=True)]
+    await connection.execute(sql("insert_overrides"), *columns, told)

@@ -1,4 +1,4 @@
-"""Corrected rows that nobody was told of yet."""
+"""The outbox: corrected and removed rows, noted with the correction and published afterwards."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -6,7 +6,8 @@ from uuid import UUID
 import asyncpg
 
 from llamalog_service.domain.rows import StoredRow
-from llamalog_service.log.records import stored_row
+from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.rows import stored_row
 from llamalog_service.postgres.statements import sql
 
 
@@ -48,3 +49,37 @@ class Outbox:
         await self._pool.execute(
             sql("outbox_strike"), [row.content.id for row in told], [row.revision for row in told]
         )
+
+
+ROWS_AT_ONCE = 1000
+
+
+async def tell_corrections(outbox: Outbox, event_publisher: EventPublisher) -> int:
+    """Publish every correction noted, then strike it out; a crash between the two tells it twice.
+
+    Returns:
+        How many rows were told.
+
+    Raises:
+        UnavailableError: what was not struck out is told at the next call.
+    """
+    told = await tell_removals(outbox, event_publisher)
+    while rows := await outbox.next(ROWS_AT_ONCE):
+        await event_publisher.publish_provenance(rows)
+        await outbox.strike(rows)
+        told += len(rows)
+    return told
+
+
+async def tell_removals(outbox: Outbox, event_publisher: EventPublisher) -> int:
+    """Tell which rows a repair has removed; how many.
+
+    Raises:
+        UnavailableError: what was not noted as told is told at the next call.
+    """
+    told = 0
+    while removed := await outbox.removed(ROWS_AT_ONCE):
+        await event_publisher.publish_removals(removed)
+        await outbox.strike_removed(removed)
+        told += len(removed)
+    return told

@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import asyncpg
-import msgspec
 
 from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
-from llamalog_service.domain.cycles import cycles_below
 from llamalog_service.domain.rows import utc_milliseconds
-from llamalog_service.log.recompute_store import BY_INDEX
+from llamalog_service.log.recompute import BY_INDEX, resolve_cycles
 from llamalog_service.postgres.statements import sql
 
 MEMORY: Final = "SET LOCAL work_mem = '128MB'"
@@ -42,7 +40,7 @@ async def prepare_rule(connection: asyncpg.Connection, scope: Scope) -> Rule:
     await connection.execute("ANALYZE plan_jobs")
     jobs = await connection.fetchval("SELECT count(*) FROM plan_jobs")
     if await _find_ends(connection, jobs) < jobs:
-        await _name_cycles(connection)
+        await resolve_cycles(connection, "plan_endless", "plan_cycles")
     await connection.execute("ANALYZE plan_ends")
     return rule
 
@@ -90,14 +88,6 @@ async def _find_ends(connection: asyncpg.Connection, jobs: int) -> int:
     reached = await connection.execute(sql("plan_ends"))
     await connection.execute(_BY_COST + "; SET LOCAL enable_nestloop = on")
     return rows_of(reached)
-
-
-async def _name_cycles(connection: asyncpg.Connection) -> None:
-    endless = await connection.fetch(sql("plan_endless"))
-    if endless:
-        cycles = cycles_below({record["job"]: record["parent"] for record in endless})
-        members = [msgspec.json.encode(members).decode() for members in cycles.values()]
-        await connection.execute(sql("plan_cycles"), list(cycles), members)
 
 
 def rows_of(status: str) -> int:

@@ -1,12 +1,21 @@
-"""Backfills as they stand in the database: how far each is, what was asked of it, how it ended."""
+"""Backfills as stored: state, request, outcome, and their text for people; the adoption of a database."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, assert_never
 from uuid import UUID
 
 from msgspec import Struct, convert, field
 
-from llamalog_schemas.backfills import BackfillPhase, BackfillReport, RootCounts, RunStatus
-from llamalog_schemas.commands import BackfillRootsData
+from llamalog_schemas.backfills import (
+    BackfillEndedData,
+    BackfillPhase,
+    BackfillProgressedData,
+    BackfillReport,
+    RootCounts,
+    RunStatus,
+)
+from llamalog_schemas.commands import BackfillRootsData, GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
 from llamalog_service.postgres.statements import Reader, Record
 
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
@@ -86,4 +95,100 @@ def _run(record: Record) -> BackfillRun:
         rows_per_second=record["rows_per_second"],
         error=record["error"],
         report=None if record["report"] is None else convert(record["report"], BackfillReport),
+    )
+
+
+CLASSES: Final = {
+    "roots": "the job is the root itself",
+    "children": "root found by following parents",
+    "adopted": "top never logged, counts as a root",
+    "declared": "top never logged, a producer named a root",
+    "pending": "root unknown: top never logged",
+    "cycles": "root unknown: on a cycle of parents or below one",
+    "untracked": "root unknown: no job and no parent named",
+}
+"""The classes that add up to all rows, with their meaning."""
+
+_PHASES: Final = {
+    BackfillPhase.WAITING: "waiting for its turn",
+    BackfillPhase.PLANNING: "planning",
+    BackfillPhase.WRITING: "writing",
+    BackfillPhase.LOOKING_AGAIN: "looking again",
+    BackfillPhase.RECONCILING: "counting again",
+    BackfillPhase.DONE: "done",
+}
+
+
+Standing = BackfillRun | BackfillProgressedData | BackfillEndedData
+"""How far a backfill is, as its row says it, or an event."""
+
+
+def scope_in_words(scope: Scope, shown: Callable[[str], str]) -> str:
+    """Which rows a backfill plans.
+
+    Args:
+        shown: makes the name of a job fit to be seen, where it may hold any character.
+    """
+    match scope:
+        case WholeTable():
+            return "everything"
+        case TimeWindow(from_=start, to=end):
+            return f"rows from {moment(start)} to before {moment(end)}"
+        case GivenJobs(jobs=(job,)):
+            return f"the job {shown(job)} and below"
+        case GivenJobs(jobs=jobs):
+            return f"the job {shown(jobs[0])}, {len(jobs) - 1:,} more, and below"
+        case OneRoot(root_job_id=root):
+            return f"the root {shown(root)} and below"
+    assert_never(scope)
+
+
+def standing_in_words(standing: Standing) -> str:
+    """What it is doing now, or how it ended."""
+    if standing.status is RunStatus.RUNNING:
+        return _PHASES[standing.phase]
+    if standing.status is RunStatus.PAUSED:
+        return f"paused while {_PHASES[standing.phase]}"
+    return _PHASES[BackfillPhase.WAITING] if standing.status is RunStatus.QUEUED else standing.status.value
+
+
+def moment(at: datetime | None) -> str:
+    """To the second, in UTC; a dash for what has not happened."""
+    return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+class Adoption(NamedTuple):
+    """What is left to be done, and the backfill that does it or has done it.
+
+    Attributes:
+        unlooked: rows that another writer put there, of which nobody has looked at the root.
+        pending: rows below a job that was never logged and does not count as a root.
+        run: the backfill of everything that adopts such jobs: under way, else completed, else None.
+    """
+
+    unlooked: int
+    pending: int
+    run: BackfillRun | None
+
+    @property
+    def under_way(self) -> BackfillRun | None:
+        """The run that was begun and has not ended."""
+        return self.run if self.run is not None and not self.run.has_ended else None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the log was adopted, and nothing has come since that adopting again would change."""
+        return self.run is not None and self.run.has_ended and not self.unlooked and not self.pending
+
+
+async def read_adoption(reader: Reader) -> Adoption:
+    """Style; cheap where most rows have their root.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    rows = await reader.row("adoption_rows")
+    run = await reader.value("adoption_run")
+    return Adoption(
+        rows["unlooked"], rows["pending"], None if run is None else await read_backfill(reader, run)
     )

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
 from llamalog_service.postgres.statements import Reader, Record
-from llamalog_service.queries.logs import containing
-from llamalog_service.queries.names import EntityRef, read_names
+from llamalog_service.queries.entities import EntityRef, read_names
+from llamalog_service.queries.logs import Driver, Search, containing
 from llamalog_service.queries.paging import (
     DEFAULT_LIMIT,
     NEWEST,
@@ -23,7 +23,6 @@ from llamalog_service.queries.paging import (
     utc,
 )
 from llamalog_service.queries.rows import name_in, origin_of
-from llamalog_service.queries.searches import Driver, Search
 
 COUNTED = 10_000
 """Rows under a root job are counted up to here."""

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from llamalog_schemas.events import EntityType
 from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, piece_of
-from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, at_most
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import asyncpg
 
-from llamalog_service.log.positions import Positions, advance_positions
+from llamalog_service.log.log_store import Positions, advance_positions
 from llamalog_service.log.root_rule import MEMORY
 from llamalog_service.postgres.errors import StoreError
 from llamalog_service.postgres.statements import sql

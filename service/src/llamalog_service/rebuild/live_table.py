@@ -5,7 +5,7 @@ from uuid import UUID
 import asyncpg
 
 from llamalog_service.log.eventless_rows import Eventless
-from llamalog_service.log.positions import stored_positions
+from llamalog_service.log.log_store import stored_positions
 from llamalog_service.postgres.statements import sql
 
 

@@ -8,10 +8,8 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.outbox_relay import tell_removals
-from llamalog_service.log.recompute import recompute_until_settled
-from llamalog_service.log.recompute_store import RecomputeStore
+from llamalog_service.log.outbox import Outbox, tell_removals
+from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
 from llamalog_service.rebuild.reading import History, Progress, Watch, read_into
 from llamalog_service.rebuild.repair_store import RepairStore
 from llamalog_service.rebuild.shadow import Place, Told

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from llamalog_service.log.recompute_store import BY_INDEX, LOCK_TIMEOUT_SECONDS
+from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.kept_shadow import kept_shadow

@@ -10,8 +10,8 @@ from msgspec.structs import astuple
 
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
+from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import Content, RowContent
-from llamalog_service.log.overrides import RootOverride
 from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 

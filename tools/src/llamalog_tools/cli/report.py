@@ -17,7 +17,7 @@ from llamalog_service.kafka.offsets import read_ends, read_lag
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.summary import Summary, Work, read_rows, read_work
+from llamalog_service.queries.counts import Summary, Work, read_rows, read_work
 from llamalog_service.settings import Settings
 
 _ORIGINS = {

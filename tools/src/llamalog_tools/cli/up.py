@@ -27,7 +27,7 @@ from llamalog_service.cli.runtime import (
 )
 from llamalog_service.cli.timeline import timeline_tree
 from llamalog_service.kafka.topics import create_missing_topics
-from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.timeline import choose_album
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings

@@ -6,7 +6,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from llamalog_service.queries.backfill_words import Standing, standing_in_words
+from llamalog_service.queries.backfills import Standing, standing_in_words
 
 
 class BackfillBar:

@@ -8,8 +8,7 @@ from rich.text import Text
 
 from llamalog_schemas.backfills import BackfillReport, NamedCycle, RunStatus
 from llamalog_schemas.commands import ExpectedCounts
-from llamalog_service.queries.backfill_words import CLASSES, moment, scope_in_words, standing_in_words
-from llamalog_service.queries.backfills import BackfillRun
+from llamalog_service.queries.backfills import CLASSES, BackfillRun, moment, scope_in_words, standing_in_words
 from llamalog_service.styles import printable
 
 _COLOURS = {

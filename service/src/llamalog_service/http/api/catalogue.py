@@ -27,8 +27,7 @@ from llamalog_service.http.api.routing import (
 )
 from llamalog_service.http.context import ReaderDep
 from llamalog_service.queries.counts import Bucket, Counts, read_counts
-from llamalog_service.queries.entities import EntitySummary, read_entity_summary
-from llamalog_service.queries.names import EntityRef
+from llamalog_service.queries.entities import EntityRef, EntitySummary, read_entity_summary
 from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 from llamalog_service.queries.root_jobs import RootFilter, RootJob, read_root_jobs
 

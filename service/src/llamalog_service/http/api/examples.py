@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
+from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree
 from llamalog_service.queries.lineages import Entry
-from llamalog_service.queries.names import EntityRef
 from llamalog_service.queries.paging import Cursor, Page
 from llamalog_service.queries.root_jobs import RootJob
 from llamalog_service.queries.rows import LogRow

@@ -20,8 +20,14 @@ from llamalog_service.http.web.backfill_form import EXPECT, SCOPES, Fields, Form
 from llamalog_service.http.web.formatting import link, visible
 from llamalog_service.http.web.pages import TEMPLATES, checked_form, render
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.backfill_words import CLASSES, scope_in_words, standing_in_words
-from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
+from llamalog_service.queries.backfills import (
+    CLASSES,
+    BackfillRun,
+    read_backfill,
+    read_backfills,
+    scope_in_words,
+    standing_in_words,
+)
 
 routes = APIRouter()
 

@@ -7,10 +7,9 @@ from uuid import UUID
 
 from llamalog_schemas.events import EntityType
 from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.entities import EntityRef, read_names
 from llamalog_service.queries.jobs import Tree
-from llamalog_service.queries.lineage_tree import JobNode, lineage_trees
-from llamalog_service.queries.lineages import Entry
-from llamalog_service.queries.names import EntityRef, read_names
+from llamalog_service.queries.lineages import Entry, JobNode, lineage_trees
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
 

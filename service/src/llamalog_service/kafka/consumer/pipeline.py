@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
-from llamalog_service.domain.verdicts import Retry, Stop, verdict_on
+from llamalog_service.domain.errors import Retry, Stop, verdict_on
 from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
