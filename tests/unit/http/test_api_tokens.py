@@ -31,7 +31,7 @@ def settings(**values: object) -> Settings:
 def test_a_line_names_a_holder_scopes_and_a_token_or_its_digest() -> None:
     digest = sha256(LONG.encode()).hexdigest()
     text = f"# comment\n\nrita read {LONG}x\n otto  read,operate sha256:{digest}\nada admin {LONG}y"
-    with pytest.raises(TokensInvalidError, match=r"Line 5 .* 6 words"):
+    with pytest.raises(TokensInvalidError, match=r"Line 5 .* 6 fields"):
         parse_tokens(f"{text} # no comment")
     access = Access(parse_tokens(text))
     assert not access.is_open
@@ -51,7 +51,7 @@ def test_a_line_names_a_holder_scopes_and_a_token_or_its_digest() -> None:
 @pytest.mark.parametrize(
     ("line", "wrong"),
     [
-        (f"rita {LONG}", "2 words"),
+        (f"rita {LONG}", "2 fields"),
         (f"rita write {LONG}", "scope"),
         (f"rita read, {LONG}", "scope"),
         (f"ri/ta read {LONG}", "name"),

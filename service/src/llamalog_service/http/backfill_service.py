@@ -73,7 +73,7 @@ class RunAccepted(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class BackfillService:
-    """Publishes requests to the migration consumer, and reads the runs that it keeps.
+    """Publishes requests to the migration consumer, and reads its runs.
 
     A run that was accepted here is known before the migration consumer has written its row.
 

@@ -30,7 +30,7 @@ _METRICS_TIMEOUT_SECONDS: Final = 2.0
 _CACHE_SECONDS: Final = 1.0
 _SAMPLE_SECONDS: Final = 10.0
 _SAMPLES: Final = 7
-"""Samples that are kept: rates are those of the last minute."""
+"""The number of samples: rates are those of the last minute."""
 _MAX_BYTES: Final = 1024 * 1024
 _MAX_COUNTED: Final = 100_000
 """Unresolved rows are counted up to this number."""

@@ -15,7 +15,7 @@ class Fault(Struct, frozen=True, kw_only=True, rename="camel"):
     """An invalid part of a request.
 
     Attributes:
-        where: `query`, `path`, `header` or `body`, and the name or the place in it.
+        where: `query`, `path`, `header` or `body`, and the path within it.
     """
 
     where: str
@@ -27,7 +27,7 @@ class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         type: names the kind of problem; `about:blank` where the status says it all.
-        title: the kind, in words.
+        title: of the kind.
         detail: what was wrong here, and what to do.
         instance: the path of the request.
         errors: every invalid part.
@@ -106,6 +106,6 @@ def not_valid(faults: Sequence[Fault]) -> ProblemError:
     )
 
 
-def invalid_body(place: str, detail: str) -> ProblemError:
-    """A 422 for a part of the body; an empty place means the whole of it."""
-    return not_valid([Fault(where=f"body.{place}" if place else "body", detail=detail)])
+def invalid_body(path: str, detail: str) -> ProblemError:
+    """A 422 for a part of the body; an empty path means the whole of it."""
+    return not_valid([Fault(where=f"body.{path}" if path else "body", detail=detail)])

@@ -27,35 +27,35 @@ class TokensInvalidError(LlamalogError):
     def __init__(self, line: int, wrong: str) -> None:
         super().__init__(
             f"Line {line} of the API's tokens: {wrong}. Nothing was started. A line looks like "
-            "`alice operate sha256:<64 hexadecimal digits>`, or has the token itself in place of its digest; "
+            "`alice operate sha256:<64 hexadecimal digits>`, or has the token itself instead of its digest; "
             "the scopes are read, operate and admin."
         )
 
 
 class ApiUnguardedError(LlamalogError):
-    """Without tokens the API would answer everybody who reaches its address."""
+    """The API has no tokens, and an address that other machines can reach."""
 
     exit_code = ExitCode.SETTINGS
 
     def __init__(self, host: str) -> None:
         super().__init__(
             f"The API was not started: it has no tokens, and {host} ({setting_name('api_host')}) is no "
-            f"loopback address, so whoever reaches this machine could read and change everything. Set tokens "
+            f"loopback address, so every client that reaches it could read and change everything. Set tokens "
             f"({setting_name('api_tokens_file')}), or listen on 127.0.0.1."
         )
 
 
 class TokensUnreadableError(LlamalogError):
-    """The file of the API's tokens cannot be read, or has none in it."""
+    """The file of the API's tokens cannot be read, or holds none."""
 
     exit_code = ExitCode.SETTINGS
 
 
 def read_access(settings: Settings) -> Access:
-    """Who may do what.
+    """The access of an API with these settings.
 
     Raises:
-        LlamalogError: the tokens cannot be read, or there are none where there have to be some.
+        LlamalogError: the tokens cannot be read, or there are none for an address that is no loopback.
     """
     tokens: list[Token] = []
     if settings.api_tokens is not None:
@@ -67,7 +67,7 @@ def read_access(settings: Settings) -> Access:
         raise ApiUnguardedError(settings.api_host)
     if access.is_open:
         _log.warning(
-            "no tokens: whoever is on this machine may read and change everything",
+            "no tokens: every user of this machine may read and change everything",
             listens_on=settings.api_host,
             guard_with=setting_name("api_tokens_file"),
         )
@@ -78,14 +78,14 @@ def parse_tokens(text: str) -> list[Token]:
     """The tokens of a file or a variable: one a line, `#` begins a comment.
 
     Raises:
-        TokensInvalidError: names the line, never what stands in it.
+        TokensInvalidError: names the line, never its content.
     """
     tokens: list[Token] = []
     for number, line in enumerate(text.splitlines(), start=1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
+        fields = line.split()
+        if not fields or fields[0].startswith("#"):
             continue
-        token = _parse_line(number, words)
+        token = _parse_line(number, fields)
         if any(token.principal.name == other.principal.name for other in tokens):
             raise TokensInvalidError(number, "its name is given twice")
         if any(token.digest == other.digest for other in tokens):
@@ -94,15 +94,15 @@ def parse_tokens(text: str) -> list[Token]:
     return tokens
 
 
-def _parse_line(number: int, words: Sequence[str]) -> Token:
-    if len(words) != 3:
-        raise TokensInvalidError(number, f"it has {len(words)} words in place of a name, scopes and a token")
-    name, scopes, token = words
+def _parse_line(number: int, fields: Sequence[str]) -> Token:
+    if len(fields) != 3:
+        raise TokensInvalidError(number, f"it has {len(fields)} fields instead of a name, scopes and a token")
+    name, scopes, token = fields
     if not _NAME.fullmatch(name):
         raise TokensInvalidError(number, "a name has 1 to 60 letters, digits and `._@-`")
     known = {str(scope): scope for scope in Scope}
     if not all(scope in known for scope in scopes.split(",")):
-        raise TokensInvalidError(number, "it names a scope that there is not")
+        raise TokensInvalidError(number, "it names an unknown scope")
     scope = max(known[named] for named in scopes.split(","))
     if token.startswith("sha256:"):
         digest = _DIGEST.fullmatch(token)
@@ -128,7 +128,7 @@ def _tokens_in(file: Path) -> list[Token]:
     if not tokens:
         raise TokensUnreadableError(
             f"The API was not started: there is no token in {file} ({name}). Without any, unset the "
-            "variable: then only this machine is answered."
+            "variable: the API then answers this machine only."
         )
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         _log.warning("others can read the file of tokens", file=str(file), cure=f"chmod 600 {file}")

@@ -99,7 +99,7 @@ async def start_backfill(
     responses=responses(BackfillRun, "Its progress, or its result.", not_found="There is no such run."),
 )
 async def backfill(services: ServicesDep, run: Run) -> Response:
-    """The run as its row says."""
+    """The run, from its row."""
     return json_response(await services.backfills.find(run))
 
 

@@ -34,7 +34,7 @@ _MAX_CURSOR_LENGTH: Final = 500
 _NO_NUL: Final = r"^[^\x00]*$"
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_BODY_ERROR: Final = re.compile(r"(?P<detail>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
+_BODY_ERROR: Final = re.compile(r"(?P<detail>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
 
 # PostgreSQL reaches further than Python, and what is subtracted from these stays within both.
 _FIRST: Final = datetime(1, 1, 2, tzinfo=UTC)
@@ -195,8 +195,8 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
         return msgspec.json.decode(body.decode(), type=kind)
     except msgspec.ValidationError as error:
         found = _BODY_ERROR.fullmatch(str(error))
-        place, detail = (found["place"] or "", found["detail"]) if found else ("", str(error))
-        raise invalid_body(place, detail) from None
+        path, detail = (found["path"] or "", found["detail"]) if found else ("", str(error))
+        raise invalid_body(path, detail) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProblemError(
             HTTPStatus.BAD_REQUEST, f"The body is no JSON: {error}.", kind="not-json"

@@ -15,7 +15,7 @@ class Parameter(NamedTuple):
     """A parameter of a request."""
 
     name: str
-    place: str
+    location: str
     kind: str
     description: str
     is_required: bool
@@ -82,7 +82,7 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Operation]]:
 def _parameter(described: Mapping[str, Any]) -> Parameter:
     return Parameter(
         name=described["name"],
-        place=described["in"],
+        location=described["in"],
         kind=_kind(described["schema"]),
         description=described.get("description", ""),
         is_required=described.get("required", False),
@@ -97,11 +97,11 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
-    words = [str(schema.get("format", schema.get("type", "any")))]
+    limits = [str(schema.get("format", schema.get("type", "any")))]
     if "minimum" in schema:
-        words.append(f"{schema['minimum']:,} to {schema['maximum']:,}")
+        limits.append(f"{schema['minimum']:,} to {schema['maximum']:,}")
     if "maxLength" in schema:
-        words.append(f"up to {schema['maxLength']} characters")
+        limits.append(f"up to {schema['maxLength']} characters")
     if "default" in schema:
-        words.append(f"else {str(schema['default']).lower()}")
-    return ", ".join(words)
+        limits.append(f"else {str(schema['default']).lower()}")
+    return ", ".join(limits)

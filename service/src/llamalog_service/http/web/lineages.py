@@ -58,7 +58,7 @@ async def entity(request: Request, context: ContextDep, kind: EntityType, entity
         lines=tree_lines(timeline, by_time=form.texts["order"] == "time"),
         names=await read_row_names(reader, [entry.row for entry in timeline.entries]),
         longer=timeline.longer,
-        first_piece=after is None,
+        first_page=after is None,
         next=entity_link(kind, entity_id, **form.texts, after=timeline.next) if timeline.next else None,
         tabs=_tabs(ref, form),
         unknown=link("/ui/logs", entityType=kind, entityId=entity_id, unknownOriginOnly=True),
@@ -120,7 +120,7 @@ async def job(request: Request, reader: ReaderDep) -> Response:
         job=named,
         chain=chain,
         view=view,
-        first_piece=after is None,
+        first_page=after is None,
         tabs=[[Tab(label, job_link(named, view=to), is_current=view == to) for to, label in _VIEWS]],
         # Its own rows show when the root becomes known that all below it wait for.
         streams=[link("/logs/stream", root=chain.root, job=None if chain.root else named)],

@@ -46,7 +46,7 @@ def flat_lines(rows: Iterable[LogRow]) -> list[Line]:
     return [Line(1, row.job_id, None if row.parent_conflict else row.parent_job_id, row) for row in rows]
 
 
-def tree_lines(piece: Timeline | Tree, *, by_time: bool, top: int = 0) -> list[Line]:
+def tree_lines(page: Timeline | Tree, *, by_time: bool, top: int = 0) -> list[Line]:
     """A page of a tree as lines, with their depth below `top`.
 
     By time, or each entry below those of the job that started its own. In the latter order a job without an
@@ -54,8 +54,8 @@ def tree_lines(piece: Timeline | Tree, *, by_time: bool, top: int = 0) -> list[L
     above `top` belongs to the chain.
     """
     if by_time:
-        return [_line(entry, top) for entry in piece.entries]
-    return [line for tree in lineage_trees(piece.entries, piece.parents) for line in _descend(tree, top)]
+        return [_line(entry, top) for entry in page.entries]
+    return [line for tree in lineage_trees(page.entries, page.parents) for line in _descend(tree, top)]
 
 
 def _descend(tree: JobNode, top: int) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-// Parts of a page that are fetched anew every few seconds, while somebody looks.
+// Refreshes parts of a visible page every few seconds.
 
 import { fetchPage } from "./page.js";
 
@@ -13,6 +13,6 @@ async function refresh(selector) {
     const next = (await fetchPage(location.href)).querySelector(selector);
     if (next !== null) now.replaceWith(next);
   } catch {
-    // The server is away: what is shown says as of when it is.
+    // The server does not answer; the part shows its time.
   }
 }

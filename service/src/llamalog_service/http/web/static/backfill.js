@@ -1,4 +1,4 @@
-// Follows a backfill: whatever is told of it, the page is fetched anew and its part put in place.
+// Follows a backfill: with each event the page is fetched again and its part replaced.
 
 import { fetchPage, announce } from "./page.js";
 
@@ -14,7 +14,7 @@ function follow() {
   if (run === null) return;
   stream = new EventSource(run.dataset.run);
   for (const kind of ["progress", "ended"]) stream.addEventListener(kind, refresh);
-  // The stream may be away, or the run not be known yet: the page tells by itself.
+  // The stream may fail, or the run not be known yet: the page polls as well.
   const safety = setInterval(() => {
     if (!refreshable()) clearInterval(safety);
     else refresh();
@@ -36,7 +36,7 @@ async function refresh() {
       await new Promise((done) => setTimeout(done, REST_MS));
     }
   } catch {
-    // The server is away; the next look tells.
+    // The server does not answer; the next event or poll tries again.
   } finally {
     fetching = false;
     if (!refreshable() && stream !== null) stream.close();
@@ -49,7 +49,7 @@ function replace(page) {
   if (next === null) return;
   const status = next.dataset.status;
   if (status !== now.dataset.status) announce(`The backfill is ${status}.`);
-  // Whoever is about to cancel it is not to be disturbed.
+  // Leave the open confirmation of a cancellation as it is.
   if (now.querySelector("details[open]") && next.dataset.run !== undefined) {
     for (const part of [".progress", ".heading"]) {
       const [old, fresh] = [now.querySelector(part), next.querySelector(part)];
@@ -64,7 +64,7 @@ function replace(page) {
   if (focused !== null) (focused(next) ?? document.querySelector("#main")).focus();
 }
 
-// How to find the element again that has the keyboard's focus.
+// A function that finds the focused element in the replaced part.
 function placeOf(element, within) {
   const same = (root) => [...root.querySelectorAll("a, button, input, summary")];
   const label = element.textContent;

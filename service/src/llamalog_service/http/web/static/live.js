@@ -1,11 +1,11 @@
-// Live updates: the stream says that something was recorded, the page's own list is fetched anew and merged.
+// Live updates: on each event of the stream the page's own list is fetched again and merged.
 // Open details, the focus and rows that were loaded further down stay as they are.
 
 import { fetchPage, announce } from "./page.js";
 
-const AT_MOST_EVERY = 2000; // milliseconds
-const ANYHOW_EVERY = 60000; // ages grow without events
-const ANEW = Infinity;
+const MIN_INTERVAL = 2000; // milliseconds
+const MAX_INTERVAL = 60000; // ages grow without events
+const REPLACED = Infinity;
 
 function follow(sign) {
   const target = sign.dataset.replaces;
@@ -22,13 +22,13 @@ function follow(sign) {
       const page = await fetchPage(location.href);
       const fresh = page.querySelector(target);
       const added = fresh ? merge(document.querySelector(target), fresh) : 0;
-      if (added === ANEW) renew(`[data-more="${target}"]`, page);
+      if (added === REPLACED) renew(`[data-more="${target}"]`, page);
       if (sign.dataset.also) renew(sign.dataset.also, page);
-      if (added) announce(`${added === ANEW ? "Many" : added} new ${sign.dataset.label}.`);
+      if (added) announce(`${added === REPLACED ? "Many" : added} new ${sign.dataset.label}.`);
     } catch {
       // the sign shows whether the service answers; the next event, or the next minute, tries again
     }
-    due = Date.now() + AT_MOST_EVERY;
+    due = Date.now() + MIN_INTERVAL;
     timer = null;
   }
 
@@ -44,15 +44,15 @@ function follow(sign) {
       const stream = new EventSource(address);
       stream.addEventListener("live", () => show("on", "live"));
       stream.addEventListener("waiting", () => show("off", "not live: Kafka does not answer"));
-      stream.addEventListener("failed", () => show("off", "not live: an error ended it, it is started again"));
-      stream.addEventListener("error", () => show("off", "not live, trying again"));
+      stream.addEventListener("failed", () => show("off", "not live: an error ended it, it is restarted"));
+      stream.addEventListener("error", () => show("off", "not live, retrying"));
       stream.addEventListener("row", () => plan(300));
       stream.addEventListener("gap", () => plan(0));
       return stream;
     });
   }
 
-  // A browser has few connections to one server: pages that nobody looks at hold none.
+  // A browser has few connections to one server: hidden pages hold none.
   document.addEventListener("visibilitychange", () => {
     for (const stream of streams) stream.close();
     streams = [];
@@ -60,7 +60,7 @@ function follow(sign) {
     open();
     plan(0);
   });
-  setInterval(() => plan(0), ANYHOW_EVERY);
+  setInterval(() => plan(0), MAX_INTERVAL);
   open();
 }
 
@@ -69,7 +69,7 @@ function renew(selector, page) {
   if (old && fresh && !old.isEqualNode(fresh)) old.replaceWith(fresh);
 }
 
-// Returns how many rows are new; ANEW, if more came than one page holds, so that the list begins anew.
+// Returns the number of new rows; REPLACED, if there are more than a page holds, so that the list was replaced.
 function merge(shown, fresh) {
   const old = rows(shown);
   const young = rows(fresh);
@@ -81,7 +81,7 @@ function merge(shown, fresh) {
   const overlaps = [...young.children].some((row) => known.has(row.dataset.key));
   if (!overlaps) {
     shown.replaceChildren(...fresh.children);
-    return ANEW;
+    return REPLACED;
   }
   for (const row of [...old.children]) if (!row.dataset.key) row.remove();
   let place = old.firstElementChild;
@@ -104,7 +104,7 @@ function merge(shown, fresh) {
   return added;
 }
 
-// The newest piece: what is further down is older, and stays.
+// The newest page: rows further down are older, and stay.
 const rows = (list) => (list.matches("table") ? list.tBodies[0] : list.querySelector(":scope > ol.tree"));
 
 function replace(before, row) {

@@ -1,4 +1,4 @@
-// "More" links load the next piece in place; should that fail, they are followed as the links they are.
+// "More" links load the next page of a list in place; if that fails, they are followed as links.
 
 import { fetchPage, announce } from "./page.js";
 
@@ -15,7 +15,7 @@ async function load(paragraph, link) {
   if (further) paragraph.replaceWith(further);
   else paragraph.remove();
   announce(`${count(list) - before} more, ${count(list)} in all.`);
-  await null; // whoever watches the list has seen to the new rows by then
+  await null; // mutation observers of the list have handled the new rows by then
   focusFirst(fresh[0]);
 }
 

@@ -1,4 +1,4 @@
-// What the other scripts share: the same page fetched again, and a word to those who hear the page.
+// Shared by the other scripts: fetching a page, and announcements for screen readers.
 
 export async function fetchPage(href) {
   const answer = await fetch(href, { headers: { Accept: "text/html" }, credentials: "same-origin" });

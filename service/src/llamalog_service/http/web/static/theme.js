@@ -1,11 +1,11 @@
-// Light or dark as chosen on this page, else as the system says. Loaded in the head, before the first paint.
+// Light or dark as chosen on this page, else as the system is set. Loaded in the head, before the first paint.
 "use strict";
 
 (() => {
   const KEY = "llamalog-theme";
   const root = document.documentElement;
 
-  const kept = () => {
+  const stored = () => {
     try {
       return localStorage.getItem(KEY);
     } catch {
@@ -15,7 +15,7 @@
   const isDark = () =>
     root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 
-  const chosen = kept();
+  const chosen = stored();
   if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
 
   document.addEventListener("DOMContentLoaded", () => {

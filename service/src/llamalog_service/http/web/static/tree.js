@@ -1,6 +1,6 @@
 // The list of rows becomes a tree for the keyboard and for screen readers: one stop for Tab, arrows within.
-// Without this script it stays what it is: a list of foldable rows that say their depth.
-// Pieces of a long tree are lists of their own, one after the other; the arrows pass from one to the next.
+// Without this script it stays a list of foldable rows with their depth as text.
+// The pages of a long tree are separate lists, one after the other; the arrows pass from one to the next.
 
 const INSIDE = "a, summary, pre";
 
