@@ -52,7 +52,7 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
 ) -> None:
     await publish(settings, EVENTS)
     filled = await rebuild(settings, tmp_path)
-    assert (filled.code, filled.json["filled"], filled.json["rebuilt"]["rows"]) == (0, True, ROWS)
+    assert (filled.code, filled.json["loaded"], filled.json["rebuilt"]["rows"]) == (0, True, ROWS)
     assert differences(await stored_rows(pool), EVENTS) == []
 
     await pool.execute("UPDATE llama_logs SET root_job_id = 'wrong' WHERE id = $1", UUID(int=2))
@@ -98,7 +98,7 @@ async def test_an_archive_alone_fills_an_empty_database_without_kafka(
     without = settings.model_copy(update={"kafka": "127.0.0.1:1"})
     assert (await rebuild(without, tmp_path, "--archive-only")).code == 2
     filled = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-only")
-    assert (filled.code, filled.json["filled"]) == (0, True), filled.err
+    assert (filled.code, filled.json["loaded"]) == (0, True), filled.err
     assert differences(await stored_rows(pool), EVENTS) == []
     refused = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-only")
     assert (refused.code, "The live table is not empty" in refused.err) == (1, True)
@@ -147,7 +147,7 @@ async def test_beside_running_consumers_nothing_differs_and_what_was_tampered_wi
         await going_on
         await wait_until_settled(settings, pool)
     assert mended.code == 0
-    assert mended.json["mended"] == 1
+    assert mended.json["repaired"] == 1
     assert (clean.code, clean.json["differences"]["missing"], clean.json["differences"]["extra"]) == (0, 0, 0)
     assert differences(await stored_rows(pool), said) == []
 
@@ -243,7 +243,7 @@ async def test_interrupted_while_it_tells_rows_again_it_reports_the_rebuild_whic
 
         await eventually(waits, 30.0)
         ended = await telling.stop(signal.SIGINT)
-    assert (ended.code, ended.json["filled"], ended.json["republished"]) == (130, True, None), ended.err
+    assert (ended.code, ended.json["loaded"], ended.json["republished"]) == (130, True, None), ended.err
     assert "The rebuild is done; `llamalog provenance republish` with --resume goes on" in ended.err
     assert differences(await stored_rows(pool), EVENTS) == []
 

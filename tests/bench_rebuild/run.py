@@ -115,12 +115,12 @@ def _wrong_comparison(compared: Rebuilt) -> Iterator[str]:
 
 def _differences_found(compared: Rebuilt) -> Iterator[str]:
     found = compared.report["differences"]
-    if compared.report["filled"] or found["missing"] + found["extra"] + found["different"]:
+    if compared.report["loaded"] or found["missing"] + found["extra"] + found["different"]:
         yield f"a rebuild beside a table that is as its events say finds differences: {found}"
 
 
 def _wrong_filling(filled: Rebuilt, first: Rebuilt) -> Iterator[str]:
-    if not filled.report["filled"]:
+    if not filled.report["loaded"]:
         yield "a rebuild did not fill the empty table"
     checksum, wanted = filled.report["rebuilt"]["checksum"], first.report["rebuilt"]["checksum"]
     if checksum != wanted:

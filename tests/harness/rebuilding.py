@@ -16,23 +16,15 @@ from llamalog_service.kafka.topic_history import Portion, Span
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
-from llamalog_service.postgres.locks import RebuildLock
-from llamalog_service.rebuild.comparison import ComparisonStore
-from llamalog_service.rebuild.enum_labels import EnumLabelStore
-from llamalog_service.rebuild.initial_load import InitialLoadStore
-from llamalog_service.rebuild.live_table import LiveTable
-from llamalog_service.rebuild.options import Asked, Stores
-from llamalog_service.rebuild.rebuild import Rebuild
-from llamalog_service.rebuild.repair import Repair, RepairStores
-from llamalog_service.rebuild.repair_store import RepairStore
+from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
+from llamalog_service.rebuild.repair import Repair, RepairStore
 from llamalog_service.rebuild.report import RebuildReport
-from llamalog_service.rebuild.shadow import ShadowStore
 
 PARTITIONS = 3
 
 
 class KeptTopic:
-    """A topic in memory: what is said goes to the end of a partition; a rebuild reads it as its history."""
+    """A topic in memory, appended to by `say`; a rebuild reads it as its history."""
 
     def __init__(self) -> None:
         self.partitions: dict[int, list[Message]] = {partition: [] for partition in range(PARTITIONS)}
@@ -100,45 +92,38 @@ class Installation:
     async def settle(self) -> None:
         await Repairer(self.pool, self.kept).settle()
 
-    def rebuild(self, *, fills: bool = True, **given: Any) -> Rebuild:
-        filling = InitialLoadStore(self.pool) if fills else None
-        return Rebuild(
-            Stores(
-                RebuildLock(self.pool),
-                LiveTable(self.pool),
-                ShadowStore(self.pool),
-                ComparisonStore(self.pool),
-                EnumLabelStore(self.pool),
-                filling,
-            ),
-            given.pop("history", self.topic),
-            topic=TOPIC,
-            group=GROUP,
-            **given,
-        )
+    def rebuild(self, **given: Any) -> Rebuild:
+        return Rebuild(self.pool, given.pop("history", self.topic), topic=TOPIC, group=GROUP, **given)
 
-    async def rebuilt(self, **asked: Any) -> RebuildReport:
+    async def rebuilt(self, **options: Any) -> RebuildReport:
         """Rebuild and compare; `lines` holds the differences then."""
-        return await self._run(self.rebuild(), asked)
+        return await self.run(self.rebuild(), **options)
 
     async def repaired(
-        self, between: Callable[[], Awaitable[None]] | None = None, **asked: Any
+        self, between: Callable[[], Awaitable[None]] | None = None, **options: Any
     ) -> RebuildReport:
-        """Rebuild, compare and mend.
+        """Rebuild, compare and repair.
 
         Args:
-            between: done after the comparison, before anything is mended.
+            between: done after the comparison, before anything is repaired.
         """
-        mending = _MendingAfter(self.pool, between)
-        stores = RepairStores(mending, RecomputeStore(self.pool), LogStore(self.pool), Outbox(self.pool))
-        return await self._run(
-            self.rebuild(repair=Repair(stores, self._event_publisher, lambda _: None)), asked
+        repair = Repair(
+            _RepairStoreAfter(self.pool, between),
+            recompute=RecomputeStore(self.pool),
+            log=LogStore(self.pool),
+            outbox=Outbox(self.pool),
+            event_publisher=self._event_publisher,
+            on_progress=lambda _: None,
         )
+        return await self.run(self.rebuild(repair=repair), **options)
 
-    async def _run(self, rebuild: Rebuild, asked: Mapping[str, Any]) -> RebuildReport:
+    async def run(self, rebuild: Rebuild, **options: Any) -> RebuildReport:
+        """Run a rebuild that does not wait for convergence unless that is among the options."""
         self.lines.clear()
-        note = lambda line: self.lines.append(msgspec.json.decode(line))  # noqa: E731
-        return await rebuild.run(Asked(note=note, **{"settle_seconds": 0.0, **asked}))
+        on_difference = lambda line: self.lines.append(msgspec.json.decode(line))  # noqa: E731
+        return await rebuild.run(
+            RebuildOptions(on_difference=on_difference, **{"convergence_timeout": 0.0, **options})
+        )
 
     @property
     def named(self) -> list[tuple[str, str]]:
@@ -150,7 +135,7 @@ class Installation:
         return dict(records)
 
 
-class _MendingAfter(RepairStore):
+class _RepairStoreAfter(RepairStore):
     def __init__(self, pool: asyncpg.Pool, between: Callable[[], Awaitable[None]] | None) -> None:
         super().__init__(pool)
         self._between = between
@@ -168,11 +153,11 @@ TAMPERED = [
     ("extra", str(UUID(int=9999))),
     ("missing", str(UUID(int=4))),
 ]
-"""What `tamper` does to rows of ``chains`` and to one without job and parent."""
+"""The differences that `tamper` makes in rows of ``chains`` and to one without job and parent."""
 
 
 async def tamper(pool: asyncpg.Pool) -> None:
-    """A changed root, an edited metadata field, another origin, a deleted row, a row that nobody told."""
+    """A changed root, an edited metadata field, another origin, a deleted row, a row without an event."""
     await pool.execute(f"UPDATE llama_logs SET root_job_id = 'wrong' WHERE id = '{UUID(int=2)}'")
     await pool.execute(
         f"""UPDATE llama_logs SET metadata = metadata || '{{"edited": true}}' WHERE id = '{UUID(int=6)}'"""
@@ -186,7 +171,7 @@ async def tamper(pool: asyncpg.Pool) -> None:
 
 
 async def rows_as_text(pool: asyncpg.Pool) -> list[str]:
-    """Every row in full, but for when it was recorded and its revision."""
+    """Every row in full, but for the time at which it was recorded, and its revision."""
     records = await pool.fetch(
         "SELECT (to_jsonb(l) - ARRAY['recorded_at', 'revision'])::text AS row FROM llama_logs l ORDER BY id"
     )
@@ -194,7 +179,7 @@ async def rows_as_text(pool: asyncpg.Pool) -> list[str]:
 
 
 async def empty_unlogged_tables(pool: asyncpg.Pool) -> None:
-    """What the recovery of a PostgreSQL that has crashed does to the shadow."""
+    """Empty the shadow as the recovery of a PostgreSQL that has crashed does."""
     names = await pool.fetch(
         "SELECT c.oid::regclass::text FROM pg_class c "
         "WHERE relnamespace = 'llamalog_rebuild'::regnamespace AND relpersistence = 'u' AND relkind = 'r'"

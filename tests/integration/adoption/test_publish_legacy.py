@@ -31,7 +31,7 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.producer import OutgoingMessage
 from llamalog_service.log.eventless_rows import EventlessRowStore
 from llamalog_service.postgres.pool import create_pool
-from llamalog_service.rebuild.errors import EventlessRowsError, UnknownWordsError
+from llamalog_service.rebuild.errors import UnknownEnumLabelsError, UnsourcedRowsError
 
 TOPIC = NAMES.entity_events.name
 _LOST_TOPS = """
@@ -132,10 +132,10 @@ async def test_rows_that_no_event_could_have_made_are_told_verbatim(
     await old.ingest_all()
     assert old.kept.dead_letters == []
     new.topic = old.topic
-    with pytest.raises(UnknownWordsError, match=r"status: ARCHIVED|category: MERGED"):
+    with pytest.raises(UnknownEnumLabelsError, match=r"status: ARCHIVED|category: MERGED"):
         await new.rebuilt()
     assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 0
-    assert (await new.rebuilt(add_words=True)).filled
+    assert (await new.rebuilt(add_enum_labels=True)).loaded
     ours = list((await read_table(database_url, "llama_logs")).columns)
     assert differences(await contents(database_url), await contents(empty_database, ours)) == []
     assert await read_kept_aside(database_url) == await read_kept_aside(empty_database)
@@ -160,7 +160,7 @@ async def test_a_row_too_large_for_an_event_is_named_and_not_lost_silently(
         assert len(kept.by_topic.get(TOPIC, [])) == report.rows
         say(installation, kept.by_topic.get(TOPIC, []))
         await installation.ingest_all()
-    with pytest.raises(EventlessRowsError) as refusal:
+    with pytest.raises(UnsourcedRowsError) as refusal:
         await installation.rebuilt()
     assert refusal.value.rows == 1
 
@@ -274,7 +274,7 @@ async def test_a_rebuild_gives_a_legacy_row_back_whatever_was_told_before_it_und
     await migrate(empty_database)
     filled = Installation(old_pool)
     filled.topic = installation.topic
-    assert (await filled.rebuilt()).filled
+    assert (await filled.rebuilt()).loaded
     assert differences(await contents(empty_database), before) == []
     assert await read_kept_aside(empty_database) == kept_aside
 
@@ -317,7 +317,7 @@ async def test_rows_that_the_application_goes_on_writing_are_told_by_the_next_ca
         )
         if looked_at:
             await repair(pool)
-        with pytest.raises(EventlessRowsError):
+        with pytest.raises(UnsourcedRowsError):
             await installation.rebuilt(discard=True)
         kept = KeptMessages()
         assert (await tell(pool, kept)).rows == 1

@@ -13,21 +13,25 @@ from harness.writers import TOPIC, Message
 from histories import chains, event
 from llamalog_schemas import encode
 from llamalog_service.kafka.topic_history import Portion
-from llamalog_service.rebuild.archive.archiver import Archiver
-from llamalog_service.rebuild.archive.errors import (
-    ArchiveBusyError,
-    ArchiveDamagedError,
+from llamalog_service.rebuild.archive.archiver import ArchiveBusyError, Archiver
+from llamalog_service.rebuild.archive.history import (
+    Archive,
     ArchiveGapError,
+    ArchiveOnly,
+    ArchiveThenTopic,
     NoArchiveError,
-    NotesDamagedError,
-    NotesMissingError,
     OtherTopicError,
-    PartitionsLackingError,
+    PartitionsMissingError,
     SegmentsLostError,
 )
-from llamalog_service.rebuild.archive.history import Archive, ArchiveAlone, ArchiveThenTopic
-from llamalog_service.rebuild.archive.segments import read_segment, segments_of
-from llamalog_service.rebuild.errors import ArchiveAloneError, BeginningGoneError
+from llamalog_service.rebuild.archive.segments import (
+    ArchiveDamagedError,
+    ManifestDamagedError,
+    ManifestMissingError,
+    list_segments,
+    read_segment,
+)
+from llamalog_service.rebuild.errors import ArchiveOnlyError, BeginningGoneError
 
 
 def topic_of(count: int = 60) -> KeptTopic:
@@ -72,7 +76,7 @@ async def test_every_byte_comes_back_in_order(tmp_path: Path) -> None:
     assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
     later = [line for line in said(topic) if line[0] != 1 or int(str(line[1])) >= 7]
     assert await read_back(Archive(tmp_path, TOPIC), {1: 7}) == later
-    assert len(segments_of(tmp_path)[1]) > 2
+    assert len(list_segments(tmp_path)[1]) > 2
 
 
 async def test_large_messages_are_read_few_at_a_time(tmp_path: Path) -> None:
@@ -80,7 +84,7 @@ async def test_large_messages_are_read_few_at_a_time(tmp_path: Path) -> None:
     for _ in range(40):
         topic.say(b"x" * 1_000_000)
     await archived(tmp_path, topic, 100_000_000)
-    (segment,) = segments_of(tmp_path)[0]
+    (segment,) = list_segments(tmp_path)[0]
     assert [len(batch) for batch in read_segment(segment, TOPIC, 0, 40)] == [9, 9, 9, 9, 4]
 
 
@@ -119,7 +123,7 @@ async def test_what_is_interrupted_or_killed_goes_on(tmp_path: Path, gently: boo
     written = len(await read_back(Archive(tmp_path, TOPIC)))
     assert written == 3 * 3 * 7
     if not gently:
-        for segment in segments_of(tmp_path)[1]:
+        for segment in list_segments(tmp_path)[1]:
             segment.path.rename(segment.path.with_suffix(".gz.part"))  # as a kill leaves it
     await archived(tmp_path, topic)
     assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
@@ -154,7 +158,7 @@ async def test_a_damaged_segment_is_refused_with_its_place(
     installation.say(chains(20))
     await installation.ingest_all()
     await archived(tmp_path, installation.topic, 1_000_000)
-    (segment,) = segments_of(tmp_path)[0]
+    (segment,) = list_segments(tmp_path)[0]
     segment.path.write_bytes(damage(segment.path.read_bytes()))  # type: ignore[operator]
     with pytest.raises(ArchiveDamagedError, match=r"partition-00000.*, line \d+") as refusal:
         await Archive(tmp_path, TOPIC).check()
@@ -164,19 +168,19 @@ async def test_a_damaged_segment_is_refused_with_its_place(
     history = ArchiveThenTopic(Archive(tmp_path, TOPIC), installation.topic)
     before = await rows_as_text(pool)
     with pytest.raises(ArchiveDamagedError):
-        await installation._run(installation.rebuild(history=history), {})
+        await installation.run(installation.rebuild(history=history))
     assert await rows_as_text(pool) == before
 
 
 async def test_a_missing_segment_is_refused(tmp_path: Path) -> None:
     topic = topic_of(120)
     await archived(tmp_path, topic)
-    segments_of(tmp_path)[2][1].path.unlink()
+    list_segments(tmp_path)[2][1].path.unlink()
     with pytest.raises(ArchiveGapError):
         await Archive(tmp_path, TOPIC).check()
     with pytest.raises(ArchiveGapError):
         await read_back(Archive(tmp_path, TOPIC))
-    segments_of(tmp_path)[1][0].path.unlink()
+    list_segments(tmp_path)[1][0].path.unlink()
     with pytest.raises(ArchiveGapError, match=r"Partition 1: .* its first segment"):
         await Archive(tmp_path, TOPIC).check()
 
@@ -187,7 +191,7 @@ async def test_a_partition_that_lost_its_last_segment_or_all_is_refused_until_it
 ) -> None:
     topic = topic_of(120)
     await archived(tmp_path, topic)
-    for segment in segments_of(tmp_path)[2][gone]:
+    for segment in list_segments(tmp_path)[2][gone]:
         segment.path.unlink()
     with pytest.raises(SegmentsLostError, match="Partition 2: the archive reached up to offset 40"):
         await Archive(tmp_path, TOPIC).check()
@@ -205,11 +209,11 @@ async def test_an_archive_without_its_notes_says_what_to_note(tmp_path: Path) ->
     notes = tmp_path / "archive.json"
     said_before = notes.read_text()
     notes.unlink()
-    with pytest.raises(NotesMissingError) as refusal:
+    with pytest.raises(ManifestMissingError) as refusal:
         await Archive(tmp_path, TOPIC).check()
     assert str(refusal.value).endswith(said_before.strip())
     notes.write_text("{}")
-    with pytest.raises(NotesDamagedError):
+    with pytest.raises(ManifestDamagedError):
         await Archive(tmp_path, TOPIC).check()
     notes.unlink()
     await archived(tmp_path, topic)
@@ -268,9 +272,7 @@ async def test_a_rebuild_takes_the_beginning_that_retention_removed_from_an_arch
     with pytest.raises(BeginningGoneError):
         await installation.rebuilt()
     history = ArchiveThenTopic(Archive(tmp_path, TOPIC), topic)
-    report = await installation._run(
-        installation.rebuild(history=history, source="the archive"), {"discard": True}
-    )
+    report = await installation.run(installation.rebuild(history=history, source="the archive"), discard=True)
     assert report.differences.rows == 0
     assert (report.messages, report.rebuilt) == (whole.messages, whole.rebuilt)
 
@@ -279,9 +281,9 @@ async def test_partitions_that_the_topic_lacks_are_not_passed_over(tmp_path: Pat
     topic = topic_of()
     await archived(tmp_path, topic)
     del topic.partitions[2]
-    with pytest.raises(PartitionsLackingError, match=r"lacks: 2\."):
+    with pytest.raises(PartitionsMissingError, match=r"lacks: 2\."):
         await ArchiveThenTopic(Archive(tmp_path, TOPIC), topic).spans()
-    with pytest.raises(PartitionsLackingError):
+    with pytest.raises(PartitionsMissingError):
         await archived(tmp_path, topic)
 
 
@@ -294,19 +296,19 @@ async def test_an_archive_alone_fills_an_empty_table_and_is_held_against_no_othe
     await archived(tmp_path, lost.topic)
     rows = await rows_as_text(pool)
 
-    alone: dict[str, Any] = {"history": ArchiveAlone(Archive(tmp_path, TOPIC)), "source": "the archive alone"}
-    with pytest.raises(ArchiveAloneError):
-        await lost._run(lost.rebuild(**alone), {"archive_only": True})
+    alone: dict[str, Any] = {"history": ArchiveOnly(Archive(tmp_path, TOPIC)), "source": "the archive alone"}
+    with pytest.raises(ArchiveOnlyError):
+        await lost.run(lost.rebuild(**alone), archive_only=True)
     assert await rows_as_text(pool) == rows
     await pool.execute("TRUNCATE llama_logs CASCADE; TRUNCATE consumer_positions")
-    lost_end = segments_of(tmp_path)[1].pop().path
+    lost_end = list_segments(tmp_path)[1].pop().path
     lost_end.rename(tmp_path / "elsewhere")
     with pytest.raises(SegmentsLostError):
-        await lost._run(lost.rebuild(**alone), {"archive_only": True})
+        await lost.run(lost.rebuild(**alone), archive_only=True)
     (tmp_path / "elsewhere").rename(lost_end)
 
-    report = await lost._run(lost.rebuild(**alone), {"archive_only": True})
-    assert (report.filled, await rows_as_text(pool)) == (True, rows)
+    report = await lost.run(lost.rebuild(**alone), archive_only=True)
+    assert (report.loaded, await rows_as_text(pool)) == (True, rows)
     assert await pool.fetchval("SELECT count(*) FROM consumer_positions") == 0
     anew = Installation(pool)
     anew.say([event(500, "later", "root-1")])

@@ -12,8 +12,9 @@ from harness.rebuilding import Installation, rows_as_text
 from harness.writers import GROUP, TOPIC
 from histories import chains, event, override
 from llamalog_schemas.events import Event
-from llamalog_service.rebuild.initial_load import InitialLoadStore, NotEmptyAnyMoreError
-from llamalog_service.rebuild.options import Asked
+from llamalog_service.rebuild.errors import TableNotEmptyError
+from llamalog_service.rebuild.initial_load import InitialLoadStore
+from llamalog_service.rebuild.rebuild import RebuildOptions
 from simulation.history import draw_history
 
 EVENTS: list[Event] = [*chains(30), event(101), event(103, "orphan", "never"), override(104, "never")]
@@ -36,7 +37,7 @@ async def test_an_empty_database_becomes_the_fold_with_every_index_and_the_posit
     """
     said = await told.pool.fetch(comments)
     report = await told.rebuilt()
-    assert (report.filled, report.rebuilt.rows, report.messages) == (True, 32, 33)
+    assert (report.loaded, report.rebuilt.rows, report.messages) == (True, 32, 33)
     assert differences(await stored_rows(told.pool), EVENTS) == []
     assert await catalogue(database_url) == before
     assert await told.pool.fetch(comments) == said
@@ -77,33 +78,33 @@ async def test_a_fill_is_what_ingesting_would_have_been(pool: asyncpg.Pool) -> N
         await installation.settle()
         rows, overrides = await rows_as_text(pool), await pool.fetch("SELECT id FROM root_decrees ORDER BY 1")
         await empty_tables(pool)
-        assert (await installation.rebuilt()).filled
+        assert (await installation.rebuilt()).loaded
         assert await rows_as_text(pool) == rows
         assert await pool.fetch("SELECT id FROM root_decrees ORDER BY 1") == overrides
 
 
 async def test_a_dry_run_leaves_an_empty_table_empty_and_tells_what_it_would_hold(told: Installation) -> None:
-    report = await told.rebuild(fills=False).run(Asked())
-    assert (report.filled, report.live.rows, report.rebuilt.rows) == (False, 0, 32)
+    report = await told.rebuild().run(RebuildOptions(initial_load=False))
+    assert (report.loaded, report.live.rows, report.rebuilt.rows) == (False, 0, 32)
     assert await told.pool.fetchval("SELECT count(*) FROM llama_logs") == 0
 
 
 async def test_a_table_that_is_not_empty_any_more_is_left_alone_and_compared_the_next_time(
     told: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill = InitialLoadStore.fill
+    fill = InitialLoadStore.load
 
     async def ingest_then_fill(self: InitialLoadStore, *where: object) -> None:
         await told.ingest(0)
         await fill(self, *where)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(InitialLoadStore, "fill", ingest_then_fill)
-    with pytest.raises(NotEmptyAnyMoreError):
+    monkeypatch.setattr(InitialLoadStore, "load", ingest_then_fill)
+    with pytest.raises(TableNotEmptyError):
         await told.rebuilt()
     assert await told.pool.fetchval("SELECT count(*) FROM llama_logs") == 11
     await told.ingest_all()
     report = await told.rebuilt()
-    assert (report.filled, report.differences.rows, report.messages) == (False, 0, 33)
+    assert (report.loaded, report.differences.rows, report.messages) == (False, 0, 33)
 
 
 async def test_whoever_reads_during_a_fill_sees_nothing_or_everything(told: Installation) -> None:

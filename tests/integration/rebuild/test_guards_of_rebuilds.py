@@ -11,14 +11,15 @@ from harness.writers import NAMES, KeptMessages, Repairer
 from histories import chains, event
 from llamalog_service.adoption.legacy_events import LegacyPublisher
 from llamalog_service.log.eventless_rows import EventlessRowStore
-from llamalog_service.rebuild.comparison import Only
-from llamalog_service.rebuild.enum_labels import MAX_WORDS, WordsNotAddedError
+from llamalog_service.rebuild.comparison import Selection
 from llamalog_service.rebuild.errors import (
-    EventlessRowsError,
+    EnumLabelsNotAddedError,
     NoPositionsError,
-    TooManyRemovalsError,
-    UnknownWordsError,
+    TooManyDeletesError,
+    UnknownEnumLabelsError,
+    UnsourcedRowsError,
 )
+from llamalog_service.rebuild.initial_load import MAX_ENUM_LABELS
 from llamalog_service.rebuild.shadow import ShadowStore
 
 FORGED = str(UUID(int=9999))
@@ -73,11 +74,11 @@ async def test_a_repair_that_would_remove_more_rows_than_it_may_changes_nothing(
     await tamper(at_rest.pool)
     await forge(at_rest.pool, 3)
     before = await rows_as_text(at_rest.pool)
-    with pytest.raises(TooManyRemovalsError, match="4 rows of the live table are in no event"):
+    with pytest.raises(TooManyDeletesError, match="4 rows of the live table are in no event"):
         await at_rest.repaired(max_deletes=3)
     assert await rows_as_text(at_rest.pool) == before
     assert len(at_rest.lines) == 8
-    assert (await at_rest.repaired(max_deletes=4)).mended == 8
+    assert (await at_rest.repaired(max_deletes=4)).repaired == 8
     assert await at_rest.pool.fetchval("SELECT count(*) FROM removed_rows") == 4
 
 
@@ -105,7 +106,7 @@ async def with_large_row(at_rest: Installation) -> Installation:
 
 
 async def test_a_refusal_names_the_rows_without_an_event(with_large_row: Installation) -> None:
-    with pytest.raises(EventlessRowsError, match=LARGE):
+    with pytest.raises(UnsourcedRowsError, match=LARGE):
         await with_large_row.rebuilt()
 
 
@@ -123,24 +124,24 @@ async def test_what_no_event_can_hold_is_taken_as_it_stands_if_that_is_asked(
     rows = await rows_as_text(pool)
     report = await with_large_row.rebuilt(allow_unsourced=True)
     assert with_large_row.lines == []
-    assert (report.rows_as_they_stand, report.live) == (1, report.rebuilt)
+    assert (report.unsourced_rows, report.live) == (1, report.rebuilt)
     await pool.execute("UPDATE llama_logs SET root_job_id = 'wrong' WHERE job_id IN ('large', 'below')")
     await tamper(pool)
-    assert (await with_large_row.repaired(allow_unsourced=True)).mended == 7
+    assert (await with_large_row.repaired(allow_unsourced=True)).repaired == 7
     assert await rows_as_text(pool) == rows
 
 
 async def test_what_was_taken_as_it_stood_is_forgotten_by_a_rebuild_that_goes_on(
     with_large_row: Installation,
 ) -> None:
-    with pytest.raises(TooManyRemovalsError):
+    with pytest.raises(TooManyDeletesError):
         await forge(with_large_row.pool, 1)
         await with_large_row.repaired(allow_unsourced=True, max_deletes=0)
     await with_large_row.pool.execute("DELETE FROM llama_logs WHERE id = $1", LARGE)
     await with_large_row.settle()
     await Repairer(with_large_row.pool, with_large_row.kept).repair(["large"])
     report = await with_large_row.repaired(allow_unsourced=True)
-    assert (report.rows_as_they_stand, report.differences.missing) == (0, 0)
+    assert (report.unsourced_rows, report.differences.missing) == (0, 0)
 
 
 async def test_rows_that_another_program_has_just_written_are_no_difference_if_they_are_kept(
@@ -151,7 +152,7 @@ async def test_rows_that_another_program_has_just_written_are_no_difference_if_t
         "VALUES (gen_random_uuid(), 'op', 'CREATED', 'SUCCESS', 'new', 'root-1', true)"
     )
     rows = await rows_as_text(at_rest.pool)
-    assert (await at_rest.repaired(allow_unsourced=True)).mended == 0
+    assert (await at_rest.repaired(allow_unsourced=True)).repaired == 0
     assert at_rest.lines == []
     assert await rows_as_text(at_rest.pool) == rows
 
@@ -167,7 +168,7 @@ async def test_a_forged_content_under_a_told_id_is_mended_though_nobody_has_look
         UUID(int=2),
         UUID(int=101),
     )
-    assert (await at_rest.repaired(allow_unsourced=True)).mended == 2
+    assert (await at_rest.repaired(allow_unsourced=True)).repaired == 2
     assert await rows_as_text(at_rest.pool) == rows
 
 
@@ -179,7 +180,7 @@ async def test_a_told_row_that_nobody_has_looked_at_yet_differs_if_its_content_d
     )
     assert (await at_rest.rebuilt()).differences.rows == 0
     await at_rest.pool.execute("UPDATE llama_logs SET operation = 'forged' WHERE job_id = 'root-1'")
-    assert (await at_rest.repaired()).mended == 1
+    assert (await at_rest.repaired()).repaired == 1
     assert (await at_rest.rebuilt()).differences.rows == 0
     assert await at_rest.pool.fetchval("SELECT count(*) FROM llama_logs WHERE operation = 'forged'") == 0
 
@@ -194,7 +195,7 @@ async def test_a_list_that_is_null_is_no_content_that_a_repair_of_a_root_writes(
     await at_rest.pool.execute(
         "UPDATE llama_logs SET sources = NULL, root_job_id = 'wrong' WHERE id = $1", row
     )
-    assert (await at_rest.repaired()).mended == 1
+    assert (await at_rest.repaired()).repaired == 1
     stored = await at_rest.pool.fetchrow("SELECT sources, root_job_id FROM llama_logs WHERE id = $1", row)
     assert tuple(stored) == (None, None)
 
@@ -219,10 +220,10 @@ async def test_words_are_added_on_request_and_the_rows_that_bear_them_come_in(at
     at_rest.topic.say(legacy_row(701, "it's \\ odd"))
     at_rest.topic.say(legacy_row(702, "far too long for a word of an enum " * 2))
     await at_rest.ingest_all()
-    report = await at_rest.repaired(add_words=True)
-    assert (report.dead_letters, report.mended) == (1, 2)
+    report = await at_rest.repaired(add_enum_labels=True)
+    assert (report.dead_letters, report.repaired) == (1, 2)
     assert {"ODD", "it's \\ odd"} < set(await categories(at_rest.pool))
-    assert (await at_rest.rebuilt(only=Only(entities=(UUID(int=1),)))).differences.rows == 0
+    assert (await at_rest.rebuilt(only=Selection(entities=(UUID(int=1),)))).differences.rows == 0
 
 
 async def test_an_empty_table_that_would_lack_rows_is_not_filled_and_the_same_command_goes_on(
@@ -231,19 +232,19 @@ async def test_an_empty_table_that_would_lack_rows_is_not_filled_and_the_same_co
     installation = Installation(pool)
     installation.say(chains(90))
     installation.topic.say(legacy_row(700, "ODD"), 2)
-    with pytest.raises(UnknownWordsError, match=r"lack \(category: ODD\)"):
+    with pytest.raises(UnknownEnumLabelsError, match=r"lack \(category: ODD\)"):
         await installation.rebuilt()
-    assert (await ShadowStore(pool).read_so_far()).messages > 0
-    report = await installation.rebuilt(add_words=True)
-    assert (report.filled, report.rebuilt.rows, report.dead_letters) == (True, 91, 0)
+    assert (await ShadowStore(pool).progress()).messages > 0
+    report = await installation.rebuilt(add_enum_labels=True)
+    assert (report.loaded, report.rebuilt.rows, report.dead_letters) == (True, 91, 0)
 
 
 async def test_an_enum_is_not_given_words_without_end(pool: asyncpg.Pool) -> None:
     installation = Installation(pool)
     before = await categories(pool)
-    for number in range(MAX_WORDS):
+    for number in range(MAX_ENUM_LABELS):
         installation.topic.say(legacy_row(700 + number, f"ODD {number}"))
-    with pytest.raises(WordsNotAddedError, match=f"more than {MAX_WORDS}"):
-        await installation.rebuilt(add_words=True)
-    assert len(await categories(pool)) <= MAX_WORDS
+    with pytest.raises(EnumLabelsNotAddedError, match=f"more than {MAX_ENUM_LABELS}"):
+        await installation.rebuilt(add_enum_labels=True)
+    assert len(await categories(pool)) <= MAX_ENUM_LABELS
     assert set(before) <= set(await categories(pool))

@@ -11,10 +11,9 @@ from harness.rebuilding import TAMPERED, Installation, empty_unlogged_tables, ro
 from histories import chains, event
 from llamalog_service.postgres.locks import REBUILD_LOCK, RebuildLockLostError
 from llamalog_service.rebuild.comparison import ComparisonStore
-from llamalog_service.rebuild.errors import TooManyRemovalsError
-from llamalog_service.rebuild.initial_load import InitialLoadStore, NotEmptyAnyMoreError
-from llamalog_service.rebuild.kept_shadow import ShadowLostError
-from llamalog_service.rebuild.repair_store import RepairStore
+from llamalog_service.rebuild.errors import ShadowLostError, TableNotEmptyError, TooManyDeletesError
+from llamalog_service.rebuild.initial_load import InitialLoadStore
+from llamalog_service.rebuild.repair import RepairStore
 from llamalog_service.rebuild.shadow import ShadowStore
 
 
@@ -42,11 +41,11 @@ def crash_before(monkeypatch: pytest.MonkeyPatch, pool: asyncpg.Pool, of: type, 
 @pytest.mark.parametrize(
     ("of", "step"),
     [
-        (ComparisonStore, "settling"),
+        (ComparisonStore, "convergence"),
         (ComparisonStore, "summary"),
-        (RepairStore, "overrides"),
+        (RepairStore, "repair_overrides"),
         (RepairStore, "next"),
-        (RepairStore, "mend"),
+        (RepairStore, "repair"),
     ],
 )
 async def test_a_repair_whose_shadow_a_crash_has_emptied_changes_nothing_and_the_next_mends_all(
@@ -57,14 +56,14 @@ async def test_a_repair_whose_shadow_a_crash_has_emptied_changes_nothing_and_the
     with pytest.raises(ShadowLostError, match="Run the same command again"):
         await tampered.repaired()
     assert await rows_as_text(tampered.pool) == before
-    assert (await tampered.repaired()).mended == 5
+    assert (await tampered.repaired()).repaired == 5
     assert tampered.named == TAMPERED
 
 
 async def test_removals_are_not_forgotten_by_a_crash_after_them(
     tampered: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crash_before(monkeypatch, tampered.pool, RepairStore, "removed")
+    crash_before(monkeypatch, tampered.pool, RepairStore, "deleted")
     with pytest.raises(ShadowLostError):
         await tampered.repaired()
 
@@ -86,7 +85,7 @@ async def test_an_empty_table_is_not_filled_with_what_a_crash_has_left(
 ) -> None:
     installation = Installation(pool)
     installation.say(chains(30))
-    crash_before(monkeypatch, pool, InitialLoadStore, "fill")
+    crash_before(monkeypatch, pool, InitialLoadStore, "load")
     with pytest.raises(ShadowLostError):
         await installation.rebuilt()
     assert await pool.fetchval("SELECT count(*) FROM consumer_positions") == 0
@@ -95,14 +94,14 @@ async def test_an_empty_table_is_not_filled_with_what_a_crash_has_left(
 
 async def test_a_comparison_that_was_refused_is_read_on_like_any_other(tampered: Installation) -> None:
     """Legacy rows, redeliveries and other contents that come behind it included."""
-    with pytest.raises(TooManyRemovalsError):
+    with pytest.raises(TooManyDeletesError):
         await tampered.repaired(max_deletes=0, allow_unsourced=True)
     tampered.topic.say(legacy_row(700, "CREATED"))
     tampered.topic.say(event(6), 1)
     tampered.say(chains(30), 0)
     await tampered.ingest_all()
     report = await tampered.repaired(allow_unsourced=True)
-    assert (report.dead_letters, report.mended) == (0, 3)  # reading mended the others
+    assert (report.dead_letters, report.repaired) == (0, 3)  # reading mended the others
     assert await tampered.pool.fetchval("SELECT count(*) FROM llama_logs WHERE id = $1", UUID(int=700)) == 1
     assert (await tampered.rebuilt()).differences.rows == 0
 
@@ -123,7 +122,7 @@ async def test_a_repair_that_was_broken_off_is_read_on_like_any_other(
     tampered.say(chains(30), 0)
     await tampered.ingest_all()
     report = await tampered.repaired()
-    assert (report.dead_letters, report.mended) == (0, 3)  # reading mended the others
+    assert (report.dead_letters, report.repaired) == (0, 3)  # reading mended the others
     assert (await tampered.rebuilt()).differences.rows == 0
 
 
@@ -133,18 +132,18 @@ async def test_a_content_that_was_passed_over_counts_if_the_live_table_keeps_it_
     installation = Installation(pool)
     installation.say([event(1, "job", "one")], 0)
     installation.say([event(1, "job", "other")], 1)
-    fill = InitialLoadStore.fill
+    fill = InitialLoadStore.load
 
     async def ingest_then_fill(self: InitialLoadStore, *where: object) -> None:
         await installation.ingest(1)
         await fill(self, *where)  # type: ignore[arg-type]
 
-    with monkeypatch.context() as meanwhile, pytest.raises(NotEmptyAnyMoreError):
-        meanwhile.setattr(InitialLoadStore, "fill", ingest_then_fill)
+    with monkeypatch.context() as meanwhile, pytest.raises(TableNotEmptyError):
+        meanwhile.setattr(InitialLoadStore, "load", ingest_then_fill)
         await installation.rebuilt()
     await installation.ingest_all()
     report = await installation.rebuilt()
-    assert (report.differences.rows, report.contested, report.contested_kept_as_live) == (0, 1, 1)
+    assert (report.differences.rows, report.contested, report.contested_kept_live) == (0, 1, 1)
 
 
 async def test_rows_left_out_for_their_words_are_read_by_a_call_that_adds_words(
@@ -152,10 +151,10 @@ async def test_rows_left_out_for_their_words_are_read_by_a_call_that_adds_words(
 ) -> None:
     tampered.topic.say(legacy_row(700, "ODD"))
     await tampered.ingest_all()
-    with pytest.raises(TooManyRemovalsError):
+    with pytest.raises(TooManyDeletesError):
         await tampered.repaired(max_deletes=0)
-    report = await tampered.repaired(add_words=True)
-    assert (report.dead_letters, report.mended) == (0, 6)
+    report = await tampered.repaired(add_enum_labels=True)
+    assert (report.dead_letters, report.repaired) == (0, 6)
 
 
 async def test_a_rebuild_that_has_lost_its_lock_ends_and_another_one_goes_on(
@@ -174,4 +173,4 @@ async def test_a_rebuild_that_has_lost_its_lock_ends_and_another_one_goes_on(
     with pytest.raises(RebuildLockLostError, match="Run the same command again"):
         await tampered.repaired(between=cut)
     assert await rows_as_text(tampered.pool) == before
-    assert (await tampered.repaired()).mended == 5
+    assert (await tampered.repaired()).repaired == 5

@@ -18,15 +18,14 @@ from llamalog_service.kafka.topic_history import Span
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.rebuild import rebuild
-from llamalog_service.rebuild.comparison import Only
+from llamalog_service.rebuild.comparison import Selection
 from llamalog_service.rebuild.errors import (
     BeginningGoneError,
-    EventlessRowsError,
-    LeftoversError,
-    RebuildUnderWayError,
+    RebuildInProgressError,
+    UnsourcedRowsError,
 )
-from llamalog_service.rebuild.options import Asked
-from llamalog_service.rebuild.shadow import ShadowStore
+from llamalog_service.rebuild.rebuild import RebuildOptions
+from llamalog_service.rebuild.shadow import ShadowLeftoversError, ShadowStore
 from simulation.history import draw_history
 
 
@@ -102,10 +101,10 @@ async def test_only_the_rows_of_a_root_or_of_an_entity_are_compared_if_that_is_a
     at_rest: Installation,
 ) -> None:
     await tamper(at_rest.pool)
-    report = await at_rest.rebuilt(only=Only(roots=("root-1",)))
+    report = await at_rest.rebuilt(only=Selection(roots=("root-1",)))
     assert at_rest.named == [("different", row(2)), ("extra", row(9999))]
     assert report.rebuilt.rows == 3
-    await at_rest.rebuilt(only=Only(entities=(UUID(int=1_000_006),)))
+    await at_rest.rebuilt(only=Selection(entities=(UUID(int=1_000_006),)))
     assert at_rest.named == [("different", row(6))]
 
 
@@ -136,7 +135,7 @@ async def test_what_is_not_ingested_yet_is_not_missing_and_what_came_meanwhile_i
 async def test_what_is_ingested_while_it_reads_is_read_before_the_snapshot_begins(
     at_rest: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuild, "LEFT_TO_THE_SNAPSHOT", 3)
+    monkeypatch.setattr(rebuild, "MAX_READ_IN_SNAPSHOT", 3)
     read, calls = at_rest.topic.read, []
 
     async def read_while_ingesting(starts, ends):  # type: ignore[no-untyped-def]
@@ -172,7 +171,7 @@ async def test_roots_that_live_traffic_was_about_to_correct_are_told_apart(at_re
     await at_rest.ingest_all()
     at_rest.say([event(302, "top", "above"), event(303, "above")], 0)
     await at_rest.ingest(0)  # the command to repair what is below is kept, not done
-    rebuilding = asyncio.create_task(at_rest.rebuilt(settle_seconds=20.0))
+    rebuilding = asyncio.create_task(at_rest.rebuilt(convergence_timeout=20.0))
     await asyncio.sleep(1.0)
     assert not rebuilding.done()
     await at_rest.settle()
@@ -186,7 +185,7 @@ async def test_roots_that_nobody_corrects_are_named(at_rest: Installation) -> No
     await at_rest.ingest_all()
     at_rest.say([event(302, "top")], 0)
     await at_rest.ingest(0)
-    report = await at_rest.rebuilt(settle_seconds=0.5)
+    report = await at_rest.rebuilt(convergence_timeout=0.5)
     assert at_rest.named == [("different", row(301))]
     assert report.differences.by_column == {"root_job_id": 1, "origin": 1}
 
@@ -200,7 +199,7 @@ async def test_another_content_under_a_known_id_is_no_difference_whichever_the_l
     await installation.ingest_all()
     report = await installation.rebuilt()
     assert installation.lines == []
-    assert (report.repetitions, report.contested, report.contested_kept_as_live) == (1, 1, 1)
+    assert (report.duplicates, report.contested, report.contested_kept_live) == (1, 1, 1)
 
 
 async def test_an_interrupted_rebuild_leaves_the_live_table_untouched_and_the_next_goes_on(
@@ -219,7 +218,7 @@ async def test_an_interrupted_rebuild_leaves_the_live_table_untouched_and_the_ne
 
     at_rest.topic.read = read_and_break  # type: ignore[method-assign]
     with pytest.raises((KeyboardInterrupt, asyncio.CancelledError)):
-        await at_rest.rebuild().run(Asked())
+        await at_rest.rebuild().run(RebuildOptions())
     assert await at_rest.revisions() == before
 
     async def read_on(starts, ends):  # type: ignore[no-untyped-def]
@@ -238,22 +237,22 @@ async def test_a_second_rebuild_at_the_same_time_is_refused_and_names_the_first(
     at_rest: Installation,
 ) -> None:
     async with RebuildLock(at_rest.pool).attempt():
-        with pytest.raises(RebuildUnderWayError, match=r"process \d+ of PostgreSQL"):
+        with pytest.raises(RebuildInProgressError, match=r"process \d+ of PostgreSQL"):
             await at_rest.rebuilt()
 
 
 async def test_leftovers_of_another_rebuild_are_named_and_dropped_on_request(at_rest: Installation) -> None:
-    await ShadowStore(at_rest.pool).make(
-        id_=UUID(int=1), topic="another.topic", source="the topic", begun_by="somebody", every_word=True
+    await ShadowStore(at_rest.pool).create_or_resume(
+        topic="another.topic", source="the topic", begun_by="an operator", needs_all_labels=True
     )
-    with pytest.raises(LeftoversError, match=r"by somebody, of another\.topic"):
+    with pytest.raises(ShadowLeftoversError, match=r"by an operator, of another\.topic"):
         await at_rest.rebuilt()
     assert (await at_rest.rebuilt(discard=True)).differences.rows == 0
 
 
-async def test_somebody_elses_schema_of_that_name_is_refused(at_rest: Installation) -> None:
+async def test_a_foreign_schema_of_that_name_is_refused(at_rest: Installation) -> None:
     await at_rest.pool.execute("CREATE SCHEMA llamalog_rebuild; CREATE TABLE llamalog_rebuild.theirs ()")
-    with pytest.raises(LeftoversError, match="did not make it"):
+    with pytest.raises(ShadowLeftoversError, match="did not make it"):
         await at_rest.rebuilt()
     assert await at_rest.pool.fetchval("SELECT count(*) FROM llamalog_rebuild.theirs") == 0
 
@@ -283,9 +282,9 @@ async def test_live_rows_and_overrides_without_an_event_are_refused_before_anyth
         "VALUES (gen_random_uuid(), 'top', true, 'a backfill', 'me', now())"
     )
     at_rest.topic.read = None  # type: ignore[method-assign, assignment]
-    with pytest.raises(EventlessRowsError, match="3 rows and 1 overrides of the live table have no event"):
+    with pytest.raises(UnsourcedRowsError, match="3 rows and 1 overrides of the live table have no event"):
         await at_rest.rebuilt()
-    assert await ShadowStore(at_rest.pool).standing() == (False, None)
+    assert await ShadowStore(at_rest.pool).find() == (False, None)
 
 
 async def test_a_live_row_that_comes_without_an_event_while_it_reads_is_refused(
@@ -299,9 +298,9 @@ async def test_a_live_row_that_comes_without_an_event_while_it_reads_is_refused(
             yield portion
 
     at_rest.topic.read = read_while_another_program_writes  # type: ignore[method-assign]
-    with pytest.raises(EventlessRowsError, match="1 rows and 0 overrides"):
+    with pytest.raises(UnsourcedRowsError, match="1 rows and 0 overrides"):
         await at_rest.rebuilt()
-    assert (await ShadowStore(at_rest.pool).read_so_far()).messages == 34
+    assert (await ShadowStore(at_rest.pool).progress()).messages == 34
 
 
 async def another_program_writes(pool: asyncpg.Pool) -> None:

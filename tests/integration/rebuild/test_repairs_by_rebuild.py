@@ -33,7 +33,7 @@ async def test_exactly_what_was_tampered_with_is_mended_and_told(at_rest: Instal
     await tamper(at_rest.pool)
     report = await at_rest.repaired()
     assert at_rest.named == TAMPERED
-    assert report.mended == 5
+    assert report.repaired == 5
     assert await rows_as_text(at_rest.pool) == rows
     raised = {row for row, revision in (await at_rest.revisions()).items() if revision != revisions[row]}
     assert raised == {row for kind, row in TAMPERED if kind != "extra"}
@@ -47,7 +47,7 @@ async def test_exactly_what_was_tampered_with_is_mended_and_told(at_rest: Instal
 
 async def test_a_repair_of_a_table_at_rest_changes_nothing(at_rest: Installation) -> None:
     before, told = await at_rest.revisions(), len(at_rest.kept.by_topic["tests.provenance"])
-    assert (await at_rest.repaired()).mended == 0
+    assert (await at_rest.repaired()).repaired == 0
     assert await at_rest.revisions() == before
     assert len(at_rest.kept.by_topic["tests.provenance"]) == told
 
@@ -68,7 +68,7 @@ async def test_a_whole_table_that_was_lost_comes_back(at_rest: Installation) -> 
     rows = await rows_as_text(at_rest.pool)
     await at_rest.pool.execute("DELETE FROM llama_logs")
     report = await at_rest.repaired()
-    assert (report.differences.missing, report.mended) == (33, 33)
+    assert (report.differences.missing, report.repaired) == (33, 33)
     assert await rows_as_text(at_rest.pool) == rows
 
 
@@ -121,7 +121,7 @@ async def test_while_events_are_ingested_the_same_rows_are_mended_and_the_log_is
 
     ingesting = asyncio.create_task(ingest())
     await asyncio.sleep(0.3)
-    report = await at_rest.repaired(settle_seconds=5.0)
+    report = await at_rest.repaired(convergence_timeout=5.0)
     told_meanwhile = len(coming)
     is_mended.set()
     await ingesting
@@ -129,7 +129,7 @@ async def test_while_events_are_ingested_the_same_rows_are_mended_and_the_log_is
     assert [(line["kind"], line["id"]) for line in at_rest.lines if not line["correctedMeanwhile"]] == [
         (kind, row) for kind, row in sorted(TAMPERED, key=lambda named: named[1])
     ]
-    assert report.mended == 5
+    assert report.repaired == 5
     assert differences(await stored_rows(at_rest.pool), [*EVENTS, *coming, override(104, "never")]) == []
     assert (await at_rest.rebuilt()).differences.rows == 0
 

@@ -8,12 +8,12 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from harness.topics import producing, publish_events
 from histories import chains
-from llamalog_service.bootstrap.rebuilds import TopicHistory
 from llamalog_service.kafka.errors import MessagesGoneError
 from llamalog_service.kafka.topic_history import Span
 from llamalog_service.kafka.topics import topics
 from llamalog_service.rebuild.archive.archiver import Archiver
 from llamalog_service.rebuild.archive.history import Archive
+from llamalog_service.rebuild.reading import TopicHistory
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llamalog_service.cli.differences_file import DifferencesFile, DifferencesFileError
+from llamalog_service.cli.rebuild_report import DifferencesFile, DifferencesFileError
 
 
 @pytest.fixture
@@ -20,23 +20,23 @@ def files_beside(path: Path) -> set[str]:
 
 def test_it_has_its_name_and_every_line_once_it_is_kept(path: Path) -> None:
     with DifferencesFile(path) as lines:
-        lines.note("one")
-        lines.note("two")
+        lines.write("one")
+        lines.write("two")
         assert path.read_text() == "an earlier run's\n"
-        lines.keep()
+        lines.complete()
         assert path.read_text() == "one\ntwo\n"
     assert files_beside(path) == {path.name}
 
 
 def test_where_nothing_differs_the_one_of_an_earlier_run_goes(path: Path) -> None:
     with DifferencesFile(path) as lines:
-        lines.keep()
+        lines.complete()
     assert files_beside(path) == set()
 
 
 def test_what_is_refused_or_interrupted_before_leaves_the_earlier_one(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), DifferencesFile(path) as lines:
-        lines.note("one")
+        lines.write("one")
         raise KeyboardInterrupt
     assert path.read_text() == "an earlier run's\n"
     assert files_beside(path) == {path.name}

@@ -17,7 +17,7 @@ from llamalog_service.backfill.periodic_tasks import (
 )
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.bootstrap.garbage_collector import rest_the_garbage_collector
+from llamalog_service.bootstrap import tune_garbage_collector
 from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
 from llamalog_service.bootstrap.probes import Sampling, sample_depth
@@ -156,7 +156,7 @@ async def _run(
     app.on_shutdown(monitored.signals.stop)
     app.on_shutdown(delivery.close)
     monitored.watch(delivery, reader, sampling)
-    rest_the_garbage_collector()
+    tune_garbage_collector()
     await app.run()
     if failures:
         raise failures[0]

@@ -1,4 +1,4 @@
-"""`llamalog archive`: the topic of entity events in files, for the day on which Kafka has it no more."""
+"""`llamalog archive`: the topic of entity events in files, in case Kafka loses it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,19 +17,18 @@ from llamalog_service.cli.runtime import (
     signals_as_interrupts,
 )
 
-Folder = Annotated[Path, typer.Argument(help="Where it is kept; made if it is not there.", file_okay=False)]
+Folder = Annotated[Path, typer.Argument(help="The archive's folder; created if missing.", file_okay=False)]
 
 
 def archive(
     folder: Folder,
-    check: Annotated[
-        bool, typer.Option("--check", help="Verify every file of it instead; reads nothing but files.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Verify every file instead, without Kafka.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
 ) -> None:
-    """Write what the topic of entity events holds and the archive does not, as compressed lines of JSON.
+    """Write the messages that the archive lacks of the topic of entity events, as compressed lines of JSON.
 
-    Run again, it continues where it ended; interrupted, too. `llamalog rebuild --from-file` reads it.
+    Run again, also after an interruption, it continues where it ended. `llamalog rebuild --from-file` reads
+    the archive.
     """
     settings = read_settings()
     work = check_archive if check else archive_topic
@@ -37,7 +36,7 @@ def archive(
         with signals_as_interrupts(), RebuildBar() as bar:
             report = run(work(settings, folder, bar.show))
     except KeyboardInterrupt:
-        print_error("llamalog", "Stopped. What was written is kept: the same command goes on where it was.")
+        print_error("llamalog", "Stopped. What was written is kept: the same command continues.")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(report)

@@ -1,4 +1,4 @@
-"""`llamalog provenance`: what others are told of the log."""
+"""`llamalog provenance`: the provenance records that consumers read."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from llamalog_service.bootstrap.republishing import republish_provenance
+from llamalog_service.bootstrap.rebuilds import republish_provenance
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.rebuild_report import RebuildBar
 from llamalog_service.cli.runtime import (
@@ -18,9 +18,9 @@ from llamalog_service.cli.runtime import (
     run,
     signals_as_interrupts,
 )
-from llamalog_service.rebuild.republish_store import Which
+from llamalog_service.rebuild.republish import RepublishSelection
 
-app = typer.Typer(name="provenance", help="What others are told of the log.", no_args_is_help=True)
+app = typer.Typer(name="provenance", help="The provenance records that consumers read.", no_args_is_help=True)
 
 Since = Annotated[
     datetime | None,
@@ -41,32 +41,28 @@ def republish(  # noqa: PLR0917 -- typer calls it by name
     ] = None,
     rate: Annotated[float | None, typer.Option(min=1, help="Rows a second at most.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the same command was interrupted.")
+        bool, typer.Option("--resume", help="Continue the same command after an interruption.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="For programs: what was done, as an object.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the outcome as one object.")] = False,
 ) -> None:
-    """Tell rows again as they stand: all, or some, for readers who have lost their view.
+    """Publish current rows again, all or some, for consumers that have lost their view.
 
-    The records bear the header llamalog-replayed. Readers that keep the highest revision of a row are not
-    disturbed. Nothing of the log changes, and the service may go on meanwhile.
+    The records have the header llamalog-replayed. For consumers that keep the highest revision of a row they
+    are duplicates. The log is not changed, and the service may run meanwhile.
     """
     settings = read_settings()
     recorded_since = since.replace(tzinfo=UTC) if since is not None else None
     roots = (root,) if root is not None else ()
-    which = Which(recorded_since, roots, (entity,) if entity is not None else ())
+    selection = RepublishSelection(recorded_since, roots, (entity,) if entity is not None else ())
     try:
         with signals_as_interrupts(), RebuildBar() as bar:
-            told = run(
-                republish_provenance(
-                    settings, which, rate=rate, resume=resume, watch=bar.show, timeout=TIMEOUT
-                )
+            republished = run(
+                republish_provenance(settings, selection, bar.show, rate=rate, resume=resume, timeout=TIMEOUT)
             )
     except KeyboardInterrupt:
-        print_error("llamalog", "Stopped. The same command with --resume goes on; without, it begins anew.")
+        print_error("llamalog", "Stopped. The same command with --resume continues; without, it begins anew.")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        print_json({"rows": told})
+        print_json({"rows": republished})
     else:
-        console.print(f"{told:,} rows were told again.", markup=False, soft_wrap=True)
+        console.print(f"{republished:,} rows were republished.", markup=False, soft_wrap=True)

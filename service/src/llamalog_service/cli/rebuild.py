@@ -1,4 +1,4 @@
-"""`llamalog rebuild`: the log folded anew from its topic, compared, repaired."""
+"""`llamalog rebuild`: the log rebuilt from its topic, compared, repaired."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -7,11 +7,9 @@ from uuid import UUID
 import typer
 from msgspec.structs import replace
 
-from llamalog_service.bootstrap.rebuilds import Ways, rebuild_log
-from llamalog_service.bootstrap.republishing import republish_provenance
+from llamalog_service.bootstrap.rebuilds import rebuild_log, republish_provenance
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
-from llamalog_service.cli.differences_file import DifferencesFile
-from llamalog_service.cli.rebuild_report import RebuildBar, tell_report
+from llamalog_service.cli.rebuild_report import DifferencesFile, RebuildBar, print_report
 from llamalog_service.cli.runtime import (
     exit_on_error,
     print_error,
@@ -20,49 +18,55 @@ from llamalog_service.cli.runtime import (
     run,
     signals_as_interrupts,
 )
-from llamalog_service.rebuild.comparison import Only
-from llamalog_service.rebuild.options import Asked
-from llamalog_service.rebuild.republish_store import Which
+from llamalog_service.rebuild.comparison import Selection
+from llamalog_service.rebuild.rebuild import RebuildOptions
+from llamalog_service.rebuild.republish import RepublishSelection
 from llamalog_service.settings import Settings
 
 DIFFERS: Final = 3
-"""The live table is not what the topic makes of it, and was not repaired."""
+"""The exit code for a live table that differs from the rebuilt one and was not repaired."""
 
 
-def _only(texts: list[str]) -> Only:
+def _selection(texts: list[str]) -> Selection:
     roots, entities = [], []
     for text in texts:
-        what, _, which = text.partition("=")
+        kind, _, id_ = text.partition("=")
         try:
-            if what == "root" and which:
-                roots.append(which)
+            if kind == "root" and id_:
+                roots.append(id_)
             else:
-                entities.append(_uuid(what, which))
+                entities.append(_uuid(kind, id_))
         except ValueError:
             raise typer.BadParameter(
                 f'"{text}" is not of the form root=JOB or entity=UUID', param_hint="--only"
             ) from None
-    return Only(tuple(roots), tuple(entities))
+    return Selection(tuple(roots), tuple(entities))
 
 
-def _uuid(what: str, which: str) -> UUID:
-    if what != "entity":
-        raise ValueError(what)
-    return UUID(which)
+def _uuid(kind: str, id_: str) -> UUID:
+    if kind != "entity":
+        raise ValueError(kind)
+    return UUID(id_)
 
 
 def rebuild(  # noqa: PLR0917 -- typer calls it by name
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what differs, and tell others.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Repair what differs, and publish the corrections.")
+    ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Write nothing to the live table, also if it is empty; tell nobody."),
+        typer.Option(
+            "--dry-run", help="Write nothing to the live table, also if it is empty, and publish nothing."
+        ),
     ] = False,
     republish: Annotated[
-        bool, typer.Option("--republish", help="In the end tell others every row, marked as replayed.")
+        bool, typer.Option("--republish", help="Afterwards publish every row again, marked as replayed.")
     ] = False,
     only: Annotated[
         list[str],
-        typer.Option(metavar="WHICH", help="Compare these rows: root=JOB or entity=UUID; may be repeated."),
+        typer.Option(
+            metavar="SELECTION", help="Compare these rows: root=JOB or entity=UUID; may be repeated."
+        ),
     ] = [],  # noqa: B006 - typer copies it
     from_file: Annotated[
         Path | None,
@@ -77,7 +81,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
         bool,
         typer.Option(
             "--archive-only",
-            help="With --from-file, into an empty database: read the archive and no topic, if that is lost.",
+            help="With --from-file, into an empty database: read only the archive, if the topic is lost.",
         ),
     ] = False,
     discard: Annotated[
@@ -85,38 +89,35 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     ] = False,
     allow_unsourced: Annotated[
         bool,
-        typer.Option("--allow-unsourced", help="Take rows that no event tells as they stand, don't refuse."),
+        typer.Option(
+            "--allow-unsourced", help="Copy rows without an event from the live table, don't refuse."
+        ),
     ] = False,
     add_enum_labels: Annotated[
-        bool, typer.Option("--add-enum-labels", help="Let the enums hold the words that legacy rows bear.")
+        bool, typer.Option("--add-enum-labels", help="Add labels of legacy rows to the enums.")
     ] = False,
     max_deletes: Annotated[
-        int, typer.Option(min=0, help="A repair that would remove more rows, which nobody told, is refused.")
+        int, typer.Option(min=0, help="Refuse a repair that would delete more rows, which have no event.")
     ] = 100,
     convergence_timeout: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="How long live traffic has to come to its last roots."),
+        typer.Option(min=0, metavar="SECONDS", help="Wait so long for roots that live traffic corrects."),
     ] = 10.0,
     differences: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where every differing row is written, a JSON object a line.")
+        Path, typer.Option(metavar="FILE", help="The file of differing rows, a JSON object a line.")
     ] = Path("rebuild-differences.jsonl"),
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
 ) -> None:
-    """Read all events beside the live table, work out every root anew, and compare row by row.
+    """Rebuild the log from all events beside the live table, and compare both row by row.
 
-    The live table is not touched unless --repair says so, or it is empty and is filled. The service goes on
-    meanwhile. Interrupted, it goes on with the same command. Ends with 0 if nothing differs or all was
-    mended, with 3 if rows differ.
+    The live table is written only with --repair, or if it is empty and is loaded. The service runs
+    meanwhile. An interrupted rebuild resumes with the same command. Exits with 0 if nothing differs or all
+    was repaired, with 3 if rows differ.
     """
-    which = _only(only)
+    selection = _selection(only)
     if archive_only and from_file is None:
         raise typer.BadParameter("needs --from-file FOLDER", param_hint="--archive-only")
     settings = read_settings()
-    ways = Ways(
-        fill=not dry_run,
-        repair=repair and not dry_run,
-        archive=from_file,
-    )
     try:
         with (
             exit_on_error(),
@@ -124,45 +125,48 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
             DifferencesFile(differences) as lines,
             RebuildBar() as bar,
         ):
-            asked = Asked(
-                only=which,
+            options = RebuildOptions(
+                only=selection,
                 discard=discard,
+                initial_load=not dry_run,
                 allow_unsourced=allow_unsourced,
-                add_words=add_enum_labels and not dry_run,
+                add_enum_labels=add_enum_labels and not dry_run,
                 max_deletes=max_deletes,
-                settle_seconds=convergence_timeout,
+                convergence_timeout=convergence_timeout,
                 archive_only=archive_only,
-                note=lines.note,
-                noted=lines.keep,
+                on_difference=lines.write,
+                on_compared=lines.complete,
             )
-            report = run(rebuild_log(settings, asked, ways, bar.show))
+            report = run(
+                rebuild_log(settings, options, bar.show, repair=repair and not dry_run, archive=from_file)
+            )
     except KeyboardInterrupt:
-        print_error("llamalog", "Stopped. What was read is kept: the same command goes on where it was.")
+        print_error("llamalog", "Stopped. What was read is kept: the same command resumes.")
         raise typer.Exit(INTERRUPTED) from None
-    told = None
+    republished = None
     try:
         if republish and not dry_run:
-            told = _tell_again(settings, which)
+            republished = _republish(settings, selection)
     finally:
-        report = replace(report, republished=told)
+        report = replace(report, republished=republished)
         if as_json:
             print_json(report)
         else:
-            tell_report(report, differences)
+            print_report(report, differences)
     differs = report.differences.rows or report.overrides_differing
-    raise typer.Exit(DIFFERS if differs and report.mended is None else 0)
+    raise typer.Exit(DIFFERS if differs and report.repaired is None else 0)
 
 
-def _tell_again(settings: Settings, which: Only) -> int:
-    """The rebuild is done by now, whatever comes of it."""
+def _republish(settings: Settings, selection: Selection) -> int:
+    """Republish after the rebuild, which is done even if this is interrupted."""
     try:
         with signals_as_interrupts(), RebuildBar() as bar:
-            return run(republish_provenance(settings, Which(None, *which), watch=bar.show))
+            return run(republish_provenance(settings, RepublishSelection(None, *selection), bar.show))
     except KeyboardInterrupt:
-        how = "with --root or --entity tells them" if any(which) else "with --resume goes on"
+        how = "with --root or --entity publishes them" if any(selection) else "with --resume continues"
         print_error(
             "llamalog",
-            "Stopped while rows were told again. The rebuild is done; "
+            "Stopped while rows were republished. The rebuild is done; "
             f"`llamalog provenance republish` {how}.",
         )
         raise typer.Exit(INTERRUPTED) from None

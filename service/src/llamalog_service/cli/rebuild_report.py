@@ -1,9 +1,12 @@
-"""How a rebuild is told: a bar while it goes on, tables in the end."""
+"""Output of `llamalog rebuild`: progress, the file of differences, the report."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 import structlog
 from rich.progress import (
@@ -16,8 +19,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from llamalog_service.cli.runtime import console, error_console
-from llamalog_service.rebuild.reading import Progress as Reached
+from llamalog_service.cli.runtime import console, error_console, print_line
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.rebuild.reading import RebuildProgress
 from llamalog_service.rebuild.report import RebuildReport
 
 _LINE_EVERY = 5.0
@@ -38,8 +42,8 @@ class RebuildBar:
             console=error_console,
             disable=not error_console.is_terminal,
         )
-        self._task = self._bar.add_task("looking", total=None, rate="")
-        self._doing, self._began, self._first = "", monotonic(), 0
+        self._task = self._bar.add_task("starting", total=None, rate="")
+        self._phase, self._began, self._first = "", monotonic(), 0
         self._line_at = 0.0
 
     def __enter__(self) -> Self:
@@ -51,69 +55,137 @@ class RebuildBar:
     ) -> None:
         self._bar.stop()
 
-    def show(self, reached: Reached) -> None:
-        """Show what is done now, and how far it is."""
+    def show(self, progress: RebuildProgress) -> None:
+        """Show the phase and how much of it is done."""
         now = monotonic()
-        begins = reached.doing != self._doing
+        begins = progress.phase != self._phase
         if begins:
-            self._doing, self._began, self._first = reached.doing, now, reached.done
-            self._bar.reset(self._task, description=reached.doing, total=reached.total)
-        rate = (reached.done - self._first) / max(now - self._began, 0.001)
+            self._phase, self._began, self._first = progress.phase, now, progress.done
+            self._bar.reset(self._task, description=progress.phase, total=progress.total)
+        rate = (progress.done - self._first) / max(now - self._began, 0.001)
         if error_console.is_terminal:
-            told = f"{rate:,.0f}/s" if reached.total else ""
-            self._bar.update(self._task, completed=reached.done, total=reached.total, rate=told)
+            self._bar.update(
+                self._task,
+                completed=progress.done,
+                total=progress.total,
+                rate=f"{rate:,.0f}/s" if progress.total else "",
+            )
         elif begins or now >= self._line_at:
             self._line_at = now + _LINE_EVERY
-            far = {} if reached.total is None else {"done": reached.done, "total": reached.total}
-            _log.info(reached.doing, **far)
+            counts = {} if progress.total is None else {"done": progress.done, "total": progress.total}
+            _log.info(progress.phase, **counts)
 
 
-def tell_report(report: RebuildReport, file: Path) -> None:
-    """Print a report for people."""
+class DifferencesFileError(LlamalogError):
+    """The file of differences can't be written."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(
+            f"The differing rows can't be written to {path}: {error.strerror or error}. Nothing was changed. "
+            "Name another file with --differences, or make room."
+        )
+
+
+class DifferencesFile:
+    """The file of differing rows, under a temporary name until `complete` replaces an earlier run's file.
+
+    Raises:
+        DifferencesFileError: the file can't be written; on entering already, and in `write` and `complete`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        with self._errors():
+            if self._path.exists() and not self._path.is_file():
+                raise OSError("it is not a file")
+            self._part.touch()
+            self._part.unlink()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            with self._errors():
+                self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def write(self, line: str) -> None:
+        """Write a line."""
+        with self._errors():
+            self._file = self._file or self._part.open("w", encoding="utf-8")
+            self._file.write(f"{line}\n")
+
+    def complete(self) -> None:
+        """Give the file its final name; without a line, delete the file of an earlier run."""
+        with self._errors():
+            if self._file is None:
+                self._path.unlink(missing_ok=True)
+            else:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._part.replace(self._path)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DifferencesFileError(self._path, error) from error
+
+
+def print_report(report: RebuildReport, differences: Path) -> None:
+    """Print a report for people; `differences` is the file of differences."""
     console.print(_summary(report))
-    if not report.filled:
+    if not report.loaded:
         console.print(_counts(report))
-    for line in conclusions(report, file):
-        console.print(line, markup=False, soft_wrap=True)
+    for line in conclusions(report, differences):
+        print_line(line)
 
 
-def conclusions(report: RebuildReport, file: Path) -> list[str]:
-    """What a rebuild came to, in sentences."""
+def conclusions(report: RebuildReport, differences: Path) -> list[str]:
+    """The outcome of a rebuild in sentences."""
     found = report.differences
     lines: list[str] = []
     if report.contested:
         lines.append(
-            f"{report.contested:,} ids were told with several contents; of {report.contested_kept_as_live:,} "
-            "the live table keeps another than an empty one would get, which is no difference."
+            f"{report.contested:,} ids have several contents; of {report.contested_kept_live:,} the live "
+            "table keeps another than an empty one would get, which is no difference."
         )
     if found.corrected_meanwhile:
         lines.append(f"{found.corrected_meanwhile:,} roots were corrected by live traffic meanwhile.")
-    if report.rows_as_they_stand or report.overrides_as_they_stand:
+    if report.unsourced_rows or report.unsourced_overrides:
         lines.append(
-            f"{report.rows_as_they_stand:,} rows and {report.overrides_as_they_stand:,} overrides have no "
-            "event and were taken as they stand: of these a rebuild proves nothing."
+            f"{report.unsourced_rows:,} rows and {report.unsourced_overrides:,} overrides have no event and "
+            "were copied from the live table: the rebuild does not verify these."
         )
-    if report.filled:
+    if report.loaded:
         lines.append(f"The live table was empty and holds {report.rebuilt.rows:,} rows now.")
     elif not found.rows and not report.overrides_differing:
         lines.append("Nothing differs: the live table is what its events make of it.")
     else:
-        kinds = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
-        lines.append(f"{found.rows:,} rows differ ({kinds}); {file} names each of them.")
-        if found.by_column:
-            columns = ", ".join(f"{name} {rows:,}" for name, rows in sorted(found.by_column.items()))
-            lines.append(f"Columns that differ: {columns}.")
-        if report.overrides_differing:
-            lines.append(f"{report.overrides_differing:,} overrides are missing, or otherwise than told.")
-        mended = report.mended is not None
-        if mended and found.extra:
-            lines.append(
-                f"{found.extra:,} rows that nobody told were removed; the table removed_rows has them."
-            )
-        lines.append("All of it was mended." if mended else "Nothing was changed; --repair mends it.")
+        lines += _differences(report, differences)
     if report.republished is not None:
-        lines.append(f"{report.republished:,} rows were told to others again, as they stand.")
+        lines.append(f"{report.republished:,} rows were republished.")
     return lines
+
+
+def _differences(report: RebuildReport, file: Path) -> Iterator[str]:
+    found, is_repaired = report.differences, report.repaired is not None
+    kinds = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
+    yield f"{found.rows:,} rows differ ({kinds}); {file} names each of them."
+    if found.by_column:
+        columns = ", ".join(f"{name} {rows:,}" for name, rows in sorted(found.by_column.items()))
+        yield f"Columns that differ: {columns}."
+    if report.overrides_differing:
+        yield f"{report.overrides_differing:,} overrides are missing or differ."
+    if is_repaired and found.extra:
+        yield f"{found.extra:,} rows without an event were deleted; the table removed_rows has them."
+    yield "All of it was repaired." if is_repaired else "Nothing was changed; --repair repairs it."
 
 
 def _summary(report: RebuildReport) -> Table:
@@ -122,9 +194,9 @@ def _summary(report: RebuildReport) -> Table:
     table.add_column("", justify="right")
     for name, number in (
         ("messages", report.messages),
-        ("not valid", report.dead_letters),
+        ("dead letters", report.dead_letters),
         ("tombstones", report.tombstones),
-        ("told again", report.repetitions),
+        ("duplicates", report.duplicates),
         ("rows rebuilt", report.rebuilt.rows),
         ("rows in the live table", report.live.rows),
     ):

@@ -1,4 +1,4 @@
-"""The live table and the shadow side by side, in one snapshot in which rows and positions agree."""
+"""Comparison of the live table with the shadow, in a snapshot in which rows and positions agree."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -10,50 +10,70 @@ import asyncpg
 from msgspec import Struct
 
 from llamalog_schemas.commands import WholeTable
-from llamalog_service.log.eventless_rows import Eventless
+from llamalog_service.log.log_store import stored_positions
 from llamalog_service.log.root_rule import MEMORY, prepare_rule, rows_of
 from llamalog_service.postgres.statements import Record, sql
-from llamalog_service.rebuild.kept_shadow import kept_shadow
-from llamalog_service.rebuild.shadow import END_WITH_CLIENT, SCHEMA, Read, Told, read_so_far, record_told
+from llamalog_service.rebuild.shadow import (
+    END_WITH_CLIENT,
+    SCHEMA,
+    ReadProgress,
+    ShadowBatch,
+    compared_shadow,
+    read_progress,
+    write_batch,
+)
 
-_KEEP_ROOTS: Final = """
+IS_EMPTY: Final = "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_decrees)"
+
+_INSERT_ROOTS: Final = """
     INSERT INTO llamalog_rebuild.roots (row_id, root_job_id, origin, cycle_members, parent_conflict)
     SELECT row_id, root_job_id, origin, cycle_members, parent_conflict FROM (RULE) ruled
 """
-_IN_THE_SHADOW: Final = (
+_SEARCH_SHADOW_FIRST: Final = (
     f"SELECT set_config('search_path', '{SCHEMA}, ' || current_setting('search_path'), true)"
 )
 _ANALYZE: Final = (
     f"ANALYZE {SCHEMA}.llama_logs (id, job_id, parent_job_id, declared_root_job_id, origin); "
     f"ANALYZE {SCHEMA}.legacy_rows"
 )
-"""Of the columns that anything is joined or grouped by: the statistics of all the others take a second."""
+"""Of the columns that statements join or group by: statistics of all the others take a second."""
 
 _CHECKSUM_MODULUS: Final = 2**128
-_NOT_LOOKED_AT: Final = "none"
-"""Stands for the origin of a row that another writer has put in."""
+_NO_ORIGIN: Final = "none"
+"""Stands for the origin of a row that another writer has inserted."""
 
 
-class Only(NamedTuple):
-    """The rows that a comparison is about: of these roots, or about these entities; empty: all."""
+class Selection(NamedTuple):
+    """The rows to compare: of these roots, or about these entities; all if both are empty."""
 
     roots: tuple[str, ...] = ()
     entities: tuple[UUID, ...] = ()
 
 
-class Chosen(NamedTuple):
-    """What was told more than once.
+class Duplicates(NamedTuple):
+    """Events of one id.
 
     Attributes:
-        repetitions: rows left out of the shadow, their id being there already.
-        contested: ids under which several contents were told.
-        kept_as_live: those of them of which the live table keeps another than a legacy row's, or else the
-            lowest offset's.
+        removed: rows removed from the shadow because their id was there already.
+        contested: ids with several contents.
+        contested_kept_live: those of which the live table holds another content than an empty table would
+            get, which is the legacy row's, or else the lowest offset's.
     """
 
-    repetitions: int
+    removed: int
     contested: int
-    kept_as_live: int
+    contested_kept_live: int
+
+
+class Unsourced(NamedTuple):
+    """How many live rows and overrides have no event, and the ids of the first of the rows."""
+
+    rows: int
+    overrides: int
+    examples: Sequence[UUID] = ()
+
+
+NONE_UNSOURCED: Final = Unsourced(0, 0)
 
 
 class OverrideDifferences(NamedTuple):
@@ -65,7 +85,7 @@ class OverrideDifferences(NamedTuple):
 
 
 class Side(Struct, frozen=True, rename="camel"):
-    """One side of a comparison in numbers; the checksum is the same in whatever order rows come."""
+    """Counts of one side; the checksum does not depend on the order of the rows."""
 
     rows: int
     checksum: str
@@ -74,11 +94,11 @@ class Side(Struct, frozen=True, rename="camel"):
     by_day: dict[str, int]
 
 
-class Settling(NamedTuple):
-    """How many rows still differ in their roots alone, and whether repairs are under way."""
+class Convergence(NamedTuple):
+    """How many rows still differ in their roots alone, and whether the migration consumer repairs roots."""
 
-    left: int
-    repairing: bool
+    differing: int
+    is_repairing: bool
 
 
 class Snapshot:
@@ -88,89 +108,98 @@ class Snapshot:
         self._connection = connection
 
     async def positions(self, group: str, topic: str) -> dict[int, int]:
-        """Up to where the live table's rows come from the topic, by partition."""
+        """The next offsets of the live table in the topic, by partition."""
         records = await self._connection.fetch(sql("positions"), group, topic)
         return {record["partition"]: record["next_offset"] for record in records}
 
-    async def read_so_far(self) -> Read:
-        """How far the shadow is."""
-        return await read_so_far(self._connection)
+    async def progress(self) -> ReadProgress:
+        """The next offsets of the shadow."""
+        return await read_progress(self._connection)
 
-    async def record(self, told: Told) -> None:
-        """Write a portion to the shadow."""
-        await record_told(self._connection, told)
+    async def write(self, batch: ShadowBatch) -> None:
+        """Write a batch to the shadow."""
+        await write_batch(self._connection, batch)
 
-    async def take_as_they_stand(self) -> Eventless:
-        """Take into the shadow what no event tells of, as it stands in the live table."""
-        rows = rows_of(await self._connection.execute(sql("shadow_standing")))
-        overrides = rows_of(await self._connection.execute(sql("shadow_standing_overrides")))
-        return Eventless(rows, overrides)
+    async def reset(self) -> None:
+        """Leave in the shadow nothing but what was read; a try of unknown outcome may have written more."""
+        await self._connection.execute(sql("shadow_reset"))
 
-    async def forget(self) -> None:
-        """Leave in the shadow what was told alone; a try whose end is not known may have written more."""
-        await self._connection.execute(sql("shadow_forget"))
+    async def copy_unsourced(self) -> Unsourced:
+        """Copy rows and overrides that have no event from the live table into the shadow."""
+        rows = rows_of(await self._connection.execute(sql("shadow_unsourced_rows")))
+        overrides = rows_of(await self._connection.execute(sql("shadow_unsourced_overrides")))
+        return Unsourced(rows, overrides)
 
-    async def choose(self) -> Chosen:
-        """Leave one row of each id, and one override."""
+    async def deduplicate(self) -> Duplicates:
+        """Leave one row and one override of each id in the shadow."""
         await self._connection.execute(MEMORY)
         await self._connection.execute(_ANALYZE)
-        chosen = await self._connection.fetchrow(sql("shadow_chosen"))
-        await self._connection.execute(sql("shadow_chosen_overrides"))
-        return Chosen(*chosen)
+        duplicates = await self._connection.fetchrow(sql("shadow_deduplicate"))
+        await self._connection.execute(sql("shadow_deduplicate_overrides"))
+        return Duplicates(*duplicates)
 
     async def resolve(self) -> None:
-        """Work out the roots of the shadow's rows by the statements that plan a backfill."""
-        before = await self._connection.fetchval(_IN_THE_SHADOW)
-        await self._connection.execute(sql("shadow_roots"))
+        """Resolve the roots of the shadow's rows by the statements that plan a backfill."""
+        search_path = await self._connection.fetchval(_SEARCH_SHADOW_FIRST)
+        await self._connection.execute(sql("shadow_truncate_roots"))
         rule = await prepare_rule(self._connection, WholeTable())
-        await self._connection.execute(rule.over(_KEEP_ROOTS), *rule.values)
+        await self._connection.execute(rule.over(_INSERT_ROOTS), *rule.values)
         await self._connection.execute(f"ANALYZE {SCHEMA}.roots")
         await self._connection.execute(
-            "SELECT set_config('search_path', $1, true)", before.removeprefix(f"{SCHEMA}, ")
+            "SELECT set_config('search_path', $1, true)", search_path.removeprefix(f"{SCHEMA}, ")
         )
 
-    async def compare(self, only: Only) -> None:
-        """Note every difference."""
-        await self._connection.execute(sql("compare_rows"), *only)
-        await self._connection.execute(sql("compare_unseen"))
+    async def compare(self, selection: Selection) -> None:
+        """Write every difference to the shadow."""
+        await self._connection.execute(sql("compare_rows"), *selection)
+        await self._connection.execute(sql("compare_unresolved"))
         await self._connection.execute(sql("compare_revisions"))
 
-    async def eventless_rows(self) -> int:
-        """How many of the live rows that were there before events existed have none."""
-        return int(await self._connection.fetchval(sql("compare_eventless")))
-
-    async def some_eventless(self, limit: int) -> list[UUID]:
-        """The first of these rows."""
-        return [record["id"] for record in await self._connection.fetch(sql("eventless_some"), limit)]
+    async def unsourced(self, examples: int) -> Unsourced:
+        """Live rows and overrides without an event."""
+        return await _unsourced(self._connection, examples)
 
     async def differing_overrides(self) -> OverrideDifferences:
-        """Overrides that the two sides do not have alike."""
+        """Overrides that are on one side only, or differ."""
         return OverrideDifferences(*await self._connection.fetchrow(sql("compare_overrides")))
 
-    async def sides(self, only: Only) -> tuple[Side, Side]:
-        """The live table and the shadow in numbers."""
-        records = await self._connection.fetch(sql("compare_counts"), *only)
+    async def sides(self, selection: Selection) -> tuple[Side, Side]:
+        """Counts of the live table and of the shadow."""
+        records = await self._connection.fetch(sql("compare_counts"), *selection)
         return _side(records, "live"), _side(records, "rebuilt")
 
-    async def end(self) -> None:
-        """Note that all is there that whoever mends or fills builds upon."""
+    async def complete(self) -> None:
+        """Mark the comparison as complete, for the repair or the initial load."""
         await self._connection.execute(f"INSERT INTO {SCHEMA}.comparison VALUES (now())")  # noqa: S608
 
 
 class ComparisonStore:
-    """Comparisons over a pool whose connections plan every statement anew.
+    """Reads the live table and its comparison, over a pool whose connections plan every statement anew.
 
-    What looks back at one raises ShadowLostError where the shadow does not hold it any more.
+    What reads a completed comparison raises ShadowLostError where a crash has emptied it.
     """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
+    async def live_positions(self, group: str, topic: str) -> dict[int, int]:
+        """The next offsets of the live table in the topic, by partition."""
+        return await stored_positions(self._pool, group, topic)
+
+    async def is_live_empty(self) -> bool:
+        """Whether the live table has no row and no override."""
+        return bool(await self._pool.fetchval(IS_EMPTY))
+
+    async def unsourced(self, examples: int) -> Unsourced:
+        """Live rows and overrides without an event."""
+        async with self._pool.acquire() as connection:
+            return await _unsourced(connection, examples)
+
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
-        """A snapshot; what was written to the shadow stays if the context ends well.
+        """A snapshot; writes to the shadow are committed if the context ends without an error.
 
-        No statement before the first of the snapshot's own may read a row: that one sets the moment.
+        The first statement within sets the snapshot's moment: none before it may read a row.
         """
         async with self._pool.acquire() as connection:
             await connection.execute(sql("compare_prepare"))
@@ -178,22 +207,28 @@ class ComparisonStore:
                 await connection.execute(END_WITH_CLIENT)
                 yield Snapshot(connection)
 
-    async def settling(self) -> Settling:
-        """Look which roots live traffic has corrected since the comparison."""
-        async with kept_shadow(self._pool) as connection:
-            return Settling(*await connection.fetchrow(sql("compare_settling")))
+    async def convergence(self) -> Convergence:
+        """Mark differing roots that live traffic has corrected since the comparison, and count the others."""
+        async with compared_shadow(self._pool) as connection:
+            return Convergence(*await connection.fetchrow(sql("compare_convergence")))
 
     async def summary(self) -> Sequence[Record]:
-        """The differences by kind, and by kind and column (`column` None: of the kind in all)."""
-        async with kept_shadow(self._pool) as connection:
+        """The differences by kind, and by kind and column (`column` None: all of the kind)."""
+        async with compared_shadow(self._pool) as connection:
             records: Sequence[Record] = await connection.fetch(sql("compare_summary"))
         return records
 
     async def lines(self) -> AsyncIterator[str]:
-        """Every difference as a line of JSON: what it is, and both sides of it."""
-        async with kept_shadow(self._pool) as connection, connection.transaction():
+        """Every difference as a line of JSON, with both sides."""
+        async with compared_shadow(self._pool) as connection, connection.transaction():
             async for record in connection.cursor(sql("compare_lines"), prefetch=500):
                 yield record["line"]
+
+
+async def _unsourced(connection: asyncpg.Connection, examples: int) -> Unsourced:
+    rows, overrides = await connection.fetchrow(sql("eventless_count"))
+    first = await connection.fetch(sql("eventless_some"), examples) if rows else []
+    return Unsourced(rows, overrides, [record["id"] for record in first])
 
 
 def _side(records: Sequence[Record], side: str) -> Side:
@@ -204,7 +239,7 @@ def _side(records: Sequence[Record], side: str) -> Side:
             rows += record["rows"]
             checksum += int(record["hashes"])
             by_category[record["category"]] += record["rows"]
-            by_origin[record["origin"] or _NOT_LOOKED_AT] += record["rows"]
+            by_origin[record["origin"] or _NO_ORIGIN] += record["rows"]
             by_day[str(record["day"])] += record["rows"]
     return Side(
         rows, f"{checksum % _CHECKSUM_MODULUS:032x}", dict(by_category), dict(by_origin), dict(by_day)

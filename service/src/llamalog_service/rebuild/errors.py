@@ -1,70 +1,54 @@
-"""Why a rebuild is refused; nothing was changed where one of these is raised."""
+"""Errors of a rebuild: refusals, before anything was changed, and failures of what it writes to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.rebuild.enum_labels import Missing
-from llamalog_service.rebuild.shadow import SCHEMA, About
+from llamalog_service.postgres.errors import StoreError
 
 
 class RebuildRefusedError(LlamalogError):
-    """The base of every refusal."""
+    """A precondition of the rebuild does not hold; nothing was changed."""
 
 
-class RebuildUnderWayError(RebuildRefusedError):
-    """Another rebuild works on this database."""
+class RebuildInProgressError(RebuildRefusedError):
+    """Another rebuild runs on this database."""
 
     def __init__(self, holder: str) -> None:
         super().__init__(
-            f"Another rebuild is under way ({holder}). Nothing was done: there is one at a time. "
+            f"Another rebuild is in progress ({holder}). Nothing was done: there is one at a time. "
             "Wait for its end, or stop it."
         )
-
-
-class LeftoversError(RebuildRefusedError):
-    """A rebuild of another kind was interrupted, or somebody else's schema has the shadow's name."""
-
-    def __init__(self, about: About | None) -> None:
-        what = (
-            "llamalog did not make it, or a crash came in between"
-            if about is None
-            else f"begun {about.begun_at:%Y-%m-%d %H:%M} by {about.begun_by}, of {about.topic} "
-            f"from {about.source}, format {about.format}"
-        )
-        super().__init__(
-            f"The schema {SCHEMA} holds the leftovers of another rebuild ({what}): this one can't go on "
-            "with them. Nothing was done. If nobody needs them, drop them and begin anew: add --discard."
-        )
-        self.about = about
 
 
 class BeginningGoneError(RebuildRefusedError):
     """Retention has removed the beginning of the topic."""
 
-    def __init__(self, topic: str, firsts: dict[int, int]) -> None:
-        told = ", ".join(f"partition {partition} begins at {first:,}" for partition, first in firsts.items())
+    def __init__(self, topic: str, firsts: Mapping[int, int]) -> None:
+        begins = ", ".join(
+            f"partition {partition} begins at {first:,}" for partition, first in firsts.items()
+        )
         super().__init__(
-            f"The beginning of {topic} is gone ({told}): Kafka's retention has removed it, or somebody "
-            "deleted it. A rebuild from what is left would lack rows, so nothing was done. If there is an "
-            "archive that holds the beginning, name it with --from-file; if not, the live table may be all "
-            "that holds them: keep it. See `llamalog topics check` for the retention."
+            f"The beginning of {topic} is gone ({begins}): it was deleted by Kafka's retention or by hand. A "
+            "rebuild from the rest would lack rows, so nothing was done. If there is an archive that holds "
+            "the beginning, name it with --from-file; if not, the live table may be all that holds these "
+            "rows: keep it. See `llamalog topics check` for the retention."
         )
         self.firsts = firsts
 
 
-class ArchiveAloneError(RebuildRefusedError):
-    """An archive alone is to be read beside a live table that holds something."""
+class ArchiveOnlyError(RebuildRefusedError):
+    """An archive without its topic is to be compared with a live table that holds rows."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The live table is not empty, and an archive alone does not tell what came into it since. "
-            "Nothing was done. --archive-only fills an empty database; leave it out to compare, or name "
+            "The live table is not empty, and an archive alone lacks what was ingested after it was written. "
+            "Nothing was done. --archive-only loads an empty database; leave it out to compare, or name "
             "another database."
         )
 
 
-class CompactedError(RebuildRefusedError):
+class CompactedTopicError(RebuildRefusedError):
     """The topic keeps one message of those that share a key."""
 
     def __init__(self, topic: str) -> None:
@@ -74,24 +58,25 @@ class CompactedError(RebuildRefusedError):
         )
 
 
-class EventlessRowsError(RebuildRefusedError):
-    """Live rows, or overrides, are not in the topic because they were there before it."""
+class UnsourcedRowsError(RebuildRefusedError):
+    """Live rows or overrides have no event in the topic."""
 
-    def __init__(self, rows: int, overrides: int, some: Sequence[UUID]) -> None:
-        named = ", ".join(map(str, some)) + (", …" if rows > len(some) else "")
+    def __init__(self, rows: int, overrides: int, examples: Sequence[UUID]) -> None:
+        named = ", ".join(map(str, examples)) + (", …" if rows > len(examples) else "")
         super().__init__(
-            f"{rows:,} rows and {overrides:,} overrides of the live table have no event: they were there "
-            "before the topic was, or a backfill made them. A rebuild would lack them: nothing was changed. "
+            f"{rows:,} rows and {overrides:,} overrides of the live table have no event: they are older than "
+            "the topic, or a backfill made them. A rebuild would lack them, so nothing was changed. "
             "Publish them with `llamalog publish-legacy`, let the consumer read that, and run the same "
             "command again; what was read so far is kept. Those that no event can hold (that command names "
-            f"them) are taken as they stand with --allow-unsourced.{f' The rows: {named}.' if some else ''}"
+            "them) are copied from the live table with --allow-unsourced."
+            f"{f' The rows: {named}.' if examples else ''}"
         )
         self.rows = rows
         self.overrides = overrides
 
 
 class NoPositionsError(RebuildRefusedError):
-    """It is not known up to where the live table's rows come from the topic."""
+    """The live table holds rows, but no position of the consumer group in the topic."""
 
     def __init__(self, topic: str, group: str) -> None:
         super().__init__(
@@ -102,26 +87,60 @@ class NoPositionsError(RebuildRefusedError):
         )
 
 
-class TooManyRemovalsError(RebuildRefusedError):
-    """A repair would remove more rows than it may."""
+class TooManyDeletesError(RebuildRefusedError):
+    """A repair would delete more rows than it may."""
 
-    def __init__(self, extra: int, most: int) -> None:
+    def __init__(self, extra: int, max_deletes: int) -> None:
         super().__init__(
-            f"{extra:,} rows of the live table are in no event: a repair would remove them, and {most:,} are "
-            "allowed. Nothing was changed; the file of differences names each of them. If another program "
-            "wrote them, leave them; if they are to go, add --max-deletes with their number."
+            f"{extra:,} rows of the live table are in no event: a repair would delete them, and "
+            f"{max_deletes:,} are allowed. Nothing was changed; the file of differences names each of them. "
+            "If another program wrote them, leave them; if they are to go, add --max-deletes with their "
+            "number."
         )
         self.extra = extra
 
 
-class UnknownWordsError(RebuildRefusedError):
-    """Legacy rows bear words that the enums of an empty table lack."""
+class UnknownEnumLabelsError(RebuildRefusedError):
+    """Legacy rows hold labels that the enums of an empty table lack."""
 
-    def __init__(self, missing: Missing) -> None:
-        told = "; ".join(f"{column}: {', '.join(sorted(words))}" for column, words in sorted(missing.items()))
+    def __init__(self, missing: Mapping[str, Collection[str]]) -> None:
+        named = "; ".join(f"{column}: {', '.join(sorted(new))}" for column, new in sorted(missing.items()))
         super().__init__(
-            f"Legacy rows bear words that the log's enums lack ({told}). The live table would lack these "
-            "rows, so it was left empty. If the words are right, add --add-enum-labels, which needs the "
-            "right of the enums' owner; what was read is kept, and the command goes on."
+            f"Legacy rows hold labels that the log's enums lack ({named}). The live table would lack these "
+            "rows, so it was left empty. If the labels are right, add --add-enum-labels, which needs the "
+            "right of the enums' owner; what was read is kept, and the command resumes."
         )
         self.missing = missing
+
+
+class EnumLabelsNotAddedError(StoreError):
+    """The enums can't be given the labels."""
+
+    def __init__(self, type_: str, reason: str) -> None:
+        super().__init__(
+            f"The enum {type_} was not given the labels of legacy rows that it lacks: {reason}. Nothing was "
+            "written to the log. What was read is kept: remove the cause, and the same command resumes."
+        )
+        self.type_ = type_
+
+
+class ShadowLostError(StoreError):
+    """The shadow no longer holds what was compared."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The shadow is gone: PostgreSQL crashed or failed over, which empties unlogged tables, or its "
+            "schema was dropped. Nothing was written since; rows repaired before stay repaired. Run the same "
+            "command again: it reads from the beginning."
+        )
+
+
+class TableNotEmptyError(StoreError):
+    """The live table received rows while the shadow was made."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The live table was empty when the rebuild began, and is not any more: a consumer or another "
+            "program has written to it. It was left as it is. Run the same command again: what was read is "
+            "kept, and is compared with the table then."
+        )

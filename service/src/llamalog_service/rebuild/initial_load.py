@@ -1,71 +1,120 @@
-"""An empty live table filled from the shadow, all at once.
+"""Initial load of an empty live table from the shadow, in one transaction, and the enum labels it needs."""
 
-Whoever reads it meanwhile waits, rather than see it half full.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import asyncpg
 
+from llamalog_service.domain.legacy import LegacyContent
+from llamalog_service.domain.rows import Content
 from llamalog_service.log.log_store import Positions, advance_positions
 from llamalog_service.log.root_rule import MEMORY
-from llamalog_service.postgres.errors import StoreError
 from llamalog_service.postgres.statements import sql
-from llamalog_service.rebuild.kept_shadow import kept_shadow
-from llamalog_service.rebuild.shadow import END_WITH_CLIENT
+from llamalog_service.rebuild.comparison import IS_EMPTY
+from llamalog_service.rebuild.errors import EnumLabelsNotAddedError, TableNotEmptyError
+from llamalog_service.rebuild.shadow import END_WITH_CLIENT, compared_shadow
 
-_LOCK = "SET LOCAL lock_timeout = '5s'; LOCK TABLE llama_logs, root_decrees IN ACCESS EXCLUSIVE MODE"
-_IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_decrees)"
-_INDEX_MEMORY = "SET LOCAL maintenance_work_mem = '256MB'"
+MAX_ENUM_LABELS: Final = 100
+"""Labels that an enum may have: a writer to the topic must not be able to make enums grow without end."""
 
+_MAX_LABEL_BYTES: Final = 63
+"""PostgreSQL's limit; a row with a longer label can't be written."""
 
-class NotEmptyAnyMoreError(StoreError):
-    """Rows came into the live table while the shadow was made."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The live table was empty when the rebuild began, and is not any more: a consumer or somebody "
-            "else has written to it. It was left as it is. Run the same command again: what was read is "
-            "kept, and is compared with the table then."
-        )
+_LOCK: Final = "SET LOCAL lock_timeout = '5s'; LOCK TABLE llama_logs, root_decrees IN ACCESS EXCLUSIVE MODE"
+_INDEX_MEMORY: Final = "SET LOCAL maintenance_work_mem = '256MB'"
 
 
 class InitialLoadStore:
-    """Fills over a pool whose connections plan every statement anew."""
+    """Loads the live table over a pool whose connections plan every statement anew."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def fill(self, group: str, topic: str, next_offsets: Mapping[int, int]) -> None:
-        """Put every row of the shadow into the empty live table, build its indexes, note the positions.
+    async def load(self, group: str, topic: str, next_offsets: Mapping[int, int]) -> None:
+        """Insert every row of the shadow into the empty live table, build its indexes, record the positions.
 
-        One transaction: a crash leaves the table empty.
+        One transaction, during which readers wait; a crash leaves the table empty.
 
         Raises:
-            NotEmptyAnyMoreError: it holds something by now.
-            ShadowLostError: the shadow does not hold any more what was worked out.
+            TableNotEmptyError: it holds something by now.
+            ShadowLostError: a crash has emptied the shadow.
             UnavailableError: nothing is written, or the commit's outcome is unknown.
         """
-        async with kept_shadow(self._pool) as connection:
+        async with compared_shadow(self._pool) as connection:
             async with connection.transaction():
                 await connection.execute(f"{END_WITH_CLIENT}; {_LOCK}")
-                if not await connection.fetchval(_IS_EMPTY):
-                    raise NotEmptyAnyMoreError
-                await _fill(connection)
+                if not await connection.fetchval(IS_EMPTY):
+                    raise TableNotEmptyError
+                await _load(connection)
                 await advance_positions(connection, Positions(group, topic, next_offsets))
             await connection.execute("ANALYZE llama_logs")
 
 
-async def _fill(connection: asyncpg.Connection) -> None:
+async def _load(connection: asyncpg.Connection) -> None:
     """Rows first, then the indexes: building one costs a fraction of keeping it up to date."""
     await connection.execute(f"{MEMORY}; {_INDEX_MEMORY}")
-    indexes = await connection.fetch(sql("fill_indexes"))
+    indexes = await connection.fetch(sql("initial_load_indexes"))
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['name']}")
-    await connection.execute(sql("fill_rows"), await connection.fetchval(sql("mend_revision")))
-    await connection.execute(sql("mend_legacy"), None)
-    await connection.execute(sql("fill_overrides"))
+    await connection.execute(sql("initial_load_rows"), await connection.fetchval(sql("repair_revision")))
+    await connection.execute(sql("repair_legacy"), None)
+    await connection.execute(sql("initial_load_overrides"))
     for index in indexes:
         await connection.execute(index["definition"])
         if index["comment"] is not None:
             await connection.execute(f"COMMENT ON INDEX {index['name']} IS {index['comment']}")
+
+
+class EnumLabelStore:
+    """Compares the labels of rows with the log's enums, and adds labels to them."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def missing(self, rows: Iterable[Content]) -> dict[str, frozenset[str]]:
+        """The labels of legacy rows that the enums lack, by column."""
+        legacy = [row.columns for row in rows if type(row) is LegacyContent]
+        if not legacy:
+            return {}
+        found: dict[str, frozenset[str]] = {}
+        for column, _, labels in await self._enums():
+            missing = _labels_of(legacy, column) - set(labels)
+            if missing:
+                found[column] = frozenset(missing)
+        return found
+
+    async def add(self, missing: Mapping[str, frozenset[str]]) -> None:
+        """Add labels to the enums of columns.
+
+        Each in a transaction of its own: none can be used in the transaction that adds it.
+
+        Raises:
+            EnumLabelsNotAddedError: the type is another role's, or would have too many labels.
+        """
+        for column, type_, labels in await self._enums():
+            added = sorted(missing.get(column, frozenset()) - set(labels))
+            if added and len(labels) + len(added) > MAX_ENUM_LABELS:
+                raise EnumLabelsNotAddedError(type_, f"it would have more than {MAX_ENUM_LABELS}")
+            for label in added:
+                await self._add(type_, label)
+
+    async def _add(self, type_: str, label: str) -> None:
+        async with self._pool.acquire() as connection:
+            try:
+                await connection.execute(f"ALTER TYPE {type_} ADD VALUE IF NOT EXISTS {_quoted(label)}")
+            except asyncpg.InsufficientPrivilegeError as refusal:
+                raise EnumLabelsNotAddedError(type_, f"{refusal}; its owner may do it") from refusal
+
+    async def _enums(self) -> list[asyncpg.Record]:
+        found: list[asyncpg.Record] = await self._pool.fetch(sql("enum_labels"))
+        return found
+
+
+def _labels_of(rows: Iterable[Mapping[str, str]], column: str) -> set[str]:
+    labels = {row[column] for row in rows if column in row}
+    return {label for label in labels if len(label.encode()) <= _MAX_LABEL_BYTES}
+
+
+def _quoted(label: str) -> str:
+    escaped = label.replace("\\", "\\\\").replace("'", "''")
+    return f"E'{escaped}'"

@@ -1,20 +1,27 @@
-"""Read the topic into the shadow: a portion is written while the next one is decoded."""
+"""Reading of the topic or its archive, decoded, into the shadow."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
-from llamalog_service.kafka.topic_history import Portion, Span
-from llamalog_service.rebuild.decoding import told_by
-from llamalog_service.rebuild.shadow import Told
+from llamalog_service.ingest.batch import decode_batch
+from llamalog_service.kafka.clients import open_admin, open_reader
+from llamalog_service.kafka.errors import TopicAbsentError
+from llamalog_service.kafka.offsets import end_offsets, first_offsets, partitions_of
+from llamalog_service.kafka.topic_history import Portion, Span, is_compacted, read_history
+from llamalog_service.kafka.topics import topics
+from llamalog_service.rebuild.errors import CompactedTopicError
+from llamalog_service.rebuild.shadow import MessagePosition, ShadowBatch
+from llamalog_service.settings import Settings
 
 
 class History(Protocol):
-    """Where the events come from: the topic, or an archive and then the topic."""
+    """A source of events: the topic, an archive, or an archive and then the topic."""
 
     async def spans(self) -> dict[int, Span]:
-        """What there is of each partition.
+        """The offsets that it holds, by partition.
 
         Raises:
             LlamalogError: there is no such topic, or Kafka is away.
@@ -29,45 +36,87 @@ class History(Protocol):
         """
 
 
-class Progress(NamedTuple):
-    """What a rebuild does, and how many of how many messages are done, if that can be said."""
+class TopicHistory:
+    """The topic of entity events as a history."""
 
-    doing: str
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = topics(settings.topic_prefix).entity_events.name
+
+    async def spans(self) -> dict[int, Span]:
+        """The offsets of each partition.
+
+        Raises:
+            TopicAbsentError: there is no such topic.
+            CompactedTopicError: events may be gone.
+            UnavailableError: Kafka does not answer.
+        """
+        async with open_admin(self._settings) as admin:
+            partitions = await partitions_of(admin, [self._topic])
+            if not partitions:
+                raise TopicAbsentError(self._topic)
+            if self._settings.kafka_durable and await is_compacted(admin, self._topic):
+                raise CompactedTopicError(self._topic)
+        async with open_reader(self._settings) as reader:
+            ends = await end_offsets(reader, partitions, knows_ends=self._settings.kafka_durable)
+            firsts = await first_offsets(reader, partitions) if self._settings.kafka_durable else {}
+        return {at.partition: Span(firsts.get(at, 0), end) for at, end in ends.items()}
+
+    async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+        """The messages from `starts` up to before `ends`, by partition.
+
+        Raises:
+            MessagesGoneError: the topic has lost some of them since `spans`.
+            UnavailableError: Kafka does not answer.
+        """
+        if all(starts.get(partition, 0) >= end for partition, end in ends.items()):
+            return  # aiokafka's consumer does not stop well before its first fetch
+        async with open_reader(self._settings, skips=False) as reader:
+            async for portion in read_history(reader, self._topic, starts, ends):
+                yield portion
+
+
+class RebuildProgress(NamedTuple):
+    """The phase of a rebuild, and how many of how many messages or rows are done, where that is known."""
+
+    phase: str
     done: int = 0
     total: int | None = None
 
 
-Watch = Callable[[Progress], None]
+OnProgress = Callable[[RebuildProgress], None]
 
 
 async def read_into(
-    record: Callable[[Told], Awaitable[None]],
+    write: Callable[[ShadowBatch], Awaitable[None]],
     history: History,
     starts: Mapping[int, int],
     ends: Mapping[int, int],
-    watch: Watch,
+    on_progress: OnProgress,
 ) -> None:
-    """Write what lies between `starts` and `ends` by `record`, portion by portion, in order.
+    """Write the messages from `starts` up to before `ends` by `write`, batch by batch, in order.
+
+    A batch is written while the next one is decoded.
 
     Raises:
-        UnavailableError: Kafka or PostgreSQL is away; what was recorded is.
+        UnavailableError: Kafka or PostgreSQL is away; the batches before are written.
     """
     total = sum(ends.values())
     done = total - sum(max(0, end - starts.get(partition, 0)) for partition, end in ends.items())
     at = dict(starts)
-    watch(Progress("reading", done, total))
+    on_progress(RebuildProgress("reading", done, total))
     writing: asyncio.Task[None] | None = None
     try:
         async with aclosing(history.read(starts, ends)) as portions:
             async for portion in portions:
-                told = told_by(portion)
+                batch = _decode(portion)
                 if writing is not None:
                     await writing
-                writing = asyncio.create_task(_await(record(told)))
-                for partition, reached in portion.reached.items():
-                    done += reached - at.get(partition, 0)
-                    at[partition] = reached
-                watch(Progress("reading", done, total))
+                writing = asyncio.create_task(_await(write(batch)))
+                for partition, next_offset in portion.reached.items():
+                    done += next_offset - at.get(partition, 0)
+                    at[partition] = next_offset
+                on_progress(RebuildProgress("reading", done, total))
         if writing is not None:
             await writing
     finally:
@@ -78,3 +127,20 @@ async def read_into(
 
 async def _await(work: Awaitable[None]) -> None:
     await work
+
+
+def _decode(portion: Portion) -> ShadowBatch:
+    """Decode as the ingest does; invalid messages are counted and left out."""
+    decoded = decode_batch(portion.records)
+    return ShadowBatch(
+        rows=decoded.rows,
+        positions=[MessagePosition(record.partition, record.offset) for record in decoded.records],
+        overrides=decoded.overrides,
+        override_positions=[
+            MessagePosition(record.partition, record.offset) for record in decoded.override_records
+        ],
+        next_offsets=portion.reached,
+        messages=Counter([record.partition for record in portion.records]),
+        dead_letters=Counter([rejected.record.partition for rejected in decoded.rejected]),
+        tombstones=Counter([record.partition for record in portion.records if record.value is None]),
+    )

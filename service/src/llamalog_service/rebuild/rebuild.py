@@ -1,67 +1,108 @@
-"""The rebuild: read the topic beside the live table, compare as of the same positions, and report.
+"""The rebuild: read the topic into the shadow, compare it with the live table, repair or load that, report.
 
-Read `Rebuild.run`. Up to the comparison everything is written to the shadow alone, so that whoever is
-interrupted leaves the live table as it was.
+Start at `Rebuild.run`. Up to the comparison only the shadow is written, so that an interruption leaves the
+live table as it was.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import asyncpg
 from msgspec.structs import replace
 
+from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.topic_history import Span
-from llamalog_service.log.eventless_rows import Eventless
-from llamalog_service.rebuild.comparison import Chosen, Only, Side
-from llamalog_service.rebuild.convergence import let_settle
-from llamalog_service.rebuild.errors import EventlessRowsError, RebuildUnderWayError
-from llamalog_service.rebuild.options import Asked, Stores
-from llamalog_service.rebuild.preconditions import (
-    refuse_archive_only,
-    refuse_lost_beginning,
-    refuse_many_removals,
-    refuse_positions,
-    refuse_words,
+from llamalog_service.postgres.locks import RebuildLock
+from llamalog_service.rebuild.comparison import (
+    NONE_UNSOURCED,
+    ComparisonStore,
+    Duplicates,
+    Selection,
+    Side,
+    Unsourced,
 )
-from llamalog_service.rebuild.reading import History, Progress, Watch, read_into
+from llamalog_service.rebuild.errors import (
+    ArchiveOnlyError,
+    BeginningGoneError,
+    NoPositionsError,
+    RebuildInProgressError,
+    TooManyDeletesError,
+    UnknownEnumLabelsError,
+    UnsourcedRowsError,
+)
+from llamalog_service.rebuild.initial_load import EnumLabelStore, InitialLoadStore
+from llamalog_service.rebuild.reading import History, OnProgress, RebuildProgress, read_into
 from llamalog_service.rebuild.repair import Repair
-from llamalog_service.rebuild.report import NONE, RebuildReport, differences_of, report_of
-from llamalog_service.rebuild.resume import take_up
-from llamalog_service.rebuild.shadow import Read, Told
+from llamalog_service.rebuild.report import RebuildReport, differences_of, report_of
+from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore
 from llamalog_service.retry import retry_until_available
 
-LEFT_TO_THE_SNAPSHOT = 100_000
-"""So many messages at most, a few seconds' reading, are left to the transaction that compares."""
+MAX_READ_IN_SNAPSHOT: Final = 100_000
+"""Messages, a few seconds' reading, that may be left to the transaction that compares."""
 
-_NAMED_AT_MOST = 20
+_EXAMPLES: Final = 20
+_CONVERGENCE_INTERVAL: Final = 0.5
+_CONVERGENCE_FACTOR: Final = 6
+"""The wait for convergence is so many times as long while the migration consumer repairs roots."""
+
+Write = Callable[[ShadowBatch], Awaitable[None]]
 
 
-Record = Callable[[Told], Awaitable[None]]
+class RebuildOptions(NamedTuple):
+    """Options of a rebuild.
+
+    Attributes:
+        only: the rows to compare; all are rebuilt, since roots follow from all.
+        discard: drop the shadow of another rebuild first.
+        initial_load: load the live table if it is empty; else it stays empty.
+        allow_unsourced: copy live rows and overrides without an event into the shadow, rather than refuse.
+        add_enum_labels: add labels of legacy rows to the live table's enums.
+        max_deletes: a repair that would delete more rows, which have no event, is refused.
+        convergence_timeout: seconds that live traffic has to correct roots that its last events change.
+        archive_only: the history is an archive that the consumer does not continue: load an empty live table
+            without positions, and refuse one that is not empty.
+        on_difference: called with every difference as a line of JSON.
+        on_compared: called after the last difference, before anything is refused, repaired or loaded.
+    """
+
+    only: Selection = Selection()
+    discard: bool = False
+    initial_load: bool = True
+    allow_unsourced: bool = False
+    add_enum_labels: bool = False
+    max_deletes: int = 100
+    convergence_timeout: float = 10.0
+    archive_only: bool = False
+    on_difference: Callable[[str], None] = lambda _: None
+    on_compared: Callable[[], None] = lambda: None
 
 
-class Compared(NamedTuple):
-    """A comparison, its differences noted in the shadow."""
+class _Comparison(NamedTuple):
+    """A completed comparison, its differences in the shadow."""
 
-    read: Read
-    chosen: Chosen
-    overrides: int
+    read: ReadProgress
+    duplicates: Duplicates
+    overrides_differing: int
     sides: tuple[Side, Side]
-    as_they_stand: Eventless
+    unsourced: Unsourced
 
 
 class Rebuild:
     """A rebuild of one topic's rows in one database.
 
     Args:
+        pool: its connections plan every statement anew.
         group: the consumer group whose positions stand beside the live rows.
-        source: a name for `history`: what another source began is not gone on with.
-        begun_by: who rebuilds, for those who find what is left of it.
-        repair: mends what differs; None: nobody does.
+        source: a name for `history`; a shadow from another source is not resumed.
+        begun_by: the user and process, for the error of a rebuild that finds this one's shadow.
+        repair: applies the differences; None: they are reported alone.
     """
 
     def __init__(
         self,
-        stores: Stores,
+        pool: asyncpg.Pool,
         history: History,
         *,
         topic: str,
@@ -69,189 +110,222 @@ class Rebuild:
         source: str = "the topic",
         begun_by: str = "",
         repair: Repair | None = None,
-        watch: Watch = lambda _: None,
+        on_progress: OnProgress = lambda _: None,
     ) -> None:
-        self._stores = stores
+        self._pool = pool
+        self._lock = RebuildLock(pool)
+        self._shadow = ShadowStore(pool)
+        self._comparison = ComparisonStore(pool)
         self._history = history
         self._topic = topic
         self._group = group
         self._source = source
         self._begun_by = begun_by
         self._repair = repair
-        self._watch = watch
+        self._on_progress = on_progress
 
-    async def run(self, asked: Asked) -> RebuildReport:
-        """Rebuild, compare, report; waits while Kafka or PostgreSQL is away.
+    async def run(self, options: RebuildOptions) -> RebuildReport:
+        """Rebuild, compare, report; retries while Kafka or PostgreSQL is away.
 
         Raises:
-            RebuildRefusedError: with the reason; the live table is as it was.
-            RebuildLockLostError: PostgreSQL was restarted; the same call goes on.
+            RebuildRefusedError: a precondition does not hold; the live table is as it was.
+            RebuildLockLostError: PostgreSQL was restarted; the same call resumes.
             ShadowLostError: PostgreSQL crashed after the comparison; the same call begins anew.
-            PositionPastEndError: the topic is not the one that was read.
+            PositionPastEndError: the topic was deleted and created again.
         """
         began = time.monotonic()
-        async with self._stores.lock.attempt() as is_held:
+        async with self._lock.attempt() as is_held:
             if not is_held:
-                raise RebuildUnderWayError(await self._stores.lock.other_holder())
-            spans = await retry_until_available(self._history.spans, doing="looking at the topic")
-            refuse_lost_beginning(self._topic, spans)
+                raise RebuildInProgressError(await self._lock.other_holder())
+            spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
+            _require_beginning(self._topic, spans)
             is_empty = await retry_until_available(
-                self._stores.live.is_empty, doing="looking at the live table"
+                self._comparison.is_live_empty, doing="reading the live table"
             )
-            if asked.archive_only:
-                refuse_archive_only(is_empty=is_empty)
-            if not is_empty and not asked.allow_unsourced:
-                await self._refuse_eventless_rows()
-            await take_up(
-                self._stores.shadow,
+            if options.archive_only and not is_empty:
+                raise ArchiveOnlyError
+            if not is_empty and not options.allow_unsourced:
+                await self._require_sourced_rows()
+            if options.discard:
+                await self._shadow.discard()
+            await self._shadow.create_or_resume(
                 topic=self._topic,
                 source=self._source,
                 begun_by=self._begun_by,
-                discard=asked.discard,
-                every_word=is_empty or asked.add_words,
+                needs_all_labels=is_empty or options.add_enum_labels,
             )
-            if is_empty:
-                counted = await self._fill(spans, asked)
-            else:
-                counted = await self._hold_against_the_live_table(asked)
-            self._stores.lock.check()
-            await self._stores.shadow.discard()
-        return replace(counted, seconds=time.monotonic() - began)
+            report = await (self._load(spans, options) if is_empty else self._compare_and_repair(options))
+            self._lock.check()
+            await self._shadow.discard()
+        return replace(report, seconds=time.monotonic() - began)
 
-    async def _refuse_eventless_rows(self) -> None:
-        """Before hours of reading; the comparison looks again."""
-        rows, overrides = await retry_until_available(
-            self._stores.live.eventless, doing="looking for rows without an event", may_take_long=True
+    async def _require_sourced_rows(self) -> None:
+        """Refuse before hours of reading; the comparison checks again."""
+        unsourced = await retry_until_available(
+            lambda: self._comparison.unsourced(_EXAMPLES),
+            doing="counting rows without an event",
+            may_take_long=True,
         )
-        if rows or overrides:
-            raise EventlessRowsError(rows, overrides, await self._stores.live.some_eventless(_NAMED_AT_MOST))
+        if unsourced.rows or unsourced.overrides:
+            raise UnsourcedRowsError(*unsourced)
 
-    async def _hold_against_the_live_table(self, asked: Asked) -> RebuildReport:
-        ends = await self._stores.live.next_offsets(self._group, self._topic)
-        later = await retry_until_available(self._history.spans, doing="looking at the topic")
-        refuse_positions(self._topic, self._group, ends, later)
-        record = self._recording(self._stores.shadow.record, add_words=asked.add_words)
-        await self._read_up_to_the_live_table(ends, record)
-        compared = await retry_until_available(
-            lambda: self._compare(asked), doing="comparing", may_take_long=True
+    async def _compare_and_repair(self, options: RebuildOptions) -> RebuildReport:
+        ends = await self._comparison.live_positions(self._group, self._topic)
+        spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
+        _require_positions(self._topic, self._group, ends, spans)
+        await self._read_up_to_the_live_table(ends, self._guarded(self._shadow.write, options))
+        found = await retry_until_available(
+            lambda: self._compare(options), doing="comparing", may_take_long=True
         )
-        await let_settle(self._stores.comparisons, self._stores.lock, asked.settle_seconds, self._watch)
-        async for line in self._stores.comparisons.lines():
-            asked.note(line)
-        asked.noted()
-        summary = await self._stores.comparisons.summary()
+        await self._wait_for_convergence(options.convergence_timeout)
+        async for line in self._comparison.lines():
+            options.on_difference(line)
+        options.on_compared()
+        summary = await self._comparison.summary()
         if self._repair is not None:
-            found = differences_of(summary)
-            refuse_many_removals(found.extra, asked.max_deletes)
-            await self._repair.run(
-                found.rows, self._history, compared.read.next_offsets, self._stores.lock.check
-            )
+            differences = differences_of(summary)
+            if differences.extra > options.max_deletes:
+                raise TooManyDeletesError(differences.extra, options.max_deletes)
+            await self._repair.run(differences.rows, self._history, found.read.next_offsets, self._lock.check)
         return report_of(
             topic=self._topic,
-            read=compared.read,
-            chosen=compared.chosen,
-            overrides=compared.overrides,
-            sides=compared.sides,
+            read=found.read,
+            duplicates=found.duplicates,
+            sides=found.sides,
+            overrides_differing=found.overrides_differing,
             summary=summary,
-            mended=self._repair is not None,
-            as_they_stand=compared.as_they_stand,
+            unsourced=found.unsourced,
+            is_repaired=self._repair is not None,
         )
 
-    async def _fill(self, spans: Mapping[int, Span], asked: Asked) -> RebuildReport:
-        """Everything that was ever told, into a live table that holds nothing."""
-        record = self._recording(self._stores.shadow.record, add_words=asked.add_words, lacks_none=True)
-        await self._read_up_to({partition: span.end for partition, span in spans.items()}, record)
-        async with self._stores.comparisons.snapshot() as snapshot:
-            self._watch(Progress("removing what was told twice"))
-            chosen = await snapshot.choose()
-            self._watch(Progress("working out roots"))
+    async def _load(self, spans: Mapping[int, Span], options: RebuildOptions) -> RebuildReport:
+        """Read the whole topic and load the empty live table from it."""
+        write = self._guarded(self._shadow.write, options, allow_unknown_labels=False)
+        await self._read_up_to({partition: span.end for partition, span in spans.items()}, write)
+        async with self._comparison.snapshot() as snapshot:
+            self._on_progress(RebuildProgress("removing duplicates"))
+            duplicates = await snapshot.deduplicate()
+            self._on_progress(RebuildProgress("resolving roots"))
             await snapshot.resolve()
-            self._watch(Progress("counting"))
-            sides = await snapshot.sides(Only())
-            read = await snapshot.read_so_far()
-            await snapshot.end()
-        asked.noted()
-        if self._stores.filling is not None:
-            self._watch(Progress("filling the live table, then its indexes"))
-            self._stores.lock.check()
-            positions = {} if asked.archive_only else read.next_offsets
-            await self._stores.filling.fill(self._group, self._topic, positions)
-        report = report_of(
-            topic=self._topic, read=read, chosen=chosen, overrides=0, sides=sides, summary=(), mended=False
+            self._on_progress(RebuildProgress("counting"))
+            sides = await snapshot.sides(Selection())
+            read = await snapshot.progress()
+            await snapshot.complete()
+        options.on_compared()
+        if options.initial_load:
+            self._on_progress(RebuildProgress("loading the live table, then its indexes"))
+            self._lock.check()
+            positions = {} if options.archive_only else read.next_offsets
+            await InitialLoadStore(self._pool).load(self._group, self._topic, positions)
+        return report_of(
+            topic=self._topic, read=read, duplicates=duplicates, sides=sides, is_loaded=options.initial_load
         )
-        return replace(report, filled=self._stores.filling is not None)
 
-    def _recording(self, record: Record, *, add_words: bool, lacks_none: bool = False) -> Record:
-        """`record` while nobody else rebuilds, with a look at what the enums of the live table can't hold.
+    def _guarded(self, write: Write, options: RebuildOptions, *, allow_unknown_labels: bool = True) -> Write:
+        """`write` that first checks the lock, and legacy rows for labels that the live table's enums lack.
 
         Args:
-            add_words: let them hold it.
-            lacks_none: else refuse; what is left out of a live table that others write to is a dead letter.
+            allow_unknown_labels: rows with such labels are dead letters, as for the consumer; else they are
+                refused.
         """
 
-        async def look_and_record(told: Told) -> None:
-            self._stores.lock.check()
-            if not (add_words or lacks_none):
-                await record(told)
-                return
-            missing = await self._stores.words.missing(told.rows)
-            if not add_words:
-                refuse_words(missing)
-            elif missing:
-                await self._stores.words.add(missing)
-            await record(told)
+        async def write_guarded(batch: ShadowBatch) -> None:
+            self._lock.check()
+            if options.add_enum_labels or not allow_unknown_labels:
+                labels = EnumLabelStore(self._pool)
+                missing = await labels.missing(batch.rows)
+                if missing and not options.add_enum_labels:
+                    raise UnknownEnumLabelsError(missing)
+                if missing:
+                    await labels.add(missing)
+            await write(batch)
 
-        return look_and_record
+        return write_guarded
 
-    async def _read_up_to_the_live_table(self, ends: Mapping[int, int], record: Record) -> None:
-        """Read until little is left to the snapshot of the comparison, which keeps VACUUM waiting."""
+    async def _read_up_to_the_live_table(self, ends: Mapping[int, int], write: Write) -> None:
+        """Read until little is left to the comparison's snapshot, which holds VACUUM back."""
         while True:
-            await self._read_up_to(ends, record)
+            await self._read_up_to(ends, write)
             recorded = await retry_until_available(
-                lambda: self._stores.live.next_offsets(self._group, self._topic),
-                doing="looking how far the live table is",
+                lambda: self._comparison.live_positions(self._group, self._topic),
+                doing="reading the live table's positions",
             )
-            if sum(recorded.values()) - sum(ends.values()) <= LEFT_TO_THE_SNAPSHOT:
+            if sum(recorded.values()) - sum(ends.values()) <= MAX_READ_IN_SNAPSHOT:
                 return
             ends = recorded
 
-    async def _read_up_to(self, ends: Mapping[int, int], record: Record) -> None:
-        """Read into the shadow, portion by portion committed; what is away is waited for."""
+    async def _read_up_to(self, ends: Mapping[int, int], write: Write) -> None:
+        """Read into the shadow, each batch in a transaction of its own."""
 
-        async def read_on() -> None:
-            self._stores.lock.check()
-            so_far = await self._stores.shadow.read_so_far()
-            await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
+        async def read() -> None:
+            self._lock.check()
+            starts = (await self._shadow.progress()).next_offsets
+            await read_into(write, self._history, starts, ends, self._on_progress)
 
-        await retry_until_available(read_on, doing="reading the topic", may_take_long=True)
+        await retry_until_available(read, doing="reading the topic", may_take_long=True)
 
-    async def _compare(self, asked: Asked) -> Compared:
+    async def _compare(self, options: RebuildOptions) -> _Comparison:
         """Compare in one snapshot.
 
-        Its positions may be later than those that were read up to: what lies between is read now, within
-        the snapshot, which sees the live rows of exactly these positions and none that come later.
+        Its positions may be later than the shadow's: the messages in between are read within the snapshot,
+        which sees the live rows of exactly these positions.
         """
-        async with self._stores.comparisons.snapshot() as snapshot:
-            self._stores.lock.check()
-            await snapshot.forget()
+        async with self._comparison.snapshot() as snapshot:
+            self._lock.check()
+            await snapshot.reset()
             ends = await snapshot.positions(self._group, self._topic)
-            so_far = await snapshot.read_so_far()
-            record = self._recording(snapshot.record, add_words=asked.add_words)
-            await read_into(record, self._history, so_far.next_offsets, ends, self._watch)
-            as_they_stand = await snapshot.take_as_they_stand() if asked.allow_unsourced else NONE
-            self._watch(Progress("removing what was told twice"))
-            chosen = await snapshot.choose()
-            self._watch(Progress("working out roots"))
+            starts = (await snapshot.progress()).next_offsets
+            write = self._guarded(snapshot.write, options)
+            await read_into(write, self._history, starts, ends, self._on_progress)
+            copied = await snapshot.copy_unsourced() if options.allow_unsourced else NONE_UNSOURCED
+            self._on_progress(RebuildProgress("removing duplicates"))
+            duplicates = await snapshot.deduplicate()
+            self._on_progress(RebuildProgress("resolving roots"))
             await snapshot.resolve()
-            self._watch(Progress("comparing"))
-            await snapshot.compare(asked.only)
+            self._on_progress(RebuildProgress("comparing"))
+            await snapshot.compare(options.only)
             overrides = await snapshot.differing_overrides()
-            rows = 0 if asked.allow_unsourced else await snapshot.eventless_rows()
-            if rows or overrides.extra:
-                some = await snapshot.some_eventless(_NAMED_AT_MOST)
-                raise EventlessRowsError(rows, overrides.extra, some)
-            self._watch(Progress("counting"))
-            sides = await snapshot.sides(asked.only)
-            read = await snapshot.read_so_far()
-            await snapshot.end()
-        return Compared(read, chosen, overrides.missing + overrides.different, sides, as_they_stand)
+            if not options.allow_unsourced or overrides.extra:
+                unsourced = await snapshot.unsourced(_EXAMPLES)
+                rows = 0 if options.allow_unsourced else unsourced.rows
+                if rows or overrides.extra:
+                    raise UnsourcedRowsError(rows, overrides.extra, unsourced.examples)
+            self._on_progress(RebuildProgress("counting"))
+            sides = await snapshot.sides(options.only)
+            read = await snapshot.progress()
+            await snapshot.complete()
+        return _Comparison(read, duplicates, overrides.missing + overrides.different, sides, copied)
+
+    async def _wait_for_convergence(self, timeout: float) -> None:
+        """Wait until live traffic has corrected roots that its last events change."""
+        began = time.monotonic()
+        while True:
+            self._lock.check()
+            convergence = await self._comparison.convergence()
+            left = timeout * (_CONVERGENCE_FACTOR if convergence.is_repairing else 1)
+            left -= time.monotonic() - began
+            if not convergence.differing or left <= 0:
+                return
+            self._on_progress(RebuildProgress("waiting for roots that live traffic corrects"))
+            await asyncio.sleep(min(_CONVERGENCE_INTERVAL, left))
+
+
+def _require_beginning(topic: str, spans: Mapping[int, Span]) -> None:
+    """A rebuild from the rest of a topic would lack rows."""
+    gone = {partition: span.first for partition, span in spans.items() if span.first > 0}
+    if gone:
+        raise BeginningGoneError(topic, gone)
+
+
+def _require_positions(topic: str, group: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
+    """The live table's positions (`ends`) must be known, and lie within the topic."""
+    if not ends:
+        raise NoPositionsError(topic, group)
+    for partition, end in ends.items():
+        last = spans[partition].end if partition in spans else 0
+        if end > last:
+            raise PositionPastEndError(
+                f"{topic}, partition {partition}: the live table has recorded up to offset {end}, the "
+                f"partition ends at {last}. The topic was probably deleted and created again: it does not "
+                "hold the table's events. Nothing was done. Restore the topic."
+            )

@@ -1,153 +1,251 @@
-"""Mend what differs: the contents as told, the roots by the one repair, and tell others."""
+"""Repair of the live table: contents from the shadow, roots by the recompute, corrections published."""
 
-from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 from uuid import UUID
+
+import asyncpg
 
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox, tell_removals
-from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
-from llamalog_service.rebuild.reading import History, Progress, Watch, read_into
-from llamalog_service.rebuild.repair_store import RepairStore
-from llamalog_service.rebuild.shadow import Place, Told
+from llamalog_service.log.recompute import (
+    BY_INDEX,
+    LOCK_TIMEOUT_SECONDS,
+    RecomputeStore,
+    recompute_until_settled,
+)
+from llamalog_service.postgres.locks import lock_recompute
+from llamalog_service.postgres.statements import sql
+from llamalog_service.rebuild.reading import History, OnProgress, RebuildProgress, read_into
+from llamalog_service.rebuild.shadow import (
+    SCHEMA,
+    MessagePosition,
+    ShadowBatch,
+    compared_shadow,
+    write_batch,
+)
 from llamalog_service.retry import retry_until_available
 
-_ROWS_AT_ONCE = 200
+_BATCH: Final = 200
+_INDEXES: Final = f"""
+    CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id);
+    CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id);
+    CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id);
+    CREATE INDEX IF NOT EXISTS legacy_rows_id ON {SCHEMA}.legacy_rows (row_id)
+"""
 
 
-class RepairStores(NamedTuple):
-    """What a repair reads and writes."""
+class Difference(NamedTuple):
+    """A differing row, and the jobs below which its difference may have changed roots."""
 
-    mending: RepairStore
-    recompute: RecomputeStore
-    log: LogStore
-    outbox: Outbox
+    id: UUID
+    starts: Sequence[str]
+
+
+class RepairStore:
+    """Applies the differences of a comparison, over a pool whose connections plan every statement anew.
+
+    What reads the shadow raises ShadowLostError where a crash has emptied it.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def prepare(self) -> None:
+        """Index the shadow's rows by id."""
+        async with compared_shadow(self._pool) as connection, connection.transaction():
+            await connection.execute(_INDEXES)
+
+    async def next(self, after: UUID | None, limit: int) -> list[Difference]:
+        """The next differences that are not repaired, in the order of their rows' ids."""
+        async with compared_shadow(self._pool) as connection:
+            records = await connection.fetch(sql("repair_next"), after, limit)
+        return [Difference(record["id"], record["starts"]) for record in records]
+
+    async def first_revision(self) -> int:
+        """The revision for rows that are inserted again."""
+        return int(await self._pool.fetchval(sql("repair_revision")))
+
+    async def repair_overrides(self) -> set[str]:
+        """Insert and correct overrides; the jobs that these are about."""
+        async with compared_shadow(self._pool) as connection, connection.transaction():
+            await lock_recompute(connection)
+            return {record["job_id"] for record in await connection.fetch(sql("repair_overrides"))}
+
+    async def repair(self, rows: Collection[UUID], revision: int) -> None:
+        """Make live rows equal to the shadow's, except for their roots, in one transaction.
+
+        Each is compared once more: a row that live traffic has corrected since the comparison is not
+        written.
+
+        Args:
+            revision: of rows that are inserted.
+
+        Raises:
+            RowsLockedError: other transactions hold some of the rows; nothing was written.
+            UnavailableError: the commit's outcome may be unknown; repeating is safe.
+        """
+        ids = list(rows)
+        async with compared_shadow(self._pool) as connection, connection.transaction():
+            await lock_recompute(connection)
+            await connection.execute(
+                f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}"
+            )
+            await connection.execute(sql("repair_missing"), ids, revision)
+            await connection.execute(sql("repair_legacy"), ids)
+            await connection.execute(sql("repair_extra"), ids)
+            await connection.execute(sql("repair_content"), ids)
+            await connection.execute(sql("repair_untracked"), ids)
+            await connection.execute(sql("repair_done"), ids)
+
+    async def deleted(self) -> set[UUID]:
+        """The rows that were deleted because they have no event."""
+        async with compared_shadow(self._pool) as connection:
+            return {record["id"] for record in await connection.fetch(sql("repair_deleted"))}
+
+    async def write(self, batches: Iterable[ShadowBatch]) -> None:
+        """Write to the shadow events of deleted rows that came after the comparison."""
+        async with compared_shadow(self._pool) as connection, connection.transaction():
+            for batch in batches:
+                await write_batch(connection, batch)
 
 
 class Repair:
-    """Applies the differences that a comparison has noted, while the service goes on."""
+    """Applies the differences of a comparison while the service goes on."""
 
-    def __init__(self, stores: RepairStores, event_publisher: EventPublisher, watch: Watch) -> None:
-        self._stores = stores
+    def __init__(
+        self,
+        store: RepairStore,
+        *,
+        recompute: RecomputeStore,
+        log: LogStore,
+        outbox: Outbox,
+        event_publisher: EventPublisher,
+        on_progress: OnProgress,
+    ) -> None:
+        self._store = store
+        self._recompute_store = recompute
+        self._log = log
+        self._outbox = outbox
         self._event_publisher = event_publisher
-        self._watch = watch
+        self._on_progress = on_progress
 
     async def run(
         self,
         differing: int,
         history: History,
-        read_up_to: Mapping[int, int],
-        check_alone: Callable[[], None],
+        next_offsets: Mapping[int, int],
+        check_lock: Callable[[], None],
     ) -> None:
-        """Mend every difference, then see whether a row was told meanwhile that was removed as never told.
+        """Repair every difference, then insert deleted rows of which an event has come since.
 
         Args:
             differing: how many rows differ, for the progress.
-            read_up_to: what the shadow holds, by partition.
-            check_alone: called before whatever another rebuild would suffer from; raises its own.
+            next_offsets: of the shadow, by partition.
+            check_lock: called before writes that would disturb another rebuild; raises RebuildLockLostError.
 
         Raises:
-            ShadowLostError: a crash of PostgreSQL has emptied the shadow; what was mended stays mended.
+            ShadowLostError: a crash of PostgreSQL has emptied the shadow; rows repaired stay repaired.
         """
-        await retry_until_available(self._stores.mending.get_ready, doing="indexing", may_take_long=True)
-        check_alone()
+        await retry_until_available(self._store.prepare, doing="indexing", may_take_long=True)
+        check_lock()
         await self._recompute(
-            await retry_until_available(self._stores.mending.overrides, doing="mending overrides")
+            await retry_until_available(self._store.repair_overrides, doing="repairing overrides")
         )
         revision = await retry_until_available(
-            self._stores.mending.first_revision, doing="looking for a revision", may_take_long=True
+            self._store.first_revision, doing="reading the highest revision", may_take_long=True
         )
         done, after = 0, None
-        while batch := await self._stores.mending.next(after, _ROWS_AT_ONCE):
-            await self._mend([difference.id for difference in batch], revision, check_alone)
+        while batch := await self._store.next(after, _BATCH):
+            await self._repair([difference.id for difference in batch], revision, check_lock)
             await self._recompute({start for difference in batch for start in difference.starts})
-            await self._tell([difference.id for difference in batch])
+            await self._publish([difference.id for difference in batch])
             after = batch[-1].id
             done += len(batch)
-            self._watch(Progress("mending", done, differing))
-        await self._bring_back(history, read_up_to, revision, check_alone)
+            self._on_progress(RebuildProgress("repairing", done, differing))
+        await self._restore_deleted(history, next_offsets, revision, check_lock)
 
-    async def _bring_back(
+    async def _restore_deleted(
         self,
         history: History,
-        read_up_to: Mapping[int, int],
+        next_offsets: Mapping[int, int],
         revision: int,
-        check_alone: Callable[[], None],
+        check_lock: Callable[[], None],
     ) -> None:
-        """Put in again what was removed and has been told since.
+        """Insert deleted rows of which an event has come since the comparison.
 
-        Its event may have been read by a consumer while the row still stood, and been a duplicate: whatever
-        was told before this moment is looked at. What comes later finds no row, and is recorded.
+        A consumer may have read that event before the row was deleted, and found a duplicate: all events up
+        to now are read. A consumer that reads a later one finds no row, and inserts it.
         """
-        removed = await retry_until_available(self._stores.mending.removed, doing="mending")
-        if not removed:
+        deleted = await retry_until_available(self._store.deleted, doing="reading deleted rows")
+        if not deleted:
             return
-        spans = await retry_until_available(history.spans, doing="looking at the topic")
+        spans = await retry_until_available(history.spans, doing="reading the topic's offsets")
         ends = {partition: span.end for partition, span in spans.items()}
-        later = _Later(removed)
+        later = _LaterEvents(deleted)
         await retry_until_available(
-            lambda: read_into(later.keep, history, read_up_to, ends, self._watch),
-            doing="reading what was told meanwhile",
+            lambda: read_into(later.keep, history, next_offsets, ends, self._on_progress),
+            doing="reading events after the comparison",
             may_take_long=True,
         )
         if later.found:
-            check_alone()
-            await self._stores.mending.told_later(later.found.values())
-            await self._mend(later.found.keys(), revision, check_alone)
+            check_lock()
+            await self._store.write(later.found.values())
+            await self._repair(later.found.keys(), revision, check_lock)
             await self._recompute(later.starts())
-            await self._tell(later.found.keys())
+            await self._publish(later.found.keys())
 
-    async def _mend(self, rows: Collection[UUID], revision: int, check_alone: Callable[[], None]) -> None:
-        async def mend() -> None:
-            check_alone()
-            await self._stores.mending.mend(rows, revision)
+    async def _repair(self, rows: Collection[UUID], revision: int, check_lock: Callable[[], None]) -> None:
+        async def repair() -> None:
+            check_lock()
+            await self._store.repair(rows, revision)
 
-        await retry_until_available(mend, doing="mending rows")
+        await retry_until_available(repair, doing="repairing rows")
 
     async def _recompute(self, starts: Collection[str]) -> None:
         if starts:
             await retry_until_available(
-                lambda: recompute_until_settled(self._stores.recompute, starts),
+                lambda: recompute_until_settled(self._recompute_store, starts),
                 doing="repairing roots",
                 may_take_long=True,
             )
 
-    async def _tell(self, rows: Collection[UUID]) -> None:
-        """Tell others at once; what a crash leaves in the outbox is told by a migration consumer."""
+    async def _publish(self, rows: Collection[UUID]) -> None:
+        """Publish corrections; those that a crash leaves in the outbox the migration consumer publishes."""
 
-        async def tell() -> None:
-            stored = list((await self._stores.log.rows_by_id(rows)).values())
+        async def publish() -> None:
+            stored = list((await self._log.rows_by_id(rows)).values())
             await self._event_publisher.publish_provenance(stored)
-            await self._stores.log.note_overtaken(stored)
-            await self._stores.outbox.strike(stored)
-            await tell_removals(self._stores.outbox, self._event_publisher)
+            await self._log.note_overtaken(stored)
+            await self._outbox.strike(stored)
+            await tell_removals(self._outbox, self._event_publisher)
 
-        await retry_until_available(tell, doing="telling corrections")
+        await retry_until_available(publish, doing="publishing corrections")
 
 
-class _Later:
-    """Keeps what counts, of what is read about each of some rows: a legacy row, else what was told first."""
+class _LaterEvents:
+    """Of the events of some rows the one that counts: a legacy row's, else that of the lowest offset."""
 
     def __init__(self, rows: Collection[UUID]) -> None:
         self._rows = rows
-        self.found: dict[UUID, Told] = {}
+        self.found: dict[UUID, ShadowBatch] = {}
 
-    async def keep(self, told: Told) -> None:
-        for row, place in zip(told.rows, told.places, strict=True):
+    async def keep(self, batch: ShadowBatch) -> None:
+        for row, position in zip(batch.rows, batch.positions, strict=True):
             if row.id not in self._rows:
                 continue
             known = self.found.get(row.id)
-            if known is None or _rank(row, place) < _rank(known.rows[0], known.places[0]):
-                self.found[row.id] = Told([row], [place], [], [], {}, {}, {}, {})
+            if known is None or _rank(row, position) < _rank(known.rows[0], known.positions[0]):
+                self.found[row.id] = ShadowBatch([row], [position])
 
     def starts(self) -> set[str]:
-        rows = [told.rows[0] for told in self.found.values()]
+        rows = [batch.rows[0] for batch in self.found.values()]
         starts = {row.parent_job_id if row.job_id is None else row.job_id for row in rows}
         return {start for start in starts if start is not None}
 
 
-def _rank(row: Content, place: Place) -> tuple[bool, Place]:
-    return not isinstance(row, LegacyContent), place
+def _rank(row: Content, position: MessagePosition) -> tuple[bool, MessagePosition]:
+    return not isinstance(row, LegacyContent), position

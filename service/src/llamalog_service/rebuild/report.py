@@ -1,19 +1,16 @@
-"""What a rebuild found, for people and for programs."""
+"""The report of a rebuild."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
-from llamalog_service.log.eventless_rows import Eventless
-from llamalog_service.rebuild.comparison import Chosen, Side
-from llamalog_service.rebuild.shadow import Read
-
-NONE: Final = Eventless(0, 0)
+from llamalog_service.rebuild.comparison import NONE_UNSOURCED, Duplicates, Side, Unsourced
+from llamalog_service.rebuild.shadow import ReadProgress
 
 
 class Differences(Struct, frozen=True, rename="camel"):
-    """Differing rows in numbers; `by_column` of those that are on both sides."""
+    """Counts of differing rows; `by_column` of those that are on both sides."""
 
     missing: int
     extra: int
@@ -23,22 +20,22 @@ class Differences(Struct, frozen=True, rename="camel"):
 
     @property
     def rows(self) -> int:
-        """All of them but those that live traffic was about to correct."""
+        """All but those that live traffic has corrected meanwhile."""
         return self.missing + self.extra + self.different
 
 
 class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
-    """A rebuild held against the live table, as of `positions` (the next offset, by partition).
+    """A rebuild compared with the live table as of `positions`, the next offsets by partition.
 
     Attributes:
-        repetitions: events told again.
-        contested: ids under which several contents were told; of `contested_kept_as_live` of them the
-            live table keeps another than an empty one would get.
-        rows_as_they_stand, overrides_as_they_stand: without an event, and taken as they stand.
-        overrides_differing: overrides that are not in the live table, or are otherwise.
-        mended: rows repaired; None: no repair was asked for.
-        filled: whether the live table was empty, and was filled.
-        republished: rows told to others again in the end; None: that was not asked for.
+        duplicates: events whose id was there already.
+        contested: ids with several contents; of `contested_kept_live` of them the live table holds another
+            than an empty one would get.
+        unsourced_rows, unsourced_overrides: without an event, and copied from the live table.
+        overrides_differing: overrides that the live table lacks, or holds otherwise.
+        repaired: rows repaired; None: without `--repair`.
+        loaded: whether the live table was empty and was loaded.
+        republished: rows republished afterwards; None: without `--republish`.
     """
 
     topic: str
@@ -46,55 +43,58 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
     messages: int
     dead_letters: int
     tombstones: int
-    repetitions: int
+    duplicates: int
     contested: int
-    contested_kept_as_live: int
+    contested_kept_live: int
     live: Side
     rebuilt: Side
     differences: Differences
     overrides_differing: int
-    rows_as_they_stand: int
-    overrides_as_they_stand: int
+    unsourced_rows: int
+    unsourced_overrides: int
     seconds: float = 0.0
-    mended: int | None = None
-    filled: bool = False
+    repaired: int | None = None
+    loaded: bool = False
     republished: int | None = None
 
 
 def report_of(
     *,
     topic: str,
-    read: Read,
-    chosen: Chosen,
-    overrides: int,
+    read: ReadProgress,
+    duplicates: Duplicates,
     sides: tuple[Side, Side],
-    summary: Sequence[Mapping[str, Any]],
-    mended: bool,
-    as_they_stand: Eventless = NONE,
+    overrides_differing: int = 0,
+    summary: Sequence[Mapping[str, Any]] = (),
+    unsourced: Unsourced = NONE_UNSOURCED,
+    is_repaired: bool = False,
+    is_loaded: bool = False,
 ) -> RebuildReport:
-    """Put together what was counted on the way."""
+    """The report of a rebuild from its counts."""
     live, rebuilt = sides
+    differences = differences_of(summary)
     return RebuildReport(
         topic=topic,
         positions={str(partition): at for partition, at in sorted(read.next_offsets.items())},
         messages=read.messages,
         dead_letters=read.dead_letters,
         tombstones=read.tombstones,
-        repetitions=chosen.repetitions,
-        contested=chosen.contested,
-        contested_kept_as_live=chosen.kept_as_live,
+        duplicates=duplicates.removed,
+        contested=duplicates.contested,
+        contested_kept_live=duplicates.contested_kept_live,
         live=live,
         rebuilt=rebuilt,
-        differences=differences_of(summary),
-        overrides_differing=overrides,
-        rows_as_they_stand=as_they_stand.rows,
-        overrides_as_they_stand=as_they_stand.overrides,
-        mended=differences_of(summary).rows if mended else None,
+        differences=differences,
+        overrides_differing=overrides_differing,
+        unsourced_rows=unsourced.rows,
+        unsourced_overrides=unsourced.overrides,
+        repaired=differences.rows if is_repaired else None,
+        loaded=is_loaded,
     )
 
 
 def differences_of(summary: Iterable[Mapping[str, Any]]) -> Differences:
-    """Put together what the store counted."""
+    """The counts of a comparison's summary, as `ComparisonStore.summary` selects it."""
     kinds = {"missing": 0, "extra": 0, "different": 0}
     by_column: dict[str, int] = {}
     corrected = 0

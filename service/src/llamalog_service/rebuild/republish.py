@@ -1,91 +1,143 @@
-"""Rows told again as they stand, for readers who have lost what they were told."""
+"""Republishing of provenance records, for consumers that have lost their view."""
 
 import asyncio
 import time
+from datetime import datetime
+from hashlib import sha256
+from typing import Final, NamedTuple
 from uuid import UUID
+
+import asyncpg
+import msgspec
 
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.rebuild.reading import Progress, Watch
-from llamalog_service.rebuild.republish_store import RepublishingStore, Which
+from llamalog_service.postgres.statements import sql
+from llamalog_service.rebuild.reading import OnProgress, RebuildProgress
 from llamalog_service.retry import retry_until_available
 
-_ROWS_AT_ONCE = 500
+_BATCH: Final = 500
 
 
-class Republishing:
-    """Tells rows again, marked as replayed, while the service goes on.
+class RepublishSelection(NamedTuple):
+    """The rows to republish: recorded since then (None: all), and of these roots or about these entities.
+
+    Without roots and entities, those of all.
+    """
+
+    since: datetime | None = None
+    roots: tuple[str, ...] = ()
+    entities: tuple[UUID, ...] = ()
+
+
+class RepublishStore:
+    """Selects rows, over a pool whose connections plan every statement anew, and keeps the progress.
 
     Args:
-        rate: rows a second at most; None: as fast as can be.
+        topic: the topic that rows are republished to.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, topic: str) -> None:
+        self._pool = pool
+        self._topic = topic
+
+    async def count(self, selection: RepublishSelection, after: UUID | None) -> int:
+        """How many rows follow a row, in the order of ids."""
+        return int(await self._pool.fetchval(sql("republish_count"), after, *selection))
+
+    async def next(self, selection: RepublishSelection, after: UUID | None, limit: int) -> list[UUID]:
+        """The next rows, in the order of ids."""
+        records = await self._pool.fetch(sql("republish_rows"), after, *selection, limit)
+        return [record["id"] for record in records]
+
+    async def progress(self, selection: RepublishSelection) -> UUID | None:
+        """The last row that an interrupted run with the same selection has published, if there was one."""
+        last: UUID | None = await self._pool.fetchval(sql("telling_progress"), self._key(selection))
+        return last
+
+    async def advance(self, selection: RepublishSelection, last: UUID) -> None:
+        """Record the last row that is published."""
+        await self._pool.execute(sql("telling_advance"), self._key(selection), last)
+
+    async def finish(self, selection: RepublishSelection) -> None:
+        """Delete the progress."""
+        await self._pool.execute(sql("telling_finish"), self._key(selection))
+
+    def _key(self, selection: RepublishSelection) -> str:
+        """Short enough for an index, however many roots are selected."""
+        return f"{self._topic} {sha256(msgspec.json.encode(selection)).hexdigest()}"
+
+
+class Republisher:
+    """Publishes current rows again, marked as replayed, while the service goes on.
+
+    Args:
+        rate: rows a second at most; None: without a limit.
     """
 
     def __init__(
         self,
-        rows: RepublishingStore,
+        store: RepublishStore,
         log: LogStore,
         event_publisher: EventPublisher,
         *,
         rate: float | None = None,
-        watch: Watch = lambda _: None,
+        on_progress: OnProgress = lambda _: None,
     ) -> None:
-        self._rows = rows
+        self._store = store
         self._log = log
         self._event_publisher = event_publisher
         self._rate = rate
-        self._watch = watch
+        self._on_progress = on_progress
 
-    async def run(self, which: Which, *, resume: bool = False) -> int:
-        """Tell every row that is meant; how many. Retries while Kafka or PostgreSQL is away.
+    async def run(self, selection: RepublishSelection, *, resume: bool = False) -> int:
+        """Publish every selected row; how many. Retries while Kafka or PostgreSQL is away.
 
         Args:
-            resume: go on behind what an interrupted telling of the same rows has told, if there was one.
+            resume: continue an interrupted run with the same selection, if there was one.
         """
-        after = await self._begin(which, resume=resume)
+        after = await self._begin(selection, resume=resume)
         total = await retry_until_available(
-            lambda: self._rows.count(which, after), doing="counting", may_take_long=True
+            lambda: self._store.count(selection, after), doing="counting rows", may_take_long=True
         )
-        at_once = _ROWS_AT_ONCE if self._rate is None else max(1, min(_ROWS_AT_ONCE, round(self._rate)))
+        batch = _BATCH if self._rate is None else max(1, min(_BATCH, round(self._rate)))
         began, done = time.monotonic(), 0
-        while ids := await self._next(which, after, at_once):
-            done += await self._tell(ids)
+        while ids := await self._next(selection, after, batch):
+            done += await self._publish(ids)
             after = ids[-1]
-            await self._advance(which, after)
-            self._watch(Progress("telling rows again", done, max(done, total)))
+            await self._advance(selection, after)
+            self._on_progress(RebuildProgress("republishing rows", done, max(done, total)))
             if self._rate is not None:
                 await asyncio.sleep(max(0.0, began + done / self._rate - time.monotonic()))
-        await retry_until_available(lambda: self._rows.finish(which), doing="ending the telling")
+        await retry_until_available(lambda: self._store.finish(selection), doing="deleting the progress")
         return done
 
-    async def _begin(self, which: Which, *, resume: bool) -> UUID | None:
-        """The row behind which to go on.
-
-        Only if that is asked for: whoever has lost all since an interruption wants all.
-        """
+    async def _begin(self, selection: RepublishSelection, *, resume: bool) -> UUID | None:
+        """The row to continue after, on request alone: else a consumer has lost all rows again."""
         if not resume:
-            await retry_until_available(lambda: self._rows.finish(which), doing="beginning the telling")
+            await retry_until_available(lambda: self._store.finish(selection), doing="deleting the progress")
             return None
         return await retry_until_available(
-            lambda: self._rows.progress(which), doing="looking how far the telling was"
+            lambda: self._store.progress(selection), doing="reading the progress"
         )
 
-    async def _advance(self, which: Which, last: UUID) -> None:
+    async def _advance(self, selection: RepublishSelection, last: UUID) -> None:
         await retry_until_available(
-            lambda: self._rows.advance(which, last), doing="keeping how far the telling is"
+            lambda: self._store.advance(selection, last), doing="recording the progress"
         )
 
-    async def _next(self, which: Which, after: UUID | None, limit: int) -> list[UUID]:
+    async def _next(self, selection: RepublishSelection, after: UUID | None, limit: int) -> list[UUID]:
         return await retry_until_available(
-            lambda: self._rows.next(which, after, limit), doing="reading rows", may_take_long=True
+            lambda: self._store.next(selection, after, limit), doing="reading rows", may_take_long=True
         )
 
-    async def _tell(self, ids: list[UUID]) -> int:
-        """What is corrected while it is told is noted, so that the latest comes last."""
+    async def _publish(self, ids: list[UUID]) -> int:
+        """Publish rows; those corrected meanwhile are noted in the outbox, so that the latest comes last."""
 
-        async def tell() -> int:
+        async def publish() -> int:
             stored = list((await self._log.rows_by_id(ids)).values())
             await self._event_publisher.publish_provenance(stored, replayed=True)
             await self._log.note_overtaken(stored)
             return len(stored)
 
-        return await retry_until_available(tell, doing="telling rows again")
+        return await retry_until_available(publish, doing="republishing rows")

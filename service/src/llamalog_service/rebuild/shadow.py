@@ -1,9 +1,13 @@
-"""The shadow: the rows that the topic makes of itself, written beside the live table and never into it."""
+"""The shadow: the rows that follow from the topic, in a schema beside the live table.
 
-from collections.abc import Mapping, Sequence
+Interrupted, it stays and is resumed; a crash of PostgreSQL empties it, rows and positions alike.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 from msgspec.structs import astuple
@@ -14,51 +18,57 @@ from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
+from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
 
 SCHEMA: Final = "llamalog_rebuild"
-"""The schema that holds the shadow while a rebuild is under way, and what an interrupted one leaves."""
+"""The schema that holds the shadow during a rebuild, and after an interrupted one."""
 
-FORMAT: Final = 4
-"""Rises with every change of what the shadow holds or of how events become rows.
-
-What was begun with another one is not gone on with.
-"""
+FORMAT: Final = 5
+"""Raised with every change of the shadow's tables or of how events become rows; others are not resumed."""
 
 END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
-"""PostgreSQL would go on for hours with a statement of a process that was killed."""
+"""Without it PostgreSQL continues a statement for hours after its client was killed."""
 
-_ROW_COLUMNS = (*RowContent.__struct_fields__, "partition", "offset")
-_OVERRIDE_COLUMNS = (*RootOverride._fields, "partition", "offset")
+_ROW_COLUMNS: Final = (*RowContent.__struct_fields__, "partition", "offset")
+_OVERRIDE_COLUMNS: Final = (*RootOverride._fields, "partition", "offset")
+_HAS_COMPARISON: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.comparison)"  # noqa: S608
+_METADATA: Final = f"SELECT id, format, topic, source, begun_by, begun_at FROM {SCHEMA}.about"  # noqa: S608
+_HAS_ALL_LABELS: Final = f"SELECT has_all_labels FROM {SCHEMA}.about"  # noqa: S608
+_SET_ALL_LABELS: Final = f"UPDATE {SCHEMA}.about SET has_all_labels = $1"  # noqa: S608
+_INSERT_METADATA: Final = (
+    f"INSERT INTO {SCHEMA}.about (id, format, topic, source, begun_by, has_all_labels) "  # noqa: S608
+    "VALUES ($1, $2, $3, $4, $5, $6)"
+)
 
 
-class Place(NamedTuple):
-    """Where a message lies in the topic."""
+class MessagePosition(NamedTuple):
+    """A message's place in the topic."""
 
     partition: int
     offset: int
 
 
-class Told(NamedTuple):
-    """A portion of the topic, decoded.
+class ShadowBatch(NamedTuple):
+    """Decoded messages of all partitions.
 
     Attributes:
-        places, override_places: of `rows` and of `overrides`, in step.
-        reached: the next offset to read, by partition.
-        messages, dead_letters, tombstones: how many there were, by partition.
+        positions, override_positions: of `rows` and of `overrides`, in step.
+        next_offsets: by partition, after the batch.
+        messages, dead_letters, tombstones: counts by partition.
     """
 
     rows: Sequence[Content]
-    places: Sequence[Place]
-    overrides: Sequence[RootOverride]
-    override_places: Sequence[Place]
-    reached: Mapping[int, int]
-    messages: Mapping[int, int]
-    dead_letters: Mapping[int, int]
-    tombstones: Mapping[int, int]
+    positions: Sequence[MessagePosition]
+    overrides: Sequence[RootOverride] = ()
+    override_positions: Sequence[MessagePosition] = ()
+    next_offsets: Mapping[int, int] = {}
+    messages: Mapping[int, int] = {}
+    dead_letters: Mapping[int, int] = {}
+    tombstones: Mapping[int, int] = {}
 
 
-class About(NamedTuple):
-    """What a shadow is the shadow of."""
+class ShadowMetadata(NamedTuple):
+    """The rebuild that a shadow belongs to."""
 
     id: UUID
     format: int
@@ -68,8 +78,8 @@ class About(NamedTuple):
     begun_at: datetime
 
 
-class Read(NamedTuple):
-    """How far the topic was read into the shadow, and what was found on the way."""
+class ReadProgress(NamedTuple):
+    """The next offsets of the shadow by partition, and counts of the messages before them."""
 
     next_offsets: dict[int, int]
     messages: int
@@ -77,80 +87,116 @@ class Read(NamedTuple):
     tombstones: int
 
 
+class ShadowLeftoversError(RebuildRefusedError):
+    """The shadow's schema holds a shadow that this rebuild can't resume, or is not ours."""
+
+    def __init__(self, found: ShadowMetadata | None) -> None:
+        origin = (
+            "llamalog did not make it, or a crash came in between"
+            if found is None
+            else f"begun {found.begun_at:%Y-%m-%d %H:%M} by {found.begun_by}, of {found.topic} "
+            f"from {found.source}, format {found.format}"
+        )
+        super().__init__(
+            f"The schema {SCHEMA} holds the leftovers of another rebuild ({origin}), which this one can't "
+            "resume. Nothing was done. If they are not needed, drop them and begin anew: add --discard."
+        )
+        self.found = found
+
+
 class ShadowStore:
-    """Makes the shadow, fills it portion by portion, drops it."""
+    """Creates, resumes, writes and drops the shadow."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def standing(self) -> tuple[bool, About | None]:
-        """Whether there is a schema of the shadow's name, and what it says of itself."""
+    async def find(self) -> tuple[bool, ShadowMetadata | None]:
+        """Whether the shadow's schema exists, and the metadata in it."""
         if await self._pool.fetchval("SELECT to_regnamespace($1) IS NULL", SCHEMA):
             return False, None
         if await self._pool.fetchval("SELECT to_regclass($1) IS NULL", f"{SCHEMA}.about"):
             return True, None
-        record = await self._pool.fetchrow(
-            f"SELECT id, format, topic, source, begun_by, begun_at FROM {SCHEMA}.about"  # noqa: S608
-        )
-        return True, None if record is None else About(*record)
+        record = await self._pool.fetchrow(_METADATA)
+        return True, None if record is None else ShadowMetadata(*record)
 
-    async def go_on(self, *, every_word: bool) -> bool:
-        """Make a shadow that was left ready to be read on; False if this call can't go on with it.
+    async def create_or_resume(
+        self, *, topic: str, source: str, begun_by: str, needs_all_labels: bool
+    ) -> None:
+        """Resume the shadow of an interrupted rebuild of the same topic and source, or create one.
 
         Args:
-            every_word: no row is left out for a word that the live table's enums lack: then none may have
-                been left out before.
-        """
-        async with self._pool.acquire() as connection, connection.transaction():
-            had_every_word = await connection.fetchval(f"SELECT every_word FROM {SCHEMA}.about")  # noqa: S608
-            if every_word and not had_every_word and (await read_so_far(connection)).dead_letters:
-                return False
-            await connection.execute(f"UPDATE {SCHEMA}.about SET every_word = $1", every_word)  # noqa: S608
-            await connection.execute(sql("shadow_forget"))
-        return True
-
-    async def make(self, *, id_: UUID, topic: str, source: str, begun_by: str, every_word: bool) -> None:
-        """Make an empty shadow, to be read into as `go_on` says.
+            needs_all_labels: no row is to be left out for a label that the live table's enums lack; a shadow
+                that has left some out is dropped and created anew.
 
         Raises:
-            UnavailableError: also where we may not make a schema.
+            ShadowLeftoversError: the schema holds something else.
+            UnavailableError: also where the schema may not be created.
         """
+        exists, found = await self.find()
+        if exists and (found is None or found[1:4] != (FORMAT, topic, source)):
+            raise ShadowLeftoversError(found)
+        if exists and await self._resume(needs_all_labels=needs_all_labels):
+            return
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(sql("shadow_make"))
+            await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+            await connection.execute(sql("shadow_create"))
             await connection.execute(
-                f"INSERT INTO {SCHEMA}.about (id, format, topic, source, begun_by, every_word) "  # noqa: S608
-                "VALUES ($1, $2, $3, $4, $5, $6)",
-                id_,
-                FORMAT,
-                topic,
-                source,
-                begun_by,
-                every_word,
+                _INSERT_METADATA, uuid4(), FORMAT, topic, source, begun_by, needs_all_labels
             )
+
+    async def _resume(self, *, needs_all_labels: bool) -> bool:
+        """Make the shadow ready to be read into again; False if it has left out rows that are needed."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            has_all_labels = await connection.fetchval(_HAS_ALL_LABELS)
+            if needs_all_labels and not has_all_labels and (await read_progress(connection)).dead_letters:
+                return False
+            await connection.execute(_SET_ALL_LABELS, needs_all_labels)
+            await connection.execute(sql("shadow_reset"))
+        return True
 
     async def discard(self) -> None:
         """Drop the shadow, if there is one."""
         await self._pool.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
-    async def read_so_far(self) -> Read:
-        """How far the shadow is."""
+    async def progress(self) -> ReadProgress:
+        """The shadow's next offsets and counts."""
         async with self._pool.acquire() as connection:
-            return await read_so_far(connection)
+            return await read_progress(connection)
 
-    async def record(self, told: Told) -> None:
-        """Write a portion and how far it reaches, in one transaction.
+    async def write(self, batch: ShadowBatch) -> None:
+        """Write a batch and its next offsets in one transaction.
 
         Raises:
-            UnavailableError: it cannot be told whether anything is written; `read_so_far` says it.
+            UnavailableError: the commit's outcome may be unknown; see `progress`.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            await record_told(connection, told)
+            await write_batch(connection, batch)
 
 
-async def read_so_far(connection: asyncpg.Connection) -> Read:
-    """As `ShadowStore.read_so_far`, as the connection sees it."""
+@asynccontextmanager
+async def compared_shadow(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that has found the result of the comparison in the shadow.
+
+    A crash of PostgreSQL after that ends the connection, so that an emptied shadow is never read.
+
+    Raises:
+        ShadowLostError: the shadow is empty or dropped.
+        UnavailableError: PostgreSQL is away.
+    """
+    async with pool.acquire() as connection:
+        try:
+            has_comparison = await connection.fetchval(_HAS_COMPARISON)
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as gone:
+            raise ShadowLostError from gone
+        if not has_comparison:
+            raise ShadowLostError
+        yield connection
+
+
+async def read_progress(connection: asyncpg.Connection) -> ReadProgress:
+    """As `ShadowStore.progress`, in the connection's transaction."""
     records = await connection.fetch(sql("shadow_positions"))
-    return Read(
+    return ReadProgress(
         {record["partition"]: record["next_offset"] for record in records},
         sum(record["messages"] for record in records),
         sum(record["dead_letters"] for record in records),
@@ -158,70 +204,73 @@ async def read_so_far(connection: asyncpg.Connection) -> Read:
     )
 
 
-async def record_told(connection: asyncpg.Connection, told: Told) -> None:
-    """As `ShadowStore.record`, in the connection's transaction."""
-    refused = await _copy_rows(connection, told)
-    if told.overrides:
+async def write_batch(connection: asyncpg.Connection, batch: ShadowBatch) -> None:
+    """As `ShadowStore.write`, in the connection's transaction."""
+    refused = await _insert_rows(connection, batch)
+    if batch.overrides:
         await connection.copy_records_to_table(
             "root_decrees",
             schema_name=SCHEMA,
             columns=_OVERRIDE_COLUMNS,
             records=[
-                override + place for override, place in zip(told.overrides, told.override_places, strict=True)
+                override + position
+                for override, position in zip(batch.overrides, batch.override_positions, strict=True)
             ],
         )
-    partitions = list(told.reached)
+    partitions = list(batch.next_offsets)
     await connection.execute(
         sql("shadow_advance"),
         partitions,
-        list(told.reached.values()),
-        [told.messages.get(partition, 0) for partition in partitions],
-        [told.dead_letters.get(partition, 0) + refused.get(partition, 0) for partition in partitions],
-        [told.tombstones.get(partition, 0) for partition in partitions],
+        list(batch.next_offsets.values()),
+        [batch.messages.get(partition, 0) for partition in partitions],
+        [batch.dead_letters.get(partition, 0) + refused.get(partition, 0) for partition in partitions],
+        [batch.tombstones.get(partition, 0) for partition in partitions],
     )
 
 
-async def _copy_rows(connection: asyncpg.Connection, told: Told) -> dict[int, int]:
-    """Write rows; those that PostgreSQL refuses are left out, as live, and counted by partition."""
-    rows = list(zip(told.rows, told.places, strict=True))
+async def _insert_rows(connection: asyncpg.Connection, batch: ShadowBatch) -> dict[int, int]:
+    """Insert rows; those that PostgreSQL refuses are left out, as by the ingest, and counted by partition."""
+    rows = list(zip(batch.rows, batch.positions, strict=True))
     if not rows:
         return {}
     try:
-        await _write(connection, rows)
+        await _insert(connection, rows)
     except RowRefusedError:
-        return await _write_one_by_one(connection, rows)
+        return await _insert_one_by_one(connection, rows)
     return {}
 
 
-async def _write_one_by_one(
-    connection: asyncpg.Connection, rows: Sequence[tuple[Content, Place]]
+async def _insert_one_by_one(
+    connection: asyncpg.Connection, rows: Sequence[tuple[Content, MessagePosition]]
 ) -> dict[int, int]:
     refused: dict[int, int] = {}
-    for row, place in rows:
+    for row, position in rows:
         try:
-            await _write(connection, [(row, place)])
+            await _insert(connection, [(row, position)])
         except RowRefusedError:
-            refused[place.partition] = refused.get(place.partition, 0) + 1
+            refused[position.partition] = refused.get(position.partition, 0) + 1
     return refused
 
 
-async def _write(connection: asyncpg.Connection, rows: Sequence[tuple[Content, Place]]) -> None:
-    """Rows that events made by COPY, legacy rows by a statement of their own."""
-    made = [astuple(row) + place for row, place in rows if type(row) is RowContent]
+async def _insert(connection: asyncpg.Connection, rows: Sequence[tuple[Content, MessagePosition]]) -> None:
+    """Insert rows of entity events by COPY, and legacy rows, which are texts, by a statement."""
+    copied = [astuple(row) + position for row, position in rows if type(row) is RowContent]
     with translated():
         async with connection.transaction():
             await connection.copy_records_to_table(
-                "llama_logs", schema_name=SCHEMA, columns=_ROW_COLUMNS, records=made
+                "llama_logs", schema_name=SCHEMA, columns=_ROW_COLUMNS, records=copied
             )
-            if len(made) < len(rows):
-                legacy = [(row, place) for row, place in rows if isinstance(row, LegacyContent)]
-                await _write_legacy(connection, legacy)
+            if len(copied) < len(rows):
+                legacy = [(row, position) for row, position in rows if isinstance(row, LegacyContent)]
+                await _insert_legacy(connection, legacy)
 
 
-async def _write_legacy(connection: asyncpg.Connection, rows: Sequence[tuple[LegacyContent, Place]]) -> None:
-    told = [dict(row.columns) | place._asdict() for row, place in rows]
-    await connection.execute(sql("shadow_legacy"), told)
-    noted = [(row.id, *row.overruled, *place) for row, place in rows]
+async def _insert_legacy(
+    connection: asyncpg.Connection, rows: Sequence[tuple[LegacyContent, MessagePosition]]
+) -> None:
+    texts = [dict(row.columns) | position._asdict() for row, position in rows]
+    await connection.execute(sql("shadow_legacy"), texts)
+    overruled = [(row.id, *row.overruled, *position) for row, position in rows]
     await connection.execute(
-        sql("shadow_legacy_rows"), *(list(column) for column in zip(*noted, strict=True))
+        sql("shadow_legacy_rows"), *(list(column) for column in zip(*overruled, strict=True))
     )

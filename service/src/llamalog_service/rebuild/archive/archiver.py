@@ -1,4 +1,4 @@
-"""The archiving of a topic: an archive written, and continued where it ends."""
+"""Archiver of a topic: writes an archive, and continues it where it ends."""
 
 import asyncio
 import fcntl
@@ -11,19 +11,39 @@ from msgspec import Struct
 
 from llamalog_service.kafka.dead_letters import Record
 from llamalog_service.kafka.topic_history import Portion
-from llamalog_service.rebuild.archive.errors import ArchiveBusyError
-from llamalog_service.rebuild.archive.history import Archive, refuse_lacking, refuse_misfit, refuse_shorter
-from llamalog_service.rebuild.archive.reach import note_reach, noted_reach
-from llamalog_service.rebuild.archive.segments import SEGMENT_BYTES, SegmentWriter, segments_of
-from llamalog_service.rebuild.reading import History, Progress, Watch
+from llamalog_service.rebuild.archive.history import (
+    Archive,
+    require_continuation,
+    require_end,
+    require_partitions,
+)
+from llamalog_service.rebuild.archive.segments import (
+    SEGMENT_BYTES,
+    ArchiveError,
+    SegmentWriter,
+    list_segments,
+    read_manifest,
+    write_manifest,
+)
+from llamalog_service.rebuild.reading import History, OnProgress, RebuildProgress
+
+
+class ArchiveBusyError(ArchiveError):
+    """Another process writes the archive."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"Another `llamalog archive` writes into {folder}. Nothing was done: there is one at a time. "
+            "Wait for its end; what it has not written then, the same command writes."
+        )
 
 
 class ArchiveReport(Struct, frozen=True, rename="camel"):
-    """What an archiving did.
+    """The report of an archiving.
 
     Attributes:
         messages: written by this call.
-        positions: up to where the archive reaches now: the next offset, by partition.
+        positions: the next offsets of the archive, by partition.
     """
 
     topic: str
@@ -32,67 +52,69 @@ class ArchiveReport(Struct, frozen=True, rename="camel"):
 
 
 class Archiver:
-    """Writes what a topic holds and its archive does not, segment by segment."""
+    """Writes the messages that an archive lacks of its topic, segment by segment."""
 
     def __init__(
         self,
         folder: Path,
         topic: str,
         history: History,
-        watch: Watch = lambda _: None,
+        on_progress: OnProgress = lambda _: None,
         *,
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self._folder = folder
         self._topic = topic
         self._history = history
-        self._watch = watch
+        self._on_progress = on_progress
         self._segment_bytes = segment_bytes
         self._writers: dict[int, SegmentWriter] = {}
 
     async def run(self) -> ArchiveReport:
-        """Continue the archive up to where the topic ends now.
+        """Continue the archive up to the topic's current end.
 
-        What is interrupted ends its segments where it is; a killed one loses those that were not complete.
+        An interrupted run completes its segments; a killed one loses those that were not complete.
 
         Raises:
-            ArchiveError: the archive is damaged, not of this topic, somebody else writes it, or what lies
-                before it is gone.
+            ArchiveError: the archive is damaged, not of this topic or written by another process, or the
+                messages that follow it are gone.
             LlamalogError: the topic can't be read.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with _alone(self._folder):
+        with _locked(self._folder):
             return await self._continue()
 
     async def _continue(self) -> ArchiveReport:
         for leftover in self._folder.glob("*.jsonl.gz.part"):
             leftover.unlink()
         archive = Archive(self._folder, self._topic)
-        archived = await archive.spans() if segments_of(self._folder) else {}
-        noted = noted_reach(self._folder, self._topic) or {}
+        archived = await archive.spans() if list_segments(self._folder) else {}
+        manifest = read_manifest(self._folder, self._topic) or {}
         spans = await self._history.spans()
-        refuse_lacking(self._topic, {*archived, *(at for at, end in noted.items() if end)}, spans)
+        require_partitions(self._topic, {*archived, *(at for at, end in manifest.items() if end)}, spans)
         starts = {partition: archived[partition].end if partition in archived else 0 for partition in spans}
         for partition, span in spans.items():
-            refuse_misfit(partition, starts[partition], span)
-            refuse_shorter(partition, noted.get(partition, 0), span)
+            require_continuation(partition, starts[partition], span)
+            require_end(partition, manifest.get(partition, 0), span)
         ends = {partition: span.end for partition, span in spans.items()}
         at = dict(starts)
         written = 0
-        note_reach(self._folder, self._topic, _furthest(noted, at))
+        write_manifest(self._folder, self._topic, _higher(manifest, at))
         try:
             async with aclosing(self._history.read(starts, ends)) as portions:
                 async for portion in portions:
-                    await _to_the_end(asyncio.to_thread(self._write, portion, dict(at)))
+                    await _uncancelled(asyncio.to_thread(self._write, portion, dict(at)))
                     written += len(portion.records)
                     at |= portion.reached
                     done = sum(at.values()) - sum(starts.values())
-                    self._watch(Progress("archiving", done, sum(ends.values()) - sum(starts.values())))
+                    self._on_progress(
+                        RebuildProgress("archiving", done, sum(ends.values()) - sum(starts.values()))
+                    )
         finally:
             for partition, writer in self._writers.items():
                 writer.complete(at[partition])
             self._writers.clear()
-            note_reach(self._folder, self._topic, _furthest(noted, at))
+            write_manifest(self._folder, self._topic, _higher(manifest, at))
         return ArchiveReport(self._topic, written, {str(partition): end for partition, end in at.items()})
 
     def _write(self, portion: Portion, at: Mapping[int, int]) -> None:
@@ -111,17 +133,17 @@ class Archiver:
                 writer.complete(portion.reached[partition])
 
 
-def _furthest(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
-    """What is noted is not taken back: files that are gone are missed until they are written again."""
+def _higher(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    """The higher of both offsets: files that are gone are missed until they are written again."""
     return {partition: max(one.get(partition, 0), other.get(partition, 0)) for partition in {*one, *other}}
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else writes the archive meanwhile; a process that is killed lets go.
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing the archive; the lock ends with the process.
 
     Raises:
-        ArchiveBusyError: somebody does.
+        ArchiveBusyError: another process holds the lock.
     """
     with (folder / ".lock").open("wb") as lock:
         try:
@@ -131,11 +153,11 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await what a thread does also when cancelled: nobody may end a file while it is written."""
-    doing = asyncio.ensure_future(work)
+async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
+    """Await a thread's work to its end even if cancelled: no file may be closed while it is written."""
+    task = asyncio.ensure_future(work)
     try:
-        await asyncio.shield(doing)
+        await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([doing])
+        await asyncio.wait([task])
         raise

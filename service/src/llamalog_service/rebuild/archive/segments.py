@@ -1,8 +1,11 @@
-"""An archive of a topic as files: a partition in segments, a segment in lines of JSON, compressed by gzip.
+"""Files of an archive: segments of a topic's partitions, and a manifest.
 
-The first line of a segment says which part of what it is, a line each holds the messages, the last line says
-how many there were, where the next segment begins, and the SHA-256 of all lines before it. A segment has its
-final name only once it is complete.
+A segment is lines of JSON, compressed by gzip. The first line names topic, partition and first offset; then
+there is a line for each message; the last line has the number of messages, the first offset of the next
+segment, and the SHA-256 of all lines before it. A segment has its final name only once it is complete.
+
+The manifest `archive.json` has the next offset of each partition. Segments show a gap between two of them,
+but not that the last ones of a partition, or all, are missing.
 """
 
 import gzip
@@ -11,7 +14,7 @@ import os
 import re
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
@@ -19,12 +22,13 @@ from typing import IO, Any, Final, NamedTuple
 import msgspec
 
 from llamalog_schemas.codec import Headers
+from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.dead_letters import Record
-from llamalog_service.rebuild.archive.errors import ArchiveDamagedError
 
+MANIFEST: Final = "archive.json"
 FORMAT: Final = 1
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
-"""So many bytes of lines make a segment full: what a crash may cost, of each partition."""
+"""Bytes of lines in a full segment; a crash loses at most so many of each partition."""
 
 _NAME: Final = re.compile(r"partition-(\d{5})-from-(\d{20})\.jsonl\.gz")
 _BATCH: Final = 2000
@@ -32,8 +36,47 @@ _BATCH_BYTES: Final = 8 * 1024 * 1024
 _DAMAGE: Final = (OSError, EOFError, zlib.error, msgspec.DecodeError, ValueError, KeyError)
 
 
+class ArchiveError(LlamalogError):
+    """An archive can't be read or continued; nothing was changed."""
+
+
+class ArchiveDamagedError(ArchiveError):
+    """A segment is not as it was written."""
+
+    def __init__(self, path: Path, line: int, offset: int, error: Exception) -> None:
+        super().__init__(
+            f"{path}, line {line} (about offset {offset}): {error}. The archive is damaged, truncated or "
+            "not of this topic, so nothing of this segment was used. Restore the file from a copy; or, if "
+            "the topic still holds these messages, remove it and all later ones of its partition, and "
+            "archive again."
+        )
+        self.path = path
+        self.line = line
+
+
+class ManifestDamagedError(ArchiveError):
+    """The manifest can't be read, or is of another topic."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(
+            f"{path}: {error}. Nothing was done. Restore it from a copy; or remove it, and `llamalog "
+            "archive` writes it again as long as the topic is there."
+        )
+
+
+class ManifestMissingError(ArchiveError):
+    """There is no manifest, so that missing segments would not be noticed."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__(
+            f"{path} is missing: without it, missing files of the archive are not noticed. Restore it from a "
+            "copy; `llamalog archive` writes it again as long as the topic is there. If you know that no "
+            f"file is missing, write into it what the files hold: {text}"
+        )
+
+
 class Segment(NamedTuple):
-    """A complete segment, by its name."""
+    """A complete segment."""
 
     path: Path
     partition: int
@@ -42,7 +85,7 @@ class Segment(NamedTuple):
 
 @dataclass(slots=True)
 class ArchivedRecord:
-    """A message as it lay in the topic; `timestamp` in milliseconds, as Kafka had it."""
+    """A message of the topic; `timestamp` in milliseconds since 1970."""
 
     topic: str
     partition: int
@@ -53,8 +96,8 @@ class ArchivedRecord:
     headers: Headers
 
 
-def segments_of(folder: Path) -> dict[int, list[Segment]]:
-    """The complete segments of an archive by partition, in order; none where there is no archive."""
+def list_segments(folder: Path) -> dict[int, list[Segment]]:
+    """The complete segments in a folder by partition, in order."""
     found: dict[int, list[Segment]] = {}
     for path in sorted(folder.glob("*.jsonl.gz")):
         name = _NAME.fullmatch(path.name)
@@ -65,7 +108,7 @@ def segments_of(folder: Path) -> dict[int, list[Segment]]:
 
 
 class SegmentWriter:
-    """Writes one segment under a name of its own until it is complete."""
+    """Writes one segment, under a temporary name until it is complete."""
 
     def __init__(self, folder: Path, topic: str, partition: int, first: int) -> None:
         self._final = folder / f"partition-{partition:05}-from-{first:020}.jsonl.gz"
@@ -79,28 +122,31 @@ class SegmentWriter:
         self._write({"archive": FORMAT, "topic": topic, "partition": partition, "first": first})
 
     def add(self, record: Record) -> None:
-        """Write a message; offsets rise."""
+        """Write a message, whose offset is higher than that of the one before."""
         self._write(_line_of(record))
         self._records += 1
         self._next = record.offset + 1
 
     def complete(self, next_offset: int) -> None:
-        """End the segment before an offset and give it its name; one that nothing is in is dropped."""
+        """End the segment before an offset and give it its final name; an empty one is dropped."""
         if next_offset <= self._next and not self._records:
             self.drop()
             return
-        reached = max(next_offset, self._next)
-        ending = {"records": self._records, "next": reached, "sha256": self._digest.hexdigest()}
+        ending = {
+            "records": self._records,
+            "next": max(next_offset, self._next),
+            "sha256": self._digest.hexdigest(),
+        }
         self._file.write(msgspec.json.encode(ending) + b"\n")
         self._file.close()
         self._raw.flush()
         os.fsync(self._raw.fileno())
         self._raw.close()
         self._path.replace(self._final)
-        sync_folder(self._final.parent)
+        _sync_folder(self._final.parent)
 
     def drop(self) -> None:
-        """Leave nothing."""
+        """Delete the segment."""
         self._file.close()
         self._raw.close()
         self._path.unlink(missing_ok=True)
@@ -112,8 +158,8 @@ class SegmentWriter:
         self.bytes += len(encoded)
 
 
-def verified(segment: Segment, topic: str) -> int:
-    """The offset at which the next segment begins.
+def verify_segment(segment: Segment, topic: str) -> int:
+    """Read a segment as a whole; the first offset of the next one.
 
     Raises:
         ArchiveDamagedError: the segment is not as it was written, or is not of this topic.
@@ -125,10 +171,10 @@ def verified(segment: Segment, topic: str) -> int:
 
 
 def read_segment(segment: Segment, topic: str, begin: int, end: int) -> Iterator[list[ArchivedRecord]]:
-    """The messages from `begin` up to before `end`, some at a time.
+    """The messages from `begin` up to before `end`, in batches; call `verify_segment` before.
 
     Raises:
-        ArchiveDamagedError: as for `verified`, which is to be called before.
+        ArchiveDamagedError: as for `verify_segment`.
     """
     batch: list[ArchivedRecord] = []
     held = 0
@@ -145,7 +191,7 @@ def read_segment(segment: Segment, topic: str, begin: int, end: int) -> Iterator
 
 
 def _lines(segment: Segment, topic: str) -> Iterator[tuple[dict[str, Any] | None, int]]:
-    """Each message's line with the offset behind it; None in the end, with where the next segment begins."""
+    """Each message's line with the offset after it; at the end None with the next segment's first offset."""
     number, digest, records, next_offset = 0, hashlib.sha256(), 0, segment.first
     decode = msgspec.json.Decoder(dict[str, Any]).decode
     try:
@@ -177,11 +223,12 @@ def _lines(segment: Segment, topic: str) -> Iterator[tuple[dict[str, Any] | None
 
 
 def _check_head(head: dict[str, Any], segment: Segment, topic: str) -> None:
-    said = (head["archive"], head["topic"], head["partition"], head["first"])
-    if said != (FORMAT, topic, segment.partition, segment.first):
+    found = (head["archive"], head["topic"], head["partition"], head["first"])
+    if found != (FORMAT, topic, segment.partition, segment.first):
         raise ValueError(
-            f"it says it is format {said[0]} of {said[1]}, partition {said[2]} from offset {said[3]}; "
-            f"format {FORMAT} of {topic}, partition {segment.partition} from {segment.first} was looked for"
+            f"its first line names format {found[0]} of {found[1]}, partition {found[2]} from offset "
+            f"{found[3]}; expected was format {FORMAT} of {topic}, partition {segment.partition} from "
+            f"{segment.first}"
         )
 
 
@@ -194,7 +241,7 @@ def _line_of(record: Record) -> dict[str, Any]:
 
 
 def _named(name: str, content: bytes | None) -> dict[str, str | None]:
-    """As text where it is UTF-8, else in base64."""
+    """Text if the content is UTF-8, else base64."""
     if content is None:
         return {name: None}
     try:
@@ -223,8 +270,51 @@ def _content(line: dict[str, Any], name: str) -> bytes | None:
     return None if text is None else text.encode()
 
 
-def sync_folder(folder: Path) -> None:
-    """A new name is on disk once its folder is."""
+class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    archive: int
+    topic: str
+    next: dict[int, int]
+
+
+def read_manifest(folder: Path, topic: str) -> dict[int, int] | None:
+    """The next offset of each partition that the archive holds at least; None without a manifest.
+
+    Raises:
+        ManifestDamagedError: the manifest can't be read, or is of another topic.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
+        if (manifest.archive, manifest.topic) != (FORMAT, topic):
+            raise ValueError(
+                f"it is of format {manifest.archive} of {manifest.topic}, not {FORMAT} of {topic}"
+            )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ManifestDamagedError(path, error) from error
+    return manifest.next
+
+
+def write_manifest(folder: Path, topic: str, next_offsets: Mapping[int, int]) -> None:
+    """Replace the manifest in one step, also for a crash."""
+    path = folder / MANIFEST
+    part = path.with_suffix(".json.part")
+    with part.open("wb") as file:
+        file.write(manifest_text(topic, next_offsets).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    _sync_folder(folder)
+
+
+def manifest_text(topic: str, next_offsets: Mapping[int, int]) -> str:
+    """The manifest of an archive with these next offsets."""
+    return msgspec.json.encode(_Manifest(FORMAT, topic, dict(sorted(next_offsets.items())))).decode()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the folder's names written to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

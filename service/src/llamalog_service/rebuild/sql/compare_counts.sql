@@ -1,5 +1,5 @@
--- Both sides in numbers, of the rows of the roots $1 or about the entities $2, of all where both are empty: by category, origin and day, with
--- a sum over the rows that is the same in whatever order they come.
+-- Counts of both sides by category, origin and day, with a sum of hashes that does not depend on the order of rows: of
+-- the rows of the roots $1 or about the entities $2, of all where both are empty.
 SELECT 'live' AS side, category, origin, created_at::date::text AS day, count(*) AS rows,
        sum(hash_record_extended(l::record, 0)) AS hashes
 FROM live l

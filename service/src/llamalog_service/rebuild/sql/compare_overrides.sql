@@ -1,4 +1,4 @@
--- How many overrides the live table lacks, has although nobody told them, and has otherwise than told.
+-- How many overrides are missing from the live table, in no event, or different.
 SELECT count(*) FILTER (WHERE l.id IS NULL) AS missing,
        count(*) FILTER (WHERE s.id IS NULL) AS extra,
        count(*) FILTER (WHERE l.id = s.id) AS different

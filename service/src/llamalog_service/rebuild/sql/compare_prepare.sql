@@ -1,5 +1,5 @@
--- The two sides of a comparison as a session sees them, column by column alike: what a rebuild does not know (when a
--- row was recorded, its revision) left out, words of enums as texts, NULL in a list's place as a list without members.
+-- Views of the two sides with the same columns and types: without recorded_at and revision, which do not follow from
+-- events; enums as texts; a list that is NULL as an empty one.
 CREATE OR REPLACE TEMPORARY VIEW live AS
 SELECT l.id, l.entity_type::text, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operation::text,
        l.category::text, coalesce(l.sources, '{}')::text[] AS sources, l.status::text, l.reason::text,
@@ -10,7 +10,7 @@ SELECT l.id, l.entity_type::text, l.entity_id, l.artist_id, l.album_id, l.track_
        l.declared_root_job_id::text,
        l.root_job_id::text, l.origin::text, l.cycle_members, l.parent_conflict
 FROM llama_logs l;
-CREATE OR REPLACE TEMPORARY VIEW told AS
+CREATE OR REPLACE TEMPORARY VIEW decoded AS
 SELECT s.id, s.entity_type::text, s.entity_id, s.artist_id, s.album_id, s.track_id, s.operation::text,
        s.category::text, coalesce(s.sources, '{}')::text[] AS sources, s.status::text, s.reason::text,
        coalesce(s.fields_enriched, '{}')::text[] AS fields_enriched, s.data_quality_before::text,
@@ -20,6 +20,6 @@ SELECT s.id, s.entity_type::text, s.entity_id, s.artist_id, s.album_id, s.track_
        s.declared_root_job_id::text
 FROM llamalog_rebuild.llama_logs s;
 CREATE OR REPLACE TEMPORARY VIEW rebuilt AS
-SELECT t.*, r.root_job_id::text, r.origin::text, r.cycle_members, r.parent_conflict
-FROM told t
-JOIN llamalog_rebuild.roots r ON r.row_id = t.id
+SELECT d.*, r.root_job_id::text, r.origin::text, r.cycle_members, r.parent_conflict
+FROM decoded d
+JOIN llamalog_rebuild.roots r ON r.row_id = d.id

@@ -1,5 +1,5 @@
--- Note every row that is on one side only, or differs in a column; of those of the roots $1 or
--- about the entities $2, of all where both are empty. A walk that a difference may have led astray begins at the row's job, or else its parent, on either side.
+-- Record every row that is on one side only, or differs in a column: of the rows of the roots $1 or about the entities $2,
+-- of all where both are empty. A difference may have changed roots below the row's job, or else its parent, on either side.
 INSERT INTO llamalog_rebuild.differences (id, kind, columns, live, rebuilt, starts)
 SELECT d.id,
        d.kind,

@@ -1,5 +1,5 @@
--- How many rows come after the id $1 (NULL: all) that were recorded since $2 (NULL: whenever), and are of the roots $3 or
--- about the entities $4 (both empty: all).
+-- How many rows follow the id $1 (NULL: all), recorded since $2 (NULL: all), and of the roots $3 or about the entities $4
+-- (both empty: all).
 SELECT count(*)
 FROM llama_logs l
 WHERE ($1::uuid IS NULL OR l.id > $1)

@@ -1,4 +1,4 @@
--- Write legacy rows to the shadow. $1: as in legacy_insert, with the place of each in the topic.
+-- Insert legacy rows into the shadow. $1: as in legacy_insert, with partition and offset.
 INSERT INTO llamalog_rebuild.llama_logs (
     id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
     fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count,
@@ -9,8 +9,8 @@ SELECT
     p.id, p.entity_type, p.entity_id, p.artist_id, p.album_id, p.track_id, p.operation, p.category,
     coalesce(p.sources, '{}'), p.status, p.reason, coalesce(p.fields_enriched, '{}'), p.data_quality_before,
     p.data_quality_after, p.error_message, p.error_code, p.retry_count, p.duration_ms, p.api_call_count,
-    (t.told ->> 'metadata')::jsonb, (t.told ->> 'preview_data')::jsonb, p.job_id, p.parent_job_id,
-    coalesce(p.is_root_job, false), p.triggered_by, p.user_id, p.created_at, p.declared_root_job_id, (t.told
-    ->> 'partition')::integer, (t.told ->> 'offset')::bigint
-FROM jsonb_array_elements($1::jsonb) AS t (told)
-CROSS JOIN LATERAL jsonb_populate_record(NULL::llama_logs, t.told - ARRAY['metadata', 'preview_data']) AS p
+    (t.texts ->> 'metadata')::jsonb, (t.texts ->> 'preview_data')::jsonb, p.job_id, p.parent_job_id,
+    coalesce(p.is_root_job, false), p.triggered_by, p.user_id, p.created_at, p.declared_root_job_id,
+    (t.texts ->> 'partition')::integer, (t.texts ->> 'offset')::bigint
+FROM jsonb_array_elements($1::jsonb) AS t (texts)
+CROSS JOIN LATERAL jsonb_populate_record(NULL::llama_logs, t.texts - ARRAY['metadata', 'preview_data']) AS p

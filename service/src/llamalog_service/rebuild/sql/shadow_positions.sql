@@ -1,2 +1,2 @@
--- How far each partition was read into the shadow, and what was found.
+-- The next offsets of the shadow by partition, and counts of the messages before them.
 SELECT partition, next_offset, messages, dead_letters, tombstones FROM llamalog_rebuild.positions

@@ -1,5 +1,5 @@
--- Mark those live rows of $1 (NULL: all) that are legacy rows of the shadow, and keep aside what they said of their
--- lineage and the rules overrule.
+-- Mark those live rows of $1 (NULL: all) that are legacy rows of the shadow, and keep the lineage columns of them that
+-- the rules overrule.
 WITH legacy AS (
     SELECT g.row_id, g.parent_job_id, g.root_job_id
     FROM llamalog_rebuild.legacy_rows g

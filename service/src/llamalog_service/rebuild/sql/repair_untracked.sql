@@ -1,4 +1,4 @@
--- Rows ($1) without job and parent have no root, whatever others say: where it says otherwise, set it right.
+-- Correct the root columns of rows ($1) without job and parent: these have no root.
 WITH changed AS (
     UPDATE llama_logs l
     SET root_job_id = NULL, origin = 'UNTRACKED', cycle_members = NULL, parent_conflict = false,

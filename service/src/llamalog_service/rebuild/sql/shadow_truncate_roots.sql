@@ -1,2 +1,2 @@
--- Forget the roots worked out before.
+-- Remove roots and differences of an earlier comparison.
 TRUNCATE llamalog_rebuild.roots, llamalog_rebuild.differences

@@ -1,5 +1,5 @@
--- Take live rows of which no event tells into the shadow as they stand, from no place in the topic. One that calls
--- itself a root job makes no claim. What such a row holds under an id that was told is not what was told.
+-- Copy live rows without an event into the shadow, with the partition -1. A row with is_root_job makes no claim, so that
+-- its parent is not copied. A row whose id is in an event is not copied either.
 INSERT INTO llamalog_rebuild.llama_logs (
     id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
     fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count, duration_ms,

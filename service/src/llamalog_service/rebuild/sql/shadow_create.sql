@@ -1,15 +1,15 @@
--- The shadow: what the topic makes of itself, in a schema of its own, of the live table's types and without indexes.
--- What the rules of roots are applied to bears the live tables' names, so that the same statements serve both. Nothing
--- of it is logged: after a crash of PostgreSQL rows and positions are empty alike, and the reading begins anew.
+-- The shadow's schema: tables of the live table's types, without indexes. Those that the root rule reads have the live
+-- tables' names, so that the same statements serve both. They are unlogged: after a crash of PostgreSQL rows and positions
+-- are empty alike, and the reading begins anew.
 CREATE SCHEMA llamalog_rebuild;
 CREATE TABLE llamalog_rebuild.about (
     id uuid NOT NULL,
     format integer NOT NULL,
     topic text NOT NULL,
-    source text NOT NULL,     -- the topic itself, or the archive that stands in for its beginning
+    source text NOT NULL,     -- the topic, or the archive that is read before or instead of it
     begun_by text NOT NULL,
     begun_at timestamptz NOT NULL DEFAULT now(),
-    every_word boolean NOT NULL  -- whether no row was left out for a word that the live table's enums lack
+    has_all_labels boolean NOT NULL  -- no row was left out for a label that the live table's enums lack
 );
 CREATE UNLOGGED TABLE llamalog_rebuild.llama_logs WITH (autovacuum_enabled = false) AS
 SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
@@ -19,7 +19,7 @@ SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, cat
        0 AS partition, 0::bigint AS "offset"
 FROM llama_logs
 WITH NO DATA;
-CREATE UNLOGGED TABLE llamalog_rebuild.passed_over WITH (autovacuum_enabled = false) AS
+CREATE UNLOGGED TABLE llamalog_rebuild.other_contents WITH (autovacuum_enabled = false) AS
 SELECT * FROM llamalog_rebuild.llama_logs
 WITH NO DATA;
 CREATE UNLOGGED TABLE llamalog_rebuild.root_decrees WITH (autovacuum_enabled = false) AS
@@ -28,7 +28,7 @@ FROM root_decrees
 WITH NO DATA;
 CREATE UNLOGGED TABLE llamalog_rebuild.legacy_rows (
     row_id uuid NOT NULL,
-    parent_job_id text,       -- what the row said of them, where the rules overrule it
+    parent_job_id text,       -- the row's own values, where the rules overrule them
     root_job_id text,
     partition integer NOT NULL,
     "offset" bigint NOT NULL
@@ -50,11 +50,11 @@ CREATE UNLOGGED TABLE llamalog_rebuild.differences (
     columns text[],           -- of a different row: those in which it differs
     live jsonb,               -- the live row, or what differs of it
     rebuilt jsonb,
-    starts text[] NOT NULL,   -- where the walks begin that it may have led astray
+    starts text[] NOT NULL,   -- jobs below which it may have changed roots
     revision integer,         -- of the live row
     corrected boolean NOT NULL DEFAULT false,  -- by live traffic, after the comparison
-    mended boolean NOT NULL DEFAULT false
+    repaired boolean NOT NULL DEFAULT false
 );
 CREATE UNLOGGED TABLE llamalog_rebuild.comparison (
-    ended_at timestamptz NOT NULL  -- of the comparison that all of it stands for; after a crash there is none
+    ended_at timestamptz NOT NULL  -- of the comparison; after a crash there is no row
 )

@@ -1,4 +1,4 @@
--- The indexes of the log that no constraint stands on, as they are made, and what is said of them.
+-- The definitions and comments of the log's indexes that belong to no constraint.
 SELECT quote_ident(c.relname) AS name, pg_get_indexdef(i.indexrelid) AS definition,
        quote_literal(obj_description(i.indexrelid, 'pg_class')) AS comment
 FROM pg_index i

@@ -1,5 +1,5 @@
--- Put rows ($1) of the shadow into the live table where they are not, with the revision $2, and note them in the
--- outbox. A root that was not worked out, its event having come after the comparison, is left to the repair that follows.
+-- Insert those rows ($1) of the shadow that the live table lacks, with the revision $2, and note them in the outbox. Rows
+-- whose event came after the comparison have no root yet: it is left to the recompute that follows.
 WITH added AS (
     INSERT INTO llama_logs (
         id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,

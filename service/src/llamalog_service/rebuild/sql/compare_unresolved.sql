@@ -1,5 +1,5 @@
--- Leave out live rows that nobody has looked at yet and that differ in their roots alone: these are not worked out, which
--- is no difference; nor is the parent of one that calls itself a root job, which will not count.
+-- Remove differences of live rows that are not resolved yet and differ in their roots alone. The parent of a row with
+-- is_root_job is no difference either: it makes no claim.
 DELETE FROM llamalog_rebuild.differences d
 USING llama_logs l
 WHERE l.id = d.id AND d.kind = 'different' AND l.origin IS NULL

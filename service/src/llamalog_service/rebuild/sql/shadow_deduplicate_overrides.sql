@@ -1,8 +1,8 @@
--- Leave one override of each id in the shadow: the one that the live table holds if it holds any of them, else the one
--- of the lowest partition and offset.
+-- Leave one override of each id in the shadow: the one that the live table holds, else that of the lowest partition and
+-- offset.
 DELETE FROM llamalog_rebuild.root_decrees s
 USING (
-    SELECT d.ctid AS place,
+    SELECT d.ctid AS tuple,
            row_number() OVER (
                PARTITION BY d.id
                ORDER BY coalesce(
@@ -13,4 +13,4 @@ USING (
     FROM llamalog_rebuild.root_decrees d
     LEFT JOIN root_decrees l USING (id)
 ) ranked
-WHERE s.ctid = ranked.place AND ranked.choice > 1
+WHERE s.ctid = ranked.tuple AND ranked.choice > 1

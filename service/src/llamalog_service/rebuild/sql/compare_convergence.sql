@@ -1,5 +1,5 @@
--- Note which rows that differed in their roots alone were corrected since by live traffic, which had recorded what
--- changes them and not come to their roots. Says how many are left, and whether repairs are under way.
+-- Mark rows that differed in their roots alone and were corrected since: live traffic had ingested the events that change
+-- them, but not resolved the roots yet. Returns how many still differ, and whether recomputes are queued or running.
 WITH corrected AS (
     UPDATE llamalog_rebuild.differences d
     SET corrected = true
@@ -12,5 +12,5 @@ SELECT (SELECT count(*)
         FROM llamalog_rebuild.differences d
         WHERE d.kind = 'different' AND NOT d.corrected
           AND d.columns <@ ARRAY['root_job_id', 'origin', 'cycle_members', 'parent_conflict'])
-       - (SELECT count(*) FROM corrected) AS left,
-       EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running') AND kind = 'recompute-roots') AS repairing
+       - (SELECT count(*) FROM corrected) AS differing,
+       EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running') AND kind = 'recompute-roots') AS is_repairing

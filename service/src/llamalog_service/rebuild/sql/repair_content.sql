@@ -1,6 +1,5 @@
--- Give those of the live rows $1 the content that they have in the shadow which have another, and note them in the
--- outbox; what no event tells of is left as it is. Roots are left to the repair that follows: a row that nobody had looked
--- at waits for it like one that an event made.
+-- Update those of the live rows $1 whose content differs from the shadow's, and note them in the outbox; rows without an
+-- event are not updated. Roots are left to the recompute that follows: a row that was not resolved becomes pending.
 WITH changed AS (
     UPDATE llama_logs l
     SET entity_type = s.entity_type, entity_id = s.entity_id, artist_id = s.artist_id, album_id = s.album_id, track_id =

@@ -1,4 +1,4 @@
--- Remove those of the live rows $1 that the shadow does not hold; each is kept aside as it was.
+-- Delete those of the live rows $1 that the shadow does not hold; each is archived in removed_rows.
 WITH removed AS (
     DELETE FROM llama_logs l
     WHERE l.id = ANY ($1::uuid[]) AND NOT EXISTS (SELECT FROM llamalog_rebuild.llama_logs s WHERE s.id = l.id)

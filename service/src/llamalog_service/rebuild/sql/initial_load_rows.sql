@@ -1,4 +1,4 @@
--- Every row of the shadow, with its root, into the live table, with the revision $1: others may know the rows.
+-- Insert every row of the shadow, with its root and the revision $1, into the live table.
 INSERT INTO llama_logs (
     id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
     fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count, duration_ms,

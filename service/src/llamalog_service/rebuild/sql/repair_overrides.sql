@@ -1,4 +1,4 @@
--- Put the overrides of the shadow into the live table where they are not, or are otherwise; says about which jobs.
+-- Insert the overrides that the live table lacks, and update those that differ. Returns their jobs.
 INSERT INTO root_decrees AS l (id, job_id, adopted, reason, requested_by, decreed_at, told)
 SELECT id, job_id, adopted, reason, requested_by, decreed_at, true FROM llamalog_rebuild.root_decrees
 WHERE partition >= 0

@@ -1,0 +1,40 @@
+-- Leave one row of each id in the shadow: of several contents the one that the live table holds, else that of a legacy
+-- row, else that of the lowest partition and offset. The other contents are kept for another comparison. Returns how many
+-- rows were removed, how many ids have several contents, and of how many the live table holds another content than an
+-- empty one would get.
+WITH repeated AS MATERIALIZED (
+    SELECT id FROM llamalog_rebuild.llama_logs GROUP BY id HAVING count(*) > 1
+), held AS (
+    SELECT l.id, to_jsonb(l) - ARRAY['root_job_id', 'origin', 'cycle_members', 'parent_conflict'] AS content
+    FROM repeated
+    JOIN live l USING (id)
+), candidates AS (
+    SELECT s.ctid AS tuple, s.id, g.row_id IS NOT NULL AS is_legacy, s.partition, s."offset",
+           to_jsonb(s) - ARRAY['root_job_id', 'origin', 'cycle_members', 'parent_conflict', 'revision', 'partition',
+                               'offset'] AS content
+    FROM repeated
+    JOIN llamalog_rebuild.llama_logs s USING (id)
+    LEFT JOIN llamalog_rebuild.legacy_rows g
+        ON g.row_id = s.id AND g.partition = s.partition AND g."offset" = s."offset"
+), ranked AS MATERIALIZED (
+    SELECT c.tuple, c.id,
+           first_value(c.content) OVER foremost <> c.content AS is_other,
+           row_number() OVER (
+               PARTITION BY c.id
+               ORDER BY coalesce(h.content = c.content, false) DESC, c.is_legacy DESC, c.partition, c."offset"
+           ) AS choice
+    FROM candidates c
+    LEFT JOIN held h USING (id)
+    WINDOW foremost AS (PARTITION BY c.id ORDER BY c.is_legacy DESC, c.partition, c."offset")
+), removed AS (
+    DELETE FROM llamalog_rebuild.llama_logs s
+    USING ranked r
+    WHERE s.ctid = r.tuple AND r.choice > 1
+    RETURNING s.*
+), others AS (
+    INSERT INTO llamalog_rebuild.other_contents SELECT * FROM removed WHERE id IN (SELECT id FROM ranked WHERE is_other)
+)
+SELECT (SELECT count(*) FROM removed) AS removed,
+       count(DISTINCT id) FILTER (WHERE is_other) AS contested,
+       count(*) FILTER (WHERE is_other AND choice = 1) AS contested_kept_live
+FROM ranked
