@@ -28,7 +28,7 @@ def seen(one: Survived) -> str:
     verdict = one.verdict
     words = [f"{verdict.messages:,} messages: {verdict.rows:,} rows, {verdict.dead_letters} dead letters"]
     again = verdict.records_told - verdict.rows
-    words.append(f"{verdict.rows_corrected} rows corrected, {max(again, 0)} records told again")
+    words.append(f"{verdict.rows_corrected} rows corrected, {max(again, 0)} records published again")
     if one.put_back:
         words.append(f"batches requeued {one.put_back} times")
     if one.waits:
