@@ -40,7 +40,7 @@ async def write_at_rest(
     store, left = LogStore(pool), list(rows)
     while left:
         some, left = left[:at_once], left[at_once:]
-        await store.record([row.content for row in some], [row.root for row in some], [], positions)
+        await store.write([row.content for row in some], [row.root for row in some], [], positions)
 
 
 async def empty_tables(pool: asyncpg.Pool) -> None:

@@ -19,8 +19,8 @@ from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox, tell_corrections
-from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
+from llamalog_service.log.outbox import Outbox, publish_corrections
+from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 
 TOPIC = "tests.entity-events"
 GROUP = "tests"
@@ -141,7 +141,7 @@ class Repairer:
 
     async def repair(self, jobs: Iterable[str]) -> None:
         """Do one command."""
-        await recompute_until_settled(self.store, sorted(set(jobs)))
+        await recompute_until_converged(self.store, sorted(set(jobs)))
 
     async def settle(self) -> None:
         """Do every command said, then tell the corrections."""
@@ -150,4 +150,4 @@ class Repairer:
         await self.tell()
 
     async def tell(self) -> None:
-        await tell_corrections(Outbox(self.pool), EventPublisher(self.kept, NAMES, source="/tests"))
+        await publish_corrections(Outbox(self.pool), EventPublisher(self.kept, NAMES, source="/tests"))

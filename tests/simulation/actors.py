@@ -151,7 +151,7 @@ def _duties(
         return False
 
     async def tell() -> bool:
-        return await corrections.tell_corrections(outbox, event_publisher) > 0
+        return await corrections.publish_corrections(outbox, event_publisher) > 0
 
     return [
         PeriodicTask("repairing roots", Repairs(RunStore(pool), store).do_waiting, _POLL_EVERY),

@@ -48,7 +48,7 @@ def _one_pass(stack: ExitStack) -> None:
         return Repair(sum((await store.recompute(scope)).values()), 1)
 
     for module in (repairs, sweep):
-        stack.enter_context(patch.object(module, "recompute_until_settled", recompute_once))
+        stack.enter_context(patch.object(module, "recompute_until_converged", recompute_once))
 
 
 def _offsets_first(stack: ExitStack) -> None:
@@ -92,18 +92,18 @@ def _skip_the_outbox(stack: ExitStack) -> None:
 def _strike_first(stack: ExitStack) -> None:
     async def strike_and_tell(outbox: Outbox, event_publisher: EventPublisher) -> int:
         rows = await outbox.next(1000)
-        await outbox.strike(rows)
+        await outbox.delete_published(rows)
         await event_publisher.publish_provenance(rows)
         return len(rows)
 
-    stack.enter_context(patch.object(corrections, "tell_corrections", strike_and_tell))
+    stack.enter_context(patch.object(corrections, "publish_corrections", strike_and_tell))
 
 
 def _not_told_again(stack: ExitStack) -> None:
     async def note_nothing(*_: object) -> None:
         await asyncio.sleep(0)
 
-    stack.enter_context(patch.object(LogStore, "note_overtaken", note_nothing))
+    stack.enter_context(patch.object(LogStore, "requeue_overtaken", note_nothing))
 
 
 def _record_past_holes(stack: ExitStack) -> None:

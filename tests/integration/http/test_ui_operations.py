@@ -96,7 +96,7 @@ async def test_rows_of_unknown_origin_are_counted_by_reason_and_lead_to_the_rows
     await write_as_another(pool, [("job", None)])
     text = await shown(visitor, "/ui/unknown-origins")
     assert "5 rows in all" in text
-    for reason in ("PENDING", "CYCLE", "UNTRACKED", "NOT_LOOKED_AT"):
+    for reason in ("PENDING", "CYCLE", "UNTRACKED", "UNPROCESSED"):
         assert f'data-key="{reason}"' in text
     assert 'href="/ui/logs?origin=PENDING"' in text
     assert 'href="/ui/logs?unknownOriginOnly=true"' in text

@@ -19,7 +19,7 @@ from llamalog_service.queries.conflicts import (
     parent_conflicts,
 )
 from llamalog_service.queries.counts import read_rows
-from llamalog_service.queries.jobs import read_job_standing
+from llamalog_service.queries.jobs import read_job_state
 from llamalog_service.queries.paging import Cursor
 
 ROWS = 60_000
@@ -109,9 +109,9 @@ async def test_a_list_goes_on_behind_its_last_entry(log: Log) -> None:
 
 async def test_what_the_log_knows_of_a_job(log: Log) -> None:
     await log.settle(event(1, "child", "parent"))
-    unseen = await read_job_standing(log.reader, "parent")
+    unseen = await read_job_state(log.reader, "parent")
     assert (unseen.seen_since, unseen.is_named, unseen.override) == (None, True, None)
-    child = await read_job_standing(log.reader, "child")
+    child = await read_job_state(log.reader, "child")
     assert (child.seen_since is not None, child.is_named) == (True, False)
 
 

@@ -13,7 +13,7 @@ from harness.log_table import write_at_rest
 from histories import event
 from llamalog_schemas.events import EntityType
 from llamalog_service.domain.fold import fold
-from llamalog_service.postgres.statements import Reader, Record
+from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import read_chain, read_tree
 from llamalog_service.queries.timeline import read_timeline
@@ -29,7 +29,7 @@ class Walked(Reader):
         super().__init__(pool)
         self.jobs: list[int] = []
 
-    async def run(self, statement: str, *values: object) -> Sequence[Record]:
+    async def run(self, statement: str, *values: object) -> Sequence[Row]:
         explained = await self._pool.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
         self.jobs += _walked(json.loads(explained)[0]["Plan"])
         return await super().run(statement, *values)

@@ -16,7 +16,7 @@ NAMES = sorted(statement_files())
 SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_create", "shadow_reset", "compare_prepare"]
 """Several statements in one file: run, in this order, not prepared."""
 
-TEMPLATES = {"logs_page", "logs_last_looked_at", "eventless_rows"}
+TEMPLATES = {"logs_page", "logs_last_scanned", "eventless_rows"}
 """Prepared in every way in which they are composed."""
 
 
@@ -58,7 +58,7 @@ async def test_every_way_to_search_can_be_prepared(
 ) -> None:
     search = Search(driver, newest_first=newest_first)
     await connection.prepare(search.page)
-    await connection.prepare(search.last_looked_at)
+    await connection.prepare(search.last_scanned)
 
 
 @in_one_loop

@@ -23,7 +23,7 @@ from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.log.recompute import BY_INDEX
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader, Record, sql, statement_files
+from llamalog_service.postgres.statements import Reader, Row, sql, statement_files
 from llamalog_service.queries.conflicts import (
     count_conflicts,
     cycles,
@@ -32,7 +32,7 @@ from llamalog_service.queries.conflicts import (
 )
 from llamalog_service.queries.counts import Bucket, read_counts, read_unknown_origins, read_waiting_jobs
 from llamalog_service.queries.entities import EntityRef, read_entity_summary, read_names
-from llamalog_service.queries.jobs import read_chain, read_children, read_job_standing, read_tree
+from llamalog_service.queries.jobs import read_chain, read_children, read_job_state, read_tree
 from llamalog_service.queries.lineages import MAX_ABOVE
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import SEARCHED, Cursor
@@ -78,7 +78,7 @@ QUESTIONS: list[Question] = [
     ("a subtree", lambda r: read_tree(r, "import-album-100"), 300),
     ("the children of a root with thousands", lambda r: read_children(r, BIG_ROOT), 10_000),
     ("a chain", lambda r: read_chain(r, job_of(54_321, "track-enrich-3-")), 100),
-    ("what is known of a job", lambda r: read_job_standing(r, "never-seen-7"), 10),
+    ("what is known of a job", lambda r: read_job_state(r, "never-seen-7"), 10),
     ("a row", lambda r: read_row(r, UUID(int=7)), 1),
     ("names", lambda r: read_names(r, [AN_ALBUM, AN_ARTIST, VARIOUS_ARTISTS]), 50),
     ("an album's summary", lambda r: read_entity_summary(r, AN_ALBUM), 10),
@@ -124,7 +124,7 @@ ANOTHER_STORY = {
     "backfill_runs",
     "summary_rows",
     "summary_work",
-    "logs_last_looked_at",
+    "logs_last_scanned",
     "logs_page",
 }
 """Statements of runs, not of the log; the count of everything; templates, asked in each of their forms."""
@@ -153,7 +153,7 @@ class ListeningReader(Reader):
         super().__init__(pool)
         self.asked: list[Asked] = []
 
-    async def row(self, name: str, *values: object) -> Record:
+    async def row(self, name: str, *values: object) -> Row:
         self.asked.append(Asked(sql(name), values))
         return await super().row(name, *values)
 
@@ -161,7 +161,7 @@ class ListeningReader(Reader):
         self.asked.append(Asked(sql(name), values))
         return await super().value(name, *values)
 
-    async def run(self, statement: str, *values: object) -> Sequence[Record]:
+    async def run(self, statement: str, *values: object) -> Sequence[Row]:
         self.asked.append(Asked(statement, values))
         return await super().run(statement, *values)
 
@@ -325,7 +325,7 @@ async def test_what_is_asked_of_a_job_that_said_very_much_is_answered_by_few_of_
         await reader.rows("job_facts", ["import"])
         await reader.rows("parents", ["import"], MAX_ABOVE)
         await reader.rows("job_root", "import")
-        await read_job_standing(reader, "import")
+        await read_job_state(reader, "import")
         for mode in ("force_custom_plan", "force_generic_plan"):
             for asked in reader.asked:
                 read = rows_read(await explained(pool, mode, asked))

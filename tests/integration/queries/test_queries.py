@@ -16,7 +16,7 @@ from llamalog_schemas.keys import row_id
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.fold import fold
 from llamalog_service.log.log_store import Positions
-from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
+from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 from llamalog_service.postgres.pool import create_pool, prepare_connection
 from llamalog_service.postgres.statements import Reader, sql
 from llamalog_service.queries.counts import read_rows, read_work
@@ -46,7 +46,7 @@ class Log:
         await write_at_rest(self.pool, fold(events).values(), positions)
 
     async def repair(self, *jobs: str) -> None:
-        await recompute_until_settled(RecomputeStore(self.pool), jobs)
+        await recompute_until_converged(RecomputeStore(self.pool), jobs)
 
 
 @pytest.fixture
@@ -127,13 +127,13 @@ async def test_a_row_whose_parent_came_late_is_marked_as_healed(log: Log) -> Non
     await log.write([about(3, "track", "enrich")])
     (lost,) = (await read_timeline(log.reader, ALBUM)).entries
     assert (lost.row.root_job_id, lost.row.origin, lost.depth) == (None, Origin.PENDING, 1)
-    assert not lost.row.healed
+    assert not lost.row.is_corrected
 
     await log.write([event(1, "create"), about(2, "enrich", "create")])
     await log.repair("enrich")
     entries = (await read_timeline(log.reader, ALBUM)).entries
     assert jobs_and_depths(entries) == [("create", 0), ("enrich", 1), ("track", 2)]
-    assert [entry.row.healed for entry in entries] == [False, False, True]
+    assert [entry.row.is_corrected for entry in entries] == [False, False, True]
     assert {entry.row.root_job_id for entry in entries} == {"create"}
 
 
@@ -249,5 +249,5 @@ async def test_counts_are_by_origin_and_differ_by_what_was_added(log: Log) -> No
     assert after.since(before).corrected == 1
 
     work = await read_work(log.reader, group="group", topic="topic")
-    assert (work.messages_read, work.open_repairs, work.untold) == (9, 0, 1)
+    assert (work.messages_read, work.open_repairs, work.unpublished) == (9, 0, 1)
     assert (await read_work(log.reader, group="another", topic="topic")).messages_read == 0

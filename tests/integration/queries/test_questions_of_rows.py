@@ -163,7 +163,7 @@ def test_what_is_unknown_and_what_is_waited_for_is_counted(database_url: str) ->
     async def ask(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
         unknown = await read_unknown_origins(Reader(pool))
         rootless = oracle.where(lambda row: row.root_job_id is None)
-        reasons = [row.origin or "NOT_LOOKED_AT" for row in rootless]
+        reasons = [row.origin or "UNPROCESSED" for row in rootless]
         assert unknown.by_reason == {reason: reasons.count(reason) for reason in reasons}
         assert unknown.rows == len(rootless)
 

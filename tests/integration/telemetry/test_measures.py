@@ -9,7 +9,7 @@ from harness.writers import KeptMessages, Writer
 from histories import event
 from llamalog_service.bootstrap.probes import sample_depth
 from llamalog_service.bootstrap.table_gauges import LARGE_BYTES, TableGauges
-from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
+from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 from llamalog_service.postgres.statements import Reader, sql
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
 
@@ -23,13 +23,13 @@ async def test_a_late_parent_is_measured_by_what_it_made_known(pool: asyncpg.Poo
     await writer.write(event(1, "child", "parent"), event(2, "child", "another"), event(3, "below", "child"))
     await writer.write(event(4, "parent"))
     store = RecomputeStore(pool, metrics)
-    await recompute_until_settled(store, ["parent"])
+    await recompute_until_converged(store, ["parent"])
     assert sample(metrics, "llamalog_rows_corrected_total", origin="RESOLVED") == 3
     assert sample(metrics, "llamalog_time_to_root_seconds_count") == 3
     assert sample(metrics, "llamalog_chain_depth_max") == 2
 
     await writer.write(event(5, "parent", "top", declared="wrong"), event(6, "top"))
-    await recompute_until_settled(store, ["parent", "top"])
+    await recompute_until_converged(store, ["parent", "top"])
     assert sample(metrics, "llamalog_time_to_root_seconds_count") == 3, "their root had been known before"
     assert sample(metrics, "llamalog_chain_depth_max") == 3
 
@@ -41,10 +41,10 @@ async def test_rows_that_turn_out_to_disagree_are_counted_when_they_do(pool: asy
         event(7, "parent"), event(1, "child", "parent", declared="wrong"), event(2, "other", "x")
     )
     store = RecomputeStore(pool, metrics)
-    await recompute_until_settled(store, ["parent", "child", "other"])
+    await recompute_until_converged(store, ["parent", "child", "other"])
     assert sample(metrics, "llamalog_declaration_conflicts_total") == 1
     assert sample(metrics, "llamalog_parent_conflicts_total") == 1
-    await recompute_until_settled(store, ["parent", "child", "other"])
+    await recompute_until_converged(store, ["parent", "child", "other"])
     assert sample(metrics, "llamalog_declaration_conflicts_total") == 1
 
 
@@ -60,7 +60,7 @@ async def test_gauges_show_the_tables_as_they_are(pool: asyncpg.Pool) -> None:
     await gauges.sample()
     assert sample(metrics, "llamalog_unresolved_rows", origin="PENDING") == 1
     assert sample(metrics, "llamalog_unresolved_rows", origin="DECLARED") == 1
-    assert sample(metrics, "llamalog_unresolved_rows", origin="NOT_LOOKED_AT") == 0
+    assert sample(metrics, "llamalog_unresolved_rows", origin="UNPROCESSED") == 0
     age = sample(metrics, "llamalog_unresolved_rows_oldest_age_seconds", origin="PENDING")
     assert age is not None
     assert 0 < age < 60

@@ -26,8 +26,8 @@ def concluded(report: BackfillReport | None, *, was_migrated: bool = True, **sai
     return " ".join(conclusion(a_run(report=report, **said), was_migrated=was_migrated))
 
 
-def left(unlooked: int, pending: int, run: BackfillRun | None) -> str:
-    return " ".join(what_is_left(AdoptionState(MIGRATED, Adoption(unlooked, pending, run))))
+def left(unprocessed: int, pending: int, run: BackfillRun | None) -> str:
+    return " ".join(what_is_left(AdoptionState(MIGRATED, Adoption(unprocessed, pending, run))))
 
 
 def test_a_log_that_is_adopted_says_how_many_rows_have_a_root() -> None:

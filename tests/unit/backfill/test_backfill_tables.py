@@ -31,7 +31,7 @@ from llamalog_schemas.commands import (
 )
 from llamalog_service.cli.backfill.progress import BackfillBar
 from llamalog_service.cli.backfill.tables import run_tables, runs_in
-from llamalog_service.queries.backfills import BackfillRun, scope_in_words
+from llamalog_service.queries.backfills import BackfillRun, describe_scope
 from llamalog_service.styles import printable
 
 RUN = UUID(int=7)
@@ -108,7 +108,7 @@ def test_where_a_terminal_is_narrow_a_run_is_told_whole_below_its_id() -> None:
     ],
 )
 def test_a_scope_is_told_in_words(scope: Scope, words: str) -> None:
-    assert scope_in_words(scope, printable) == words
+    assert describe_scope(scope, printable) == words
 
 
 def test_a_run_under_way_says_what_it_does_and_what_was_asked_of_it() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import ROWS_AT_ONCE, Outbox, tell_removals
+from llamalog_service.log.outbox import ROWS_AT_ONCE, Outbox, publish_removals
 
 _REST = 4.0
 """A backfill's rows are told in a fifth of the time while it runs: that costs as much as writing them."""
@@ -38,14 +38,14 @@ class Corrections:
         Raises:
             UnavailableError: what was not struck out is told at the next call.
         """
-        await tell_removals(self._outbox, self._event_publisher)
+        await publish_removals(self._outbox, self._event_publisher)
         began = time.monotonic()
         prompt = await self._outbox.next_prompt(ROWS_AT_ONCE)
         rows = prompt or await self._outbox.next(ROWS_AT_ONCE)
         if not rows:
             return False
         await self._event_publisher.publish_provenance(rows)
-        await self._outbox.strike(rows)
+        await self._outbox.delete_published(rows)
         if not prompt and await self._backfills.any_under_way():
             await self._sleep(_REST * (time.monotonic() - began))
         return True

@@ -11,7 +11,7 @@ from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.log.log_store import insert_overrides
 from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS
 from llamalog_service.postgres.locks import lock_recompute
-from llamalog_service.postgres.statements import Record, sql
+from llamalog_service.postgres.statements import Row, sql
 
 
 class Pace(NamedTuple):
@@ -79,10 +79,10 @@ class PlanBatches:
     async def insert_overrides(self, overrides: list[RootOverride]) -> None:
         """Keep the adoptions that a plan counts on; those that are there already are left alone."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await insert_overrides(connection, overrides, told=False)
+            await insert_overrides(connection, overrides, sourced=False)
 
 
-def _added(by_class: dict[str, Any], counted: list[Record]) -> dict[str, Any]:
+def _added(by_class: dict[str, Any], counted: list[Row]) -> dict[str, Any]:
     counts = dict(by_class)
     for record in counted:
         name = CLASSES[Origin(record["origin"])]

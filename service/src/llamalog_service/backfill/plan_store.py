@@ -12,7 +12,7 @@ from llamalog_schemas.commands import Scope
 from llamalog_schemas.provenance import Origin
 from llamalog_service.log.root_rule import MEMORY, Rule, prepare_rule, rows_of
 from llamalog_service.postgres.errors import PlanDoesNotAddUpError
-from llamalog_service.postgres.statements import Record, sql
+from llamalog_service.postgres.statements import Row, sql
 
 CLASSES: Final = {
     Origin.ROOT: "roots",
@@ -104,11 +104,11 @@ class PlanStore:
         found = await self._pool.fetch(sql("backfill_cycles"))
         return [NamedCycle(members=tuple(record["members"]), rows=record["rows"]) for record in found]
 
-    async def rows(self, name: str) -> Sequence[Record]:
+    async def rows(self, name: str) -> Sequence[Row]:
         """The rows of a named query over the plan that takes no values."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(MEMORY)
-            records: Sequence[Record] = await connection.fetch(sql(name))
+            records: Sequence[Row] = await connection.fetch(sql(name))
         return records
 
     async def clear(self) -> None:
@@ -138,7 +138,7 @@ def _check_sum(planned: int, total: int) -> None:
         )
 
 
-def _counts(records: Iterable[Record], rows: str, conflicts: str) -> RootCounts:
+def _counts(records: Iterable[Row], rows: str, conflicts: str) -> RootCounts:
     found: dict[str, int] = {"conflicts": 0}
     for record in records:
         found[CLASSES[Origin(record["origin"])]] = record[rows]

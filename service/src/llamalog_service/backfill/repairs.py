@@ -4,7 +4,7 @@ import structlog
 
 from llamalog_service.backfill.command_store import Claimed, RunStore
 from llamalog_service.domain.errors import RowRefusedError
-from llamalog_service.log.recompute import RecomputeStore, Repair, recompute_until_settled
+from llamalog_service.log.recompute import RecomputeStore, Repair, recompute_until_converged
 
 _RUNS_AT_ONCE = 100
 
@@ -47,7 +47,7 @@ class Repairs:
 
     async def _repair(self, runs: list[Claimed]) -> Repair:
         jobs = {job for run in runs for job in run.jobs}
-        return await recompute_until_settled(self._recompute, sorted(jobs))
+        return await recompute_until_converged(self._recompute, sorted(jobs))
 
     async def _finish(self, runs: list[Claimed], repair: Repair) -> None:
         await self._runs.finish([run.id for run in runs], repair.passes, repair.rows_changed)

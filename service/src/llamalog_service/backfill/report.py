@@ -20,7 +20,7 @@ from llamalog_schemas.commands import ExpectedCounts
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES, PlanStore
 from llamalog_service.backfill.run_store import Backfill
-from llamalog_service.postgres.statements import Record
+from llamalog_service.postgres.statements import Row
 
 _CYCLES_NAMED = 100
 _MEMBERS_NAMED = 2000
@@ -83,7 +83,7 @@ async def reconcile(plans: PlanStore) -> Reconciled:
     )
 
 
-def _by_class(records: Sequence[Record], columns: Sequence[str], conflicts: str) -> RootCounts:
+def _by_class(records: Sequence[Row], columns: Sequence[str], conflicts: str) -> RootCounts:
     counts = {
         CLASSES[Origin(record["origin"])]: sum(record[column] for column in columns) for record in records
     }

@@ -17,7 +17,7 @@ from llamalog_schemas.commands import (
     ResumeBackfill,
     RunRequest,
 )
-from llamalog_service.postgres.statements import Record, sql
+from llamalog_service.postgres.statements import Row, sql
 
 _WORDS: dict[type[RunRequest], str] = {
     PauseBackfill: "pause",
@@ -156,7 +156,7 @@ class BackfillStore:
         await self._pool.execute(sql(name), *values)
 
 
-def _backfill(record: Record) -> Backfill:
+def _backfill(record: Row) -> Backfill:
     by_class = record["by_class"] or {}
     return Backfill(
         id=UUID(bytes=record["id"].bytes),

@@ -27,7 +27,7 @@ from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute import RecomputeStore, recompute_until_settled
+from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 from llamalog_service.postgres.errors import PlanDoesNotAddUpError
 
 _REST_WHILE_LOCKED = 1.0
@@ -188,10 +188,12 @@ class BackfillRunner:
         if request.missing_parent is MissingParent.ADOPT and not isinstance(request.scope, WholeTable):
             jobs.update(await self._plans.tops_to_adopt())  # rows outside the scope hang off them too
         if None in starts:
-            await self._backfills.note_set_again(backfill.id, await self._stores.recompute.settle_untracked())
+            await self._backfills.note_set_again(
+                backfill.id, await self._stores.recompute.resolve_untracked()
+            )
         for portion in portions(sorted(jobs)):
             await self._check_wish(backfill.id)
-            repair = await recompute_until_settled(self._stores.recompute, portion)
+            repair = await recompute_until_converged(self._stores.recompute, portion)
             await self._backfills.note_set_again(backfill.id, repair.rows_changed)
 
     async def _reconcile(self, backfill: Backfill) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from llamalog_service.log.recompute import Everything, RecomputeStore, recompute_until_settled
+from llamalog_service.log.recompute import Everything, RecomputeStore, recompute_until_converged
 
 _JOBS_AT_ONCE = 1000
 
@@ -39,11 +39,11 @@ class Sweep:
 
     async def sweep_unsettled(self) -> int:
         """Rows of another writer, and rows that wait for what is there already."""
-        corrected = await self._store.settle_untracked()
-        starts = await self._store.unsettled_starts(_JOBS_AT_ONCE)
-        return corrected + (await recompute_until_settled(self._store, starts)).rows_changed
+        corrected = await self._store.resolve_untracked()
+        starts = await self._store.stale_starts(_JOBS_AT_ONCE)
+        return corrected + (await recompute_until_converged(self._store, starts)).rows_changed
 
     async def sweep_everything(self) -> int:
         """Every row against the rule."""
-        corrected = await self._store.settle_untracked()
-        return corrected + (await recompute_until_settled(self._store, Everything.EVERYTHING)).rows_changed
+        corrected = await self._store.resolve_untracked()
+        return corrected + (await recompute_until_converged(self._store, Everything.EVERYTHING)).rows_changed

@@ -14,7 +14,7 @@ from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.jobs import JobStanding, read_job_standing
+from llamalog_service.queries.jobs import JobState, read_job_state
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -25,7 +25,7 @@ class PublishedOverride(NamedTuple):
     """A published override, and the job as the log knew it before; None if nobody could look."""
 
     override: RootOverrideEvent
-    standing: JobStanding | None
+    standing: JobState | None
 
 
 async def override_root(
@@ -66,9 +66,9 @@ async def override_root(
     return PublishedOverride(override, standing)
 
 
-async def _look(settings: Settings, job: str) -> JobStanding | None:
+async def _look(settings: Settings, job: str) -> JobState | None:
     try:
         async with asyncio.timeout(_LOOK_SECONDS), open_pool(settings, name="llamalog override") as pool:
-            return await read_job_standing(Reader(pool), job)
+            return await read_job_state(Reader(pool), job)
     except (UnavailableError, TimeoutError):
         return None

@@ -6,7 +6,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.counts import NOT_LOOKED_AT
+from llamalog_service.queries.counts import UNPROCESSED
 
 _log = structlog.get_logger("llamalog.metrics")
 
@@ -16,7 +16,7 @@ LARGE_BYTES: Final = 500 * 1024 * 1024
 MAX_ROWS: Final = 100_000
 """Rows that a gauge counts at most: it must stay cheap when a whole legacy table waits for its roots."""
 
-_UNSETTLED = ("PENDING", "DECLARED", NOT_LOOKED_AT)
+_UNSETTLED = ("PENDING", "DECLARED", UNPROCESSED)
 
 
 class TableGauges:
@@ -63,8 +63,8 @@ class TableGauges:
             UnavailableError: PostgreSQL is away; the gauges stay as they were.
         """
         unsettled = {
-            record["origin"] or NOT_LOOKED_AT: record
-            for record in await self._reader.rows("gauge_unsettled", MAX_ROWS)
+            record["origin"] or UNPROCESSED: record
+            for record in await self._reader.rows("gauge_unresolved", MAX_ROWS)
         }
         for origin in _UNSETTLED:
             found = unsettled.get(origin)

@@ -122,8 +122,8 @@ def what_is_left(found: AdoptionState) -> Iterator[str]:
 
 def _rows_left(adoption: Adoption) -> str:
     return (
-        f"{adoption.unlooked:,} rows have no origin yet; {adoption.pending:,} rows belong to a job that was "
-        "never logged and does not count as a root."
+        f"{adoption.unprocessed:,} rows have no origin yet; {adoption.pending:,} rows belong to a job that "
+        "was never logged and does not count as a root."
     )
 
 

@@ -7,7 +7,7 @@ import typer
 
 from llamalog_service.bootstrap.overrides import PublishedOverride, override_root
 from llamalog_service.cli.runtime import TIMEOUT, console, read_settings, run
-from llamalog_service.queries.jobs import JobStanding
+from llamalog_service.queries.jobs import JobState
 from llamalog_service.styles import printable
 
 Job = Annotated[str, typer.Argument(help="The job, as rows name it.")]
@@ -45,7 +45,7 @@ def _override(job: str, reason: str, by: str | None, *, adopted: bool) -> Publis
     return run(work)
 
 
-def _say_what_is_odd(standing: JobStanding | None, *, adopts: bool) -> None:
+def _say_what_is_odd(standing: JobState | None, *, adopts: bool) -> None:
     if standing is None:
         _say("The database could not be looked at: if the job has been seen, the override has no effect.")
         return

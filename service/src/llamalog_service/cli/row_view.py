@@ -81,7 +81,7 @@ def _with_findings(line: Text, row: LogRow, *, tells_root: bool) -> Text:
         line.append(f"  names another parent: {printable(row.parent_job_id or '')}", "yellow")
     if row.declaration_conflict:
         line.append(f"  declares another root: {printable(row.declared_root_job_id or '')}", "yellow")
-    if row.healed:
+    if row.is_corrected:
         line.append("  ")
         line.append("healed", "bold black on green")
     return line

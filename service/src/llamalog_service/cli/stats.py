@@ -17,7 +17,7 @@ from llamalog_service.cli.filters import Json, Since, Until
 from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.queries.conflicts import ConflictCounts, count_conflicts
 from llamalog_service.queries.counts import (
-    NOT_LOOKED_AT,
+    UNPROCESSED,
     Bucket,
     Counts,
     UnknownOrigins,
@@ -39,7 +39,7 @@ _REASONS = {
     "PENDING": "the topmost job was never seen",
     "CYCLE": "the parents form a cycle",
     "UNTRACKED": "no job and no parent named",
-    NOT_LOOKED_AT: "another writer's rows, nobody has looked at them yet",
+    UNPROCESSED: "another writer's rows, nobody has looked at them yet",
 }
 
 

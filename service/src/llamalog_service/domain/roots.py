@@ -1,6 +1,6 @@
 """Roots for the rows of one batch: from the batch itself, then from facts about the jobs it names.
 
-The fast path. It follows parents only inside the batch and takes the standing of every other job from the
+The fast path. It follows parents only inside the batch and takes the resolution of every other job from the
 facts, which may be out of date by the time the rows are committed: the ingest looks again and has the
 difference recomputed. `fold` is the rule that both must agree with at rest.
 """
@@ -15,7 +15,7 @@ from llamalog_service.domain.lineage import OPEN, Root, Statement, name_cycle
 from llamalog_service.domain.rows import Content
 
 
-class Standing(Struct, frozen=True, gc=False):
+class Resolution(Struct, frozen=True, gc=False):
     """Where a walk that starts at a job ends; never ROOT, which is a matter of the row."""
 
     root_job_id: str | None
@@ -24,15 +24,15 @@ class Standing(Struct, frozen=True, gc=False):
 
 
 class JobFacts(Struct, frozen=True, gc=False):
-    """What the table says about a job. Of an unseen job only the standing is known: pending or adopted."""
+    """What the table says about a job. Of an unseen job only the resolution is known: pending or adopted."""
 
     seen: bool
     claim: Statement | None
     declaration: Statement | None
-    standing: Standing
+    resolution: Resolution
 
 
-UNSEEN = JobFacts(seen=False, claim=None, declaration=None, standing=Standing(None, Origin.PENDING))
+UNSEEN = JobFacts(seen=False, claim=None, declaration=None, resolution=Resolution(None, Origin.PENDING))
 
 
 class Resolved(NamedTuple):
@@ -66,9 +66,9 @@ def resolve(rows: Sequence[Content], facts: Mapping[str, JobFacts]) -> Resolved:
         facts: an entry for each of `jobs_named(rows)`.
     """
     batch = _Batch(rows, facts)
-    standings = {job: batch.standing(job) for job in batch.claims}
+    resolutions = {job: batch.resolution(job) for job in batch.claims}
     jobs = {
-        job: JobFacts(True, claim, batch.declarations[job], standings[job])
+        job: JobFacts(True, claim, batch.declarations[job], resolutions[job])
         for job, claim in batch.claims.items()
     }
     return Resolved(
@@ -82,7 +82,7 @@ def resolve(rows: Sequence[Content], facts: Mapping[str, JobFacts]) -> Resolved:
 def _differs(before: JobFacts, now: JobFacts) -> bool:
     if not before.seen or _named(before.claim) != _named(now.claim):
         return True
-    return now.standing.origin in OPEN and _named(before.declaration) != _named(now.declaration)
+    return now.resolution.origin in OPEN and _named(before.declaration) != _named(now.declaration)
 
 
 def _named(statement: Statement | None) -> str | None:
@@ -97,7 +97,7 @@ class _Batch:
         self.claims: dict[str, Statement | None] = {}
         self.declarations: dict[str, Statement | None] = {}
         self.relied_on: dict[str, JobFacts] = {}
-        self._standings: dict[str, Standing] = {}
+        self._resolutions: dict[str, Resolution] = {}
         for row in rows:
             if row.job_id is not None:
                 self._take(row, row.job_id)
@@ -117,8 +117,8 @@ class _Batch:
         start = row.parent_job_id if row.job_id is None else row.job_id
         if start is None:
             return Root(None, Origin.UNTRACKED)
-        standing = self.standing(start)
-        root, origin = standing.root_job_id, standing.origin
+        resolution = self.resolution(start)
+        root, origin = resolution.root_job_id, resolution.origin
         conflict = False
         if row.job_id is not None:
             conflict = row.parent_job_id is not None and row.parent_job_id != _named(self.claims[row.job_id])
@@ -126,44 +126,44 @@ class _Batch:
                 origin = Origin.ROOT
         if origin in OPEN and row.declared_root_job_id is not None:
             root, origin = row.declared_root_job_id, Origin.DECLARED
-        return Root(root, origin, standing.cycle_members, conflict)
+        return Root(root, origin, resolution.cycle_members, conflict)
 
-    def standing(self, start: str) -> Standing:
+    def resolution(self, start: str) -> Resolution:
         """Follow the batch's claims upward, then hand the end down to every job that was passed."""
         passed: list[str] = []
         places: dict[str, int] = {}
         job = start
         while True:
-            if job in self._standings:
-                end = self._standings[job]
+            if job in self._resolutions:
+                end = self._resolutions[job]
                 break
             if job in places:
-                end = Standing(None, Origin.CYCLE, name_cycle(passed[places[job] :]))
+                end = Resolution(None, Origin.CYCLE, name_cycle(passed[places[job] :]))
                 break
             if job in self.claims:
                 places[job] = len(passed)
                 passed.append(job)
                 claim = self.claims[job]
                 if claim is None:
-                    end = Standing(job, Origin.RESOLVED)
+                    end = Resolution(job, Origin.RESOLVED)
                     break
                 if claim.named in self.claims or claim.named in self.facts:
                     job = claim.named
                     continue
-                end = self.facts[job].standing  # an earlier claim, whose parent nobody asked for
+                end = self.facts[job].resolution  # an earlier claim, whose parent nobody asked for
             else:
-                end = self._standing_outside(job)
+                end = self._resolution_outside(job)
             if end.root_job_id not in self.claims or end.origin not in (Origin.RESOLVED, Origin.ADOPTED):
                 break
             job = end.root_job_id  # the batch may give this root a parent, or be the first to see it
         for job in reversed(passed):
             declaration = self.declarations[job]
             if end.origin in OPEN and declaration is not None:
-                end = Standing(declaration.named, Origin.DECLARED)
-            self._standings[job] = end
+                end = Resolution(declaration.named, Origin.DECLARED)
+            self._resolutions[job] = end
         return end
 
-    def _standing_outside(self, job: str) -> Standing:
+    def _resolution_outside(self, job: str) -> Resolution:
         known = self.facts[job]
         self.relied_on[job] = known
-        return known.standing
+        return known.resolution

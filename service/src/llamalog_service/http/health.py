@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.counts import NOT_LOOKED_AT, read_work
+from llamalog_service.queries.counts import UNPROCESSED, read_work
 from llamalog_service.telemetry.liveness import Health
 from llamalog_service.telemetry.metrics_scraper import ScrapedMetrics, parse_metrics
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
@@ -199,15 +199,15 @@ class HealthMonitor:
     async def _database(self) -> tuple[TableSize, WorkLeft, dict[str, int]]:
         size = await self._reader.row("table_size")
         work = await read_work(self._reader, group=self._group, topic=self._topic)
-        unresolved = await self._reader.rows("gauge_unsettled", _MAX_COUNTED)
+        unresolved = await self._reader.rows("gauge_unresolved", _MAX_COUNTED)
         return (
             TableSize(
                 bytes=size["bytes"],
                 rows=size["rows"],
                 bytes_per_row=round(size["bytes"] / size["rows"], 1) if size["rows"] else None,
             ),
-            WorkLeft(open_repairs=work.open_repairs, unpublished=work.untold),
-            {record["origin"] or NOT_LOOKED_AT: record["rows"] for record in unresolved},
+            WorkLeft(open_repairs=work.open_repairs, unpublished=work.unpublished),
+            {record["origin"] or UNPROCESSED: record["rows"] for record in unresolved},
         )
 
     async def _sample(self) -> None:

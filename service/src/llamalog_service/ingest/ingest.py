@@ -31,7 +31,7 @@ from llamalog_service.ingest.batch import (
 )
 from llamalog_service.kafka.dead_letters import Record, RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.log_store import FIRST_REVISION, LogStore, Positions, Recorded
+from llamalog_service.log.log_store import FIRST_REVISION, Committed, LogStore, Positions
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 REFUSED = "refused-by-database"
@@ -81,7 +81,7 @@ class RecordedBatch(NamedTuple):
     decoded: DecodedBatch
     classified: ClassifiedBatch
     resolved: Resolved
-    recorded: Recorded
+    recorded: Committed
 
 
 class Ingest:
@@ -136,7 +136,7 @@ class Ingest:
             self._event_publisher.publish_provenance(rows),
             self._event_publisher.publish_dead_letters(decoded.rejected + classified.rejected),
         )
-        await self._store.note_overtaken(rows)
+        await self._store.requeue_overtaken(rows)
         await self._event_publisher.request_recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
         await self._event_publisher.request_recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
         await self._event_publisher.request_recompute(
@@ -165,8 +165,8 @@ class Ingest:
             resolved = resolve(rows, facts)
             roots = resolved.roots[: len(classified.new)]
             try:
-                recorded = await self._store.record(
-                    classified.new, roots, decoded.overrides, positions, legacy_told=classified.legacy_ids
+                recorded = await self._store.write(
+                    classified.new, roots, decoded.overrides, positions, sourced=classified.legacy_ids
                 )
             except RowExistsError:
                 continue
@@ -238,7 +238,7 @@ def _without_refused(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedErr
 
 
 def _has_moved(used: JobFacts, fresh: JobFacts) -> bool:
-    return (used.seen, used.standing) != (fresh.seen, fresh.standing)
+    return (used.seen, used.resolution) != (fresh.seen, fresh.resolution)
 
 
 def _outdated_jobs(repeated: Sequence[StoredRow], roots: Sequence[Root]) -> set[str]:
@@ -258,5 +258,8 @@ def _unresolved_jobs(repeated: Sequence[StoredRow], resolved: Resolved) -> set[s
         job
         for job in jobs
         if job is not None
-        and (resolved.jobs[job].standing.origin in OPEN or resolved.jobs[job].standing.origin is Origin.CYCLE)
+        and (
+            resolved.jobs[job].resolution.origin in OPEN
+            or resolved.jobs[job].resolution.origin is Origin.CYCLE
+        )
     }

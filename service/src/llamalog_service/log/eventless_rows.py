@@ -73,16 +73,16 @@ class EventlessRowStore:
 
     async def progress(self) -> UUID | None:
         """The last row that an interrupted telling had published; None: there was none."""
-        last: UUID | None = await self._pool.fetchval(sql("telling_progress"), self._topic)
+        last: UUID | None = await self._pool.fetchval(sql("publishing_progress"), self._topic)
         return last
 
     async def advance(self, last: UUID) -> None:
         """Keep up to which row all is published."""
-        await self._pool.execute(sql("telling_advance"), self._topic, last)
+        await self._pool.execute(sql("publishing_advance"), self._topic, last)
 
     async def finish(self) -> None:
         """Forget how far it was: all is published."""
-        await self._pool.execute(sql("telling_finish"), self._topic)
+        await self._pool.execute(sql("publishing_finish"), self._topic)
 
 
 def rows_as_texts(columns: Iterable[str]) -> str:

@@ -14,13 +14,13 @@ from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.overrides import RootOverride
-from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing
+from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.log.rows import (
     insert_legacy_rows,
     job_facts,
-    note_told,
-    standing_as_told,
+    legacy_rows_equal,
+    mark_sourced,
     stored_row,
 )
 from llamalog_service.postgres.errors import translated
@@ -39,8 +39,8 @@ class Positions(NamedTuple):
     next_offsets: Mapping[int, int]
 
 
-class Recorded(NamedTuple):
-    """What a committed transaction of the ingest leaves behind: its number and its time."""
+class Committed(NamedTuple):
+    """The number and the time of a committed transaction of the ingest."""
 
     transaction: int
     recorded_at: datetime
@@ -76,26 +76,26 @@ class LogStore:
             facts.update((record["job"], job_facts(record)) for record in records)
         return facts
 
-    async def record(
+    async def write(
         self,
         rows: Sequence[Content],
         roots: Sequence[Root],
         overrides: Sequence[RootOverride],
         positions: Positions,
         *,
-        legacy_told: Sequence[UUID] = (),
-    ) -> Recorded:
+        sourced: Sequence[UUID] = (),
+    ) -> Committed:
         """Write rows, overrides and positions in one transaction.
 
         Args:
-            legacy_told: rows of the table which it is to note of that an event tells of them.
+            sourced: legacy rows of the table to be marked as sourced by an event.
 
         Raises:
             RowExistsError: an id is in the table already; nothing is written.
             RowRefusedError: PostgreSQL refuses a value; nothing is written.
             DatabaseWentBackError: the database was replaced by an older copy; nothing is written.
-            UnavailableError: it cannot be told whether anything is written; writing again is safe
-                after looking which ids are there.
+            UnavailableError: it is unknown whether anything is written; writing again is safe after
+                checking which ids exist.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             transaction, recorded_at = await connection.fetchrow(
@@ -103,14 +103,14 @@ class LogStore:
             )
             if rows:
                 await _insert(connection, rows, roots)
-            if legacy_told:
-                await note_told(connection, legacy_told)
+            if sourced:
+                await mark_sourced(connection, sourced)
             if overrides:
-                await insert_overrides(connection, overrides, told=True)
+                await insert_overrides(connection, overrides, sourced=True)
             before = await advance_positions(connection, positions)
             self._check_not_gone_back(positions, before)
         self._remember_known(positions.next_offsets)
-        return Recorded(transaction, recorded_at)
+        return Committed(transaction, recorded_at)
 
     def _remember_known(self, next_offsets: Mapping[int, int]) -> None:
         for partition, offset in next_offsets.items():
@@ -124,13 +124,13 @@ class LogStore:
                 raise DatabaseWentBackError(
                     f"{positions.topic}, partition {partition}: the database had recorded up to offset "
                     f"{known}, now it knows {found}: it was replaced by an older copy. "
-                    "Nothing is lost: start again, and what the copy lacks is read anew."
+                    "Nothing is lost: start again, and the messages that the copy lacks are read anew."
                 )
 
     async def refused_rows(
         self, rows: Sequence[Content], roots: Sequence[Root]
     ) -> dict[UUID, RowRefusedError]:
-        """Try rows one by one, write none of them, and say which are refused and why."""
+        """Rows that PostgreSQL refuses, with the reason: each is tried by itself, none is written."""
         refused: dict[UUID, RowRefusedError] = {}
         async with self._pool.acquire() as connection:
             trial = connection.transaction()
@@ -144,7 +144,7 @@ class LogStore:
                     except RowRefusedError as refusal:
                         refused[row.id] = refusal
                     except RowExistsError:
-                        continue  # another writer's by now: no reason to refuse it
+                        continue  # another writer has it by now: no reason to refuse it
             finally:
                 await trial.rollback()
         return refused
@@ -165,26 +165,26 @@ class LogStore:
             sql("stale_jobs"),
             list(jobs),
             [facts.claim.named if facts.claim else None for facts in jobs.values()],
-            [facts.standing.root_job_id for facts in jobs.values()],
-            [_ending(facts.standing.origin) for facts in jobs.values()],
+            [facts.resolution.root_job_id for facts in jobs.values()],
+            [_ending(facts.resolution.origin) for facts in jobs.values()],
             [job in suspicious for job in jobs],
             transaction,
-            [_members(facts.standing) for facts in jobs.values()],
+            [_members(facts.resolution) for facts in jobs.values()],
         )
         return {record["job"] for record in records}
 
-    async def note_overtaken(self, told: Sequence[StoredRow]) -> None:
-        """Have those rows told again that were corrected between being recorded and being told."""
-        if told:
+    async def requeue_overtaken(self, published: Sequence[StoredRow]) -> None:
+        """Put rows that were corrected between their commit and their publication into the outbox."""
+        if published:
             await self._pool.execute(
-                sql("outbox_note_overtaken"),
-                [row.content.id for row in told],
-                [row.revision for row in told],
+                sql("outbox_requeue_overtaken"),
+                [row.content.id for row in published],
+                [row.revision for row in published],
             )
 
     async def legacy_equal(self, rows: Sequence[LegacyContent]) -> Sequence[bool]:
-        """Whether the table holds legacy rows as they are told, in step."""
-        return await standing_as_told(self._pool, rows)
+        """Whether the table holds each legacy row as its event has it."""
+        return await legacy_rows_equal(self._pool, rows)
 
     async def json_equal(self, one: Any, other: Any) -> bool:
         """Whether two JSON values are equal as `jsonb` sees them (1.0 is 1, the order of keys is none)."""
@@ -207,8 +207,8 @@ async def _insert(connection: asyncpg.Connection, rows: Sequence[Content], roots
     )
 
 
-def _members(standing: Standing) -> str | None:
-    members = standing.cycle_members
+def _members(resolution: Resolution) -> str | None:
+    members = resolution.cycle_members
     return None if members is None else msgspec.json.encode(members).decode()
 
 
@@ -241,12 +241,12 @@ async def stored_positions(pool: asyncpg.Pool, group: str, topic: str) -> dict[i
 
 
 async def insert_overrides(
-    connection: asyncpg.Connection, overrides: Sequence[RootOverride], *, told: bool
+    connection: asyncpg.Connection, overrides: Sequence[RootOverride], *, sourced: bool
 ) -> None:
     """Keep overrides in the connection's transaction; one that is there already stays as it is.
 
     Args:
-        told: whether events state them.
+        sourced: whether events that were read state them.
     """
     columns = [list(column) for column in zip(*overrides, strict=True)]
-    await connection.execute(sql("insert_overrides"), *columns, told)
+    await connection.execute(sql("insert_overrides"), *columns, sourced)

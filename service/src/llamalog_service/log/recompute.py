@@ -1,19 +1,17 @@
 """The recompute: rows whose root or origin differs from the rule are corrected in one transaction."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
 
 from llamalog_service.domain.lineage import cycles_below
 from llamalog_service.postgres.locks import lock_recompute
-from llamalog_service.postgres.statements import sql
+from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.telemetry.metrics import NULL_METRICS, Corrected, Metrics
-
-Row = Mapping[str, Any]
 
 LOCK_TIMEOUT_SECONDS = 0.5
 """How long a batch waits for locks of live traffic before it gives way."""
@@ -58,7 +56,7 @@ class RecomputeStore:
             await connection.execute(sql("recompute_prepare"))
             async with connection.transaction():
                 await lock_recompute(connection)
-                without_claim = await take_in_parents(connection)
+                without_claim = await normalise_external_parents(connection)
                 if not isinstance(scope, Everything):
                     scope = {*scope, *without_claim}
                 await _find_lineages(connection, scope)
@@ -69,22 +67,22 @@ class RecomputeStore:
         self._metrics.corrected(_corrected(changed, deepest))
         return _sums(changed, "start")
 
-    async def settle_untracked(self) -> int:
+    async def resolve_untracked(self) -> int:
         """Give rows without job and parent, put in by another writer, their origin; how many there were."""
         settled = 0
-        while changed := await self._settle_some_untracked():
+        while changed := await self._resolve_some_untracked():
             settled += changed
         return settled
 
-    async def _settle_some_untracked(self) -> int:
+    async def _resolve_some_untracked(self) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_recompute(connection)
-            await take_in_parents(connection)
-            return int(await connection.fetchval(sql("settle_untracked"), _UNTRACKED_AT_ONCE))
+            await normalise_external_parents(connection)
+            return int(await connection.fetchval(sql("resolve_untracked"), _UNTRACKED_AT_ONCE))
 
-    async def unsettled_starts(self, limit: int) -> list[str]:
+    async def stale_starts(self, limit: int) -> list[str]:
         """At most `limit` jobs at which unsettled rows start that look out of date."""
-        records = await self._pool.fetch(sql("unsettled_starts"), limit)
+        records = await self._pool.fetch(sql("stale_starts"), limit)
         return [record["job"] for record in records]
 
 
@@ -139,7 +137,7 @@ class Repair(NamedTuple):
     passes: int
 
 
-async def recompute_until_settled(store: RecomputeStore, scope: Collection[str] | Everything) -> Repair:
+async def recompute_until_converged(store: RecomputeStore, scope: Collection[str] | Everything) -> Repair:
     """Correct a scope, then look again below what was corrected until a pass finds nothing.
 
     A row may be committed below a correction while the correction is under way, resolved by what was
@@ -155,7 +153,7 @@ async def recompute_until_settled(store: RecomputeStore, scope: Collection[str] 
     return Repair(rows_changed, passes)
 
 
-async def take_in_parents(connection: asyncpg.Connection) -> list[str]:
+async def normalise_external_parents(connection: asyncpg.Connection) -> list[str]:
     """Clear the parents of rows that call themselves root jobs; the first value kept of a row stays kept.
 
     Cheap where there are none, whatever else waits for its origin.
@@ -163,4 +161,4 @@ async def take_in_parents(connection: asyncpg.Connection) -> list[str]:
     Returns:
         The jobs that lost a claim by it: they and what is below them are to be recomputed.
     """
-    return [record["job"] for record in await connection.fetch(sql("take_in_parents"))]
+    return [record["job"] for record in await connection.fetch(sql("normalise_external_parents"))]

@@ -12,7 +12,7 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root, Statement
-from llamalog_service.domain.roots import UNSEEN, JobFacts, Standing
+from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.postgres.statements import sql
 
@@ -41,9 +41,9 @@ def stored_row(record: Mapping[str, Any]) -> StoredRow:
 def job_facts(record: Mapping[str, Any]) -> JobFacts:
     """What the table says about a job, as the query of that name selects it."""
     if not record["is_seen"]:
-        return replace(UNSEEN, standing=Standing(record["job"], Origin.ADOPTED))
+        return replace(UNSEEN, resolution=Resolution(record["job"], Origin.ADOPTED))
     declaration = _statement(record, "declared")
-    return JobFacts(True, _statement(record, "claim"), declaration, _standing(record, declaration))
+    return JobFacts(True, _statement(record, "claim"), declaration, _resolution(record, declaration))
 
 
 def _statement(record: Mapping[str, Any], prefix: str) -> Statement | None:
@@ -51,20 +51,20 @@ def _statement(record: Mapping[str, Any], prefix: str) -> Statement | None:
     return None if row is None else Statement(record[f"{prefix}_time"], row, record[f"{prefix}_named"])
 
 
-def _standing(record: Mapping[str, Any], declaration: Statement | None) -> Standing:
+def _resolution(record: Mapping[str, Any], declaration: Statement | None) -> Resolution:
     """Where the walk from a seen job ends, by one of its rows; a row not settled yet counts as pending."""
     match record["origin"]:
         case "ROOT" | "RESOLVED":
-            return Standing(record["root_job_id"], Origin.RESOLVED)
+            return Resolution(record["root_job_id"], Origin.RESOLVED)
         case "ADOPTED":
-            return Standing(record["root_job_id"], Origin.ADOPTED)
+            return Resolution(record["root_job_id"], Origin.ADOPTED)
         case "CYCLE":
-            return Standing(None, Origin.CYCLE, tuple(record["cycle_members"] or ()))
+            return Resolution(None, Origin.CYCLE, tuple(record["cycle_members"] or ()))
         case None:  # nobody has looked at it: a root that another program computed is no declaration
-            return Standing(None, Origin.PENDING)
+            return Resolution(None, Origin.PENDING)
         case _:
             root = declaration.named if declaration else record["root_job_id"]
-            return Standing(root, Origin.PENDING if root is None else Origin.DECLARED)
+            return Resolution(root, Origin.PENDING if root is None else Origin.DECLARED)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -93,21 +93,21 @@ async def keep_overruled(connection: asyncpg.Connection, rows: Iterable[LegacyCo
         )
 
 
-async def note_told(connection: asyncpg.Connection, rows: Sequence[UUID]) -> None:
+async def mark_sourced(connection: asyncpg.Connection, rows: Sequence[UUID]) -> None:
     """Note in the connection's transaction that events tell of these rows."""
-    await connection.execute(sql("legacy_note_told"), rows)
+    await connection.execute(sql("legacy_mark_sourced"), rows)
 
 
-async def standing_as_told(pool: asyncpg.Pool, rows: Sequence[LegacyContent]) -> list[bool]:
+async def legacy_rows_equal(pool: asyncpg.Pool, rows: Sequence[LegacyContent]) -> list[bool]:
     """Whether the table holds rows as they are told, in step; one that no table could hold it does not."""
     try:
         records = await pool.fetch(sql("legacy_equal"), [_columns(row) for row in rows])
     except RowRefusedError:
         if len(rows) == 1:
             return [False]
-        return list(chain.from_iterable([await standing_as_told(pool, [row]) for row in rows]))
-    standing = {record["number"] for record in records}
-    return [number in standing for number in range(1, len(rows) + 1)]
+        return list(chain.from_iterable([await legacy_rows_equal(pool, [row]) for row in rows]))
+    equal = {record["number"] for record in records}
+    return [number in equal for number in range(1, len(rows) + 1)]
 
 
 def _columns(row: LegacyContent) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _fragment(name: str) -> str:
     return file.read_text(encoding="utf-8").strip()
 
 
-Record = Mapping[str, Any]
+Row = Mapping[str, Any]
 """The values of a row by the names that its query gives them."""
 
 
@@ -96,20 +96,20 @@ class Reader:
         self._pool = pool
         self._answer_within = answer_within
 
-    async def rows(self, name: str, *values: object) -> Sequence[Record]:
+    async def rows(self, name: str, *values: object) -> Sequence[Row]:
         """All rows of a query."""
         return await self.run(sql(name), *values)
 
-    async def run(self, statement: str, *values: object) -> Sequence[Record]:
+    async def run(self, statement: str, *values: object) -> Sequence[Row]:
         """All rows of a statement that the store has composed."""
         async with self._bounded():
-            records: Sequence[Record] = await self._pool.fetch(statement, *values)
+            records: Sequence[Row] = await self._pool.fetch(statement, *values)
         return records
 
-    async def row(self, name: str, *values: object) -> Record:
+    async def row(self, name: str, *values: object) -> Row:
         """The row of a query that always has one."""
         async with self._bounded():
-            record: Record = await self._pool.fetchrow(sql(name), *values)
+            record: Row = await self._pool.fetchrow(sql(name), *values)
         return record
 
     async def value(self, name: str, *values: object) -> Any:

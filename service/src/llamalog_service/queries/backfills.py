@@ -16,7 +16,7 @@ from llamalog_schemas.backfills import (
     RunStatus,
 )
 from llamalog_schemas.commands import BackfillRootsData, GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
-from llamalog_service.postgres.statements import Reader, Record
+from llamalog_service.postgres.statements import Reader, Row
 
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 """What a run does not leave again."""
@@ -76,7 +76,7 @@ async def read_backfills(reader: Reader, limit: int, *, only_open: bool = False)
     return [_run(found) for found in await reader.rows("backfill_runs", limit, only_open)]
 
 
-def _run(record: Record) -> BackfillRun:
+def _run(record: Row) -> BackfillRun:
     plan = convert(record["plan"] or {}, RootCounts)
     return BackfillRun(
         run=UUID(bytes=record["id"].bytes),
@@ -119,11 +119,11 @@ _PHASES: Final = {
 }
 
 
-Standing = BackfillRun | BackfillProgressedData | BackfillEndedData
+BackfillState = BackfillRun | BackfillProgressedData | BackfillEndedData
 """How far a backfill is, as its row says it, or an event."""
 
 
-def scope_in_words(scope: Scope, shown: Callable[[str], str]) -> str:
+def describe_scope(scope: Scope, shown: Callable[[str], str]) -> str:
     """Which rows a backfill plans.
 
     Args:
@@ -143,13 +143,13 @@ def scope_in_words(scope: Scope, shown: Callable[[str], str]) -> str:
     assert_never(scope)
 
 
-def standing_in_words(standing: Standing) -> str:
+def describe_state(state: BackfillState) -> str:
     """What it is doing now, or how it ended."""
-    if standing.status is RunStatus.RUNNING:
-        return _PHASES[standing.phase]
-    if standing.status is RunStatus.PAUSED:
-        return f"paused while {_PHASES[standing.phase]}"
-    return _PHASES[BackfillPhase.WAITING] if standing.status is RunStatus.QUEUED else standing.status.value
+    if state.status is RunStatus.RUNNING:
+        return _PHASES[state.phase]
+    if state.status is RunStatus.PAUSED:
+        return f"paused while {_PHASES[state.phase]}"
+    return _PHASES[BackfillPhase.WAITING] if state.status is RunStatus.QUEUED else state.status.value
 
 
 def moment(at: datetime | None) -> str:
@@ -161,12 +161,12 @@ class Adoption(NamedTuple):
     """What is left to be done, and the backfill that does it or has done it.
 
     Attributes:
-        unlooked: rows that another writer put there, of which nobody has looked at the root.
+        unprocessed: rows that another writer put there, of which nobody has looked at the root.
         pending: rows below a job that was never logged and does not count as a root.
         run: the backfill of everything that adopts such jobs: under way, else completed, else None.
     """
 
-    unlooked: int
+    unprocessed: int
     pending: int
     run: BackfillRun | None
 
@@ -178,7 +178,7 @@ class Adoption(NamedTuple):
     @property
     def is_complete(self) -> bool:
         """Whether the log was adopted, and nothing has come since that adopting again would change."""
-        return self.run is not None and self.run.has_ended and not self.unlooked and not self.pending
+        return self.run is not None and self.run.has_ended and not self.unprocessed and not self.pending
 
 
 async def read_adoption(reader: Reader) -> Adoption:
@@ -190,5 +190,5 @@ async def read_adoption(reader: Reader) -> Adoption:
     rows = await reader.row("adoption_rows")
     run = await reader.value("adoption_run")
     return Adoption(
-        rows["unlooked"], rows["pending"], None if run is None else await read_backfill(reader, run)
+        rows["unprocessed"], rows["pending"], None if run is None else await read_backfill(reader, run)
     )

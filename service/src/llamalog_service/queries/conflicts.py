@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import Origin
-from llamalog_service.postgres.statements import Reader, Record
+from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import origin_of
 
@@ -112,7 +112,7 @@ async def _row_conflicts(reader: Reader, query: str, limit: int, after: Cursor |
     return Page(items=items, next=items[-1].cursor if len(found) > limit else None)
 
 
-def _row_conflict(record: Record) -> RowConflict:
+def _row_conflict(record: Row) -> RowConflict:
     return RowConflict(
         row=record["id"],
         time=record["created_at"],

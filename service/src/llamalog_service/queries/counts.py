@@ -18,7 +18,7 @@ MAX_BUCKETS = 1_000
 COUNTED = 10_000
 """Rows that wait for a job are counted up to here."""
 
-NOT_LOOKED_AT = "NOT_LOOKED_AT"
+UNPROCESSED = "UNPROCESSED"
 """Stands for the origin of a row that another writer put into the table."""
 
 
@@ -58,7 +58,7 @@ class Counts(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class UnknownOrigins(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many rows have no known root, by the reason: an origin, or `NOT_LOOKED_AT`."""
+    """How many rows have no known root, by the reason: an origin, or `UNPROCESSED`."""
 
     rows: int
     by_reason: Mapping[str, int]
@@ -103,7 +103,7 @@ async def read_unknown_origins(reader: Reader) -> UnknownOrigins:
         UnavailableError: PostgreSQL is away.
     """
     found = await reader.rows("unknown_origins")
-    by_reason = {record["origin"] or NOT_LOOKED_AT: record["rows"] for record in found}
+    by_reason = {record["origin"] or UNPROCESSED: record["rows"] for record in found}
     return UnknownOrigins(rows=sum(by_reason.values()), by_reason=by_reason)
 
 
@@ -124,10 +124,6 @@ async def read_waiting_jobs(
     return Page(items=items, next=str(place_of(found[limit - 1])) if len(found) > limit else None)
 
 
-NOT_LOOKED_AT = "(not looked at yet)"
-"""Stands for the origin of a row that another writer put into the table."""
-
-
 @dataclass(frozen=True, slots=True)
 class Work:
     """What was done, and what is left to do.
@@ -137,14 +133,14 @@ class Work:
         overrides: messages that were operators' overrides; they write no row.
         repairs: commands completed.
         open_repairs: commands kept that are not completed.
-        untold: corrections that are not published yet.
+        unpublished: corrections that are not published yet.
     """
 
     messages_read: int
     overrides: int
     repairs: int
     open_repairs: int
-    untold: int
+    unpublished: int
 
     def since(self, before: "Work") -> "Work":
         """What was added since an earlier moment."""
@@ -186,26 +182,28 @@ class Summary:
     """Counts of an installation at one moment, or between two.
 
     Attributes:
-        refusals: messages that became dead letters, by reason; one refused twice counts once.
+        dead_letters: messages that became dead letters, by reason; one refused twice counts once.
         provenance_records: published.
     """
 
     work: Work
     rows: Rows
-    refusals: Mapping[str, int]
+    dead_letters: Mapping[str, int]
     provenance_records: int
 
     @property
     def duplicates(self) -> int:
         """Messages read that neither wrote anything nor were refused: known already, or tombstones."""
-        return self.work.messages_read - self.work.overrides - self.rows.total - sum(self.refusals.values())
+        return (
+            self.work.messages_read - self.work.overrides - self.rows.total - sum(self.dead_letters.values())
+        )
 
     def since(self, before: "Summary") -> "Summary":
         """What was added since an earlier moment."""
         return Summary(
             self.work.since(before.work),
             self.rows.since(before.rows),
-            _difference(self.refusals, before.refusals),
+            _difference(self.dead_letters, before.dead_letters),
             self.provenance_records - before.provenance_records,
         )
 
@@ -231,7 +229,7 @@ async def read_rows(reader: Reader) -> Rows:
     """
     records = await reader.rows("summary_rows")
     return Rows(
-        {record["origin"] or NOT_LOOKED_AT: record["rows"] for record in records},
+        {record["origin"] or UNPROCESSED: record["rows"] for record in records},
         sum(record["corrected"] for record in records),
         sum(record["parent_conflicts"] for record in records),
         sum(record["declaration_conflicts"] for record in records),

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, StatusLabel
-from llamalog_service.postgres.statements import Reader, Record
+from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.paging import utc
 
 
@@ -121,7 +121,7 @@ async def read_entity_summary(
     )
 
 
-def _moment(record: Record | None) -> Moment | None:
+def _moment(record: Row | None) -> Moment | None:
     if record is None:
         return None
     return Moment(

@@ -6,8 +6,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
-from llamalog_service.postgres.statements import Reader, Record
-from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, piece_of, read_parents
+from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, lineage_page, read_parents
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, place_of
 from llamalog_service.queries.rows import name_in, origin_of
 
@@ -96,7 +96,7 @@ class CurrentOverride(Struct, frozen=True, kw_only=True, rename="camel"):
     decreed_at: datetime
 
 
-class JobStanding(Struct, frozen=True, kw_only=True, rename="camel"):
+class JobState(Struct, frozen=True, kw_only=True, rename="camel"):
     """A job as the log knows it.
 
     Attributes:
@@ -113,7 +113,7 @@ class JobStanding(Struct, frozen=True, kw_only=True, rename="camel"):
 async def read_tree(
     reader: Reader, job: str, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Tree:
-    """Everything under a job, a piece at a time; without entries for a job that no row bears or names.
+    """Everything under a job, a page at a time; without entries for a job that no row bears or names.
 
     Of a root that is what has it as its root. Of any other job it is what hangs on it by the claims that
     count, found by one walk downwards.
@@ -125,8 +125,8 @@ async def read_tree(
     records = await reader.rows(
         "tree", place.at, not place.says_root, place.row, limit + 1, MAX_BYTES, MAX_ABOVE, job
     )
-    piece = piece_of(records, limit)
-    return Tree(job=job, entries=piece.entries, parents=piece.parents, longer=piece.longer, next=piece.next)
+    page = lineage_page(records, limit)
+    return Tree(job=job, entries=page.entries, parents=page.parents, longer=page.longer, next=page.next)
 
 
 async def read_children(
@@ -183,13 +183,13 @@ async def read_job_summaries(reader: Reader, jobs: list[str]) -> dict[str, JobSu
     return {record["job"]: _summary(record) for record in await reader.rows("job_summaries", jobs, COUNTED)}
 
 
-async def read_job_standing(reader: Reader, job: str) -> JobStanding:
+async def read_job_state(reader: Reader, job: str) -> JobState:
     """What the log knows of a job that may be adopted.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    found = await reader.row("job_standing", job)
+    found = await reader.row("job_state", job)
     override = None
     if found["adopted"] is not None:
         override = CurrentOverride(
@@ -198,10 +198,10 @@ async def read_job_standing(reader: Reader, job: str) -> JobStanding:
             requested_by=found["requested_by"],
             decreed_at=found["decreed_at"],
         )
-    return JobStanding(seen_since=found["seen_since"], is_named=found["is_named"], override=override)
+    return JobState(seen_since=found["seen_since"], is_named=found["is_named"], override=override)
 
 
-def _summary(record: Record) -> JobSummary:
+def _summary(record: Row) -> JobSummary:
     return JobSummary(
         job=record["job"],
         seen=record["first_at"] is not None,
@@ -219,7 +219,7 @@ def _summary(record: Record) -> JobSummary:
     )
 
 
-def _row_alone(record: Record) -> JobSummary:
+def _row_alone(record: Row) -> JobSummary:
     told = {"job": None, "first_at": record["created_at"], "last_at": record["created_at"]}
     counts = {"rows": 1, "failed": int(record["is_failure"]), "children": 0}
     return _summary({**record, **told, **counts})

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from llamalog_service.postgres.statements import Reader, Record
+from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.paging import fitting, place_of
 from llamalog_service.queries.rows import LogRow, log_row
 
@@ -33,7 +33,7 @@ class Entry(Struct, frozen=True, kw_only=True, rename="camel"):
     parent: str | None
 
 
-class Piece(NamedTuple):
+class LineagePage(NamedTuple):
     """Some entries of a lineage, the parents of their jobs and of those above, and where to go on."""
 
     entries: tuple[Entry, ...]
@@ -42,7 +42,7 @@ class Piece(NamedTuple):
     next: str | None
 
 
-def piece_of(records: Sequence[Record], limit: int) -> Piece:
+def lineage_page(records: Sequence[Row], limit: int) -> LineagePage:
     """The first of the rows that a query found, at most so many, with depths.
 
     Rows of one time stay together where they fit, so that they can be ordered by depth: a page ends before
@@ -58,7 +58,7 @@ def piece_of(records: Sequence[Record], limit: int) -> Piece:
     entries = [_entry(record, parents, depths) for record in kept]
     entries.sort(key=_reading_order)
     more = str(place_of(kept[-1])) if len(kept) < len(records) else None
-    return Piece(tuple(entries), parents, is_cut(parents), more)
+    return LineagePage(tuple(entries), parents, is_cut(parents), more)
 
 
 def is_cut(parents: Parents) -> bool:
@@ -110,7 +110,7 @@ def job_depths(parents: Parents) -> dict[str, int]:
     return depths
 
 
-def _end(records: Sequence[Record], limit: int) -> int:
+def _end(records: Sequence[Row], limit: int) -> int:
     if len(records) <= limit:
         return len(records)
     end, time = limit, records[limit]["created_at"]
@@ -119,7 +119,7 @@ def _end(records: Sequence[Record], limit: int) -> int:
     return end or limit
 
 
-def _entry(record: Record, parents: Parents, depths: Mapping[str, int]) -> Entry:
+def _entry(record: Row, parents: Parents, depths: Mapping[str, int]) -> Entry:
     job, claimed = record["job_id"], record["parent_job_id"]
     if job is not None:
         return Entry(row=log_row(record), depth=depths[job], parent=parents[job])

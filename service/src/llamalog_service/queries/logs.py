@@ -60,9 +60,9 @@ class Search(NamedTuple):
         return self._composed("logs_page")
 
     @property
-    def last_looked_at(self) -> str:
+    def last_scanned(self) -> str:
         """The last of the rows that a page looked at, if it did not come to the end of all."""
-        return self._composed("logs_last_looked_at")
+        return self._composed("logs_last_scanned")
 
     def _composed(self, name: str) -> str:
         behind, ahead, order = ("<", ">=", "DESC") if self.newest_first else (">", "<=", "ASC")
@@ -137,7 +137,7 @@ async def read_logs(
     items = tuple(log_row(record) for record in found[:limit])
     if len(found) > limit:
         return Page(items=items, next=str(place_of(found[limit - 1])))
-    last = await reader.run(search.last_looked_at, *led_to, SEARCHED - 1)
+    last = await reader.run(search.last_scanned, *led_to, SEARCHED - 1)
     if not last:
         return Page(items=items)
     # Rows that came in between may have moved it: what was told already is not looked at again.

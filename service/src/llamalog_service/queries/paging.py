@@ -14,7 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.postgres.statements import Record
+from llamalog_service.postgres.statements import Row
 
 MAX_LIMIT = 500
 """Items of a page; who asks for more gets so many."""
@@ -134,12 +134,12 @@ def at_most(limit: int) -> int:
     return max(1, min(limit, MAX_LIMIT))
 
 
-def fitting(found: Sequence[Record], limit: int) -> int:
+def fitting(found: Sequence[Row], limit: int) -> int:
     """How many of the rows that a query found make a page: at most so many, and none told as `beyond`."""
     return next((number for number, record in enumerate(found[:limit]) if record["beyond"]), limit)
 
 
-def place_of(record: Record) -> Cursor:
+def place_of(record: Row) -> Cursor:
     """The place of a row, of which a query gave `id`, `created_at`, `odd_time`, perhaps `is_root_job`."""
     at: str = record["odd_time"] or record["created_at"].replace(tzinfo=None).isoformat()
     return Cursor(at, UUID(bytes=record["id"].bytes), bool(record.get("is_root_job")))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
-from llamalog_service.postgres.statements import Reader, Record
+from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.entities import EntityRef, read_names
 from llamalog_service.queries.logs import Driver, Search, containing
 from llamalog_service.queries.paging import (
@@ -96,7 +96,7 @@ async def read_root_jobs(
     items = await _named(reader, [_root_job(record) for record in found[:limit]])
     if len(found) > limit:
         return Page(items=items, next=str(place_of(found[limit - 1])))
-    last = await reader.run(_SEARCH.last_looked_at, start.at, start.row, oldest, None, SEARCHED - 1)
+    last = await reader.run(_SEARCH.last_scanned, start.at, start.row, oldest, None, SEARCHED - 1)
     if not last:
         return Page(items=items)
     behind = min([*last, *found[-1:]], key=lambda record: (record["created_at"], record["id"]))
@@ -129,7 +129,7 @@ async def _named(reader: Reader, jobs: list[RootJob]) -> tuple[RootJob, ...]:
     )
 
 
-def _root_job(record: Record) -> RootJob:
+def _root_job(record: Row) -> RootJob:
     origin = origin_of(record["origin"])
     assert origin is not None  # noqa: S101 - the query asks for roots
     return RootJob(

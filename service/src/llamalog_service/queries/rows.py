@@ -15,7 +15,7 @@ from llamalog_schemas.provenance import (
     StatusLabel,
     Texts,
 )
-from llamalog_service.postgres.statements import Reader, Record
+from llamalog_service.postgres.statements import Reader, Row
 
 _ORIGINS = {str(origin): origin for origin in Origin}
 
@@ -75,7 +75,7 @@ class LogRow(Struct, frozen=True, kw_only=True, rename="camel"):
     revision: int
 
     @property
-    def healed(self) -> bool:
+    def is_corrected(self) -> bool:
         """Whether what follows from other rows was corrected after the row was written."""
         return self.revision > 1
 
@@ -90,7 +90,7 @@ async def read_row(reader: Reader, row: UUID) -> LogRow | None:
     return log_row(found[0]) if found else None
 
 
-def log_row(record: Record) -> LogRow:
+def log_row(record: Row) -> LogRow:
     """A row from a query that selects `{row}`."""
     root, declared, members = record["root_job_id"], record["declared_root_job_id"], record["cycle_members"]
     return LogRow(

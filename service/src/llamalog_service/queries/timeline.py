@@ -10,7 +10,7 @@ from msgspec import Struct
 from llamalog_schemas.events import EntityType
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.entities import EntityRef
-from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, piece_of
+from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, lineage_page
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, at_most
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
@@ -81,15 +81,15 @@ async def read_timeline(
         _log.warning(
             "slow timeline", type=entity.type, id=str(entity.id), seconds=round(seconds, 3), rows=len(records)
         )
-    piece = piece_of(records, limit)
+    page = lineage_page(records, limit)
     name = records[0]["entity_name"] if records else None
     return Timeline(
         entity=entity,
         name=name,
-        entries=piece.entries,
-        parents=piece.parents,
-        longer=piece.longer,
-        next=piece.next,
+        entries=page.entries,
+        parents=page.parents,
+        longer=page.longer,
+        next=page.next,
     )
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.log.log_store import stored_positions
 from llamalog_service.log.root_rule import MEMORY, prepare_rule, rows_of
-from llamalog_service.postgres.statements import Record, sql
+from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.rebuild.shadow import (
     END_WITH_CLIENT,
     SCHEMA,
@@ -212,10 +212,10 @@ class ComparisonStore:
         async with compared_shadow(self._pool) as connection:
             return Convergence(*await connection.fetchrow(sql("compare_convergence")))
 
-    async def summary(self) -> Sequence[Record]:
+    async def summary(self) -> Sequence[Row]:
         """The differences by kind, and by kind and column (`column` None: all of the kind)."""
         async with compared_shadow(self._pool) as connection:
-            records: Sequence[Record] = await connection.fetch(sql("compare_summary"))
+            records: Sequence[Row] = await connection.fetch(sql("compare_summary"))
         return records
 
     async def lines(self) -> AsyncIterator[str]:
@@ -231,7 +231,7 @@ async def _unsourced(connection: asyncpg.Connection, examples: int) -> Unsourced
     return Unsourced(rows, overrides, [record["id"] for record in first])
 
 
-def _side(records: Sequence[Record], side: str) -> Side:
+def _side(records: Sequence[Row], side: str) -> Side:
     rows = checksum = 0
     by_category, by_origin, by_day = Counter[str](), Counter[str](), Counter[str]()
     for record in records:

@@ -10,12 +10,12 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox, tell_removals
+from llamalog_service.log.outbox import Outbox, publish_removals
 from llamalog_service.log.recompute import (
     BY_INDEX,
     LOCK_TIMEOUT_SECONDS,
     RecomputeStore,
-    recompute_until_settled,
+    recompute_until_converged,
 )
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
@@ -208,7 +208,7 @@ class Repair:
     async def _recompute(self, starts: Collection[str]) -> None:
         if starts:
             await retry_until_available(
-                lambda: recompute_until_settled(self._recompute_store, starts),
+                lambda: recompute_until_converged(self._recompute_store, starts),
                 doing="repairing roots",
                 may_take_long=True,
             )
@@ -219,9 +219,9 @@ class Repair:
         async def publish() -> None:
             stored = list((await self._log.rows_by_id(rows)).values())
             await self._event_publisher.publish_provenance(stored)
-            await self._log.note_overtaken(stored)
-            await self._outbox.strike(stored)
-            await tell_removals(self._outbox, self._event_publisher)
+            await self._log.requeue_overtaken(stored)
+            await self._outbox.delete_published(stored)
+            await publish_removals(self._outbox, self._event_publisher)
 
         await retry_until_available(publish, doing="publishing corrections")
 

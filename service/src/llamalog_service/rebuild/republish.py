@@ -52,16 +52,16 @@ class RepublishStore:
 
     async def progress(self, selection: RepublishSelection) -> UUID | None:
         """The last row that an interrupted run with the same selection has published, if there was one."""
-        last: UUID | None = await self._pool.fetchval(sql("telling_progress"), self._key(selection))
+        last: UUID | None = await self._pool.fetchval(sql("publishing_progress"), self._key(selection))
         return last
 
     async def advance(self, selection: RepublishSelection, last: UUID) -> None:
         """Record the last row that is published."""
-        await self._pool.execute(sql("telling_advance"), self._key(selection), last)
+        await self._pool.execute(sql("publishing_advance"), self._key(selection), last)
 
     async def finish(self, selection: RepublishSelection) -> None:
         """Delete the progress."""
-        await self._pool.execute(sql("telling_finish"), self._key(selection))
+        await self._pool.execute(sql("publishing_finish"), self._key(selection))
 
     def _key(self, selection: RepublishSelection) -> str:
         """Short enough for an index, however many roots are selected."""
@@ -137,7 +137,7 @@ class Republisher:
         async def publish() -> int:
             stored = list((await self._log.rows_by_id(ids)).values())
             await self._event_publisher.publish_provenance(stored, replayed=True)
-            await self._log.note_overtaken(stored)
+            await self._log.requeue_overtaken(stored)
             return len(stored)
 
         return await retry_until_available(publish, doing="republishing rows")

@@ -72,7 +72,7 @@ class Observation:
                 settings, admin, settings.migration_group, self._topics.backfill_commands.name
             )
         work = await self._work()
-        return Backlog(events, commands, work.open_repairs, work.untold)
+        return Backlog(events, commands, work.open_repairs, work.unpublished)
 
     async def summary(self) -> Summary:
         """The counts of this moment; reads all of the log and of the dead letters."""
@@ -130,8 +130,8 @@ def _sections(run: Summary, ever: Summary) -> Iterator[list[Line]]:
     ]
     yield [("duplicates, not written again", run.duplicates, ever.duplicates)]
     yield [
-        ("dead letters", sum(run.refusals.values()), sum(ever.refusals.values())),
-        *_by_name(run.refusals, ever.refusals, "{}", {}),
+        ("dead letters", sum(run.dead_letters.values()), sum(ever.dead_letters.values())),
+        *_by_name(run.dead_letters, ever.dead_letters, "{}", {}),
     ]
     yield [
         ("late parents healed: rows corrected", run.rows.corrected, ever.rows.corrected),

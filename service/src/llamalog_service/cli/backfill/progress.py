@@ -6,7 +6,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from llamalog_service.queries.backfills import Standing, standing_in_words
+from llamalog_service.queries.backfills import BackfillState, describe_state
 
 
 class BackfillBar:
@@ -32,16 +32,16 @@ class BackfillBar:
         )
         self._task = self._bar.add_task(f"{title}: not heard of yet", total=None, set=0, speed=0.0)
 
-    def show(self, standing: Standing) -> None:
+    def show(self, state: BackfillState) -> None:
         """Draw how far the run is now."""
-        doing = f"{self._title}: {standing_in_words(standing)}"
+        doing = f"{self._title}: {describe_state(state)}"
         self._bar.update(
             self._task,
             description=doing,
-            total=standing.rows or None,
-            completed=standing.scanned,
-            set=standing.set_,
-            speed=standing.rows_per_second,
+            total=state.rows or None,
+            completed=state.scanned,
+            set=state.set_,
+            speed=state.rows_per_second,
         )
         if doing != self._said and not self._console.is_terminal:
             self._console.print(doing, markup=False, soft_wrap=True)

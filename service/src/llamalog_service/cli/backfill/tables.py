@@ -8,7 +8,7 @@ from rich.text import Text
 
 from llamalog_schemas.backfills import BackfillReport, NamedCycle, RunStatus
 from llamalog_schemas.commands import ExpectedCounts
-from llamalog_service.queries.backfills import CLASSES, BackfillRun, moment, scope_in_words, standing_in_words
+from llamalog_service.queries.backfills import CLASSES, BackfillRun, describe_scope, describe_state, moment
 from llamalog_service.styles import printable
 
 _COLOURS = {
@@ -41,7 +41,7 @@ def _in_short(run: BackfillRun) -> Text:
 
 
 def _scope(run: BackfillRun) -> str:
-    return scope_in_words(run.request.scope, printable) + (" (dry run)" if run.request.dry_run else "")
+    return describe_scope(run.request.scope, printable) + (" (dry run)" if run.request.dry_run else "")
 
 
 def runs_table(runs: Sequence[BackfillRun]) -> Table:
@@ -89,7 +89,7 @@ def _told(run: BackfillRun) -> Iterator[tuple[str, Text]]:
     yield "status", _status(run)
     if run.error:
         yield "because", Text(printable(run.error), "red")
-    yield "scope", Text(scope_in_words(run.request.scope, printable))
+    yield "scope", Text(describe_scope(run.request.scope, printable))
     yield (
         "a top never logged",
         Text("counts as a root" if run.request.missing_parent == "adopt" else "stays unknown"),
@@ -120,7 +120,7 @@ def _options(run: BackfillRun) -> Iterator[str]:
 def _status(run: BackfillRun) -> Text:
     status = Text(run.status.value, _COLOURS[run.status])
     if run.status is RunStatus.RUNNING:
-        status.append(f", {standing_in_words(run)}", "dim")
+        status.append(f", {describe_state(run)}", "dim")
     if run.wish and not run.has_ended:
         status.append(f" ({run.wish} asked for)", "yellow")
     return status

@@ -35,7 +35,7 @@ routes = router("unresolved")
     responses=responses(UnknownOrigins, "`/logs?unknownOriginOnly=true` and `/logs?origin=…` have the rows."),
 )
 async def unknown_origins(reader: ReaderDep) -> Response:
-    """PENDING: the top was never seen; CYCLE; UNTRACKED: neither job nor parent; NOT_LOOKED_AT."""
+    """PENDING: the top was never seen; CYCLE; UNTRACKED: neither job nor parent; UNPROCESSED."""
     return json_response(await read_unknown_origins(reader))
 
 

@@ -23,10 +23,10 @@ from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import (
     CLASSES,
     BackfillRun,
+    describe_scope,
+    describe_state,
     read_backfill,
     read_backfills,
-    scope_in_words,
-    standing_in_words,
 )
 
 routes = APIRouter()
@@ -38,8 +38,8 @@ _FURTHER: Final = ("batchSize", "rateLimit", *(EXPECT + name for name in Expecte
 _FIELDS: Final = ("scope", "root", "jobs", "since", "until", "missingParent", *_FURTHER)
 _NOTHING: Final[Fields] = {}
 
-TEMPLATES.filters["scope_words"] = lambda scope: scope_in_words(scope, visible)
-TEMPLATES.filters["standing_words"] = standing_in_words
+TEMPLATES.filters["scope_words"] = lambda scope: describe_scope(scope, visible)
+TEMPLATES.filters["standing_words"] = describe_state
 
 
 @routes.get("/ui/backfills")

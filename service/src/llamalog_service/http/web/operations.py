@@ -11,7 +11,7 @@ from llamalog_service.http.dead_letters import DeadLetterFilter
 from llamalog_service.http.web.form_parser import FormQuery
 from llamalog_service.http.web.formatting import link
 from llamalog_service.http.web.pages import TEMPLATES, render
-from llamalog_service.queries.counts import NOT_LOOKED_AT
+from llamalog_service.queries.counts import UNPROCESSED
 
 routes = APIRouter()
 
@@ -22,7 +22,7 @@ _FIELDS: Final = ("reason", "topic", "since", "until")
 _UNRESOLVED: Final = {
     "PENDING": "Wait for a job never seen",
     "DECLARED": "Have a declared root, the top never seen",
-    NOT_LOOKED_AT: "Not looked at yet",
+    UNPROCESSED: "Not looked at yet",
 }
 _BYTE_UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
 

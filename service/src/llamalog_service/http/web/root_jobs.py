@@ -14,7 +14,7 @@ from llamalog_service.http.web.form_parser import FormQuery, search
 from llamalog_service.http.web.formatting import entity_link, has_page, job_link, link
 from llamalog_service.http.web.pages import render
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.jobs import read_job_standing
+from llamalog_service.queries.jobs import read_job_state
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.root_jobs import COUNTED, RootFilter, read_root_jobs
 from llamalog_service.queries.rows import read_row
@@ -75,7 +75,7 @@ async def _find_page(reader: Reader, text: str, stripped: str) -> str | None:
     if page is not None:
         return page
     for job in dict.fromkeys((text, stripped)):  # a job's id may begin and end with blanks
-        standing = await read_job_standing(reader, job)
+        standing = await read_job_state(reader, job)
         if standing.seen_since is not None or standing.is_named:
             return job_link(job)
     return None

@@ -19,7 +19,7 @@ from llamalog_service.queries.conflicts import (
 )
 from llamalog_service.queries.counts import (
     COUNTED,
-    NOT_LOOKED_AT,
+    UNPROCESSED,
     read_unknown_origins,
     read_waiting_jobs,
 )
@@ -47,7 +47,7 @@ _REASONS: Final = {
         "Its jobs form a cycle",
         "Each names the next as its parent, and the last one the first. A further event has to decide it.",
     ),
-    NOT_LOOKED_AT: (
+    UNPROCESSED: (
         "Not looked at yet",
         "Another program put it into the table. The next sweep finds its root, within seconds or minutes.",
     ),
@@ -121,6 +121,6 @@ async def conflicts(
 
 
 def _rows_of(reason: str) -> str:
-    if reason == NOT_LOOKED_AT:
+    if reason == UNPROCESSED:
         return link("/ui/logs", unknownOriginOnly=True)
     return link("/ui/logs", origin=reason)
