@@ -7,7 +7,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from llamalog_service.http.access import Access, path_and_query
+from llamalog_service.http.access import Access
+from llamalog_service.http.context import path_and_query
 from llamalog_service.http.middleware import GuardMiddleware
 from llamalog_service.http.sessions import Sessions
 from llamalog_service.http.tokens import parse_tokens

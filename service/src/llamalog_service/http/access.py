@@ -1,4 +1,4 @@
-"""Access to the API and its pages: principals, their scopes, and the paths that decide who is let in."""
+"""Access to the API and its pages: tokens, their principals and scopes."""
 
 import hashlib
 import hmac
@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from http import HTTPStatus
 from typing import Final, NamedTuple
-
-from starlette.requests import HTTPConnection
 
 from llamalog_service.http.problems import ProblemError
 
@@ -70,6 +68,9 @@ def require(principal: Principal, scope: Scope) -> None:
 class Access:
     """The configured tokens.
 
+    Attributes:
+        is_open: whether there are none.
+
     Args:
         tokens: where there are none, every client that reaches the port may do everything, so it has to be a
             loopback port.
@@ -77,11 +78,7 @@ class Access:
 
     def __init__(self, tokens: Iterable[Token] = ()) -> None:
         self.tokens: Sequence[Token] = tuple(tokens)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether no tokens are configured."""
-        return not self.tokens
+        self.is_open = not self.tokens
 
     def find(self, token: str) -> Token | None:
         """The entry of a token, None if it is not known; takes the same time for every token."""
@@ -91,25 +88,3 @@ class Access:
             if hmac.compare_digest(known.digest, digest):
                 found = known
         return found
-
-
-def path_of(request: HTTPConnection) -> str:
-    """The path by which routes are found.
-
-    `request.url` is no substitute: it is composed of the Host header and the query string, too, so that a
-    crafted header could make it fail, or pass for another path.
-    """
-    path: str = request.scope["path"]
-    return path
-
-
-def path_and_query(request: HTTPConnection) -> str:
-    """The path with its query string, as a link within this site; without a query that is no text."""
-    query = request.scope["query_string"].decode("ascii", errors="replace")
-    return f"{path_of(request)}?{query}" if query and query.isascii() else path_of(request)
-
-
-def is_page(request: HTTPConnection) -> bool:
-    """Whether the path is one of the pages for people."""
-    path = path_of(request)
-    return path in ("/ui", "/docs") or path.startswith("/ui/")

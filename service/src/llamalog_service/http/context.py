@@ -1,10 +1,11 @@
-"""Request-scoped dependencies: what the app was built with, and the request's principal and session."""
+"""Request-scoped dependencies: the app's services, the principal and session of a request, its path."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from llamalog_schemas.events import RootOverrideEvent
 from llamalog_service.http.access import Access, Principal, Scope, require
@@ -76,6 +77,28 @@ class Context:
     access: Access
     sessions: Sessions
     streams: Streams
+
+
+def path_of(request: HTTPConnection) -> str:
+    """The path by which routes are found.
+
+    `request.url` is no substitute: it is composed of the Host header and the query string, too, so that a
+    crafted header could make it fail, or pass for another path.
+    """
+    path: str = request.scope["path"]
+    return path
+
+
+def path_and_query(request: HTTPConnection) -> str:
+    """The path with its query string, as a link within this site; without a query that is no text."""
+    query = request.scope["query_string"].decode("ascii", errors="replace")
+    return f"{path_of(request)}?{query}" if query and query.isascii() else path_of(request)
+
+
+def is_page(request: HTTPConnection) -> bool:
+    """Whether the path is one of the pages for people."""
+    path = path_of(request)
+    return path in ("/ui", "/docs") or path.startswith("/ui/")
 
 
 async def context_of(request: Request) -> Context:

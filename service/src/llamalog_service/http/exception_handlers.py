@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, TookTooLongError, UnavailableError
-from llamalog_service.http.access import is_page, path_of
+from llamalog_service.http.context import is_page, path_of
 from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
 from llamalog_service.http.web.pages import error_page
 from llamalog_service.queries.counts import TooManyBucketsError

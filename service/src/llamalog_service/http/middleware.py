@@ -14,7 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
-from llamalog_service.http.access import LOCAL, Access, Principal, is_page, path_and_query, path_of
+from llamalog_service.http.access import LOCAL, Access, Principal
+from llamalog_service.http.context import is_page, path_and_query, path_of
 from llamalog_service.http.exception_handlers import error_response, unexpected_error_response
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.sessions import COOKIE, Session, Sessions

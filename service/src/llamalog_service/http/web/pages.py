@@ -10,7 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse
 
-from llamalog_service.http.access import Scope, path_and_query, path_of
+from llamalog_service.http.access import Scope
+from llamalog_service.http.context import path_and_query, path_of
 from llamalog_service.http.problems import ProblemError, problem_of
 from llamalog_service.http.sessions import set_session_cookie
 from llamalog_service.http.web.formatting import FILTERS
