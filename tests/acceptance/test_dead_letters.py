@@ -24,8 +24,8 @@ from histories import event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, Headers, encode
 from llamalog_schemas.events import Event
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
-from llamalog_service.kafka.producer import MessageProducer
+from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import Topics, topics
 from llamalog_service.settings import Settings
 
@@ -56,7 +56,8 @@ def a_letter(
 
 async def keep(settings: Settings, *letters: RejectedRecord) -> None:
     async with producing(settings.kafka) as producer:
-        await publish_dead_letters(MessageProducer(producer), names_of(settings).dead_letters.name, letters)
+        messages = [dead_letter_message(letter) for letter in letters]
+        await MessageProducer(producer).send(names_of(settings).dead_letters.name, messages)
 
 
 async def sent_back(settings: Settings) -> list[ConsumerRecord]:

@@ -32,8 +32,7 @@ from llamalog_schemas.events import Event
 from llamalog_service.backfill.run_store import Backfill, BackfillStore
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.commands import publish_backfill, publish_run_request
-from llamalog_service.kafka.producer import MessageProducer
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -61,8 +60,7 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
     migration_consumer = ServiceProcess("migration-consumer", settings, tmp_path)
     try:
         async with open_producer(settings) as producer:
-            publisher = MessageProducer(producer)
-            commands = names.backfill_commands.name
+            publisher = EventPublisher(MessageProducer(producer), names, source="/tests")
             asked = BackfillRootsData(
                 scope=WholeTable(),
                 requested_by="tests",
@@ -72,7 +70,7 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
                 expected=ExpectedCounts(rows=3050, roots=1000, children=2000, adopted=50),
             )
             for _ in range(2):
-                await publish_backfill(publisher, commands, "/tests", asked, run=run)
+                await publisher.request_backfill(run, asked)
             migration_consumer.start()
             for _ in range(KILLS):
                 before = await seen(store, run)
@@ -81,11 +79,11 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
                 migration_consumer.kill()
                 migration_consumer.start()
             request = RunRequestData(run=run, requested_by="tests")
-            await publish_run_request(publisher, commands, "/tests", PauseBackfill, request)
+            await publisher.request_run_change(PauseBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.PAUSED), 60)
             assert 0 < await seen(store, run) < 3050
             await eventually(lambda: pause_is_told(settings), 30)
-            await publish_run_request(publisher, commands, "/tests", ResumeBackfill, request)
+            await publisher.request_run_change(ResumeBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.COMPLETED), 60)
         await wait_until_settled(settings, pool)
         await eventually(lambda: is_told(pool, run), 30)

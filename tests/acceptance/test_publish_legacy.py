@@ -31,7 +31,7 @@ from harness.topics import end_offsets, publish, read_all, until_something_is_sa
 from harness.waiting import eventually
 from llamalog_schemas.codec import decode_event, decode_provenance, encode
 from llamalog_schemas.events import Category, EntityType
-from llamalog_service.kafka.provenance import provenance_of
+from llamalog_service.kafka.messages import provenance_record
 from llamalog_service.kafka.topics import create_topics, topics
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
@@ -123,7 +123,7 @@ async def test_a_reader_rebuilds_its_view_from_the_topic_and_from_a_republishing
     await publish(settings, generate_day(8, seed=3))
     async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await wait_until_settled(settings, pool)
-    told = [provenance_of(row) for row in (await stored_rows(pool)).values()]
+    told = [provenance_record(row) for row in (await stored_rows(pool)).values()]
     rows = [decode_provenance(encode(record)).data for record in told]
     rows = [replace(row, category=Category(row.category), entity_type=_type(row.entity_type)) for row in rows]
     wanted = {album: summary for album, summary in expected(rows).items() if album != "None"}

@@ -27,8 +27,8 @@ from llamalog_service.backfill.periodic_tasks import (
 )
 from llamalog_service.backfill.run_store import Backfill, BackfillStore
 from llamalog_service.backfill.worker import Worker
-from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.messages import OutgoingMessage
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.pool import open_pool

@@ -89,7 +89,7 @@ def test_dead_letters_bear_exactly_the_headers_that_are_documented() -> None:
 
     verdict = DeadLetter(InvalidReason.NOT_JSON, "the value is not JSON")
     letter = dead_letters.RejectedRecord(Record(), verdict)  # type: ignore[arg-type]  # class attributes
-    written = [name for name, _ in dead_letters._message(letter).headers]
+    written = [name for name, _ in dead_letters.dead_letter_message(letter).headers]
     documented = DOCUMENT["components"]["messages"]["deadLetter"]["headers"]
     assert written == ["trace", *documented["properties"]]
     assert documented["required"] == list(documented["properties"])

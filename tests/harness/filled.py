@@ -27,8 +27,8 @@ from llamalog_schemas.events import (
 )
 from llamalog_service.backfill.run_store import BackfillStore
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
-from llamalog_service.kafka.producer import MessageProducer
+from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -118,7 +118,8 @@ async def fill_installation(settings: Settings, pool: asyncpg.Pool) -> None:
         for offset in range(30)
     ]
     async with producing(settings.kafka) as producer:
-        await publish_dead_letters(MessageProducer(producer), names.dead_letters.name, letters)
+        messages = [dead_letter_message(letter) for letter in letters]
+        await MessageProducer(producer).send(names.dead_letters.name, messages)
 
 
 def _event(

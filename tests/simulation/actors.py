@@ -13,8 +13,7 @@ from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
-from llamalog_service.kafka.producer import MessageProducer
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log import outbox as corrections
 from llamalog_service.log.log_store import LogStore

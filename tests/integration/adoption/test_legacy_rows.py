@@ -15,7 +15,7 @@ from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.sweep import Sweep
 from llamalog_service.cli.timeline import timeline_tree
-from llamalog_service.kafka.provenance import LARGEST_RECORD, provenance_message
+from llamalog_service.kafka.messages import MAX_RECORD_BYTES, provenance_message
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
@@ -82,7 +82,7 @@ async def told(pool: asyncpg.Pool) -> Provenance:
     (row,) = await Outbox(pool).next(10)
     value = provenance_message(row).value
     assert value is not None
-    assert len(value) <= LARGEST_RECORD
+    assert len(value) <= MAX_RECORD_BYTES
     return decode_provenance(value).data
 
 

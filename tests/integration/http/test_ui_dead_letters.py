@@ -11,8 +11,8 @@ from harness.api import RunningApi
 from harness.topics import producing
 from harness.writers import Message
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
-from llamalog_service.kafka.producer import MessageProducer
+from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -28,11 +28,10 @@ async def visitor(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
 async def refuse(settings: Settings, *letters: tuple[str, Message]) -> None:
     """Put messages among the dead letters, each with a reason."""
     async with producing(settings.kafka) as producer:
-        await publish_dead_letters(
-            MessageProducer(producer),
+        await MessageProducer(producer).send(
             topics(settings.topic_prefix).dead_letters.name,
             [
-                RejectedRecord(message, DeadLetter(reason, f"{HOSTILE} is wrong"))
+                dead_letter_message(RejectedRecord(message, DeadLetter(reason, f"{HOSTILE} is wrong")))
                 for reason, message in letters
             ],
         )

@@ -10,9 +10,10 @@ from harness.topics import header, read_all
 from harness.writers import Message
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.dead_letters import RejectedRecord, publish_dead_letters
+from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
 from llamalog_service.kafka.errors import ProducerBrokenError
-from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
+from llamalog_service.kafka.messages import OutgoingMessage
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -36,9 +37,8 @@ async def test_a_dead_letter_too_large_for_its_topic_is_cut_and_says_so(
         headers=[("theirs", large if part == "headers" else b"small")],
     )
     topic = topics(settings.topic_prefix).dead_letters.name
-    await publish_dead_letters(
-        MessageProducer(producer), topic, [RejectedRecord(bad, DeadLetter("not-json", "no JSON"))]
-    )
+    rejected = RejectedRecord(bad, DeadLetter("not-json", "no JSON"))
+    await MessageProducer(producer).send(topic, [dead_letter_message(rejected)])
     [letter] = await read_all(settings.kafka, topic)
     assert header(letter, "reason") == "not-json"
     assert "bytes" in header(letter, "truncated")

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from llamalog_service.bootstrap.dead_letter_views import DeadLetterViews
 from llamalog_service.http.dead_letters import DeadLetterFilter
-from llamalog_service.kafka.dead_letter_reader import DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter
 from llamalog_service.settings import Settings
 
 KIBIBYTE = 1024

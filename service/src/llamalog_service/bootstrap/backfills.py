@@ -10,9 +10,8 @@ from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestD
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.backfill_event_reader import RunEvents
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
-from llamalog_service.kafka.commands import publish_backfill, publish_run_request
 from llamalog_service.kafka.offsets import partitions_of
-from llamalog_service.kafka.producer import MessageProducer
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool
@@ -46,8 +45,8 @@ async def ask_for_backfill(settings: Settings, run: UUID, data: BackfillRootsDat
         UnavailableError: Kafka did not acknowledge it within `timeout` seconds; asking again is safe.
         TopicsUnfitError: the topics are not as they have to be.
     """
-    async with _commanding(settings, timeout) as (publisher, topic):
-        await publish_backfill(publisher, topic, _SOURCE, data, run=run)
+    async with _publishing(settings, timeout) as publisher:
+        await publisher.request_backfill(run, data)
 
 
 async def ask_of_run(
@@ -58,15 +57,15 @@ async def ask_of_run(
     Raises:
         LlamalogError: as for `ask_for_backfill`.
     """
-    async with _commanding(settings, timeout) as (publisher, topic):
-        await publish_run_request(publisher, topic, _SOURCE, request, data)
+    async with _publishing(settings, timeout) as publisher:
+        await publisher.request_run_change(request, data)
 
 
 @asynccontextmanager
-async def _commanding(settings: Settings, timeout: float) -> AsyncIterator[tuple[MessageProducer, str]]:
+async def _publishing(settings: Settings, timeout: float) -> AsyncIterator[EventPublisher]:
     await require_fit_topics(settings, timeout=timeout)
     async with open_producer(settings, timeout=timeout) as producer:
-        yield MessageProducer(producer), topics(settings.topic_prefix).backfill_commands.name
+        yield EventPublisher(MessageProducer(producer), topics(settings.topic_prefix), source=_SOURCE)
 
 
 @asynccontextmanager

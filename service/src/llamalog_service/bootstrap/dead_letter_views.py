@@ -17,7 +17,7 @@ from llamalog_service.http.dead_letters import (
     DeadLetterSource,
     Letter,
 )
-from llamalog_service.kafka.dead_letter_reader import DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter
 from llamalog_service.queries.paging import InvalidCursorError, Page
 from llamalog_service.settings import Settings
 

@@ -9,15 +9,11 @@ from llamalog_service.dead_letters.replay import Progress, Tally, replay
 from llamalog_service.dead_letters.replay_policy import ReplayPolicy
 from llamalog_service.dead_letters.selection import DeadLetterNotFoundError, Selection
 from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
-from llamalog_service.kafka.dead_letter_reader import (
-    DeadLetterPosition,
-    StoredDeadLetter,
-    read_dead_letters,
-    spans_of,
-)
+from llamalog_service.kafka.dead_letter_reader import read_dead_letters, spans_of
+from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter
 from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.offsets import end_offsets, first_offsets, partitions_of
-from llamalog_service.kafka.producer import MessageProducer
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.retry import retry_until_available

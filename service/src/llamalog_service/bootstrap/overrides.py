@@ -8,8 +8,7 @@ from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootOverri
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.overrides import JobSeenError, new_override
 from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.overrides import publish_override
-from llamalog_service.kafka.producer import MessageProducer
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool
@@ -55,11 +54,12 @@ async def override_root(
         latest=latest,
     )
     await require_fit_topics(settings, timeout=timeout)
-    topic = topics(settings.topic_prefix).entity_events.name
     async with open_producer(settings, timeout=timeout) as producer:
-        publisher = MessageProducer(producer)
+        publisher = EventPublisher(
+            MessageProducer(producer), topics(settings.topic_prefix), source="/llamalog/cli"
+        )
         await retry_until_available(
-            lambda: publish_override(publisher, topic, override),
+            lambda: publisher.publish_override(override),
             doing="publishing the override",
             timeout=timeout,
         )

@@ -12,7 +12,7 @@ from llamalog_service.dead_letters.replay import Tally
 from llamalog_service.dead_letters.replay_policy import ReplayOutcome
 from llamalog_service.dead_letters.selection import Selection
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.dead_letter_reader import DeadLetterPosition
+from llamalog_service.kafka.dead_letters import DeadLetterPosition
 from llamalog_service.settings import Settings
 from llamalog_service.styles import printable
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from llamalog_service.kafka.dead_letter_reader import StoredDeadLetter
+from llamalog_service.kafka.dead_letters import StoredDeadLetter
 from llamalog_service.styles import printable
 
 _SHORT = 60

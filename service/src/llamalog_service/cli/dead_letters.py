@@ -11,7 +11,7 @@ from llamalog_service.cli.dead_letter_replay import replay
 from llamalog_service.cli.dead_letter_view import letter_as_json, letter_in_brief, letter_lines
 from llamalog_service.cli.runtime import TIMEOUT, console, print_error, print_json, read_settings, run
 from llamalog_service.dead_letters.selection import Selection
-from llamalog_service.kafka.dead_letter_reader import Coordinates, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import Coordinates, StoredDeadLetter
 from llamalog_service.settings import Settings
 
 app = typer.Typer(

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from llamalog_service.dead_letters.replay_policy import ReplayOutcome, ReplayPolicy, Verdict
 from llamalog_service.dead_letters.selection import Selection
-from llamalog_service.kafka.dead_letter_reader import DeadLetterPosition, StoredDeadLetter
-from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
+from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.messages import OutgoingMessage
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.retry import retry_until_available
 
 _REFUSALS_TOLD = 20

@@ -8,7 +8,7 @@ import msgspec
 
 from llamalog_schemas.codec import decode_command, decode_event
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_service.kafka.dead_letter_reader import StoredDeadLetter
+from llamalog_service.kafka.dead_letters import StoredDeadLetter
 from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics
 
 _FRAMING = 1024

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.dead_letter_reader import Coordinates, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import Coordinates, StoredDeadLetter
 
 
 class DeadLetterNotFoundError(LlamalogError):

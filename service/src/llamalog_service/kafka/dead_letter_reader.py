@@ -1,73 +1,16 @@
-"""Dead letters as they are kept: read back, the message in them told from what we added."""
+"""Read dead letters back from their topic."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from msgspec import Struct
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.dead_letters import (
-    ADDED_HEADERS,
-    ERROR,
-    OFFSET,
-    PARTITION,
-    REASON,
-    TOPIC,
-    TRUNCATED,
-)
+from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter, parse_dead_letter
 from llamalog_service.kafka.offsets import Offsets
-
-UNNAMED: Final = "(no reason given)"
-"""Stands for the reason of a message among the dead letters that llamalog did not put there."""
 
 _LONGEST_SILENCE: Final = 30.0
 _POLL_MILLISECONDS: Final = 200
-
-
-class DeadLetterPosition(NamedTuple):
-    """Where a letter lies in the topic of dead letters; they compare in the order of reading."""
-
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.partition}/{self.offset}"
-
-
-class Coordinates(NamedTuple):
-    """Where a message was read that became a dead letter."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}/{self.offset}"
-
-
-class StoredDeadLetter(Struct, frozen=True):
-    """A message of the topic of dead letters.
-
-    Attributes:
-        position: where it lies there.
-        kept_at: when it was put there, UTC.
-        came_from: None if it bears none of our headers: somebody else put it there.
-        truncated: what was kept of a message too large to be kept whole.
-        key, value, headers: of the message as it came.
-    """
-
-    position: DeadLetterPosition
-    kept_at: datetime
-    came_from: Coordinates | None
-    reason: str
-    sentence: str
-    truncated: str | None
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 async def read_dead_letters(
@@ -91,7 +34,9 @@ async def read_dead_letters(
         silent = 0.0
         while (reached := await reader.position(partition)) < end:
             fetched = await reader.getmany(timeout_ms=_POLL_MILLISECONDS)
-            letters = [as_kept(record) for record in fetched.get(partition, ()) if record.offset < end]
+            letters = [
+                parse_dead_letter(record) for record in fetched.get(partition, ()) if record.offset < end
+            ]
             if letters:
                 yield letters
             silent = 0.0 if await reader.position(partition) > reached else silent + _POLL_MILLISECONDS / 1000
@@ -113,42 +58,3 @@ def spans_of(
         if at.partition == after.partition:
             behind[at] = (max(start, after.offset + 1), end)
     return behind
-
-
-def as_kept(record: ConsumerRecord) -> StoredDeadLetter:
-    """A record of the topic of dead letters, our headers taken off its end.
-
-    They stand behind all others, so that what a message itself calls ``llamalog-…`` stays with it.
-    """
-    headers, added = _told_apart(record.headers)
-    return StoredDeadLetter(
-        position=DeadLetterPosition(record.partition, record.offset),
-        kept_at=datetime.fromtimestamp(max(0, record.timestamp) / 1000, UTC),
-        came_from=_coordinates(added),
-        reason=added.get(REASON, UNNAMED),
-        sentence=added.get(ERROR, ""),
-        truncated=added.get(TRUNCATED),
-        key=record.key,
-        value=record.value,
-        headers=headers,
-    )
-
-
-def _told_apart(headers: Headers) -> tuple[Headers, dict[str, str]]:
-    names = tuple(name for name, _ in headers)
-    for ours in (ADDED_HEADERS, (*ADDED_HEADERS, TRUNCATED)):
-        if names[-len(ours) :] == ours:
-            return list(headers[: -len(ours)]), dict(_texts(headers[-len(ours) :]))
-    return list(headers), {}
-
-
-def _texts(headers: Headers) -> Iterator[tuple[str, str]]:
-    for name, content in headers:
-        yield name, (content or b"").decode(errors="replace")
-
-
-def _coordinates(added: Mapping[str, str]) -> Coordinates | None:
-    try:
-        return Coordinates(added[TOPIC], int(added[PARTITION]), int(added[OFFSET]))
-    except (KeyError, ValueError):
-        return None

@@ -1,11 +1,15 @@
-"""Bad messages, kept as they came with the reason why."""
+"""Dead letters: rejected messages byte for byte, with the reason in added headers; built and parsed here."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, Protocol
+
+from aiokafka import ConsumerRecord
+from msgspec import Struct
 
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.producer import MessageProducer, OutgoingMessage
+from llamalog_service.kafka.messages import OutgoingMessage
 from llamalog_service.kafka.topics import DEAD_LETTER_BYTES
 
 _OUR_HEADERS_AND_FRAMING = 64 * 1024
@@ -27,6 +31,9 @@ ADDED_HEADERS = (REASON, ERROR, TOPIC, PARTITION, OFFSET)
 TRUNCATED = "llamalog-truncated"
 """Our headers, in this order behind those that the message had; the last one only if it was cut."""
 
+UNNAMED: Final = "(no reason given)"
+"""Stands for the reason of a message among the dead letters that llamalog did not put there."""
+
 
 class Record(Protocol):
     """A message as consumed: what aiokafka's ConsumerRecord offers and the service uses."""
@@ -46,23 +53,57 @@ class RejectedRecord(NamedTuple):
     verdict: DeadLetter
 
 
-async def publish_dead_letters(
-    publisher: MessageProducer, topic: str, letters: Sequence[RejectedRecord]
-) -> None:
-    """Publish letters byte for byte, their coordinates and the reason in added headers.
+class DeadLetterPosition(NamedTuple):
+    """Where a letter lies in the topic of dead letters; they compare in the order of reading."""
+
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.partition}/{self.offset}"
+
+
+class Coordinates(NamedTuple):
+    """Where a message was read that became a dead letter."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class StoredDeadLetter(Struct, frozen=True):
+    """A message of the topic of dead letters.
+
+    Attributes:
+        position: where it lies there.
+        kept_at: when it was put there, UTC.
+        came_from: None if it bears none of our headers: somebody else put it there.
+        truncated: what was kept of a message too large to be kept whole.
+        key, value, headers: of the message as it came.
+    """
+
+    position: DeadLetterPosition
+    kept_at: datetime
+    came_from: Coordinates | None
+    reason: str
+    sentence: str
+    truncated: str | None
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+def dead_letter_message(rejected: RejectedRecord) -> OutgoingMessage:
+    """A rejected message byte for byte, its coordinates and the reason in added headers.
 
     A message that is too large even here is cut, and says so in the header ``llamalog-truncated``. It is
-    never tried whole: what a broker refuses leaves a gap in an idempotent producer's numbers, and
-    everything that follows is refused too.
-
-    Raises:
-        UnavailableError: not all were acknowledged; publishing all again is safe.
+    never sent whole: a message that the broker refuses leaves a gap in an idempotent producer's sequence,
+    and everything that follows is refused too.
     """
-    await publisher.send(topic, [_message(letter) for letter in letters])
-
-
-def _message(letter: RejectedRecord) -> OutgoingMessage:
-    record, verdict = letter
+    record, verdict = rejected
     added = {
         REASON: verdict.reason,
         ERROR: verdict.sentence,
@@ -109,3 +150,42 @@ def _cut(message: OutgoingMessage) -> OutgoingMessage:
         value[:KEPT_OF_VALUE] if value is not None else None,
         headers,
     )
+
+
+def parse_dead_letter(record: ConsumerRecord) -> StoredDeadLetter:
+    """The dead letter that a record of their topic holds: the added headers are taken off the end.
+
+    They come after all others, so that a header ``llamalog-…`` of the message itself stays with it.
+    """
+    headers, added = _split_headers(record.headers)
+    return StoredDeadLetter(
+        position=DeadLetterPosition(record.partition, record.offset),
+        kept_at=datetime.fromtimestamp(max(0, record.timestamp) / 1000, UTC),
+        came_from=_coordinates(added),
+        reason=added.get(REASON, UNNAMED),
+        sentence=added.get(ERROR, ""),
+        truncated=added.get(TRUNCATED),
+        key=record.key,
+        value=record.value,
+        headers=headers,
+    )
+
+
+def _split_headers(headers: Headers) -> tuple[Headers, dict[str, str]]:
+    names = tuple(name for name, _ in headers)
+    for ours in (ADDED_HEADERS, (*ADDED_HEADERS, TRUNCATED)):
+        if names[-len(ours) :] == ours:
+            return list(headers[: -len(ours)]), dict(_texts(headers[-len(ours) :]))
+    return list(headers), {}
+
+
+def _texts(headers: Headers) -> Iterator[tuple[str, str]]:
+    for name, content in headers:
+        yield name, (content or b"").decode(errors="replace")
+
+
+def _coordinates(added: Mapping[str, str]) -> Coordinates | None:
+    try:
+        return Coordinates(added[TOPIC], int(added[PARTITION]), int(added[OFFSET]))
+    except (KeyError, ValueError):
+        return None
