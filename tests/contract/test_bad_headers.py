@@ -74,8 +74,8 @@ def test_a_bad_value_in_binary_mode_is_refused_with_its_reason(kind: str) -> Non
 
 
 OPAQUE: dict[str, Headers] = {
-    "a null header of somebody else's": [("trace", None)],
-    "a header of somebody else's that is not UTF-8": [("trace", b"\xff\xfe")],
+    "a null header of another program": [("trace", None)],
+    "a header of another program that is not UTF-8": [("trace", b"\xff\xfe")],
     "an extension attribute that is not UTF-8": [("ce_tracestate", b"\xff")],
     "the headers of a dead letter": [("llamalog-reason", b"not-json"), ("llamalog-offset", None)],
     "a null content type": [("content-type", None)],

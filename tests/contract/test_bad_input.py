@@ -56,7 +56,7 @@ BAD: dict[str, tuple[InvalidReason, bytes]] = {
     "a byte order mark": (InvalidReason.NOT_JSON, b"\xef\xbb\xbf" + GOOD),
     "UTF-16": (InvalidReason.NOT_UTF8, GOOD.decode().encode("utf-16")),
     "Latin-1": (InvalidReason.NOT_UTF8, with_raw("data.reason", '"Dvořák é"'.encode("iso-8859-2"))),
-    "invalid UTF-8 where nobody reads": (InvalidReason.NOT_UTF8, with_raw("tracestate", b'"\xff"')),
+    "invalid UTF-8 in an unread attribute": (InvalidReason.NOT_UTF8, with_raw("tracestate", b'"\xff"')),
     "a surrogate as UTF-8": (InvalidReason.NOT_UTF8, with_raw("data.reason", b'"\xed\xa0\x80"')),
     "a lone surrogate": (InvalidReason.NOT_JSON, with_raw("data.reason", r'"\ud800"')),
     "a lone low surrogate": (InvalidReason.NOT_JSON, with_raw("data.reason", r'"\udc00 \ud800"')),

@@ -1,4 +1,4 @@
-"""Whatever the bytes, decoding yields an event or says why not; it never fails in another way."""
+"""For any bytes, decoding returns an event or raises InvalidMessageError; it never fails otherwise."""
 
 import json
 from typing import Any

@@ -128,7 +128,7 @@ def test_old_provenance_is_read_by_the_consumers_of_others() -> None:
     assert isinstance(latest, ProvenanceRecorded)
     assert latest.data.revision == 1
     with pytest.raises(InvalidMessageError):
-        read(json.dumps(golden).encode())  # no event, whatever its version
+        read(json.dumps(golden).encode())  # no event of any version
 
 
 def test_who_knows_old_versions_reads_the_latest_as_before() -> None:
@@ -138,7 +138,7 @@ def test_who_knows_old_versions_reads_the_latest_as_before() -> None:
 
 
 def test_nothing_behind_the_codec_knows_of_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same row; so a producer that says an event again after an upgrade has said a duplicate."""
+    """The same row: a producer that repeats an event after an upgrade causes a duplicate."""
     monkeypatch.setattr(ingest_batch, "decode_event", partial(decode_event, upcasters=REGISTRY))
     bad = message("v0", V0 | {"what": ""})
     batch = ingest_batch.decode_batch([record(message("v0", V0)), record(bad), record(message("v1", V1))])

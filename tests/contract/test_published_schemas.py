@@ -13,8 +13,7 @@ from contract.golden_payloads import load
 from llamalog_schemas import ProvenanceRecorded
 from llamalog_tools.contract_export.files import SCHEMAS, committed_files, contract_files
 from llamalog_tools.contract_export.json_schemas import DIALECT, MODELS, message_type, schema_of
-from llamalog_tools.schema_compat.baseline import schemas_in
-from llamalog_tools.schema_compat.check import MAY_GROW, complaints
+from llamalog_tools.schema_compat.check import MAY_GROW, compare_with_published, schemas_in
 from llamalog_tools.schema_compat.rules import breaks
 
 PUBLISHED = schemas_in(Path(__file__).parent / "published")
@@ -50,7 +49,7 @@ def test_every_schema_has_a_copy_of_what_was_published() -> None:
 
 
 def test_no_published_schema_has_changed_its_meaning() -> None:
-    compared, changes = complaints()
+    compared, changes = compare_with_published()
     assert compared
     assert not changes, "\n".join(
         [
@@ -69,8 +68,8 @@ def test_what_may_grow_lets_readers_ignore_new_fields(file: str) -> None:
 def test_improving_the_words_of_a_schema_is_no_edit() -> None:
     schema = current("entity-created.v1.json")
     reworded = copy.deepcopy(schema)
-    reworded["description"] = "said better"
-    reworded["$defs"]["EntityData"]["properties"]["operation"]["description"] = "said better"
+    reworded["description"] = "reworded"
+    reworded["$defs"]["EntityData"]["properties"]["operation"]["description"] = "reworded"
     assert breaks(schema, reworded, may_grow=False) == []
 
 

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from jsonschema import Draft202012Validator
 
-from llamalog_tools.schema_compat.baseline import COPIES, FOLDER, baselines
-from llamalog_tools.schema_compat.check import complaints
+from llamalog_tools.schema_compat.check import COPIES, FOLDER, baselines, compare_with_published
 from llamalog_tools.schema_compat.rules import Schema, Way, breaks
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -151,7 +150,7 @@ def test_a_new_field_breaks_readers_that_refuse_what_they_do_not_know() -> None:
     assert found(WIDE, grown, may_grow=True) == {(Way.FORWARD, "field-new")}
 
 
-def test_a_new_field_where_unknown_ones_are_let_through_may_have_been_somebodys_own() -> None:
+def test_a_new_field_where_unknown_ones_are_let_through_may_have_been_an_attribute_of_a_producer() -> None:
     grown = with_field(WIDE, "new", within=False)
     theirs = {"name": "abc", "new": 7}
     assert Draft202012Validator(WIDE).is_valid(theirs)
@@ -176,7 +175,7 @@ def test_a_word_that_no_rule_knows_is_a_break_both_ways() -> None:
 def test_words_for_people_and_names_of_definitions_mean_nothing() -> None:
     renamed = json.loads(json.dumps(WIDE).replace("#/$defs/Of", "#/$defs/Renamed"))
     renamed["$defs"]["Renamed"] = renamed["$defs"].pop("Of")
-    renamed |= {"title": "Thing!", "description": "said better", "examples": [], "$comment": "?"}
+    renamed |= {"title": "Thing!", "description": "reworded", "examples": [], "$comment": "?"}
     assert found(WIDE, renamed) == set()
 
 
@@ -213,12 +212,12 @@ def released(tmp_path: Path) -> Path:
 
 
 def test_the_last_tag_is_what_schemas_are_held_against(released: Path) -> None:
-    compared, lines = complaints(released)
+    compared, lines = compare_with_published(released)
     assert compared == [f"the copies in {COPIES}/", "the tag v0.2.0"]
     assert lines == []
     write(released / FOLDER, "new.v1.json", WIDE)
     write(released / FOLDER, "thing.v1.json", narrowed(CASES[0]))
-    _, lines = complaints(released)
+    _, lines = compare_with_published(released)
     assert lines == [
         "thing.v1.json, against the tag v0.2.0: $.of.count: null was allowed (backward: type-narrowed)"
     ]
@@ -226,14 +225,14 @@ def test_the_last_tag_is_what_schemas_are_held_against(released: Path) -> None:
 
 def test_a_schema_that_is_gone_is_missed(released: Path) -> None:
     (released / FOLDER / "other.v1.json").unlink()
-    _, (line,) = complaints(released)
+    _, (line,) = compare_with_published(released)
     assert line.startswith("other.v1.json is gone, and is in the tag v0.2.0")
 
 
 def test_what_may_grow_may_gain_a_field_since_the_tag_and_the_others_not(released: Path) -> None:
     write(released / FOLDER, "other.v1.json", with_field(WIDE, "new", within=False))
-    assert complaints(released, may_grow={"other.v1.json"})[1] == []
-    assert "field-new" in complaints(released, may_grow=())[1][0]
+    assert compare_with_published(released, may_grow={"other.v1.json"})[1] == []
+    assert "field-new" in compare_with_published(released, may_grow=())[1][0]
 
 
 @pytest.mark.parametrize("depth", [None, 1])
@@ -247,7 +246,7 @@ def test_without_a_tag_the_copies_are_what_schemas_are_held_against(
         git(tmp_path, "clone", "-q", "--no-tags", f"--depth={depth}", released.as_uri(), str(clone))
     write(clone / COPIES, "thing.v1.json", narrowed(CASES[0]))
     assert [baseline.name for baseline in baselines(clone)] == [f"the copies in {COPIES}/"]
-    _, lines = complaints(clone)
+    _, lines = compare_with_published(clone)
     assert lines == [
         f"thing.v1.json, against the copies in {COPIES}/: $.of.count: null is allowed now "
         "(forward: type-widened)"

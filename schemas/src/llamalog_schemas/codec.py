@@ -128,7 +128,7 @@ def _decode_latest(decoder: msgspec.json.Decoder[Message], value: bytes, upcaste
 
 
 def _may_be_legacy_row(value: bytes, headers: Headers) -> bool:
-    """A cheap look before a large value is decoded: its type stands somewhere in it or in a header."""
+    """A cheap check before a large value is decoded: its type occurs in it or in a header."""
     return _LEGACY_TYPE in value or any(content == _LEGACY_TYPE for _, content in headers)
 
 

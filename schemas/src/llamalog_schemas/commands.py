@@ -13,7 +13,7 @@ MAX_JOBS_PER_COMMAND = 1000
 """A longer list of jobs is sent as several commands."""
 
 MAX_BATCH_SIZE = 100_000
-"""The most rows that one transaction of a backfill may be asked to write."""
+"""The largest number of rows in one transaction of a backfill."""
 
 Jobs = Annotated[tuple[JobId, ...], Meta(min_length=1, max_length=MAX_JOBS_PER_COMMAND)]
 RequestedBy = Annotated[UserId, Meta(description="The requesting operator or service, for people.")]

@@ -1,7 +1,7 @@
 """Nesting depth of a JSON text, found without recursion.
 
-A recursive decoder gives up where the stack of its caller happens to end, so that one message would
-be valid in one program and invalid in the next. This bound is a matter of the bytes alone.
+A recursive decoder fails at a depth that depends on the stack of its caller, so that one message would be
+valid in one program and invalid in another. This bound depends on the bytes alone.
 """
 
 import re

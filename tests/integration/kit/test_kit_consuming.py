@@ -113,7 +113,7 @@ async def test_what_follows_the_last_news_and_is_none_is_committed_with_it(
     assert await lag(settings.kafka, f"{settings.topic_prefix}readers", topic) == 0
 
 
-async def test_a_replay_begins_at_the_beginning_whatever_was_committed(
+async def test_a_replay_begins_at_the_beginning_despite_committed_offsets(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
     await tell(producer, topic, [row(row_id) for row_id in ROWS])

@@ -66,11 +66,11 @@ async def test_closing_while_kafka_is_away_tells_what_was_delivered_and_what_was
     await asyncio.to_thread(breakable_kafka.kill)
     try:
         pending = await say(log, 100)
-        account = await asyncio.wait_for(log.close(2), 10)
+        stats = await asyncio.wait_for(log.close(2), 10)
     finally:
         await asyncio.to_thread(breakable_kafka.start)
-    assert not account.everything_delivered
-    assert (account.published, account.delivered, account.lost, account.pending) == (300, 200, 100, 0)
+    assert not stats.everything_delivered
+    assert (stats.published, stats.delivered, stats.lost, stats.pending) == (300, 200, 100, 0)
     assert {loss.reason for loss in losses} == {LossReason.CLOSED}
     assert {id_of(loss) for loss in losses} == pending
     assert delivered <= set(await ids_in_topic(settings))

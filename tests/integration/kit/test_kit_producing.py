@@ -74,8 +74,8 @@ async def test_a_message_larger_than_kafka_takes_is_told_and_the_others_arrive(s
         with log.job("small"):
             await log.created("ALBUM", uuid4(), operation="album:created")
         await log.created("ALBUM", uuid4(), operation="album:created", metadata={"long": "x" * 5000})
-        account = await log.close(20)
-    assert (account.delivered, account.not_delivered) == (1, 1)
+        stats = await log.close(20)
+    assert (stats.delivered, stats.not_delivered) == (1, 1)
     assert list(await recorded(settings)) == ["small"]
 
 

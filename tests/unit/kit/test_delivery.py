@@ -1,4 +1,4 @@
-"""What is said is delivered, or counted and told: whatever Kafka does meanwhile."""
+"""Every published event is delivered, or counted and passed to the callback, in any state of Kafka."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -43,7 +43,7 @@ class ScriptedKafka:
                 await self.arrived.wait()
 
     def acknowledge(self) -> None:
-        """Acknowledge whatever was sent and not answered."""
+        """Acknowledge every message that was sent and not answered."""
         for _, acknowledged in self.sent:
             if not acknowledged.done():
                 acknowledged.set_result(None)
@@ -82,9 +82,9 @@ async def test_saying_does_not_wait_for_kafka(logger: Make, kafka: ScriptedKafka
     await kafka.has(3)
     assert (log.stats.pending, log.stats.delivered) == (3, 0)
     kafka.acknowledge()
-    account = await log.close(5)
-    assert account.everything_delivered
-    assert account.delivered == 3
+    stats = await log.close(5)
+    assert stats.everything_delivered
+    assert stats.delivered == 3
 
 
 async def test_a_full_buffer_holds_the_caller_back_until_there_is_room(
@@ -112,8 +112,8 @@ async def test_a_full_buffer_drops_if_told_to_and_counts_what_it_drops(
     assert [loss.reason for loss in losses] == [LossReason.DROPPED] * 3
     await kafka.has(2)
     kafka.acknowledge()
-    account = await log.close(5)
-    assert (account.published, account.delivered, account.dropped) == (5, 2, 3)
+    stats = await log.close(5)
+    assert (stats.published, stats.delivered, stats.dropped) == (5, 2, 3)
 
 
 async def test_the_buffer_is_bounded_by_bytes_too(logger: Make, losses: list[Loss]) -> None:
@@ -163,8 +163,8 @@ async def test_what_kafka_refuses_is_told_with_its_bytes(
     await kafka.has(2)
     kafka.sent[0][1].set_exception(Refused("too large"))
     kafka.acknowledge()
-    account = await log.close(5)
-    assert (account.delivered, account.not_delivered) == (1, 1)
+    stats = await log.close(5)
+    assert (stats.delivered, stats.not_delivered) == (1, 1)
     (loss,) = losses
     assert loss.message == kafka.sent[0][0]
     assert isinstance(loss.error, Refused)
@@ -186,13 +186,13 @@ async def test_closing_says_what_was_not_acknowledged_in_time(
     await say(log, 3)
     await kafka.has(3)
     kafka.sent[0][1].set_result(None)
-    account = await asyncio.wait_for(log.close(0.05), 5)
-    assert not account.everything_delivered
-    assert (account.delivered, account.closed, account.pending) == (1, 2, 0)
+    stats = await asyncio.wait_for(log.close(0.05), 5)
+    assert not stats.everything_delivered
+    assert (stats.delivered, stats.closed, stats.pending) == (1, 2, 0)
     assert {loss.reason for loss in losses} == {LossReason.CLOSED}
     kafka.acknowledge()
     await asyncio.sleep(0)
-    assert log.stats == account
+    assert log.stats == stats
 
 
 async def test_flushing_waits_and_goes_on(logger: Make, kafka: ScriptedKafka) -> None:

@@ -122,7 +122,7 @@ async def test_headers_take_the_job_to_another_service(memory: InMemoryTransport
 
 
 @pytest.mark.parametrize("job_id", ["album-create-1", "a/b:c?d=e&f #1", "Björk 🎶", "50 %25", "a\r\nb: c"])
-def test_headers_carry_any_id_in_printable_ascii_whatever_the_case_of_names(job_id: str) -> None:
+def test_headers_carry_any_id_in_printable_ascii_in_any_case_of_names(job_id: str) -> None:
     job = Job(job_id, f"{job_id} above", f"{job_id} top")
     headers = job.headers()
     assert all(value.isascii() and value.isprintable() for value in headers.values())

@@ -1,4 +1,4 @@
-"""Whatever a caller says, saying it does not break his work, and it is counted."""
+"""Publishing never breaks the caller's work, for any arguments, and every event is counted."""
 
 import warnings
 from typing import Any
@@ -19,7 +19,7 @@ from llamalog_schemas.producer.stats import Loss
 
 
 class Unruly:
-    """Fails whatever it is asked."""
+    """Fails in every method."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
@@ -62,9 +62,9 @@ async def test_nothing_that_is_said_raises_and_all_is_counted(
         for say in (log.created, log.linked, log.enriched, log.corrected, log.cached, log.failed):
             await say(entity_type, entity_id, operation=operation, **details)
         await log.created_or_linked(entity_type, entity_id, existing=existing, operation=operation, **details)
-    account = log.stats
-    assert account.published == account.delivered + account.refused == 7
-    assert len(losses) == account.refused
+    stats = log.stats
+    assert stats.published == stats.delivered + stats.refused == 7
+    assert len(losses) == stats.refused
 
 
 class OddError(Exception):

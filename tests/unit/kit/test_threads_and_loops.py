@@ -62,8 +62,8 @@ async def test_threads_say_events_that_the_loop_of_the_logger_delivers() -> None
         asyncio.run(say(log))
 
     await asyncio.gather(*[asyncio.to_thread(work) for _ in range(8)])
-    account = await log.close(5)
-    assert account == DeliveryStats(published=8 * 51, delivered=8 * 51)
+    stats = await log.close(5)
+    assert stats == DeliveryStats(published=8 * 51, delivered=8 * 51)
     assert len({message.value for message in kafka.taken}) == 8 * 51
 
 
@@ -83,8 +83,8 @@ async def test_what_finds_no_room_is_given_up_in_a_thread() -> None:
             publish_nowait(log)
 
     await asyncio.to_thread(work)
-    account = await log.close(0.05)
-    assert account == DeliveryStats(published=3, dropped=2, closed=1)
+    stats = await log.close(0.05)
+    assert stats == DeliveryStats(published=3, dropped=2, closed=1)
 
 
 async def test_a_body_that_fails_in_a_thread_is_told_and_its_own_exception_goes_on() -> None:
@@ -127,9 +127,9 @@ def test_after_its_loop_has_ended_events_are_lost_and_told() -> None:
     log = asyncio.run(make())
     publish_nowait(log)
     asyncio.run(say(log))
-    account = asyncio.run(log.close(5))
-    assert account.published == account.lost == 3
-    assert (account.not_delivered, account.closed) == (2, 1)
+    stats = asyncio.run(log.close(5))
+    assert stats.published == stats.lost == 3
+    assert (stats.not_delivered, stats.closed) == (2, 1)
 
 
 @pytest.fixture

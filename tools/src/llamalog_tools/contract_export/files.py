@@ -22,13 +22,13 @@ def contract_files() -> dict[PurePosixPath, str]:
 
 
 def committed_files() -> set[PurePosixPath]:
-    """The files that lie where the contract's files belong."""
+    """The files in the folders of the contract."""
     found = [*(SCHEMAS / "json").glob("*"), SCHEMAS / "asyncapi.yaml"]
     return {PurePosixPath(path.relative_to(SCHEMAS)) for path in found if path.exists()}
 
 
 def write_contract() -> None:
-    """Write every file; one that belongs to no model any more is for people to judge, and stays."""
+    """Write every file; a file without a model is left for a person to delete."""
     for path, text in contract_files().items():
         target = SCHEMAS / path
         target.parent.mkdir(exist_ok=True)

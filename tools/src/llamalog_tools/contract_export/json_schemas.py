@@ -20,17 +20,17 @@ MODELS: Final[tuple[type[CloudEvent], ...]] = (
 """Every published message, in the order in which people read them."""
 
 GROWING: Final = frozenset({ProvenanceRecorded, *get_args(BackfillEvent)})
-"""What the service alone says: it may gain optional fields, readers ignore what they do not know."""
+"""Messages of the service alone: they may gain optional fields, readers ignore unknown ones."""
 
-_ATTRIBUTES = "Any CloudEvents extension attribute may stand beside the attributes below."
+_ATTRIBUTES = "Any CloudEvents extension attribute is allowed beside the attributes below."
 _BEYOND = (
-    "What a schema cannot state: the value is UTF-8 of at most 256 KiB, `time` lies in the years 1970 to "
+    "Rules beyond the schema: the value is UTF-8 of at most 256 KiB, `time` lies in the years 1970 to "
     "2099, no string that is read holds NUL, integers are written without fraction or exponent and fit 64 "
     "bits, objects nest 64 levels deep at most, no job is its own parent. See docs/contract.md."
 )
 
 _BEYOND_OF_LEGACY_ROWS = (
-    "What a schema cannot state: the value is UTF-8 of at most 960 KiB, `id` is the id of the row, a UUID "
+    "Rules beyond the schema: the value is UTF-8 of at most 960 KiB, `id` is the id of the row, a UUID "
     "with dashes, `time` lies in the years 1970 to 2099, no string that is read holds NUL. "
     "See docs/contract.md."
 )
@@ -39,7 +39,7 @@ Schema = dict[str, Any]
 
 
 class MessageType(NamedTuple):
-    """What a CloudEvents ``type`` such as ``llamalog.entity-created.v1`` is made of."""
+    """The parts of a CloudEvents ``type`` such as ``llamalog.entity-created.v1``."""
 
     name: str
     version: str
@@ -56,7 +56,7 @@ class MessageType(NamedTuple):
 
 
 def message_type(model: type[CloudEvent]) -> MessageType:
-    """The type that a model stands for, read from its tag."""
+    """The type of a model, from its tag."""
     _, name, version = str(model.__struct_config__.tag).split(".")
     return MessageType(name, version)
 
@@ -94,7 +94,7 @@ def _readable(schema: Mapping[str, Any]) -> Schema:
 
 
 def _nullable(choices: list[Schema]) -> Schema:
-    """Notify ``type: [string, null]`` where a choice allows it; its description belongs to the whole."""
+    """Write ``type: [string, null]`` where a choice allows it; its description belongs to the whole."""
     value, *others = (_readable(choice) for choice in choices)
     if others == [{"type": "null"}] and isinstance(value.get("type"), str) and "enum" not in value:
         return value | {"type": [value["type"], "null"]}

@@ -14,7 +14,7 @@ from llamalog_tools.contract_page.shapes import Field, Table, tables
 Node = dict[str, Any]
 
 EXAMPLES: Final = Path(__file__).resolve().parents[4] / "tests/contract/golden"
-"""The golden payloads: messages that are held to mean what they say."""
+"""The golden payloads: messages whose meaning is tested."""
 
 
 class Message(NamedTuple):
@@ -91,7 +91,7 @@ def _message(anchor: str, node: Node, contract: Path) -> Message:
 
 
 def _example(name: str) -> str | None:
-    """A golden payload of the message that says all there is to say."""
+    """The golden payload of the message with all fields."""
     _, _, path = name.partition(".")
     file = EXAMPLES / path.replace(".", "/") / "full.json"
     if not file.is_file():

@@ -1,4 +1,4 @@
-"""JSON Schemas in words: what a field may hold, and the tables of a message's fields."""
+"""JSON Schemas in words: the values of a field, and the tables of a message's fields."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -21,7 +21,7 @@ class Field(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The fields of one object; `others` says what becomes of fields that are not named."""
+    """The fields of one object; `others` describes the treatment of unknown fields."""
 
     name: str
     description: str
@@ -50,12 +50,12 @@ def _table(name: str, schema: Schema, definitions: dict[str, Schema], objects: d
         for field, each in schema.get("properties", {}).items()
     ]
     refused = schema.get("additionalProperties") is False
-    others = "Any other field is refused." if refused else "Other fields are let through."
+    others = "Any other field is refused." if refused else "Other fields are accepted."
     return Table(name, str(schema.get("description", "")), fields, others)
 
 
 def in_words(schema: Schema, definitions: dict[str, Schema]) -> str:
-    """What a field may hold, such as ``text of 1 to 100 characters, or null``."""
+    """The values of a field, such as ``text of 1 to 100 characters, or null``."""
     if "$ref" in schema:
         name = _name(schema["$ref"])
         meant = definitions[name]
@@ -68,8 +68,8 @@ def in_words(schema: Schema, definitions: dict[str, Schema]) -> str:
         return ", or ".join(in_words(choice, definitions) for choice in schema["anyOf"])
     kinds = schema.get("type", "any JSON")
     plain = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
-    said = " or ".join(_kind(kind, schema, definitions) for kind in plain) or "null"
-    return f"{said}, or null" if plain and "null" in kinds else said
+    words = " or ".join(_kind(kind, schema, definitions) for kind in plain) or "null"
+    return f"{words}, or null" if plain and "null" in kinds else words
 
 
 def _kind(kind: str, schema: Schema, definitions: dict[str, Schema]) -> str:

@@ -1,1 +1,1 @@
-"""Whether a published schema still means what was published: by rule, both ways, against the last release."""
+"""Compatibility of the schemas with published ones: by rule, backward and forward."""

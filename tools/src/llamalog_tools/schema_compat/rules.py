@@ -1,7 +1,7 @@
-"""The rules: which change of a JSON Schema breaks whom.
+"""The rules of compatibility for changes of a JSON Schema.
 
-Backward: a message that was valid is refused now; messages of then lie in the topics for ever.
-Forward: a message that is valid now is refused, or not understood, by a reader of then.
+Backward: an old message is refused now; old messages stay in the topics for ever.
+Forward: a new message is refused, or misunderstood, by an old reader.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ Schema = dict[str, Any]
 
 
 class Way(StrEnum):
-    """Whom a change breaks."""
+    """The direction in which a change breaks."""
 
     BACKWARD = "backward"
     FORWARD = "forward"
 
 
 class Break(NamedTuple):
-    """A change that is no improvement of words; `rule` is a row of the table in docs/evolution.md."""
+    """An incompatible change; `rule` is a row of the table in docs/evolution.md."""
 
     way: Way
     rule: str
@@ -30,7 +30,7 @@ class Break(NamedTuple):
         return f"{self.path}: {self.sentence} ({self.way}: {self.rule})"
 
 
-_WORDS: Final = frozenset({"title", "description", "examples", "$comment", "$defs"})
+_ANNOTATIONS: Final = frozenset({"title", "description", "examples", "$comment", "$defs"})
 _UPPER: Final = ("maxLength", "maxItems", "maxProperties", "maximum")
 _LOWER: Final = ("minLength", "minItems", "minProperties", "minimum")
 _DEMANDS: Final = ("format", "pattern")
@@ -42,14 +42,14 @@ _EVERY_TYPE: Final = frozenset({"string", "number", "integer", "boolean", "objec
 
 
 def breaks(then: Schema, now: Schema, *, may_grow: bool) -> list[Break]:
-    """What the change from one schema to another breaks; nothing, if it only says the same better.
+    """The breaks of the change from one schema to another.
 
     Args:
-        then: as it was published. Both are whole documents, whose references lead to their own ``$defs``.
-        now: as it is.
-        may_grow: only the service writes such messages, and readers were told to ignore what they don't
-            know: then an optional field may be added. Where others write, the new field may have been
-            an attribute of theirs, of another kind.
+        then: the published one. Both are whole documents, whose references lead to their own ``$defs``.
+        now: the current one.
+        may_grow: the service alone writes such messages, and their readers ignore unknown fields: an
+            optional field may be added. In messages of others the new field may have been an
+            attribute of theirs, of another kind.
     """
     return list(_Comparison(then, now, may_grow).schemas(then, now, "$"))
 
@@ -80,10 +80,10 @@ class _Comparison:
         yield from self._fields(then, now, path)
         yield from self._items(then, now, path)
         yield from self._choices(then, now, path)
-        for keyword in sorted((then.keys() | now.keys()) - _WORDS - _RULED):
+        for keyword in sorted((then.keys() | now.keys()) - _ANNOTATIONS - _RULED):
             if then.get(keyword) != now.get(keyword):
-                said = f"`{keyword}` was {then.get(keyword)!r} and is {now.get(keyword)!r}"
-                yield from _both("another-word", path, said)
+                change = f"`{keyword}` was {then.get(keyword)!r} and is {now.get(keyword)!r}"
+                yield from _both("another-word", path, change)
 
     def _fields(self, then: Schema, now: Schema, path: str) -> Iterator[Break]:
         before, after = then.get("properties", {}), now.get("properties", {})
@@ -93,15 +93,15 @@ class _Comparison:
         for name in sorted(required - demanded):
             yield Break(Way.FORWARD, "field-not-promised", path, f"`{name}` was required and may be missing")
         for name in sorted(before.keys() - after.keys()):
-            yield Break(Way.FORWARD, "field-gone", path, f"`{name}` is told no more")
+            yield Break(Way.FORWARD, "field-gone", path, f"`{name}` is gone")
             if _is_closed(now):
                 yield Break(Way.BACKWARD, "field-gone", path, f"`{name}` was accepted and is refused")
         for name in sorted(after.keys() - before.keys()):
             if _is_closed(then):
-                yield Break(Way.FORWARD, "field-new", path, f"`{name}` is new; readers of then refuse it")
+                yield Break(Way.FORWARD, "field-new", path, f"`{name}` is new; old readers refuse it")
             elif not self._may_grow:
-                said = f"`{name}` is new; a producer's own attribute of that name was free"
-                yield Break(Way.BACKWARD, "field-new", path, said)
+                change = f"`{name}` is new; a producer's own attribute of that name was free"
+                yield Break(Way.BACKWARD, "field-new", path, change)
         yield from self._others(then.get("additionalProperties"), now.get("additionalProperties"), path)
         for name in sorted(before.keys() & after.keys()):
             yield from self.schemas(before[name], after[name], f"{path}.{name}")
@@ -174,10 +174,10 @@ def _values(then: Schema, now: Schema, path: str) -> Iterator[Break]:
 
 
 def _types(schema: Schema) -> frozenset[str]:
-    said, listed = schema.get("type"), _listed_values(schema)
-    if said is None:
+    kind, listed = schema.get("type"), _listed_values(schema)
+    if kind is None:
         return _EVERY_TYPE if listed is None else frozenset(map(_type_of, listed))
-    types = frozenset({said} if isinstance(said, str) else said)
+    types = frozenset({kind} if isinstance(kind, str) else kind)
     return types | {"integer"} if "number" in types else types
 
 
@@ -218,7 +218,7 @@ def _both(rule: str, path: str, sentence: str) -> Iterator[Break]:
 
 
 def _said(bound: object) -> str:
-    return "not said" if bound is None else repr(bound)
+    return "absent" if bound is None else repr(bound)
 
 
 def _listed(values: Any) -> str:
