@@ -194,8 +194,8 @@ async def test_one_letter_is_sent_by_its_coordinates(settings: Settings, letters
     assert "1 of 1 dead letters sent back." in await letters.done("replay", "entity-events/3/2", "--yes")
     assert [record.value for record in await sent_back(settings)] == [other]
     assert "No dead letter of" in await letters.refused("replay", "entity-events/0/2", "--yes")
-    assert "Name one letter" in await letters.refused("replay", "entity-events/3/2", "--all", code=2)
-    assert "Name one letter" in await letters.refused("replay", code=2)
+    assert "Name one dead letter" in await letters.refused("replay", "entity-events/3/2", "--all", code=2)
+    assert "Name one dead letter" in await letters.refused("replay", code=2)
 
 
 async def test_nothing_is_sent_before_somebody_has_agreed(settings: Settings, letters: Commands) -> None:
@@ -221,7 +221,7 @@ def ask(settings: Settings, answer: str) -> int:
         ) as process:
             os.write(terminal, answer.encode())
             printed, _ = process.communicate(timeout=60)
-            assert b"Send 1 letters back?" in printed
+            assert b"Send 1 dead letters back?" in printed
             return process.returncode
     finally:
         os.close(terminal)
@@ -241,7 +241,7 @@ async def test_what_would_be_refused_again_is_sent_on_request_only(
 ) -> None:
     await keep(settings, a_letter(settings, 1, b"no event", reason="not-json"))
     printed = await letters.done("replay", "--all", "--yes")
-    assert "the contract refuses it still: the value is not JSON" in printed
+    assert "the contract still refuses it: the value is not JSON" in printed
     assert await sent_back(settings) == []
     await letters.done("replay", "--all", "--yes", "--even-if-invalid")
     assert [record.value for record in await sent_back(settings)] == [b"no event"]
@@ -252,7 +252,7 @@ async def test_letters_that_hold_one_message_are_sent_once(settings: Settings, l
     await keep(settings, *[a_letter(settings, offset, value) for offset in (1, 1, 5)])
     printed = await letters.done("replay", "--all", "--yes")
     assert "1 of 3 dead letters sent back." in printed
-    assert "2 hold a message that another letter holds" in printed
+    assert "2 hold a message that another dead letter holds" in printed
     assert len(await sent_back(settings)) == 1
 
 
@@ -306,8 +306,8 @@ async def test_a_replay_that_is_stopped_goes_on_where_it_stopped(
     assert process.returncode == 130, printed
     before = {record.value for record in await sent_back(settings)}
     assert 0 < len(before) < len(values)
-    (place,) = re.findall(r"Go on with --after (\S+);", printed)
-    await letters.done("replay", "--all", "--yes", "--after", place)
+    (position,) = re.findall(r"Resume with --after (\S+);", printed)
+    await letters.done("replay", "--all", "--yes", "--after", position)
     assert {record.value for record in await sent_back(settings)} == set(values)
 
 

@@ -1,4 +1,4 @@
-"""Settings, from the environment (prefix LLAMALOG_) or a file `.env`; read once, in `cli`, for `wiring`."""
+"""Settings, from the environment (prefix LLAMALOG_) or a file `.env`; read once, in `cli`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,11 +15,11 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class PasswordFileError(LlamalogError):
-    """The file that is to hold the database password cannot be read."""
+    """The file of the database password cannot be read."""
 
 
 class DatabaseSettings(BaseSettings):
-    """What a command needs that speaks to PostgreSQL alone."""
+    """The settings of a command that needs PostgreSQL alone."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_file=".env", extra="ignore")
 
@@ -39,17 +39,17 @@ class DatabaseSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr) -> SecretStr:
-        """Refused here, since whoever connects takes every failure for a database that is away."""
+        """Refused here, since on connecting every failure counts as a database that is away."""
         address = urlsplit(url.get_secret_value())
         if address.scheme not in ("postgresql", "postgres") or (address.port or 1) < 1:
             raise ValueError("has to be of the form postgresql://user:password@host:port/database")
         return url
 
     def database_dsn(self) -> str:
-        """The database's URL, the password from its file put in.
+        """The database's URL, with the password from its file.
 
         Raises:
-            PasswordFileError: there is such a setting, and the file cannot be read.
+            PasswordFileError: the file is set and cannot be read.
         """
         url = self.database_url.get_secret_value()
         if self.database_password_file is None:
@@ -70,7 +70,7 @@ class DatabaseSettings(BaseSettings):
 
 
 class Settings(DatabaseSettings):
-    """What may differ between two installations."""
+    """All settings of an installation."""
 
     kafka: str = Field(description="bootstrap servers: host:port, comma-separated")
     kafka_durable: bool = Field(
@@ -80,14 +80,14 @@ class Settings(DatabaseSettings):
     consumer_group: str = "llamalog-provenance"
     migration_group: str = "llamalog-migration"
     session_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
-        default=10.0, description="how long a consumer may be silent before Kafka hands its partitions on"
+        default=10.0, description="how long a consumer may be silent before Kafka reassigns its partitions"
     )
     batch_records: Annotated[int, Field(ge=1, le=20_000)] = 3000
     cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     api_host: str = "127.0.0.1"
     api_port: Port = 8460
     api_tokens: SecretStr | None = Field(
-        default=None, description="who may ask over HTTP: lines `name scope[,scope] token-or-sha256:digest`"
+        default=None, description="clients of the API: lines `name scope[,scope] token-or-sha256:digest`"
     )
     api_tokens_file: Path | None = Field(default=None, description="a file of such lines")
     api_metrics_urls: str | None = Field(

@@ -1,4 +1,4 @@
-"""How things look to people, the same on a terminal, in the service's log and in the admin UI."""
+"""Icons and colours of categories, the same on a terminal, in the service's log and in the admin UI."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -25,12 +25,12 @@ _UNKNOWN: Final = Style("?", "white")
 
 
 def style_of(category: str) -> Style:
-    """How a category looks; a legacy row may bear one that nobody knows."""
+    """The style of a category; a legacy row may have an unknown one."""
     return STYLES.get(category, _UNKNOWN)
 
 
 def printable(text: str, keep: str = "") -> str:
-    """What others say may hold control characters: a terminal would obey them.
+    """Text with control characters replaced, which a terminal would obey.
 
     Args:
         keep: control characters that may stay.

@@ -7,11 +7,10 @@ from structlog.testing import capture_logs
 from harness.databases import run_sql
 from harness.writers import KeptMessages, Writer
 from histories import event
-from llamalog_service.bootstrap.probes import sample_depth
-from llamalog_service.bootstrap.table_gauges import LARGE_BYTES, TableGauges
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 from llamalog_service.postgres.statements import Reader, sql
-from llamalog_service.telemetry.prometheus import PrometheusMetrics
+from llamalog_service.queries.table_stats import read_depths, read_table_stats
+from llamalog_service.telemetry.prometheus import LARGE_BYTES, PrometheusMetrics, TableGauges
 
 
 def sample(metrics: PrometheusMetrics, name: str, **labels: str) -> float | None:
@@ -50,14 +49,14 @@ async def test_rows_that_turn_out_to_disagree_are_counted_when_they_do(pool: asy
 
 async def test_gauges_show_the_tables_as_they_are(pool: asyncpg.Pool) -> None:
     writer, metrics = Writer(pool, KeptMessages()), PrometheusMetrics()
-    gauges = TableGauges(Reader(pool), metrics.registry)
+    reader, gauges = Reader(pool), TableGauges(metrics.registry)
     await writer.write(event(1, "child", "parent"), event(2, "other", "lost", declared="declared"))
     await pool.execute(
         "INSERT INTO backfill_runs (id, kind, jobs, reason, status) "
         "VALUES (gen_random_uuid(), 'recompute-roots', '{}', 'test', 'queued')"
     )
     await pool.execute("INSERT INTO provenance_outbox (row_id, revision) SELECT id, 2 FROM llama_logs")
-    await gauges.sample()
+    gauges.set(await read_table_stats(reader))
     assert sample(metrics, "llamalog_unresolved_rows", origin="PENDING") == 1
     assert sample(metrics, "llamalog_unresolved_rows", origin="DECLARED") == 1
     assert sample(metrics, "llamalog_unresolved_rows", origin="UNPROCESSED") == 0
@@ -68,7 +67,7 @@ async def test_gauges_show_the_tables_as_they_are(pool: asyncpg.Pool) -> None:
     assert sample(metrics, "llamalog_outbox_rows") == 2
 
     await pool.execute("DELETE FROM llama_logs; DELETE FROM backfill_runs; DELETE FROM provenance_outbox")
-    await gauges.sample()
+    gauges.set(await read_table_stats(reader))
     assert sample(metrics, "llamalog_unresolved_rows", origin="PENDING") == 0
     assert sample(metrics, "llamalog_runs", status="queued") == 0
     assert sample(metrics, "llamalog_outbox_oldest_age_seconds") == 0
@@ -76,10 +75,10 @@ async def test_gauges_show_the_tables_as_they_are(pool: asyncpg.Pool) -> None:
 
 async def test_a_large_table_is_told_once(pool: asyncpg.Pool) -> None:
     assert LARGE_BYTES == 500 * 1024 * 1024
-    gauges = TableGauges(Reader(pool), PrometheusMetrics().registry, large=1)
+    reader, gauges = Reader(pool), TableGauges(PrometheusMetrics().registry, large=1)
     with capture_logs() as logs:
-        await gauges.sample()
-        await gauges.sample()
+        gauges.set(await read_table_stats(reader))
+        gauges.set(await read_table_stats(reader))
     assert [line["event"] for line in logs] == ["large table"]
 
 
@@ -91,11 +90,13 @@ async def test_the_depth_of_what_was_recorded_last_is_looked_at(pool: asyncpg.Po
     await writer.write(event(20, "one", "other"), event(21, "other", "one"))
     metrics.jobs({"job-9"})
     with capture_logs() as logs:
-        await sample_depth(Reader(pool), metrics)
+        for job, depth in (await read_depths(Reader(pool), metrics.sample_jobs(20))).items():
+            metrics.depth(depth, job)
     assert sample(metrics, "llamalog_chain_depth_max") == 9
     assert [(line["event"], line["job"]) for line in logs] == [("deep chain", "job-9")]
     metrics.jobs({"one"})
-    await sample_depth(Reader(pool), metrics)
+    for job, depth in (await read_depths(Reader(pool), metrics.sample_jobs(20))).items():
+        metrics.depth(depth, job)
     assert sample(metrics, "llamalog_deep_chains_total") == 1, "a cycle has no depth"
 
 

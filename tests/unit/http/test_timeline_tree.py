@@ -12,8 +12,8 @@ from rich.console import Console
 from histories import NOON, histories
 from llamalog_schemas.events import Category, EntityEvent, EntityType, Event, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.cli.row_view import listed
-from llamalog_service.cli.timeline import timeline_tree
+from llamalog_service.cli.lineages import timeline_tree
+from llamalog_service.cli.rendering import row_line
 from llamalog_service.domain.fold import fold
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import Entry, JobNode, Parents, is_cut, job_depths, lineage_trees
@@ -154,7 +154,7 @@ def test_a_row_listed_by_itself_tells_what_it_is_about_and_whose_it_is() -> None
         revision=2,
     ).row
     unknown = entry(3, category="INVENTED", status="ODD", root_job_id=None, origin=None).row
-    assert [listed(row).plain for row in (failed, linked, unknown)] == [
+    assert [row_line(row).plain for row in (failed, linked, unknown)] == [
         "2026-02-10 12:00:00.001  ✗ FAILED    track:created:test  Blue Train  FAILED  RATE_LIMITED  "
         "slow�down�[2J  ALBUM 00000000-0000-0000-0000-000000000001  job enrich-1  root create",
         "2026-02-10 12:00:00.002  ⇄ LINKED    track:created:test  quality LOW → HIGH  job link-1  "
@@ -167,7 +167,7 @@ def test_a_row_listed_by_itself_tells_what_it_is_about_and_whose_it_is() -> None
 def test_a_terminal_shows_each_category_in_its_colour(category: Category) -> None:
     paper = StringIO()
     terminal = Console(file=paper, force_terminal=True, color_system="standard", width=200)
-    terminal.print(listed(entry(1, category=category).row))
+    terminal.print(row_line(entry(1, category=category).row))
     icon, colour = STYLES[category]
     code = 30 + ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"].index(colour)
     assert f"\x1b[{code}m{icon} {category}" in paper.getvalue()

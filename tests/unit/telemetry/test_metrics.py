@@ -15,14 +15,12 @@ from histories import NOON, event, override
 from llamalog_schemas.codec import encode
 from llamalog_schemas.events import EntityEnriched
 from llamalog_schemas.provenance import Origin
-from llamalog_service.bootstrap.table_gauges import TableGauges
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.ingest.batch import DecodedBatch, classify, count_events, count_roots, decode_batch
-from llamalog_service.postgres.statements import Reader
 from llamalog_service.telemetry.metrics import Corrected, EventKind
-from llamalog_service.telemetry.prometheus import DEEP, BulkHistogram, PrometheusMetrics
+from llamalog_service.telemetry.prometheus import DEEP, BulkHistogram, PrometheusMetrics, TableGauges
 
 OPERATIONS = Path(__file__).resolve().parents[3] / "docs/operations.md"
 
@@ -127,7 +125,7 @@ def test_a_partition_that_went_to_another_consumer_has_no_lag_here() -> None:
 def kept() -> dict[str, tuple[str, str]]:
     """Type and labels of every metric of ours, by the name that a query uses."""
     metrics = PrometheusMetrics()
-    TableGauges(Reader(None), metrics.registry)
+    TableGauges(metrics.registry)
     found = {}
     for family in metrics.registry.collect():
         if family.name.startswith("llamalog_"):

@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from uvicorn import Config, Server
 
 from llamalog_schemas.events import RootOverrideEvent
+from llamalog_service.backfill.root_overrides import override_root
 from llamalog_service.bootstrap.backfills import ask_for_backfill, ask_of_run
-from llamalog_service.bootstrap.dead_letter_views import DeadLetterViews
-from llamalog_service.bootstrap.overrides import override_root
+from llamalog_service.dead_letters.listing import DeadLetterViews
 from llamalog_service.http import create_app
 from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.context import Services

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 
 from faststream import FastStream
@@ -20,8 +20,6 @@ from llamalog_service.backfill.worker import Worker
 from llamalog_service.bootstrap import tune_garbage_collector
 from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
-from llamalog_service.bootstrap.probes import Sampling, sample_depth
-from llamalog_service.bootstrap.table_gauges import TableGauges
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, RetryingBroker, subscribe
@@ -34,9 +32,13 @@ from llamalog_service.log.log_store import LogStore
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.table_stats import read_depths, read_table_stats
 from llamalog_service.settings import Settings
+from llamalog_service.telemetry.prometheus import TableGauges
 
 Fail = Callable[[BaseException], None]
+
+_JOBS_SAMPLED = 20
 
 
 async def run_provenance_consumer(settings: Settings) -> None:
@@ -77,7 +79,12 @@ async def run_provenance_consumer(settings: Settings) -> None:
             return delivery
 
         reader = Reader(pool)
-        await _run(settings, subscribe_ingest, monitored, reader, lambda: sample_depth(reader, metrics))
+
+        async def measure() -> None:
+            for job, depth in (await read_depths(reader, metrics.sample_jobs(_JOBS_SAMPLED))).items():
+                metrics.depth(depth, job)
+
+        await _run(settings, subscribe_ingest, monitored, reader, measure)
 
 
 async def run_migration_consumer(settings: Settings) -> None:
@@ -109,7 +116,7 @@ async def run_migration_consumer(settings: Settings) -> None:
         working = asyncio.create_task(worker.run())
 
         def subscribe_commands(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
-            working.add_done_callback(lambda task: _tell_failure(task, fail))
+            working.add_done_callback(lambda task: _report_failure(task, fail))
             return subscribe_migration_consumer(
                 broker,
                 runs,
@@ -124,9 +131,13 @@ async def run_migration_consumer(settings: Settings) -> None:
             )
 
         reader = Reader(pool)
-        gauges = TableGauges(reader, metrics.registry)
+        gauges = TableGauges(metrics.registry)
+
+        async def measure() -> None:
+            gauges.set(await read_table_stats(reader))
+
         try:
-            await _run(settings, subscribe_commands, monitored, reader, gauges.sample)
+            await _run(settings, subscribe_commands, monitored, reader, measure)
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):
@@ -138,7 +149,7 @@ async def _run(
     subscribe: Callable[[KafkaBroker, Fail], BatchDelivery],
     monitored: Monitored,
     reader: Reader,
-    sampling: Sampling,
+    measure: Callable[[], Awaitable[None]],
 ) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     logger = logging.getLogger("faststream")  # it tells what it swallows
@@ -154,13 +165,13 @@ async def _run(
     delivery = subscribe(broker, fail)
     app.on_shutdown(monitored.signals.stop)
     app.on_shutdown(delivery.close)
-    monitored.watch(delivery, reader, sampling)
+    monitored.watch(delivery, reader, measure)
     tune_garbage_collector()
     await app.run()
     if failures:
         raise failures[0]
 
 
-def _tell_failure(task: asyncio.Task[None], fail: Fail) -> None:
+def _report_failure(task: asyncio.Task[None], fail: Fail) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         fail(error)

@@ -1,24 +1,50 @@
-"""`llamalog dead-letters`: what was refused, listed, counted, shown, and sent back."""
+"""`llamalog dead-letters`: refused messages, listed, counted, shown, and replayed."""
 
+import sys
 from collections import Counter, deque
-from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from llamalog_service.bootstrap.dead_letters import select_dead_letters
-from llamalog_service.cli.dead_letter_replay import replay
-from llamalog_service.cli.dead_letter_view import letter_as_json, letter_in_brief, letter_lines
-from llamalog_service.cli.runtime import TIMEOUT, console, print_error, print_json, read_settings, run
-from llamalog_service.dead_letters.selection import Selection
-from llamalog_service.kafka.dead_letters import Coordinates, StoredDeadLetter
+from llamalog_service.cli.dead_letter_view import (
+    coordinates_of,
+    dead_letter_as_json,
+    dead_letter_in_brief,
+    dead_letter_lines,
+)
+from llamalog_service.cli.options import Since, Until
+from llamalog_service.cli.progress import progress_bar
+from llamalog_service.cli.runtime import (
+    INTERRUPTED,
+    TIMEOUT,
+    console,
+    print_error,
+    print_json,
+    read_settings,
+    run,
+)
+from llamalog_service.dead_letters.listing import Selection, select_dead_letters
+from llamalog_service.dead_letters.policy import ReplayOutcome
+from llamalog_service.dead_letters.replay import ReplayStats, replay_dead_letters
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
 from llamalog_service.settings import Settings
+from llamalog_service.styles import printable
 
 app = typer.Typer(
     name="dead-letters",
     help="Messages that were refused: list, count, show, send back.",
     no_args_is_help=True,
 )
+
+_NOT_SENT: Final = {
+    ReplayOutcome.REPEATED: "hold a message that another dead letter holds, too",
+    ReplayOutcome.INVALID: "are still invalid; --even-if-invalid sends them all the same",
+    ReplayOutcome.CUT: "were cut and are refused",
+    ReplayOutcome.TOO_LARGE: "are too large for their topic",
+    ReplayOutcome.ELSEWHERE: "came from a topic that is not read here",
+    ReplayOutcome.FOREIGN: "were not put there by llamalog",
+}
 
 
 def _coordinates(text: str | Coordinates) -> Coordinates:
@@ -31,31 +57,24 @@ def _coordinates(text: str | Coordinates) -> Coordinates:
         raise typer.BadParameter(f'"{text}" is not of the form topic/partition/offset') from None
 
 
-def _moment(text: str | datetime) -> datetime:
-    if isinstance(text, datetime):
+def _position(text: str | DeadLetterPosition) -> DeadLetterPosition:
+    if isinstance(text, DeadLetterPosition):
         return text
     try:
-        moment = datetime.fromisoformat(text)
+        partition, offset = map(int, text.split("/"))
     except ValueError:
-        raise typer.BadParameter(f'"{text}" is no time such as 2026-02-10T10:30 or …+01:00') from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        raise typer.BadParameter(f'"{printable(text)}" is no position such as 0/1234') from None
+    return DeadLetterPosition(partition, offset)
 
 
 Where = Annotated[
     Coordinates,
-    typer.Argument(parser=_coordinates, metavar="WHERE", help="topic/partition/offset, as `list` tells it."),
+    typer.Argument(parser=_coordinates, metavar="WHERE", help="topic/partition/offset, as `list` prints it."),
 ]
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only of this reason; may be repeated.")]
 Topics = Annotated[
     list[str] | None,
     typer.Option("--topic", help="Only of this topic, with or without the prefix; may be repeated."),
-]
-_WHEN = "(2026-02-10T10:30, UTC if no zone is named)."
-Since = Annotated[
-    datetime | None, typer.Option(parser=_moment, metavar="TIME", help=f"Only dead since this time {_WHEN}")
-]
-Until = Annotated[
-    datetime | None, typer.Option(parser=_moment, metavar="TIME", help=f"Only dead before this time {_WHEN}")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")]
 
@@ -69,24 +88,27 @@ def list_dead_letters(  # noqa: PLR0917 -- typer calls it by name
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest ones.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List dead letters, the oldest first, and count all of them by reason."""
+    """List dead letters, the oldest first, and count all of them by reason.
+
+    --since and --until are about when a message became a dead letter.
+    """
     settings = read_settings()
-    selection = selected(settings, reasons, topics, since, until)
+    selection = _selection(settings, reasons, topics, since=since, until=until)
     counts: Counter[str] = Counter()
     newest: deque[StoredDeadLetter] = deque(maxlen=limit)
 
     async def collect() -> None:
-        async for some in select_dead_letters(settings, selection, timeout=TIMEOUT):
-            newest.extend(some)
-            counts.update(letter.reason for letter in some)
+        async for batch in select_dead_letters(settings, selection, timeout=TIMEOUT):
+            newest.extend(batch)
+            counts.update(dead_letter.reason for dead_letter in batch)
 
     run(collect())
     if as_json:
-        for letter in newest:
-            print_json(letter_as_json(letter, with_value=False), one_line=True)
+        for dead_letter in newest:
+            print_json(dead_letter_as_json(dead_letter, with_value=False), one_line=True)
         return
-    for letter in newest:
-        console.print(letter_in_brief(letter), soft_wrap=True)
+    for dead_letter in newest:
+        console.print(dead_letter_in_brief(dead_letter), soft_wrap=True)
     if counts.total() > len(newest):
         console.print(f"The newest {len(newest):,} of {counts.total():,}; --limit shows more.")
     _print_counts(counts)
@@ -100,14 +122,14 @@ def count(
     until: Until = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count dead letters by reason; a message that was refused twice has two letters."""
+    """Count dead letters by reason; a message that was refused twice has two."""
     settings = read_settings()
-    selection = selected(settings, reasons, topics, since, until)
+    selection = _selection(settings, reasons, topics, since=since, until=until)
     counts: Counter[str] = Counter()
 
     async def collect() -> None:
-        async for some in select_dead_letters(settings, selection, timeout=TIMEOUT):
-            counts.update(letter.reason for letter in some)
+        async for batch in select_dead_letters(settings, selection, timeout=TIMEOUT):
+            counts.update(dead_letter.reason for dead_letter in batch)
 
     run(collect())
     if as_json:
@@ -129,67 +151,153 @@ def show(
     found: list[StoredDeadLetter] = []
 
     async def collect() -> None:
-        async for some in select_dead_letters(settings, selection, timeout=TIMEOUT):
-            found.extend(some)
+        async for batch in select_dead_letters(settings, selection, timeout=TIMEOUT):
+            found.extend(batch)
 
     run(collect())
     if as_json:
-        for letter in found:
-            print_json(letter_as_json(letter, with_value=True), one_line=True)
+        for dead_letter in found:
+            print_json(dead_letter_as_json(dead_letter, with_value=True), one_line=True)
         return
-    for line in letter_lines(found[-1], in_hex=in_hex, in_full=in_full):
+    for line in dead_letter_lines(found[-1], in_hex=in_hex, in_full=in_full):
         console.print(line, soft_wrap=True)
     if len(found) > 1:
-        console.print(f"The newest of {len(found)} letters of this message; --json shows all.")
+        console.print(f"The newest of {len(found)} dead letters of this message; --json shows all.")
 
 
 @app.command("replay")
-def replay_dead_letters(  # noqa: PLR0917 -- typer calls it by name
+def replay(  # noqa: PLR0917 -- typer calls it by name
     where: Annotated[
         Coordinates | None,
-        typer.Argument(parser=_coordinates, metavar="[WHERE]", help="One letter: topic/partition/offset."),
+        typer.Argument(
+            parser=_coordinates, metavar="[WHERE]", help="One dead letter: topic/partition/offset."
+        ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Letters of every reason.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Dead letters of every reason.")] = False,
     reasons: Reasons = None,
     topics: Topics = None,
     since: Since = None,
     until: Until = None,
     after: Annotated[
-        str | None, typer.Option(metavar="PLACE", help="Go on where a replay stopped, as it told.")
+        DeadLetterPosition | None,
+        typer.Option(
+            parser=_position, metavar="POSITION", help="Resume a replay that stopped, as it printed."
+        ),
     ] = None,
     even_if_invalid: Annotated[
         bool,
         typer.Option(
-            "--even-if-invalid", help="Send also what the contract refuses still, and what will come back."
+            "--even-if-invalid",
+            help="Send also messages that the contract still refuses: they will be dead letters again.",
         ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without confirmation.")] = False,
 ) -> None:
     """Send dead letters back, byte for byte, to the topics that they came from: one, by reason, or all.
 
-    Without --yes it says what it would do, and asks if there is a terminal to ask on. Doing it twice is
-    harmless: what was recorded meanwhile is a duplicate.
+    Without --yes it prints what it would do, and asks for confirmation if there is a terminal. Repeating it
+    is harmless: what was recorded meanwhile is a duplicate.
     """
-    ways = sum([where is not None, bool(reasons), every])
-    if ways != 1:
-        print_error("llamalog", "Name one letter (topic/partition/offset), or --reason, or --all.")
+    if sum([where is not None, bool(reasons), every]) != 1:
+        print_error("llamalog", "Name one dead letter (topic/partition/offset), or --reason, or --all.")
         raise typer.Exit(2)
     settings = read_settings()
-    selection = selected(settings, reasons, topics, since, until, where=where)
-    replay(settings, selection, after=after, even_if_invalid=even_if_invalid, dry_run=dry_run, yes=yes)
+    selection = _selection(settings, reasons, topics, since=since, until=until, where=where)
+
+    def go(*, dry_run: bool) -> ReplayStats:
+        return _replay(settings, selection, after, even_if_invalid=even_if_invalid, dry_run=dry_run)
+
+    if dry_run or not yes:
+        stats = go(dry_run=True)
+        _print_stats(stats, "would be sent back")
+        if dry_run or not stats.sent:
+            _exit(stats, selection)
+            return
+        if not sys.stdin.isatty():
+            console.print("Nothing was sent: --yes does it.")
+            return
+        typer.confirm(f"Send {stats.sent:,} dead letters back?", abort=True)
+    stats = go(dry_run=False)
+    _print_stats(stats, "sent back")
+    _exit(stats, selection)
 
 
-def selected(
+def _replay(
+    settings: Settings,
+    selection: Selection,
+    after: DeadLetterPosition | None,
+    *,
+    even_if_invalid: bool,
+    dry_run: bool,
+) -> ReplayStats:
+    """Replay under a progress bar; after an error print how to resume before the process ends."""
+    stats = ReplayStats()
+    with progress_bar("{task.fields[read]} read, {task.fields[sent]} to send", counted=False) as bar:
+        doing = "checking dead letters" if dry_run else "sending dead letters back"
+        task = bar.add_task(doing, total=None, read="0", sent="0")
+
+        def show(stats: ReplayStats) -> None:
+            bar.update(task, read=f"{stats.selected:,}", sent=f"{stats.sent:,}")
+
+        async def work() -> None:
+            try:
+                await replay_dead_letters(
+                    settings,
+                    selection,
+                    after=after,
+                    even_if_invalid=even_if_invalid,
+                    dry_run=dry_run,
+                    stats=stats,
+                    progress=show,
+                    timeout=TIMEOUT,
+                )
+            except LlamalogError:
+                bar.stop()
+                if not dry_run and stats.read_to is not None:
+                    _print_stats(stats, "sent back")
+                    _print_how_to_resume(stats)
+                raise
+
+        run(work())
+    return stats
+
+
+def _print_stats(stats: ReplayStats, verb: str) -> None:
+    console.print(f"{stats.sent:,} of {stats.selected:,} dead letters {verb}.")
+    for reason, number in stats.sent_by_reason.most_common():
+        console.print(f"{number:>9,}  {reason}", markup=False, soft_wrap=True)
+    for outcome, description in _NOT_SENT.items():
+        if number := stats.outcomes[outcome]:
+            console.print(f"{number:>9,} {description}.")
+    for dead_letter, decision in stats.not_sent:
+        line = f"  {coordinates_of(dead_letter)} ({dead_letter.reason}): {decision.sentence}"
+        console.print(printable(line)[:500], markup=False, soft_wrap=True)
+
+
+def _exit(stats: ReplayStats, selection: Selection) -> None:
+    """End the process with a code unless all is well."""
+    if stats.is_stopped:
+        _print_how_to_resume(stats)
+        raise typer.Exit(INTERRUPTED)
+    if selection.where is not None and not stats.sent:
+        raise typer.Exit(1)
+
+
+def _print_how_to_resume(stats: ReplayStats) -> None:
+    option = f"--after {stats.read_to}" if stats.read_to is not None else "the same command"
+    console.print(f"It stopped early. Resume with {option}; what is sent twice is recorded once.")
+
+
+def _selection(
     settings: Settings,
     reasons: list[str] | None,
     topics: list[str] | None,
-    since: datetime | None,
-    until: datetime | None,
     *,
+    since: Since,
+    until: Until,
     where: Coordinates | None = None,
 ) -> Selection:
-    """What the options mean; topics may be named without their prefix."""
     return Selection(
         reasons=frozenset(reasons or ()),
         topics=frozenset(_with_prefix(settings, topic) for topic in topics or ()),

@@ -1,14 +1,13 @@
-"""`llamalog logs`: rows of the log that are asked for by what they say, and followed as they come."""
+"""`llamalog logs`: rows of the log by filter, and followed as they are written."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated
 
 import typer
 
 from llamalog_service.bootstrap.following import follow_log, open_log
-from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
-from llamalog_service.cli.filters import (
+from llamalog_service.cli.options import (
     Json,
     OfCategory,
     OfEntity,
@@ -27,9 +26,9 @@ from llamalog_service.cli.filters import (
     Since,
     Until,
 )
-from llamalog_service.cli.pieces import pages_of_rows
-from llamalog_service.cli.row_view import listed
+from llamalog_service.cli.rendering import row_line
 from llamalog_service.cli.runtime import (
+    INTERRUPTED,
     TIMEOUT,
     console,
     error_console,
@@ -39,12 +38,15 @@ from llamalog_service.cli.runtime import (
     run,
 )
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.logs import LogFilter
+from llamalog_service.queries.logs import LogFilter, read_logs
+from llamalog_service.queries.paging import MAX_LIMIT, Cursor, Page
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.settings import DatabaseSettings
 
 Newest = Annotated[int, typer.Option("--limit", min=0, max=1_000_000, help="How many of the newest rows.")]
-Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with rows as they come, until Ctrl-C.")]
+Follow = Annotated[
+    bool, typer.Option("--follow", "-f", help="Continue with rows as they are written, until Ctrl-C.")
+]
 
 
 def logs(
@@ -69,9 +71,9 @@ def logs(
     follow: Follow = False,
     as_json: Json = False,
 ) -> None:
-    """List the newest rows of the log for which everything holds that is asked, the newest at the end.
+    """List the newest rows of the log that match all filters, the newest at the end.
 
-    With --follow it goes on with rows as they are written, and rows whose root is corrected come again.
+    With --follow it continues with rows as they are written, and rows whose root is corrected come again.
     """
     wanted = LogFilter(
         category=category,
@@ -107,8 +109,8 @@ def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> No
         return await _newest(reader, wanted, limit)
 
     settings = read_settings()
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away, `_say_away` says once
-    following = follow_log(settings, wanted, read=read, show=show, say_away=_say_away, timeout=TIMEOUT)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # `_print_away` reports an outage once
+    following = follow_log(settings, wanted, read=read, show=show, say_away=_print_away, timeout=TIMEOUT)
     try:
         run(following)
     except KeyboardInterrupt:
@@ -121,30 +123,46 @@ async def _read(settings: DatabaseSettings, wanted: LogFilter, limit: int) -> Se
 
 
 async def _newest(reader: Reader, wanted: LogFilter, limit: int) -> Sequence[LogRow]:
-    """The newest rows that are wanted, the newest at the end."""
+    """The newest matching rows, the newest at the end."""
     rows: list[LogRow] = []
     if not limit:
         return rows
-    with error_console.status("Looking …") as looking:
+    with error_console.status("Looking …") as status:
         async for page in pages_of_rows(reader, wanted, limit=limit):
             rows += page.items
             if page.searched_to is not None:
-                looking.update(f"Looking … back to {page.searched_to:%Y-%m-%d %H:%M} so far")
+                status.update(f"Looking … back to {page.searched_to:%Y-%m-%d %H:%M} so far")
     return rows[::-1]
 
 
 def _show(row: LogRow) -> None:
-    console.print(listed(row), soft_wrap=True)
+    console.print(row_line(row), soft_wrap=True)
 
 
 def _show_json(row: LogRow) -> None:
     print_json(row, one_line=True)
 
 
-def _say_away(reason: str | None) -> None:
+def _print_away(reason: str | None) -> None:
     error_console.print(
-        "Kafka is back; going on." if reason is None else f"Waiting for Kafka: {reason}",
+        "Kafka is back." if reason is None else f"Waiting for Kafka: {reason}",
         style="yellow",
         markup=False,
         soft_wrap=True,
     )
+
+
+async def pages_of_rows(reader: Reader, wanted: LogFilter, *, limit: int) -> AsyncIterator[Page[LogRow]]:
+    """The newest matching rows, page by page, up to so many; a page may be empty.
+
+    Raises:
+        UnavailableError: PostgreSQL is away.
+    """
+    after: Cursor | None = None
+    while True:
+        page = await read_logs(reader, wanted, limit=min(limit, MAX_LIMIT), after=after)
+        yield page
+        limit -= len(page.items)
+        if page.next is None or limit <= 0:
+            return
+        after = Cursor.parse(page.next)

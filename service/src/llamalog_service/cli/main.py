@@ -15,17 +15,17 @@ _COMMANDS: Final = {
     "migrate": "migrate:migrate",
     "adopt": "adopt:adopt",
     "topics": "topics:app",
-    "consumer": "consumers:consumer",
-    "migration-consumer": "consumers:migration_consumer",
-    "api": "api:api",
+    "consumer": "processes:consumer",
+    "migration-consumer": "processes:migration_consumer",
+    "api": "processes:api",
     "backfill": "backfill:app",
     "rebuild": "rebuild:rebuild",
     "publish-legacy": "publish_legacy:publish_legacy",
     "archive": "archive:archive",
     "provenance": "provenance:app",
-    "timeline": "timeline:timeline",
-    "tree": "jobs:tree",
-    "chain": "jobs:chain",
+    "timeline": "lineages:timeline",
+    "tree": "lineages:tree",
+    "chain": "lineages:chain",
     "logs": "logs:logs",
     "stats": "stats:stats",
     "conflicts": "conflicts:conflicts",
@@ -33,7 +33,7 @@ _COMMANDS: Final = {
     "revoke": "overrides:revoke",
     "dead-letters": "dead_letters:app",
 }
-"""Where each is, in the order in which the help lists them."""
+"""The module and the name of each command, in the order of the help."""
 
 
 class _Commands(Mapping[str, Any]):
@@ -56,8 +56,8 @@ class _Commands(Mapping[str, Any]):
 class _LoadedOnDemand(TyperGroup):
     commands: Any
 
-    def __init__(self, **said: Any) -> None:
-        super().__init__(**said)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.commands = _Commands()
 
     def list_commands(self, ctx: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""`llamalog stats`: how much the log holds of what, over time, and what in it wants somebody's attention."""
+"""`llamalog stats`: counts of the log over time, and of rows that need attention."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from llamalog_schemas.events import Category
 from llamalog_service.bootstrap.following import open_log
-from llamalog_service.cli.filters import Json, Since, Until
+from llamalog_service.cli.options import Json, Since, Until
 from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.queries.conflicts import ConflictCounts, count_conflicts
 from llamalog_service.queries.counts import (
@@ -30,7 +30,9 @@ from llamalog_service.queries.paging import Page
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.styles import printable, style_of
 
-Each = Annotated[Bucket | None, typer.Option("--each", help="For how long each line is; else as it fits.")]
+Each = Annotated[
+    Bucket | None, typer.Option("--each", help="The time span of a line; by default as it fits.")
+]
 
 _DEFAULT_LIMIT = timedelta(days=7)
 _BAR_WIDTH = 30
@@ -39,12 +41,12 @@ _REASONS = {
     "PENDING": "the topmost job was never seen",
     "CYCLE": "the parents form a cycle",
     "UNTRACKED": "no job and no parent named",
-    UNPROCESSED: "another writer's rows, nobody has looked at them yet",
+    UNPROCESSED: "another writer's rows, not examined yet",
 }
 
 
 class Stats(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What `stats` tells; each part as the API answers it."""
+    """The answer of `stats --json`; each part as in the API."""
 
     counts: Counts
     unknown_origins: UnknownOrigins
@@ -79,7 +81,7 @@ async def _read(settings: DatabaseSettings, since: datetime, until: datetime, ea
 
 
 def _earlier(moment: datetime, span: timedelta) -> datetime:
-    """A moment so long before; of the first ones that there are, the first."""
+    """A moment so long before another, at least the first moment that there is."""
     first = datetime.min.replace(tzinfo=UTC)
     return moment - span if moment - first > span else first
 
@@ -116,7 +118,7 @@ def _parts(stats: Stats) -> Iterator[RenderableType]:
 
 
 def _over_time(counts: Counts, title: str) -> Table:
-    """A line a bucket: the count of each category that there is, and a bar of all."""
+    """A line for each bucket: the counts by category, and a bar of all."""
     shown = [word for word in Category if any(word in bucket.by_category for bucket in counts.buckets)]
     most = max(sum(bucket.by_category.values()) for bucket in counts.buckets)
     table = _table(title)
@@ -146,22 +148,27 @@ def _contradictions(conflicts: ConflictCounts) -> Iterator[tuple[Text, str, int]
 
 
 def _with_bars(title: str, lines: Sequence[tuple[Text, str, int]]) -> RenderableType:
-    """Counts with a bar each; those of nothing are left out."""
-    told = [line for line in lines if line[2]]
-    if not told:
+    """Counts with a bar each; zeros are left out."""
+    shown = [line for line in lines if line[2]]
+    if not shown:
         return Text.assemble((title, "bold"), ": none")
-    table = _table(title, heads=False)
+    table = _table(title, show_header=False)
     for _ in range(2):
         table.add_column(overflow="fold")
     table.add_column(justify="right", style="bold", no_wrap=True)
     table.add_column(max_width=_BAR_WIDTH)
-    most = max(rows for *_, rows in told)
-    for what, meaning, rows in told:
+    most = max(rows for *_, rows in shown)
+    for what, meaning, rows in shown:
         table.add_row(what, Text(meaning, "dim"), f"{rows:,}", Bar(most, 0, rows))
     return table
 
 
-def _table(title: str, *, heads: bool = True) -> Table:
+def _table(title: str, *, show_header: bool = True) -> Table:
     return Table(
-        title=title, title_justify="left", title_style="bold", box=None, header_style="", show_header=heads
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="",
+        show_header=show_header,
     )

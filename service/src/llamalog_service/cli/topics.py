@@ -13,14 +13,14 @@ _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.INFO: "cyan"}
 
 @app.command("create")
 def create() -> None:
-    """Create the topics that are missing; those that stand are kept as they are."""
+    """Create the topics that are missing; existing ones are kept as they are."""
     for topic in run(create_missing_topics(read_settings(), timeout=TIMEOUT)):
-        console.print(f"{topic.name}: {'created' if topic.created else 'kept as it stood'}", soft_wrap=True)
+        console.print(f"{topic.name}: {'created' if topic.created else 'kept'}", soft_wrap=True)
 
 
 @app.command("check")
 def check() -> None:
-    """Say what is wrong with the topics, and what to do; code 1 if llamalog would not start on them."""
+    """Print what is wrong with the topics, and what to do; code 1 if llamalog would not start on them."""
     findings = run(find_topic_faults(read_settings(), timeout=TIMEOUT))
     for finding in findings:
         console.print(f"[{_COLOURS[finding.level]}]{finding.level}[/]", end=" ")
@@ -28,4 +28,4 @@ def check() -> None:
     if any(finding.level is Level.ERROR for finding in findings):
         raise typer.Exit(1)
     if not findings:
-        console.print("The topics stand as they have to.")
+        console.print("The topics are as they have to be.")

@@ -1,1 +1,1 @@
-"""Dead letters for operators: chosen, judged anew, sent back to where they came from."""
+"""Dead letters, read back for operators: listed, shown, and replayed to the topics that they came from."""

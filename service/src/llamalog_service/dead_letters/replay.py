@@ -1,107 +1,156 @@
-"""Dead letters back to the topics that they came from, byte for byte.
+"""Dead letters sent back to the topics that they came from, byte for byte.
 
-Doing it again is harmless: a message that was recorded meanwhile is a duplicate, and one that is refused
+Repeating a replay is harmless: a message that was recorded meanwhile is a duplicate, and one that is refused
 again is one more dead letter, of which a replay sends one at most.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 
-from llamalog_service.dead_letters.replay_policy import ReplayOutcome, ReplayPolicy, Verdict
-from llamalog_service.dead_letters.selection import Selection
+from llamalog_service.dead_letters.listing import DeadLetterNotFoundError, Selection
+from llamalog_service.dead_letters.policy import ReplayDecision, ReplayOutcome, ReplayPolicy
+from llamalog_service.kafka.clients import open_producer
+from llamalog_service.kafka.dead_letter_reader import fetch_dead_letters, find_spans
 from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter
 from llamalog_service.kafka.messages import OutgoingMessage
 from llamalog_service.kafka.publisher import MessageProducer
+from llamalog_service.kafka.topic_checks import require_fit_topics
+from llamalog_service.kafka.topics import topics
 from llamalog_service.retry import retry_until_available
+from llamalog_service.settings import Settings
 
-_REFUSALS_TOLD = 20
+_EXAMPLES = 20
 _TIMEOUT = 60.0
-"""Seconds that a replay waits for Kafka before it ends and says how to go on."""
+"""Seconds for which a replay retries to send before it ends."""
 
-Progress = Callable[["Tally"], None]
+Progress = Callable[["ReplayStats"], None]
 
 
 @dataclass(slots=True)
-class Tally:
-    """What a replay has come to.
+class ReplayStats:
+    """The counts of a replay; true also after it was stopped or has failed.
 
     Attributes:
-        fates: letters by what became of them; in a dry run by what would.
-        sent: of those, by the reason that they bore.
-        refusals: the first letters that were not sent, and why.
-        read_to: the last letter that was dealt with or passed over: a replay may go on behind it.
-        stopped: somebody ended it before its end.
+        outcomes: selected dead letters by outcome; in a dry run, by the outcome that they would have.
+        sent_by_reason: those sent, by the reason that they bear.
+        not_sent: the first ones that were not sent, and why.
+        read_to: the last position that was processed; a replay can resume behind it.
+        is_stopped: whether it was cancelled before its end.
     """
 
-    fates: Counter[ReplayOutcome] = field(default_factory=Counter)
-    sent: Counter[str] = field(default_factory=Counter)
-    refusals: list[tuple[StoredDeadLetter, Verdict]] = field(default_factory=list)
+    outcomes: Counter[ReplayOutcome] = field(default_factory=Counter)
+    sent_by_reason: Counter[str] = field(default_factory=Counter)
+    not_sent: list[tuple[StoredDeadLetter, ReplayDecision]] = field(default_factory=list)
     read_to: DeadLetterPosition | None = None
-    stopped: bool = False
+    is_stopped: bool = False
 
-    def add(self, letter: StoredDeadLetter, verdict: Verdict) -> None:
-        """Count a letter that was dealt with."""
-        self.fates[verdict.fate] += 1
-        if verdict.fate is ReplayOutcome.SENT:
-            self.sent[letter.reason] += 1
-        elif verdict.fate is not ReplayOutcome.REPEATED and len(self.refusals) < _REFUSALS_TOLD:
-            self.refusals.append((letter, verdict))
+    def add(self, dead_letter: StoredDeadLetter, decision: ReplayDecision) -> None:
+        """Count a dead letter."""
+        self.outcomes[decision.outcome] += 1
+        if decision.outcome is ReplayOutcome.SENT:
+            self.sent_by_reason[dead_letter.reason] += 1
+        elif decision.outcome is not ReplayOutcome.REPEATED and len(self.not_sent) < _EXAMPLES:
+            self.not_sent.append((dead_letter, decision))
 
     @property
-    def meant(self) -> int:
-        """Letters that were dealt with."""
-        return self.fates.total()
+    def selected(self) -> int:
+        """Dead letters that were counted."""
+        return self.outcomes.total()
+
+    @property
+    def sent(self) -> int:
+        """Dead letters that were sent, or would be."""
+        return self.outcomes[ReplayOutcome.SENT]
+
+
+async def replay_dead_letters(
+    settings: Settings,
+    selection: Selection,
+    *,
+    after: DeadLetterPosition | None,
+    even_if_invalid: bool,
+    dry_run: bool,
+    stats: ReplayStats,
+    progress: Progress,
+    timeout: float,
+) -> None:
+    """Send the selected dead letters that the policy lets pass back to where they came from.
+
+    Args:
+        after: skip the dead letters up to this position.
+        even_if_invalid: as for `ReplayPolicy`.
+        dry_run: decide and count, and send nothing.
+        stats: is counted up as the replay proceeds.
+        progress: called after every fetch.
+        timeout: seconds to wait for Kafka at the beginning.
+
+    Raises:
+        DeadLetterNotFoundError: none has the coordinates of the selection.
+        LlamalogError: the topics are unfit, or Kafka is away.
+    """
+    await require_fit_topics(settings, timeout=timeout)
+    spans = await retry_until_available(
+        lambda: find_spans(settings, after), doing="finding dead letters", timeout=timeout
+    )
+    policy = ReplayPolicy(topics(settings.topic_prefix), even_if_invalid=even_if_invalid)
+    async with AsyncExitStack() as stack:
+        producer = None
+        if not dry_run:
+            client = await stack.enter_async_context(open_producer(settings, timeout=timeout))
+            producer = MessageProducer(client)
+        fetched = await stack.enter_async_context(aclosing(fetch_dead_letters(settings, spans)))
+        await replay(fetched, selection, policy, producer, stats=stats, progress=progress)
+    if selection.where is not None and not stats.selected and not stats.is_stopped:
+        raise DeadLetterNotFoundError(selection.where)
 
 
 async def replay(
-    letters: AsyncIterator[list[StoredDeadLetter]],
+    fetched: AsyncIterator[list[StoredDeadLetter]],
     selection: Selection,
-    judge: ReplayPolicy,
-    publisher: MessageProducer | None,
+    policy: ReplayPolicy,
+    producer: MessageProducer | None,
     *,
-    tally: Tally,
+    stats: ReplayStats,
     progress: Progress,
 ) -> None:
-    """Send letters back; those of one key keep their order, and their partition by the key's rule.
+    """Send dead letters back; those of one key keep their order, and their partition by the key's rule.
 
-    Being cancelled ends it in good order: the tally says how far it came.
+    Cancelling it ends it in good order; the stats then have the position to resume at.
 
     Args:
-        letters: all that there are, in lists.
-        selection: those that are meant.
-        publisher: None for a dry run, which only judges.
-        tally: counts what is acknowledged, and stays true if an error ends the replay.
-        progress: called after every list.
+        fetched: all dead letters, in batches.
+        producer: None for a dry run.
 
     Raises:
         LlamalogError: Kafka was away for too long, or refuses a message.
     """
     try:
-        async for some in letters:
-            judged = [(letter, judge.judge(letter)) for letter in some if selection.takes(letter)]
-            if publisher is not None:
+        async for batch in fetched:
+            decided = [(one, policy.decide(one)) for one in batch if selection.matches(one)]
+            if producer is not None:
                 await _send(
-                    publisher, [letter for letter, verdict in judged if verdict.fate is ReplayOutcome.SENT]
+                    producer, [one for one, decision in decided if decision.outcome is ReplayOutcome.SENT]
                 )
-            for letter, verdict in judged:
-                tally.add(letter, verdict)
-            tally.read_to = some[-1].position
-            progress(tally)
+            for one, decision in decided:
+                stats.add(one, decision)
+            stats.read_to = batch[-1].position
+            progress(stats)
     except asyncio.CancelledError:
-        tally.stopped = True
+        stats.is_stopped = True
 
 
-async def _send(publisher: MessageProducer, letters: list[StoredDeadLetter]) -> None:
+async def _send(producer: MessageProducer, dead_letters: list[StoredDeadLetter]) -> None:
     by_topic: dict[str, list[OutgoingMessage]] = {}
-    for letter in letters:
-        if letter.came_from is not None:
-            message = OutgoingMessage(letter.key, letter.value, list(letter.headers))
-            by_topic.setdefault(letter.came_from.topic, []).append(message)
+    for dead_letter in dead_letters:
+        if dead_letter.came_from is not None:
+            message = OutgoingMessage(dead_letter.key, dead_letter.value, list(dead_letter.headers))
+            by_topic.setdefault(dead_letter.came_from.topic, []).append(message)
     for topic, messages in by_topic.items():
 
-        async def publish(topic: str = topic, messages: list[OutgoingMessage] = messages) -> None:
-            await publisher.send(topic, messages)
+        async def send(topic: str = topic, messages: list[OutgoingMessage] = messages) -> None:
+            await producer.send(topic, messages)
 
-        await retry_until_available(publish, doing=f"sending dead letters back to {topic}", timeout=_TIMEOUT)
+        await retry_until_available(send, doing=f"sending dead letters back to {topic}", timeout=_TIMEOUT)

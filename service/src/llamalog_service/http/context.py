@@ -8,9 +8,9 @@ from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
 from llamalog_schemas.events import RootOverrideEvent
+from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, Letter
 from llamalog_service.http.access import Access, Principal, Scope, require
 from llamalog_service.http.backfill_service import BackfillService
-from llamalog_service.http.dead_letters import DeadLetterCounts, DeadLetterFilter, Letter
 from llamalog_service.http.health import HealthMonitor
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.streams import Streams

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.counts import UNPROCESSED, read_work
+from llamalog_service.queries.counts import read_work
+from llamalog_service.queries.table_stats import read_unresolved
 from llamalog_service.telemetry.liveness import Health
 from llamalog_service.telemetry.metrics_scraper import ScrapedMetrics, parse_metrics
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
@@ -32,7 +33,6 @@ _SAMPLE_SECONDS: Final = 10.0
 _SAMPLES: Final = 7
 """The number of samples: rates are those of the last minute."""
 _MAX_BYTES: Final = 1024 * 1024
-_MAX_COUNTED: Final = 100_000
 """Unresolved rows are counted up to this number."""
 _PING_SECONDS: Final = 2.0
 _PING_TIMEOUT_SECONDS: Final = 10.0
@@ -199,7 +199,7 @@ class HealthMonitor:
     async def _database(self) -> tuple[TableSize, WorkLeft, dict[str, int]]:
         size = await self._reader.row("table_size")
         work = await read_work(self._reader, group=self._group, topic=self._topic)
-        unresolved = await self._reader.rows("gauge_unresolved", _MAX_COUNTED)
+        unresolved = await read_unresolved(self._reader)
         return (
             TableSize(
                 bytes=size["bytes"],
@@ -207,7 +207,7 @@ class HealthMonitor:
                 bytes_per_row=round(size["bytes"] / size["rows"], 1) if size["rows"] else None,
             ),
             WorkLeft(open_repairs=work.open_repairs, unpublished=work.unpublished),
-            {record["origin"] or UNPROCESSED: record["rows"] for record in unresolved},
+            {origin: pending.rows for origin, pending in unresolved.items()},
         )
 
     async def _sample(self) -> None:

@@ -4,7 +4,7 @@ Each method is called once a batch or a transaction, never once an event.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from llamalog_schemas.provenance import Origin
 
@@ -43,6 +43,33 @@ class Corrected(NamedTuple):
     declaration_conflicts: int
     depth: int
     deepest: str | None
+
+
+MAX_COUNTED: Final = 100_000
+"""Rows that a gauge counts at most: a whole legacy table may wait for its roots."""
+
+
+class Pending(NamedTuple):
+    """Rows that wait, and the age of the oldest in seconds."""
+
+    rows: int
+    oldest: float
+
+
+class TableStats(NamedTuple):
+    """Statistics of the tables.
+
+    Attributes:
+        unresolved: rows whose root may still become known, by origin; counted up to `MAX_COUNTED`.
+        outbox: corrections that are not published yet; counted up to `MAX_COUNTED`.
+        runs: by status.
+        bytes: the size of the log on disk, its indexes included.
+    """
+
+    unresolved: Mapping[str, Pending]
+    outbox: Pending
+    runs: Mapping[str, int]
+    bytes: int
 
 
 class Metrics:

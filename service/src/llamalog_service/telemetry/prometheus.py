@@ -27,13 +27,16 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from llamalog_schemas.provenance import Origin
-from llamalog_service.telemetry.metrics import Corrected, EventKind, Metrics, Step
+from llamalog_service.telemetry.metrics import MAX_COUNTED, Corrected, EventKind, Metrics, Step, TableStats
 
 _log = structlog.get_logger("llamalog.metrics")
 
 DEEP: Final = 8
 """Jobs above a job from which on its chain is logged: producers may be nesting without end."""
 _WARN_AGAIN_SECONDS = 300.0
+
+LARGE_BYTES: Final = 500 * 1024 * 1024
+"""From this size of the log on, consider partitions or an archive."""
 
 _STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _BATCH_RECORDS = (1, 10, 30, 100, 300, 1000, 3000, 10_000, 20_000)
@@ -260,3 +263,60 @@ class PrometheusMetrics(Metrics):
     def http_request(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
         self._http_requests.labels(route, str(status)).observe(seconds)
+
+
+class TableGauges:
+    """Gauges of the tables, kept by the migration consumer; a log that has become large is logged once.
+
+    Args:
+        large: bytes from which the log counts as large.
+    """
+
+    def __init__(self, registry: CollectorRegistry, *, large: int = LARGE_BYTES) -> None:
+        self._large = large
+        self._is_warned = False
+        self._unresolved = Gauge(
+            "llamalog_unresolved_rows",
+            f"Rows whose root may still become known, by origin; counted up to {MAX_COUNTED}",
+            ["origin"],
+            registry=registry,
+        )
+        self._unresolved_age = Gauge(
+            "llamalog_unresolved_rows_oldest_age_seconds",
+            "Time since the oldest of them was recorded",
+            ["origin"],
+            registry=registry,
+        )
+        self._outbox = Gauge(
+            "llamalog_outbox_rows",
+            f"Corrections not published yet; counted up to {MAX_COUNTED}",
+            registry=registry,
+        )
+        self._outbox_age = Gauge(
+            "llamalog_outbox_oldest_age_seconds",
+            "Time since the oldest of them was written",
+            registry=registry,
+        )
+        self._runs = Gauge("llamalog_runs", "Runs by status", ["status"], registry=registry)
+        self._size = Gauge(
+            "llamalog_table_size_bytes",
+            "The log on disk, its indexes included",
+            ["table"],
+            registry=registry,
+        )
+
+    def set(self, stats: TableStats) -> None:
+        """Set all gauges."""
+        for origin, pending in stats.unresolved.items():
+            self._unresolved.labels(origin).set(pending.rows)
+            self._unresolved_age.labels(origin).set(pending.oldest)
+        self._outbox.set(stats.outbox.rows)
+        self._outbox_age.set(stats.outbox.oldest)
+        known = {labels[0] for labels in self._runs._metrics}
+        for status in known | stats.runs.keys():
+            self._runs.labels(status).set(stats.runs.get(status, 0))
+        self._size.labels("llama_logs").set(stats.bytes)
+        is_large = stats.bytes >= self._large
+        if is_large and not self._is_warned:
+            _log.warning("large table", table="llama_logs", bytes=stats.bytes, warned_from=self._large)
+        self._is_warned = is_large

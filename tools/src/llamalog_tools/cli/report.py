@@ -9,9 +9,9 @@ from uuid import UUID
 
 from rich.table import Table
 
-from llamalog_service.bootstrap.dead_letters import dead_letters, find_spans
 from llamalog_service.cli.runtime import console
 from llamalog_service.kafka.clients import open_admin
+from llamalog_service.kafka.dead_letter_reader import fetch_dead_letters, find_spans
 from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition
 from llamalog_service.kafka.offsets import read_ends, read_lag
 from llamalog_service.kafka.topics import topics
@@ -93,7 +93,7 @@ class Observation:
     async def _refused(self) -> Mapping[str, int]:
         """Refused messages by reason; a message that was refused twice counts once."""
         reasons: dict[Coordinates | DeadLetterPosition, str] = {}
-        async for some in dead_letters(self._settings, await find_spans(self._settings)):
+        async for some in fetch_dead_letters(self._settings, await find_spans(self._settings)):
             reasons.update((letter.came_from or letter.position, letter.reason) for letter in some)
         return Counter(reasons.values())
 

@@ -15,8 +15,8 @@ from rich.progress import Progress
 
 from llamalog_schemas.events import EntityType
 from llamalog_service.adoption.migration_runner import empty_database, migrate
+from llamalog_service.cli.lineages import timeline_tree, whole_timeline
 from llamalog_service.cli.migrate import applied
-from llamalog_service.cli.pieces import whole_timeline
 from llamalog_service.cli.runtime import (
     TIMEOUT,
     console,
@@ -25,7 +25,6 @@ from llamalog_service.cli.runtime import (
     run,
     signals_as_interrupts,
 )
-from llamalog_service.cli.timeline import timeline_tree
 from llamalog_service.kafka.topics import create_missing_topics
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.timeline import choose_album

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked
 from llamalog_schemas.limits import JobId
+from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, Letter
 from llamalog_service.http.api.openapi import request_body, responses
 from llamalog_service.http.api.routing import (
     CursorText,
@@ -22,7 +23,6 @@ from llamalog_service.http.api.routing import (
     search,
 )
 from llamalog_service.http.context import AdminDep, ContextDep, ServicesDep
-from llamalog_service.http.dead_letters import DeadLetterCounts, DeadLetterFilter, Letter
 from llamalog_service.http.health import HealthSummary
 from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 

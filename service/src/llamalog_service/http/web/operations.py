@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from llamalog_service.dead_letters.listing import DeadLetterFilter
 from llamalog_service.http.context import ContextDep, ServicesDep
-from llamalog_service.http.dead_letters import DeadLetterFilter
 from llamalog_service.http.web.form_parser import FormQuery
 from llamalog_service.http.web.formatting import link
 from llamalog_service.http.web.pages import TEMPLATES, render

@@ -8,8 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from pydantic import SecretStr
 
-from llamalog_service.bootstrap.dead_letter_views import DeadLetterViews
-from llamalog_service.http.dead_letters import DeadLetterFilter
+from llamalog_service.dead_letters.listing import DeadLetterFilter, DeadLetterViews
 from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter
 from llamalog_service.settings import Settings
 
@@ -33,8 +32,8 @@ async def letters(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLett
 
 
 async def test_of_large_letters_only_what_is_shown_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llamalog_service.bootstrap.dead_letter_views.find_spans", spans)
-    monkeypatch.setattr("llamalog_service.bootstrap.dead_letter_views.dead_letters", letters)
+    monkeypatch.setattr("llamalog_service.dead_letters.listing.find_spans", spans)
+    monkeypatch.setattr("llamalog_service.dead_letters.listing.fetch_dead_letters", letters)
     views = DeadLetterViews(Settings(database_url=SecretStr("postgresql://nowhere"), kafka="nowhere:1"))
     tracemalloc.start()
     try:

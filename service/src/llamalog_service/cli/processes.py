@@ -1,5 +1,6 @@
-"""`llamalog consumer` and `llamalog migration-consumer`: the two processes of an installation."""
+"""`llamalog consumer`, `migration-consumer` and `api`: the processes of an installation."""
 
+from llamalog_service.bootstrap.api import run_api
 from llamalog_service.bootstrap.consumers import run_migration_consumer, run_provenance_consumer
 from llamalog_service.cli.runtime import read_settings, run
 
@@ -12,3 +13,11 @@ def consumer() -> None:
 def migration_consumer() -> None:
     """Consume backfill commands, repair roots, publish corrections."""
     run(run_migration_consumer(read_settings()))
+
+
+def api() -> None:
+    """Serve the log over HTTP: an API, and pages under /ui.
+
+    Without tokens (LLAMALOG_API_TOKENS_FILE) on this machine only.
+    """
+    run(run_api(read_settings()))

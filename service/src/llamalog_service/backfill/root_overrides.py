@@ -1,4 +1,4 @@
-"""Overrides about jobs: looked into, then published among the entity events."""
+"""Root overrides by operators: checked against the log, then published among the entity events."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -17,11 +17,11 @@ from llamalog_service.queries.jobs import JobState, read_job_state
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
-_LOOK_SECONDS = 5.0
+_READ_SECONDS = 5.0
 
 
 class PublishedOverride(NamedTuple):
-    """A published override, and the job as the log knew it before; None if nobody could look."""
+    """A published override, and the job as the log knew it before; None if PostgreSQL was away."""
 
     override: RootOverrideEvent
     standing: JobState | None
@@ -30,18 +30,18 @@ class PublishedOverride(NamedTuple):
 async def override_root(
     settings: Settings, job: str, *, adopted: bool, reason: str, requested_by: str, timeout: float
 ) -> PublishedOverride:
-    """Adopt a job never seen as a root, or take that back.
+    """Adopt a job that was never seen as a root, or revoke that.
 
     Args:
-        timeout: seconds to wait for Kafka. The database is only looked at: where it is away, the override is
-            published all the same, since whether it has an effect follows from the events alone.
+        timeout: seconds to wait for Kafka. PostgreSQL is only read: while it is away, the override is
+            published all the same, since its effect follows from the events alone.
 
     Raises:
         JobSeenError: it would have no effect.
         OverrideInvalidError: the contract refuses it.
         LlamalogError: the topics are unfit, or Kafka is away.
     """
-    standing = await _look(settings, job)
+    standing = await _read_job(settings, job)
     if standing is not None and standing.seen_since is not None:
         raise JobSeenError(job, standing.seen_since)
     latest = standing.override.decreed_at if standing is not None and standing.override is not None else None
@@ -66,9 +66,9 @@ async def override_root(
     return PublishedOverride(override, standing)
 
 
-async def _look(settings: Settings, job: str) -> JobState | None:
+async def _read_job(settings: Settings, job: str) -> JobState | None:
     try:
-        async with asyncio.timeout(_LOOK_SECONDS), open_pool(settings, name="llamalog override") as pool:
+        async with asyncio.timeout(_READ_SECONDS), open_pool(settings, name="llamalog override") as pool:
             return await read_job_state(Reader(pool), job)
     except (UnavailableError, TimeoutError):
         return None

@@ -1,4 +1,4 @@
-"""The options that name rows of the log, and a page of them."""
+"""Options that several commands share: filters of rows, moments, limits."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ _MOMENT = "2h|MOMENT"
 
 
 def parse_when(text: str) -> datetime:
-    """A moment as ISO 8601 has it, or so long ago: ``30s``, ``15m``, ``2h``, ``3d``, ``1w``.
+    """A moment in ISO 8601, or a time span before now: ``30s``, ``15m``, ``2h``, ``3d``, ``1w``.
 
     Raises:
         typer.BadParameter: it is neither.
@@ -36,7 +36,7 @@ def parse_when(text: str) -> datetime:
 
 
 def _status(text: str) -> str:
-    """A word of the contract; of legacy rows any other too, as it is typed."""
+    """A status of the contract in any case; of legacy rows any other text, as it is typed."""
     return text.upper() if text.upper() in list(Status) else text
 
 
@@ -45,38 +45,41 @@ def _option(help_text: str, *names: str, **more: Any) -> typer.models.OptionInfo
     return option
 
 
-OfCategory = Annotated[Category | None, _option("What was done.", "--category", case_sensitive=False)]
+OfCategory = Annotated[Category | None, _option("Only of this category.", "--category", case_sensitive=False)]
 OfStatus = Annotated[
     str | None,
     _option(f"How it ended: {', '.join(Status)}.", "--status", parser=_status, metavar="STATUS"),
 ]
-OfType = Annotated[EntityType | None, _option("What it is about.", "--type", case_sensitive=False)]
+OfType = Annotated[
+    EntityType | None, _option("Only about this type of entity.", "--type", case_sensitive=False)
+]
 OfEntity = Annotated[UUID | None, _option("Only rows about this album, artist or track.", "--entity")]
 OfOperation = Annotated[
-    str | None, _option("The operation, or how it begins: 'enrichment:*'.", "--operation")
+    str | None, _option("The operation, or its beginning: 'enrichment:*'.", "--operation")
 ]
-OfSource = Annotated[str | None, _option("A source that the row names, such as MUSICBRAINZ.", "--source")]
-OfUser = Annotated[str | None, _option("The user for whom it was done.", "--user")]
+OfSource = Annotated[str | None, _option("Only with this source, such as MUSICBRAINZ.", "--source")]
+OfUser = Annotated[str | None, _option("Only done for this user.", "--user")]
 OfJob = Annotated[str | None, _option("Rows of this job.", "--job")]
 OfRoot = Annotated[str | None, _option("Rows whose root is this job.", "--root")]
 OfOrigin = Annotated[
-    Origin | None, _option("How the root is known, or why it is not.", "--origin", case_sensitive=False)
+    Origin | None,
+    _option(
+        "Only of this origin: how the root is known, or why it is not.", "--origin", case_sensitive=False
+    ),
 ]
 Since = Annotated[
     datetime | None,
-    _option("Only what happened then or later.", "--since", parser=parse_when, metavar=_MOMENT),
+    _option("Only from this moment on.", "--since", parser=parse_when, metavar=_MOMENT),
 ]
 Until = Annotated[
-    datetime | None, _option("Only what happened before.", "--until", parser=parse_when, metavar=_MOMENT)
+    datetime | None, _option("Only before this moment.", "--until", parser=parse_when, metavar=_MOMENT)
 ]
-OfError = Annotated[
-    str | None, _option("What the error's message or code contains, whatever the case.", "--error")
-]
+OfError = Annotated[str | None, _option("Text in the error's message or code, in any case.", "--error")]
 OnlyRoots = Annotated[bool, _option("Only rows of jobs that are their own root.", "--roots")]
 OnlyUnknown = Annotated[bool, _option("Only rows whose root is not known.", "--unknown")]
-Searched = Annotated[str | None, _option("What name, operation, job, reason or error contains.", "--search")]
-Entity = Annotated[EntityType, typer.Argument(case_sensitive=False, help="What it is.")]
-EntityId = Annotated[UUID, typer.Argument(metavar="ID", help="Its id, as events bear it.")]
-Job = Annotated[str, typer.Argument(help="The job, by its name.")]
+Searched = Annotated[str | None, _option("Text in name, operation, job, reason or error.", "--search")]
+Entity = Annotated[EntityType, typer.Argument(case_sensitive=False, help="Its type.")]
+EntityId = Annotated[UUID, typer.Argument(metavar="ID", help="Its id in the events.")]
+Job = Annotated[str, typer.Argument(help="The id of the job.")]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many rows.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs: the JSON that the API answers with.")]

@@ -1,0 +1,151 @@
+"""Rows and lineages of the log rendered for a terminal."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.text import Text
+from rich.tree import Tree as Drawn
+
+from llamalog_schemas.events import Status
+from llamalog_service.queries.jobs import Tree
+from llamalog_service.queries.lineages import Entry, JobNode
+from llamalog_service.queries.rows import LogRow
+from llamalog_service.queries.timeline import Timeline
+from llamalog_service.styles import STYLES, printable, style_of
+
+UNKNOWN_ORIGIN: Final = "Origin unknown"
+_AS_EXPECTED: Final = frozenset({Status.SUCCESS, Status.COMPLETED})
+_MAX_ERROR: Final = 300
+
+
+def format_time(moment: datetime, *, with_date: bool = True) -> str:
+    """A time to the millisecond, in UTC."""
+    form = "%Y-%m-%d %H:%M:%S.%f" if with_date else "%H:%M:%S.%f"
+    return f"{moment.astimezone(UTC):{form}}"[:-3]
+
+
+def legend() -> Text:
+    """The legend of icons and colours."""
+    text = Text()
+    for category, (icon, colour) in STYLES.items():
+        text.append(f"{icon} {category.lower()}  ", colour)
+    text.append("healed", "bold black on green")
+    return text.append(" root corrected later")
+
+
+def row_in_lineage(row: LogRow, *, with_date: bool) -> Text:
+    """A row in short, as a line of its job in a tree."""
+    icon, colour = style_of(row.category)
+    line = Text.assemble(
+        (f"{icon} ", f"bold {colour}"), (format_time(row.created_at, with_date=with_date), "dim"), "  "
+    )
+    line.append(printable(row.operation), colour)
+    return _with_findings(_with_outcome(line, row), row, with_root=False)
+
+
+def row_line(row: LogRow) -> Text:
+    """A row by itself, with its entity, its job and its root."""
+    icon, colour = style_of(row.category)
+    line = Text.assemble(
+        (format_time(row.created_at), "dim"), "  ", (f"{icon} {printable(row.category):9}", colour), " "
+    )
+    line.append(printable(row.operation))
+    line = _with_outcome(line, row)
+    if row.error_message:
+        line.append(f"  {printable(row.error_message[:_MAX_ERROR])}", "red")
+    if row.entity_type or row.entity_id:
+        line.append(f"  {printable(row.entity_type or '?')} {row.entity_id or '(no id)'}", "dim")
+    if row.job_id is not None:
+        line.append("  job ", "dim").append(printable(row.job_id))
+    return _with_findings(line, row, with_root=True)
+
+
+def _with_outcome(line: Text, row: LogRow) -> Text:
+    if row.name:
+        line.append(f"  {printable(row.name)}", "bold")
+    if row.status not in _AS_EXPECTED:
+        line.append(f"  {printable(row.status)}", "red" if row.status == Status.FAILED else "yellow")
+    before, after = row.data_quality_before, row.data_quality_after
+    if before and after and before != after:
+        line.append(f"  quality {printable(before)} → {printable(after)}", "dim")
+    if row.error_code:
+        line.append(f"  {printable(row.error_code)}", "red")
+    return line
+
+
+def _with_findings(line: Text, row: LogRow, *, with_root: bool) -> Text:
+    """Append what other rows imply for the row: its root, conflicts, corrections."""
+    if row.root_job_id is None:
+        line.append("  ")
+        line.append(f"{UNKNOWN_ORIGIN}: {row.origin or 'not looked at yet'}", "yellow")
+    elif with_root:
+        line.append("  root ", "dim")
+        line.append("itself" if row.root_job_id == row.job_id else printable(row.root_job_id))
+    if row.parent_conflict:
+        line.append(f"  names another parent: {printable(row.parent_job_id or '')}", "yellow")
+    if row.declaration_conflict:
+        line.append(f"  declares another root: {printable(row.declared_root_job_id or '')}", "yellow")
+    if row.is_corrected:
+        line.append("  ")
+        line.append("healed", "bold black on green")
+    return line
+
+
+MAX_INDENTS = 12
+"""Deeper jobs are not indented further, but labelled with their depth: a terminal is not wide enough."""
+
+_CUT = "More jobs are above than are followed: the topmost ones here are not the real top."
+
+
+def lineage_view(
+    title: Text, found: Timeline | Tree, tops: Sequence[JobNode], *, things: str, with_jobs: bool
+) -> Drawn:
+    """A lineage with its title, its days, and what is missing from it.
+
+    Args:
+        things: the word for its entries.
+    """
+    days = _days_of(found.entries)
+    title.append(f"\n{' to '.join(days)}, UTC   ", "dim").append_text(legend())
+    if found.next is not None:
+        shown = f"Only the oldest {len(found.entries):,} {things} are shown; --limit shows more."
+        title.append(f"\n{shown}", "yellow")
+    if found.longer:
+        title.append(f"\n{_CUT}", "yellow")
+    drawn = Drawn(title, guide_style="dim")
+    draw_lineages(drawn, tops, with_date=len(days) > 1, with_jobs=with_jobs)
+    return drawn
+
+
+def draw_lineages(drawn: Drawn, tops: Sequence[JobNode], *, with_date: bool, with_jobs: bool) -> None:
+    """Append trees of jobs to a drawn tree.
+
+    Args:
+        with_date: False if the heading has the day of all.
+        with_jobs: append each job's name; a job without rows of its own is labelled with it in any case.
+    """
+    pending = [(drawn, top, 0) for top in reversed(tops)]
+    while pending:
+        branch, node, depth = pending.pop()
+        added = branch.add(_label(node, depth, with_date=with_date, with_jobs=with_jobs))
+        onto = added if depth < MAX_INDENTS else branch
+        pending.extend((onto, child, depth + 1) for child in reversed(node.children))
+
+
+def _days_of(entries: Sequence[Entry]) -> list[str]:
+    """The first and the last day of some entries; one if it is the same."""
+    times = [entry.row.created_at for entry in entries]
+    return sorted({f"{time:%Y-%m-%d}" for time in (min(times), max(times))})
+
+
+def _label(node: JobNode, depth: int, *, with_date: bool, with_jobs: bool) -> Text:
+    label = Text(f"[{depth}] ", "dim") if depth > MAX_INDENTS else Text()
+    if not node.entries:
+        return label.append(f"{printable(node.job or '')}  (nothing of its own here)", "dim italic")
+    lines = [row_in_lineage(entry.row, with_date=with_date) for entry in node.entries]
+    if node.job is None:
+        lines[0].append("  outside of any job", "dim")
+    elif with_jobs:
+        lines[0].append(f"  {printable(node.job)}", "dim")
+    return label.append_text(Text("\n").join(lines))

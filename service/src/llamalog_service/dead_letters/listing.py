@@ -1,0 +1,292 @@
+"""Dead letters read for people: selected, counted by reason, and paged for HTTP."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from msgspec import Struct
+
+from llamalog_schemas.codec import Headers
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.kafka.dead_letter_reader import Spans, fetch_dead_letters, find_spans
+from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
+from llamalog_service.queries.paging import InvalidCursorError, Page
+from llamalog_service.retry import retry_until_available
+from llamalog_service.settings import Settings
+
+_MAX_COUNTED: Final = 10_000
+_COUNT_SECONDS: Final = 30.0
+_MAX_SCANNED: Final = 5_000
+"""Dead letters that are read for one page."""
+
+_MAX_TEXT_BYTES: Final = 4_096
+_MAX_HEADERS: Final = 50
+_CURSOR: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,18})")
+
+
+class DeadLetterNotFoundError(LlamalogError):
+    """No dead letter has the requested coordinates."""
+
+    def __init__(self, where: Coordinates) -> None:
+        super().__init__(
+            f"No dead letter of {where} is kept. `llamalog dead-letters list` shows those that are; Kafka "
+            "removes them after some weeks. The message itself may still be in its topic."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A filter of dead letters; a field that is empty or None selects all.
+
+    Attributes:
+        reasons: codes, of which a dead letter bears one.
+        topics: full names of the topics that they came from.
+        since, until: when it became a dead letter; `until` itself is excluded.
+        where: where its message was read.
+    """
+
+    reasons: frozenset[str] = field(default_factory=frozenset)
+    topics: frozenset[str] = field(default_factory=frozenset)
+    since: datetime | None = None
+    until: datetime | None = None
+    where: Coordinates | None = None
+
+    def matches(self, dead_letter: StoredDeadLetter) -> bool:
+        """Whether a dead letter is selected."""
+        topic = dead_letter.came_from.topic if dead_letter.came_from is not None else None
+        return (
+            (not self.reasons or dead_letter.reason in self.reasons)
+            and (not self.topics or topic in self.topics)
+            and (self.since is None or dead_letter.kept_at >= self.since)
+            and (self.until is None or dead_letter.kept_at < self.until)
+            and (self.where is None or dead_letter.came_from == self.where)
+        )
+
+
+async def select_dead_letters(
+    settings: Settings, selection: Selection, *, timeout: float
+) -> AsyncGenerator[list[StoredDeadLetter], None]:
+    """The selected ones of all dead letters that exist at this moment, in batches.
+
+    Raises:
+        DeadLetterNotFoundError: none has the coordinates of the selection.
+        TopicAbsentError: there is no topic of dead letters.
+        UnavailableError: Kafka did not answer within `timeout` seconds.
+    """
+    spans = await retry_until_available(
+        lambda: find_spans(settings), doing="finding dead letters", timeout=timeout
+    )
+    found = False
+    async with aclosing(fetch_dead_letters(settings, spans)) as fetched:
+        async for batch in fetched:
+            selected = [dead_letter for dead_letter in batch if selection.matches(dead_letter)]
+            found = found or bool(selected)
+            yield selected
+    if selection.where is not None and not found:
+        raise DeadLetterNotFoundError(selection.where)
+
+
+class DeadLetterCounts(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The dead letters by reason.
+
+    Attributes:
+        by_reason: counts of the newest ones.
+        looked_at: how many were counted.
+        kept: how many there are, as far as the broker can tell.
+        counted_at: the time of the count, which is up to half a minute old.
+    """
+
+    by_reason: dict[str, int]
+    looked_at: int
+    kept: int
+    counted_at: datetime
+
+
+class DeadLetterSource(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The coordinates at which a message was read that became a dead letter."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class DeadLetterHeader(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A header of the original message."""
+
+    name: str
+    value: str | None
+
+
+class Letter(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A message that was refused.
+
+    Attributes:
+        partition, offset: its position in the topic of dead letters.
+        came_from: null if it was not put there by llamalog.
+        reason: the code; `sentence` is the explanation for people.
+        truncated: what was kept of a message too large to be kept whole.
+        key, value: as text, invalid UTF-8 replaced; of a long value the beginning.
+        value_bytes: the length of the whole value; null for a tombstone.
+    """
+
+    partition: int
+    offset: int
+    kept_at: datetime
+    came_from: DeadLetterSource | None
+    reason: str
+    sentence: str
+    truncated: str | None
+    key: str | None
+    value: str | None
+    value_bytes: int | None
+    headers: tuple[DeadLetterHeader, ...]
+
+
+class DeadLetterFilter(Struct, frozen=True, kw_only=True):
+    """The dead letters that a page shows; a field that is None selects all.
+
+    Attributes:
+        topic: the full name of the topic that it came from.
+        since, until: when it became a dead letter; `until` itself is excluded.
+    """
+
+    reason: str | None = None
+    topic: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class DeadLetterViews:
+    """Counts and pages of dead letters for HTTP: the newest first, in bounded memory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._counting = asyncio.Lock()
+        self._counted: tuple[float, DeadLetterCounts] | None = None
+
+    async def counts(self) -> DeadLetterCounts:
+        """The newest dead letters by reason; read at most twice a minute, however often it is called.
+
+        Raises:
+            TopicAbsentError: there is no topic of dead letters.
+            UnavailableError: Kafka does not answer.
+        """
+        async with self._counting:
+            now = asyncio.get_running_loop().time()
+            if self._counted is None or now - self._counted[0] > _COUNT_SECONDS:
+                self._counted = (now, await self._count())
+            return self._counted[1]
+
+    async def _count(self) -> DeadLetterCounts:
+        spans = await find_spans(self._settings)
+        reasons: Counter[str] = Counter()
+        newest = _newest(spans, None, _MAX_COUNTED)
+        async with aclosing(fetch_dead_letters(self._settings, newest)) as fetched:
+            async for batch in fetched:
+                reasons.update(dead_letter.reason for dead_letter in batch)
+        return DeadLetterCounts(
+            by_reason=dict(reasons.most_common()),
+            looked_at=reasons.total(),
+            kept=sum(end - start for start, end in spans.values()),
+            counted_at=datetime.now(UTC),
+        )
+
+    async def page(self, wanted: DeadLetterFilter, *, limit: int, after: str | None) -> Page[Letter]:
+        """A page of the matching dead letters, the newest first.
+
+        Raises:
+            InvalidCursorError: `after` is no cursor of a page.
+            TopicAbsentError: there is no topic of dead letters.
+            UnavailableError: Kafka does not answer.
+        """
+        before = None if after is None else _parse(after)
+        spans = _newest(await find_spans(self._settings), before, _MAX_SCANNED)
+        selection = _selection(wanted)
+        found: list[tuple[DeadLetterPosition, Letter]] = []
+        async with aclosing(fetch_dead_letters(self._settings, spans)) as fetched:
+            async for batch in fetched:
+                # Cut as they are read: so many whole ones would take more memory than there may be.
+                found += [(one.position, _view(one)) for one in batch if selection.matches(one)]
+                del found[: -(limit + 1)]
+        found.sort(key=lambda read: read[0], reverse=True)
+        items = tuple(letter for _, letter in found[:limit])
+        if len(found) > limit:
+            return Page(items=items, next=str(found[limit - 1][0]))
+        lowest = _lowest(spans)
+        return Page(items=items, next=None if lowest is None else str(lowest))
+
+
+def _newest(spans: Spans, before: DeadLetterPosition | None, limit: int) -> Spans:
+    """The spans of the last so many dead letters before a position; partitions follow one another."""
+    chosen, left = {}, limit
+    for at, (start, end) in sorted(spans.items(), reverse=True):
+        if before is not None and at.partition > before.partition:
+            continue
+        last = min(end, before.offset) if before is not None and at.partition == before.partition else end
+        first = max(start, last - left)
+        if first < last:
+            chosen[at] = (first, last)
+            left -= last - first
+    return chosen
+
+
+def _lowest(spans: Spans) -> DeadLetterPosition | None:
+    """The position at which the next page continues; None if all were read."""
+    if sum(end - start for start, end in spans.values()) < _MAX_SCANNED:
+        return None
+    at = min(spans)
+    return DeadLetterPosition(at.partition, spans[at][0])
+
+
+def _parse(cursor: str) -> DeadLetterPosition:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise InvalidCursorError(
+            f'"{cursor[:100]}" is no cursor: give the "next" of the answer before, unchanged, or leave it '
+            "out."
+        )
+    return DeadLetterPosition(int(found[1]), int(found[2]))
+
+
+def _selection(wanted: DeadLetterFilter) -> Selection:
+    return Selection(
+        reasons=frozenset() if wanted.reason is None else frozenset({wanted.reason}),
+        topics=frozenset() if wanted.topic is None else frozenset({wanted.topic}),
+        since=wanted.since,
+        until=wanted.until,
+    )
+
+
+def _view(dead_letter: StoredDeadLetter) -> Letter:
+    source = dead_letter.came_from
+    return Letter(
+        partition=dead_letter.position.partition,
+        offset=dead_letter.position.offset,
+        kept_at=dead_letter.kept_at,
+        came_from=None
+        if source is None
+        else DeadLetterSource(topic=source.topic, partition=source.partition, offset=source.offset),
+        reason=dead_letter.reason,
+        sentence=dead_letter.sentence,
+        truncated=dead_letter.truncated,
+        key=_text(dead_letter.key),
+        value=_text(dead_letter.value),
+        value_bytes=None if dead_letter.value is None else len(dead_letter.value),
+        headers=_headers(dead_letter.headers),
+    )
+
+
+def _headers(headers: Headers) -> tuple[DeadLetterHeader, ...]:
+    return tuple(
+        DeadLetterHeader(name=name[:_MAX_TEXT_BYTES], value=_text(content))
+        for name, content in list(headers)[:_MAX_HEADERS]
+    )
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content[:_MAX_TEXT_BYTES].decode(errors="replace")
