@@ -14,10 +14,10 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import NOON, event
 from llamalog_schemas.events import Category, EntityEnriched, EntityEvent, EntityLinked, EntityType, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.live_feed.matching import Told, row_of, takes
+from llamalog_service.live_feed.matching import Told, takes
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.rows import LogRow, read_row
+from llamalog_service.queries.rows import LogRow, provenance_row, read_row
 
 DICE = random.Random(5)
 WORDS = ("blue", "Blue_Train", "100%", "a\\b", "É", None)
@@ -72,7 +72,7 @@ async def test_a_filter_takes_of_what_is_told_what_it_finds_in_the_table(pool: a
     kept = KeptMessages()
     await Writer(pool, kept).write(*map(some_event, range(1, 100)))
     await Repairer(pool, kept).settle()
-    told = [row_of(record) for record in kept.provenance.values()]
+    told = [provenance_row(record) for record in kept.provenance.values()]
     assert len(told) == 99
     found_any = 0
     for _ in range(300):
@@ -89,7 +89,7 @@ async def test_a_row_that_is_told_is_the_row_of_the_table(pool: asyncpg.Pool) ->
     await Repairer(pool, kept).settle()
     for record in kept.provenance.values():
         in_table = await read_row(Reader(pool), record.id)
-        assert msgspec.to_builtins(row_of(record)) == msgspec.to_builtins(in_table)
+        assert msgspec.to_builtins(provenance_row(record)) == msgspec.to_builtins(in_table)
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from llamalog_service.kafka.provenance_feed import ProvenanceFeed, open_provenance_feed
-from llamalog_service.live_feed.matching import Told, row_of, takes
+from llamalog_service.live_feed.matching import Told, takes
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.logs import LogFilter
-from llamalog_service.queries.rows import LogRow
+from llamalog_service.queries.rows import LogRow, provenance_row
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import DatabaseSettings, Settings
 
@@ -61,6 +61,6 @@ async def follow_log(
             if heard.away is not None or is_away:
                 say_away(heard.away)
             is_away = heard.away is not None
-            for row in map(row_of, heard.records):
+            for row in map(provenance_row, heard.records):
                 if told.is_news(row) and takes(wanted, row):
                     show(row)

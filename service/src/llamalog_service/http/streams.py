@@ -16,10 +16,11 @@ from starlette.types import Receive, Scope, Send
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.problems import ProblemError
-from llamalog_service.live_feed.matching import row_of, takes
+from llamalog_service.live_feed.matching import takes
 from llamalog_service.live_feed.ring import Feed, FeedState, Gap, Told
 from llamalog_service.queries.backfills import BackfillRun
 from llamalog_service.queries.logs import LogFilter
+from llamalog_service.queries.rows import provenance_row
 
 _log = structlog.get_logger("llamalog.http")
 
@@ -102,7 +103,7 @@ async def log_events(feed: Feed, log_filter: LogFilter, last_event_id: str | Non
         async for news in following:
             match news:
                 case Told():
-                    row = row_of(news.row)
+                    row = provenance_row(news.row)
                     if takes(log_filter, row):
                         yield event("row", row, feed.place_of(news))
                 case Gap():

@@ -6,10 +6,10 @@ from typing import Final
 import msgspec
 from cachetools import LRUCache
 
-from llamalog_schemas.provenance import Origin, Provenance
+from llamalog_schemas.provenance import Origin
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.paging import utc
-from llamalog_service.queries.rows import LogRow, name_in
+from llamalog_service.queries.rows import LogRow
 
 _REMEMBERED: Final = 100_000
 """Rows of which is remembered how they were told last; redelivery repeats what is recent."""
@@ -34,49 +34,6 @@ class Told:
             return False
         self._revisions[row.id.bytes] = row.revision
         return True
-
-
-def row_of(told: Provenance) -> LogRow:
-    """The row that a provenance record tells of; what the record had to omit is missing."""
-    root, declared = told.root_job_id, told.declared_root_job_id
-    return LogRow(
-        id=told.id,
-        created_at=told.created_at,
-        recorded_at=told.recorded_at,
-        entity_type=told.entity_type,
-        entity_id=told.entity_id,
-        album_id=told.album_id,
-        artist_id=told.artist_id,
-        track_id=told.track_id,
-        name=name_in(told.metadata),
-        operation=told.operation,
-        category=told.category,
-        sources=told.sources,
-        status=told.status,
-        reason=told.reason,
-        fields_enriched=told.fields_enriched,
-        data_quality_before=told.data_quality_before,
-        data_quality_after=told.data_quality_after,
-        error_message=told.error_message,
-        error_code=told.error_code,
-        retry_count=told.retry_count,
-        duration_ms=told.duration_ms,
-        api_call_count=told.api_call_count,
-        metadata=told.metadata,
-        preview_data=told.preview_data,
-        job_id=told.job_id,
-        parent_job_id=told.parent_job_id,
-        root_job_id=root,
-        declared_root_job_id=declared,
-        is_root_job=told.is_root_job,
-        triggered_by=told.triggered_by,
-        user_id=told.user_id,
-        origin=told.origin,
-        cycle_members=told.cycle_members,
-        parent_conflict=told.parent_conflict,
-        declaration_conflict=declared is not None and root is not None and declared != root,
-        revision=told.revision,
-    )
 
 
 def takes(wanted: LogFilter, row: LogRow) -> bool:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.postgres.statements import Reader, Row
-from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, place_of
+from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of, position_of
 from llamalog_service.queries.rows import origin_of
 
 
@@ -108,8 +108,7 @@ async def cycles(reader: Reader, *, limit: int = DEFAULT_LIMIT, after: str = "")
 async def _row_conflicts(reader: Reader, query: str, limit: int, after: Cursor | None) -> Page[RowConflict]:
     limit, place = at_most(limit), after or OLDEST
     found = await reader.rows(query, place.at, place.row, limit + 1)
-    items = tuple(_row_conflict(record) for record in found[:limit])
-    return Page(items=items, next=items[-1].cursor if len(found) > limit else None)
+    return page_of(found, limit, _row_conflict)
 
 
 def _row_conflict(record: Row) -> RowConflict:
@@ -122,5 +121,5 @@ def _row_conflict(record: Row) -> RowConflict:
         counts=record["counts"],
         root_job=record["root_job_id"],
         origin=origin_of(record["origin"]),
-        cursor=str(place_of(record)),
+        cursor=str(position_of(record)),
     )

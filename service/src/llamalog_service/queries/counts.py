@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, place_of, utc
+from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of, utc
 
 MAX_BUCKETS = 1_000
 """Over a longer time the counts are asked for in larger buckets, or one after another."""
@@ -117,11 +117,11 @@ async def read_waiting_jobs(
     """
     limit, place = at_most(limit), after or OLDEST
     found = await reader.rows("waiting_jobs", place.at, place.row, limit + 1, COUNTED)
-    items = tuple(
-        WaitingJob(job=record["job"], rows=record["rows"], since=record["created_at"])
-        for record in found[:limit]
+    return page_of(
+        found,
+        limit,
+        lambda record: WaitingJob(job=record["job"], rows=record["rows"], since=record["created_at"]),
     )
-    return Page(items=items, next=str(place_of(found[limit - 1])) if len(found) > limit else None)
 
 
 @dataclass(frozen=True, slots=True)

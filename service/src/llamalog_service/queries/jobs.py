@@ -8,7 +8,7 @@ from msgspec import Struct
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
 from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, lineage_page, read_parents
-from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, place_of
+from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, next_of
 from llamalog_service.queries.rows import name_in, origin_of
 
 COUNTED = 1_000
@@ -145,7 +145,7 @@ async def read_children(
     items = tuple(
         _row_alone(child) if job is None else summaries[job] for job, child in zip(jobs, kept, strict=True)
     )
-    return Page(items=items, next=str(place_of(kept[-1])) if len(found) > limit else None)
+    return Page(items=items, next=next_of(found, limit))
 
 
 async def read_chain(reader: Reader, job: str) -> Chain:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from llamalog_service.postgres.statements import Reader, Row
-from llamalog_service.queries.paging import fitting, place_of
+from llamalog_service.queries.paging import fitting, position_of
 from llamalog_service.queries.rows import LogRow, log_row
 
 Parents = Mapping[str, str | None]
@@ -57,7 +57,7 @@ def lineage_page(records: Sequence[Row], limit: int) -> LineagePage:
     depths = job_depths(parents)
     entries = [_entry(record, parents, depths) for record in kept]
     entries.sort(key=_reading_order)
-    more = str(place_of(kept[-1])) if len(kept) < len(records) else None
+    more = str(position_of(kept[-1])) if len(kept) < len(records) else None
     return LineagePage(tuple(entries), parents, is_cut(parents), more)
 
 

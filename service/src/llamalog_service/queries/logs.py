@@ -21,7 +21,7 @@ from llamalog_service.queries.paging import (
     at_most,
     before,
     fitting,
-    place_of,
+    position_of,
     utc,
 )
 from llamalog_service.queries.rows import LogRow, log_row
@@ -136,14 +136,14 @@ async def read_logs(
     limit = fitting(found, limit)
     items = tuple(log_row(record) for record in found[:limit])
     if len(found) > limit:
-        return Page(items=items, next=str(place_of(found[limit - 1])))
+        return Page(items=items, next=str(position_of(found[limit - 1])))
     last = await reader.run(search.last_scanned, *led_to, SEARCHED - 1)
     if not last:
         return Page(items=items)
     # Rows that came in between may have moved it: what was told already is not looked at again.
     furthest = min if newest_first else max
     end_of_search = furthest([*last, *found[-1:]], key=lambda record: (record["created_at"], record["id"]))
-    return Page(items=items, next=str(place_of(end_of_search)), searched_to=end_of_search["created_at"])
+    return Page(items=items, next=str(position_of(end_of_search)), searched_to=end_of_search["created_at"])
 
 
 def _driver(wanted: LogFilter) -> tuple[Driver, str | None]:  # noqa: PLR0911 - the order is the point

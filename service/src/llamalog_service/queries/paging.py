@@ -6,7 +6,7 @@ nor lost while others arrive.
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
@@ -96,27 +96,46 @@ class _Read(Protocol[T, C_contra]):
     async def __call__(self, *, limit: int, after: C_contra) -> Page[T]: ...
 
 
+async def read_pages(
+    read: _Read[T, C], parse: Callable[[str | None], C], limit: int, after: str | None = None
+) -> AsyncIterator[Page[T]]:
+    """Pages in order, up to so many items or to the last one; a page may be empty.
+
+    Args:
+        read: one page.
+        parse: makes of a page's `next`, or of None for the start, the cursor that `read` takes.
+
+    Raises:
+        InvalidCursorError: `after` is no cursor.
+        UnavailableError: PostgreSQL is away.
+    """
+    while limit > 0:
+        page = await read(limit=limit, after=parse(after))
+        yield page
+        limit -= len(page.items)
+        after = page.next
+        if after is None:
+            return
+
+
 async def collect(
     read: _Read[T, C], parse: Callable[[str | None], C], limit: int, after: str | None = None
 ) -> Sequence[T]:
     """The items of as many pages as it takes to have so many, or all that there are.
 
-    Args:
-        read: one page.
-        parse: what a page tells as `next`, or None for the start, as `read` takes it.
-
-    Raises:
-        InvalidCursorError: `after` is none that a page told.
-        UnavailableError: PostgreSQL is away.
+    Arguments and errors are those of `read_pages`.
     """
-    items: list[T] = []
-    while len(items) < limit:
-        page = await read(limit=limit - len(items), after=parse(after))
-        items += page.items
-        after = page.next
-        if after is None:
-            break
-    return items
+    return [item async for page in read_pages(read, parse, limit, after) for item in page.items]
+
+
+def page_of(found: Sequence[Row], limit: int, item: Callable[[Row], T]) -> Page[T]:
+    """The page of a query that was asked for one row more than the limit."""
+    return Page(items=tuple(map(item, found[:limit])), next=next_of(found, limit))
+
+
+def next_of(found: Sequence[Row], limit: int) -> str | None:
+    """The cursor behind the last row of a page, if the query found more than the page holds."""
+    return str(position_of(found[limit - 1])) if len(found) > limit else None
 
 
 OLDEST = Cursor("-infinity", UUID(int=0), says_root=True)
@@ -139,7 +158,7 @@ def fitting(found: Sequence[Row], limit: int) -> int:
     return next((number for number, record in enumerate(found[:limit]) if record["beyond"]), limit)
 
 
-def place_of(record: Row) -> Cursor:
+def position_of(record: Row) -> Cursor:
     """The place of a row, of which a query gave `id`, `created_at`, `odd_time`, perhaps `is_root_job`."""
     at: str = record["odd_time"] or record["created_at"].replace(tzinfo=None).isoformat()
     return Cursor(at, UUID(bytes=record["id"].bytes), bool(record.get("is_root_job")))

@@ -19,7 +19,7 @@ from llamalog_service.queries.paging import (
     Page,
     at_most,
     before,
-    place_of,
+    position_of,
     utc,
 )
 from llamalog_service.queries.rows import name_in, origin_of
@@ -95,12 +95,12 @@ async def read_root_jobs(
     found = await reader.rows("root_jobs", start.at, start.row, oldest, *_values(wanted), SEARCHED, limit + 1)
     items = await _named(reader, [_root_job(record) for record in found[:limit]])
     if len(found) > limit:
-        return Page(items=items, next=str(place_of(found[limit - 1])))
+        return Page(items=items, next=str(position_of(found[limit - 1])))
     last = await reader.run(_SEARCH.last_scanned, start.at, start.row, oldest, None, SEARCHED - 1)
     if not last:
         return Page(items=items)
     behind = min([*last, *found[-1:]], key=lambda record: (record["created_at"], record["id"]))
-    return Page(items=items, next=str(place_of(behind)), searched_to=behind["created_at"])
+    return Page(items=items, next=str(position_of(behind)), searched_to=behind["created_at"])
 
 
 def _values(wanted: RootFilter) -> tuple[object, ...]:

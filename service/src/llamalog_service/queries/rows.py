@@ -1,6 +1,8 @@
-"""A row of the log as others are told it."""
+"""A row of the log as the API, the pages and the command line show it."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter, itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from llamalog_schemas.provenance import (
     EntityTypeLabel,
     Json,
     Origin,
+    Provenance,
     StatusLabel,
     Texts,
 )
@@ -20,17 +23,17 @@ from llamalog_service.postgres.statements import Reader, Row
 _ORIGINS = {str(origin): origin for origin in Origin}
 
 
-class LogRow(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A row of the log as stored; one that was there before events existed may bear any word and any JSON.
+class LogRow(Struct, frozen=True, rename="camel"):
+    """A row of the log as stored; a legacy row may have any label and any JSON.
 
     Attributes:
         created_at: the event's time, UTC, in milliseconds.
         recorded_at: when the row was written.
-        name: the title or the name that the event told, if it did.
-        parent_job_id: the parent that the row itself names; which one counts is another question.
+        name: the title or the name in the event, if there is one.
+        parent_job_id: the parent that the row itself names, not always the one that counts.
         root_job_id: null if it is not known; `origin` says why.
-        declared_root_job_id: what the row itself says about its root.
-        origin: null for a row of another writer that nobody has looked at yet.
+        declared_root_job_id: the root that the row itself declares.
+        origin: null for a row of another writer that is not processed yet.
         cycle_members: the jobs of the cycle that the row is on, or hangs off.
         parent_conflict: whether the row claims another parent than the one that counts.
         declaration_conflict: whether it declares another root than the one that was found.
@@ -80,6 +83,25 @@ class LogRow(Struct, frozen=True, kw_only=True, rename="camel"):
         return self.revision > 1
 
 
+_COPIED = [name for name in LogRow.__struct_fields__ if name not in {"name", "declaration_conflict"}]
+_NAME = LogRow.__struct_fields__.index("name")
+_DECLARATION_CONFLICT = LogRow.__struct_fields__.index("declaration_conflict")
+_of_record = itemgetter(*_COPIED)
+_of_provenance = attrgetter(*_COPIED)
+_METADATA, _ROOT, _DECLARED, _SOURCES, _FIELDS_ENRICHED, _ORIGIN, _CYCLE_MEMBERS = map(
+    _COPIED.index,
+    (
+        "metadata",
+        "root_job_id",
+        "declared_root_job_id",
+        "sources",
+        "fields_enriched",
+        "origin",
+        "cycle_members",
+    ),
+)
+
+
 async def read_row(reader: Reader, row: UUID) -> LogRow | None:
     """A row by its id, which is that of its event; None where there is none.
 
@@ -92,45 +114,26 @@ async def read_row(reader: Reader, row: UUID) -> LogRow | None:
 
 def log_row(record: Row) -> LogRow:
     """A row from a query that selects `{row}`."""
-    root, declared, members = record["root_job_id"], record["declared_root_job_id"], record["cycle_members"]
-    return LogRow(
-        id=record["id"],
-        created_at=record["created_at"],
-        recorded_at=record["recorded_at"],
-        entity_type=record["entity_type"],
-        entity_id=record["entity_id"],
-        album_id=record["album_id"],
-        artist_id=record["artist_id"],
-        track_id=record["track_id"],
-        name=name_in(record["metadata"]),
-        operation=record["operation"],
-        category=record["category"],
-        sources=tuple(record["sources"] or ()),
-        status=record["status"],
-        reason=record["reason"],
-        fields_enriched=tuple(record["fields_enriched"] or ()),
-        data_quality_before=record["data_quality_before"],
-        data_quality_after=record["data_quality_after"],
-        error_message=record["error_message"],
-        error_code=record["error_code"],
-        retry_count=record["retry_count"],
-        duration_ms=record["duration_ms"],
-        api_call_count=record["api_call_count"],
-        metadata=record["metadata"],
-        preview_data=record["preview_data"],
-        job_id=record["job_id"],
-        parent_job_id=record["parent_job_id"],
-        root_job_id=root,
-        declared_root_job_id=declared,
-        is_root_job=record["is_root_job"],
-        triggered_by=record["triggered_by"],
-        user_id=record["user_id"],
-        origin=origin_of(record["origin"]),
-        cycle_members=None if members is None else tuple(members),
-        parent_conflict=record["parent_conflict"],
-        declaration_conflict=declared is not None and root is not None and declared != root,
-        revision=record["revision"],
-    )
+    return _log_row(_of_record(record))
+
+
+def provenance_row(data: Provenance) -> LogRow:
+    """The row that a provenance record states; fields that the record had to omit are missing."""
+    return _log_row(_of_provenance(data))
+
+
+def _log_row(copied: Iterable[Any]) -> LogRow:
+    values = list(copied)
+    metadata, root, declared = values[_METADATA], values[_ROOT], values[_DECLARED]
+    values[_SOURCES] = tuple(values[_SOURCES] or ())
+    values[_FIELDS_ENRICHED] = tuple(values[_FIELDS_ENRICHED] or ())
+    values[_ORIGIN] = origin_of(values[_ORIGIN])
+    if values[_CYCLE_MEMBERS] is not None:
+        values[_CYCLE_MEMBERS] = tuple(values[_CYCLE_MEMBERS])
+    conflict = declared is not None and root is not None and declared != root
+    values.insert(_NAME, name_in(metadata))
+    values.insert(_DECLARATION_CONFLICT, conflict)
+    return LogRow(*values)
 
 
 def origin_of(word: str | None) -> Origin | None:

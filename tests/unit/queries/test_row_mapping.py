@@ -1,0 +1,88 @@
+"""The one mapping of the columns of a row: from a record of PostgreSQL, from a provenance record."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from histories import histories
+from llamalog_schemas.events import Event
+from llamalog_schemas.provenance import Origin, Provenance
+from llamalog_service.domain.fold import fold
+from llamalog_service.domain.rows import RowContent, StoredRow
+from llamalog_service.kafka.messages import provenance_record
+from llamalog_service.log.rows import stored_row
+from llamalog_service.postgres.statements import expand
+from llamalog_service.queries.rows import LogRow, log_row, provenance_row
+
+COMPUTED = {"name", "declaration_conflict"}
+COPIED = [name for name in LogRow.__struct_fields__ if name not in COMPUTED]
+CONVERTED = {"sources", "fields_enriched", "origin", "cycle_members", "metadata"}
+
+
+def record(**changed: Any) -> dict[str, Any]:
+    """A value of its own for every column, so that none can take the place of another."""
+    values: dict[str, Any] = {name: object() for name in COPIED if name not in CONVERTED}
+    absent = {
+        "sources": None,
+        "fields_enriched": None,
+        "origin": None,
+        "cycle_members": None,
+        "metadata": None,
+    }
+    return values | absent | changed
+
+
+def test_every_field_is_selected_by_the_query_and_told_by_the_provenance_record() -> None:
+    selected = set(re.findall(r"(?:l\.|AS )(\w+)(?=,|$)", " ".join(expand("{row}").split())))
+    assert set(COPIED) - selected == set()
+    assert set(COPIED) - set(Provenance.__struct_fields__) == set()
+
+
+def test_every_column_comes_into_the_field_of_its_name() -> None:
+    given_values = record()
+    row = log_row(given_values)
+    assert {
+        name for name in given_values.keys() - CONVERTED if getattr(row, name) is not given_values[name]
+    } == set()
+    assert (row.sources, row.fields_enriched, row.origin, row.cycle_members, row.name) == (
+        (),
+        (),
+        None,
+        None,
+        None,
+    )
+
+
+@given(st.sampled_from(Origin), st.none() | st.text(max_size=3), st.none() | st.text(max_size=3))
+def test_what_follows_from_several_columns(origin: Origin, root: str | None, declared: str | None) -> None:
+    row = log_row(
+        record(
+            origin=str(origin),
+            root_job_id=root,
+            declared_root_job_id=declared,
+            sources=["A", "B"],
+            cycle_members=["x", "y"],
+            metadata={"title": "", "name": "Nina"},
+        )
+    )
+    assert row.origin is origin
+    assert row.declaration_conflict is (None not in (root, declared) and root != declared)
+    assert (row.sources, row.cycle_members, row.name) == (("A", "B"), ("x", "y"), "Nina")
+
+
+@given(histories())
+def test_a_row_is_the_same_from_the_table_and_from_its_provenance_record(events: list[Event]) -> None:
+    at = datetime(2026, 2, 10, tzinfo=UTC)
+    for content, root in fold(events).values():
+        assert isinstance(content, RowContent)
+        stored = StoredRow(content, root, 3, at)
+        values: dict[str, Any] = {}
+        for part in (content, root):
+            values |= {name: getattr(part, name) for name in part.__struct_fields__}
+        values |= {"revision": 3, "recorded_at": at, "is_legacy": False}
+        assert stored_row(values) == stored
+        from_table = log_row(values | {"created_at": content.created_at.replace(tzinfo=UTC)})
+        assert provenance_row(provenance_record(stored).data) == from_table
