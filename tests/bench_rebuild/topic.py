@@ -11,8 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from bench.installation import Installation
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
-from llamalog_schemas.events import EntityEvent
-from llamalog_schemas.keys import lineage_key
+from llamalog_schemas.events import EntityEvent, lineage_key
 from llamalog_tools.demo.day import generate_day
 
 SENT_TWICE = 0.01

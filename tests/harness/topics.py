@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
-from llamalog_schemas.events import Event
-from llamalog_schemas.keys import lineage_key
+from llamalog_schemas.events import Event, lineage_key
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

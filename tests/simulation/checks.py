@@ -13,8 +13,7 @@ from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from llamalog_schemas.codec import decode_event, decode_provenance
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Event, is_root_override
-from llamalog_schemas.keys import row_id
+from llamalog_schemas.events import Event, is_root_override, row_id
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.rows import StoredRow, content_of
 from simulation.actors import EVENTS, GROUP, NAMES

@@ -21,8 +21,8 @@ from llamalog_schemas.events import (
     RootOverrideData,
     Status,
     is_root_override,
+    lineage_key,
 )
-from llamalog_schemas.keys import lineage_key
 
 
 class Said(NamedTuple):

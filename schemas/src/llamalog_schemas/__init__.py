@@ -73,8 +73,9 @@ from llamalog_schemas.events import (
     Status,
     is_legacy_row,
     is_root_override,
+    lineage_key,
+    row_id,
 )
-from llamalog_schemas.keys import lineage_key, row_id
 from llamalog_schemas.legacy import LEGACY_SOURCE, LegacyRowData
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Origin, Provenance, ProvenanceRecorded
 

@@ -15,8 +15,12 @@ from llamalog_schemas.backfills import BackfillEvent
 from llamalog_schemas.commands import Command
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import CloudEvent, Event, LegacyRow, is_legacy_row
-from llamalog_schemas.limits import MAX_LEGACY_ROW_BYTES, MAX_MESSAGE_NESTING, MAX_VALUE_BYTES
-from llamalog_schemas.nesting import nested_deeper_than
+from llamalog_schemas.limits import (
+    MAX_LEGACY_ROW_BYTES,
+    MAX_MESSAGE_NESTING,
+    MAX_VALUE_BYTES,
+    nested_deeper_than,
+)
 from llamalog_schemas.provenance import ProvenanceRecorded
 from llamalog_schemas.rules import check_command, check_event
 from llamalog_schemas.upcast import UPCASTERS, Upcasters

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 
 from harness.log_table import NOTHING_READ, write_at_rest
 from histories import NOON, event
-from llamalog_schemas.events import EntityEvent, EntityType, Event
-from llamalog_schemas.keys import row_id
+from llamalog_schemas.events import EntityEvent, EntityType, Event, row_id
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.fold import fold
 from llamalog_service.log.log_store import Positions

@@ -7,8 +7,7 @@ import pytest
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import EntityEvent
-from llamalog_schemas.keys import lineage_key
+from llamalog_schemas.events import EntityEvent, lineage_key
 from llamalog_tools.cli.options import InvalidShareError, parse_share
 from llamalog_tools.demo.damage import DAMAGES
 from llamalog_tools.demo.day import generate_day

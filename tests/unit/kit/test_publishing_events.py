@@ -7,8 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from llamalog_schemas import EntityCreated, EntityEvent, EntityFailed, EntityLinked, InvalidMessageError
-from llamalog_schemas.events import DataQuality, EntityType, Status
-from llamalog_schemas.keys import lineage_key
+from llamalog_schemas.events import DataQuality, EntityType, Status, lineage_key
 from llamalog_schemas.producer import ConsoleTransport, InMemoryTransport, LlamaLogger, Loss, LossReason
 
 ALBUM = UUID("6b1f0000-0000-4000-8000-000000000001")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from histories import event
 from llamalog_schemas.events import is_root_override
-from llamalog_schemas.nesting import nested_deeper_than
+from llamalog_schemas.limits import nested_deeper_than
 from llamalog_tools.flow_files.flows import functions_of_flow
 from llamalog_tools.flow_files.recorder import Recorder
 

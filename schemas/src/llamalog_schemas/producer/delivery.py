@@ -35,7 +35,7 @@ class Limits:
         value_bytes: the most bytes that their values may have together.
         when_full: ``wait`` blocks the caller until there is room, ``drop`` loses the event.
         timeout: seconds that a caller waits for room, after which the event is lost.
-        keep_trying: seconds for which an event is sent again while Kafka is away.
+        keep_trying: seconds for which an event is sent again while Kafka is unavailable.
     """
 
     events: int = 10_000
@@ -126,7 +126,7 @@ class BufferedDelivery:
 
     async def put(self, message: OutgoingMessage) -> None:
         """Accept a message, waiting for room if `Limits.when_full` says so."""
-        if self._is_at_home() and not self._has_room(message) and self._limits.when_full == "wait":
+        if self._is_in_own_loop() and not self._has_room(message) and self._limits.when_full == "wait":
             try:
                 await self._wait_for_room(message)
             except asyncio.CancelledError:
@@ -136,25 +136,25 @@ class BufferedDelivery:
 
     def put_nowait(self, message: OutgoingMessage) -> None:
         """Accept a message; it is lost if there is no room."""
-        if self._is_at_home():
-            self._put_here(message)
+        if self._is_in_own_loop():
+            self._put(message)
             return
         try:
             if self._loop is None:
                 raise RuntimeError("no event loop runs here, and the logger has seen none")
-            self._loop.call_soon_threadsafe(self._put_here, message)
+            self._loop.call_soon_threadsafe(self._put, message)
         except RuntimeError as error:  # or the loop is closed, and Kafka's client with it
             self._tracker.publish()
             self._tracker.lose(Loss(LossReason.NOT_DELIVERED, message, message.value, error))
 
     async def flush(self, timeout: float | None) -> None:
         """Wait until no message is pending, for at most `timeout` seconds; None: without limit."""
-        await self._do_at_home(self._flush(timeout))
+        await self._run_in_own_loop(self._flush(timeout))
 
     async def close(self, timeout: float | None) -> None:
         """Accept no more, wait as `flush` does, then count pending messages as lost."""
         self._closed = True
-        await self._do_at_home(self._close(timeout))
+        await self._run_in_own_loop(self._close(timeout))
         for entry in list(self._pending):  # of a loop that is closed
             self._lose(entry, LossReason.CLOSED, None)
 
@@ -162,14 +162,14 @@ class BufferedDelivery:
         if self._pending:
             _logger.error("%d events are lost to provenance: their logger was not closed", len(self._pending))
 
-    def _is_at_home(self) -> bool:
+    def _is_in_own_loop(self) -> bool:
         """Whether this code runs in the delivery's own loop; the first loop becomes its own."""
         running = _running_loop()
         if self._loop is None:
             self._loop = running
         return running is not None and running is self._loop
 
-    def _put_here(self, message: OutgoingMessage) -> None:
+    def _put(self, message: OutgoingMessage) -> None:
         self._tracker.publish()
         if self._closed:
             self._tracker.lose(Loss(LossReason.CLOSED, message, message.value))
@@ -178,9 +178,9 @@ class BufferedDelivery:
         else:
             self._tracker.lose(Loss(LossReason.DROPPED, message, message.value))
 
-    async def _do_at_home(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _run_in_own_loop(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the delivery's own loop; do nothing if that has ended."""
-        if self._is_at_home():
+        if self._is_in_own_loop():
             await work
         elif self._loop is not None and self._loop.is_running():
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))

@@ -25,8 +25,8 @@ from llamalog_schemas.events import (
     Event,
     FailureData,
     Status,
+    lineage_key,
 )
-from llamalog_schemas.keys import lineage_key
 from llamalog_schemas.producer.job import Job, current_context, enter_job, warn_about_unknown_root
 
 _NANOSECONDS_PER_MILLISECOND: Final = 1_000_000

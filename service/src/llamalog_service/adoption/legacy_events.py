@@ -13,8 +13,14 @@ from msgspec import Struct
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Event, LegacyRow, RootAdopted, RootAdoptionRevoked, RootOverrideData
-from llamalog_schemas.keys import lineage_key
+from llamalog_schemas.events import (
+    Event,
+    LegacyRow,
+    RootAdopted,
+    RootAdoptionRevoked,
+    RootOverrideData,
+    lineage_key,
+)
 from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, parse_moment
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.kafka.messages import OutgoingMessage

@@ -11,8 +11,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from llamalog_schemas.events import Event, RootAdopted, is_root_override
-from llamalog_schemas.keys import row_id
+from llamalog_schemas.events import Event, RootAdopted, is_root_override, row_id
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.lineage import Root, Statement, name_cycle
 from llamalog_service.domain.rows import Content, content_of, utc_milliseconds

@@ -8,8 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from llamalog_schemas.events import LegacyRow
-from llamalog_schemas.keys import row_id
+from llamalog_schemas.events import LegacyRow, row_id
 from llamalog_schemas.legacy import parse_moment
 
 _NO_COLUMNS: Final = ("overruled", "other_columns")

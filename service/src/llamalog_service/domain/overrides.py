@@ -6,8 +6,13 @@ from uuid import UUID, uuid4
 
 from llamalog_schemas.codec import decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootOverrideData, RootOverrideEvent
-from llamalog_schemas.keys import row_id
+from llamalog_schemas.events import (
+    RootAdopted,
+    RootAdoptionRevoked,
+    RootOverrideData,
+    RootOverrideEvent,
+    row_id,
+)
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.rows import utc_milliseconds
 

@@ -19,8 +19,8 @@ from llamalog_schemas.events import (
     RowEvent,
     Status,
     is_legacy_row,
+    row_id,
 )
-from llamalog_schemas.keys import row_id
 from llamalog_schemas.limits import JsonObject
 from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
 from llamalog_service.domain.lineage import Root

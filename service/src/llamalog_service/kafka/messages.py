@@ -27,8 +27,7 @@ from llamalog_schemas.commands import (
     RunRequest,
     RunRequestData,
 )
-from llamalog_schemas.events import RootOverrideEvent
-from llamalog_schemas.keys import lineage_key
+from llamalog_schemas.events import RootOverrideEvent, lineage_key
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Provenance, ProvenanceRecorded
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent, StoredRow

@@ -11,8 +11,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolAcquireContext
 
-from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER
-from llamalog_schemas.nesting import nested_deeper_than
+from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER, nested_deeper_than
 from llamalog_service.postgres.errors import DRIVER_ERRORS, translated
 from llamalog_service.settings import DatabaseSettings
 

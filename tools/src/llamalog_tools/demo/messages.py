@@ -4,8 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
-from llamalog_schemas.events import EntityEvent
-from llamalog_schemas.keys import lineage_key
+from llamalog_schemas.events import EntityEvent, lineage_key
 
 Headers = list[tuple[str, bytes]]
 

@@ -19,8 +19,7 @@ from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 from starlette.responses import Response
 
 from llamalog_schemas.events import EntityType
-from llamalog_schemas.limits import MAX_JOB_LENGTH, MAX_NESTING
-from llamalog_schemas.nesting import nested_deeper_than
+from llamalog_schemas.limits import MAX_JOB_LENGTH, MAX_NESTING, nested_deeper_than
 from llamalog_service.http.api.openapi import PROBLEMS
 from llamalog_service.http.problems import Fault, ProblemError, invalid_body, not_valid
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_LIMIT, Cursor
