@@ -244,7 +244,7 @@ async def test_interrupted_while_it_tells_rows_again_it_reports_the_rebuild_whic
         await eventually(waits, 30.0)
         ended = await telling.stop(signal.SIGINT)
     assert (ended.code, ended.json["loaded"], ended.json["republished"]) == (130, True, None), ended.err
-    assert "The rebuild is done; `llamalog provenance republish` with --resume goes on" in ended.err
+    assert "The rebuild is done; `llamalog provenance republish` with --resume continues" in ended.err
     assert differences(await stored_rows(pool), EVENTS) == []
 
 

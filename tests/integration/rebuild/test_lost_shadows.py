@@ -42,7 +42,7 @@ def crash_before(monkeypatch: pytest.MonkeyPatch, pool: asyncpg.Pool, of: type, 
     ("of", "step"),
     [
         (ComparisonStore, "convergence"),
-        (ComparisonStore, "summary"),
+        (ComparisonStore, "differences"),
         (RepairStore, "repair_overrides"),
         (RepairStore, "next"),
         (RepairStore, "repair"),

@@ -22,10 +22,10 @@ from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
 from llamalog_service.rebuild.archive.history import Archive, ArchiveOnly, ArchiveThenTopic
+from llamalog_service.rebuild.comparison import RebuildReport
 from llamalog_service.rebuild.reading import History, OnProgress, TopicHistory
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
-from llamalog_service.rebuild.report import RebuildReport
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 from llamalog_service.settings import Settings
 

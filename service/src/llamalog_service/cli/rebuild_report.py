@@ -21,8 +21,8 @@ from rich.table import Table
 
 from llamalog_service.cli.runtime import console, error_console, print_line
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.rebuild.comparison import RebuildReport
 from llamalog_service.rebuild.reading import RebuildProgress
-from llamalog_service.rebuild.report import RebuildReport
 
 _LINE_EVERY = 5.0
 _log = structlog.get_logger("llamalog.rebuild")

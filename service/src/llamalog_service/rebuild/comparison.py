@@ -76,6 +76,24 @@ class Unsourced(NamedTuple):
 NONE_UNSOURCED: Final = Unsourced(0, 0)
 
 
+class Differences(Struct, frozen=True, rename="camel"):
+    """Counts of differing rows; `by_column` of those that are on both sides."""
+
+    missing: int
+    extra: int
+    different: int
+    by_column: dict[str, int]
+    corrected_meanwhile: int
+
+    @property
+    def rows(self) -> int:
+        """All but those that live traffic has corrected meanwhile."""
+        return self.missing + self.extra + self.different
+
+
+NO_DIFFERENCES: Final = Differences(0, 0, 0, {}, 0)
+
+
 class OverrideDifferences(NamedTuple):
     """Differing overrides by kind."""
 
@@ -92,6 +110,40 @@ class Side(Struct, frozen=True, rename="camel"):
     by_category: dict[str, int]
     by_origin: dict[str, int]
     by_day: dict[str, int]
+
+
+class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
+    """A rebuild compared with the live table as of `positions`, the next offsets by partition.
+
+    Attributes:
+        duplicates: events whose id was there already.
+        contested: ids with several contents; of `contested_kept_live` of them the live table holds another
+            than an empty one would get.
+        unsourced_rows, unsourced_overrides: without an event, and copied from the live table.
+        overrides_differing: overrides that the live table lacks, or holds otherwise.
+        repaired: rows repaired; None: without `--repair`.
+        loaded: whether the live table was empty and was loaded.
+        republished: rows republished afterwards; None: without `--republish`.
+    """
+
+    topic: str
+    positions: dict[str, int]
+    messages: int
+    dead_letters: int
+    tombstones: int
+    duplicates: int
+    contested: int
+    contested_kept_live: int
+    live: Side
+    rebuilt: Side
+    differences: Differences
+    overrides_differing: int
+    unsourced_rows: int
+    unsourced_overrides: int
+    seconds: float = 0.0
+    repaired: int | None = None
+    loaded: bool = False
+    republished: int | None = None
 
 
 class Convergence(NamedTuple):
@@ -212,11 +264,10 @@ class ComparisonStore:
         async with compared_shadow(self._pool) as connection:
             return Convergence(*await connection.fetchrow(sql("compare_convergence")))
 
-    async def summary(self) -> Sequence[Row]:
-        """The differences by kind, and by kind and column (`column` None: all of the kind)."""
+    async def differences(self) -> Differences:
+        """The differences in numbers."""
         async with compared_shadow(self._pool) as connection:
-            records: Sequence[Row] = await connection.fetch(sql("compare_summary"))
-        return records
+            return _differences(await connection.fetch(sql("compare_summary")))
 
     async def lines(self) -> AsyncIterator[str]:
         """Every difference as a line of JSON, with both sides."""
@@ -229,6 +280,22 @@ async def _unsourced(connection: asyncpg.Connection, examples: int) -> Unsourced
     rows, overrides = await connection.fetchrow(sql("eventless_count"))
     first = await connection.fetch(sql("eventless_some"), examples) if rows else []
     return Unsourced(rows, overrides, [record["id"] for record in first])
+
+
+def _differences(summary: Sequence[Row]) -> Differences:
+    """The counts of `compare_summary`: by kind, and by kind and column (`column` None: all of the kind)."""
+    kinds = {"missing": 0, "extra": 0, "different": 0}
+    by_column: dict[str, int] = {}
+    corrected = 0
+    for record in summary:
+        if record["column"] is not None:
+            if not record["corrected"]:
+                by_column[record["column"]] = record["rows"]
+        elif record["corrected"]:
+            corrected += record["rows"]
+        else:
+            kinds[record["kind"]] = record["rows"]
+    return Differences(**kinds, by_column=by_column, corrected_meanwhile=corrected)
 
 
 def _side(records: Sequence[Row], side: str) -> Side:

@@ -16,9 +16,12 @@ from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.topic_history import Span
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import (
+    NO_DIFFERENCES,
     NONE_UNSOURCED,
     ComparisonStore,
+    Differences,
     Duplicates,
+    RebuildReport,
     Selection,
     Side,
     Unsourced,
@@ -35,7 +38,6 @@ from llamalog_service.rebuild.errors import (
 from llamalog_service.rebuild.initial_load import EnumLabelStore, InitialLoadStore
 from llamalog_service.rebuild.reading import History, OnProgress, RebuildProgress, read_into
 from llamalog_service.rebuild.repair import Repair
-from llamalog_service.rebuild.report import RebuildReport, differences_of, report_of
 from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore
 from llamalog_service.retry import retry_until_available
 
@@ -181,22 +183,13 @@ class Rebuild:
         async for line in self._comparison.lines():
             options.on_difference(line)
         options.on_compared()
-        summary = await self._comparison.summary()
+        differences = await self._comparison.differences()
         if self._repair is not None:
-            differences = differences_of(summary)
             if differences.extra > options.max_deletes:
                 raise TooManyDeletesError(differences.extra, options.max_deletes)
             await self._repair.run(differences.rows, self._history, found.read.next_offsets, self._lock.check)
-        return report_of(
-            topic=self._topic,
-            read=found.read,
-            duplicates=found.duplicates,
-            sides=found.sides,
-            overrides_differing=found.overrides_differing,
-            summary=summary,
-            unsourced=found.unsourced,
-            is_repaired=self._repair is not None,
-        )
+        repaired = None if self._repair is None else differences.rows
+        return self._report(found, differences, repaired=repaired)
 
     async def _load(self, spans: Mapping[int, Span], options: RebuildOptions) -> RebuildReport:
         """Read the whole topic and load the empty live table from it."""
@@ -217,8 +210,35 @@ class Rebuild:
             self._lock.check()
             positions = {} if options.archive_only else read.next_offsets
             await InitialLoadStore(self._pool).load(self._group, self._topic, positions)
-        return report_of(
-            topic=self._topic, read=read, duplicates=duplicates, sides=sides, is_loaded=options.initial_load
+        found = _Comparison(read, duplicates, 0, sides, NONE_UNSOURCED)
+        return self._report(found, NO_DIFFERENCES, loaded=options.initial_load)
+
+    def _report(
+        self,
+        found: _Comparison,
+        differences: Differences,
+        *,
+        repaired: int | None = None,
+        loaded: bool = False,
+    ) -> RebuildReport:
+        live, rebuilt = found.sides
+        return RebuildReport(
+            topic=self._topic,
+            positions={str(partition): at for partition, at in sorted(found.read.next_offsets.items())},
+            messages=found.read.messages,
+            dead_letters=found.read.dead_letters,
+            tombstones=found.read.tombstones,
+            duplicates=found.duplicates.removed,
+            contested=found.duplicates.contested,
+            contested_kept_live=found.duplicates.contested_kept_live,
+            live=live,
+            rebuilt=rebuilt,
+            differences=differences,
+            overrides_differing=found.overrides_differing,
+            unsourced_rows=found.unsourced.rows,
+            unsourced_overrides=found.unsourced.overrides,
+            repaired=repaired,
+            loaded=loaded,
         )
 
     def _guarded(self, write: Write, options: RebuildOptions, *, allow_unknown_labels: bool = True) -> Write:
