@@ -38,5 +38,5 @@ def test_calls_of_our_functions_are_recorded_by_window_and_task(tmp_path: Path) 
     recorder.write(report)
     calls = json.loads(report.read_text())
     assert {call[2] for call in calls["idle"]} == {"is_root_override"}
-    assert {call[1].rpartition("/")[2] for call in calls["flow"]} == {"nesting.py"}
+    assert {call[1].rpartition("/")[2] for call in calls["flow"]} == {"limits.py"}
     assert {call[0] for call in calls["flow"]} == {"MainThread"}
