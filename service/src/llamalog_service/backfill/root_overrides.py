@@ -24,7 +24,7 @@ class PublishedOverride(NamedTuple):
     """A published override, and the job as the log knew it before; None if PostgreSQL was away."""
 
     override: RootOverrideEvent
-    standing: JobState | None
+    job_state: JobState | None
 
 
 async def override_root(
@@ -41,10 +41,12 @@ async def override_root(
         OverrideInvalidError: the contract refuses it.
         LlamalogError: the topics are unfit, or Kafka is away.
     """
-    standing = await _read_job(settings, job)
-    if standing is not None and standing.seen_since is not None:
-        raise JobSeenError(job, standing.seen_since)
-    latest = standing.override.decreed_at if standing is not None and standing.override is not None else None
+    job_state = await _read_job(settings, job)
+    if job_state is not None and job_state.seen_since is not None:
+        raise JobSeenError(job, job_state.seen_since)
+    latest = (
+        job_state.override.decreed_at if job_state is not None and job_state.override is not None else None
+    )
     override = new_override(
         RootAdopted if adopted else RootAdoptionRevoked,
         job,
@@ -63,7 +65,7 @@ async def override_root(
             doing="publishing the override",
             timeout=timeout,
         )
-    return PublishedOverride(override, standing)
+    return PublishedOverride(override, job_state)
 
 
 async def _read_job(settings: Settings, job: str) -> JobState | None:

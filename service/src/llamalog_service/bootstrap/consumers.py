@@ -45,7 +45,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
     """Consume entity events until told to stop.
 
     Raises:
-        LlamalogError: going on would do harm; the message says why.
+        LlamalogError: continuing would do harm; the message says why.
     """
     names = topics(settings.topic_prefix)
     group, topic = settings.consumer_group, names.entity_events.name
@@ -91,7 +91,7 @@ async def run_migration_consumer(settings: Settings) -> None:
     """Keep commands as runs, and do them, until told to stop.
 
     Raises:
-        LlamalogError: going on would do harm; the message says why.
+        LlamalogError: continuing would do harm; the message says why.
     """
     names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
@@ -152,7 +152,7 @@ async def _run(
     measure: Callable[[], Awaitable[None]],
 ) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
-    logger = logging.getLogger("faststream")  # it tells what it swallows
+    logger = logging.getLogger("faststream")  # it logs the errors that it swallows
     broker = RetryingBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
     app = FastStream(broker, logger=logger)
     failures: list[BaseException] = []

@@ -15,7 +15,8 @@ from llamalog_service.cli.backfill.exit_codes import COMPLETED, ERROR, USAGE, co
 from llamalog_service.cli.backfill.options import BatchSize, Expect, Json, Rate, RequestedBy
 from llamalog_service.cli.backfill.progress import BackfillBar
 from llamalog_service.cli.backfill.tables import run_tables
-from llamalog_service.cli.migrate import MigrationBar, applied, print_check
+from llamalog_service.cli.migrate import applied, print_check
+from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
     INTERRUPTED,
     console,
@@ -213,7 +214,7 @@ def _adopt(
     if (outcome := _ends_with_the_check(found, request, report) or _declined(request, yes=yes)) is not None:
         return outcome
     if not request.dry_run:
-        with MigrationBar() as bar:
+        with StepBar("llamalog.migrate") as bar:
             report.migrated(run(migrate(settings.database_dsn(), bar.show, compat_view=compat_view)))
     with BackfillBar(error_console, "roots") as backfill_bar:
         ended = run(adopt_roots(settings, request, backfill_bar.show))

@@ -7,7 +7,7 @@ import typer
 
 from llamalog_service.bootstrap.rebuilds import archive_topic, check_archive
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
-from llamalog_service.cli.rebuild_report import RebuildBar
+from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
     console,
     print_error,
@@ -33,7 +33,7 @@ def archive(
     settings = read_settings()
     work = check_archive if check else archive_topic
     try:
-        with signals_as_interrupts(), RebuildBar() as bar:
+        with signals_as_interrupts(), StepBar("llamalog.rebuild") as bar:
             report = run(work(settings, folder, bar.show))
     except KeyboardInterrupt:
         print_error("llamalog", "Stopped. What was written is kept: the same command continues.")

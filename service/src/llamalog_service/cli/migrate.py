@@ -1,21 +1,17 @@
 """`llamalog migrate`: the database brought to this version's schema, with a progress bar."""
 
 from collections.abc import Sequence
-from time import monotonic
-from types import TracebackType
-from typing import Annotated, Final, Self
+from typing import Annotated
 
-import structlog
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from llamalog_service.adoption.migration_check import MigrationCheck, PlannedStep
-from llamalog_service.adoption.migration_runner import MigrationProgress, check_migration
+from llamalog_service.adoption.migration_runner import check_migration
 from llamalog_service.adoption.migration_runner import migrate as migrate_database
+from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
     console,
-    error_console,
     print_error,
     print_json,
     read_database_settings,
@@ -28,9 +24,6 @@ CompatView = Annotated[
     typer.Option("--compat-view", help="Keep the name enrichment_logs readable: a view, the old columns."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-_LOG_SECONDS: Final = 5.0
-_log = structlog.get_logger("llamalog.migrate")
 
 
 def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json = False) -> None:
@@ -46,7 +39,7 @@ def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json
         else:
             print_check(found)
         raise typer.Exit(1 if found.problems else 0)
-    with MigrationBar() as bar:
+    with StepBar("llamalog.migrate") as bar:
         revisions = run(migrate_database(settings.database_dsn(), bar.show, compat_view=compat_view))
     if as_json:
         print_json({"applied": revisions})
@@ -80,43 +73,3 @@ def print_check(found: MigrationCheck) -> None:
         console.print(steps_table(found.steps))
     elif not found.problems:
         console.print("The table is migrated: there is no pending step.")
-
-
-class MigrationBar:
-    """Progress on standard error: a bar on a terminal, else a log line every few seconds."""
-
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=error_console,
-            disable=not error_console.is_terminal,
-        )
-        self._task = self._bar.add_task("looking", visible=False)
-        self._what, self._complete = "", False
-        self._line_at = 0.0
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def show(self, progress: MigrationProgress) -> None:
-        """Show a step's progress; a new step starts the bar again."""
-        begins = progress.what != self._what
-        completes = progress.done == progress.total and not self._complete
-        self._what, self._complete = progress.what, progress.done == progress.total
-        if error_console.is_terminal:
-            if begins:
-                self._bar.reset(self._task, description=progress.what, visible=True)
-            self._bar.update(self._task, completed=progress.done, total=progress.total)
-        elif begins or completes or monotonic() >= self._line_at:
-            self._line_at = monotonic() + _LOG_SECONDS
-            rows = {} if progress.total is None else {"done": progress.done, "total": progress.total}
-            _log.info(progress.what, **rows)

@@ -22,7 +22,7 @@ def adopt_root(job: Job, reason: Reason, by: By = None) -> None:
     """
     published = _override(job, reason, by, adopted=True)
     print_line(f"The override {published.override.id} is published: once it is read, {job} counts as a root.")
-    _print_warnings(published.standing, adopts=True)
+    _print_warnings(published.job_state, adopts=True)
 
 
 def revoke(job: Job, reason: Reason, by: By = None) -> None:
@@ -31,7 +31,7 @@ def revoke(job: Job, reason: Reason, by: By = None) -> None:
     print_line(
         f"The override {published.override.id} is published: once it is read, {job} is no root by override."
     )
-    _print_warnings(published.standing, adopts=False)
+    _print_warnings(published.job_state, adopts=False)
 
 
 def _override(job: str, reason: str, by: str | None, *, adopted: bool) -> PublishedOverride:
@@ -46,13 +46,13 @@ def _override(job: str, reason: str, by: str | None, *, adopted: bool) -> Publis
     return run(work)
 
 
-def _print_warnings(standing: JobState | None, *, adopts: bool) -> None:
-    if standing is None:
+def _print_warnings(job_state: JobState | None, *, adopts: bool) -> None:
+    if job_state is None:
         print_line("The database could not be read: if the job has been seen, the override has no effect.")
         return
-    if not standing.is_named:
+    if not job_state.is_named:
         print_line("So far no row names the job as its parent: check its spelling.")
-    override = standing.override
+    override = job_state.override
     if adopts and override is not None and override.adopted:
         at = f"{override.decreed_at:%Y-%m-%d %H:%M:%S}"
         print_line(f"It was adopted already, by {override.requested_by} at {at} UTC: {override.reason}")

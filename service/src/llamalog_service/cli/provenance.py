@@ -8,7 +8,7 @@ import typer
 
 from llamalog_service.bootstrap.rebuilds import republish_provenance
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
-from llamalog_service.cli.rebuild_report import RebuildBar
+from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
     TIMEOUT,
     console,
@@ -55,7 +55,7 @@ def republish(  # noqa: PLR0917 -- typer calls it by name
     roots = (root,) if root is not None else ()
     selection = RepublishSelection(recorded_since, roots, (entity,) if entity is not None else ())
     try:
-        with signals_as_interrupts(), RebuildBar() as bar:
+        with signals_as_interrupts(), StepBar("llamalog.rebuild") as bar:
             republished = run(
                 republish_provenance(settings, selection, bar.show, rate=rate, resume=resume, timeout=TIMEOUT)
             )

@@ -3,15 +3,14 @@
 from typing import Annotated, Final
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from llamalog_service.adoption.legacy_events import PublishLegacyReport, PublishProgress
 from llamalog_service.bootstrap.adoption import publish_legacy_events
+from llamalog_service.cli.progress import progress_bar
 from llamalog_service.cli.runtime import (
     INTERRUPTED,
     TIMEOUT,
     console,
-    error_console,
     print_error,
     print_json,
     read_settings,
@@ -36,15 +35,8 @@ def publish_legacy(
     event can hold: they are named, and stay without one.
     """
     settings = read_settings()
-    bar = Progress(
-        TextColumn("publishing rows"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=error_console,
-        disable=not error_console.is_terminal,
-    )
-    task = bar.add_task("rows", total=None)
+    bar = progress_bar(remaining=True)
+    task = bar.add_task("publishing rows", total=None)
 
     def show(progress: PublishProgress) -> None:
         bar.update(task, completed=progress.rows, total=progress.total)

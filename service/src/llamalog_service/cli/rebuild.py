@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from llamalog_service.bootstrap.rebuilds import rebuild_log, republish_provenance
 from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
-from llamalog_service.cli.rebuild_report import DifferencesFile, RebuildBar, print_report
+from llamalog_service.cli.progress import StepBar
+from llamalog_service.cli.rebuild_report import DifferencesFile, print_report
 from llamalog_service.cli.runtime import (
     exit_on_error,
     print_error,
@@ -123,7 +124,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
             exit_on_error(),
             signals_as_interrupts(),
             DifferencesFile(differences) as lines,
-            RebuildBar() as bar,
+            StepBar("llamalog.rebuild") as bar,
         ):
             options = RebuildOptions(
                 only=selection,
@@ -160,7 +161,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
 def _republish(settings: Settings, selection: Selection) -> int:
     """Republish after the rebuild, which is done even if this is interrupted."""
     try:
-        with signals_as_interrupts(), RebuildBar() as bar:
+        with signals_as_interrupts(), StepBar("llamalog.rebuild") as bar:
             return run(republish_provenance(settings, RepublishSelection(None, *selection), bar.show))
     except KeyboardInterrupt:
         how = "with --root or --entity publishes them" if any(selection) else "with --resume continues"

@@ -4,76 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
 from typing import IO, Self
 
-import structlog
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
-from llamalog_service.cli.runtime import console, error_console, print_line
+from llamalog_service.cli.runtime import console, print_line
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.rebuild.comparison import RebuildReport
-from llamalog_service.rebuild.reading import RebuildProgress
-
-_LINE_EVERY = 5.0
-_log = structlog.get_logger("llamalog.rebuild")
-
-
-class RebuildBar:
-    """A bar with rate and time left on a terminal, a log line now and then elsewhere."""
-
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TimeElapsedColumn(),
-            console=error_console,
-            disable=not error_console.is_terminal,
-        )
-        self._task = self._bar.add_task("starting", total=None, rate="")
-        self._phase, self._began, self._first = "", monotonic(), 0
-        self._line_at = 0.0
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def show(self, progress: RebuildProgress) -> None:
-        """Show the phase and how much of it is done."""
-        now = monotonic()
-        begins = progress.phase != self._phase
-        if begins:
-            self._phase, self._began, self._first = progress.phase, now, progress.done
-            self._bar.reset(self._task, description=progress.phase, total=progress.total)
-        rate = (progress.done - self._first) / max(now - self._began, 0.001)
-        if error_console.is_terminal:
-            self._bar.update(
-                self._task,
-                completed=progress.done,
-                total=progress.total,
-                rate=f"{rate:,.0f}/s" if progress.total else "",
-            )
-        elif begins or now >= self._line_at:
-            self._line_at = now + _LINE_EVERY
-            counts = {} if progress.total is None else {"done": progress.done, "total": progress.total}
-            _log.info(progress.phase, **counts)
 
 
 class DifferencesFileError(LlamalogError):

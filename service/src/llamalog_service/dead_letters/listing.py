@@ -122,7 +122,7 @@ class DeadLetterHeader(Struct, frozen=True, kw_only=True, rename="camel"):
     value: str | None
 
 
-class Letter(Struct, frozen=True, kw_only=True, rename="camel"):
+class DeadLetterMessage(Struct, frozen=True, kw_only=True, rename="camel"):
     """A message that was refused.
 
     Attributes:
@@ -196,7 +196,9 @@ class DeadLetterViews:
             counted_at=datetime.now(UTC),
         )
 
-    async def page(self, wanted: DeadLetterFilter, *, limit: int, after: str | None) -> Page[Letter]:
+    async def page(
+        self, wanted: DeadLetterFilter, *, limit: int, after: str | None
+    ) -> Page[DeadLetterMessage]:
         """A page of the matching dead letters, the newest first.
 
         Raises:
@@ -207,14 +209,14 @@ class DeadLetterViews:
         before = None if after is None else _parse(after)
         spans = _newest(await find_spans(self._settings), before, _MAX_SCANNED)
         selection = _selection(wanted)
-        found: list[tuple[DeadLetterPosition, Letter]] = []
+        found: list[tuple[DeadLetterPosition, DeadLetterMessage]] = []
         async with aclosing(fetch_dead_letters(self._settings, spans)) as fetched:
             async for batch in fetched:
                 # Cut as they are read: so many whole ones would take more memory than there may be.
                 found += [(one.position, _view(one)) for one in batch if selection.matches(one)]
                 del found[: -(limit + 1)]
         found.sort(key=lambda read: read[0], reverse=True)
-        items = tuple(letter for _, letter in found[:limit])
+        items = tuple(message for _, message in found[:limit])
         if len(found) > limit:
             return Page(items=items, next=str(found[limit - 1][0]))
         lowest = _lowest(spans)
@@ -262,9 +264,9 @@ def _selection(wanted: DeadLetterFilter) -> Selection:
     )
 
 
-def _view(dead_letter: StoredDeadLetter) -> Letter:
+def _view(dead_letter: StoredDeadLetter) -> DeadLetterMessage:
     source = dead_letter.came_from
-    return Letter(
+    return DeadLetterMessage(
         partition=dead_letter.position.partition,
         offset=dead_letter.position.offset,
         kept_at=dead_letter.kept_at,

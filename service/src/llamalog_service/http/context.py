@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
 from llamalog_schemas.events import RootOverrideEvent
-from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, Letter
+from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, DeadLetterMessage
 from llamalog_service.http.access import Access, Principal, Scope, require
 from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.health import HealthMonitor
@@ -30,7 +30,9 @@ class DeadLetters(Protocol):
     async def counts(self) -> DeadLetterCounts:
         """The dead letters by reason."""
 
-    async def page(self, wanted: DeadLetterFilter, *, limit: int, after: str | None) -> Page[Letter]:
+    async def page(
+        self, wanted: DeadLetterFilter, *, limit: int, after: str | None
+    ) -> Page[DeadLetterMessage]:
         """A page of dead letters, the newest first.
 
         Raises:

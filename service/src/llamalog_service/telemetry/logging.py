@@ -22,15 +22,15 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from llamalog_service.styles import printable, style_of
 
 PREFIX: Final = "[🦙 LlamaLog]"
-"""What every line for people begins with."""
+"""The prefix of every line for people."""
 
 _LIBRARIES = {"aiokafka": logging.WARNING, "faststream": logging.WARNING, "alembic": logging.WARNING}
 
-_TOLD_BY_WAITING = "Unable connect to"
-"""How aiokafka begins a line that it writes at every attempt; we tell of the first failure and of the end."""
+_LOGGED_BY_RETRY = "Unable connect to"
+"""The beginning of a line of aiokafka at every attempt; `retry` logs the first failure and the end."""
 
 _QUIET_SECONDS = 60.0
-"""A library's line is told again when it has not come for so long: it writes one at every attempt."""
+"""A library repeats a line at every attempt: an equal one passes again after so long without it."""
 
 _SECRET_NAMES: Final = re.compile(r"(?i)password|passwd|secret|token|authorization|cookie|dsn")
 _PASSWORD_IN_URL: Final = re.compile(r"(://[^\s:/@]*):\S*@")
@@ -41,8 +41,8 @@ _HIDDEN: Final = "***"
 def configure_logs(form: Literal["human", "json"], level: str) -> None:
     """Send every log line to standard error in one form.
 
-    A line is one line whatever its values hold, and passwords in addresses and values that are called
-    secrets are left out.
+    Values are escaped so that a line stays one line; passwords in addresses and values of secret names are
+    left out.
 
     Args:
         form: `human` or `json`, one object a line.
@@ -76,7 +76,7 @@ def configure_logs(form: Literal["human", "json"], level: str) -> None:
             ],
         )
     )
-    handler.addFilter(lambda record: not str(record.msg).startswith(_TOLD_BY_WAITING))
+    handler.addFilter(lambda record: not str(record.msg).startswith(_LOGGED_BY_RETRY))
     handler.addFilter(_NotAtEveryAttempt())
     root = logging.getLogger()
     root.handlers = [handler]
@@ -157,17 +157,17 @@ def _hide_secrets(value: Any) -> Any:
 
 def _one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Values escaped and quoted so that none ends the line, steers the terminal, or passes for another."""
-    told: EventDict = {}
+    escaped: EventDict = {}
     for name, value in event.items():
         if name in ("event", "category", "logger", "level", "timestamp"):
-            told[name] = printable(str(value))
+            escaped[name] = printable(str(value))
         elif name in ("exception", "stack"):
-            told[name] = "\n".join(f"    │ {printable(line)}" for line in str(value).splitlines())
+            escaped[name] = "\n".join(f"    │ {printable(line)}" for line in str(value).splitlines())
         elif name == "categories":
-            told[name] = {printable(str(word)): count for word, count in value.items()}
+            escaped[name] = {printable(str(word)): count for word, count in value.items()}
         else:
-            told[printable(name)] = _quoted(value if isinstance(value, str) else repr(value))
-    return told
+            escaped[printable(name)] = _quoted(value if isinstance(value, str) else repr(value))
+    return escaped
 
 
 def _quoted(text: str) -> str:
@@ -177,7 +177,7 @@ def _quoted(text: str) -> str:
 
 
 class _NotAtEveryAttempt(logging.Filter):
-    """Lets the first of a library's equal lines pass: what it tells is a change of state, the rest is not."""
+    """Passes the first of a library's equal lines, which is a change of state, and drops its repetitions."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -93,8 +93,8 @@ class Observation:
     async def _refused(self) -> Mapping[str, int]:
         """Refused messages by reason; a message that was refused twice counts once."""
         reasons: dict[Coordinates | DeadLetterPosition, str] = {}
-        async for some in fetch_dead_letters(self._settings, await find_spans(self._settings)):
-            reasons.update((letter.came_from or letter.position, letter.reason) for letter in some)
+        async for batch in fetch_dead_letters(self._settings, await find_spans(self._settings)):
+            reasons.update((one.came_from or one.position, one.reason) for one in batch)
         return Counter(reasons.values())
 
 

@@ -1,8 +1,9 @@
 """`llamalog-dev simulate`."""
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
-from llamalog_service.cli.runtime import TIMEOUT, console, error_console, read_settings, run
+from llamalog_service.cli.progress import progress_bar
+from llamalog_service.cli.runtime import TIMEOUT, console, read_settings, run
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.settings import Settings
 from llamalog_tools.cli.options import Albums, Bad, Duplicates, Late, Seed
@@ -35,14 +36,7 @@ async def _play(settings: Settings, sample: Sample) -> Played:
 
 def albums_bar() -> Progress:
     """A progress bar over the albums of a sample."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("albums"),
-        TimeElapsedColumn(),
-        console=error_console,
-    )
+    return progress_bar("albums")
 
 
 def summary_of(played: Played, albums: int) -> str:

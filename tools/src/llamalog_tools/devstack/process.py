@@ -55,7 +55,7 @@ def spawn(
     """Start a program whose output is appended to `log`, in a session of its own.
 
     On Linux the kernel sends it `death_signal` when this process dies, however it dies. The pid of the
-    result is the program's own: what stands before it on the command line replaces itself.
+    result is the program's own: the programs before it on the command line replace themselves by it.
 
     Args:
         command: the program and its arguments.

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked
 from llamalog_schemas.limits import JobId
-from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, Letter
+from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, DeadLetterMessage
 from llamalog_service.http.api.openapi import request_body, responses
 from llamalog_service.http.api.routing import (
     CursorText,
@@ -57,7 +57,7 @@ async def dead_letter_counts(services: ServicesDep) -> Response:
     "/dead-letters/messages",
     summary="Dead letters",
     responses=responses(
-        Page[Letter],
+        Page[DeadLetterMessage],
         "The newest first. A page may be short, or empty, though there are more: `next` is set then.",
         conflict=_NO_TOPIC,
     ),

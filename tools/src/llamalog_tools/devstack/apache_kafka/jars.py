@@ -96,7 +96,7 @@ def _one_at_a_time(jars: Path) -> Iterator[int]:
 
 def _cause(log: Path) -> str:
     errors = [line.removeprefix("[ERROR]").strip() for line in log.read_text(errors="replace").splitlines()]
-    return next((line[:300] for line in errors if line), "Maven said nothing")
+    return next((line[:300] for line in errors if line), "Maven printed nothing")
 
 
 def _pom_hash() -> str:
