@@ -1,4 +1,4 @@
-"""`llamalog rebuild` over Kafka: fills, compares, mends, refuses; beside running consumers too."""
+"""`llamalog rebuild` over Kafka: loads, compares, repairs, refuses; also beside running consumers."""
 
 import asyncio
 import json
@@ -47,12 +47,12 @@ def lines(folder: Path) -> list[Any]:
     return [json.loads(line) for line in (folder / "rebuild-differences.jsonl").read_text().splitlines()]
 
 
-async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
+async def test_an_empty_database_is_loaded_compared_tampered_with_and_repaired(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     await publish(settings, EVENTS)
-    filled = await rebuild(settings, tmp_path)
-    assert (filled.code, filled.json["loaded"], filled.json["rebuilt"]["rows"]) == (0, True, ROWS)
+    loaded = await rebuild(settings, tmp_path)
+    assert (loaded.code, loaded.json["loaded"], loaded.json["rebuilt"]["rows"]) == (0, True, ROWS)
     assert differences(await stored_rows(pool), EVENTS) == []
 
     await pool.execute("UPDATE llama_logs SET root_job_id = 'wrong' WHERE id = $1", UUID(int=2))
@@ -67,7 +67,7 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
         ("different", str(UUID(int=2))),
         ("missing", str(UUID(int=7))),
     ]
-    assert found.json["rebuilt"]["checksum"] == filled.json["rebuilt"]["checksum"]
+    assert found.json["rebuilt"]["checksum"] == loaded.json["rebuilt"]["checksum"]
     shown = await llamalog("rebuild", *AT_ONCE, environment=environment_of(settings), folder=tmp_path)
     assert "2 rows differ (1 missing, 0 extra, 1 different)" in shown.out
     assert "Columns that differ: root_job_id 1." in shown.out
@@ -85,11 +85,11 @@ async def test_an_empty_database_is_filled_compared_tampered_with_and_mended(
     assert [message.key for message in provenance if message.value is None] == [str(UUID(int=9999)).encode()]
     assert set(believed(message.value for message in provenance)) == {UUID(int=2), UUID(int=7)}
     clean = await rebuild(settings, tmp_path)
-    assert (clean.code, clean.json["live"]) == (0, filled.json["rebuilt"])
+    assert (clean.code, clean.json["live"]) == (0, loaded.json["rebuilt"])
     assert not (tmp_path / "rebuild-differences.jsonl").exists()
 
 
-async def test_an_archive_alone_fills_an_empty_database_without_kafka(
+async def test_an_archive_alone_loads_an_empty_database_without_kafka(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     await publish(settings, EVENTS)
@@ -97,15 +97,15 @@ async def test_an_archive_alone_fills_an_empty_database_without_kafka(
     assert (await llamalog("archive", str(folder), environment=environment_of(settings))).code == 0
     without = settings.model_copy(update={"kafka": "127.0.0.1:1"})
     assert (await rebuild(without, tmp_path, "--archive-only")).code == 2
-    filled = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-only")
-    assert (filled.code, filled.json["loaded"]) == (0, True), filled.err
+    loaded = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-only")
+    assert (loaded.code, loaded.json["loaded"]) == (0, True), loaded.err
     assert differences(await stored_rows(pool), EVENTS) == []
     refused = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-only")
     assert (refused.code, "The live table is not empty" in refused.err) == (1, True)
 
 
 @pytest.mark.apache_kafka
-async def test_a_consumer_goes_on_after_a_fill_and_reads_nothing_again(
+async def test_a_consumer_continues_after_an_initial_load_and_reads_nothing_again(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     await publish(settings, EVENTS)
@@ -117,11 +117,11 @@ async def test_a_consumer_goes_on_after_a_fill_and_reads_nothing_again(
         await publish(settings, [later])
         await wait_until_settled(settings, pool)
     assert differences(await stored_rows(pool), [*EVENTS, later]) == []
-    told = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
-    assert set(believed(message.value for message in told)) == {UUID(int=3000)}
+    published = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
+    assert set(believed(message.value for message in published)) == {UUID(int=3000)}
 
 
-async def test_beside_running_consumers_nothing_differs_and_what_was_tampered_with_is_mended(
+async def test_beside_running_consumers_nothing_differs_and_tampered_rows_are_repaired(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     said: list[Event] = list(EVENTS)
@@ -141,13 +141,13 @@ async def test_beside_running_consumers_nothing_differs_and_what_was_tampered_wi
                     return
 
         going_on = asyncio.create_task(go_on())
-        mended = await rebuild(settings, tmp_path, "--repair")
+        repaired = await rebuild(settings, tmp_path, "--repair")
         clean = await rebuild(settings, tmp_path)
         is_over.set()
         await going_on
         await wait_until_settled(settings, pool)
-    assert mended.code == 0
-    assert mended.json["repaired"] == 1
+    assert repaired.code == 0
+    assert repaired.json["repaired"] == 1
     assert (clean.code, clean.json["differences"]["missing"], clean.json["differences"]["extra"]) == (0, 0, 0)
     assert differences(await stored_rows(pool), said) == []
 
@@ -165,7 +165,7 @@ async def is_at_work(pool: asyncpg.Pool) -> bool:
     )
 
 
-async def test_killed_or_interrupted_it_leaves_the_live_table_as_it_was_and_goes_on(
+async def test_killed_or_interrupted_it_leaves_the_live_table_as_it_was_and_resumes(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     await publish(settings, chains(6000))
@@ -207,7 +207,7 @@ async def test_a_compacted_topic_and_one_without_its_beginning_are_refused(
         await admin.close()
 
 
-async def test_on_request_every_row_is_told_to_others_and_marked_as_replayed(
+async def test_on_request_every_row_is_republished_and_marked_as_replayed(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     await publish(settings, chains(6))
@@ -218,12 +218,12 @@ async def test_on_request_every_row_is_told_to_others_and_marked_as_replayed(
         UUID(int=number) for number in (1, 4, 5, 6)
     }
     assert (await rebuild(settings, tmp_path, "--republish")).code == 0
-    told = await read_all(settings.kafka, topic)
-    assert believed(message.value for message in told) == as_stored(await stored_rows(pool))
-    assert {message.headers[-1] for message in told} == {("llamalog-replayed", b"true")}
+    published = await read_all(settings.kafka, topic)
+    assert believed(message.value for message in published) == as_stored(await stored_rows(pool))
+    assert {message.headers[-1] for message in published} == {("llamalog-replayed", b"true")}
 
 
-async def test_interrupted_while_it_tells_rows_again_it_reports_the_rebuild_which_is_done(
+async def test_interrupted_while_it_republishes_it_reports_the_rebuild_which_is_done(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     await publish(settings, EVENTS)
@@ -257,7 +257,7 @@ async def test_a_file_of_differences_that_can_not_be_written_is_refused_before_a
     assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 0
 
 
-async def test_without_its_topic_it_says_so(settings: Settings, tmp_path: Path) -> None:
+async def test_without_its_topic_it_is_refused(settings: Settings, tmp_path: Path) -> None:
     elsewhere = settings.model_copy(update={"topic_prefix": "nowhere."})
     refused = await rebuild(elsewhere, tmp_path)
     assert refused.code == 1

@@ -1,4 +1,4 @@
-"""An archive gives back what the topic held, goes on where it ended, and is refused where it is not whole."""
+"""An archive gives back the topic's messages, is continued, and is refused where it is damaged."""
 
 import gzip
 from collections.abc import AsyncGenerator, Mapping
@@ -104,7 +104,7 @@ async def test_an_archive_is_continued_where_it_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gently", [True, False])
-async def test_what_is_interrupted_or_killed_goes_on(tmp_path: Path, gently: bool) -> None:
+async def test_an_interrupted_or_killed_run_is_continued(tmp_path: Path, gently: bool) -> None:
     topic = topic_of(300)
 
     class Ending(KeptTopic):
@@ -151,7 +151,7 @@ def garbage(_: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [truncated, altered, shortened, without_end, garbage])
-async def test_a_damaged_segment_is_refused_with_its_place(
+async def test_a_damaged_segment_is_refused_with_its_line(
     tmp_path: Path, damage: object, pool: asyncpg.Pool
 ) -> None:
     installation = Installation(pool)
@@ -203,7 +203,7 @@ async def test_a_partition_that_lost_its_last_segment_or_all_is_refused_until_it
     }
 
 
-async def test_an_archive_without_its_notes_says_what_to_note(tmp_path: Path) -> None:
+async def test_an_archive_without_its_manifest_is_refused_with_the_manifest_to_write(tmp_path: Path) -> None:
     topic = topic_of()
     await archived(tmp_path, topic)
     notes = tmp_path / "archive.json"
@@ -220,12 +220,12 @@ async def test_an_archive_without_its_notes_says_what_to_note(tmp_path: Path) ->
     assert notes.read_text() == said_before
 
 
-async def test_a_topic_in_which_nothing_was_said_has_an_archive_too(tmp_path: Path) -> None:
+async def test_an_empty_topic_has_an_archive_too(tmp_path: Path) -> None:
     await archived(tmp_path, KeptTopic())
     assert set((await Archive(tmp_path, TOPIC).check()).values()) == {(0, 0)}
 
 
-async def test_two_do_not_write_one_archive(tmp_path: Path) -> None:
+async def test_two_processes_do_not_write_one_archive(tmp_path: Path) -> None:
     topic = topic_of(300)
 
     class Waiting(KeptTopic):
@@ -257,7 +257,7 @@ async def test_an_archive_of_another_topic_or_none_is_refused(tmp_path: Path) ->
         await archived(tmp_path, beheaded)
 
 
-async def test_a_rebuild_takes_the_beginning_that_retention_removed_from_an_archive(
+async def test_a_rebuild_reads_the_beginning_that_retention_removed_from_an_archive(
     tmp_path: Path, pool: asyncpg.Pool
 ) -> None:
     installation = Installation(pool)
@@ -277,7 +277,7 @@ async def test_a_rebuild_takes_the_beginning_that_retention_removed_from_an_arch
     assert (report.messages, report.rebuilt) == (whole.messages, whole.rebuilt)
 
 
-async def test_partitions_that_the_topic_lacks_are_not_passed_over(tmp_path: Path) -> None:
+async def test_an_archive_with_partitions_that_the_topic_lacks_is_refused(tmp_path: Path) -> None:
     topic = topic_of()
     await archived(tmp_path, topic)
     del topic.partitions[2]
@@ -287,7 +287,7 @@ async def test_partitions_that_the_topic_lacks_are_not_passed_over(tmp_path: Pat
         await archived(tmp_path, topic)
 
 
-async def test_an_archive_alone_fills_an_empty_table_and_is_held_against_no_other(
+async def test_an_archive_alone_loads_an_empty_table_and_is_compared_with_no_other(
     tmp_path: Path, pool: asyncpg.Pool
 ) -> None:
     lost = Installation(pool)

@@ -1,4 +1,4 @@
-"""The file of differing rows is whole or not there, and what keeps it from being written is said at once."""
+"""The file of differing rows is complete or absent; one that can't be written is refused at once."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def files_beside(path: Path) -> set[str]:
     return {file.name for file in path.parent.iterdir()}
 
 
-def test_it_has_its_name_and_every_line_once_it_is_kept(path: Path) -> None:
+def test_it_has_its_name_and_every_line_once_it_is_complete(path: Path) -> None:
     with DifferencesFile(path) as lines:
         lines.write("one")
         lines.write("two")
@@ -28,13 +28,13 @@ def test_it_has_its_name_and_every_line_once_it_is_kept(path: Path) -> None:
     assert files_beside(path) == {path.name}
 
 
-def test_where_nothing_differs_the_one_of_an_earlier_run_goes(path: Path) -> None:
+def test_without_a_difference_the_file_of_an_earlier_run_is_deleted(path: Path) -> None:
     with DifferencesFile(path) as lines:
         lines.complete()
     assert files_beside(path) == set()
 
 
-def test_what_is_refused_or_interrupted_before_leaves_the_earlier_one(path: Path) -> None:
+def test_a_refused_or_interrupted_run_leaves_the_earlier_file(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), DifferencesFile(path) as lines:
         lines.write("one")
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What a rebuild does not do unless it is asked: remove much, pass over what no event tells, alter types."""
+"""A rebuild deletes many rows, ignores rows without an event and alters types on request alone."""
 
 from uuid import UUID
 
@@ -42,7 +42,7 @@ async def forge(pool: asyncpg.Pool, count: int) -> None:
     )
 
 
-async def test_a_row_that_nobody_told_is_kept_aside_and_told_as_gone_when_it_is_removed(
+async def test_a_row_without_an_event_is_archived_and_tombstoned_when_it_is_deleted(
     at_rest: Installation,
 ) -> None:
     await tamper(at_rest.pool)
@@ -53,7 +53,7 @@ async def test_a_row_that_nobody_told_is_kept_aside_and_told_as_gone_when_it_is_
     assert at_rest.kept.removals == [FORGED]
 
 
-async def test_a_removal_that_a_crash_left_untold_is_told_and_a_row_that_is_back_told_after_it(
+async def test_a_removal_left_unpublished_by_a_crash_is_published_and_a_row_inserted_again_after_it(
     at_rest: Installation,
 ) -> None:
     await at_rest.pool.execute(
@@ -68,7 +68,7 @@ async def test_a_removal_that_a_crash_left_untold_is_told_and_a_row_that_is_back
     assert again.by_topic == {}
 
 
-async def test_a_repair_that_would_remove_more_rows_than_it_may_changes_nothing(
+async def test_a_repair_that_would_delete_more_rows_than_it_may_changes_nothing(
     at_rest: Installation,
 ) -> None:
     await tamper(at_rest.pool)
@@ -82,7 +82,7 @@ async def test_a_repair_that_would_remove_more_rows_than_it_may_changes_nothing(
     assert await at_rest.pool.fetchval("SELECT count(*) FROM removed_rows") == 4
 
 
-async def test_a_table_of_which_no_position_tells_where_it_comes_from_is_refused(
+async def test_a_table_without_positions_is_refused(
     at_rest: Installation,
 ) -> None:
     await at_rest.pool.execute("DELETE FROM consumer_positions")
@@ -93,7 +93,7 @@ async def test_a_table_of_which_no_position_tells_where_it_comes_from_is_refused
 
 @pytest.fixture
 async def with_large_row(at_rest: Installation) -> Installation:
-    """Beside the others a row that no event can hold, of a job that others name, adopted and looked at."""
+    """Also a resolved row too large for an event, of a job that others name."""
     at_rest.say([event(501, "below", "large")])
     await at_rest.pool.execute(
         "INSERT INTO llama_logs (id, operation, category, status, job_id, error_message) "
@@ -110,7 +110,7 @@ async def test_a_refusal_names_the_rows_without_an_event(with_large_row: Install
         await with_large_row.rebuilt()
 
 
-async def test_what_no_event_can_hold_is_taken_as_it_stands_if_that_is_asked(
+async def test_rows_without_an_event_are_copied_on_request(
     with_large_row: Installation,
 ) -> None:
     pool = with_large_row.pool
@@ -131,7 +131,7 @@ async def test_what_no_event_can_hold_is_taken_as_it_stands_if_that_is_asked(
     assert await rows_as_text(pool) == rows
 
 
-async def test_what_was_taken_as_it_stood_is_forgotten_by_a_rebuild_that_goes_on(
+async def test_copied_rows_are_removed_from_a_resumed_shadow(
     with_large_row: Installation,
 ) -> None:
     with pytest.raises(TooManyDeletesError):
@@ -144,7 +144,7 @@ async def test_what_was_taken_as_it_stood_is_forgotten_by_a_rebuild_that_goes_on
     assert (report.unsourced_rows, report.differences.missing) == (0, 0)
 
 
-async def test_rows_that_another_program_has_just_written_are_no_difference_if_they_are_kept(
+async def test_rows_that_another_program_has_just_written_are_no_difference_if_they_are_copied(
     at_rest: Installation,
 ) -> None:
     await at_rest.pool.execute(
@@ -157,7 +157,7 @@ async def test_rows_that_another_program_has_just_written_are_no_difference_if_t
     assert await rows_as_text(at_rest.pool) == rows
 
 
-async def test_a_forged_content_under_a_told_id_is_mended_though_nobody_has_looked_at_the_row_yet(
+async def test_a_forged_content_of_an_unresolved_row_is_repaired(
     at_rest: Installation,
 ) -> None:
     rows = await rows_as_text(at_rest.pool)
@@ -172,7 +172,7 @@ async def test_a_forged_content_under_a_told_id_is_mended_though_nobody_has_look
     assert await rows_as_text(at_rest.pool) == rows
 
 
-async def test_a_told_row_that_nobody_has_looked_at_yet_differs_if_its_content_does(
+async def test_an_unresolved_row_with_an_event_differs_if_its_content_does(
     at_rest: Installation,
 ) -> None:
     await at_rest.pool.execute(
@@ -204,7 +204,7 @@ async def categories(pool: asyncpg.Pool) -> list[str]:
     return list(await pool.fetchval("""SELECT enum_range(NULL::"LlamaLogCategory")::text[]"""))
 
 
-async def test_nobody_who_writes_to_the_topic_alters_a_type(at_rest: Installation) -> None:
+async def test_a_writer_to_the_topic_can_not_alter_a_type(at_rest: Installation) -> None:
     before = await categories(at_rest.pool)
     at_rest.topic.say(legacy_row(700, "ODD"))
     await at_rest.ingest_all()
@@ -215,7 +215,7 @@ async def test_nobody_who_writes_to_the_topic_alters_a_type(at_rest: Installatio
     assert await categories(at_rest.pool) == before
 
 
-async def test_words_are_added_on_request_and_the_rows_that_bear_them_come_in(at_rest: Installation) -> None:
+async def test_labels_are_added_on_request_and_their_rows_are_inserted(at_rest: Installation) -> None:
     at_rest.topic.say(legacy_row(700, "ODD"))
     at_rest.topic.say(legacy_row(701, "it's \\ odd"))
     at_rest.topic.say(legacy_row(702, "far too long for a word of an enum " * 2))
@@ -226,7 +226,7 @@ async def test_words_are_added_on_request_and_the_rows_that_bear_them_come_in(at
     assert (await at_rest.rebuilt(only=Selection(entities=(UUID(int=1),)))).differences.rows == 0
 
 
-async def test_an_empty_table_that_would_lack_rows_is_not_filled_and_the_same_command_goes_on(
+async def test_an_empty_table_that_would_lack_rows_is_not_loaded_and_the_same_command_resumes(
     pool: asyncpg.Pool,
 ) -> None:
     installation = Installation(pool)
@@ -239,7 +239,7 @@ async def test_an_empty_table_that_would_lack_rows_is_not_filled_and_the_same_co
     assert (report.loaded, report.rebuilt.rows, report.dead_letters) == (True, 91, 0)
 
 
-async def test_an_enum_is_not_given_words_without_end(pool: asyncpg.Pool) -> None:
+async def test_an_enum_is_not_given_labels_without_end(pool: asyncpg.Pool) -> None:
     installation = Installation(pool)
     before = await categories(pool)
     for number in range(MAX_ENUM_LABELS):

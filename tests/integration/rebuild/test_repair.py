@@ -1,4 +1,4 @@
-"""`--repair`: exactly what differs is mended and told, also while events are ingested."""
+"""`--repair`: exactly the differing rows are repaired and published, also while events are ingested."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -28,7 +28,7 @@ async def at_rest(pool: asyncpg.Pool) -> Installation:
     return installation
 
 
-async def test_exactly_what_was_tampered_with_is_mended_and_told(at_rest: Installation) -> None:
+async def test_exactly_the_tampered_rows_are_repaired_and_published(at_rest: Installation) -> None:
     rows, revisions = await rows_as_text(at_rest.pool), await at_rest.revisions()
     await tamper(at_rest.pool)
     report = await at_rest.repaired()
@@ -46,14 +46,14 @@ async def test_exactly_what_was_tampered_with_is_mended_and_told(at_rest: Instal
 
 
 async def test_a_repair_of_a_table_at_rest_changes_nothing(at_rest: Installation) -> None:
-    before, told = await at_rest.revisions(), len(at_rest.kept.by_topic["tests.provenance"])
+    before, published = await at_rest.revisions(), len(at_rest.kept.by_topic["tests.provenance"])
     assert (await at_rest.repaired()).repaired == 0
     assert await at_rest.revisions() == before
-    assert len(at_rest.kept.by_topic["tests.provenance"]) == told
+    assert len(at_rest.kept.by_topic["tests.provenance"]) == published
 
 
-async def test_a_row_that_comes_back_has_a_revision_that_nobody_has_seen(at_rest: Installation) -> None:
-    """Not even if it had the highest of all; and none that others have is lowered."""
+async def test_a_row_that_is_inserted_again_has_a_revision_above_any_published(at_rest: Installation) -> None:
+    """Even if it had the highest of all; and no published revision is lowered."""
     await at_rest.pool.execute("UPDATE llama_logs SET revision = 70 WHERE id = $1", ROW_GONE)
     await at_rest.pool.execute("DELETE FROM llama_logs WHERE id = $1", ROW_GONE)
     await at_rest.repaired()
@@ -64,7 +64,7 @@ async def test_a_row_that_comes_back_has_a_revision_that_nobody_has_seen(at_rest
     assert (await at_rest.revisions())[ROW_GONE] == 900_000_001
 
 
-async def test_a_whole_table_that_was_lost_comes_back(at_rest: Installation) -> None:
+async def test_a_whole_lost_table_is_inserted_again(at_rest: Installation) -> None:
     rows = await rows_as_text(at_rest.pool)
     await at_rest.pool.execute("DELETE FROM llama_logs")
     report = await at_rest.repaired()
@@ -72,7 +72,7 @@ async def test_a_whole_table_that_was_lost_comes_back(at_rest: Installation) -> 
     assert await rows_as_text(at_rest.pool) == rows
 
 
-async def test_lost_and_changed_overrides_come_back_with_the_roots_below(at_rest: Installation) -> None:
+async def test_lost_and_changed_overrides_are_repaired_with_the_roots_below(at_rest: Installation) -> None:
     rows = await rows_as_text(at_rest.pool)
     await at_rest.pool.execute("UPDATE root_decrees SET adopted = false")
     await at_rest.pool.execute(
@@ -86,7 +86,7 @@ async def test_lost_and_changed_overrides_come_back_with_the_roots_below(at_rest
     assert await at_rest.pool.fetchval("SELECT adopted FROM root_decrees")
 
 
-async def test_a_changed_lineage_is_mended_with_all_that_was_led_astray_by_it(at_rest: Installation) -> None:
+async def test_a_changed_lineage_is_repaired_with_all_roots_below(at_rest: Installation) -> None:
     rows = await rows_as_text(at_rest.pool)
     await at_rest.pool.execute("UPDATE llama_logs SET parent_job_id = 'root-4' WHERE job_id = 'child-1'")
     await at_rest.pool.execute(
@@ -96,12 +96,12 @@ async def test_a_changed_lineage_is_mended_with_all_that_was_led_astray_by_it(at
     assert await rows_as_text(at_rest.pool) == rows
 
 
-async def test_while_events_are_ingested_the_same_rows_are_mended_and_the_log_is_the_fold(
+async def test_while_events_are_ingested_the_same_rows_are_repaired_and_the_log_is_the_fold(
     at_rest: Installation,
 ) -> None:
     await tamper(at_rest.pool)
     coming: list[Event] = []
-    is_mended = asyncio.Event()
+    is_repaired = asyncio.Event()
 
     async def ingest() -> None:
         """Children before and after their parents, none of them in a lineage that was tampered with."""
@@ -116,14 +116,14 @@ async def test_while_events_are_ingested_the_same_rows_are_mended_and_the_log_is
             for partition in range(PARTITIONS):
                 await at_rest.ingest(partition)
             await at_rest.settle()
-            if is_mended.is_set():
+            if is_repaired.is_set():
                 return
 
     ingesting = asyncio.create_task(ingest())
     await asyncio.sleep(0.3)
     report = await at_rest.repaired(convergence_timeout=5.0)
     told_meanwhile = len(coming)
-    is_mended.set()
+    is_repaired.set()
     await ingesting
     assert told_meanwhile > 20
     assert [(line["kind"], line["id"]) for line in at_rest.lines if not line["correctedMeanwhile"]] == [
@@ -134,8 +134,8 @@ async def test_while_events_are_ingested_the_same_rows_are_mended_and_the_log_is
     assert (await at_rest.rebuilt()).differences.rows == 0
 
 
-async def test_a_forged_row_whose_event_comes_while_it_is_removed_stays(at_rest: Installation) -> None:
-    """The consumer found the forged row, took the event for a conflict, and will not see it again."""
+async def test_a_forged_row_whose_event_comes_while_it_is_deleted_stays(at_rest: Installation) -> None:
+    """The consumer found the forged row, took the event for a conflict, and will not read it again."""
     await tamper(at_rest.pool)
     coming = event(9999, "told", "root-1")
 
@@ -149,7 +149,7 @@ async def test_a_forged_row_whose_event_comes_while_it_is_removed_stays(at_rest:
     assert (await at_rest.rebuilt()).differences.rows == 0
 
 
-async def test_a_correction_that_comes_while_a_repair_tells_is_told_after_it(
+async def test_a_correction_during_the_publishing_of_a_repair_is_published_after_it(
     at_rest: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compaction keeps what comes last, which may be the older record."""

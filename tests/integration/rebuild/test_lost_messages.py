@@ -1,4 +1,4 @@
-"""Messages that Kafka loses between the look at a topic and its reading stop whoever reads all of it."""
+"""A reader of a whole topic stops where Kafka loses messages after the offsets were read."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.apache_kafka
 
 
 class Losing(TopicHistory):
-    """A topic whose first partition begins later once it was looked at."""
+    """A topic whose first partition begins later once its offsets were read."""
 
     def __init__(self, settings: Settings, *, before: int) -> None:
         super().__init__(settings)
@@ -46,13 +46,13 @@ async def say(settings: Settings, count: int, first: int = 1) -> str:
     return topic
 
 
-async def test_what_vanishes_before_it_is_read_is_missed_at_once(settings: Settings, tmp_path: Path) -> None:
+async def test_messages_lost_before_they_are_read_end_the_reading(settings: Settings, tmp_path: Path) -> None:
     topic = await say(settings, 12)
     with pytest.raises(MessagesGoneError, match=rf"Partition 0 of {topic} .* offset 0.* begins at 5"):
         await Archiver(tmp_path, topic, Losing(settings, before=5)).run()
 
 
-async def test_what_vanishes_behind_an_archive_is_missed_and_what_it_holds_is_not(
+async def test_messages_lost_after_an_archive_end_the_reading_and_archived_ones_do_not(
     settings: Settings, tmp_path: Path
 ) -> None:
     topic = await say(settings, 6)
@@ -64,7 +64,7 @@ async def test_what_vanishes_behind_an_archive_is_missed_and_what_it_holds_is_no
     assert (await Archive(tmp_path, topic).check())[0] == (0, 6)
 
 
-async def test_what_was_read_already_may_vanish(settings: Settings) -> None:
+async def test_messages_that_were_read_may_be_lost(settings: Settings) -> None:
     await say(settings, 12)
     history = Losing(settings, before=5)
     ends = {partition: span.end for partition, span in (await history.spans()).items()}

@@ -1,4 +1,4 @@
-"""A rebuild held against the live table: nothing differs at rest, and what was tampered with is named."""
+"""A rebuild compared with the live table: nothing differs at rest, and tampered rows are named."""
 
 import asyncio
 from random import Random
@@ -79,7 +79,7 @@ async def test_another_row_is_another_checksum(at_rest: Installation) -> None:
     assert (await at_rest.rebuilt()).rebuilt.checksum != before.rebuilt.checksum
 
 
-async def test_whatever_was_tampered_with_is_named_and_nothing_else(at_rest: Installation) -> None:
+async def test_exactly_the_tampered_rows_are_named(at_rest: Installation) -> None:
     await tamper(at_rest.pool)
     report = await at_rest.rebuilt()
     assert at_rest.named == TAMPERED
@@ -97,7 +97,7 @@ async def test_whatever_was_tampered_with_is_named_and_nothing_else(at_rest: Ins
     assert report.live.checksum != report.rebuilt.checksum
 
 
-async def test_only_the_rows_of_a_root_or_of_an_entity_are_compared_if_that_is_asked(
+async def test_a_selection_of_roots_or_entities_is_compared(
     at_rest: Installation,
 ) -> None:
     await tamper(at_rest.pool)
@@ -108,7 +108,7 @@ async def test_only_the_rows_of_a_root_or_of_an_entity_are_compared_if_that_is_a
     assert at_rest.named == [("different", row(6))]
 
 
-async def test_what_is_not_ingested_yet_is_not_missing_and_what_came_meanwhile_is_not_extra(
+async def test_events_not_ingested_yet_are_not_missing_and_rows_ingested_meanwhile_are_not_extra(
     installation: Installation,
 ) -> None:
     installation.say(chains(60))
@@ -132,7 +132,7 @@ async def test_what_is_not_ingested_yet_is_not_missing_and_what_came_meanwhile_i
     assert await installation.pool.fetchval("SELECT count(*) FROM llama_logs") == 31
 
 
-async def test_what_is_ingested_while_it_reads_is_read_before_the_snapshot_begins(
+async def test_events_ingested_during_the_reading_are_read_before_the_snapshot_begins(
     at_rest: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "MAX_READ_IN_SNAPSHOT", 3)
@@ -151,7 +151,7 @@ async def test_what_is_ingested_while_it_reads_is_read_before_the_snapshot_begin
     assert calls == [34, 5, 0]
 
 
-async def test_what_is_ingested_after_the_first_look_at_the_topic_does_not_lie_behind_its_end(
+async def test_events_ingested_after_the_first_read_of_the_ends_do_not_lie_past_them(
     at_rest: Installation,
 ) -> None:
     look = at_rest.topic.spans
@@ -166,7 +166,9 @@ async def test_what_is_ingested_after_the_first_look_at_the_topic_does_not_lie_b
     assert (await at_rest.rebuilt()).differences.rows == 0
 
 
-async def test_roots_that_live_traffic_was_about_to_correct_are_told_apart(at_rest: Installation) -> None:
+async def test_roots_that_live_traffic_corrects_meanwhile_are_counted_separately(
+    at_rest: Installation,
+) -> None:
     at_rest.say([event(301, "child", "top")], 0)
     await at_rest.ingest_all()
     at_rest.say([event(302, "top", "above"), event(303, "above")], 0)
@@ -180,7 +182,7 @@ async def test_roots_that_live_traffic_was_about_to_correct_are_told_apart(at_re
     assert [line["correctedMeanwhile"] for line in at_rest.lines] == [True]
 
 
-async def test_roots_that_nobody_corrects_are_named(at_rest: Installation) -> None:
+async def test_roots_that_live_traffic_does_not_correct_are_named(at_rest: Installation) -> None:
     at_rest.say([event(301, "child", "top")], 0)
     await at_rest.ingest_all()
     at_rest.say([event(302, "top")], 0)
@@ -202,7 +204,7 @@ async def test_another_content_under_a_known_id_is_no_difference_whichever_the_l
     assert (report.duplicates, report.contested, report.contested_kept_live) == (1, 1, 1)
 
 
-async def test_an_interrupted_rebuild_leaves_the_live_table_untouched_and_the_next_goes_on(
+async def test_an_interrupted_rebuild_leaves_the_live_table_untouched_and_is_resumed(
     at_rest: Installation,
 ) -> None:
     before = await at_rest.revisions()
@@ -287,7 +289,7 @@ async def test_live_rows_and_overrides_without_an_event_are_refused_before_anyth
     assert await ShadowStore(at_rest.pool).find() == (False, None)
 
 
-async def test_a_live_row_that_comes_without_an_event_while_it_reads_is_refused(
+async def test_a_live_row_inserted_without_an_event_during_the_reading_is_refused(
     at_rest: Installation,
 ) -> None:
     read = at_rest.topic.read
@@ -304,7 +306,7 @@ async def test_a_live_row_that_comes_without_an_event_while_it_reads_is_refused(
 
 
 async def another_program_writes(pool: asyncpg.Pool) -> None:
-    """A row of which nobody knows the origin."""
+    """A row without an origin."""
     await pool.execute(
         "INSERT INTO llama_logs (id, operation, category, status) "
         "VALUES (gen_random_uuid(), 'op', 'CREATED', 'SUCCESS')"

@@ -1,4 +1,4 @@
-"""What a crash of PostgreSQL empties is not taken for what was told; what is left is read on."""
+"""A shadow emptied by a crash of PostgreSQL is not compared with; any other is resumed."""
 
 import asyncio
 from uuid import UUID
@@ -48,7 +48,7 @@ def crash_before(monkeypatch: pytest.MonkeyPatch, pool: asyncpg.Pool, of: type, 
         (RepairStore, "repair"),
     ],
 )
-async def test_a_repair_whose_shadow_a_crash_has_emptied_changes_nothing_and_the_next_mends_all(
+async def test_a_repair_whose_shadow_a_crash_has_emptied_changes_nothing_and_the_next_repairs_all(
     tampered: Installation, monkeypatch: pytest.MonkeyPatch, of: type, step: str
 ) -> None:
     before = await rows_as_text(tampered.pool)
@@ -60,7 +60,7 @@ async def test_a_repair_whose_shadow_a_crash_has_emptied_changes_nothing_and_the
     assert tampered.named == TAMPERED
 
 
-async def test_removals_are_not_forgotten_by_a_crash_after_them(
+async def test_deletions_are_kept_by_a_crash_after_them(
     tampered: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crash_before(monkeypatch, tampered.pool, RepairStore, "deleted")
@@ -80,7 +80,7 @@ async def test_a_repair_whose_shadow_was_dropped_ends(
         await tampered.repaired()
 
 
-async def test_an_empty_table_is_not_filled_with_what_a_crash_has_left(
+async def test_an_empty_table_is_not_loaded_from_a_shadow_that_a_crash_has_emptied(
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation = Installation(pool)
@@ -92,8 +92,8 @@ async def test_an_empty_table_is_not_filled_with_what_a_crash_has_left(
     assert (await installation.rebuilt()).rebuilt.rows == 30
 
 
-async def test_a_comparison_that_was_refused_is_read_on_like_any_other(tampered: Installation) -> None:
-    """Legacy rows, redeliveries and other contents that come behind it included."""
+async def test_a_rebuild_refused_after_its_comparison_is_resumed(tampered: Installation) -> None:
+    """Also legacy rows, redeliveries and other contents that come after it."""
     with pytest.raises(TooManyDeletesError):
         await tampered.repaired(max_deletes=0, allow_unsourced=True)
     tampered.topic.say(legacy_row(700, "CREATED"))
@@ -101,12 +101,12 @@ async def test_a_comparison_that_was_refused_is_read_on_like_any_other(tampered:
     tampered.say(chains(30), 0)
     await tampered.ingest_all()
     report = await tampered.repaired(allow_unsourced=True)
-    assert (report.dead_letters, report.repaired) == (0, 3)  # reading mended the others
+    assert (report.dead_letters, report.repaired) == (0, 3)  # the reading repaired the others
     assert await tampered.pool.fetchval("SELECT count(*) FROM llama_logs WHERE id = $1", UUID(int=700)) == 1
     assert (await tampered.rebuilt()).differences.rows == 0
 
 
-async def test_a_repair_that_was_broken_off_is_read_on_like_any_other(
+async def test_an_interrupted_repair_is_resumed(
     tampered: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tampered.say([event(400, "job", "one")], 0)
@@ -122,31 +122,31 @@ async def test_a_repair_that_was_broken_off_is_read_on_like_any_other(
     tampered.say(chains(30), 0)
     await tampered.ingest_all()
     report = await tampered.repaired()
-    assert (report.dead_letters, report.repaired) == (0, 3)  # reading mended the others
+    assert (report.dead_letters, report.repaired) == (0, 3)  # the reading repaired the others
     assert (await tampered.rebuilt()).differences.rows == 0
 
 
-async def test_a_content_that_was_passed_over_counts_if_the_live_table_keeps_it_by_now(
+async def test_a_content_removed_as_a_duplicate_counts_if_the_live_table_holds_it_by_now(
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation = Installation(pool)
     installation.say([event(1, "job", "one")], 0)
     installation.say([event(1, "job", "other")], 1)
-    fill = InitialLoadStore.load
+    load = InitialLoadStore.load
 
-    async def ingest_then_fill(self: InitialLoadStore, *where: object) -> None:
+    async def ingest_then_load(self: InitialLoadStore, *where: object) -> None:
         await installation.ingest(1)
-        await fill(self, *where)  # type: ignore[arg-type]
+        await load(self, *where)  # type: ignore[arg-type]
 
     with monkeypatch.context() as meanwhile, pytest.raises(TableNotEmptyError):
-        meanwhile.setattr(InitialLoadStore, "load", ingest_then_fill)
+        meanwhile.setattr(InitialLoadStore, "load", ingest_then_load)
         await installation.rebuilt()
     await installation.ingest_all()
     report = await installation.rebuilt()
     assert (report.differences.rows, report.contested, report.contested_kept_live) == (0, 1, 1)
 
 
-async def test_rows_left_out_for_their_words_are_read_by_a_call_that_adds_words(
+async def test_rows_left_out_for_their_labels_are_read_by_a_rebuild_that_adds_labels(
     tampered: Installation,
 ) -> None:
     tampered.topic.say(legacy_row(700, "ODD"))
@@ -157,7 +157,7 @@ async def test_rows_left_out_for_their_words_are_read_by_a_call_that_adds_words(
     assert (report.dead_letters, report.repaired) == (0, 6)
 
 
-async def test_a_rebuild_that_has_lost_its_lock_ends_and_another_one_goes_on(
+async def test_a_rebuild_that_has_lost_its_lock_ends_and_another_one_resumes(
     tampered: Installation,
 ) -> None:
     before = await rows_as_text(tampered.pool)

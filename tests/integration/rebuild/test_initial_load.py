@@ -1,0 +1,125 @@
+"""Initial load of an empty database by a rebuild, with indexes and positions."""
+
+import asyncio
+from random import Random
+
+import asyncpg
+import pytest
+
+from harness.catalogue import catalogue
+from harness.log_table import differences, empty_tables, stored_rows
+from harness.rebuilding import Installation, rows_as_text
+from harness.writers import GROUP, TOPIC
+from histories import chains, event, override
+from llamalog_schemas.events import Event
+from llamalog_service.rebuild.errors import TableNotEmptyError
+from llamalog_service.rebuild.initial_load import InitialLoadStore
+from llamalog_service.rebuild.rebuild import RebuildOptions
+from simulation.history import draw_history
+
+EVENTS: list[Event] = [*chains(30), event(101), event(103, "orphan", "never"), override(104, "never")]
+
+
+@pytest.fixture
+async def installation(pool: asyncpg.Pool) -> Installation:
+    installation = Installation(pool)
+    installation.say(EVENTS)
+    return installation
+
+
+async def test_an_empty_database_becomes_the_fold_with_every_index_and_the_positions(
+    installation: Installation, database_url: str
+) -> None:
+    before = await catalogue(database_url)
+    comments = """
+        SELECT indexrelid::regclass::text, obj_description(indexrelid)
+        FROM pg_index WHERE indrelid = 'llama_logs'::regclass ORDER BY 1
+    """
+    said = await installation.pool.fetch(comments)
+    report = await installation.rebuilt()
+    assert (report.loaded, report.rebuilt.rows, report.messages) == (True, 32, 33)
+    assert differences(await stored_rows(installation.pool), EVENTS) == []
+    assert await catalogue(database_url) == before
+    assert await installation.pool.fetch(comments) == said
+    positions = await installation.pool.fetch(
+        "SELECT consumer_group, topic, next_offset FROM consumer_positions"
+    )
+    assert sorted(map(tuple, positions)) == [(GROUP, TOPIC, 11)] * 3
+    assert installation.kept.by_topic == {}
+    assert (await installation.rebuilt()).differences.rows == 0
+
+
+async def test_a_consumer_continues_where_the_loaded_table_ends(installation: Installation) -> None:
+    await installation.rebuilt()
+    rows = await rows_as_text(installation.pool)
+    await installation.ingest_all()  # reads everything again
+    assert await rows_as_text(installation.pool) == rows
+    installation.say([event(200, "after", "root-1")])
+    await installation.ingest_all()
+    assert (await installation.rebuilt()).live.rows == 33
+
+
+async def test_rows_of_a_loaded_table_have_revisions_above_any_published(installation: Installation) -> None:
+    """A consumer that has read higher revisions would drop the corrections from now on."""
+    for partition in installation.topic.partitions:
+        await installation.ingest(partition)
+    await installation.pool.execute("UPDATE llama_logs SET revision = 1000")
+    await empty_tables(installation.pool)
+    await installation.rebuilt()
+    assert min((await installation.revisions()).values()) > 1000
+
+
+async def test_an_initial_load_equals_an_ingest(pool: asyncpg.Pool) -> None:
+    for seed in range(12):
+        await empty_tables(pool)
+        installation = Installation(pool)
+        for said in draw_history(Random(seed)):
+            installation.topic.say(said.value, said.partition)
+        for partition in installation.topic.partitions:  # the lowest partition and offset comes first
+            await installation.ingest(partition)
+        await installation.settle()
+        rows, overrides = await rows_as_text(pool), await pool.fetch("SELECT id FROM root_decrees ORDER BY 1")
+        await empty_tables(pool)
+        assert (await installation.rebuilt()).loaded
+        assert await rows_as_text(pool) == rows
+        assert await pool.fetch("SELECT id FROM root_decrees ORDER BY 1") == overrides
+
+
+async def test_a_dry_run_leaves_an_empty_table_empty_and_reports_its_rows(installation: Installation) -> None:
+    report = await installation.rebuild().run(RebuildOptions(initial_load=False))
+    assert (report.loaded, report.live.rows, report.rebuilt.rows) == (False, 0, 32)
+    assert await installation.pool.fetchval("SELECT count(*) FROM llama_logs") == 0
+
+
+async def test_a_table_that_is_not_empty_any_more_is_not_loaded_and_compared_the_next_time(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = InitialLoadStore.load
+
+    async def ingest_then_load(self: InitialLoadStore, *where: object) -> None:
+        await installation.ingest(0)
+        await load(self, *where)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(InitialLoadStore, "load", ingest_then_load)
+    with pytest.raises(TableNotEmptyError):
+        await installation.rebuilt()
+    assert await installation.pool.fetchval("SELECT count(*) FROM llama_logs") == 11
+    await installation.ingest_all()
+    report = await installation.rebuilt()
+    assert (report.loaded, report.differences.rows, report.messages) == (False, 0, 33)
+
+
+async def test_a_reader_during_an_initial_load_sees_no_row_or_all(installation: Installation) -> None:
+    seen: set[int] = set()
+    loaded = asyncio.Event()
+
+    async def look() -> None:
+        while not loaded.is_set():
+            seen.add(await installation.pool.fetchval("SELECT count(*) FROM llama_logs"))
+            await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    await installation.rebuilt()
+    loaded.set()
+    await looking
+    assert seen <= {0, 32}
