@@ -28,7 +28,7 @@ def test_a_link_leads_to_a_file(document: Path) -> None:
 
 def test_the_files_that_the_architecture_names_exist() -> None:
     named = FILE_NAME.findall((CHECKOUT / "ARCHITECTURE.md").read_text())
-    assert len(named) > 50
+    assert len(set(named)) > 50
     assert [
         name for name in named if not any((top / name).exists() for top in (CHECKOUT, SERVICE, KIT))
     ] == []
@@ -42,6 +42,15 @@ def test_the_architecture_names_every_package_and_layer() -> None:
     assert [name for name in sorted(packages | modules) if f"`{name}`" not in architecture] == []
     tests = {path.name for path in (CHECKOUT / "tests").iterdir() if any(path.rglob("*.py"))}
     assert [name for name in sorted(tests) if not re.search(rf"\b{name}\b", architecture)] == []
+
+
+def test_every_flow_of_the_architecture_fits_a_page() -> None:
+    sections = (CHECKOUT / "ARCHITECTURE.md").read_text().split("\n## ")
+    assert {"Ingest flow", "Late parent", "Backfill", "Rebuild", "Read path", "Adoption", "Local stack"} <= {
+        section.partition("\n")[0] for section in sections
+    }
+    prose = [re.sub(r"```mermaid.*?```", "", section, flags=re.DOTALL) for section in sections]
+    assert [section.partition("\n")[0] for section in prose if section.count("\n") > 60] == []
 
 
 def test_every_document_is_named_in_the_readme() -> None:
