@@ -13,7 +13,6 @@ import structlog
 from fastapi import FastAPI
 from uvicorn import Config, Server
 
-from llamalog_schemas.events import RootOverrideEvent
 from llamalog_service.backfill.root_overrides import override_root
 from llamalog_service.bootstrap.backfills import ask_for_backfill, ask_of_run
 from llamalog_service.dead_letters.listing import DeadLetterViews
@@ -111,19 +110,6 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
 
 
 def _services(settings: Settings, reader: Reader) -> Services:
-    async def publish_override(
-        job: str, *, adopted: bool, reason: str, requested_by: str
-    ) -> RootOverrideEvent:
-        published = await override_root(
-            settings,
-            job,
-            adopted=adopted,
-            reason=reason,
-            requested_by=requested_by,
-            timeout=_KAFKA_TIMEOUT_SECONDS,
-        )
-        return published.override
-
     return Services(
         backfills=BackfillService(
             reader,
@@ -131,7 +117,7 @@ def _services(settings: Settings, reader: Reader) -> Services:
             publish_run_request=partial(ask_of_run, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
         ),
         dead_letters=DeadLetterViews(settings),
-        override_root=publish_override,
+        override_root=partial(override_root, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
         health=HealthMonitor(
             reader,
             read_lag=partial(_read_lags, settings),

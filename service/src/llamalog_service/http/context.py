@@ -7,8 +7,8 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
-from llamalog_schemas.events import RootOverrideEvent
-from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, DeadLetterMessage
+from llamalog_service.backfill.root_overrides import PublishedOverride
+from llamalog_service.dead_letters.listing import DeadLetterViews
 from llamalog_service.http.access import Access, Principal, Scope, require
 from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.health import HealthMonitor
@@ -16,28 +16,7 @@ from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.streams import Streams
 from llamalog_service.live_feed.ring import Feed
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.paging import Page
 from llamalog_service.telemetry.metrics import Metrics
-
-
-class DeadLetters(Protocol):
-    """The dead letters of an installation.
-
-    Both methods raise UnavailableError where Kafka is away, and another LlamalogError where there is no topic
-    of dead letters.
-    """
-
-    async def counts(self) -> DeadLetterCounts:
-        """The dead letters by reason."""
-
-    async def page(
-        self, wanted: DeadLetterFilter, *, limit: int, after: str | None
-    ) -> Page[DeadLetterMessage]:
-        """A page of dead letters, the newest first.
-
-        Raises:
-            InvalidCursorError: `after` is no cursor of an earlier page.
-        """
 
 
 class OverrideRoot(Protocol):
@@ -45,7 +24,7 @@ class OverrideRoot(Protocol):
 
     def __call__(
         self, job: str, *, adopted: bool, reason: str, requested_by: str
-    ) -> Awaitable[RootOverrideEvent]:
+    ) -> Awaitable[PublishedOverride]:
         """Adopt a job never seen as a root, or revoke that.
 
         Raises:
@@ -59,7 +38,7 @@ class Services:
     """Services that need Kafka; the composition root builds them."""
 
     backfills: BackfillService
-    dead_letters: DeadLetters
+    dead_letters: DeadLetterViews
     override_root: OverrideRoot
     health: HealthMonitor
     feed: Feed

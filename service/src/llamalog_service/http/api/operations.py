@@ -100,7 +100,7 @@ async def override_root(request: Request, services: ServicesDep, principal: Admi
         reason=requested.reason,
         requested_by=principal.name,
     )
-    return json_response(published, HTTPStatus.ACCEPTED)
+    return json_response(published.override, HTTPStatus.ACCEPTED)
 
 
 @routes.get(
