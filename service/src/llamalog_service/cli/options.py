@@ -1,7 +1,6 @@
 """Options that several commands share: filters of rows, moments, limits."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,8 +10,6 @@ from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
 from llamalog_service.cli.backfill.scope import InvalidScopeError, parse_moment
 
-_AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MOMENT = "2h|MOMENT"
 
 
@@ -22,13 +19,9 @@ def parse_when(text: str) -> datetime:
     Raises:
         typer.BadParameter: it is neither.
     """
-    ago = _AGO.fullmatch(text.strip())
     try:
-        if ago is not None:
-            count, unit = ago.groups()
-            return datetime.now(UTC) - timedelta(**{_UNITS[unit]: int(count)})
-        return parse_moment(text)
-    except (InvalidScopeError, OverflowError):
+        return parse_moment(text, ages=True)
+    except InvalidScopeError:
         raise typer.BadParameter(
             f"{text!r} is no moment. One looks like 2h (so long ago; s, m, h, d, w), 2026-02-10 (UTC) or "
             "2026-02-10T10:30:00+01:00."

@@ -7,8 +7,8 @@ import msgspec
 from cachetools import LRUCache
 
 from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.queries.logs import LogFilter
-from llamalog_service.queries.paging import utc
 from llamalog_service.queries.rows import LogRow
 
 _REMEMBERED: Final = 100_000
@@ -49,8 +49,8 @@ def takes(wanted: LogFilter, row: LogRow) -> bool:
         and _is(wanted.job, row.job_id)
         and _is(wanted.root, row.root_job_id)
         and _is(wanted.origin, row.origin)
-        and (wanted.since is None or utc(row.created_at) >= utc(wanted.since))
-        and (wanted.until is None or utc(row.created_at) < utc(wanted.until))
+        and (wanted.since is None or naive_utc(row.created_at) >= naive_utc(wanted.since))
+        and (wanted.until is None or naive_utc(row.created_at) < naive_utc(wanted.until))
         and _holds(wanted.error, (row.error_message, row.error_code))
         and not (wanted.roots_only and row.origin is not Origin.ROOT)
         and not (wanted.unknown_origin_only and row.root_job_id is not None)

@@ -9,8 +9,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of, utc
+from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of
 
 MAX_BUCKETS = 1_000
 """Over a longer time the counts are asked for in larger buckets, or one after another."""
@@ -84,13 +85,13 @@ async def read_counts(reader: Reader, *, since: datetime, until: datetime, bucke
         TooManyBucketsError: there would be more than `MAX_BUCKETS`.
         UnavailableError: PostgreSQL is away.
     """
-    if utc(until) - utc(since) > MAX_BUCKETS * _LENGTHS[bucket]:
+    if naive_utc(until) - naive_utc(since) > MAX_BUCKETS * _LENGTHS[bucket]:
         raise TooManyBucketsError(
             f"From {since} to {until} there are more than {MAX_BUCKETS:,} times one {bucket}: "
             f"ask for a shorter time, or for larger buckets."
         )
     counts: dict[datetime, dict[str, int]] = {}
-    for record in await reader.rows("counts", utc(since), utc(until), str(bucket)):
+    for record in await reader.rows("counts", naive_utc(since), naive_utc(until), str(bucket)):
         counts.setdefault(record["at"], {})[record["category"]] = record["rows"]
     told = tuple(CategoryCounts(at=at, by_category=by_category) for at, by_category in counts.items())
     return Counts(bucket=bucket, since=since, until=until, buckets=told)

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, StatusLabel
+from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.postgres.statements import Reader, Row
-from llamalog_service.queries.paging import utc
 
 
 class EntityRef(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -101,7 +101,7 @@ async def read_entity_summary(
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    since = utc(now or datetime.now(UTC)) - recent
+    since = naive_utc(now or datetime.now(UTC)) - recent
     records = await reader.rows("entity_summary", entity.id, str(entity.type), since.isoformat(), MAX_ROWS)
     counts, found = records[0], {record["what"]: record for record in records}
     return EntitySummary(

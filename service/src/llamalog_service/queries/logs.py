@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.postgres.statements import Reader, expand, sql
 from llamalog_service.queries.paging import (
     DEFAULT_LIMIT,
@@ -22,7 +23,6 @@ from llamalog_service.queries.paging import (
     before,
     fitting,
     position_of,
-    utc,
 )
 from llamalog_service.queries.rows import LogRow, log_row
 
@@ -167,7 +167,7 @@ def _driver(wanted: LogFilter) -> tuple[Driver, str | None]:  # noqa: PLR0911 - 
 
 def _span(wanted: LogFilter, after: Cursor | None, *, newest_first: bool) -> tuple[Cursor, str]:
     """Where to begin, and the last time that counts."""
-    oldest = "-infinity" if wanted.since is None else utc(wanted.since).isoformat()
+    oldest = "-infinity" if wanted.since is None else naive_utc(wanted.since).isoformat()
     newest = "infinity" if wanted.until is None else before(wanted.until).at
     if newest_first:
         start = NEWEST if wanted.until is None else Cursor(newest, NEWEST.row)

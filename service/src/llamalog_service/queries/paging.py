@@ -7,13 +7,14 @@ nor lost while others arrive.
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.postgres.statements import Row
 
 MAX_LIMIT = 500
@@ -166,15 +167,10 @@ def position_of(record: Row) -> Cursor:
 
 def before(moment: datetime) -> Cursor:
     """The place before all rows of a moment, or of later ones."""
-    begins = utc(moment)
+    begins = naive_utc(moment)
     if begins == datetime.min:
         return _BEFORE_CHRIST
     return Cursor((begins - timedelta(microseconds=1)).isoformat(), _LAST_ROW, True)
-
-
-def utc(moment: datetime) -> datetime:
-    """A moment as the table keeps times: UTC without a zone; one without is taken for UTC."""
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _check_place(at: str) -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
+from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.entities import EntityRef, read_names
 from llamalog_service.queries.logs import Driver, Search, containing
@@ -20,7 +21,6 @@ from llamalog_service.queries.paging import (
     at_most,
     before,
     position_of,
-    utc,
 )
 from llamalog_service.queries.rows import name_in, origin_of
 
@@ -91,7 +91,7 @@ async def read_root_jobs(
     limit = at_most(limit)
     newest = NEWEST if wanted.until is None else Cursor(before(wanted.until).at, NEWEST.row)
     start = after or newest
-    oldest = "-infinity" if wanted.since is None else utc(wanted.since).isoformat()
+    oldest = "-infinity" if wanted.since is None else naive_utc(wanted.since).isoformat()
     found = await reader.rows("root_jobs", start.at, start.row, oldest, *_values(wanted), SEARCHED, limit + 1)
     items = await _named(reader, [_root_job(record) for record in found[:limit]])
     if len(found) > limit:

@@ -1,7 +1,7 @@
 """`--job`, `--root`, `--since` and `--until`: which rows a backfill is to plan."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from llamalog_schemas.commands import (
     MAX_JOBS_PER_COMMAND,
@@ -12,6 +12,7 @@ from llamalog_schemas.commands import (
     WholeTable,
 )
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_JOB_LENGTH
+from llamalog_service.domain.timestamps import parse_timestamp
 
 
 class InvalidScopeError(ValueError):
@@ -43,19 +44,18 @@ def choose_scope(
     return WholeTable()
 
 
-def parse_moment(text: str) -> datetime:
+def parse_moment(text: str, *, ages: bool = False) -> datetime:
     """A moment as ISO 8601 has it, ``2026-02-10`` or ``2026-02-10T10:30:00+01:00``; without zone it is UTC.
 
     Raises:
         InvalidScopeError: it is no moment, or lies where no event can.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        moment = parse_timestamp(text, ages=ages)
     except ValueError:
         raise InvalidScopeError(
             f"{text!r} is no moment. One looks like 2026-02-10 (UTC) or 2026-02-10T10:30:00+01:00."
         ) from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     if not EARLIEST_TIME <= moment <= LATEST_TIME:
         raise InvalidScopeError(f"{text!r} lies outside of {EARLIEST_TIME:%Y} to {LATEST_TIME:%Y}.")
     return moment

@@ -1,7 +1,7 @@
 """The form of a backfill: its fields parsed into a request, with a complaint for each invalid one."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from llamalog_schemas.commands import (
@@ -16,6 +16,7 @@ from llamalog_schemas.commands import (
     WholeTable,
 )
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_COUNT, MAX_JOB_LENGTH
+from llamalog_service.domain.timestamps import parse_timestamp
 from llamalog_service.http.backfill_service import BackfillRequest
 
 Fields = Mapping[str, str]
@@ -132,11 +133,10 @@ class _FormParser:
         if not text:
             return default
         try:
-            timestamp = datetime.fromisoformat(text)
+            timestamp = parse_timestamp(text)
         except ValueError:
             self.complaints[field] = "A time looks like 2026-02-10 or 2026-02-10T10:30, in UTC."
             return default
-        timestamp = timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp
         if not EARLIEST_TIME <= timestamp <= LATEST_TIME:
             self.complaints[field] = f"Times lie between {EARLIEST_TIME:%Y} and {LATEST_TIME:%Y}."
             return default

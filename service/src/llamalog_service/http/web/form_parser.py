@@ -1,21 +1,18 @@
 """Search forms: fields parsed leniently, with a complaint for each invalid one, and the page they select."""
 
-import re
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
+from llamalog_service.domain.timestamps import parse_timestamp
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.web.formatting import link
 from llamalog_service.queries.paging import Cursor, InvalidCursorError, Page
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_AGO: Final = re.compile(r"(\d{1,6})\s*(s|min|m|h|d|w)", re.IGNORECASE)
 
 _JOBS: Final = frozenset({"job", "root"})
 """Fields that hold a job's id: any characters, blanks at its ends too."""
@@ -88,13 +85,9 @@ class FormQuery:
         text = self.text(name)
         if text is None:
             return None
-        ago = _AGO.fullmatch(text)
         try:
-            if ago:
-                return datetime.now(UTC) - timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
-            at = datetime.fromisoformat(text)
-            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        except (ValueError, OverflowError):
+            return parse_timestamp(text, ages=True)
+        except ValueError:
             self._complain(name, text, "it is 2h, 7d, 2026-02-10 or 2026-02-10 10:30, in UTC")
             return None
 
