@@ -12,7 +12,7 @@ from llamalog_schemas.codec import encode
 from llamalog_schemas.events import Event
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.kafka.topic_history import Portion, Span
+from llamalog_service.kafka.reader import Portion, Span
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore

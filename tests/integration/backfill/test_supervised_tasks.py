@@ -12,7 +12,7 @@ from harness.api import running_api
 from harness.waiting import eventually
 from llamalog_service.bootstrap.api import supervise
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.live_feed.ring import Feed, FeedState, Gap
+from llamalog_service.live_feed.feed import FeedState, Gap, LiveFeed
 from llamalog_service.settings import Settings
 
 
@@ -43,13 +43,13 @@ async def test_a_task_that_fails_is_logged_started_again_and_told_not_to_run() -
 
 
 async def test_listeners_are_told_that_the_feed_failed_and_that_rows_are_missing() -> None:
-    feed = Feed()
-    feed.stand(FeedState.LIVE)
+    feed = LiveFeed()
+    feed.set_state(FeedState.LIVE)
     following = feed.follow()
     assert await anext(following) is FeedState.LIVE
-    feed.begin_anew(FeedState.FAILED)
+    feed.reset(FeedState.FAILED)
     assert [await anext(following), await anext(following)] == [Gap(None), FeedState.FAILED]
-    feed.stand(FeedState.LIVE)
+    feed.set_state(FeedState.LIVE)
     assert await anext(following) is FeedState.LIVE
     await following.aclose()
 
@@ -69,7 +69,7 @@ async def test_the_api_says_so_while_its_tasks_fail_and_is_well_again(
 
         monkeypatch.setattr(where.replace(":", "."), call)
 
-    may_break("llamalog_service.live_feed.feeder:open_reader")
+    may_break("llamalog_service.kafka.feeds:open_reader")
     may_break("llamalog_service.http.health:parse_metrics")
     may_break("llamalog_service.postgres.statements:Reader.value")
     async with (

@@ -14,7 +14,7 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import NOON, event
 from llamalog_schemas.events import Category, EntityEnriched, EntityEvent, EntityLinked, EntityType, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.live_feed.matching import Told, takes
+from llamalog_service.live_feed.matching import SeenRevisions, takes
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.rows import LogRow, provenance_row, read_row
@@ -102,5 +102,5 @@ async def row(pool: asyncpg.Pool) -> LogRow:
 
 def test_a_revision_is_told_once_and_none_after_a_newer_one(row: LogRow) -> None:
     second, third = replace(row, revision=2), replace(row, revision=3)
-    told = Told([row])
-    assert [told.is_news(one) for one in (row, third, second, third)] == [False, True, False, False]
+    told = SeenRevisions([row])
+    assert [told.add(one) for one in (row, third, second, third)] == [False, True, False, False]

@@ -12,8 +12,8 @@ from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.errors import TopicAbsentError
+from llamalog_service.kafka.feeds import FeedBatch, ProvenanceFeed, open_provenance_feed
 from llamalog_service.kafka.messages import OutgoingMessage, provenance_message
-from llamalog_service.kafka.provenance_feed import FeedBatch, ProvenanceFeed, open_provenance_feed
 from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
@@ -85,7 +85,7 @@ async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
         async def listen() -> None:
             async for news in feed:
                 heard.append(news)
-                if news.records:
+                if news.rows:
                     return
 
         async with asyncio.timeout(90), asyncio.TaskGroup() as tasks:
@@ -98,17 +98,17 @@ async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
             async with open_producer(breakable) as producer:
                 await tell(breakable, MessageProducer(producer), told(1))
     away, *back = heard
-    assert away.away is not None
-    assert breakable.kafka in away.away
-    assert [news.away for news in back] == [None] * len(back)
-    assert [record.id for news in back for record in news.records] == [UUID(int=1)]
+    assert away.unavailable is not None
+    assert breakable.kafka in away.unavailable
+    assert [news.unavailable for news in back] == [None] * len(back)
+    assert [live.row.id for news in back for live in news.rows] == [UUID(int=1)]
 
 
 async def _until(feed: ProvenanceFeed, count: int) -> AsyncIterator[Provenance]:
     async with asyncio.timeout(30):
         async for heard in feed:
-            for record in heard.records:
-                yield record
+            for live in heard.rows:
+                yield live.row
                 count -= 1
             if not count:
                 return

@@ -12,7 +12,7 @@ from harness.rebuilding import Installation, KeptTopic, rows_as_text
 from harness.writers import TOPIC, Message
 from histories import chains, event
 from llamalog_schemas import encode
-from llamalog_service.kafka.topic_history import Portion
+from llamalog_service.kafka.reader import Portion
 from llamalog_service.rebuild.archive.archiver import ArchiveBusyError, Archiver
 from llamalog_service.rebuild.archive.history import (
     Archive,

@@ -14,7 +14,7 @@ from harness.log_table import empty_tables
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
 from histories import chains, event, override
 from llamalog_service.domain.errors import PositionPastEndError
-from llamalog_service.kafka.topic_history import Span
+from llamalog_service.kafka.reader import Span
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.rebuild import rebuild

@@ -1,12 +1,12 @@
 """What is said about topics whose broker tells little of their settings."""
 
-from llamalog_service.kafka.topic_checks import Level, judge
+from llamalog_service.kafka.topic_checks import Level, check_configs
 from llamalog_service.kafka.topics import topics
 
 
 def test_settings_that_the_broker_does_not_tell_are_named_and_nothing_else_is_said() -> None:
     wanted = topics()
-    findings = judge(wanted, {spec.name: {} for spec in wanted})
+    findings = check_configs(wanted, {spec.name: {} for spec in wanted})
     assert [(finding.level, finding.topic) for finding in findings] == [
         (Level.INFO, spec.name) for spec in wanted
     ]
@@ -17,6 +17,6 @@ def test_settings_that_the_broker_does_not_tell_are_named_and_nothing_else_is_sa
 
 def test_settings_as_they_are_created_give_no_findings() -> None:
     wanted = topics("catalogue.", partitions=12)
-    assert judge(wanted, {spec.name: spec.config for spec in wanted}) == []
+    assert check_configs(wanted, {spec.name: spec.config for spec in wanted}) == []
     assert wanted.entity_events.name == "catalogue.entity-events"
     assert wanted.provenance.partitions == 12

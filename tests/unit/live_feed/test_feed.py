@@ -4,15 +4,15 @@ import asyncio
 from uuid import UUID
 
 from harness.told import row
-from llamalog_service.live_feed.ring import Feed, FeedState, Gap, News, Told
+from llamalog_service.live_feed.feed import FeedEvent, FeedItem, FeedState, Gap, LiveFeed
 
 
-def tell(feed: Feed, number: int, size: int = 10) -> None:
-    feed.tell(row(UUID(int=number)), size)
+def tell(feed: LiveFeed, number: int, size: int = 10) -> None:
+    feed.append(row(UUID(int=number)), size)
 
 
-async def take(feed: Feed, count: int, last: str | None = None) -> list[News]:
-    heard: list[News] = []
+async def take(feed: LiveFeed, count: int, last: str | None = None) -> list[FeedEvent]:
+    heard: list[FeedEvent] = []
     following = feed.follow(last)
     async for news in following:
         heard.append(news)
@@ -22,13 +22,13 @@ async def take(feed: Feed, count: int, last: str | None = None) -> list[News]:
     return heard
 
 
-def rows_in(heard: list[News]) -> list[int]:
-    return [news.row.id.int for news in heard if isinstance(news, Told)]
+def rows_in(heard: list[FeedEvent]) -> list[int]:
+    return [news.row.id.int for news in heard if isinstance(news, FeedItem)]
 
 
 async def test_every_listener_hears_every_row_in_order() -> None:
-    feed = Feed()
-    feed.stand(FeedState.LIVE)
+    feed = LiveFeed()
+    feed.set_state(FeedState.LIVE)
     listeners = [asyncio.create_task(take(feed, 4)) for _ in range(3)]
     await asyncio.sleep(0)
     for number in (1, 2, 3):
@@ -40,20 +40,20 @@ async def test_every_listener_hears_every_row_in_order() -> None:
 
 
 async def test_a_slow_listener_is_told_how_much_it_has_missed_and_the_feed_does_not_grow() -> None:
-    feed = Feed()
+    feed = LiveFeed()
     following = feed.follow()
     assert await anext(following) is FeedState.CONNECTING
     for number in range(20_000):
         tell(feed, number)
     assert await anext(following) == Gap(15_000)
     first = await anext(following)
-    assert isinstance(first, Told)
+    assert isinstance(first, FeedItem)
     assert first.row.id.int == 15_000
     await following.aclose()
 
 
 async def test_large_rows_leave_the_ring_sooner() -> None:
-    feed = Feed()
+    feed = LiveFeed()
     following = feed.follow()
     await anext(following)
     for number in range(100):
@@ -63,23 +63,23 @@ async def test_large_rows_leave_the_ring_sooner() -> None:
 
 
 async def test_a_listener_that_comes_back_goes_on_where_it_was() -> None:
-    feed = Feed()
+    feed = LiveFeed()
     waiting = asyncio.create_task(take(feed, 2))
     await asyncio.sleep(0)
     tell(feed, 1)
     told = (await waiting)[1]
-    assert isinstance(told, Told)
+    assert isinstance(told, FeedItem)
     tell(feed, 2)
-    assert rows_in(await take(feed, 2, feed.place_of(told))) == [2]
+    assert rows_in(await take(feed, 2, feed.cursor_of(told))) == [2]
     for nonsense in ("", "-", "x-1", f"{feed.epoch}-99", f"{feed.epoch}-{'9' * 40}", f"{feed.epoch}-²"):
         assert (await take(feed, 1, nonsense)) == [Gap(None)]
 
 
 async def test_it_is_wanted_while_somebody_listens() -> None:
-    feed = Feed()
-    assert not feed.wanted.is_set()
+    feed = LiveFeed()
+    assert not feed.has_listeners.is_set()
     following = feed.follow()
     await anext(following)
-    assert feed.wanted.is_set()
+    assert feed.has_listeners.is_set()
     await following.aclose()
-    assert not feed.wanted.is_set()
+    assert not feed.has_listeners.is_set()

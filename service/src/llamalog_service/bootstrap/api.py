@@ -24,8 +24,7 @@ from llamalog_service.http.tokens import read_access
 from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.offsets import read_lag
 from llamalog_service.kafka.topics import topics
-from llamalog_service.live_feed.feeder import feed_live
-from llamalog_service.live_feed.ring import Feed, FeedState
+from llamalog_service.live_feed.feed import FeedState, LiveFeed, run_live_feed
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.settings import Settings, setting_name
@@ -89,9 +88,9 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             ),
             asyncio.create_task(
                 supervise(
-                    partial(feed_live, settings, feed),
+                    partial(run_live_feed, settings, feed),
                     doing="reading the live feed",
-                    failed=partial(feed.begin_anew, FeedState.FAILED),
+                    failed=partial(feed.reset, FeedState.FAILED),
                 )
             ),
         ]
@@ -125,7 +124,7 @@ def _services(settings: Settings, reader: Reader) -> Services:
             group=settings.consumer_group,
             topic=topics(settings.topic_prefix).entity_events.name,
         ),
-        feed=Feed(),
+        feed=LiveFeed(),
     )
 
 

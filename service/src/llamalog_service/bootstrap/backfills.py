@@ -8,9 +8,8 @@ from uuid import UUID
 from llamalog_schemas.backfills import BackfillEnded, BackfillEndedData, BackfillProgressedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.backfill_event_reader import RunEvents
-from llamalog_service.kafka.clients import open_admin, open_producer, open_reader
-from llamalog_service.kafka.offsets import partitions_of
+from llamalog_service.kafka.clients import open_producer
+from llamalog_service.kafka.feeds import open_run_events
 from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
@@ -95,11 +94,7 @@ async def follow_backfill(
     """
     clock = asyncio.get_running_loop().time
     began, silent_looks = clock(), 0
-    topic = topics(settings.topic_prefix).backfill_events.name
-    async with open_admin(settings) as admin:
-        partitions = await partitions_of(admin, [topic])
-    async with open_reader(settings) as consumer, open_backfills(settings) as reader:
-        events = RunEvents(consumer, partitions, run)
+    async with open_run_events(settings, run) as events, open_backfills(settings) as reader:
         while True:
             heard = await events.next(within=_LOOK_SECONDS)
             for event in heard:
@@ -114,5 +109,5 @@ async def follow_backfill(
                 if silent_looks >= _GRACE_LOOKS:
                     show(row)
                     return row
-            if row is None and not events.any_heard and clock() - began > timeout:
+            if row is None and not events.any_seen and clock() - began > timeout:
                 raise UnknownRunError(run, timeout)

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from llamalog_service.bootstrap.following import open_log
+from llamalog_service.bootstrap import open_log
 from llamalog_service.cli.runtime import print_json, print_line, read_database_settings, run
 from llamalog_service.queries.conflicts import (
     ConflictCounts,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from rich.text import Text
 from rich.tree import Tree as Drawn
 
-from llamalog_service.bootstrap.following import open_log
+from llamalog_service.bootstrap import open_log
 from llamalog_service.cli.options import Entity, EntityId, Job, Json, Limit
 from llamalog_service.cli.rendering import UNKNOWN_ORIGIN, draw_lineages, format_time, lineage_view
 from llamalog_service.cli.runtime import console, print_json, read_database_settings, run

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.bootstrap.following import follow_log, open_log
+from llamalog_service.bootstrap import open_log
 from llamalog_service.cli.options import (
     Json,
     OfCategory,
@@ -37,6 +37,7 @@ from llamalog_service.cli.runtime import (
     read_settings,
     run,
 )
+from llamalog_service.live_feed.following import follow_log
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import MAX_LIMIT, Cursor, Page
@@ -105,12 +106,15 @@ def logs(
 
 
 def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> None:
-    async def read(reader: Reader) -> Sequence[LogRow]:
-        return await _newest(reader, wanted, limit)
-
     settings = read_settings()
+
+    async def read() -> Sequence[LogRow]:
+        return await _read(settings, wanted, limit)
+
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # `_print_away` reports an outage once
-    following = follow_log(settings, wanted, read=read, show=show, say_away=_print_away, timeout=TIMEOUT)
+    following = follow_log(
+        settings, wanted, read=read, show=show, on_availability=_print_away, timeout=TIMEOUT
+    )
     try:
         run(following)
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llamalog_schemas.events import Category
-from llamalog_service.bootstrap.following import open_log
+from llamalog_service.bootstrap import open_log
 from llamalog_service.cli.options import Json, Since, Until
 from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.queries.conflicts import ConflictCounts, count_conflicts

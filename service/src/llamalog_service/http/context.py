@@ -14,7 +14,7 @@ from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.health import HealthMonitor
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.streams import Streams
-from llamalog_service.live_feed.ring import Feed
+from llamalog_service.live_feed.feed import LiveFeed
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.telemetry.metrics import Metrics
 
@@ -41,7 +41,7 @@ class Services:
     dead_letters: DeadLetterViews
     override_root: OverrideRoot
     health: HealthMonitor
-    feed: Feed
+    feed: LiveFeed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

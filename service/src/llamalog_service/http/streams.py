@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.problems import ProblemError
+from llamalog_service.live_feed.feed import FeedItem, FeedState, Gap, LiveFeed
 from llamalog_service.live_feed.matching import takes
-from llamalog_service.live_feed.ring import Feed, FeedState, Gap, Told
 from llamalog_service.queries.backfills import BackfillRun
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import provenance_row
@@ -97,15 +97,15 @@ def event(kind: str, data: object, event_id: str | None = None) -> ServerSentEve
     return ServerSentEvent(msgspec.json.encode(data).decode(), event=kind, id=event_id)
 
 
-async def log_events(feed: Feed, log_filter: LogFilter, last_event_id: str | None) -> Events:
+async def log_events(feed: LiveFeed, log_filter: LogFilter, last_event_id: str | None) -> Events:
     """The live feed's rows that a filter matches, its gaps and its states."""
     async with aclosing(feed.follow(last_event_id)) as following:
         async for news in following:
             match news:
-                case Told():
+                case FeedItem():
                     row = provenance_row(news.row)
                     if takes(log_filter, row):
-                        yield event("row", row, feed.place_of(news))
+                        yield event("row", row, feed.cursor_of(news))
                 case Gap():
                     yield event("gap", {"missed": news.missed})
                 case FeedState():

@@ -1,4 +1,4 @@
-"""Where topics end, and how far a group has come."""
+"""Partitions and their offsets: first, end, committed by a group; the lag between."""
 
 from collections.abc import Collection, Mapping
 
@@ -6,7 +6,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
-from llamalog_service.kafka.clients import open_reader
+from llamalog_service.kafka.clients import open_admin, open_reader
+from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.topics import existing_topics
 from llamalog_service.settings import Settings
 
@@ -14,11 +15,25 @@ Offsets = Mapping[TopicPartition, int]
 
 
 async def partitions_of(admin: AIOKafkaAdminClient, names: Collection[str]) -> list[TopicPartition]:
-    """All partitions of these topics; none of a topic that does not stand."""
-    standing = await existing_topics(admin)
+    """All partitions of these topics; none of a topic that does not exist."""
+    existing = await existing_topics(admin)
     return [
-        TopicPartition(name, partition["partition"]) for name in names for partition in standing.get(name, ())
+        TopicPartition(name, partition["partition"]) for name in names for partition in existing.get(name, ())
     ]
+
+
+async def topic_partitions(settings: Settings, topic: str) -> list[TopicPartition]:
+    """All partitions of a topic, at least one.
+
+    Raises:
+        TopicAbsentError: there is no such topic.
+        UnavailableError: Kafka does not answer.
+    """
+    async with open_admin(settings) as admin:
+        partitions = await partitions_of(admin, [topic])
+    if not partitions:
+        raise TopicAbsentError(topic)
+    return partitions
 
 
 async def end_offsets(
@@ -28,7 +43,7 @@ async def end_offsets(
 
     Args:
         reader: a started consumer of no group, newly made: it is assigned the partitions.
-        knows_ends: whether the broker can be asked; one that can't tells it when something is fetched.
+        knows_ends: whether the broker can be asked; if not, its answer to a fetch says it.
     """
     if knows_ends:
         ends: Offsets = await reader.end_offsets(list(partitions))
@@ -51,15 +66,15 @@ async def committed_offsets(
     admin: AIOKafkaAdminClient, group: str, partitions: Collection[TopicPartition]
 ) -> Offsets:
     """The offset up to which a group has committed each partition; 0 where it has not committed any."""
-    told = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
-    return {partition: max(0, offset.offset) for partition, offset in told.items()}
+    committed = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+    return {partition: max(0, offset.offset) for partition, offset in committed.items()}
 
 
 async def commit_if_behind(member: AIOKafkaConsumer, offsets: Offsets) -> bool:
     """Commit offsets for the group of a started consumer, but for those that are committed already or more.
 
     Returns:
-        Whether it was done: a group that is at work commits for itself.
+        Whether it was done: a group with active members commits for itself.
     """
     try:
         member.assign(list(offsets))

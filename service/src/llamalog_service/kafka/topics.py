@@ -1,12 +1,13 @@
-"""The five topics of llamalog: how they are named, cut and kept, and how they come to be."""
+"""The five topics of llamalog: names, partitions, configuration, and their creation."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from llamalog_service.kafka.clients import open_admin
@@ -16,13 +17,16 @@ from llamalog_service.settings import Settings
 
 DEFAULT_PREFIX: Final = "llamalog."
 BROKER_DEFAULT: Final = -1
-"""As a replication factor: what the broker takes for topics that name none."""
+"""As a replication factor: the broker's own default."""
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 """The largest batch of any topic that is dead-lettered from; close to the broker's own default."""
 
 DEAD_LETTER_BYTES: Final = 2 * MAX_MESSAGE_BYTES
-"""The largest dead letter; one whose message came compressed may have been larger, and is cut."""
+"""The largest dead letter; a message that came compressed may be larger, and is cut."""
+
+TopicConfig = Mapping[str, str]
+"""The configuration of one topic, as far as the broker describes it."""
 
 _VISIBLE_WITHIN_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
@@ -30,7 +34,7 @@ _POLL_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as it is created: its full name, partitions, and Kafka's settings of it."""
+    """A topic as it is created: its full name, partitions and configuration."""
 
     name: str
     partitions: int
@@ -57,7 +61,7 @@ class Topics:
 
 @dataclass(frozen=True, slots=True)
 class TopicOutcome:
-    """What became of a topic: created now, or kept as it stood."""
+    """Whether a topic was created, or existed already."""
 
     name: str
     created: bool
@@ -67,7 +71,7 @@ def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:
     """The topics under a prefix.
 
     Args:
-        prefix: what every name begins with, its separator included.
+        prefix: of every name, its separator included.
         partitions: of entity events and of provenance, which bear the traffic.
     """
     return Topics(
@@ -113,11 +117,11 @@ async def create_topics(
 ) -> list[TopicOutcome]:
     """Create the topics that are missing, and wait until every one has leaders.
 
-    Topics that stand are kept as they are, whatever their settings: `check_topics` judges those.
+    Existing topics are kept as they are, whatever their configuration: `check_topics` checks those.
 
     Args:
         admin: a started client.
-        wanted: what `topics` made.
+        wanted: the result of `topics`.
         replication_factor: copies of every partition, or ``BROKER_DEFAULT``.
 
     Raises:
@@ -146,7 +150,7 @@ async def create_topics(
 
 
 async def create_missing_topics(settings: Settings, *, timeout: float | None = None) -> list[TopicOutcome]:
-    """Create the topics that are missing; those that stand are kept as they are.
+    """Create the topics that are missing; existing ones are kept as they are.
 
     Raises:
         UnavailableError: Kafka did not answer within `timeout` seconds; None waits for ever.
@@ -161,20 +165,41 @@ async def create_missing_topics(settings: Settings, *, timeout: float | None = N
 
 
 async def existing_topics(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
-    """The partitions of every topic of the cluster, as its metadata tells them."""
+    """The metadata of the partitions of every topic of the cluster, by its name."""
     return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
 
 
+async def topic_configs(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, TopicConfig]:
+    """The configurations of existing topics; empty ones of topics that the broker does not describe."""
+    configs: dict[str, TopicConfig] = {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    for response in await admin.describe_configs(resources) if resources else []:
+        for code, _, _, name, entries in response.resources:
+            configs[name] = {} if code else {entry[0]: entry[1] for entry in entries}
+    return configs
+
+
+async def is_compacted(settings: Settings, topic: str) -> bool:
+    """Whether Kafka keeps only the latest message of a key, as far as the broker describes the topic.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    async with open_admin(settings) as admin:
+        configs = await topic_configs(admin, [topic])
+    return "compact" in configs.get(topic, {}).get("cleanup.policy", "")
+
+
 async def _wait_until_led(admin: AIOKafkaAdminClient, wanted: Topics) -> None:
-    """A client that asks before a new topic has leaders would not ask again for a while."""
+    """A client that fetches metadata before a new topic has leaders would not retry for a while."""
     deadline = asyncio.get_running_loop().time() + _VISIBLE_WITHIN_SECONDS
     while True:
-        standing = await existing_topics(admin)
+        existing = await existing_topics(admin)
         leaderless = {
             spec.name: "no leader yet"
             for spec in wanted
-            if not standing.get(spec.name)
-            or any(partition["leader"] < 0 for partition in standing[spec.name])
+            if not existing.get(spec.name)
+            or any(partition["leader"] < 0 for partition in existing[spec.name])
         }
         if not leaderless:
             return

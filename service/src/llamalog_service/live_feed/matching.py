@@ -12,11 +12,11 @@ from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
 
 _REMEMBERED: Final = 100_000
-"""Rows of which is remembered how they were told last; redelivery repeats what is recent."""
+"""Rows whose last revision is remembered; redelivery repeats recent ones."""
 
 
-class Told:
-    """What a follower was told already: nothing is told twice, and no older revision after a newer one.
+class SeenRevisions:
+    """The revisions that a follower has received: none is shown twice, and no older one after a newer.
 
     Args:
         rows: read from the table after the feed was opened.
@@ -25,10 +25,10 @@ class Told:
     def __init__(self, rows: Iterable[LogRow] = ()) -> None:
         self._revisions: LRUCache[bytes, int] = LRUCache(_REMEMBERED)
         for row in rows:
-            self.is_news(row)
+            self.add(row)
 
-    def is_news(self, row: LogRow) -> bool:
-        """Whether this revision of the row was not told yet; from now on it was."""
+    def add(self, row: LogRow) -> bool:
+        """Add a revision of a row; whether it is newer than those seen of the row."""
         known = self._revisions.get(row.id.bytes, 0)
         if row.revision <= known:
             return False

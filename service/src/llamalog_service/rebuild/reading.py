@@ -7,11 +7,8 @@ from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
 from llamalog_service.ingest.batch import decode_batch
-from llamalog_service.kafka.clients import open_admin, open_reader
-from llamalog_service.kafka.errors import TopicAbsentError
-from llamalog_service.kafka.offsets import end_offsets, first_offsets, partitions_of
-from llamalog_service.kafka.topic_history import Portion, Span, is_compacted, read_history
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.reader import Portion, Span, read_range, read_spans
+from llamalog_service.kafka.topics import is_compacted, topics
 from llamalog_service.rebuild.errors import CompactedTopicError
 from llamalog_service.rebuild.shadow import MessagePosition, ShadowBatch
 from llamalog_service.settings import Settings
@@ -51,16 +48,10 @@ class TopicHistory:
             CompactedTopicError: events may be gone.
             UnavailableError: Kafka does not answer.
         """
-        async with open_admin(self._settings) as admin:
-            partitions = await partitions_of(admin, [self._topic])
-            if not partitions:
-                raise TopicAbsentError(self._topic)
-            if self._settings.kafka_durable and await is_compacted(admin, self._topic):
-                raise CompactedTopicError(self._topic)
-        async with open_reader(self._settings) as reader:
-            ends = await end_offsets(reader, partitions, knows_ends=self._settings.kafka_durable)
-            firsts = await first_offsets(reader, partitions) if self._settings.kafka_durable else {}
-        return {at.partition: Span(firsts.get(at, 0), end) for at, end in ends.items()}
+        spans = await read_spans(self._settings, self._topic)
+        if self._settings.kafka_durable and await is_compacted(self._settings, self._topic):
+            raise CompactedTopicError(self._topic)
+        return spans
 
     async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
         """The messages from `starts` up to before `ends`, by partition.
@@ -69,10 +60,9 @@ class TopicHistory:
             MessagesGoneError: the topic has lost some of them since `spans`.
             UnavailableError: Kafka does not answer.
         """
-        if all(starts.get(partition, 0) >= end for partition, end in ends.items()):
-            return  # aiokafka's consumer does not stop well before its first fetch
-        async with open_reader(self._settings, skips=False) as reader:
-            async for portion in read_history(reader, self._topic, starts, ends):
+        spans = {partition: Span(starts.get(partition, 0), end) for partition, end in ends.items()}
+        async with aclosing(read_range(self._settings, self._topic, spans, skips=False)) as portions:
+            async for portion in portions:
                 yield portion
 
 

@@ -13,7 +13,7 @@ import asyncpg
 from msgspec.structs import replace
 
 from llamalog_service.domain.errors import PositionPastEndError
-from llamalog_service.kafka.topic_history import Span
+from llamalog_service.kafka.reader import Span
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import (
     NO_DIFFERENCES,

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
-from llamalog_service.kafka.topic_history import Portion, Span
+from llamalog_service.kafka.reader import Portion, Span
 from llamalog_service.rebuild.archive.segments import (
     MANIFEST,
     ArchivedRecord,
