@@ -29,7 +29,7 @@ from llamalog_schemas.commands import (
     WholeTable,
 )
 from llamalog_schemas.events import Event
-from llamalog_service.backfill.run_store import Backfill, BackfillStore
+from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.publisher import EventPublisher, MessageProducer

@@ -18,15 +18,15 @@ from pydantic import SecretStr
 from harness.waiting import eventually
 from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.commands import BackfillRoots, BackfillRootsData, WholeTable
-from llamalog_service.backfill.command_store import RunStore
-from llamalog_service.backfill.periodic_tasks import (
+from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
+from llamalog_service.backfill.repairs import RepairQueue
+from llamalog_service.backfill.worker import (
     POLL_SECONDS,
+    Worker,
     publish_tasks,
     repair_tasks,
     sweep_task,
 )
-from llamalog_service.backfill.run_store import Backfill, BackfillStore
-from llamalog_service.backfill.worker import Worker
 from llamalog_service.kafka.messages import OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
@@ -78,7 +78,7 @@ async def commanded_backfill(url: str) -> Done:
     ):
         store = BackfillStore(pool)
         began = time.perf_counter()
-        await store.heed([command])
+        await store.apply([command])
         worker.wake()
         run = UUID(command.id)
 
@@ -116,7 +116,7 @@ async def _working(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Work
             sweep_task(settings, planning_pool),
             *publish_tasks(pool, event_publisher),
         ]
-        worker = Worker(lock=WorkerLock(pool), runs=RunStore(pool), tasks=tasks, poll_every=POLL_SECONDS)
+        worker = Worker(lock=WorkerLock(pool), queue=RepairQueue(pool), tasks=tasks, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
         try:
             yield worker

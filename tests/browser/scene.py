@@ -20,7 +20,7 @@ from harness.topics import producing, publish, publish_events
 from harness.waiting import eventually
 from llamalog_schemas.commands import BackfillRootsData, WholeTable
 from llamalog_schemas.events import EntityEvent
-from llamalog_service.bootstrap.backfills import ask_for_backfill
+from llamalog_service.bootstrap.backfills import request_backfill
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
@@ -104,5 +104,5 @@ async def _tell(settings: Settings, pool: asyncpg.Pool) -> None:
     await pool.execute(story.BROAD_SQL, story.BROAD_ROOT, _LONG_AGO)
     await pool.execute(story.LEGACY_SQL, story.HOSTILE_ENTITY[1], story.HOSTILE, _LONG_AGO)
     tried = BackfillRootsData(scope=WholeTable(), requested_by="otto", dry_run=True)
-    await ask_for_backfill(settings, uuid4(), tried, timeout=20)
+    await request_backfill(settings, uuid4(), tried, timeout=20)
     await wait_until_settled(settings, pool)

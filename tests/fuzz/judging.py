@@ -5,7 +5,7 @@ from harness.writers import Message
 from histories import event
 from llamalog_schemas.codec import encode
 from llamalog_schemas.errors import InvalidReason
-from llamalog_service.bootstrap.migration_consumer import read_commands
+from llamalog_service.backfill.migration_consumer import read_commands
 from llamalog_service.domain.rows import content_of
 from llamalog_service.ingest.batch import decode_batch
 

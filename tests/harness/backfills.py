@@ -21,9 +21,9 @@ from llamalog_schemas.commands import (
     Scope,
     WholeTable,
 )
-from llamalog_service.backfill.plan_batches import Batch, Pace, PlanBatches
+from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
+from llamalog_service.backfill.batches import Batch, BatchSizer, BatchWriter
 from llamalog_service.backfill.plan_store import PlanStore
-from llamalog_service.backfill.run_store import Backfill, BackfillStore
 from llamalog_service.backfill.runner import BackfillRunner, Stores
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
@@ -31,19 +31,19 @@ from llamalog_service.log.recompute import RecomputeStore
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 
 
-class WatchedBatches(PlanBatches):
+class WatchedBatches(BatchWriter):
     """Batches before each of which something may happen."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         super().__init__(pool)
         self.before: Callable[[int], Awaitable[None]] | None = None
-        self.paces: list[Pace] = []
+        self.sizes: list[int] = []
 
-    async def write_next(self, run: UUID, pace: Pace) -> Batch:
+    async def write_next(self, run: UUID, sizer: BatchSizer) -> Batch:
         if self.before is not None:
-            await self.before(len(self.paces))
-        self.paces.append(pace)
-        return await super().write_next(run, pace)
+            await self.before(len(self.sizes))
+        self.sizes.append(sizer.size)
+        return await super().write_next(run, sizer)
 
 
 class WatchedBackfills(BackfillStore):
@@ -103,7 +103,7 @@ class Backfills:
     async def ask(self, **options: Any) -> UUID:
         """Have a backfill queued."""
         command = start(**options)
-        await self.store.heed([command])
+        await self.store.apply([command])
         return UUID(command.id)
 
     async def do(self, **options: Any) -> Backfill:
@@ -118,13 +118,13 @@ class Backfills:
         return found
 
     async def pause(self, run: UUID) -> None:
-        await self.store.heed([request(PauseBackfill, run)])
+        await self.store.apply([request(PauseBackfill, run)])
 
     async def resume(self, run: UUID) -> None:
-        await self.store.heed([request(ResumeBackfill, run)])
+        await self.store.apply([request(ResumeBackfill, run)])
 
     async def cancel(self, run: UUID) -> None:
-        await self.store.heed([request(CancelBackfill, run)])
+        await self.store.apply([request(CancelBackfill, run)])
 
     async def log(self) -> list[str]:
         """Every row of the log, every column."""

@@ -25,7 +25,7 @@ from llamalog_schemas.events import (
     FailureData,
     Status,
 )
-from llamalog_service.backfill.run_store import BackfillStore
+from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
 from llamalog_service.kafka.publisher import MessageProducer

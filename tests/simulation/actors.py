@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from llamalog_service.backfill.command_store import RunStore
-from llamalog_service.backfill.repairs import Repairs
-from llamalog_service.backfill.run_store import BackfillStore
-from llamalog_service.backfill.sweep import Sweep
+from llamalog_service.backfill.backfill_store import BackfillStore
+from llamalog_service.backfill.migration_consumer import migration_delivery
+from llamalog_service.backfill.repairs import RepairQueue, Repairs, Sweep
 from llamalog_service.backfill.worker import PeriodicTask, Worker
-from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.pipeline import Steps
@@ -108,24 +106,21 @@ def start_migration_consumer(
     pool: Any = SimulatedPool(world, server, process)
     planning_pool: Any = SimulatedPool(world, server, process, keep_plans=False)
     event_publisher = _event_publisher(world, broker, process)
-    runs = RunStore(pool)
+    queue = RepairQueue(pool)
     worker = Worker(
         lock=WorkerLock(pool),
-        runs=runs,
-        tasks=_duties(pool, RecomputeStore(planning_pool), event_publisher, sweep_clock),
+        queue=queue,
+        tasks=_tasks(pool, RecomputeStore(planning_pool), event_publisher, sweep_clock),
         poll_every=_POLL_EVERY,
     )
     kafka: Any = actor._kafka
-    delivery = subscribe_migration_consumer(
+    delivery = migration_delivery(queue, BackfillStore(pool), worker, event_publisher, fail=fail)
+    subscribe(
         kafka,
-        runs,
-        BackfillStore(pool),
-        worker,
-        event_publisher,
+        delivery,
         topic=COMMANDS,
         group=MIGRATION_GROUP,
         session_seconds=SESSION_SECONDS,
-        fail=fail,
     )
     actor.pools = [pool, planning_pool]
     actor.start(delivery)
@@ -138,7 +133,7 @@ def _event_publisher(world: World, broker: Broker, process: Process) -> EventPub
     return EventPublisher(MessageProducer(producer), NAMES, source="/simulated")
 
 
-def _duties(
+def _tasks(
     pool: Any, store: RecomputeStore, event_publisher: EventPublisher, sweep_clock: Callable[[], float]
 ) -> list[PeriodicTask]:
     """As `bootstrap` has them, but for backfills, and with a sweep on demand."""
@@ -153,7 +148,7 @@ def _duties(
         return await corrections.publish_corrections(outbox, event_publisher) > 0
 
     return [
-        PeriodicTask("repairing roots", Repairs(RunStore(pool), store).do_waiting, _POLL_EVERY),
+        PeriodicTask("repairing roots", Repairs(RepairQueue(pool), store).repair_queued, _POLL_EVERY),
         PeriodicTask("sweeping", sweep_if_due, _POLL_EVERY),
-        PeriodicTask("telling corrections", tell, _POLL_EVERY),
+        PeriodicTask("publishing corrections", tell, _POLL_EVERY),
     ]

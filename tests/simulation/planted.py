@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from llamalog_service.backfill import repairs, sweep
+from llamalog_service.backfill import repairs
 from llamalog_service.domain import roots
 from llamalog_service.domain.roots import JobFacts, Resolved, resolve
 from llamalog_service.domain.rows import RowContent
@@ -47,8 +47,7 @@ def _one_pass(stack: ExitStack) -> None:
     async def recompute_once(store: RecomputeStore, scope: Collection[str] | Everything) -> Repair:
         return Repair(sum((await store.recompute(scope)).values()), 1)
 
-    for module in (repairs, sweep):
-        stack.enter_context(patch.object(module, "recompute_until_converged", recompute_once))
+    stack.enter_context(patch.object(repairs, "recompute_until_converged", recompute_once))
 
 
 def _offsets_first(stack: ExitStack) -> None:

@@ -14,6 +14,8 @@ from histories import chains, event
 from llamalog_schemas.backfills import BackfillPhase, RunStatus
 from llamalog_schemas.commands import CancelBackfill, MissingParent, PauseBackfill, ResumeBackfill
 from llamalog_schemas.events import EntityEvent
+from llamalog_service.postgres.statements import Reader
+from llamalog_service.queries.backfills import read_backfills
 
 
 @pytest.fixture
@@ -44,11 +46,11 @@ async def pause_before(backfills: Backfills, run: UUID, *, batch: int) -> None:
 
 async def test_a_redelivered_command_is_the_same_run(backfills: Backfills) -> None:
     command = start()
-    await backfills.store.heed([command, command])
+    await backfills.store.apply([command, command])
     await backfills.runner.run_next()
-    await backfills.store.heed([command])
+    await backfills.store.apply([command])
     assert await backfills.runner.run_next() is False
-    assert [run.status for run in await backfills.store.latest(10)] == [RunStatus.COMPLETED]
+    assert [run.status for run in await read_backfills(Reader(backfills.pool), 10)] == [RunStatus.COMPLETED]
 
 
 async def test_backfills_are_done_in_the_order_in_which_they_were_asked_for(backfills: Backfills) -> None:
@@ -56,7 +58,7 @@ async def test_backfills_are_done_in_the_order_in_which_they_were_asked_for(back
     await backfills.runner.run_next()
     assert (await backfills.look(first)).status is RunStatus.COMPLETED
     assert (await backfills.look(second)).status is RunStatus.QUEUED
-    assert [run.id for run in await backfills.store.latest(10)] == [second, first]
+    assert [run.run for run in await read_backfills(Reader(backfills.pool), 10)] == [second, first]
 
 
 async def test_a_queued_backfill_can_be_paused_and_resumed(backfills: Backfills) -> None:
@@ -161,9 +163,9 @@ async def test_a_redelivered_pause_does_not_pause_a_run_that_was_resumed(
 ) -> None:
     run = await backfills.ask(batch_size=10)
     pause = request(PauseBackfill, run)
-    await backfills.store.heed([pause])
+    await backfills.store.apply([pause])
     await backfills.resume(run)
-    await backfills.store.heed([pause])
+    await backfills.store.apply([pause])
     await backfills.runner.run_next()
     assert (await backfills.look(run)).status is RunStatus.COMPLETED
 
@@ -221,7 +223,7 @@ async def test_requests_about_a_run_that_has_ended_or_is_unknown_do_nothing(
     done = await backfills.do()
     unknown = uuid4()
     for kind in (PauseBackfill, ResumeBackfill, CancelBackfill):
-        await backfills.store.heed([request(kind, done.id), request(kind, unknown)])
+        await backfills.store.apply([request(kind, done.id), request(kind, unknown)])
     assert await backfills.look(done.id) == done
     assert await backfills.store.find(unknown) is None
 

@@ -105,7 +105,7 @@ async def test_where_the_topic_is_silent_of_a_runs_end_its_row_tells_it(
 
 
 async def test_a_run_that_nobody_knows_is_waited_for_so_long_only(settings: Settings) -> None:
-    with pytest.raises(UnknownRunError, match="none was heard of within 1 s"):
+    with pytest.raises(UnknownRunError, match="no event of it came within 1 s"):
         await follow_backfill(settings, uuid4(), lambda _: None, timeout=1)
 
 

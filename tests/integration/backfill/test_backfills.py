@@ -15,7 +15,7 @@ from histories import NOON, chains, event, override
 from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.commands import ExpectedCounts, GivenJobs, MissingParent, OneRoot, TimeWindow
 from llamalog_schemas.events import Event
-from llamalog_service.backfill.corrections import Corrections
+from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
@@ -208,7 +208,7 @@ async def test_adopting_within_a_scope_corrects_what_hangs_off_the_same_top_outs
         scope=TimeWindow(from_=NOON + timedelta(milliseconds=110), to=NOON + timedelta(milliseconds=111)),
         missing_parent=MissingParent.ADOPT,
     )
-    assert (done.set, done.set_again) == (1, 2)
+    assert (done.set, done.set_by_verification) == (1, 2)
     assert differences(await stored_rows(pool), [*log, override(201, "never-seen")]) == []
 
 
@@ -227,7 +227,7 @@ async def test_locked_rows_make_the_batches_smaller_until_they_are_free_again(
     done = await backfills.do(batch_size=32)
     assert done.status is RunStatus.COMPLETED
     assert done.lock_timeouts >= 3
-    sizes = [pace.size for pace in backfills.batches.paces]
+    sizes = backfills.batches.sizes
     assert sizes[:2] == [32, 16]
     assert min(sizes) < 8
     assert sizes[-1] > min(sizes)
@@ -279,7 +279,7 @@ async def test_settled_roots_that_the_batches_overrule_are_looked_for_below_once
 
     backfills.batches.before = come
     done = await backfills.do()
-    assert (done.set, done.set_again) == (3, 1)
+    assert (done.set, done.set_by_verification) == (3, 1)
     assert differences(await stored_rows(pool), [*events, child]) == []
 
 
@@ -366,21 +366,21 @@ async def test_telling_gives_way_to_a_backfill_that_is_under_way(
         rests.append(seconds)
 
     kept = KeptMessages()
-    corrections = Corrections(
+    corrections = CorrectionRelay(
         Outbox(pool), backfills.store, EventPublisher(kept, NAMES, source="/tests"), sleep=rest
     )
 
     async def tell(batch: int) -> None:
         if batch == 1:
-            assert await corrections.tell_next()
+            assert await corrections.publish_next()
 
     backfills.batches.before = tell
     await backfills.do(batch_size=10)
     assert len(kept.provenance) == 10
     assert len(rests) == 1
     assert rests[0] > 0
-    assert await corrections.tell_next()
-    assert not await corrections.tell_next()
+    assert await corrections.publish_next()
+    assert not await corrections.publish_next()
     assert len(rests) == 1
     assert kept.provenance == as_stored(await stored_rows(pool))
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.apache_kafka
 
 AWAY = 5.0
 """Seconds."""
-DUTIES = 5
+TASKS = 5
 """Of the migration consumer at most: each tells of its own waiting."""
 
 
@@ -93,7 +93,7 @@ async def test_without_postgres_the_consumers_wait_and_go_on(
         await asyncio.to_thread(breakable_postgres.start)
         await publish(settings, reversed(late_parents))
         await wait_until_settled(settings, pool)
-        assert len(migration_consumer.said("waiting")) <= waits + DUTIES, "a line at every attempt"
+        assert len(migration_consumer.said("waiting")) <= waits + TASKS, "a line at every attempt"
         assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]
     await assert_nothing_is_lost(settings, pool, 3000)
 

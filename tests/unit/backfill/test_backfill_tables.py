@@ -47,7 +47,7 @@ def a_run(asked: Mapping[str, Any] = MappingProxyType({}), **said: Any) -> Backf
         "requested_at": NOON,
         "started_at": NOON,
         "finished_at": NOON,
-        "wish": None,
+        "requested_action": None,
         "rows": 4052,
         "scanned": 4052,
         "set_": 1567,
@@ -112,9 +112,9 @@ def test_a_scope_is_told_in_words(scope: Scope, words: str) -> None:
 
 
 def test_a_run_under_way_says_what_it_does_and_what_was_asked_of_it() -> None:
-    run = a_run(status=RunStatus.RUNNING, phase=BackfillPhase.WRITING, wish="pause", scanned=3000)
+    run = a_run(status=RunStatus.RUNNING, phase=BackfillPhase.WRITING, requested_action="pause", scanned=3000)
     lines = [" ".join(line.split()) for line in printed(run_tables(run))]
-    assert "status running, writing (pause asked for)" in lines
+    assert "status running, writing (pause requested)" in lines
     assert "so far 3,000 of 4,052 rows scanned, 1,567 set, 2,485 left, 900 rows/s" in lines
 
 

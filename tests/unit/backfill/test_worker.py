@@ -9,19 +9,17 @@ import pytest
 from llamalog_service.backfill.worker import PeriodicTask, Worker
 
 
-class _HeldLock:
+class _Lock:
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[bool]:
+        yield True
+
     def is_held(self) -> bool:
         return True
 
 
-class _Lock:
-    @asynccontextmanager
-    async def attempt(self) -> AsyncIterator[_HeldLock]:
-        yield _HeldLock()
-
-
-class _Runs:
-    async def requeue_left(self) -> None:
+class _Queue:
+    async def requeue_interrupted(self) -> None:
         pass
 
 
@@ -33,7 +31,7 @@ async def test_a_wake_up_with_the_cancellation_does_not_keep_the_worker_alive(it
         return False
 
     tasks = [PeriodicTask("finding nothing", find_nothing, 3600.0)]
-    worker = Worker(lock=_Lock(), runs=_Runs(), tasks=tasks, poll_every=3600.0)  # type: ignore[arg-type]
+    worker = Worker(lock=_Lock(), queue=_Queue(), tasks=tasks, poll_every=3600.0)  # type: ignore[arg-type]
     working = asyncio.create_task(worker.run())
     await asyncio.sleep(0.01)
     worker.wake()

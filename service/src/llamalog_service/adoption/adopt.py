@@ -17,10 +17,9 @@ from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.commands import BackfillRootsData, ResumeBackfill, RunRequestData
 from llamalog_service.adoption.migration_check import MigrationCheck
 from llamalog_service.adoption.migration_runner import check_migration
-from llamalog_service.backfill.command_store import RunStore
-from llamalog_service.backfill.periodic_tasks import POLL_SECONDS, repair_tasks
-from llamalog_service.backfill.run_store import BackfillStore
-from llamalog_service.backfill.worker import Worker
+from llamalog_service.backfill.backfill_store import BackfillStore
+from llamalog_service.backfill.repairs import RepairQueue
+from llamalog_service.backfill.worker import POLL_SECONDS, Worker, repair_tasks
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.statements import Reader
@@ -120,7 +119,7 @@ async def adopt_roots(
 async def _worker(pool: asyncpg.Pool, planning_pool: asyncpg.Pool) -> AsyncIterator[asyncio.Task[None]]:
     """A worker without sweeps: nothing may change before the plan meets the expectation."""
     tasks = repair_tasks(pool, planning_pool)
-    worker = Worker(lock=WorkerLock(pool), runs=RunStore(pool), tasks=tasks, poll_every=POLL_SECONDS)
+    worker = Worker(lock=WorkerLock(pool), queue=RepairQueue(pool), tasks=tasks, poll_every=POLL_SECONDS)
     working = asyncio.create_task(worker.run())
     try:
         yield working
@@ -139,10 +138,10 @@ async def _begin(reader: Reader, backfills: BackfillStore, request: BackfillRoot
         return run
     if begun.request.expected != request.expected:
         raise OtherExpectationError(begun.run)
-    if begun.status is RunStatus.PAUSED or begun.wish == "pause":
+    if begun.status is RunStatus.PAUSED or begun.requested_action == "pause":
         data = RunRequestData(run=begun.run, requested_by=request.requested_by)
         now = datetime.now(UTC)
-        await backfills.heed(
+        await backfills.apply(
             [ResumeBackfill(id=str(uuid4()), source=_SOURCE, time=now, specversion="1.0", data=data)]
         )
     return begun.run

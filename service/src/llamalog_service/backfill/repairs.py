@@ -1,54 +1,148 @@
-"""The repairs that commands ask for: those that wait together are done together."""
+"""Repairs of roots: those that commands request, done together, and those that the sweep finds."""
 
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
 import structlog
 
-from llamalog_service.backfill.command_store import Claimed, RunStore
 from llamalog_service.domain.errors import RowRefusedError
-from llamalog_service.log.recompute import RecomputeStore, Repair, recompute_until_converged
+from llamalog_service.log.recompute import Everything, RecomputeStore, Repair, recompute_until_converged
+from llamalog_service.postgres.statements import sql
 
 _RUNS_AT_ONCE = 100
+_SWEEP_JOBS = 1000
 
 _log = structlog.get_logger("llamalog.backfill")
 
 
+class QueuedRepair(NamedTuple):
+    """A repair to be done; its id is the command's."""
+
+    id: UUID
+    jobs: tuple[str, ...]
+    reason: str
+
+
+class ClaimedRepair(NamedTuple):
+    """A repair that the worker has claimed."""
+
+    id: UUID
+    jobs: list[str]
+
+
+class RepairQueue:
+    """The queue of commanded repairs, shared by all migration consumers."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def enqueue(self, runs: Collection[QueuedRepair]) -> None:
+        """Add repairs; one that is known by its id, done or not, is left alone."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.executemany(sql("enqueue_run"), runs)
+
+    async def claim(self, limit: int) -> list[ClaimedRepair]:
+        """Claim the oldest queued repairs."""
+        records = await self._pool.fetch(sql("claim_runs"), limit)
+        return [ClaimedRepair(record["id"], record["jobs"]) for record in records]
+
+    async def finish(self, ids: Collection[UUID], passes: int, rows_changed: int) -> None:
+        """Mark repairs that were done together as completed."""
+        await self._pool.execute(sql("finish_runs"), ids, passes, rows_changed)
+
+    async def fail(self, run: UUID, error: str) -> None:
+        """Mark a repair as failed, with the reason."""
+        await self._pool.execute(sql("fail_run"), run, error)
+
+    async def requeue_interrupted(self) -> None:
+        """Requeue repairs and backfills that a dead worker had claimed; only the one worker may call this."""
+        await self._pool.execute(sql("requeue_runs"))
+
+
 class Repairs:
-    """Does queued repairs; one done twice changes nothing."""
+    """Does the queued repairs; one that is done twice changes nothing."""
 
-    def __init__(self, runs: RunStore, recompute: RecomputeStore) -> None:
-        self._runs = runs
+    def __init__(self, queue: RepairQueue, recompute: RecomputeStore) -> None:
+        self._queue = queue
         self._recompute = recompute
-        self._taken: list[Claimed] = []
+        self._claimed: list[ClaimedRepair] = []
 
-    async def do_waiting(self) -> bool:
-        """Do the repairs that wait, their jobs as one scope; False if there is none.
+    async def repair_queued(self) -> bool:
+        """Do the queued repairs, their jobs as one scope; False if there is none.
 
         Raises:
-            UnavailableError: the next call, or the next worker, begins them anew.
+            UnavailableError: the next call, or the next worker, repeats them.
         """
-        self._taken = self._taken or await self._runs.claim(_RUNS_AT_ONCE)
-        if not self._taken:
+        self._claimed = self._claimed or await self._queue.claim(_RUNS_AT_ONCE)
+        if not self._claimed:
             return False
         try:
-            await self._finish(self._taken, await self._repair(self._taken))
+            await self._finish(self._claimed, await self._repair(self._claimed))
         except RowRefusedError:
-            await self._do_one_by_one(self._taken)
-        self._taken = []
+            await self._repair_one_by_one(self._claimed)
+        self._claimed = []
         return True
 
-    async def _do_one_by_one(self, claimed: list[Claimed]) -> None:
-        """One of several was refused: the others are not to wait for it."""
+    async def _repair_one_by_one(self, claimed: list[ClaimedRepair]) -> None:
+        """Do each by itself, since PostgreSQL refused a row of one of them."""
         for run in claimed:
             try:
                 await self._finish([run], await self._repair([run]))
             except RowRefusedError as refused:
                 error = f"PostgreSQL refuses a row for good: {refused}. Nothing was changed by this run."
-                await self._runs.fail(run.id, error)
+                await self._queue.fail(run.id, error)
                 _log.error("repair failed", run=str(run.id), error=error)
 
-    async def _repair(self, runs: list[Claimed]) -> Repair:
+    async def _repair(self, runs: list[ClaimedRepair]) -> Repair:
         jobs = {job for run in runs for job in run.jobs}
         return await recompute_until_converged(self._recompute, sorted(jobs))
 
-    async def _finish(self, runs: list[Claimed], repair: Repair) -> None:
-        await self._runs.finish([run.id for run in runs], repair.passes, repair.rows_changed)
+    async def _finish(self, runs: list[ClaimedRepair], repair: Repair) -> None:
+        await self._queue.finish([run.id for run in runs], repair.passes, repair.rows_changed)
         _log.info("repaired", runs=len(runs), rows=repair.rows_changed, passes=repair.passes)
+
+
+class Sweep:
+    """Repairs without a command: of rows without a final root often, of every row seldom.
+
+    It finds what a lost command left, and rows that another program wrote into the table.
+
+    Args:
+        every: seconds between sweeps of rows without a final root.
+        full_every: seconds between sweeps of all rows.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, store: RecomputeStore, *, every: float, full_every: float, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._every = every
+        self._full_every = full_every
+        self._clock = clock
+        self._next = clock() + every
+        self._next_full = clock() + full_every
+
+    async def sweep_if_due(self) -> int:
+        """Sweep if it is time; the number of corrected rows."""
+        now = self._clock()
+        if now >= self._next_full:
+            self._next_full, self._next = now + self._full_every, now + self._every
+            return await self.sweep_everything()
+        if now >= self._next:
+            self._next = now + self._every
+            return await self.sweep_unsettled()
+        return 0
+
+    async def sweep_unsettled(self) -> int:
+        """Correct rows of another writer, and pending rows whose top has come by now."""
+        corrected = await self._store.resolve_untracked()
+        starts = await self._store.stale_starts(_SWEEP_JOBS)
+        return corrected + (await recompute_until_converged(self._store, starts)).rows_changed
+
+    async def sweep_everything(self) -> int:
+        """Correct every row that differs from the rule."""
+        corrected = await self._store.resolve_untracked()
+        return corrected + (await recompute_until_converged(self._store, Everything.EVERYTHING)).rows_changed

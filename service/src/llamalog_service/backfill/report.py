@@ -1,4 +1,4 @@
-"""What a backfill reports: its plan against what was expected, and against what stands at the end."""
+"""The report of a backfill: its plan against the expectation, and against the rows at the end."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,8 +7,6 @@ from typing import NamedTuple
 from msgspec.structs import asdict
 
 from llamalog_schemas.backfills import (
-    BackfillEndedData,
-    BackfillProgressedData,
     BackfillReport,
     KeptAside,
     LiveChanges,
@@ -18,18 +16,18 @@ from llamalog_schemas.backfills import (
 )
 from llamalog_schemas.commands import ExpectedCounts
 from llamalog_schemas.provenance import Origin
+from llamalog_service.backfill.backfill_store import Backfill
 from llamalog_service.backfill.plan_store import CLASSES, PlanStore
-from llamalog_service.backfill.run_store import Backfill
 from llamalog_service.postgres.statements import Row
 
 _CYCLES_NAMED = 100
 _MEMBERS_NAMED = 2000
 _TOPS_NAMED = 100
-"""What a report names at most, so that the event that carries it fits its topic whatever the names are."""
+"""The most that a report names, so that the event that carries it fits its topic."""
 
 
 class Reconciled(NamedTuple):
-    """The planned rows as they stand at the end."""
+    """The planned rows, compared with the log at the end."""
 
     end: RootCounts
     live: LiveChanges
@@ -49,7 +47,7 @@ def mismatches(plan: RootCounts, expected: ExpectedCounts | None) -> tuple[Misma
 
 
 def mismatch_sentence(missed: Sequence[Mismatch]) -> str:
-    """Why a run ends whose plan is not what was expected."""
+    """The error of a run whose plan does not meet the expectation."""
     differing = ", ".join(f"{miss.found} {miss.name} where {miss.expected} were expected" for miss in missed)
     return (
         f"The plan has {differing}. Nothing was changed. "
@@ -58,18 +56,18 @@ def mismatch_sentence(missed: Sequence[Mismatch]) -> str:
 
 
 def unexplained_sentence(rows: int) -> str:
-    """Why a run ends of whose planned rows some are not as planned."""
-    said = "1 row is not as planned although no repair has touched it"
+    """The error of a run with planned rows that differ from the plan for no known reason."""
+    sentence = "1 row is not as planned although no repair has touched it"
     if rows > 1:
-        said = f"{rows} rows are not as planned although no repair has touched them"
+        sentence = f"{rows} rows are not as planned although no repair has touched them"
     return (
-        f"{said}: another program writes roots into the table. What was written stays. "
+        f"{sentence}: another program writes roots into the table. What was written stays. "
         "Stop that program and start again."
     )
 
 
 async def reconcile(plans: PlanStore) -> Reconciled:
-    """Hold the rows planned against the plan once more."""
+    """Compare the planned rows with the log once more."""
     records = await plans.rows("plan_reconcile")
     live = _by_class(records, ("corrected", "removed"), "live_conflicts")
     return Reconciled(
@@ -98,12 +96,12 @@ async def report_of(
     missed: tuple[Mismatch, ...] = (),
     reconciled: Reconciled | None = None,
 ) -> BackfillReport | None:
-    """How a backfill went so far, from its row and its plan; None if it has no plan."""
+    """The report of a backfill up to now, from its row and its plan; None if it has no plan."""
     if backfill.plan is None:
         return None
     cycles = await plans.cycles()
     tops = await plans.tops_to_adopt()
-    (kept,) = await plans.rows("backfill_kept_aside")
+    (kept,) = await plans.rows("backfill_legacy_values")
     began = backfill.started_at or backfill.requested_at
     return BackfillReport(
         rows=backfill.plan.rows,
@@ -112,7 +110,7 @@ async def report_of(
         mismatches=missed,
         to_set=backfill.to_set,
         set_=backfill.set,
-        set_after_looking_again=backfill.set_again,
+        set_after_looking_again=backfill.set_by_verification,
         live=reconciled.live if reconciled else LiveChanges(),
         unexplained=reconciled.unexplained if reconciled else 0,
         cycles=_named(cycles),
@@ -138,25 +136,3 @@ def _named(cycles: Sequence[NamedCycle]) -> tuple[NamedCycle, ...]:
             break
         named.append(cycle)
     return tuple(named)
-
-
-def progress_of(backfill: Backfill) -> BackfillProgressedData:
-    """What is told of a backfill that has not ended."""
-    return BackfillProgressedData(
-        run=backfill.id,
-        status=backfill.status,
-        phase=backfill.phase,
-        requested_by=backfill.requested_by,
-        dry_run=backfill.request.dry_run,
-        rows=backfill.plan.rows if backfill.plan is not None else 0,
-        scanned=backfill.scanned,
-        set_=backfill.set,
-        left=backfill.scanned - backfill.set,
-        by_class=backfill.by_class,
-        rows_per_second=backfill.rows_per_second,
-    )
-
-
-def end_of(backfill: Backfill) -> BackfillEndedData:
-    """What is told of a backfill that has ended."""
-    return BackfillEndedData(**asdict(progress_of(backfill)), error=backfill.error, report=backfill.report)

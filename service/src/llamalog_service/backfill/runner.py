@@ -1,8 +1,10 @@
-"""A backfill from its plan to its report; interrupted at any point, the next worker goes on with it."""
+"""A backfill from its plan to its report; interrupted at any point, the next worker resumes it."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from datetime import timedelta
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
@@ -10,8 +12,8 @@ import structlog
 
 from llamalog_schemas.backfills import BackfillPhase, Mismatch, RootCounts, RunStatus
 from llamalog_schemas.commands import MissingParent, WholeTable
-from llamalog_service.backfill.batch_sizer import DEFAULT_BATCH, BatchSizer
-from llamalog_service.backfill.plan_batches import Pace, PlanBatches
+from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
+from llamalog_service.backfill.batches import DEFAULT_BATCH, BatchSizer, BatchWriter
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.report import (
     Reconciled,
@@ -21,8 +23,6 @@ from llamalog_service.backfill.report import (
     report_of,
     unexplained_sentence,
 )
-from llamalog_service.backfill.run_store import Backfill, BackfillStore
-from llamalog_service.backfill.verification import portions, starts_to_correct
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.timestamps import utc_milliseconds
@@ -31,36 +31,40 @@ from llamalog_service.log.recompute import RecomputeStore, recompute_until_conve
 from llamalog_service.postgres.errors import PlanDoesNotAddUpError
 
 _REST_WHILE_LOCKED = 1.0
-"""Seconds without a try, when a single row is locked: all repairs wait while a batch waits."""
+"""Seconds between tries where a single row is locked: all repairs wait while a batch waits."""
+
+_JOBS_AT_ONCE = 1000
+_LONGEST_TRANSACTION = timedelta(minutes=10)
+"""A row bears the time at which its transaction began, which may be before the run's start."""
 
 _log = structlog.get_logger("llamalog.backfill")
 _Result = TypeVar("_Result")
 
 
 class Stores(NamedTuple):
-    """What a backfill reads and writes."""
+    """The stores that a backfill reads and writes."""
 
     backfills: BackfillStore
     plans: PlanStore
-    batches: PlanBatches
+    batches: BatchWriter
     recompute: RecomputeStore
     outbox: Outbox
 
 
-class _Wished(Exception):
-    """The run is to be paused or cancelled, or is not under way any more."""
+class _ActionRequested(Exception):
+    """The run is to be paused or cancelled, or is not running any more ("stop")."""
 
-    def __init__(self, wish: str) -> None:
-        super().__init__(wish)
-        self.wish = wish
+    def __init__(self, action: str) -> None:
+        super().__init__(action)
+        self.action = action
 
 
 class BackfillRunner:
-    """Does the backfill whose turn it is; only the one worker may have one.
+    """Does the next backfill; only the one worker may have one.
 
     Args:
-        poll_every: seconds between looks whether a run is to be cancelled while it plans.
-        sleep: how it rests.
+        poll_every: seconds between checks for a requested cancellation during long reads.
+        sleep: rests between batches.
     """
 
     def __init__(
@@ -73,37 +77,37 @@ class BackfillRunner:
         self._sleep = sleep
 
     async def run_next(self) -> bool:
-        """Do the backfill whose turn it is until it ends or is paused; False if there is none.
+        """Do the next backfill until it ends or is paused; False if there is none.
 
         Raises:
-            UnavailableError: the next call goes on with it.
+            UnavailableError: the next call resumes it.
         """
         backfill = await self._backfills.claim()
         if backfill is None:
             return False
         try:
             await self._run(backfill)
-        except _Wished as wished:
-            await self._heed(backfill.id, wished.wish)
+        except _ActionRequested as requested:
+            await self._apply(backfill.id, requested.action)
         except (RowRefusedError, PlanDoesNotAddUpError) as error:
             await self._fail(backfill.id, str(error))
         return True
 
     async def _run(self, backfill: Backfill) -> None:
         run = backfill.id
-        await self._check_wish(run)
+        await self._check_requested_action(run)
         if backfill.phase in (BackfillPhase.WAITING, BackfillPhase.PLANNING):
             await self._plan(backfill)
             backfill = await self._current(run)
             if await self._ends_with_its_plan(backfill):
                 return
         if backfill.phase is BackfillPhase.WRITING:
-            await self._check_wish(run)
+            await self._check_requested_action(run)
             await self._adopt_missing_tops(backfill)
             await self._write(backfill)
             await self._backfills.enter(run, BackfillPhase.LOOKING_AGAIN)
         if backfill.phase is not BackfillPhase.RECONCILING:
-            await self._look_again(backfill)
+            await self._verify(backfill)
             await self._backfills.enter(run, BackfillPhase.RECONCILING)
         await self._reconcile(await self._current(run))
 
@@ -114,11 +118,11 @@ class BackfillRunner:
             backfill.id, self._plans.make(backfill.request.scope, adopt=adopt)
         )
         if not await self._backfills.note_plan(backfill.id, plan, plan.rows - right.rows, right):
-            raise _Wished("stop")
+            raise _ActionRequested("stop")
         _log.info("planned", run=str(backfill.id), rows=plan.rows, to_set=plan.rows - right.rows)
 
     async def _ends_with_its_plan(self, backfill: Backfill) -> bool:
-        """End a run that only previews, or whose plan is not what was expected."""
+        """End a dry run, or one whose plan does not meet the expectation."""
         missed = mismatches(backfill.plan or RootCounts(), backfill.request.expected)
         if not missed and not backfill.request.dry_run:
             return False
@@ -131,13 +135,13 @@ class BackfillRunner:
     async def _adopt_missing_tops(self, backfill: Backfill) -> None:
         """Adopt the tops that the plan counts as adopted, each under one id, so that it can be repeated.
 
-        As of the start: whoever takes an adoption back after that has the last word.
+        As of the start: an adoption that is revoked after that stays revoked.
         """
         if backfill.request.missing_parent is not MissingParent.ADOPT:
             return
         reason = f"The backfill {backfill.id} adopts tops that were never logged."
         decreed_at = utc_milliseconds(backfill.started_at or backfill.requested_at)
-        for jobs in portions(await self._plans.missing_tops()):
+        for jobs in chunks(await self._plans.missing_tops()):
             adopted = [(uuid5(backfill.id, job), job) for job in jobs]
             await self._stores.batches.insert_overrides(
                 [
@@ -148,37 +152,36 @@ class BackfillRunner:
 
     async def _write(self, backfill: Backfill) -> None:
         request = backfill.request
-        pacer = BatchSizer(
+        sizer = BatchSizer(
             largest=request.batch_size or DEFAULT_BATCH,
             size=backfill.batch_size,
             rate=request.rate_limit,
             clock=time.monotonic,
         )
         while True:
-            pace = Pace(pacer.size, pacer.next_size, pacer.rows_per_second)
             try:
-                batch = await self._stores.batches.write_next(backfill.id, pace)
+                batch = await self._stores.batches.write_next(backfill.id, sizer)
             except RowsLockedError as locked:
-                await self._make_way(backfill.id, pacer, str(locked))
+                await self._back_off(backfill.id, sizer, str(locked))
                 continue
-            if batch.wish is not None:
-                raise _Wished(batch.wish)
-            if batch.looked_at == 0:
+            if batch.requested_action is not None:
+                raise _ActionRequested(batch.requested_action)
+            if batch.scanned == 0:
                 return
-            await self._sleep(pacer.wrote(batch.looked_at))
+            await self._sleep(sizer.grow(batch.scanned))
 
-    async def _make_way(self, run: UUID, pacer: BatchSizer, reason: str) -> None:
-        _log.info("rows are locked", run=str(run), batch=pacer.size, reason=reason)
-        rest = _REST_WHILE_LOCKED if pacer.is_smallest else 0.0
-        pacer.shrink()
-        await self._backfills.note_locked(run, pacer.size)
+    async def _back_off(self, run: UUID, sizer: BatchSizer, reason: str) -> None:
+        _log.info("rows are locked", run=str(run), batch=sizer.size, reason=reason)
+        rest = _REST_WHILE_LOCKED if sizer.is_smallest else 0.0
+        sizer.shrink()
+        await self._backfills.note_locked(run, sizer.size)
         await self._sleep(rest)
 
-    async def _look_again(self, backfill: Backfill) -> None:
-        """Correct what was recorded meanwhile and resolved by what stood before the batches.
+    async def _verify(self, backfill: Backfill) -> None:
+        """Correct rows that were recorded meanwhile and resolved by the rows as they were before the batches.
 
-        One look is enough. A row that is committed later finds the batches written, and its own writer looks
-        again; of a row that changes what was planned its writer tells in a command, which waits for nothing.
+        One pass is enough. A row that is committed later finds the batches written, and its own writer
+        verifies it after its commit; for a row that changes planned ones, its writer requests a repair.
         """
         request = backfill.request
         starts = await self._unless_cancelled(backfill.id, starts_to_correct(self._plans, backfill))
@@ -188,13 +191,11 @@ class BackfillRunner:
         if request.missing_parent is MissingParent.ADOPT and not isinstance(request.scope, WholeTable):
             jobs.update(await self._plans.tops_to_adopt())  # rows outside the scope hang off them too
         if None in starts:
-            await self._backfills.note_set_again(
-                backfill.id, await self._stores.recompute.resolve_untracked()
-            )
-        for portion in portions(sorted(jobs)):
-            await self._check_wish(backfill.id)
-            repair = await recompute_until_converged(self._stores.recompute, portion)
-            await self._backfills.note_set_again(backfill.id, repair.rows_changed)
+            await self._backfills.note_verified(backfill.id, await self._stores.recompute.resolve_untracked())
+        for chunk in chunks(sorted(jobs)):
+            await self._check_requested_action(backfill.id)
+            repair = await recompute_until_converged(self._stores.recompute, chunk)
+            await self._backfills.note_verified(backfill.id, repair.rows_changed)
 
     async def _reconcile(self, backfill: Backfill) -> None:
         reconciled = await reconcile(self._plans)
@@ -203,11 +204,11 @@ class BackfillRunner:
         await self._end(backfill, status, error, reconciled=reconciled)
         _log.info("backfill ended", run=str(backfill.id), rows=backfill.scanned, set=backfill.set)
 
-    async def _heed(self, run: UUID, wish: str) -> None:
-        if wish == "pause":
+    async def _apply(self, run: UUID, action: str) -> None:
+        if action == "pause":
             await self._backfills.pause(run)
             _log.info("backfill paused", run=str(run))
-        elif wish == "cancel":
+        elif action == "cancel":
             await self._end(await self._current(run), RunStatus.CANCELLED, None)
             _log.info("backfill cancelled", run=str(run))
 
@@ -226,26 +227,26 @@ class BackfillRunner:
         missed: tuple[Mismatch, ...] = (),
         reconciled: Reconciled | None = None,
     ) -> None:
-        """Keep the run's end with its report, and let go of its plan; who made none has neither."""
+        """Record the run's end with its report, and drop its plan; without a plan there is neither."""
         untold = await self._stores.outbox.count()
         report = await report_of(self._plans, backfill, untold=untold, missed=missed, reconciled=reconciled)
         await self._backfills.end(backfill.id, status, error=error, report=report)
         if report is not None:
             await self._plans.clear()
 
-    async def _check_wish(self, run: UUID) -> None:
-        wish = await self._backfills.wish(run)
-        if wish is not None:
-            raise _Wished(wish)
+    async def _check_requested_action(self, run: UUID) -> None:
+        action = await self._backfills.requested_action(run)
+        if action is not None:
+            raise _ActionRequested(action)
 
     async def _unless_cancelled(self, run: UUID, work: Coroutine[Any, Any, _Result]) -> _Result:
-        """The result of long reading, which is broken off when the run is to be cancelled."""
+        """The result of a long read, which is broken off when the run is to be cancelled."""
         task = asyncio.create_task(work)
         try:
             while not (await asyncio.wait({task}, timeout=self._poll_every))[0]:
-                wish = await self._backfills.wish(run)
-                if wish in ("cancel", "stop"):
-                    raise _Wished(wish)
+                action = await self._backfills.requested_action(run)
+                if action in ("cancel", "stop"):
+                    raise _ActionRequested(action)
             return task.result()
         finally:
             task.cancel()
@@ -254,5 +255,27 @@ class BackfillRunner:
     async def _current(self, run: UUID) -> Backfill:
         backfill = await self._backfills.find(run)
         if backfill is None:
-            raise _Wished("stop")
+            raise _ActionRequested("stop")
         return backfill
+
+
+async def starts_to_correct(plans: PlanStore, backfill: Backfill) -> set[str | None]:
+    """The jobs from which to correct rows recorded during the run; None: rows without any job.
+
+    A row recorded meanwhile below a row without origin is pending, and there are few of those. Where the
+    batches have overruled the roots that rows had, such a row may have taken an overruled root, or lie
+    anywhere below; and a row may have been right again before its batch, so that no repair touched it and
+    its revision does not show it. Then every row of the scope is compared with the rule once more.
+    """
+    since = (backfill.started_at or backfill.requested_at) - _LONGEST_TRANSACTION
+    starts: set[str | None] = set(await plans.late_starts(since))
+    if await plans.overrules():
+        starts.update(await plans.differing_starts(backfill.request.scope))
+    return starts
+
+
+def chunks(jobs: Sequence[str]) -> Iterator[list[str]]:
+    """Jobs in lists short enough for one transaction."""
+    rest = iter(jobs)
+    while chunk := list(islice(rest, _JOBS_AT_ONCE)):
+        yield chunk

@@ -1,26 +1,41 @@
-"""The one worker: repairs, backfills, sweeps and what is told of them, side by side under one lock."""
+"""The one worker: repairs, backfills, sweeps and their publication, side by side under one lock."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
+import asyncpg
 import structlog
 
-from llamalog_service.backfill.command_store import RunStore
+from llamalog_service.backfill.backfill_store import BackfillStore
+from llamalog_service.backfill.batches import BatchWriter
+from llamalog_service.backfill.plan_store import PlanStore
+from llamalog_service.backfill.publishers import CorrectionRelay, ProgressPublisher
+from llamalog_service.backfill.repairs import RepairQueue, Repairs, Sweep
+from llamalog_service.backfill.runner import BackfillRunner, Stores
+from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.retry import retry_until_available
+from llamalog_service.settings import DatabaseSettings
+from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _log = structlog.get_logger("llamalog.backfill")
 
+POLL_SECONDS = 0.5
+_PROGRESS_SECONDS = 1.0
+
 
 class PeriodicTask(NamedTuple):
-    """Something the worker does over and over, independently of its other tasks.
+    """A task that the worker repeats, independently of its other tasks.
 
     Attributes:
-        doing: what it does, for the log.
-        do: does what there is to do; True: look at once whether there is more.
-        every: seconds of rest where there was nothing; a wake-up ends it.
+        doing: its description in the log.
+        do: does the work that there is; True: call it again at once.
+        every: seconds of rest after a call that returned False; a wake-up ends it.
     """
 
     doing: str
@@ -29,23 +44,23 @@ class PeriodicTask(NamedTuple):
 
 
 class Worker:
-    """Attends to its tasks, one worker at a time over all migration consumers.
+    """Runs its periodic tasks; one worker is active at a time over all migration consumers.
 
-    No duty waits for another, but for the transactions that correct roots, which are short. Whatever was
-    under way when a worker died is done again, or gone on with, by the next one.
+    Tasks wait for each other only in the transactions that correct roots, which are short. The next worker
+    repeats the repairs and resumes the backfill that a dead one had claimed.
     """
 
     def __init__(
-        self, *, lock: WorkerLock, runs: RunStore, tasks: Sequence[PeriodicTask], poll_every: float
+        self, *, lock: WorkerLock, queue: RepairQueue, tasks: Sequence[PeriodicTask], poll_every: float
     ) -> None:
         self._lock = lock
-        self._runs = runs
-        self._duties = [(duty, asyncio.Event()) for duty in tasks]
+        self._queue = queue
+        self._tasks = [(task, asyncio.Event()) for task in tasks]
         self._poll_every = poll_every
 
     def wake(self) -> None:
-        """Look for work now rather than at the next poll."""
-        for _, wake in self._duties:
+        """Start all tasks now rather than at their next poll."""
+        for _, wake in self._tasks:
             wake.set()
 
     async def run(self) -> None:
@@ -59,17 +74,17 @@ class Worker:
             await asyncio.sleep(self._poll_every)
 
     async def _take_over(self, held: AsyncExitStack) -> bool:
-        """Become the one worker, unless another is active, and put back what the one before had taken."""
+        """Become the one worker, unless another is active, and requeue what a dead one had claimed."""
         async with AsyncExitStack() as trying:
             is_held = await trying.enter_async_context(self._lock.attempt())
             if is_held:
-                await self._runs.requeue_left()
+                await self._queue.requeue_interrupted()
                 held.push_async_exit(trying.pop_all())
             return is_held
 
     async def _work_while_held(self) -> None:
-        """Attend to all tasks; an error after which going on would do harm ends them all and is raised."""
-        working = [asyncio.create_task(self._attend(duty, wake)) for duty, wake in self._duties]
+        """Run all tasks; an error that no retry cures ends them all and is raised."""
+        working = [asyncio.create_task(self._repeat(task, wake)) for task, wake in self._tasks]
         working.append(asyncio.create_task(self._watch()))
         try:
             ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
@@ -81,14 +96,14 @@ class Worker:
             task.result()
 
     async def _watch(self) -> None:
-        while self._lock.is_held():  # noqa: ASYNC110 - nothing tells of it
+        while self._lock.is_held():  # noqa: ASYNC110 - asyncpg has no event for it
             await asyncio.sleep(self._poll_every)
         _log.warning("repairs interrupted", reason="the session that held the worker's lock is gone")
 
-    async def _attend(self, duty: PeriodicTask, wake: asyncio.Event) -> None:
+    async def _repeat(self, task: PeriodicTask, wake: asyncio.Event) -> None:
         while True:
-            if not await retry_until_available(duty.do, doing=duty.doing, may_take_long=True):
-                await _rest(wake, duty.every)
+            if not await retry_until_available(task.do, doing=task.doing, may_take_long=True):
+                await _rest(wake, task.every)
 
 
 async def _rest(wake: asyncio.Event, seconds: float) -> None:
@@ -104,3 +119,58 @@ async def _rest(wake: asyncio.Event, seconds: float) -> None:
         return
     finally:
         wake.clear()
+
+
+def repair_tasks(
+    pool: asyncpg.Pool, planning_pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS
+) -> list[PeriodicTask]:
+    """Repairs and backfills; they need PostgreSQL alone.
+
+    Args:
+        planning_pool: its connections plan every statement anew.
+        metrics: count what repairs change.
+    """
+    recompute = RecomputeStore(planning_pool, metrics)
+    stores = Stores(
+        backfills=BackfillStore(pool),
+        plans=PlanStore(planning_pool),
+        batches=BatchWriter(planning_pool),
+        recompute=recompute,
+        outbox=Outbox(pool),
+    )
+    return [
+        PeriodicTask("repairing roots", Repairs(RepairQueue(pool), recompute).repair_queued, POLL_SECONDS),
+        PeriodicTask("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
+    ]
+
+
+def sweep_task(
+    settings: DatabaseSettings, planning_pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS
+) -> PeriodicTask:
+    """The sweep; arguments as of `repair_tasks`."""
+    sweep = Sweep(
+        RecomputeStore(planning_pool, metrics),
+        every=settings.sweep_seconds,
+        full_every=settings.full_sweep_seconds,
+        clock=time.monotonic,
+    )
+
+    async def sweep_if_due() -> bool:
+        await sweep.sweep_if_due()
+        return False
+
+    return PeriodicTask("sweeping", sweep_if_due, POLL_SECONDS)
+
+
+def publish_tasks(pool: asyncpg.Pool, event_publisher: EventPublisher) -> list[PeriodicTask]:
+    """Publication of corrections and of the progress of backfills."""
+    backfills = BackfillStore(pool)
+    corrections = CorrectionRelay(Outbox(pool), backfills, event_publisher)
+    return [
+        PeriodicTask("publishing corrections", corrections.publish_next, POLL_SECONDS),
+        PeriodicTask(
+            "publishing the progress of backfills",
+            ProgressPublisher(backfills, event_publisher).publish_changes,
+            _PROGRESS_SECONDS,
+        ),
+    ]

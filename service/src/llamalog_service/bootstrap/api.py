@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from uvicorn import Config, Server
 
 from llamalog_service.backfill.root_overrides import override_root
-from llamalog_service.bootstrap.backfills import ask_for_backfill, ask_of_run
+from llamalog_service.bootstrap.backfills import request_backfill, request_run_action
 from llamalog_service.dead_letters.listing import DeadLetterViews
 from llamalog_service.http import create_app
 from llamalog_service.http.backfill_service import BackfillService
@@ -112,8 +112,8 @@ def _services(settings: Settings, reader: Reader) -> Services:
     return Services(
         backfills=BackfillService(
             reader,
-            publish_backfill=partial(ask_for_backfill, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
-            publish_run_request=partial(ask_of_run, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
+            publish_backfill=partial(request_backfill, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
+            publish_run_request=partial(request_run_action, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
         ),
         dead_letters=DeadLetterViews(settings),
         override_root=partial(override_root, settings, timeout=_KAFKA_TIMEOUT_SECONDS),

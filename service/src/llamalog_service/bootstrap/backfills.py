@@ -1,4 +1,4 @@
-"""Backfills from an operator's side: asked for over Kafka, read from PostgreSQL, followed on their topic."""
+"""Backfills for operators: requested over Kafka, read from PostgreSQL, followed on their topic."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,42 +19,42 @@ from llamalog_service.queries.backfills import BackfillRun, read_backfill
 from llamalog_service.settings import DatabaseSettings, Settings
 
 _SOURCE = "/llamalog/cli"
-_LOOK_SECONDS = 1.0
-_GRACE_LOOKS = 5
-"""So often the events may be silent of a run that has ended; then its row has the last word."""
+_POLL_SECONDS = 1.0
+_MAX_SILENT_POLLS = 5
+"""Polls without an event of a run that has ended, after which its row counts as its end."""
 
 Followed = BackfillRun | BackfillProgressedData | BackfillEndedData
 
 
 class UnknownRunError(LlamalogError):
-    """No run of that id is known, neither in the database nor on the topic of events."""
+    """Neither the database nor the topic of events has a run of that id."""
 
     def __init__(self, run: UUID, seconds: float) -> None:
         super().__init__(
-            f"No backfill {run} is known, and none was heard of within {seconds:.0f} s. Look with "
-            "`llamalog backfill list`; if it was just asked for, see whether a migration consumer (`llamalog "
+            f"No backfill {run} is known, and no event of it came within {seconds:.0f} s. Look with "
+            "`llamalog backfill list`; if it was just requested, see whether a migration consumer (`llamalog "
             "migration-consumer`) runs."
         )
 
 
-async def ask_for_backfill(settings: Settings, run: UUID, data: BackfillRootsData, *, timeout: float) -> None:
-    """Ask the migration consumer for a backfill.
+async def request_backfill(settings: Settings, run: UUID, data: BackfillRootsData, *, timeout: float) -> None:
+    """Command a backfill of the migration consumer.
 
     Raises:
-        UnavailableError: Kafka did not acknowledge it within `timeout` seconds; asking again is safe.
+        UnavailableError: Kafka did not acknowledge it within `timeout` seconds; repeating is safe.
         TopicsUnfitError: the topics are not as they have to be.
     """
     async with _publishing(settings, timeout) as publisher:
         await publisher.request_backfill(run, data)
 
 
-async def ask_of_run(
+async def request_run_action(
     settings: Settings, request: type[RunRequest], data: RunRequestData, *, timeout: float
 ) -> None:
-    """Ask the migration consumer to pause, resume or cancel a backfill.
+    """Command the migration consumer to pause, resume or cancel a backfill.
 
     Raises:
-        LlamalogError: as for `ask_for_backfill`.
+        LlamalogError: as for `request_backfill`.
     """
     async with _publishing(settings, timeout) as publisher:
         await publisher.request_run_change(request, data)
@@ -77,27 +77,27 @@ async def open_backfills(settings: DatabaseSettings) -> AsyncIterator[Reader]:
 async def follow_backfill(
     settings: Settings, run: UUID, show: Callable[[Followed], None], *, timeout: float
 ) -> BackfillEndedData | BackfillRun:
-    """Hand on what the topic tells of a run, from its oldest event that is kept, until the run has ended.
+    """Show the events of a run, from its oldest retained one, until the run has ended.
 
-    The end is told by an event too; should that be away (kept no longer, or not published yet), by the row.
+    The end is an event too; where that is missing (expired, or not published yet), the run's row.
 
     Args:
-        show: gets every event's data in order, the end included.
-        timeout: seconds to wait for a run that nobody knows yet.
+        show: called with every event's data in order, the end included.
+        timeout: seconds to wait for a run that is not known yet.
 
     Returns:
-        How the run ended.
+        The end of the run.
 
     Raises:
         UnknownRunError: after `timeout`.
         UnavailableError: PostgreSQL is away, or Kafka at the beginning.
     """
     clock = asyncio.get_running_loop().time
-    began, silent_looks = clock(), 0
+    began, silent_polls = clock(), 0
     async with open_run_events(settings, run) as events, open_backfills(settings) as reader:
         while True:
-            heard = await events.next(within=_LOOK_SECONDS)
-            for event in heard:
+            received = await events.next(within=_POLL_SECONDS)
+            for event in received:
                 show(event.data)
                 if isinstance(event, BackfillEnded):
                     return event.data
@@ -105,8 +105,8 @@ async def follow_backfill(
                 continue
             row = await read_backfill(reader, run)
             if row is not None and row.has_ended:
-                silent_looks += 1
-                if silent_looks >= _GRACE_LOOKS:
+                silent_polls += 1
+                if silent_polls >= _MAX_SILENT_POLLS:
                     show(row)
                     return row
             if row is None and not events.any_seen and clock() - began > timeout:

@@ -8,17 +8,17 @@ from contextlib import AsyncExitStack, suppress
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
-from llamalog_service.backfill.command_store import RunStore
-from llamalog_service.backfill.periodic_tasks import (
+from llamalog_service.backfill.backfill_store import BackfillStore
+from llamalog_service.backfill.migration_consumer import migration_delivery
+from llamalog_service.backfill.repairs import RepairQueue
+from llamalog_service.backfill.worker import (
     POLL_SECONDS,
+    Worker,
     publish_tasks,
     repair_tasks,
     sweep_task,
 )
-from llamalog_service.backfill.run_store import BackfillStore
-from llamalog_service.backfill.worker import Worker
 from llamalog_service.bootstrap import tune_garbage_collector
-from llamalog_service.bootstrap.migration_consumer import subscribe_migration_consumer
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.clients import open_producer
@@ -106,29 +106,28 @@ async def run_migration_consumer(settings: Settings) -> None:
         event_publisher = EventPublisher(
             MessageProducer(producer), names, source="/llamalog/migration-consumer"
         )
-        runs, backfills = RunStore(pool), BackfillStore(pool)
+        queue, backfills = RepairQueue(pool), BackfillStore(pool)
         tasks = [
             *repair_tasks(pool, planning_pool, metrics),
             sweep_task(settings, planning_pool, metrics),
             *publish_tasks(pool, event_publisher),
         ]
-        worker = Worker(lock=WorkerLock(pool), runs=runs, tasks=tasks, poll_every=POLL_SECONDS)
+        worker = Worker(lock=WorkerLock(pool), queue=queue, tasks=tasks, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
 
         def subscribe_commands(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
             working.add_done_callback(lambda task: _report_failure(task, fail))
-            return subscribe_migration_consumer(
+            delivery = migration_delivery(
+                queue, backfills, worker, event_publisher, fail=fail, metrics=metrics
+            )
+            subscribe(
                 broker,
-                runs,
-                backfills,
-                worker,
-                event_publisher,
+                delivery,
                 topic=names.backfill_commands.name,
                 group=settings.migration_group,
                 session_seconds=settings.session_seconds,
-                fail=fail,
-                metrics=metrics,
             )
+            return delivery
 
         reader = Reader(pool)
         gauges = TableGauges(metrics.registry)

@@ -215,7 +215,7 @@ def _queued(run: UUID, data: BackfillRootsData) -> BackfillRun:
         requested_at=datetime.now(UTC),
         started_at=None,
         finished_at=None,
-        wish=None,
+        requested_action=None,
         rows=0,
         scanned=0,
         set_=0,

@@ -26,7 +26,7 @@ class BackfillRun(Struct, frozen=True, kw_only=True, rename="camel"):
     """A backfill as its row says; encoded it is what ``--json`` prints.
 
     Attributes:
-        wish: pause or cancel, asked for and not yet followed.
+        requested_action: pause or cancel, requested and not applied yet.
         rows: planned; 0 until there is a plan.
         left: rows scanned that were right, or that live traffic had corrected.
         rows_per_second: as measured last.
@@ -41,7 +41,7 @@ class BackfillRun(Struct, frozen=True, kw_only=True, rename="camel"):
     requested_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    wish: str | None
+    requested_action: str | None
     rows: int
     scanned: int
     set_: int = field(name="set")
@@ -86,7 +86,7 @@ def _run(record: Row) -> BackfillRun:
         requested_at=record["requested_at"],
         started_at=record["started_at"],
         finished_at=record["finished_at"],
-        wish=record["wish"],
+        requested_action=record["wish"],
         rows=plan.rows,
         scanned=record["scanned"],
         set_=record["rows_set"],

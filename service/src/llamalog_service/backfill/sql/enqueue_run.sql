@@ -1,4 +1,4 @@
--- Keep a command as a run; its id makes it idempotent.
+-- Add a repair under its command's id, which makes it idempotent.
 INSERT INTO backfill_runs (id, kind, jobs, reason, status)
-VALUES ($1, $2, $3, $4, 'queued')
+VALUES ($1, 'recompute-roots', $2, $3, 'queued')
 ON CONFLICT (id) DO NOTHING

@@ -1,6 +1,6 @@
--- Write the next $2 planned rows after the position $1 that differ, unless somebody corrected them since: that
--- repair knew more. Another writer's values that the rules overrule are kept aside, each new revision is noted in
--- the outbox. Says how many rows of each origin were looked at and how many were written, and the last position.
+-- Write the next $2 planned rows after the position $1 that differ, unless a repair has corrected them since. Another
+-- writer's values that the rules overrule go to legacy_values, each new revision to the outbox. Returns the numbers of
+-- scanned and of written rows by origin, and the last position.
 WITH batch AS MATERIALIZED (
     SELECT p.*
     FROM backfill_plan p
@@ -33,7 +33,7 @@ WITH batch AS MATERIALIZED (
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision, bulk) SELECT id, revision, true FROM changed
 )
-SELECT origin::text AS origin, count(*)::integer AS looked_at, 0 AS written,
+SELECT origin::text AS origin, count(*)::integer AS scanned, 0 AS written,
        count(*) FILTER (WHERE parent_conflict)::integer AS conflicts, max(position) AS last_position
 FROM batch
 GROUP BY origin

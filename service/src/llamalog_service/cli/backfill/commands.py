@@ -14,7 +14,7 @@ from llamalog_schemas.commands import (
     RunRequest,
     RunRequestData,
 )
-from llamalog_service.bootstrap.backfills import ask_for_backfill, ask_of_run, open_backfills
+from llamalog_service.bootstrap.backfills import open_backfills, request_backfill, request_run_action
 from llamalog_service.cli.backfill.options import (
     BatchSize,
     DryRun,
@@ -86,7 +86,7 @@ def start(  # noqa: PLR0917 -- typer calls it by name
         expected=expect,
     )
     settings, run_id = read_settings(), uuid4()
-    run(ask_for_backfill(settings, run_id, data, timeout=TIMEOUT))
+    run(request_backfill(settings, run_id, data, timeout=TIMEOUT))
     _tell(run_id, "start", as_json=as_json, stream=follow)
     if follow:
         watch_to_the_end(settings, run_id, as_json=as_json, timeout=_KEPT_WITHIN)
@@ -126,7 +126,7 @@ async def _ask_if_open(
             "llamalog", f"The database does not know the backfill {run_id} yet; it is asked all the same."
         )
     data = RunRequestData(run=run_id, requested_by=requested_by)
-    await ask_of_run(settings, request, data, timeout=TIMEOUT)
+    await request_run_action(settings, request, data, timeout=TIMEOUT)
 
 
 def _tell(run_id: UUID, asked: str, *, as_json: bool, stream: bool = False) -> None:

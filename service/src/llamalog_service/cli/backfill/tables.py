@@ -121,8 +121,8 @@ def _status(run: BackfillRun) -> Text:
     status = Text(run.status.value, _COLOURS[run.status])
     if run.status is RunStatus.RUNNING:
         status.append(f", {describe_state(run)}", "dim")
-    if run.wish and not run.has_ended:
-        status.append(f" ({run.wish} asked for)", "yellow")
+    if run.requested_action and not run.has_ended:
+        status.append(f" ({run.requested_action} requested)", "yellow")
     return status
 
 

@@ -185,7 +185,7 @@ def _request_of(run: BackfillRun, *, dry_run: bool) -> BackfillRequest:
 
 def _is_awaited(run: BackfillRun, requested: Action | None) -> bool:
     """Whether the row does not show the requested action yet."""
-    if run.has_ended or run.wish == requested:
+    if run.has_ended or run.requested_action == requested:
         return False
     is_paused = run.status is RunStatus.PAUSED
     return requested in {"cancel", "resume" if is_paused else "pause"}

@@ -1,4 +1,4 @@
-"""Backfills as runs: asked for, taken, paused, ended; and how far each is."""
+"""Backfills as rows of `backfill_runs`: requested, claimed, paused, ended, with their progress."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from llamalog_schemas.commands import (
 )
 from llamalog_service.postgres.statements import Row, sql
 
-_WORDS: dict[type[RunRequest], str] = {
+_ACTIONS: dict[type[RunRequest], str] = {
     PauseBackfill: "pause",
     ResumeBackfill: "resume",
     CancelBackfill: "cancel",
@@ -27,22 +27,22 @@ _WORDS: dict[type[RunRequest], str] = {
 
 
 class Backfill(NamedTuple):
-    """A backfill as it stands.
+    """A backfill and its progress.
 
     Attributes:
-        wish: "pause" or "cancel", what it is to do at its next batch.
+        requested_action: "pause" or "cancel", to be applied at the next batch.
         plan: the counts of its plan, None before there is one.
         to_set: planned rows that differed from the plan.
-        resume_at: the position in the plan of the last row looked at.
-        scanned: planned rows looked at, those that were right from the start included.
+        resume_at: the position in the plan of the last row scanned.
+        scanned: planned rows scanned, those that were right from the start included.
         batch_size: rows of the next batch, None before the first.
-        set_again: rows changed when looking again.
+        set_by_verification: rows changed after the batches.
     """
 
     id: UUID
     status: RunStatus
     phase: BackfillPhase
-    wish: str | None
+    requested_action: str | None
     request: BackfillRootsData
     requested_by: str
     requested_at: datetime
@@ -58,7 +58,7 @@ class Backfill(NamedTuple):
     batch_size: int | None
     batches: int
     lock_timeouts: int
-    set_again: int
+    set_by_verification: int
     rows_per_second: float
     error: str | None
     report: BackfillReport | None
@@ -71,11 +71,11 @@ class BackfillStore:
         self._pool = pool
 
     async def enqueue(self, run: UUID, request: BackfillRootsData) -> None:
-        """Keep a backfill as a run; one that is known already, done or not, is left alone."""
+        """Add a backfill; one that is known by its id, done or not, is left alone."""
         await self._execute("backfill_enqueue", run, msgspec.to_builtins(request), request.requested_by)
 
-    async def heed(self, commands: Sequence[BackfillRoots | RunRequest]) -> None:
-        """Keep backfills, and heed requests about them, each once, in their order, all or none."""
+    async def apply(self, commands: Sequence[BackfillRoots | RunRequest]) -> None:
+        """Add backfills and apply requested actions, each once, in their order, in one transaction."""
         async with self._pool.acquire() as connection, connection.transaction():
             for command in commands:
                 if isinstance(command, BackfillRoots):
@@ -83,49 +83,44 @@ class BackfillStore:
                     values = (UUID(command.id), msgspec.to_builtins(request), request.requested_by)
                     await connection.execute(sql("backfill_enqueue"), *values)
                 else:
-                    word, data = _WORDS[type(command)], command.data
+                    action, data = _ACTIONS[type(command)], command.data
                     await connection.execute(
-                        sql("backfill_heed"), UUID(command.id), data.run, word, data.requested_by
+                        sql("backfill_apply_action"), UUID(command.id), data.run, action, data.requested_by
                     )
 
     async def claim(self) -> Backfill | None:
-        """Take the backfill whose turn it is, if there is one; only the one worker may call this."""
+        """Claim the next backfill, if there is one; only the one worker may call this."""
         run = await self._pool.fetchval(sql("backfill_claim"))
         return await self.find(run) if run is not None else None
 
     async def find(self, run: UUID) -> Backfill | None:
-        """A backfill as it stands, None if there is none of that id."""
+        """A backfill; None if there is none of that id."""
         record = await self._pool.fetchrow(sql("backfill_run"), run)
         return _backfill(record) if record is not None else None
 
-    async def latest(self, limit: int) -> list[Backfill]:
-        """The backfills asked for last, the latest first."""
-        records = await self._pool.fetch(sql("backfill_runs"), limit, False)
-        return [_backfill(record) for record in records]
+    async def unpublished(self, since: datetime) -> list[Backfill]:
+        """Those whose end is not published, and open ones that changed after `since`."""
+        return [_backfill(record) for record in await self._pool.fetch(sql("backfill_unpublished"), since)]
 
-    async def untold(self, since: datetime) -> list[Backfill]:
-        """Those whose end nobody was told of, and those not over that changed after `since`."""
-        return [_backfill(record) for record in await self._pool.fetch(sql("backfill_untold"), since)]
+    async def mark_published(self, run: UUID) -> None:
+        """Mark the end of a backfill as published."""
+        await self._execute("backfill_mark_published", run)
 
-    async def mark_told(self, run: UUID) -> None:
-        """Note that the end of a backfill was told."""
-        await self._execute("backfill_told", run)
-
-    async def any_under_way(self) -> bool:
+    async def any_running(self) -> bool:
         """Whether a backfill is running."""
-        return bool(await self._pool.fetchval(sql("backfill_under_way")))
+        return bool(await self._pool.fetchval(sql("backfill_any_running")))
 
-    async def wish(self, run: UUID) -> str | None:
-        """What a backfill under way is to do: "pause", "cancel" or None; "stop" if it is not under way."""
+    async def requested_action(self, run: UUID) -> str | None:
+        """The action requested of a backfill: "pause", "cancel" or None; "stop" if it is not running."""
         found = await self.find(run)
-        return found.wish if found is not None and found.status is RunStatus.RUNNING else "stop"
+        return found.requested_action if found is not None and found.status is RunStatus.RUNNING else "stop"
 
     async def enter(self, run: UUID, phase: BackfillPhase) -> None:
-        """Note that a backfill has come to a phase."""
+        """Record that a backfill enters a phase."""
         await self._execute("backfill_phase", run, phase.value)
 
     async def note_plan(self, run: UUID, plan: RootCounts, to_set: int, right: RootCounts) -> bool:
-        """Note the plan of a backfill; False if it is not waiting for one any more.
+        """Record the plan of a backfill; False if it is no longer planning.
 
         Args:
             right: the rows, by class, that are as planned already.
@@ -133,24 +128,24 @@ class BackfillStore:
         values = (msgspec.to_builtins(plan), to_set, right.rows, msgspec.to_builtins(right))
         return await self._pool.fetchval(sql("backfill_planned"), run, *values) is not None
 
-    async def note_set_again(self, run: UUID, rows: int) -> None:
-        """Note rows changed when looking again."""
-        await self._execute("backfill_set_again", run, rows)
+    async def note_verified(self, run: UUID, rows: int) -> None:
+        """Record rows changed by the verification."""
+        await self._execute("backfill_note_verified", run, rows)
 
     async def note_locked(self, run: UUID, batch_size: int) -> None:
-        """Note a lock time-out, and with how many rows it goes on."""
-        await self._execute("backfill_slower", run, batch_size)
+        """Record a lock time-out, and the size of the next batch."""
+        await self._execute("backfill_note_lock_timeout", run, batch_size)
 
     async def pause(self, run: UUID) -> None:
-        """Pause a backfill under way that is to be paused."""
+        """Pause a running backfill whose pause is requested."""
         await self._execute("backfill_pause", run)
 
     async def end(
         self, run: UUID, status: RunStatus, *, error: str | None = None, report: BackfillReport | None = None
     ) -> None:
-        """Note how a backfill under way ended; one that has ended already is left alone."""
-        told = msgspec.to_builtins(report) if report is not None else None
-        await self._execute("backfill_end", run, status.value, error, told)
+        """Record the end of a running backfill; one that has ended already is left alone."""
+        content = msgspec.to_builtins(report) if report is not None else None
+        await self._execute("backfill_end", run, status.value, error, content)
 
     async def _execute(self, name: str, *values: Any) -> None:
         await self._pool.execute(sql(name), *values)
@@ -162,7 +157,7 @@ def _backfill(record: Row) -> Backfill:
         id=UUID(bytes=record["id"].bytes),
         status=RunStatus(record["status"]),
         phase=BackfillPhase(record["phase"]),
-        wish=record["wish"],
+        requested_action=record["wish"],
         request=msgspec.convert(record["request"], BackfillRootsData),
         requested_by=record["requested_by"],
         requested_at=record["requested_at"],
@@ -178,7 +173,7 @@ def _backfill(record: Row) -> Backfill:
         batch_size=record["batch_size"],
         batches=record["batches"],
         lock_timeouts=record["lock_timeouts"],
-        set_again=record["rows_changed"],
+        set_by_verification=record["rows_changed"],
         rows_per_second=record["rows_per_second"],
         error=record["error"],
         report=msgspec.convert(record["report"], BackfillReport) if record["report"] is not None else None,
