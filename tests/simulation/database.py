@@ -7,8 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from llamalog_service.postgres.errors import translated
-from llamalog_service.postgres.pool import prepare_connection
+from llamalog_service.postgres.pool import prepare_connection, translated
 from llamalog_service.postgres.statements import sql, statement_files
 from simulation.faults import COMMIT, STATEMENT
 from simulation.world import Process, World

@@ -23,7 +23,7 @@ from llamalog_service.log.rows import (
     mark_sourced,
     stored_row,
 )
-from llamalog_service.postgres.errors import translated
+from llamalog_service.postgres.pool import translated
 from llamalog_service.postgres.statements import sql
 
 FIRST_REVISION = 1

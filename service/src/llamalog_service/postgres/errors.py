@@ -1,34 +1,8 @@
-"""Errors of PostgreSQL: the driver's translated, and those of the stores."""
+"""Errors of the stores."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import asyncpg
-
-from llamalog_service.domain.errors import (
-    LlamalogError,
-    RowExistsError,
-    RowRefusedError,
-    RowsLockedError,
-    TookTooLongError,
-    UnavailableError,
-)
-
-_PRIMARY_KEY = "_pkey"
-
-_ROW_REFUSALS = (
-    asyncpg.DataError,  # class 22: a value that the type does not hold
-    asyncpg.IntegrityConstraintViolationError,  # class 23: a constraint that was added to the table
-    asyncpg.ProgramLimitExceededError,  # class 54: an index key or a nesting too large
-)
-DRIVER_ERRORS = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the driver's state machine, when a connection breaks at the wrong moment
-)
-"""Every error that asyncpg raises, or lets through from the network."""
+from llamalog_service.domain.errors import LlamalogError
 
 
 class StoreError(LlamalogError):
@@ -85,30 +59,3 @@ class NotAdoptableError(StoreError):
 
 class PlanDoesNotAddUpError(StoreError):
     """A backfill's plan has not exactly the rows of its scope."""
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise the service's errors in place of the driver's.
-
-    Raises:
-        RowExistsError: another writer recorded a row's id first.
-        RowRefusedError: the database refuses a value for good.
-        RowsLockedError: another session holds the rows, for longer than a statement waits or in a deadlock.
-        TookTooLongError: PostgreSQL has stopped a statement.
-        UnavailableError: everything else, from a refused connection to a full disk.
-    """
-    try:
-        yield
-    except asyncpg.UniqueViolationError as error:
-        if str(error.constraint_name).endswith(_PRIMARY_KEY):
-            raise RowExistsError(str(error)) from error
-        raise RowRefusedError(str(error), error.sqlstate) from error
-    except asyncpg.QueryCanceledError as error:
-        raise TookTooLongError(f"PostgreSQL: {error}") from error
-    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
-        raise RowsLockedError(f"PostgreSQL: {error}") from error
-    except _ROW_REFUSALS as error:
-        raise RowRefusedError(str(error), error.sqlstate) from error
-    except DRIVER_ERRORS as error:
-        raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error

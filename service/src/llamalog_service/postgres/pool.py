@@ -2,8 +2,8 @@
 
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +12,13 @@ import msgspec
 from asyncpg.pool import PoolAcquireContext
 
 from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER, nested_deeper_than
-from llamalog_service.postgres.errors import DRIVER_ERRORS, translated
+from llamalog_service.domain.errors import (
+    RowExistsError,
+    RowRefusedError,
+    RowsLockedError,
+    TookTooLongError,
+    UnavailableError,
+)
 from llamalog_service.settings import DatabaseSettings
 
 _JSONB_VERSION = b"\x01"
@@ -26,6 +32,22 @@ _SILENCE_SECONDS = 1
 _ANSWERS_WITHIN = 3600.0
 _CONNECTED_WITHIN = 60.0
 _ONLY_READS = {"plan_cache_mode": "force_generic_plan", "default_transaction_read_only": "on"}
+
+_PRIMARY_KEY = "_pkey"
+
+_ROW_REFUSALS = (
+    asyncpg.DataError,  # class 22: a value that the type does not hold
+    asyncpg.IntegrityConstraintViolationError,  # class 23: a constraint that was added to the table
+    asyncpg.ProgramLimitExceededError,  # class 54: an index key or a nesting too large
+)
+_DRIVER_ERRORS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver's state machine, when a connection breaks at the wrong moment
+)
+"""Every error that asyncpg raises, or lets through from the network."""
 
 
 @asynccontextmanager
@@ -152,8 +174,35 @@ class _Acquired(PoolAcquireContext):  # type: ignore[misc]
     ) -> None:
         with translated():
             await super().__aexit__(kind, error, traceback)
-            if isinstance(error, DRIVER_ERRORS):
+            if isinstance(error, _DRIVER_ERRORS):
                 raise error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the service's errors in place of the driver's.
+
+    Raises:
+        RowExistsError: another writer recorded a row's id first.
+        RowRefusedError: the database refuses a value for good.
+        RowsLockedError: another session holds the rows, for longer than a statement waits or in a deadlock.
+        TookTooLongError: PostgreSQL has stopped a statement.
+        UnavailableError: everything else, from a refused connection to a full disk.
+    """
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        if str(error.constraint_name).endswith(_PRIMARY_KEY):
+            raise RowExistsError(str(error)) from error
+        raise RowRefusedError(str(error), error.sqlstate) from error
+    except asyncpg.QueryCanceledError as error:
+        raise TookTooLongError(f"PostgreSQL: {error}") from error
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        raise RowsLockedError(f"PostgreSQL: {error}") from error
+    except _ROW_REFUSALS as error:
+        raise RowRefusedError(str(error), error.sqlstate) from error
+    except _DRIVER_ERRORS as error:
+        raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:

@@ -16,7 +16,7 @@ from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import Content, RowContent
-from llamalog_service.postgres.errors import translated
+from llamalog_service.postgres.pool import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
 
