@@ -5,10 +5,10 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a process of the service ends, for whoever starts it again."""
+    """Exit codes of the service's processes, for their supervisor."""
 
     STOPPED = 0
-    """It was told to end."""
+    """Ended by a signal or by the end of its work."""
     ERROR = 1
     """Its last line says what is wrong; a restart alone cures nothing."""
     SETTINGS = 2
@@ -53,7 +53,7 @@ class RowRefusedError(LlamalogError):
 
 
 class RowExistsError(LlamalogError):
-    """Another writer recorded one of the batch's ids meanwhile: look again, then write the rest."""
+    """Another writer recorded one of the batch's ids meanwhile: read the ids again, then write the rest."""
 
 
 class RowsLockedError(UnavailableError):

@@ -1,4 +1,4 @@
-"""A legacy row as its event tells it: what roots need of it, and its columns as texts to be written."""
+"""Legacy rows as their events carry them: the fields that roots need, and all columns as texts."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ _NO_COLUMNS: Final = ("overruled", "other_columns")
 
 
 class OverruledValues(NamedTuple):
-    """What a row said of its lineage and the rules of roots overrule; kept beside it."""
+    """Values of a row's lineage that the rules of roots overrule; kept in `legacy_values`."""
 
     parent_job_id: str | None
     root_job_id: str | None
@@ -27,8 +27,8 @@ class LegacyContent(Struct, frozen=True, gc=False):
     A row that calls itself a root job makes no claim: the parent that it names all the same is overruled.
 
     Attributes:
-        created_at: the nearest time that a program can hold; `columns` has it as told.
-        columns: column → text as PostgreSQL writes it, NULL left out; of what the row says itself.
+        created_at: the nearest time that Python can hold; `columns` has the original.
+        columns: column → text as PostgreSQL writes it, NULL left out; without computed columns.
     """
 
     id: UUID
@@ -46,7 +46,7 @@ class LegacyContent(Struct, frozen=True, gc=False):
 
 
 def legacy_content_of(event: LegacyRow) -> LegacyContent:
-    """The legacy row that an event tells of."""
+    """The legacy row that an event carries."""
     data = event.data
     calls_itself_root = data.is_root_job == "true"
     parent = None if calls_itself_root else data.parent_job_id

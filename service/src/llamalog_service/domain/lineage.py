@@ -16,7 +16,7 @@ OPEN = frozenset({Origin.PENDING, Origin.DECLARED})
 
 
 class Statement(Struct, frozen=True, order=True, gc=False):
-    """Something that a row says about its job; of several the least, that is the earliest, counts."""
+    """A claim or a declaration of a row about its job; of several the earliest, the least, counts."""
 
     time: datetime
     row: UUID
@@ -24,9 +24,9 @@ class Statement(Struct, frozen=True, order=True, gc=False):
 
 
 class Root(Struct, frozen=True, gc=False):
-    """What follows for a row from all rows.
+    """The computed part of a row, which follows from all rows.
 
-    ``cycle_members`` are named for CYCLE alone. ``parent_conflict`` tells that the row claims another
+    ``cycle_members`` are named for CYCLE alone. ``parent_conflict``: the row claims another
     parent than the one that counts.
     """
 

@@ -1,8 +1,8 @@
 """Roots for the rows of one batch: from the batch itself, then from facts about the jobs it names.
 
 The fast path. It follows parents only inside the batch and takes the resolution of every other job from the
-facts, which may be out of date by the time the rows are committed: the ingest looks again and has the
-difference recomputed. `fold` is the rule that both must agree with at rest.
+facts, which may be out of date by the time the rows are committed: the ingest verifies them after the commit
+and has the difference recomputed. `fold` is the rule that both must agree with at rest.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ class Resolution(Struct, frozen=True, gc=False):
 
 
 class JobFacts(Struct, frozen=True, gc=False):
-    """What the table says about a job. Of an unseen job only the resolution is known: pending or adopted."""
+    """The table's facts about a job. Of an unseen job only the resolution is known: pending or adopted."""
 
     seen: bool
     claim: Statement | None
@@ -150,7 +150,7 @@ class _Batch:
                 if claim.named in self.claims or claim.named in self.facts:
                     job = claim.named
                     continue
-                end = self.facts[job].resolution  # an earlier claim, whose parent nobody asked for
+                end = self.facts[job].resolution  # an earlier claim, whose parent is not among the facts
             else:
                 end = self._resolution_outside(job)
             if end.root_job_id not in self.claims or end.origin not in (Origin.RESOLVED, Origin.ADOPTED):

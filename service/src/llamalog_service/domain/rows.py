@@ -64,13 +64,13 @@ class RowContent(Struct, frozen=True, gc=False):
 
 
 Content = RowContent | LegacyContent
-"""What an event says of its row."""
+"""The content of a row, from an entity event or from the event of a legacy row."""
 
 
 class StoredRow(Struct, frozen=True, gc=False):
-    """A row of the log as it stands in the table.
+    """A row of the log as stored.
 
-    ``is_legacy``: it was there before its event was, whether or not one tells of it by now.
+    ``is_legacy``: it existed before its event, whether or not one was published since.
     """
 
     content: RowContent

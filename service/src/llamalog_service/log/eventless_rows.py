@@ -1,4 +1,4 @@
-"""What no event has told yet: legacy rows as texts, overrides, and how far an interrupted telling came."""
+"""Rows and overrides without a source event, as texts, and the progress of their publication."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -29,21 +29,21 @@ _AS_TEXT: Final = (
 
 
 class EventlessRow(NamedTuple):
-    """A row of which no event tells, as one would."""
+    """A row without a source event, as the data of the event to be published."""
 
     id: UUID
     data: LegacyRowData
 
 
 class Eventless(NamedTuple):
-    """How many rows, and how many overrides, no event that was read tells of."""
+    """How many rows and overrides have no source event that was read."""
 
     rows: int
     overrides: int
 
 
 class EventlessRowStore:
-    """Reads what is to be told, and keeps how far the telling is."""
+    """Rows and overrides to be published, and how far their publication is."""
 
     def __init__(self, pool: asyncpg.Pool, topic: str) -> None:
         self._pool = pool
@@ -51,11 +51,11 @@ class EventlessRowStore:
         self._columns: tuple[str, ...] = ()
 
     async def count(self) -> Eventless:
-        """What no event that was read tells of."""
+        """Count the rows and overrides without a source event."""
         return Eventless(*await self._pool.fetchrow(sql("eventless_count")))
 
     async def next_rows(self, after: UUID | None, limit: int) -> list[EventlessRow]:
-        """The next rows of which no event tells, in the order of their ids.
+        """The next rows without a source event, in the order of their ids.
 
         A value is the text that PostgreSQL writes for it.
         """
@@ -67,12 +67,12 @@ class EventlessRowStore:
         return [_row(record, self._columns) for record in records]
 
     async def overrides(self) -> list[RootOverride]:
-        """The overrides that no event states."""
+        """The overrides without a source event."""
         records = await self._pool.fetch(sql("eventless_overrides"))
         return [RootOverride(*record) for record in records]
 
     async def progress(self) -> UUID | None:
-        """The last row that an interrupted telling had published; None: there was none."""
+        """The last row that an interrupted run had published; None: there was none."""
         last: UUID | None = await self._pool.fetchval(sql("publishing_progress"), self._topic)
         return last
 
@@ -86,7 +86,7 @@ class EventlessRowStore:
 
 
 def rows_as_texts(columns: Iterable[str]) -> str:
-    """The statement that reads these columns of the next rows, whoever made them."""
+    """The statement that reads these columns of the next rows, custom columns included."""
     texts = ", ".join(f'l."{_doubled(name)}"::text' for name in columns)
     return sql("eventless_rows").replace("COLUMNS", texts)
 

@@ -69,7 +69,7 @@ class LogStore:
         return {record["id"]: stored_row(record) for record in records}
 
     async def job_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
-        """What the table says about each of these jobs; every one gets an entry."""
+        """The table's facts about each of these jobs; every one gets an entry."""
         facts = dict.fromkeys(jobs, UNSEEN)
         if jobs:
             records = await self._pool.fetch(sql("job_facts"), jobs)

@@ -44,7 +44,7 @@ class RecomputeStore:
     async def recompute(self, scope: Collection[str] | Everything) -> dict[str, int]:
         """Correct the rows of these jobs and of everything below them.
 
-        Rows that another writer put in are taken in first, and what that changes is corrected too.
+        Rows of other writers are normalised first, and the rows that this affects are corrected too.
 
         Returns:
             How many rows were changed, by the job at which their walk starts.
@@ -69,10 +69,10 @@ class RecomputeStore:
 
     async def resolve_untracked(self) -> int:
         """Give rows without job and parent, put in by another writer, their origin; how many there were."""
-        settled = 0
+        resolved = 0
         while changed := await self._resolve_some_untracked():
-            settled += changed
-        return settled
+            resolved += changed
+        return resolved
 
     async def _resolve_some_untracked(self) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
@@ -81,7 +81,7 @@ class RecomputeStore:
             return int(await connection.fetchval(sql("resolve_untracked"), _UNTRACKED_AT_ONCE))
 
     async def stale_starts(self, limit: int) -> list[str]:
-        """At most `limit` jobs at which unsettled rows start that look out of date."""
+        """At most `limit` jobs at which rows without a final root start that look stale."""
         records = await self._pool.fetch(sql("stale_starts"), limit)
         return [record["job"] for record in records]
 
@@ -138,11 +138,11 @@ class Repair(NamedTuple):
 
 
 async def recompute_until_converged(store: RecomputeStore, scope: Collection[str] | Everything) -> Repair:
-    """Correct a scope, then look again below what was corrected until a pass finds nothing.
+    """Correct a scope, then the jobs below each correction, until a pass changes nothing.
 
     A row may be committed below a correction while the correction is under way, resolved by what was
-    true before it. Either its writer looks again after the correction's commit, or this look, which
-    comes after it too, finds the row.
+    true before it. Either its writer verifies after the correction's commit, or the next pass,
+    which comes after it too, finds the row.
     """
     rows_changed = passes = 0
     while scope:
@@ -156,7 +156,7 @@ async def recompute_until_converged(store: RecomputeStore, scope: Collection[str
 async def normalise_external_parents(connection: asyncpg.Connection) -> list[str]:
     """Clear the parents of rows that call themselves root jobs; the first value kept of a row stays kept.
 
-    Cheap where there are none, whatever else waits for its origin.
+    Cheap where there are none: a partial index leads to them.
 
     Returns:
         The jobs that lost a claim by it: they and what is below them are to be recomputed.

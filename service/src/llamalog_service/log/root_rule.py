@@ -22,7 +22,7 @@ _BY_COST = BY_INDEX.replace("off", "on")
 
 
 class Rule(NamedTuple):
-    """The statement that gives the rows of a scope what the rule says, with its values."""
+    """The statement that computes the roots of a scope's rows by the rule, with its values."""
 
     name: str
     values: tuple[datetime | None, ...]
@@ -91,5 +91,5 @@ async def _find_ends(connection: asyncpg.Connection, jobs: int) -> int:
 
 
 def rows_of(status: str) -> int:
-    """How many rows a statement touched, by what PostgreSQL said when it was done."""
+    """How many rows a statement touched, from its command tag."""
     return int(status.rpartition(" ")[2])

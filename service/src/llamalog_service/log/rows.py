@@ -22,7 +22,7 @@ _CONTENT_WIDTH = len(RowContent.__struct_fields__)
 def stored_row(record: Mapping[str, Any]) -> StoredRow:
     """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
 
-    What a legacy row holds may be more than its types say: words that no enum of the contract knows,
+    A legacy row may hold more than the types allow: labels that no enum of the contract has,
     JSON that is no object, texts that are NULL.
     """
     values = list(record.values())
@@ -39,7 +39,7 @@ def stored_row(record: Mapping[str, Any]) -> StoredRow:
 
 
 def job_facts(record: Mapping[str, Any]) -> JobFacts:
-    """What the table says about a job, as the query of that name selects it."""
+    """The facts about a job, as the query of that name selects them."""
     if not record["is_seen"]:
         return replace(UNSEEN, resolution=Resolution(record["job"], Origin.ADOPTED))
     declaration = _statement(record, "declared")
@@ -52,7 +52,7 @@ def _statement(record: Mapping[str, Any], prefix: str) -> Statement | None:
 
 
 def _resolution(record: Mapping[str, Any], declaration: Statement | None) -> Resolution:
-    """Where the walk from a seen job ends, by one of its rows; a row not settled yet counts as pending."""
+    """Where the walk from a seen job ends, by one of its rows; a row not processed yet counts as pending."""
     match record["origin"]:
         case "ROOT" | "RESOLVED":
             return Resolution(record["root_job_id"], Origin.RESOLVED)
@@ -60,7 +60,7 @@ def _resolution(record: Mapping[str, Any], declaration: Statement | None) -> Res
             return Resolution(record["root_job_id"], Origin.ADOPTED)
         case "CYCLE":
             return Resolution(None, Origin.CYCLE, tuple(record["cycle_members"] or ()))
-        case None:  # nobody has looked at it: a root that another program computed is no declaration
+        case None:  # unprocessed: a root that another program computed is no declaration
             return Resolution(None, Origin.PENDING)
         case _:
             root = declaration.named if declaration else record["root_job_id"]
@@ -78,15 +78,15 @@ def _texts(value: Any) -> tuple[str, ...]:
 async def insert_legacy_rows(
     connection: asyncpg.Connection, rows: Sequence[tuple[LegacyContent, Root]]
 ) -> None:
-    """Write legacy rows and what is kept beside them in the connection's transaction, marked as told."""
-    told = [_columns(row) | _computed(root) for row, root in rows]
-    await connection.execute(sql("legacy_insert"), told)
+    """Write legacy rows and what is kept beside them in the connection's transaction, marked as sourced."""
+    values = [_columns(row) | _computed(root) for row, root in rows]
+    await connection.execute(sql("legacy_insert"), values)
     await keep_overruled(connection, [row for row, _ in rows])
 
 
 async def keep_overruled(connection: asyncpg.Connection, rows: Iterable[LegacyContent]) -> None:
-    """Keep aside what rows said of their lineage and the rules overrule."""
-    kept = [(row.id, *row.overruled) for row in rows if any(said is not None for said in row.overruled)]
+    """Keep the values of rows that the rules of roots overrule, in `legacy_values`."""
+    kept = [(row.id, *row.overruled) for row in rows if any(value is not None for value in row.overruled)]
     if kept:
         await connection.execute(
             sql("legacy_keep_overruled"), *(list(column) for column in zip(*kept, strict=True))
@@ -94,12 +94,12 @@ async def keep_overruled(connection: asyncpg.Connection, rows: Iterable[LegacyCo
 
 
 async def mark_sourced(connection: asyncpg.Connection, rows: Sequence[UUID]) -> None:
-    """Note in the connection's transaction that events tell of these rows."""
+    """Mark rows in the connection's transaction as sourced by events."""
     await connection.execute(sql("legacy_mark_sourced"), rows)
 
 
 async def legacy_rows_equal(pool: asyncpg.Pool, rows: Sequence[LegacyContent]) -> list[bool]:
-    """Whether the table holds rows as they are told, in step; one that no table could hold it does not."""
+    """Whether the table holds each of these rows unchanged; False for one that no table could hold."""
     try:
         records = await pool.fetch(sql("legacy_equal"), [_columns(row) for row in rows])
     except RowRefusedError:

@@ -10,12 +10,12 @@ class StoreError(LlamalogError):
 
 
 class DatabaseUnreachableError(StoreError):
-    """Nobody answers at the database's address, or we are not let in."""
+    """The database's address does not answer, or refuses the user."""
 
     def __init__(self, address: str, cause: BaseException) -> None:
-        said = str(cause) or type(cause).__name__
+        reason = str(cause) or type(cause).__name__
         super().__init__(
-            f"PostgreSQL can't be reached at {address}: {said}. Nothing more was done. "
+            f"PostgreSQL can't be reached at {address}: {reason}. Nothing more was done. "
             "Check that the server runs, that the database exists, and the address, user and password."
         )
         self.address = address
@@ -51,7 +51,7 @@ class NotAdoptableError(StoreError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__(
-            f"The database can't be taken over as it stands: {'; '.join(problems)}. "
+            f"The database can't be taken over as it is: {'; '.join(problems)}. "
             "Nothing was changed. Remove the cause, and run the same command again."
         )
         self.problems = tuple(problems)

@@ -28,7 +28,7 @@ _MAX_QUERIES = 50_000
 _IDLE_SECONDS = 300.0
 """As the driver has them by default: a connection is closed after so many queries, or so long without one."""
 _SILENCE_SECONDS = 1
-"""More than a statement is given, PostgreSQL is given to say so."""
+"""Added to a statement's time, for PostgreSQL's own answer that it took too long."""
 _ANSWERS_WITHIN = 3600.0
 _CONNECTED_WITHIN = 60.0
 _ONLY_READS = {"plan_cache_mode": "force_generic_plan", "default_transaction_read_only": "on"}
@@ -69,8 +69,8 @@ async def open_pool(
     Args:
         name: what PostgreSQL shows as the application.
         keep_plans: False, for the recompute, plans every statement anew and may scan.
-        only_reads: plans each statement once, whatever its values, and leaves nothing in a session that
-            had to be cleared after use: half of the time of a short query.
+        only_reads: plans each statement once for all values, and leaves nothing in a session that had to
+            be cleared after use: half of the time of a short query.
         most: connections.
         answer_within: whole seconds for a statement, or for a connection to be made; None: a statement may
             take for ever.
@@ -90,7 +90,7 @@ async def open_pool(
             "jit": "off",
             "enable_seqscan": "off" if keep_plans else "on",
             **(_ONLY_READS if only_reads else {}),
-            # PostgreSQL says of itself that a question takes too long; a silence then means that it is away.
+            # PostgreSQL itself ends a query that takes too long; no answer then means that it is away.
             **({"statement_timeout": f"{answer_within:.0f}s"} if only_reads and answer_within else {}),
             **({"idle_in_transaction_session_timeout": f"{idle_within * 1000:.0f}"} if idle_within else {}),
         },
@@ -142,7 +142,7 @@ def create_pool(
 
 
 class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
-    """A pool whose users meet the errors of `translated` in place of the driver's.
+    """A pool that raises the errors of `translated` in place of the driver's.
 
     They are translated where a connection is given back: at the end of ``async with pool.acquire()``, and so
     in the pool's own `fetch` or `execute`. Within such a block the driver's own errors are raised.
@@ -232,7 +232,7 @@ def _decode_jsonb(value: bytes) -> Any:
 
 
 def _short_numbers(value: Any) -> Any:
-    """Undo how `jsonb` writes a float, 1e300 as 301 digits: told anew, a row could outgrow every topic."""
+    """Undo how `jsonb` writes a float, 1e300 as 301 digits: a row could outgrow every topic."""
     if isinstance(value, dict):
         return {key: _short_numbers(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,1 +1,1 @@
-"""What others ask: one read service for the API, the UI and the command line."""
+"""The read model of the API, the pages and the command line."""

@@ -23,7 +23,7 @@ ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 
 
 class BackfillRun(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A backfill as its row says; encoded it is what ``--json`` prints.
+    """A backfill as stored; encoded it is the output of ``--json``.
 
     Attributes:
         requested_action: pause or cancel, requested and not applied yet.
@@ -120,7 +120,7 @@ _PHASES: Final = {
 
 
 BackfillState = BackfillRun | BackfillProgressedData | BackfillEndedData
-"""How far a backfill is, as its row says it, or an event."""
+"""The state of a backfill, from its row or from an event."""
 
 
 def describe_scope(scope: Scope, shown: Callable[[str], str]) -> str:
@@ -161,7 +161,7 @@ class Adoption(NamedTuple):
     """What is left to be done, and the backfill that does it or has done it.
 
     Attributes:
-        unprocessed: rows that another writer put there, of which nobody has looked at the root.
+        unprocessed: rows of other writers whose root is not computed yet.
         pending: rows below a job that was never logged and does not count as a root.
         run: the backfill of everything that adopts such jobs: under way, else completed, else None.
     """

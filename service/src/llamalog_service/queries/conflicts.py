@@ -1,7 +1,7 @@
 """Where events contradict each other: rival parents, roots declared otherwise, jobs that form a cycle.
 
 None of them is lost: the earliest claim decides, the chain overrules a declaration, and what is on a cycle
-or below it has no root; every row keeps what it said.
+or below it has no root; every row keeps its own values.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from llamalog_service.queries.rows import origin_of
 
 
 class RowConflict(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A row that says otherwise than what counts.
+    """A row whose claim or declaration does not count.
 
     Attributes:
         time: the event's, UTC.
@@ -106,8 +106,8 @@ async def cycles(reader: Reader, *, limit: int = DEFAULT_LIMIT, after: str = "")
 
 
 async def _row_conflicts(reader: Reader, query: str, limit: int, after: Cursor | None) -> Page[RowConflict]:
-    limit, place = at_most(limit), after or OLDEST
-    found = await reader.rows(query, place.at, place.row, limit + 1)
+    limit, position = at_most(limit), after or OLDEST
+    found = await reader.rows(query, position.at, position.row, limit + 1)
     return page_of(found, limit, _row_conflict)
 
 

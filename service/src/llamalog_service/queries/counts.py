@@ -14,17 +14,17 @@ from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of
 
 MAX_BUCKETS = 1_000
-"""Over a longer time the counts are asked for in larger buckets, or one after another."""
+"""A longer time takes larger buckets, or several requests."""
 
 COUNTED = 10_000
 """Rows that wait for a job are counted up to here."""
 
 UNPROCESSED = "UNPROCESSED"
-"""Stands for the origin of a row that another writer put into the table."""
+"""In place of an origin: a row of another writer that is not processed yet."""
 
 
 class TooManyBucketsError(LlamalogError):
-    """Counts are asked for over too long a time, in too small buckets."""
+    """The requested time is too long for buckets so small."""
 
 
 class Bucket(StrEnum):
@@ -79,7 +79,7 @@ class WaitingJob(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def read_counts(reader: Reader, *, since: datetime, until: datetime, bucket: Bucket) -> Counts:
-    """Rows by category from one moment up to before another. Each row of that time is looked at once.
+    """Rows by category from one moment up to before another. Each row of that time is read once.
 
     Raises:
         TooManyBucketsError: there would be more than `MAX_BUCKETS`.
@@ -93,8 +93,8 @@ async def read_counts(reader: Reader, *, since: datetime, until: datetime, bucke
     counts: dict[datetime, dict[str, int]] = {}
     for record in await reader.rows("counts", naive_utc(since), naive_utc(until), str(bucket)):
         counts.setdefault(record["at"], {})[record["category"]] = record["rows"]
-    told = tuple(CategoryCounts(at=at, by_category=by_category) for at, by_category in counts.items())
-    return Counts(bucket=bucket, since=since, until=until, buckets=told)
+    filled = tuple(CategoryCounts(at=at, by_category=by_category) for at, by_category in counts.items())
+    return Counts(bucket=bucket, since=since, until=until, buckets=filled)
 
 
 async def read_unknown_origins(reader: Reader) -> UnknownOrigins:
@@ -116,8 +116,8 @@ async def read_waiting_jobs(
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    limit, place = at_most(limit), after or OLDEST
-    found = await reader.rows("waiting_jobs", place.at, place.row, limit + 1, COUNTED)
+    limit, position = at_most(limit), after or OLDEST
+    found = await reader.rows("waiting_jobs", position.at, position.row, limit + 1, COUNTED)
     return page_of(
         found,
         limit,
@@ -130,7 +130,7 @@ class Work:
     """What was done, and what is left to do.
 
     Attributes:
-        messages_read: what the provenance consumer has recorded of its topic, whatever became of it.
+        messages_read: recorded by the provenance consumer, with every outcome.
         overrides: messages that were operators' overrides; they write no row.
         repairs: commands completed.
         open_repairs: commands kept that are not completed.
@@ -183,7 +183,7 @@ class Summary:
     """Counts of an installation at one moment, or between two.
 
     Attributes:
-        dead_letters: messages that became dead letters, by reason; one refused twice counts once.
+        dead_letters: messages that became dead letters, by reason; one rejected twice counts once.
         provenance_records: published.
     """
 
@@ -210,7 +210,7 @@ class Summary:
 
 
 async def read_work(reader: Reader, *, group: str, topic: str) -> Work:
-    """Count what is done and left; cheap whatever the size of the log.
+    """Count finished and open work; cheap at any size of the log.
 
     Args:
         group: of the provenance consumer.

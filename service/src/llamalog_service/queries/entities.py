@@ -22,16 +22,16 @@ class EntityRef(Struct, frozen=True, kw_only=True, rename="camel"):
 async def read_names(reader: Reader, entities: Collection[EntityRef]) -> Mapping[UUID, str]:
     """The newest title or name that an event about each entity carried; those without one are left out.
 
-    One query; of an entity that many events are about it looks at the newest ones only.
+    One query; of an entity that many events are about it reads the newest ones only.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
     if not entities:
         return {}
-    asked = list(entities)
+    wanted = list(entities)
     found = await reader.rows(
-        "names", [entity.id for entity in asked], [str(entity.type) for entity in asked]
+        "names", [entity.id for entity in wanted], [str(entity.type) for entity in wanted]
     )
     return {UUID(bytes=record["entity_id"].bytes): record["name"] for record in found}
 
@@ -39,7 +39,7 @@ async def read_names(reader: Reader, entities: Collection[EntityRef]) -> Mapping
 RECENT = timedelta(hours=24)
 
 MAX_ROWS = 10_000
-"""Of an entity that more rows are about, so many of the newest and of the oldest are looked at."""
+"""Of an entity that more rows are about, so many of the newest and of the oldest are read."""
 
 
 class Moment(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -65,12 +65,12 @@ class EntitySummary(Struct, frozen=True, kw_only=True, rename="camel"):
     """The rows about an entity, summed up; those that only name it (a track's, of its album) don't count.
 
     Attributes:
-        name: the newest that an event told.
-        names: all that events told, the newest first, at most ten.
+        name: the newest of all events.
+        names: of all events, the newest first, at most ten.
         rows: counted to twice `MAX_ROWS`.
         first_created: the earliest row of the category CREATED; likewise the others.
-        retry_count: the newest that a row told; 0 if none did.
-        failed_recently: whether a row of the time asked for tells of a failure.
+        retry_count: of the newest row that has one; else 0.
+        failed_recently: whether a row of the requested time is a failure.
         no_data_recently: whether one has the status NO_DATA_AVAILABLE.
     """
 

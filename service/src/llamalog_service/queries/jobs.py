@@ -15,7 +15,7 @@ COUNTED = 1_000
 """Rows and children of a job are counted up to here."""
 
 MAX_LINKS = 1_000
-"""Of a longer chain only the links next to the job are told."""
+"""Of a longer chain only the links next to the job are returned."""
 
 
 class Tree(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -24,8 +24,8 @@ class Tree(Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         entries: their depths are below the real top, also where the job is none.
         parents: of every job in the entries and of every job above one, of the nearest `MAX_ABOVE`.
-        longer: whether there are more above; depths are then below the topmost of those that are told.
-        next: the cursor to ask for later entries with; null at the end.
+        longer: whether there are more above; depths are then below the topmost one returned.
+        next: the cursor of the next page; null at the end.
     """
 
     job: str
@@ -39,13 +39,13 @@ class JobSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     """A job in a line.
 
     Attributes:
-        job: null for a row that names a parent and no job: it stands for itself.
+        job: null for a row that names a parent and no job.
         seen: whether an event bears the job; if none does, all that is known is its name.
-        name: the title or the name that its first event told.
+        name: the title or the name in its first event.
         category: of its first event, as are operation and entity.
         status: of its last event.
-        rows: what the job itself said, counted to `COUNTED`.
-        failed: how many of those tell of a failure.
+        rows: of the job itself, counted to `COUNTED`.
+        failed: how many of those are failures.
         children: jobs directly below it, and rows without a job that name it; counted to `COUNTED`.
     """
 
@@ -69,7 +69,7 @@ class Chain(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         links: the topmost first, the job itself last; on a cycle from the job whose parent comes next again.
-        longer: whether there are more above than are told.
+        longer: whether there are more above than are returned.
         root: of the job's rows; null if it is not known.
         origin: how the root is known, or why it is not; null for a job never seen.
         cycle: the members of the cycle that the job is on, or hangs off.
@@ -102,7 +102,7 @@ class JobState(Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         seen_since: the time of its earliest event, UTC; None if it was never seen.
         is_named: whether a row names it as its parent.
-        override: None if nobody ever adopted it.
+        override: None if it was never adopted.
     """
 
     seen_since: datetime | None
@@ -121,9 +121,9 @@ async def read_tree(
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    limit, place = at_most(limit), after or OLDEST
+    limit, position = at_most(limit), after or OLDEST
     records = await reader.rows(
-        "tree", place.at, not place.says_root, place.row, limit + 1, MAX_BYTES, MAX_ABOVE, job
+        "tree", position.at, not position.says_root, position.row, limit + 1, MAX_BYTES, MAX_ABOVE, job
     )
     page = lineage_page(records, limit)
     return Tree(job=job, entries=page.entries, parents=page.parents, longer=page.longer, next=page.next)
@@ -137,8 +137,8 @@ async def read_children(
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-    limit, place = at_most(limit), after or OLDEST
-    found = await reader.rows("children", job, place.at, place.row, limit + 1)
+    limit, position = at_most(limit), after or OLDEST
+    found = await reader.rows("children", job, position.at, position.row, limit + 1)
     kept = found[:limit]
     jobs = [child["job_id"] for child in kept]
     summaries = await read_job_summaries(reader, [job for job in jobs if job is not None])
@@ -220,6 +220,6 @@ def _summary(record: Row) -> JobSummary:
 
 
 def _row_alone(record: Row) -> JobSummary:
-    told = {"job": None, "first_at": record["created_at"], "last_at": record["created_at"]}
+    job = {"job": None, "first_at": record["created_at"], "last_at": record["created_at"]}
     counts = {"rows": 1, "failed": int(record["is_failure"]), "children": 0}
-    return _summary({**record, **told, **counts})
+    return _summary({**record, **job, **counts})

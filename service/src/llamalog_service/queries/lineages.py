@@ -16,14 +16,14 @@ Parents = Mapping[str, str | None]
 
 
 MAX_ABOVE = 5_000
-"""Of the jobs of a page and those above them the parents of so many are told, the nearest first."""
+"""Of the jobs of a page and those above them the parents of so many are returned, the nearest first."""
 
 
 class Entry(Struct, frozen=True, kw_only=True, rename="camel"):
     """A row within its lineage.
 
     Attributes:
-        depth: the jobs above the row's own, up to the topmost one told; 0 for the top itself, for a row
+        depth: the jobs above the row's own, up to the topmost one returned; 0 for the top itself, for a row
             without job and parent, and for every member of a cycle.
         parent: the parent that counts of the row's job; of a row without a job the one that it names.
     """
@@ -62,12 +62,12 @@ def lineage_page(records: Sequence[Row], limit: int) -> LineagePage:
 
 
 def is_cut(parents: Parents) -> bool:
-    """Whether there are jobs above those of which the parents are told."""
+    """Whether there are jobs above those whose parents are returned."""
     return any(above is not None and above not in parents for above in parents.values())
 
 
 def parent_in(parents: Parents, job: str) -> str | None:
-    """A job's parent, if that one's is told as well: the topmost of a cut lineage have none."""
+    """A job's parent, if that one's is returned as well: the topmost of a cut lineage have none."""
     above = parents[job]
     return above if above in parents else None
 
@@ -76,7 +76,7 @@ async def read_parents(reader: Reader, jobs: set[str], *, most: int) -> Parents:
     """The parents that count of these jobs, of their parents, and so on up to the tops: one query.
 
     Args:
-        most: jobs of which the parents are told, the nearest first; there the walk ends.
+        most: jobs whose parents are returned, the nearest first; there the walk ends.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -87,7 +87,7 @@ async def read_parents(reader: Reader, jobs: set[str], *, most: int) -> Parents:
 
 
 def job_depths(parents: Parents) -> dict[str, int]:
-    """The number of jobs above each, of those that are told.
+    """The number of jobs above each, of those that are returned.
 
     A cycle has no top: its members get 0.
     """
@@ -132,10 +132,10 @@ def _reading_order(entry: Entry) -> tuple[datetime, int, Any]:
 
 @dataclass(slots=True)
 class JobNode:
-    """A job, what it said, and the jobs below it, those that spoke first before the others.
+    """A job, its entries, and the jobs below it, ordered by their first entry.
 
     Attributes:
-        job: None for what was said outside of any job.
+        job: None for entries without a job.
         entries: oldest first; none for a job of which only what is below it is among them.
     """
 
@@ -147,7 +147,7 @@ class JobNode:
 def lineage_trees(entries: Sequence[Entry], parents: Parents) -> list[JobNode]:
     """The topmost jobs, the oldest first; every entry is in one of the trees.
 
-    Jobs of a cycle have no top: each is one itself. A row without a job stands below the parent that it
+    Jobs of a cycle have no top: each is one itself. A row without a job comes below the parent that it
     names, in a node of its own, as does a row without either.
     """
     nodes: dict[str, JobNode] = {}
@@ -202,7 +202,7 @@ def _on_cycles(parents: Parents) -> set[str]:
 
 
 def _sort(tops: list[JobNode]) -> None:
-    """Order siblings by when a job or one below it first spoke."""
+    """Order siblings by the first entry of a job or one below it."""
     order = list(_downwards(tops))
     began: dict[int, datetime] = {}
     for node in reversed(order):

@@ -1,4 +1,4 @@
-"""The rows of the log by what they say: filters, newest or oldest first."""
+"""Searches of the log's rows: filters, newest or oldest first, one index leading."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -49,7 +49,7 @@ class Driver(StrEnum):
 
 
 class Search(NamedTuple):
-    """The statements of one way to look."""
+    """The statements of a search."""
 
     driver: Driver
     newest_first: bool
@@ -61,7 +61,7 @@ class Search(NamedTuple):
 
     @property
     def last_scanned(self) -> str:
-        """The last of the rows that a page looked at, if it did not come to the end of all."""
+        """The last of the rows that a page scanned, if it did not reach the end of all."""
         return self._composed("logs_last_scanned")
 
     def _composed(self, name: str) -> str:
@@ -76,10 +76,10 @@ class Search(NamedTuple):
 
 
 class LogFilter(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What rows are asked for: all that is given must hold. Without anything all rows are.
+    """A filter of rows: every given condition must hold; without any, all rows match.
 
     Attributes:
-        category: a word of the contract, or one that legacy rows bear; so are status and entity type.
+        category: a label of the contract, or one of legacy rows; so are status and entity type.
         entity_id: rows about this entity.
         operation: the whole of it, or how it begins with a `*` at the end.
         source: one of the sources that the row names.
@@ -87,10 +87,10 @@ class LogFilter(Struct, frozen=True, kw_only=True, rename="camel"):
         root: rows whose root it is.
         since: at this time or later; without a zone it is UTC.
         until: before this time.
-        error: what the error's message or code contains, whatever the case.
+        error: a text in the error's message or code, in any case.
         roots_only: rows of jobs that are their own root.
         unknown_origin_only: rows whose root is not known.
-        q: what name, operation, job, error or reason contains, whatever the case.
+        q: a text in name, operation, job, error or reason, in any case.
     """
 
     category: str | None = None
@@ -119,10 +119,10 @@ async def read_logs(
     after: Cursor | None = None,
     newest_first: bool = True,
 ) -> Page[LogRow]:
-    """The rows that are asked for, in the order of time.
+    """The rows that match, in the order of time.
 
-    One index leads to the rows, that of the narrowest filter which has one; what else is asked of them is
-    looked at row by row, of at most `SEARCHED` rows a call. A page ends before `MAX_BYTES` of JSON, too.
+    One index leads to the rows, that of the narrowest filter which has one; other filters are
+    tried row by row, on at most `SEARCHED` rows a call. A page ends before `MAX_BYTES` of JSON, too.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -140,7 +140,7 @@ async def read_logs(
     last = await reader.run(search.last_scanned, *led_to, SEARCHED - 1)
     if not last:
         return Page(items=items)
-    # Rows that came in between may have moved it: what was told already is not looked at again.
+    # Rows that came in between may have moved it: rows of this page are not scanned again.
     furthest = min if newest_first else max
     end_of_search = furthest([*last, *found[-1:]], key=lambda record: (record["created_at"], record["id"]))
     return Page(items=items, next=str(position_of(end_of_search)), searched_to=end_of_search["created_at"])

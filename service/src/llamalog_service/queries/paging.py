@@ -1,4 +1,4 @@
-"""Pages of answers: where one ends, the next goes on, whatever was recorded meanwhile.
+"""Pages of results: each begins behind the last row of the one before, also while rows are being recorded.
 
 The order is that of time and id, which no row ever changes: rows that were there are neither repeated
 nor lost while others arrive.
@@ -18,16 +18,16 @@ from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.postgres.statements import Row
 
 MAX_LIMIT = 500
-"""Items of a page; who asks for more gets so many."""
+"""Items of a page at most."""
 
 DEFAULT_LIMIT = 50
-"""Items of a page, where nobody says how many."""
+"""Items of a page by default."""
 
 MAX_BYTES = 8 * 1024 * 1024
 """Of the JSON that a page's rows carry; a page ends before the row that would exceed it, but has one row."""
 
 SEARCHED = 20_000
-"""Rows looked at for one page, where no index leads to those that are asked for."""
+"""Rows scanned for one page, where no index leads to those that match."""
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -38,16 +38,16 @@ _LAST_ROW = UUID(int=2**128 - 1)
 
 
 class InvalidCursorError(LlamalogError):
-    """A cursor is none that an answer told: leave it out, to begin at the start."""
+    """A text is no cursor of a page: leave it out, to begin at the start."""
 
 
 class Cursor(NamedTuple):
-    """A row's place in the order of time, to go on behind it; for others an opaque text.
+    """A row's position in the order of time, the start of the next page; an opaque text to clients.
 
     Attributes:
-        at: the row's time as PostgreSQL writes it: a legacy row may bear one that Python has no word for.
+        at: the row's time as PostgreSQL writes it: that of a legacy row may be out of Python's range.
         row: its id.
-        says_root: whether the row says of itself that it is a root job's; such rows come first among
+        says_root: whether the row calls itself a root job's; such rows come first among
             those of a lineage that have the same time.
     """
 
@@ -56,12 +56,12 @@ class Cursor(NamedTuple):
     says_root: bool = False
 
     def __str__(self) -> str:
-        told = f"{self.at}/{self.row}/{self.says_root:d}"
-        return urlsafe_b64encode(told.encode()).decode().rstrip("=")
+        text = f"{self.at}/{self.row}/{self.says_root:d}"
+        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        """The cursor that an answer told as `next`.
+        """The cursor in the `next` of a page.
 
         Raises:
             InvalidCursorError: it is none.
@@ -79,13 +79,13 @@ class Cursor(NamedTuple):
 
 
 class Page(Struct, Generic[T], frozen=True, kw_only=True, rename="camel"):
-    """Some of what was asked for.
+    """A part of a result.
 
     Attributes:
-        items: may be fewer than asked for, even none, though there are more: `next` tells.
-        next: the cursor to ask for more with; null at the end.
-        searched_to: the time up to which was looked, where a page is short because looking further
-            would have taken too long; `next` goes on from there.
+        items: may be fewer than the limit, even none, although `next` leads to more.
+        next: the cursor of the next page; null at the end.
+        searched_to: the time up to which rows were scanned, where a page is short because the scan
+            would have taken too long; `next` continues from there.
     """
 
     items: tuple[T, ...]
@@ -146,7 +146,7 @@ NEWEST = Cursor("infinity", _LAST_ROW)
 """Behind all rows."""
 
 _BEFORE_CHRIST = Cursor("0001-12-31 23:59:59.999999 BC", _LAST_ROW, says_root=True)
-"""Before the first moment that Python has a word for; legacy rows may be older."""
+"""Before the first time in Python's range; legacy rows may be older."""
 
 
 def at_most(limit: int) -> int:
@@ -155,18 +155,18 @@ def at_most(limit: int) -> int:
 
 
 def fitting(found: Sequence[Row], limit: int) -> int:
-    """How many of the rows that a query found make a page: at most so many, and none told as `beyond`."""
+    """How many of the rows that a query found make a page: at most so many, and none marked `beyond`."""
     return next((number for number, record in enumerate(found[:limit]) if record["beyond"]), limit)
 
 
 def position_of(record: Row) -> Cursor:
-    """The place of a row, of which a query gave `id`, `created_at`, `odd_time`, perhaps `is_root_job`."""
+    """The position of a row, of which a query gave `id`, `created_at`, `odd_time`, perhaps `is_root_job`."""
     at: str = record["odd_time"] or record["created_at"].replace(tzinfo=None).isoformat()
     return Cursor(at, UUID(bytes=record["id"].bytes), bool(record.get("is_root_job")))
 
 
 def before(moment: datetime) -> Cursor:
-    """The place before all rows of a moment, or of later ones."""
+    """The position before all rows of a time, or of later ones."""
     begins = naive_utc(moment)
     if begins == datetime.min:
         return _BEFORE_CHRIST

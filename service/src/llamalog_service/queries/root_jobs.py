@@ -31,12 +31,12 @@ _SEARCH = Search(Driver.ROOTS, newest_first=True)
 
 
 class RootFilter(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Which root jobs are asked for; all that is given must hold of the job's first event.
+    """A filter of root jobs: every given condition must hold for the job's first event.
 
     Attributes:
         since: at this time or later; without a zone it is UTC.
         until: before this time.
-        q: what its name, operation or job contains, whatever the case; or the id of its entity.
+        q: a text in its name, operation or job, in any case; or the id of its entity.
     """
 
     category: str | None = None
@@ -53,11 +53,11 @@ class RootJob(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         row: the id of its first event.
-        origin: ROOT, or ADOPTED for a job never seen: then all that is told is of the first event below it.
-        name: the title or the name that the event told, else the newest that any told about the entity.
+        origin: ROOT, or ADOPTED for a job never seen: then all fields are those of the first event below it.
+        name: the title or the name in the event, else the newest of any event about the entity.
         status: of its first event; what became of the jobs below is in `failed`.
         children: the rows under it that are not its own, counted to `COUNTED`.
-        failed: how many rows under it, its own included, tell of a failure, counted to `COUNTED`.
+        failed: how many rows under it, its own included, are failures, counted to `COUNTED`.
         duration_ms: from its first event to the last one under it, of those that were counted.
     """
 
@@ -81,9 +81,9 @@ class RootJob(Struct, frozen=True, kw_only=True, rename="camel"):
 async def read_root_jobs(
     reader: Reader, wanted: RootFilter, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[RootJob]:
-    """The root jobs that are asked for, the newest first.
+    """The root jobs that match, the newest first.
 
-    At most `SEARCHED` rows of root jobs are looked at for a page.
+    At most `SEARCHED` rows of root jobs are scanned for a page.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -116,7 +116,7 @@ def _values(wanted: RootFilter) -> tuple[object, ...]:
 
 
 async def _named(reader: Reader, jobs: list[RootJob]) -> tuple[RootJob, ...]:
-    """The jobs with a name also where their first event told none."""
+    """The jobs with the names of their entities where the first events have none."""
     nameless = {
         EntityRef(type=EntityType(job.entity_type), id=job.entity_id)
         for job in jobs
@@ -131,7 +131,7 @@ async def _named(reader: Reader, jobs: list[RootJob]) -> tuple[RootJob, ...]:
 
 def _root_job(record: Row) -> RootJob:
     origin = origin_of(record["origin"])
-    assert origin is not None  # noqa: S101 - the query asks for roots
+    assert origin is not None  # noqa: S101 - the query selects roots
     return RootJob(
         job=record["root_job_id"],
         row=record["id"],

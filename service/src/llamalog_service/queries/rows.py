@@ -136,14 +136,14 @@ def _log_row(copied: Iterable[Any]) -> LogRow:
     return LogRow(*values)
 
 
-def origin_of(word: str | None) -> Origin | None:
+def origin_of(label: str | None) -> Origin | None:
     """An origin as the table keeps it."""
-    return None if word is None else _ORIGINS[word]
+    return None if label is None else _ORIGINS[label]
 
 
 def name_in(metadata: Any) -> str | None:
     """The title or the name in an event's metadata; a legacy row's may be anything that is JSON."""
     if not isinstance(metadata, dict):
         return None
-    told = (metadata.get("title"), metadata.get("name"))
-    return next((name for name in told if isinstance(name, str) and name), None)
+    names = (metadata.get("title"), metadata.get("name"))
+    return next((name for name in names if isinstance(name, str) and name), None)

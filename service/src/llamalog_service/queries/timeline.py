@@ -17,7 +17,7 @@ from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 __all__ = ["EntityRef", "EntityType", "Entry", "Timeline", "choose_album", "read_timeline"]
 
 SLOW_SECONDS = 0.1
-"""Slower than this, a timeline's queries have lost their indexes or their server its breath."""
+"""Slower than this, a timeline's queries lack their indexes, or the server is overloaded."""
 
 _log = structlog.get_logger("llamalog.queries")
 
@@ -29,8 +29,8 @@ class Timeline(Struct, frozen=True, kw_only=True, rename="camel"):
         name: the newest title or name that an event about the entity carried.
         entries: none for an entity that the log does not know.
         parents: of every job in the entries and of every job above one, of the nearest `MAX_ABOVE`.
-        longer: whether there are more above; depths are then below the topmost of those that are told.
-        next: the cursor to ask for later entries with; null at the end.
+        longer: whether there are more above; depths are then below the topmost one returned.
+        next: the cursor of the next page; null at the end.
     """
 
     entity: EntityRef
@@ -56,18 +56,18 @@ async def read_timeline(
 
     Args:
         include_orphans: whether rows that name the entity and have no known root belong to it too.
-        metrics: told how long the query took; a slow one is logged.
+        metrics: gets the query's duration; a slow query is logged, too.
 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
     began = time.perf_counter()
-    limit, place = at_most(limit), after or OLDEST
+    limit, position = at_most(limit), after or OLDEST
     records = await reader.rows(
         "timeline_rows",
-        place.at,
-        not place.says_root,
-        place.row,
+        position.at,
+        not position.says_root,
+        position.row,
         limit + 1,
         MAX_BYTES,
         MAX_ABOVE,

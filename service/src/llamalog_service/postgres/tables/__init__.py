@@ -9,10 +9,9 @@ from typing import Final
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
-from llamalog_service.postgres.tables import log, runs
-from llamalog_service.postgres.tables import publishing as telling
+from llamalog_service.postgres.tables import log, publishing, runs
 
-__all__ = ["METADATA", "log", "runs", "telling"]
+__all__ = ["METADATA", "log", "publishing", "runs"]
 
 METADATA: Final[MetaData] = SQLModel.metadata
 """Of all tables."""

@@ -50,7 +50,7 @@ class LlamaLog(SQLModel, table=True):
 
     __tablename__ = "llama_logs"
     __table_args__ = (
-        # A hash, as names of jobs are long; ordered, as a job may say a great deal, and every batch asks for
+        # A hash, as names of jobs are long; ordered, as a job may have many rows, and every batch reads
         # its earliest claim. Of all rows: of a partial one the planner would not see the statistics.
         Index(
             "llama_logs_job_id_hash_created_at_idx",
@@ -177,8 +177,8 @@ class LlamaLog(SQLModel, table=True):
     recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
     legacy_told: bool | None = Field(default=None, sa_column=Column(Boolean))
-    """Of a row that was there before its event: whether one that was read tells of it. NULL: an event made
-    it, or (while ``origin`` is NULL) nobody has looked at it yet."""
+    """Of a legacy row: whether its event was read. NULL: an event made the row, or (while ``origin`` is NULL)
+    it is not processed yet."""
 
 
 class ConsumerPosition(SQLModel, table=True):
@@ -214,10 +214,10 @@ class RootOverrideEntry(SQLModel, table=True):
 
 
 class LegacyValues(SQLModel, table=True):
-    """What a row said of its lineage when it was taken in, where the rules of roots overrule it.
+    """Values of a row's lineage, as they were when it was normalised, where the rules of roots overrule them.
 
     ``parent_job_id``: of a row that calls itself a root job, which makes no claim; ``root_job_id``: as
-    another program had computed it. No foreign key: a row may go, what it said stays.
+    another program had computed it. No foreign key: a row may be deleted, its values stay.
     """
 
     __tablename__ = "legacy_values"

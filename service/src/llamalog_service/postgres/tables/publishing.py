@@ -1,4 +1,4 @@
-"""What is to be told and was not yet, and how far long tellings are."""
+"""Tables of publishing: the outbox, the progress of long publications, removed rows."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from llamalog_service.postgres.tables.columns import INSTANT, JSON_OBJECT, NOW
 class OutboxEntry(SQLModel, table=True):
     """A correction that is to be published: noted in its transaction, struck out once Kafka has it.
 
-    No foreign key: a row may be gone before its entry is. ``bulk``: a backfill's, told after all others.
+    No foreign key: a row may be gone before its entry is. ``bulk``: a backfill's, published after all others.
     """
 
     __tablename__ = "provenance_outbox"
@@ -37,7 +37,7 @@ class TellingProgress(SQLModel, table=True):
 
 
 class RemovedRow(SQLModel, table=True):
-    """A row that nobody had told and a repair has removed, whole; ``told``: whether others know by now."""
+    """A row without a source event that a repair removed; ``told``: whether its tombstone is published."""
 
     __tablename__ = "removed_rows"
     __table_args__ = (Index("removed_rows_untold_idx", "row_id", postgresql_where=text("NOT told")),)
