@@ -139,7 +139,7 @@ def settings_of(url: str) -> DatabaseSettings:
     return DatabaseSettings(database_url=SecretStr(url))
 
 
-class Asked(NamedTuple):
+class Execution(NamedTuple):
     """A statement, and the values that it was run with."""
 
     statement: str
@@ -147,22 +147,22 @@ class Asked(NamedTuple):
 
 
 class ListeningReader(Reader):
-    """A reader that keeps what it was asked."""
+    """A reader that keeps the statements it ran."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         super().__init__(pool)
-        self.asked: list[Asked] = []
+        self.executed: list[Execution] = []
 
     async def row(self, name: str, *values: object) -> Row:
-        self.asked.append(Asked(sql(name), values))
+        self.executed.append(Execution(sql(name), values))
         return await super().row(name, *values)
 
     async def value(self, name: str, *values: object) -> Any:
-        self.asked.append(Asked(sql(name), values))
+        self.executed.append(Execution(sql(name), values))
         return await super().value(name, *values)
 
     async def run(self, statement: str, *values: object) -> Sequence[Row]:
-        self.asked.append(Asked(statement, values))
+        self.executed.append(Execution(statement, values))
         return await super().run(statement, *values)
 
 
@@ -191,10 +191,10 @@ async def test_a_question_is_answered_by_indexes_and_few_rows(
     async with open_pool(settings_of(million_rows), name="tests", only_reads=True) as pool:
         reader = ListeningReader(pool)
         await ask(reader)
-        assert reader.asked
+        assert reader.executed
         for mode in ("force_custom_plan", "force_generic_plan"):
-            plans = [await explained(pool, mode, asked) for asked in reader.asked]
-            for plan, asked in zip(plans, reader.asked, strict=True):
+            plans = [await explained(pool, mode, asked) for asked in reader.executed]
+            for plan, asked in zip(plans, reader.executed, strict=True):
                 scanned = [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
                 tables = {node["Relation Name"] for node in scanned}
                 assert "llama_logs" not in tables, (what, mode, asked.statement)
@@ -202,14 +202,16 @@ async def test_a_question_is_answered_by_indexes_and_few_rows(
             assert sum(read) <= most_rows, (what, mode, read)
 
 
-async def explained(pool: asyncpg.Pool, mode: str, asked: Asked) -> dict[str, Any]:
+async def explained(pool: asyncpg.Pool, mode: str, execution: Execution) -> dict[str, Any]:
     """The plan as it ran, with the rows that each node gave and threw away.
 
     A parameter of EXPLAIN itself counts as a value that is known: only EXECUTE has plans for any values.
     """
-    values = ", ".join(map(literal, asked.values))
+    values = ", ".join(map(literal, execution.values))
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(f"SET LOCAL plan_cache_mode = {mode}; PREPARE asked AS {asked.statement}")
+        await connection.execute(
+            f"SET LOCAL plan_cache_mode = {mode}; PREPARE asked AS {execution.statement}"
+        )
         statement = (
             f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked{f'({values})' if values else ''}"
         )
@@ -254,7 +256,7 @@ async def test_jobs_that_wait_are_found_by_few_rows_whatever_the_sample_of_the_s
                 await connection.execute(f"SET default_statistics_target = {target}")
                 await connection.execute("ANALYZE llama_logs")
                 for mode in ("force_custom_plan", "force_generic_plan"):
-                    (plan,) = [await explained(pool, mode, asked) for asked in reader.asked]
+                    (plan,) = [await explained(pool, mode, asked) for asked in reader.executed]
                     assert rows_read(plan) <= 20_000, (target, mode)
         finally:
             await connection.execute("RESET default_statistics_target")
@@ -327,7 +329,7 @@ async def test_what_is_asked_of_a_job_that_said_very_much_is_answered_by_few_of_
         await reader.rows("job_root", "import")
         await read_job_state(reader, "import")
         for mode in ("force_custom_plan", "force_generic_plan"):
-            for asked in reader.asked:
+            for asked in reader.executed:
                 read = rows_read(await explained(pool, mode, asked))
                 assert read < 300, (mode, read, asked.statement)
 
@@ -338,7 +340,7 @@ async def test_every_statement_of_the_queries_is_among_those_asked(million_rows:
         reader = ListeningReader(pool)
         for _, ask, _ in QUESTIONS:
             await ask(reader)
-    asked = {asked.statement for asked in reader.asked}
+    asked = {asked.statement for asked in reader.executed}
     named = named_by_queries()
     assert {name for name in named - ANOTHER_STORY if sql(name) not in asked} == set()
     assert len(named) > 20

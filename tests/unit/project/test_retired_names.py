@@ -1,0 +1,47 @@
+"""Names that were replaced by standard ones stay away."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+RETIRED = {
+    "classes": r"\bclass (Announcer|Asked|Standing|Told|Decree|RootDecree|Judge|Fate|Duty|Sieve|Ledger|News"
+    r"|Account|Place|Speaks)\b",
+    "functions and constants": r"\b(when_available|tell_new|doubted_jobs|_look_again|hand_down|of_payload"
+    r"|say_now|is_decree|SILENT|NOBODY_READS)\b",
+    "packages": r"llamalog_service[./](wiring|replay|letters|genesis|publish|delivery|stack|sample|looks"
+    r"|store)\b",
+    "modules": r"\b(novelty|taking_up|taking_in|second_look|settling|mending|refusals|decrees)\.(py|sql)\b",
+    "commands and options": r"llamalog (genesis|migrator|up|simulate)\b"
+    r"|--(add-words|keep-eventless|most-removed|archive-alone|settle)\b",
+    "settings": r"LLAMALOG_MIGRATOR_PORT|migrator_port",
+    "log events": r"[\"'](going on|batches put back|batches given up)[\"']",
+}
+HISTORY = ("CHANGELOG.md", "docs/adr/", "migrations/versions/", Path(__file__).name)
+
+
+def lines_of_the_project() -> list[tuple[str, str]]:
+    """The lines of all texts that are tracked, but for history: file and number, line."""
+    listed = subprocess.run(["git", "ls-files"], cwd=CHECKOUT, check=True, capture_output=True, text=True)
+    names = [
+        name
+        for name in listed.stdout.splitlines()
+        if name.endswith((".py", ".sql", ".md", ".html", ".js", ".toml", ".yml", ".yaml", ".sh"))
+        and not any(part in name for part in HISTORY)
+        and (CHECKOUT / name).exists()
+    ]
+    return [
+        (f"{name}:{number}", line)
+        for name in names
+        for number, line in enumerate((CHECKOUT / name).read_text().splitlines(), 1)
+    ]
+
+
+@pytest.mark.parametrize("kind", RETIRED)
+def test_no_retired_name_is_left(kind: str) -> None:
+    pattern = re.compile(RETIRED[kind])
+    assert [f"{at}: {line.strip()}" for at, line in lines_of_the_project() if pattern.search(line)] == []
