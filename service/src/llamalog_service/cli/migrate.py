@@ -12,6 +12,7 @@ from llamalog_service.adoption.migration_runner import migrate as migrate_databa
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
     console,
+    exit_on_error,
     print_error,
     print_json,
     read_database_settings,
@@ -32,15 +33,17 @@ def migrate(check: Check = False, compat_view: CompatView = False, as_json: Json
     Stopped or killed, the same command resumes. With --check it ends with 1 if the table can't be taken over.
     """
     settings = read_database_settings()
+    with exit_on_error():
+        dsn = settings.database_dsn()
     if check:
-        found = run(check_migration(settings.database_dsn(), compat_view=compat_view))
+        found = run(check_migration(dsn, compat_view=compat_view))
         if as_json:
             print_json(found)
         else:
             print_check(found)
         raise typer.Exit(1 if found.problems else 0)
     with StepBar("llamalog.migrate") as bar:
-        revisions = run(migrate_database(settings.database_dsn(), bar.show, compat_view=compat_view))
+        revisions = run(migrate_database(dsn, bar.show, compat_view=compat_view))
     if as_json:
         print_json({"applied": revisions})
     else:
