@@ -13,6 +13,6 @@ def test_a_small_bench_runs_and_finds_the_rows_as_the_fold_says(tmp_path: Path) 
     figures = figures_of("bench_rebuild", *few, folder=tmp_path)
     assert figures["wrong"] == []
     assert figures["sent"]["events"] == 2000
-    assert figures["filled"][0]["report"]["rebuilt"]["rows"] == 2000
+    assert figures["loaded"][0]["report"]["rebuilt"]["rows"] == 2000
     assert figures["compared"]["report"]["differences"]["missing"] == 0
     assert figures["live"]["meanwhile"]["recorded"] > 0

@@ -1,7 +1,7 @@
-"""A rebuild beside live traffic: whether the consumers keep up, and how soon what is sent can be read.
+"""A rebuild beside live traffic: whether the consumers keep up, and how soon sent messages are visible.
 
-A look a few times a second at the ends of the topic's partitions and at the positions that stand with the
-rows: a message is visible once the position has passed it.
+The ends of the topic's partitions and the positions recorded with the rows are sampled many times a second: a
+message is visible once the position has passed it.
 """
 
 import asyncio
@@ -20,24 +20,24 @@ from bench_queries.run import Say, consumers, ingest_rate
 from bench_rebuild.load import steady_load
 from bench_rebuild.rebuild import Rebuilt, rebuild
 
-_TIMES_AS_LONG = 4
-"""A rebuild takes so many times as long beside live traffic, at most."""
+_MAX_SLOWDOWN = 4
+"""How many times as long a rebuild takes beside live traffic, at most."""
 
 _WARM_UP = 3.0
 _MESSAGES_AN_ALBUM = 34
 _LARGEST_BACKLOG = 1000
 """Albums by which the ingest is measured."""
 
-_LOOK_SECONDS = 0.02
+_SAMPLE_INTERVAL = 0.02
 _POSITIONS = "SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1 AND topic = $2"
 
 
-class Watched(NamedTuple):
-    """What was seen of live traffic for some seconds.
+class TrafficSample(NamedTuple):
+    """Live traffic during some seconds.
 
     Attributes:
         sent, recorded: messages a second.
-        delays: seconds from the end of a partition until its rows could be read, of every look.
+        delays: seconds until the rows up to a partition's end were visible, of every sample.
     """
 
     sent: float
@@ -45,13 +45,13 @@ class Watched(NamedTuple):
     delays: list[float]
 
 
-class Usual(NamedTuple):
-    """What is there without live traffic, for which it is laid out.
+class Baseline(NamedTuple):
+    """Figures without live traffic, which the live traffic is sized by.
 
     Attributes:
         messages: in the topic.
         seconds: of a rebuild beside the full table.
-        quiet_seconds: how long to look at live traffic without a rebuild.
+        quiet_seconds: how long to sample live traffic without a rebuild.
     """
 
     messages: int
@@ -64,17 +64,18 @@ class Live(NamedTuple):
 
     Attributes:
         ingest_rate: messages a second of both consumers by themselves.
-        quiet: half of that, and no rebuild; `meanwhile`: the same while the rebuild went on.
+        quiet: live traffic of half of that, without a rebuild.
+        meanwhile: the same during the rebuild.
     """
 
     ingest_rate: float
-    quiet: Watched
-    meanwhile: Watched
+    quiet: TrafficSample
+    meanwhile: TrafficSample
     rebuilt: Rebuilt
 
 
 async def rebuild_under_load(
-    installation: Installation, servers: Servers, usual: Usual, *, folder: Path, say: Say
+    installation: Installation, servers: Servers, baseline: Baseline, *, folder: Path, say: Say
 ) -> Live:
     """Rebuild beside a full table and live traffic of half of what the consumers can do.
 
@@ -82,14 +83,14 @@ async def rebuild_under_load(
         DrainError: a consumer ended, or did not come to an end.
         RebuildBenchError: the rebuild failed.
     """
-    albums = min(_LARGEST_BACKLOG, max(1, usual.messages // _MESSAGES_AN_ALBUM))
+    albums = min(_LARGEST_BACKLOG, max(1, baseline.messages // _MESSAGES_AN_ALBUM))
     rate = await ingest_rate(servers, installation, albums, folder, say)
-    seconds = _WARM_UP + usual.quiet_seconds + _TIMES_AS_LONG * usual.seconds
+    seconds = _WARM_UP + baseline.quiet_seconds + _MAX_SLOWDOWN * baseline.seconds
     say(f"Rebuilding while {rate / 2:,.0f} messages a second come in, for {seconds:,.0f} s at most.")
     async with consumers(installation, folder):
         with steady_load(installation, rate / 2, seconds):
             await asyncio.sleep(_WARM_UP)
-            quiet = await _watch(installation, asyncio.create_task(asyncio.sleep(usual.quiet_seconds)))
+            quiet = await _watch(installation, asyncio.create_task(asyncio.sleep(baseline.quiet_seconds)))
             rebuilding = asyncio.create_task(rebuild(installation, servers, folder))
             try:
                 meanwhile = await _watch(installation, rebuilding)
@@ -98,28 +99,28 @@ async def rebuild_under_load(
                 rebuilding.cancel()
 
 
-async def _watch(installation: Installation, doing: asyncio.Task[Any]) -> Watched:
-    """Look until it is done."""
+async def _watch(installation: Installation, doing: asyncio.Task[Any]) -> TrafficSample:
+    """Sample live traffic until a task is done."""
     topic = installation.topics.entity_events
     partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
     client = AIOKafkaConsumer(bootstrap_servers=installation.bootstrap, enable_auto_commit=False)
     database = await asyncpg.connect(installation.database_url)
     await client.start()
     try:
-        looks = _Looks()
+        sampler = _Sampler()
         while not doing.done():
             ends = await client.end_offsets(partitions)
-            looks.sent({at.partition: end for at, end in ends.items()})
+            sampler.sent({at.partition: end for at, end in ends.items()})
             records = await database.fetch(_POSITIONS, installation.consumer_group, topic.name)
-            looks.visible({record["partition"]: record["next_offset"] for record in records})
-            await asyncio.sleep(_LOOK_SECONDS)
-        return looks.watched()
+            sampler.visible({record["partition"]: record["next_offset"] for record in records})
+            await asyncio.sleep(_SAMPLE_INTERVAL)
+        return sampler.result()
     finally:
         await client.stop()
         await database.close()
 
 
-class _Looks:
+class _Sampler:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._waiting: dict[int, deque[tuple[int, float]]] = {}
@@ -144,13 +145,13 @@ class _Looks:
                 self._delays.append(now - waiting.popleft()[1])
         self._positions = positions
 
-    def watched(self) -> Watched:
-        """What was not visible in the end counts with the time that it had waited."""
+    def result(self) -> TrafficSample:
+        """The sample; messages not visible at the end count with the time that they had waited."""
         now = time.monotonic()
         seconds = now - self._began
         ends, positions = self._first or (0, 0)
         left = [now - since for waiting in self._waiting.values() for _, since in waiting]
-        return Watched(
+        return TrafficSample(
             (sum(self._ends.values()) - ends) / seconds,
             (sum(self._positions.values()) - positions) / seconds,
             self._delays + left,

@@ -14,12 +14,12 @@ from bench.costs import CpuSeconds, cpu_seconds, cpu_spent, peak_memory
 from bench.installation import Installation
 from bench.servers import Servers
 
-_LOOK_SECONDS = 0.05
+_SAMPLE_INTERVAL = 0.05
 _DIFFERS = 3
 
 
 class RebuildBenchError(Exception):
-    """A rebuild did not come to its end; what was measured says nothing."""
+    """A rebuild failed; there is nothing to measure."""
 
 
 class Rebuilt(NamedTuple):
@@ -70,10 +70,10 @@ async def rebuild(installation: Installation, servers: Servers, folder: Path) ->
 async def _watch(pid: int) -> tuple[float, int]:
     """CPU seconds and peak memory of a process, as of shortly before its end."""
     cpu, memory = 0.0, 0
-    with suppress(psutil.NoSuchProcess, OSError):  # it ended between two looks
+    with suppress(psutil.NoSuchProcess, OSError):  # it ended between two samples
         program = psutil.Process(pid)
         while program.status() != psutil.STATUS_ZOMBIE:
             times = program.cpu_times()
             cpu, memory = times.user + times.system, peak_memory(pid)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_SAMPLE_INTERVAL)
     return cpu, memory

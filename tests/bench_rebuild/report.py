@@ -1,4 +1,4 @@
-"""The figures of a bench, and the bars that they are held against."""
+"""The figures of a bench, and their bars."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from bench_rebuild.live import Live, Watched
+from bench_rebuild.live import Live, TrafficSample
 from bench_rebuild.run import Measured
 
 LEAST_RATIO = 0.25
@@ -58,9 +58,9 @@ class Figures(NamedTuple):
 
 
 def figures(measured: Measured) -> Figures:
-    """A rebuild is held against the mean of the COPYs before and after it: all saw the same machine."""
+    """The ratio of a rebuild to the mean of the COPYs before and after it, on the same machine."""
     events = measured.sent.events
-    seconds = [one.seconds for one in measured.filled]
+    seconds = [one.seconds for one in measured.loaded]
     return Figures(
         rebuild_seconds=median(seconds),
         copy_seconds=median(one.seconds for one in measured.copied),
@@ -68,11 +68,11 @@ def figures(measured: Measured) -> Figures:
         events_per_second=events / median(seconds),
         compare_seconds=measured.compared.seconds,
         cpu_per_event={
-            name: median(one.cpu[name] for one in measured.filled) / events * _MICRO
-            for name in measured.filled[0].cpu
+            name: median(one.cpu[name] for one in measured.loaded) / events * _MICRO
+            for name in measured.loaded[0].cpu
         },
         copy_cpu_per_row=median(one.postgres_cpu for one in measured.copied) / events * _MICRO,
-        memory=max(one.memory for one in [*measured.filled, measured.compared]),
+        memory=max(one.memory for one in [*measured.loaded, measured.compared]),
         memory_of_a_tenth=measured.small.memory,
         live=measured.live,
     )
@@ -82,17 +82,17 @@ def ratios(measured: Measured) -> list[float]:
     """Of each rebuild."""
     copies = [one.seconds for one in measured.copied]
     between = [(one + other) / 2 for one, other in pairwise(copies)]
-    return [copy / one.seconds for copy, one in zip(between, measured.filled, strict=True)]
+    return [copy / one.seconds for copy, one in zip(between, measured.loaded, strict=True)]
 
 
 def show(measured: Measured, told: Figures, console: Console) -> None:
     """Print the figures as a table, and what they rest on."""
     table = Table("what", "median", "all rounds")
-    copies, fills = measured.copied, measured.filled
+    copies, loads = measured.copied, measured.loaded
     table.add_row(
         "rebuild into an empty database",
         f"{told.rebuild_seconds:.1f} s",
-        _listed(one.seconds for one in fills),
+        _listed(one.seconds for one in loads),
     )
     table.add_row(
         "COPY and the same indexes", f"{told.copy_seconds:.1f} s", _listed(one.seconds for one in copies)
@@ -121,7 +121,7 @@ def _add_live(table: Table, live: Live) -> None:
     table.add_row("rebuild beside live ingest", f"{live.rebuilt.seconds:.1f} s", "")
 
 
-def _visibility(watched: Watched) -> str:
+def _visibility(watched: TrafficSample) -> str:
     hundredths = quantiles(watched.delays, n=100)
     return f"p50 {hundredths[49]:.2f} s, p99 {hundredths[98]:.2f} s"
 
@@ -142,7 +142,7 @@ def as_json(measured: Measured, told: Figures) -> str:
             "missed": list(told.missed()),
             "sent": measured.sent._asdict(),
             "durability": measured.durability,
-            "filled": [one._asdict() for one in measured.filled],
+            "loaded": [one._asdict() for one in measured.loaded],
             "copied": [one._asdict() for one in measured.copied],
             "compared": measured.compared._asdict(),
             "small": measured.small._asdict(),

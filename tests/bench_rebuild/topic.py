@@ -23,7 +23,7 @@ _SEED = 3
 
 
 class Sent(NamedTuple):
-    """What lies in the topic."""
+    """The contents of the topic."""
 
     events: int
     messages: int
@@ -48,7 +48,7 @@ def message_of(event: EntityEvent, partitions: int) -> Message:
     return Message(crc32(key) % partitions, key, encode(event))
 
 
-async def fill_topic(installation: Installation, count: int) -> Sent:
+async def populate_topic(installation: Installation, count: int) -> Sent:
     """Send so many events, and one in a hundred of them again."""
     topic = installation.topics.entity_events
     dice = Random(_SEED)
@@ -70,7 +70,7 @@ def _portions(events: Iterator[EntityEvent]) -> Iterator[list[EntityEvent]]:
 
 
 async def send(producer: AIOKafkaProducer, topic: str, messages: Iterable[Message]) -> None:
-    """As whole batches: a million single sends would take longer than all that is measured."""
+    """Send whole batches: a million single sends would take longer than the rebuild."""
     by_partition: dict[int, list[Message]] = {}
     for message in messages:
         by_partition.setdefault(message.partition, []).append(message)

@@ -50,7 +50,7 @@ async def copy_and_index(database_url: str, file: Path, servers: Servers) -> Cop
     """COPY the file into the empty log, which has its primary key alone, and build the other indexes."""
     await empty(database_url, servers)
     async with _connected(database_url) as connection:
-        indexes = await connection.fetch(sql("fill_indexes"))
+        indexes = await connection.fetch(sql("initial_load_indexes"))
         for index in indexes:
             await connection.execute(f"DROP INDEX {index['name']}")
         await connection.execute("SET maintenance_work_mem = '256MB'")
