@@ -1,4 +1,4 @@
--- Note the next offsets ($4) of partitions ($3) of a topic ($2) for a group ($1), and say what was noted before;
+-- Note the next offsets ($4) of partitions ($3) of a topic ($2) for a group ($1), and return what was noted before;
 -- a late writer moves none back.
 WITH before AS (
     SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1 AND topic = $2

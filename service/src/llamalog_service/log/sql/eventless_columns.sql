@@ -1,4 +1,4 @@
--- The columns of the log, whoever made them.
+-- The columns of the log, custom ones included.
 SELECT a.attname::text AS name
 FROM pg_attribute a
 WHERE a.attrelid = 'llama_logs'::regclass AND a.attnum > 0 AND NOT a.attisdropped

@@ -1,5 +1,5 @@
--- The next $2 rows after the id $1 (NULL: from the beginning) of which no event tells, their COLUMNS as texts; with what
--- they said of their lineage and the rules overrule, also where nobody has looked at them yet.
+-- The next $2 rows after the id $1 (NULL: from the beginning) without a source event, their COLUMNS as texts, with the
+-- values of their lineage that the rules overrule, of unprocessed rows too.
 SELECT l.id, ARRAY[COLUMNS]::text[] AS columns, v.parent_job_id AS kept_parent,
        coalesce(v.root_job_id, CASE WHEN l.origin IS NULL THEN l.root_job_id END) AS kept_root
 FROM llama_logs l

@@ -1,4 +1,4 @@
--- Some $1 rows of which no event that was read tells.
+-- Some $1 rows without a source event that was read.
 SELECT l.id
 FROM llama_logs l
 WHERE l.legacy_told IS FALSE OR l.legacy_told IS NULL AND l.origin IS NULL

@@ -1,4 +1,4 @@
--- What the table says about those jobs of $1 (text[]) that a row bears: a row of it, its earliest claim and
+-- The facts about those jobs of $1 (text[]) that a row bears: a row of it, its earliest claim and
 -- declaration; and which of the others were adopted.
 SELECT j.job,
        seen.root_job_id, seen.origin, seen.cycle_members,

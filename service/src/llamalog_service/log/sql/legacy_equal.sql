@@ -1,5 +1,5 @@
--- Which of the legacy rows told ($1, as in legacy_insert) the table holds so; by their number, from 1. A row that calls
--- itself a root job and was not taken in yet names a parent that does not count.
+-- Which of the legacy rows $1 (as in legacy_insert) the table holds unchanged; by their number, from 1. A row that calls
+-- itself a root job and is not normalised yet names a parent that does not count.
 SELECT t.number
 FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS t (told, number)
 CROSS JOIN LATERAL jsonb_populate_record(NULL::llama_logs, t.told - ARRAY['metadata', 'preview_data']) AS p

@@ -1,4 +1,4 @@
--- Write legacy rows that events tell of. $1: an array of objects, column -> text as PostgreSQL writes it, which the
+-- Write legacy rows from their events. $1: an array of objects, column -> text as PostgreSQL writes it, which the
 -- columns' own types read; with the roots that were worked out. A list that is NULL is an empty one here.
 INSERT INTO llama_logs (
     id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,

@@ -1,3 +1,3 @@
--- Note of those of the legacy rows $1 of which no event had told that one does by now.
+-- Mark those of the legacy rows $1 that had no source event as sourced.
 UPDATE llama_logs SET legacy_told = true
 WHERE id = ANY ($1::uuid[]) AND (legacy_told IS FALSE OR legacy_told IS NULL AND origin IS NULL)

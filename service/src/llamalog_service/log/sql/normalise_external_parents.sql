@@ -1,5 +1,5 @@
--- A row that another writer put in as a root job makes no claim: the parent that it names is kept aside. Says
--- whose parent may be another by now.
+-- A row that another writer put in as a root job makes no claim: the parent that it names is kept in
+-- legacy_values. Returns the jobs whose parent may be another by now.
 WITH overruled AS (
     SELECT l.id, l.job_id, l.parent_job_id
     FROM llama_logs l

@@ -1,4 +1,4 @@
--- Some $1 corrected rows that nobody was told of, by the outbox's own order: a backfill leaves a million there, which
+-- Some $1 unpublished corrected rows, by the outbox's own order: a backfill leaves a million there, which
 -- no call may sort.
 SELECT DISTINCT ON (n.row_id) n.row_id
 FROM provenance_outbox n

@@ -1,2 +1,2 @@
--- How many corrections wait to be told.
+-- How many corrections wait to be published.
 SELECT count(*) FROM provenance_outbox

@@ -1,4 +1,4 @@
--- The rows corrected longest ago that nobody was told of, at most $1; those of backfills come after all others.
+-- The unpublished rows that were corrected longest ago, at most $1; those of backfills come after all others.
 SELECT n.row_id
 FROM provenance_outbox n
 WHERE NOT n.bulk AND (SELECT true FROM llama_logs r WHERE r.id = n.row_id)

@@ -1,4 +1,4 @@
--- Note rows ($1) that were corrected past the revision ($2) just told: the older record may have come last, and
+-- Note rows ($1) that were corrected past the revision ($2) just published: the older record may have come last, and
 -- compaction keeps what comes last.
 INSERT INTO provenance_outbox (row_id, revision)
 SELECT l.id, l.revision

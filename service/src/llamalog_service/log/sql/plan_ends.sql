@@ -1,4 +1,4 @@
--- Hand the end of every walk down from the tops; whatever is not reached hangs on a cycle.
+-- Hand the end of every walk down from the tops; a job that is not reached hangs on a cycle.
 -- A job has one parent at most, so that nothing is reached twice.
 INSERT INTO plan_ends (job, parent, top, root, ending, in_scope)
 WITH RECURSIVE walk (job, parent, top, root, ending, in_scope) AS (

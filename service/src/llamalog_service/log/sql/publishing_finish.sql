@@ -1,2 +1,2 @@
--- Forget how far a telling ($1) was.
+-- Delete the progress of a publication ($1).
 DELETE FROM telling_progress WHERE what = $1

@@ -1,2 +1,2 @@
--- Up to which row an interrupted telling ($1) had come.
+-- The last row that an interrupted publication ($1) had reached.
 SELECT last_row FROM telling_progress WHERE what = $1

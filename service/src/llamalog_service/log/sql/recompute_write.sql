@@ -1,6 +1,6 @@
 -- Write the rows in scope whose root, origin, cycle or conflict differs from the rule, note each new revision in
--- the outbox, and say what changed, by the job that the rows' walk starts at and by their new origin. A root that
--- another program computed is kept aside; its row waits for the next pass if it came after its kind was taken in.
+-- the outbox, and return what changed, by the job that the rows' walk starts at and by their new origin. A root that
+-- another program computed is kept in legacy_values; its row waits for the next pass if it came after the normalisation.
 WITH expected AS (
     SELECT r.id,
            CASE WHEN e.ending = 'OPEN' THEN coalesce(r.declared_root_job_id, e.root) ELSE e.root END AS root_job_id,

@@ -1,5 +1,5 @@
--- Note that others know of the removal of the rows $1. A row that is back by now is to be told again: the removal may
--- have been told after it.
+-- Note that the tombstones of the rows $1 are published. A row that exists again is to be published again: its
+-- tombstone may have come after it.
 WITH noted AS (
     UPDATE removed_rows r SET told = true WHERE r.row_id = ANY ($1::uuid[]) AND NOT r.told
 )

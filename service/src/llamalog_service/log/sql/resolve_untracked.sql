@@ -1,5 +1,5 @@
 -- At most $1 rows that another writer put into the table with neither job nor parent: their origin is unknown for
--- good. A root that the writer had computed is kept aside.
+-- good. A root that the writer had computed is kept in legacy_values.
 WITH found AS (
     SELECT l.id, l.root_job_id
     FROM llama_logs l

@@ -1,4 +1,4 @@
--- The look after the commit: which jobs of a batch are named by rows of other transactions that do not agree.
+-- The verification after the commit: which jobs of a batch are named by rows of other transactions that do not agree.
 -- $1 jobs, $2 their parents that count, $3 their roots, $4 their ends (SEEN, OPEN, or the origin),
 -- $5 whether any other row that names the job is reason enough, $6 the batch's own transaction,
 -- $7 the members of the cycles that they hang on, as JSON text (an array of arrays would have to be rectangular).

@@ -1,4 +1,4 @@
--- Where to recompute from, for rows that look out of date among those without a settled root: rows that another
+-- Where to recompute from, for rows that look stale among those without a final root: rows that another
 -- writer put in, and rows that wait although their parent's lineage is known or counts as a root by an override. At most $1 jobs.
 SELECT DISTINCT coalesce(l.job_id, l.parent_job_id) AS job
 FROM llama_logs l

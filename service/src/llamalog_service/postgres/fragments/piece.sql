@@ -11,7 +11,7 @@ weighed AS (
     ) l
     WINDOW w AS (ORDER BY l.created_at, l.is_root_job DESC, l.id ROWS UNBOUNDED PRECEDING)
 ), page AS MATERIALIZED (
-    -- The first row is given; of the others those that keep all of them within $5 bytes of JSON, and one more, told as
+    -- The first row is given; of the others those that keep all of them within $5 bytes of JSON, and one more, marked as
     -- `beyond`.
     SELECT l.*, l.number > 1 AND l.before + l.bytes > $5::bigint AS beyond
     FROM weighed l

@@ -1,4 +1,4 @@
--- How many rows nobody has looked at yet, and how many wait for a job that was never logged.
+-- How many rows are not processed yet, and how many wait for a job that was never logged.
 SELECT
     count(*) FILTER (WHERE origin IS NULL) AS unprocessed,
     count(*) FILTER (WHERE origin = 'PENDING') AS pending

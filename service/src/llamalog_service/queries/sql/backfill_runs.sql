@@ -1,4 +1,4 @@
--- The $1 backfills asked for last, as they stand, the latest first; only those that have not ended if $2.
+-- The $1 backfills requested last, the latest first; only those that have not ended if $2.
 SELECT id, status, phase, wish, request, requested_by, requested_at, started_at, finished_at, updated_at, plan, to_set,
        resume_at, scanned, rows_set, by_class, batch_size, batches, lock_timeouts, rows_changed, rows_per_second, error,
        report

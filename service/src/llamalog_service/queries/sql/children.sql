@@ -1,5 +1,5 @@
 -- The jobs directly below the job $1, each by its earliest claim, and the rows without a job that name it: at most $4
--- behind the place $2 (time), $3 (id). OFFSET 0: else the planner may read by time, hoping to meet them soon, or all jobs at once.
+-- behind the position $2 (time), $3 (id). OFFSET 0: else the planner may read by time, hoping to meet them soon, or all jobs at once.
 SELECT {row}, l.category = 'FAILED' OR l.status = 'FAILED' AS is_failure
 FROM (SELECT * FROM llama_logs WHERE parent_job_id = $1::text OFFSET 0) l
 WHERE (l.created_at, l.id) > ($2::text::timestamp, $3::uuid)

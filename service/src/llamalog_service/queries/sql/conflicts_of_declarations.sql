@@ -1,4 +1,4 @@
--- Rows that declare another root than the one that was found: at most $3 behind the place $1 (time), $2 (id).
+-- Rows that declare another root than the one that was found: at most $3 behind the position $1 (time), $2 (id).
 -- OFFSET 0: else the planner, which thinks that most rows are in conflict, reads all of them by time.
 SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
        CASE WHEN l.created_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN l.created_at::text END

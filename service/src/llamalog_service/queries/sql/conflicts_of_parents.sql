@@ -1,4 +1,4 @@
--- Rows that claim another parent than the one that counts, with that one: at most $3 behind the place $1 (time), $2 (id).
+-- Rows that claim another parent than the one that counts, with that one: at most $3 behind the position $1 (time), $2 (id).
 -- OFFSET 0: else the planner, which thinks that most rows are in conflict, reads all of them by time.
 SELECT f.id, least(greatest(f.kept_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
        CASE WHEN f.kept_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN f.kept_at::text END

@@ -1,4 +1,4 @@
--- Rows whose root may still become known, by origin, with the age of the oldest in seconds; at most $1 are looked at.
+-- Rows whose root may still become known, by origin, with the age of the oldest in seconds; at most $1 are read.
 SELECT u.origin::text, count(*) AS rows, extract(epoch FROM now() - min(u.recorded_at))::double precision AS oldest
 FROM (
     SELECT l.origin, l.recorded_at

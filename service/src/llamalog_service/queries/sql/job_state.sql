@@ -1,4 +1,4 @@
--- What the log knows of the job $1: since when events bear it, whether rows name it as their parent, and the override
+-- The state of the job $1: since when events bear it, whether rows name it as their parent, and the override
 -- about it that counts.
 SELECT (SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC'
         FROM llama_logs l

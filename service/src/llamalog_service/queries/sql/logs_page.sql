@@ -1,6 +1,6 @@
 -- Rows in the order of time that all filters let through, at most $20, of at most $19 that an index leads to (with the
--- value $4) from the place $1 (time), $2 (id) up to the time $3. A filter that is NULL, or false, lets all rows through.
--- The first row is given; of the others those that keep all of them within $21 bytes of JSON, and one more, told as
+-- value $4) from the position $1 (time), $2 (id) up to the time $3. A filter that is NULL, or false, lets all rows through.
+-- The first row is given; of the others those that keep all of them within $21 bytes of JSON, and one more, marked as
 -- `beyond`. What is small is weighed as it is kept; what is compressed as the text that it will be. OFFSET 0: weighed once.
 WITH page AS (
     SELECT l.*

@@ -1,4 +1,4 @@
--- The rows of the timeline of the entity $7 (uuid) of the type $8 (text), at most $4 behind the place $1 (time),
+-- The rows of the timeline of the entity $7 (uuid) of the type $8 (text), at most $4 behind the position $1 (time),
 -- $2 (whether the row does not call itself a root job's), $3 (id): those whose root is a root of a row that names the
 -- entity, and if $9, those that name it and have no known root. OFFSET 0: else the planner may read by time.
 WITH RECURSIVE named AS MATERIALIZED (

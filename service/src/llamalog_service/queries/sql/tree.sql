@@ -1,4 +1,4 @@
--- The rows of the tree of the job $7: at most $4 behind the place $1 (time), $2 (whether the row does not call itself a
+-- The rows of the tree of the job $7: at most $4 behind the position $1 (time), $2 (whether the row does not call itself a
 -- root job's), $3 (id). They are those whose root it is; unless it is the root of its own rows, or was adopted, also the
 -- rows of all that is below it by the claims that count.
 -- UNION, not UNION ALL: a job is visited once, so that a cycle ends the walk. OFFSET 0: else the planner may read by time,

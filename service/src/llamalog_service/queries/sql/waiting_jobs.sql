@@ -1,8 +1,8 @@
 -- Jobs never seen that rows without a known root name as their parent, by the earliest such row: at most $3 behind the
--- place $1 (time), $2 (id). What waits for each, at any depth, is counted to $4; nothing between the walk and its LIMIT
+-- position $1 (time), $2 (id). What waits for each, at any depth, is counted to $4; nothing between the walk and its LIMIT
 -- needs all of it, so that it goes no further.
--- UNION, not UNION ALL: a row is visited once, so that a cycle ends the walk. OFFSET 0: each look-up is by its job, whatever
--- the statistics say of how many rows are pending.
+-- UNION, not UNION ALL: a row is visited once, so that a cycle ends the walk. OFFSET 0: each look-up is by its job, even where
+-- the statistics mislead about how many rows are pending.
 SELECT w.id, least(greatest(w.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
        CASE WHEN w.created_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN w.created_at::text END
            AS odd_time,
