@@ -101,7 +101,7 @@ async def test_a_backfill_is_asked_for_watched_and_listed(
 
     adopted = await terminal.backfill("start", "--missing-parent", "adopt", "--watch", "--json")
     first, *_, end = adopted.json_lines
-    assert first["asked"] == "start"
+    assert first["requestedAction"] == "start"
     assert (end["status"], end["set"], end["report"]["adoptedJobsFound"]) == ("completed", 40, 40)
     assert await origins(pool) == ADOPTED
 
@@ -113,7 +113,7 @@ async def test_a_backfill_is_asked_for_watched_and_listed(
 
     late = await terminal.backfill("pause", first["run"])
     assert late.code == 1
-    assert "has ended, it is completed. Nothing was asked." in late.err
+    assert "has ended, it is completed. Nothing was requested." in late.err
 
 
 async def test_a_backfill_is_paused_resumed_and_cancelled(
@@ -154,11 +154,11 @@ async def test_a_run_that_nobody_knows_is_told_as_such(terminal: Terminal) -> No
     assert f"The database knows no backfill {run}" in shown.err
     assert f"No backfill {run} is known" in watched.err
     assert asked.code == 0
-    assert "it is asked all the same" in asked.err
+    assert "it is requested all the same" in asked.err
 
 
 async def test_an_empty_list_says_so(terminal: Terminal) -> None:
-    assert (await terminal.backfill("list")).out == "No backfill was ever asked for.\n"
+    assert (await terminal.backfill("list")).out == "No backfill was ever requested.\n"
     assert json.loads((await terminal.backfill("list", "--json")).out) == []
 
 

@@ -6,8 +6,13 @@ import pytest
 
 from llamalog_schemas.commands import ExpectedCounts, GivenJobs, OneRoot, TimeWindow, WholeTable
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME
-from llamalog_service.cli.backfill.expectation import InvalidExpectationError, parse_expectation
-from llamalog_service.cli.backfill.scope import InvalidScopeError, choose_scope, parse_moment
+from llamalog_service.cli.backfill.options import (
+    InvalidExpectationError,
+    InvalidScopeError,
+    choose_scope,
+    parse_expectation,
+    parse_moment,
+)
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 

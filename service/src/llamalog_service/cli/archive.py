@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from llamalog_service.bootstrap.rebuilds import archive_topic, check_archive
-from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
+    INTERRUPTED,
     console,
     print_error,
     print_json,

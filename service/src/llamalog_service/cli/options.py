@@ -8,7 +8,7 @@ import typer
 
 from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.cli.backfill.scope import InvalidScopeError, parse_moment
+from llamalog_service.cli.backfill.options import InvalidScopeError, parse_moment
 
 _MOMENT = "2h|MOMENT"
 

@@ -7,9 +7,9 @@ from uuid import UUID
 import typer
 
 from llamalog_service.bootstrap.rebuilds import republish_provenance
-from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
+    INTERRUPTED,
     TIMEOUT,
     console,
     print_error,

@@ -8,10 +8,10 @@ import typer
 from msgspec.structs import replace
 
 from llamalog_service.bootstrap.rebuilds import rebuild_log, republish_provenance
-from llamalog_service.cli.backfill.exit_codes import INTERRUPTED
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.rebuild_report import DifferencesFile, print_report
 from llamalog_service.cli.runtime import (
+    INTERRUPTED,
     exit_on_error,
     print_error,
     print_json,

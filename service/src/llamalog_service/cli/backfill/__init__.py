@@ -1,9 +1,8 @@
-"""`llamalog backfill`: ask for backfills, see how far they are, pause, resume and cancel them."""
+"""`llamalog backfill`: request backfills, follow, pause, resume and cancel them."""
 
 import typer
 
-from llamalog_service.cli.backfill import commands as asking
-from llamalog_service.cli.backfill import showing, watching
+from llamalog_service.cli.backfill import commands, watching
 
 app = typer.Typer(
     name="backfill",
@@ -11,10 +10,10 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-app.command("start")(asking.start)
-app.command("list")(showing.list_)
-app.command("show")(showing.show)
-app.command("pause")(asking.pause)
-app.command("resume")(asking.resume)
-app.command("cancel")(asking.cancel)
+app.command("start")(commands.start)
+app.command("list")(commands.list_)
+app.command("show")(commands.show)
+app.command("pause")(commands.pause)
+app.command("resume")(commands.resume)
+app.command("cancel")(commands.cancel)
 app.command("watch")(watching.watch)

@@ -1,4 +1,4 @@
-"""`llamalog backfill start|pause|resume|cancel`: commands to the migration consumer, over Kafka."""
+"""`llamalog backfill`: start, pause, resume and cancel over Kafka; list and show from PostgreSQL."""
 
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -19,6 +19,7 @@ from llamalog_service.cli.backfill.options import (
     BatchSize,
     DryRun,
     Expect,
+    InvalidScopeError,
     Jobs,
     Json,
     MissingParents,
@@ -28,20 +29,31 @@ from llamalog_service.cli.backfill.options import (
     Run,
     Since,
     Until,
+    choose_scope,
 )
-from llamalog_service.cli.backfill.scope import InvalidScopeError, choose_scope
-from llamalog_service.cli.backfill.watching import watch_to_the_end
-from llamalog_service.cli.runtime import TIMEOUT, console, print_error, print_json, read_settings, run
+from llamalog_service.cli.backfill.tables import runs_in
+from llamalog_service.cli.backfill.watching import read_known, show_run, watch_to_the_end
+from llamalog_service.cli.runtime import (
+    TIMEOUT,
+    console,
+    print_error,
+    print_json,
+    read_database_settings,
+    read_settings,
+    run,
+)
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.queries.backfills import BackfillRun, read_backfill
-from llamalog_service.settings import Settings
+from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
+from llamalog_service.settings import DatabaseSettings, Settings
 
 _KEPT_WITHIN = 60.0
 """Seconds for a migration consumer to keep the command as a run."""
 
 Watch = Annotated[bool, typer.Option("--watch", help="Follow the run to its end, as `watch` does.")]
 
-_DOES = {PauseBackfill: "pause", ResumeBackfill: "resume", CancelBackfill: "cancel"}
+_ACTIONS = {PauseBackfill: "pause", ResumeBackfill: "resume", CancelBackfill: "cancel"}
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
+Open = Annotated[bool, typer.Option("--open", help="Only those that have not ended.")]
 
 
 class RunHasEndedError(LlamalogError):
@@ -50,7 +62,7 @@ class RunHasEndedError(LlamalogError):
     def __init__(self, run: BackfillRun, verb: str) -> None:
         super().__init__(
             f"There is nothing to {verb}: the backfill {run.run} has ended, it is {run.status}. Nothing was "
-            f"asked. `llamalog backfill show {run.run}` has its report."
+            f"requested. `llamalog backfill show {run.run}` has its report."
         )
 
 
@@ -68,7 +80,7 @@ def start(  # noqa: PLR0917 -- typer calls it by name
     follow: Watch = False,
     as_json: Json = False,
 ) -> None:
-    """Ask for a backfill of roots: of everything, or of what the options say.
+    """Request a backfill of roots: of everything, or of the scope in the options.
 
     Backfills wait for each other; repairs of live traffic pass them.
     """
@@ -87,52 +99,77 @@ def start(  # noqa: PLR0917 -- typer calls it by name
     )
     settings, run_id = read_settings(), uuid4()
     run(request_backfill(settings, run_id, data, timeout=TIMEOUT))
-    _tell(run_id, "start", as_json=as_json, stream=follow)
+    _print_request(run_id, "start", as_json=as_json, stream=follow)
     if follow:
         watch_to_the_end(settings, run_id, as_json=as_json, timeout=_KEPT_WITHIN)
 
 
 def pause(run_id: Run, requested_by: RequestedBy, as_json: Json = False) -> None:
     """Pause a backfill at its next batch; what it has written stays."""
-    _ask(PauseBackfill, run_id, requested_by, as_json=as_json)
+    _request(PauseBackfill, run_id, requested_by, as_json=as_json)
 
 
 def resume(run_id: Run, requested_by: RequestedBy, as_json: Json = False) -> None:
-    """Let a paused backfill go on where it was."""
-    _ask(ResumeBackfill, run_id, requested_by, as_json=as_json)
+    """Resume a paused backfill where it was."""
+    _request(ResumeBackfill, run_id, requested_by, as_json=as_json)
 
 
 def cancel(run_id: Run, requested_by: RequestedBy, as_json: Json = False) -> None:
     """End a backfill at its next batch; what it has written stays."""
-    _ask(CancelBackfill, run_id, requested_by, as_json=as_json)
+    _request(CancelBackfill, run_id, requested_by, as_json=as_json)
 
 
-def _ask(request: type[RunRequest], run_id: UUID, requested_by: str, *, as_json: bool) -> None:
+def _request(request: type[RunRequest], run_id: UUID, requested_by: str, *, as_json: bool) -> None:
     settings = read_settings()
-    run(_ask_if_open(settings, request, run_id, requested_by))
-    _tell(run_id, _DOES[request], as_json=as_json)
+    run(_request_if_open(settings, request, run_id, requested_by))
+    _print_request(run_id, _ACTIONS[request], as_json=as_json)
 
 
-async def _ask_if_open(
+async def _request_if_open(
     settings: Settings, request: type[RunRequest], run_id: UUID, requested_by: str
 ) -> None:
-    """A run that the database does not know yet may be asked: its start is read first."""
+    """Request an action, also of a run that the database does not have yet: its start is read first."""
     async with open_backfills(settings) as reader:
         known = await read_backfill(reader, run_id)
     if known is not None and known.has_ended:
-        raise RunHasEndedError(known, _DOES[request])
+        raise RunHasEndedError(known, _ACTIONS[request])
     if known is None:
         print_error(
-            "llamalog", f"The database does not know the backfill {run_id} yet; it is asked all the same."
+            "llamalog", f"The database does not have the backfill {run_id} yet; it is requested all the same."
         )
     data = RunRequestData(run=run_id, requested_by=requested_by)
     await request_run_action(settings, request, data, timeout=TIMEOUT)
 
 
-def _tell(run_id: UUID, asked: str, *, as_json: bool, stream: bool = False) -> None:
+def _print_request(run_id: UUID, action: str, *, as_json: bool, stream: bool = False) -> None:
     if as_json:
-        print_json({"run": run_id, "asked": asked}, one_line=stream)
+        print_json({"run": run_id, "requestedAction": action}, one_line=stream)
         return
-    what = "It starts in its turn" if asked == "start" else "It takes effect at the next batch"
-    console.print(f"Asked for: {asked} backfill {run_id}. {what}; see how far it is with", soft_wrap=True)
+    what = "It starts in its turn" if action == "start" else "It takes effect at the next batch"
+    console.print(f"Requested: {action} backfill {run_id}. {what}; follow it with", soft_wrap=True)
     console.print(f"  llamalog backfill watch {run_id}", soft_wrap=True)
+
+
+def list_(limit: Limit = 20, only_open: Open = False, as_json: Json = False) -> None:
+    """List the backfills, the newest first."""
+    runs = run(_read(read_database_settings(), limit, only_open=only_open))
+    if as_json:
+        print_json(runs)
+    elif runs:
+        console.print(runs_in(console.width, runs))
+    else:
+        console.print("No backfill is open." if only_open else "No backfill was ever requested.")
+
+
+async def _read(settings: DatabaseSettings, limit: int, *, only_open: bool) -> list[BackfillRun]:
+    async with open_backfills(settings) as reader:
+        return await read_backfills(reader, limit, only_open=only_open)
+
+
+def show(run_id: Run, as_json: Json = False) -> None:
+    """Show the progress of a backfill, and its report once it has ended."""
+    found = run(read_known(read_database_settings(), run_id))
+    if as_json:
+        print_json(found)
+    else:
+        show_run(found)

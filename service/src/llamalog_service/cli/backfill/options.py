@@ -1,23 +1,156 @@
-"""The options of the commands of a backfill."""
+"""The options of the backfill commands, with the parsers of scopes and expectations."""
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
 
-from llamalog_schemas.commands import MAX_BATCH_SIZE, ExpectedCounts, MissingParent
-from llamalog_service.cli.backfill.expectation import InvalidExpectationError, parse_expectation
-from llamalog_service.cli.backfill.scope import InvalidScopeError, is_text, parse_moment
+from llamalog_schemas.commands import (
+    MAX_BATCH_SIZE,
+    MAX_JOBS_PER_COMMAND,
+    ExpectedCounts,
+    GivenJobs,
+    MissingParent,
+    OneRoot,
+    Scope,
+    TimeWindow,
+    WholeTable,
+)
+from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_COUNT, MAX_JOB_LENGTH
+from llamalog_service.domain.timestamps import parse_timestamp
 
+_CLASSES = ExpectedCounts.__struct_fields__
 Parsed = TypeVar("Parsed")
 _LONGEST_REQUESTER = 255
 
 
+class InvalidScopeError(ValueError):
+    """The options name no scope; the message says why."""
+
+
+def choose_scope(
+    jobs: Sequence[str], root: str | None, since: datetime | None, until: datetime | None
+) -> Scope:
+    """The requested scope; every row without any option.
+
+    Raises:
+        InvalidScopeError: options that exclude each other, or one that can't be.
+    """
+    given = {
+        "--job": bool(jobs),
+        "--root": root is not None,
+        "--since/--until": since is not None or until is not None,
+    }
+    named = [option for option, is_given in given.items() if is_given]
+    if len(named) > 1:
+        raise InvalidScopeError(f"{' and '.join(named)} exclude each other: a backfill has one scope.")
+    if jobs:
+        return GivenJobs(jobs=_checked(jobs))
+    if root is not None:
+        return OneRoot(root_job_id=_checked([root])[0])
+    if named:
+        return _window(since or EARLIEST_TIME, until or LATEST_TIME)
+    return WholeTable()
+
+
+def parse_moment(text: str, *, ages: bool = False) -> datetime:
+    """A moment as ISO 8601 has it, ``2026-02-10`` or ``2026-02-10T10:30:00+01:00``; without zone it is UTC.
+
+    Raises:
+        InvalidScopeError: it is no moment, or lies where no event can.
+    """
+    try:
+        moment = parse_timestamp(text, ages=ages)
+    except ValueError:
+        raise InvalidScopeError(
+            f"{text!r} is no moment. One looks like 2026-02-10 (UTC) or 2026-02-10T10:30:00+01:00."
+        ) from None
+    if not EARLIEST_TIME <= moment <= LATEST_TIME:
+        raise InvalidScopeError(f"{text!r} lies outside of {EARLIEST_TIME:%Y} to {LATEST_TIME:%Y}.")
+    return moment
+
+
+def _checked(jobs: Sequence[str]) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(jobs))
+    if len(wanted) > MAX_JOBS_PER_COMMAND:
+        raise InvalidScopeError(
+            f"{len(wanted):,} jobs are named; a backfill takes {MAX_JOBS_PER_COMMAND:,} at most. "
+            "Start several, or one over a time window."
+        )
+    for job in wanted:
+        if not (1 <= len(job) <= MAX_JOB_LENGTH and is_text(job)):
+            raise InvalidScopeError(
+                f"{job[:120]!r} can't be a job: its name has 1 to {MAX_JOB_LENGTH} characters."
+            )
+    return wanted
+
+
+def is_text(text: str) -> bool:
+    """Whether text can be encoded: a shell passes bytes that are no UTF-8 as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _window(since: datetime, until: datetime) -> TimeWindow:
+    if since >= until:
+        raise InvalidScopeError(
+            f"No row lies in that window: it begins {since.isoformat()} and ends before {until.isoformat()}."
+        )
+    return TimeWindow(from_=since, to=until)
+
+
+class InvalidExpectationError(ValueError):
+    """The option is no expectation; the message names the wrong part and shows the form."""
+
+    def __init__(self, wrong: str) -> None:
+        super().__init__(f"{wrong} An expectation looks like roots=1537,children=30,untracked=2485.")
+
+
+def parse_expectation(text: str) -> ExpectedCounts:
+    """Counts by class; a class that is not named may have any count.
+
+    Args:
+        text: ``class=count``, comma-separated; a count may be written with underscores: ``1_567``.
+
+    Raises:
+        InvalidExpectationError: which part is wrong, and why.
+    """
+    expected: dict[str, int] = {}
+    for part in text.split(","):
+        name, equals, count = (word.strip() for word in part.partition("="))
+        if not equals:
+            raise InvalidExpectationError(f"`{part.strip()}` has no `=`.")
+        if name not in _CLASSES:
+            raise InvalidExpectationError(_unknown(name))
+        if name in expected:
+            raise InvalidExpectationError(f"`{name}` is given twice.")
+        expected[name] = _count(name, count)
+    return ExpectedCounts(**expected)
+
+
+def _unknown(name: str) -> str:
+    close = get_close_matches(name, _CLASSES, n=1)
+    meant = f" Did you mean `{close[0]}`?" if close else f" There are {', '.join(sorted(_CLASSES))}."
+    return f"There is no class `{name}`.{meant}"
+
+
+def _count(name: str, text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        raise InvalidExpectationError(
+            f"The count of `{name}` is {text!r}, which is no whole number."
+        ) from None
+    if not 0 <= count <= MAX_COUNT:
+        raise InvalidExpectationError(f"The count of `{name}` is {count}: it lies between 0 and {MAX_COUNT}.")
+    return count
+
+
 def _parser(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
-    """A parser whose complaint becomes typer's."""
+    """Wrap a parser so that its error becomes typer's."""
 
     def parsed(text: str) -> Parsed:
         try:
@@ -41,7 +174,7 @@ def _me() -> str:
         return "unknown"
 
 
-Run = Annotated[UUID, typer.Argument(help="The run's id, as `start` and `list` tell it.")]
+Run = Annotated[UUID, typer.Argument(help="The run's id, as `start` and `list` print it.")]
 Jobs = Annotated[
     list[str], typer.Option("--job", help="Only this job and everything below it; may be repeated.")
 ]
@@ -75,7 +208,7 @@ Expect = Annotated[
     typer.Option(
         parser=_parser(parse_expectation),
         metavar="CLASS=COUNT,…",
-        help="What the plan has to count, or the run fails and changes nothing: "
+        help="Counts that the plan has to have, or the run fails and changes nothing: "
         f"{', '.join(ExpectedCounts.__struct_fields__)}.",
     ),
 ]
@@ -88,6 +221,6 @@ RequestedBy = Annotated[
         metavar="NAME",
         default_factory=_me,
         show_default="who you are here",
-        help="Who asks; kept with the run.",
+        help="Who requests it; kept with the run.",
     ),
 ]

@@ -1,14 +1,105 @@
-"""`llamalog backfill watch`: a run as its events tell it, until its end."""
+"""`llamalog backfill watch`: a run followed to its end by its events, with a progress bar and exit codes."""
+
+from types import TracebackType
+from typing import Final, Self
+from uuid import UUID
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from llamalog_service.bootstrap.backfills import follow_backfill
-from llamalog_service.cli.backfill.exit_codes import INTERRUPTED, code_of
+from llamalog_service.bootstrap.backfills import follow_backfill, open_backfills
 from llamalog_service.cli.backfill.options import Json, Run
-from llamalog_service.cli.backfill.progress import BackfillBar
-from llamalog_service.cli.backfill.showing import read_known, show_run
-from llamalog_service.cli.runtime import TIMEOUT, error_console, print_error, print_json, read_settings, run
-from llamalog_service.settings import Settings
+from llamalog_service.cli.backfill.tables import run_tables
+from llamalog_service.cli.runtime import (
+    INTERRUPTED,
+    TIMEOUT,
+    console,
+    error_console,
+    print_error,
+    print_json,
+    read_settings,
+    run,
+)
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.queries.backfills import BackfillRun, BackfillState, describe_state, read_backfill
+from llamalog_service.settings import DatabaseSettings, Settings
+
+COMPLETED: Final = 0
+ERROR: Final = 1
+"""The run's end is not known: a service was away, or the request was impossible."""
+
+USAGE: Final = 2
+FAILED: Final = 3
+"""The run failed: its counts were not as expected, or did not add up; the report says which."""
+
+CANCELLED: Final = 4
+
+_BY_STATUS: Final = {"completed": COMPLETED, "failed": FAILED, "cancelled": CANCELLED}
+
+
+def code_of(status: str) -> int:
+    """The exit code of an ended run."""
+    return _BY_STATUS[status]
+
+
+class NoSuchRunError(LlamalogError):
+    """The database has no backfill of that id."""
+
+    def __init__(self, run_id: UUID) -> None:
+        super().__init__(
+            f"The database knows no backfill {run_id}. Look with `llamalog backfill list`; one that was just "
+            "requested is known as soon as a migration consumer (`llamalog migration-consumer`) has read the "
+            "command."
+        )
+
+
+class BackfillBar:
+    """A progress bar on a terminal; elsewhere a line for each change of the run's state.
+
+    Args:
+        console: draws it.
+        title: its label.
+    """
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._printed = ""
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("rows, {task.fields[set]:,} set, {task.fields[speed]:,.0f}/s"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(f"{title}: not known yet", total=None, set=0, speed=0.0)
+
+    def show(self, state: BackfillState) -> None:
+        """Draw the run's current state."""
+        doing = f"{self._title}: {describe_state(state)}"
+        self._bar.update(
+            self._task,
+            description=doing,
+            total=state.rows or None,
+            completed=state.scanned,
+            set=state.set_,
+            speed=state.rows_per_second,
+        )
+        if doing != self._printed and not self._console.is_terminal:
+            self._console.print(doing, markup=False, soft_wrap=True)
+        self._printed = doing
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
 
 
 def watch(run_id: Run, as_json: Json = False) -> None:
@@ -20,17 +111,17 @@ def watch(run_id: Run, as_json: Json = False) -> None:
 
 
 def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, timeout: float) -> None:
-    """Show how far a run is until it has ended, then its report; ends the process with its code.
+    """Show a run's progress until it has ended, then its report; ends the process with its code.
 
     Args:
         as_json: a line of JSON for each event, rather than a bar and a table.
-        timeout: seconds to wait for a run that nobody knows.
+        timeout: seconds to wait for a run that is not known yet.
     """
     try:
         if as_json:
             end = run(
                 follow_backfill(
-                    settings, run_id, lambda told: print_json(told, one_line=True), timeout=timeout
+                    settings, run_id, lambda state: print_json(state, one_line=True), timeout=timeout
                 )
             )
         else:
@@ -40,7 +131,26 @@ def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, timeout:
     except KeyboardInterrupt:
         print_error(
             "llamalog",
-            f"No longer watching; the run goes on. `llamalog backfill watch {run_id}` shows it again.",
+            f"No longer watching; the run continues. `llamalog backfill watch {run_id}` shows it again.",
         )
         raise typer.Exit(INTERRUPTED) from None
     raise typer.Exit(code_of(end.status))
+
+
+def show_run(found: BackfillRun) -> None:
+    """Print a run as tables."""
+    console.print(run_tables(found))
+
+
+async def read_known(settings: DatabaseSettings, run_id: UUID) -> BackfillRun:
+    """A run by its id.
+
+    Raises:
+        NoSuchRunError: the database does not know it.
+        UnavailableError: PostgreSQL is away.
+    """
+    async with open_backfills(settings) as reader:
+        found = await read_backfill(reader, run_id)
+    if found is None:
+        raise NoSuchRunError(run_id)
+    return found
