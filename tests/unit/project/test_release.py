@@ -2,8 +2,10 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
+import yaml
 
 from llamalog_tools.release import CHECKOUT, notes_of, places, version
 
@@ -37,3 +39,21 @@ def test_a_distribution_carries_the_license(name: str) -> None:
     assert project["license"] == "Apache-2.0"
     assert (CHECKOUT / name / "LICENSE").read_bytes() == (CHECKOUT / "LICENSE").read_bytes()
     assert b"Apache License" in (CHECKOUT / "LICENSE").read_bytes()
+
+
+def test_the_hooks_of_pre_commit_are_local_and_run_what_the_checks_have() -> None:
+    (repository,) = yaml.safe_load((CHECKOUT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    assert {hook["language"] for hook in repository["hooks"]} == {"system"}
+    assert all(hook["entry"].startswith(".venv/bin/") for hook in repository["hooks"])
+
+
+@pytest.mark.parametrize(
+    "form", sorted((CHECKOUT / ".github/ISSUE_TEMPLATE").glob("[bp]*.yml")), ids=lambda form: form.stem
+)
+def test_an_issue_form_has_fields_with_distinct_ids(form: Path) -> None:
+    content = yaml.safe_load(form.read_text())
+    assert content["name"]
+    assert content["description"]
+    ids = [field["id"] for field in content["body"]]
+    assert len(ids) == len(set(ids)) > 0
