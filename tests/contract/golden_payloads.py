@@ -1,4 +1,4 @@
-"""The golden payloads: messages as producers wrote them, with what they mean, told without the codec."""
+"""The golden payloads: messages as producers wrote them, with their meaning, stated without the codec."""
 
 import json
 from pathlib import Path

@@ -54,7 +54,7 @@ def v0_to_v1(data: DataV0) -> EntityData:
 
 
 class ProvenanceRecordedV0(CloudEvent, frozen=True, kw_only=True, tag="llamalog.provenance-recorded.v0"):
-    """Once rows were told without a revision."""
+    """An old version: rows without a revision."""
 
     data: JsonObject
 

@@ -1,4 +1,4 @@
-"""The AsyncAPI document tells the topics, keys and headers that the service really uses."""
+"""The AsyncAPI document has the topics, keys and headers that the service uses."""
 
 from typing import Any, get_args
 
@@ -96,7 +96,7 @@ def test_dead_letters_bear_exactly_the_headers_that_are_documented() -> None:
 
 
 @pytest.mark.parametrize("channel", DOCUMENT["channels"])
-def test_a_channel_tells_its_key_and_its_retention(channel: str) -> None:
+def test_a_channel_has_its_key_and_its_retention(channel: str) -> None:
     description = DOCUMENT["channels"][channel]["description"]
     assert "\n\nKey: " in description
     assert "\n\nRetention: " in description

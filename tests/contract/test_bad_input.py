@@ -219,7 +219,7 @@ def verdict(value: bytes) -> InvalidReason | None:
 
 
 @pytest.mark.parametrize("place", ["subject", "tracestate", "data.metadata", "data.unknown"])
-def test_a_verdict_does_not_depend_on_how_deep_the_caller_stands(place: str) -> None:
+def test_validity_does_not_depend_on_the_depth_of_the_callers_stack(place: str) -> None:
     def deeper(calls: int, value: bytes) -> InvalidReason | None:
         return verdict(value) if calls == 0 else deeper(calls - 1, value)
 

@@ -19,7 +19,7 @@ DOCUMENT: dict[str, Any] = yaml.safe_load((SCHEMAS / "asyncapi.yaml").read_text(
 
 
 class Reader(HTMLParser):
-    """What the page says and links; fails on elements that are not closed."""
+    """Texts and links of the page; fails on elements that are not closed."""
 
     VOID = frozenset({"meta", "link", "br"})
 
@@ -80,7 +80,7 @@ def test_every_link_leads_to_one_place_of_the_page(reader: Reader) -> None:
     assert all(link.startswith("#") for link in reader.links)
 
 
-def test_every_topic_operation_and_message_is_told(reader: Reader) -> None:
+def test_every_topic_operation_and_message_is_shown(reader: Reader) -> None:
     prefix = DOCUMENT["components"]["parameters"]["prefix"]["default"]
     told = [channel["address"].format(prefix=prefix) for channel in DOCUMENT["channels"].values()]
     told += [operation["summary"] for operation in DOCUMENT["operations"].values()]
@@ -91,7 +91,7 @@ def test_every_topic_operation_and_message_is_told(reader: Reader) -> None:
     assert set(DOCUMENT["components"]["messages"]) <= set(reader.ids)
 
 
-def test_every_field_of_every_object_is_told_with_its_own(reader: Reader) -> None:
+def test_every_field_of_every_object_is_shown_with_its_own(reader: Reader) -> None:
     for anchor, message in DOCUMENT["components"]["messages"].items():
         if "payload" not in message:
             continue
@@ -118,7 +118,7 @@ def test_every_field_of_every_object_is_told_with_its_own(reader: Reader) -> Non
         ({"type": "null"}, "null"),
     ],
 )
-def test_what_a_field_holds_is_told_in_words(schema: dict[str, Any], words: str) -> None:
+def test_the_values_of_a_field_are_described_in_words(schema: dict[str, Any], words: str) -> None:
     assert in_words(schema, {"Word": {"enum": ["A", "B"]}, "Thing": {"properties": {}}}) == words
 
 

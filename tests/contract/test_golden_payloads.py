@@ -76,7 +76,7 @@ def plain(value: Any) -> Any:
 
 
 def content(data: Any) -> dict[str, Any]:
-    """The fields of ``data`` that say more than their default, under the names they have in JSON."""
+    """The fields of ``data`` that differ from their default, by their JSON names."""
     names = zip(data.__struct_fields__, data.__struct_encode_fields__, strict=True)
     values = {encoded: plain(getattr(data, field)) for field, encoded in names}
     always = {"origin", "rootJobId"} if "revision" in values else set()
@@ -160,7 +160,7 @@ def test_every_event_has_a_golden_payload_in_binary_mode() -> None:
     assert in_binary_mode == {golden.event for golden in OF_EVENTS}
 
 
-def test_no_expectation_stands_without_its_payload() -> None:
+def test_no_expectation_is_without_its_payload() -> None:
     stems = {path.name.removesuffix(".expected.json") for path in FOLDER.glob("*/*/*.expected.json")}
     payloads = {golden.name.split("/")[-1].removesuffix(".binary") for golden in GOLDEN}
     assert stems == payloads

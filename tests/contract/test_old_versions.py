@@ -110,7 +110,7 @@ def test_an_old_event_keeps_the_rules_of_its_own_version(change: Any, reason: In
         ({"notes": {"n": "\0"}}, InvalidReason.NUL_CHARACTER),
     ],
 )
-def test_what_it_says_in_the_latest_version_is_judged_by_that(change: Any, reason: InvalidReason) -> None:
+def test_an_upcast_message_is_validated_by_the_latest_version(change: Any, reason: InvalidReason) -> None:
     assert refused(message("v0", V0 | change)) == reason
 
 

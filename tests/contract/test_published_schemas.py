@@ -99,7 +99,7 @@ def test_an_event_that_others_write_can_change_in_nothing(edit: str) -> None:
     assert breaks(edited, schema, may_grow=False)
 
 
-def test_what_the_service_tells_may_gain_an_optional_field_and_nothing_else() -> None:
+def test_messages_of_the_service_may_gain_an_optional_field_and_nothing_else() -> None:
     published = current(PROVENANCE)
     grown = copy.deepcopy(published)
     grown["$defs"]["Provenance"]["properties"]["description"] = {"type": ["string", "null"]}
@@ -115,7 +115,7 @@ def test_what_the_service_tells_may_gain_an_optional_field_and_nothing_else() ->
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_a_schema_stands_alone_and_bears_a_name_not_an_address(model: Any) -> None:
+def test_a_schema_is_self_contained_and_has_a_name_not_an_address(model: Any) -> None:
     schema = schema_of(model)
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == DIALECT

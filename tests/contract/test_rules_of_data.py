@@ -24,7 +24,7 @@ OPTIONAL = sorted(set(FULL["data"]) - {"operation", "status", "entityType", "ent
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
-def test_d2_null_says_the_same_as_absence(name: str) -> None:
+def test_d2_null_is_equivalent_to_absence(name: str) -> None:
     absent = row_of(value_of(without=name))
     if name in ("sources", "fieldsEnriched"):
         assert row_of(value_of({name: []})) == absent

@@ -42,7 +42,7 @@ def test_l1_the_id_is_the_rows(id_: str) -> None:
     assert str(legacy_content_of(accepted(legacy(id=MINIMAL["id"].upper()))).id) == MINIMAL["id"]
 
 
-def test_l2_a_column_may_hold_what_no_entity_event_may_say() -> None:
+def test_l2_a_column_may_hold_values_that_no_entity_event_may_have() -> None:
     odd = {
         "status": "",
         "metadata": "[" * 3000 + "]" * 3000,
@@ -77,7 +77,7 @@ def test_l2_four_columns_are_required_and_unknown_fields_are_refused(field: str)
         ("9999-12-31 23:59:59.999999", LATEST_MOMENT.isoformat()),
     ],
 )
-def test_l3_a_time_of_any_year_is_told_and_sorted_as_near_as_can_be(text: str, moment: str) -> None:
+def test_l3_a_time_of_any_year_is_carried_and_sorted_as_near_as_possible(text: str, moment: str) -> None:
     content = legacy_content_of(accepted(legacy({"createdAt": text})))
     assert (content.created_at.isoformat(), content.columns["created_at"]) == (moment, text)
     assert EARLIEST_TIME <= event_time_of(parse_moment(text)) < LATEST_TIME

@@ -58,7 +58,7 @@ def test_v3_a_value_nests_400_levels_deep_at_most() -> None:
     assert refused(value_of(tracestate=nest(400))) == InvalidReason.TOO_DEEP
 
 
-def test_e1_both_modes_are_read_and_told_apart() -> None:
+def test_e1_both_modes_are_read_and_distinguished() -> None:
     event = decode_event(value_of())
     value, headers = encode_event_binary(event)
     assert accepted(value, headers) == event
@@ -127,7 +127,7 @@ def test_c1_every_version_is_held_by_a_copy_of_what_was_published() -> None:
     assert compare_with_published()[1] == []
 
 
-def test_c2_readers_of_what_the_service_tells_ignore_what_they_do_not_know() -> None:
+def test_c2_readers_of_the_services_messages_ignore_unknown_fields() -> None:
     provenance = load("provenance-recorded/v1/with-a-later-field")
     progress = load("backfill-progressed/v1/with-a-later-field")
     assert "newerField" in provenance.structured["data"]

@@ -46,7 +46,7 @@ NULL: Schema = {"type": "null"}
 
 
 class Case(NamedTuple):
-    """A change that makes a schema narrower: the break it is, that of taking it back, and what tells both.
+    """A change that narrows a schema: its break, the break of its reversal, and a witness of both.
 
     `witness` stands in the field `of`; the wide schema accepts it, the narrow one does not.
     """
@@ -179,7 +179,7 @@ def test_words_for_people_and_names_of_definitions_mean_nothing() -> None:
     assert found(WIDE, renamed) == set()
 
 
-def test_a_break_tells_where_it_is_and_what_it_was() -> None:
+def test_a_break_names_its_place_and_the_old_value() -> None:
     narrow = narrowed(CASES[0])
     (only,) = breaks(WIDE, narrow, may_grow=False)
     assert str(only) == "$.of.count: null was allowed (backward: type-narrowed)"

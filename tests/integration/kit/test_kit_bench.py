@@ -1,4 +1,4 @@
-"""The kit's bench metrics what it says. Ratios and seconds of a processor are held here, too."""
+"""The kit's bench measures what it claims to; ratios and import times have bars here, too."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from bench.kit import (
 from llamalog_service.settings import Settings
 
 
-async def test_saying_costs_little_more_than_sending_does(settings: Settings) -> None:
+async def test_publishing_costs_little_more_than_sending(settings: Settings) -> None:
     """The best of three: who else is busy on the machine may meet one side of a ratio more."""
     ratios = []
     for attempt in range(3):

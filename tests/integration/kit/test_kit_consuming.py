@@ -71,7 +71,7 @@ def ids(updates: Collection[ProvenanceUpdate]) -> set[UUID]:
     return {each.row.id for each in updates}
 
 
-async def test_duplicates_are_not_handed_over_and_corrections_are(
+async def test_duplicates_are_not_returned_and_corrections_are(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
     await tell(producer, topic, [row(row_id) for row_id in ROWS])
@@ -103,7 +103,7 @@ async def test_a_group_goes_on_after_what_was_committed(
     assert await lag(settings.kafka, f"{settings.topic_prefix}readers", topic) == 0
 
 
-async def test_what_follows_the_last_news_and_is_none_is_committed_with_it(
+async def test_records_after_the_last_update_are_committed_with_it(
     topic: str, producer: AIOKafkaProducer, consumer: Any, settings: Settings
 ) -> None:
     await tell(producer, topic, [row(ROWS[0])] * 3)
@@ -187,7 +187,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 @pytest.mark.parametrize("group", ["readers", None])
-async def test_one_may_begin_where_ones_own_store_says(
+async def test_reading_starts_at_the_positions_of_the_readers_own_store(
     group: str | None, topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
     kept: dict[int, int] = {}
@@ -205,7 +205,7 @@ async def test_one_may_begin_where_ones_own_store_says(
     assert ids(first) | ids(rest) == set(ROWS)
 
 
-async def test_nothing_is_read_until_ones_own_store_has_said_where_to_begin(
+async def test_nothing_is_read_until_the_readers_own_store_has_returned_positions(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
     await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
@@ -227,7 +227,7 @@ async def test_nothing_is_read_until_ones_own_store_has_said_where_to_begin(
         await consumer(group=None, start=Stored(positions)).start()
 
 
-async def test_what_was_fetched_before_a_rebalance_is_not_handed_over_ahead_of_what_was_forgotten(
+async def test_updates_fetched_before_a_rebalance_are_not_returned_ahead_of_forgotten_ones(
     topic: str, producer: AIOKafkaProducer, settings: Settings
 ) -> None:
     await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
@@ -294,12 +294,12 @@ async def test_what_one_member_leaves_undone_another_one_gets(
             await asyncio.wait_for(asyncio.gather(*listening), 10)
 
 
-async def test_kafka_that_is_away_is_told_when_starting() -> None:
+async def test_starting_without_kafka_raises() -> None:
     with pytest.raises(KafkaUnavailableError, match=r"127\.0\.0\.1:1"):
         await ProvenanceConsumer("127.0.0.1:1", group="g").start()
 
 
-async def test_a_handler_of_faststream_is_given_each_news_once_and_again_if_it_fails(
+async def test_a_handler_of_faststream_gets_each_update_once_and_again_if_it_fails(
     topic: str, producer: AIOKafkaProducer, settings: Settings
 ) -> None:
     broker = KafkaBroker(settings.kafka)

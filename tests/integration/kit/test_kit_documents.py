@@ -1,4 +1,4 @@
-"""The examples of the kit's documents run as they stand, and print what the documents say."""
+"""The examples of the kit's documents run unchanged, and print the output in the documents."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ def on_this_broker(program: str, settings: Settings) -> str:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-async def test_an_example_prints_what_the_document_says(example: Example, settings: Settings) -> None:
+async def test_an_example_prints_the_output_in_the_document(example: Example, settings: Settings) -> None:
     runs_on = "consumer" in example.program
     told, wanted = uuid4(), topics(settings.topic_prefix)
     async with producing(settings.kafka) as producer:

@@ -1,4 +1,4 @@
-"""Apache Kafka is killed under the kit: what the kit says of its events is true."""
+"""Apache Kafka is killed under the kit: its delivery statistics are right."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ def id_of(loss: Loss) -> UUID:
     return UUID(event.id)
 
 
-async def test_closing_while_kafka_is_away_tells_what_was_delivered_and_what_was_not(
+async def test_closing_without_kafka_reports_delivered_and_lost_events(
     settings: Settings, breakable_kafka: ApacheKafka, producer: AIOKafkaProducer
 ) -> None:
     losses: list[Loss] = []
@@ -76,7 +76,7 @@ async def test_closing_while_kafka_is_away_tells_what_was_delivered_and_what_was
     assert delivered <= set(await ids_in_topic(settings))
 
 
-async def test_what_is_said_while_kafka_is_away_arrives_when_it_is_back(
+async def test_events_published_without_kafka_arrive_when_it_is_back(
     settings: Settings, breakable_kafka: ApacheKafka, producer: AIOKafkaProducer
 ) -> None:
     names = topics(settings.topic_prefix)

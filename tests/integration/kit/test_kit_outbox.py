@@ -1,4 +1,4 @@
-"""An event is said if, and only if, what it describes is committed."""
+"""An event is published if and only if its change is committed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -30,7 +30,7 @@ class Away(Exception):
 
 
 class FlakyKafka:
-    """Takes messages; what is said in `errors` it answers first."""
+    """Accepts messages; raises the `errors` first."""
 
     def __init__(self, *errors: Exception | None) -> None:
         self.errors = list(errors)
@@ -76,7 +76,7 @@ async def waiting(engine: AsyncEngine) -> int:
         return (await connection.execute(select(func.count()).select_from(OUTBOX.table))).scalar_one()
 
 
-async def test_what_is_committed_is_said_and_what_is_rolled_back_is_not(engine: AsyncEngine) -> None:
+async def test_committed_events_are_published_and_rolled_back_ones_are_not(engine: AsyncEngine) -> None:
     kept, lost = uuid4(), uuid4()
     await add_album(engine, kept)
     async with engine.connect() as connection:
@@ -90,7 +90,7 @@ async def test_what_is_committed_is_said_and_what_is_rolled_back_is_not(engine: 
     assert [event.data.entity_id for event in kafka.taken] == [kept]
 
 
-async def test_the_job_is_that_at_work_when_it_was_said(engine: AsyncEngine) -> None:
+async def test_the_job_is_the_current_one_at_the_insert(engine: AsyncEngine) -> None:
     with LOG.job("album-create-1"), LOG.job("enrich-7"):
         await add_album(engine, uuid4())
     kafka = FlakyKafka()
@@ -103,12 +103,12 @@ async def test_the_job_is_that_at_work_when_it_was_said(engine: AsyncEngine) -> 
     )
 
 
-async def test_an_invalid_event_is_refused_where_it_is_said() -> None:
+async def test_an_invalid_event_is_refused_at_the_insert() -> None:
     with pytest.raises(InvalidMessageError, match="operation"):
         OUTBOX.insert(LOG.events.created("ALBUM", uuid4(), operation=""))
 
 
-async def test_while_kafka_is_away_events_wait(engine: AsyncEngine) -> None:
+async def test_without_kafka_events_stay_in_the_outbox(engine: AsyncEngine) -> None:
     for _ in range(3):
         await add_album(engine, uuid4())
     kafka = FlakyKafka(None, Away(), Away())
@@ -134,7 +134,7 @@ async def test_what_kafka_will_never_take_stays_with_the_reason_and_holds_up_no_
     assert row.refused == "ValueError('too large')"
 
 
-async def test_two_relays_tell_each_event_once(engine: AsyncEngine) -> None:
+async def test_two_relays_publish_each_event_once(engine: AsyncEngine) -> None:
     for _ in range(40):
         await add_album(engine, uuid4())
     kafka = FlakyKafka()
@@ -144,7 +144,7 @@ async def test_two_relays_tell_each_event_once(engine: AsyncEngine) -> None:
     assert len({event.id for event in kafka.taken}) == len(kafka.taken) == 40
 
 
-async def test_a_relay_that_dies_before_it_can_strike_out_what_kafka_has_says_it_again(
+async def test_a_relay_that_dies_before_deleting_acknowledged_events_publishes_them_again(
     engine: AsyncEngine, pool: asyncpg.Pool
 ) -> None:
     """The same bytes, so that the log takes them for the duplicate that they are."""
@@ -198,7 +198,7 @@ async def test_a_relay_runs_until_it_is_cancelled(engine: AsyncEngine, settings:
     assert event.data.entity_id == album
 
 
-def test_a_session_without_async_says_events_too() -> None:
+def test_a_synchronous_session_inserts_events_too() -> None:
     engine = create_engine("sqlite://")
     METADATA.create_all(engine)
     with Session(engine) as session:

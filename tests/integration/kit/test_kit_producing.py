@@ -67,7 +67,7 @@ async def test_events_reach_kafka_over_faststream_as_the_same_messages(settings:
     assert event.data.parent_job_id == "root"
 
 
-async def test_a_message_larger_than_kafka_takes_is_told_and_the_others_arrive(settings: Settings) -> None:
+async def test_a_message_too_large_for_kafka_is_reported_and_the_others_arrive(settings: Settings) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all", max_request_size=2000)
     async with producer:
         log = LlamaLogger(AiokafkaTransport(producer), source="/catalogue", topic=events_topic(settings))
@@ -117,7 +117,7 @@ async def test_a_chain_goes_from_service_to_service_by_itself(settings: Settings
 async def test_a_job_that_the_middleware_enters_without_a_known_root_warns_where_it_is_named(
     settings: Settings,
 ) -> None:
-    """The sender says its parent and no root; the handler says nothing of jobs."""
+    """The sender names its parent and no root; the handler names no job."""
     topic = f"{settings.topic_prefix}work"
     handled = asyncio.Event()
 

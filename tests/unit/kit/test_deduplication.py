@@ -26,7 +26,7 @@ def summary(updates: list[ProvenanceUpdate]) -> list[tuple[UUID, int, int | None
     return [(each.row.id, each.row.revision, each.corrects, each.next.offset) for each in updates]
 
 
-async def test_a_row_is_news_once_by_revision_and_an_older_one_is_none() -> None:
+async def test_each_revision_of_a_row_is_an_update_once_and_an_older_one_is_none() -> None:
     deduplicator = Deduplicator(RevisionCache())
     updates = await deduplicator.updates(
         [
@@ -43,14 +43,14 @@ async def test_a_row_is_news_once_by_revision_and_an_older_one_is_none() -> None
     assert {each.next.partition for each in updates} == {3}
 
 
-async def test_news_that_were_not_noted_come_again() -> None:
+async def test_updates_that_were_not_noted_come_again() -> None:
     deduplicator = Deduplicator(RevisionCache())
     first, second = await deduplicator.updates([told(1, row(A)), told(2, row(B))])
     deduplicator.note(first)
     assert summary(await deduplicator.updates([told(1, row(A)), told(2, row(B))])) == summary([second])
 
 
-async def test_memory_is_bounded_and_forgets_what_was_not_heard_of_for_longest() -> None:
+async def test_the_cache_is_bounded_and_evicts_the_least_recently_updated_row() -> None:
     remembered = RevisionCache(rows=2)
     c = uuid4()
     for row_id in (A, B, A, c):
@@ -61,7 +61,7 @@ async def test_memory_is_bounded_and_forgets_what_was_not_heard_of_for_longest()
     assert (await remembered.highest([A]))[A] == 3
 
 
-async def test_the_readers_own_store_is_asked_once_a_batch() -> None:
+async def test_the_readers_own_store_is_queried_once_a_batch() -> None:
     asked: list[Collection[UUID]] = []
 
     class Store:
@@ -74,7 +74,7 @@ async def test_the_readers_own_store_is_asked_once_a_batch() -> None:
     assert asked == [{A, B}]
 
 
-async def test_what_is_no_provenance_record_is_passed_over_and_told() -> None:
+async def test_an_unreadable_record_is_skipped_and_reported() -> None:
     unreadable: list[UnreadableRecord] = []
     deduplicator = Deduplicator(RevisionCache(), unreadable.append)
     updates = await deduplicator.updates([record(1, b"{"), record(2, None), told(3, row(A)), record(4, b"")])

@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 class ScriptedKafka:
-    """A transport that acknowledges when the test says so."""
+    """A transport that acknowledges on demand of the test."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[OutgoingMessage, asyncio.Future[object]]] = []
@@ -75,7 +75,7 @@ async def say(log: LlamaLogger, number: int = 1) -> None:
         await log.created("ALBUM", uuid4(), operation="album:created")
 
 
-async def test_saying_does_not_wait_for_kafka(logger: Make, kafka: ScriptedKafka) -> None:
+async def test_publishing_does_not_wait_for_kafka(logger: Make, kafka: ScriptedKafka) -> None:
     log = logger()
     with log.job("root"):
         await say(log, 3)
@@ -104,7 +104,7 @@ async def test_a_full_buffer_holds_the_caller_back_until_there_is_room(
     assert not losses
 
 
-async def test_a_full_buffer_drops_if_told_to_and_counts_what_it_drops(
+async def test_a_full_buffer_drops_if_configured_and_counts_dropped_events(
     logger: Make, kafka: ScriptedKafka, losses: list[Loss]
 ) -> None:
     log = logger(events=2, when_full="drop")
@@ -155,7 +155,7 @@ async def test_what_kafka_takes_later_is_sent_again(logger: Make, kafka: Scripte
     assert len({message.value for message, _ in kafka.sent}) == 1
 
 
-async def test_what_kafka_refuses_is_told_with_its_bytes(
+async def test_an_event_that_kafka_refuses_is_reported_with_its_bytes(
     logger: Make, kafka: ScriptedKafka, losses: list[Loss]
 ) -> None:
     log = logger()
@@ -179,7 +179,7 @@ async def test_kafka_is_not_tried_for_ever(logger: Make, kafka: ScriptedKafka, l
     assert len(kafka.sent) == 1
 
 
-async def test_closing_says_what_was_not_acknowledged_in_time(
+async def test_closing_reports_events_not_acknowledged_in_time(
     logger: Make, kafka: ScriptedKafka, losses: list[Loss]
 ) -> None:
     log = logger()

@@ -1,4 +1,4 @@
-"""The job at work is known wherever the code at hand runs, and travels to other services."""
+"""The current job is known in all code of its context, and propagates to other services."""
 
 import asyncio
 import inspect
@@ -20,7 +20,7 @@ from llamalog_schemas.producer import (
 )
 
 Chain = tuple[str | None, str | None, str | None]
-"""Job, parent, root, as an event says them."""
+"""Job, parent and root of an event."""
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ async def test_a_child_without_a_known_root_warns_once_where_it_is_entered(log: 
     assert "track-0 was started by enrich-7" in str(warning.message)
 
 
-async def test_an_event_that_names_a_parent_without_a_root_warns_where_it_is_said(log: LlamaLogger) -> None:
+async def test_an_event_that_names_a_parent_without_a_root_warns_at_the_call(log: LlamaLogger) -> None:
     with pytest.warns(UnknownRootWarning) as caught:
         await log.created("ALBUM", uuid4(), operation="o", job_id="child", parent_job_id="unheard")
         line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
@@ -200,7 +200,9 @@ class CatalogueError(Exception):
     code = "NO_ARTIST_DATA"
 
 
-async def test_a_failing_body_is_told_and_goes_on(memory: InMemoryTransport, log: LlamaLogger) -> None:
+async def test_the_failure_of_a_body_is_published_and_propagates(
+    memory: InMemoryTransport, log: LlamaLogger
+) -> None:
     album = Attempt(entity_type="ALBUM", operation="album:created:spotify", data={"title": "Lemonade"})
     artist = Attempt(entity_type="ARTIST", operation="artist:created:album", data={"odd": Job("x"), "n": {1}})
     with pytest.raises(ValueError, match="no such album"), log.job("album-create-1", attempt=album):
@@ -224,7 +226,7 @@ async def test_a_failing_body_is_told_and_goes_on(memory: InMemoryTransport, log
     assert current_job() is None
 
 
-async def test_a_body_that_succeeds_or_is_cancelled_tells_no_failure(
+async def test_a_body_that_succeeds_or_is_cancelled_publishes_no_failure(
     memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     attempt = Attempt(entity_type="ALBUM", operation="album:created")

@@ -36,7 +36,7 @@ def test_a_payload_reads_what_a_queue_holds_and_writes_it_again() -> None:
     assert json.loads(encode_job(payload)) == json.loads(QUEUED)
 
 
-def test_what_is_not_said_is_not_written() -> None:
+def test_unset_fields_are_not_written() -> None:
     assert encode_job(EnrichAlbum(album_id="6b1f")) == b'{"albumId":"6b1f"}'
 
 
@@ -54,7 +54,7 @@ def test_a_payload_that_is_none_is_refused_with_its_operation(value: str, compla
 
 
 @pytest.mark.parametrize("payload", CHAINED_JOBS, ids=lambda payload: payload.operation)
-def test_a_job_of_a_chain_says_its_parent_and_root_after_its_request(payload: type[JobPayload]) -> None:
+def test_a_job_of_a_chain_has_its_parent_and_root_after_its_request(payload: type[JobPayload]) -> None:
     fields = payload.__struct_encode_fields__
     at = fields.index("requestId")
     assert fields[at : at + 3] == ("requestId", "parentJobId", "rootJobId")
@@ -92,5 +92,5 @@ def test_the_operations_are_called_as_in_the_field() -> None:
         ("track:created:enrichment", Status.SUCCESS, Category.CREATED),
     ],
 )
-def test_a_name_says_more_than_how_it_ended(operation: str, status: Status, category: Category) -> None:
+def test_the_operation_decides_before_the_status(operation: str, status: Status, category: Category) -> None:
     assert category_of_operation(operation, status) is category

@@ -52,7 +52,7 @@ KEYWORDS = sorted(Details.__annotations__)
     existing=ANYTHING,
     details=st.dictionaries(st.sampled_from(KEYWORDS), ANYTHING, max_size=4),
 )
-async def test_nothing_that_is_said_raises_and_all_is_counted(
+async def test_no_call_raises_and_every_event_is_counted(
     entity_type: Any, entity_id: Any, operation: Any, existing: Any, details: Any
 ) -> None:
     losses: list[Loss] = []
@@ -96,7 +96,7 @@ def test_telling_a_failure_never_takes_the_place_of_the_failure(error: Exception
     assert {loss.reason for loss in losses} <= {LossReason.REFUSED}
 
 
-def test_an_attempt_that_says_what_no_event_knows_is_told_as_lost() -> None:
+def test_an_attempt_with_unknown_fields_is_reported_as_lost() -> None:
     log = LlamaLogger(InMemoryTransport(), source="/x")
     attempt = Attempt(entity_type="ALBUM", operation="o", details={"statsu": "FAILED"})  # type: ignore[typeddict-unknown-key]
     with pytest.raises(ValueError, match="no album"), log.job("a", attempt=attempt):

@@ -30,7 +30,7 @@ def only(memory: InMemoryTransport) -> EntityEvent:
     return event
 
 
-async def test_an_event_says_what_the_call_says(memory: InMemoryTransport, log: LlamaLogger) -> None:
+async def test_an_event_has_the_values_of_the_call(memory: InMemoryTransport, log: LlamaLogger) -> None:
     await log.created(
         "ALBUM",
         str(ALBUM),
@@ -74,7 +74,7 @@ async def test_each_kind_of_event_has_its_method(
     assert only(memory).__struct_config__.tag == kind
 
 
-async def test_a_failure_may_be_about_nothing_and_is_failed_unless_told_otherwise(
+async def test_a_failure_may_have_no_entity_and_is_failed_by_default(
     memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     await log.failed("ARTIST", operation="artist:created:album")
@@ -129,7 +129,7 @@ async def test_what_was_there_was_linked_and_is_named(
     assert only(memory).data.operation == "artist:linked:album"
 
 
-async def test_an_invalid_event_is_counted_and_told_and_does_not_raise(memory: InMemoryTransport) -> None:
+async def test_an_invalid_event_is_counted_and_reported_and_does_not_raise(memory: InMemoryTransport) -> None:
     losses: list[Loss] = []
     log = LlamaLogger(memory, source="/catalogue/albums", on_loss=losses.append)
     await log.created("ALBUM", "no uuid", operation="album:created")
@@ -163,7 +163,7 @@ async def test_a_callback_that_fails_does_not_reach_the_caller(
     assert "the callback for lost events failed" in caplog.text
 
 
-async def test_nothing_is_said_after_closing_without_being_told(
+async def test_an_event_after_closing_is_reported_as_lost(
     memory: InMemoryTransport, log: LlamaLogger
 ) -> None:
     await log.created("ALBUM", ALBUM, operation="album:created")

@@ -1,4 +1,4 @@
-"""An event may be said wherever code runs: in threads, in other loops, after a loop has ended."""
+"""Events are published from threads, from other loops, and after a loop has ended."""
 
 import asyncio
 import contextvars
@@ -52,7 +52,7 @@ async def say(log: LlamaLogger) -> None:
     await log.created("ALBUM", uuid4(), operation="album:created")
 
 
-async def test_threads_say_events_that_the_loop_of_the_logger_delivers() -> None:
+async def test_threads_publish_events_that_the_loop_of_the_logger_delivers() -> None:
     kafka = PromptKafka()
     log = LlamaLogger(kafka, source="/x")
 
@@ -87,7 +87,7 @@ async def test_what_finds_no_room_is_given_up_in_a_thread() -> None:
     assert stats == DeliveryStats(published=3, dropped=2, closed=1)
 
 
-async def test_a_body_that_fails_in_a_thread_is_told_and_its_own_exception_goes_on() -> None:
+async def test_the_failure_of_a_body_in_a_thread_is_published_and_its_exception_propagates() -> None:
     kafka = PromptKafka()
     log = LlamaLogger(kafka, source="/x")
 
@@ -101,7 +101,7 @@ async def test_a_body_that_fails_in_a_thread_is_told_and_its_own_exception_goes_
     assert b"ALBUM_CREATION_FAILED" in kafka.taken[0].value
 
 
-def test_without_any_loop_an_event_is_lost_and_told() -> None:
+def test_without_any_loop_an_event_is_lost_and_reported() -> None:
     losses: list[Loss] = []
 
     class NeverUsed:
@@ -118,7 +118,7 @@ def test_without_any_loop_an_event_is_lost_and_told() -> None:
     ]
 
 
-def test_after_its_loop_has_ended_events_are_lost_and_told() -> None:
+def test_after_its_loop_has_ended_events_are_lost_and_reported() -> None:
     async def make() -> LlamaLogger:
         log = LlamaLogger(PromptKafka(), source="/x")
         await say(log)
@@ -159,7 +159,7 @@ async def test_a_thread_of_asyncio_is_in_the_job_that_started_it(
     assert chain(memory) == [("child", "root")]
 
 
-def test_other_threads_are_handed_the_job_or_the_context(memory: InMemoryTransport, log: LlamaLogger) -> None:
+def test_other_threads_get_the_job_or_the_context(memory: InMemoryTransport, log: LlamaLogger) -> None:
     def in_the_job(job: Job) -> None:
         with log.job("a", parent=job):
             publish_nowait(log)
