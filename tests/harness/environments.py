@@ -15,7 +15,8 @@ def without_settings() -> dict[str, str]:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Ours with these settings; the tests' own modules can be imported."""
-    return without_settings() | settings.as_environment() | {"PYTHONPATH": str(_TESTS)}
+    path = os.pathsep.join([str(_TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return without_settings() | settings.as_environment() | {"PYTHONPATH": path}
 
 
 def environment_of_database(database_url: str) -> dict[str, str]:
