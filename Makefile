@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up check test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz simulate chaos contract compat docs packages lock clean
+.PHONY: help up check test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz planted-faults simulate chaos contract compat docs packages lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -59,6 +59,9 @@ INPUTS ?= 100000
 
 fuzz: .venv/ready  ## the decode step under INPUTS=100000 bad inputs; FUZZ='--seed 2' passes options
 	@PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(INPUTS) $(FUZZ)
+
+planted-faults: .venv/ready  ## plants one fault after the other in a copy of the checkout, which tests have to catch; PLANT='--only claim'
+	@PYTHONPATH=tests $(BIN)/python -m planted_faults $(PLANT)
 
 simulate: .venv/ready  ## random histories under random faults against the fold; SEEDS=1000, or SEED=7 to play one again
 	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) \

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
+import typer
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
+from harness.started_commands import command_module
 from llamalog_service.cli import app
 from llamalog_service.cli.runtime import console, error_console
 from llamalog_service.settings import Settings
+from llamalog_tools.cli import app as tools
 
 
 class Commands:
@@ -22,7 +26,6 @@ class Commands:
 
     def __init__(self, settings: Settings, *words: str) -> None:
         self._environment = settings.as_environment() | {"COLUMNS": "200"}
-        error_console.width = console.width = 200  # what they found when they were made may be narrower
         self._words = words
 
     async def done(self, *words: str) -> str:
@@ -43,6 +46,16 @@ class Commands:
         return result.output
 
     def _invoke(self, words: list[str]) -> Result:
-        # The test's own log is not to be bent to streams that are closed when the command ends.
-        with patch("llamalog_service.cli.runtime.configure_logs"), capture_logs():
-            return CliRunner().invoke(app, words, env=self._environment)
+        return invoked(words, self._environment)
+
+
+def invoked(words: Sequence[str], environment: Mapping[str, str]) -> Result:
+    """A command of the service or of the tools, run in this process with variables besides its own."""
+    error_console.width = console.width = 200  # what they found when they were made may be narrower
+    # The test's own log is not to be bent to streams that are closed when the command ends.
+    with patch("llamalog_service.cli.runtime.configure_logs"), capture_logs():
+        return CliRunner().invoke(_app_of(words[0]), list(words), env=dict(environment))
+
+
+def _app_of(command: str) -> typer.Typer:
+    return tools if command_module(command) == "llamalog_tools" else app

@@ -1,7 +1,7 @@
 """`python -m planted_faults`: plants each fault of the list in a copy of the checkout and runs its tests.
 
-The exit code is 0 if every fault was caught, 1 if one was missed, 2 if the list is out of date or the tests fail
-without a fault.
+The exit code is 0 if every fault was caught, 1 if one was missed, 2 if the list is out of date or the
+tests fail without a fault.
 """
 
 import argparse

@@ -97,7 +97,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _S + "ingest/deduplication.py",
         "if known is None and row.id not in new:",
         "if known is None:",
-        _INGEST + ("tests/integration/log/test_conflicts.py",),
+        (*_INGEST, "tests/integration/log/test_conflicts.py"),
     ),
     Fault(
         "other metadata under one id is taken for a duplicate",
@@ -154,7 +154,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _S + "log/sql/advance_positions.sql",
         "WHERE p.next_offset < excluded.next_offset",
         "WHERE p.next_offset <> excluded.next_offset",
-        _INGEST + ("tests/integration/adoption/test_going_back.py", "tests/simulation/test_simulation.py"),
+        (*_INGEST, "tests/integration/adoption/test_going_back.py", "tests/simulation/test_simulation.py"),
     ),
     Fault(
         "the look after the commit misses children",
@@ -222,7 +222,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(
         "the index of root jobs is missing",
         "migrations/versions/0009_questions.py",
-        """    Index("llama_logs_roots_idx", "created_at", where="origin IN ('ROOT', 'ADOPTED')", exact=True),\n""",
+        """Index("llama_logs_roots_idx", "created_at", where="origin IN ('ROOT', 'ADOPTED')", exact=True),""",
         "",
         ("tests/integration/postgres/test_plans.py", "tests/integration/adoption/test_migrations.py"),
     ),
@@ -246,7 +246,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _S + "queries/logs.py",
         """.replace("%", "\\\\%").replace("_", "\\\\_")""",
         "",
-        _QUERIES + ("tests/integration/http/test_api.py", "tests/integration/http/test_ui_pages.py"),
+        (*_QUERIES, "tests/integration/http/test_api.py", "tests/integration/http/test_ui_pages.py"),
     ),
     Fault(
         "a conflict is shown at the end of a page and at the start of the next",
@@ -317,7 +317,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _S + "postgres/worker_lock.py",
         '"SELECT pg_try_advisory_lock($1)"',
         '"SELECT $1::bigint IS NOT NULL"',
-        _PLANS + ("tests/integration/backfill/test_supervised_tasks.py",),
+        (*_PLANS, "tests/integration/backfill/test_supervised_tasks.py"),
     ),
     Fault(
         "the full sweep never comes",

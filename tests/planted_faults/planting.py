@@ -43,7 +43,7 @@ def check_found(fault: Fault, checkout: Path = CHECKOUT) -> Path:
     """The file of a fault.
 
     Raises:
-        FaultNotFoundError: the file is missing, or does not hold the old text exactly once; or a test is missing.
+        FaultNotFoundError: the file does not hold the old text exactly once, or a test is missing.
     """
     file = checkout / fault.file
     if not file.is_file():

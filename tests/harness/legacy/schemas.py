@@ -5,6 +5,7 @@ other. It is written from the description of the table and shares nothing with `
 """
 
 from enum import Enum
+from functools import cached_property
 from typing import Literal
 
 Spelling = Literal["enrichment_logs", "llama_logs", "camelCase"]
@@ -33,7 +34,7 @@ class StartingPoint(Enum):
         """What the table is called."""
         return "llama_logs" if self >= StartingPoint.CATEGORY else "enrichment_logs"
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns of the table."""
         return tuple(

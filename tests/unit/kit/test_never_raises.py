@@ -44,7 +44,7 @@ KEYWORDS = sorted(Details.__annotations__)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     entity_type=ANYTHING,
     entity_id=ANYTHING,
