@@ -123,7 +123,7 @@ async def is_reached(file: Path, wanted: dict[str, Summary]) -> None:
         return summaries(file) == wanted
 
     try:
-        await eventually(is_right, within=40)
+        await eventually(is_right)
     except TimeoutError:
         assert summaries(file) == wanted
 
@@ -132,7 +132,7 @@ async def events_are_counted(file: Path, number: int) -> None:
     async def so_many() -> bool:
         return sum(summary.events for summary in summaries(file).values()) >= number
 
-    await eventually(so_many, within=40)
+    await eventually(so_many)
 
 
 async def test_the_view_is_right_through_duplicates_corrections_a_replay_and_crashes(

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from acceptance.starts import clean_environment
 from harness.commands import Commands
+from harness.environments import environment_of
 from harness.log_table import differences, stored_rows
 from harness.service import running
 from harness.settled import wait_until_consumed
@@ -312,12 +313,14 @@ async def test_a_replay_that_is_stopped_goes_on_where_it_stopped(
 
 
 def start_to_replay_all(settings: Settings) -> subprocess.Popen[str]:
+    """It cannot come to its end before it is stopped, however busy the machine is."""
+    sabotage = "a replay that waits after its first fetch"
     return subprocess.Popen(
-        [sys.executable, "-m", "llamalog_service", "dead-letters", "replay", "--all", "--yes"],
+        [sys.executable, "-m", "harness.sabotage", sabotage, "dead-letters", "replay", "--all", "--yes"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=clean_environment() | settings.as_environment(),
+        env=clean_environment() | environment_of(settings),
     )
 
 

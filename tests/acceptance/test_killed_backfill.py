@@ -82,11 +82,11 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
             await publisher.request_run_change(PauseBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.PAUSED), 60)
             assert 0 < await seen(store, run) < 3050
-            await eventually(lambda: pause_is_told(settings), 30)
+            await eventually(lambda: pause_is_told(settings))
             await publisher.request_run_change(ResumeBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.COMPLETED), 60)
         await wait_until_settled(settings, pool)
-        await eventually(lambda: is_told(pool, run), 30)
+        await eventually(lambda: is_told(pool, run))
         assert await migration_consumer.stop() == 0
     finally:
         migration_consumer.kill()

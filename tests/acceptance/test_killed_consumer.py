@@ -85,7 +85,7 @@ async def kill_at_work(consumer: ServiceProcess, pool: asyncpg.Pool, dice: Rando
         assert consumer.exit_code is None, consumer.output
         return await reached(pool) > before
 
-    await eventually(gets_on, within=30)
+    await eventually(gets_on)
     moment = dice.uniform(0, 0.8)
     await asyncio.sleep(moment)
     consumer.kill()

@@ -141,7 +141,7 @@ async def test_a_reader_rebuilds_its_view_from_the_topic_and_from_a_republishing
         async def is_gone() -> bool:
             return topic not in await admin.list_topics()
 
-        await eventually(is_gone, 30)
+        await eventually(is_gone)
         await create_topics(admin, names)
     finally:
         await admin.close()

@@ -173,7 +173,7 @@ async def test_killed_or_interrupted_it_leaves_the_live_table_as_it_was_and_resu
     for by in (signal.SIGKILL, signal.SIGINT):
         rebuilding = await started("rebuild", environment=environment, folder=tmp_path)
 
-        await eventually(lambda: is_at_work(pool), 30.0)
+        await eventually(lambda: is_at_work(pool))
         ended = await rebuilding.stop(by)
         assert ended.code == (-9 if by is signal.SIGKILL else 130), ended.err
         assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 0
@@ -241,7 +241,7 @@ async def test_interrupted_while_it_republishes_it_reports_the_rebuild_which_is_
                 )
             )
 
-        await eventually(waits, 30.0)
+        await eventually(waits)
         ended = await telling.stop(signal.SIGINT)
     assert (ended.code, ended.json["loaded"], ended.json["republished"]) == (130, True, None), ended.err
     assert "The rebuild is done; `llamalog provenance republish` with --resume continues" in ended.err

@@ -56,7 +56,7 @@ class Scene:
         async def is_there() -> bool:
             return bool(await self.pool.fetchval(_IS_RECORDED, entity))
 
-        await eventually(is_there, 20)
+        await eventually(is_there)
 
 
 @asynccontextmanager

@@ -59,4 +59,4 @@ async def under_way(page: Page) -> None:
         done, all_of_it = [await bar.get_attribute(name) for name in ("value", "max")]
         return done is not None and all_of_it is not None and 0 < float(done) < float(all_of_it)
 
-    await eventually(is_under_way, 20)
+    await eventually(is_under_way)

@@ -6,14 +6,17 @@ Run as `python -m harness.sabotage "<fault>" consumer`.
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+from unittest.mock import patch
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from llamalog_service.cli import app
+from llamalog_service.dead_letters import replay as dead_letter_replay
 from llamalog_service.ingest.ingest import Ingest
+from llamalog_service.kafka.dead_letter_reader import fetch_dead_letters
 
 
 async def _for_ever(*_: Any, **__: Any) -> Any:
@@ -46,12 +49,22 @@ def a_producer_out_of_sequence() -> None:
     AIOKafkaProducer.send_batch = after_a_gap
 
 
+def a_replay_that_waits_after_its_first_fetch() -> None:
+    async def fetch_once(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
+        async for fetched in fetch_dead_letters(*arguments, **named):
+            yield fetched
+            await asyncio.Event().wait()
+
+    patch.object(dead_letter_replay, "fetch_dead_letters", fetch_once).start()
+
+
 _FAULTS: list[Callable[[], None]] = [
     a_step_that_never_ends,
     an_event_loop_that_is_stuck,
     a_client_that_polls_no_more,
     a_group_that_is_never_joined,
     a_producer_out_of_sequence,
+    a_replay_that_waits_after_its_first_fetch,
 ]
 
 if __name__ == "__main__":

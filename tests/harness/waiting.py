@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 _POLL = 0.05
 
 
-async def eventually(holds: Callable[[], Awaitable[object]], within: float) -> None:
-    """Wait until something holds.
+async def eventually(holds: Callable[[], Awaitable[object]], within: float = 120.0) -> None:
+    """Wait until something holds: soon, unless the machine has much else to do.
 
     Raises:
         TimeoutError: it does not, after `within` seconds.

@@ -142,14 +142,14 @@ async def test_stopped_and_killed_it_goes_on_with_the_same_command(owner: Owner)
     words = ("--yes", "--expect", EXPECTED["flagged"], "--batch-size", "2", "--rate", "10")
 
     first = await owner.begin(*words)
-    await eventually(lambda: _has_set(owner, 4), 40)
+    await eventually(lambda: _has_set(owner, 4))
     stopped = await first.stop(signal.SIGTERM)
     assert stopped.code == 130
     assert "the same command resumes" in stopped.err
     reached = await owner.value("SELECT count(*) FROM llama_logs WHERE origin IS NOT NULL")
 
     second = await owner.begin(*words)
-    await eventually(lambda: _has_set(owner, reached + 4), 40)
+    await eventually(lambda: _has_set(owner, reached + 4))
     second.process.kill()
     await second.process.wait()
 

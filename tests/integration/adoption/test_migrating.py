@@ -161,7 +161,7 @@ async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(empty_data
         async def builds() -> bool:
             return bool(await watcher.fetchval(BUILDS_AND_WAITS))
 
-        await eventually(builds, 20)
+        await eventually(builds)
         await other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the other side gives way
         await other.execute("ALTER TABLE llama_logs SET (fillfactor = 90)")
     assert await migrating == ["0008", "0009", "0010"]

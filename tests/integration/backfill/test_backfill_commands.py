@@ -59,7 +59,7 @@ async def comes_to(pool: asyncpg.Pool, run: str, status: str) -> None:
         found = await pool.fetchval("SELECT status FROM backfill_runs WHERE id = $1", UUID(run))
         return bool(found == status)
 
-    await eventually(is_there, 40)
+    await eventually(is_there)
 
 
 @pytest.fixture
@@ -176,4 +176,4 @@ async def test_an_adoption_beside_a_migration_consumer_is_done_by_that_and_told(
     async def is_all_told() -> bool:
         return not await pool.fetchval("SELECT count(*) FROM provenance_outbox")
 
-    await eventually(is_all_told, 20)
+    await eventually(is_all_told)

@@ -131,7 +131,7 @@ async def test_a_late_parent_is_repaired_while_a_long_backfill_is_under_way(
         async def is_writing() -> bool:
             return (await backfills.look(run)).set > 0
 
-        await eventually(is_writing, 20)
+        await eventually(is_writing)
         await Writer(wide_pool, kept).write(event(2001, "late"))
         began = time.monotonic()
         await enqueue(wide_pool, kept)
@@ -142,14 +142,14 @@ async def test_a_late_parent_is_repaired_while_a_long_backfill_is_under_way(
             told = {record.job_id: record.root_job_id for record in kept.provenance.values()}
             return rows[UUID(int=2000)].root.root_job_id == "late" == told["early"]
 
-        await eventually(is_repaired_and_told, 10)
+        await eventually(is_repaired_and_told)
         waited = time.monotonic() - began
         found = await backfills.look(run)
         assert (found.status, found.scanned < 300) == (RunStatus.RUNNING, True)
         assert waited < 5
 
         await backfills.cancel(run)
-        await eventually(lambda: is_over(backfills, run), 5)
+        await eventually(lambda: is_over(backfills, run))
     assert (await backfills.look(run)).status is RunStatus.CANCELLED
 
 
@@ -165,7 +165,7 @@ async def test_progress_and_end_are_told_under_the_id_of_the_run(
         async def end_is_told() -> bool:
             return bool(await wide_pool.fetchval("SELECT end_told FROM backfill_runs WHERE id = $1", run))
 
-        await eventually(end_is_told, 30)
+        await eventually(end_is_told)
     messages = kept.by_topic[NAMES.backfill_events.name]
     assert {message.key for message in messages} == {str(run).encode()}
     *progress, end = [decode_backfill_event(message.value or b"") for message in messages]
@@ -182,7 +182,7 @@ async def test_an_end_that_could_not_be_told_is_told_once_kafka_is_back(
     run = await backfills.ask()
     away = KeptMessages(is_away=lambda: True)
     async with working(unhurried, wide_pool, away):
-        await eventually(lambda: is_over(backfills, run), 20)
+        await eventually(lambda: is_over(backfills, run))
     assert away.by_topic == {}
     kept = KeptMessages()
     async with working(unhurried, wide_pool, kept):
@@ -190,7 +190,7 @@ async def test_an_end_that_could_not_be_told_is_told_once_kafka_is_back(
         async def is_told() -> bool:
             return NAMES.backfill_events.name in kept.by_topic
 
-        await eventually(is_told, 20)
+        await eventually(is_told)
     (message,) = kept.by_topic[NAMES.backfill_events.name]
     assert isinstance(decode_backfill_event(message.value or b""), BackfillEnded)
 
@@ -208,12 +208,12 @@ async def test_a_worker_whose_session_is_ended_takes_over_again_and_goes_on(
         async def is_writing() -> bool:
             return (await backfills.look(run)).set > 0
 
-        await eventually(is_writing, 20)
+        await eventually(is_writing)
         await wide_pool.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1",
             WORKER_LOCK,
         )
-        await eventually(lambda: is_over(backfills, run), 30)
+        await eventually(lambda: is_over(backfills, run))
     done = await backfills.look(run)
     assert (done.status, done.set) == (RunStatus.COMPLETED, 60)
     assert differences(await stored_rows(wide_pool), legacy) == []

@@ -34,7 +34,7 @@ async def test_a_task_that_fails_is_logged_started_again_and_told_not_to_run() -
         async def works() -> bool:
             return len(runs) == 4
 
-        await eventually(works, 10)
+        await eventually(works)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert runs == [0, 1, 2, 3]

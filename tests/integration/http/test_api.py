@@ -162,7 +162,7 @@ async def test_the_head_of_a_stream_ends(client: httpx.AsyncClient) -> None:
     async def is_closed() -> bool:
         return bool((await got(client, "/health/summary"))["liveStreams"] == 0)
 
-    await eventually(is_closed, 20)
+    await eventually(is_closed)
 
 
 async def test_a_method_that_is_not_allowed_names_those_that_are(client: httpx.AsyncClient) -> None:
@@ -308,7 +308,7 @@ async def test_the_health_of_an_installation_is_told(
         async def is_serving() -> bool:
             return bool(consumer.said("serving"))
 
-        await eventually(is_serving, 20)
+        await eventually(is_serving)
         (serving,) = consumer.said("serving")
         url = f"{serving['address']}/metrics"
         watching = settings.model_copy(update={"api_metrics_urls": f"{url}, http://127.0.0.1:1/metrics"})

@@ -31,7 +31,7 @@ async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: S
             async def is_unready() -> bool:
                 return (await client.get("/readyz")).status_code == 503
 
-            await eventually(is_unready, 30)
+            await eventually(is_unready)
             summary = (await client.get("/health/summary")).json()
             assert "PostgreSQL" in summary["unreachable"]
             assert summary["table"] is None
@@ -43,7 +43,7 @@ async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: S
                 answers = [(await client.get(path)).status_code for path in ("/logs", "/readyz")]
                 return answers == [200, 200]
 
-            await eventually(is_back, 30)
+            await eventually(is_back)
 
 
 async def test_an_answer_that_takes_too_long_is_told_from_a_database_that_is_away(

@@ -138,7 +138,7 @@ async def test_a_client_that_goes_frees_its_stream(api: RunningApi) -> None:
     async def none_is_open() -> bool:
         return await open_streams() == 0
 
-    await eventually(none_is_open, 10)
+    await eventually(none_is_open)
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(

@@ -133,7 +133,7 @@ async def test_a_batch_that_failed_is_done_again_although_nothing_new_comes(
     step = fails(2, FOR_THE_MOMENT)
     delivery = Delivery(settings, step) if at_which == "record" else Delivery(settings, nothing, step)
     async with delivery.running():
-        await eventually(delivery.is_consumed, within=10)
+        await eventually(delivery.is_consumed)
     assert delivery.failures == []
     assert delivery.broken_promises == []
 
@@ -150,7 +150,7 @@ async def test_a_failure_that_nobody_thought_of_is_told_and_nothing_is_passed_ov
         return bool(delivery.failures)
 
     async with delivery.running():
-        await eventually(has_failed, within=10)
+        await eventually(has_failed)
         await send(settings, 100)
         await asyncio.sleep(0.5)
     assert {type(failure) for failure in delivery.failures} == {ZeroDivisionError}
@@ -163,7 +163,7 @@ async def test_offsets_that_kafka_did_not_take_are_committed_although_nothing_ne
     await send(settings, 10)
     delivery = Delivery(settings, commits_that_hang=1)
     async with delivery.running():
-        await eventually(delivery.is_consumed, within=10)
+        await eventually(delivery.is_consumed)
     assert delivery.broken_promises == []
 
 
@@ -174,7 +174,7 @@ async def test_a_partition_that_does_not_get_on_holds_up_no_other(settings: Sett
         highwater = consumer.highwater
         consumer.highwater = lambda at: 1_000_000 if at.partition == 1 else highwater(at)
         await send(settings, 150)
-        await eventually(delivery.is_consumed, within=15)
+        await eventually(delivery.is_consumed)
 
 
 async def test_partitions_whose_start_cannot_be_found_for_a_reason_nobody_thought_of_are_no_silence(
@@ -189,7 +189,7 @@ async def test_partitions_whose_start_cannot_be_found_for_a_reason_nobody_though
         return bool(delivery.failures)
 
     async with delivery.running():
-        await eventually(has_failed, within=10)
+        await eventually(has_failed)
 
 
 async def test_whatever_fails_and_whenever_nothing_is_passed_over(settings: Settings) -> None:
@@ -211,7 +211,7 @@ async def test_whatever_fails_and_whenever_nothing_is_passed_over(settings: Sett
                 await producer.flush()
                 await asyncio.sleep(dice.choice([0.01, 0.1, 0.3]))
         await producer.flush()
-        await eventually(delivery.is_consumed, within=30)
+        await eventually(delivery.is_consumed)
     assert delivery.broken_promises == []
     assert len(delivery.told) == 400
     assert delivery.failures == []

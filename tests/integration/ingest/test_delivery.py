@@ -56,7 +56,7 @@ async def until_it_works(pool: asyncpg.Pool, rows: int = 1) -> None:
     async def is_at_work() -> bool:
         return await row_count(pool) >= rows
 
-    await eventually(is_at_work, within=30)
+    await eventually(is_at_work)
 
 
 async def test_a_database_restored_from_a_backup_catches_up_by_itself(
@@ -202,7 +202,7 @@ async def freeze_in_a_transaction(consumer: ServiceProcess, pool: asyncpg.Pool) 
         consumer.signal(signal.SIGCONT)
         return False
 
-    await eventually(is_caught, within=20)
+    await eventually(is_caught)
 
 
 _HAS_AN_IDLE_TRANSACTION = """

@@ -49,7 +49,7 @@ async def until_at_work(pool: asyncpg.Pool) -> None:
     async def has_rows() -> bool:
         return bool(await pool.fetchval("SELECT EXISTS (SELECT FROM llama_logs)"))
 
-    await eventually(has_rows, within=30)
+    await eventually(has_rows)
 
 
 async def assert_nothing_is_lost(settings: Settings, pool: asyncpg.Pool, count: int) -> None:
@@ -157,5 +157,5 @@ async def test_a_consumer_that_is_started_without_kafka_waits_for_it(
     await asyncio.to_thread(breakable_kafka.start)
     await asyncio.wait_for(starting, 30)
     await publish(settings, chains(3))
-    await eventually(is_heard, within=10)
+    await eventually(is_heard)
     await broker.stop()

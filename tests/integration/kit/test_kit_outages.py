@@ -103,7 +103,7 @@ async def test_events_published_without_kafka_arrive_when_it_is_back(
 
         await tell(producer, names.provenance.name, rows[10:])
         heard += await take(reader, 10)
-        await eventually(reader.commit, within=30)
+        await eventually(reader.commit)
     assert sorted(update.row.id for update in heard) == sorted(each.id for each in rows)
 
 

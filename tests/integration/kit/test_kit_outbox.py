@@ -167,7 +167,7 @@ async def test_a_relay_that_dies_before_deleting_acknowledged_events_publishes_t
     async def is_empty() -> bool:
         return await waiting(engine) == 0
 
-    await eventually(is_empty, within=20)
+    await eventually(is_empty)
     running.cancel()
     await asyncio.wait([running])
     first, second = kafka.taken
@@ -188,7 +188,7 @@ async def test_a_relay_runs_until_it_is_cancelled(engine: AsyncEngine, settings:
         async def is_empty() -> bool:
             return await waiting(engine) == 0
 
-        await eventually(is_empty, within=20)
+        await eventually(is_empty)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running

@@ -47,7 +47,7 @@ class Follower:
     async def interrupt(self) -> int:
         """Press Ctrl-C; the code with which it ends."""
         self.command.process.send_signal(signal.SIGINT)
-        return await asyncio.wait_for(self.end(), 20)
+        return await asyncio.wait_for(self.end(), 60)
 
     async def end(self) -> int:
         await asyncio.gather(*self._reading)

@@ -27,7 +27,7 @@ async def consumed(settings: Settings, folder: Path, level: Literal["debug", "in
         async def has_told_of_all() -> bool:
             return sum(counts_of(consumer).values()) == len(EVENTS) + 1
 
-        await eventually(has_told_of_all, within=30)
+        await eventually(has_told_of_all)
         await consumer.stop()
         return consumer
 
