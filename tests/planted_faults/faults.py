@@ -30,7 +30,8 @@ _SWEEPS = ("tests/integration/backfill/test_sweeps.py",)
 _PLANS = ("tests/integration/backfill/test_backfills.py", "tests/integration/backfill/test_backfill_runs.py")
 _TRAFFIC = ("tests/integration/backfill/test_backfill_traffic.py",)
 _QUERIES = ("tests/integration/queries", "tests/integration/http/test_pages.py")
-_INGEST = ("tests/integration/ingest",)
+_DELIVERY = ("tests/integration/ingest/test_delivery.py",)
+_BAD_INPUT = ("tests/integration/ingest/test_bad_input_stream.py",)
 _DEAD_LETTERS = ("tests/acceptance/test_dead_letters.py",)
 
 FAULTS: Final[tuple[Fault, ...]] = (
@@ -79,36 +80,29 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "times are kept to the microsecond",
-        _S + "domain/rows.py",
+        _S + "domain/timestamps.py",
         "finer = naive.microsecond % 1000",
         "finer = naive.microsecond % 1",
         ("tests/contract/test_mutated_input.py",),
     ),
     # Ingest.
     Fault(
-        "what is not seen yet is remembered by the cache",
-        _S + "ingest/job_cache.py",
-        "if known.seen:",
-        "if known is not None:",
-        _HISTORIES + _ORDERS,
-    ),
-    Fault(
         "the last event of an id in a batch wins",
-        _S + "ingest/deduplication.py",
+        _S + "ingest/batch.py",
         "if known is None and row.id not in new:",
         "if known is None:",
-        (*_INGEST, "tests/integration/log/test_conflicts.py"),
+        ("tests/integration/log/test_conflicts.py", *_BAD_INPUT),
     ),
     Fault(
         "other metadata under one id is taken for a duplicate",
-        _S + "ingest/deduplication.py",
+        _S + "ingest/batch.py",
         "if _sorted_json(one) != _sorted_json(other) and not await equality.json_equal(one, other):",
         "if _sorted_json(one) != _sorted_json(other) and await equality.json_equal(one, other):",
-        _INGEST,
+        _BAD_INPUT,
     ),
     Fault(
         "a refused message is dropped without a dead letter",
-        _S + "ingest/decode.py",
+        _S + "ingest/batch.py",
         "rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))",
         "del invalid",
         ("tests/contract/test_fuzz.py", "tests/integration/ingest/test_bad_input_stream.py"),
@@ -118,7 +112,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _S + "ingest/ingest.py",
         "{partition: last + 1 for partition, last in lasts.items()}",
         "{partition: last for partition, last in lasts.items()}",
-        _INGEST,
+        ("tests/simulation/test_simulation.py", *_DELIVERY),
     ),
     Fault(
         "an override has nothing recomputed",
@@ -130,8 +124,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(
         "rows corrected before they were published are not published again",
         _S + "ingest/ingest.py",
-        "await self._store.note_overtaken(rows)",
-        "await self._store.note_overtaken([])",
+        "await self._store.requeue_overtaken(rows)",
+        "await self._store.requeue_overtaken([])",
         _HISTORIES + _ORDERS,
     ),
     Fault(
@@ -143,10 +137,10 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "reading starts at the higher of the two positions",
-        _S + "kafka/consumer/start_positions.py",
+        _S + "kafka/consumer/positions.py",
         "max(min(recorded, committed[partition]), beginnings[partition])",
         "max(recorded, committed[partition], beginnings[partition])",
-        _INGEST,
+        _DELIVERY,
     ),
     # SQL of the log.
     Fault(
@@ -154,7 +148,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _S + "log/sql/advance_positions.sql",
         "WHERE p.next_offset < excluded.next_offset",
         "WHERE p.next_offset <> excluded.next_offset",
-        (*_INGEST, "tests/integration/adoption/test_going_back.py", "tests/simulation/test_simulation.py"),
+        ("tests/simulation/test_simulation.py", *_DELIVERY),
     ),
     Fault(
         "the look after the commit misses children",
@@ -207,14 +201,14 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a correction made while an older one was published is struck out",
-        _S + "log/sql/outbox_strike.sql",
+        _S + "log/sql/outbox_delete.sql",
         "AND o.revision <= told.revision",
         "AND o.revision >= told.revision",
         _ORDERS + _SWEEPS,
     ),
     Fault(
         "a parent that is overruled is not kept aside",
-        _S + "log/sql/take_in_parents.sql",
+        _S + "log/sql/normalise_external_parents.sql",
         "SELECT id, parent_job_id FROM overruled",
         "SELECT id, parent_job_id FROM overruled WHERE false",
         ("tests/integration/adoption/test_legacy_roots.py",),
@@ -314,7 +308,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "two workers work at once",
-        _S + "postgres/worker_lock.py",
+        _S + "postgres/locks.py",
         '"SELECT pg_try_advisory_lock($1)"',
         '"SELECT $1::bigint IS NOT NULL"',
         (*_PLANS, "tests/integration/backfill/test_supervised_tasks.py"),
@@ -330,8 +324,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(
         "offsets are committed before the batch is published",
         _S + "kafka/consumer/pipeline.py",
-        "        await self._steps.publish(stored)\n",
-        "        await self._commit(batch)\n        await self._steps.publish(stored)\n",
+        "lambda: self._steps.publish(stored)",
+        "lambda: asyncio.gather(self._commit(batch), self._steps.publish(stored))",
         ("tests/unit/kafka/test_batch_delivery.py", "tests/integration/ingest/test_batch_delivery.py"),
     ),
     Fault(
@@ -343,7 +337,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "one message of two dead letters is sent back twice",
-        _S + "dead_letters/replay_policy.py",
+        _S + "dead_letters/policy.py",
         "        self._seen.add(digest)\n",
         "",
         _DEAD_LETTERS,
@@ -353,6 +347,6 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _S + "rebuild/sql/compare_rows.sql",
         "WHERE (l.id IS NULL OR r.id IS NULL OR l::record IS DISTINCT FROM r::record)",
         "WHERE (l.id IS NULL OR r.id IS NULL)",
-        ("tests/integration/rebuild/test_rebuilds.py",),
+        ("tests/integration/rebuild/test_rebuild.py",),
     ),
 )
