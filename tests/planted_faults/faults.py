@@ -294,14 +294,14 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "the limit of rows a second is ignored",
-        _S + "backfill/batch_sizer.py",
+        _S + "backfill/batches.py",
         "return max(0.0, self._rows / self._rate - (self._clock() - self._began))",
         "return 0.0",
         _PLANS + _TRAFFIC,
     ),
     Fault(
         "batches do not shrink when rows are locked",
-        _S + "backfill/batch_sizer.py",
+        _S + "backfill/batches.py",
         "self.size = max(1, self.size // 2)",
         "self.size = max(1, self.size)",
         _TRAFFIC + _PLANS,
@@ -315,7 +315,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "the full sweep never comes",
-        _S + "backfill/sweep.py",
+        _S + "backfill/repairs.py",
         "if now >= self._next_full:",
         "if now < 0:",
         _SWEEPS,
