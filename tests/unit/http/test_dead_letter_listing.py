@@ -5,19 +5,19 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
 import pytest
-from aiokafka import TopicPartition
 from pydantic import SecretStr
 
 from llamalog_service.dead_letters.listing import DeadLetterFilter, DeadLetterViews
 from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.reader import Span
 from llamalog_service.settings import Settings
 
 KIBIBYTE = 1024
 LETTERS, BYTES = 500, 256 * KIBIBYTE
 
 
-async def spans(_: Settings) -> dict[TopicPartition, tuple[int, int]]:
-    return {TopicPartition("dead-letters", 0): (0, LETTERS)}
+async def spans(_: Settings) -> dict[int, Span]:
+    return {0: Span(0, LETTERS)}
 
 
 async def letters(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLetter], None]:

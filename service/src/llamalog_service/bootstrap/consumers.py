@@ -152,7 +152,9 @@ async def _run(
 ) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     logger = logging.getLogger("faststream")  # it logs the errors that it swallows
-    broker = RetryingBroker(settings.kafka, apply_types=False, graceful_timeout=30.0, logger=logger)
+    broker = RetryingBroker(
+        settings.kafka, apply_types=False, graceful_timeout=30.0, consumer_only=True, logger=logger
+    )
     app = FastStream(broker, logger=logger)
     failures: list[BaseException] = []
 

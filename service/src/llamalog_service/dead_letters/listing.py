@@ -15,6 +15,7 @@ from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.dead_letter_reader import Spans, fetch_dead_letters, find_spans
 from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.reader import Span
 from llamalog_service.queries.paging import InvalidCursorError, Page
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
@@ -225,14 +226,15 @@ class DeadLetterViews:
 
 def _newest(spans: Spans, before: DeadLetterPosition | None, limit: int) -> Spans:
     """The spans of the last so many dead letters before a position; partitions follow one another."""
-    chosen, left = {}, limit
-    for at, (start, end) in sorted(spans.items(), reverse=True):
-        if before is not None and at.partition > before.partition:
+    chosen: dict[int, Span] = {}
+    left = limit
+    for partition, (start, end) in sorted(spans.items(), reverse=True):
+        if before is not None and partition > before.partition:
             continue
-        last = min(end, before.offset) if before is not None and at.partition == before.partition else end
+        last = min(end, before.offset) if before is not None and partition == before.partition else end
         first = max(start, last - left)
         if first < last:
-            chosen[at] = (first, last)
+            chosen[partition] = Span(first, last)
             left -= last - first
     return chosen
 
@@ -241,8 +243,8 @@ def _lowest(spans: Spans) -> DeadLetterPosition | None:
     """The position at which the next page continues; None if all were read."""
     if sum(end - start for start, end in spans.values()) < _MAX_SCANNED:
         return None
-    at = min(spans)
-    return DeadLetterPosition(at.partition, spans[at][0])
+    partition = min(spans)
+    return DeadLetterPosition(partition, spans[partition].first)
 
 
 def _parse(cursor: str) -> DeadLetterPosition:
