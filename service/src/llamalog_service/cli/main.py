@@ -1,6 +1,6 @@
-"""The command `llamalog`: its commands, one module each, loaded when the command is given.
+"""The command `llamalog`; the module of a command is imported when the command is given.
 
-Together they import web and database frameworks for longer than most of them run.
+To import all of them, with web and database frameworks, takes longer than most of them run.
 """
 
 from collections.abc import Iterator, Mapping

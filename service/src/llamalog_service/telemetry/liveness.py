@@ -42,7 +42,7 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LastChanges:
-    """When each thing last made progress, or was excused; seconds of a clock that stops with the watcher."""
+    """Times of the last progress of each kind, or of its last excuse; in seconds of the monitor's clock."""
 
     latest: Snapshot
     heartbeat: float

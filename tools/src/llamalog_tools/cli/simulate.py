@@ -40,7 +40,7 @@ def albums_bar() -> Progress:
 
 
 def summary_of(played: Played, albums: int) -> str:
-    """What was played, in one sentence."""
+    """The counts of a play, as a sentence."""
     return (
         f"Played {played.messages:,} messages of {albums:,} albums: {played.events:,} events "
         f"({played.late:,} of them after a child's), {played.duplicates:,} duplicates, "

@@ -22,7 +22,7 @@ _IN_FLIGHT = 2000
 
 
 class Played(NamedTuple):
-    """How many messages Kafka acknowledged; the late are among the events."""
+    """Counts of messages that Kafka acknowledged; the late are among the events."""
 
     events: int = 0
     duplicates: int = 0
@@ -94,7 +94,7 @@ def _with_chunk(played: Played, chunk: Sequence[SampleMessage]) -> Played:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How much of the sample day is played, and how disorderly; shares are between 0 and 1.
+    """The size and the disorder of a sample day; shares are between 0 and 1.
 
     Attributes:
         created_albums: grows as the iterator of `messages` advances.

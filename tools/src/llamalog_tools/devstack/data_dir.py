@@ -158,7 +158,7 @@ class DataDirLock:
 
 
 def _born(pid: int) -> str:
-    """When the process began, as text: a pid with it names one process for good. `_GONE` if it has ended."""
+    """The start time of a process, as text: with the pid it names one process. `_GONE` if it has ended."""
     try:
         process = psutil.Process(pid)
         return _GONE if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())

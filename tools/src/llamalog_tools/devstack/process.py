@@ -193,7 +193,7 @@ class OwnedProcess:
             raise ProcessEndedError(self._describe(f"ended with code {self._popen.returncode}"))
 
     def output(self) -> str:
-        """What the program wrote since it was started."""
+        """The output of the program since its start."""
         with self._log.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")

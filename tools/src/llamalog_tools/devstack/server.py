@@ -24,7 +24,7 @@ def ignore(_: str) -> None:
 
 @dataclass(frozen=True)
 class Command:
-    """How to start the program on its ports."""
+    """The command line of the program on its ports."""
 
     words: Sequence[str]
     env: Mapping[str, str] | None = None

@@ -74,7 +74,7 @@ class Broker(Protocol):
 
     @property
     def limits(self) -> str | None:
-        """What it cannot do, in one line; None: nothing that llamalog needs."""
+        """Its limits, in one line; None: it has all that llamalog needs."""
 
     @property
     def bootstrap(self) -> str:
