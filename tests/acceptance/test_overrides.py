@@ -115,8 +115,8 @@ async def test_conflicts_and_cycles_are_named_also_when_a_late_event_makes_or_en
 
     await installation.say(event(1, "b", "top"), event(2, "top"))
     parents, declared = await installation.command.told("conflicts")
-    assert (parents["job"], parents["said"], parents["counts"]) == ("b", "c", "top")
-    assert (declared["job"], declared["said"], declared["counts"]) == ("below", "boast", "top")
+    assert (parents["job"], parents["stated"], parents["counts"]) == ("b", "c", "top")
+    assert (declared["job"], declared["stated"], declared["counts"]) == ("below", "boast", "top")
     assert await installation.command.told("conflicts", "--kind", "cycles") == []
     behind = ["--kind", "parents", "--after", parents["cursor"]]
     assert await installation.command.told("conflicts", *behind) == []

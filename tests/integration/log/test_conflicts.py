@@ -48,11 +48,11 @@ def log(pool: asyncpg.Pool) -> Log:
 async def test_the_earliest_claim_decides_and_the_others_are_listed_also_if_it_comes_last(log: Log) -> None:
     await log.settle(event(5, "job", "late"), event(6, "job", "later"), event(7, "job", "late"))
     (one,) = (await parent_conflicts(log.reader, limit=10)).items
-    assert (one.row, one.job, one.said, one.counts) == (UUID(int=6), "job", "later", "late")
+    assert (one.row, one.job, one.stated, one.counts) == (UUID(int=6), "job", "later", "late")
 
     await log.settle(event(1, "job", "first"))
     found = (await parent_conflicts(log.reader, limit=10)).items
-    assert [(conflict.said, conflict.counts) for conflict in found] == [
+    assert [(conflict.stated, conflict.counts) for conflict in found] == [
         ("late", "first"),
         ("later", "first"),
         ("late", "first"),
@@ -68,7 +68,7 @@ async def test_a_declared_root_disagrees_once_another_one_is_found(log: Log) -> 
     assert (await declaration_conflicts(log.reader, limit=10)).items == ()
     await log.settle(event(2, "parent"), event(3, "other", "parent", declared="parent"))
     (one,) = (await declaration_conflicts(log.reader, limit=10)).items
-    assert (one.job, one.said, one.counts, one.root_job) == ("child", "boast", "parent", "parent")
+    assert (one.job, one.stated, one.counts, one.root_job) == ("child", "boast", "parent", "parent")
     assert one.origin is Origin.RESOLVED
     assert await count_conflicts(log.reader) == ConflictCounts(
         parents=0, declarations=1, rows_on_cycles=0, cycles=0

@@ -119,7 +119,7 @@ def _print(kind: Kind | None, found: Found) -> None:
 def _print_rows(found: Sequence[RowConflict], claims: str, counts: str, total: int) -> None:
     for conflict in found:
         print_line(
-            f"  {conflict.time:%Y-%m-%d %H:%M:%S}  {conflict.job}  {claims} {conflict.said}, "
+            f"  {conflict.time:%Y-%m-%d %H:%M:%S}  {conflict.job}  {claims} {conflict.stated}, "
             f"{counts}: {conflict.counts}  (row {conflict.row}, {conflict.operation})"
         )
     if found and len(found) < total:

@@ -40,7 +40,7 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
         else:
             content = content_of(event)
             contents.setdefault(content.id, content)
-    facts = _Facts(contents.values(), adopted={job for job, said in overrides.items() if max(said)[2]})
+    facts = _Facts(contents.values(), adopted={job for job, found in overrides.items() if max(found)[2]})
     return {row.id: FoldedRow(row, facts.root_of(row)) for row in contents.values()}
 
 
@@ -97,4 +97,4 @@ class _Facts:
 
 
 def _earliest(statements: Mapping[str, list[Statement]]) -> dict[str, str]:
-    return {job: min(said).named for job, said in statements.items()}
+    return {job: min(found).named for job, found in statements.items()}

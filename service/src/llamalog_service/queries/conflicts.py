@@ -20,7 +20,7 @@ class RowConflict(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         time: the event's, UTC.
-        said: the parent that it claims, or the root that it declares.
+        stated: the parent that it claims, or the root that it declares.
         counts: the parent of the earliest claim, or the root that was found.
         cursor: to go on behind this one.
     """
@@ -29,7 +29,7 @@ class RowConflict(Struct, frozen=True, kw_only=True, rename="camel"):
     time: datetime
     operation: str
     job: str | None
-    said: str
+    stated: str
     counts: str | None
     root_job: str | None
     origin: Origin | None
@@ -117,7 +117,7 @@ def _row_conflict(record: Row) -> RowConflict:
         time=record["created_at"],
         operation=record["operation"],
         job=record["job_id"],
-        said=record["said"],
+        stated=record["stated"],
         counts=record["counts"],
         root_job=record["root_job_id"],
         origin=origin_of(record["origin"]),
