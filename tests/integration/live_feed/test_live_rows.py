@@ -14,7 +14,7 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import NOON, event
 from llamalog_schemas.events import Category, EntityEnriched, EntityEvent, EntityLinked, EntityType, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.live_feed.matching import SeenRevisions, takes
+from llamalog_service.live_feed.matching import SeenRevisions, matches
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.rows import LogRow, provenance_row, read_row
@@ -78,7 +78,7 @@ async def test_a_filter_takes_of_what_is_told_what_it_finds_in_the_table(pool: a
     for _ in range(300):
         wanted = some_filter()
         page = await read_logs(Reader(pool), wanted, limit=500)
-        assert {row.id for row in told if takes(wanted, row)} == {row.id for row in page.items}, wanted
+        assert {row.id for row in told if matches(wanted, row)} == {row.id for row in page.items}, wanted
         found_any += bool(page.items)
     assert found_any > 100
 

@@ -17,7 +17,7 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.live_feed.feed import FeedItem, FeedState, Gap, LiveFeed
-from llamalog_service.live_feed.matching import takes
+from llamalog_service.live_feed.matching import matches
 from llamalog_service.queries.backfills import BackfillRun
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import provenance_row
@@ -104,7 +104,7 @@ async def log_events(feed: LiveFeed, log_filter: LogFilter, last_event_id: str |
             match news:
                 case FeedItem():
                     row = provenance_row(news.row)
-                    if takes(log_filter, row):
+                    if matches(log_filter, row):
                         yield event("row", row, feed.cursor_of(news))
                 case Gap():
                     yield event("gap", {"missed": news.missed})

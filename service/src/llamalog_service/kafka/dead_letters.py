@@ -47,14 +47,14 @@ class Record(Protocol):
 
 
 class RejectedRecord(NamedTuple):
-    """A consumed message and why it is dead."""
+    """A consumed message and the reason why it is rejected."""
 
     record: Record
     verdict: DeadLetter
 
 
 class DeadLetterPosition(NamedTuple):
-    """Where a letter lies in the topic of dead letters; they compare in the order of reading."""
+    """The position of a dead letter in its topic; positions compare in the order of reading."""
 
     partition: int
     offset: int
@@ -64,7 +64,7 @@ class DeadLetterPosition(NamedTuple):
 
 
 class Coordinates(NamedTuple):
-    """Where a message was read that became a dead letter."""
+    """The coordinates of a message that became a dead letter, in its original topic."""
 
     topic: str
     partition: int
@@ -80,8 +80,8 @@ class StoredDeadLetter(Struct, frozen=True):
     Attributes:
         position: where it lies there.
         kept_at: when it was put there, UTC.
-        came_from: None if it bears none of our headers: somebody else put it there.
-        truncated: what was kept of a message too large to be kept whole.
+        came_from: None if it bears none of the added headers: another program put it there.
+        truncated: how much of a message too large to be kept whole was kept.
         key, value, headers: of the message as it came.
     """
 

@@ -1,4 +1,4 @@
-"""What can go wrong between us and Kafka."""
+"""Errors of topics, producers and clients of Kafka."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,24 +8,20 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
 
 
-class PublishError(LlamalogError):
-    """The base of every error of what we keep in Kafka."""
-
-
-class TopicsNotCreatedError(PublishError):
+class TopicsNotCreatedError(LlamalogError):
     """The broker refused to create topics; the others of the same request were created."""
 
     def __init__(self, refusals: dict[str, str]) -> None:
-        told = "; ".join(f"{topic}: {reason}" for topic, reason in refusals.items())
+        reasons = "; ".join(f"{topic}: {reason}" for topic, reason in refusals.items())
         super().__init__(
-            f"Kafka did not create {len(refusals)} of the topics ({told}). The others stand. "
-            "Remove the cause and create the topics again: those that stand are kept as they are."
+            f"Kafka did not create {len(refusals)} of the topics ({reasons}). The others exist. "
+            "Remove the cause and create the topics again: existing ones are kept as they are."
         )
         self.refusals = refusals
 
 
-class TopicAbsentError(PublishError):
-    """A topic that is to be read does not stand."""
+class TopicAbsentError(LlamalogError):
+    """A topic that is to be read does not exist."""
 
     def __init__(self, topic: str) -> None:
         super().__init__(
@@ -34,31 +30,31 @@ class TopicAbsentError(PublishError):
         )
 
 
-class MessagesGoneError(PublishError):
+class MessagesGoneError(LlamalogError):
     """A topic that is read from its beginning has lost messages that were not read yet."""
 
     def __init__(self, topic: str, partition: int, offset: int, first: int) -> None:
         super().__init__(
             f"Partition {partition} of {topic} does not hold offset {offset:,} any more, which was to be "
-            f"read next: it begins at {first:,}. Retention or somebody removed messages while it was "
-            "read, or the topic was deleted and created again. Nothing is skipped, so this ends here. Style "
+            f"read next: it begins at {first:,}. Retention or an operator removed messages while it was "
+            "read, or the topic was deleted and created again. Nothing is skipped, so this ends here. Look "
             "at the retention with `llamalog topics check`; an archive that holds the messages can be read "
             "with `llamalog rebuild --from-file`."
         )
 
 
-class TopicsUnfitError(PublishError):
-    """Topics do not stand as llamalog needs them: going on would lose events or stop the stream."""
+class TopicsUnfitError(LlamalogError):
+    """Topics are missing or misconfigured: going on would lose events or stop the stream."""
 
     def __init__(self, findings: Sequence[object]) -> None:
-        told = "\n".join(f"  {finding}" for finding in findings)
-        super().__init__(f"The topics are not as they have to be; nothing was read or written.\n{told}")
+        lines = "\n".join(f"  {finding}" for finding in findings)
+        super().__init__(f"The topics are not as they have to be; nothing was read or written.\n{lines}")
         self.findings = tuple(findings)
 
 
 @contextmanager
 def translate_kafka_errors(bootstrap: str) -> Iterator[None]:
-    """Raise our error in place of the client's.
+    """Raise UnavailableError in place of the client's errors.
 
     Raises:
         UnavailableError: Kafka cannot be reached, or refuses for the moment.
@@ -73,7 +69,7 @@ def translate_kafka_errors(bootstrap: str) -> Iterator[None]:
         raise UnavailableError(f"Kafka at {bootstrap}: {error!r}") from error
 
 
-class MessageTooLargeError(PublishError):
+class MessageTooLargeError(LlamalogError):
     """Kafka refuses a message for its size: waiting does not help."""
 
     def __init__(self, topic: str, cause: BaseException) -> None:
@@ -83,8 +79,8 @@ class MessageTooLargeError(PublishError):
         )
 
 
-class ProducerBrokenError(PublishError):
-    """A producer that can send no more, whatever becomes of Kafka: waiting does not help, a new one does."""
+class ProducerBrokenError(LlamalogError):
+    """A producer that can send no more, even once Kafka is back: waiting does not help, a new one does."""
 
     exit_code = ExitCode.BROKEN
 

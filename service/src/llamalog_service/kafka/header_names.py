@@ -1,8 +1,8 @@
 """Read records although a header's name is no UTF-8.
 
-Brokers take any bytes for a header's name, and some clients send them. aiokafka decodes names strictly: one
-such record makes every fetch of its partition fail, for good, and what was read before it in the same
-fetch is skipped. There is no setting for it, so the fetcher is given another reader of record batches.
+Brokers accept any bytes as a header's name, and some clients send them. aiokafka decodes names strictly: one
+such record makes every fetch of its partition fail, for good, and records before it in the same fetch are
+skipped. There is no setting for it, so the fetcher gets another reader of record batches.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def read_any_header_name() -> None:
 
 
 class _Records:
-    """The batches of a fetched piece of a partition, as the fetcher asks for them."""
+    """The record batches of a fetched piece of a partition, with the interface that the fetcher uses."""
 
     def __init__(self, data: bytes) -> None:
         self._records = MemoryRecords(data)
@@ -40,7 +40,7 @@ class _Records:
 
 
 class _Batch:
-    """A batch that is read again, leniently, where the strict reader gives up."""
+    """A batch that is read again, leniently, where the strict reader fails."""
 
     def __init__(self, batch: Any, written: memoryview) -> None:
         self._batch = batch

@@ -75,7 +75,7 @@ REPLAYED_HEADERS: Final = [*STRUCTURED_HEADERS, ("llamalog-replayed", b"true")]
 
 
 def provenance_message(stored: StoredRow, *, replayed: bool = False) -> OutgoingMessage:
-    """The record of a row as it stands in the table, keyed by the row's id: compaction keeps its latest.
+    """The record of a row as it is in the table, keyed by the row's id: compaction keeps its latest.
 
     Values that no reader could decode, or that would make it too large for the topic, are omitted and named.
     """
@@ -93,7 +93,7 @@ def removal_message(row: UUID) -> OutgoingMessage:
 
 
 def provenance_record(stored: StoredRow) -> ProvenanceRecorded:
-    """The provenance record of a row as it stands in the table."""
+    """The provenance record of a row as it is in the table."""
     row_id = msgspec.json.encode(stored.content.id)[1:-1].decode()  # as str(…) does, four times as fast
     naive = stored.content.created_at
     created_at = datetime.combine(naive, naive.time(), UTC)  # as replace(tzinfo=UTC) does, five times as fast

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
 from llamalog_service.kafka.feeds import ProvenanceFeed, open_provenance_feed
-from llamalog_service.live_feed.matching import SeenRevisions, takes
+from llamalog_service.live_feed.matching import SeenRevisions, matches
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow, provenance_row
 from llamalog_service.retry import retry_until_available
@@ -52,5 +52,5 @@ async def follow_log(
             is_available = batch.unavailable is None
             for live in batch.rows:
                 row = provenance_row(live.row)
-                if seen.add(row) and takes(wanted, row):
+                if seen.add(row) and matches(wanted, row):
                     show(row)

@@ -1,4 +1,4 @@
-"""Rows as the provenance topic tells them, held against the filters by which the table is asked."""
+"""Match rows of the provenance topic with the filters of the log."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -36,8 +36,8 @@ class SeenRevisions:
         return True
 
 
-def takes(wanted: LogFilter, row: LogRow) -> bool:
-    """Whether a row is one that is asked for, as `read_logs` would say of the table's."""
+def matches(wanted: LogFilter, row: LogRow) -> bool:
+    """Whether a row matches a filter, as `read_logs` would select it from the table."""
     return (
         _is(wanted.category, row.category)
         and _is(wanted.status, row.status)
@@ -75,8 +75,8 @@ def _holds(wanted: str | None, texts: Sequence[str | None]) -> bool:
 
 
 def _searched(row: LogRow) -> Sequence[str | None]:
-    told = row.metadata if isinstance(row.metadata, dict) else {}
-    names = (_as_text(told.get(name)) for name in ("title", "name"))
+    metadata = row.metadata if isinstance(row.metadata, dict) else {}
+    names = (_as_text(metadata.get(name)) for name in ("title", "name"))
     return (row.operation, row.job_id, row.reason, row.error_message, row.error_code, *names)
 
 

@@ -20,10 +20,10 @@ _time = itemgetter(0)
 
 
 class AlignedBuffer:
-    """Records that were fetched and not handed out yet.
+    """Records that were fetched and not processed yet.
 
     Args:
-        max_records: the most that is handed out at once; a partition is full with half as many waiting.
+        max_records: the largest batch that is taken at once; a partition is full with half as many waiting.
     """
 
     def __init__(self, max_records: int) -> None:
@@ -32,7 +32,7 @@ class AlignedBuffer:
         self._last_time: dict[TopicPartition, int] = {}
 
     def add(self, records: Collection[ConsumerRecord]) -> None:
-        """Take in fetched records, each partition's in order."""
+        """Buffer fetched records, each partition's in order."""
         by_partition: dict[tuple[str, int], list[ConsumerRecord]] = {}
         for record in records:
             by_partition.setdefault((record.topic, record.partition), []).append(record)
@@ -62,13 +62,13 @@ class AlignedBuffer:
         return batch
 
     def full(self) -> set[TopicPartition]:
-        """The partitions of which enough is waiting."""
+        """The partitions that have half a batch or more waiting."""
         return {
             partition for partition, waiting in self._waiting.items() if 2 * len(waiting) >= self._max_records
         }
 
     def clear(self) -> dict[TopicPartition, int]:
-        """Forget everything; the first offset of each partition that was waiting."""
+        """Drop everything; the first offset of each partition that was waiting."""
         firsts = {partition: waiting[0][1].offset for partition, waiting in self._waiting.items() if waiting}
         self._waiting.clear()
         self._last_time.clear()

@@ -38,7 +38,7 @@ class Signals:
             self._failed = error.exit_code if isinstance(error, LlamalogError) else ExitCode.ERROR
 
     def stop(self) -> None:
-        """The process was told to end."""
+        """The process is shutting down."""
         self._is_stopping = True
 
     def snapshot(self) -> Snapshot:
