@@ -203,6 +203,10 @@ class _Recorded:
         if self._process.stdin is not None:
             self._process.stdin.write(f"{window}\n".encode())
             await self._process.stdin.drain()
+            await _eventually(lambda: self._is_open(window))
+
+    async def _is_open(self, window: str) -> bool:
+        return _content(Path(f"{self._report}.window")) == window
 
     async def idle(self) -> None:
         """Record what runs while nothing is to be done."""
@@ -250,6 +254,10 @@ def _event(number: int, job: str, parent: str | None) -> EntityCreated:
 
 def _entity(number: int) -> UUID:
     return UUID(int=1000 + number)
+
+
+def _content(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 def _free_port() -> int:

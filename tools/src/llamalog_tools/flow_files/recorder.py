@@ -4,7 +4,7 @@
 
 REPORT is the file that is written when the process ends: calls by window. FIRST is a folder of the service,
 whose first coroutine opens the window `flow`. With ``-`` windows are opened by name, a line each on standard
-input.
+input; the file REPORT.window has the name of the open one.
 """
 
 import asyncio
@@ -115,7 +115,7 @@ def main() -> None:
     recorder = Recorder(None if first == "-" else first)
     recorder.start()
     if first == "-":
-        threading.Thread(target=_obey, args=(recorder,), daemon=True).start()
+        threading.Thread(target=_open_windows, args=(recorder, Path(f"{report}.window")), daemon=True).start()
     from llamalog_service.cli import app
 
     try:
@@ -124,9 +124,10 @@ def main() -> None:
         recorder.write(Path(report))
 
 
-def _obey(recorder: Recorder) -> None:
+def _open_windows(recorder: Recorder, opened: Path) -> None:
     for line in sys.stdin:
         recorder.open(line.strip())
+        opened.write_text(line.strip())
 
 
 if __name__ == "__main__":
