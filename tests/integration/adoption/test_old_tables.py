@@ -8,8 +8,8 @@ import pytest
 from harness.catalogue import catalogue
 from harness.databases import ALL_REVISIONS, go_to, run_sql
 from harness.old_tables import POINTS, make_old_table, table_at
+from llamalog_service.adoption.errors import NotAdoptableError
 from llamalog_service.adoption.migration_runner import current_revision, migrate
-from llamalog_service.postgres.errors import NotAdoptableError
 
 
 async def texts(database_url: str, table: str) -> dict[str, dict[str, str]]:

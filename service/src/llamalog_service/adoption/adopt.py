@@ -77,7 +77,7 @@ async def inspect_adoption(database_url: str, reader: Reader, *, compat_view: bo
         reader: of the same database; used once the table is migrated.
 
     Raises:
-        StoreError: the database cannot be reached, or is of a newer version.
+        LlamalogError: the database cannot be reached, or is of a newer version.
         UnavailableError: PostgreSQL is away.
     """
     check = await check_migration(database_url, compat_view=compat_view)

@@ -10,8 +10,8 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from llamalog_service.adoption.compat_view import preview_compat_view
+from llamalog_service.adoption.errors import NotAdoptableError
 from llamalog_service.adoption.schema_inspector import JOURNAL, LOG_TABLES, Preview, SchemaInspector
-from llamalog_service.postgres.errors import NotAdoptableError
 
 ESSENTIAL: Final = ("id", "operation", "status", "job_id", "parent_job_id", "created_at")
 """The columns that a table must have to be taken over; all others can be added."""

@@ -24,12 +24,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from llamalog_service.adoption.compat_view import ensure_compat_view
-from llamalog_service.adoption.migration_check import MigrationCheck, check_schema, require_adoptable
-from llamalog_service.postgres.errors import (
+from llamalog_service.adoption.errors import (
     DatabaseUnreachableError,
     MigrationFailedError,
     UnknownRevisionError,
 )
+from llamalog_service.adoption.migration_check import MigrationCheck, check_schema, require_adoptable
 
 CONNECT_TIMEOUT_SECONDS: Final = 10
 ADVISORY_LOCK: Final = int.from_bytes(b"llamamig")

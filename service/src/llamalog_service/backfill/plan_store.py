@@ -10,8 +10,8 @@ import asyncpg
 from llamalog_schemas.backfills import NamedCycle, RootCounts
 from llamalog_schemas.commands import Scope
 from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.log.root_rule import MEMORY, Rule, prepare_rule, rows_of
-from llamalog_service.postgres.errors import PlanDoesNotAddUpError
 from llamalog_service.postgres.statements import Row, sql
 
 CLASSES: Final = {
@@ -37,6 +37,10 @@ _KEEP = """
 """
 _DIFFERING = "SELECT DISTINCT start FROM (RULE) ruled WHERE differs"
 _OPEN_TOPS = "SELECT DISTINCT top FROM (RULE) ruled WHERE origin = 'PENDING'"
+
+
+class PlanDoesNotAddUpError(LlamalogError):
+    """A backfill's plan has not exactly the rows of its scope."""
 
 
 class PlanStore:

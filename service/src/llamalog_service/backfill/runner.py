@@ -14,7 +14,7 @@ from llamalog_schemas.backfills import BackfillPhase, Mismatch, RootCounts, RunS
 from llamalog_schemas.commands import MissingParent, WholeTable
 from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
 from llamalog_service.backfill.batches import DEFAULT_BATCH, BatchSizer, BatchWriter
-from llamalog_service.backfill.plan_store import PlanStore
+from llamalog_service.backfill.plan_store import PlanDoesNotAddUpError, PlanStore
 from llamalog_service.backfill.report import (
     Reconciled,
     mismatch_sentence,
@@ -28,7 +28,6 @@ from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.timestamps import utc_milliseconds
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
-from llamalog_service.postgres.errors import PlanDoesNotAddUpError
 
 _REST_WHILE_LOCKED = 1.0
 """Seconds between tries where a single row is locked: all repairs wait while a batch waits."""

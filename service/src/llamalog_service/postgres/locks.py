@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 import asyncpg
 
-from llamalog_service.postgres.errors import StoreError
+from llamalog_service.domain.errors import LlamalogError
 
 RECOMPUTE_LOCK: Final = 0x11A_0001
 """Held by every transaction that corrects roots, so that no two correct each other's work."""
@@ -23,7 +23,7 @@ _HOLDER: Final = """
 """
 
 
-class RebuildLockLostError(StoreError):
+class RebuildLockLostError(LlamalogError):
     """The session that held the lock of the one rebuild is gone: another rebuild may have begun."""
 
     def __init__(self) -> None:

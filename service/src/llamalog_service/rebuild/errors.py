@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.postgres.errors import StoreError
 
 
 class RebuildRefusedError(LlamalogError):
@@ -113,7 +112,7 @@ class UnknownEnumLabelsError(RebuildRefusedError):
         self.missing = missing
 
 
-class EnumLabelsNotAddedError(StoreError):
+class EnumLabelsNotAddedError(LlamalogError):
     """The enums can't be given the labels."""
 
     def __init__(self, type_: str, reason: str) -> None:
@@ -124,7 +123,7 @@ class EnumLabelsNotAddedError(StoreError):
         self.type_ = type_
 
 
-class ShadowLostError(StoreError):
+class ShadowLostError(LlamalogError):
     """The shadow no longer holds what was compared."""
 
     def __init__(self) -> None:
@@ -135,7 +134,7 @@ class ShadowLostError(StoreError):
         )
 
 
-class TableNotEmptyError(StoreError):
+class TableNotEmptyError(LlamalogError):
     """The live table received rows while the shadow was made."""
 
     def __init__(self) -> None:

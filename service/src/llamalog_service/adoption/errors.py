@@ -1,15 +1,11 @@
-"""Errors of the stores."""
+"""Errors of migrations and of the adoption of a database."""
 
 from collections.abc import Sequence
 
 from llamalog_service.domain.errors import LlamalogError
 
 
-class StoreError(LlamalogError):
-    """The base of every error of the store."""
-
-
-class DatabaseUnreachableError(StoreError):
+class DatabaseUnreachableError(LlamalogError):
     """The database's address does not answer, or refuses the user."""
 
     def __init__(self, address: str, cause: BaseException) -> None:
@@ -21,7 +17,7 @@ class DatabaseUnreachableError(StoreError):
         self.address = address
 
 
-class UnknownRevisionError(StoreError):
+class UnknownRevisionError(LlamalogError):
     """The database was migrated by a version that knows more than this one."""
 
     def __init__(self, revision: str, newest_known: str) -> None:
@@ -33,7 +29,7 @@ class UnknownRevisionError(StoreError):
         self.revision = revision
 
 
-class MigrationFailedError(StoreError):
+class MigrationFailedError(LlamalogError):
     """PostgreSQL refused a step of a migration."""
 
     def __init__(self, cause: BaseException | None, standing_at: str | None) -> None:
@@ -46,7 +42,7 @@ class MigrationFailedError(StoreError):
         self.standing_at = standing_at
 
 
-class NotAdoptableError(StoreError):
+class NotAdoptableError(LlamalogError):
     """What bears the log's name can't be taken over as it is."""
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -55,7 +51,3 @@ class NotAdoptableError(StoreError):
             "Nothing was changed. Remove the cause, and run the same command again."
         )
         self.problems = tuple(problems)
-
-
-class PlanDoesNotAddUpError(StoreError):
-    """A backfill's plan has not exactly the rows of its scope."""
