@@ -16,7 +16,7 @@ from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 from migrations.journal import ADDED_COLUMN, ADDED_INDEX, identifier, inspect_schema, note, noted, strike
 
 OURS = "Created by llamalog on an empty database."
-"""The comment on indexes that a later migration may drop; others of that name belong to somebody else."""
+"""The comment on indexes that a later migration may drop; others of that name are the owner's."""
 
 LOCK_TIMEOUT = "300ms"
 """For so long a statement waits for its lock, and all who come after it wait behind it."""
@@ -45,7 +45,7 @@ class Index(NamedTuple):
             yield Preview(f"build the index {self.name}, while others write")
 
     def is_missing(self, found: SchemaInspector) -> bool:
-        """Whether no index, whatever its name, does what this one is for."""
+        """Whether no index of any name serves the same queries."""
         columns = tuple(re.split(r", (?![^(]*\))", self.columns))
         return not any(
             other.valid
@@ -61,7 +61,7 @@ def outside_transaction() -> Iterator[None]:
     with op.get_context().autocommit_block():
         run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         yield
-        run("RESET lock_timeout")  # after a failure nobody uses the connection any more
+        run("RESET lock_timeout")  # after a failure the connection is not used again
 
 
 def run(statement: str) -> Any:
@@ -89,7 +89,7 @@ def is_lock_conflict(error: DBAPIError) -> bool:
 
 
 def report_progress(progress: MigrationProgress) -> None:
-    """Report to whoever runs the migration."""
+    """Report to the caller of the migration."""
     on_progress: OnProgress | None = context.config.attributes.get("on_progress")
     if on_progress is not None:
         on_progress(progress)
@@ -128,7 +128,7 @@ def drop_added_column(name: str) -> None:
 
 
 def add_not_null_check(column: str) -> None:
-    """Refuse NULL in what is written from now on, whatever rows hold already."""
+    """Refuse NULL in new rows; existing rows are not checked."""
     found = inspect_schema()
     check = _not_null_check(found, column)
     if found.columns[column].nullable and not found.has_constraint(check):
@@ -158,8 +158,8 @@ def _not_null_check(found: SchemaInspector, column: str) -> str:
 def ensure_index(index: Index) -> None:
     """Build an index without blocking writers, unless one that serves as well is there.
 
-    What an interrupted attempt left under its name is invalid, serves nobody, and goes first. A name that
-    somebody else has given to another index is left to them.
+    An invalid index of its name, left by an interrupted attempt, is dropped first. A name that the owner has
+    given to another index is left alone.
     """
     found = inspect_schema()
     if not index.is_missing(found):
@@ -191,7 +191,7 @@ def drop_index(name: str) -> None:
 
 
 def run_without_lock_timeout(statement: str) -> None:
-    """A statement that may wait as long as it likes, for its locks keep nobody waiting."""
+    """Run a statement that may wait without limit, since its locks block no writer."""
     run("SET lock_timeout = 0")
     run_with_lock_retries(statement)
     run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")

@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 def change_rows(what: str, statement: str, where: str, *, passes: int | None = None) -> None:
     """Change all rows of which a condition holds; safe to repeat, and to interrupt anywhere.
 
-    Rows that stood when it began are found in the first pass, but for one that somebody writes meanwhile:
+    Rows that stood when it began are found in the first pass, but for one that is written meanwhile:
     it may move to a page already passed.
 
     Args:
@@ -25,7 +25,7 @@ def change_rows(what: str, statement: str, where: str, *, passes: int | None = N
         statement: changes rows of the log, there called `l`, such that the condition no longer holds for
             them; says in `{rows}` where the batch's condition goes.
         where: the condition, on `l`.
-        passes: give up looking after so many, where somebody may write such rows as fast as they are
+        passes: give up looking after so many, where others may write such rows as fast as they are
             changed, and who comes later changes them as well; else it looks until there are none.
     """
     found = inspect_schema()
@@ -50,7 +50,7 @@ def _pass(what: str, statement: str, where: str, done_before: int, total: int) -
             if not is_lock_conflict(error):
                 raise
             if pages == _PAGES_AT_ONCE:
-                _log.info("waiting for rows that somebody else is changing", what=what)
+                _log.info("waiting for rows that another session is changing", what=what)
             pages = max(1, pages // 2)
             wait(_PAUSE)
             continue

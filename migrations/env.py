@@ -14,7 +14,7 @@ from llamalog_service.postgres.tables import METADATA
 
 
 def run(connection: Connection) -> None:
-    # A statement before this line would open a transaction that Alembic takes for somebody else's:
+    # A statement before this line would open a transaction that Alembic takes for the caller's:
     # it would report success and leave the commit to a caller who does not know of it.
     context.configure(
         connection=connection,

@@ -1,7 +1,7 @@
 """What migrations changed of what they found, kept so that a down-migration takes back that and no more.
 
-A database that was adopted had a part of what the steps of the table's history add, and nobody but the
-journal knows which part.
+A database that was adopted had a part of what the steps of the table's history add, and only the journal
+knows which part.
 """
 
 from alembic import op
@@ -45,7 +45,7 @@ def noted(kind: str) -> dict[str, str | None]:
 
 
 def note(kind: str, name: str, before: str | None = None) -> str:
-    """The statement that notes a change; whatever was noted first stays."""
+    """The statement that notes a change; the first entry stays."""
     return note_value(kind, name, "NULL" if before is None else quoted(before))
 
 

@@ -1,4 +1,4 @@
--- The backfills whose end nobody was told of yet, as they ended, and those that are not over and changed after $1.
+-- The backfills whose end is not published, as they ended, and those that are not over and changed after $1.
 SELECT id, status, phase, wish, request, requested_by, requested_at, started_at, finished_at, updated_at, plan, to_set,
        resume_at, scanned, rows_set, by_class, batch_size, batches, lock_timeouts, rows_changed, rows_per_second, error,
        report

@@ -1,2 +1,2 @@
--- Whether a planned row differed from the plan although somebody had looked at it before.
+-- Whether a planned row that had an origin before differed from the plan.
 SELECT EXISTS (SELECT FROM backfill_plan WHERE differs AND was_settled)

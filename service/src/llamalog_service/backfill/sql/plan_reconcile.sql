@@ -1,6 +1,6 @@
 -- The planned rows as they stand now: by the origin planned, how many are as planned, how many of these claim another
--- parent than the one that counts, how many somebody corrected since, how many are gone, and how many are not as
--- planned although nobody corrected them.
+-- parent than the one that counts, how many a repair has corrected since, how many are gone, and how many are not as
+-- planned although no repair has corrected them.
 SELECT s.origin::text AS origin,
        count(*) FILTER (WHERE s.as_planned)::integer AS as_planned,
        count(*) FILTER (WHERE s.as_planned AND s.parent_conflict)::integer AS conflicts,

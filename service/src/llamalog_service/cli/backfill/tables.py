@@ -127,7 +127,7 @@ def _status(run: BackfillRun) -> Text:
 
 
 def report_tables(report: BackfillReport, expected: ExpectedCounts | None) -> list[RenderableType]:
-    """The counts by class, what was done, and what somebody should look at by name."""
+    """The counts by class, what was done, and cycles and adopted jobs by name."""
     parts: list[RenderableType] = [_classes(report, expected), _done(report)]
     if report.cycles_found:
         lines = (_cycle(cycle) for cycle in report.cycles)
