@@ -1,4 +1,4 @@
-"""Bytes ⇄ models. Pure: no client, no clock, no setting.
+"""Bytes ⇄ models, and the rules that no type states. Pure: no client, no clock, no setting.
 
 Structured mode is what we write and the fast path; binary mode is turned into structured
 mode first, so that one set of rules applies to both.
@@ -6,23 +6,38 @@ mode first, so that one set of rules applies to both.
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, TypeVar
+from uuid import UUID
 
 import msgspec
 
 from llamalog_schemas.backfills import BackfillEvent
-from llamalog_schemas.commands import Command
+from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
-from llamalog_schemas.events import CloudEvent, Event, LegacyRow, is_legacy_row
+from llamalog_schemas.events import (
+    CloudEvent,
+    EntityData,
+    Event,
+    FailureData,
+    LegacyRow,
+    is_legacy_row,
+    is_root_override,
+)
+from llamalog_schemas.legacy import parse_moment
 from llamalog_schemas.limits import (
+    EARLIEST_TIME,
+    LATEST_TIME,
+    MAX_INTEGER,
     MAX_LEGACY_ROW_BYTES,
     MAX_MESSAGE_NESTING,
+    MAX_NESTING,
     MAX_VALUE_BYTES,
+    MIN_INTEGER,
+    UUID_TEXT,
     nested_deeper_than,
 )
 from llamalog_schemas.provenance import ProvenanceRecorded
-from llamalog_schemas.rules import check_command, check_event
 from llamalog_schemas.upcast import UPCASTERS, Upcasters
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -39,6 +54,7 @@ _ATTRIBUTE_HEADERS = {
 }
 _LEGACY_TYPE = str(LegacyRow.__struct_config__.tag).encode()
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.\d{7}")
+_NUL_ESCAPE: Final = b"\\u0000"
 
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _command_decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
@@ -84,7 +100,7 @@ def decode_event(value: bytes, headers: Headers = (), upcasters: Upcasters = UPC
         event = _with_time_cut(event, structured)
     if len(value) > MAX_VALUE_BYTES and not is_legacy_row(event):
         _refuse_size(value, MAX_VALUE_BYTES)
-    check_event(event, structured)
+    _check_event(event, structured)
     return event
 
 
@@ -95,7 +111,7 @@ def decode_command(value: bytes, upcasters: Upcasters = UPCASTERS) -> Command:
         InvalidMessageError: also when the command's id, which names its run, is no UUID.
     """
     command = _decode_latest(_command_decoder, value, upcasters)
-    check_command(command, value)
+    _check_command(command, value)
     return command
 
 
@@ -223,3 +239,123 @@ def _reason_of(message: str) -> InvalidReason:
     if sentence.endswith("out of range") or sentence.startswith("Expected `int` "):
         return InvalidReason.NUMBER_OUT_OF_RANGE
     return InvalidReason.BAD_FIELD if path.startswith("`$.data") else InvalidReason.BAD_ENVELOPE
+
+
+def _check_event(event: Event, structured: bytes) -> None:
+    """Check an event against the rules.
+
+    Args:
+        structured: the bytes in structured mode that the event was read from.
+
+    Raises:
+        InvalidMessageError: with the reason's code and a sentence that names the field.
+    """
+    if not EARLIEST_TIME <= event.time < LATEST_TIME:
+        raise InvalidMessageError(
+            InvalidReason.BAD_TIME,
+            f"`time` is {event.time.isoformat()}; it must lie in the years 1970 to 2099 (UTC)",
+        )
+    if is_legacy_row(event):
+        _check_legacy_row(event)
+    elif not is_root_override(event):
+        _check_entity(event.data)
+    _check_no_nul(event, structured)
+
+
+def _check_command(command: Command, structured: bytes) -> None:
+    """As `_check_event`, of a command."""
+    try:
+        UUID(command.id)
+    except ValueError:
+        raise InvalidMessageError(
+            InvalidReason.BAD_ENVELOPE, f"`id` is {command.id!r}: a command's id is a UUID, it names the run"
+        ) from None
+    if isinstance(command, BackfillRoots):
+        _check_window(command)
+    _check_no_nul(command, structured)
+
+
+def _check_legacy_row(event: LegacyRow) -> None:
+    if UUID_TEXT.fullmatch(event.id) is None:
+        raise InvalidMessageError(
+            InvalidReason.BAD_ENVELOPE, f"`id` is {event.id!r}: a legacy row's event bears the id of the row"
+        )
+    try:
+        parse_moment(event.data.created_at)
+    except ValueError as error:
+        raise InvalidMessageError(InvalidReason.BAD_FIELD, f"`data.createdAt`: {error}") from None
+
+
+def _check_entity(data: EntityData | FailureData) -> None:
+    if data.job_id is not None and data.job_id == data.parent_job_id:
+        raise InvalidMessageError(
+            InvalidReason.SELF_PARENT,
+            f"`data.parentJobId` equals `data.jobId` ({data.job_id}): no job starts itself",
+        )
+    if data.metadata is not None:
+        _check_json(data.metadata, "data.metadata", MAX_NESTING)
+    if data.preview_data is not None:
+        _check_json(data.preview_data, "data.previewData", MAX_NESTING)
+
+
+def _check_json(value: dict[str, Any] | list[Any], path: str, levels: int) -> None:
+    """Refuse values that JSON allows and PostgreSQL's ``jsonb`` or a reader's stack does not."""
+    if levels == 0:
+        raise InvalidMessageError(
+            InvalidReason.TOO_DEEP, f"`{path}` is nested deeper than {MAX_NESTING} levels"
+        )
+    for item in value.values() if isinstance(value, dict) else value:
+        kind = type(item)
+        if kind is dict or kind is list:
+            _check_json(item, path, levels - 1)
+        elif kind is int and not MIN_INTEGER <= item <= MAX_INTEGER:
+            raise InvalidMessageError(
+                InvalidReason.NUMBER_OUT_OF_RANGE, f"`{path}` holds an integer that does not fit 64 bits"
+            )
+
+
+def _check_window(command: BackfillRoots) -> None:
+    scope = command.data.scope
+    if not isinstance(scope, TimeWindow):
+        return
+    for field, moment in (("from", scope.from_), ("to", scope.to)):
+        if not _has_utc(moment):
+            raise InvalidMessageError(
+                InvalidReason.BAD_FIELD,
+                f"`data.scope.{field}` is {moment.isoformat()}, outside the years 1 to 9999 in UTC",
+            )
+    if scope.from_ >= scope.to:
+        raise InvalidMessageError(
+            InvalidReason.BAD_FIELD,
+            f"`data.scope.from` ({scope.from_.isoformat()}) is not before `data.scope.to` "
+            f"({scope.to.isoformat()}): no row lies in that window",
+        )
+
+
+def _has_utc(moment: datetime) -> bool:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
+
+
+def _check_no_nul(message: Event | Command, structured: bytes) -> None:
+    """Refuse NUL wherever it would reach the database; nesting has been checked before."""
+    if b"\\" not in structured or _NUL_ESCAPE not in structured:  # most messages hold no backslash at all
+        return
+    fields = {"id": message.id, "source": message.source}
+    fields |= {f"data.{field}": value for field, value in msgspec.to_builtins(message.data).items()}
+    for field, value in fields.items():
+        if _holds_nul(value):
+            raise InvalidMessageError(
+                InvalidReason.NUL_CHARACTER, f"`{field}` holds a NUL character (\\u0000)"
+            )
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_nul, value.keys())) or any(map(_holds_nul, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value
