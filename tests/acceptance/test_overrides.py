@@ -128,7 +128,7 @@ async def test_an_override_is_published_although_the_database_is_away_and_says_s
     nowhere = settings.model_copy(update={"database_url": SecretStr("postgresql://u:p@127.0.0.1:1/nowhere")})
     words = ["adopt-root", "lost", "--reason", "a test", "--by", "an operator"]
     printed = await Commands(nowhere).done(*words)
-    assert "The database could not be looked at" in printed
+    assert "The database could not be read" in printed
     (record,) = await read_all(settings.kafka, topics(settings.topic_prefix).entity_events.name)
     override = decode_event(record.value)
     assert is_root_override(override)
