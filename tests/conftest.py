@@ -93,6 +93,6 @@ async def settings(stack: LocalStack, database_url: str) -> AsyncIterator[Settin
 
 @pytest.fixture
 async def api(settings: Settings) -> AsyncIterator[RunningApi]:
-    """The API over that installation, without tokens: whoever asks from here may do everything."""
+    """The API over that installation, without tokens: clients on this machine may do everything."""
     async with running_api(settings) as running:
         yield running

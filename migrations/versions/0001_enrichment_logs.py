@@ -1,6 +1,6 @@
 """The table as it was before anybody asked for roots: enrichment_logs, with parent_job_id.
 
-Where a table of the log stands, whatever its name and age, it is taken over as it is.
+An existing table of the log, of any name and age, is taken over as it is.
 """
 
 from collections.abc import Iterator

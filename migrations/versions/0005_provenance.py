@@ -119,7 +119,7 @@ def add_columns_of_roots() -> None:
 
 
 def _has_local_default(found: SchemaInspector) -> bool:
-    """A time without zone that defaults to the clock of whatever zone a session is in."""
+    """A time without zone that defaults to the clock of the zone that a session is in."""
     created_at = found.columns.get("created_at")
     return (
         created_at is not None

@@ -169,7 +169,7 @@ def keep_aside() -> None:
             ROOT_JOBS_LATE,
             passes=2,
         )
-    # What is written from now on is taken in by whatever repair comes first.
+    # Rows written from now on are normalised by the first repair.
     change_rows("keeping parents of root jobs aside", KEEP_PARENT, OVERRULED_PARENT, passes=2)
     change_rows("keeping roots of another program aside", KEEP_ROOT, UNKEPT_ROOT, passes=2)
 
@@ -204,7 +204,7 @@ def downgrade() -> None:
 
 
 def restore_rows() -> None:
-    """Rows that stood before say again what they said, and nobody has looked at them."""
+    """Rows from before get their own values back, and count as unswept."""
     for taken_over in noted(TAKEN_OVER).values():
         change_rows(
             "taking back what was computed for legacy rows",

@@ -1,7 +1,7 @@
 """Every question of the API, the UI and the command line finds its rows by an index.
 
 By entity, by time, by reason of an unknown root, and the root jobs; rows of a job by a hash of its
-name, which is shorter. Three indexes that nobody asks any more go.
+name, which is shorter. Three indexes that no query uses any more go.
 """
 
 from collections.abc import Iterator

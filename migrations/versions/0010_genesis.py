@@ -63,7 +63,7 @@ def upgrade() -> None:
     op.execute("CREATE INDEX IF NOT EXISTS removed_rows_untold_idx ON removed_rows (row_id) WHERE NOT told")
     with outside_transaction():
         add_columns({"legacy_told": "boolean"})
-        # Others get the mark from whoever looks at them first.
+        # Others get the mark from the first repair or sweep.
         for taken_over in noted(TAKEN_OVER).values():
             change_rows(
                 "marking rows of which no event tells",

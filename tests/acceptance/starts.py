@@ -23,7 +23,7 @@ _LINE_OF_TABLE = re.compile(r"│\s*(.+?)\s*│\s*(-?[\d,]+)\s*│\s*(-?[\d,]+)\
 
 
 class Up:
-    """`llamalog-dev up` with a small sample; whatever a test does, it and its programs are gone in the end.
+    """`llamalog-dev up` with a small sample; it and its programs are gone at the end of any test.
 
     Args:
         kafka: as in LLAMALOG_KAFKA; empty: the best that this machine can have.

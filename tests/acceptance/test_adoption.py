@@ -95,7 +95,7 @@ async def make_known(url: str, known: Known) -> Table:
         return await read_table(url, known.point.table)
     await migrate(url)
     rows = known_rows(Entities(Random("1 entities")), StartingPoint.ROOTS)
-    lists = ("sources", "fields_enriched")  # nobody has ever written NULL there
+    lists = ("sources", "fields_enriched")  # NULL was never written there
     rows = [row | {name: row[name] or "{}" for name in lists} for row in rows]
     await insert_rows(url, "llama_logs", rows)
     return await read_table(url, "llama_logs", StartingPoint.ROOTS.columns)

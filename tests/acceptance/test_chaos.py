@@ -17,7 +17,7 @@ SHARE = {"cut-in-commit", "sigkill-migration-consumer", "read-only", "rebalance-
 @pytest.mark.parametrize(
     "fault", [pytest.param(fault, id=fault.name) for fault in FAULTS if fault.name in SHARE]
 )
-async def test_nothing_is_lost_doubled_or_wrong_whatever_breaks(
+async def test_nothing_is_lost_doubled_or_wrong_under_any_fault(
     stack: LocalStack, tmp_path: Path, fault: Fault
 ) -> None:
     seed = SystemRandom().randrange(2**32)

@@ -1,4 +1,4 @@
-"""Whatever is wrong around a command, it says so in a sentence, ends with a code, and shows no traceback."""
+"""Every failure around a command is a sentence and an exit code, never a traceback."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from harness.commands import invoked
 from llamalog_service.kafka.topics import Topics, create_topics, topics
 from llamalog_service.settings import Settings
 
-NOBODY = "postgresql://llamalog:secret-word@127.0.0.1:1/llamalog"
+UNREACHABLE = "postgresql://llamalog:secret-word@127.0.0.1:1/llamalog"
 RUN = "0f9be2a4-6a0c-4d3e-9b1c-2f1d6c1d7a10"
 COMMANDS_WITHOUT_KAFKA = [
     ["migrate"],
@@ -53,7 +53,7 @@ COMMANDS = [
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port on which nobody answers, kept from others for as long as the test runs."""
+    """A port without a server, kept from others for as long as the test runs."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
@@ -121,7 +121,7 @@ def test_what_needs_no_kafka_does_not_ask_for_one(words: Sequence[str]) -> None:
     ],
 )
 def test_a_setting_that_is_wrong_is_named(setting: str, value: str, sentence: str) -> None:
-    environment = {"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": "127.0.0.1:1", setting: value}
+    environment = {"LLAMALOG_DATABASE_URL": UNREACHABLE, "LLAMALOG_KAFKA": "127.0.0.1:1", setting: value}
     done = run_here("consumer", environment=environment)
     assert done.returncode == 2
     assert said(done).startswith(f"{setting}: ")
@@ -131,7 +131,7 @@ def test_a_setting_that_is_wrong_is_named(setting: str, value: str, sentence: st
 def test_a_password_file_that_is_away_is_named(tmp_path: Path) -> None:
     file = tmp_path / "password"
     environment = {
-        "LLAMALOG_DATABASE_URL": NOBODY,
+        "LLAMALOG_DATABASE_URL": UNREACHABLE,
         "LLAMALOG_KAFKA": "127.0.0.1:1",
         "LLAMALOG_DATABASE_PASSWORD_FILE": str(file),
     }
@@ -151,7 +151,7 @@ def test_a_database_that_is_away_is_told_by_migrate(silent_port: int) -> None:
 
 def test_a_kafka_that_is_away_is_told_by_commands_that_end(silent_port: int) -> None:
     kafka = f"127.0.0.1:{silent_port}"
-    environment = {"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": kafka}
+    environment = {"LLAMALOG_DATABASE_URL": UNREACHABLE, "LLAMALOG_KAFKA": kafka}
     ending = [["topics", "check"], ["simulate"], ["dead-letters", "list"], ["logs", "--follow"]]
     with ThreadPoolExecutor() as at_once:  # each waits a while for Kafka
         done = at_once.map(lambda words: run_llamalog(*words, environment=environment), ending)
@@ -164,7 +164,11 @@ def test_a_kafka_that_is_away_is_told_by_commands_that_end(silent_port: int) -> 
 @pytest.mark.parametrize("command", ["consumer", "migration-consumer"])
 def test_a_consumer_waits_for_a_kafka_that_is_away(command: str, silent_port: int, tmp_path: Path) -> None:
     kafka = f"127.0.0.1:{silent_port}"
-    environment = {"LLAMALOG_DATABASE_URL": NOBODY, "LLAMALOG_KAFKA": kafka, "LLAMALOG_LOG_FORMAT": "json"}
+    environment = {
+        "LLAMALOG_DATABASE_URL": UNREACHABLE,
+        "LLAMALOG_KAFKA": kafka,
+        "LLAMALOG_LOG_FORMAT": "json",
+    }
     log = tmp_path / "log"
     with (
         log.open("wb") as output,

@@ -199,7 +199,7 @@ async def test_one_letter_is_sent_by_its_coordinates(settings: Settings, letters
     assert "Name one dead letter" in await letters.refused("replay", code=2)
 
 
-async def test_nothing_is_sent_before_somebody_has_agreed(settings: Settings, letters: Commands) -> None:
+async def test_nothing_is_sent_before_confirmation(settings: Settings, letters: Commands) -> None:
     await keep(settings, a_letter(settings, 1, encode(event(1, "a"))))
     assert "1 of 1 dead letters would be sent back." in await letters.done("replay", "--all")
     assert "would be sent" in await letters.done("replay", "--all", "--dry-run", "--yes")
@@ -210,7 +210,7 @@ async def test_nothing_is_sent_before_somebody_has_agreed(settings: Settings, le
 
 
 def ask(settings: Settings, answer: str) -> int:
-    """Replay all at a terminal at which somebody answers."""
+    """Replay all at a terminal with a person."""
     terminal, its_end = pty.openpty()
     try:
         with subprocess.Popen(

@@ -161,7 +161,7 @@ async def write_as_ever(database_url: str, stopped: asyncio.Event, told: Counter
 
 @contextmanager
 def failing_after(statements: int) -> Iterator[None]:
-    """Interrupt whoever migrates after so many statements, as Ctrl-C does."""
+    """Interrupt a migration after so many statements, as Ctrl-C does."""
     left = statements
 
     def fail(*_: Any) -> None:
@@ -215,7 +215,7 @@ async def test_killed_again_and_again_it_ends_where_an_undisturbed_one_ends(
     assert await what_stands(old) == await undisturbed(postgres_url, "first", 30_000)
 
 
-async def test_nobody_waits_long_while_the_table_is_migrated(old: str) -> None:
+async def test_no_session_waits_long_while_the_table_is_migrated(old: str) -> None:
     """In small; with a million rows: `python -m bench.migration_locks`."""
     await make_old_table(old, "first", rows=30_000)
     async with in_use(old, 30_000) as waits:

@@ -71,7 +71,7 @@ async def test_a_root_is_adopted_and_revoked(installation: Installation) -> None
     adopted = {"child": ("lost", "ADOPTED"), "grandchild": ("lost", "ADOPTED")}
     assert await installation.roots() == await installation.told() == adopted
 
-    again = await installation.command.done("adopt-root", "lost", "--reason", "again", "--by", "nobody")
+    again = await installation.command.done("adopt-root", "lost", "--reason", "again", "--by", "an operator")
     assert "It was adopted already, by " in again
     assert "its queue was dropped" in again
 

@@ -32,11 +32,11 @@ class GroupWatch:
         await self._admin.close()
 
     async def has_members(self, group: str) -> bool:
-        """Whether somebody has joined the group and it is at rest."""
+        """Whether a member has joined the group and it is at rest."""
         try:
             responses = await self._admin.describe_consumer_groups([group])
         except GroupCoordinatorNotAvailableError:
-            return False  # nobody ever joined any group: Kafka is about to make the topic of their offsets
+            return False  # no member ever joined a group: Kafka is about to make the topic of their offsets
         return all(state == "Stable" for response in responses for _, _, state, *_ in response.groups)
 
     async def is_at_end(self, group: str, topic: TopicSpec) -> bool:

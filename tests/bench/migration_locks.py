@@ -18,7 +18,7 @@ TIMEOUT = 3600.0
 
 
 async def measure(postgres_url: str, point: str, rows: int) -> bool:
-    """Make a table, migrate it in use, print; whether nobody waited too long."""
+    """Make a table, migrate it in use, print; whether no session waited too long."""
     async with new_database(postgres_url) as url:
         await make_old_table(url, point, rows)
         async with in_use(url, rows) as waits:

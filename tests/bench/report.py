@@ -13,7 +13,7 @@ from bench.yardstick import BATCH_SIZES
 
 LEAST_RATIO = 0.25
 MAX_MEMORY = 200_000_000
-"""Bytes that the consumer may have resident, whatever the backlog."""
+"""Bytes that the consumer may have resident, for any backlog."""
 
 _MICRO = 1e6
 

@@ -19,7 +19,7 @@ def give_up(progress: Console, bench: str, error: Exception) -> NoReturn:
 
 
 def keep(figures: str, file: Path | None) -> None:
-    """Write the figures, as JSON, where somebody asked for them."""
+    """Write the figures, as JSON, where requested."""
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(figures)

@@ -1,7 +1,7 @@
 """The commanded run: kept as the migration consumer keeps a command, done by the worker with all its tasks.
 
-Corrections are told meanwhile, as they are in production, but to nobody: how fast a Kafka takes them is not
-the question.
+Corrections are published meanwhile, as in production, but to a null producer: the speed of a Kafka is not
+measured here.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Done(NamedTuple):
     seconds: float
 
 
-class _Nobody(MessageProducer):
+class _NullProducer(MessageProducer):
     def __init__(self) -> None:
         pass
 
@@ -64,7 +64,7 @@ async def commanded_backfill(url: str) -> Done:
     Raises:
         BackfillBenchError: it failed.
     """
-    settings = Settings(database_url=SecretStr(url), kafka="nobody:1")
+    settings = Settings(database_url=SecretStr(url), kafka="none:1")
     command = BackfillRoots(
         id=str(uuid4()),
         source="/bench",
@@ -96,7 +96,7 @@ async def commanded_backfill(url: str) -> Done:
 
 async def repair_the_rest(url: str) -> None:
     """Do what live traffic has commanded since: the table is at rest then."""
-    settings = Settings(database_url=SecretStr(url), kafka="nobody:1")
+    settings = Settings(database_url=SecretStr(url), kafka="none:1")
     async with open_pool(settings, name="llamalog migration-consumer") as pool, _working(settings, pool):
 
         async def nothing_is_open() -> bool:
@@ -109,7 +109,7 @@ async def repair_the_rest(url: str) -> None:
 
 @asynccontextmanager
 async def _working(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Worker]:
-    event_publisher = EventPublisher(_Nobody(), topics(), source="/bench")
+    event_publisher = EventPublisher(_NullProducer(), topics(), source="/bench")
     async with open_pool(settings, name="llamalog recompute", keep_plans=False) as planning_pool:
         tasks = [
             *repair_tasks(pool, planning_pool),

@@ -70,7 +70,7 @@ async def copy_pristine(url: str, name: str) -> str:
 
 
 async def drop(url: str, name: str) -> None:
-    """Drop a copy, whoever is still connected."""
+    """Drop a copy, also with open connections."""
     server = await asyncpg.connect(url)
     try:
         await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -1,4 +1,4 @@
-// What a page would have to be told of by somebody who does not see it, or not well. Returns complaints.
+// Faults of a page for a person who does not see it, or not well. Returns complaints.
 () => {
   const complaints = [];
   const complain = (what, element) => complaints.push(`${what}: ${element.outerHTML.slice(0, 160)}`);
@@ -26,7 +26,7 @@
   for (const attribute of ["aria-labelledby", "aria-describedby", "aria-controls", "for"]) {
     for (const element of all(`[${attribute}]`)) {
       for (const id of element.getAttribute(attribute).split(/\s+/)) {
-        if (!document.getElementById(id)) complain(`${attribute} names nobody`, element);
+        if (!document.getElementById(id)) complain(`${attribute} names no element`, element);
       }
     }
   }

@@ -21,7 +21,7 @@ async def all_pages(scene: Scene) -> dict[str, str]:
     return {
         "root jobs": "/ui",
         "logs": "/ui/logs",
-        "logs, nothing found": f"/ui/logs?{urlencode({'job': 'nobody'})}",
+        "logs, nothing found": f"/ui/logs?{urlencode({'job': 'no-such-job'})}",
         "album": f"/ui/entities/ALBUM/{LEMONADE[1]}",
         "job": job_page(ROOT_JOB),
         "next jobs": f"{job_page(ROOT_JOB)}&view=next",
@@ -59,7 +59,7 @@ async def hostile_pages(scene: Scene) -> list[str]:
         "/ui/dead-letters",
         f"/ui/dead-letters?{urlencode({'reason': HOSTILE, 'topic': HOSTILE, 'since': HOSTILE})}",
         f"/ui/entities/{quote(HOSTILE, safe='')}/{quote(HOSTILE, safe='')}",
-        job_page(f"{HOSTILE} nobody knows"),
+        job_page(f"{HOSTILE} unknown"),
         f"/ui/backfills/{quote(HOSTILE, safe='')}",
         f"/ui/{quote(HOSTILE, safe='')}",
     ]

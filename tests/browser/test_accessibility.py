@@ -41,7 +41,7 @@ SPOILED: Final = [
     ("<h3>too deep</h3>", "a heading follows on h1"),
     ("<p id=one></p><p id=one></p>", "an id is there twice"),
     ("<table><tr><th>x</th></tr></table>", "a table has no caption"),
-    ("<label for=nobody>x</label>", "for names nobody"),
+    ("<label for=nothing>x</label>", "for names no element"),
     ("<section>x</section>", "a part of the page has no name"),
     ("<p tabindex=3>x</p>", "an element comes before all others"),
 ]

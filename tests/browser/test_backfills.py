@@ -51,7 +51,7 @@ async def test_a_backfill_is_tried_then_started_and_watched_to_its_end(
 
 
 async def under_way(page: Page) -> None:
-    """Wait until the bar, which nobody reloads, shows that some rows are done and others are not."""
+    """Wait until the bar, which is not reloaded, shows that some rows are done and others are not."""
     bar = page.get_by_role("progressbar")
 
     async def is_under_way() -> bool:

@@ -13,7 +13,7 @@ _PIECE = 200
 _TIMEOUT = 10.0
 """Seconds, on a machine that does much else; what goes up with the square of the rows takes longer."""
 _IN_PLACE = 3_000
-"""Rows: somebody has asked for a further piece fourteen times."""
+"""Rows: a further piece was requested fourteen times."""
 _FILL = """rows => {
     const lines = document.querySelector("#lines");
     const piece = lines.querySelector("ol");

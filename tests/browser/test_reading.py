@@ -93,7 +93,7 @@ async def test_a_backfill_is_planned_and_cancelled_by_the_keyboard(
     witness.expected("422")
 
 
-async def test_the_dark_theme_follows_the_system_until_somebody_chooses(
+async def test_the_dark_theme_follows_the_system_until_the_user_chooses(
     scene: Scene, open_page: Open
 ) -> None:
     page = await open_page(color_scheme="dark")

@@ -53,7 +53,7 @@ class PostgresProxy:
         return len(links)
 
     def freeze(self) -> None:
-        """Hand nothing on any more: connections stand and nobody answers."""
+        """Hand nothing on any more: connections stay open without an answer."""
         self._flowing.clear()
 
     def thaw(self) -> None:

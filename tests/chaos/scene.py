@@ -28,7 +28,7 @@ from llamalog_tools.devstack import ApacheKafka, LocalPostgres, LocalStack
 
 CONSUMERS = 3
 TOLD_TO_END = {0, -signal.SIGTERM}
-"""Exit codes of processes that somebody has told to end; the latter, if it had hardly been started."""
+"""Exit codes of processes that were told to end; the latter, if it had hardly been started."""
 STOPS_WITHIN = 60.0
 """Seconds: a member that is told to end while its group rebalances waits for the slowest of the others."""
 _SESSION_SECONDS = 3.0

@@ -18,7 +18,7 @@ def judge(fuzzed: Input) -> str:
 
     Raises:
         AssertionError: a neighbour suffered, or the input has no typed reason.
-        Exception: whatever the decode step lets through.
+        Exception: any error that the decode step raises.
     """
     message = Message(fuzzed.value, 1, headers=fuzzed.headers)
     decoded = decode_batch([Message(encode(_BEFORE)), message, Message(encode(_AFTER), 2)])

@@ -15,7 +15,7 @@ import psutil
 from fuzz.inputs import Input, input_of
 
 STALLED_CPU_SECONDS = 10.0
-"""Of one input: ten thousand times what the slowest takes, whatever else the machine does."""
+"""Of one input: ten thousand times what the slowest takes, on a busy machine, too."""
 
 STALLED_SECONDS = 300.0
 """Without using the processor."""

@@ -1,4 +1,4 @@
-"""Somebody who adopts an old database: PostgreSQL, the command line, and no Kafka at all."""
+"""An owner who adopts an old database: PostgreSQL, the command line, and no Kafka at all."""
 
 from pathlib import Path
 

@@ -148,14 +148,14 @@ def request(kind: type[RunRequest], run: UUID) -> RunRequest:
 
 @asynccontextmanager
 async def while_locked(pool: asyncpg.Pool, row: UUID) -> AsyncIterator[None]:
-    """Somebody else holds a row."""
+    """Another session holds a row."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM llama_logs WHERE id = $1 FOR UPDATE", row)
         yield
 
 
 async def forget_roots(pool: asyncpg.Pool) -> None:
-    """As if another program had written the rows, and nobody had looked at them."""
+    """As if another program had written the rows, and no sweep had seen them."""
     await pool.execute(
         "UPDATE llama_logs "
         "SET root_job_id = NULL, origin = NULL, cycle_members = NULL, parent_conflict = false"

@@ -73,7 +73,7 @@ class Witness:
     def expected(self, words: str) -> None:
         """What a test meant to bring about is no complaint; it has to be there."""
         others = [line for line in self.seen if words not in line]
-        assert len(others) < len(self.seen), f"nobody said {words!r}: {self.seen}"
+        assert len(others) < len(self.seen), f"no page said {words!r}: {self.seen}"
         self.seen = others
 
     def _on_console(self, message: ConsoleMessage) -> None:

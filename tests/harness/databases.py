@@ -19,7 +19,7 @@ ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008",
 
 @asynccontextmanager
 async def new_database(postgres_url: str, template: str = "template1") -> AsyncIterator[str]:
-    """A database of one's own: a copy of the template, dropped in the end whoever is still connected."""
+    """A database of one's own: a copy of the template, dropped at the end, also with open connections."""
     name = f"test_{uuid4().hex}"
     await run_sql(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:

@@ -17,7 +17,7 @@ JobAndParent = tuple[str | None, str | None]
 
 
 async def write_as_another(pool: asyncpg.Pool, rows: Iterable[JobAndParent]) -> None:
-    """Put rows into the log, a second after each other; nobody has looked at their roots yet."""
+    """Put rows into the log, a second after each other; no sweep has seen their roots yet."""
     values = [
         (uuid5(_SPACE, f"{number} {job} {parent}"), job, parent, number)
         for number, (job, parent) in enumerate(rows)

@@ -60,7 +60,7 @@ class Row:
         return "FAILED" in (self.category, self.status)
 
     def names(self, entity_type: str, entity: UUID) -> bool:
-        """Whether it names an entity, in whatever way."""
+        """Whether it names an entity, in any way."""
         column = {"ALBUM": self.album_id, "ARTIST": self.artist_id, "TRACK": self.track_id}[entity_type]
         return column == entity or self.is_about(entity_type, entity)
 

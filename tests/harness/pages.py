@@ -103,7 +103,7 @@ class Browser:
         return parse(answer.text)
 
     def leads_to(self, path: str, /, **parameters: str) -> str:
-        """Where a page sends whoever asks for it."""
+        """The target of the redirect of a page."""
         answer = self.client.get(path, params=parameters)
         assert answer.status_code == 303
         return answer.headers["location"]

@@ -1,4 +1,4 @@
-"""Commands of `llamalog` as processes of their own, beside whatever else a test runs."""
+"""Commands of `llamalog` as processes of their own, beside other processes of a test."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ def command_module(command: str) -> str:
 
 
 async def started(*words: str, environment: Mapping[str, str], folder: Path = _NO_CHECKOUT) -> StartedCommand:
-    """Start a command in a folder, so that no `.env` is read; nobody sits before it."""
+    """Start a command in a folder, so that no `.env` is read; there is no terminal."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -105,7 +105,7 @@ async def _use(database_url: str, stopped: asyncio.Event, waits: Retries, what: 
 
 
 async def _hold_snapshots(database_url: str, stopped: asyncio.Event) -> None:
-    """A report that reads the table for a second: whatever wants it for itself has to let others pass."""
+    """A report that reads the table for a second: an exclusive session has to let others pass."""
     connection = await asyncpg.connect(database_url, statement_cache_size=0)
     try:
         while not stopped.is_set():

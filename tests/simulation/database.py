@@ -1,4 +1,4 @@
-"""Real PostgreSQL, one statement at a time, over connections that can break under whoever uses them."""
+"""Real PostgreSQL, one statement at a time, over connections that can break in use."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -47,7 +47,7 @@ class Server:
 
     @property
     def own(self) -> asyncpg.Connection:
-        """A session of nobody in the world."""
+        """A session of no process of the world."""
         assert self._own is not None
         return self._own
 

@@ -12,7 +12,7 @@ class Fault(NamedTuple):
     Attributes:
         kind: a word of `KINDS`.
         op: the sort of step that it befalls; empty: any.
-        after: whether the step takes effect before it fails: an outcome that nobody can tell.
+        after: whether the step takes effect before it fails: an unknown outcome.
         seconds: how long it lasts, where it lasts.
         who: what the name of the process that it befalls begins with.
     """

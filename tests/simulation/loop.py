@@ -19,7 +19,7 @@ class Steering(Protocol):
         """Told that the database has not answered for a moment."""
 
     def at_rest(self, until_timer: float | None) -> None:
-        """Let something happen: give somebody a turn, or move the clock, at most to the next timer."""
+        """Let something happen: give a process a turn, or move the clock, at most to the next timer."""
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):

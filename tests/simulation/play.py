@@ -150,7 +150,7 @@ class Cast:
         await self._until_settled()
 
     async def end(self, story: asyncio.Task[None]) -> None:
-        """End every process, whatever it is doing."""
+        """End every process, in any state."""
         self._is_over = True
         for actor in list(self._actors.values()):
             await self.world.kill(actor.process)
@@ -181,7 +181,7 @@ class Cast:
         process.at_death.append(lambda: self._bury(name, actor))
 
     async def _bury(self, name: str, actor: Actor) -> None:
-        """The group learns of a death when the session ends, and somebody starts the process again."""
+        """The group learns of a death when the session ends, and the process is restarted."""
         dice = self.world.dice
 
         async def tell_group() -> None:

@@ -21,7 +21,7 @@ def test_every_seed_ends_as_the_fold_says(stage: Stage, first: int) -> None:
 
 
 def test_a_seed_is_the_same_run_in_every_process(postgres_url: str, template_database: str) -> None:
-    """Whatever the hashes of strings and the speed of the machine."""
+    """For any hashes of strings and any speed of the machine."""
     schedules = set()
     for hash_seed in ("1", "2"):
         with migrated_database(postgres_url, template_database) as url:

@@ -179,7 +179,7 @@ class World:
         task.add_done_callback(self._end_if_failed)
 
     async def end_backstage(self) -> None:
-        """Cancel what nobody does any more."""
+        """Cancel tasks without an owner."""
         while tasks := list(self._backstage):
             for task in tasks:
                 task.cancel()
@@ -283,7 +283,7 @@ class World:
         elif self._blocked:
             self._look_at_blocked_again()
         else:
-            self.end(NeverSettledError("nobody can go on"))
+            self.end(NeverSettledError("no process can go on"))
 
     def _hesitation(self, process: Process, op: str) -> float:
         """Some commits come late: between a look and its commit is where others are missed."""

@@ -85,8 +85,8 @@ def _missing(scene: Scene) -> None:
         scene.say(None, f"orphan-{n}")
         scene.say(None, f"lost-{n % 5}")
         scene.say(f"grandorphan-{n}", f"orphan-{n}", root="elsewhere")
-    scene.say(None, root="nobody's")
-    scene.say(None, flag=True, root="nobody's")
+    scene.say(None, root="no row's")
+    scene.say(None, flag=True, root="no row's")
 
 
 def _flagged(scene: Scene) -> None:

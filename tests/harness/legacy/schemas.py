@@ -223,6 +223,6 @@ CREATE INDEX "reviewed_logs" ON {table} (lower(reviewed_by)) WHERE reviewed_by I
 CREATE UNIQUE INDEX "one_review_each" ON {table} (id, "reviewScore");
 CREATE VIEW recent_logs AS SELECT id, operation, job_id, parent_job_id FROM {table} ORDER BY created_at DESC;
 """
-"""What somebody else has added; to be formatted with the table's name."""
+"""Additions of another program; to be formatted with the table's name."""
 
 UNKNOWN_CATEGORY = """ALTER TYPE "LlamaLogCategory" ADD VALUE 'MERGED' AFTER 'CREATED';"""

@@ -1,4 +1,4 @@
-"""Legacy tables that go to the limits: whatever their rows say comes through, also what we don't know."""
+"""Legacy tables that go to the limits: all values of their rows are kept, also unknown ones."""
 
 import pytest
 

@@ -93,7 +93,7 @@ async def test_what_is_a_root_job_already_stays_as_it_is(empty_database: str) ->
     assert [row["is_root_job"] for row in rows] == [True]
 
 
-async def test_an_index_of_somebody_else_is_not_dropped(empty_database: str) -> None:
+async def test_an_index_of_another_program_is_not_dropped(empty_database: str) -> None:
     await go_to(empty_database, "0001")
     await run_sql(
         empty_database,

@@ -253,7 +253,7 @@ async def test_an_event_of_any_type_under_a_legacy_rows_id_is_a_duplicate(
     assert (await installation.rebuilt()).differences.rows == 0
 
 
-async def test_a_rebuild_gives_a_legacy_row_back_whatever_was_told_before_it_under_its_id(
+async def test_a_rebuild_gives_a_legacy_row_back_despite_an_earlier_event_of_its_id(
     database_url: str, pool: asyncpg.Pool, empty_database: str, old_pool: asyncpg.Pool
 ) -> None:
     await pool.execute(

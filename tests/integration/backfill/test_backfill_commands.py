@@ -145,7 +145,7 @@ async def test_a_backfill_is_paused_resumed_and_cancelled(
     assert (await origins(pool))[None] == 200 - set_rows > 0
 
 
-async def test_a_run_that_nobody_knows_is_told_as_such(terminal: Terminal) -> None:
+async def test_an_unknown_run_is_reported_as_such(terminal: Terminal) -> None:
     run = str(uuid4())
     shown, watched, asked = await asyncio.gather(
         *(terminal.backfill(command, run) for command in ("show", "watch", "pause"))

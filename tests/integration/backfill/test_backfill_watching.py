@@ -104,7 +104,7 @@ async def test_where_the_topic_is_silent_of_a_runs_end_its_row_tells_it(
     assert [standing.scanned for standing in shown] == [5, 10]
 
 
-async def test_a_run_that_nobody_knows_is_waited_for_so_long_only(settings: Settings) -> None:
+async def test_an_unknown_run_is_waited_for_so_long_only(settings: Settings) -> None:
     with pytest.raises(UnknownRunError, match="no event of it came within 1 s"):
         await follow_backfill(settings, uuid4(), lambda _: None, timeout=1)
 

@@ -1,4 +1,4 @@
-"""Backfills from their plan to their report, over rows that nobody has looked at."""
+"""Backfills from their plan to their report, over rows that no sweep has seen."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -174,7 +174,7 @@ async def rows_with_an_origin(pool: asyncpg.Pool) -> set[int]:
     }
 
 
-async def test_a_window_plans_the_rows_created_in_it_whatever_their_roots(
+async def test_a_window_plans_the_rows_created_in_it_with_any_roots(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
     window = TimeWindow(from_=NOON + timedelta(milliseconds=2), to=NOON + timedelta(milliseconds=5))
@@ -186,7 +186,7 @@ async def test_a_window_plans_the_rows_created_in_it_whatever_their_roots(
 async def test_given_jobs_are_planned_with_everything_below_them(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
-    done = await backfills.do(scope=GivenJobs(jobs=("child-1", "never-seen", "nobody-knows")))
+    done = await backfills.do(scope=GivenJobs(jobs=("child-1", "never-seen", "unknown")))
     assert done.plan == RootCounts(children=2, pending=3)
     assert await rows_with_an_origin(pool) == {2, 3, 110, 111, 112}
 
@@ -243,11 +243,11 @@ async def test_a_rate_limit_lets_batches_rest(backfills: Backfills, log: list[Ev
 async def test_a_row_that_postgresql_refuses_fails_the_run_and_says_why(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
-    await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT somebodys CHECK (root_job_id <> 'root-7')")
+    await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT foreign_check CHECK (root_job_id <> 'root-7')")
     done = await backfills.do(batch_size=3)
     assert done.status is RunStatus.FAILED
     assert done.error is not None
-    assert "somebodys" in done.error
+    assert "foreign_check" in done.error
     assert f"{done.set} rows were written and stay" in done.error
     assert await backfills.runner.run_next() is False
 
@@ -322,7 +322,7 @@ async def test_roots_that_another_program_writes_over_rows_that_were_right_fail_
     assert (done.report.unexplained, done.report.live.corrected) == (1, 0)
 
 
-async def test_rows_that_a_repair_corrects_or_somebody_removes_meanwhile_are_reported_apart(
+async def test_rows_that_a_repair_corrects_or_another_session_removes_meanwhile_are_reported_apart(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
     late = event(300, "never-seen")

@@ -53,7 +53,7 @@ MEETINGS: dict[str, tuple[Batch, Batch, Batch]] = {
 
 
 @pytest.mark.parametrize("meeting", MEETINGS)
-async def test_two_writers_never_stay_apart_in_whatever_order_their_steps_come(
+async def test_two_writers_never_stay_apart_in_any_order_of_their_steps(
     pool: asyncpg.Pool, meeting: str
 ) -> None:
     before, one, other = MEETINGS[meeting]

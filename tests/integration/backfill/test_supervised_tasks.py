@@ -1,4 +1,4 @@
-"""What the API does beside its answers: an error that nobody foresaw neither ends it nor is hidden."""
+"""What the API does beside its answers: an unforeseen error neither ends it nor is hidden."""
 
 import asyncio
 from pkgutil import resolve_name
@@ -23,7 +23,7 @@ async def test_a_task_that_fails_is_logged_started_again_and_told_not_to_run() -
     async def work() -> None:
         runs.append(len(failures))
         if len(runs) < 4:
-            raise KeyError("nobody foresaw this")
+            raise KeyError("unforeseen")
         await asyncio.Event().wait()
 
     with capture_logs() as told:
@@ -64,7 +64,7 @@ async def test_the_api_says_so_while_its_tasks_fail_and_is_well_again(
 
         def call(*given: Any, **named: Any) -> Any:
             if is_broken:
-                raise LlamalogError("nobody foresaw this")
+                raise LlamalogError("unforeseen")
             return kept(*given, **named)
 
         monkeypatch.setattr(where.replace(":", "."), call)

@@ -95,7 +95,7 @@ async def test_the_cheap_sweep_finds_rows_below_a_top_that_was_adopted_and_whose
 
 
 @pytest.mark.parametrize("said", ["true", "false", "NULL"])
-async def test_whatever_a_foreign_row_says_of_being_a_root_job_sweep_and_plan_agree(
+async def test_sweep_and_plan_agree_for_any_root_flag_of_a_foreign_row(
     pool: asyncpg.Pool, sweep: Sweep, said: str
 ) -> None:
     """An application's own table may allow NULL there, which says nothing."""
@@ -143,11 +143,11 @@ async def test_a_foreign_root_job_makes_no_claim_and_what_it_said_is_kept_aside(
     assert await sweep.sweep_everything() == 0
 
 
-async def test_a_foreign_row_is_taken_in_by_whatever_repair_comes_first(
+async def test_a_foreign_row_is_normalised_by_the_first_repair(
     pool: asyncpg.Pool,
 ) -> None:
     await pool.execute(ROOT_JOB_WITH_PARENT, UUID(int=100), "foreign")
-    await RecomputeStore(pool).recompute({"somebody else's"})
+    await RecomputeStore(pool).recompute({"another job"})
     row = (await stored_rows(pool))[UUID(int=100)]
     assert (row.content.parent_job_id, row.root.root_job_id, row.revision) == (None, "foreign", 2)
 

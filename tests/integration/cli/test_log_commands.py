@@ -106,7 +106,7 @@ async def reader(pool: asyncpg.Pool) -> Reader:
 
 @pytest.fixture
 def commands(database_url: str) -> Commands:
-    return Commands(Settings(database_url=SecretStr(database_url), kafka="nobody:1"))  # they need none
+    return Commands(Settings(database_url=SecretStr(database_url), kafka="none:1"))  # they need none
 
 
 LEGEND = "+ created  ⇄ linked  ↑ enriched  ✎ corrected  ▣ cached  ✗ failed  healed root corrected later"
@@ -286,9 +286,7 @@ async def test_programs_get_the_answers_of_the_queries(commands: Commands, reade
     assert await commands.told("logs", "--category", "LINKED") == [answered(timeline.entries[3].row)]
 
 
-async def test_the_counts_are_shown_with_what_wants_somebodys_attention(
-    commands: Commands, reader: Reader
-) -> None:
+async def test_the_counts_are_shown_with_what_wants_attention(commands: Commands, reader: Reader) -> None:
     window = ("--since", "2026-02-10", "--until", "2026-02-11")
     bar = "█" * 30
     assert golden(await commands.done("stats", *window)) == [

@@ -179,7 +179,7 @@ def test_a_stack_keeps_what_it_said_and_a_given_database_is_only_looked_at(
     tmp_path: Path,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"postgresql://somebody:secret@127.0.0.1:{server.getsockname()[1]}/theirs"
+        url = f"postgresql://user:secret@127.0.0.1:{server.getsockname()[1]}/theirs"
         options = StackOptions(kafka="embedded", database_url=url)
         with LocalStack(tmp_path, options) as stack:
             assert stack.postgres.url == url

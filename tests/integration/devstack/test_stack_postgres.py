@@ -103,7 +103,7 @@ async def test_a_server_whose_main_process_was_shot_can_be_started_again(tmp_pat
         postgres.stop()
 
 
-def test_a_pid_file_that_names_somebody_elses_process_does_not_stop_the_start(tmp_path: Path) -> None:
+def test_a_pid_file_that_names_a_foreign_process_does_not_stop_the_start(tmp_path: Path) -> None:
     postgres = LocalPostgres(tmp_path, fast=True)
     postgres.start()
     postgres.kill()

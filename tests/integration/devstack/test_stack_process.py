@@ -70,7 +70,7 @@ def test_a_killed_starter_leaves_no_process_behind_and_its_data_can_be_started_a
                     member.kill()
 
 
-def test_a_port_that_somebody_else_answers_on_does_not_make_a_program_ready(tmp_path: Path) -> None:
+def test_a_port_that_another_program_answers_on_does_not_make_a_program_ready(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         port = foreign.getsockname()[1]
         program = OwnedProcess("a sleeper", ["sleep", "60"], log=tmp_path / "log")

@@ -21,7 +21,7 @@ from llamalog_tools.devstack.postgres import binaries
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
-_NOBODY = pwd.getpwnam("nobody")
+_UNPRIVILEGED = pwd.getpwnam("nobody")
 
 _RUN = """
 import asyncio, os, sys
@@ -49,10 +49,10 @@ def open_folder() -> Iterator[Path]:
         yield folder
 
 
-def _as_nobody(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def _as_unprivileged(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     home = folder / "home"
     home.mkdir(exist_ok=True)
-    os.chown(home, _NOBODY.pw_uid, _NOBODY.pw_gid)
+    os.chown(home, _UNPRIVILEGED.pw_uid, _UNPRIVILEGED.pw_gid)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -63,8 +63,8 @@ def _as_nobody(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     }
     return subprocess.run(
         command,
-        user=_NOBODY.pw_uid,
-        group=_NOBODY.pw_gid,
+        user=_UNPRIVILEGED.pw_uid,
+        group=_UNPRIVILEGED.pw_gid,
         extra_groups=[],
         env=environment,
         cwd=home,
@@ -74,11 +74,11 @@ def _as_nobody(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _python_for_nobody(folder: Path) -> str:
+def _python_for_unprivileged(folder: Path) -> str:
     same = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for candidate in (sys.executable, f"/usr/bin/{same}", f"/usr/local/bin/{same}"):
         try:
-            if _as_nobody(folder, candidate, "-c", "import asyncpg, llamalog_service").returncode == 0:
+            if _as_unprivileged(folder, candidate, "-c", "import asyncpg, llamalog_service").returncode == 0:
                 return candidate
         except OSError:
             continue
@@ -86,35 +86,35 @@ def _python_for_nobody(folder: Path) -> str:
 
 
 def test_an_ordinary_user_runs_it_under_the_users_own_id(open_folder: Path) -> None:
-    python = _python_for_nobody(open_folder)
+    python = _python_for_unprivileged(open_folder)
     with suppress(ApacheKafkaUnavailableError):  # then it is the embedded broker that runs
         jars = fetch_jars(StackOptions.from_environment().cache)
         shutil.copytree(jars, open_folder / "cache" / jars.name)
 
-    done = _as_nobody(open_folder, python, "-c", _RUN, str(open_folder / "home" / "data"))
+    done = _as_unprivileged(open_folder, python, "-c", _RUN, str(open_folder / "home" / "data"))
 
     assert done.returncode == 0, done.stderr
     database_user, uids, broker, left = done.stdout.splitlines()
-    assert (database_user, uids, left) == ("llamalog", f"{{{_NOBODY.pw_uid}}}", "[]")
+    assert (database_user, uids, left) == ("llamalog", f"{{{_UNPRIVILEGED.pw_uid}}}", "[]")
     assert broker.startswith("Apache Kafka") or "embedded" in broker
 
 
-async def test_root_without_user_namespaces_runs_postgres_as_nobody(
+async def test_root_without_user_namespaces_runs_postgres_as_unprivileged(
     open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     initdb = str(binaries() / "initdb")
-    if _as_nobody(open_folder, "test", "-x", initdb).returncode != 0:
+    if _as_unprivileged(open_folder, "test", "-x", initdb).returncode != 0:
         pytest.skip("the environment is in a folder that only root can enter")
     monkeypatch.setattr(postgres_module, "_may_map_users", lambda: False)
     postgres = LocalPostgres(open_folder / "postgres", fast=True)
     postgres.start()
     try:
-        assert psutil.Process(postgres.pid).uids().real == _NOBODY.pw_uid
+        assert psutil.Process(postgres.pid).uids().real == _UNPRIVILEGED.pw_uid
         connection = await asyncpg.connect(postgres.url)
         assert await connection.fetchval("SELECT 1") == 1
         await connection.close()
         monkeypatch.undo()
-        postgres.restart()  # what nobody owns goes on as nobody
-        assert psutil.Process(postgres.pid).uids().real == _NOBODY.pw_uid
+        postgres.restart()  # the folder belongs to that user now
+        assert psutil.Process(postgres.pid).uids().real == _UNPRIVILEGED.pw_uid
     finally:
         postgres.stop()

@@ -98,7 +98,7 @@ async def test_a_cookie_reads_and_changes_nothing_without_a_form_of_ours(guarded
         assert (form.status_code, "The form is not one of this session" in form.text) == (403, True)
 
 
-async def test_whoever_may_only_read_changes_nothing(guarded: RunningApi) -> None:
+async def test_a_principal_that_may_only_read_changes_nothing(guarded: RunningApi) -> None:
     wanted = {"scope": {"kind": "everything"}, "dryRun": True}
     async with httpx.AsyncClient(base_url=guarded.url, timeout=60, headers=bearer(READER)) as client:
         answer = await client.post("/backfills", json=wanted)

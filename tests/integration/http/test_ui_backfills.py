@@ -66,7 +66,7 @@ def started(answer: httpx.Response) -> UUID:
     return UUID(answer.headers["location"].removeprefix("/ui/backfills/"))
 
 
-async def test_a_form_asks_for_a_dry_run_whatever_it_says(
+async def test_a_form_asks_for_a_dry_run_for_any_fields(
     visitor: httpx.AsyncClient, settings: Settings
 ) -> None:
     answer = await send(visitor, "/ui/backfills", "/ui/backfills", scope="everything", dryRun="false")
@@ -196,7 +196,7 @@ async def test_an_open_run_can_be_paused_and_cancelled(
     assert (await visitor.get("/ui/backfills?open=true")).text.count(str(run)) == 2
 
 
-async def test_a_run_that_nobody_knows_is_not_found(visitor: httpx.AsyncClient) -> None:
+async def test_an_unknown_run_is_not_found(visitor: httpx.AsyncClient) -> None:
     answer = await visitor.get(f"/ui/backfills/{uuid4()}")
     assert (answer.status_code, "There is no backfill" in answer.text) == (404, True)
 
@@ -265,7 +265,7 @@ async def test_an_operator_may_try_to_adopt_and_only_an_admin_do_it(
     )
 
 
-async def test_a_form_of_somebody_else_is_refused(visitor: httpx.AsyncClient, settings: Settings) -> None:
+async def test_a_form_of_another_session_is_refused(visitor: httpx.AsyncClient, settings: Settings) -> None:
     await visitor.get("/ui/backfills")
     for fields in ({}, {"csrf": "0" * 64}):
         assert (await visitor.post("/ui/backfills", data=fields)).status_code == 403

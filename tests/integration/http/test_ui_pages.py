@@ -15,7 +15,7 @@ from integration.http.ui_log import ALBUM, HOSTILE, HOSTILE_ALBUM, HOSTILE_JOB, 
 from llamalog_service.http.web.formatting import visible
 from llamalog_service.settings import Settings
 
-NOBODY = "127.0.0.1:1"
+UNREACHABLE = "127.0.0.1:1"
 """Where no Kafka listens: these pages need none."""
 
 SHOWN = " ".join(visible(HOSTILE).split())
@@ -27,7 +27,7 @@ def browser(postgres_url: str, template_database: str) -> Iterator[Browser]:
         database = new_database(postgres_url, template_database)
         url = runner.run(database.__aenter__())
         runner.run(fill(url))
-        serving = running_api(Settings(database_url=SecretStr(url), kafka=NOBODY, log_format="json"))
+        serving = running_api(Settings(database_url=SecretStr(url), kafka=UNREACHABLE, log_format="json"))
         api = runner.run(serving.__aenter__())
         with httpx.Client(base_url=api.url, timeout=30) as client:
             yield Browser(client)
@@ -248,7 +248,7 @@ def test_what_cannot_be_understood_is_said_beside_the_form(browser: Browser) -> 
     ("path", "said"),
     [
         (f"/ui/entities/ALBUM/{uuid4()}", "The log knows no album"),
-        ("/ui/jobs?job=nobody", "The log knows no job nobody"),
+        ("/ui/jobs?job=unknown", "The log knows no job unknown"),
         (f"/ui/logs/{uuid4()}", "The log has no row"),
         ("/ui/nothing-here", "nothing under this path"),
     ],
@@ -347,7 +347,7 @@ def test_a_page_can_be_used_with_the_keyboard_and_heard(browser: Browser) -> Non
 
 
 async def test_without_postgresql_a_page_says_so(postgres_url: str) -> None:
-    gone = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"), kafka=NOBODY)
+    gone = Settings(database_url=SecretStr("postgresql://none@127.0.0.1:1/none"), kafka=UNREACHABLE)
     async with running_api(gone) as api, httpx.AsyncClient(base_url=api.url, timeout=30) as client:
         for path in ("/ui", "/ui/logs", f"/ui/entities/ALBUM/{ALBUM}", "/ui/jobs?job=x"):
             answer = await client.get(path)

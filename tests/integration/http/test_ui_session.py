@@ -1,4 +1,4 @@
-"""Logging in with a token and out again; and how the installation's health is shown to whoever has."""
+"""Logging in with a token and out again; and how the installation's health is shown with one."""
 
 import asyncio
 import re
@@ -95,7 +95,7 @@ async def test_a_cookie_of_ones_own_making_opens_nothing(visitor: httpx.AsyncCli
         assert answer.status_code == 303
 
 
-async def test_where_there_are_no_tokens_nobody_is_asked_for_one(api: RunningApi) -> None:
+async def test_where_there_are_no_tokens_none_is_requested(api: RunningApi) -> None:
     async with httpx.AsyncClient(base_url=api.url) as client:
         answer = await client.get("/ui/login", params={"next": "/ui/backfills"})
         assert (answer.status_code, answer.headers["location"]) == (303, "/ui/backfills")

@@ -1,4 +1,4 @@
-"""What is committed has been recorded and told, whatever fails on the way."""
+"""Committed offsets are of recorded and published batches, through any failure."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -139,7 +139,7 @@ async def test_a_batch_that_failed_is_done_again_although_nothing_new_comes(
 
 
 @pytest.mark.parametrize("at_which", ["record", "publish"])
-async def test_a_failure_that_nobody_thought_of_is_told_and_nothing_is_passed_over(
+async def test_an_unforeseen_failure_is_logged_and_nothing_is_skipped(
     settings: Settings, at_which: str
 ) -> None:
     await send(settings, 100)
@@ -177,7 +177,7 @@ async def test_a_partition_that_does_not_get_on_holds_up_no_other(settings: Sett
         await eventually(delivery.is_consumed)
 
 
-async def test_partitions_whose_start_cannot_be_found_for_a_reason_nobody_thought_of_are_no_silence(
+async def test_partitions_whose_start_cannot_be_found_for_an_unforeseen_reason_are_no_silence(
     settings: Settings,
 ) -> None:
     async def stored_positions() -> dict[int, int]:
@@ -192,7 +192,7 @@ async def test_partitions_whose_start_cannot_be_found_for_a_reason_nobody_though
         await eventually(has_failed)
 
 
-async def test_whatever_fails_and_whenever_nothing_is_passed_over(settings: Settings) -> None:
+async def test_nothing_is_skipped_for_any_failure_at_any_time(settings: Settings) -> None:
     dice = Random(20)
 
     async def sometimes_fail(_: Records) -> None:

@@ -111,7 +111,7 @@ async def test_a_topic_deleted_under_a_consumer_ends_it_and_created_again_stops_
         assert "Traceback" not in consumer.output
 
 
-async def test_offsets_wait_for_dead_letters_that_nobody_takes(
+async def test_offsets_wait_for_dead_letters_that_kafka_does_not_accept(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path, admin: AIOKafkaAdminClient
 ) -> None:
     names = topics(settings.topic_prefix)
@@ -136,7 +136,7 @@ async def test_offsets_wait_for_dead_letters_that_nobody_takes(
     }
 
 
-async def test_offsets_wait_for_provenance_that_nobody_takes(
+async def test_offsets_wait_for_provenance_that_kafka_does_not_accept(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path, admin: AIOKafkaAdminClient
 ) -> None:
     names = topics(settings.topic_prefix)

@@ -46,7 +46,7 @@ def consumers(
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     settings = Settings.model_validate(
-        {"database_url": "postgresql://nobody@localhost/none", "kafka": "none:1"}
+        {"database_url": "postgresql://none@localhost/none", "kafka": "none:1"}
     )
     with ServiceProcesses(tmp_path, settings, said.append) as started:
         yield started

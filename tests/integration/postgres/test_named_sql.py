@@ -37,7 +37,7 @@ async def prepared(postgres_url: str, template_database: str) -> AsyncIterator[a
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def connection(prepared: asyncpg.Connection) -> AsyncIterator[asyncpg.Connection]:
-    """As it was before, whatever the tests before have done."""
+    """As it was before, after any earlier tests."""
     transaction = prepared.transaction()
     await transaction.start()
     yield prepared

@@ -242,7 +242,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def rows_read(plan: dict[str, Any]) -> int:
-    """The rows of the log that a plan has looked at, whatever became of them."""
+    """The rows of the log that a plan has read, also those that it dropped."""
     looked_at = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
     return sum(
         round(node["Actual Loops"] * sum(node.get(kind, 0) for kind in looked_at))
@@ -251,7 +251,7 @@ def rows_read(plan: dict[str, Any]) -> int:
     )
 
 
-async def test_jobs_that_wait_are_found_by_few_rows_whatever_the_sample_of_the_statistics(
+async def test_jobs_that_wait_are_found_by_few_rows_with_any_sample_of_the_statistics(
     million_rows: str,
 ) -> None:
     async with open_pool(settings_of(million_rows), name="tests") as pool, pool.acquire() as connection:
@@ -279,7 +279,7 @@ IMPORT = """
 
 
 @pytest.mark.parametrize("imported", [0, 100], ids=["no statistics", "those of an import by one job"])
-async def test_a_jobs_rows_are_found_by_the_hash_of_its_name_whatever_the_statistics_say(
+async def test_a_jobs_rows_are_found_by_the_hash_of_its_name_with_any_statistics(
     database_url: str, imported: int
 ) -> None:
     """A table that has grown fast is planned for as if few jobs had very many rows each."""
@@ -341,7 +341,7 @@ async def test_what_is_asked_of_a_job_that_said_very_much_is_answered_by_few_of_
 
 
 async def test_every_statement_of_the_queries_is_among_those_asked(million_rows: str) -> None:
-    """Whoever adds a statement adds a question."""
+    """A new statement needs a query here."""
     async with open_pool(settings_of(million_rows), name="tests", only_reads=True) as pool:
         reader = ListeningReader(pool)
         for _, ask, _ in QUESTIONS:

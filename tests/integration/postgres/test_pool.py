@@ -67,6 +67,6 @@ async def test_rows_of_another_session_are_locked(pool: asyncpg.Pool) -> None:
 
 
 async def test_a_server_that_is_away_is_unavailable() -> None:
-    async with create_pool("postgresql://nobody@127.0.0.1:1/nothing", timeout=1) as pool:
+    async with create_pool("postgresql://none@127.0.0.1:1/nothing", timeout=1) as pool:
         with pytest.raises(UnavailableError):
             await pool.fetch("SELECT 1")

@@ -51,7 +51,7 @@ async def test_the_consumer_tells_of_each_batch_what_it_recorded_by_category(
     assert consumer.said("row") == []
 
 
-async def test_whoever_debugs_is_told_of_each_row(settings: Settings, tmp_path: Path) -> None:
+async def test_each_row_is_logged_at_debug(settings: Settings, tmp_path: Path) -> None:
     consumer = await consumed(settings, tmp_path, "debug")
     rows = {UUID(line["id"]).int: line for line in consumer.said("row")}
     assert {number: (row["category"], row["job"], row["root"]) for number, row in rows.items()} == {

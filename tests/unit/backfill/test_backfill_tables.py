@@ -175,7 +175,7 @@ def test_a_report_names_cycles_and_jobs_and_counts_those_it_does_not_name() -> N
     assert "and 5 more" in lines
 
 
-def test_where_nobody_watches_a_bar_is_a_line_for_each_thing_that_the_run_does() -> None:
+def test_without_a_terminal_a_bar_is_a_line_for_each_step_of_the_run() -> None:
     paper = StringIO()
     with BackfillBar(Console(width=160, file=paper), "a backfill") as bar:
         bar.show(a_run(status=RunStatus.RUNNING, phase=BackfillPhase.PLANNING))

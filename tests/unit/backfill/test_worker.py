@@ -1,4 +1,4 @@
-"""The worker ends when it is cancelled, whatever happens at that moment."""
+"""The worker ends when it is cancelled, at any moment."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -145,7 +145,7 @@ def test_an_album_without_artist_data_is_a_failure_about_no_entity(day: list[Ent
         assert event.data.album_id is not None
 
 
-def test_the_artist_of_compilations_is_nobody(day: list[EntityEvent]) -> None:
+def test_compilations_have_no_artist(day: list[EntityEvent]) -> None:
     assert any(album.artists == ("Various Artists",) for album in load_albums()[:ALBUMS])
     assert not any((event.data.metadata or {}).get("name") == "Various Artists" for event in day)
 

@@ -1,4 +1,4 @@
-"""A new override counts, whatever the clocks, or is none at all."""
+"""A new override counts with any clocks, or is none at all."""
 
 from datetime import UTC, datetime, timedelta
 

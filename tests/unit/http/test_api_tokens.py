@@ -101,7 +101,7 @@ def test_a_file_without_tokens_or_none_that_can_be_read_starts_nothing(tmp_path:
     file = tmp_path / "tokens"
     with pytest.raises(TokensUnreadableError, match="cannot be read"):
         read_access(settings(api_tokens_file=file))
-    file.write_text("# nobody yet\n")
+    file.write_text("# none yet\n")
     with pytest.raises(TokensUnreadableError, match="no token"):
         read_access(settings(api_tokens_file=file))
     file.write_bytes(b"\xff")

@@ -56,7 +56,7 @@ def test_every_category_has_a_look_of_its_own_and_a_legacy_word_the_neutral_one(
     assert len({words.category_tone(category) for category in Category}) == len(Category)
     assert words.category_tone("DELETED") == words.category_tone('"><script>') == "other"
     assert words.status_tone(Status.FAILED) == "failed"
-    assert words.status_tone("WHATEVER") == "other"
+    assert words.status_tone("UNKNOWN") == "other"
 
 
 def test_every_origin_says_how_the_root_is_known_or_why_it_is_not() -> None:

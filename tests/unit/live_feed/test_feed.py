@@ -1,4 +1,4 @@
-"""The live feed: everybody hears what comes; whoever is too slow is told what was missed."""
+"""The live feed: every listener gets each row; a slow one gets the number of missed rows."""
 
 import asyncio
 from uuid import UUID
@@ -75,7 +75,7 @@ async def test_a_listener_that_comes_back_goes_on_where_it_was() -> None:
         assert (await take(feed, 1, nonsense)) == [Gap(None)]
 
 
-async def test_it_is_wanted_while_somebody_listens() -> None:
+async def test_it_is_wanted_while_a_client_listens() -> None:
     feed = LiveFeed()
     assert not feed.has_listeners.is_set()
     following = feed.follow()

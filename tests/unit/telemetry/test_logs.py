@@ -82,7 +82,7 @@ def test_a_terminal_gets_a_colour_for_each_category(
 @pytest.mark.parametrize(
     "environment", [{}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}], ids=["a file", "NO_COLOR"]
 )
-def test_nobody_else_gets_colours(
+def test_no_other_output_gets_colours(
     written: Written, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
     for name, value in environment.items():
@@ -109,7 +109,7 @@ def test_no_value_ends_a_line_or_steers_the_terminal(written: Written) -> None:
     assert all(line.startswith("[🦙 LlamaLog] ") for line in lines)
 
 
-def test_json_is_one_object_a_line_whatever_its_values_hold(written: Written) -> None:
+def test_json_is_one_object_a_line_for_any_values(written: Written) -> None:
     configure_logs("json", "debug")
     said = say_wicked_things()
     lines = written().split("\n")[:-1]

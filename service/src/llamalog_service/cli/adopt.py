@@ -146,7 +146,7 @@ def conclusion(run: BackfillRun, *, was_migrated: bool) -> Iterator[str]:
         yield "It was cancelled. What it had written stays; the same command begins it anew."
     elif run.status is RunStatus.FAILED:
         if report is not None and not report.set_:
-            yield "No root was written. The steps of the migration stay: they are right whatever the roots."
+            yield "No root was written. The steps of the migration stay: they are right for any roots."
     elif run.request.dry_run:
         yield "This was a dry run: no root was written."
     elif report is not None and not (was_migrated or report.set_ or report.set_after_looking_again):

@@ -117,7 +117,7 @@ async def create_topics(
 ) -> list[TopicOutcome]:
     """Create the topics that are missing, and wait until every one has leaders.
 
-    Existing topics are kept as they are, whatever their configuration: `check_topics` checks those.
+    Existing topics are kept as they are, with any configuration: `check_topics` checks those.
 
     Args:
         admin: a started client.

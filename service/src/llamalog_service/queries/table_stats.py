@@ -1,4 +1,4 @@
-"""Statistics of the tables for gauges and the health page: indexed queries, cheap whatever the size."""
+"""Statistics of the tables for gauges and the health page: indexed queries, cheap at any size."""
 
 from collections.abc import Collection, Mapping
 

@@ -65,7 +65,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
     Args:
         steps: the processing of a batch; its offsets are committed after the last of them.
-        max_records: the largest batch, and the largest fetch; it bounds the memory whatever the backlog.
+        max_records: the largest batch, and the largest fetch; it bounds the memory for any backlog.
         fail: called with an error after which the process must end.
         start: resolves where partitions are read from; None: from the committed offsets.
         step_timeout: seconds that a step is retried before its batches are requeued.
