@@ -52,3 +52,20 @@ def test_prose_names_its_actors() -> None:
     vague = re.compile("somebody|nobody|whoever|whatever", re.IGNORECASE)
     found = [at for at, line in lines_of_the_project() if not at.startswith("tests/") and vague.search(line)]
     assert len(found) <= 20, found
+
+
+def test_documents_and_sources_name_their_actors() -> None:
+    vague = re.compile("somebody|nobody|whoever|whatever", re.IGNORECASE)
+    listed = subprocess.run(["git", "ls-files"], cwd=CHECKOUT, check=True, capture_output=True, text=True)
+    texts = [
+        CHECKOUT / name
+        for name in listed.stdout.splitlines()
+        if not name.startswith("tests/") and (CHECKOUT / name).is_file()
+    ]
+    found = [
+        f"{path.relative_to(CHECKOUT)}: {line.strip()}"
+        for path in texts
+        for line in path.read_text(errors="replace").splitlines()
+        if vague.search(line)
+    ]
+    assert len(found) <= 20, "\n".join(found)
