@@ -9,6 +9,7 @@ import typer
 from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
 from llamalog_service.cli.backfill.options import InvalidScopeError, parse_moment
+from llamalog_service.domain.timestamps import is_age, parse_timestamp
 
 _MOMENT = "2h|MOMENT"
 
@@ -20,8 +21,8 @@ def parse_when(text: str) -> datetime:
         typer.BadParameter: it is neither.
     """
     try:
-        return parse_moment(text, ages=True)
-    except InvalidScopeError:
+        return parse_timestamp(text, ages=True) if is_age(text) else parse_moment(text)
+    except (InvalidScopeError, ValueError):
         raise typer.BadParameter(
             f"{text!r} is no moment. One looks like 2h (so long ago; s, m, h, d, w), 2026-02-10 (UTC) or "
             "2026-02-10T10:30:00+01:00."

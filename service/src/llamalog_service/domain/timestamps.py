@@ -30,6 +30,11 @@ def parse_timestamp(text: str, *, ages: bool = False, now: datetime | None = Non
     return aware
 
 
+def is_age(text: str) -> bool:
+    """Whether a text is a time span before now, as `parse_timestamp` reads it with `ages`."""
+    return _AGE.fullmatch(text.strip()) is not None
+
+
 def naive_utc(time: datetime) -> datetime:
     """A time as the table compares it: UTC without a zone; one without a zone is taken for UTC."""
     return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)

@@ -57,14 +57,14 @@ def choose_scope(
     return WholeTable()
 
 
-def parse_moment(text: str, *, ages: bool = False) -> datetime:
+def parse_moment(text: str) -> datetime:
     """A moment as ISO 8601 has it, ``2026-02-10`` or ``2026-02-10T10:30:00+01:00``; without zone it is UTC.
 
     Raises:
         InvalidScopeError: it is no moment, or lies where no event can.
     """
     try:
-        moment = parse_timestamp(text, ages=ages)
+        moment = parse_timestamp(text)
     except ValueError:
         raise InvalidScopeError(
             f"{text!r} is no moment. One looks like 2026-02-10 (UTC) or 2026-02-10T10:30:00+01:00."
