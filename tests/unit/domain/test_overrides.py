@@ -6,7 +6,7 @@ import pytest
 
 from llamalog_schemas import RootAdopted, RootAdoptionRevoked, decode_event, encode
 from llamalog_service.domain.overrides import OverrideInvalidError, new_override
-from llamalog_service.domain.timestamps import utc_milliseconds
+from llamalog_service.domain.rows import utc_milliseconds
 
 NOW = datetime(2026, 2, 10, 12, 0, 0, 123_456, tzinfo=UTC)
 

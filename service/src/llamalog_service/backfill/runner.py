@@ -25,7 +25,7 @@ from llamalog_service.backfill.report import (
 )
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.overrides import RootOverride
-from llamalog_service.domain.timestamps import utc_milliseconds
+from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 

@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from llamalog_schemas.events import Event, RootAdopted, is_root_override, row_id
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.lineage import Root, Statement, name_cycle
-from llamalog_service.domain.rows import Content, content_of
-from llamalog_service.domain.timestamps import utc_milliseconds
+from llamalog_service.domain.rows import Content, content_of, utc_milliseconds
 
 
 class FoldedRow(NamedTuple):

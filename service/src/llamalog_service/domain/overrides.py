@@ -14,7 +14,7 @@ from llamalog_schemas.events import (
     row_id,
 )
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.domain.timestamps import utc_milliseconds
+from llamalog_service.domain.rows import utc_milliseconds
 
 _SOURCE = "/llamalog/cli"
 _TICK = timedelta(milliseconds=1)

@@ -4,7 +4,7 @@ This is the *content* of a row. Two events with one id and equal content are dup
 What follows from other rows (root, origin, cycle, conflict) is in `roots` and `fold`.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import overload
 from uuid import UUID
 
@@ -24,7 +24,6 @@ from llamalog_schemas.events import (
 from llamalog_schemas.limits import JsonObject
 from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
 from llamalog_service.domain.lineage import Root
-from llamalog_service.domain.timestamps import utc_milliseconds
 
 
 class RowContent(Struct, frozen=True, gc=False):
@@ -135,3 +134,12 @@ def _content_of_entity(event: EntityEvent) -> RowContent:
         utc_milliseconds(event.time),
         data.root_job_id,
     )
+
+
+def utc_milliseconds(time: datetime) -> datetime:
+    """An aware time as the table keeps it: UTC without a zone, cut (not rounded) to the millisecond."""
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    naive = datetime.combine(time, time.time())  # as replace(tzinfo=None) does, five times as fast
+    finer = naive.microsecond % 1000
+    return naive - timedelta(microseconds=finer) if finer else naive

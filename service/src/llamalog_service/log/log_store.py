@@ -7,18 +7,17 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
-from llamalog_service.domain.lineage import OPEN, Root
+from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.log.rows import (
     insert_legacy_rows,
-    job_facts,
     legacy_rows_equal,
     mark_sourced,
     stored_row,
@@ -250,3 +249,32 @@ async def insert_overrides(
     """
     columns = [list(column) for column in zip(*overrides, strict=True)]
     await connection.execute(sql("insert_overrides"), *columns, sourced)
+
+
+def job_facts(record: Mapping[str, Any]) -> JobFacts:
+    """The facts about a job, as the query of that name selects them."""
+    if not record["is_seen"]:
+        return replace(UNSEEN, resolution=Resolution(record["job"], Origin.ADOPTED))
+    declaration = _statement(record, "declared")
+    return JobFacts(True, _statement(record, "claim"), declaration, _resolution(record, declaration))
+
+
+def _statement(record: Mapping[str, Any], prefix: str) -> Statement | None:
+    row = record[f"{prefix}_row"]
+    return None if row is None else Statement(record[f"{prefix}_time"], row, record[f"{prefix}_named"])
+
+
+def _resolution(record: Mapping[str, Any], declaration: Statement | None) -> Resolution:
+    """Where the walk from a seen job ends, by one of its rows; a row not processed yet counts as pending."""
+    match record["origin"]:
+        case "ROOT" | "RESOLVED":
+            return Resolution(record["root_job_id"], Origin.RESOLVED)
+        case "ADOPTED":
+            return Resolution(record["root_job_id"], Origin.ADOPTED)
+        case "CYCLE":
+            return Resolution(None, Origin.CYCLE, tuple(record["cycle_members"] or ()))
+        case None:  # unprocessed: a root that another program computed is no declaration
+            return Resolution(None, Origin.PENDING)
+        case _:
+            root = declaration.named if declaration else record["root_job_id"]
+            return Resolution(root, Origin.PENDING if root is None else Origin.DECLARED)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
-from llamalog_service.domain.timestamps import utc_milliseconds
+from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.log.recompute import BY_INDEX, resolve_cycles
 from llamalog_service.postgres.statements import sql
 
