@@ -89,7 +89,7 @@ async def test_an_old_database_is_adopted_by_postgresql_alone_and_only_once(owne
     adopted = await owner.adopt("--yes", "--expect", EXPECTED[rows])
     assert adopted.code == 0, adopted.err
     assert "50 of 70 rows have a root" in adopted.out
-    assert "corrections wait to be told to others" in adopted.out
+    assert "corrections wait to be published" in adopted.out
     assert await owner.origins() == ADOPTED[rows]
     before = await run_sql(owner.url, "SELECT * FROM llama_logs ORDER BY id")
 

@@ -124,7 +124,7 @@ async def test_the_way_down_restores_what_stood(empty_database: str, point: str)
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
-        ("CREATE TABLE llama_logs (id uuid)", "both enrichment_logs and llama_logs are there"),
+        ("CREATE TABLE llama_logs (id uuid)", "both enrichment_logs and llama_logs exist"),
         ("CREATE VIEW llama_logs AS SELECT 1 AS one", "llama_logs is a view"),
         (
             "ALTER TABLE enrichment_logs DROP COLUMN parent_job_id CASCADE",

@@ -132,7 +132,7 @@ async def test_a_backfill_is_paused_resumed_and_cancelled(
 
     left = await watching.stop(signal.SIGINT)
     assert left.code == 130
-    assert "the run goes on" in left.err
+    assert "the run continues" in left.err
 
     assert (await terminal.backfill("resume", run)).code == 0
     await comes_to(pool, run, "running")
