@@ -80,7 +80,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "times are kept to the microsecond",
-        _S + "domain/timestamps.py",
+        _S + "domain/rows.py",
         "finer = naive.microsecond % 1000",
         "finer = naive.microsecond % 1",
         ("tests/contract/test_mutated_input.py",),
