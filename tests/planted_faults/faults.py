@@ -87,6 +87,13 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     # Ingest.
     Fault(
+        "an unseen job is kept in the cache",
+        _S + "ingest/ingest.py",
+        "            if known.seen:",
+        "            if True:",
+        ("tests/unit/ingest/test_job_cache.py",),
+    ),
+    Fault(
         "the last event of an id in a batch wins",
         _S + "ingest/batch.py",
         "if known is None and row.id not in new:",
