@@ -109,7 +109,7 @@ def commands(database_url: str) -> Commands:
     return Commands(Settings(database_url=SecretStr(database_url), kafka="none:1"))  # they need none
 
 
-LEGEND = "+ created  ⇄ linked  ↑ enriched  ✎ corrected  ▣ cached  ✗ failed  healed root corrected later"
+LEGEND = "+ created  ⇄ linked  ↑ enriched  ✎ corrected  ▣ cached  ✗ failed  root corrected later"
 
 
 def golden(printed: str) -> list[str]:
@@ -123,9 +123,9 @@ async def test_a_timeline_is_the_tree_of_an_entitys_lineage_and_of_rows_of_unkno
     assert golden(await commands.done("timeline", "album", str(ALBUM))) == [
         f"The timeline of Blue Train  ALBUM {ALBUM}",
         "├── + 12:00:00.001  album:created  Blue Train",
-        "│   └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  healed",
-        "│       └── + 12:00:00.003  track:created  Locomotion  healed",
-        "│           └── ⇄ 12:00:00.004  artist:linked  John Coltrane  healed",
+        "│   └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  root corrected",
+        "│       └── + 12:00:00.003  track:created  Locomotion  root corrected",
+        "│           └── ⇄ 12:00:00.004  artist:linked  John Coltrane  root corrected",
         "├── never came  (nothing of its own here)",
         "│   └── ✗ 12:00:00.005  cache:cover  FAILED  RATE_LIMITED  Origin unknown: PENDING",
         "└── ↑ 12:00:00.006  spotify:sync  Blue Train  Origin unknown: UNTRACKED  outside of any job",
@@ -134,16 +134,16 @@ async def test_a_timeline_is_the_tree_of_an_entitys_lineage_and_of_rows_of_unkno
     assert lineage == [
         f"The timeline of Locomotion  TRACK {TRACK}",
         "└── + 12:00:00.001  album:created  Blue Train",
-        "    └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  healed",
-        "        └── + 12:00:00.003  track:created  Locomotion  healed",
-        "            └── ⇄ 12:00:00.004  artist:linked  John Coltrane  healed",
+        "    └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  root corrected",
+        "        └── + 12:00:00.003  track:created  Locomotion  root corrected",
+        "            └── ⇄ 12:00:00.004  artist:linked  John Coltrane  root corrected",
     ]
     without = golden(await commands.done("timeline", "ALBUM", str(ALBUM), "--no-orphans"))
     assert without[1:] == lineage[1:]
     assert golden(await commands.done("timeline", "ALBUM", str(ALBUM), "--limit", "2", "--jobs"))[1:] == [
         "Only the oldest 2 entries are shown; --limit shows more.",
         "└── + 12:00:00.001  album:created  Blue Train  add/1",
-        "    └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  healed  enrich 1",
+        "    └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  root corrected  enrich 1",
     ]
 
 
@@ -151,9 +151,9 @@ async def test_a_tree_is_everything_that_a_job_led_to_with_the_names_of_the_jobs
     commands: Commands, reader: Reader
 ) -> None:
     below = [
-        "└── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  healed  enrich 1",
-        "    └── + 12:00:00.003  track:created  Locomotion  healed  track-1",
-        "        └── ⇄ 12:00:00.004  artist:linked  John Coltrane  healed  link-1",
+        "└── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  root corrected  enrich 1",
+        "    └── + 12:00:00.003  track:created  Locomotion  root corrected  track-1",
+        "        └── ⇄ 12:00:00.004  artist:linked  John Coltrane  root corrected  link-1",
     ]
     assert golden(await commands.done("tree", "enrich 1")) == ["What enrich 1 led to", *below]
     assert golden(await commands.done("tree", "add/1")) == [
@@ -185,8 +185,8 @@ async def test_a_chain_tells_what_triggered_a_job_and_on_request_what_it_started
         "What triggered enrich 1",
         "Its root is add/1 (RESOLVED)",
         *upwards,
-        "        └── + 2026-02-10 12:00:00.003  track:created  Locomotion  healed  track-1",
-        "            └── ⇄ 2026-02-10 12:00:00.004  artist:linked  John Coltrane  healed  link-1",
+        "        └── + 2026-02-10 12:00:00.003  track:created  Locomotion  root corrected  track-1",
+        "            └── ⇄ 2026-02-10 12:00:00.004  artist:linked  John Coltrane  root corrected  link-1",
     ]
     assert golden(await commands.done("chain", "add/1"))[1] == "Its root is add/1 itself (ROOT)"
 
@@ -216,7 +216,7 @@ async def test_a_chain_says_why_its_root_is_not_known(pool: asyncpg.Pool, comman
 async def test_logs_are_the_newest_rows_the_newest_at_the_end(commands: Commands, reader: Reader) -> None:
     assert golden(await commands.done("logs", "--limit", "3")) == [
         "2026-02-10 12:00:00.004  ⇄ LINKED    artist:linked  John Coltrane  "
-        f"ARTIST {ARTIST}  job link-1  root add/1  healed",
+        f"ARTIST {ARTIST}  job link-1  root add/1  root corrected",
         "2026-02-10 12:00:00.005  ✗ FAILED    cache:cover  FAILED  RATE_LIMITED  too many requests  "
         "ALBUM (no id)  job cover-1  Origin unknown: PENDING",
         "2026-02-10 12:00:00.006  ↑ ENRICHED  spotify:sync  Blue Train  "

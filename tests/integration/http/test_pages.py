@@ -105,5 +105,5 @@ def test_a_cursor_that_no_answer_told_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("at", ["2026-02-10T12:00:00.001", "infinity", "-infinity", "0044-03-15 10:00:00 BC"])
 def test_a_cursor_is_told_as_a_text_and_read_again(at: str) -> None:
-    cursor = Cursor(at, UUID(int=7), says_root=True)
+    cursor = Cursor(at, UUID(int=7), is_root_job=True)
     assert Cursor.parse(str(cursor)) == cursor

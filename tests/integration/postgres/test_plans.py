@@ -35,7 +35,7 @@ from llamalog_service.queries.entities import EntityRef, read_entity_summary, re
 from llamalog_service.queries.jobs import read_chain, read_children, read_job_state, read_tree
 from llamalog_service.queries.lineages import MAX_ABOVE
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.paging import SEARCHED, Cursor
+from llamalog_service.queries.paging import MAX_ROWS_SCANNED, Cursor
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 from llamalog_service.queries.rows import read_row
 from llamalog_service.queries.timeline import choose_album, read_timeline
@@ -58,7 +58,7 @@ JULY, DAY = datetime(2024, 7, 1, tzinfo=UTC), timedelta(days=1)
 A_DAY = 160 * 9
 """Rows of a day: an album every nine minutes."""
 
-SEARCH = 2 * (SEARCHED + 1)
+SEARCH = 2 * (MAX_ROWS_SCANNED + 1)
 """A page that comes out short, and then where its search ended."""
 
 

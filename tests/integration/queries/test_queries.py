@@ -122,7 +122,7 @@ async def test_an_album_that_the_log_does_not_know_has_an_empty_timeline(log: Lo
     assert await choose_album(log.reader, [OTHER_ID]) is None
 
 
-async def test_a_row_whose_parent_came_late_is_marked_as_healed(log: Log) -> None:
+async def test_a_row_whose_parent_came_late_is_marked_as_corrected(log: Log) -> None:
     await log.write([about(3, "track", "enrich")])
     (lost,) = (await read_timeline(log.reader, ALBUM)).entries
     assert (lost.row.root_job_id, lost.row.origin, lost.depth) == (None, Origin.PENDING, 1)
@@ -227,7 +227,7 @@ async def test_a_timeline_longer_than_asked_for_says_so(log: Log) -> None:
     assert (await read_timeline(log.reader, ALBUM, limit=5)).next is None
 
 
-async def test_the_album_chosen_is_one_with_a_healed_row(log: Log) -> None:
+async def test_the_album_chosen_is_one_with_a_corrected_row(log: Log) -> None:
     await log.write([about(1, "track", "create"), about(2, "other", album=OTHER_ALBUM)])
     assert await choose_album(log.reader, [OTHER_ID]) == OTHER_ID
     await log.write([about(3, "create")])

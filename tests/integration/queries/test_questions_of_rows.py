@@ -107,7 +107,7 @@ def drawn_filter(dice: Random) -> tuple[LogFilter, Callable[[Row], bool]]:
 def test_logs_are_the_rows_for_which_all_filters_hold(
     database_url: str, monkeypatch: pytest.MonkeyPatch, searched: int
 ) -> None:
-    monkeypatch.setattr(logs, "SEARCHED", searched)
+    monkeypatch.setattr(logs, "MAX_ROWS_SCANNED", searched)
 
     async def ask(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
         for _ in range(6):

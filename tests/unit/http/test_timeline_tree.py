@@ -79,7 +79,7 @@ def test_a_timeline_is_printed_as_the_tree_of_its_jobs() -> None:
         "├── + 12:00:00.001  track:created:test  Blue Train",
         "│   └── ✗ 12:00:00.002  track:created:test  RATE_LIMITED",
         "│       ↑ 12:00:00.003  track:created:test",
-        "│       └── + 12:00:00.004  track:created:test  healed",
+        "│       └── + 12:00:00.004  track:created:test  root corrected",
         "├── ▣ 12:00:00.005  track:created:test  Origin unknown: UNTRACKED  outside of any job",
         "└── lost  (nothing of its own here)",
         "    └── ⇄ 12:00:00.006  track:created:test  Origin unknown: PENDING",
@@ -158,7 +158,7 @@ def test_a_row_listed_by_itself_tells_what_it_is_about_and_whose_it_is() -> None
         "2026-02-10 12:00:00.001  ✗ FAILED    track:created:test  Blue Train  FAILED  RATE_LIMITED  "
         "slow�down�[2J  ALBUM 00000000-0000-0000-0000-000000000001  job enrich-1  root create",
         "2026-02-10 12:00:00.002  ⇄ LINKED    track:created:test  quality LOW → HIGH  job link-1  "
-        "root itself  healed",
+        "root itself  root corrected",
         "2026-02-10 12:00:00.003  ? INVENTED  track:created:test  ODD  Origin unknown: not looked at yet",
     ]
 

@@ -30,8 +30,8 @@ def legend() -> Text:
     text = Text()
     for category, (icon, colour) in STYLES.items():
         text.append(f"{icon} {category.lower()}  ", colour)
-    text.append("healed", "bold black on green")
-    return text.append(" root corrected later")
+    text.append("root corrected", "bold black on green")
+    return text.append(" later")
 
 
 def row_in_lineage(row: LogRow, *, with_date: bool) -> Text:
@@ -88,7 +88,7 @@ def _with_findings(line: Text, row: LogRow, *, with_root: bool) -> Text:
         line.append(f"  declares another root: {printable(row.declared_root_job_id or '')}", "yellow")
     if row.is_corrected:
         line.append("  ")
-        line.append("healed", "bold black on green")
+        line.append("root corrected", "bold black on green")
     return line
 
 

@@ -123,7 +123,7 @@ async def read_tree(
     """
     limit, position = at_most(limit), after or OLDEST
     records = await reader.rows(
-        "tree", position.at, not position.says_root, position.row, limit + 1, MAX_BYTES, MAX_ABOVE, job
+        "tree", position.at, not position.is_root_job, position.row, limit + 1, MAX_BYTES, MAX_ABOVE, job
     )
     page = lineage_page(records, limit)
     return Tree(job=job, entries=page.entries, parents=page.parents, longer=page.longer, next=page.next)

@@ -14,9 +14,9 @@ from llamalog_service.postgres.statements import Reader, expand, sql
 from llamalog_service.queries.paging import (
     DEFAULT_LIMIT,
     MAX_BYTES,
+    MAX_ROWS_SCANNED,
     NEWEST,
     OLDEST,
-    SEARCHED,
     Cursor,
     Page,
     at_most,
@@ -122,7 +122,7 @@ async def read_logs(
     """The rows that match, in the order of time.
 
     One index leads to the rows, that of the narrowest filter which has one; other filters are
-    tried row by row, on at most `SEARCHED` rows a call. A page ends before `MAX_BYTES` of JSON, too.
+    tried row by row, on at most `MAX_ROWS_SCANNED` rows a call. A page ends before `MAX_BYTES` of JSON, too.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -132,12 +132,12 @@ async def read_logs(
     search = Search(driver, newest_first=newest_first)
     start, end = _span(wanted, after, newest_first=newest_first)
     led_to = (start.at, start.row, end, value)
-    found = await reader.run(search.page, *led_to, *_values(wanted), SEARCHED, limit + 1, MAX_BYTES)
+    found = await reader.run(search.page, *led_to, *_values(wanted), MAX_ROWS_SCANNED, limit + 1, MAX_BYTES)
     limit = fitting(found, limit)
     items = tuple(log_row(record) for record in found[:limit])
     if len(found) > limit:
         return Page(items=items, next=str(position_of(found[limit - 1])))
-    last = await reader.run(search.last_scanned, *led_to, SEARCHED - 1)
+    last = await reader.run(search.last_scanned, *led_to, MAX_ROWS_SCANNED - 1)
     if not last:
         return Page(items=items)
     # Rows that came in between may have moved it: rows of this page are not scanned again.

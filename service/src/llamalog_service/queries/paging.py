@@ -26,7 +26,7 @@ DEFAULT_LIMIT = 50
 MAX_BYTES = 8 * 1024 * 1024
 """Of the JSON that a page's rows carry; a page ends before the row that would exceed it, but has one row."""
 
-SEARCHED = 20_000
+MAX_ROWS_SCANNED = 20_000
 """Rows scanned for one page, where no index leads to those that match."""
 
 T = TypeVar("T")
@@ -47,16 +47,16 @@ class Cursor(NamedTuple):
     Attributes:
         at: the row's time as PostgreSQL writes it: that of a legacy row may be out of Python's range.
         row: its id.
-        says_root: whether the row calls itself a root job's; such rows come first among
+        is_root_job: whether the row calls itself a root job's; such rows come first among
             those of a lineage that have the same time.
     """
 
     at: str
     row: UUID
-    says_root: bool = False
+    is_root_job: bool = False
 
     def __str__(self) -> str:
-        text = f"{self.at}/{self.row}/{self.says_root:d}"
+        text = f"{self.at}/{self.row}/{self.is_root_job:d}"
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
@@ -68,8 +68,8 @@ class Cursor(NamedTuple):
         """
         try:
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-            at, row, says_root = urlsafe_b64decode(padded).decode("ascii").split("/")
-            cursor = cls(at, UUID(row), {"0": False, "1": True}[says_root])
+            at, row, is_root_job = urlsafe_b64decode(padded).decode("ascii").split("/")
+            cursor = cls(at, UUID(row), {"0": False, "1": True}[is_root_job])
             _check_place(at)
         except (ValueError, KeyError):
             raise InvalidCursorError(
@@ -139,13 +139,13 @@ def next_of(found: Sequence[Row], limit: int) -> str | None:
     return str(position_of(found[limit - 1])) if len(found) > limit else None
 
 
-OLDEST = Cursor("-infinity", UUID(int=0), says_root=True)
+OLDEST = Cursor("-infinity", UUID(int=0), is_root_job=True)
 """Before all rows."""
 
 NEWEST = Cursor("infinity", _LAST_ROW)
 """Behind all rows."""
 
-_BEFORE_CHRIST = Cursor("0001-12-31 23:59:59.999999 BC", _LAST_ROW, says_root=True)
+_BEFORE_CHRIST = Cursor("0001-12-31 23:59:59.999999 BC", _LAST_ROW, is_root_job=True)
 """Before the first time in Python's range; legacy rows may be older."""
 
 

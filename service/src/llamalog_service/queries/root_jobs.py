@@ -14,8 +14,8 @@ from llamalog_service.queries.entities import EntityRef, read_names
 from llamalog_service.queries.logs import Driver, Search, containing
 from llamalog_service.queries.paging import (
     DEFAULT_LIMIT,
+    MAX_ROWS_SCANNED,
     NEWEST,
-    SEARCHED,
     Cursor,
     Page,
     at_most,
@@ -83,7 +83,7 @@ async def read_root_jobs(
 ) -> Page[RootJob]:
     """The root jobs that match, the newest first.
 
-    At most `SEARCHED` rows of root jobs are scanned for a page.
+    At most `MAX_ROWS_SCANNED` rows of root jobs are scanned for a page.
 
     Raises:
         UnavailableError: PostgreSQL is away.
@@ -92,11 +92,13 @@ async def read_root_jobs(
     newest = NEWEST if wanted.until is None else Cursor(before(wanted.until).at, NEWEST.row)
     start = after or newest
     oldest = "-infinity" if wanted.since is None else naive_utc(wanted.since).isoformat()
-    found = await reader.rows("root_jobs", start.at, start.row, oldest, *_values(wanted), SEARCHED, limit + 1)
+    found = await reader.rows(
+        "root_jobs", start.at, start.row, oldest, *_values(wanted), MAX_ROWS_SCANNED, limit + 1
+    )
     items = await _named(reader, [_root_job(record) for record in found[:limit]])
     if len(found) > limit:
         return Page(items=items, next=str(position_of(found[limit - 1])))
-    last = await reader.run(_SEARCH.last_scanned, start.at, start.row, oldest, None, SEARCHED - 1)
+    last = await reader.run(_SEARCH.last_scanned, start.at, start.row, oldest, None, MAX_ROWS_SCANNED - 1)
     if not last:
         return Page(items=items)
     behind = min([*last, *found[-1:]], key=lambda record: (record["created_at"], record["id"]))

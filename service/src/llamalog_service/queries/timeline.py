@@ -66,7 +66,7 @@ async def read_timeline(
     records = await reader.rows(
         "timeline_rows",
         position.at,
-        not position.says_root,
+        not position.is_root_job,
         position.row,
         limit + 1,
         MAX_BYTES,
@@ -94,7 +94,7 @@ async def read_timeline(
 
 
 async def choose_album(reader: Reader, albums: Collection[UUID]) -> UUID | None:
-    """The album whose timeline shows most, healed rows above all; None if the log knows none of them.
+    """The album whose timeline shows most, corrected rows above all; None if the log knows none of them.
 
     Raises:
         UnavailableError: PostgreSQL is away.

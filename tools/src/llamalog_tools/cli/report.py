@@ -134,7 +134,7 @@ def _sections(run: Summary, ever: Summary) -> Iterator[list[Line]]:
         *_by_name(run.dead_letters, ever.dead_letters, "{}", {}),
     ]
     yield [
-        ("late parents healed: rows corrected", run.rows.corrected, ever.rows.corrected),
+        ("rows corrected after a late parent", run.rows.corrected, ever.rows.corrected),
         ("  by backfill commands", run.work.repairs, ever.work.repairs),
     ]
     yield [("provenance records out", run.provenance_records, ever.provenance_records)]

@@ -1,5 +1,5 @@
--- Of the albums $1 (uuid[]) the one whose timeline shows most: a late parent healed, then many sorts of things,
--- then few rows.
+-- Of the albums $1 (uuid[]) the one whose timeline shows most: rows corrected after a late parent first,
+-- then many kinds of entities, then few rows.
 SELECT a.album_id
 FROM unnest($1::uuid[]) AS a (album_id)
 CROSS JOIN LATERAL (
