@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, RowsLockedError, UnavailableError
-from llamalog_service.postgres.pool import create_pool
+from llamalog_service.postgres.pool import create_pool, translated
 
 
 @pytest.fixture
@@ -70,3 +70,10 @@ async def test_a_server_that_is_away_is_unavailable() -> None:
     async with create_pool("postgresql://none@127.0.0.1:1/nothing", timeout=1) as pool:
         with pytest.raises(UnavailableError):
             await pool.fetch("SELECT 1")
+
+
+async def test_a_missing_privilege_is_no_fault_of_a_row(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL ROLE pg_monitor")
+        with pytest.raises(UnavailableError, match="permission denied"), translated():
+            await connection.execute("INSERT INTO rows VALUES (1)")

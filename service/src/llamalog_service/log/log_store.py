@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError, RowRefusedError
@@ -15,9 +15,12 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
-from llamalog_service.domain.rows import Content, RowContent, StoredRow
+from llamalog_service.domain.rows import Content, StoredRow
 from llamalog_service.log.rows import (
-    insert_legacy_rows,
+    NO_DATA,
+    CopyRefusedError,
+    copy_rows,
+    insert_rows,
     legacy_rows_equal,
     mark_sourced,
     stored_row,
@@ -27,7 +30,8 @@ from llamalog_service.postgres.statements import sql
 
 FIRST_REVISION = 1
 """The revision of a row as written: the column's default."""
-_COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__)
+_IS_VISIBLE = "SELECT EXISTS (SELECT FROM llama_logs WHERE id = $1)"
+_HIDDEN = "the id {id} is taken by a row that a policy of the table hides from this role"
 
 
 class Positions(NamedTuple):
@@ -51,6 +55,7 @@ class LogStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._known_to: dict[int, int] = {}
+        self._insert = copy_rows
 
     async def next_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The next offset that the database has recorded of each partition that it knows.
@@ -91,23 +96,27 @@ class LogStore:
 
         Raises:
             RowExistsError: an id is in the table already; nothing is written.
-            RowRefusedError: PostgreSQL refuses a value; nothing is written.
+            RowRefusedError: PostgreSQL refuses, drops or hides a row; nothing is written.
             DatabaseWentBackError: the database was replaced by an older copy; nothing is written.
             UnavailableError: it is unknown whether anything is written; writing again is safe after
                 checking which ids exist.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
-            transaction, recorded_at = await connection.fetchrow(
-                "SELECT pg_current_xact_id()::xid, now()"  # now() is what recorded_at defaults to
-            )
-            if rows:
-                await _insert(connection, rows, roots)
-            if sourced:
-                await mark_sourced(connection, sourced)
-            if overrides:
-                await insert_overrides(connection, overrides, sourced=True)
-            before = await advance_positions(connection, positions)
-            self._check_not_gone_back(positions, before)
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                transaction, recorded_at = await connection.fetchrow(
+                    "SELECT pg_current_xact_id()::xid, now()"  # now() is what recorded_at defaults to
+                )
+                if rows:
+                    await self._insert(connection, rows, roots)
+                if sourced:
+                    await mark_sourced(connection, sourced)
+                if overrides:
+                    await insert_overrides(connection, overrides, sourced=True)
+                before = await advance_positions(connection, positions)
+                self._check_not_gone_back(positions, before)
+        except CopyRefusedError:
+            self._insert = insert_rows
+            return await self.write(rows, roots, overrides, positions, sourced=sourced)
         self._remember_known(positions.next_offsets)
         return Committed(transaction, recorded_at)
 
@@ -129,21 +138,27 @@ class LogStore:
     async def refused_rows(
         self, rows: Sequence[Content], roots: Sequence[Root]
     ) -> dict[UUID, RowRefusedError]:
-        """Rows that PostgreSQL refuses, with the reason: each is tried by itself, none is written."""
+        """Rows that PostgreSQL refuses, with the reason: each is tried by itself, none is written.
+
+        What would be checked at the commit is checked at once.
+        """
         refused: dict[UUID, RowRefusedError] = {}
         async with self._pool.acquire() as connection:
             trial = connection.transaction()
             await trial.start()
             try:
+                await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 for row, root in zip(rows, roots, strict=True):
                     try:
                         with translated():
                             async with connection.transaction():
-                                await _insert(connection, [row], [root])
+                                await self._insert(connection, [row], [root])
                     except RowRefusedError as refusal:
                         refused[row.id] = refusal
                     except RowExistsError:
-                        continue  # another writer has it by now: no reason to refuse it
+                        # Another writer has it by now: no reason to refuse it, if it can be read.
+                        if not await connection.fetchval(_IS_VISIBLE, row.id):
+                            refused[row.id] = RowRefusedError(_HIDDEN.format(id=row.id), NO_DATA)
             finally:
                 await trial.rollback()
         return refused
@@ -188,22 +203,6 @@ class LogStore:
     async def json_equal(self, one: Any, other: Any) -> bool:
         """Whether two JSON values are equal as `jsonb` sees them (1.0 is 1, the order of keys is none)."""
         return bool(await self._pool.fetchval(sql("json_equal"), one, other))
-
-
-async def _insert(connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]) -> None:
-    """Write rows: those that events made by COPY, legacy rows, which are texts, by a statement."""
-    legacy = [(row, root) for row, root in zip(rows, roots, strict=True) if type(row) is LegacyContent]
-    if legacy:
-        await insert_legacy_rows(connection, legacy)
-        made = [(row, root) for row, root in zip(rows, roots, strict=True) if type(row) is RowContent]
-        if not made:
-            return
-        rows, roots = zip(*made, strict=True)
-    await connection.copy_records_to_table(
-        "llama_logs",
-        columns=_COLUMNS,
-        records=[astuple(row) + astuple(root) for row, root in zip(rows, roots, strict=True)],
-    )
 
 
 def _members(resolution: Resolution) -> str | None:

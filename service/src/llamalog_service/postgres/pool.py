@@ -19,6 +19,7 @@ from llamalog_service.domain.errors import (
     TookTooLongError,
     UnavailableError,
 )
+from llamalog_service.postgres.errors import is_known_id, is_refusal
 from llamalog_service.settings import DatabaseSettings
 
 _JSONB_VERSION = b"\x01"
@@ -33,13 +34,6 @@ _ANSWERS_WITHIN = 3600.0
 _CONNECTED_WITHIN = 60.0
 _ONLY_READS = {"plan_cache_mode": "force_generic_plan", "default_transaction_read_only": "on"}
 
-_PRIMARY_KEY = "_pkey"
-
-_ROW_REFUSALS = (
-    asyncpg.DataError,  # class 22: a value that the type does not hold
-    asyncpg.IntegrityConstraintViolationError,  # class 23: a constraint that was added to the table
-    asyncpg.ProgramLimitExceededError,  # class 54: an index key or a nesting too large
-)
 _DRIVER_ERRORS = (
     OSError,
     TimeoutError,
@@ -184,7 +178,7 @@ def translated() -> Iterator[None]:
 
     Raises:
         RowExistsError: another writer recorded a row's id first.
-        RowRefusedError: the database refuses a value for good.
+        RowRefusedError: the database refuses a row.
         RowsLockedError: another session holds the rows, for longer than a statement waits or in a deadlock.
         TookTooLongError: PostgreSQL has stopped a statement.
         UnavailableError: everything else, from a refused connection to a full disk.
@@ -192,15 +186,17 @@ def translated() -> Iterator[None]:
     try:
         yield
     except asyncpg.UniqueViolationError as error:
-        if str(error.constraint_name).endswith(_PRIMARY_KEY):
+        if is_known_id(error):
             raise RowExistsError(str(error)) from error
         raise RowRefusedError(str(error), error.sqlstate) from error
     except asyncpg.QueryCanceledError as error:
         raise TookTooLongError(f"PostgreSQL: {error}") from error
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
         raise RowsLockedError(f"PostgreSQL: {error}") from error
-    except _ROW_REFUSALS as error:
-        raise RowRefusedError(str(error), error.sqlstate) from error
+    except asyncpg.PostgresError as error:
+        if is_refusal(error):
+            raise RowRefusedError(str(error), error.sqlstate) from error
+        raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error
     except _DRIVER_ERRORS as error:
         raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error
 
