@@ -31,7 +31,7 @@ from harness.topics import end_offsets, publish, read_all, until_something_is_sa
 from harness.waiting import eventually
 from llamalog_schemas.codec import decode_event, decode_provenance, encode
 from llamalog_schemas.events import Category, EntityType
-from llamalog_service.kafka.messages import provenance_record
+from llamalog_service.kafka.publisher import provenance_record
 from llamalog_service.kafka.topics import create_topics, topics
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings

@@ -6,7 +6,7 @@ from uuid import UUID
 from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.rows import StoredRow
-from llamalog_service.kafka.messages import provenance_message
+from llamalog_service.kafka.publisher import provenance_message
 
 
 def believed(values: Iterable[bytes | None]) -> dict[UUID, Provenance]:

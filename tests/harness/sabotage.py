@@ -16,7 +16,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from llamalog_service.cli import app
 from llamalog_service.dead_letters import replay as dead_letter_replay
 from llamalog_service.ingest.ingest import Ingest
-from llamalog_service.kafka.dead_letter_reader import fetch_dead_letters
+from llamalog_service.kafka.dead_letters import fetch_dead_letters
 
 
 async def _for_ever(*_: Any, **__: Any) -> Any:

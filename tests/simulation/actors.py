@@ -8,10 +8,11 @@ from llamalog_service.backfill.migration_consumer import migration_delivery
 from llamalog_service.backfill.repairs import RepairQueue, Repairs, Sweep
 from llamalog_service.backfill.worker import PeriodicTask, Worker
 from llamalog_service.ingest.ingest import Ingest, JobCache
+from llamalog_service.kafka.clients import MessageProducer
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
-from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log import outbox as corrections
 from llamalog_service.log.log_store import LogStore

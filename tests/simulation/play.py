@@ -14,7 +14,7 @@ from uuid import UUID
 import tenacity
 
 from llamalog_service.domain.errors import DatabaseWentBackError
-from llamalog_service.kafka import messages
+from llamalog_service.kafka import publisher
 from simulation.actors import (
     COMMANDS,
     EVENTS,
@@ -93,7 +93,7 @@ def _chance_and_time_of(world: World, scenario: Scenario) -> Iterator[None]:
     clock = SimpleNamespace(monotonic=world.loop.time, sleep=time.sleep)
     random.seed(scenario.seed)
     with (
-        patch.object(messages, "uuid4", lambda: UUID(int=ids.getrandbits(128), version=4)),
+        patch.object(publisher, "uuid4", lambda: UUID(int=ids.getrandbits(128), version=4)),
         patch.object(tenacity, "time", clock),
     ):
         yield

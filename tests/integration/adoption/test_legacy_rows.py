@@ -15,7 +15,7 @@ from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.repairs import Sweep
 from llamalog_service.cli.lineages import timeline_tree
-from llamalog_service.kafka.messages import MAX_RECORD_BYTES, provenance_message
+from llamalog_service.kafka.publisher import MAX_RECORD_BYTES, provenance_message
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore

@@ -28,7 +28,7 @@ from llamalog_schemas import decode_event, encode, is_legacy_row
 from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLegacyReport
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.messages import OutgoingMessage
+from llamalog_service.kafka.clients import OutgoingMessage
 from llamalog_service.log.eventless_rows import EventlessRowStore
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.rebuild.errors import UnknownEnumLabelsError, UnsourcedRowsError

@@ -16,9 +16,8 @@ from llamalog_schemas.backfills import (
 )
 from llamalog_schemas.commands import BackfillRootsData, MissingParent, OneRoot
 from llamalog_service.bootstrap.backfills import Followed, UnknownRunError, follow_backfill
-from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.messages import OutgoingMessage
-from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
+from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills

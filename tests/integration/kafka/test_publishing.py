@@ -9,11 +9,13 @@ from aiokafka.errors import OutOfOrderSequenceNumber
 from harness.topics import header, read_all
 from harness.writers import Message
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.clients import open_producer
+from llamalog_service.kafka.clients import (
+    MessageProducer,
+    OutgoingMessage,
+    ProducerBrokenError,
+    open_producer,
+)
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
-from llamalog_service.kafka.errors import ProducerBrokenError
-from llamalog_service.kafka.messages import OutgoingMessage
-from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

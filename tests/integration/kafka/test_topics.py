@@ -7,9 +7,15 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from llamalog_service.kafka.errors import TopicsNotCreatedError
 from llamalog_service.kafka.topic_checks import Finding, Level, check_topics
-from llamalog_service.kafka.topics import Topics, TopicSpec, create_topics, existing_topics, topics
+from llamalog_service.kafka.topics import (
+    Topics,
+    TopicsNotCreatedError,
+    TopicSpec,
+    create_topics,
+    existing_topics,
+    topics,
+)
 
 pytestmark = pytest.mark.apache_kafka
 

@@ -10,11 +10,10 @@ from histories import NOON, event
 from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
-from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.errors import TopicAbsentError
+from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
 from llamalog_service.kafka.feeds import FeedBatch, ProvenanceFeed, open_provenance_feed
-from llamalog_service.kafka.messages import OutgoingMessage, provenance_message
-from llamalog_service.kafka.publisher import MessageProducer
+from llamalog_service.kafka.publisher import provenance_message
+from llamalog_service.kafka.reader import TopicAbsentError
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack.apache_kafka import ApacheKafka

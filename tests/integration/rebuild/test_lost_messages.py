@@ -8,8 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from harness.topics import producing, publish_events
 from histories import chains
-from llamalog_service.kafka.errors import MessagesGoneError
-from llamalog_service.kafka.reader import Span
+from llamalog_service.kafka.reader import MessagesGoneError, Span
 from llamalog_service.kafka.topics import topics
 from llamalog_service.rebuild.archive.archiver import Archiver
 from llamalog_service.rebuild.archive.history import Archive

@@ -13,7 +13,7 @@ from bench.backlog import Content, make_backlog
 from bench.checks import TableRow, differing_letters, differing_provenance, differing_rows
 from llamalog_service.domain.fold import FoldedRow
 from llamalog_service.domain.rows import RowContent, StoredRow
-from llamalog_service.kafka.messages import provenance_message
+from llamalog_service.kafka.publisher import provenance_message
 
 ROWS = make_backlog(3).rows
 FIRST = next(iter(ROWS))

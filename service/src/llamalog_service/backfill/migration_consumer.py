@@ -13,8 +13,9 @@ from llamalog_service.backfill.worker import Worker
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.consumer.delivery import BatchDelivery
 from llamalog_service.kafka.consumer.pipeline import Steps
-from llamalog_service.kafka.dead_letters import Record, RejectedRecord
+from llamalog_service.kafka.dead_letters import RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.reader import Record
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _MAX_COMMANDS = 500

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootOverrideEvent
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.overrides import JobSeenError, new_override
-from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
+from llamalog_service.kafka.clients import MessageProducer, open_producer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool

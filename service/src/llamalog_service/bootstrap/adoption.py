@@ -5,8 +5,7 @@ from collections.abc import Callable
 from llamalog_schemas.commands import BackfillRootsData
 from llamalog_service.adoption import adopt
 from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLegacyReport, PublishProgress
-from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.publisher import MessageProducer
+from llamalog_service.kafka.clients import MessageProducer, open_producer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.eventless_rows import EventlessRowStore

@@ -22,7 +22,7 @@ from llamalog_service.http.context import Services
 from llamalog_service.http.health import HealthMonitor, ReadinessProbe, TopicLag
 from llamalog_service.http.tokens import read_access
 from llamalog_service.kafka.clients import open_admin
-from llamalog_service.kafka.offsets import read_lag
+from llamalog_service.kafka.reader import read_lag
 from llamalog_service.kafka.topics import topics
 from llamalog_service.live_feed.feed import FeedState, LiveFeed, run_live_feed
 from llamalog_service.postgres.pool import open_pool

@@ -8,9 +8,9 @@ from uuid import UUID
 from llamalog_schemas.backfills import BackfillEnded, BackfillEndedData, BackfillProgressedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.clients import open_producer
+from llamalog_service.kafka.clients import MessageProducer, open_producer
 from llamalog_service.kafka.feeds import open_run_events
-from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool

@@ -21,11 +21,11 @@ from llamalog_service.backfill.worker import (
 from llamalog_service.bootstrap import tune_garbage_collector
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
 from llamalog_service.ingest.ingest import Ingest, JobCache
-from llamalog_service.kafka.clients import open_producer
+from llamalog_service.kafka.clients import MessageProducer, open_producer
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, RetryingBroker, subscribe
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
-from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
+from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore

@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final, Literal
 
 from llamalog_service.kafka.consumer.delivery import BatchDelivery
-from llamalog_service.kafka.consumer.lag_probe import LagProbe
-from llamalog_service.kafka.consumer.signals import Signals
+from llamalog_service.kafka.consumer.signals import LagProbe, Signals
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.retry import RETRIES
 from llamalog_service.settings import Settings, setting_name

@@ -11,9 +11,9 @@ from aiokafka import TopicPartition
 
 from llamalog_service.bootstrap import tune_garbage_collector
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.clients import open_producer, open_reader
-from llamalog_service.kafka.offsets import commit_if_behind
-from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
+from llamalog_service.kafka.clients import MessageProducer, open_producer, open_reader
+from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.reader import commit_if_behind
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore

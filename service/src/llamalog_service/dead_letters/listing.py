@@ -13,8 +13,14 @@ from msgspec import Struct
 
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.dead_letter_reader import Spans, fetch_dead_letters, find_spans
-from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import (
+    Coordinates,
+    DeadLetterPosition,
+    Spans,
+    StoredDeadLetter,
+    fetch_dead_letters,
+    find_spans,
+)
 from llamalog_service.kafka.reader import Span
 from llamalog_service.queries.paging import InvalidCursorError, Page
 from llamalog_service.retry import retry_until_available

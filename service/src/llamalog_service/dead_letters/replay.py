@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 from llamalog_service.dead_letters.listing import DeadLetterNotFoundError, Selection
 from llamalog_service.dead_letters.policy import ReplayDecision, ReplayOutcome, ReplayPolicy
-from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.dead_letter_reader import fetch_dead_letters, find_spans
-from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter
-from llamalog_service.kafka.messages import OutgoingMessage
-from llamalog_service.kafka.publisher import MessageProducer
+from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
+from llamalog_service.kafka.dead_letters import (
+    DeadLetterPosition,
+    StoredDeadLetter,
+    fetch_dead_letters,
+    find_spans,
+)
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.retry import retry_until_available

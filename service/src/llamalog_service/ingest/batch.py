@@ -20,7 +20,8 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.overrides import RootOverride, override_of
 from llamalog_service.domain.rows import Content, RowContent, StoredRow, content_of
-from llamalog_service.kafka.dead_letters import Record, RejectedRecord
+from llamalog_service.kafka.dead_letters import RejectedRecord
+from llamalog_service.kafka.reader import Record
 from llamalog_service.telemetry.metrics import EventKind, Verdict
 
 CONFLICT = "id-conflict"

@@ -29,8 +29,9 @@ from llamalog_service.ingest.batch import (
     decode_batch,
     log_batch,
 )
-from llamalog_service.kafka.dead_letters import Record, RejectedRecord
+from llamalog_service.kafka.dead_letters import RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.reader import Record
 from llamalog_service.log.log_store import FIRST_REVISION, Committed, LogStore, Positions
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 

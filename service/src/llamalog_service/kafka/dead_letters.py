@@ -1,16 +1,19 @@
-"""Dead letters: rejected messages byte for byte, with the reason in added headers; built and parsed here."""
+"""Dead letters: rejected messages byte for byte, the reason in added headers; built, read back, parsed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from aiokafka import ConsumerRecord
 from msgspec import Struct
 
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.messages import OutgoingMessage
-from llamalog_service.kafka.topics import DEAD_LETTER_BYTES
+from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.reader import Record, Span, read_range, read_spans
+from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, topics
+from llamalog_service.settings import Settings
 
 _OUR_HEADERS_AND_FRAMING = 64 * 1024
 _FRAMING_OF_A_HEADER = 10
@@ -31,19 +34,11 @@ ADDED_HEADERS = (REASON, ERROR, TOPIC, PARTITION, OFFSET)
 TRUNCATED = "llamalog-truncated"
 """Our headers, in this order behind those that the message had; the last one only if it was cut."""
 
+Spans = Mapping[int, Span]
+"""By partition of the topic of dead letters."""
+
 UNNAMED: Final = "(no reason given)"
 """Stands for the reason of a message among the dead letters that llamalog did not put there."""
-
-
-class Record(Protocol):
-    """A message as consumed: what aiokafka's ConsumerRecord offers and the service uses."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 class RejectedRecord(NamedTuple):
@@ -189,3 +184,43 @@ def _coordinates(added: Mapping[str, str]) -> Coordinates | None:
         return Coordinates(added[TOPIC], int(added[PARTITION]), int(added[OFFSET]))
     except (KeyError, ValueError):
         return None
+
+
+async def find_spans(settings: Settings, after: DeadLetterPosition | None = None) -> Spans:
+    """The spans of all dead letters that exist at this moment.
+
+    Args:
+        after: leave out the dead letters up to this position.
+
+    Raises:
+        TopicAbsentError: there is no topic of dead letters.
+        UnavailableError: Kafka does not answer.
+    """
+    spans = await read_spans(settings, topics(settings.topic_prefix).dead_letters.name)
+    if after is None:
+        return spans
+    return {
+        partition: span._replace(first=max(span.first, after.offset + 1))
+        if partition == after.partition
+        else span
+        for partition, span in spans.items()
+        if partition >= after.partition
+    }
+
+
+async def fetch_dead_letters(
+    settings: Settings, spans: Spans
+) -> AsyncGenerator[list[StoredDeadLetter], None]:
+    """The dead letters of some spans, one partition after the other, a fetch at a time.
+
+    Dead letters that retention removes meanwhile are left out.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    topic = topics(settings.topic_prefix).dead_letters.name
+    for partition, span in sorted(spans.items()):
+        async with aclosing(read_range(settings, topic, {partition: span})) as portions:
+            async for portion in portions:
+                if portion.records:
+                    yield [parse_dead_letter(record) for record in portion.records]

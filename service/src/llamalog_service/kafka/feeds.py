@@ -14,9 +14,8 @@ from llamalog_schemas.codec import decode_backfill_event, decode_provenance
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.clients import open_reader
-from llamalog_service.kafka.errors import translate_kafka_errors
-from llamalog_service.kafka.offsets import Offsets, end_offsets, topic_partitions
+from llamalog_service.kafka.clients import open_reader, translate_kafka_errors
+from llamalog_service.kafka.reader import Offsets, end_offsets, topic_partitions
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

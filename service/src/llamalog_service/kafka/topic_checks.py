@@ -1,6 +1,6 @@
 """Check the topics for what llamalog needs; a finding names the fault, its meaning and the cure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -10,8 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from llamalog_schemas.limits import MAX_VALUE_BYTES
+from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.clients import open_admin
-from llamalog_service.kafka.errors import TopicsUnfitError
 from llamalog_service.kafka.topics import (
     DEAD_LETTER_BYTES,
     TopicConfig,
@@ -29,6 +29,15 @@ _log = structlog.get_logger("llamalog.topics")
 FOR_EVER: Final = -1
 HEADROOM_BYTES: Final = 64 * 1024
 """Bytes that key, headers and framing may add to a value, in an event or in a dead letter."""
+
+
+class TopicsUnfitError(LlamalogError):
+    """Topics are missing or misconfigured: going on would lose events or stop the stream."""
+
+    def __init__(self, findings: Sequence[object]) -> None:
+        lines = "\n".join(f"  {finding}" for finding in findings)
+        super().__init__(f"The topics are not as they have to be; nothing was read or written.\n{lines}")
+        self.findings = tuple(findings)
 
 
 class Level(StrEnum):

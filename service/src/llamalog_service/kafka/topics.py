@@ -10,8 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.clients import open_admin
-from llamalog_service.kafka.errors import TopicsNotCreatedError
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -65,6 +65,18 @@ class TopicOutcome:
 
     name: str
     created: bool
+
+
+class TopicsNotCreatedError(LlamalogError):
+    """The broker refused to create topics; the others of the same request were created."""
+
+    def __init__(self, refusals: dict[str, str]) -> None:
+        reasons = "; ".join(f"{topic}: {reason}" for topic, reason in refusals.items())
+        super().__init__(
+            f"Kafka did not create {len(refusals)} of the topics ({reasons}). The others exist. "
+            "Remove the cause and create the topics again: existing ones are kept as they are."
+        )
+        self.refusals = refusals
 
 
 def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:

@@ -17,9 +17,8 @@ import structlog
 
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.errors import TopicAbsentError
 from llamalog_service.kafka.feeds import ProvenanceFeed, open_provenance_feed
-from llamalog_service.kafka.offsets import Offsets
+from llamalog_service.kafka.reader import Offsets, TopicAbsentError
 from llamalog_service.settings import Settings
 
 _log = structlog.get_logger("llamalog.api")

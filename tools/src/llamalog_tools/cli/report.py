@@ -11,9 +11,13 @@ from rich.table import Table
 
 from llamalog_service.cli.runtime import console
 from llamalog_service.kafka.clients import open_admin
-from llamalog_service.kafka.dead_letter_reader import fetch_dead_letters, find_spans
-from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition
-from llamalog_service.kafka.offsets import read_ends, read_lag
+from llamalog_service.kafka.dead_letters import (
+    Coordinates,
+    DeadLetterPosition,
+    fetch_dead_letters,
+    find_spans,
+)
+from llamalog_service.kafka.reader import read_ends, read_lag
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader

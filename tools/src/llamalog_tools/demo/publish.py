@@ -9,8 +9,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from llamalog_schemas.events import EntityCreated, EntityEvent, EntityType
-from llamalog_service.kafka.clients import open_producer
-from llamalog_service.kafka.errors import translate_kafka_errors
+from llamalog_service.kafka.clients import open_producer, translate_kafka_errors
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_tools.demo.day import generate_day

@@ -17,6 +17,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from llamalog_service.domain.errors import TopicGoneError, UnavailableError
+from llamalog_service.kafka.clients import read_any_header_name
 from llamalog_service.kafka.consumer.alignment import AlignedBuffer
 from llamalog_service.kafka.consumer.pipeline import (
     STEP_TIMEOUT,
@@ -27,7 +28,6 @@ from llamalog_service.kafka.consumer.pipeline import (
     next_offsets,
 )
 from llamalog_service.kafka.consumer.positions import EndOffsets, Lag, Progress, StartOffsets, read_lag_of
-from llamalog_service.kafka.header_names import read_any_header_name
 from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 

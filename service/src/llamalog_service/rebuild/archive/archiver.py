@@ -9,8 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from llamalog_service.kafka.dead_letters import Record
-from llamalog_service.kafka.reader import Portion
+from llamalog_service.kafka.reader import Portion, Record
 from llamalog_service.rebuild.archive.history import (
     Archive,
     require_continuation,

@@ -23,7 +23,7 @@ import msgspec
 
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.dead_letters import Record
+from llamalog_service.kafka.reader import Record
 
 MANIFEST: Final = "archive.json"
 FORMAT: Final = 1
