@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llamalog_service.cli.rebuild_report import DifferencesFile, DifferencesFileError
+from llamalog_service.cli.rebuild import DifferencesFile, DifferencesFileError
 
 
 @pytest.fixture

@@ -1,25 +1,32 @@
 """`llamalog rebuild`: the log rebuilt from its topic, compared, repaired."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from types import TracebackType
+from typing import IO, Annotated, Final, Self
 from uuid import UUID
 
 import typer
 from msgspec.structs import replace
+from rich.table import Table
 
 from llamalog_service.bootstrap.rebuilds import rebuild_log, republish_provenance
 from llamalog_service.cli.progress import StepBar
-from llamalog_service.cli.rebuild_report import DifferencesFile, print_report
 from llamalog_service.cli.runtime import (
     INTERRUPTED,
+    console,
     exit_on_error,
     print_error,
     print_json,
+    print_line,
     read_settings,
     run,
     signals_as_interrupts,
 )
-from llamalog_service.rebuild.comparison import Selection
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.rebuild.comparison import RebuildReport, Selection
 from llamalog_service.rebuild.rebuild import RebuildOptions
 from llamalog_service.rebuild.republish import RepublishSelection
 from llamalog_service.settings import Settings
@@ -171,3 +178,153 @@ def _republish(settings: Settings, selection: Selection) -> int:
             f"`llamalog provenance republish` {how}.",
         )
         raise typer.Exit(INTERRUPTED) from None
+
+
+class DifferencesFileError(LlamalogError):
+    """The file of differences can't be written."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(
+            f"The differing rows can't be written to {path}: {error.strerror or error}. Nothing was changed. "
+            "Name another file with --differences, or make room."
+        )
+
+
+class DifferencesFile:
+    """The file of differing rows, under a temporary name until `complete` replaces an earlier run's file.
+
+    Raises:
+        DifferencesFileError: the file can't be written; on entering already, and in `write` and `complete`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        with self._errors():
+            if self._path.exists() and not self._path.is_file():
+                raise OSError("it is not a file")
+            self._part.touch()
+            self._part.unlink()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            with self._errors():
+                self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def write(self, line: str) -> None:
+        """Write a line."""
+        with self._errors():
+            self._file = self._file or self._part.open("w", encoding="utf-8")
+            self._file.write(f"{line}\n")
+
+    def complete(self) -> None:
+        """Give the file its final name; without a line, delete the file of an earlier run."""
+        with self._errors():
+            if self._file is None:
+                self._path.unlink(missing_ok=True)
+            else:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._part.replace(self._path)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DifferencesFileError(self._path, error) from error
+
+
+def print_report(report: RebuildReport, differences: Path) -> None:
+    """Print a report for people; `differences` is the file of differences."""
+    console.print(_summary(report))
+    if not report.loaded:
+        console.print(_counts(report))
+    for line in conclusions(report, differences):
+        print_line(line)
+
+
+def conclusions(report: RebuildReport, differences: Path) -> list[str]:
+    """The outcome of a rebuild in sentences."""
+    found = report.differences
+    lines: list[str] = []
+    if report.contested:
+        lines.append(
+            f"{report.contested:,} ids have several contents; of {report.contested_kept_live:,} the live "
+            "table keeps another than an empty one would get, which is no difference."
+        )
+    if found.corrected_meanwhile:
+        lines.append(f"{found.corrected_meanwhile:,} roots were corrected by live traffic meanwhile.")
+    if report.unsourced_rows or report.unsourced_overrides:
+        lines.append(
+            f"{report.unsourced_rows:,} rows and {report.unsourced_overrides:,} overrides have no event and "
+            "were copied from the live table: the rebuild does not verify these."
+        )
+    if report.loaded:
+        lines.append(f"The live table was empty and holds {report.rebuilt.rows:,} rows now.")
+    elif not found.rows and not report.overrides_differing:
+        lines.append("Nothing differs: the live table is what its events make of it.")
+    else:
+        lines += _differences(report, differences)
+    if report.republished is not None:
+        lines.append(f"{report.republished:,} rows were republished.")
+    return lines
+
+
+def _differences(report: RebuildReport, file: Path) -> Iterator[str]:
+    found, is_repaired = report.differences, report.repaired is not None
+    kinds = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
+    yield f"{found.rows:,} rows differ ({kinds}); {file} names each of them."
+    if found.by_column:
+        columns = ", ".join(f"{name} {rows:,}" for name, rows in sorted(found.by_column.items()))
+        yield f"Columns that differ: {columns}."
+    if report.overrides_differing:
+        yield f"{report.overrides_differing:,} overrides are missing or differ."
+    if is_repaired and found.extra:
+        yield f"{found.extra:,} rows without an event were deleted; the table removed_rows has them."
+    yield "All of it was repaired." if is_repaired else "Nothing was changed; --repair repairs it."
+
+
+def _summary(report: RebuildReport) -> Table:
+    table = Table(title=f"Rebuilt from {report.topic}")
+    table.add_column("")
+    table.add_column("", justify="right")
+    for name, number in (
+        ("messages", report.messages),
+        ("dead letters", report.dead_letters),
+        ("tombstones", report.tombstones),
+        ("duplicates", report.duplicates),
+        ("rows rebuilt", report.rebuilt.rows),
+        ("rows in the live table", report.live.rows),
+    ):
+        table.add_row(name, f"{number:,}")
+    table.add_row("checksum, rebuilt", report.rebuilt.checksum)
+    table.add_row("checksum, live", report.live.checksum)
+    table.add_row("seconds", f"{report.seconds:,.1f}")
+    return table
+
+
+def _counts(report: RebuildReport) -> Table:
+    """Counts on both sides; of days only those that differ."""
+    table = Table(title="Rows")
+    for name in ("", "live", "rebuilt", "difference"):
+        table.add_column(name, justify="right" if name else "left")
+    live, rebuilt = report.live, report.rebuilt
+    for title, one, other in (
+        ("category", live.by_category, rebuilt.by_category),
+        ("origin", live.by_origin, rebuilt.by_origin),
+        ("day", live.by_day, rebuilt.by_day),
+    ):
+        for name in sorted(one.keys() | other.keys()):
+            here, there = one.get(name, 0), other.get(name, 0)
+            if title != "day" or here != there:
+                difference = f"{here - there:+,}" if here != there else ""
+                table.add_row(f"{title} {name}", f"{here:,}", f"{there:,}", difference)
+    return table

@@ -15,7 +15,7 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
-from llamalog_service.domain.rows import Content, StoredRow
+from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.log.rows import (
     NO_DATA,
     CopyRefusedError,
@@ -23,13 +23,13 @@ from llamalog_service.log.rows import (
     insert_rows,
     legacy_rows_equal,
     mark_sourced,
-    stored_row,
 )
 from llamalog_service.postgres.pool import translated
 from llamalog_service.postgres.statements import sql
 
 FIRST_REVISION = 1
 """The revision of a row as written: the column's default."""
+_CONTENT_WIDTH = len(RowContent.__struct_fields__)
 _IS_VISIBLE = "SELECT EXISTS (SELECT FROM llama_logs WHERE id = $1)"
 _HIDDEN = "the id {id} is taken by a row that a policy of the table hides from this role"
 
@@ -277,3 +277,30 @@ def _resolution(record: Mapping[str, Any], declaration: Statement | None) -> Res
         case _:
             root = declaration.named if declaration else record["root_job_id"]
             return Resolution(root, Origin.PENDING if root is None else Origin.DECLARED)
+
+
+def stored_row(record: Mapping[str, Any]) -> StoredRow:
+    """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
+
+    A legacy row may hold more than the types allow: labels that no enum of the contract has,
+    JSON that is no object, texts that are NULL.
+    """
+    values = list(record.values())
+    content = RowContent(*values[:_CONTENT_WIDTH])
+    content = replace(
+        content,
+        sources=_texts(content.sources),
+        fields_enriched=_texts(content.fields_enriched),
+        is_root_job=bool(content.is_root_job),
+    )
+    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:]
+    members = tuple(cycle_members) if cycle_members is not None else None
+    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), *others)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A text[] of any dimension, in one."""
+    texts = tuple(value or ())
+    while texts and isinstance(texts[0], list):
+        texts = tuple(text for inner in texts for text in inner)
+    return texts

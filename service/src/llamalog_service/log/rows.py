@@ -1,56 +1,28 @@
-"""Rows of the log between PostgreSQL and the domain; legacy rows are written and compared as texts."""
+"""Writes of rows in a transaction; legacy rows are written and compared as texts."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
-from msgspec.structs import asdict, astuple, replace
+from msgspec.structs import asdict, astuple
 
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
-from llamalog_service.domain.rows import Content, RowContent, StoredRow
+from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.postgres.statements import sql
 
 NO_DATA: Final = "02000"
 """The code of a row that PostgreSQL neither wrote nor refused."""
 
-_CONTENT_WIDTH: Final = len(RowContent.__struct_fields__)
 _COLUMNS: Final = (*RowContent.__struct_fields__, *Root.__struct_fields__)
 _INSERT: Final = (
     f"INSERT INTO llama_logs ({', '.join(_COLUMNS)}) "  # noqa: S608 - names of our own
     f"VALUES ({', '.join(f'${number}' for number in range(1, len(_COLUMNS) + 1))})"
 )
 _COUNT: Final = "SELECT count(*) FROM llama_logs WHERE id = ANY ($1::uuid[])"
-
-
-def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
-
-    A legacy row may hold more than the types allow: labels that no enum of the contract has,
-    JSON that is no object, texts that are NULL.
-    """
-    values = list(record.values())
-    content = RowContent(*values[:_CONTENT_WIDTH])
-    content = replace(
-        content,
-        sources=_texts(content.sources),
-        fields_enriched=_texts(content.fields_enriched),
-        is_root_job=bool(content.is_root_job),
-    )
-    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:]
-    members = tuple(cycle_members) if cycle_members is not None else None
-    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), *others)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    """A text[] of any dimension, in one."""
-    texts = tuple(value or ())
-    while texts and isinstance(texts[0], list):
-        texts = tuple(text for inner in texts for text in inner)
-    return texts
 
 
 class CopyRefusedError(Exception):

@@ -8,7 +8,7 @@ import asyncpg
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.log.log_store import Positions, advance_positions
-from llamalog_service.log.root_rule import MEMORY
+from llamalog_service.log.recompute import MEMORY
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.comparison import IS_EMPTY
 from llamalog_service.rebuild.errors import EnumLabelsNotAddedError, TableNotEmptyError
