@@ -12,6 +12,8 @@ from llamalog_schemas.codec import Headers, decode_command, encode
 from llamalog_schemas.commands import RecomputeRoots
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Provenance
+from llamalog_service.backfill.backfill_store import BackfillStore
+from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.batch import BatchOutcome
 from llamalog_service.ingest.ingest import Ingest, JobCache
@@ -19,7 +21,7 @@ from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox, publish_corrections
+from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 
 TOPIC = "tests.entity-events"
@@ -150,4 +152,7 @@ class Repairer:
         await self.tell()
 
     async def tell(self) -> None:
-        await publish_corrections(Outbox(self.pool), EventPublisher(self.kept, NAMES, source="/tests"))
+        publisher = EventPublisher(self.kept, NAMES, source="/tests")
+        relay = CorrectionRelay(Outbox(self.pool), BackfillStore(self.pool), publisher)
+        while await relay.publish_next():
+            pass

@@ -5,6 +5,7 @@ from typing import Any
 
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.migration_consumer import migration_delivery
+from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.backfill.repairs import RepairQueue, Repairs, Sweep
 from llamalog_service.backfill.worker import PeriodicTask, Worker
 from llamalog_service.ingest.ingest import Ingest, JobCache
@@ -14,7 +15,6 @@ from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
-from llamalog_service.log import outbox as corrections
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
@@ -139,17 +139,14 @@ def _tasks(
 ) -> list[PeriodicTask]:
     """As `bootstrap` has them, but for backfills, and with a sweep on demand."""
     sweep = SweepOnDemand(store, every=SWEEP_EVERY, full_every=100 * SWEEP_EVERY, clock=sweep_clock)
-    outbox = Outbox(pool)
+    relay = CorrectionRelay(Outbox(pool), BackfillStore(pool), event_publisher)
 
     async def sweep_if_due() -> bool:
         await sweep.sweep_if_due()
         return False
 
-    async def tell() -> bool:
-        return await corrections.publish_corrections(outbox, event_publisher) > 0
-
     return [
         PeriodicTask("repairing roots", Repairs(RepairQueue(pool), store).repair_queued, _POLL_EVERY),
         PeriodicTask("sweeping", sweep_if_due, _POLL_EVERY),
-        PeriodicTask("publishing corrections", tell, _POLL_EVERY),
+        PeriodicTask("publishing corrections", relay.publish_next, _POLL_EVERY),
     ]

@@ -11,17 +11,15 @@ from typing import Any
 from unittest.mock import patch
 
 from llamalog_service.backfill import repairs
+from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.domain import roots
 from llamalog_service.domain.roots import JobFacts, Resolved, resolve
 from llamalog_service.domain.rows import RowContent
 from llamalog_service.ingest import ingest
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.kafka.consumer.pipeline import Pipeline
-from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log import outbox as corrections
 from llamalog_service.log import recompute
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import Everything, RecomputeStore, Repair
 from llamalog_service.postgres.statements import sql
 
@@ -89,13 +87,13 @@ def _skip_the_outbox(stack: ExitStack) -> None:
 
 
 def _strike_first(stack: ExitStack) -> None:
-    async def strike_and_tell(outbox: Outbox, event_publisher: EventPublisher) -> int:
-        rows = await outbox.next(1000)
-        await outbox.delete_published(rows)
-        await event_publisher.publish_provenance(rows)
-        return len(rows)
+    async def strike_and_tell(self: Any) -> bool:
+        rows = await self._outbox.next(1000)
+        await self._outbox.delete_published(rows)
+        await self._event_publisher.publish_provenance(rows)
+        return bool(rows)
 
-    stack.enter_context(patch.object(corrections, "publish_corrections", strike_and_tell))
+    stack.enter_context(patch.object(CorrectionRelay, "publish_next", strike_and_tell))
 
 
 def _not_told_again(stack: ExitStack) -> None:

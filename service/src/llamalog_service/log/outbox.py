@@ -53,23 +53,6 @@ class Outbox:
         )
 
 
-async def publish_corrections(outbox: Outbox, event_publisher: EventPublisher) -> int:
-    """Publish every correction noted, then delete its entry; a crash between the two publishes it twice.
-
-    Returns:
-        How many rows were published.
-
-    Raises:
-        UnavailableError: entries that were not deleted are published at the next call.
-    """
-    published = await publish_removals(outbox, event_publisher)
-    while rows := await outbox.next(ROWS_AT_ONCE):
-        await event_publisher.publish_provenance(rows)
-        await outbox.delete_published(rows)
-        published += len(rows)
-    return published
-
-
 async def publish_removals(outbox: Outbox, event_publisher: EventPublisher) -> int:
     """Publish a tombstone for every row that a repair has removed; how many.
 
