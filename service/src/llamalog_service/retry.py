@@ -61,10 +61,15 @@ async def retry_until_available(
         timeout: seconds after which the last UnavailableError is raised; None retries for ever.
         may_take_long: an attempt without an answer for some seconds is not logged as waiting.
 
+    A cancellation ends it, also where the action turns that into an UnavailableError: a connection that
+    breaks while it is closed.
+
     Raises:
         UnavailableError: after `timeout`.
     """
     waiting = _Waiting(doing)
+    task = asyncio.current_task()
+    cancelled_before = task.cancelling() if task is not None else 0
     try:
         async for attempt in stamina.retry_context(
             on=UnavailableError,
@@ -83,6 +88,8 @@ async def retry_until_available(
                 try:
                     result = await action()
                 except UnavailableError as away:
+                    if task is not None and task.cancelling() > cancelled_before:
+                        raise asyncio.CancelledError from away
                     RETRIES.failures += 1
                     waiting.begin(str(away))
                     raise

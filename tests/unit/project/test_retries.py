@@ -1,0 +1,68 @@
+"""A retried action: an unavailable server is waited for, a cancellation is not."""
+
+import asyncio
+
+import pytest
+
+from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.retry import retry_until_available
+
+
+async def test_a_cancellation_that_an_unavailable_server_replaces_still_ends_the_task() -> None:
+    begun = asyncio.Event()
+    attempts = 0
+
+    async def lose_the_connection_while_cancelled() -> str:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 1:
+            return "retried"
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise UnavailableError("the connection broke while it was closed")
+
+    task = asyncio.create_task(retry_until_available(lose_the_connection_while_cancelled, doing="testing"))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert attempts == 1
+
+
+async def test_a_task_that_was_cancelled_before_still_retries_what_it_does_at_its_end() -> None:
+    attempts = 0
+
+    async def succeed_at_the_second_attempt() -> str:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise UnavailableError("away")
+        return "done"
+
+    async def clean_up_when_cancelled(begun: asyncio.Event) -> str:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return await retry_until_available(succeed_at_the_second_attempt, doing="testing")
+        raise AssertionError("it is cancelled")
+
+    begun = asyncio.Event()
+    task = asyncio.create_task(clean_up_when_cancelled(begun))
+    await begun.wait()
+    task.cancel()
+    assert await task == "done"
+
+
+async def test_a_time_limit_around_the_retries_ends_them() -> None:
+    async def turn_every_interruption_into_an_outage() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise UnavailableError("interrupted") from None
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await retry_until_available(turn_every_interruption_into_an_outage, doing="testing")
