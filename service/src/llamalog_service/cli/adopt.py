@@ -17,14 +17,13 @@ from llamalog_service.cli.backfill.watching import COMPLETED, ERROR, USAGE, Back
 from llamalog_service.cli.migrate import applied, print_check
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
-    INTERRUPTED,
     console,
     error_console,
+    interruptible,
     print_error,
     print_json,
     read_database_settings,
     run,
-    signals_as_interrupts,
 )
 from llamalog_service.queries.backfills import Adoption, BackfillRun
 from llamalog_service.settings import DatabaseSettings
@@ -190,12 +189,8 @@ def adopt(  # noqa: PLR0917 -- typer calls it by name
         expected=expect,
     )
     report = AdoptionReport(as_json=as_json)
-    try:
-        with signals_as_interrupts():
-            outcome = _adopt(read_database_settings(), request, report, compat_view=compat_view, yes=yes)
-    except KeyboardInterrupt:
-        print_error("llamalog", "Stopped. What is done is kept: the same command resumes.")
-        raise typer.Exit(INTERRUPTED) from None
+    with interruptible("Stopped. What is done is kept: the same command resumes."):
+        outcome = _adopt(read_database_settings(), request, report, compat_view=compat_view, yes=yes)
     report.close(outcome)
     raise typer.Exit(_CODES[outcome] if outcome in _CODES else code_of(outcome))
 

@@ -7,15 +7,7 @@ import typer
 
 from llamalog_service.bootstrap.rebuilds import archive_topic, check_archive
 from llamalog_service.cli.progress import StepBar
-from llamalog_service.cli.runtime import (
-    INTERRUPTED,
-    console,
-    print_error,
-    print_json,
-    read_settings,
-    run,
-    signals_as_interrupts,
-)
+from llamalog_service.cli.runtime import console, interruptible, print_json, read_settings, run
 
 Folder = Annotated[Path, typer.Argument(help="The archive's folder; created if missing.", file_okay=False)]
 
@@ -32,12 +24,9 @@ def archive(
     """
     settings = read_settings()
     work = check_archive if check else archive_topic
-    try:
-        with signals_as_interrupts(), StepBar("llamalog.rebuild") as bar:
-            report = run(work(settings, folder, bar.show))
-    except KeyboardInterrupt:
-        print_error("llamalog", "Stopped. What was written is kept: the same command continues.")
-        raise typer.Exit(INTERRUPTED) from None
+    stopped = "Stopped. What was written is kept: the same command continues."
+    with interruptible(stopped), StepBar("llamalog.rebuild") as bar:
+        report = run(work(settings, folder, bar.show))
     if as_json:
         print_json(report)
         return

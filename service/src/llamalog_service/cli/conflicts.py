@@ -19,7 +19,7 @@ from llamalog_service.queries.conflicts import (
     declaration_conflicts,
     parent_conflicts,
 )
-from llamalog_service.queries.paging import Cursor, InvalidCursorError, collect
+from llamalog_service.queries.paging import Cursor, InvalidCursorError, collect, parse_cursor
 from llamalog_service.settings import DatabaseSettings
 
 
@@ -66,7 +66,7 @@ async def _read(settings: DatabaseSettings, kind: Kind | None, limit: int, after
             if kind not in {None, of_kind}:
                 return ()
             query = parent_conflicts if of_kind is Kind.PARENTS else declaration_conflicts
-            return await collect(partial(query, reader), _cursor, limit, after)
+            return await collect(partial(query, reader), parse_cursor, limit, after)
 
         return (
             await count_conflicts(reader),
@@ -76,10 +76,6 @@ async def _read(settings: DatabaseSettings, kind: Kind | None, limit: int, after
             if kind in {None, Kind.CYCLES}
             else (),
         )
-
-
-def _cursor(after: str | None) -> Cursor | None:
-    return None if after is None else Cursor.parse(after)
 
 
 def _check_cursor(text: str) -> None:

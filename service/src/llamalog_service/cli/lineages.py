@@ -1,6 +1,7 @@
 """`llamalog timeline`, `tree` and `chain`: the lineages of an entity or a job."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
@@ -18,7 +19,7 @@ from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain, read_tree
 from llamalog_service.queries.lineages import JobNode, is_cut, lineage_trees
-from llamalog_service.queries.paging import MAX_LIMIT, Cursor
+from llamalog_service.queries.paging import Cursor
 from llamalog_service.queries.timeline import Timeline, read_timeline
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.styles import printable, style_of
@@ -199,7 +200,6 @@ def _link(link: JobSummary, *, is_requested: bool) -> Text:
 
 
 Lineage = TypeVar("Lineage", Timeline, Tree)
-ReadPage = Callable[[int, Cursor | None], Awaitable[Lineage]]
 
 
 async def whole_timeline(reader: Reader, entity: EntityRef, *, include_orphans: bool, limit: int) -> Timeline:
@@ -208,11 +208,7 @@ async def whole_timeline(reader: Reader, entity: EntityRef, *, include_orphans: 
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-
-    async def read(limit: int, after: Cursor | None) -> Timeline:
-        return await read_timeline(reader, entity, include_orphans=include_orphans, limit=limit, after=after)
-
-    return await _joined(read, limit)
+    return await _joined(partial(read_timeline, reader, entity, include_orphans=include_orphans), limit)
 
 
 async def whole_tree(reader: Reader, job: str, *, limit: int) -> Tree:
@@ -221,18 +217,14 @@ async def whole_tree(reader: Reader, job: str, *, limit: int) -> Tree:
     Raises:
         UnavailableError: PostgreSQL is away.
     """
-
-    async def read(limit: int, after: Cursor | None) -> Tree:
-        return await read_tree(reader, job, limit=limit, after=after)
-
-    return await _joined(read, limit)
+    return await _joined(partial(read_tree, reader, job), limit)
 
 
-async def _joined(read: ReadPage[Lineage], limit: int) -> Lineage:
-    found = await read(min(limit, MAX_LIMIT), None)
+async def _joined(read: Callable[..., Awaitable[Lineage]], limit: int) -> Lineage:
+    found = await read(limit=limit)
     entries, parents = list(found.entries), dict(found.parents)
     while found.next is not None and len(entries) < limit:
-        found = await read(min(limit - len(entries), MAX_LIMIT), Cursor.parse(found.next))
+        found = await read(limit=limit - len(entries), after=Cursor.parse(found.next))
         entries += found.entries
         parents |= found.parents
     return replace(found, entries=tuple(entries), parents=parents, longer=is_cut(parents))

@@ -1,7 +1,8 @@
 """`llamalog logs`: rows of the log by filter, and followed as they are written."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -40,7 +41,7 @@ from llamalog_service.cli.runtime import (
 from llamalog_service.live_feed.following import follow_log
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.paging import MAX_LIMIT, Cursor, Page
+from llamalog_service.queries.paging import parse_cursor, read_pages
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.settings import DatabaseSettings
 
@@ -55,7 +56,7 @@ def logs(
     category: OfCategory = None,
     status: OfStatus = None,
     entity_type: OfType = None,
-    entity: OfEntity = None,
+    entity_id: OfEntity = None,
     operation: OfOperation = None,
     source: OfSource = None,
     user: OfUser = None,
@@ -65,9 +66,9 @@ def logs(
     since: Since = None,
     until: Until = None,
     error: OfError = None,
-    roots: OnlyRoots = False,
-    unknown: OnlyUnknown = False,
-    search: Searched = None,
+    roots_only: OnlyRoots = False,
+    unknown_origin_only: OnlyUnknown = False,
+    q: Searched = None,
     limit: Newest = 50,
     follow: Follow = False,
     as_json: Json = False,
@@ -76,24 +77,8 @@ def logs(
 
     With --follow it continues with rows as they are written, and rows whose root is corrected come again.
     """
-    wanted = LogFilter(
-        category=category,
-        status=status,
-        entity_type=entity_type,
-        entity_id=entity,
-        operation=operation,
-        source=source,
-        user=user,
-        job=job,
-        root=root,
-        origin=origin,
-        since=since,
-        until=until,
-        error=error,
-        roots_only=roots,
-        unknown_origin_only=unknown,
-        q=search,
-    )
+    given = locals()
+    wanted = LogFilter(**{name: given[name] for name in LogFilter.__struct_fields__})
     show = _show_json if as_json else _show
     if follow:
         _follow(wanted, limit, show)
@@ -129,10 +114,8 @@ async def _read(settings: DatabaseSettings, wanted: LogFilter, limit: int) -> Se
 async def _newest(reader: Reader, wanted: LogFilter, limit: int) -> Sequence[LogRow]:
     """The newest matching rows, the newest at the end."""
     rows: list[LogRow] = []
-    if not limit:
-        return rows
     with error_console.status("Looking …") as status:
-        async for page in pages_of_rows(reader, wanted, limit=limit):
+        async for page in read_pages(partial(read_logs, reader, wanted), parse_cursor, limit):
             rows += page.items
             if page.searched_to is not None:
                 status.update(f"Looking … back to {page.searched_to:%Y-%m-%d %H:%M} so far")
@@ -154,19 +137,3 @@ def _print_away(reason: str | None) -> None:
         markup=False,
         soft_wrap=True,
     )
-
-
-async def pages_of_rows(reader: Reader, wanted: LogFilter, *, limit: int) -> AsyncIterator[Page[LogRow]]:
-    """The newest matching rows, page by page, up to so many; a page may be empty.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
-    after: Cursor | None = None
-    while True:
-        page = await read_logs(reader, wanted, limit=min(limit, MAX_LIMIT), after=after)
-        yield page
-        limit -= len(page.items)
-        if page.next is None or limit <= 0:
-            return
-        after = Cursor.parse(page.next)

@@ -8,16 +8,7 @@ import typer
 
 from llamalog_service.bootstrap.rebuilds import republish_provenance
 from llamalog_service.cli.progress import StepBar
-from llamalog_service.cli.runtime import (
-    INTERRUPTED,
-    TIMEOUT,
-    console,
-    print_error,
-    print_json,
-    read_settings,
-    run,
-    signals_as_interrupts,
-)
+from llamalog_service.cli.runtime import TIMEOUT, console, interruptible, print_json, read_settings, run
 from llamalog_service.rebuild.republish import RepublishSelection
 
 app = typer.Typer(name="provenance", help="The provenance records that consumers read.", no_args_is_help=True)
@@ -54,14 +45,11 @@ def republish(  # noqa: PLR0917 -- typer calls it by name
     recorded_since = since.replace(tzinfo=UTC) if since is not None else None
     roots = (root,) if root is not None else ()
     selection = RepublishSelection(recorded_since, roots, (entity,) if entity is not None else ())
-    try:
-        with signals_as_interrupts(), StepBar("llamalog.rebuild") as bar:
-            republished = run(
-                republish_provenance(settings, selection, bar.show, rate=rate, resume=resume, timeout=TIMEOUT)
-            )
-    except KeyboardInterrupt:
-        print_error("llamalog", "Stopped. The same command with --resume continues; without, it begins anew.")
-        raise typer.Exit(INTERRUPTED) from None
+    stopped = "Stopped. The same command with --resume continues; without, it begins anew."
+    with interruptible(stopped), StepBar("llamalog.rebuild") as bar:
+        republished = run(
+            republish_provenance(settings, selection, bar.show, rate=rate, resume=resume, timeout=TIMEOUT)
+        )
     if as_json:
         print_json({"rows": republished})
     else:

@@ -7,16 +7,7 @@ import typer
 from llamalog_service.adoption.legacy_events import PublishLegacyReport, PublishProgress
 from llamalog_service.bootstrap.adoption import publish_legacy_events
 from llamalog_service.cli.progress import progress_bar
-from llamalog_service.cli.runtime import (
-    INTERRUPTED,
-    TIMEOUT,
-    console,
-    print_error,
-    print_json,
-    read_settings,
-    run,
-    signals_as_interrupts,
-)
+from llamalog_service.cli.runtime import TIMEOUT, console, interruptible, print_json, read_settings, run
 from llamalog_service.styles import printable
 
 UNPUBLISHABLE: Final = 3
@@ -41,12 +32,8 @@ def publish_legacy(
     def show(progress: PublishProgress) -> None:
         bar.update(task, completed=progress.rows, total=progress.total)
 
-    try:
-        with signals_as_interrupts(), bar:
-            report = run(publish_legacy_events(settings, show, timeout=TIMEOUT))
-    except KeyboardInterrupt:
-        print_error("llamalog", "Stopped. What was published stays: the same command resumes.")
-        raise typer.Exit(INTERRUPTED) from None
+    with interruptible("Stopped. What was published stays: the same command resumes."), bar:
+        report = run(publish_legacy_events(settings, show, timeout=TIMEOUT))
     if as_json:
         print_json(report)
     else:

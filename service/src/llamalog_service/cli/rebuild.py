@@ -15,15 +15,13 @@ from rich.table import Table
 from llamalog_service.bootstrap.rebuilds import rebuild_log, republish_provenance
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
-    INTERRUPTED,
     console,
     exit_on_error,
-    print_error,
+    interruptible,
     print_json,
     print_line,
     read_settings,
     run,
-    signals_as_interrupts,
 )
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.rebuild.comparison import RebuildReport, Selection
@@ -126,31 +124,27 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     if archive_only and from_file is None:
         raise typer.BadParameter("needs --from-file FOLDER", param_hint="--archive-only")
     settings = read_settings()
-    try:
-        with (
-            exit_on_error(),
-            signals_as_interrupts(),
-            DifferencesFile(differences) as lines,
-            StepBar("llamalog.rebuild") as bar,
-        ):
-            options = RebuildOptions(
-                only=selection,
-                discard=discard,
-                initial_load=not dry_run,
-                allow_unsourced=allow_unsourced,
-                add_enum_labels=add_enum_labels and not dry_run,
-                max_deletes=max_deletes,
-                convergence_timeout=convergence_timeout,
-                archive_only=archive_only,
-                on_difference=lines.write,
-                on_compared=lines.complete,
-            )
-            report = run(
-                rebuild_log(settings, options, bar.show, repair=repair and not dry_run, archive=from_file)
-            )
-    except KeyboardInterrupt:
-        print_error("llamalog", "Stopped. What was read is kept: the same command resumes.")
-        raise typer.Exit(INTERRUPTED) from None
+    with (
+        interruptible("Stopped. What was read is kept: the same command resumes."),
+        exit_on_error(),
+        DifferencesFile(differences) as lines,
+        StepBar("llamalog.rebuild") as bar,
+    ):
+        options = RebuildOptions(
+            only=selection,
+            discard=discard,
+            initial_load=not dry_run,
+            allow_unsourced=allow_unsourced,
+            add_enum_labels=add_enum_labels and not dry_run,
+            max_deletes=max_deletes,
+            convergence_timeout=convergence_timeout,
+            archive_only=archive_only,
+            on_difference=lines.write,
+            on_compared=lines.complete,
+        )
+        report = run(
+            rebuild_log(settings, options, bar.show, repair=repair and not dry_run, archive=from_file)
+        )
     republished = None
     try:
         if republish and not dry_run:
@@ -167,17 +161,12 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
 
 def _republish(settings: Settings, selection: Selection) -> int:
     """Republish after the rebuild, which is done even if this is interrupted."""
-    try:
-        with signals_as_interrupts(), StepBar("llamalog.rebuild") as bar:
-            return run(republish_provenance(settings, RepublishSelection(None, *selection), bar.show))
-    except KeyboardInterrupt:
-        how = "with --root or --entity publishes them" if any(selection) else "with --resume continues"
-        print_error(
-            "llamalog",
-            "Stopped while rows were republished. The rebuild is done; "
-            f"`llamalog provenance republish` {how}.",
-        )
-        raise typer.Exit(INTERRUPTED) from None
+    how = "with --root or --entity publishes them" if any(selection) else "with --resume continues"
+    stopped = (
+        f"Stopped while rows were republished. The rebuild is done; `llamalog provenance republish` {how}."
+    )
+    with interruptible(stopped), StepBar("llamalog.rebuild") as bar:
+        return run(republish_provenance(settings, RepublishSelection(None, *selection), bar.show))
 
 
 class DifferencesFileError(LlamalogError):

@@ -136,6 +136,17 @@ def exit_with(error: LlamalogError) -> NoReturn:
 
 
 @contextmanager
+def interruptible(sentence: str) -> Iterator[None]:
+    """End the process with a sentence and `INTERRUPTED` on Ctrl-C, SIGTERM and a closed terminal."""
+    try:
+        with signals_as_interrupts():
+            yield
+    except KeyboardInterrupt:
+        print_error("llamalog", sentence)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
 def signals_as_interrupts() -> Iterator[None]:
     """SIGTERM and a closed terminal end the process as Ctrl-C does, also where that was set to be ignored."""
 

@@ -78,6 +78,15 @@ class Cursor(NamedTuple):
         return cursor
 
 
+def parse_cursor(text: str | None) -> Cursor | None:
+    """The cursor in the `next` of a page; without a text the start.
+
+    Raises:
+        InvalidCursorError: the text is none.
+    """
+    return Cursor.parse(text) if text else None
+
+
 class Page(Struct, Generic[T], frozen=True, kw_only=True, rename="camel"):
     """A part of a result.
 

@@ -10,16 +10,14 @@ from llamalog_schemas.events import EntityType
 from llamalog_service.http.api import examples
 from llamalog_service.http.api.openapi import responses
 from llamalog_service.http.api.routing import (
-    CursorText,
     Id,
-    Limit,
+    PageDep,
     Since,
     Text,
     Timestamp,
     Type,
     Until,
     Whole,
-    cursor,
     json_response,
     label,
     router,
@@ -28,7 +26,7 @@ from llamalog_service.http.api.routing import (
 from llamalog_service.http.context import ReaderDep
 from llamalog_service.queries.counts import Bucket, Counts, read_counts
 from llamalog_service.queries.entities import EntityRef, EntitySummary, read_entity_summary
-from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
+from llamalog_service.queries.paging import Page
 from llamalog_service.queries.root_jobs import RootFilter, RootJob, read_root_jobs
 
 routes = router("catalogue")
@@ -58,8 +56,7 @@ async def root_jobs(
     q: Annotated[
         Text | None, search("In name, operation or job, ignoring case; or the entity's id.", "Lemonade")
     ] = None,
-    limit: Limit = DEFAULT_LIMIT,
-    after: CursorText = None,
+    page: PageDep,
 ) -> Response:
     """Each with its first row, the number of jobs below it, and of those that failed."""
     root_filter = RootFilter(
@@ -71,7 +68,7 @@ async def root_jobs(
         until=until,
         q=q,
     )
-    return json_response(await read_root_jobs(reader, root_filter, limit=limit, after=cursor(after)))
+    return json_response(await read_root_jobs(reader, root_filter, **page))
 
 
 @routes.get(

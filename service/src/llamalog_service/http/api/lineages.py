@@ -7,20 +7,10 @@ from starlette.responses import Response
 
 from llamalog_service.http.api import examples
 from llamalog_service.http.api.openapi import responses
-from llamalog_service.http.api.routing import (
-    Boolean,
-    CursorText,
-    Id,
-    Job,
-    Limit,
-    Type,
-    cursor,
-    json_response,
-    router,
-)
+from llamalog_service.http.api.routing import Boolean, Id, Job, PageDep, Type, json_response, router
 from llamalog_service.http.context import ContextDep, ReaderDep
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain, read_children, read_tree
-from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
+from llamalog_service.queries.paging import Page
 from llamalog_service.queries.timeline import EntityRef, Timeline, read_timeline
 
 routes = router("lineages")
@@ -47,18 +37,13 @@ async def timeline(
             description="Also rows that name the entity and whose root is not known.",
         ),
     ] = True,
-    limit: Limit = DEFAULT_LIMIT,
-    after: CursorText = None,
+    page: PageDep,
 ) -> Response:
     """The rows of its lineage: those whose root is a root of a row that names it."""
+    ref = EntityRef(type=kind, id=entity)
     return json_response(
         await read_timeline(
-            context.reader,
-            EntityRef(type=kind, id=entity),
-            include_orphans=include_orphans,
-            limit=limit,
-            after=cursor(after),
-            metrics=context.metrics,
+            context.reader, ref, include_orphans=include_orphans, metrics=context.metrics, **page
         )
     )
 
@@ -70,11 +55,9 @@ async def timeline(
         Tree, "Entries, oldest first, with their depth below the topmost job.", example=examples.TREE
     ),
 )
-async def tree(
-    reader: ReaderDep, job: Job, limit: Limit = DEFAULT_LIMIT, after: CursorText = None
-) -> Response:
+async def tree(reader: ReaderDep, job: Job, page: PageDep) -> Response:
     """The rows that have a root job as their root; below any other job, its descendants' rows."""
-    return json_response(await read_tree(reader, job, limit=limit, after=cursor(after)))
+    return json_response(await read_tree(reader, job, **page))
 
 
 @routes.get(
@@ -84,11 +67,9 @@ async def tree(
         Page[JobSummary], "One entry a job, by the time of its first row.", example=examples.CHILDREN
     ),
 )
-async def children(
-    reader: ReaderDep, job: Job, limit: Limit = DEFAULT_LIMIT, after: CursorText = None
-) -> Response:
+async def children(reader: ReaderDep, job: Job, page: PageDep) -> Response:
     """One level of a large tree."""
-    return json_response(await read_children(reader, job, limit=limit, after=cursor(after)))
+    return json_response(await read_children(reader, job, **page))
 
 
 @routes.get(

@@ -12,13 +12,11 @@ from llamalog_service.http.api import examples
 from llamalog_service.http.api.openapi import responses, stream_responses
 from llamalog_service.http.api.routing import (
     Boolean,
-    CursorText,
-    Limit,
+    PageDep,
     Since,
     Text,
     Until,
     Uuid,
-    cursor,
     json_response,
     label,
     router,
@@ -28,7 +26,7 @@ from llamalog_service.http.context import ContextDep, ReaderDep
 from llamalog_service.http.problems import not_found
 from llamalog_service.http.streams import log_events
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
+from llamalog_service.queries.paging import Page
 from llamalog_service.queries.rows import LogRow, read_row
 
 routes = router("logs")
@@ -85,14 +83,11 @@ async def logs(
     reader: ReaderDep,
     log_filter: LogFilterDep,
     order: Annotated[Literal["newest", "oldest"], Query(description="Which come first.")] = "newest",
-    limit: Limit = DEFAULT_LIMIT,
-    after: CursorText = None,
+    *,
+    page: PageDep,
 ) -> Response:
     """Rows that match all given parameters."""
-    page = await read_logs(
-        reader, log_filter, limit=limit, after=cursor(after), newest_first=order == "newest"
-    )
-    return json_response(page)
+    return json_response(await read_logs(reader, log_filter, newest_first=order == "newest", **page))
 
 
 @routes.get(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypedDict, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -166,13 +166,18 @@ def search(description: str, *examples: str) -> Any:
     )
 
 
-def cursor(text: str | None) -> Cursor | None:
-    """The cursor of a page's `next`.
+class PageArguments(TypedDict):
+    """The page that a request asks for, as queries take it."""
 
-    Raises:
-        InvalidCursorError: the text is none.
-    """
-    return None if text is None else Cursor.parse(text)
+    limit: int
+    after: Cursor | None
+
+
+async def _page(limit: Limit = DEFAULT_LIMIT, after: CursorText = None) -> PageArguments:
+    return {"limit": limit, "after": None if after is None else Cursor.parse(after)}
+
+
+PageDep = Annotated[PageArguments, Depends(_page)]
 
 
 async def read_body(request: Request, kind: type[Body]) -> Body:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from llamalog_schemas.limits import MAX_JOB_LENGTH
 from llamalog_service.http.api.openapi import responses
-from llamalog_service.http.api.routing import CursorText, Limit, Text, cursor, json_response, router
+from llamalog_service.http.api.routing import Limit, PageDep, Text, json_response, router
 from llamalog_service.http.context import ReaderDep
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
@@ -44,9 +44,9 @@ async def unknown_origins(reader: ReaderDep) -> Response:
     summary="Jobs never seen that others name as their parent",
     responses=responses(Page[WaitingJob], "The longest awaited first."),
 )
-async def waiting_jobs(reader: ReaderDep, limit: Limit = DEFAULT_LIMIT, after: CursorText = None) -> Response:
+async def waiting_jobs(reader: ReaderDep, page: PageDep) -> Response:
     """`POST /overrides` adopts one as a root."""
-    return json_response(await read_waiting_jobs(reader, limit=limit, after=cursor(after)))
+    return json_response(await read_waiting_jobs(reader, **page))
 
 
 @routes.get(
@@ -64,11 +64,9 @@ async def conflicts(reader: ReaderDep) -> Response:
     summary="Rows that claim another parent than the one that counts",
     responses=responses(Page[RowConflict], "The oldest first."),
 )
-async def rival_parents(
-    reader: ReaderDep, limit: Limit = DEFAULT_LIMIT, after: CursorText = None
-) -> Response:
+async def rival_parents(reader: ReaderDep, page: PageDep) -> Response:
     """Of a job's claims the earliest counts."""
-    return json_response(await parent_conflicts(reader, limit=limit, after=cursor(after)))
+    return json_response(await parent_conflicts(reader, **page))
 
 
 @routes.get(
@@ -76,9 +74,9 @@ async def rival_parents(
     summary="Rows that declare another root than the one that was found",
     responses=responses(Page[RowConflict], "The oldest first."),
 )
-async def declarations(reader: ReaderDep, limit: Limit = DEFAULT_LIMIT, after: CursorText = None) -> Response:
+async def declarations(reader: ReaderDep, page: PageDep) -> Response:
     """The chain overrules a declaration."""
-    return json_response(await declaration_conflicts(reader, limit=limit, after=cursor(after)))
+    return json_response(await declaration_conflicts(reader, **page))
 
 
 @routes.get(

@@ -6,21 +6,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, get_args
 from uuid import UUID
 
+import msgspec
+
+from llamalog_schemas.events import Category, Status
 from llamalog_service.domain.timestamps import parse_timestamp
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.web.formatting import link
-from llamalog_service.queries.paging import Cursor, InvalidCursorError, Page
+from llamalog_service.queries.paging import Cursor, InvalidCursorError, Page, parse_cursor
 
 _JOBS: Final = frozenset({"job", "root"})
 """Fields that hold a job's id: any characters, blanks at its ends too."""
+
+_LABELS: Final = {"category": Category, "status": Status}
 
 _SEARCH_SECONDS: Final = 1.0
 """A search without an index reads further pages for so long, until it has found a row."""
 
 Member = TypeVar("Member", bound=StrEnum)
+Filter = TypeVar("Filter", bound=msgspec.Struct)
 T = TypeVar("T")
 
 
@@ -91,12 +97,33 @@ class FormQuery:
             self._complain(name, text, "it is 2h, 7d, 2026-02-10 or 2026-02-10 10:30, in UTC")
             return None
 
+    def filter(self, kind: type[Filter]) -> Filter:
+        """A filter of rows, by the fields that are named as its own.
+
+        A filter takes any label, since legacy rows may have others; a form only those of the contract.
+        """
+        return kind(
+            **{
+                field.name: self._value(field.encode_name, field.type)
+                for field in msgspec.structs.fields(kind)
+                if field.encode_name in self.texts
+            }
+        )
+
+    def _value(self, name: str, annotation: Any) -> object:
+        kind = _LABELS.get(name) or next(iter(get_args(annotation)), annotation)
+        if kind is bool:
+            return self.flag(name)
+        if kind is datetime:
+            return self.timestamp(name)
+        if kind is UUID:
+            return self.uuid(name)
+        return self.text(name) if kind is str else self.member(name, kind)
+
     def after(self) -> Cursor | None:
         """The cursor of the page."""
-        if not self._after:
-            return None
         try:
-            return Cursor.parse(self._after)
+            return parse_cursor(self._after)
         except InvalidCursorError as error:
             self.complaints.append(str(error))
             return None

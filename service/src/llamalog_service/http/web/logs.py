@@ -22,23 +22,7 @@ from llamalog_service.queries.rows import read_row
 
 routes = APIRouter()
 
-_FIELDS: Final = (
-    "category",
-    "status",
-    "origin",
-    "operation",
-    "source",
-    "error",
-    "since",
-    "until",
-    "entityType",
-    "entityId",
-    "job",
-    "root",
-    "user",
-    "rootsOnly",
-    "unknownOriginOnly",
-)
+_FIELDS: Final = [name for name in LogFilter.__struct_encode_fields__ if name != "q"]
 _ROWS: Final = 50
 
 
@@ -46,7 +30,7 @@ _ROWS: Final = 50
 async def logs(request: Request, reader: ReaderDep) -> Response:
     """A page of the rows that match, the newest first."""
     form = FormQuery(request.query_params, _FIELDS)
-    log_filter = _filter(form)
+    log_filter = form.filter(LogFilter)
     parameters = msgspec.to_builtins(log_filter)
     found = await search("/ui/logs", form, partial(read_logs, reader, log_filter, limit=_ROWS))
     return render(
@@ -84,24 +68,4 @@ async def log(request: Request, reader: ReaderDep, row_id: UUID) -> Response:
         line=flat_lines([row])[0],
         names=await read_row_names(reader, [row]),
         json=f"/logs/{row_id}",
-    )
-
-
-def _filter(form: FormQuery) -> LogFilter:
-    return LogFilter(
-        category=form.member("category", Category),
-        status=form.member("status", Status),
-        origin=form.member("origin", Origin),
-        operation=form.text("operation"),
-        source=form.text("source"),
-        error=form.text("error"),
-        since=form.timestamp("since"),
-        until=form.timestamp("until"),
-        entity_type=form.member("entityType", EntityType),
-        entity_id=form.uuid("entityId"),
-        job=form.text("job"),
-        root=form.text("root"),
-        user=form.text("user"),
-        roots_only=form.flag("rootsOnly"),
-        unknown_origin_only=form.flag("unknownOriginOnly"),
     )

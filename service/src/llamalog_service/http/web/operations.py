@@ -17,7 +17,6 @@ routes = APIRouter()
 
 _DEAD_LETTERS: Final = "/ui/dead-letters"
 _PAGE: Final = 50
-_FIELDS: Final = ("reason", "topic", "since", "until")
 
 _UNRESOLVED: Final = {
     "PENDING": "Wait for a job never seen",
@@ -34,13 +33,8 @@ async def dead_letters(
     after: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
     """The dead letters that match, the newest first, beside the counts of all."""
-    form = FormQuery(request.query_params, _FIELDS)
-    wanted = DeadLetterFilter(
-        reason=form.text("reason"),
-        topic=form.text("topic"),
-        since=form.timestamp("since"),
-        until=form.timestamp("until"),
-    )
+    form = FormQuery(request.query_params, DeadLetterFilter.__struct_encode_fields__)
+    wanted = form.filter(DeadLetterFilter)
     counts = await services.dead_letters.counts()
     page = None
     if not form.complaints:

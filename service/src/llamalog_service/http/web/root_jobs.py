@@ -21,7 +21,6 @@ from llamalog_service.queries.rows import read_row
 
 routes = APIRouter()
 
-_FIELDS: Final = ("q", "category", "status", "entityType", "user", "since", "until")
 _ROWS: Final = 50
 _MANY: Final = COUNTED - 100
 """From so many rows below, there may be more than were counted."""
@@ -30,16 +29,8 @@ _MANY: Final = COUNTED - 100
 @routes.get("/ui")
 async def root_jobs(request: Request, reader: ReaderDep) -> Response:
     """A page of the root jobs that match, the newest first."""
-    form = FormQuery(request.query_params, _FIELDS)
-    root_filter = RootFilter(
-        category=form.member("category", Category),
-        status=form.member("status", Status),
-        entity_type=form.member("entityType", EntityType),
-        user=form.text("user"),
-        since=form.timestamp("since"),
-        until=form.timestamp("until"),
-        q=form.text("q"),
-    )
+    form = FormQuery(request.query_params, RootFilter.__struct_encode_fields__)
+    root_filter = form.filter(RootFilter)
     found = await search("/ui", form, partial(read_root_jobs, reader, root_filter, limit=_ROWS))
     return render(
         request,

@@ -23,7 +23,7 @@ from llamalog_service.queries.counts import (
     read_unknown_origins,
     read_waiting_jobs,
 )
-from llamalog_service.queries.paging import Cursor, Page
+from llamalog_service.queries.paging import Page, parse_cursor
 
 routes = APIRouter()
 
@@ -77,7 +77,7 @@ async def waiting_jobs(
     request: Request, reader: ReaderDep, after: Annotated[str, Query(max_length=500)] = ""
 ) -> Response:
     """The jobs never seen that others name as their parent, the longest awaited first."""
-    found = await read_waiting_jobs(reader, after=Cursor.parse(after) if after else None)
+    found = await read_waiting_jobs(reader, after=parse_cursor(after))
     return render(
         request,
         "waiting_jobs.html",
@@ -102,7 +102,7 @@ async def conflicts(
     if kind == "cycles":
         found = await cycles(reader, after=after)
     else:
-        found = await _READ_ROWS[kind](reader, after=Cursor.parse(after) if after else None)
+        found = await _READ_ROWS[kind](reader, after=parse_cursor(after))
     return render(
         request,
         "conflicts.html",
