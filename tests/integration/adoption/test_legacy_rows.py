@@ -21,7 +21,8 @@ from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.timeline import EntityRef, read_timeline
+from llamalog_service.queries.entities import EntityRef
+from llamalog_service.queries.timeline import read_timeline
 
 ALBUM = UUID(bytes=hashlib.md5(b"album", usedforsecurity=False).digest())
 ENTITY = EntityRef(type=EntityType.ALBUM, id=ALBUM)

@@ -18,9 +18,9 @@ from llamalog_service.queries.conflicts import (
     declaration_conflicts,
     parent_conflicts,
 )
-from llamalog_service.queries.counts import read_rows
 from llamalog_service.queries.jobs import read_job_state
 from llamalog_service.queries.paging import Cursor
+from llamalog_tools.counts import read_rows
 
 ROWS = 60_000
 

@@ -38,8 +38,9 @@ from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import MAX_ROWS_SCANNED, Cursor
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 from llamalog_service.queries.rows import read_row
-from llamalog_service.queries.timeline import choose_album, read_timeline
+from llamalog_service.queries.timeline import read_timeline
 from llamalog_service.settings import DatabaseSettings
+from llamalog_tools.counts import choose_album
 
 LOG = BigLog(albums=108_000, big_root_rows=20_000, odd=10_000)
 AN_ALBUM = EntityRef(type=EntityType.ALBUM, id=album_of(54_321))

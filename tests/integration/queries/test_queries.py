@@ -18,11 +18,11 @@ from llamalog_service.log.log_store import Positions
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 from llamalog_service.postgres.pool import create_pool, prepare_connection
 from llamalog_service.postgres.statements import Reader, sql
-from llamalog_service.queries.counts import read_rows, read_work
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import Entry, JobNode, lineage_trees
 from llamalog_service.queries.paging import MAX_LIMIT
-from llamalog_service.queries.timeline import choose_album, read_timeline
+from llamalog_service.queries.timeline import read_timeline
+from llamalog_tools.counts import choose_album, read_rows, read_work
 
 ALBUM_ID, OTHER_ID = uuid4(), uuid4()
 ALBUM = EntityRef(type=EntityType.ALBUM, id=ALBUM_ID)

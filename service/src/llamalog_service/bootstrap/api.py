@@ -121,8 +121,6 @@ def _services(settings: Settings, reader: Reader) -> Services:
             reader,
             read_lag=partial(_read_lags, settings),
             metrics_urls=_metrics_urls(settings),
-            group=settings.consumer_group,
-            topic=topics(settings.topic_prefix).entity_events.name,
         ),
         feed=LiveFeed(),
     )

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.counts import read_work
+from llamalog_service.queries.counts import WorkLeft, read_work_left
 from llamalog_service.queries.table_stats import read_unresolved
 from llamalog_service.telemetry.liveness import Health
 from llamalog_service.telemetry.metrics_scraper import ScrapedMetrics, parse_metrics
@@ -85,18 +85,6 @@ class TableSize(Struct, frozen=True, kw_only=True, rename="camel"):
     bytes_per_row: float | None
 
 
-class WorkLeft(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Work that is recorded and not done yet.
-
-    Attributes:
-        open_repairs: runs that are not completed.
-        unpublished: corrections that are not published.
-    """
-
-    open_repairs: int
-    unpublished: int
-
-
 class HealthSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     """The health of an installation; what could not be read is null, and `unreachable` names its source.
 
@@ -131,8 +119,6 @@ class HealthMonitor:
     Args:
         read_lag: reads the lag of every consumer group from Kafka.
         metrics_urls: of the consumers' metrics.
-        group: of the provenance consumer.
-        topic: of the entity events.
     """
 
     def __init__(
@@ -141,14 +127,10 @@ class HealthMonitor:
         *,
         read_lag: Callable[[], Awaitable[tuple[TopicLag, ...]]],
         metrics_urls: Sequence[str],
-        group: str,
-        topic: str,
     ) -> None:
         self._reader = reader
         self._read_lag = read_lag
         self._urls = metrics_urls
-        self._group = group
-        self._topic = topic
         self._samples: deque[_Sample] = deque(maxlen=_SAMPLES)
         self._reading = asyncio.Lock()
         self._cached: tuple[float, HealthSummary] | None = None
@@ -198,7 +180,7 @@ class HealthMonitor:
 
     async def _database(self) -> tuple[TableSize, WorkLeft, dict[str, int]]:
         size = await self._reader.row("table_size")
-        work = await read_work(self._reader, group=self._group, topic=self._topic)
+        work = await read_work_left(self._reader)
         unresolved = await read_unresolved(self._reader)
         return (
             TableSize(
@@ -206,7 +188,7 @@ class HealthMonitor:
                 rows=size["rows"],
                 bytes_per_row=round(size["bytes"] / size["rows"], 1) if size["rows"] else None,
             ),
-            WorkLeft(open_repairs=work.open_repairs, unpublished=work.unpublished),
+            work,
             {origin: pending.rows for origin, pending in unresolved.items()},
         )
 

@@ -1,20 +1,15 @@
 """The timeline of an album, an artist or a track: how it got here, and what happened to it afterwards."""
 
 import time
-from collections.abc import Collection
-from uuid import UUID
 
 import structlog
 from msgspec import Struct
 
-from llamalog_schemas.events import EntityType
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, lineage_page
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, at_most
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
-
-__all__ = ["EntityRef", "EntityType", "Entry", "Timeline", "choose_album", "read_timeline"]
 
 SLOW_SECONDS = 0.1
 """Slower than this, a timeline's queries lack their indexes, or the server is overloaded."""
@@ -91,13 +86,3 @@ async def read_timeline(
         longer=page.longer,
         next=page.next,
     )
-
-
-async def choose_album(reader: Reader, albums: Collection[UUID]) -> UUID | None:
-    """The album whose timeline shows most, corrected rows above all; None if the log knows none of them.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
-    chosen: UUID | None = await reader.value("album_to_show", list(albums))
-    return chosen

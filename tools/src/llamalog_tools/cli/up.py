@@ -27,7 +27,6 @@ from llamalog_service.cli.runtime import (
 )
 from llamalog_service.kafka.topics import create_missing_topics
 from llamalog_service.queries.entities import EntityRef
-from llamalog_service.queries.timeline import choose_album
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 from llamalog_tools.cli.cluster_note import ClusterNote, OtherClusterError, is_stale
@@ -41,6 +40,7 @@ from llamalog_tools.cli.report import (
     summary_table,
 )
 from llamalog_tools.cli.simulate import albums_bar, summary_of
+from llamalog_tools.counts import choose_album
 from llamalog_tools.demo.publish import Played, Sample, play_sample, play_slowly
 from llamalog_tools.devstack import GivenPostgres, LocalStack
 

@@ -9,9 +9,10 @@ from llamalog_service.http.api import examples
 from llamalog_service.http.api.openapi import responses
 from llamalog_service.http.api.routing import Boolean, Id, Job, PageDep, Type, json_response, router
 from llamalog_service.http.context import ContextDep, ReaderDep
+from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain, read_children, read_tree
 from llamalog_service.queries.paging import Page
-from llamalog_service.queries.timeline import EntityRef, Timeline, read_timeline
+from llamalog_service.queries.timeline import Timeline, read_timeline
 
 routes = router("lineages")
 

@@ -17,12 +17,7 @@ from llamalog_service.queries.conflicts import (
     declaration_conflicts,
     parent_conflicts,
 )
-from llamalog_service.queries.counts import (
-    COUNTED,
-    UNPROCESSED,
-    read_unknown_origins,
-    read_waiting_jobs,
-)
+from llamalog_service.queries.counts import COUNTED, UNPROCESSED, read_unknown_origins, read_waiting_jobs
 from llamalog_service.queries.paging import Page, parse_cursor
 
 routes = APIRouter()
