@@ -15,12 +15,13 @@ from llamalog_schemas.backfills import (
     RunStatus,
 )
 from llamalog_schemas.commands import BackfillRootsData, MissingParent, OneRoot
-from llamalog_service.bootstrap.backfills import Followed, UnknownRunError, follow_backfill
+from llamalog_service.backfill.following import UnknownRunError
+from llamalog_service.bootstrap.backfills import follow_backfill
 from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.backfills import BackfillRun, read_backfill, read_backfills
+from llamalog_service.queries.backfills import BackfillRun, BackfillState, read_backfill, read_backfills
 from llamalog_service.settings import Settings
 
 _INSERT = """
@@ -80,7 +81,7 @@ async def test_the_events_of_a_run_are_shown_in_order_up_to_its_end(
         await event_publisher.publish_backfill_progress(progress(other, 99))
     await event_publisher.publish_backfill_end(BackfillEndedData(**told(run, RunStatus.CANCELLED, 10)))
     await event_publisher.publish_backfill_end(BackfillEndedData(**told(run, RunStatus.COMPLETED, 11)))
-    shown: list[Followed] = []
+    shown: list[BackfillState] = []
 
     end = await follow_backfill(settings, run, shown.append, timeout=10)
 
@@ -94,7 +95,7 @@ async def test_where_the_topic_is_silent_of_a_runs_end_its_row_tells_it(
     run = uuid4()
     await keep(pool, run, "failed")
     await event_publisher.publish_backfill_progress(progress(run, 5))
-    shown: list[Followed] = []
+    shown: list[BackfillState] = []
 
     end = await follow_backfill(settings, run, shown.append, timeout=10)
 

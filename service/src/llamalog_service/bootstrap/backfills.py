@@ -1,13 +1,12 @@
 """Backfills for operators: requested over Kafka, read from PostgreSQL, followed on their topic."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from llamalog_schemas.backfills import BackfillEnded, BackfillEndedData, BackfillProgressedData
+from llamalog_schemas.backfills import BackfillEndedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
-from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.backfill.following import follow_run
 from llamalog_service.kafka.clients import MessageProducer, open_producer
 from llamalog_service.kafka.feeds import open_run_events
 from llamalog_service.kafka.publisher import EventPublisher
@@ -15,26 +14,10 @@ from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.backfills import BackfillRun, read_backfill
+from llamalog_service.queries.backfills import BackfillRun, BackfillState
 from llamalog_service.settings import DatabaseSettings, Settings
 
 _SOURCE = "/llamalog/cli"
-_POLL_SECONDS = 1.0
-_MAX_SILENT_POLLS = 5
-"""Polls without an event of a run that has ended, after which its row counts as its end."""
-
-Followed = BackfillRun | BackfillProgressedData | BackfillEndedData
-
-
-class UnknownRunError(LlamalogError):
-    """Neither the database nor the topic of events has a run of that id."""
-
-    def __init__(self, run: UUID, seconds: float) -> None:
-        super().__init__(
-            f"No backfill {run} is known, and no event of it came within {seconds:.0f} s. Look with "
-            "`llamalog backfill list`; if it was just requested, see whether a migration consumer (`llamalog "
-            "migration-consumer`) runs."
-        )
 
 
 async def request_backfill(settings: Settings, run: UUID, data: BackfillRootsData, *, timeout: float) -> None:
@@ -75,39 +58,12 @@ async def open_backfills(settings: DatabaseSettings) -> AsyncIterator[Reader]:
 
 
 async def follow_backfill(
-    settings: Settings, run: UUID, show: Callable[[Followed], None], *, timeout: float
+    settings: Settings, run: UUID, show: Callable[[BackfillState], None], *, timeout: float
 ) -> BackfillEndedData | BackfillRun:
-    """Show the events of a run, from its oldest retained one, until the run has ended.
-
-    The end is an event too; where that is missing (expired, or not published yet), the run's row.
-
-    Args:
-        show: called with every event's data in order, the end included.
-        timeout: seconds to wait for a run that is not known yet.
-
-    Returns:
-        The end of the run.
+    """Follow a run to its end; arguments, result and errors as of `backfill.following.follow_run`.
 
     Raises:
-        UnknownRunError: after `timeout`.
-        UnavailableError: PostgreSQL is away, or Kafka at the beginning.
+        UnavailableError: also if Kafka is away at the beginning.
     """
-    clock = asyncio.get_running_loop().time
-    began, silent_polls = clock(), 0
     async with open_run_events(settings, run) as events, open_backfills(settings) as reader:
-        while True:
-            received = await events.next(within=_POLL_SECONDS)
-            for event in received:
-                show(event.data)
-                if isinstance(event, BackfillEnded):
-                    return event.data
-            if not events.is_silent:
-                continue
-            row = await read_backfill(reader, run)
-            if row is not None and row.has_ended:
-                silent_polls += 1
-                if silent_polls >= _MAX_SILENT_POLLS:
-                    show(row)
-                    return row
-            if row is None and not events.any_seen and clock() - began > timeout:
-                raise UnknownRunError(run, timeout)
+        return await follow_run(events, reader, run, show, timeout=timeout)

@@ -203,20 +203,12 @@ Lineage = TypeVar("Lineage", Timeline, Tree)
 
 
 async def whole_timeline(reader: Reader, entity: EntityRef, *, include_orphans: bool, limit: int) -> Timeline:
-    """A timeline of up to so many entries, read page by page; `next` is set if there are more.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """A timeline of up to so many entries, read page by page; `next` is set if there are more."""
     return await _joined(partial(read_timeline, reader, entity, include_orphans=include_orphans), limit)
 
 
 async def whole_tree(reader: Reader, job: str, *, limit: int) -> Tree:
-    """Everything below a job, up to so many entries, read by page; `next` is set if there are more.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """Everything below a job, up to so many entries, read by page; `next` is set if there are more."""
     return await _joined(partial(read_tree, reader, job), limit)
 
 

@@ -1,1 +1,1 @@
-"""The read model of the API, the pages and the command line."""
+"""The read model of API, pages and commands; every query raises UnavailableError if PostgreSQL is away."""

@@ -58,21 +58,13 @@ class BackfillRun(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def read_backfill(reader: Reader, run: UUID) -> BackfillRun | None:
-    """A backfill; None where no such run is known.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """A backfill; None where no such run is known."""
     found = await reader.rows("backfill_run", run)
     return _run(found[0]) if found else None
 
 
 async def read_backfills(reader: Reader, limit: int, *, only_open: bool = False) -> list[BackfillRun]:
-    """The newest backfills first.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """The newest backfills first."""
     return [_run(found) for found in await reader.rows("backfill_runs", limit, only_open)]
 
 
@@ -182,11 +174,7 @@ class Adoption(NamedTuple):
 
 
 async def read_adoption(reader: Reader) -> Adoption:
-    """Style; cheap where most rows have their root.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """Style; cheap where most rows have their root."""
     rows = await reader.row("adoption_rows")
     run = await reader.value("adoption_run")
     return Adoption(

@@ -60,42 +60,26 @@ class ConflictCounts(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def count_conflicts(reader: Reader) -> ConflictCounts:
-    """How many there are.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """How many there are."""
     return ConflictCounts(**await reader.row("conflict_counts"))
 
 
 async def parent_conflicts(
     reader: Reader, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[RowConflict]:
-    """Rows that claim another parent than the one that counts, by time.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """Rows that claim another parent than the one that counts, by time."""
     return await _row_conflicts(reader, "conflicts_of_parents", limit, after)
 
 
 async def declaration_conflicts(
     reader: Reader, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[RowConflict]:
-    """Rows that declare another root than the one that was found, by time.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """Rows that declare another root than the one that was found, by time."""
     return await _row_conflicts(reader, "conflicts_of_declarations", limit, after)
 
 
 async def cycles(reader: Reader, *, limit: int = DEFAULT_LIMIT, after: str = "") -> Page[Cycle]:
-    """The cycles, by the name of their first member, which is the cursor as well.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """The cycles, by the name of their first member, which is the cursor as well."""
     limit = at_most(limit)
     found = await reader.rows("cycles", after, limit + 1)
     items = tuple(

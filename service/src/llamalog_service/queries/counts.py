@@ -81,7 +81,6 @@ async def read_counts(reader: Reader, *, since: datetime, until: datetime, bucke
 
     Raises:
         TooManyBucketsError: there would be more than `MAX_BUCKETS`.
-        UnavailableError: PostgreSQL is away.
     """
     if naive_utc(until) - naive_utc(since) > MAX_BUCKETS * _LENGTHS[bucket]:
         raise TooManyBucketsError(
@@ -96,11 +95,7 @@ async def read_counts(reader: Reader, *, since: datetime, until: datetime, bucke
 
 
 async def read_unknown_origins(reader: Reader) -> UnknownOrigins:
-    """How many rows have no known root, and why; `read_logs` has the rows.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """How many rows have no known root, and why; `read_logs` has the rows."""
     found = await reader.rows("unknown_origins")
     by_reason = {record["origin"] or UNPROCESSED: record["rows"] for record in found}
     return UnknownOrigins(rows=sum(by_reason.values()), by_reason=by_reason)
@@ -109,11 +104,7 @@ async def read_unknown_origins(reader: Reader) -> UnknownOrigins:
 async def read_waiting_jobs(
     reader: Reader, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[WaitingJob]:
-    """The jobs that rows wait for, those that are waited for longest first.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """The jobs that rows wait for, those that are waited for longest first."""
     limit, position = at_most(limit), after or OLDEST
     found = await reader.rows("waiting_jobs", position.at, position.row, limit + 1, COUNTED)
     return page_of(
@@ -136,9 +127,5 @@ class WorkLeft(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def read_work_left(reader: Reader) -> WorkLeft:
-    """The work that is left; cheap at any size of the log.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """The work that is left; cheap at any size of the log."""
     return WorkLeft(**await reader.row("work_left"))

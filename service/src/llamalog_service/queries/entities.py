@@ -23,9 +23,6 @@ async def read_names(reader: Reader, entities: Collection[EntityRef]) -> Mapping
     """The newest title or name that an event about each entity carried; those without one are left out.
 
     One query; of an entity that many events are about it reads the newest ones only.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
     """
     if not entities:
         return {}
@@ -97,9 +94,6 @@ async def read_entity_summary(
     Args:
         recent: how long ago is recently.
         now: the end of that time; the present if left out.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
     """
     since = naive_utc(now or datetime.now(UTC)) - recent
     records = await reader.rows("entity_summary", entity.id, str(entity.type), since.isoformat(), MAX_ROWS)

@@ -117,9 +117,6 @@ async def read_tree(
 
     Of a root that is what has it as its root. Of any other job it is what hangs on it by the claims that
     count, found by one walk downwards.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
     """
     limit, position = at_most(limit), after or OLDEST
     records = await reader.rows(
@@ -132,11 +129,7 @@ async def read_tree(
 async def read_children(
     reader: Reader, job: str, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
 ) -> Page[JobSummary]:
-    """The jobs directly below, by the time of the claim that put them there.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """The jobs directly below, by the time of the claim that put them there."""
     limit, position = at_most(limit), after or OLDEST
     found = await reader.rows("children", job, position.at, position.row, limit + 1)
     kept = found[:limit]
@@ -149,11 +142,7 @@ async def read_children(
 
 
 async def read_chain(reader: Reader, job: str) -> Chain:
-    """What triggered a job: its parent, that one's parent, up to the topmost job named.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """What triggered a job: its parent, that one's parent, up to the topmost job named."""
     parents = await read_parents(reader, {job}, most=MAX_LINKS)
     upwards: dict[str, None] = {}
     link: str | None = job
@@ -173,22 +162,14 @@ async def read_chain(reader: Reader, job: str) -> Chain:
 
 
 async def read_job_summaries(reader: Reader, jobs: list[str]) -> dict[str, JobSummary]:
-    """Each of these jobs in a line.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """Each of these jobs in a line."""
     if not jobs:
         return {}
     return {record["job"]: _summary(record) for record in await reader.rows("job_summaries", jobs, COUNTED)}
 
 
 async def read_job_state(reader: Reader, job: str) -> JobState:
-    """What the log knows of a job that may be adopted.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """What the log knows of a job that may be adopted."""
     found = await reader.row("job_state", job)
     override = None
     if found["adopted"] is not None:

@@ -77,9 +77,6 @@ async def read_parents(reader: Reader, jobs: set[str], *, most: int) -> Parents:
 
     Args:
         most: jobs whose parents are returned, the nearest first; there the walk ends.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
     """
     if not jobs:
         return {}

@@ -123,9 +123,6 @@ async def read_logs(
 
     One index leads to the rows, that of the narrowest filter which has one; other filters are
     tried row by row, on at most `MAX_ROWS_SCANNED` rows a call. A page ends before `MAX_BYTES` of JSON, too.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
     """
     limit = at_most(limit)
     driver, value = _driver(wanted)

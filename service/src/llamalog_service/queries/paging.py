@@ -117,7 +117,6 @@ async def read_pages(
 
     Raises:
         InvalidCursorError: `after` is no cursor.
-        UnavailableError: PostgreSQL is away.
     """
     while limit > 0:
         page = await read(limit=limit, after=parse(after))

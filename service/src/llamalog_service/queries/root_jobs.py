@@ -84,9 +84,6 @@ async def read_root_jobs(
     """The root jobs that match, the newest first.
 
     At most `MAX_ROWS_SCANNED` rows of root jobs are scanned for a page.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
     """
     limit = at_most(limit)
     newest = NEWEST if wanted.until is None else Cursor(before(wanted.until).at, NEWEST.row)

@@ -103,11 +103,7 @@ _METADATA, _ROOT, _DECLARED, _SOURCES, _FIELDS_ENRICHED, _ORIGIN, _CYCLE_MEMBERS
 
 
 async def read_row(reader: Reader, row: UUID) -> LogRow | None:
-    """A row by its id, which is that of its event; None where there is none.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """A row by its id, which is that of its event; None where there is none."""
     found = await reader.rows("row", row)
     return log_row(found[0]) if found else None
 

@@ -10,11 +10,7 @@ _UNRESOLVED = ("PENDING", "DECLARED", UNPROCESSED)
 
 
 async def read_table_stats(reader: Reader) -> TableStats:
-    """The statistics of this moment.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """The statistics of this moment."""
     unresolved = await read_unresolved(reader)
     outbox = await reader.row("gauge_outbox", MAX_COUNTED)
     return TableStats(
@@ -26,11 +22,7 @@ async def read_table_stats(reader: Reader) -> TableStats:
 
 
 async def read_unresolved(reader: Reader) -> Mapping[str, Pending]:
-    """Rows whose root may still become known, by origin.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """Rows whose root may still become known, by origin."""
     return {
         record["origin"] or UNPROCESSED: Pending(record["rows"], record["oldest"])
         for record in await reader.rows("gauge_unresolved", MAX_COUNTED)
@@ -38,10 +30,6 @@ async def read_unresolved(reader: Reader) -> Mapping[str, Pending]:
 
 
 async def read_depths(reader: Reader, jobs: Collection[str]) -> Mapping[str, int]:
-    """How many jobs are above each of these; jobs on cycles are left out.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """How many jobs are above each of these; jobs on cycles are left out."""
     records = await reader.rows("chain_depth", list(jobs)) if jobs else ()
     return {record["job"]: record["depth"] for record in records}

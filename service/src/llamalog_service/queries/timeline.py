@@ -52,9 +52,6 @@ async def read_timeline(
     Args:
         include_orphans: whether rows that name the entity and have no known root belong to it too.
         metrics: gets the query's duration; a slow query is logged, too.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
     """
     began = time.perf_counter()
     limit, position = at_most(limit), after or OLDEST

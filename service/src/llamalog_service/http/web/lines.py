@@ -74,11 +74,7 @@ def _line(entry: Entry, top: int) -> Line:
 
 
 async def read_row_names(reader: Reader, rows: Iterable[LogRow]) -> dict[UUID, str]:
-    """The names of the entities that rows refer to, as far as events carried them.
-
-    Raises:
-        UnavailableError: PostgreSQL is away.
-    """
+    """The names of the entities that rows refer to, as far as events carried them."""
     refs = {ref for row in rows for ref in _refs(row)}
     return dict(await read_names(reader, refs))
 
