@@ -108,11 +108,11 @@ async def test_a_form_asks_for_what_its_fields_say(visitor: httpx.AsyncClient, s
 
 WRONG = [
     ({"scope": "root", "root": ""}, "Name a job."),
-    ({"scope": "root", "root": "x" * 101}, "at most 100 characters"),
-    ({"scope": "jobs", "jobs": " \n "}, "Name at least one job"),
-    ({"scope": "window", "since": "yesterday"}, "A time looks like"),
-    ({"scope": "window", "since": "2026-02-11", "until": "2026-02-10"}, "ends before it begins"),
-    ({"scope": "window", "until": "2300-01-01"}, "Times lie between 1970 and 2100"),
+    ({"scope": "root", "root": "x" * 101}, "1 to 100 characters"),
+    ({"scope": "jobs", "jobs": " \n "}, "Name a job."),
+    ({"scope": "window", "since": "yesterday"}, "is no moment. One looks like 2026-02-10"),
+    ({"scope": "window", "since": "2026-02-11", "until": "2026-02-10"}, "No row lies in that window"),
+    ({"scope": "window", "until": "2300-01-01"}, "lies outside of 1970 to 2100"),
     ({"scope": HOSTILE}, "Choose which rows are meant"),
     ({"batchSize": "100001"}, "a whole number between 1 and 100,000"),
     ({"expect-roots": "many"}, "The count of roots"),

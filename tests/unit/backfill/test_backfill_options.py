@@ -6,13 +6,8 @@ import pytest
 
 from llamalog_schemas.commands import ExpectedCounts, GivenJobs, OneRoot, TimeWindow, WholeTable
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME
-from llamalog_service.cli.backfill.options import (
-    InvalidExpectationError,
-    InvalidScopeError,
-    choose_scope,
-    parse_expectation,
-    parse_moment,
-)
+from llamalog_service.backfill.scopes import InvalidScopeError, parse_moment
+from llamalog_service.cli.backfill.options import InvalidExpectationError, choose_scope, parse_expectation
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import typer
 
 from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.cli.backfill.options import InvalidScopeError, parse_moment
+from llamalog_service.backfill.scopes import InvalidScopeError, parse_moment
 from llamalog_service.domain.timestamps import is_age, parse_timestamp
 
 _MOMENT = "2h|MOMENT"

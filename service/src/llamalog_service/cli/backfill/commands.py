@@ -14,12 +14,12 @@ from llamalog_schemas.commands import (
     RunRequest,
     RunRequestData,
 )
+from llamalog_service.backfill.scopes import InvalidScopeError
 from llamalog_service.bootstrap.backfills import open_backfills, request_backfill, request_run_action
 from llamalog_service.cli.backfill.options import (
     BatchSize,
     DryRun,
     Expect,
-    InvalidScopeError,
     Jobs,
     Json,
     MissingParents,

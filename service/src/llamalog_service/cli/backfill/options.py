@@ -1,4 +1,4 @@
-"""The options of the backfill commands, with the parsers of scopes and expectations."""
+"""The options of the backfill commands, with the parser of expectations."""
 
 import getpass
 from collections.abc import Callable, Sequence
@@ -11,25 +11,19 @@ import typer
 
 from llamalog_schemas.commands import (
     MAX_BATCH_SIZE,
-    MAX_JOBS_PER_COMMAND,
     ExpectedCounts,
     GivenJobs,
     MissingParent,
     OneRoot,
     Scope,
-    TimeWindow,
     WholeTable,
 )
-from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_COUNT, MAX_JOB_LENGTH
-from llamalog_service.domain.timestamps import parse_timestamp
+from llamalog_schemas.limits import MAX_COUNT
+from llamalog_service.backfill.scopes import InvalidScopeError, checked_jobs, is_text, parse_moment, window
 
 _CLASSES = ExpectedCounts.__struct_fields__
 Parsed = TypeVar("Parsed")
 _LONGEST_REQUESTER = 255
-
-
-class InvalidScopeError(ValueError):
-    """The options name no scope; the message says why."""
 
 
 def choose_scope(
@@ -49,57 +43,12 @@ def choose_scope(
     if len(named) > 1:
         raise InvalidScopeError(f"{' and '.join(named)} exclude each other: a backfill has one scope.")
     if jobs:
-        return GivenJobs(jobs=_checked(jobs))
+        return GivenJobs(jobs=checked_jobs(jobs))
     if root is not None:
-        return OneRoot(root_job_id=_checked([root])[0])
+        return OneRoot(root_job_id=checked_jobs([root])[0])
     if named:
-        return _window(since or EARLIEST_TIME, until or LATEST_TIME)
+        return window(since, until)
     return WholeTable()
-
-
-def parse_moment(text: str) -> datetime:
-    """A moment as ISO 8601 has it, ``2026-02-10`` or ``2026-02-10T10:30:00+01:00``; without zone it is UTC.
-
-    Raises:
-        InvalidScopeError: it is no moment, or lies where no event can.
-    """
-    try:
-        moment = parse_timestamp(text)
-    except ValueError:
-        raise InvalidScopeError(
-            f"{text!r} is no moment. One looks like 2026-02-10 (UTC) or 2026-02-10T10:30:00+01:00."
-        ) from None
-    if not EARLIEST_TIME <= moment <= LATEST_TIME:
-        raise InvalidScopeError(f"{text!r} lies outside of {EARLIEST_TIME:%Y} to {LATEST_TIME:%Y}.")
-    return moment
-
-
-def _checked(jobs: Sequence[str]) -> tuple[str, ...]:
-    wanted = tuple(dict.fromkeys(jobs))
-    if len(wanted) > MAX_JOBS_PER_COMMAND:
-        raise InvalidScopeError(
-            f"{len(wanted):,} jobs are named; a backfill takes {MAX_JOBS_PER_COMMAND:,} at most. "
-            "Start several, or one over a time window."
-        )
-    for job in wanted:
-        if not (1 <= len(job) <= MAX_JOB_LENGTH and is_text(job)):
-            raise InvalidScopeError(
-                f"{job[:120]!r} can't be a job: its name has 1 to {MAX_JOB_LENGTH} characters."
-            )
-    return wanted
-
-
-def is_text(text: str) -> bool:
-    """Whether text can be encoded: a shell passes bytes that are no UTF-8 as lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _window(since: datetime, until: datetime) -> TimeWindow:
-    if since >= until:
-        raise InvalidScopeError(
-            f"No row lies in that window: it begins {since.isoformat()} and ends before {until.isoformat()}."
-        )
-    return TimeWindow(from_=since, to=until)
 
 
 class InvalidExpectationError(ValueError):

@@ -1,12 +1,11 @@
 """The form of a backfill: its fields parsed into a request, with a complaint for each invalid one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
 from llamalog_schemas.commands import (
     MAX_BATCH_SIZE,
-    MAX_JOBS_PER_COMMAND,
     ExpectedCounts,
     GivenJobs,
     MissingParent,
@@ -15,8 +14,8 @@ from llamalog_schemas.commands import (
     TimeWindow,
     WholeTable,
 )
-from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_COUNT, MAX_JOB_LENGTH
-from llamalog_service.domain.timestamps import parse_timestamp
+from llamalog_schemas.limits import MAX_COUNT
+from llamalog_service.backfill.scopes import InvalidScopeError, checked_jobs, parse_moment, window
 from llamalog_service.http.backfill_service import BackfillRequest
 
 Fields = Mapping[str, str]
@@ -75,9 +74,9 @@ class _FormParser:
     def scope(self) -> Scope:
         match self._text("scope"):
             case "root":
-                return OneRoot(root_job_id=self._jobs("root", most=1)[0])
+                return OneRoot(root_job_id=self._jobs("root", [self._fields.get("root", "")])[0])
             case "jobs":
-                return GivenJobs(jobs=self._jobs("jobs", most=MAX_JOBS_PER_COMMAND))
+                return GivenJobs(jobs=self._jobs("jobs", self._fields.get("jobs", "").split("\n")))
             case "window":
                 return self._window()
             case "everything" | "":
@@ -110,37 +109,30 @@ class _FormParser:
         self.complaints[field] = f"{label}: a whole number between {least:,} and {most:,}, or nothing."
         return None
 
-    def _jobs(self, field: str, most: int) -> tuple[str, ...]:
-        lines = dict.fromkeys(line.strip("\r") for line in self._fields.get(field, "").split("\n"))
-        jobs = tuple(line for line in lines if line.strip())
-        if not jobs:
-            self.complaints[field] = "Name a job." if most == 1 else "Name at least one job, one a line."
-        elif len(jobs) > most:
-            self.complaints[field] = f"At most {most:,} jobs; these are {len(jobs):,}."
-        elif any(len(job) > MAX_JOB_LENGTH for job in jobs):
-            self.complaints[field] = f"The name of a job has at most {MAX_JOB_LENGTH} characters."
-        return jobs or ("",)
+    def _jobs(self, field: str, texts: Iterable[str]) -> tuple[str, ...]:
+        named = [text.strip("\r") for text in texts if text.strip()]
+        try:
+            if named:
+                return checked_jobs(named)
+            self.complaints[field] = "Name a job."
+        except InvalidScopeError as error:
+            self.complaints[field] = str(error)
+        return ("",)
 
     def _window(self) -> TimeWindow:
-        start = self._timestamp("since", EARLIEST_TIME)
-        end = self._timestamp("until", LATEST_TIME)
-        if start >= end and not self.complaints:
-            self.complaints["until"] = "The window ends before it begins."
-        return TimeWindow(from_=start, to=end)
-
-    def _timestamp(self, field: str, default: datetime) -> datetime:
-        text = self._text(field)
-        if not text:
-            return default
+        since, until = self._moment("since"), self._moment("until")
         try:
-            timestamp = parse_timestamp(text)
-        except ValueError:
-            self.complaints[field] = "A time looks like 2026-02-10 or 2026-02-10T10:30, in UTC."
-            return default
-        if not EARLIEST_TIME <= timestamp <= LATEST_TIME:
-            self.complaints[field] = f"Times lie between {EARLIEST_TIME:%Y} and {LATEST_TIME:%Y}."
-            return default
-        return timestamp
+            return window(since, until)
+        except InvalidScopeError as error:
+            self.complaints.setdefault("until", str(error))
+            return window(None, None)
+
+    def _moment(self, field: str) -> datetime | None:
+        try:
+            return parse_moment(text) if (text := self._text(field)) else None
+        except InvalidScopeError as error:
+            self.complaints[field] = str(error)
+            return None
 
     def _text(self, field: str) -> str:
         return self._fields.get(field, "").strip()
