@@ -232,9 +232,11 @@ async def advance_positions(connection: asyncpg.Connection, positions: Positions
     return {record["partition"]: record["next_offset"] for record in before}
 
 
-async def stored_positions(pool: asyncpg.Pool, group: str, topic: str) -> dict[int, int]:
+async def stored_positions(
+    connection: asyncpg.Connection | asyncpg.Pool, group: str, topic: str
+) -> dict[int, int]:
     """The next offset that the database has recorded of each partition that it knows."""
-    records = await pool.fetch(sql("positions"), group, topic)
+    records = await connection.fetch(sql("positions"), group, topic)
     return {record["partition"]: record["next_offset"] for record in records}
 
 

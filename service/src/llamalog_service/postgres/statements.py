@@ -17,7 +17,7 @@ import asyncpg
 
 from llamalog_service.domain.errors import TookTooLongError, UnavailableError
 
-_FRAGMENTS = ("piece", "row", "name", "bytes", "lineage")
+_FRAGMENTS = ("piece", "row", "name", "bytes", "lineage", "facts")
 """Text that several statements share, in `fragments/` beside this module; statements name it in braces."""
 
 _ABBREVIATIONS = (

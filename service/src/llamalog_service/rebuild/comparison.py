@@ -161,8 +161,7 @@ class Snapshot:
 
     async def positions(self, group: str, topic: str) -> dict[int, int]:
         """The next offsets of the live table in the topic, by partition."""
-        records = await self._connection.fetch(sql("positions"), group, topic)
-        return {record["partition"]: record["next_offset"] for record in records}
+        return await stored_positions(self._connection, group, topic)
 
     async def progress(self) -> ReadProgress:
         """The next offsets of the shadow."""

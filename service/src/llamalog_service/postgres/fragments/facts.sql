@@ -1,0 +1,14 @@
+-- Of each job `a`: whether it was seen, the root that its earliest declaration names, the override that counts.
+LEFT JOIN LATERAL (
+    SELECT true AS found FROM llama_logs l WHERE {l bears a.job} LIMIT 1
+) seen ON true
+LEFT JOIN LATERAL (
+    SELECT l.declared_root_job_id
+    FROM llama_logs l
+    WHERE {l bears a.job} AND l.declared_root_job_id IS NOT NULL
+    ORDER BY {earliest l}
+    LIMIT 1
+) declared ON true
+LEFT JOIN LATERAL (
+    SELECT d.adopted FROM root_decrees d WHERE d.job_id = a.job ORDER BY d.decreed_at DESC, d.id DESC LIMIT 1
+) override ON true
