@@ -1,8 +1,8 @@
 """Backfills as rows of `backfill_runs`: requested, claimed, paused, ended, with their progress."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -19,11 +19,12 @@ from llamalog_schemas.commands import (
 )
 from llamalog_service.postgres.statements import Row, sql
 
-_ACTIONS: dict[type[RunRequest], str] = {
+ACTIONS: Final[Mapping[type[RunRequest], str]] = {
     PauseBackfill: "pause",
     ResumeBackfill: "resume",
     CancelBackfill: "cancel",
 }
+"""What may be requested of an existing run."""
 
 
 class Backfill(NamedTuple):
@@ -83,7 +84,7 @@ class BackfillStore:
                     values = (UUID(command.id), msgspec.to_builtins(request), request.requested_by)
                     await connection.execute(sql("backfill_enqueue"), *values)
                 else:
-                    action, data = _ACTIONS[type(command)], command.data
+                    action, data = ACTIONS[type(command)], command.data
                     await connection.execute(
                         sql("backfill_apply_action"), UUID(command.id), data.run, action, data.requested_by
                     )

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
@@ -97,12 +98,11 @@ def list_dead_letters(  # noqa: PLR0917 -- typer calls it by name
     counts: Counter[str] = Counter()
     newest: deque[StoredDeadLetter] = deque(maxlen=limit)
 
-    async def collect() -> None:
-        async for batch in select_dead_letters(settings, selection, timeout=TIMEOUT):
-            newest.extend(batch)
-            counts.update(dead_letter.reason for dead_letter in batch)
+    def keep(batch: list[StoredDeadLetter]) -> None:
+        newest.extend(batch)
+        counts.update(dead_letter.reason for dead_letter in batch)
 
-    run(collect())
+    run(_read(settings, selection, keep))
     if as_json:
         for dead_letter in newest:
             print_json(dead_letter_as_json(dead_letter, with_value=False), one_line=True)
@@ -126,12 +126,7 @@ def count(
     settings = read_settings()
     selection = _selection(settings, reasons, topics, since=since, until=until)
     counts: Counter[str] = Counter()
-
-    async def collect() -> None:
-        async for batch in select_dead_letters(settings, selection, timeout=TIMEOUT):
-            counts.update(dead_letter.reason for dead_letter in batch)
-
-    run(collect())
+    run(_read(settings, selection, lambda batch: counts.update(found.reason for found in batch)))
     if as_json:
         print_json({"total": counts.total(), "byReason": dict(sorted(counts.items()))}, one_line=True)
     else:
@@ -150,11 +145,7 @@ def show(
     selection = Selection(where=_in_full(settings, where))
     found: list[StoredDeadLetter] = []
 
-    async def collect() -> None:
-        async for batch in select_dead_letters(settings, selection, timeout=TIMEOUT):
-            found.extend(batch)
-
-    run(collect())
+    run(_read(settings, selection, found.extend))
     if as_json:
         for dead_letter in found:
             print_json(dead_letter_as_json(dead_letter, with_value=True), one_line=True)
@@ -287,6 +278,13 @@ def _exit(stats: ReplayStats, selection: Selection) -> None:
 def _print_how_to_resume(stats: ReplayStats) -> None:
     option = f"--after {stats.read_to}" if stats.read_to is not None else "the same command"
     console.print(f"It stopped early. Resume with {option}; what is sent twice is recorded once.")
+
+
+async def _read(
+    settings: Settings, selection: Selection, keep: Callable[[list[StoredDeadLetter]], None]
+) -> None:
+    async for batch in select_dead_letters(settings, selection, timeout=TIMEOUT):
+        keep(batch)
 
 
 def _selection(

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import structlog
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,8 +20,10 @@ from llamalog_service.cli.runtime import error_console
 _LOG_SECONDS: Final = 5.0
 
 
-def progress_bar(details: str = "", *, counted: bool = True, remaining: bool = False) -> Progress:
-    """A bar with a description and the time, hidden where standard error is no terminal.
+def progress_bar(
+    details: str = "", *, counted: bool = True, remaining: bool = False, console: Console = error_console
+) -> Progress:
+    """A bar with a description and the time, hidden where the console is no terminal.
 
     Args:
         details: a format over `task`, shown behind the bar: "{task.fields[sent]} sent".
@@ -34,8 +37,8 @@ def progress_bar(details: str = "", *, counted: bool = True, remaining: bool = F
         *([TextColumn(details, markup=False)] if details else []),
         *([TimeRemainingColumn()] if remaining else []),
         TimeElapsedColumn(),
-        console=error_console,
-        disable=not error_console.is_terminal,
+        console=console,
+        disable=not console.is_terminal,
     )
 
 

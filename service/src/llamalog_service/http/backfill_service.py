@@ -15,11 +15,8 @@ from llamalog_schemas.commands import (
     BackfillRoots,
     BackfillRootsData,
     BatchSize,
-    CancelBackfill,
     ExpectedCounts,
     MissingParent,
-    PauseBackfill,
-    ResumeBackfill,
     RunRequest,
     RunRequestData,
     Scope,
@@ -27,18 +24,15 @@ from llamalog_schemas.commands import (
 )
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_COUNT
+from llamalog_service.backfill.backfill_store import ACTIONS
 from llamalog_service.http.access import Principal, require
 from llamalog_service.http.access import Scope as TokenScope
 from llamalog_service.http.problems import ProblemError, invalid_body, not_found
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
 
-ACTIONS: Final[dict[str, type[RunRequest]]] = {
-    "pause": PauseBackfill,
-    "resume": ResumeBackfill,
-    "cancel": CancelBackfill,
-}
-"""Requests to an existing run."""
+REQUESTS: Final = {action: request for request, action in ACTIONS.items()}
+"""Requests to an existing run, by the action."""
 
 PublishBackfill = Callable[[UUID, BackfillRootsData], Awaitable[None]]
 PublishRunRequest = Callable[[type[RunRequest], RunRequestData], Awaitable[None]]
@@ -128,7 +122,7 @@ class BackfillService:
         """Request a run to pause, resume or cancel at its next batch.
 
         Args:
-            action: a key of `ACTIONS`.
+            action: a key of `REQUESTS`.
 
         Raises:
             ProblemError: 403, 404 or 409; nothing was requested.
@@ -143,7 +137,9 @@ class BackfillService:
                 "Nothing was requested.",
                 kind="run-ended",
             )
-        await self._publish_run_request(ACTIONS[action], RunRequestData(run=run, requested_by=principal.name))
+        await self._publish_run_request(
+            REQUESTS[action], RunRequestData(run=run, requested_by=principal.name)
+        )
         return RunAccepted(run=run, requested_action=action)
 
     async def read(self, run: UUID) -> BackfillRun | None:

@@ -17,6 +17,7 @@ from llamalog_schemas.backfills import (
 )
 from llamalog_schemas.commands import BackfillRootsData, GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
 from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.queries.rows import struct_of
 
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 """What a run does not leave again."""
@@ -70,22 +71,18 @@ async def read_backfills(reader: Reader, limit: int, *, only_open: bool = False)
 
 def _run(record: Row) -> BackfillRun:
     plan = convert(record["plan"] or {}, RootCounts)
-    return BackfillRun(
+    return struct_of(
+        BackfillRun,
+        record,
         run=UUID(bytes=record["id"].bytes),
         status=RunStatus(record["status"]),
         phase=BackfillPhase(record["phase"]),
         request=convert(record["request"], BackfillRootsData),
-        requested_at=record["requested_at"],
-        started_at=record["started_at"],
-        finished_at=record["finished_at"],
         requested_action=record["wish"],
         rows=plan.rows,
-        scanned=record["scanned"],
         set_=record["rows_set"],
         left=record["scanned"] - record["rows_set"],
         by_class=convert(record["by_class"] or {}, RootCounts),
-        rows_per_second=record["rows_per_second"],
-        error=record["error"],
         report=None if record["report"] is None else convert(record["report"], BackfillReport),
     )
 

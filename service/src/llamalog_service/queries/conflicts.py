@@ -12,7 +12,7 @@ from msgspec import Struct
 from llamalog_schemas.provenance import Origin
 from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of, position_of
-from llamalog_service.queries.rows import origin_of
+from llamalog_service.queries.rows import origin_of, struct_of
 
 
 class RowConflict(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -96,13 +96,12 @@ async def _row_conflicts(reader: Reader, query: str, limit: int, after: Cursor |
 
 
 def _row_conflict(record: Row) -> RowConflict:
-    return RowConflict(
+    return struct_of(
+        RowConflict,
+        record,
         row=record["id"],
         time=record["created_at"],
-        operation=record["operation"],
         job=record["job_id"],
-        stated=record["stated"],
-        counts=record["counts"],
         root_job=record["root_job_id"],
         origin=origin_of(record["origin"]),
         cursor=str(position_of(record)),

@@ -10,6 +10,7 @@ from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, StatusLabel
 from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.queries.rows import struct_of
 
 
 class EntityRef(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -118,15 +119,5 @@ async def read_entity_summary(
 def _moment(record: Row | None) -> Moment | None:
     if record is None:
         return None
-    return Moment(
-        row=record["id"],
-        at=record["created_at"],
-        category=record["category"],
-        operation=record["operation"],
-        status=record["status"],
-        job=record["job_id"],
-        root=record["root_job_id"],
-        error_code=record["error_code"],
-        error_message=record["error_message"],
-        retry_count=record["retry_count"],
-    )
+    at, job, root = record["created_at"], record["job_id"], record["root_job_id"]
+    return struct_of(Moment, record, row=record["id"], at=at, job=job, root=root)

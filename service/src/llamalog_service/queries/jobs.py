@@ -9,7 +9,7 @@ from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, 
 from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, lineage_page, read_parents
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, next_of
-from llamalog_service.queries.rows import name_in, origin_of
+from llamalog_service.queries.rows import name_in, origin_of, struct_of
 
 COUNTED = 1_000
 """Rows and children of a job are counted up to here."""
@@ -171,33 +171,13 @@ async def read_job_summaries(reader: Reader, jobs: list[str]) -> dict[str, JobSu
 async def read_job_state(reader: Reader, job: str) -> JobState:
     """What the log knows of a job that may be adopted."""
     found = await reader.row("job_state", job)
-    override = None
-    if found["adopted"] is not None:
-        override = CurrentOverride(
-            adopted=found["adopted"],
-            reason=found["reason"],
-            requested_by=found["requested_by"],
-            decreed_at=found["decreed_at"],
-        )
-    return JobState(seen_since=found["seen_since"], is_named=found["is_named"], override=override)
+    override = None if found["adopted"] is None else struct_of(CurrentOverride, found)
+    return struct_of(JobState, found, override=override)
 
 
 def _summary(record: Row) -> JobSummary:
-    return JobSummary(
-        job=record["job"],
-        seen=record["first_at"] is not None,
-        name=name_in(record["metadata"]),
-        category=record["category"],
-        status=record["status"],
-        operation=record["operation"],
-        entity_type=record["entity_type"],
-        entity_id=record["entity_id"],
-        rows=record["rows"],
-        failed=record["failed"],
-        children=record["children"],
-        first_at=record["first_at"],
-        last_at=record["last_at"],
-    )
+    seen = record["first_at"] is not None
+    return struct_of(JobSummary, record, seen=seen, name=name_in(record["metadata"]))
 
 
 def _row_alone(record: Row) -> JobSummary:

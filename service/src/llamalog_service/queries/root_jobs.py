@@ -22,7 +22,7 @@ from llamalog_service.queries.paging import (
     before,
     position_of,
 )
-from llamalog_service.queries.rows import name_in, origin_of
+from llamalog_service.queries.rows import name_in, origin_of, struct_of
 
 COUNTED = 10_000
 """Rows under a root job are counted up to here."""
@@ -131,20 +131,14 @@ async def _named(reader: Reader, jobs: list[RootJob]) -> tuple[RootJob, ...]:
 def _root_job(record: Row) -> RootJob:
     origin = origin_of(record["origin"])
     assert origin is not None  # noqa: S101 - the query selects roots
-    return RootJob(
+    return struct_of(
+        RootJob,
+        record,
         job=record["root_job_id"],
         row=record["id"],
         origin=origin,
-        entity_type=record["entity_type"],
-        entity_id=record["entity_id"],
         name=name_in(record["metadata"]),
-        operation=record["operation"],
-        category=record["category"],
-        status=record["status"],
         children=max(0, record["rows"] - record["own"]),
-        failed=record["failed"],
         duration_ms=round((record["last_at"] - record["created_at"]).total_seconds() * 1000),
         user=record["user_id"],
-        triggered_by=record["triggered_by"],
-        created_at=record["created_at"],
     )

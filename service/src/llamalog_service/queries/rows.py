@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -19,6 +19,8 @@ from llamalog_schemas.provenance import (
     Texts,
 )
 from llamalog_service.postgres.statements import Reader, Row
+
+Made = TypeVar("Made", bound=Struct)
 
 _ORIGINS = {str(origin): origin for origin in Origin}
 
@@ -130,6 +132,12 @@ def _log_row(copied: Iterable[Any]) -> LogRow:
     values.insert(_NAME, name_in(metadata))
     values.insert(_DECLARATION_CONFLICT, conflict)
     return LogRow(*values)
+
+
+def struct_of(kind: type[Made], record: Row, **values: Any) -> Made:
+    """A struct of some values, and of the record's columns that are named as the other fields."""
+    columns = {name: record[name] for name in kind.__struct_fields__ if name not in values}
+    return kind(**columns, **values)
 
 
 def origin_of(label: str | None) -> Origin | None:

@@ -14,6 +14,7 @@ from llamalog_schemas.commands import (
     RunRequest,
     RunRequestData,
 )
+from llamalog_service.backfill.backfill_store import ACTIONS
 from llamalog_service.backfill.scopes import InvalidScopeError
 from llamalog_service.bootstrap.backfills import open_backfills, request_backfill, request_run_action
 from llamalog_service.cli.backfill.options import (
@@ -51,7 +52,6 @@ _KEPT_WITHIN = 60.0
 
 Watch = Annotated[bool, typer.Option("--watch", help="Follow the run to its end, as `watch` does.")]
 
-_ACTIONS = {PauseBackfill: "pause", ResumeBackfill: "resume", CancelBackfill: "cancel"}
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
 Open = Annotated[bool, typer.Option("--open", help="Only those that have not ended.")]
 
@@ -122,7 +122,7 @@ def cancel(run_id: Run, requested_by: RequestedBy, as_json: Json = False) -> Non
 def _request(request: type[RunRequest], run_id: UUID, requested_by: str, *, as_json: bool) -> None:
     settings = read_settings()
     run(_request_if_open(settings, request, run_id, requested_by))
-    _print_request(run_id, _ACTIONS[request], as_json=as_json)
+    _print_request(run_id, ACTIONS[request], as_json=as_json)
 
 
 async def _request_if_open(
@@ -132,7 +132,7 @@ async def _request_if_open(
     async with open_backfills(settings) as reader:
         known = await read_backfill(reader, run_id)
     if known is not None and known.has_ended:
-        raise RunHasEndedError(known, _ACTIONS[request])
+        raise RunHasEndedError(known, ACTIONS[request])
     if known is None:
         print_error(
             "llamalog", f"The database does not have the backfill {run_id} yet; it is requested all the same."

@@ -1,16 +1,17 @@
 """`llamalog backfill watch`: a run followed to its end by its events, with a progress bar and exit codes."""
 
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from llamalog_service.bootstrap.backfills import follow_backfill, open_backfills
 from llamalog_service.cli.backfill.options import Json, Run
 from llamalog_service.cli.backfill.tables import run_tables
+from llamalog_service.cli.progress import progress_bar
 from llamalog_service.cli.runtime import (
     INTERRUPTED,
     TIMEOUT,
@@ -66,15 +67,8 @@ class BackfillBar:
         self._console = console
         self._title = title
         self._printed = ""
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("rows, {task.fields[set]:,} set, {task.fields[speed]:,.0f}/s"),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
+        details = "rows, {task.fields[set]:,} set, {task.fields[speed]:,.0f}/s"
+        self._bar = progress_bar(details, console=console)
         self._task = self._bar.add_task(f"{title}: not known yet", total=None, set=0, speed=0.0)
 
     def show(self, state: BackfillState) -> None:
@@ -119,11 +113,8 @@ def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, timeout:
     """
     try:
         if as_json:
-            end = run(
-                follow_backfill(
-                    settings, run_id, lambda state: print_json(state, one_line=True), timeout=timeout
-                )
-            )
+            show = partial(print_json, one_line=True)
+            end = run(follow_backfill(settings, run_id, show, timeout=timeout))
         else:
             with BackfillBar(error_console, f"backfill {run_id}") as bar:
                 end = run(follow_backfill(settings, run_id, bar.show, timeout=timeout))

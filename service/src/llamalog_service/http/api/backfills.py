@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from llamalog_service.http.api.openapi import request_body, responses, stream_responses
 from llamalog_service.http.api.routing import Boolean, Limit, Text, Uuid, json_response, read_body, router
-from llamalog_service.http.backfill_service import ACTIONS, BackfillRequest, RunAccepted
+from llamalog_service.http.backfill_service import REQUESTS, BackfillRequest, RunAccepted
 from llamalog_service.http.context import ContextDep, OperatorDep, ReaderDep, ServicesDep
 from llamalog_service.http.streams import backfill_events
 from llamalog_service.queries.backfills import BackfillRun, read_backfills
@@ -129,7 +129,7 @@ def _request_action(action: str) -> Callable[..., Coroutine[Any, Any, Response]]
     return request_action
 
 
-for _action in ACTIONS:
+for _action in REQUESTS:
     routes.add_api_route(
         f"/backfills/{{id}}/{_action}",
         _request_action(_action),
