@@ -9,9 +9,9 @@ from typing import Final
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
-from llamalog_service.postgres.tables import log, publishing, runs
+from llamalog_service.postgres.tables import log, runs
 
-__all__ = ["METADATA", "log", "publishing", "runs"]
+__all__ = ["METADATA", "log", "runs"]
 
 METADATA: Final[MetaData] = SQLModel.metadata
 """Of all tables."""

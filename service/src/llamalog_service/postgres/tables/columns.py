@@ -1,9 +1,9 @@
-"""Types and defaults of columns that several tables have."""
+"""Types and defaults of columns, and partial indexes, of several tables."""
 
 from enum import Enum as PythonEnum
 from typing import Final
 
-from sqlalchemy import Enum, text
+from sqlalchemy import Enum, Index, text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from llamalog_schemas.events import Category, DataQuality, EntityType, Status
@@ -26,3 +26,8 @@ INSTANT: Final = TIMESTAMP(timezone=True)
 JSON_OBJECT: Final = JSONB(none_as_null=True)
 NOW: Final = text("now()")
 NO_TEXTS: Final = text("'{}'::text[]")
+
+
+def index(name: str, *columns: str, where: str) -> Index:
+    """A partial index."""
+    return Index(name, *columns, postgresql_where=text(where))

@@ -31,6 +31,7 @@ from llamalog_service.postgres.tables.columns import (
     ORIGIN,
     STATUS,
     UTC_MILLISECONDS,
+    index,
 )
 
 ROOT_JOB_ID_COMMENT: Final = (
@@ -57,76 +58,41 @@ class LlamaLog(SQLModel, table=True):
             text("hashtextextended(job_id, 0)"),
             text("created_at NULLS FIRST"),
         ),
-        Index(
-            "llama_logs_parent_job_id_idx",
-            "parent_job_id",
-            postgresql_where=text("parent_job_id IS NOT NULL"),
-        ),
-        Index("llama_logs_root_job_id_idx", "root_job_id", postgresql_where=text("root_job_id IS NOT NULL")),
+        index("llama_logs_parent_job_id_idx", "parent_job_id", where="parent_job_id IS NOT NULL"),
+        index("llama_logs_root_job_id_idx", "root_job_id", where="root_job_id IS NOT NULL"),
         Index("llama_logs_created_at_idx", "created_at"),
         Index("llama_logs_category_created_at_idx", "category", "created_at"),
-        Index(
-            "llama_logs_entity_id_created_at_idx",
-            "entity_id",
-            "created_at",
-            postgresql_where=text("entity_id IS NOT NULL"),
+        index(
+            "llama_logs_entity_id_created_at_idx", "entity_id", "created_at", where="entity_id IS NOT NULL"
         ),
         # Most rows that name an entity are about it: these have the others.
-        Index(
-            "llama_logs_album_id_idx",
-            "album_id",
-            postgresql_where=text("album_id IS DISTINCT FROM entity_id"),
-        ),
-        Index(
-            "llama_logs_artist_id_idx",
-            "artist_id",
-            postgresql_where=text("artist_id IS DISTINCT FROM entity_id"),
-        ),
-        Index(
-            "llama_logs_track_id_idx",
-            "track_id",
-            postgresql_where=text("track_id IS DISTINCT FROM entity_id"),
-        ),
-        Index(
-            "llama_logs_roots_idx",
-            "created_at",
-            postgresql_where=text("origin IN ('ROOT', 'ADOPTED')"),
-        ),
-        Index(
-            "llama_logs_unknown_origin_idx",
-            "origin",
-            "created_at",
-            "id",
-            postgresql_where=text("root_job_id IS NULL"),
-        ),
-        Index(
+        index("llama_logs_album_id_idx", "album_id", where="album_id IS DISTINCT FROM entity_id"),
+        index("llama_logs_artist_id_idx", "artist_id", where="artist_id IS DISTINCT FROM entity_id"),
+        index("llama_logs_track_id_idx", "track_id", where="track_id IS DISTINCT FROM entity_id"),
+        index("llama_logs_roots_idx", "created_at", where="origin IN ('ROOT', 'ADOPTED')"),
+        index("llama_logs_unknown_origin_idx", "origin", "created_at", "id", where="root_job_id IS NULL"),
+        index(
             "llama_logs_failures_idx",
             "root_job_id",
             "created_at",
-            postgresql_where=text("root_job_id IS NOT NULL AND (category = 'FAILED' OR status = 'FAILED')"),
+            where="root_job_id IS NOT NULL AND (category = 'FAILED' OR status = 'FAILED')",
         ),
-        Index(
-            "llama_logs_unsettled_idx",
-            "id",
-            postgresql_where=text("origin IS NULL OR origin IN ('PENDING', 'DECLARED')"),
-        ),
-        Index(
+        index("llama_logs_unsettled_idx", "id", where="origin IS NULL OR origin IN ('PENDING', 'DECLARED')"),
+        index(
             "llama_logs_conflicts_idx",
             "created_at",
             "id",
-            postgresql_where=text(
-                "parent_conflict OR declared_root_job_id <> root_job_id OR origin = 'CYCLE'"
-            ),
+            where="parent_conflict OR declared_root_job_id <> root_job_id OR origin = 'CYCLE'",
         ),
-        Index(
+        index(
             "llama_logs_eventless_idx",
             "id",
-            postgresql_where=text("legacy_told IS FALSE OR legacy_told IS NULL AND origin IS NULL"),
+            where="legacy_told IS FALSE OR legacy_told IS NULL AND origin IS NULL",
         ),
-        Index(
+        index(
             "llama_logs_to_take_in_idx",
             "id",
-            postgresql_where=text("origin IS NULL AND is_root_job AND parent_job_id IS NOT NULL"),
+            where="origin IS NULL AND is_root_job AND parent_job_id IS NOT NULL",
         ),
     )
 
@@ -237,3 +203,40 @@ class MigrationJournal(SQLModel, table=True):
     name: str = Field(sa_column=Column(Text, primary_key=True))
     before: str | None = Field(default=None, sa_column=Column(Text))
     noted_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+
+
+class OutboxEntry(SQLModel, table=True):
+    """A correction that is to be published: noted in its transaction, struck out once Kafka has it.
+
+    No foreign key: a row may be gone before its entry is. ``bulk``: a backfill's, published after all others.
+    """
+
+    __tablename__ = "provenance_outbox"
+    __table_args__ = (index("provenance_outbox_prompt_idx", "noted_at", where="NOT bulk"),)
+
+    row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    noted_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+    bulk: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+
+
+class TellingProgress(SQLModel, table=True):
+    """The last row that an interrupted publish-legacy (by its topic) or republish had published."""
+
+    __tablename__ = "telling_progress"
+
+    what: str = Field(sa_column=Column(Text, primary_key=True))
+    last_row: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
+    updated_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+
+
+class RemovedRow(SQLModel, table=True):
+    """A row without a source event that a repair removed; ``told``: whether its tombstone is published."""
+
+    __tablename__ = "removed_rows"
+    __table_args__ = (index("removed_rows_untold_idx", "row_id", where="NOT told"),)
+
+    row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    removed_at: datetime = Field(sa_column=Column(INSTANT, primary_key=True, server_default=NOW))
+    content: Any = Field(sa_column=Column(JSON_OBJECT, nullable=False))
+    told: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))

@@ -10,7 +10,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Double,
-    Index,
     Integer,
     String,
     Text,
@@ -25,6 +24,7 @@ from llamalog_service.postgres.tables.columns import (
     INSTANT,
     NOW,
     ORIGIN,
+    index,
 )
 
 
@@ -42,16 +42,8 @@ class BackfillRun(SQLModel, table=True):
             name="backfill_runs_status_check",
         ),
         CheckConstraint("wish IN ('pause', 'cancel')", name="backfill_runs_wish_check"),
-        Index(
-            "backfill_runs_open_idx",
-            "requested_at",
-            postgresql_where=text("status IN ('queued', 'running')"),
-        ),
-        Index(
-            "backfill_runs_backfills_idx",
-            "requested_at",
-            postgresql_where=text("kind = 'backfill-roots'"),
-        ),
+        index("backfill_runs_open_idx", "requested_at", where="status IN ('queued', 'running')"),
+        index("backfill_runs_backfills_idx", "requested_at", where="kind = 'backfill-roots'"),
     )
 
     id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
