@@ -265,7 +265,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "control characters reach the terminal",
-        _S + "styles.py",
+        _S + "telemetry/logging.py",
         "character if character.isprintable() or character in keep",
         "character if character.isprintable() or character not in keep",
         ("tests/unit/http/test_timeline_tree.py", "tests/unit/telemetry/test_logs.py"),

@@ -7,15 +7,9 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from llamalog_service.kafka.reader import existing_topics
 from llamalog_service.kafka.topic_checks import Finding, Level, check_topics
-from llamalog_service.kafka.topics import (
-    Topics,
-    TopicsNotCreatedError,
-    TopicSpec,
-    create_topics,
-    existing_topics,
-    topics,
-)
+from llamalog_service.kafka.topics import Topics, TopicsNotCreatedError, TopicSpec, create_topics, topics
 
 pytestmark = pytest.mark.apache_kafka
 

@@ -32,7 +32,7 @@ from llamalog_schemas.commands import (
 from llamalog_service.cli.backfill.tables import run_tables, runs_in
 from llamalog_service.cli.backfill.watching import BackfillBar
 from llamalog_service.queries.backfills import BackfillRun, describe_scope
-from llamalog_service.styles import printable
+from llamalog_service.telemetry.logging import printable
 
 RUN = UUID(int=7)
 KNOWN = RootCounts(roots=1537, children=28, adopted=2, untracked=2485)

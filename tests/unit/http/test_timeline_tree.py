@@ -19,7 +19,7 @@ from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import Entry, JobNode, Parents, is_cut, job_depths, lineage_trees
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
-from llamalog_service.styles import STYLES
+from llamalog_service.telemetry.logging import STYLES
 
 ALBUM = UUID(int=1)
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from llamalog_service.kafka.dead_letters import StoredDeadLetter
-from llamalog_service.styles import printable
+from llamalog_service.telemetry.logging import printable
 
 _MAX_KEY = 60
 _MAX_SENTENCE = 300

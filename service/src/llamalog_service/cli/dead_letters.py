@@ -30,7 +30,7 @@ from llamalog_service.dead_letters.replay import ReplayStats, replay_dead_letter
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
 from llamalog_service.settings import Settings
-from llamalog_service.styles import printable
+from llamalog_service.telemetry.logging import printable
 
 app = typer.Typer(
     name="dead-letters",

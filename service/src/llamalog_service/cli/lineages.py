@@ -22,7 +22,7 @@ from llamalog_service.queries.lineages import JobNode, is_cut, lineage_trees
 from llamalog_service.queries.paging import Cursor
 from llamalog_service.queries.timeline import Timeline, read_timeline
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.styles import printable, style_of
+from llamalog_service.telemetry.logging import printable, style_of
 
 Orphans = Annotated[
     bool, typer.Option("--orphans/--no-orphans", help="Also rows that name it and have no known root.")

@@ -8,7 +8,7 @@ from llamalog_service.adoption.legacy_events import PublishLegacyReport, Publish
 from llamalog_service.bootstrap.adoption import publish_legacy_events
 from llamalog_service.cli.progress import progress_bar
 from llamalog_service.cli.runtime import TIMEOUT, console, interruptible, print_json, read_settings, run
-from llamalog_service.styles import printable
+from llamalog_service.telemetry.logging import printable
 
 UNPUBLISHABLE: Final = 3
 """The exit code where no event can hold some rows or overrides."""

@@ -12,7 +12,7 @@ from llamalog_service.queries.jobs import Tree
 from llamalog_service.queries.lineages import Entry, JobNode
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
-from llamalog_service.styles import STYLES, printable, style_of
+from llamalog_service.telemetry.logging import STYLES, printable, style_of
 
 UNKNOWN_ORIGIN: Final = "Origin unknown"
 _AS_EXPECTED: Final = frozenset({Status.SUCCESS, Status.COMPLETED})

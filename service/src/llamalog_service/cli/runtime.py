@@ -20,8 +20,7 @@ from rich.console import Console
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.settings import DatabaseSettings, Settings, setting_name
-from llamalog_service.styles import printable
-from llamalog_service.telemetry.logging import configure_logs
+from llamalog_service.telemetry.logging import configure_logs, printable
 
 Result = TypeVar("Result")
 AnySettings = TypeVar("AnySettings", bound=DatabaseSettings)

@@ -28,7 +28,7 @@ from llamalog_service.queries.counts import (
 )
 from llamalog_service.queries.paging import Page
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.styles import printable, style_of
+from llamalog_service.telemetry.logging import printable, style_of
 
 Each = Annotated[
     Bucket | None, typer.Option("--each", help="The time span of a line; by default as it fits.")

@@ -1,16 +1,16 @@
-"""Read what topics hold: partitions, offsets, the lag of a group, the messages of ranges of offsets."""
+"""Read what the broker has: topics as they are, their offsets, the lag of a group, ranges of messages."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, OffsetOutOfRangeError
 
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import LlamalogError, UnavailableError
 from llamalog_service.kafka.clients import open_admin, open_reader
-from llamalog_service.kafka.topics import existing_topics
 from llamalog_service.settings import Settings
 
 _MAX_SILENCE_SECONDS: Final = 30.0
@@ -18,6 +18,9 @@ _POLL_SECONDS: Final = 0.2
 _MAX_RECORDS: Final = 5000
 
 Offsets = Mapping[TopicPartition, int]
+
+TopicConfig = Mapping[str, str]
+"""The configuration of one topic, as far as the broker describes it."""
 
 
 class TopicAbsentError(LlamalogError):
@@ -66,6 +69,32 @@ class Portion(NamedTuple):
 
     records: Sequence[Record]
     reached: Mapping[int, int]
+
+
+async def existing_topics(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
+    """The metadata of the partitions of every topic of the cluster, by its name."""
+    return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+
+
+async def topic_configs(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, TopicConfig]:
+    """The configurations of existing topics; empty ones of topics that the broker does not describe."""
+    configs: dict[str, TopicConfig] = {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    for response in await admin.describe_configs(resources) if resources else []:
+        for code, _, _, name, entries in response.resources:
+            configs[name] = {} if code else {entry[0]: entry[1] for entry in entries}
+    return configs
+
+
+async def is_compacted(settings: Settings, topic: str) -> bool:
+    """Whether Kafka keeps only the latest message of a key, as far as the broker describes the topic.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    async with open_admin(settings) as admin:
+        configs = await topic_configs(admin, [topic])
+    return "compact" in configs.get(topic, {}).get("cleanup.policy", "")
 
 
 async def partitions_of(admin: AIOKafkaAdminClient, names: Collection[str]) -> list[TopicPartition]:

@@ -12,15 +12,8 @@ from aiokafka.errors import KafkaError
 from llamalog_schemas.limits import MAX_VALUE_BYTES
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.clients import open_admin
-from llamalog_service.kafka.topics import (
-    DEAD_LETTER_BYTES,
-    TopicConfig,
-    Topics,
-    TopicSpec,
-    existing_topics,
-    topic_configs,
-    topics,
-)
+from llamalog_service.kafka.reader import TopicConfig, existing_topics, topic_configs
+from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, Topics, TopicSpec, topics
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 

@@ -1,17 +1,17 @@
 """The five topics of llamalog: names, partitions, configuration, and their creation."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.clients import open_admin
+from llamalog_service.kafka.reader import existing_topics
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -24,9 +24,6 @@ MAX_MESSAGE_BYTES: Final = 1024 * 1024
 
 DEAD_LETTER_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 """The largest dead letter; a message that came compressed may be larger, and is cut."""
-
-TopicConfig = Mapping[str, str]
-"""The configuration of one topic, as far as the broker describes it."""
 
 _VISIBLE_WITHIN_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
@@ -174,32 +171,6 @@ async def create_missing_topics(settings: Settings, *, timeout: float | None = N
             return await create_topics(admin, topics(settings.topic_prefix))
 
     return await retry_until_available(create, doing="creating the topics", timeout=timeout)
-
-
-async def existing_topics(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
-    """The metadata of the partitions of every topic of the cluster, by its name."""
-    return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
-
-
-async def topic_configs(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, TopicConfig]:
-    """The configurations of existing topics; empty ones of topics that the broker does not describe."""
-    configs: dict[str, TopicConfig] = {}
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    for response in await admin.describe_configs(resources) if resources else []:
-        for code, _, _, name, entries in response.resources:
-            configs[name] = {} if code else {entry[0]: entry[1] for entry in entries}
-    return configs
-
-
-async def is_compacted(settings: Settings, topic: str) -> bool:
-    """Whether Kafka keeps only the latest message of a key, as far as the broker describes the topic.
-
-    Raises:
-        UnavailableError: Kafka does not answer.
-    """
-    async with open_admin(settings) as admin:
-        configs = await topic_configs(admin, [topic])
-    return "compact" in configs.get(topic, {}).get("cleanup.policy", "")
 
 
 async def _wait_until_led(admin: AIOKafkaAdminClient, wanted: Topics) -> None:

@@ -7,8 +7,8 @@ from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
 from llamalog_service.ingest.batch import decode_batch
-from llamalog_service.kafka.reader import Portion, Span, read_range, read_spans
-from llamalog_service.kafka.topics import is_compacted, topics
+from llamalog_service.kafka.reader import Portion, Span, is_compacted, read_range, read_spans
+from llamalog_service.kafka.topics import topics
 from llamalog_service.rebuild.errors import CompactedTopicError
 from llamalog_service.rebuild.shadow import MessagePosition, ShadowBatch
 from llamalog_service.settings import Settings

@@ -1,10 +1,10 @@
-"""Logs: for people on a terminal, as JSON for machines; the libraries' lines in the same form."""
+"""Logs: for people on a terminal, with the icons and colours of all output there, as JSON for machines."""
 
 import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import structlog
 from rich.console import Console
@@ -19,7 +19,7 @@ from structlog.dev import (
 )
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from llamalog_service.styles import printable, style_of
+from llamalog_schemas.events import Category
 
 PREFIX: Final = "[🦙 LlamaLog]"
 """The prefix of every line for people."""
@@ -36,6 +36,41 @@ _SECRET_NAMES: Final = re.compile(r"(?i)password|passwd|secret|token|authorizati
 _PASSWORD_IN_URL: Final = re.compile(r"(://[^\s:/@]*):\S*@")
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=:-]+")
 _HIDDEN: Final = "***"
+
+
+class Style(NamedTuple):
+    """An icon of one cell, and one of a terminal's eight colours by name."""
+
+    icon: str
+    colour: str
+
+
+STYLES: Final[Mapping[str, Style]] = {
+    Category.CREATED: Style("+", "green"),
+    Category.LINKED: Style("⇄", "cyan"),
+    Category.ENRICHED: Style("↑", "blue"),
+    Category.CORRECTED: Style("✎", "magenta"),
+    Category.CACHED: Style("▣", "yellow"),
+    Category.FAILED: Style("✗", "red"),
+}
+_UNKNOWN: Final = Style("?", "white")
+
+
+def style_of(category: str) -> Style:
+    """The style of a category; a legacy row may have an unknown one."""
+    return STYLES.get(category, _UNKNOWN)
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Text with control characters replaced, which a terminal would obey.
+
+    Args:
+        keep: control characters that may stay.
+    """
+    return "".join(
+        character if character.isprintable() or character in keep else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
 
 
 def configure_logs(form: Literal["human", "json"], level: str) -> None:

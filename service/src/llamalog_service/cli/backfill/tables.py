@@ -9,7 +9,7 @@ from rich.text import Text
 from llamalog_schemas.backfills import BackfillReport, NamedCycle, RunStatus
 from llamalog_schemas.commands import ExpectedCounts
 from llamalog_service.queries.backfills import CLASSES, BackfillRun, describe_scope, describe_state, moment
-from llamalog_service.styles import printable
+from llamalog_service.telemetry.logging import printable
 
 _COLOURS = {
     RunStatus.QUEUED: "cyan",
