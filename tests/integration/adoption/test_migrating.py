@@ -14,12 +14,13 @@ import pytest
 from harness.catalogue import catalogue
 from harness.databases import ALL_REVISIONS, go_to, run_sql
 from harness.waiting import eventually
-from llamalog_service.adoption.errors import (
+from llamalog_service.adoption.migration_runner import (
     DatabaseUnreachableError,
     MigrationFailedError,
     UnknownRevisionError,
+    current_revision,
+    migrate,
 )
-from llamalog_service.adoption.migration_runner import current_revision, migrate
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ import pytest
 from harness.catalogue import catalogue
 from harness.databases import ALL_REVISIONS, go_to, run_sql
 from harness.old_tables import POINTS, make_old_table, table_at
-from llamalog_service.adoption.errors import NotAdoptableError
+from llamalog_service.adoption.migration_check import NotAdoptableError
 from llamalog_service.adoption.migration_runner import current_revision, migrate
 
 

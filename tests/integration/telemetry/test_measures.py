@@ -9,7 +9,7 @@ from harness.writers import KeptMessages, Writer
 from histories import event
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 from llamalog_service.postgres.statements import Reader, sql
-from llamalog_service.queries.table_stats import read_depths, read_table_stats
+from llamalog_service.queries.counts import read_depths, read_table_stats
 from llamalog_service.telemetry.prometheus import LARGE_BYTES, PrometheusMetrics, TableGauges
 
 

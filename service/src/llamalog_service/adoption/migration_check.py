@@ -1,6 +1,6 @@
 """Whether the log of a database can be taken over, and the steps that a migration of it would take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
@@ -10,8 +10,8 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from llamalog_service.adoption.compat_view import preview_compat_view
-from llamalog_service.adoption.errors import NotAdoptableError
 from llamalog_service.adoption.schema_inspector import JOURNAL, LOG_TABLES, Preview, SchemaInspector
+from llamalog_service.domain.errors import LlamalogError
 
 ESSENTIAL: Final = ("id", "operation", "status", "job_id", "parent_job_id", "created_at")
 """The columns that a table must have to be taken over; all others can be added."""
@@ -32,6 +32,17 @@ _OURS: Final = (
 
 COMPAT_VIEW_STEP = "--compat-view"
 """The revision given for the step that belongs to no revision."""
+
+
+class NotAdoptableError(LlamalogError):
+    """What bears the log's name can't be taken over as it is."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"The database can't be taken over as it is: {'; '.join(problems)}. "
+            "Nothing was changed. Remove the cause, and run the same command again."
+        )
+        self.problems = tuple(problems)
 
 
 class StartingPoint(IntEnum):

@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.queries.counts import WorkLeft, read_work_left
-from llamalog_service.queries.table_stats import read_unresolved
+from llamalog_service.queries.counts import WorkLeft, read_unresolved, read_work_left
 from llamalog_service.telemetry.liveness import Health
 from llamalog_service.telemetry.metrics_scraper import ScrapedMetrics, parse_metrics
 from llamalog_service.telemetry.prometheus import PrometheusMetrics

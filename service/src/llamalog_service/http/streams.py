@@ -17,7 +17,7 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.live_feed.feed import FeedItem, FeedState, Gap, LiveFeed
-from llamalog_service.live_feed.matching import matches
+from llamalog_service.live_feed.following import matches
 from llamalog_service.queries.backfills import BackfillRun
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import provenance_row

@@ -1,6 +1,6 @@
-"""How much the log holds of what: over time, of unknown origin, waiting for a job never seen."""
+"""How much the log holds of what: over time, of unknown origin, waiting for a job, left to do; gauges."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of
+from llamalog_service.telemetry.metrics import MAX_COUNTED, Pending, TableStats
 
 MAX_BUCKETS = 1_000
 """A longer time takes larger buckets, or several requests."""
@@ -19,6 +20,8 @@ COUNTED = 10_000
 
 UNPROCESSED = "UNPROCESSED"
 """In place of an origin: a row of another writer that is not processed yet."""
+
+_UNRESOLVED = ("PENDING", "DECLARED", UNPROCESSED)
 
 
 class TooManyBucketsError(LlamalogError):
@@ -129,3 +132,29 @@ class WorkLeft(Struct, frozen=True, kw_only=True, rename="camel"):
 async def read_work_left(reader: Reader) -> WorkLeft:
     """The work that is left; cheap at any size of the log."""
     return WorkLeft(**await reader.row("work_left"))
+
+
+async def read_table_stats(reader: Reader) -> TableStats:
+    """The statistics of this moment."""
+    unresolved = await read_unresolved(reader)
+    outbox = await reader.row("gauge_outbox", MAX_COUNTED)
+    return TableStats(
+        unresolved={origin: unresolved.get(origin, Pending(0, 0)) for origin in _UNRESOLVED},
+        outbox=Pending(outbox["rows"], outbox["oldest"]),
+        runs={record["status"]: record["runs"] for record in await reader.rows("gauge_runs")},
+        bytes=await reader.value("gauge_size"),
+    )
+
+
+async def read_unresolved(reader: Reader) -> Mapping[str, Pending]:
+    """Rows whose root may still become known, by origin."""
+    return {
+        record["origin"] or UNPROCESSED: Pending(record["rows"], record["oldest"])
+        for record in await reader.rows("gauge_unresolved", MAX_COUNTED)
+    }
+
+
+async def read_depths(reader: Reader, jobs: Collection[str]) -> Mapping[str, int]:
+    """How many jobs are above each of these; jobs on cycles are left out."""
+    records = await reader.rows("chain_depth", list(jobs)) if jobs else ()
+    return {record["job"]: record["depth"] for record in records}
