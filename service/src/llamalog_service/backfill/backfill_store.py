@@ -153,29 +153,17 @@ class BackfillStore:
 
 
 def _backfill(record: Row) -> Backfill:
-    by_class = record["by_class"] or {}
-    return Backfill(
-        id=UUID(bytes=record["id"].bytes),
-        status=RunStatus(record["status"]),
-        phase=BackfillPhase(record["phase"]),
-        requested_action=record["wish"],
-        request=msgspec.convert(record["request"], BackfillRootsData),
-        requested_by=record["requested_by"],
-        requested_at=record["requested_at"],
-        started_at=record["started_at"],
-        finished_at=record["finished_at"],
-        updated_at=record["updated_at"],
-        plan=msgspec.convert(record["plan"], RootCounts) if record["plan"] is not None else None,
-        to_set=record["to_set"],
-        resume_at=record["resume_at"],
-        scanned=record["scanned"],
-        set=record["rows_set"],
-        by_class=msgspec.convert(by_class, RootCounts),
-        batch_size=record["batch_size"],
-        batches=record["batches"],
-        lock_timeouts=record["lock_timeouts"],
-        set_by_verification=record["rows_changed"],
-        rows_per_second=record["rows_per_second"],
-        error=record["error"],
-        report=msgspec.convert(record["report"], BackfillReport) if record["report"] is not None else None,
-    )
+    plan, report = record["plan"], record["report"]
+    values = {
+        "id": UUID(bytes=record["id"].bytes),
+        "status": RunStatus(record["status"]),
+        "phase": BackfillPhase(record["phase"]),
+        "requested_action": record["wish"],
+        "request": msgspec.convert(record["request"], BackfillRootsData),
+        "plan": None if plan is None else msgspec.convert(plan, RootCounts),
+        "set": record["rows_set"],
+        "by_class": msgspec.convert(record["by_class"] or {}, RootCounts),
+        "set_by_verification": record["rows_changed"],
+        "report": None if report is None else msgspec.convert(report, BackfillReport),
+    }
+    return Backfill(**values, **{name: record[name] for name in Backfill._fields if name not in values})

@@ -7,10 +7,8 @@ from typing import NamedTuple
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootOverrideEvent
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.overrides import JobSeenError, new_override
-from llamalog_service.kafka.clients import MessageProducer, open_producer
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
-from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.jobs import JobState, read_job_state
@@ -56,10 +54,7 @@ async def override_root(
         latest=latest,
     )
     await require_fit_topics(settings, timeout=timeout)
-    async with open_producer(settings, timeout=timeout) as producer:
-        publisher = EventPublisher(
-            MessageProducer(producer), topics(settings.topic_prefix), source="/llamalog/cli"
-        )
+    async with open_publisher(settings, "/llamalog/cli", timeout=timeout) as publisher:
         await retry_until_available(
             lambda: publisher.publish_override(override),
             doing="publishing the override",

@@ -7,11 +7,9 @@ from uuid import UUID
 from llamalog_schemas.backfills import BackfillEndedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
 from llamalog_service.backfill.following import follow_run
-from llamalog_service.kafka.clients import MessageProducer, open_producer
 from llamalog_service.kafka.feeds import open_run_events
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.publisher import EventPublisher, open_publisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
-from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, BackfillState
@@ -46,8 +44,8 @@ async def request_run_action(
 @asynccontextmanager
 async def _publishing(settings: Settings, timeout: float) -> AsyncIterator[EventPublisher]:
     await require_fit_topics(settings, timeout=timeout)
-    async with open_producer(settings, timeout=timeout) as producer:
-        yield EventPublisher(MessageProducer(producer), topics(settings.topic_prefix), source=_SOURCE)
+    async with open_publisher(settings, _SOURCE, timeout=timeout) as publisher:
+        yield publisher
 
 
 @asynccontextmanager

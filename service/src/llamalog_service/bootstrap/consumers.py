@@ -21,11 +21,10 @@ from llamalog_service.backfill.worker import (
 from llamalog_service.bootstrap import tune_garbage_collector
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
 from llamalog_service.ingest.ingest import Ingest, JobCache
-from llamalog_service.kafka.clients import MessageProducer, open_producer
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, RetryingBroker, subscribe
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
@@ -57,11 +56,13 @@ async def run_provenance_consumer(settings: Settings) -> None:
         pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog consumer", idle_within=settings.session_seconds)
         )
-        producer = await stack.enter_async_context(open_producer(settings))
+        event_publisher = await stack.enter_async_context(
+            open_publisher(settings, "/llamalog/provenance-consumer")
+        )
         log = LogStore(pool)
         ingest = Ingest(
             log,
-            EventPublisher(MessageProducer(producer), names, source="/llamalog/provenance-consumer"),
+            event_publisher,
             JobCache(settings.cached_jobs, metrics),
             group=group,
             metrics=metrics,
@@ -102,9 +103,8 @@ async def run_migration_consumer(settings: Settings) -> None:
         planning_pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog recompute", keep_plans=False)
         )
-        producer = await stack.enter_async_context(open_producer(settings))
-        event_publisher = EventPublisher(
-            MessageProducer(producer), names, source="/llamalog/migration-consumer"
+        event_publisher = await stack.enter_async_context(
+            open_publisher(settings, "/llamalog/migration-consumer")
         )
         queue, backfills = RepairQueue(pool), BackfillStore(pool)
         tasks = [

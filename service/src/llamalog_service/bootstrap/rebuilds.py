@@ -11,8 +11,8 @@ from aiokafka import TopicPartition
 
 from llamalog_service.bootstrap import tune_garbage_collector
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.clients import MessageProducer, open_producer, open_reader
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.clients import open_reader
+from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.reader import commit_if_behind
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
@@ -58,13 +58,13 @@ async def rebuild_log(
         repairs = None
         if repair:
             reads = await stack.enter_async_context(open_pool(settings, name="llamalog rebuild, publishing"))
-            producer = await stack.enter_async_context(open_producer(settings))
+            event_publisher = await stack.enter_async_context(open_publisher(settings, "/llamalog/rebuild"))
             repairs = Repair(
                 RepairStore(pool),
                 recompute=RecomputeStore(pool),
                 log=LogStore(reads),
                 outbox=Outbox(reads),
-                event_publisher=EventPublisher(MessageProducer(producer), names, source="/llamalog/rebuild"),
+                event_publisher=event_publisher,
                 on_progress=on_progress,
             )
         history, source = _history(settings, archive, archive_only=options.archive_only)
@@ -151,10 +151,8 @@ async def republish_provenance(
     async with (
         open_pool(settings, name="llamalog republish", keep_plans=False) as scans,
         open_pool(settings, name="llamalog republish, publishing") as reads,
-        open_producer(settings, timeout=timeout) as producer,
+        open_publisher(settings, "/llamalog/republish", timeout=timeout) as event_publisher,
     ):
-        names = topics(settings.topic_prefix)
-        event_publisher = EventPublisher(MessageProducer(producer), names, source="/llamalog/republish")
-        store = RepublishStore(scans, names.provenance.name)
+        store = RepublishStore(scans, topics(settings.topic_prefix).provenance.name)
         republisher = Republisher(store, LogStore(reads), event_publisher, rate=rate, on_progress=on_progress)
         return await republisher.run(selection, resume=resume)

@@ -1,6 +1,7 @@
 """Publish the messages of the service, each to its topic."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Final
@@ -31,9 +32,10 @@ from llamalog_schemas.events import RootOverrideEvent, lineage_key
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Provenance, ProvenanceRecorded
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent, StoredRow
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
+from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
-from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics
+from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics, topics
+from llamalog_service.settings import Settings
 
 MAX_RECORD_BYTES: Final = MAX_MESSAGE_BYTES - 64 * 1024
 """Bytes of a record that every topic accepts: more than an event can bring, but a legacy row is unbounded."""
@@ -150,6 +152,19 @@ class EventPublisher:
 
     async def _command(self, messages: Sequence[OutgoingMessage]) -> None:
         await self._producer.send(self._topics.backfill_commands.name, messages)
+
+
+@asynccontextmanager
+async def open_publisher(
+    settings: Settings, source: str, *, timeout: float | None = None
+) -> AsyncIterator[EventPublisher]:
+    """A publisher over a producer of its own; waits until Kafka is there.
+
+    Raises:
+        UnavailableError: Kafka did not answer within `timeout` seconds; None waits for ever.
+    """
+    async with open_producer(settings, timeout=timeout) as producer:
+        yield EventPublisher(MessageProducer(producer), topics(settings.topic_prefix), source)
 
 
 def provenance_message(stored: StoredRow, *, replayed: bool = False) -> OutgoingMessage:

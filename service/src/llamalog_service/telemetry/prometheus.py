@@ -7,6 +7,7 @@ docs/operations.md documents them; a test compares both.
 import time
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from math import isinf
 from random import sample
@@ -95,42 +96,28 @@ class PrometheusMetrics(Metrics):
         self.registry = registry = CollectorRegistry()
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             registry.register(collector)
-        self._events = Counter(
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self._events = counter(
             "llamalog_events",
             "Messages handled to the end, by type, verdict and reason",
             ["type", "verdict", "reason"],
-            registry=registry,
         )
-        self._batch = Histogram(
-            "llamalog_batch_records",
-            "Messages in a batch",
-            buckets=_BATCH_RECORDS,
-            registry=registry,
-        )
-        self._steps = Histogram(
+        self._batch = histogram("llamalog_batch_records", "Messages in a batch", buckets=_BATCH_RECORDS)
+        self._steps = histogram(
             "llamalog_batch_step_seconds",
             "Time that a step of a batch took, waiting included",
             ["step"],
             buckets=_STEP_SECONDS,
-            registry=registry,
         )
-        self._cache = Counter(
-            "llamalog_job_cache_lookups",
-            "Jobs looked up in the cache",
-            ["result"],
-            registry=registry,
+        self._cache = counter("llamalog_job_cache_lookups", "Jobs looked up in the cache", ["result"])
+        self._recorded = counter(
+            "llamalog_rows_recorded", "Rows written, by the origin that they were written with", ["origin"]
         )
-        self._recorded = Counter(
-            "llamalog_rows_recorded",
-            "Rows written, by the origin that they were written with",
-            ["origin"],
-            registry=registry,
-        )
-        self._corrected = Counter(
+        self._corrected = counter(
             "llamalog_rows_corrected",
             "Rows whose root or origin was corrected, by their new origin",
             ["origin"],
-            registry=registry,
         )
         self._time_to_root = BulkHistogram(
             "llamalog_time_to_root_seconds",
@@ -138,47 +125,34 @@ class PrometheusMetrics(Metrics):
             _ROOT_SECONDS,
             registry,
         )
-        self._parent_conflicts = Counter(
-            "llamalog_parent_conflicts",
-            "Rows found to claim another parent than the one that counts",
-            registry=registry,
+        self._parent_conflicts = counter(
+            "llamalog_parent_conflicts", "Rows found to claim another parent than the one that counts"
         )
-        self._declaration_conflicts = Counter(
-            "llamalog_declaration_conflicts",
-            "Rows found to declare another root than the computed one",
-            registry=registry,
+        self._declaration_conflicts = counter(
+            "llamalog_declaration_conflicts", "Rows found to declare another root than the computed one"
         )
-        self._depth = Gauge(
-            "llamalog_chain_depth_max",
-            "Most jobs above a job that this process has met",
-            registry=registry,
+        self._depth = gauge("llamalog_chain_depth_max", "Most jobs above a job that this process has met")
+        self._deep = counter(
+            "llamalog_deep_chains", f"Walks up a chain that found {DEEP} jobs or more above a job"
         )
-        self._deep = Counter(
-            "llamalog_deep_chains",
-            f"Walks up a chain that found {DEEP} jobs or more above a job",
-            registry=registry,
-        )
-        self._timeline = Histogram(
+        self._timeline = histogram(
             "llamalog_timeline_query_seconds",
             "Time that the queries of a timeline took",
             buckets=_QUERY_SECONDS,
-            registry=registry,
         )
-        self._lag = Gauge(
+        self._lag = gauge(
             "llamalog_consumer_lag_records",
             "Messages of a partition past the committed offset",
             ["topic", "partition"],
-            registry=registry,
         )
-        self._http_requests = Histogram(
+        self._http_requests = histogram(
             "llamalog_http_request_duration_seconds",
             "Time from a request to the beginning of its answer",
             ["route", "status"],
             buckets=_QUERY_SECONDS,
-            registry=registry,
         )
-        self.live = Gauge("llamalog_live", "1 while /livez answers 200", registry=registry)
-        self.ready = Gauge("llamalog_ready", "1 while /readyz answers 200", registry=registry)
+        self.live = gauge("llamalog_live", "1 while /livez answers 200")
+        self.ready = gauge("llamalog_ready", "1 while /readyz answers 200")
         self._jobs: Collection[str] = ()
         self._lagging: set[tuple[str, str]] = set()
         self._deepest = 0
@@ -275,35 +249,25 @@ class TableGauges:
     def __init__(self, registry: CollectorRegistry, *, large: int = LARGE_BYTES) -> None:
         self._large = large
         self._is_warned = False
-        self._unresolved = Gauge(
+        gauge = partial(Gauge, registry=registry)
+        self._unresolved = gauge(
             "llamalog_unresolved_rows",
             f"Rows whose root may still become known, by origin; counted up to {MAX_COUNTED}",
             ["origin"],
-            registry=registry,
         )
-        self._unresolved_age = Gauge(
+        self._unresolved_age = gauge(
             "llamalog_unresolved_rows_oldest_age_seconds",
             "Time since the oldest of them was recorded",
             ["origin"],
-            registry=registry,
         )
-        self._outbox = Gauge(
-            "llamalog_outbox_rows",
-            f"Corrections not published yet; counted up to {MAX_COUNTED}",
-            registry=registry,
+        self._outbox = gauge(
+            "llamalog_outbox_rows", f"Corrections not published yet; counted up to {MAX_COUNTED}"
         )
-        self._outbox_age = Gauge(
-            "llamalog_outbox_oldest_age_seconds",
-            "Time since the oldest of them was written",
-            registry=registry,
+        self._outbox_age = gauge(
+            "llamalog_outbox_oldest_age_seconds", "Time since the oldest of them was written"
         )
-        self._runs = Gauge("llamalog_runs", "Runs by status", ["status"], registry=registry)
-        self._size = Gauge(
-            "llamalog_table_size_bytes",
-            "The log on disk, its indexes included",
-            ["table"],
-            registry=registry,
-        )
+        self._runs = gauge("llamalog_runs", "Runs by status", ["status"])
+        self._size = gauge("llamalog_table_size_bytes", "The log on disk, its indexes included", ["table"])
 
     def set(self, stats: TableStats) -> None:
         """Set all gauges."""

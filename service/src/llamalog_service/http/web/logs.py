@@ -9,8 +9,6 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from llamalog_schemas.events import Category, EntityType, Status
-from llamalog_schemas.provenance import Origin
 from llamalog_service.http.context import ReaderDep
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.web.form_parser import FormQuery, search
@@ -39,10 +37,6 @@ async def logs(request: Request, reader: ReaderDep) -> Response:
         found.status,
         title="Logs",
         page="logs",
-        categories=Category,
-        statuses=Status,
-        origins=Origin,
-        entity_types=EntityType,
         lines=flat_lines(found.items),
         names=await read_row_names(reader, found.items),
         streams=[link("/logs/stream", **parameters | {"since": None, "until": None})],

@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse
 
+from llamalog_schemas.events import Category, EntityType, Status
+from llamalog_schemas.provenance import Origin
 from llamalog_service.http.access import Scope
 from llamalog_service.http.context import path_and_query, path_of
 from llamalog_service.http.problems import ProblemError, problem_of
@@ -50,7 +52,15 @@ TEMPLATES: Final = Environment(
 """Pages add filters of their own."""
 
 TEMPLATES.filters.update(FILTERS)
-TEMPLATES.globals.update(version=version("llamalog-service"), Scope=Scope, navigation=NAVIGATION)
+TEMPLATES.globals.update(
+    version=version("llamalog-service"),
+    Scope=Scope,
+    navigation=NAVIGATION,
+    categories=Category,
+    statuses=Status,
+    origins=Origin,
+    entity_types=EntityType,
+)
 
 
 def render(

@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_service.http.context import ReaderDep
 from llamalog_service.http.web.form_parser import FormQuery, search
 from llamalog_service.http.web.formatting import entity_link, has_page, job_link, link
@@ -38,9 +37,6 @@ async def root_jobs(request: Request, reader: ReaderDep) -> Response:
         found.status,
         title="Root jobs",
         page="roots",
-        categories=Category,
-        statuses=Status,
-        entity_types=EntityType,
         many=_MANY,
         jobs=found.items,
         newest=link("/ui", **form.texts),
