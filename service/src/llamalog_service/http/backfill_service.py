@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.codec import decode_command, encode
@@ -183,15 +184,7 @@ def _command_data(run: UUID, request: BackfillRequest, principal: Principal) -> 
         EARLIEST_TIME <= scope.from_ <= LATEST_TIME and EARLIEST_TIME <= scope.to <= LATEST_TIME
     ):
         raise invalid_body("scope", f"It lies outside of {EARLIEST_TIME:%Y} to {LATEST_TIME:%Y}.")
-    data = BackfillRootsData(
-        scope=scope,
-        requested_by=principal.name,
-        missing_parent=request.missing_parent,
-        batch_size=request.batch_size,
-        rate_limit=request.rate_limit,
-        dry_run=request.dry_run,
-        expected=request.expected,
-    )
+    data = BackfillRootsData(requested_by=principal.name, **asdict(request))
     command = BackfillRoots(
         id=str(run), source="/llamalog/api", time=EARLIEST_TIME, specversion="1.0", data=data
     )

@@ -123,7 +123,7 @@ async def read_tree(
         "tree", position.at, not position.is_root_job, position.row, limit + 1, MAX_BYTES, MAX_ABOVE, job
     )
     page = lineage_page(records, limit)
-    return Tree(job=job, entries=page.entries, parents=page.parents, longer=page.longer, next=page.next)
+    return Tree(job=job, **page._asdict())
 
 
 async def read_children(

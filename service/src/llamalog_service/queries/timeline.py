@@ -75,11 +75,4 @@ async def read_timeline(
         )
     page = lineage_page(records, limit)
     name = records[0]["entity_name"] if records else None
-    return Timeline(
-        entity=entity,
-        name=name,
-        entries=page.entries,
-        parents=page.parents,
-        longer=page.longer,
-        next=page.next,
-    )
+    return Timeline(entity=entity, name=name, **page._asdict())

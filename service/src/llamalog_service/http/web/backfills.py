@@ -172,15 +172,8 @@ def _refused(why: str) -> ProblemError:
 
 
 def _request_of(run: BackfillRun, *, dry_run: bool) -> BackfillRequest:
-    original = run.request
-    return BackfillRequest(
-        scope=original.scope,
-        missing_parent=original.missing_parent,
-        batch_size=original.batch_size,
-        rate_limit=original.rate_limit,
-        expected=original.expected,
-        dry_run=dry_run,
-    )
+    original = {name: getattr(run.request, name) for name in BackfillRequest.__struct_fields__}
+    return BackfillRequest(**original | {"dry_run": dry_run})
 
 
 def _is_awaited(run: BackfillRun, requested: Action | None) -> bool:
