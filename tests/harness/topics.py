@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -75,13 +75,25 @@ async def until_something_is_said(kafka: str, topic: str, within: float) -> None
 
 async def lag(kafka: str, group: str, topic: str) -> int:
     """How many messages of the topic lie behind the group's committed offsets."""
-    async with _reading(kafka) as reader:
-        ends = await _ends(reader, topic)
-        starts = await reader.beginning_offsets(list(ends))
-    async with _reading(kafka, group_id=group) as member:
-        member.assign(list(ends))
-        reached = {at: max(await member.committed(at) or 0, starts[at]) for at in ends}
-    return sum(end - reached[at] for at, end in ends.items())
+    async with open_lag(kafka, group, topic) as read:
+        return await read()
+
+
+@asynccontextmanager
+async def open_lag(kafka: str, group: str, topic: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """The same, read as often as a wait needs it: clients made anew each time cost more than the wait."""
+    async with _reading(kafka) as reader, _reading(kafka, group_id=group) as member:
+        partitions = list(await _ends(reader, topic))
+        member.assign(partitions)
+        member.pause(*partitions)
+
+        async def read() -> int:
+            ends = await reader.end_offsets(partitions)
+            starts = await reader.beginning_offsets(partitions)
+            reached = {at: max(await member.committed(at) or 0, starts[at]) for at in ends}
+            return sum(end - reached[at] for at, end in ends.items())
+
+        yield read
 
 
 def by_coordinates(dead_letters: Iterable[ConsumerRecord]) -> dict[Coordinates, list[ConsumerRecord]]:

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+TIMEOUT = 120.0
+"""Seconds: what takes one on a quiet machine may take very many beside other work, and is no failure."""
+
 _POLL = 0.05
 
 
-async def eventually(holds: Callable[[], Awaitable[object]], within: float = 120.0) -> None:
+async def eventually(holds: Callable[[], Awaitable[object]], within: float = TIMEOUT) -> None:
     """Wait until something holds: soon, unless the machine has much else to do.
 
     Raises:
