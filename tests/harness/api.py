@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import uvicorn
 
+from harness.waiting import TIMEOUT
 from llamalog_service.bootstrap.api import make_server, open_app
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.server import listen
-
-_STARTS_WITHIN = 20.0
 
 
 class RunningApi(NamedTuple):
@@ -39,14 +38,14 @@ class _Serving:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._has_started.wait(_STARTS_WITHIN), "the API has not started"
+        assert self._has_started.wait(TIMEOUT), "the API has not started"
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
         if self._server is not None:
             self._server.should_exit = True
-        self._thread.join(_STARTS_WITHIN)
+        self._thread.join(TIMEOUT)
         self._listener.close()
         assert not self._thread.is_alive(), "the API has not stopped"
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-_TIMEOUT = 60.0
+_TIMEOUT = 240.0
 """Seconds for a whole play: some actor never comes to an end."""
 
 _WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|LOCK|SHARE|advisory|nextval|set_config)", re.IGNORECASE)

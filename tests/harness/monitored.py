@@ -26,7 +26,7 @@ def ask(process: ServiceProcess, path: str) -> Answer:
     if not serving:
         return Answer(0, "")
     try:
-        with urlopen(f"{serving[-1]['address']}{path}", timeout=5) as response:  # noqa: S310
+        with urlopen(f"{serving[-1]['address']}{path}", timeout=30) as response:  # noqa: S310
             return Answer(response.status, response.read().decode())
     except HTTPError as refusal:
         return Answer(refusal.code, refusal.read().decode())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.environments import environment_of
-from harness.waiting import eventually
+from harness.waiting import TIMEOUT, eventually
 from llamalog_service.settings import Settings
 
 _EXECUTABLE = Path(sys.executable).parent / "llamalog"
@@ -69,12 +69,12 @@ class ServiceProcess:
         assert self._process is not None
         self._process.wait()
 
-    async def stop(self, within: float = 20.0) -> int:
+    async def stop(self, within: float = TIMEOUT) -> int:
         """Ask it to end (SIGTERM); the exit code."""
         self.signal(signal.SIGTERM)
         return await self.ended(within)
 
-    async def ended(self, within: float = 20.0) -> int:
+    async def ended(self, within: float = TIMEOUT) -> int:
         """Wait for its end; the exit code."""
 
         async def has_ended() -> bool:
@@ -94,7 +94,7 @@ class ServiceProcess:
         lines = [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
         return [line for line in lines if line.get("event") == event]
 
-    async def says(self, event: str, times: int = 1, within: float = 20.0) -> None:
+    async def says(self, event: str, times: int = 1, within: float = TIMEOUT) -> None:
         """Wait until it has logged an event so many times."""
 
         async def has_said() -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_SECONDS = 90.0
+from harness.waiting import TIMEOUT
+
 _NO_CHECKOUT = Path("/")
 
 
@@ -35,7 +36,7 @@ class StartedCommand:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
-    async def ended(self, within: float = _SECONDS) -> Ended:
+    async def ended(self, within: float = TIMEOUT) -> Ended:
         out, err = await asyncio.wait_for(self.process.communicate(), within)
         ended = Ended(self.process.returncode or 0, out.decode(), err.decode())
         assert "Traceback" not in ended.out + ended.err, ended.err
@@ -68,7 +69,7 @@ async def started(*words: str, environment: Mapping[str, str], folder: Path = _N
 
 
 async def llamalog(
-    *words: str, environment: Mapping[str, str], folder: Path = _NO_CHECKOUT, within: float = _SECONDS
+    *words: str, environment: Mapping[str, str], folder: Path = _NO_CHECKOUT, within: float = TIMEOUT
 ) -> Ended:
     """Run a command to its end."""
     return await (await started(*words, environment=environment, folder=folder)).ended(within)

@@ -15,7 +15,7 @@ from harness.adopter import Adopter
 from harness.databases import run_sql
 from harness.old_tables import make_old_table, table_at
 from harness.started_commands import llamalog
-from harness.waiting import eventually
+from harness.waiting import TIMEOUT, eventually
 
 OLD_ROWS = 60
 """A third of them roots, a third below those, a third without a job; most call themselves root jobs later."""
@@ -48,7 +48,7 @@ class Owner(Adopter):
         os.close(its)
         os.write(ours, f"{typed}\n".encode())
         try:
-            return process.wait(60)
+            return process.wait(TIMEOUT)
         finally:
             process.kill()
             os.close(ours)

@@ -9,6 +9,7 @@ import pytest
 
 from harness.backfills import Backfills, forget_roots, request, start
 from harness.log_table import differences, stored_rows
+from harness.waiting import TIMEOUT, eventually
 from harness.writers import KeptMessages, Writer
 from histories import chains, event
 from llamalog_schemas.backfills import BackfillPhase, RunStatus
@@ -209,10 +210,13 @@ async def test_a_cancel_breaks_off_the_planning(
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE backfill_plan")  # planning waits, as if it took long
         running = asyncio.create_task(backfills.runner.run_next())
-        await asyncio.sleep(0.2)
-        assert (await backfills.look(run)).phase is BackfillPhase.PLANNING
+
+        async def is_planning() -> bool:
+            return (await backfills.look(run)).phase is BackfillPhase.PLANNING
+
+        await eventually(is_planning)
         await backfills.cancel(run)
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, TIMEOUT)
     ended = await backfills.look(run)
     assert (ended.status, ended.plan, ended.report) == (RunStatus.CANCELLED, None, None)
 

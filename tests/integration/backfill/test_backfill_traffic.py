@@ -1,7 +1,6 @@
 """Backfills under live traffic, by the one worker that attends to repairs beside them."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -103,7 +102,7 @@ async def test_what_a_backfill_under_live_traffic_leaves_is_the_fold(
     async with working(unhurried, wide_pool, kept) as worker:
         run = await backfills.ask(batch_size=3, missing_parent=missing_parent)
         await write_and_command(wide_pool, kept, worker, live)
-        await eventually(lambda: is_over(backfills, run), 60)
+        await eventually(lambda: is_over(backfills, run))
         await everything_is_repaired(wide_pool)
     done = await backfills.look(run)
     assert done.status is RunStatus.COMPLETED, done.error
@@ -126,14 +125,13 @@ async def test_a_late_parent_is_repaired_while_a_long_backfill_is_under_way(
     await forget_roots(wide_pool)
     await Writer(wide_pool, kept).write(event(2000, "early", "late"))
     async with working(unhurried, wide_pool, kept) as worker:
-        run = await backfills.ask(batch_size=1, rate_limit=20)  # half a minute
+        run = await backfills.ask(batch_size=1, rate_limit=2)  # five minutes
 
         async def is_writing() -> bool:
             return (await backfills.look(run)).set > 0
 
         await eventually(is_writing)
         await Writer(wide_pool, kept).write(event(2001, "late"))
-        began = time.monotonic()
         await enqueue(wide_pool, kept)
         worker.wake()
 
@@ -143,10 +141,8 @@ async def test_a_late_parent_is_repaired_while_a_long_backfill_is_under_way(
             return rows[UUID(int=2000)].root.root_job_id == "late" == told["early"]
 
         await eventually(is_repaired_and_told)
-        waited = time.monotonic() - began
         found = await backfills.look(run)
         assert (found.status, found.scanned < 300) == (RunStatus.RUNNING, True)
-        assert waited < 5
 
         await backfills.cancel(run)
         await eventually(lambda: is_over(backfills, run))
@@ -246,4 +242,4 @@ async def everything_is_repaired(pool: asyncpg.Pool) -> None:
             "SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))"
         )
 
-    await eventually(nothing_is_open, 60)
+    await eventually(nothing_is_open)

@@ -13,6 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from harness.waiting import TIMEOUT
 from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
 from llamalog_tools.demo.messages import Kind, SampleMessage
@@ -39,7 +40,7 @@ def bootstrap() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + TIMEOUT
         while not listens(broker.pid, port):
             assert broker.poll() is None, "the embedded broker ended at once"
             assert time.monotonic() < deadline, "the embedded broker does not listen"
@@ -66,7 +67,7 @@ async def consumed(bootstrap: str, count: int) -> dict[bytes | None, list[Conten
         consumer.assign([TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)])
         await consumer.seek_to_beginning()
         by_key = defaultdict[bytes | None, list[Content]](list)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + TIMEOUT
         while sum(map(len, by_key.values())) < count and time.monotonic() < deadline:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 for record in records:

@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from harness.waiting import TIMEOUT
 from llamalog_tools.devstack import (
     ApacheKafka,
     ApacheKafkaUnavailableError,
@@ -90,7 +91,7 @@ async def _read_as_two(broker: Broker, count: int) -> tuple[set[bytes], set[byte
     try:
         for member in members:
             await member.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(TIMEOUT):
             while any(len(member.assignment()) != 2 for member in members):
                 for member in members:
                     await member.getmany(timeout_ms=50)
@@ -112,7 +113,7 @@ async def _read_alone(broker: Broker, count: int) -> set[bytes]:
     reader = AIOKafkaConsumer(_TOPIC, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest")
     await reader.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(TIMEOUT):
             return {(await reader.getone()).value for _ in range(count)}
     finally:
         await reader.stop()

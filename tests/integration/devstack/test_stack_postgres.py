@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from harness.waiting import TIMEOUT
 from llamalog_tools.devstack import DataDirBusyError, LocalPostgres
 
 
@@ -22,7 +23,7 @@ async def _value(url: str, query: str) -> object:
 
 
 def _wait_until_ended(postgres: LocalPostgres) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + TIMEOUT
     while postgres.is_running:
         assert time.monotonic() < deadline
         time.sleep(0.01)

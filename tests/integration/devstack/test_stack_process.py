@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.waiting import TIMEOUT
 from llamalog_tools.devstack import DataDirBusyError, LocalPostgres, ProcessEndedError
 from llamalog_tools.devstack import data_dir as lock_module
 from llamalog_tools.devstack.data_dir import DataDirLock
@@ -59,7 +60,7 @@ def test_a_killed_starter_leaves_no_process_behind_and_its_data_can_be_started_a
             again = LocalPostgres(tmp_path / "postgres", fast=True)
             again.start()  # waits for those that are dying
             again.stop()
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + TIMEOUT
             while not all(_gone(member) for member in family):
                 assert time.monotonic() < deadline, f"left: {[m for m in family if not _gone(m)]}"
                 time.sleep(0.05)
@@ -82,13 +83,13 @@ def test_a_port_that_another_program_answers_on_does_not_make_a_program_ready(tm
 def test_a_program_that_ends_early_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     program = OwnedProcess("a failure", ["sh", "-c", "echo disk on fire; exit 3"], log=tmp_path / "log")
     with pytest.raises(ProcessEndedError, match=r"ended with code 3(.|\n)*disk on fire"):
-        program.wait_until(lambda: program.listens_on(1), seconds=10)
+        program.wait_until(lambda: program.listens_on(1), seconds=TIMEOUT)
 
 
 def test_killing_a_program_ends_what_it_started_too(tmp_path: Path) -> None:
     script = "sleep 600 & echo $!; wait"
     program = OwnedProcess("a parent", ["sh", "-c", script], log=tmp_path / "log")
-    program.wait_until(lambda: program.output().strip() != "", seconds=10)
+    program.wait_until(lambda: program.output().strip() != "", seconds=TIMEOUT)
     child = psutil.Process(int(program.output()))
     program.kill()
     assert _gone(child)
@@ -110,7 +111,11 @@ lock.note(left.pid, "a sleeper")
 print(left.pid)
 """
     printed = subprocess.run(
-        [sys.executable, "-c", starter, str(tmp_path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", starter, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=TIMEOUT,
     )
     left = int(printed.stdout)
     second = DataDirLock(tmp_path)

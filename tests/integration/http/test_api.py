@@ -156,7 +156,7 @@ async def test_a_head_is_what_get_answers_without_its_body(client: httpx.AsyncCl
 
 
 async def test_the_head_of_a_stream_ends(client: httpx.AsyncClient) -> None:
-    head = await client.head("/logs/stream", timeout=10)
+    head = await client.head("/logs/stream", timeout=60)
     assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
 
     async def is_closed() -> bool:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from chaos.proxy import wired_to
 from harness.api import running_api
-from harness.waiting import eventually
+from harness.waiting import TIMEOUT, eventually
 from llamalog_service.bootstrap import api
 from llamalog_service.settings import Settings
 
@@ -78,7 +78,7 @@ async def test_without_kafka_the_log_is_read_and_what_needs_kafka_says_so(settin
             assert away.json()["detail"].startswith("Kafka does not answer")
         assert "Kafka" in (await client.get("/health/summary")).json()["unreachable"]
         assert (await client.get("/readyz")).status_code == 200
-        async with client.stream("GET", "/logs/stream") as answer, asyncio.timeout(20):
+        async with client.stream("GET", "/logs/stream") as answer, asyncio.timeout(TIMEOUT):
             async for line in answer.aiter_lines():
                 if line == "event: waiting":
                     break

@@ -12,7 +12,7 @@ from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import publish, read_all
-from harness.waiting import eventually
+from harness.waiting import TIMEOUT, eventually
 from histories import chains
 from llamalog_schemas.events import EntityEvent
 from llamalog_service.kafka.consumer.delivery import RetryingBroker
@@ -109,7 +109,7 @@ async def test_a_consumer_that_waits_for_postgres_can_be_told_to_end(
         try:
             await publish(settings, meanwhile)
             await consumer.says("waiting")
-            assert await consumer.stop(within=15) == 0
+            assert await consumer.stop() == 0
         finally:
             await asyncio.to_thread(breakable_postgres.start)
     async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
@@ -155,7 +155,7 @@ async def test_a_consumer_that_is_started_without_kafka_waits_for_it(
     await asyncio.sleep(1)
     assert not starting.done()
     await asyncio.to_thread(breakable_kafka.start)
-    await asyncio.wait_for(starting, 30)
+    await asyncio.wait_for(starting, TIMEOUT)
     await publish(settings, chains(3))
     await eventually(is_heard)
     await broker.stop()

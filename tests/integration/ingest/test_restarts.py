@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.waiting import TIMEOUT
 from llamalog_service.domain.errors import ExitCode
 from llamalog_service.settings import Settings
 from llamalog_tools.cli.processes import ServiceProcesses
@@ -52,9 +53,11 @@ def consumers(
         yield started
 
 
-def watch(consumers: ServiceProcesses, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def watch(consumers: ServiceProcesses, ends: Callable[[], object] = lambda: False) -> None:
+    """Look after them until something holds."""
+    until = time.monotonic() + TIMEOUT
+    while not ends():
+        assert time.monotonic() < until
         consumers.check_running()
         time.sleep(0.05)
 
@@ -66,7 +69,7 @@ def test_a_consumer_that_a_restart_cures_is_started_again_and_that_is_said(
 ) -> None:
     code.write_text(str(int(ended_with)))
     consumers.start()
-    watch(consumers, 2)
+    watch(consumers, lambda: said)
     (line,) = said
     assert f"The provenance consumer ended with code {int(ended_with)} and was started again" in line
     assert "consumer.log" in line
@@ -79,7 +82,7 @@ def test_a_consumer_that_its_restart_did_not_cure_ends_all(
     code.write_text("70")
     consumers.start()
     with pytest.raises(ProcessEndedError, match="ended with code 70"):
-        watch(consumers, 20)
+        watch(consumers)
     assert len(said) == 1
 
 
@@ -90,5 +93,5 @@ def test_a_consumer_that_a_restart_does_not_cure_is_not_started_again(
     code.write_text("1")
     consumers.start()
     with pytest.raises(ProcessEndedError, match="ended with code 1"):
-        watch(consumers, 20)
+        watch(consumers)
     assert said == []

@@ -12,7 +12,7 @@ from faststream.kafka import KafkaBroker
 
 from harness.told import row, tell
 from harness.topics import lag, producing
-from harness.waiting import eventually
+from harness.waiting import TIMEOUT, eventually
 from llamalog_schemas.consumer import (
     AtTime,
     Beginning,
@@ -58,13 +58,16 @@ def consumer(settings: Settings, topic: str) -> Any:
 
 async def take(consumer: ProvenanceConsumer, number: int) -> list[ProvenanceUpdate]:
     """The next updates; fails if there are not so many."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(TIMEOUT):
         return [await anext(consumer) for _ in range(number)]
 
 
-async def nothing_more(consumer: ProvenanceConsumer) -> None:
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(anext(consumer), 1.5)
+async def nothing_more(consumer: ProvenanceConsumer, producer: AIOKafkaProducer, topic: str) -> None:
+    """The next updates are those published from now on, one to each partition."""
+    marks = [uuid4() for _ in await producer.partitions_for(topic)]
+    for partition, mark in enumerate(marks):
+        await tell(producer, topic, [row(mark)], partition)
+    assert ids(await take(consumer, len(marks))) == set(marks)
 
 
 def ids(updates: Collection[ProvenanceUpdate]) -> set[UUID]:
@@ -79,7 +82,7 @@ async def test_duplicates_are_not_returned_and_corrections_are(
     await tell(producer, topic, [row(row_id, 2, root_job_id="other") for row_id in ROWS[:5]])
     async with consumer() as reading:
         updates = await take(reading, 35)
-        await nothing_more(reading)
+        await nothing_more(reading, producer, topic)
     corrections = [each for each in updates if each.is_correction]
     assert ids(updates) == set(ROWS)
     assert ids(corrections) == set(ROWS[:5])
@@ -96,7 +99,7 @@ async def test_a_group_goes_on_after_what_was_committed(
         await take(reading, 5)
     async with consumer() as reading:
         rest = await take(reading, 20)
-        await nothing_more(reading)
+        await nothing_more(reading, producer, topic)
         assert await reading.commit()
     assert ids(first) | ids(rest) == set(ROWS)
     assert not ids(first) & ids(rest)
@@ -136,7 +139,7 @@ async def test_one_may_begin_at_a_time(topic: str, producer: AIOKafkaProducer, c
     await tell(producer, topic, [row(row_id) for row_id in ROWS[20:]])
     async with consumer(start=AtTime(moment)) as reading:
         assert ids(await take(reading, 10)) == set(ROWS[20:])
-        await nothing_more(reading)
+        await nothing_more(reading, producer, topic)
 
 
 async def test_a_new_group_may_begin_at_a_time_and_goes_on_where_it_is(
@@ -154,7 +157,7 @@ async def test_a_new_group_may_begin_at_a_time_and_goes_on_where_it_is(
     await tell(producer, topic, [row(late)])
     async with consumer(start=start) as reading:
         assert ids(await take(reading, 1)) == {late}
-        await nothing_more(reading)
+        await nothing_more(reading, producer, topic)
 
 
 @pytest.mark.parametrize("first_of_group", [True, False])
@@ -175,7 +178,7 @@ async def test_what_begins_at_a_time_never_goes_back_before_it(
         late = [uuid4() for _ in range(12)]
         await tell(producer, topic, [row(row_id) for row_id in late])
         wanted = {*ROWS[20:], *late}
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(TIMEOUT):
             while not wanted <= heard:
                 heard.add((await anext(reading)).row.id)
     assert heard == wanted
@@ -201,7 +204,7 @@ async def test_reading_starts_at_the_positions_of_the_readers_own_store(
         kept.update(Position(*each.next) for each in first)
     async with consumer(group=group, start=Stored(positions)) as reading:
         rest = await take(reading, 18)
-        await nothing_more(reading)
+        await nothing_more(reading, producer, topic)
     assert ids(first) | ids(rest) == set(ROWS)
 
 
@@ -220,7 +223,7 @@ async def test_nothing_is_read_until_the_readers_own_store_has_returned_position
 
     async with consumer(start=Stored(positions)) as reading:
         assert [each.row.id for each in await take(reading, 10)] == ROWS[20:]
-        await nothing_more(reading)
+        await nothing_more(reading, producer, topic)
     assert asked == 3
     asked = 0
     with pytest.raises(ConnectionError, match="the store is away"):
@@ -250,7 +253,7 @@ async def test_updates_fetched_before_a_rebalance_are_not_returned_ahead_of_forg
     revoked = asyncio.Event()
 
     async def eventually_rebalanced() -> None:
-        await asyncio.wait_for(revoked.wait(), 30)
+        await asyncio.wait_for(revoked.wait(), TIMEOUT)
 
     reading = ProvenanceConsumer(
         settings.kafka, group=group, topic=topic, revisions=RebalancedWhileAsked(), max_records=5
@@ -291,7 +294,7 @@ async def test_what_one_member_leaves_undone_another_one_gets(
             await eventually(all_is_heard)
             await first.stop()
             await second.stop()
-            await asyncio.wait_for(asyncio.gather(*listening), 10)
+            await asyncio.wait_for(asyncio.gather(*listening), TIMEOUT)
 
 
 async def test_starting_without_kafka_raises() -> None:

@@ -13,6 +13,7 @@ import pytest
 from harness.document_examples import Example, examples_in
 from harness.told import row, tell
 from harness.topics import producing
+from harness.waiting import TIMEOUT
 from llamalog_schemas.provenance import Origin
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
@@ -57,7 +58,7 @@ async def test_an_example_prints_the_output_in_the_document(example: Example, se
     printed: list[str] = []
     try:
         with suppress(TimeoutError):  # what is missing shows below
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(TIMEOUT):
                 while len(printed) < example.prints.count("\n"):
                     line = (await process.stdout.readline()).decode()
                     if not line:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from harness.told import row, tell
 from harness.topics import read_all
-from harness.waiting import eventually
+from harness.waiting import TIMEOUT, eventually
 from llamalog_schemas import EntityEvent, decode_event
 from llamalog_schemas.consumer import ProvenanceConsumer, ProvenanceUpdate
 from llamalog_schemas.producer import AiokafkaTransport, LlamaLogger, Loss, LossReason
@@ -66,7 +66,7 @@ async def test_closing_without_kafka_reports_delivered_and_lost_events(
     await asyncio.to_thread(breakable_kafka.kill)
     try:
         pending = await say(log, 100)
-        stats = await asyncio.wait_for(log.close(2), 10)
+        stats = await asyncio.wait_for(log.close(2), TIMEOUT)
     finally:
         await asyncio.to_thread(breakable_kafka.start)
     assert not stats.everything_delivered
@@ -108,5 +108,5 @@ async def test_events_published_without_kafka_arrive_when_it_is_back(
 
 
 async def take(consumer: ProvenanceConsumer, number: int) -> list[ProvenanceUpdate]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(TIMEOUT):
         return [await anext(consumer) for _ in range(number)]

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from faststream.kafka import KafkaBroker
 
 from harness.topics import read_all
-from harness.waiting import eventually
+from harness.waiting import TIMEOUT, eventually
 from llamalog_schemas import EntityEvent, decode_event, lineage_key
 from llamalog_schemas.producer import (
     AiokafkaTransport,
@@ -137,7 +137,7 @@ async def test_a_job_that_the_middleware_enters_without_a_known_root_warns_where
             await broker.start()
             for body in ("first", "last"):
                 await broker.publish(body, topic, headers=Job("sender", "unheard").headers())
-            await asyncio.wait_for(handled.wait(), 30)
+            await asyncio.wait_for(handled.wait(), TIMEOUT)
     (warning,) = [each for each in caught if each.category is UnknownRootWarning]
     code = names_the_job.__code__
     assert (warning.filename, warning.lineno) == (code.co_filename, code.co_firstlineno)

@@ -17,7 +17,7 @@ from harness.service import running
 from harness.settled import wait_until_settled
 from harness.started_commands import StartedCommand, started
 from harness.topics import publish
-from harness.waiting import eventually
+from harness.waiting import TIMEOUT, eventually
 from histories import chains, event
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack.apache_kafka import ApacheKafka
@@ -47,7 +47,7 @@ class Follower:
     async def interrupt(self) -> int:
         """Press Ctrl-C; the code with which it ends."""
         self.command.process.send_signal(signal.SIGINT)
-        return await asyncio.wait_for(self.end(), 60)
+        return await asyncio.wait_for(self.end(), TIMEOUT)
 
     async def end(self) -> int:
         await asyncio.gather(*self._reading)
@@ -70,10 +70,10 @@ async def until_recorded(pool: asyncpg.Pool, rows: int) -> None:
     async def are_recorded() -> bool:
         return bool(await pool.fetchval("SELECT count(*) FROM llama_logs") == rows)
 
-    await eventually(are_recorded, within=60)
+    await eventually(are_recorded)
 
 
-async def until(condition: Any, within: float = 60.0) -> None:
+async def until(condition: Any, within: float = TIMEOUT) -> None:
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 -- another process makes it so
             await asyncio.sleep(0.05)
@@ -134,7 +134,7 @@ async def test_a_reader_that_has_had_enough_ends_the_following_at_the_next_row(
         await command.process.stdout.readline()
         command.process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
         await publish(settings, [event(2, "job-2")])
-        assert await asyncio.wait_for(command.process.wait(), 60) == 141
+        assert await asyncio.wait_for(command.process.wait(), TIMEOUT) == 141
         assert await command.process.stderr.read() == b""
 
 
@@ -149,7 +149,7 @@ async def test_while_kafka_is_away_it_says_so_and_goes_on_later(
         await until(lambda: follower.complaints)
         await asyncio.to_thread(breakable_kafka.start)
         await publish(breakable, [event(2, "job-2")])
-        await until(lambda: len(follower.rows) == 2, within=90)
+        await until(lambda: len(follower.rows) == 2)
         assert await follower.interrupt() == 130
     assert [UUID(row["id"]).int for row in follower.rows] == [1, 2]
     waiting, *rest = follower.complaints

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from harness.waiting import TIMEOUT
 from histories import NOON, event
 from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.domain.lineage import Root
@@ -87,7 +88,7 @@ async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
                 if news.rows:
                     return
 
-        async with asyncio.timeout(90), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(TIMEOUT), asyncio.TaskGroup() as tasks:
             tasks.create_task(listen())
             await asyncio.to_thread(breakable_kafka.kill)
             while not heard:  # noqa: ASYNC110 -- the listener makes it so
@@ -104,7 +105,7 @@ async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
 
 
 async def _until(feed: ProvenanceFeed, count: int) -> AsyncIterator[Provenance]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(TIMEOUT):
         async for heard in feed:
             for live in heard.rows:
                 yield live.row

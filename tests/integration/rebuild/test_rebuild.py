@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.log_table import empty_tables
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, tamper
+from harness.waiting import TIMEOUT, eventually
 from histories import chains, event, override
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.reader import Span
@@ -24,6 +25,7 @@ from llamalog_service.rebuild.errors import (
     RebuildInProgressError,
     UnsourcedRowsError,
 )
+from llamalog_service.rebuild.reading import RebuildProgress
 from llamalog_service.rebuild.rebuild import RebuildOptions
 from llamalog_service.rebuild.shadow import ShadowLeftoversError, ShadowStore
 from simulation.history import draw_history
@@ -173,9 +175,15 @@ async def test_roots_that_live_traffic_corrects_meanwhile_are_counted_separately
     await at_rest.ingest_all()
     at_rest.say([event(302, "top", "above"), event(303, "above")], 0)
     await at_rest.ingest(0)  # the command to repair what is below is kept, not done
-    rebuilding = asyncio.create_task(at_rest.rebuilt(convergence_timeout=20.0))
-    await asyncio.sleep(1.0)
-    assert not rebuilding.done()
+    is_waiting = asyncio.Event()
+
+    def note(progress: RebuildProgress) -> None:
+        if progress.phase.startswith("waiting for roots"):
+            is_waiting.set()
+
+    waiting = at_rest.rebuild(on_progress=note)
+    rebuilding = asyncio.create_task(at_rest.run(waiting, convergence_timeout=TIMEOUT))
+    await asyncio.wait_for(is_waiting.wait(), TIMEOUT)
     await at_rest.settle()
     report = await rebuilding
     assert (report.differences.rows, report.differences.corrected_meanwhile) == (0, 1)
@@ -215,8 +223,11 @@ async def test_an_interrupted_rebuild_leaves_the_live_table_untouched_and_is_res
         starts_seen.append(dict(starts))
         async for portion in read(starts, ends):
             yield portion
-            await asyncio.sleep(0.2)
+            await eventually(is_written)
             raise KeyboardInterrupt
+
+    async def is_written() -> bool:
+        return (await ShadowStore(at_rest.pool).progress()).messages > 0
 
     at_rest.topic.read = read_and_break  # type: ignore[method-assign]
     with pytest.raises((KeyboardInterrupt, asyncio.CancelledError)):

@@ -11,6 +11,7 @@ import pytest
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from harness.rebuilding import PARTITIONS, TAMPERED, Installation, rows_as_text, tamper
+from harness.waiting import eventually
 from histories import chains, event, override
 from llamalog_schemas.events import Event
 from llamalog_service.domain.rows import StoredRow
@@ -119,13 +120,19 @@ async def test_while_events_are_ingested_the_same_rows_are_repaired_and_the_log_
             if is_repaired.is_set():
                 return
 
+    async def until_more_is_ingested() -> None:
+        enough = len(coming) + 12
+
+        async def is_ingested() -> bool:
+            return len(coming) > enough
+
+        await eventually(is_ingested)
+
     ingesting = asyncio.create_task(ingest())
-    await asyncio.sleep(0.3)
-    report = await at_rest.repaired(convergence_timeout=5.0)
-    told_meanwhile = len(coming)
+    await until_more_is_ingested()
+    report = await at_rest.repaired(between=until_more_is_ingested, convergence_timeout=5.0)
     is_repaired.set()
     await ingesting
-    assert told_meanwhile > 20
     assert [(line["kind"], line["id"]) for line in at_rest.lines if not line["correctedMeanwhile"]] == [
         (kind, row) for kind, row in sorted(TAMPERED, key=lambda named: named[1])
     ]

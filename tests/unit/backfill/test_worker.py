@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from harness.waiting import TIMEOUT
 from llamalog_service.backfill.worker import PeriodicTask, Worker
 
 
@@ -38,6 +39,6 @@ async def test_a_wake_up_with_the_cancellation_does_not_keep_the_worker_alive(it
     for _ in range(iterations):
         await asyncio.sleep(0)
     working.cancel()
-    ended, _ = await asyncio.wait({working}, timeout=5)
+    ended, _ = await asyncio.wait({working}, timeout=TIMEOUT)
     assert ended, "the worker went on after its cancellation"
     assert working.cancelled()

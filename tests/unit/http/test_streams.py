@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sse_starlette import ServerSentEvent
 
+from harness.waiting import TIMEOUT
 from llamalog_service.http import streams
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.streams import Streams, event
@@ -50,7 +51,7 @@ async def test_closing_ends_what_would_never_end_by_itself_and_begins_nothing() 
     coming = asyncio.create_task(rest_of(body))
     await asyncio.sleep(0)
     open_streams.close()
-    assert await asyncio.wait_for(coming, 2) == []
+    assert await asyncio.wait_for(coming, TIMEOUT) == []
     assert ended.is_set()
     assert open_streams.open == 0
     with pytest.raises(ProblemError):

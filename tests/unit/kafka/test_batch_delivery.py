@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
+from harness.waiting import TIMEOUT, eventually
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.consumer.delivery import BatchDelivery
 from llamalog_service.kafka.consumer.pipeline import Records, Steps
@@ -102,22 +103,23 @@ def consumer() -> NotingConsumer:
 async def test_records_that_came_while_a_flush_failed_are_not_done_before_those_requeued(
     consumer: NotingConsumer,
 ) -> None:
-    work, let_fail = Work(), asyncio.Event()
+    work, is_recording, let_fail = Work(), asyncio.Event(), asyncio.Event()
 
     async def fail_first(_: Records) -> None:
         if not let_fail.is_set():
+            is_recording.set()
             await let_fail.wait()
             raise UnavailableError("PostgreSQL is away")
 
     work.before_record = fail_first
     delivery = delivering(work, consumer)
     await delivery.deliver(consumer.fetch([0, 1]))
-    await asyncio.sleep(0.4)  # the flush is recording by now
+    await is_recording.wait()
     later = asyncio.create_task(delivery.deliver(consumer.fetch([2, 3])))
     await asyncio.sleep(0)
     let_fail.set()
     await later
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.4)  # longer than a flush waits
     await delivery.close()
     assert consumer.positions[FIRST] == 0
     assert (work.recorded, consumer.committed) == ([], {})
@@ -134,8 +136,11 @@ async def test_a_batch_that_could_not_be_told_is_requeued_although_no_other_come
     work.before_tell = fail
     delivery = delivering(work, consumer)
     await delivery.deliver(consumer.fetch([0, 1]))
-    await asyncio.sleep(0.6)
-    assert consumer.positions[FIRST] == 0
+
+    async def is_requeued() -> bool:
+        return consumer.positions[FIRST] == 0
+
+    await eventually(is_requeued)
 
 
 async def test_an_error_after_which_nothing_may_go_on_is_told_although_no_other_batch_comes(
@@ -149,7 +154,11 @@ async def test_an_error_after_which_nothing_may_go_on_is_told_although_no_other_
     work.before_tell = fail
     delivery = delivering(work, consumer)
     await delivery.deliver(consumer.fetch([0, 1]))
-    await asyncio.sleep(0.6)
+
+    async def is_told() -> bool:
+        return bool(work.errors)
+
+    await eventually(is_told)
     assert [str(error) for error in work.errors] == ["a defect"]
 
 
@@ -160,24 +169,28 @@ async def test_a_partition_held_back_is_read_on_after_its_records_were_flushed(
     delivery = delivering(work, consumer, max_records=2)
     await delivery.deliver(consumer.fetch([0, 1, 2, 3]))
     assert consumer.held == {FIRST}
-    await asyncio.sleep(0.6)
+
+    async def is_read_on() -> bool:
+        return not consumer.held and len(work.recorded) == 4
+
+    await eventually(is_read_on)
     assert work.recorded == [0, 1, 2, 3]
-    assert consumer.held == set()
 
 
 async def test_telling_given_up_in_a_rebalance_ends_before_the_partitions_go(
     consumer: NotingConsumer,
 ) -> None:
-    work, let_tell = Work(), asyncio.Event()
+    work, is_telling, let_tell = Work(), asyncio.Event(), asyncio.Event()
 
     async def wait(_: list[int]) -> None:
+        is_telling.set()
         await let_tell.wait()
 
     work.before_tell = wait
     delivery = delivering(work, consumer)
     await delivery.deliver(consumer.fetch([0, 1]))
-    await asyncio.sleep(0.4)
-    await asyncio.wait_for(delivery.on_partitions_revoked({FIRST, SECOND}), 5)
+    await is_telling.wait()
+    await asyncio.wait_for(delivery.on_partitions_revoked({FIRST, SECOND}), TIMEOUT)
     await delivery.on_partitions_assigned({FIRST, SECOND})
     let_tell.set()
     await asyncio.sleep(0.1)

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from harness.waiting import TIMEOUT
 from llamalog_schemas.producer import Limits, LlamaLogger, Loss, LossReason, OutgoingMessage
 from llamalog_schemas.producer.job import current_job
 
@@ -37,7 +38,7 @@ class ScriptedKafka:
 
     async def has(self, number: int) -> None:
         """Wait for so many messages."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(TIMEOUT):
             while len(self.sent) < number:
                 self.arrived.clear()
                 await self.arrived.wait()
@@ -82,7 +83,7 @@ async def test_publishing_does_not_wait_for_kafka(logger: Make, kafka: ScriptedK
     await kafka.has(3)
     assert (log.stats.pending, log.stats.delivered) == (3, 0)
     kafka.acknowledge()
-    stats = await log.close(5)
+    stats = await log.close(TIMEOUT)
     assert stats.everything_delivered
     assert stats.delivered == 3
 
@@ -97,10 +98,10 @@ async def test_a_full_buffer_holds_the_caller_back_until_there_is_room(
     await asyncio.sleep(0.02)
     assert not third.done()
     kafka.acknowledge()
-    await asyncio.wait_for(third, 5)
+    await asyncio.wait_for(third, TIMEOUT)
     await kafka.has(3)
     kafka.acknowledge()
-    assert (await log.close(5)).everything_delivered
+    assert (await log.close(TIMEOUT)).everything_delivered
     assert not losses
 
 
@@ -108,11 +109,11 @@ async def test_a_full_buffer_drops_if_configured_and_counts_dropped_events(
     logger: Make, kafka: ScriptedKafka, losses: list[Loss]
 ) -> None:
     log = logger(events=2, when_full="drop")
-    await asyncio.wait_for(say(log, 5), 1)
+    await asyncio.wait_for(say(log, 5), TIMEOUT)
     assert [loss.reason for loss in losses] == [LossReason.DROPPED] * 3
     await kafka.has(2)
     kafka.acknowledge()
-    stats = await log.close(5)
+    stats = await log.close(TIMEOUT)
     assert (stats.published, stats.delivered, stats.dropped) == (5, 2, 3)
 
 
@@ -126,7 +127,7 @@ async def test_the_buffer_is_bounded_by_bytes_too(logger: Make, losses: list[Los
 
 async def test_a_caller_is_not_held_back_for_ever(logger: Make, losses: list[Loss]) -> None:
     log = logger(events=1, timeout=0.05)
-    await asyncio.wait_for(say(log, 2), 5)
+    await asyncio.wait_for(say(log, 2), TIMEOUT)
     assert [loss.reason for loss in losses] == [LossReason.DROPPED]
     await log.close(0)
 
@@ -151,7 +152,7 @@ async def test_what_kafka_takes_later_is_sent_again(logger: Make, kafka: Scripte
         kafka.sent[-1][1].set_exception(Away())
     await kafka.has(3)
     kafka.acknowledge()
-    assert (await log.close(5)).everything_delivered
+    assert (await log.close(TIMEOUT)).everything_delivered
     assert len({message.value for message, _ in kafka.sent}) == 1
 
 
@@ -163,7 +164,7 @@ async def test_an_event_that_kafka_refuses_is_reported_with_its_bytes(
     await kafka.has(2)
     kafka.sent[0][1].set_exception(Refused("too large"))
     kafka.acknowledge()
-    stats = await log.close(5)
+    stats = await log.close(TIMEOUT)
     assert (stats.delivered, stats.not_delivered) == (1, 1)
     (loss,) = losses
     assert loss.message == kafka.sent[0][0]
@@ -175,7 +176,7 @@ async def test_kafka_is_not_tried_for_ever(logger: Make, kafka: ScriptedKafka, l
     await say(log)
     await kafka.has(1)
     kafka.sent[0][1].set_exception(Away())
-    assert (await log.close(5)).not_delivered == 1
+    assert (await log.close(TIMEOUT)).not_delivered == 1
     assert len(kafka.sent) == 1
 
 
@@ -186,7 +187,7 @@ async def test_closing_reports_events_not_acknowledged_in_time(
     await say(log, 3)
     await kafka.has(3)
     kafka.sent[0][1].set_result(None)
-    stats = await asyncio.wait_for(log.close(0.05), 5)
+    stats = await asyncio.wait_for(log.close(0.05), TIMEOUT)
     assert not stats.everything_delivered
     assert (stats.delivered, stats.closed, stats.pending) == (1, 2, 0)
     assert {loss.reason for loss in losses} == {LossReason.CLOSED}
@@ -200,11 +201,11 @@ async def test_flushing_waits_and_goes_on(logger: Make, kafka: ScriptedKafka) ->
     await say(log)
     assert (await log.flush(0.01)).pending == 1
     kafka.acknowledge()
-    assert (await log.flush(5)).pending == 0
+    assert (await log.flush(TIMEOUT)).pending == 0
     await say(log)
     await kafka.has(2)
     kafka.acknowledge()
-    assert (await log.close(5)).delivered == 2
+    assert (await log.close(TIMEOUT)).delivered == 2
 
 
 async def test_a_logger_that_was_not_closed_logs_its_losses(
