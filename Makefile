@@ -27,6 +27,8 @@ types: .venv/ready  ## the strict type checker
 	$(BIN)/mypy
 
 WORKERS ?= 2
+# Tests start hundreds of Python processes; without the cache each of them compiles every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 browser:  ## Debian's Chromium for the browser tests, where it can be installed; else they are skipped
 	@.ci/install-browser
