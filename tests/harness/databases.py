@@ -1,6 +1,6 @@
 """Databases of a test's own, and the way of an author through the revisions."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +15,9 @@ from llamalog_service.adoption import migration_runner as schema
 from llamalog_service.adoption.migration_runner import VERSION_TABLE, migration_engine
 
 ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
+
+DatabaseAt = Callable[[str], Awaitable[str]]
+"""Makes a database of a test's own at a revision of the migrations; returns its URL."""
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from uuid import uuid4
 import asyncpg
 
 from harness.catalogue import catalogue
-from harness.databases import ALL_REVISIONS, go_to, run_sql
+from harness.databases import ALL_REVISIONS, DatabaseAt, go_to, run_sql
 from llamalog_service.adoption.migration_runner import migrate
 
 LEGACY_ROWS = [
@@ -38,69 +38,67 @@ async def insert_legacy_rows(database_url: str) -> None:
         await connection.close()
 
 
-async def test_rows_of_the_first_table_survive_every_step(empty_database: str) -> None:
-    await go_to(empty_database, "0001")
-    await insert_legacy_rows(empty_database)
-    as_they_were = await run_sql(
-        empty_database, "SELECT to_jsonb(l) AS row FROM enrichment_logs l ORDER BY id"
-    )
+async def test_rows_of_the_first_table_survive_every_step(database_at: DatabaseAt) -> None:
+    database = await database_at("0001")
+    await insert_legacy_rows(database)
+    as_they_were = await run_sql(database, "SELECT to_jsonb(l) AS row FROM enrichment_logs l ORDER BY id")
 
-    columns = (await catalogue(empty_database))["columns"]
+    columns = (await catalogue(database))["columns"]
     legacy_columns = ", ".join(column for table, column, *_ in columns if table == "enrichment_logs")
     for revision in ALL_REVISIONS[1:]:
-        await go_to(empty_database, revision)
+        await go_to(database, revision)
         table = "enrichment_logs" if revision == "0002" else "llama_logs"
         now = await run_sql(
-            empty_database,
+            database,
             f"SELECT to_jsonb(l) AS row FROM (SELECT {legacy_columns} FROM {table}) l ORDER BY id",
         )
         assert now == as_they_were
 
 
 async def test_legacy_rows_get_the_category_of_their_operation_before_that_of_their_status(
-    empty_database: str,
+    database_at: DatabaseAt,
 ) -> None:
-    await go_to(empty_database, "0001")
-    await insert_legacy_rows(empty_database)
-    await migrate(empty_database)
+    database = await database_at("0001")
+    await insert_legacy_rows(database)
+    await migrate(database)
 
     rows = await run_sql(
-        empty_database,
+        database,
         "SELECT operation, status::text, job_id, parent_job_id, category::text, is_root_job FROM llama_logs",
     )
     assert sorted(map(tuple, rows), key=str) == sorted(LEGACY_ROWS, key=str)
 
 
-async def test_legacy_rows_have_no_origin_and_the_first_revision(empty_database: str) -> None:
-    await go_to(empty_database, "0001")
-    await insert_legacy_rows(empty_database)
-    await migrate(empty_database)
+async def test_legacy_rows_have_no_origin_and_the_first_revision(database_at: DatabaseAt) -> None:
+    database = await database_at("0001")
+    await insert_legacy_rows(database)
+    await migrate(database)
 
     rows = await run_sql(
-        empty_database, "SELECT DISTINCT origin, root_job_id, parent_conflict, revision FROM llama_logs"
+        database, "SELECT DISTINCT origin, root_job_id, parent_conflict, revision FROM llama_logs"
     )
     assert [tuple(row) for row in rows] == [(None, None, False, 1)]
 
 
-async def test_what_is_a_root_job_already_stays_as_it_is(empty_database: str) -> None:
-    await go_to(empty_database, "0001")
-    await insert_legacy_rows(empty_database)
+async def test_what_is_a_root_job_already_stays_as_it_is(database_at: DatabaseAt) -> None:
+    database = await database_at("0001")
+    await insert_legacy_rows(database)
     await run_sql(
-        empty_database, "ALTER TABLE enrichment_logs ADD COLUMN is_root_job boolean NOT NULL DEFAULT true"
+        database, "ALTER TABLE enrichment_logs ADD COLUMN is_root_job boolean NOT NULL DEFAULT true"
     )
-    await migrate(empty_database)
-    rows = await run_sql(empty_database, "SELECT DISTINCT is_root_job FROM llama_logs")
+    await migrate(database)
+    rows = await run_sql(database, "SELECT DISTINCT is_root_job FROM llama_logs")
     assert [row["is_root_job"] for row in rows] == [True]
 
 
-async def test_an_index_of_another_program_is_not_dropped(empty_database: str) -> None:
-    await go_to(empty_database, "0001")
+async def test_an_index_of_another_program_is_not_dropped(database_at: DatabaseAt) -> None:
+    database = await database_at("0001")
     await run_sql(
-        empty_database,
+        database,
         "DROP INDEX enrichment_logs_created_at_idx",
         "CREATE INDEX enrichment_logs_created_at_idx ON enrichment_logs (created_at)",
     )
-    await migrate(empty_database)
-    names = {name for _, name, *_ in (await catalogue(empty_database))["indexes"]}
+    await migrate(database)
+    names = {name for _, name, *_ in (await catalogue(database))["indexes"]}
     assert "enrichment_logs_created_at_idx" in names
     assert "enrichment_logs_job_id_idx" not in names

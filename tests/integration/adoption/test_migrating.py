@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from harness.catalogue import catalogue
-from harness.databases import ALL_REVISIONS, go_to, run_sql
+from harness.databases import ALL_REVISIONS, DatabaseAt, run_sql
 from harness.waiting import eventually
 from llamalog_service.adoption.migration_runner import (
     DatabaseUnreachableError,
@@ -36,20 +36,19 @@ async def test_two_databases_can_be_migrated_at_once(empty_database: str, other_
     assert await catalogue(empty_database) == await catalogue(other_database)
 
 
-async def test_a_revision_of_a_newer_version_is_refused_and_nothing_is_changed(empty_database: str) -> None:
-    await migrate(empty_database)
-    await run_sql(empty_database, "UPDATE llamalog_revision SET version_num = '0999'")
+async def test_a_revision_of_a_newer_version_is_refused_and_nothing_is_changed(database_url: str) -> None:
+    await run_sql(database_url, "UPDATE llamalog_revision SET version_num = '0999'")
     with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0010"):
-        await migrate(empty_database)
-    assert await current_revision(empty_database) == "0999"
+        await migrate(database_url)
+    assert await current_revision(database_url) == "0999"
 
 
-async def test_a_refused_step_says_why_and_keeps_the_steps_before_it(empty_database: str) -> None:
-    await go_to(empty_database, "0001")
-    await run_sql(empty_database, 'CREATE TYPE "LlamaLogOrigin" AS (word text)')
+async def test_a_refused_step_says_why_and_keeps_the_steps_before_it(database_at: DatabaseAt) -> None:
+    database = await database_at("0001")
+    await run_sql(database, 'CREATE TYPE "LlamaLogOrigin" AS (word text)')
     with pytest.raises(MigrationFailedError, match=r'after revision 0004: .*"LlamaLogOrigin" already exists'):
-        await migrate(empty_database)
-    assert await current_revision(empty_database) == "0004"
+        await migrate(database)
+    assert await current_revision(database) == "0004"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +62,7 @@ async def test_a_refused_step_says_why_and_keeps_the_steps_before_it(empty_datab
     ],
 )
 async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
-    empty_database: str, other_database: str, index: str, standing_at: str
+    empty_database: str, database_url: str, index: str, standing_at: str
 ) -> None:
     await run_sql(
         empty_database,
@@ -80,8 +79,7 @@ async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
     await run_sql(empty_database, "DROP EVENT TRIGGER refuse", "DROP FUNCTION refuse")
 
     assert await migrate(empty_database) == ALL_REVISIONS[ALL_REVISIONS.index(standing_at) + 1 :]
-    await migrate(other_database)
-    assert await catalogue(empty_database) == await catalogue(other_database)
+    assert await catalogue(empty_database) == await catalogue(database_url)
 
 
 @pytest.mark.parametrize(
@@ -92,30 +90,28 @@ async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
     ],
 )
 async def test_an_index_that_an_interrupted_step_left_invalid_is_built_anew(
-    empty_database: str, index: str, standing_at: str, keys: str
+    database_at: DatabaseAt, index: str, standing_at: str, keys: str
 ) -> None:
-    await go_to(empty_database, standing_at)
+    database = await database_at(standing_at)
     await run_sql(
-        empty_database,
+        database,
         f"CREATE INDEX {index} ON llama_logs (album_id)",
         f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{index}'::regclass",
     )
-    await migrate(empty_database)
-    definition, valid = (await indexes(empty_database))[index]
+    await migrate(database)
+    definition, valid = (await indexes(database))[index]
     assert valid
     assert keys in definition
 
 
 async def test_an_index_over_an_expression_that_serves_as_well_is_not_built_again(
-    empty_database: str,
+    database_at: DatabaseAt,
 ) -> None:
-    await go_to(empty_database, "0008")
+    database = await database_at("0008")
     theirs = "CREATE INDEX theirs ON llama_logs (hashtextextended(job_id, 0), created_at NULLS FIRST)"
-    await run_sql(empty_database, theirs)
-    await migrate(empty_database)
-    names = {
-        name for name, (definition, _) in (await indexes(empty_database)).items() if "hash" in definition
-    }
+    await run_sql(database, theirs)
+    await migrate(database)
+    names = {name for name, (definition, _) in (await indexes(database)).items() if "hash" in definition}
     assert names == {"theirs"}
 
 
@@ -128,23 +124,23 @@ async def test_an_index_over_an_expression_that_serves_as_well_is_not_built_agai
         "(hashtextextended(job_id, 0), created_at NULLS FIRST) WHERE job_id > 'm'",
     ],
 )
-async def test_an_index_that_does_not_serve_has_ours_beside_it(empty_database: str, theirs: str) -> None:
-    await go_to(empty_database, "0008")
-    await run_sql(empty_database, f"CREATE INDEX theirs ON llama_logs {theirs}")
-    await migrate(empty_database)
-    assert {"theirs", "llama_logs_job_id_hash_created_at_idx"} <= (await indexes(empty_database)).keys()
+async def test_an_index_that_does_not_serve_has_ours_beside_it(database_at: DatabaseAt, theirs: str) -> None:
+    database = await database_at("0008")
+    await run_sql(database, f"CREATE INDEX theirs ON llama_logs {theirs}")
+    await migrate(database)
+    assert {"theirs", "llama_logs_job_id_hash_created_at_idx"} <= (await indexes(database)).keys()
 
 
-async def test_an_index_over_an_expression_gets_its_statistics(empty_database: str) -> None:
-    await go_to(empty_database, "0008")
+async def test_an_index_over_an_expression_gets_its_statistics(database_at: DatabaseAt) -> None:
+    database = await database_at("0008")
     await run_sql(
-        empty_database,
+        database,
         "INSERT INTO llama_logs (id, operation, category, status, job_id) "
         "SELECT gen_random_uuid(), 'op', 'CREATED', 'SUCCESS', 'job-' || n FROM generate_series(1, 100) n",
     )
-    await migrate(empty_database)
+    await migrate(database)
     known = "SELECT FROM pg_stats WHERE tablename = 'llama_logs_job_id_hash_created_at_idx'"
-    assert await run_sql(empty_database, known)
+    assert await run_sql(database, known)
 
 
 async def indexes(database_url: str) -> dict[str, tuple[str, bool]]:
@@ -152,12 +148,12 @@ async def indexes(database_url: str) -> dict[str, tuple[str, bool]]:
     return {name: (definition, valid) for _, name, definition, valid in found}
 
 
-async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(empty_database: str) -> None:
-    await go_to(empty_database, "0007")
-    other, watcher = [await asyncpg.connect(empty_database) for _ in range(2)]
+async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(database_at: DatabaseAt) -> None:
+    database = await database_at("0007")
+    other, watcher = [await asyncpg.connect(database) for _ in range(2)]
     async with other.transaction():
         await other.execute("LOCK TABLE llama_logs IN ROW EXCLUSIVE MODE")
-        migrating = asyncio.create_task(migrate(empty_database))
+        migrating = asyncio.create_task(migrate(database))
 
         async def builds() -> bool:
             return bool(await watcher.fetchval(BUILDS_AND_WAITS))

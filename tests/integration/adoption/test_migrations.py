@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from harness.catalogue import catalogue
-from harness.databases import ALL_REVISIONS, go_to, run_sql
+from harness.databases import ALL_REVISIONS, DatabaseAt, go_to, run_sql
 from llamalog_schemas.events import Category
 from llamalog_service.adoption.migration_runner import (
     VERSION_TABLE,
@@ -29,9 +29,8 @@ async def test_an_empty_database_is_migrated_step_by_step_and_then_there_is_noth
 
 
 async def test_autogenerate_finds_no_difference_between_a_migrated_database_and_the_models(
-    empty_database: str,
+    database_url: str,
 ) -> None:
-    await migrate(empty_database)
 
     def differences(connection: Connection) -> Any:
         options = {
@@ -41,27 +40,25 @@ async def test_autogenerate_finds_no_difference_between_a_migrated_database_and_
         }
         return compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
 
-    async with migration_engine(empty_database).connect() as connection:
+    async with migration_engine(database_url).connect() as connection:
         assert await connection.run_sync(differences) == []
 
 
 async def test_a_migrated_database_has_the_catalogue_of_one_made_from_the_models(
-    empty_database: str, other_database: str
+    database_url: str, other_database: str
 ) -> None:
-    await migrate(empty_database)
     async with migration_engine(other_database).begin() as connection:
         await connection.run_sync(METADATA.create_all)
 
-    migrated, modelled = await catalogue(empty_database), await catalogue(other_database)
+    migrated, modelled = await catalogue(database_url), await catalogue(other_database)
     for what in modelled:
         assert migrated[what] == modelled[what]
 
 
-async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(empty_database: str) -> None:
-    await migrate(empty_database)
+async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(database_url: str) -> None:
     indexes = {
         name: definition.split(" USING btree ")[1]
-        for table, name, definition, _ in (await catalogue(empty_database))["indexes"]
+        for table, name, definition, _ in (await catalogue(database_url))["indexes"]
         if table == "llama_logs"
     }
     assert indexes == {
@@ -103,34 +100,32 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(empty_
     }
 
 
-async def test_down_to_nothing_and_up_again_ends_at_the_same_schema(empty_database: str) -> None:
-    await migrate(empty_database)
-    first = await catalogue(empty_database)
+async def test_down_to_nothing_and_up_again_ends_at_the_same_schema(database_url: str) -> None:
+    first = await catalogue(database_url)
 
-    await go_to(empty_database, "base")
-    assert await catalogue(empty_database) == {"columns": [], "indexes": [], "constraints": [], "enums": []}
+    await go_to(database_url, "base")
+    assert await catalogue(database_url) == {"columns": [], "indexes": [], "constraints": [], "enums": []}
 
-    assert await migrate(empty_database) == ALL_REVISIONS
-    assert await catalogue(empty_database) == first
+    assert await migrate(database_url) == ALL_REVISIONS
+    assert await catalogue(database_url) == first
 
 
 @pytest.mark.parametrize("revision", ALL_REVISIONS[:-1])
-async def test_each_step_can_be_taken_back_and_taken_again(empty_database: str, revision: str) -> None:
-    await go_to(empty_database, revision)
-    before = await catalogue(empty_database)
+async def test_each_step_can_be_taken_back_and_taken_again(database_at: DatabaseAt, revision: str) -> None:
+    database = await database_at(revision)
+    before = await catalogue(database)
     following = ALL_REVISIONS[ALL_REVISIONS.index(revision) + 1]
-    await go_to(empty_database, following)
-    after = await catalogue(empty_database)
+    await go_to(database, following)
+    after = await catalogue(database)
 
-    await go_to(empty_database, revision)
-    went_back = await catalogue(empty_database)
+    await go_to(database, revision)
+    went_back = await catalogue(database)
     assert {**went_back, "enums": None} == {**before, "enums": None}
 
-    await go_to(empty_database, following)
-    assert await catalogue(empty_database) == after
+    await go_to(database, following)
+    assert await catalogue(database) == after
 
 
-async def test_linked_is_a_category_that_rows_can_bear(empty_database: str) -> None:
-    await migrate(empty_database)
-    rows = await run_sql(empty_database, 'SELECT unnest(enum_range(NULL::"LlamaLogCategory"))::text AS value')
+async def test_linked_is_a_category_that_rows_can_bear(database_url: str) -> None:
+    rows = await run_sql(database_url, 'SELECT unnest(enum_range(NULL::"LlamaLogCategory"))::text AS value')
     assert [row["value"] for row in rows] == [category.value for category in Category]

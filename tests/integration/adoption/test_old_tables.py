@@ -1,12 +1,14 @@
 """A table that another application made is taken over as it stands, at each point of its history."""
 
+import asyncio
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 
 from harness.catalogue import catalogue
-from harness.databases import ALL_REVISIONS, go_to, run_sql
+from harness.databases import ALL_REVISIONS, go_to, new_database, run_sql
 from harness.old_tables import POINTS, make_old_table, table_at
 from llamalog_service.adoption.migration_check import NotAdoptableError
 from llamalog_service.adoption.migration_runner import current_revision, migrate
@@ -27,17 +29,43 @@ async def kept_aside(database_url: str) -> dict[str, Any]:
     return {row["row_id"]: (row["parent_job_id"], row["root_job_id"]) for row in rows}
 
 
-@pytest.mark.parametrize("point", POINTS)
-async def test_every_row_and_value_of_an_old_table_is_kept(empty_database: str, point: str) -> None:
-    await make_old_table(empty_database, point)
-    before = await texts(empty_database, table_at(point))
-    assert await migrate(empty_database) == ALL_REVISIONS
-    after = await texts(empty_database, "llama_logs")
+Rows = dict[str, dict[str, str]]
+
+
+class Migrated(NamedTuple):
+    """An old table before and after its migration; no test changes anything in its database."""
+
+    url: str
+    rows_before: Rows
+    catalogue_before: dict[str, list[tuple[Any, ...]]]
+    revisions: list[str]
+    rows_after: Rows
+
+
+async def migrated_from(url: str, point: str) -> Migrated:
+    await make_old_table(url, point)
+    rows, found = await texts(url, table_at(point)), await catalogue(url)
+    revisions = await migrate(url)
+    return Migrated(url, rows, found, revisions, await texts(url, "llama_logs"))
+
+
+@pytest.fixture(scope="module", params=POINTS)
+def migrated(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[Migrated]:
+    with asyncio.Runner() as runner:
+        database = new_database(postgres_url)
+        url = runner.run(database.__aenter__())
+        yield runner.run(migrated_from(url, request.param))
+        runner.run(database.__aexit__(None, None, None))
+
+
+async def test_every_row_and_value_of_an_old_table_is_kept(migrated: Migrated) -> None:
+    before, after = migrated.rows_before, migrated.rows_after
+    assert migrated.revisions == ALL_REVISIONS
 
     columns = set(next(iter(before.values())))
     unchanged = columns - {"parent_job_id"}
     assert values(after, unchanged) == values(before, unchanged)
-    aside = await kept_aside(empty_database)
+    aside = await kept_aside(migrated.url)
     for row_id, row in before.items():
         overruled = row.get("is_root_job") == "True" and row["parent_job_id"] != "None"
         parent = row["parent_job_id"]
@@ -47,16 +75,11 @@ async def test_every_row_and_value_of_an_old_table_is_kept(empty_database: str, 
         assert after[row_id]["origin"] == "None"
 
 
-@pytest.mark.parametrize("point", POINTS)
-async def test_what_is_unknown_is_kept_and_foreign_keys_go(empty_database: str, point: str) -> None:
-    await make_old_table(empty_database, point)
-    before = await catalogue(empty_database)
+async def test_what_is_unknown_is_kept_and_foreign_keys_go(migrated: Migrated) -> None:
+    before, after = migrated.catalogue_before, await catalogue(migrated.url)
     neighbours = (
         "SELECT version_num FROM alembic_version UNION ALL SELECT migration_name FROM _prisma_migrations"
     )
-    await migrate(empty_database)
-    after = await catalogue(empty_database)
-
     definitions = {definition.partition(" USING ")[2] for _, _, definition, _ in after["indexes"]}
     assert {definition.partition(" USING ")[2] for _, _, definition, _ in before["indexes"]} <= definitions
     checks = {definition for _, _, definition in after["constraints"]}
@@ -66,8 +89,17 @@ async def test_what_is_unknown_is_kept_and_foreign_keys_go(empty_database: str, 
     assert all(set(labels) <= enums[name] for name, labels in before["enums"])
     assert {"COMPLETED", "ARCHIVED"} <= enums["EnrichmentStatus"]
     assert "LINKED" in enums["LlamaLogCategory"]
-    assert [row[0] for row in await run_sql(empty_database, neighbours)] == ["f00dfeed", "20250301_first"]
-    assert len(await run_sql(empty_database, "SELECT FROM recent_logs")) == 60
+    assert [row[0] for row in await run_sql(migrated.url, neighbours)] == ["f00dfeed", "20250301_first"]
+    assert len(await run_sql(migrated.url, "SELECT FROM recent_logs")) == 60
+
+
+async def test_migrating_twice_changes_nothing(migrated: Migrated) -> None:
+    once = await catalogue(migrated.url)
+    assert await migrate(migrated.url) == []
+    assert (await texts(migrated.url, "llama_logs"), await catalogue(migrated.url)) == (
+        migrated.rows_after,
+        once,
+    )
 
 
 async def test_an_index_that_serves_is_not_built_again_under_another_name(empty_database: str) -> None:
@@ -86,15 +118,6 @@ async def test_an_index_that_serves_is_not_built_again_under_another_name(empty_
         "(parent_job_id)",
     ):
         assert found.count(f"btree {columns}") == 1, columns
-
-
-@pytest.mark.parametrize("point", POINTS)
-async def test_migrating_twice_changes_nothing(empty_database: str, point: str) -> None:
-    await make_old_table(empty_database, point)
-    await migrate(empty_database)
-    once = await texts(empty_database, "llama_logs"), await catalogue(empty_database)
-    assert await migrate(empty_database) == []
-    assert (await texts(empty_database, "llama_logs"), await catalogue(empty_database)) == once
 
 
 @pytest.mark.parametrize("point", POINTS)
