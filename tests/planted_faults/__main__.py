@@ -64,6 +64,8 @@ def main() -> int:
             outcomes[verdict.outcome] += 1
             word = f"[{_COLOURS[verdict.outcome]}]{verdict.outcome:6}[/]"
             console.print(f"{number:3}/{len(faults)} {word} {fault.name}  {time.monotonic() - began:.0f} s")
+            if verdict.failed:
+                console.print(f"{'':15}by {verdict.failed}", style="dim", markup=False)
             if verdict.outcome is Outcome.BROKEN:
                 console.print(verdict.printed, markup=False)
     console.print(", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome))

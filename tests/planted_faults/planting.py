@@ -1,6 +1,7 @@
 """A copy of the checkout in which one fault at a time is planted, and tests are run."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,13 +11,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from planted_faults.faults import Fault
+from planted_faults.fault import Fault
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
-_SOURCES: Final = ("schemas/src", "service/src", "tools/src")
+_SOURCES: Final = ("schemas/src", "service/src", "tools/src", "tests")
+_PLUGIN: Final = "planted_faults.unshrunk"
 _SECONDS: Final = 1_200
 """For the tests of one fault; each test has its own limit besides."""
 _PASSED, _FAILED = 0, 1
+_FAILED_TEST: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+"""In the summary of pytest; blanks in the name of a parameter end it."""
 
 
 class Outcome(StrEnum):
@@ -29,10 +33,16 @@ class Outcome(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """The outcome of a fault, and the end of what pytest printed."""
+    """The outcome of a fault.
+
+    Attributes:
+        printed: the end of what pytest printed.
+        failed: the first test that failed, if one did.
+    """
 
     outcome: Outcome
     printed: str
+    failed: str = ""
 
 
 class FaultNotFoundError(Exception):
@@ -53,8 +63,11 @@ def check_found(fault: Fault, checkout: Path = CHECKOUT) -> Path:
     if fault.old == fault.new:
         raise FaultNotFoundError(f'"{fault.name}" changes nothing')
     for test in fault.tests:
-        if not (checkout / test.partition("::")[0]).exists():
-            raise FaultNotFoundError(f'"{fault.name}": there is no {test}')
+        path, _, name = test.partition("::")
+        if not (checkout / path).is_file() or f"def {name}" not in (checkout / path).read_text(
+            encoding="utf-8"
+        ):
+            raise FaultNotFoundError(f'"{fault.name}": there is no test {test}')
     return file
 
 
@@ -96,7 +109,7 @@ def plant(fault: Fault, copy: Path) -> Verdict:
 def run_tests(tests: Sequence[str], copy: Path) -> Verdict:
     """Run tests in a copy until the first failure, on the copy's sources."""
     sources = [str(copy / source) for source in _SOURCES]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", _PLUGIN, *tests]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sources), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         ran = subprocess.run(
@@ -104,6 +117,7 @@ def run_tests(tests: Sequence[str], copy: Path) -> Verdict:
         )
     except subprocess.TimeoutExpired:
         return Verdict(Outcome.BROKEN, f"the tests did not end within {_SECONDS} s")
-    printed = (ran.stdout + ran.stderr)[-4_000:]
+    printed = ran.stdout + ran.stderr
     outcome = {_PASSED: Outcome.MISSED, _FAILED: Outcome.CAUGHT}.get(ran.returncode, Outcome.BROKEN)
-    return Verdict(outcome, printed)
+    failed = _FAILED_TEST.search(printed)
+    return Verdict(outcome, printed[-4_000:], failed[1] if failed else "")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from planted_faults.faults import FAULTS, Fault
+from planted_faults.fault import Fault
+from planted_faults.faults import FAULTS
 from planted_faults.planting import check_found
 
 
