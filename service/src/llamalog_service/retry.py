@@ -7,7 +7,7 @@ from typing import TypeVar
 import stamina
 import structlog
 
-from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.domain.errors import StoppedAgainError, TookTooLongError, UnavailableError
 
 Result = TypeVar("Result")
 
@@ -42,6 +42,9 @@ RETRIES = Retries()
 _UNANSWERED_SECONDS = 3.0
 """Seconds without an answer that count as waiting: an idempotent producer retries for ever by itself."""
 
+_MAX_STOPPED = 3
+"""Attempts in a row that PostgreSQL stops, after which there is no further one."""
+
 _log = structlog.get_logger("llamalog.waiting")
 stamina.instrumentation.set_on_retry_hooks([])  # a change of state is logged, not every attempt
 
@@ -66,10 +69,12 @@ async def retry_until_available(
 
     Raises:
         UnavailableError: after `timeout`.
+        StoppedAgainError: PostgreSQL has stopped three attempts in a row.
     """
     waiting = _Waiting(doing)
     task = asyncio.current_task()
     cancelled_before = task.cancelling() if task is not None else 0
+    stopped = 0
     try:
         async for attempt in stamina.retry_context(
             on=UnavailableError,
@@ -92,6 +97,14 @@ async def retry_until_available(
                         raise asyncio.CancelledError from away
                     RETRIES.failures += 1
                     waiting.begin(str(away))
+                    stopped = stopped + 1 if isinstance(away, TookTooLongError) else 0
+                    if stopped == _MAX_STOPPED:
+                        raise StoppedAgainError(
+                            f"PostgreSQL has stopped the same statement {stopped} times in a row, when "
+                            f"{doing}: {away}. Nothing of it was written. Look for a time limit "
+                            "(statement_timeout, transaction_timeout) set within the database, or a program "
+                            "that cancels queries; then start again."
+                        ) from away
                     raise
                 finally:
                     unanswered.cancel()

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.domain.errors import ExitCode, LlamalogError
 
 _PREFIX = "LLAMALOG_"
 
@@ -16,6 +16,8 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 class PasswordFileError(LlamalogError):
     """The file of the database password cannot be read."""
+
+    exit_code = ExitCode.CONFIGURATION
 
 
 class DatabaseSettings(BaseSettings):
@@ -46,15 +48,18 @@ class DatabaseSettings(BaseSettings):
         return url
 
     def database_dsn(self) -> str:
-        """The database's URL, with the password from its file.
+        """The database's URL, with the password from its file, and the schema in which tables are found.
+
+        The latter is the `search_path` in the URL, by default `public`; that of the role does not count.
 
         Raises:
             PasswordFileError: the file is set and cannot be read.
         """
-        url = self.database_url.get_secret_value()
+        parts = urlsplit(self.database_url.get_secret_value())
+        if "search_path" not in parse_qs(parts.query):
+            parts = parts._replace(query=f"{parts.query}&search_path=public".lstrip("&"))
         if self.database_password_file is None:
-            return url
-        parts = urlsplit(url)
+            return urlunsplit(parts)
         host = parts.netloc.rpartition("@")[2]
         password = quote(_password_in(self.database_password_file), safe="")
         return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '', safe='')}:{password}@{host}"))

@@ -21,6 +21,7 @@ from llamalog_service.adoption.migration_runner import (
     current_revision,
     migrate,
 )
+from llamalog_service.domain.errors import LoginRefusedError
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -185,7 +186,7 @@ async def test_an_unreachable_database_is_named_without_its_password() -> None:
 
 async def test_a_database_that_does_not_exist_is_named(postgres_url: str) -> None:
     missing = urlsplit(postgres_url)._replace(path="/nowhere").geturl()
-    with pytest.raises(DatabaseUnreachableError, match='database "nowhere" does not exist'):
+    with pytest.raises(LoginRefusedError, match='database "nowhere" does not exist'):
         await current_revision(missing)
 
 

@@ -12,22 +12,12 @@ from sqlalchemy import Connection
 from llamalog_service.adoption.compat_view import preview_compat_view
 from llamalog_service.adoption.schema_inspector import JOURNAL, LOG_TABLES, Preview, SchemaInspector
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.postgres.database_checks import OWN_TABLES, encoding_fault
 
 ESSENTIAL: Final = ("id", "operation", "status", "job_id", "parent_job_id", "created_at")
 """The columns that a table must have to be taken over; all others can be added."""
 
 MAX_JOB_ID: Final = 100
-_OURS: Final = (
-    "consumer_positions",
-    "root_decrees",
-    "provenance_outbox",
-    "backfill_runs",
-    "legacy_values",
-    "backfill_plan",
-    "handled_requests",
-    "telling_progress",
-    "removed_rows",
-)
 
 
 COMPAT_VIEW_STEP = "--compat-view"
@@ -167,6 +157,8 @@ def require_adoptable(connection: Connection) -> None:
 
 def find_problems(found: SchemaInspector) -> list[str]:
     """The reasons why a table cannot be taken over, each a sentence without a full stop; usually none."""
+    if (fault := encoding_fault(*found.database)) is not None:
+        return [fault.rstrip(".")]
     if len(found.tables) > 1:
         return [
             f"both {' and '.join(LOG_TABLES)} exist, and it is not clear which of them is the log; "
@@ -186,7 +178,7 @@ def _occupied_names(found: SchemaInspector) -> list[str]:
         return []
     return [
         f"{name} exists, was not created by llamalog, and llamalog needs that name; rename or drop it"
-        for name in _OURS
+        for name in OWN_TABLES
         if found.relation_kind(name) is not None
     ]
 

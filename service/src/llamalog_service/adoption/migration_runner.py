@@ -26,6 +26,12 @@ from sqlalchemy.pool import NullPool
 from llamalog_service.adoption.compat_view import ensure_compat_view
 from llamalog_service.adoption.migration_check import MigrationCheck, check_schema, require_adoptable
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.postgres.pool import (
+    NO_TRANSACTION_TIMEOUT,
+    SESSION,
+    has_transaction_timeout,
+    refused_logins,
+)
 
 CONNECT_TIMEOUT_SECONDS: Final = 10
 ADVISORY_LOCK: Final = int.from_bytes(b"llamamig")
@@ -45,13 +51,13 @@ _log = structlog.get_logger(__name__)
 
 
 class DatabaseUnreachableError(LlamalogError):
-    """The database's address does not answer, or refuses the user."""
+    """The database's address does not answer."""
 
     def __init__(self, address: str, cause: BaseException) -> None:
         reason = str(cause) or type(cause).__name__
         super().__init__(
             f"PostgreSQL can't be reached at {address}: {reason}. Nothing more was done. "
-            "Check that the server runs, that the database exists, and the address, user and password."
+            "Check that the server runs, and the address."
         )
         self.address = address
 
@@ -110,7 +116,8 @@ async def migrate(
         The revisions that were applied, oldest first; empty where the database was up to date.
 
     Raises:
-        DatabaseUnreachableError: the server does not answer, or refuses the login.
+        DatabaseUnreachableError: the server does not answer.
+        LoginRefusedError: it refuses the login.
         UnknownRevisionError: a newer version of llamalog has migrated this database.
         NotAdoptableError: the table cannot be taken over; nothing was changed.
         MigrationFailedError: PostgreSQL refused a step; the steps before it stay.
@@ -139,7 +146,8 @@ async def check_migration(database_url: str, *, compat_view: bool = False) -> Mi
     Reads the log several times.
 
     Raises:
-        DatabaseUnreachableError: the server does not answer, or refuses the login.
+        DatabaseUnreachableError: the server does not answer.
+        LoginRefusedError: it refuses the login.
         UnknownRevisionError: a newer version of llamalog has migrated this database.
     """
     config = _alembic_config()
@@ -164,7 +172,8 @@ async def current_revision(database_url: str) -> str | None:
     """The database's revision; None before the first migration.
 
     Raises:
-        DatabaseUnreachableError: the server does not answer, or refuses the login.
+        DatabaseUnreachableError: the server does not answer.
+        LoginRefusedError: it refuses the login.
     """
     connection = await connect(database_url)
     try:
@@ -180,7 +189,8 @@ async def empty_database(database_url: str) -> None:
     """Drop all tables of the database in one transaction.
 
     Raises:
-        DatabaseUnreachableError: the server does not answer, or refuses the login.
+        DatabaseUnreachableError: the server does not answer.
+        LoginRefusedError: it refuses the login.
     """
     connection = await connect(database_url)
     try:
@@ -298,15 +308,20 @@ async def connect(database_url: str, **settings: str) -> Any:
         settings: session settings.
 
     Raises:
-        DatabaseUnreachableError: the server does not answer, or refuses the login.
+        DatabaseUnreachableError: the server does not answer.
+        LoginRefusedError: it refuses the login.
     """
     address = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
     try:
-        return await asyncpg.connect(
-            address,
-            timeout=CONNECT_TIMEOUT_SECONDS,
-            server_settings={"application_name": "llamalog migrate", **settings},
-        )
+        with refused_logins():
+            connection = await asyncpg.connect(
+                address,
+                timeout=CONNECT_TIMEOUT_SECONDS,
+                server_settings={**SESSION, "application_name": "llamalog migrate", **settings},
+            )
+        if has_transaction_timeout(connection):
+            await connection.execute(NO_TRANSACTION_TIMEOUT)
+        return connection
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnreachableError(_without_password(address), error) from error
 

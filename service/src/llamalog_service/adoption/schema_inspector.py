@@ -65,6 +65,15 @@ class SchemaInspector:
         self._connection = connection
 
     @property
+    def database(self) -> tuple[str, str]:
+        """The database's name and encoding."""
+        ((name, encoding),) = self._rows(
+            "SELECT datname::text, pg_encoding_to_char(encoding) FROM pg_database "
+            "WHERE datname = current_database()"
+        )
+        return name, encoding
+
+    @property
     def tables(self) -> tuple[str, ...]:
         """The names of the log that belong to a table; a compatibility view does not count."""
         return tuple(name for name in LOG_TABLES if self.relation_kind(name) not in (None, "v"))

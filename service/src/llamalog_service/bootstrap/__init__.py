@@ -1,12 +1,15 @@
 """Composition root: builds the pools, clients and processes of each command from its settings."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from llamalog_service.kafka.topic_checks import require_fit_topics
+from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
-from llamalog_service.settings import DatabaseSettings
+from llamalog_service.settings import DatabaseSettings, Settings
 
 
 def tune_garbage_collector() -> None:
@@ -14,6 +17,31 @@ def tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 20)
+
+
+async def require_fit_servers(settings: Settings, *, timeout: float | None = None) -> None:
+    """Refuse a database or topics that llamalog cannot work with; wait for those that are away.
+
+    Both are checked at once, so that a wrong setting of one is not hidden by the absence of the other.
+
+    Args:
+        timeout: seconds to wait for each; None waits without a limit.
+
+    Raises:
+        DatabaseUnfitError: as of `require_fit_database`.
+        TopicsUnfitError: as of `require_fit_topics`.
+        UnavailableError: PostgreSQL or Kafka did not answer within `timeout` seconds.
+    """
+    checks = [
+        asyncio.create_task(require_fit_database(settings, timeout=timeout)),
+        asyncio.create_task(require_fit_topics(settings, timeout=timeout)),
+    ]
+    try:
+        await asyncio.gather(*checks)
+    finally:
+        for check in checks:
+            check.cancel()
+        await asyncio.gather(*checks, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from llamalog_schemas.commands import BackfillRootsData
 from llamalog_service.adoption import adopt
 from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLegacyReport, PublishProgress
+from llamalog_service.bootstrap import require_fit_servers
 from llamalog_service.kafka.clients import MessageProducer, open_producer
-from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.eventless_rows import EventlessRowStore
+from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun
@@ -25,6 +26,7 @@ async def adopt_roots(
     settings: DatabaseSettings, request: BackfillRootsData, show: Callable[[BackfillRun], None]
 ) -> BackfillRun:
     """Work out all roots; arguments and errors as of `adoption.adopt.adopt_roots`."""
+    await require_fit_database(settings)
     async with (
         open_pool(settings, name="llamalog adopt", most=6) as pool,
         open_pool(settings, name="llamalog adopt, planning", keep_plans=False) as planning_pool,
@@ -43,7 +45,7 @@ async def publish_legacy_events(
     Raises:
         LlamalogError: the topics are unfit, or Kafka is away.
     """
-    await require_fit_topics(settings, timeout=timeout)
+    await require_fit_servers(settings, timeout=timeout)
     topic = topics(settings.topic_prefix).entity_events.name
     async with (
         open_pool(settings, name="llamalog publish-legacy", keep_plans=False) as pool,

@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -16,6 +16,7 @@ from uvicorn import Config, Server
 from llamalog_service.backfill.root_overrides import override_root
 from llamalog_service.bootstrap.backfills import request_backfill, request_run_action
 from llamalog_service.dead_letters.listing import DeadLetterViews
+from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http import create_app
 from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.context import Services
@@ -25,6 +26,7 @@ from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.reader import read_lag
 from llamalog_service.kafka.topics import topics
 from llamalog_service.live_feed.feed import FeedState, LiveFeed, run_live_feed
+from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.settings import Settings, setting_name
@@ -39,6 +41,8 @@ _ANSWER_SECONDS: Final = 10.0
 """A statement, the wait for a connection included."""
 _KAFKA_TIMEOUT_SECONDS: Final = 5.0
 """For Kafka, within a request."""
+_START_SECONDS: Final = 2.0
+"""For PostgreSQL, before requests are taken."""
 _GRACE_SECONDS: Final = 5
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -49,11 +53,13 @@ _STABLE_SECONDS: Final = 60.0
 
 
 async def run_api(settings: Settings) -> None:
-    """Serve the API and its pages until a signal.
+    """Serve the API and its pages until a signal; also while PostgreSQL is away, which its readiness tells.
 
     Raises:
-        LlamalogError: the tokens are invalid, or the address is taken.
+        LlamalogError: the tokens are invalid, the address is taken, or the database is unfit.
     """
+    with suppress(UnavailableError):
+        await require_fit_database(settings, writes=False, timeout=_START_SECONDS)
     async with open_app(settings) as app:
         listener = listen(settings.api_host, settings.api_port, setting_name("api_port"))
         try:

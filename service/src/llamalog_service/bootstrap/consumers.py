@@ -18,14 +18,13 @@ from llamalog_service.backfill.worker import (
     repair_tasks,
     sweep_task,
 )
-from llamalog_service.bootstrap import tune_garbage_collector
+from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
 from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, RetryingBroker, subscribe
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.publisher import open_publisher
-from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.postgres.locks import WorkerLock
@@ -51,7 +50,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         monitored = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
         metrics = monitored.metrics
-        await require_fit_topics(settings)
+        await require_fit_servers(settings)
         # A consumer that missed its session timeout must not hold locks on rows of its former partitions.
         pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog consumer", idle_within=settings.session_seconds)
@@ -98,7 +97,7 @@ async def run_migration_consumer(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         monitored = await stack.enter_async_context(open_monitoring(settings, "migration_consumer_port"))
         metrics = monitored.metrics
-        await require_fit_topics(settings)
+        await require_fit_servers(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog migration-consumer"))
         planning_pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog recompute", keep_plans=False)

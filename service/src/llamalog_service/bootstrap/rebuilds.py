@@ -9,16 +9,16 @@ from pathlib import Path
 import structlog
 from aiokafka import TopicPartition
 
-from llamalog_service.bootstrap import tune_garbage_collector
+from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_reader
 from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.reader import commit_if_behind
-from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
+from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
 from llamalog_service.rebuild.archive.history import Archive, ArchiveOnly, ArchiveThenTopic
@@ -51,6 +51,7 @@ async def rebuild_log(
     """
     tune_garbage_collector()
     names = topics(settings.topic_prefix)
+    await require_fit_database(settings)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog rebuild", keep_plans=False, answer_within=None)
@@ -147,7 +148,7 @@ async def republish_provenance(
     Raises:
         LlamalogError: the topics are unfit, or Kafka is away.
     """
-    await require_fit_topics(settings, timeout=timeout)
+    await require_fit_servers(settings, timeout=timeout)
     async with (
         open_pool(settings, name="llamalog republish", keep_plans=False) as scans,
         open_pool(settings, name="llamalog republish, publishing") as reads,

@@ -17,6 +17,8 @@ class ExitCode(IntEnum):
     """It had stopped making progress though nothing was away: a restart cures it."""
     BROKEN = 75
     """A connection or its memory of the database is of no more use: a restart cures it."""
+    CONFIGURATION = 78
+    """PostgreSQL or a file is not as the settings say, EX_CONFIG of sysexits.h: a restart cures nothing."""
 
 
 RESTART_CURES = frozenset({ExitCode.STALLED, ExitCode.BROKEN})
@@ -36,8 +38,18 @@ class UnavailableError(LlamalogError):
     """PostgreSQL or Kafka cannot be reached, or refuses for the moment: waiting helps."""
 
 
+class LoginRefusedError(UnavailableError):
+    """PostgreSQL answers and refuses the login: a wrong setting at the start, later perhaps a failover."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+
 class TookTooLongError(UnavailableError):
     """PostgreSQL has stopped a statement that took longer than it is given: asking for less helps."""
+
+
+class StoppedAgainError(LlamalogError):
+    """PostgreSQL has stopped the same statement several times in a row: repeating it does not help."""
 
 
 class RowRefusedError(LlamalogError):

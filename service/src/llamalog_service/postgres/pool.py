@@ -1,11 +1,12 @@
 """Pools of PostgreSQL connections: settings, JSON, the service's errors in place of the driver's."""
 
 import re
+import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import msgspec
@@ -13,6 +14,7 @@ from asyncpg.pool import PoolAcquireContext
 
 from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER, nested_deeper_than
 from llamalog_service.domain.errors import (
+    LoginRefusedError,
     RowExistsError,
     RowRefusedError,
     RowsLockedError,
@@ -20,8 +22,10 @@ from llamalog_service.domain.errors import (
     UnavailableError,
 )
 from llamalog_service.postgres.errors import is_known_id, is_refusal
-from llamalog_service.settings import DatabaseSettings
+from llamalog_service.settings import DatabaseSettings, setting_name
 
+_URL: Final = setting_name("database_url")
+_PASSWORD_FILE: Final = setting_name("database_password_file")
 _JSONB_VERSION = b"\x01"
 _LONG_INTEGER = re.compile(rb"\d{19}")
 
@@ -32,8 +36,43 @@ _SILENCE_SECONDS = 1
 """Added to a statement's time, for PostgreSQL's own answer that it took too long."""
 _ANSWERS_WITHIN = 3600.0
 _CONNECTED_WITHIN = 60.0
+SESSION: Final[Mapping[str, str]] = {
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "transform_null_equals": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "row_security": "on",
+    "plan_cache_mode": "auto",
+    "jit": "off",
+}
+"""The settings that every session depends on, so that those of the role or of the database do not count.
+
+`search_path` is part of the URL (`DatabaseSettings.database_dsn`).
+"""
+_TRANSACTION_TIMEOUT_SINCE = 17
+NO_TRANSACTION_TIMEOUT: Final = "SET transaction_timeout = 0"
+"""Not among `SESSION`: an older PostgreSQL refuses a connection that sets what it does not know."""
+
 _ONLY_READS = {"plan_cache_mode": "force_generic_plan", "default_transaction_read_only": "on"}
 
+_LOGIN_REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # class 28: the user, the password, pg_hba.conf
+    asyncpg.InvalidCatalogNameError,  # there is no such database
+    asyncpg.InsufficientPrivilegeError,  # the user may not connect to it
+    asyncpg.CantChangeRuntimeParamError,
+    asyncpg.UndefinedObjectError,  # a setting in the URL that PostgreSQL does not know
+    asyncpg.InvalidParameterValueError,
+    asyncpg.ClientConfigurationError,  # the driver cannot use the URL
+)
+_NO_TLS = "rejected SSL upgrade"
 _DRIVER_ERRORS = (
     OSError,
     TimeoutError,
@@ -79,9 +118,8 @@ async def open_pool(
         command_timeout=_patience_with_statements(answer_within, short=keep_plans),
         statement_cache_size=100 if keep_plans else 0,
         server_settings={
+            **SESSION,
             "application_name": name,
-            "timezone": "UTC",
-            "jit": "off",
             "enable_seqscan": "off" if keep_plans else "on",
             **(_ONLY_READS if only_reads else {}),
             # PostgreSQL itself ends a query that takes too long; no answer then means that it is away.
@@ -129,10 +167,21 @@ def create_pool(
         init=init or prepare_connection,
         reset=reset,
         loop=None,
-        connection_class=asyncpg.Connection,
+        connection_class=_Session,
         record_class=asyncpg.Record,
         **connect,
     )
+
+
+class _Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that keeps the settings of `SESSION` when it is given back."""
+
+    __slots__ = ()
+
+    def get_reset_query(self) -> str:
+        """The statements that clear a session between two users."""
+        reset = str(super().get_reset_query())
+        return f"{reset}\n{NO_TRANSACTION_TIMEOUT};" if has_transaction_timeout(self) else reset
 
 
 class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
@@ -157,7 +206,7 @@ class _Acquired(PoolAcquireContext):  # type: ignore[misc]
     __slots__ = ()
 
     async def __aenter__(self) -> asyncpg.Connection:
-        with translated():
+        with translated(), refused_logins():
             return await super().__aenter__()
 
     async def __aexit__(
@@ -201,8 +250,44 @@ def translated() -> Iterator[None]:
         raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error
 
 
+@contextmanager
+def refused_logins() -> Iterator[None]:
+    """Raise LoginRefusedError where PostgreSQL answers and does not let a session begin."""
+    try:
+        yield
+    except asyncpg.ProtocolViolationError as error:
+        raise LoginRefusedError(
+            f"What {_URL} leads to refuses the settings of a session ({error}), as a connection pooler does. "
+            "Connect to PostgreSQL itself: settings and advisory locks here belong to sessions."
+        ) from error
+    except ssl.SSLError as error:
+        raise LoginRefusedError(
+            f"The TLS connection to PostgreSQL failed: {error}. Correct sslmode, sslrootcert, sslcert or "
+            f"sslkey in {_URL}, or the server's certificate."
+        ) from error
+    except ConnectionError as error:
+        if _NO_TLS not in str(error):
+            raise
+        raise LoginRefusedError(
+            f"PostgreSQL offers no TLS, which sslmode in {_URL} requires: {error}. Turn it on there, or "
+            "change sslmode."
+        ) from error
+    except _LOGIN_REFUSALS as error:
+        raise LoginRefusedError(
+            f"PostgreSQL refuses the login: {error}. Correct the address, the database, the user or the "
+            f"password in {_URL} (or in the file of {_PASSWORD_FILE}), or the server's rules for logins."
+        ) from error
+
+
+def has_transaction_timeout(connection: asyncpg.Connection) -> bool:
+    """Whether a connection's PostgreSQL knows `transaction_timeout`."""
+    return bool(connection.get_server_version().major >= _TRANSACTION_TIMEOUT_SINCE)
+
+
 async def prepare_connection(connection: asyncpg.Connection) -> None:
-    """Let a new connection read and write JSON through msgspec."""
+    """Let a new connection read and write JSON through msgspec, and last as long as its transactions."""
+    if has_transaction_timeout(connection):
+        await connection.execute(NO_TRANSACTION_TIMEOUT)
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",

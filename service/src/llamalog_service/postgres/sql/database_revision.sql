@@ -1,0 +1,2 @@
+-- The revision that the last migration left.
+SELECT version_num FROM llamalog_revision
