@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Sequence
 from socket import AF_INET, AF_INET6
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -10,10 +11,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uvicorn import Config, Server
+from uvicorn import Server
 
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.telemetry.connections import BoundedConfig, ConnectionLimits
 from llamalog_service.telemetry.liveness import Health
+
+_LIMITS: Final = ConnectionLimits(
+    connections=64, request_seconds=5.0, idle_seconds=30.0, response_seconds=10.0
+)
+"""Of a port that probes and one or two scrapers use."""
 
 
 class PortTakenError(LlamalogError):
@@ -70,6 +77,4 @@ def _answer(reasons: Sequence[str]) -> Response:
 
 def server(app: Starlette) -> Server:
     """A server without logs of its own; outside the main thread it installs no signal handlers."""
-    return Server(
-        Config(app, loop="asyncio", lifespan="off", log_config=None, access_log=False, log_level="error")
-    )
+    return Server(BoundedConfig(app, _LIMITS, loop="asyncio", log_level="error"))
