@@ -1,6 +1,7 @@
 // Follows a backfill: with each event the page is fetched again and its part replaced.
 
 import { fetchPage, announce } from "./page.js";
+import { openStream } from "./stream.js";
 
 const SAFETY_MS = 4000;
 const REST_MS = 250;
@@ -12,8 +13,7 @@ let stream = null;
 function follow() {
   const run = document.querySelector("#run[data-run]");
   if (run === null) return;
-  stream = new EventSource(run.dataset.run);
-  for (const kind of ["progress", "ended"]) stream.addEventListener(kind, refresh);
+  stream = openStream(run.dataset.run, { progress: refresh, ended: refresh });
   // The stream may fail, or the run not be known yet: the page polls as well.
   const safety = setInterval(() => {
     if (!refreshable()) clearInterval(safety);

@@ -2,6 +2,7 @@
 // Open details, the focus and rows that were loaded further down stay as they are.
 
 import { fetchPage, announce } from "./page.js";
+import { openStream } from "./stream.js";
 
 const MIN_INTERVAL = 2000; // milliseconds
 const MAX_INTERVAL = 60000; // ages grow without events
@@ -41,14 +42,22 @@ function follow(sign) {
   function open() {
     show("off", "connecting");
     streams = sign.dataset.live.split(" ").map((address) => {
-      const stream = new EventSource(address);
-      stream.addEventListener("live", () => show("on", "live"));
-      stream.addEventListener("waiting", () => show("off", "not live: Kafka does not answer"));
-      stream.addEventListener("failed", () => show("off", "not live: an error ended it, it is restarted"));
-      stream.addEventListener("error", () => show("off", "not live, retrying"));
-      stream.addEventListener("row", () => plan(300));
-      stream.addEventListener("gap", () => plan(0));
-      return stream;
+      let broken = false;
+      return openStream(address, {
+        live: () => {
+          show("on", "live");
+          if (broken) plan(0); // what came meanwhile was missed
+          broken = false;
+        },
+        waiting: () => show("off", "not live: Kafka does not answer"),
+        failed: () => show("off", "not live: an error ended it, it is restarted"),
+        error: () => {
+          broken = true;
+          show("off", "not live, retrying");
+        },
+        row: () => plan(300),
+        gap: () => plan(0),
+      });
     });
   }
 
