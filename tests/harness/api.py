@@ -59,7 +59,7 @@ class _Serving:
 
     async def _serve(self) -> None:
         async with open_app(self._settings) as app:
-            self._server = make_server(app)
+            self._server = make_server(app, self._settings)
             self._has_started.set()
             await self._server.serve(sockets=[self._listener])
 

@@ -91,6 +91,15 @@ class Settings(DatabaseSettings):
     cached_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     api_host: str = "127.0.0.1"
     api_port: Port = 8460
+    api_connections: Annotated[int, Field(ge=10, le=10_000)] = 400
+    api_request_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=15.0, description="until the head of a request has come, and again until its body has"
+    )
+    api_idle_seconds: Annotated[float, Field(gt=0)] = 5.0
+    api_streams: Annotated[int, Field(ge=0, le=10_000)] = 100
+    api_streams_per_client: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=25, description="of a token; of an address where there are none"
+    )
     api_tokens: SecretStr | None = Field(
         default=None, description="clients of the API: lines `name scope[,scope] token-or-sha256:digest`"
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from harness.api import RunningApi, running_api
 from harness.legacy_rows import families, write_as_another
@@ -143,6 +144,25 @@ async def test_a_client_that_goes_frees_its_stream(api: RunningApi) -> None:
         return await open_streams() == 0
 
     await eventually(none_is_open)
+
+
+async def test_a_token_takes_its_share_of_the_streams_and_no_more(settings: Settings) -> None:
+    tokens = SecretStr("ada read ada-token-0123456789;bob read bob-token-0123456789")
+    guarded = settings.model_copy(update={"api_tokens": tokens, "api_streams_per_client": 2})
+    ada, bob = ({"Authorization": f"Bearer {name}-token-0123456789"} for name in ("ada", "bob"))
+    async with (
+        running_api(guarded) as api,
+        httpx.AsyncClient(base_url=api.url, timeout=60) as client,
+        stream(api, "/logs/stream", ada) as first,
+        stream(api, "/logs/stream", ada) as second,
+    ):
+        await first.next()
+        await second.next()
+        refused = await client.get("/logs/stream", headers=ada)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
+        assert refused.json()["type"] == "urn:llamalog:problem:too-many-streams"
+        async with stream(api, "/logs/stream", bob) as other:
+            await other.next()
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(

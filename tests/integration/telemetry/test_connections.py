@@ -15,12 +15,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from uvicorn import Server
 
-from harness.waiting import eventually
+from harness.waiting import TIMEOUT, eventually
 from llamalog_service.telemetry.connections import MAX_HEAD_BYTES, BoundedConfig, ConnectionLimits
 
 _SHORT: Final = 0.4
 _LONG: Final = 60.0
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = TIMEOUT
 _LIMITS: Final = ConnectionLimits(connections=20, request_seconds=_LONG, idle_seconds=_LONG)
 _GET: Final = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 _LARGE: Final = 8 * 1024 * 1024

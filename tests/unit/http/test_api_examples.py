@@ -7,6 +7,7 @@ import pytest
 
 from llamalog_service.http import create_app
 from llamalog_service.http.access import Access
+from llamalog_service.http.streams import Streams
 
 SHOWN: Final = (
     "/timelines/{type}/{id}",
@@ -22,7 +23,7 @@ SHOWN: Final = (
 @pytest.fixture(scope="module")
 def document() -> Any:
     nothing: Any = None  # the document needs neither a database nor Kafka
-    return create_app(nothing, nothing, access=Access()).openapi()
+    return create_app(nothing, nothing, access=Access(), streams=Streams(limit=0, per_client=0)).openapi()
 
 
 @pytest.mark.parametrize("path", SHOWN)

@@ -1,8 +1,10 @@
 """The API's process: composed from settings, served until a signal ends it."""
 
 import asyncio
+import resource
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -11,7 +13,7 @@ from typing import Final
 
 import structlog
 from fastapi import FastAPI
-from uvicorn import Config, Server
+from uvicorn import Server
 
 from llamalog_service.backfill.root_overrides import override_root
 from llamalog_service.bootstrap.backfills import request_backfill, request_run_action
@@ -21,6 +23,7 @@ from llamalog_service.http import create_app
 from llamalog_service.http.backfill_service import BackfillService
 from llamalog_service.http.context import Services
 from llamalog_service.http.health import HealthMonitor, ReadinessProbe, TopicLag
+from llamalog_service.http.streams import Streams
 from llamalog_service.http.tokens import read_access
 from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.reader import read_lag
@@ -30,6 +33,7 @@ from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.settings import Settings, setting_name
+from llamalog_service.telemetry.connections import BoundedConfig, ConnectionLimits
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
 from llamalog_service.telemetry.server import listen, probes
 
@@ -63,7 +67,7 @@ async def run_api(settings: Settings) -> None:
     async with open_app(settings) as app:
         listener = listen(settings.api_host, settings.api_port, setting_name("api_port"))
         try:
-            await serve(app, listener)
+            await serve(app, listener, settings)
         finally:
             listener.close()
 
@@ -105,6 +109,10 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
                 reader,
                 services,
                 access=access,
+                streams=Streams(
+                    limit=settings.api_streams,
+                    per_client=settings.api_streams_per_client,
+                ),
                 metrics=metrics,
                 probes=probes(readiness.health, metrics.registry),
             )
@@ -184,27 +192,28 @@ async def supervise(
         wait = min(2 * wait, _MAX_RESTART_SECONDS)
 
 
-async def serve(app: FastAPI, listener: socket.socket) -> None:
+async def serve(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
     """Serve an app on a listening socket, until a signal."""
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log.info("serving", address=address, pages=f"{address}/ui")
-    await make_server(app).serve(sockets=[listener])
+    await make_server(app, settings).serve(sockets=[listener])
 
 
-def make_server(app: FastAPI) -> Server:
+def make_server(app: FastAPI, settings: Settings) -> Server:
     """A server without logs of its own; outside the main thread it handles no signals."""
-    return _Server(
-        Config(
-            app,
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+    limits = ConnectionLimits(
+        connections=min(settings.api_connections, _open_files() // 2),
+        request_seconds=settings.api_request_seconds,
+        idle_seconds=settings.api_idle_seconds,
     )
+    return _Server(BoundedConfig(app, limits, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS))
+
+
+def _open_files() -> int:
+    """How many files and sockets this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 class _Server(Server):

@@ -26,6 +26,7 @@ def create_app(
     services: Services,
     *,
     access: Access,
+    streams: Streams,
     metrics: Metrics = NULL_METRICS,
     probes: Sequence[BaseRoute] = (),
 ) -> FastAPI:
@@ -35,6 +36,7 @@ def create_app(
         reader: for the queries.
         services: those that need Kafka.
         access: the tokens.
+        streams: bounds the server-sent events.
         metrics: get the latency of requests and queries.
         probes: routes of liveness, readiness and metrics.
     """
@@ -54,7 +56,7 @@ def create_app(
         metrics=metrics,
         access=access,
         sessions=sessions,
-        streams=Streams(),
+        streams=streams,
     )
     app.add_middleware(GuardMiddleware, access=access, sessions=sessions, metrics=metrics)
     app.add_middleware(HeadMiddleware)

@@ -108,6 +108,13 @@ async def _principal(request: Request) -> Principal:
     return principal
 
 
+async def _client(request: Request) -> str:
+    access: Access = request.app.state.context.access
+    if access.is_open:
+        return request.client.host if request.client is not None else ""
+    return (await _principal(request)).name
+
+
 async def _operator(request: Request) -> Principal:
     principal = await _principal(request)
     require(principal, Scope.OPERATE)
@@ -127,5 +134,7 @@ SessionDep = Annotated[Session | None, Depends(_session)]
 """The browser's session; None for a program, and on a first visit where there are no tokens."""
 PrincipalDep = Annotated[Principal, Depends(_principal)]
 """The principal of the request; every principal may read."""
+ClientDep = Annotated[str, Depends(_client)]
+"""The client that limits are of: the principal; the address where there are no tokens."""
 OperatorDep = Annotated[Principal, Depends(_operator)]
 AdminDep = Annotated[Principal, Depends(_admin)]

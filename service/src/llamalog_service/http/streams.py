@@ -1,8 +1,10 @@
 """Server-sent events: a bounded number of streams, each closed with its client or with this process."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
@@ -25,44 +27,70 @@ from llamalog_service.queries.rows import provenance_row
 _log = structlog.get_logger("llamalog.http")
 
 Events = AsyncGenerator[ServerSentEvent, None]
+Place = Callable[[], AbstractContextManager[None]]
 
-MAX_STREAMS: Final = 100
 _HEARTBEAT_SECONDS: Final = 15
 _SEND_TIMEOUT_SECONDS: Final = 20.0
 _RUN_POLL_SECONDS: Final = 0.5
 
 
 class Streams:
-    """The open streams of this process."""
+    """The open streams of this process.
 
-    def __init__(self) -> None:
+    Args:
+        limit: how many there are at most.
+        per_client: how many of them one client may have.
+    """
+
+    def __init__(self, *, limit: int, per_client: int) -> None:
+        self._limit = limit
+        self._per_client = per_client
         self._closing = asyncio.Event()
-        self.open = 0
+        self._open: Counter[str] = Counter()
+
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return self._open.total()
 
     def close(self) -> None:
         """Close all streams, and accept no more."""
         self._closing.set()
 
-    def response(self, events: Events) -> EventSourceResponse:
-        """A response that sends these events until they end.
+    def response(self, events: Events, client: str) -> EventSourceResponse:
+        """A response that sends these events until they end; a problem if too many streams are open.
+
+        Args:
+            client: the one that streams are counted of.
+        """
+        return _StreamResponse(self._until_closed(events), partial(self._place, client))
+
+    @contextmanager
+    def _place(self, client: str) -> Iterator[None]:
+        """Count a stream as open.
 
         Raises:
-            ProblemError: 503, too many streams are open.
+            ProblemError: 429 or 503, too many are.
         """
-        if self.open >= MAX_STREAMS or self._closing.is_set():
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{self.open} streams are open; there are {MAX_STREAMS} at most. Ask again in a while.",
-                kind="too-many-streams",
-                headers={"Retry-After": "10"},
+        if self._open[client] >= self._per_client:
+            raise _too_many(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"{self._open[client]} streams of this client are open, {self._per_client} at most.",
             )
-        return _StreamResponse(
-            self._until_closed(events), ping=_HEARTBEAT_SECONDS, send_timeout=_SEND_TIMEOUT_SECONDS, sep="\n"
-        )
+        if self.open >= self._limit or self._closing.is_set():
+            raise _too_many(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{self.open} streams are open; there are {self._limit} at most.",
+            )
+        self._open[client] += 1
+        try:
+            yield
+        finally:
+            self._open[client] -= 1
+            self._open += Counter()  # forgets clients without any
 
     async def _until_closed(self, events: Events) -> AsyncIterator[ServerSentEvent]:
         closing = asyncio.ensure_future(self._closing.wait())
-        self.open += 1
         try:
             async with aclosing(events):
                 while True:
@@ -79,15 +107,29 @@ class Streams:
                         with suppress(asyncio.CancelledError, Exception):
                             await coming
         finally:
-            self.open -= 1
             closing.cancel()
 
 
+def _too_many(status: HTTPStatus, detail: str) -> ProblemError:
+    return ProblemError(
+        status, f"{detail} Ask again in a while.", kind="too-many-streams", headers={"Retry-After": "10"}
+    )
+
+
 class _StreamResponse(EventSourceResponse):
+    def __init__(self, events: AsyncIterator[ServerSentEvent], place: Place) -> None:
+        super().__init__(events, ping=_HEARTBEAT_SECONDS, send_timeout=_SEND_TIMEOUT_SECONDS, sep="\n")
+        self._place = place
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send events; a client that takes none for too long is disconnected."""
+        """Send events; a client that takes none for too long is disconnected.
+
+        Raises:
+            ProblemError: too many streams are open.
+        """
         try:
-            await super().__call__(scope, receive, send)
+            with self._place():
+                await super().__call__(scope, receive, send)
         except SendTimeoutError:
             _log.info("slow client cut off", path=scope["path"], seconds=_SEND_TIMEOUT_SECONDS)
 

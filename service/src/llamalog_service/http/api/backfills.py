@@ -11,7 +11,7 @@ from starlette.responses import Response
 from llamalog_service.http.api.openapi import request_body, responses, stream_responses
 from llamalog_service.http.api.routing import Boolean, Limit, Text, Uuid, json_response, read_body, router
 from llamalog_service.http.backfill_service import REQUESTS, BackfillRequest, RunAccepted
-from llamalog_service.http.context import ContextDep, OperatorDep, ReaderDep, ServicesDep
+from llamalog_service.http.context import ClientDep, ContextDep, OperatorDep, ReaderDep, ServicesDep
 from llamalog_service.http.streams import backfill_events
 from llamalog_service.queries.backfills import BackfillRun, read_backfills
 from llamalog_service.queries.paging import DEFAULT_LIMIT
@@ -115,11 +115,11 @@ async def backfill(services: ServicesDep, run: Run) -> Response:
         not_found="There is no such run.",
     ),
 )
-async def backfill_stream(context: ContextDep, run: Run) -> Response:
+async def backfill_stream(context: ContextDep, client: ClientDep, run: Run) -> Response:
     """Server-sent events; each has the whole state, so that a missed one loses nothing."""
     backfills = context.services.backfills
     await backfills.find(run)
-    return context.streams.response(backfill_events(backfills, run))
+    return context.streams.response(backfill_events(backfills, run), client)
 
 
 def _request_action(action: str) -> Callable[..., Coroutine[Any, Any, Response]]:

@@ -22,7 +22,7 @@ from llamalog_service.http.api.routing import (
     router,
     search,
 )
-from llamalog_service.http.context import ContextDep, ReaderDep
+from llamalog_service.http.context import ClientDep, ContextDep, ReaderDep
 from llamalog_service.http.problems import not_found
 from llamalog_service.http.streams import log_events
 from llamalog_service.queries.logs import LogFilter, read_logs
@@ -104,6 +104,7 @@ async def logs(
 )
 async def log_stream(
     context: ContextDep,
+    client: ClientDep,
     log_filter: LogFilterDep,
     last_event_id: Annotated[
         Text | None,
@@ -118,7 +119,7 @@ async def log_stream(
 
     The same row may come twice: keep the highest `revision` of an `id`.
     """
-    return context.streams.response(log_events(context.services.feed, log_filter, last_event_id))
+    return context.streams.response(log_events(context.services.feed, log_filter, last_event_id), client)
 
 
 @routes.get(
