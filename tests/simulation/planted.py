@@ -7,7 +7,7 @@ import asyncio
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from llamalog_service.backfill import repairs
@@ -26,11 +26,23 @@ from llamalog_service.postgres.statements import sql
 Plant = Callable[[ExitStack], None]
 
 
+class PlantedFault(NamedTuple):
+    """A safeguard that is taken away.
+
+    Attributes:
+        plant: takes it away until the stack is left.
+        caught_by: the seed that is known to notice, to be played first.
+    """
+
+    plant: Plant
+    caught_by: int
+
+
 @contextmanager
 def planted(name: str) -> Iterator[None]:
     """The service with one of `FAULTS` in it."""
     with ExitStack() as stack:
-        FAULTS[name](stack)
+        FAULTS[name].plant(stack)
         yield
 
 
@@ -107,15 +119,15 @@ def _record_past_holes(stack: ExitStack) -> None:
     stack.enter_context(patch.object(LogStore, "_check_not_gone_back", lambda *_: None))
 
 
-FAULTS: dict[str, Plant] = {
-    "no look after the commit": _no_second_look,
-    "no look after the recompute": _one_pass,
-    "offsets committed before publishing": _offsets_first,
-    "no cycle guard in the fast path": _walk_for_ever,
-    "no cycle guard in the recompute": _leave_cycles,
-    "the cache trusted": _trust_the_cache,
-    "the outbox skipped": _skip_the_outbox,
-    "the outbox struck out before it is told": _strike_first,
-    "rows overtaken by a correction not told again": _not_told_again,
-    "rows recorded past the hole of an older copy": _record_past_holes,
+FAULTS: dict[str, PlantedFault] = {
+    "no look after the commit": PlantedFault(_no_second_look, 1),
+    "no look after the recompute": PlantedFault(_one_pass, 38),
+    "offsets committed before publishing": PlantedFault(_offsets_first, 4),
+    "no cycle guard in the fast path": PlantedFault(_walk_for_ever, 28),
+    "no cycle guard in the recompute": PlantedFault(_leave_cycles, 1),
+    "the cache trusted": PlantedFault(_trust_the_cache, 44),
+    "the outbox skipped": PlantedFault(_skip_the_outbox, 1),
+    "the outbox struck out before it is told": PlantedFault(_strike_first, 5),
+    "rows overtaken by a correction not told again": PlantedFault(_not_told_again, 5),
+    "rows recorded past the hole of an older copy": PlantedFault(_record_past_holes, 91),
 }
