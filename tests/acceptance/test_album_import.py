@@ -94,10 +94,10 @@ async def test_the_log_agrees_with_the_catalogue_through_crashes_of_both_service
         with service("enricher", settings):
             for crash in range(1, 3):
                 with service("catalogue", settings, *catalogue):
-                    await eventually(enough(crash * ALBUMS // 4), within=60)
+                    await eventually(enough(crash * ALBUMS // 4))
         with service("enricher", settings), service("catalogue", settings, *catalogue):
-            await eventually(all_is_said, within=60)
-            await eventually(all_is_enriched, within=60)
+            await eventually(all_is_said)
+            await eventually(all_is_enriched)
         await wait_until_settled(settings, pool)
 
     albums = {album["id"]: album for album in await albums_in(catalogue_database)}

@@ -57,7 +57,7 @@ async def test_a_backfill_asked_for_by_command_corrects_every_row_and_tells_of_i
         async def every_correction_is_told() -> bool:
             return not await pool.fetchval("SELECT EXISTS (SELECT FROM provenance_outbox)")
 
-        await eventually(every_correction_is_told, 60)
+        await eventually(every_correction_is_told)
         stored = await stored_rows(pool)
 
     assert ended.code == 0, ended.err

@@ -221,7 +221,7 @@ def ask(settings: Settings, answer: str) -> int:
             env=clean_environment() | settings.as_environment(),
         ) as process:
             os.write(terminal, answer.encode())
-            printed, _ = process.communicate(timeout=60)
+            printed, _ = process.communicate(timeout=120)
             assert b"Send 1 dead letters back?" in printed
             return process.returncode
     finally:
@@ -301,9 +301,9 @@ async def test_a_replay_that_is_stopped_goes_on_where_it_stopped(
     values = [encode(event(number, f"job-{number}")).ljust(50_000) for number in range(600)]
     await keep(settings, *[a_letter(settings, number, value) for number, value in enumerate(values)])
     with start_to_replay_all(settings) as process:
-        await until_something_is_said(settings.kafka, names_of(settings).entity_events.name, within=60)
+        await until_something_is_said(settings.kafka, names_of(settings).entity_events.name, within=120)
         process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=120)
     assert process.returncode == 130, printed
     before = {record.value for record in await sent_back(settings)}
     assert 0 < len(before) < len(values)

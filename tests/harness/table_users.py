@@ -23,6 +23,7 @@ _INSERT = """
 class Retries:
     """Seconds that each statement took, by what it did."""
 
+    lock_timeout: str
     seconds: dict[str, list[float]] = field(default_factory=dict)
     inserted: int = 0
 
@@ -42,14 +43,21 @@ class Retries:
 
 
 @asynccontextmanager
-async def in_use(database_url: str, rows: int) -> AsyncIterator[Retries]:
-    """Read, update and insert without pause, and hold a snapshot for a second now and then."""
-    waits = Retries()
+async def in_use(database_url: str, rows: int, *, lock_timeout: str = "0") -> AsyncIterator[Retries]:
+    """Read, update and insert without pause, and hold a snapshot for a second now and then.
+
+    Args:
+        lock_timeout: a setting of PostgreSQL, for the readers and writers; a machine that is busy with
+            something else makes them slow, too, and does not count.
+
+    Raises:
+        asyncpg.LockNotAvailableError: one of them waited longer for a lock.
+    """
+    waits = Retries(lock_timeout)
     stopped = asyncio.Event()
     uses = [
-        _use(database_url, stopped, waits, "read", _read(rows)),
-        _use(database_url, stopped, waits, "update", _update(rows)),
-        _use(database_url, stopped, waits, "insert", _insert(waits)),
+        _use(database_url, stopped, waits, name, use)
+        for name, use in (("read", _read(rows)), ("update", _update(rows)), ("insert", _insert(waits)))
     ]
     tasks = [asyncio.create_task(use) for use in [*uses, _hold_snapshots(database_url, stopped)]]
     try:
@@ -85,7 +93,9 @@ def _insert(waits: Retries) -> Use:
 
 
 async def _use(database_url: str, stopped: asyncio.Event, waits: Retries, what: str, use: Use) -> None:
-    connection = await asyncpg.connect(database_url, statement_cache_size=0)
+    connection = await asyncpg.connect(
+        database_url, statement_cache_size=0, server_settings={"lock_timeout": waits.lock_timeout}
+    )
     times = waits.seconds.setdefault(what, [])
     try:
         n = 0
