@@ -1,7 +1,6 @@
 """`llamalog adopt` on the known database, from each starting point: nothing lost, every root right."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -119,22 +118,16 @@ async def adopt_known(postgres_url: str, folder: Path, known: Known) -> Adopted:
         )
 
 
-@pytest.fixture(scope="module")
-def adoptions(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Known, Adopted]]:
-    """All of them, made at one time: most of an adoption that small is the start of a process."""
-
-    async def adopt_all() -> list[Adopted]:
-        folder = tmp_path_factory.mktemp("adoptions")
-        return await asyncio.gather(*[adopt_known(postgres_url, folder, known) for known in DATABASES])
-
+@pytest.fixture(scope="module", params=DATABASES, ids=str)
+def adoption(
+    postgres_url: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Adopted:
+    """One of them, adopted twice."""
+    folder = tmp_path_factory.mktemp("adoption")
     with asyncio.Runner() as runner:
-        yield dict(zip(DATABASES, runner.run(adopt_all()), strict=True))
-
-
-@pytest.fixture(params=DATABASES, ids=str)
-def adoption(adoptions: dict[Known, Adopted], request: pytest.FixtureRequest) -> Adopted:
-    assert adoptions[request.param].ended.code == 0, adoptions[request.param].ended.err
-    return adoptions[request.param]
+        adopted = runner.run(adopt_known(postgres_url, folder, request.param))
+    assert adopted.ended.code == 0, adopted.ended.err
+    return adopted
 
 
 def test_the_known_figures_come_out(adoption: Adopted) -> None:

@@ -1,5 +1,6 @@
 """Every failure around a command is a sentence and an exit code, never a traceback."""
 
+import asyncio
 import json
 import os
 import socket
@@ -17,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from acceptance.starts import clean_environment, run_llamalog
 from harness.commands import invoked
+from harness.environments import environment_of_database
 from llamalog_service.kafka.topics import Topics, create_topics, topics
 from llamalog_service.settings import Settings
 
@@ -76,10 +78,15 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_here(*words: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """A command that ends before it does anything, in this process."""
+    """A command to its end, in this process."""
     result = invoked(words, environment)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)
+
+
+async def run_beside(*words: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """The same from a test that has a loop of its own."""
+    return await asyncio.to_thread(run_here, *words, environment=environment)
 
 
 def test_a_process_without_settings_says_so_and_ends_with_the_code_of_wrong_settings() -> None:
@@ -129,6 +136,7 @@ def test_a_setting_that_is_wrong_is_named(setting: str, value: str, sentence: st
     assert sentence in said(done)
 
 
+@pytest.mark.usefixtures("no_settings")
 def test_a_password_file_that_is_away_is_named(tmp_path: Path) -> None:
     file = tmp_path / "password"
     environment = {
@@ -136,16 +144,15 @@ def test_a_password_file_that_is_away_is_named(tmp_path: Path) -> None:
         "LLAMALOG_KAFKA": "127.0.0.1:1",
         "LLAMALOG_DATABASE_PASSWORD_FILE": str(file),
     }
-    done = run_llamalog("migrate", environment=environment)
+    done = run_here("migrate", environment=environment)
     assert done.returncode == 78
     assert f"cannot be read from {file} (LLAMALOG_DATABASE_PASSWORD_FILE)" in said(done)
 
 
+@pytest.mark.usefixtures("no_settings")
 def test_a_database_that_is_away_is_told_by_migrate(silent_port: int) -> None:
     url = f"postgresql://llamalog:secret-word@127.0.0.1:{silent_port}/llamalog"
-    done = run_llamalog(
-        "migrate", environment={"LLAMALOG_DATABASE_URL": url, "LLAMALOG_KAFKA": "127.0.0.1:1"}
-    )
+    done = run_here("migrate", environment={"LLAMALOG_DATABASE_URL": url, "LLAMALOG_KAFKA": "127.0.0.1:1"})
     assert done.returncode == 1
     assert f"PostgreSQL can't be reached at postgresql://llamalog:***@127.0.0.1:{silent_port}" in said(done)
 
@@ -209,31 +216,28 @@ def elsewhere(settings: Settings) -> Settings:
     return settings.model_copy(update={"topic_prefix": f"test-{uuid4().hex[:8]}."})
 
 
-@pytest.mark.parametrize("words", [["consumer"], ["migration-consumer"], ["simulate"]], ids=" ".join)
-async def test_nothing_starts_on_topics_that_are_missing(words: Sequence[str], settings: Settings) -> None:
-    misnamed = elsewhere(settings)
-    done = run_llamalog(*words, environment=misnamed.as_environment())
-    assert done.returncode == 1
-    assert said(done).count("the topic does not exist") == 5
-    assert "Create it with `llamalog topics create`, or correct the prefix." in said(done)
+async def test_nothing_starts_on_topics_that_are_missing(settings: Settings) -> None:
+    misnamed = elsewhere(settings).as_environment()
+    consumers = [run_llamalog(name, environment=misnamed) for name in ("consumer", "migration-consumer")]
+    for done in [*consumers, await run_beside("simulate", environment=misnamed)]:
+        assert done.returncode == 1, done.args
+        assert said(done).count("the topic does not exist") == 5
+        assert "Create it with `llamalog topics create`, or correct the prefix." in said(done)
 
 
 async def test_topics_are_created_and_then_checked_well(settings: Settings) -> None:
     environment = elsewhere(settings).as_environment()
-    missing = run_llamalog("topics", "check", environment=environment)
+    missing = await run_beside("topics", "check", environment=environment)
     assert missing.returncode == 1
     assert said(missing).count("error ") == 5
-    first, again = (run_llamalog("topics", "create", environment=environment) for _ in range(2))
+    first, again = [await run_beside("topics", "create", environment=environment) for _ in range(2)]
     assert (said(first).count(": created"), said(again).count(": kept")) == (5, 5)
-    checked = run_llamalog("topics", "check", environment=environment)
+    checked = await run_beside("topics", "check", environment=environment)
     assert checked.returncode == 0, said(checked)
 
 
 @pytest.mark.apache_kafka
-@pytest.mark.parametrize("words", [["topics", "check"], ["consumer"]], ids=" ".join)
-async def test_entity_events_with_finite_retention_are_refused(
-    words: Sequence[str], settings: Settings
-) -> None:
+async def test_entity_events_with_finite_retention_are_refused(settings: Settings) -> None:
     mine = elsewhere(settings)
     wanted = topics(mine.topic_prefix)
     events = wanted.entity_events
@@ -241,27 +245,31 @@ async def test_entity_events_with_finite_retention_are_refused(
         mine,
         replace(wanted, entity_events=replace(events, config={**events.config, "retention.ms": "86400000"})),
     )
-    done = run_llamalog(*words, environment=mine.as_environment())
-    assert done.returncode == 1
-    assert f"{events.name}: its retention is finite (retention.ms=86400000)." in said(done)
-    assert "Set retention.ms=-1" in said(done)
+    environment = mine.as_environment()
+    for done in [
+        await run_beside("topics", "check", environment=environment),
+        run_llamalog("consumer", environment=environment),
+    ]:
+        assert done.returncode == 1, done.args
+        assert f"{events.name}: its retention is finite (retention.ms=86400000)." in said(done)
+        assert "Set retention.ms=-1" in said(done)
 
 
-async def test_migrate_says_what_it_applied_and_then_nothing(settings: Settings) -> None:
-    done = run_llamalog("migrate", environment=settings.as_environment())
+async def test_migrate_says_that_it_applied_nothing(database_url: str) -> None:
+    done = await run_beside("migrate", environment=environment_of_database(database_url))
     assert (done.returncode, done.stdout) == (0, "The database was up to date: nothing was applied.\n")
 
 
 async def test_simulate_says_what_it_played(settings: Settings) -> None:
     words = ["simulate", "--albums", "2", "--late", "10%", "--duplicates", "5%", "--bad", "5%"]
-    done = run_llamalog(*words, environment=settings.as_environment())
+    done = await run_beside(*words, environment=settings.as_environment())
     assert done.returncode == 0, said(done)
     assert done.stdout.startswith("Played ")
     assert " messages of 2 albums: " in done.stdout
 
 
 def test_a_share_that_is_none_is_a_usage_error() -> None:
-    done = run_llamalog("simulate", "--late", "lots", environment={})
+    done = run_here("simulate", "--late", "lots", environment={})
     assert done.returncode == 2
     assert '"lots" is no share' in said(done)
 
@@ -277,8 +285,8 @@ def test_a_share_that_is_none_is_a_usage_error() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 async def test_what_the_log_does_not_know_is_told(
-    words: Sequence[str], sentence: str, settings: Settings
+    words: Sequence[str], sentence: str, database_url: str
 ) -> None:
-    done = run_llamalog(*words, environment=settings.as_environment())
+    done = await run_beside(*words, environment=environment_of_database(database_url))
     assert (done.returncode, done.stdout) == (1, "")
     assert sentence in said(done)

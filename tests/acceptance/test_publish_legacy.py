@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from acceptance.test_album_summaries import expected, is_reached, service
 from harness.adopter import Adopter
+from harness.commands import llamalog_here
 from harness.environments import environment_of
 from harness.installation import installation
 from harness.legacy.contents import contents
@@ -52,7 +53,9 @@ async def adopted(adopter: Adopter, stack: LocalStack) -> AsyncIterator[Settings
 
 
 async def command(settings: Settings, folder: Path, *words: str) -> Ended:
-    ended = await llamalog(*words, "--json", environment=environment_of(settings), folder=folder)
+    """Run a command to its good end in this process; what it leaves in a file goes into the folder."""
+    files = ("--differences", str(folder / "differences.jsonl")) if words[0] == "rebuild" else ()
+    ended = await llamalog_here(*words, *files, "--json", environment=settings.as_environment())
     assert ended.code == 0, ended.err
     return ended
 
@@ -74,7 +77,7 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
     before = await contents(adopter.url)
     topic = topics(adopted.topic_prefix).entity_events.name
     killed = await started("publish-legacy", environment=environment_of(adopted), folder=tmp_path)
-    await until_something_is_said(adopted.kafka, topic, 60)
+    await until_something_is_said(adopted.kafka, topic, 120)
     killed.process.send_signal(signal.SIGKILL)
     await killed.ended()
     said_before = sum((await end_offsets(adopted.kafka, topic)).values())

@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from harness.commands import llamalog_here
 from harness.environments import environment_of
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored, believed
@@ -37,14 +38,17 @@ EVENTS: list[Event] = [
 ]
 ROWS = len(EVENTS) - 1
 AT_ONCE = ("--convergence-timeout", "0")
+DIFFERENCES = "rebuild-differences.jsonl"
 
 
 async def rebuild(settings: Settings, folder: Path, *words: str) -> Ended:
-    return await llamalog("rebuild", *words, "--json", environment=environment_of(settings), folder=folder)
+    """Rebuild in this process; its differences go into the folder."""
+    told = ("--differences", str(folder / DIFFERENCES), "--json")
+    return await llamalog_here("rebuild", *told, *words, environment=settings.as_environment())
 
 
 def lines(folder: Path) -> list[Any]:
-    return [json.loads(line) for line in (folder / "rebuild-differences.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (folder / DIFFERENCES).read_text().splitlines()]
 
 
 async def test_an_empty_database_is_loaded_compared_tampered_with_and_repaired(
@@ -69,6 +73,7 @@ async def test_an_empty_database_is_loaded_compared_tampered_with_and_repaired(
     ]
     assert found.json["rebuilt"]["checksum"] == loaded.json["rebuilt"]["checksum"]
     shown = await llamalog("rebuild", *AT_ONCE, environment=environment_of(settings), folder=tmp_path)
+    assert shown.code == 3
     assert "2 rows differ (1 missing, 0 extra, 1 different)" in shown.out
     assert "Columns that differ: root_job_id 1." in shown.out
 
@@ -86,7 +91,7 @@ async def test_an_empty_database_is_loaded_compared_tampered_with_and_repaired(
     assert set(believed(message.value for message in provenance)) == {UUID(int=2), UUID(int=7)}
     clean = await rebuild(settings, tmp_path)
     assert (clean.code, clean.json["live"]) == (0, loaded.json["rebuilt"])
-    assert not (tmp_path / "rebuild-differences.jsonl").exists()
+    assert not (tmp_path / DIFFERENCES).exists()
 
 
 async def test_an_archive_alone_loads_an_empty_database_without_kafka(
@@ -94,7 +99,8 @@ async def test_an_archive_alone_loads_an_empty_database_without_kafka(
 ) -> None:
     await publish(settings, EVENTS)
     folder = tmp_path / "archive"
-    assert (await llamalog("archive", str(folder), environment=environment_of(settings))).code == 0
+    archived = await llamalog_here("archive", str(folder), environment=settings.as_environment())
+    assert archived.code == 0, archived.err
     without = settings.model_copy(update={"kafka": "127.0.0.1:1"})
     assert (await rebuild(without, tmp_path, "--archive-only")).code == 2
     loaded = await rebuild(without, tmp_path, "--from-file", str(folder), "--archive-only")

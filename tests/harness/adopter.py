@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+from harness.commands import llamalog_here
 from harness.environments import environment_of_database
-from harness.started_commands import Ended, StartedCommand, llamalog, started
+from harness.started_commands import Ended, StartedCommand, started
 
 
 class Adopter:
-    """Runs `llamalog adopt` on a database, as a process of its own.
+    """Runs `llamalog adopt` on a database.
 
     Args:
-        folder: where it is run, so that no `.env` is read.
+        folder: where its processes are run, so that no `.env` is read.
     """
 
     def __init__(self, database_url: str, folder: Path) -> None:
@@ -19,7 +20,9 @@ class Adopter:
         self.environment = environment_of_database(database_url)
 
     async def adopt(self, *words: str) -> Ended:
-        return await llamalog("adopt", *words, environment=self.environment, folder=self._folder)
+        """Run it to its end, in this process."""
+        return await llamalog_here("adopt", *words, environment=self.environment)
 
     async def begin(self, *words: str) -> StartedCommand:
+        """Start it as a process of its own."""
         return await started("adopt", *words, environment=self.environment, folder=self._folder)
