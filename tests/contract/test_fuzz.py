@@ -11,8 +11,8 @@ from fuzz.judging import judge
 from fuzz.watching import ReplayPolicy, fuzz
 from llamalog_schemas import InvalidReason
 
-INPUTS = 10_000
-"""Every reason of a refusal comes among them; `make fuzz` judges ten times as many."""
+INPUTS = 4_000
+"""Every reason of a refusal comes among them; `make fuzz` judges 100,000."""
 
 
 @pytest.mark.slow
