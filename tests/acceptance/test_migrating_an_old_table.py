@@ -209,7 +209,7 @@ async def test_killed_again_and_again_it_ends_where_an_undisturbed_one_ends(
         except TimeoutError:
             process.kill()
             await process.communicate()
-            kills, delay = kills + 1, delay + 0.4
+            kills, delay = kills + 1, delay * 1.5
             continue
         assert process.returncode == 0, errors
         break

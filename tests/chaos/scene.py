@@ -31,6 +31,8 @@ TOLD_TO_END = {0, -signal.SIGTERM}
 """Exit codes of processes that were told to end; the latter, if it had hardly been started."""
 STOPS_WITHIN = 60.0
 """Seconds: a member that is told to end while its group rebalances waits for the slowest of the others."""
+_STARTED_WITHIN = 240.0
+"""Seconds: four processes that start at one time take a minute of a machine with much else to do."""
 _SESSION_SECONDS = 3.0
 _BATCH_RECORDS = 100
 """Small, so that a fault meets a batch at every one of its steps."""
@@ -171,7 +173,7 @@ async def scene(
             here.new_consumer()
         here.new_migration_consumer()
         for consumer in here.consumers:
-            await consumer.says("reading", within=60)
+            await consumer.says("reading", within=_STARTED_WITHIN)
         yield here
 
 
