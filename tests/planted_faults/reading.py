@@ -51,10 +51,7 @@ READING: Final[tuple[Fault, ...]] = (
         SERVICE + "queries/sql/root_jobs.sql",
         "e.origin = 'ROOT' AND (e.created_at, e.id) < (l.created_at, l.id)",
         "e.origin = 'ROOT' AND (e.created_at, e.id) > (l.created_at, l.id)",
-        tests_of(
-            "integration/queries/test_questions_of_rows.py",
-            "test_root_jobs_are_told_once_the_newest_first_with_what_is_under_them",
-        ),
+        tests_of("integration/queries/test_root_jobs.py"),
     ),
     Fault(
         "control characters reach the terminal",
