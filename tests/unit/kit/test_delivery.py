@@ -2,12 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from faststream.kafka import KafkaBroker
 
 from harness.waiting import TIMEOUT
-from llamalog_schemas.producer import Limits, LlamaLogger, Loss, LossReason, OutgoingMessage
+from llamalog_schemas.producer import (
+    AiokafkaTransport,
+    FastStreamTransport,
+    Limits,
+    LlamaLogger,
+    Loss,
+    LossReason,
+    OutgoingMessage,
+)
 from llamalog_schemas.producer.job import current_job
 
 
@@ -216,3 +228,128 @@ async def test_a_logger_that_was_not_closed_logs_its_losses(
     log._delivery.__del__()  # type: ignore[attr-defined]
     assert "2 events are lost to provenance: their logger was not closed" in caplog.text
     await log.close(0)
+
+
+async def test_a_client_that_cancels_a_send_does_not_end_the_sender(
+    logger: Make, kafka: ScriptedKafka, losses: list[Loss], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = kafka.send
+    raised: list[BaseException] = [asyncio.CancelledError(), asyncio.CancelledError()]
+
+    async def cancels_at_first(message: OutgoingMessage) -> Awaitable[object]:
+        if raised:
+            raise raised.pop()
+        return await send(message)
+
+    monkeypatch.setattr(kafka, "send", cancels_at_first)
+    monkeypatch.setattr(kafka, "is_retriable", lambda error: isinstance(error, TimeoutError))
+    log = logger()
+    await say(log, 3)
+    await kafka.has(3)
+    kafka.acknowledge()
+    assert (await log.close(5)).everything_delivered
+    assert not losses
+
+
+@pytest.mark.parametrize("where", ["send", "is_retriable"])
+async def test_a_transport_that_breaks_loses_its_event_and_no_other(
+    where: str, logger: Make, kafka: ScriptedKafka, losses: list[Loss], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = kafka.send
+    broken = [True]
+
+    async def breaks_at_first(message: OutgoingMessage) -> Awaitable[object]:
+        if broken:
+            broken.clear()
+            if where == "send":
+                return None  # type: ignore[return-value]
+            raise Away
+        return await send(message)
+
+    def breaks(error: Exception) -> bool:
+        raise RuntimeError("a fault of the transport")
+
+    monkeypatch.setattr(kafka, "send", breaks_at_first)
+    monkeypatch.setattr(kafka, "is_retriable", breaks)
+    log = logger()
+    await say(log, 2)
+    await kafka.has(1)
+    kafka.acknowledge()
+    stats = await log.close(5)
+    assert (stats.delivered, stats.not_delivered) == (1, 1)
+    assert len(losses) == 1
+
+
+async def test_a_send_that_never_returns_is_given_up_and_later_events_are_sent(
+    logger: Make, kafka: ScriptedKafka, losses: list[Loss], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = kafka.send
+    stuck = asyncio.Event()
+
+    async def never_returns(message: OutgoingMessage) -> Awaitable[object]:
+        stuck.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(kafka, "send", never_returns)
+    log = logger(keep_trying=0.2)
+    await say(log, 3)
+    await asyncio.wait_for(stuck.wait(), 5)
+    assert (await asyncio.wait_for(log.flush(), 15)).not_delivered == 3
+    assert {loss.reason for loss in losses} == {LossReason.NOT_DELIVERED}
+    assert "has not acknowledged" in str(losses[0].error)
+    monkeypatch.setattr(kafka, "send", send)
+    await say(log)
+    await kafka.has(1)
+    kafka.acknowledge()
+    stats = await log.close(5)
+    assert (stats.delivered, stats.not_delivered) == (1, 3)
+
+
+async def test_an_acknowledgement_that_never_comes_is_given_up(
+    logger: Make, kafka: ScriptedKafka, losses: list[Loss]
+) -> None:
+    log = logger(keep_trying=0.2)
+    await say(log, 2)
+    await kafka.has(2)
+    assert (await asyncio.wait_for(log.flush(), 15)).not_delivered == 2
+    kafka.acknowledge()  # too late
+    await say(log)
+    await kafka.has(3)
+    kafka.acknowledge()
+    stats = await log.close(5)
+    assert (stats.published, stats.delivered, stats.not_delivered) == (3, 1, 2)
+    assert len(losses) == 2
+
+
+async def test_closing_is_bounded_where_the_client_ignores_cancellation(
+    logger: Make, kafka: ScriptedKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def ignores_cancellation(message: OutgoingMessage) -> Awaitable[object]:
+        while not ended.is_set():
+            with suppress(asyncio.CancelledError):
+                await ended.wait()
+        raise Away
+
+    monkeypatch.setattr(kafka, "send", ignores_cancellation)
+    log = logger()
+    await say(log, 2)
+    await asyncio.sleep(0.01)
+    stats = await asyncio.wait_for(log.close(0.05), 5)
+    assert (stats.published, stats.closed, stats.pending) == (2, 2, 0)
+    ended.set()
+
+
+@pytest.mark.parametrize("transport", [AiokafkaTransport, FastStreamTransport])
+async def test_a_client_that_asks_for_no_acknowledgement_is_refused(transport: Any) -> None:
+    client = (
+        AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", acks=0)
+        if transport is AiokafkaTransport
+        else KafkaBroker("127.0.0.1:1", acks=0)
+    )
+    with pytest.raises(ValueError, match=r'acks=0.*give it acks="all"'):
+        transport(client)
+    if isinstance(client, AIOKafkaProducer):
+        await client.stop()

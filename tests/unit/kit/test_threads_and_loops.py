@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import threading
+import time
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -130,6 +131,115 @@ def test_after_its_loop_has_ended_events_are_lost_and_reported() -> None:
     stats = asyncio.run(log.close(5))
     assert stats.published == stats.lost == 3
     assert (stats.not_delivered, stats.closed) == (2, 1)
+
+
+async def lost_while_the_loop_stands_still(events: int, losses: list[Loss]) -> LlamaLogger:
+    return LlamaLogger(PromptKafka(), source="/x", limits=Limits(events=events), on_loss=losses.append)
+
+
+def test_events_published_while_the_loop_stands_still_are_counted_and_delivered_when_it_goes_on() -> None:
+    loop = asyncio.new_event_loop()
+    log = loop.run_until_complete(lost_while_the_loop_stands_still(10, []))
+    for _ in range(3):
+        publish_nowait(log)
+    assert (log.stats.published, log.stats.pending) == (3, 3)
+    assert loop.run_until_complete(log.close(5)).everything_delivered
+    loop.close()
+
+
+def test_events_published_while_the_loop_stands_still_are_lost_and_reported_if_it_never_goes_on() -> None:
+    losses: list[Loss] = []
+    loop = asyncio.new_event_loop()
+    log = loop.run_until_complete(lost_while_the_loop_stands_still(10, losses))
+    for _ in range(2):
+        publish_nowait(log)
+    asyncio.run(say(log))
+    stats = asyncio.run(log.close(5))
+    assert stats == DeliveryStats(published=3, closed=3)
+    assert len({loss.message.value for loss in losses if loss.message}) == 3
+    loop.close()
+
+
+def test_the_buffer_is_bounded_while_the_loop_stands_still() -> None:
+    losses: list[Loss] = []
+    loop = asyncio.new_event_loop()
+    log = loop.run_until_complete(lost_while_the_loop_stands_still(2, losses))
+    for _ in range(5):
+        publish_nowait(log)
+    assert [loss.reason for loss in losses] == [LossReason.DROPPED] * 3
+    assert loop.run_until_complete(log.close(5)) == DeliveryStats(published=5, delivered=2, dropped=3)
+    loop.close()
+
+
+async def test_closing_from_another_thread_is_bounded_while_the_loop_is_blocked() -> None:
+    log = LlamaLogger(PromptKafka(), source="/x")
+    publish_nowait(log)
+    ended: list[tuple[DeliveryStats, float]] = []
+
+    def close() -> None:
+        began = time.monotonic()
+        stats = asyncio.run(log.close(0.5))
+        ended.append((stats, time.monotonic() - began))
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    thread.join(20)  # blocks the loop, as a careless service does
+    ((stats, seconds),) = ended
+    assert stats == DeliveryStats(published=1, closed=1)
+    assert seconds < 10
+    await asyncio.sleep(0.1)
+    assert log.stats == stats
+
+
+def test_flushing_from_another_thread_ends_with_the_loop() -> None:
+    loop = asyncio.new_event_loop()
+
+    async def make() -> LlamaLogger:
+        log = LlamaLogger(PromptKafka(answers=False), source="/x")
+        await say(log)
+        return log
+
+    runner = threading.Thread(target=loop.run_forever)
+    runner.start()
+    log = asyncio.run_coroutine_threadsafe(make(), loop).result(5)
+    flushed: list[DeliveryStats] = []
+    flushing = threading.Thread(target=lambda: flushed.append(asyncio.run(log.flush(None))))
+    flushing.start()
+    loop.call_soon_threadsafe(loop.stop)
+    runner.join(5)
+    flushing.join(20)
+    assert flushed == [DeliveryStats(published=1)]
+    assert asyncio.run(log.close(None)) == DeliveryStats(published=1, closed=1)
+    loop.close()
+
+
+async def test_callers_that_wait_for_room_are_counted_by_a_close_from_another_thread() -> None:
+    losses: list[Loss] = []
+    log = LlamaLogger(PromptKafka(answers=False), source="/x", limits=Limits(events=1), on_loss=losses.append)
+    callers = [asyncio.create_task(say(log)) for _ in range(4)]
+    await asyncio.sleep(0.02)
+    stats = await asyncio.to_thread(asyncio.run, log.close(0.1))
+    await asyncio.wait_for(asyncio.gather(*callers), 5)
+    assert stats == log.stats == DeliveryStats(published=4, closed=4)
+    assert len(losses) == 4
+
+
+async def test_counts_add_up_while_threads_publish_and_the_logger_is_closed() -> None:
+    losses: list[Loss] = []
+    log = LlamaLogger(PromptKafka(), source="/x", limits=Limits(events=20), on_loss=losses.append)
+
+    def work() -> None:
+        for _ in range(200):
+            publish_nowait(log)
+
+    working = [asyncio.create_task(asyncio.to_thread(work)) for _ in range(4)]
+    working += [asyncio.create_task(say(log)) for _ in range(50)]
+    await asyncio.sleep(0.01)
+    await log.close(0.01)
+    await asyncio.gather(*working)
+    stats = log.stats
+    assert (stats.published, stats.pending) == (850, 0)
+    assert stats.lost == len(losses)
 
 
 @pytest.fixture

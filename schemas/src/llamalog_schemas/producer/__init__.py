@@ -4,8 +4,9 @@
 imported by services that use them.
 """
 
-from llamalog_schemas.producer.delivery import Limits
+from llamalog_schemas.producer.buffer import Limits
 from llamalog_schemas.producer.events import Details, EventFactory
+from llamalog_schemas.producer.forks import ForkedProcessError
 from llamalog_schemas.producer.job import Job, UnknownRootWarning, current_job, started_by
 from llamalog_schemas.producer.logger import LlamaLogger
 from llamalog_schemas.producer.scope import Attempt, JobScope
@@ -16,6 +17,7 @@ from llamalog_schemas.producer.transports import (
     FastStreamTransport,
     ImmediateTransport,
     InMemoryTransport,
+    NoAcknowledgementError,
     OutgoingMessage,
     Transport,
 )
@@ -28,6 +30,7 @@ __all__ = [
     "Details",
     "EventFactory",
     "FastStreamTransport",
+    "ForkedProcessError",
     "ImmediateTransport",
     "InMemoryTransport",
     "Job",
@@ -36,6 +39,7 @@ __all__ = [
     "LlamaLogger",
     "Loss",
     "LossReason",
+    "NoAcknowledgementError",
     "OutgoingMessage",
     "Transport",
     "UnknownRootWarning",

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from threading import Lock
+from threading import RLock
 
+from llamalog_schemas.producer.forks import watch_forks
 from llamalog_schemas.producer.transports import OutgoingMessage
 
 _logger = logging.getLogger("llamalog_schemas.producer")
@@ -72,7 +73,7 @@ class DeliveryStats:
 
 
 class DeliveryTracker:
-    """Counts events, published in any thread.
+    """Counts events, published in any thread. A forked child begins with none.
 
     Args:
         on_loss: called with every lost event, in the thread that detects the loss; an exception of it is
@@ -80,11 +81,19 @@ class DeliveryTracker:
     """
 
     def __init__(self, on_loss: Callable[[Loss], object] | None) -> None:
-        self._lock = Lock()
+        self._on_loss = on_loss
+        self._begin()
+        watch_forks(self)
+
+    def after_fork(self) -> None:
+        """Leave the parent's counts to the parent."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = RLock()  # a signal handler may publish, too
         self._published = 0
         self._delivered = 0
         self._losses = dict.fromkeys(LossReason, 0)
-        self._on_loss = on_loss
 
     @property
     def stats(self) -> DeliveryStats:

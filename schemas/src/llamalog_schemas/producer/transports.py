@@ -9,9 +9,15 @@ from typing import Any, NamedTuple, Protocol, TextIO
 import msgspec
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event
+from llamalog_schemas.errors import LlamalogSchemasError
 from llamalog_schemas.events import EntityEvent, is_legacy_row, is_root_override
+from llamalog_schemas.producer.forks import ForkedProcessError, watch_forks
 
 DEFAULT_TOPIC = "llamalog.entity-events"
+
+
+class NoAcknowledgementError(LlamalogSchemasError):
+    """The client does not tell what becomes of a message; the sentence says what to do."""
 
 
 class OutgoingMessage(NamedTuple):
@@ -96,13 +102,26 @@ class AiokafkaProducer(Protocol):
 
 
 class AiokafkaTransport:
-    """Over a started `aiokafka.AIOKafkaProducer`, which should have ``acks="all"``."""
+    """Over a started `aiokafka.AIOKafkaProducer`, which should have ``acks="all"``.
+
+    Raises:
+        ValueError: it has ``acks=0``, so that Kafka acknowledges nothing.
+    """
 
     def __init__(self, producer: AiokafkaProducer) -> None:
+        _check_acknowledgements(getattr(getattr(producer, "_sender", None), "_acks", None))
         self._producer = producer
+        self._forked: ForkedProcessError | None = None
+        watch_forks(self)
+
+    def after_fork(self) -> None:
+        """Leave the connection to the parent."""
+        self._forked = ForkedProcessError()
 
     async def send(self, message: OutgoingMessage) -> Awaitable[object]:
         """Send a message."""
+        if self._forked is not None:
+            raise self._forked
         return await self._producer.send(
             message.topic, message.value, message.key, headers=STRUCTURED_HEADERS
         )
@@ -128,21 +147,68 @@ class FastStreamBroker(Protocol):
 
 
 class FastStreamTransport:
-    """Over a `faststream.kafka.KafkaBroker`, through its middlewares; it should have ``acks="all"``."""
+    """Over a `faststream.kafka.KafkaBroker`, through its middlewares; it should have ``acks="all"``.
+
+    Under FastStream's `TestKafkaBroker` an event is delivered when the topic's subscribers have returned.
+
+    Raises:
+        ValueError: it has ``acks=0``, so that Kafka acknowledges nothing.
+    """
 
     def __init__(self, broker: FastStreamBroker) -> None:
+        _check_acknowledgements(getattr(broker, "_connection_kwargs", {}).get("acks"))
         self._broker = broker
+        self._forked: ForkedProcessError | None = None
+        watch_forks(self)
+
+    def after_fork(self) -> None:
+        """Leave the connection, if there is one, to the parent."""
+        if _producer_of(self._broker):
+            self._forked = ForkedProcessError()
 
     async def send(self, message: OutgoingMessage) -> Awaitable[object]:
         """Send a message."""
-        acknowledged: Awaitable[object] = await self._broker.publish(
+        if self._forked is not None:
+            raise self._forked
+        acknowledged: Awaitable[object] | None = await self._broker.publish(
             message.value, message.topic, key=message.key, headers=dict(_TEXT_HEADERS), no_confirm=True
         )
-        return acknowledged
+        if acknowledged is not None:
+            return acknowledged
+        if _is_for_tests(_producer_of(self._broker)):
+            return _delivered()
+        raise NoAcknowledgementError(
+            "publishing returned no acknowledgement: a middleware of the broker has to return "
+            "`await call_next(cmd)` from its `publish_scope`"
+        )
 
     def is_retriable(self, error: Exception) -> bool:
         """Whether sending again later may succeed."""
         return _kafka_may_recover(error)
+
+
+def _check_acknowledgements(acks: object) -> None:
+    if acks == 0:
+        raise ValueError(
+            "the client has acks=0: Kafka acknowledges nothing, and no event is known to be delivered; "
+            'give it acks="all"'
+        )
+
+
+def _producer_of(broker: FastStreamBroker) -> Any:
+    """The producer that a FastStream broker uses at present; it is false until it is connected."""
+    config = getattr(broker, "config", None)
+    return getattr(getattr(config, "broker_config", None), "producer", None)
+
+
+def _is_for_tests(producer: object) -> bool:
+    """Whether it is that of `TestKafkaBroker`, which returns nothing when it has published."""
+    testing = sys.modules.get("faststream.kafka.testing")
+    return testing is not None and isinstance(producer, testing.FakeProducer)
+
+
+async def _delivered() -> None:
+    """An acknowledgement that is there already."""
 
 
 _TEXT_HEADERS = {name: content.decode() for name, content in STRUCTURED_HEADERS if content is not None}
