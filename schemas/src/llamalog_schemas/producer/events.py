@@ -27,7 +27,15 @@ from llamalog_schemas.events import (
     Status,
     lineage_key,
 )
-from llamalog_schemas.producer.job import Job, current_context, enter_job, warn_about_unknown_root
+from llamalog_schemas.producer.job import (
+    Job,
+    check_job,
+    current_context,
+    enter_job,
+    job_to_enter,
+    plain_id,
+    warn_about_unknown_root,
+)
 
 _NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
 
@@ -76,9 +84,9 @@ class Details(TypedDict, total=False):
     api_call_count: int | None
     metadata: Mapping[str, Any] | None
     preview_data: Mapping[str, Any] | None
-    job_id: str | None
-    parent_job_id: str | None
-    root_job_id: str | None
+    job_id: Id | None
+    parent_job_id: Id | None
+    root_job_id: Id | None
     triggered_by: str | None
     user_id: str | None
     time: datetime
@@ -106,18 +114,31 @@ def prepare(event: Event) -> Prepared:
         value = encode(event)
     except Exception as error:  # objects of the caller may raise anything
         raise InvalidMessageError(InvalidReason.NOT_JSON, f"the event is no JSON: {error}") from error
-    valid = decode_event(value)
+    try:
+        valid = decode_event(value)
+    except InvalidMessageError as error:
+        sentence = _sentence_about(event)
+        if sentence is None:
+            raise
+        raise InvalidMessageError(InvalidReason.BAD_FIELD, sentence) from error
     return Prepared(valid, lineage_key(valid), value)
 
 
-def job_to_enter(job: str | Job, parent: Job | None) -> Job:
-    """The job as a child of its parent, if one is given, else of the current job."""
-    if isinstance(job, str):
-        above = parent or current_context().above
-        job = Job(job) if above is None else above.child(job)
-    if job.parent_id is not None and job.root is None:
-        warn_about_unknown_root(job.id, job.parent_id)
-    return job
+class RefusedJob(NamedTuple):
+    """In the place of a job's id: the contract refuses the current job, and so each of its events."""
+
+    sentence: str
+
+
+def _sentence_about(event: Any) -> str | None:
+    """Why an event is invalid, in the words of its caller; None: the decoder says it."""
+    data = getattr(event, "data", None)
+    job = getattr(data, "job_id", None)
+    if isinstance(job, RefusedJob):
+        return job.sentence
+    if isinstance(data, EntityData) and data.entity_id is None:
+        return "`entity_id` is None: name the entity that was created or linked"
+    return None
 
 
 class EventFactory:
@@ -130,9 +151,11 @@ class EventFactory:
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def job(self, job: str | Job, *, parent: Job | None = None) -> AbstractContextManager[Job]:
+    def job(self, job: Id | Job, *, parent: Job | Id | None = None) -> AbstractContextManager[Job]:
         """As `LlamaLogger.job`, for events that go through an outbox."""
-        return enter_job(job_to_enter(job, parent))
+        entered = job_to_enter(job, parent)
+        check_job(entered)
+        return enter_job(entered)
 
     def created(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
@@ -155,17 +178,9 @@ class EventFactory:
         operation: str,
         **details: Unpack[Details],
     ) -> EntityCreated | EntityLinked:
-        """`linked` if the entity existed, else `created`; see `LlamaLogger.created_or_linked`.
-
-        Raises:
-            InvalidMessageError: neither an id nor an existing one is given.
-        """
+        """`linked` if the entity existed, else `created`; see `LlamaLogger.created_or_linked`."""
         linked = existing is not None and existing is not False
-        about = existing if linked and not isinstance(existing, bool) else entity_id
-        if about is None:
-            raise InvalidMessageError(
-                InvalidReason.BAD_FIELD, "`entity_id` is None: name the entity that was created or linked"
-            )
+        about: Any = existing if linked and not isinstance(existing, bool) else entity_id
         if linked:
             return self.linked(entity_type, about, operation=_linking_operation(operation), **details)
         return self.created(entity_type, about, operation=operation, **details)
@@ -215,7 +230,7 @@ class EventFactory:
         event_id = details.get("event_id")
         return {
             "specversion": "1.0",
-            "id": new_event_id() if event_id is None else _plain_id(event_id),
+            "id": new_event_id() if event_id is None else plain_id(event_id),
             "source": self.source,
             "subject": None if entity_id is None else f"{_text(entity_type)}/{_text(entity_id)}",
             "time": details.get("time") or datetime.now(UTC),
@@ -250,11 +265,15 @@ def _data(
     return data
 
 
-def _lineage_of(details: Details) -> dict[str, str | None]:
+def _lineage_of(details: Details) -> dict[str, Any]:
     """The job, parent and root of an event: as given, else of the current job."""
-    job, above = current_context()
-    named, parent = details.get("job_id"), details.get("parent_job_id")
-    root = details.get("root_job_id")
+    job, above, fault = current_context()
+    named, parent, root = details.get("job_id"), details.get("parent_job_id"), details.get("root_job_id")
+    if named is None and parent is None and root is None and job is not None and fault is None:
+        return {"job_id": job.id, "parent_job_id": job.parent_id, "root_job_id": job.root_id}
+    named, parent, root = (None if id_ is None else plain_id(id_) for id_ in (named, parent, root))
+    if fault is not None and parent is None:
+        return {"job_id": RefusedJob(fault)}
     if parent is not None:
         own = Job(named or "", parent, above.root if above is not None and above.id == parent else None)
     elif named is not None:
@@ -276,10 +295,6 @@ def _linking_operation(operation: str) -> str:
     if not isinstance(operation, str):
         return operation
     return ":".join("linked" if word == "created" else word for word in operation.split(":"))
-
-
-def _plain_id(value: Id) -> str:
-    return str(value) if isinstance(value, UUID) else value
 
 
 def _text(value: Id | EntityTypeName) -> str:

@@ -6,9 +6,10 @@ from typing import Self, Unpack
 
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import EntityEvent
-from llamalog_schemas.producer.delivery import Limits, delivery
-from llamalog_schemas.producer.events import Details, EntityTypeName, EventFactory, Id, job_to_enter, prepare
-from llamalog_schemas.producer.job import Job
+from llamalog_schemas.producer.buffer import Limits
+from llamalog_schemas.producer.delivery import delivery
+from llamalog_schemas.producer.events import Details, EntityTypeName, EventFactory, Id, prepare
+from llamalog_schemas.producer.job import Job, check_job, job_to_enter
 from llamalog_schemas.producer.scope import Attempt, JobScope
 from llamalog_schemas.producer.stats import DeliveryStats, DeliveryTracker, Loss, LossReason
 from llamalog_schemas.producer.transports import (
@@ -29,7 +30,8 @@ class LlamaLogger:
     refuses (a misspelt keyword) raises.
 
     Belongs to one event loop, the one in which it is made or first used; other threads may publish, too, and
-    never wait for room. Close it: a logger that is not closed may lose pending events.
+    never wait for room. Close it: a logger that is not closed may lose pending events. A process that is
+    forked while it is in use can't publish with it: each event is lost there, with a `ForkedProcessError`.
 
     Args:
         transport: `AiokafkaTransport(producer)`, `FastStreamTransport(broker)`, `InMemoryTransport()`,
@@ -63,16 +65,24 @@ class LlamaLogger:
         """The counts of the events published so far."""
         return self._tracker.stats
 
-    def job(self, job: str | Job, *, parent: Job | None = None, attempt: Attempt | None = None) -> JobScope:
+    def job(
+        self, job: Id | Job, *, parent: Job | Id | None = None, attempt: Attempt | None = None
+    ) -> JobScope:
         """Make a job the current one for a ``with`` (or ``async with``) block.
+
+        An id that the contract refuses is logged, its block runs, and its events are refused; a strict logger
+        raises.
 
         Args:
             job: its id, then the current job is its parent; or a `Job`, as `Job.from_payload` makes one.
-            parent: its parent instead of the current job, for example `Job.from_headers(…)`.
+            parent: its parent instead of the current job, for example `Job.from_headers(…)`; or the id of one
+                whose root is not known.
             attempt: the operation of the block; then an exception that leaves the block is published as
                 ``entity-failed``, and propagates.
         """
-        return JobScope(job_to_enter(job, parent), attempt, self.events, self)
+        entered = job_to_enter(job, parent)
+        check_job(entered, strict=self._strict)
+        return JobScope(entered, attempt, self.events, self)
 
     async def created(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]
@@ -105,14 +115,10 @@ class LlamaLogger:
                 linked, its word ``created`` becomes ``linked``.
             **details: further fields.
         """
-        try:
-            event = self.events.created_or_linked(
-                entity_type, entity_id, existing=existing, operation=operation, **details
-            )
-        except InvalidMessageError as error:
-            self.reject((entity_type, operation, details), error)
-        else:
-            await self.publish(event)
+        event = self.events.created_or_linked(
+            entity_type, entity_id, existing=existing, operation=operation, **details
+        )
+        await self.publish(event)
 
     async def enriched(
         self, entity_type: EntityTypeName, entity_id: Id, *, operation: str, **details: Unpack[Details]

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from types import CodeType
 from typing import Any
+from uuid import UUID
 
 from faststream import BaseMiddleware
 from faststream.kafka.response import KafkaPublishCommand
@@ -11,13 +12,14 @@ from faststream.kafka.response import KafkaPublishCommand
 from llamalog_schemas.producer.job import (
     Job,
     Site,
+    check_job,
     current_job,
     enter_job,
+    job_to_enter,
     started_by,
-    warn_about_unknown_root,
 )
 
-JobNamer = Callable[[Any], str | None]
+JobNamer = Callable[[Any], str | UUID | None]
 """The job id of a raw message (or batch), which the middleware enters; None: it is no job."""
 
 
@@ -63,10 +65,8 @@ def job_middleware(name_of: JobNamer) -> type[JobMiddleware]:
             await super().on_receive()
             job_id = name_of(self.msg)
             if job_id is not None and self._scope is not None:
-                above = current_job()
-                job = Job(job_id) if above is None else above.child(job_id)
-                if job.parent_id is not None and job.root is None:
-                    warn_about_unknown_root(job.id, job.parent_id, _where_defined(name_of))
+                job = job_to_enter(job_id)
+                check_job(job, site=_where_defined(name_of))
                 self._scope.enter_context(enter_job(job))
 
     return EnteringJobMiddleware
@@ -80,6 +80,7 @@ def _where_defined(function: object) -> Site | None:
 
 def _sender(message: Any) -> Job | None:
     """The job that sent a record, or every record of a batch."""
-    records: Sequence[Any] = message if isinstance(message, tuple) else (message,)
+    # A batch is a tuple, and a list under FastStream's `TestKafkaBroker`.
+    records: Sequence[Any] = message if isinstance(message, tuple | list) else (message,)
     senders = {Job.from_headers(record.headers) for record in records if record is not None}
     return senders.pop() if len(senders) == 1 else None

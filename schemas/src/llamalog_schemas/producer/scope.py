@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from llamalog_schemas.events import EntityFailed
 from llamalog_schemas.producer.events import Details, EntityTypeName, EventFactory, Id, plain
+from llamalog_schemas.producer.exceptions import code_of, message_of
 from llamalog_schemas.producer.job import Job, enter_job
-
-_MAX_MESSAGE: Final = 10_000
-_MAX_CODE: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +21,8 @@ class Attempt:
         operation: as in the event of its success.
         entity_id: None while there is no entity.
         data: the attempted values; they become ``attempted`` in the event's ``metadata``.
-        error_code: of exceptions without a `code`; None: ``<ENTITY>_CREATION_FAILED``.
+        error_code: of its failures; None: the exception's `code` or the database's SQLSTATE, if it has one,
+            else ``<ENTITY>_CREATION_FAILED``.
         details: further fields of the event.
     """
 
@@ -37,8 +36,8 @@ class Attempt:
     def failure(self, events: EventFactory, error: Exception) -> EntityFailed:
         """The event of its failure."""
         details = Details(
-            error_code=_code_of(error) or self.error_code or f"{self.entity_type}_CREATION_FAILED",
-            error_message=_message_of(error),
+            error_code=self.error_code or code_of(error) or f"{self.entity_type}_CREATION_FAILED",
+            error_message=message_of(error),
         )
         if self.data is not None:
             details["metadata"] = {"attempted": plain(dict(self.data))}
@@ -115,15 +114,3 @@ class JobScope(AbstractContextManager[Job]):
         except Exception as problem:  # it must not replace the body's own exception
             self._publisher.reject(self._attempt, problem)
             return None
-
-
-def _code_of(error: Exception) -> str | None:
-    """The `code` of an exception, if an event can hold it."""
-    code = getattr(error, "code", None)
-    return code if isinstance(code, str) and 0 < len(code) <= _MAX_CODE else None
-
-
-def _message_of(error: Exception) -> str:
-    """The message of an exception, cut to the size that an event can hold."""
-    text = str(error) or type(error).__name__
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:_MAX_MESSAGE]
