@@ -14,7 +14,15 @@ from sqlalchemy.orm import Session
 from harness.topics import read_all
 from harness.waiting import eventually
 from llamalog_schemas import EntityCreated, EntityEvent, InvalidMessageError, decode_event
-from llamalog_schemas.producer import AiokafkaTransport, InMemoryTransport, LlamaLogger, OutgoingMessage
+from llamalog_schemas.producer import (
+    AiokafkaTransport,
+    ForkedProcessError,
+    InMemoryTransport,
+    LlamaLogger,
+    Loss,
+    NoAcknowledgementError,
+    OutgoingMessage,
+)
 from llamalog_schemas.producer.outbox import Outbox, OutboxRelay
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
@@ -103,9 +111,25 @@ async def test_the_job_is_the_current_one_at_the_insert(engine: AsyncEngine) -> 
     )
 
 
-async def test_an_invalid_event_is_refused_at_the_insert() -> None:
+async def test_an_invalid_event_leaves_the_transaction_as_it_is(engine: AsyncEngine) -> None:
+    lost: list[Loss] = []
+    outbox = Outbox(MetaData(), on_loss=lost.append)
+    album = uuid4()
+    async with engine.begin() as connection:
+        await connection.execute(insert(ALBUMS).values(id=album))
+        await connection.execute(outbox.insert())
+        await connection.execute(outbox.insert(LOG.events.created("ALBUM", album, operation="a\0")))
+        too_large = LOG.events.created("ALBUM", album, operation="a", metadata={"x": "x" * 300_000})
+        await connection.execute(outbox.insert(too_large, created(album)))
+    async with engine.connect() as connection:
+        assert (await connection.execute(select(ALBUMS.c.id))).scalars().all() == [album]
+    assert await waiting(engine) == 1
+    assert (outbox.stats.published, outbox.stats.refused, len(lost)) == (3, 2, 2)
+
+
+async def test_a_strict_outbox_raises_for_an_invalid_event() -> None:
     with pytest.raises(InvalidMessageError, match="operation"):
-        OUTBOX.insert(LOG.events.created("ALBUM", uuid4(), operation=""))
+        Outbox(MetaData(), strict=True).insert(LOG.events.created("ALBUM", uuid4(), operation=""))
 
 
 async def test_without_kafka_events_stay_in_the_outbox(engine: AsyncEngine) -> None:
@@ -134,6 +158,64 @@ async def test_what_kafka_will_never_take_stays_with_the_reason_and_holds_up_no_
     assert row.refused == "ValueError('too large')"
 
 
+async def test_a_reason_that_no_column_can_hold_is_kept_without_its_odd_characters(
+    engine: AsyncEngine,
+) -> None:
+    class OddError(Exception):
+        def __repr__(self) -> str:
+            return "odd\0\ud800" + "x" * 100_000
+
+    await add_album(engine, uuid4())
+    assert await OutboxRelay(engine, OUTBOX, FlakyKafka(OddError())).relay() == 1
+    async with engine.connect() as connection:
+        (row,) = await connection.execute(select(OUTBOX.table))
+    assert row.refused.startswith("odd?x")
+
+
+async def test_a_client_that_cancels_or_never_answers_does_not_end_the_relay(engine: AsyncEngine) -> None:
+    for _ in range(3):
+        await add_album(engine, uuid4())
+
+    class BrokenKafka(FlakyKafka):
+        async def send(self, message: OutgoingMessage) -> Awaitable[object]:
+            broken = self.errors.pop(0) if self.errors else None
+            if broken is not None:
+                raise asyncio.CancelledError
+            answer = await super().send(message)
+            return answer if len(self.taken) > 1 else asyncio.get_running_loop().create_future()
+
+    kafka = BrokenKafka(Away())
+    relay = OutboxRelay(engine, OUTBOX, kafka, timeout=0.2)
+    assert await asyncio.wait_for(relay.relay(), 20) is None
+    assert await waiting(engine) == 2
+    assert await relay.relay() == 2
+
+
+@pytest.mark.parametrize("fault", [ForkedProcessError(), NoAcknowledgementError("return `await …`")])
+async def test_a_transport_of_no_use_refuses_no_event(engine: AsyncEngine, fault: Exception) -> None:
+    await add_album(engine, uuid4())
+    with pytest.raises(type(fault)):
+        await OutboxRelay(engine, OUTBOX, FlakyKafka(fault)).relay()
+    assert await OutboxRelay(engine, OUTBOX, FlakyKafka()).relay() == 1
+
+
+async def test_a_relay_that_waits_for_kafka_can_be_cancelled(engine: AsyncEngine) -> None:
+    await add_album(engine, uuid4())
+    asked = asyncio.Event()
+
+    class SilentKafka(FlakyKafka):
+        async def send(self, message: OutgoingMessage) -> Awaitable[object]:
+            asked.set()
+            return asyncio.get_running_loop().create_future()
+
+    running = asyncio.create_task(OutboxRelay(engine, OUTBOX, SilentKafka()).run())
+    await asyncio.wait_for(asked.wait(), 20)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await waiting(engine) == 1
+
+
 async def test_two_relays_publish_each_event_once(engine: AsyncEngine) -> None:
     for _ in range(40):
         await add_album(engine, uuid4())
@@ -157,7 +239,8 @@ async def test_a_relay_that_dies_before_deleting_acknowledged_events_publishes_t
             if len(self.taken) == 1:
                 await pool.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND state = 'idle in transaction'"
+                    "WHERE datname = current_database() AND state = 'idle in transaction' "
+                    "AND query LIKE '%FOR UPDATE%'"  # not the connection that looks whether it is empty
                 )
             return acknowledged
 

@@ -4,12 +4,13 @@
     session.execute(outbox.insert(log.events.created("ALBUM", album.id, operation="album:created")))
     session.commit()
 
-A relay publishes it from there, at least once; the event's id makes a repetition harmless.
+A relay publishes it from there, at least once; the event's id makes a repetition harmless. An event that is
+invalid never reaches the transaction: it is counted and reported, as a logger does.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    false,
     func,
     insert,
     select,
@@ -31,14 +33,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from llamalog_schemas.errors import InvalidMessageError, LlamalogSchemasError
 from llamalog_schemas.events import EntityEvent
-from llamalog_schemas.producer.events import prepare
+from llamalog_schemas.producer.delivery import is_being_cancelled
+from llamalog_schemas.producer.events import Prepared, prepare
+from llamalog_schemas.producer.exceptions import text_of
+from llamalog_schemas.producer.stats import DeliveryStats, DeliveryTracker, Loss, LossReason
 from llamalog_schemas.producer.transports import DEFAULT_TOPIC, OutgoingMessage, Transport
 
 _logger = logging.getLogger("llamalog_schemas.producer")
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+_ANSWER_SECONDS = 60.0
 
 
 class Outbox:
@@ -48,12 +55,22 @@ class Outbox:
         metadata: the caller's, to which the table is added.
         name: of the table.
         topic: of entity events.
+        on_loss: called with every invalid event.
+        strict: an invalid event raises instead, in the call of `insert`: for tests.
     """
 
     def __init__(
-        self, metadata: MetaData, *, name: str = "llamalog_outbox", topic: str = DEFAULT_TOPIC
+        self,
+        metadata: MetaData,
+        *,
+        name: str = "llamalog_outbox",
+        topic: str = DEFAULT_TOPIC,
+        on_loss: Callable[[Loss], object] | None = None,
+        strict: bool = False,
     ) -> None:
         self._topic = topic
+        self._strict = strict
+        self._tracker = DeliveryTracker(on_loss)
         self.table = Table(
             name,
             metadata,
@@ -65,16 +82,39 @@ class Outbox:
             Column("refused", Text, comment="why Kafka refused it; NULL: it is pending"),
         )
 
+    @property
+    def stats(self) -> DeliveryStats:
+        """The counts of the events given to `insert`: `pending` are those of its statements."""
+        return self._tracker.stats
+
     def insert(self, *events: EntityEvent) -> Insert:
         """The statement that adds events to the transaction in which it is executed.
 
+        An invalid event is left out: it is counted, logged, and passed to `on_loss`. Without any event the
+        statement adds none.
+
         Raises:
-            InvalidMessageError: an event is invalid; the sentence names the field.
+            InvalidMessageError: an event is invalid, and the outbox is strict; the sentence names the field.
         """
-        prepared = [prepare(event) for event in events]
+        prepared = [valid for event in events if (valid := self._prepare(event)) is not None]
+        if not prepared:
+            columns = [self.table.c.topic, self.table.c.key, self.table.c.value]
+            return insert(self.table).from_select(columns, select(*columns).where(false()))
         return insert(self.table).values(
             [{"topic": self._topic, "key": each.key, "value": each.value} for each in prepared]
         )
+
+    def _prepare(self, event: EntityEvent) -> Prepared | None:
+        try:
+            valid = prepare(event)
+        except InvalidMessageError as error:
+            if self._strict:
+                raise
+            self._tracker.publish()
+            self._tracker.lose(Loss(LossReason.REFUSED, None, event, error))
+            return None
+        self._tracker.publish()
+        return valid
 
 
 class OutboxRelay:
@@ -86,6 +126,7 @@ class OutboxRelay:
         transport: to Kafka.
         poll_seconds: between two polls of an empty outbox.
         batch: the most events of one transaction.
+        timeout: seconds within which Kafka has to acknowledge a batch; other events are published again.
     """
 
     def __init__(
@@ -96,12 +137,14 @@ class OutboxRelay:
         *,
         poll_seconds: float = 1.0,
         batch: int = 500,
+        timeout: float = _ANSWER_SECONDS,
     ) -> None:
         self._engine = engine
         self._table = outbox.table
         self._transport = transport
         self._poll_seconds = poll_seconds
         self._batch = batch
+        self._timeout = timeout
 
     async def run(self) -> None:
         """Relay until cancelled, retrying while the database or Kafka is unavailable."""
@@ -111,7 +154,7 @@ class OutboxRelay:
                 relayed = await self.relay()
             except Exception as error:  # drivers raise various errors where no connection can be made
                 relayed = None
-                _logger.warning("the outbox can't be read or written, trying again: %r", error)
+                _logger.warning("the outbox can't be relayed, trying again: %r", error)
             if relayed is None:
                 pause = min(_LONGEST_PAUSE, pause * 2 or _FIRST_PAUSE)
                 await asyncio.sleep(pause)
@@ -128,6 +171,9 @@ class OutboxRelay:
         Returns:
             The number of events published or refused, 0 of an empty outbox; None: Kafka is unavailable, the
             events that it did not acknowledge stay.
+
+        Raises:
+            LlamalogSchemasError: the transport is of no use here, the sentence says why; all events stay.
         """
         table = self._table
         waiting = (
@@ -147,11 +193,11 @@ class OutboxRelay:
             for row, error in zip(rows, outcomes, strict=True):
                 if error is None:
                     continue
-                if self._transport.is_retriable(error):
+                if self._may_recover(error):
                     unavailable = True
                     continue
                 _logger.error("Kafka refuses event %d of the outbox: %s", row.number, error)
-                refused = update(table).where(table.c.number == row.number).values(refused=repr(error))
+                refused = update(table).where(table.c.number == row.number).values(refused=text_of(error))
                 await connection.execute(refused)
         return None if unavailable else len(rows)
 
@@ -161,7 +207,23 @@ class OutboxRelay:
 
     async def _publish_one(self, row: Row[Any]) -> Exception | None:
         try:
-            await (await self._transport.send(OutgoingMessage(row.topic, row.key, row.value)))
+            async with asyncio.timeout(self._timeout):
+                await (await self._transport.send(OutgoingMessage(row.topic, row.key, row.value)))
+        except asyncio.CancelledError:
+            if is_being_cancelled():
+                raise
+            return _NoAnswerError("the client cancelled the message")
+        except TimeoutError as error:
+            return _NoAnswerError(str(error) or f"no acknowledgement within {self._timeout:g} seconds")
+        except LlamalogSchemasError:
+            raise
         except Exception as error:
             return error
         return None
+
+    def _may_recover(self, error: Exception) -> bool:
+        return isinstance(error, _NoAnswerError) or self._transport.is_retriable(error)
+
+
+class _NoAnswerError(Exception):
+    """It is not known whether Kafka has the event; publishing it again is harmless."""
