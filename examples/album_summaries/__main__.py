@@ -16,9 +16,9 @@ async def keep_summaries(kafka: str, topic: str, file: Path, *, replay: bool) ->
     store = SummaryStore(file)
     start = Beginning() if replay else Stored(store.positions)
     # No group: this is the only reader of its file, and the file holds the positions.
-    async with ProvenanceConsumer(kafka, group=None, topic=topic, start=start, revisions=store) as updates:
-        async for update in updates:
-            store.apply(update)
+    async with ProvenanceConsumer(kafka, group=None, topic=topic, start=start, revisions=store) as changes:
+        async for change in changes:
+            store.apply(change)
 
 
 if __name__ == "__main__":

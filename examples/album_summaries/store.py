@@ -2,7 +2,8 @@
 
 Each update changes three tables in one transaction: the latest revision of the row, the summary of its album
 computed anew from such rows, and the position after the update. So a crash leaves all of it or nothing, a
-duplicate finds its revision there already, and a correction replaces the row that it corrects.
+duplicate finds its revision there already, a correction replaces the row that it corrects, and a row that was
+removed from the log leaves the view.
 """
 
 import sqlite3
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from llamalog_schemas.consumer import ProvenanceUpdate
+from llamalog_schemas.consumer import Change, Removed
 
 _TABLES = """
     CREATE TABLE IF NOT EXISTS rows (
@@ -69,6 +70,12 @@ _SUMMARISE = """
     FROM rows WHERE album_id = ? GROUP BY album_id
 """
 
+_ALBUM_OF_ROW = "SELECT album_id FROM rows WHERE id = ?"
+
+_REMOVE_ROW = "DELETE FROM rows WHERE id = ?"
+
+_REMOVE_SUMMARY = "DELETE FROM summaries WHERE album_id = ?"
+
 _KEEP_POSITION = """
     INSERT INTO positions (partition, next) VALUES (?, ?)
     ON CONFLICT (partition) DO UPDATE SET next = excluded.next
@@ -96,9 +103,12 @@ class SummaryStore:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.executescript(_TABLES)
 
-    def apply(self, update: ProvenanceUpdate) -> None:
-        """Apply an update to the view, in one transaction."""
-        row = update.row
+    def apply(self, change: Change) -> None:
+        """Apply an update or a removal to the view, in one transaction."""
+        if isinstance(change, Removed):
+            self._remove(change)
+            return
+        row = change.row
         album_id = None if row.album_id is None else str(row.album_id)
         values = {
             "id": str(row.id),
@@ -113,7 +123,18 @@ class SummaryStore:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.execute(_KEEP_ROW, values)
             self._database.execute(_SUMMARISE, (album_id,))
-            self._database.execute(_KEEP_POSITION, update.next)
+            self._database.execute(_KEEP_POSITION, change.next)
+
+    def _remove(self, removed: Removed) -> None:
+        row = str(removed.row_id)
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            album = self._database.execute(_ALBUM_OF_ROW, (row,)).fetchone()
+            self._database.execute(_REMOVE_ROW, (row,))
+            if album is not None:
+                self._database.execute(_REMOVE_SUMMARY, album)
+                self._database.execute(_SUMMARISE, album)
+            self._database.execute(_KEEP_POSITION, removed.next)
 
     async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
         """The revisions that the view holds."""

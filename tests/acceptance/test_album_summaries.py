@@ -19,6 +19,7 @@ from album_summaries.store import Summary, SummaryStore
 from harness.told import NOON, row, tell
 from harness.topics import producing
 from harness.waiting import eventually
+from llamalog_schemas.consumer import Position, ProvenanceUpdate, Removed
 from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.kafka.topics import topics
@@ -158,3 +159,20 @@ async def test_the_view_is_right_through_duplicates_corrections_a_replay_and_cra
             await is_reached(file, expected(told + last))
         with service(settings, topic, tmp_path / "another.sqlite"):
             await is_reached(tmp_path / "another.sqlite", expected(told + last))
+
+
+async def test_a_row_that_was_removed_leaves_the_view_and_may_come_back(file: Path) -> None:
+    store, album = SummaryStore(file), uuid4()
+    rows = [row(album_id=album) for _ in range(2)]
+    for offset, each in enumerate(rows, 1):
+        store.apply(ProvenanceUpdate(each, None, Position(0, offset)))
+    store.apply(Removed(rows[0].id, 1, Position(0, 3)))
+    store.apply(Removed(uuid4(), None, Position(0, 4)))
+    assert store.summaries()[str(album)].events == 1
+    assert await store.highest([each.id for each in rows]) == {rows[1].id: 1}
+    assert await store.positions([0]) == {0: 4}
+    store.apply(Removed(rows[1].id, 1, Position(0, 5)))
+    assert store.summaries() == {}
+    store.apply(ProvenanceUpdate(replace(rows[0], revision=2), None, Position(0, 6)))
+    assert store.summaries()[str(album)].events == 1
+    store.close()

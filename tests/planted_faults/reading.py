@@ -99,8 +99,15 @@ READING: Final[tuple[Fault, ...]] = (
     Fault(
         "an older revision of a row is an update",
         KIT + "consumer/updates.py",
-        "if before is None or row.revision > before:",
-        "if before is None or row.revision != before:",
+        "before is None or row.revision > before",
+        "before is None or row.revision != before",
+        tests_of("unit/kit/test_deduplication.py"),
+    ),
+    Fault(
+        "a row that is recorded again after its removal is no update",
+        KIT + "consumer/updates.py",
+        "known[row_id] = revision",
+        "known[row_id] = max(revision, before or 0)",
         tests_of("unit/kit/test_deduplication.py"),
     ),
 )

@@ -16,12 +16,14 @@ from harness.waiting import TIMEOUT, eventually
 from llamalog_schemas.consumer import (
     AtTime,
     Beginning,
+    Change,
     Committed,
     KafkaUnavailableError,
     NoGroupError,
     Position,
     ProvenanceConsumer,
     ProvenanceUpdate,
+    Removed,
     Start,
     Stored,
 )
@@ -59,7 +61,10 @@ def consumer(settings: Settings, topic: str) -> Any:
 async def take(consumer: ProvenanceConsumer, number: int) -> list[ProvenanceUpdate]:
     """The next updates; fails if there are not so many."""
     async with asyncio.timeout(TIMEOUT):
-        return [await anext(consumer) for _ in range(number)]
+        changes = [await anext(consumer) for _ in range(number)]
+    updates = [change for change in changes if isinstance(change, ProvenanceUpdate)]
+    assert len(updates) == number
+    return updates
 
 
 async def nothing_more(consumer: ProvenanceConsumer, producer: AIOKafkaProducer, topic: str) -> None:
@@ -180,7 +185,7 @@ async def test_what_begins_at_a_time_never_goes_back_before_it(
         wanted = {*ROWS[20:], *late}
         async with asyncio.timeout(TIMEOUT):
             while not wanted <= heard:
-                heard.add((await anext(reading)).row.id)
+                heard.add((await anext(reading)).row_id)
     assert heard == wanted
 
 
@@ -273,6 +278,47 @@ async def test_updates_fetched_before_a_rebalance_are_not_returned_ahead_of_forg
     assert [each.row.id for each in rest] == ROWS
 
 
+@pytest.mark.parametrize("fault", [ConnectionError("the store is away"), asyncio.CancelledError()])
+async def test_records_are_read_again_where_the_readers_own_store_failed(
+    fault: BaseException, topic: str, producer: AIOKafkaProducer, settings: Settings
+) -> None:
+    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    faults = [fault]
+
+    class Store:
+        async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
+            if faults:
+                raise faults.pop()
+            return {}
+
+    group = f"{settings.topic_prefix}readers"
+    reading = ProvenanceConsumer(settings.kafka, group=group, topic=topic, revisions=Store(), max_records=7)
+    async with reading:
+        with pytest.raises(type(fault)):
+            await anext(reading)
+        assert ids(await take(reading, 30)) == set(ROWS)
+        assert await reading.commit()
+    assert await lag(settings.kafka, group, topic) == 0
+
+
+async def test_a_row_that_was_removed_is_returned_as_removed_and_as_new_when_it_comes_back(
+    topic: str, producer: AIOKafkaProducer, consumer: Any, settings: Settings
+) -> None:
+    row_id = ROWS[0]
+    await tell(producer, topic, [row(row_id, 2)], partition=0)
+    await producer.send_and_wait(topic, None, str(row_id).encode(), partition=0)
+    await tell(producer, topic, [row(row_id, 3)], partition=0)
+    async with consumer() as reading, asyncio.timeout(30):
+        changes = [await anext(reading) for _ in range(3)]
+        assert await reading.commit()
+    first, removed, again = changes
+    assert isinstance(first, ProvenanceUpdate)
+    assert removed == Removed(row_id, 2, Position(0, 2))
+    assert isinstance(again, ProvenanceUpdate)
+    assert (again.row.revision, again.corrects, again.next) == (3, None, Position(0, 3))
+    assert await lag(settings.kafka, f"{settings.topic_prefix}readers", topic) == 0
+
+
 async def test_what_one_member_leaves_undone_another_one_gets(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
@@ -284,8 +330,9 @@ async def test_what_one_member_leaves_undone_another_one_gets(
             heard: list[ProvenanceUpdate] = []
 
             async def listen(member: ProvenanceConsumer) -> None:
-                async for update in member:
-                    heard.append(update)
+                async for change in member:
+                    assert isinstance(change, ProvenanceUpdate)
+                    heard.append(change)
 
             async def all_is_heard() -> bool:
                 return ids(done) | ids(heard) == set(ROWS)
@@ -311,12 +358,13 @@ async def test_a_handler_of_faststream_gets_each_update_once_and_again_if_it_fai
     failures = 2
 
     @provenance_subscriber(broker, group=group, topic=topic)
-    async def handle(update: ProvenanceUpdate) -> None:
+    async def handle(change: Change) -> None:
         nonlocal failures
-        if update.row.id == ROWS[4] and failures:
+        if change.row_id == ROWS[4] and failures:
             failures -= 1
             raise RuntimeError("the database is away")
-        heard.append(update)
+        assert isinstance(change, ProvenanceUpdate)
+        heard.append(change)
 
     await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
     await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)

@@ -109,4 +109,5 @@ async def test_events_published_without_kafka_arrive_when_it_is_back(
 
 async def take(consumer: ProvenanceConsumer, number: int) -> list[ProvenanceUpdate]:
     async with asyncio.timeout(TIMEOUT):
-        return [await anext(consumer) for _ in range(number)]
+        changes = [await anext(consumer) for _ in range(number)]
+    return [change for change in changes if isinstance(change, ProvenanceUpdate)]

@@ -1,29 +1,39 @@
 """Each row's updates once, of records that come at least once and in no order."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
 
 from harness.told import message_of, row
 from llamalog_schemas import encode
-from llamalog_schemas.consumer import RevisionCache, UnreadableRecord
-from llamalog_schemas.consumer.updates import Deduplicator, ProvenanceUpdate
+from llamalog_schemas.consumer import Change, ProvenanceUpdate, Removed, RevisionCache, UnreadableRecord
+from llamalog_schemas.consumer.updates import Deduplicator
 from llamalog_schemas.provenance import Provenance
 
 A, B = uuid4(), uuid4()
 
 
-def record(offset: int, value: bytes | None) -> ConsumerRecord:
-    return ConsumerRecord("t", 3, offset, 0, 0, b"", value, None, 0, len(value or b""), ())
+def record(offset: int, value: bytes | None, key: bytes = b"") -> ConsumerRecord:
+    return ConsumerRecord("t", 3, offset, 0, 0, key, value, None, 0, len(value or b""), ())
 
 
 def told(offset: int, said: Provenance) -> ConsumerRecord:
     return record(offset, encode(message_of(said)))
 
 
-def summary(updates: list[ProvenanceUpdate]) -> list[tuple[UUID, int, int | None, int]]:
-    return [(each.row.id, each.row.revision, each.corrects, each.next.offset) for each in updates]
+def tombstone(offset: int, row_id: UUID) -> ConsumerRecord:
+    return record(offset, None, str(row_id).encode())
+
+
+def summary(changes: Sequence[Change]) -> list[tuple[UUID, int, int | None, int]]:
+    """Row, revision (0: it was removed), the revision before, and the position after each change."""
+    return [
+        (each.row_id, 0, each.removes, each.next.offset)
+        if isinstance(each, Removed)
+        else (each.row.id, each.row.revision, each.corrects, each.next.offset)
+        for each in changes
+    ]
 
 
 async def test_each_revision_of_a_row_is_an_update_once_and_an_older_one_is_none() -> None:
@@ -39,7 +49,11 @@ async def test_each_revision_of_a_row_is_an_update_once_and_an_older_one_is_none
         ]
     )
     assert summary(updates) == [(A, 1, None, 12), (B, 2, None, 14), (A, 2, 1, 16)]
-    assert [each.is_correction for each in updates] == [False, True, True]
+    assert [isinstance(each, ProvenanceUpdate) and each.is_correction for each in updates] == [
+        False,
+        True,
+        True,
+    ]
     assert {each.next.partition for each in updates} == {3}
 
 
@@ -81,3 +95,64 @@ async def test_an_unreadable_record_is_skipped_and_reported() -> None:
     assert summary(updates) == [(A, 1, None, 5)]
     assert [each.record.offset for each in unreadable] == [1, 4]
     assert await deduplicator.updates([record(5, None)]) == []
+
+
+async def test_a_removal_is_a_change_once_and_a_row_recorded_again_is_new() -> None:
+    deduplicator = Deduplicator(RevisionCache())
+    changes = await deduplicator.updates(
+        [
+            told(1, row(A, 2)),
+            tombstone(2, A),
+            tombstone(3, A),
+            told(4, row(A, 3)),
+            told(5, row(A, 3)),
+            tombstone(6, A),
+            told(7, row(A, 3)),
+        ]
+    )
+    assert summary(changes) == [(A, 2, None, 2), (A, 0, 2, 4), (A, 3, None, 6), (A, 0, 3, 7), (A, 3, None, 8)]
+
+
+async def test_a_removal_is_known_in_later_batches() -> None:
+    deduplicator = Deduplicator(RevisionCache())
+    for records, expected in [
+        ([told(1, row(A, 2))], [(A, 2, None, 2)]),
+        ([tombstone(2, A)], [(A, 0, 2, 3)]),
+        ([tombstone(2, A), tombstone(3, A)], []),
+        ([told(4, row(A))], [(A, 1, None, 5)]),
+        ([told(5, row(A))], []),
+        ([tombstone(6, A)], [(A, 0, 1, 7)]),
+    ]:
+        changes = await deduplicator.updates(records)
+        assert summary(changes) == expected
+        for each in changes:
+            deduplicator.note(each)
+
+
+async def test_the_removal_of_a_row_that_is_not_known_is_a_change_too() -> None:
+    """A view may hold the row although the consumer has forgotten it."""
+    assert summary(await Deduplicator(RevisionCache()).updates([tombstone(1, A)])) == [(A, 0, None, 2)]
+
+
+async def test_the_readers_own_store_may_forget_a_removed_row_or_keep_it_as_0() -> None:
+    class Store:
+        async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
+            return {A: 0}
+
+    changes = await Deduplicator(Store()).updates([tombstone(1, A), tombstone(2, B), told(3, row(A, 4))])
+    assert summary(changes) == [(B, 0, None, 3), (A, 4, None, 4)]
+
+
+async def test_a_record_without_a_value_whose_key_is_no_row_is_reported() -> None:
+    unreadable: list[UnreadableRecord] = []
+    deduplicator = Deduplicator(RevisionCache(), unreadable.append)
+    assert await deduplicator.updates([record(1, None, b"album-1"), record(2, None, b"\xff")]) == []
+    assert [each.record.offset for each in unreadable] == [1, 2]
+    assert "no id of a row" in str(unreadable[0].error)
+
+
+async def test_the_last_change_reaches_the_position_of_the_consumer() -> None:
+    """The marker of a transaction lies between the last record and that position."""
+    deduplicator = Deduplicator(RevisionCache())
+    changes = await deduplicator.updates([told(1, row(A)), tombstone(2, B)], end=4)
+    assert summary(changes) == [(A, 1, None, 2), (B, 0, None, 4)]

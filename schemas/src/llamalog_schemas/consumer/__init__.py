@@ -1,4 +1,4 @@
-"""For consumers of provenance: each update of a row once, corrections marked as such.
+"""For consumers of provenance: each update of a row once, corrections marked as such; removals.
 
 `llamalog_schemas.consumer.subscriber` (FastStream) is imported by services that use it.
 """
@@ -6,10 +6,12 @@
 from llamalog_schemas.consumer.reader import ProvenanceConsumer
 from llamalog_schemas.consumer.starts import AtTime, Beginning, Committed, Start, Stored
 from llamalog_schemas.consumer.updates import (
+    Change,
     KafkaUnavailableError,
     NoGroupError,
     Position,
     ProvenanceUpdate,
+    Removed,
     RevisionCache,
     RevisionStore,
     UnreadableRecord,
@@ -18,12 +20,14 @@ from llamalog_schemas.consumer.updates import (
 __all__ = [
     "AtTime",
     "Beginning",
+    "Change",
     "Committed",
     "KafkaUnavailableError",
     "NoGroupError",
     "Position",
     "ProvenanceConsumer",
     "ProvenanceUpdate",
+    "Removed",
     "RevisionCache",
     "RevisionStore",
     "Start",

@@ -3,20 +3,21 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
+from llamalog_schemas.consumer.skipped import SkippedRecords, known_positions
 from llamalog_schemas.consumer.starts import Assignments, Committed, Partitions, Start
 from llamalog_schemas.consumer.updates import (
     DEFAULT_TOPIC,
+    Change,
     Deduplicator,
     KafkaUnavailableError,
     NoGroupError,
-    ProvenanceUpdate,
     RevisionCache,
     RevisionStore,
     UnreadableRecord,
@@ -26,13 +27,16 @@ _logger = logging.getLogger("llamalog_schemas.consumer")
 
 _COMMIT_SECONDS = 10.0
 _POLL_MILLISECONDS = 1000
+_OWN_OPTIONS = {"group_id", "enable_auto_commit", "auto_offset_reset", "isolation_level"}
 
 
-class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
-    """Returns each update of a row once.
+class ProvenanceConsumer(AsyncIterator[Change]):
+    """Returns each update of a row once, and a `Removed` for each row that was removed from the log.
 
-    ``async with`` starts and stops it; ``async for`` runs until `stop` is called. Offsets are committed by
-    `commit` alone, which marks all returned updates as processed.
+    ``async with`` starts and stops it; ``async for`` runs until `stop` is called. `commit` marks everything
+    returned as processed. Between two commits nothing is committed; after one, while nothing new comes, the
+    consumer commits its position past records without an update: duplicates, records of aborted
+    transactions, and the markers of transactions.
 
     Args:
         kafka: bootstrap servers, ``host:port``, comma-separated.
@@ -44,6 +48,9 @@ class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
         on_unreadable: called with each record that is no provenance record.
         max_records: the most records of one fetch.
         **client: other options of `AIOKafkaConsumer`, such as ``security_protocol``.
+
+    Raises:
+        ValueError: the arguments contradict each other; the sentence says what to do.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
         max_records: int = 500,
         **client: Any,
     ) -> None:
+        _check_arguments(group, start, client)
         self._kafka = kafka
         self._group = group
         self._topic = topic
@@ -68,11 +76,14 @@ class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             **client,
         )
         self._assignments = Assignments(lambda: self._reader, start or Committed(), self._forget)
-        self._ready: deque[ProvenanceUpdate] = deque()
+        self._ready: deque[Change] = deque()
         self._reached: dict[TopicPartition, int] = {}
+        self._skipped = SkippedRecords()
+        self._unprocessed = False
         self._epoch = 0
         self._stopped = False
 
@@ -105,7 +116,7 @@ class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
         await self._reader.stop()
 
     async def commit(self) -> bool:
-        """Commit the offsets after all returned updates.
+        """Commit the offsets after everything that was returned.
 
         Returns:
             Whether Kafka accepted them. If not (a rebalance, an outage), the updates may come again, also to
@@ -116,21 +127,12 @@ class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
         """
         if self._group is None:
             raise NoGroupError("a consumer without a group can't commit: give it one, or store `update.next`")
-        if not self._reached:
-            return True
-        reached = dict(self._reached)
-        try:
-            async with asyncio.timeout(_COMMIT_SECONDS):
-                await self._reader.commit(reached)
-        except (KafkaError, TimeoutError) as error:
-            _logger.warning("Kafka did not accept the offsets, updates may come again: %r", error)
-            return False
-        for partition, offset in reached.items():
-            if self._reached.get(partition) == offset:
-                del self._reached[partition]
-        return True
+        returned, self._unprocessed = self._unprocessed, False
+        accepted = await self._commit(self._reached)
+        self._unprocessed |= returned and not accepted
+        return accepted
 
-    async def __anext__(self) -> ProvenanceUpdate:
+    async def __anext__(self) -> Change:
         while not self._ready:
             if self._stopped:
                 raise StopAsyncIteration
@@ -138,10 +140,11 @@ class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
                 await self._fetch()
             except ConsumerStoppedError:
                 raise StopAsyncIteration from None
-        update = self._ready.popleft()
-        self._reached[TopicPartition(self._topic, update.next.partition)] = update.next.offset
-        self._deduplicator.note(update)
-        return update
+        change = self._ready.popleft()
+        self._reached[TopicPartition(self._topic, change.next.partition)] = change.next.offset
+        self._unprocessed = True
+        self._deduplicator.note(change)
+        return change
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -158,19 +161,56 @@ class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
     async def _fetch(self) -> None:
         fetched = await self._reader.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=self._max_records)
         epoch = self._epoch
-        for partition, records in fetched.items():
-            updates = await self._deduplicator.updates(records)
-            if epoch != self._epoch:
-                return  # a rebalance: the new owner reads again from the committed offsets
-            self._reached[partition] = records[0].offset if updates else records[-1].offset + 1
-            self._ready.extend(updates)
+        try:
+            positions = await known_positions(self._reader)
+            for partition in list(fetched):
+                records = fetched[partition]
+                end = positions.get(partition, records[-1].offset + 1)
+                changes = await self._deduplicator.updates(records, end)
+                if epoch != self._epoch:
+                    return  # a rebalance: the new owner reads again from the committed offsets
+                self._reached[partition] = records[0].offset if changes else end
+                self._ready.extend(changes)
+                del fetched[partition]
+        except BaseException:  # the reader's own store is away, or the caller was cancelled
+            if epoch == self._epoch:
+                for partition, records in fetched.items():
+                    self._reader.seek(partition, records[0].offset)
+            raise
+        if self._group is not None and not self._ready:
+            await self._commit_skipped(positions)
+
+    async def _commit_skipped(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Let the offsets pass records that are no updates; at once, if nothing is unprocessed."""
+        skipped = await self._skipped.ahead(self._reader, positions)
+        for partition, end in skipped.items():
+            self._reached[partition] = max(end, self._reached.get(partition, 0))
+        if not self._unprocessed:
+            await self._commit(skipped)
+
+    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        if not offsets:
+            return True
+        offsets = dict(offsets)
+        try:
+            async with asyncio.timeout(_COMMIT_SECONDS):
+                await self._reader.commit(offsets)
+        except (KafkaError, TimeoutError) as error:
+            _logger.warning("Kafka did not accept the offsets, updates may come again: %r", error)
+            return False
+        self._skipped.note(offsets)
+        for partition, offset in offsets.items():
+            if self._reached.get(partition) == offset:
+                del self._reached[partition]
+        return True
 
     def _forget(self, revoked: Partitions) -> None:
         self._epoch += 1
         gone = {at.partition for at in revoked}
-        self._ready = deque(update for update in self._ready if update.next.partition not in gone)
+        self._ready = deque(change for change in self._ready if change.next.partition not in gone)
         for partition in revoked:
             self._reached.pop(partition, None)
+        self._skipped.forget(revoked)
 
     async def _assign_all_partitions(self) -> None:
         self._assign([TopicPartition(self._topic, 0)])
@@ -186,3 +226,19 @@ class ProvenanceConsumer(AsyncIterator[ProvenanceUpdate]):
         self._reader.pause(*partitions)
         for partition in partitions:
             self._reader.seek(partition, 0)
+
+
+def _check_arguments(group: str | None, start: Start | None, client: Mapping[str, Any]) -> None:
+    if group == "":
+        raise ValueError("the group has no name: give it one, or group=None to read without a group")
+    if group is None and isinstance(start, Committed):
+        raise ValueError(
+            "start=Committed(…) begins at the offsets that a group has committed, and there is no group: "
+            "give `group`, or start at Beginning(), AtTime(…) or Stored(…)"
+        )
+    own = sorted(_OWN_OPTIONS & client.keys())
+    if own:
+        raise ValueError(
+            f"{', '.join(own)}: not an option here; the consumer reads committed records and commits when "
+            "`commit` is called. Give `group` and `start` instead"
+        )

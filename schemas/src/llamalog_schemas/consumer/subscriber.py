@@ -1,30 +1,39 @@
 """Provenance for FastStream applications: a handler that gets each update once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
+from llamalog_schemas.consumer.skipped import SkippedRecords, known_positions
 from llamalog_schemas.consumer.starts import Assignments, Committed, Start
 from llamalog_schemas.consumer.updates import (
     DEFAULT_TOPIC,
+    Change,
     Deduplicator,
-    ProvenanceUpdate,
     RevisionCache,
     RevisionStore,
     UnreadableRecord,
 )
 
+_logger = logging.getLogger("llamalog_schemas.consumer")
+
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 
-Handler = Callable[[ProvenanceUpdate], Awaitable[None]]
+_INJECTED = {"Dependant", "CustomField", "Depends"}
+"""The classes, of FastDepends and of FastAPI, of what stands for an injected object."""
+
+Handler = Callable[[Change], Awaitable[None]]
 
 
 def provenance_subscriber(
@@ -37,7 +46,7 @@ def provenance_subscriber(
     on_unreadable: Callable[[UnreadableRecord], object] | None = None,
     max_records: int = 500,
 ) -> Callable[[Handler], Handler]:
-    """Decorate the handler of updates.
+    """Decorate the handler of updates and removals, which it gets as its only argument.
 
     A batch is committed once the handler has returned for each of its updates. Where it raises, the rest of
     the batch comes again after a pause that grows from half a second to thirty; with `revisions` of the
@@ -51,7 +60,11 @@ def provenance_subscriber(
         revisions: the processed ones; None: a `RevisionCache`.
         on_unreadable: called with each record that is no provenance record.
         max_records: the largest batch.
+
+    Raises:
+        TypeError: the handler has other arguments: FastStream injects nothing into it.
     """
+    skipped = SkippedRecords()
 
     async def raw_batch(records: tuple[ConsumerRecord, ...]) -> KafkaAckableMessage:
         """A parser that decodes nothing: one unreadable record must not fail the whole batch."""
@@ -63,13 +76,25 @@ def provenance_subscriber(
         group_id=group,
         ack_policy=AckPolicy.NACK_ON_ERROR,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         max_records=max_records,
         parser=raw_batch,
         decoder=_raw_records,
-        listener=Assignments(lambda: subscriber.consumer, start or Committed()),
+        listener=Assignments(lambda: subscriber.consumer, start or Committed(), skipped.forget),
     )
+    fetch = subscriber.get_msg
+
+    async def fetch_and_skip(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        """Fetch; if nothing comes, all before was processed, and the offsets may pass what is skipped."""
+        records = await fetch(consumer)
+        if not records:
+            await _commit_skipped(consumer, skipped)
+        return records
+
+    subscriber.get_msg = fetch_and_skip  # type: ignore[method-assign]  # FastStream has no hook for a poll
 
     def register(handler: Handler) -> Handler:
+        _check_handler(handler)
         batches = _Batches(Deduplicator(revisions or RevisionCache(), on_unreadable), handler)
 
         @subscriber
@@ -92,9 +117,11 @@ class _Batches:
     async def deliver(self, records: Sequence[ConsumerRecord]) -> None:
         try:
             for _, of_partition in groupby(records, key=attrgetter("partition")):
-                for update in await self._deduplicator.updates(list(of_partition)):
-                    await self._handler(update)
-                    self._deduplicator.note(update)
+                for change in await self._deduplicator.updates(list(of_partition)):
+                    handled = self._handler(change)
+                    if inspect.isawaitable(handled):
+                        await handled
+                    self._deduplicator.note(change)
         except Exception:
             # FastStream fetches a failed batch again at once: a thousand times a second.
             self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
@@ -103,6 +130,51 @@ class _Batches:
         self._pause = 0.0
 
 
+async def _commit_skipped(consumer: AIOKafkaConsumer, skipped: SkippedRecords) -> None:
+    ahead = await skipped.ahead(consumer, await known_positions(consumer))
+    if ahead:
+        try:
+            await consumer.commit(ahead)
+        except KafkaError as error:
+            _logger.warning("Kafka did not accept the offsets of skipped records: %r", error)
+        else:
+            skipped.note(ahead)
+
+
 async def _raw_records(message: KafkaAckableMessage) -> Any:
     """A decoder that returns the records unchanged."""
     return message.raw_message
+
+
+def _check_handler(handler: object) -> None:
+    """Refuse a handler that would fail with every update."""
+    try:
+        signature = inspect.signature(handler)  # type: ignore[arg-type]  # that is what is found out here
+        signature.bind(None)
+    except TypeError as error:
+        raise _refusal(handler, str(error)) from None
+    for parameter in signature.parameters.values():
+        for mark in _marks_of(parameter, handler):
+            if not _INJECTED.isdisjoint(kind.__name__ for kind in type(mark).__mro__):
+                raise _refusal(handler, f"nothing is injected for {parameter.name!r}")
+
+
+def _marks_of(parameter: inspect.Parameter, handler: Any) -> Iterator[object]:
+    """The default of a parameter, and what it is annotated with beside its type."""
+    yield parameter.default
+    annotation = parameter.annotation
+    if isinstance(annotation, str):
+        try:
+            annotation = inspect.get_annotations(handler, eval_str=True)[parameter.name]
+        except Exception:  # a name that exists for type checkers alone
+            return
+    if get_origin(annotation) is Annotated:
+        yield from get_args(annotation)[1:]
+
+
+def _refusal(handler: object, fault: str) -> TypeError:
+    name = getattr(handler, "__qualname__", repr(handler))
+    return TypeError(
+        f"{name}: {fault}. The handler is called with the update alone; get other objects in its body, or "
+        "bind them with functools.partial"
+    )

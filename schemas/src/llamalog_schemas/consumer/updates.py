@@ -1,4 +1,4 @@
-"""Deduplication of provenance records, which come at least once and in no order."""
+"""Deduplication of provenance records, which come at least once and in no order; removals among them."""
 
 import logging
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from uuid import UUID
 from aiokafka import ConsumerRecord
 
 from llamalog_schemas.codec import decode_provenance
-from llamalog_schemas.errors import InvalidMessageError, LlamalogSchemasError
+from llamalog_schemas.errors import InvalidMessageError, InvalidReason, LlamalogSchemasError
 from llamalog_schemas.provenance import Provenance
 
 _logger = logging.getLogger("llamalog_schemas.consumer")
@@ -48,9 +48,35 @@ class ProvenanceUpdate:
     next: Position
 
     @property
+    def row_id(self) -> UUID:
+        """The id of the row."""
+        return self.row.id
+
+    @property
     def is_correction(self) -> bool:
         """Whether another revision of this row was published before, to any reader."""
         return self.row.revision > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A row was removed from the log: a repair found it in no event.
+
+    If it is recorded again later, it comes as an update with a higher revision.
+
+    Attributes:
+        row_id: the id of the row.
+        removes: the highest revision that was returned before, if known; None: none.
+        next: the position after this removal; store it with its effect, or `commit`.
+    """
+
+    row_id: UUID
+    removes: int | None
+    next: Position
+
+
+Change = ProvenanceUpdate | Removed
+"""What a reader gets of a row."""
 
 
 class RevisionStore(Protocol):
@@ -60,7 +86,7 @@ class RevisionStore(Protocol):
     """
 
     async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
-        """The revisions of these rows; rows that were never processed are left out."""
+        """The revisions of these rows; never processed ones are left out, removed ones as well, or are 0."""
 
 
 class RevisionCache:
@@ -79,8 +105,8 @@ class RevisionCache:
         return {row: self._known[row] for row in rows if row in self._known}
 
     def note(self, row: UUID, revision: int) -> None:
-        """Store the revision of a processed row; evict the least recently updated row."""
-        self._known[row] = max(revision, self._known.get(row, 0))
+        """Store the revision of a processed row, 0 if it was removed; evict the oldest entry."""
+        self._known[row] = revision and max(revision, self._known.get(row, 0))
         self._known.move_to_end(row)
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
@@ -95,7 +121,7 @@ class UnreadableRecord:
 
 
 class Deduplicator:
-    """Selects the updates among records.
+    """Selects the updates and removals among records.
 
     Args:
         revisions: the processed ones.
@@ -108,35 +134,49 @@ class Deduplicator:
         self._revisions = revisions
         self._on_unreadable = on_unreadable
 
-    async def updates(self, records: Sequence[ConsumerRecord]) -> list[ProvenanceUpdate]:
-        """The updates in consecutive records of one partition, in their order."""
+    async def updates(self, records: Sequence[ConsumerRecord], end: int | None = None) -> list[Change]:
+        """The updates and removals in consecutive records of one partition, in their order.
+
+        Args:
+            end: the position after the records; None: after the last one.
+        """
         rows = list(self._rows(records))
-        known = dict(await self._revisions.highest({row.id for _, row in rows}))
-        new: list[tuple[int, Provenance, int | None]] = []
-        for offset, row in rows:
-            before = known.get(row.id)
-            if before is None or row.revision > before:
-                known[row.id] = row.revision
-                new.append((offset, row, before))
+        known = dict(await self._revisions.highest({row_id for _, row_id, _ in rows}))
+        new: list[tuple[int, UUID, Provenance | None, int | None]] = []
+        for offset, row_id, row in rows:
+            before, revision = known.get(row_id), 0 if row is None else row.revision
+            # The records of a row are in one partition: one after its removal is no late duplicate.
+            is_new = before != 0 if row is None else before is None or row.revision > before
+            if is_new:
+                known[row_id] = revision
+                new.append((offset, row_id, row, before or None))
         # Records after an update that are none are processed as soon as the update is.
-        partition, end = records[-1].partition, records[-1].offset + 1
-        following = [offset for offset, _, _ in new[1:]] + [end]
+        partition = records[-1].partition
+        following = [offset for offset, *_ in new[1:]] + [records[-1].offset + 1 if end is None else end]
         return [
-            ProvenanceUpdate(row, before, Position(partition, offset))
-            for (_, row, before), offset in zip(new, following, strict=False)
+            Removed(row_id, before, Position(partition, offset))
+            if row is None
+            else ProvenanceUpdate(row, before, Position(partition, offset))
+            for (_, row_id, row, before), offset in zip(new, following, strict=False)
         ]
 
-    def note(self, update: ProvenanceUpdate) -> None:
-        """Store that an update was processed, unless the reader's own store does."""
+    def note(self, change: Change) -> None:
+        """Store that a change was processed, unless the reader's own store does."""
         if isinstance(self._revisions, RevisionCache):
-            self._revisions.note(update.row.id, update.row.revision)
+            revision = 0 if isinstance(change, Removed) else change.row.revision
+            self._revisions.note(change.row_id, revision)
 
-    def _rows(self, records: Sequence[ConsumerRecord]) -> Iterator[tuple[int, Provenance]]:
+    def _rows(self, records: Sequence[ConsumerRecord]) -> Iterator[tuple[int, UUID, Provenance | None]]:
+        """Offset, id and row of each record; None for a row that was removed."""
         for record in records:
-            if record.value is None:
-                continue
+            if record.value is None and not record.key:
+                continue  # it names no row
             try:
-                yield record.offset, decode_provenance(record.value).data
+                if record.value is None:
+                    yield record.offset, _removed_row(record.key), None
+                else:
+                    row = decode_provenance(record.value).data
+                    yield record.offset, row.id, row
             except InvalidMessageError as error:
                 _logger.error(
                     "%s, partition %d, offset %d holds no provenance record and is skipped: %s",
@@ -147,3 +187,17 @@ class Deduplicator:
                 )
                 if self._on_unreadable is not None:
                     self._on_unreadable(UnreadableRecord(record, error))
+
+
+def _removed_row(key: bytes) -> UUID:
+    """The row that a record without a value names as removed.
+
+    Raises:
+        InvalidMessageError: its key is no row's id.
+    """
+    try:
+        return UUID(key.decode())
+    except ValueError:
+        raise InvalidMessageError(
+            InvalidReason.EMPTY, f"the record has no value, and its key {key!r} is no id of a row"
+        ) from None
