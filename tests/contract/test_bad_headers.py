@@ -73,6 +73,22 @@ def test_a_bad_value_in_binary_mode_is_refused_with_its_reason(kind: str) -> Non
     assert refusal.value.reason is reason
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("content-type", b"Application/CloudEvents+JSON; charset=UTF-8"),
+        ("content-type", b" APPLICATION/CLOUDEVENTS+JSON"),
+        ("Content-Type", b"application/cloudevents+json"),
+        ("CONTENT-TYPE", b"application/CLOUDEVENTS"),
+    ],
+)
+def test_the_case_of_a_content_type_does_not_matter(header: tuple[str, bytes]) -> None:
+    """Attributes beside a whole event, as a bridge leaves them; the event counts."""
+    beside: Headers = [("ce_type", b"x"), ("ce_id", b"another"), header]
+    assert decode_event(GOOD, beside) == EVENT
+    assert decode_event(GOOD, [header, *beside]) == EVENT
+
+
 OPAQUE: dict[str, Headers] = {
     "a null header of another program": [("trace", None)],
     "a header of another program that is not UTF-8": [("trace", b"\xff\xfe")],

@@ -186,10 +186,17 @@ def _require_utf8(value: bytes) -> None:
 def _is_binary_mode(headers: Headers) -> bool:
     names_type = False
     for name, content in headers:
-        if name == CONTENT_TYPE and content is not None and content.startswith(_STRUCTURED_PREFIX):
+        if name == "ce_type":
+            names_type = True
+        elif content is not None and name.lower() == CONTENT_TYPE and _names_structured_mode(content):
             return False
-        names_type = names_type or name == "ce_type"
     return names_type
+
+
+def _names_structured_mode(content_type: bytes) -> bool:
+    """Whether a media type is a CloudEvents one; the case of its letters does not matter."""
+    prefix = _STRUCTURED_PREFIX
+    return content_type.startswith(prefix) or content_type.lstrip()[: len(prefix)].lower() == prefix
 
 
 def _from_binary_mode(value: bytes, headers: Headers) -> bytes:
