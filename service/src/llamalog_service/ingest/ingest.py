@@ -192,8 +192,9 @@ class Ingest:
 
         Legacy rows are published as the table has them: PostgreSQL decides the value of a text.
         """
+        revisions = batch.recorded.revisions
         new = [
-            StoredRow(row, root, FIRST_REVISION, batch.recorded.recorded_at)
+            StoredRow(row, root, revisions.get(row.id, FIRST_REVISION), batch.recorded.recorded_at)
             for row, root in zip(batch.classified.new, batch.resolved.roots, strict=False)
             if type(row) is RowContent
         ]

@@ -43,10 +43,17 @@ class Positions(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """The number and the time of a committed transaction of the ingest."""
+    """A committed transaction of the ingest.
+
+    Attributes:
+        transaction: its number.
+        recorded_at: its time.
+        revisions: of rows that had been removed from the table before; of others it is `FIRST_REVISION`.
+    """
 
     transaction: int
     recorded_at: datetime
+    revisions: Mapping[UUID, int]
 
 
 class LogStore:
@@ -103,11 +110,15 @@ class LogStore:
         """
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                transaction, recorded_at = await connection.fetchrow(
-                    "SELECT pg_current_xact_id()::xid, now()"  # now() is what recorded_at defaults to
-                )
+                begun = await connection.fetchrow(sql("begin_write"), [row.id for row in rows])
+                restored = {
+                    row: removed + 1
+                    for row, removed in zip(begun["ids"] or (), begun["revisions"] or (), strict=True)
+                }
                 if rows:
                     await self._insert(connection, rows, roots)
+                if restored:
+                    await connection.execute(sql("raise_revisions"), list(restored), list(restored.values()))
                 if sourced:
                     await mark_sourced(connection, sourced)
                 if overrides:
@@ -118,7 +129,7 @@ class LogStore:
             self._insert = insert_rows
             return await self.write(rows, roots, overrides, positions, sourced=sourced)
         self._remember_known(positions.next_offsets)
-        return Committed(transaction, recorded_at)
+        return Committed(begun["transaction"], begun["recorded_at"], restored)
 
     def _remember_known(self, next_offsets: Mapping[int, int]) -> None:
         for partition, offset in next_offsets.items():

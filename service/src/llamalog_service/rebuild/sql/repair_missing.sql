@@ -1,5 +1,5 @@
--- Insert those rows ($1) of the shadow that the live table lacks, with the revision $2, and note them in the outbox. Rows
--- whose event came after the comparison have no root yet: it is left to the recompute that follows.
+-- Insert those rows ($1) of the shadow that the live table lacks, with the revision $2 or a higher one if a removed row
+-- had as high a one, and note them in the outbox. Rows whose event came after the comparison have no root yet: it is left to the recompute that follows.
 WITH added AS (
     INSERT INTO llama_logs (
         id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
@@ -15,7 +15,8 @@ WITH added AS (
            r.root_job_id,
            coalesce(r.origin, CASE WHEN coalesce(s.job_id, s.parent_job_id) IS NULL THEN 'UNTRACKED' ELSE 'PENDING' END
                               ::"LlamaLogOrigin"),
-           r.cycle_members, coalesce(r.parent_conflict, false), $2
+           r.cycle_members, coalesce(r.parent_conflict, false),
+           greatest($2, (SELECT max((d.content ->> 'revision')::integer) + 1 FROM removed_rows d WHERE d.row_id = s.id))
     FROM llamalog_rebuild.llama_logs s
     LEFT JOIN llamalog_rebuild.roots r ON r.row_id = s.id
     WHERE s.id = ANY ($1::uuid[]) AND s.partition >= 0
