@@ -191,7 +191,7 @@ async def test_a_client_that_cancels_or_never_answers_does_not_end_the_relay(eng
     assert await relay.relay() == 2
 
 
-@pytest.mark.parametrize("fault", [ForkedProcessError(), NoAcknowledgementError("return `await …`")])
+@pytest.mark.parametrize("fault", [ForkedProcessError(1), NoAcknowledgementError("return `await …`")])
 async def test_a_transport_of_no_use_refuses_no_event(engine: AsyncEngine, fault: Exception) -> None:
     await add_album(engine, uuid4())
     with pytest.raises(type(fault)):

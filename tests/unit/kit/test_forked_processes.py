@@ -138,6 +138,19 @@ async def test_flushing_and_closing_in_a_child_return(timeout: float | None) -> 
     await log.close(0)
 
 
+async def test_a_child_of_a_child_names_the_process_of_the_logger() -> None:
+    losses: list[Loss] = []
+    log, _ = await used_logger(losses)
+
+    def work() -> Any:
+        publish_nowait(log)
+        return [str(loss.error) for loss in losses]
+
+    (error,) = in_child(lambda: in_child(work))
+    assert f"belongs to process {os.getpid()}" in error
+    await log.close(0)
+
+
 async def test_a_child_does_not_report_the_events_of_its_parent(caplog: pytest.LogCaptureFixture) -> None:
     log, _ = await used_logger([])
     caplog.clear()
@@ -189,6 +202,7 @@ def test_a_fork_while_another_thread_publishes_leaves_no_lock_behind(
     finally:
         stop.set()
         busy.join()
+        asyncio.run_coroutine_threadsafe(buffered.close(0), loop).result(20)
         loop.call_soon_threadsafe(loop.stop)
 
 

@@ -6,8 +6,10 @@ put ──▶ waiting ──▶ sent ──▶ delivered
 """
 
 import asyncio
+import inspect
 import itertools
 import logging
+import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
@@ -103,6 +105,7 @@ class BufferedDelivery:
         self._expiry: asyncio.TimerHandle | None = None
         self._loop = _running_loop()
         self._binding = Lock()
+        self._owner = os.getpid()
         self._forked: ForkedProcessError | None = None
         watch_forks(self)
 
@@ -110,8 +113,10 @@ class BufferedDelivery:
         """Leave pending messages, the loop and the client to the parent."""
         self._buffer = Buffer(self._limits)
         self._binding = Lock()
-        if self._loop is not None:
-            self._forked = ForkedProcessError()
+        if self._loop is None:
+            self._owner = os.getpid()
+        else:
+            self._forked = ForkedProcessError(self._owner)
 
     async def put(self, message: OutgoingMessage) -> None:
         """Accept a message, waiting for room if `Limits.when_full` says so."""
@@ -212,6 +217,8 @@ class BufferedDelivery:
                 await asyncio.wait([ended], timeout=_LOOK_AT_LOOP)
         finally:
             ended.cancel()
+            if not loop.is_running() and inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+                work.close()
 
     async def _flush(self, timeout: float | None) -> None:
         with suppress(TimeoutError):  # the statistics show what is pending

@@ -8,11 +8,15 @@ from llamalog_schemas.errors import LlamalogSchemasError
 
 
 class ForkedProcessError(LlamalogSchemasError):
-    """A logger, or its Kafka client, belongs to the process from which this one was forked."""
+    """A logger, or its Kafka client, belongs to the process from which this one was forked.
 
-    def __init__(self) -> None:
+    Args:
+        owner: the id of that process.
+    """
+
+    def __init__(self, owner: int) -> None:
         super().__init__(
-            f"the logger's Kafka client belongs to process {os.getppid()}, from which this process "
+            f"the logger's Kafka client belongs to process {owner}, from which this process "
             f"{os.getpid()} was forked, and can't be shared: make a logger and a Kafka client in this "
             "process, or start it with multiprocessing's method `spawn`"
         )

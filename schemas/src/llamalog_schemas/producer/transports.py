@@ -1,6 +1,7 @@
 """Transports of events: a Kafka client of the caller's, a console, or memory."""
 
 import json
+import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
@@ -111,12 +112,13 @@ class AiokafkaTransport:
     def __init__(self, producer: AiokafkaProducer) -> None:
         _check_acknowledgements(getattr(getattr(producer, "_sender", None), "_acks", None))
         self._producer = producer
+        self._owner = os.getpid()
         self._forked: ForkedProcessError | None = None
         watch_forks(self)
 
     def after_fork(self) -> None:
         """Leave the connection to the parent."""
-        self._forked = ForkedProcessError()
+        self._forked = ForkedProcessError(self._owner)
 
     async def send(self, message: OutgoingMessage) -> Awaitable[object]:
         """Send a message."""
@@ -158,13 +160,16 @@ class FastStreamTransport:
     def __init__(self, broker: FastStreamBroker) -> None:
         _check_acknowledgements(getattr(broker, "_connection_kwargs", {}).get("acks"))
         self._broker = broker
+        self._owner = os.getpid()
         self._forked: ForkedProcessError | None = None
         watch_forks(self)
 
     def after_fork(self) -> None:
         """Leave the connection, if there is one, to the parent."""
-        if _producer_of(self._broker):
-            self._forked = ForkedProcessError()
+        if self._forked is None and not _producer_of(self._broker):
+            self._owner = os.getpid()
+        else:
+            self._forked = ForkedProcessError(self._owner)
 
     async def send(self, message: OutgoingMessage) -> Awaitable[object]:
         """Send a message."""
