@@ -13,6 +13,9 @@ _OWN: Final = frozenset({"0A", "0B", "24", "34", "3F", "42", "55", "72", "XX"})
 _POLICY_CHECK: Final = "ExecWithCheckOptions"
 """PostgreSQL's function that refuses a row by a policy; the code is that of missing privileges."""
 
+_RAISE: Final = "exec_stmt_raise"
+"""PostgreSQL's function that executes RAISE in PL/pgSQL: the code is what a trigger's author chose."""
+
 _COPY: Final = "COPY "
 
 
@@ -21,10 +24,17 @@ def is_refusal(error: asyncpg.PostgresError) -> bool:
 
     What is not known to mean "away" is a refusal: a trigger may raise any code.
     """
+    if is_raised(error):
+        return True
     kind = (error.sqlstate or "")[:2]
     if kind in _AWAY:
         return False
     return kind not in _OWN or error.server_source_function == _POLICY_CHECK or _is_of_a_function(error)
+
+
+def is_raised(error: asyncpg.PostgresError) -> bool:
+    """Whether a trigger raised the error on purpose: its code says nothing of the server."""
+    return bool(error.server_source_function == _RAISE)
 
 
 def is_known_id(error: asyncpg.UniqueViolationError) -> bool:

@@ -14,6 +14,7 @@ from asyncpg.pool import PoolAcquireContext
 
 from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER, nested_deeper_than
 from llamalog_service.domain.errors import (
+    LlamalogError,
     LoginRefusedError,
     RowExistsError,
     RowRefusedError,
@@ -21,7 +22,7 @@ from llamalog_service.domain.errors import (
     TookTooLongError,
     UnavailableError,
 )
-from llamalog_service.postgres.errors import is_known_id, is_refusal
+from llamalog_service.postgres.errors import is_known_id, is_raised, is_refusal
 from llamalog_service.settings import DatabaseSettings, setting_name
 
 _URL: Final = setting_name("database_url")
@@ -234,20 +235,27 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except asyncpg.UniqueViolationError as error:
-        if is_known_id(error):
-            raise RowExistsError(str(error)) from error
-        raise RowRefusedError(str(error), error.sqlstate) from error
-    except asyncpg.QueryCanceledError as error:
-        raise TookTooLongError(f"PostgreSQL: {error}") from error
-    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
-        raise RowsLockedError(f"PostgreSQL: {error}") from error
     except asyncpg.PostgresError as error:
-        if is_refusal(error):
-            raise RowRefusedError(str(error), error.sqlstate) from error
-        raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error
+        raise _meaning_of(error) from error
     except _DRIVER_ERRORS as error:
         raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error
+
+
+def _meaning_of(error: asyncpg.PostgresError) -> LlamalogError:
+    if is_raised(error):
+        return RowRefusedError(str(error), error.sqlstate)
+    match error:
+        case asyncpg.UniqueViolationError():
+            is_known = is_known_id(error)
+            return RowExistsError(str(error)) if is_known else RowRefusedError(str(error), error.sqlstate)
+        case asyncpg.QueryCanceledError():
+            return TookTooLongError(f"PostgreSQL: {error}")
+        case asyncpg.LockNotAvailableError() | asyncpg.DeadlockDetectedError():
+            return RowsLockedError(f"PostgreSQL: {error}")
+        case _ if is_refusal(error):
+            return RowRefusedError(str(error), error.sqlstate)
+        case _:
+            return UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}")
 
 
 @contextmanager
