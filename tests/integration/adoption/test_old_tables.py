@@ -11,7 +11,7 @@ from harness.catalogue import catalogue
 from harness.databases import ALL_REVISIONS, go_to, new_database, run_sql
 from harness.old_tables import POINTS, make_old_table, table_at
 from llamalog_service.adoption.migration_check import NotAdoptableError
-from llamalog_service.adoption.migration_runner import current_revision, migrate
+from llamalog_service.adoption.migration_runner import check_migration, current_revision, migrate
 
 
 async def texts(database_url: str, table: str) -> dict[str, dict[str, str]]:
@@ -159,6 +159,34 @@ async def test_the_way_down_restores_what_stood(empty_database: str, point: str)
             "DROP VIEW recent_logs; ALTER TABLE enrichment_logs ALTER COLUMN id TYPE text",
             "id is of type text, not uuid",
         ),
+        (
+            "DROP VIEW recent_logs; "
+            "ALTER TABLE enrichment_logs ALTER COLUMN job_id TYPE bytea USING job_id::bytea",
+            "job_id is of type bytea, not text",
+        ),
+        (
+            "ALTER TABLE enrichment_logs ALTER COLUMN retry_count TYPE text",
+            "retry_count is of type text, not integer",
+        ),
+        (
+            "ALTER TABLE enrichment_logs ALTER COLUMN triggered_by TYPE varchar(20) "
+            "USING left(triggered_by, 20)",
+            "triggered_by is of type .*20.*, and events bring up to 50 characters",
+        ),
+        (
+            "CREATE DOMAIN short AS varchar(20); "
+            "ALTER TABLE enrichment_logs ALTER COLUMN triggered_by TYPE short USING left(triggered_by, 20)",
+            "triggered_by is of type short, and events bring up to 50 characters",
+        ),
+        (
+            "ALTER TABLE enrichment_logs DROP COLUMN reason CASCADE; "
+            "ALTER TABLE enrichment_logs ADD COLUMN reason text GENERATED ALWAYS AS ('none') STORED",
+            "reason is a generated column",
+        ),
+        (
+            "CREATE RULE quiet AS ON UPDATE TO enrichment_logs DO INSTEAD NOTHING",
+            "enrichment_logs has the rule quiet",
+        ),
     ],
 )
 async def test_what_cannot_be_taken_over_is_refused_with_the_reason_and_nothing_changes(
@@ -171,3 +199,17 @@ async def test_what_cannot_be_taken_over_is_refused_with_the_reason_and_nothing_
         await migrate(empty_database)
     assert await catalogue(empty_database) == before
     assert await current_revision(empty_database) is None
+
+
+async def test_a_wide_column_of_jobs_is_named_in_the_preview(empty_database: str) -> None:
+    await make_old_table(empty_database, "first")
+    await run_sql(
+        empty_database,
+        "DROP VIEW recent_logs",
+        "ALTER TABLE enrichment_logs ALTER COLUMN job_id TYPE text",
+    )
+    check = await check_migration(empty_database)
+    assert check.problems == ()
+    (left,) = [step.what for step in check.steps if step.what.startswith("leave job_id of type text")]
+    assert "more than 100 characters" in left
+    assert await migrate(empty_database) == ALL_REVISIONS

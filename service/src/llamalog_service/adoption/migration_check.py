@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from llamalog_service.adoption.column_checks import MAX_JOB_ID, column_problems, wide_job_columns
 from llamalog_service.adoption.compat_view import preview_compat_view
 from llamalog_service.adoption.schema_inspector import JOURNAL, LOG_TABLES, Preview, SchemaInspector
 from llamalog_service.domain.errors import LlamalogError
@@ -16,8 +17,6 @@ from llamalog_service.postgres.database_checks import OWN_TABLES, encoding_fault
 
 ESSENTIAL: Final = ("id", "operation", "status", "job_id", "parent_job_id", "created_at")
 """The columns that a table must have to be taken over; all others can be added."""
-
-MAX_JOB_ID: Final = 100
 
 
 COMPAT_VIEW_STEP = "--compat-view"
@@ -204,8 +203,8 @@ def _structural_problems(found: SchemaInspector) -> list[str]:
     ]
     problems += [
         f"{rows} rows have a {name} of more than {MAX_JOB_ID} characters"
-        for name in ("job_id", "parent_job_id")
-        if columns[name].type != f"character varying({MAX_JOB_ID})"
-        and (rows := found.rows(f"length(l.{name}::text) > {MAX_JOB_ID}"))
+        for name in wide_job_columns(found)
+        if (rows := found.rows(f"length(l.{name}::text) > {MAX_JOB_ID}"))
     ]
+    problems += column_problems(found)
     return problems

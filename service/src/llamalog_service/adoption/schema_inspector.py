@@ -27,12 +27,21 @@ class Preview(NamedTuple):
 
 
 class ExistingColumn(NamedTuple):
-    """A column; `type` as PostgreSQL writes it, `enum` the type's name where it is an enum."""
+    """A column.
+
+    Attributes:
+        type: as PostgreSQL writes it.
+        enum: the type's name where it is an enum.
+        base: the type, or what a domain is of.
+        is_generated: always computed by PostgreSQL.
+    """
 
     type: str
     nullable: bool
     default: str | None
     enum: str | None
+    base: str
+    is_generated: bool
 
 
 class ExistingIndex(NamedTuple):
@@ -97,7 +106,10 @@ class SchemaInspector:
         rows = self._rows(
             f"""
             SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, pg_get_expr(adbin, adrelid),
-                   CASE WHEN typtype = 'e' THEN typname END
+                   CASE WHEN typtype = 'e' THEN typname END,
+                   CASE WHEN typtype = 'd' THEN format_type(typbasetype, typtypmod)
+                        ELSE format_type(atttypid, atttypmod) END,
+                   attgenerated <> '' OR attidentity = 'a'
             FROM pg_attribute
             JOIN pg_class ON pg_class.oid = attrelid
             JOIN pg_type ON pg_type.oid = atttypid
@@ -158,6 +170,21 @@ class SchemaInspector:
             table=self.table,
         )
         return [ForeignKey(*row) for row in rows]
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules that rewrite what is written to the table."""
+        rows = self._rows(
+            f"""
+            SELECT r.rulename
+            FROM pg_rewrite r
+            JOIN pg_class c ON c.oid = r.ev_class
+            WHERE c.relname = :table AND c.relnamespace = {_SCHEMA}
+            ORDER BY r.rulename
+            """,
+            table=self.table,
+        )
+        return tuple(name for (name,) in rows)
 
     def has_constraint(self, name: str) -> bool:
         """Whether the table has a constraint of this name."""

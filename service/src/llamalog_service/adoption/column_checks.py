@@ -1,0 +1,81 @@
+"""Whether the columns and rules of an existing table let llamalog write what its events bring."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from llamalog_service.adoption.schema_inspector import ExistingColumn, SchemaInspector
+
+MAX_JOB_ID: Final = 100
+"""Characters of a job's name, by the contract, and so of a root."""
+
+_TEXT: Final = re.compile(r"text|character varying(\((\d+)\))?")
+_TEXTS: Final = re.compile(r"(text|character varying(\(\d+\))?)\[\]")
+_WHOLE_NUMBER: Final = re.compile(r"integer|bigint")
+_JSON: Final = re.compile(r"jsonb?")
+_UUID: Final = re.compile(r"uuid")
+_BOOLEAN: Final = re.compile(r"boolean")
+
+_TYPES: Final = {
+    "text": (_TEXT, {"job_id", "parent_job_id", "root_job_id", "declared_root_job_id", "operation", "reason",
+                     "error_message", "error_code", "triggered_by", "user_id"}),
+    "text[]": (_TEXTS, {"sources", "fields_enriched"}),
+    "integer": (_WHOLE_NUMBER, {"retry_count", "duration_ms", "api_call_count"}),
+    "jsonb": (_JSON, {"metadata", "preview_data"}),
+    "uuid": (_UUID, {"entity_id", "artist_id", "album_id", "track_id"}),
+    "boolean": (_BOOLEAN, {"is_root_job"}),
+}  # fmt: skip
+"""The types of columns that llamalog writes, with those that hold the same values."""
+
+_CHARACTERS: Final = {
+    "job_id": MAX_JOB_ID,
+    "parent_job_id": MAX_JOB_ID,
+    "root_job_id": MAX_JOB_ID,
+    "declared_root_job_id": MAX_JOB_ID,
+    "operation": 100,
+    "error_code": 50,
+    "triggered_by": 50,
+}
+"""The most that an event brings."""
+
+
+def column_problems(found: SchemaInspector) -> list[str]:
+    """The reasons why events could not be written into a table, each a sentence without a full stop."""
+    problems = [
+        problem
+        for name, column in found.columns.items()
+        for problem in _problems_of(f"{found.table}.{name}", name, column)
+    ]
+    problems += [
+        f"{found.table} has the rule {rule}, which rewrites what is written; drop it, or make it a trigger"
+        for rule in found.rules
+    ]
+    return problems
+
+
+def wide_job_columns(found: SchemaInspector) -> list[str]:
+    """The columns of jobs in which the application may write names that are too long for a root."""
+    return [
+        name
+        for name in ("job_id", "parent_job_id")
+        if name in found.columns and not _is_at_most(found.columns[name].base, MAX_JOB_ID)
+    ]
+
+
+def _problems_of(full_name: str, name: str, column: ExistingColumn) -> Iterator[str]:
+    for expected, (fitting, names) in _TYPES.items():
+        if name in names and not fitting.fullmatch(column.base):
+            yield f"{full_name} is of type {column.type}, not {expected}"
+            return
+    if name in _CHARACTERS and _is_at_most(column.base, _CHARACTERS[name] - 1):
+        yield (
+            f"{full_name} is of type {column.type}, and events bring up to {_CHARACTERS[name]} characters; "
+            "widen it"
+        )
+    if column.is_generated and (name in _CHARACTERS or any(name in names for _, names in _TYPES.values())):
+        yield f"{full_name} is a generated column, and llamalog writes it; drop the expression"
+
+
+def _is_at_most(type_: str, characters: int) -> bool:
+    length = _TEXT.fullmatch(type_)
+    return length is not None and length[2] is not None and int(length[2]) <= characters
