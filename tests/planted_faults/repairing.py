@@ -35,8 +35,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "a correction is not noted in the outbox",
         SERVICE + "log/sql/recompute_write.sql",
-        "SELECT id, revision FROM changed\n), kept AS (",
-        "SELECT id, revision FROM changed WHERE false\n), kept AS (",
+        "> 1000 FROM changed\n), kept AS (",
+        "> 1000 FROM changed WHERE false\n), kept AS (",
         tests_of(
             "integration/backfill/test_interleaving.py",
             "test_two_writers_never_stay_apart_in_any_order_of_their_steps",
@@ -44,7 +44,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a row of another writer, which has no origin, is not corrected",
-        SERVICE + "log/sql/recompute_write.sql",
+        SERVICE + "log/sql/recompute_rows.sql",
         "IS DISTINCT FROM (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)",
         "<> (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)",
         tests_of(
@@ -74,8 +74,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "a correction made while an older one was published is struck out",
         SERVICE + "log/sql/outbox_delete.sql",
-        "AND o.revision <= told.revision",
-        "AND o.revision >= told.revision",
+        "AND (o.revision <= told.revision",
+        "AND (o.revision >= told.revision",
         tests_of(
             "integration/rebuild/test_repair.py",
             "test_a_correction_during_the_publishing_of_a_repair_is_published_after_it",
@@ -84,8 +84,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "a parent that is overruled is not kept aside",
         SERVICE + "log/sql/normalise_external_parents.sql",
-        "SELECT id, parent_job_id FROM overruled",
-        "SELECT id, parent_job_id FROM overruled WHERE false",
+        "SELECT row_id, parent_job_id FROM overruled",
+        "SELECT row_id, parent_job_id FROM overruled WHERE false",
         tests_of(
             "integration/backfill/test_sweeps.py",
             "test_a_foreign_root_job_makes_no_claim_and_what_it_said_is_kept_aside",
@@ -113,7 +113,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a backfill leaves out the first row of each batch",
-        SERVICE + "backfill/sql/plan_apply.sql",
+        SERVICE + "backfill/sql/plan_rows.sql",
         "WHERE p.position > $1 AND p.differs",
         "WHERE p.position > $1 + 1 AND p.differs",
         tests_of(

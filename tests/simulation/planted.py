@@ -55,7 +55,7 @@ def _no_second_look(stack: ExitStack) -> None:
 
 def _one_pass(stack: ExitStack) -> None:
     async def recompute_once(store: RecomputeStore, scope: Collection[str] | Everything) -> Repair:
-        return Repair(sum((await store.recompute(scope)).values()), 1)
+        return Repair(sum((await store.recompute(scope)).rows.values()), 1)
 
     stack.enter_context(patch.object(repairs, "recompute_until_converged", recompute_once))
 

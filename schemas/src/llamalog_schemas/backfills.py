@@ -111,6 +111,9 @@ class BackfillReport(_Part, frozen=True, kw_only=True, gc=False):
     set_: int = field(name="set", default=0)
     set_after_looking_again: int = 0
     live: LiveChanges = LiveChanges()
+    refused: Annotated[
+        int, Meta(description="Rows that PostgreSQL did not let the run change: they are set aside.")
+    ] = 0
     unexplained: Annotated[
         int, Meta(description="Rows that are not as planned although nothing corrected them; the run failed.")
     ] = 0

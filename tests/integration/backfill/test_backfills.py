@@ -240,15 +240,20 @@ async def test_a_rate_limit_lets_batches_rest(backfills: Backfills, log: list[Ev
     assert backfills.rests[0] == pytest.approx(1.0, abs=0.2)
 
 
-async def test_a_row_that_postgresql_refuses_fails_the_run_and_says_why(
+async def test_rows_that_postgresql_refuses_are_set_aside_and_counted(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
     await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT foreign_check CHECK (root_job_id <> 'root-7')")
+    refused = {event(number).id for number in (7, 8, 9)}
     done = await backfills.do(batch_size=3)
-    assert done.status is RunStatus.FAILED
-    assert done.error is not None
-    assert "foreign_check" in done.error
-    assert f"{done.set} rows were written and stay" in done.error
+    assert (done.status, done.error) == (RunStatus.COMPLETED, None)
+    assert done.report is not None
+    assert (done.report.refused, done.report.unexplained) == (3, 0)
+    assert (done.scanned, done.set) == (41, 38)
+    assert done.report.end == replace(PLANNED, roots=PLANNED.roots - 1, children=PLANNED.children - 2)
+    kept = await pool.fetch("SELECT row_id, reason FROM refused_rows")
+    assert {str(row["row_id"]) for row in kept} == refused
+    assert all("foreign_check" in row["reason"] for row in kept)
     assert await backfills.runner.run_next() is False
 
 

@@ -6,10 +6,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from harness.legacy_events import legacy_row
 from harness.log_table import differences, stored_rows
 from harness.owners import add_trigger, become_plain_owner
-from harness.writers import KeptMessages, Writer
+from harness.writers import KeptMessages, Message, Writer
 from histories import chains, event
+from llamalog_schemas.codec import encode
 from llamalog_service.postgres.pool import create_pool
 
 REFUSED = UUID(int=2)
@@ -32,9 +34,11 @@ async def record(pool: asyncpg.Pool) -> KeptMessages:
     return kept
 
 
-@pytest.mark.parametrize("using", ["", "USING ERRCODE = 'QQ001'", "USING ERRCODE = 'undefined_table'"])
-async def test_a_row_for_which_a_trigger_raises_is_a_dead_letter(pool: asyncpg.Pool, using: str) -> None:
-    await add_trigger(pool, "BEFORE INSERT", RAISE.format(using=using))
+@pytest.mark.parametrize(
+    "code", ["P0001", "QQ001", "42P01", "57014", "55P03", "40001", "53100", "08006", "23505"]
+)
+async def test_a_row_for_which_a_trigger_raises_is_a_dead_letter(pool: asyncpg.Pool, code: str) -> None:
+    await add_trigger(pool, "BEFORE INSERT", RAISE.format(using=f"USING ERRCODE = '{code}'"))
     await record(pool)
 
 
@@ -128,3 +132,24 @@ async def test_a_row_that_a_policy_hides_is_a_dead_letter_when_it_comes_again(ow
     await Writer(owner, again).write(*chains(9))
     (letter,) = again.dead_letters
     assert ("llamalog-reason", b"refused-by-database") in letter.headers
+
+
+async def test_a_legacy_row_that_refuses_its_mark_is_set_aside_and_the_stream_goes_on(
+    pool: asyncpg.Pool,
+) -> None:
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, created_at, origin, legacy_told) "
+        "SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'op', 'CREATED', 'SUCCESS', "
+        "'2024-01-01', 'UNTRACKED', false FROM generate_series(1, 3) n"
+    )
+    await add_trigger(pool, "BEFORE UPDATE", f"IF NEW.id = '{REFUSED}' THEN RAISE 'no'; END IF; RETURN NEW;")
+    kept = KeptMessages()
+    messages = [Message(legacy_row(number, "CREATED"), number) for number in (1, 2, 3)]
+    messages.append(Message(encode(event(9, "job")), 4))
+    writer = Writer(pool, kept)
+    await writer._ingest.publish(await writer._ingest.record(writer._ingest.prepare(messages)))
+    marked = await pool.fetch("SELECT id FROM llama_logs WHERE legacy_told ORDER BY id")
+    assert [row["id"].int for row in marked] == [1, 3]
+    assert [row["row_id"] for row in await pool.fetch("SELECT row_id FROM refused_rows")] == [REFUSED]
+    assert UUID(int=9) in await stored_rows(pool)
+    assert not kept.dead_letters

@@ -17,9 +17,11 @@ from llamalog_service.queries.conflicts import (
     cycles,
     declaration_conflicts,
     parent_conflicts,
+    refused_rows,
 )
+from llamalog_service.queries.counts import read_table_stats
 from llamalog_service.queries.jobs import read_job_state
-from llamalog_service.queries.paging import Cursor
+from llamalog_service.queries.paging import Cursor, parse_cursor
 from llamalog_tools.counts import read_rows
 
 ROWS = 60_000
@@ -58,7 +60,7 @@ async def test_the_earliest_claim_decides_and_the_others_are_listed_also_if_it_c
         ("late", "first"),
     ]
     assert await count_conflicts(log.reader) == ConflictCounts(
-        parents=3, declarations=0, rows_on_cycles=0, cycles=0
+        parents=3, declarations=0, rows_on_cycles=0, cycles=0, refused=0
     )
     assert (await read_rows(log.reader)).parent_conflicts == 3
 
@@ -71,9 +73,28 @@ async def test_a_declared_root_disagrees_once_another_one_is_found(log: Log) -> 
     assert (one.job, one.stated, one.counts, one.root_job) == ("child", "boast", "parent", "parent")
     assert one.origin is Origin.RESOLVED
     assert await count_conflicts(log.reader) == ConflictCounts(
-        parents=0, declarations=1, rows_on_cycles=0, cycles=0
+        parents=0, declarations=1, rows_on_cycles=0, cycles=0, refused=0
     )
     assert (await read_rows(log.reader)).declaration_conflicts == 1
+
+
+async def test_rows_that_cannot_be_corrected_are_listed_with_the_reason_and_counted(
+    log: Log, pool: asyncpg.Pool
+) -> None:
+    await log.settle(event(1, "top"), *(event(number, f"child-{number}", "top") for number in (2, 3, 4)))
+    await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT owners CHECK (parent_job_id IS NULL) NOT VALID")
+    await pool.execute("DELETE FROM llama_logs WHERE job_id = 'top'")
+    await log.repairer.repair(["top"])
+    first = await refused_rows(log.reader, limit=2)
+    rest = await refused_rows(log.reader, limit=2, after=parse_cursor(first.next))
+    found = (*first.items, *rest.items)
+    assert [row.row.int for row in found] == [2, 3, 4]
+    assert {(row.job, row.root_job, row.write, row.sqlstate) for row in found} == {
+        (f"child-{number}", "top", "root", "23514") for number in (2, 3, 4)
+    }
+    assert all("owners" in row.reason for row in found)
+    assert (await count_conflicts(log.reader)).refused == 3
+    assert (await read_table_stats(log.reader)).refused == 3
 
 
 async def test_cycles_are_listed_with_their_members_and_the_rows_that_hang_on_them(log: Log) -> None:
@@ -84,7 +105,7 @@ async def test_cycles_are_listed_with_their_members_and_the_rows_that_hang_on_th
     assert (ring.members, ring.rows) == (("a", "b", "c"), 4)
     assert (pair.members, pair.rows) == (("x", "y"), 2)
     assert await count_conflicts(log.reader) == ConflictCounts(
-        parents=0, declarations=0, rows_on_cycles=6, cycles=2
+        parents=0, declarations=0, rows_on_cycles=6, cycles=2, refused=0
     )
 
     await log.settle(event(0, "c", "free", at=0))

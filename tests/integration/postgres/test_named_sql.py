@@ -16,7 +16,15 @@ NAMES = sorted(statement_files())
 SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_create", "shadow_reset", "compare_prepare"]
 """Several statements in one file: run, in this order, not prepared."""
 
-TEMPLATES = {"logs_page", "logs_last_scanned", "eventless_rows"}
+ROW_WRITES = {
+    "recompute_write": "recompute_rows",
+    "normalise_external_parents": "normalise_rows",
+    "resolve_untracked": "untracked_rows",
+    "plan_apply": "plan_rows",
+}
+"""Writes of rows, each over the statement that selects them."""
+
+TEMPLATES = {"logs_page", "logs_last_scanned", "eventless_rows", *ROW_WRITES}
 """Prepared in every way in which they are composed."""
 
 
@@ -48,6 +56,16 @@ async def connection(prepared: asyncpg.Connection) -> AsyncIterator[asyncpg.Conn
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in TEMPLATES.union(SCRIPTS)])
 async def test_a_named_query_can_be_prepared(connection: asyncpg.Connection, name: str) -> None:
     await connection.prepare(sql(name))
+
+
+@in_one_loop
+@pytest.mark.parametrize("write", ROW_WRITES)
+async def test_a_write_over_the_rows_that_it_needs_can_be_prepared(
+    connection: asyncpg.Connection, write: str
+) -> None:
+    composed = sql(write).replace("WANTED_ROWS", sql(ROW_WRITES[write]))
+    assert composed != sql(write)
+    await connection.prepare(composed)
 
 
 @in_one_loop

@@ -10,12 +10,23 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.log.log_store import insert_overrides
-from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS
+from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS, ROOTS
+from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import Row, sql
 
 DEFAULT_BATCH = 2000
 """Rows a transaction unless the command says otherwise: some tenths of a second."""
+
+
+_PLANNED = RowWrite(
+    "root",
+    "plan_rows",
+    "plan_apply",
+    undone=f"l.revision = w.revision OR l.revision = w.revision + 1 AND {ROOTS.undone}",
+    aim=ROOTS.aim,
+    most=None,
+)
 
 
 class BatchSizer:
@@ -106,7 +117,9 @@ class BatchWriter:
         if locked is None or locked["wish"] is not None:
             return Batch("stop" if locked is None else locked["wish"], 0, 0)
         await connection.execute(f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}")
-        counted = await connection.fetch(sql("plan_apply"), locked["resume_at"], sizer.size)
+        result = await write_rows(connection, _PLANNED, locked["resume_at"], sizer.size)
+        counted = [record for record in result.records if record["origin"] is not None]
+        counted += [_scanned_alone(refusal.row) for refusal in result.refused]
         scanned = sum(record["scanned"] for record in counted)
         written = sum(record["written"] for record in counted)
         if scanned:
@@ -126,6 +139,17 @@ class BatchWriter:
         """Insert the overrides that a plan relies on; known ones are left alone."""
         async with self._pool.acquire() as connection, connection.transaction():
             await insert_overrides(connection, overrides, sourced=False)
+
+
+def _scanned_alone(planned: Row) -> Row:
+    """A planned row that was refused, counted as the statement counts those of its origin."""
+    return {
+        "origin": planned["origin"],
+        "scanned": 1,
+        "written": 0,
+        "conflicts": int(planned["parent_conflict"]),
+        "last_position": planned["position"],
+    }
 
 
 def _added(by_class: dict[str, Any], counted: list[Row]) -> dict[str, Any]:

@@ -8,11 +8,20 @@ import asyncpg
 import structlog
 
 from llamalog_service.domain.errors import RowRefusedError
-from llamalog_service.log.recompute import Everything, RecomputeStore, Repair, recompute_until_converged
+from llamalog_service.log.recompute import (
+    Everything,
+    NoProgressError,
+    RecomputeStore,
+    Repair,
+    recompute_until_converged,
+)
 from llamalog_service.postgres.statements import sql
 
 _RUNS_AT_ONCE = 100
 _SWEEP_JOBS = 1000
+
+_FAILURES = (RowRefusedError, NoProgressError)
+"""What neither waiting nor setting rows aside helps: a run fails by it, the others are done."""
 
 _log = structlog.get_logger("llamalog.backfill")
 
@@ -80,20 +89,19 @@ class Repairs:
             return False
         try:
             await self._finish(self._claimed, await self._repair(self._claimed))
-        except RowRefusedError:
+        except _FAILURES:
             await self._repair_one_by_one(self._claimed)
         self._claimed = []
         return True
 
     async def _repair_one_by_one(self, claimed: list[ClaimedRepair]) -> None:
-        """Do each by itself, since PostgreSQL refused a row of one of them."""
+        """Do each by itself, since one of them fails."""
         for run in claimed:
             try:
                 await self._finish([run], await self._repair([run]))
-            except RowRefusedError as refused:
-                error = f"PostgreSQL refuses a row for good: {refused}. Nothing was changed by this run."
-                await self._queue.fail(run.id, error)
-                _log.error("repair failed", run=str(run.id), error=error)
+            except _FAILURES as failure:
+                await self._queue.fail(run.id, str(failure))
+                _log.error("repair failed", run=str(run.id), error=str(failure))
 
     async def _repair(self, runs: list[ClaimedRepair]) -> Repair:
         jobs = {job for run in runs for job in run.jobs}
@@ -137,12 +145,21 @@ class Sweep:
         return 0
 
     async def sweep_unsettled(self) -> int:
-        """Correct rows of another writer, and pending rows whose top has come by now."""
+        """Correct rows of another writer, rows whose top has come, and rows set aside that have changed."""
+        starts = await self._store.changed_refusals()
         corrected = await self._store.resolve_untracked()
-        starts = await self._store.stale_starts(_SWEEP_JOBS)
-        return corrected + (await recompute_until_converged(self._store, starts)).rows_changed
+        starts.update(await self._store.stale_starts(_SWEEP_JOBS))
+        return corrected + await self._correct(sorted(starts))
 
     async def sweep_everything(self) -> int:
-        """Correct every row that differs from the rule."""
+        """Correct every row that differs from the rule; rows set aside are tried again."""
+        await self._store.retry_refused()
         corrected = await self._store.resolve_untracked()
-        return corrected + (await recompute_until_converged(self._store, Everything.EVERYTHING)).rows_changed
+        return corrected + await self._correct(Everything.EVERYTHING)
+
+    async def _correct(self, scope: Collection[str] | Everything) -> int:
+        try:
+            return (await recompute_until_converged(self._store, scope)).rows_changed
+        except _FAILURES as failure:
+            _log.error("sweep failed", error=str(failure))
+            return 0

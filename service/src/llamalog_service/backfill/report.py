@@ -31,6 +31,7 @@ class Reconciled(NamedTuple):
 
     end: RootCounts
     live: LiveChanges
+    refused: int
     unexplained: int
 
 
@@ -77,6 +78,7 @@ async def reconcile(plans: PlanStore) -> Reconciled:
             removed=sum(record["removed"] for record in records),
             by_class=live,
         ),
+        refused=sum(record["refused"] for record in records),
         unexplained=sum(record["unexplained"] for record in records),
     )
 
@@ -112,6 +114,7 @@ async def report_of(
         set_=backfill.set,
         set_after_looking_again=backfill.set_by_verification,
         live=reconciled.live if reconciled else LiveChanges(),
+        refused=reconciled.refused if reconciled else 0,
         unexplained=reconciled.unexplained if reconciled else 0,
         cycles=_named(cycles),
         cycles_found=len(cycles),

@@ -27,7 +27,7 @@ from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
+from llamalog_service.log.recompute import NoProgressError, RecomputeStore, recompute_until_converged
 
 _REST_WHILE_LOCKED = 1.0
 """Seconds between tries where a single row is locked: all repairs wait while a batch waits."""
@@ -88,7 +88,7 @@ class BackfillRunner:
             await self._run(backfill)
         except _ActionRequested as requested:
             await self._apply(backfill.id, requested.action)
-        except (RowRefusedError, PlanDoesNotAddUpError) as error:
+        except (RowRefusedError, NoProgressError, PlanDoesNotAddUpError) as error:
             await self._fail(backfill.id, str(error))
         return True
 
@@ -201,7 +201,13 @@ class BackfillRunner:
         error = unexplained_sentence(reconciled.unexplained) if reconciled.unexplained else None
         status = RunStatus.FAILED if error else RunStatus.COMPLETED
         await self._end(backfill, status, error, reconciled=reconciled)
-        _log.info("backfill ended", run=str(backfill.id), rows=backfill.scanned, set=backfill.set)
+        _log.info(
+            "backfill ended",
+            run=str(backfill.id),
+            rows=backfill.scanned,
+            set=backfill.set,
+            refused=reconciled.refused,
+        )
 
     async def _apply(self, run: UUID, action: str) -> None:
         if action == "pause":
@@ -213,7 +219,7 @@ class BackfillRunner:
 
     async def _fail(self, run: UUID, reason: str) -> None:
         backfill = await self._current(run)
-        error = f"It can't be done: {reason}. {backfill.set} rows were written and stay."
+        error = f"It can't be done: {reason.rstrip('.')}. {backfill.set} rows were written and stay."
         await self._end(backfill, RunStatus.FAILED, error)
         _log.error("backfill failed", run=str(run), error=error)
 

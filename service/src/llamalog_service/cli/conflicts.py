@@ -1,4 +1,4 @@
-"""`llamalog conflicts`: rows that contradict each other."""
+"""`llamalog conflicts`: rows that contradict each other, or that PostgreSQL lets no writer change."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -13,11 +13,13 @@ from llamalog_service.cli.runtime import print_json, print_line, read_database_s
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
     Cycle,
+    RefusedRow,
     RowConflict,
     count_conflicts,
     cycles,
     declaration_conflicts,
     parent_conflicts,
+    refused_rows,
 )
 from llamalog_service.queries.paging import Cursor, InvalidCursorError, collect, parse_cursor
 from llamalog_service.settings import DatabaseSettings
@@ -29,9 +31,12 @@ class Kind(StrEnum):
     PARENTS = "parents"
     DECLARATIONS = "declarations"
     CYCLES = "cycles"
+    REFUSED = "refused"
 
 
-Found = tuple[ConflictCounts, Sequence[RowConflict], Sequence[RowConflict], Sequence[Cycle]]
+Found = tuple[
+    ConflictCounts, Sequence[RowConflict], Sequence[RowConflict], Sequence[Cycle], Sequence[RefusedRow]
+]
 
 
 def conflicts(
@@ -47,6 +52,7 @@ def conflicts(
     parents: rows that claim another parent than the earliest claim of their job, which counts.
     declarations: rows that declare another root than the one that was found.
     cycles: jobs that name each other as parents, with their members.
+    refused: rows that a constraint, a policy or a trigger of the table's owner protects from a correction.
     """
     if after is not None and kind is None:
         raise typer.BadParameter("it continues within one kind: name it with --kind", param_hint="--after")
@@ -75,6 +81,9 @@ async def _read(settings: DatabaseSettings, kind: Kind | None, limit: int, after
             await collect(partial(cycles, reader), lambda first: first or "", limit, after)
             if kind in {None, Kind.CYCLES}
             else (),
+            await collect(partial(refused_rows, reader), parse_cursor, limit, after)
+            if kind in {None, Kind.REFUSED}
+            else (),
         )
 
 
@@ -86,17 +95,19 @@ def _check_cursor(text: str) -> None:
 
 
 def _print_as_json(found: Found) -> None:
-    _, parents, declarations, rings = found
+    _, parents, declarations, rings, refused = found
     for kind, conflicts_of_kind in ((Kind.PARENTS, parents), (Kind.DECLARATIONS, declarations)):
         for conflict in conflicts_of_kind:
             print_json({"kind": kind, **msgspec.to_builtins(conflict)}, one_line=True)
     for cycle in rings:
         fields = {"kind": Kind.CYCLES, **msgspec.to_builtins(cycle), "cursor": cycle.members[0]}
         print_json(fields, one_line=True)
+    for row in refused:
+        print_json({"kind": Kind.REFUSED, **msgspec.to_builtins(row)}, one_line=True)
 
 
 def _print(kind: Kind | None, found: Found) -> None:
-    counts, parents, declarations, rings = found
+    counts, parents, declarations, rings, refused = found
     if kind in {None, Kind.PARENTS}:
         print_line(f"{counts.parents:,} rows claim another parent than the one that counts.")
         _print_rows(parents, "claims", "counts", counts.parents)
@@ -110,6 +121,15 @@ def _print(kind: Kind | None, found: Found) -> None:
             print_line(f"  {cycle.since:%Y-%m-%d %H:%M:%S}  {ring}  ({cycle.rows:,} rows)")
         if rings and len(rings) < counts.cycles:
             print_line(f"  Perhaps more: --kind cycles --after '{rings[-1].members[0]}'")
+    if kind in {None, Kind.REFUSED}:
+        print_line(f"{counts.refused:,} rows cannot be corrected: PostgreSQL refuses or undoes it.")
+        for row in refused:
+            print_line(
+                f"  {row.since:%Y-%m-%d %H:%M:%S}  {row.job}  {row.write}: {' '.join(row.reason.split())} "
+                f"({row.sqlstate}; row {row.row}, {row.operation})"
+            )
+        if refused and len(refused) < counts.refused:
+            print_line(f"  Perhaps more: --kind refused --after {refused[-1].cursor}")
 
 
 def _print_rows(found: Sequence[RowConflict], claims: str, counts: str, total: int) -> None:

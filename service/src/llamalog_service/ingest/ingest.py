@@ -160,6 +160,7 @@ class Ingest:
     async def _write(self, decoded: DecodedBatch, positions: Positions) -> RecordedBatch:
         """Resolve and commit; start over where another writer was faster or PostgreSQL refuses a row."""
         collisions = 0
+        is_marked = False
         while True:
             stored, facts = await asyncio.gather(
                 self._store.rows_by_id([row.id for row in decoded.rows]),
@@ -169,9 +170,10 @@ class Ingest:
             rows: list[Content] = classified.new + [known.content for known in classified.repeated]
             resolved = resolve(rows, facts)
             roots = resolved.roots[: len(classified.new)]
+            sourced = () if is_marked else classified.legacy_ids
             try:
                 recorded = await self._store.write(
-                    classified.new, roots, decoded.overrides, positions, sourced=classified.legacy_ids
+                    classified.new, roots, decoded.overrides, positions, sourced=sourced
                 )
             except RowExistsError:
                 collisions += 1
@@ -181,8 +183,11 @@ class Ingest:
                 continue
             except RowRefusedError as refusal:
                 refused = await self._store.refused_rows(classified.new, roots)
-                if not refused:
+                if not refused and not sourced:
                     raise UnavailableError(f"a batch is refused, none of its rows is: {refusal}") from refusal
+                if not refused:
+                    await self._store.mark_apart(sourced)
+                    is_marked = True
                 decoded = _without_refused(decoded, refused)
                 continue
             return RecordedBatch(decoded, classified, resolved, recorded)

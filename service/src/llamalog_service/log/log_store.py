@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
+from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.log.rows import (
     NO_DATA,
     CopyRefusedError,
@@ -173,6 +175,11 @@ class LogStore:
             finally:
                 await trial.rollback()
         return refused
+
+    async def mark_apart(self, sourced: Sequence[UUID]) -> None:
+        """Mark legacy rows as sourced in a transaction of their own; those that refuse it are set aside."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await write_by_halves(connection, "mark", sourced, partial(mark_sourced, connection))
 
     async def stale_jobs(
         self, jobs: Mapping[str, JobFacts], suspicious: Collection[str], transaction: int

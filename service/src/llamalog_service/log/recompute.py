@@ -5,13 +5,16 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
+from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.lineage import cycles_below
 from llamalog_service.domain.rows import utc_milliseconds
+from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.telemetry.metrics import NULL_METRICS, Corrected, Metrics
@@ -21,6 +24,9 @@ LOCK_TIMEOUT_SECONDS = 0.5
 
 _ANALYZE_FROM = 10_000
 _UNTRACKED_AT_ONCE = 5_000
+_REFUSED_AT_ONCE = 5_000
+_MAX_PASSES = 100
+"""Passes after which a repair has failed: rows committed meanwhile take a few."""
 BY_INDEX = """
     SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off
 """
@@ -109,10 +115,51 @@ def rows_of(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
+ROOTS: Final = RowWrite(
+    "root",
+    "recompute_rows",
+    "recompute_write",
+    undone="(l.root_job_id, l.origin, l.cycle_members, l.parent_conflict) "
+    "IS DISTINCT FROM (w.root_job_id, w.origin, w.cycle_members, w.parent_conflict)",
+    aim="row(w.root_job_id, w.origin, w.cycle_members, w.parent_conflict)::text",
+)
+"""The write of roots by the rule."""
+_UNTRACKED: Final = RowWrite(
+    "root", "untracked_rows", "resolve_untracked", undone="l.origin IS NULL OR l.root_job_id IS NOT NULL"
+)
+_CLAIMS: Final = RowWrite(
+    "claim", "normalise_rows", "normalise_external_parents", undone="l.parent_job_id IS NOT NULL"
+)
+
+
 class Everything(Enum):
     """The scope of a recompute over all jobs."""
 
     EVERYTHING = "everything"
+
+
+class NoProgressError(LlamalogError):
+    """A repair corrects rows that are changed again and again, by a program that is not llamalog."""
+
+    def __init__(self, passes: int, rows: int) -> None:
+        super().__init__(
+            f"It makes no progress: {passes} passes have corrected {rows} rows, and each found some of "
+            "them changed back by another program or by a trigger of the table. What was corrected stays. "
+            "Find the program that writes root_job_id or origin into the table, and stop it; the next sweep "
+            "of all rows corrects the rest."
+        )
+
+
+class Recomputed(NamedTuple):
+    """The result of a recompute.
+
+    Attributes:
+        rows: how many rows were changed, by the job at which their walk starts.
+        is_complete: False if rows of the scope are left: repeat it.
+    """
+
+    rows: dict[str, int]
+    is_complete: bool
 
 
 class RecomputeStore:
@@ -125,14 +172,13 @@ class RecomputeStore:
     def __init__(self, pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS) -> None:
         self._pool = pool
         self._metrics = metrics
+        self._last_refused: UUID | None = None
 
-    async def recompute(self, scope: Collection[str] | Everything) -> dict[str, int]:
+    async def recompute(self, scope: Collection[str] | Everything) -> Recomputed:
         """Correct the rows of these jobs and of everything below them.
 
-        Rows of other writers are normalised first, and the rows that this affects are corrected too.
-
-        Returns:
-            How many rows were changed, by the job at which their walk starts.
+        Rows of other writers are normalised first, and the rows that this affects are corrected too. Rows
+        that PostgreSQL refuses are set aside.
 
         Raises:
             UnavailableError: nothing is changed, or the commit's outcome is unknown; repeating is safe.
@@ -148,22 +194,36 @@ class RecomputeStore:
                 await connection.execute(sql("recompute_ends"))
                 await resolve_cycles(connection, "recompute_endless", "recompute_cycles")
                 deepest = await connection.fetchrow(sql("recompute_deepest"))
-                changed = await connection.fetch(sql("recompute_write"))
+                written = await write_rows(connection, ROOTS)
+        changed = [record for record in written.records if record["start"] is not None]
         self._metrics.corrected(_corrected(changed, deepest))
-        return _sums(changed, "start")
+        return Recomputed(_sums(changed, "start"), written.is_complete)
 
     async def resolve_untracked(self) -> int:
         """Give rows without job and parent, put in by another writer, their origin; how many there were."""
         resolved = 0
-        while changed := await self._resolve_some_untracked():
+        while True:
+            changed, refused = await self._resolve_some_untracked()
             resolved += changed
-        return resolved
+            if not changed and not refused:
+                return resolved
 
-    async def _resolve_some_untracked(self) -> int:
+    async def _resolve_some_untracked(self) -> tuple[int, int]:
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_recompute(connection)
             await normalise_external_parents(connection)
-            return int(await connection.fetchval(sql("resolve_untracked"), _UNTRACKED_AT_ONCE))
+            written = await write_rows(connection, _UNTRACKED, _UNTRACKED_AT_ONCE)
+        return sum(record["changed"] for record in written.records), len(written.refused)
+
+    async def changed_refusals(self) -> set[str]:
+        """The jobs of rows set aside that have changed since; some are looked at, the next call goes on."""
+        records = await self._pool.fetch(sql("refused_rows_release"), self._last_refused, _REFUSED_AT_ONCE)
+        self._last_refused = records[-1]["row_id"] if len(records) == _REFUSED_AT_ONCE else None
+        return {record["job"] for record in records if record["job"] is not None}
+
+    async def retry_refused(self) -> None:
+        """Let every row that was set aside be tried again."""
+        await self._pool.execute(sql("refused_rows_retry"))
 
     async def stale_starts(self, limit: int) -> list[str]:
         """At most `limit` jobs at which rows without a final root start that look stale."""
@@ -228,13 +288,19 @@ async def recompute_until_converged(store: RecomputeStore, scope: Collection[str
     A row may be committed below a correction while the correction is under way, resolved by what was
     true before it. Either its writer verifies after the correction's commit, or the next pass,
     which comes after it too, finds the row.
+
+    Raises:
+        NoProgressError: pass after pass finds corrected rows changed.
     """
     rows_changed = passes = 0
     while scope:
-        changed = await store.recompute(scope)
+        if passes == _MAX_PASSES:
+            raise NoProgressError(passes, rows_changed)
+        changed, is_complete = await store.recompute(scope)
         rows_changed += sum(changed.values())
-        passes += 1
-        scope = changed.keys()
+        if is_complete:
+            passes += 1
+            scope = changed.keys()
     return Repair(rows_changed, passes)
 
 
@@ -246,4 +312,5 @@ async def normalise_external_parents(connection: asyncpg.Connection) -> list[str
     Returns:
         The jobs that lost a claim by it: they and what is below them are to be recomputed.
     """
-    return [record["job"] for record in await connection.fetch(sql("normalise_external_parents"))]
+    written = await write_rows(connection, _CLAIMS)
+    return [record["job"] for record in written.records if record["job"] is not None]

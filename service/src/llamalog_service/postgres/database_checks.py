@@ -15,7 +15,7 @@ from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import DatabaseSettings, setting_name
 
-SCHEMA_REVISION: Final = "0010"
+SCHEMA_REVISION: Final = "0011"
 """The newest revision in `migrations/`; a test holds both equal, so that no start has to load Alembic."""
 
 ENCODING: Final = "UTF8"
@@ -32,6 +32,7 @@ OWN_TABLES: Final = (
     "handled_requests",
     "telling_progress",
     "removed_rows",
+    "refused_rows",
 )
 """The tables that llamalog keeps beside the log."""
 

@@ -1,10 +1,11 @@
-"""Where events contradict each other: rival parents, roots declared otherwise, jobs that form a cycle.
+"""Where events contradict each other, or corrections are refused: parents, declarations, cycles, refusals.
 
 None of them is lost: the earliest claim decides, the chain overrules a declaration, and what is on a cycle
-or below it has no root; every row keeps its own values.
+or below it has no root; every row keeps its own values. A row that a constraint, a policy or a trigger of the
+table's owner protects from a correction is set aside, and tried again once it has changed.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from msgspec import Struct
@@ -50,13 +51,39 @@ class Cycle(Struct, frozen=True, kw_only=True, rename="camel"):
     since: datetime
 
 
+class RefusedRow(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A row that PostgreSQL lets no writer change.
+
+    Attributes:
+        since: the first refusal, UTC; `last_at` is the last of `attempts`.
+        write: what was to be changed: its `root`, the `claim` of a root job, its `content` in a repair.
+        sqlstate: PostgreSQL's code; 02000 where nothing was raised, and nothing written.
+        root_job, origin: as they are, and are not to be.
+        cursor: to go on behind this one.
+    """
+
+    row: UUID
+    since: datetime
+    last_at: datetime
+    attempts: int
+    write: str
+    sqlstate: str
+    reason: str
+    operation: str
+    job: str | None
+    root_job: str | None
+    origin: Origin | None
+    cursor: str
+
+
 class ConflictCounts(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many rows contradict others, and how many cycles they form."""
+    """How many rows contradict others, how many cycles they form, and how many rows cannot be changed."""
 
     parents: int
     declarations: int
     rows_on_cycles: int
     cycles: int
+    refused: int
 
 
 async def count_conflicts(reader: Reader) -> ConflictCounts:
@@ -89,6 +116,15 @@ async def cycles(reader: Reader, *, limit: int = DEFAULT_LIMIT, after: str = "")
     return Page(items=items, next=items[-1].members[0] if len(found) > limit else None)
 
 
+async def refused_rows(
+    reader: Reader, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
+) -> Page[RefusedRow]:
+    """Rows that PostgreSQL lets no writer change, by the time of the first refusal."""
+    limit, position = at_most(limit), after or OLDEST
+    found = await reader.rows("refused_rows", position.at, position.row, limit + 1)
+    return page_of(found, limit, _refused_row)
+
+
 async def _row_conflicts(reader: Reader, query: str, limit: int, after: Cursor | None) -> Page[RowConflict]:
     limit, position = at_most(limit), after or OLDEST
     found = await reader.rows(query, position.at, position.row, limit + 1)
@@ -101,6 +137,19 @@ def _row_conflict(record: Row) -> RowConflict:
         record,
         row=record["id"],
         time=record["created_at"],
+        job=record["job_id"],
+        root_job=record["root_job_id"],
+        origin=origin_of(record["origin"]),
+        cursor=str(position_of(record)),
+    )
+
+
+def _refused_row(record: Row) -> RefusedRow:
+    return struct_of(
+        RefusedRow,
+        record,
+        row=record["id"],
+        since=record["created_at"].replace(tzinfo=UTC),
         job=record["job_id"],
         root_job=record["root_job_id"],
         origin=origin_of(record["origin"]),

@@ -141,6 +141,7 @@ async def read_table_stats(reader: Reader) -> TableStats:
     return TableStats(
         unresolved={origin: unresolved.get(origin, Pending(0, 0)) for origin in _UNRESOLVED},
         outbox=Pending(outbox["rows"], outbox["oldest"]),
+        refused=await reader.value("gauge_refused", MAX_COUNTED),
         runs={record["status"]: record["runs"] for record in await reader.rows("gauge_runs")},
         bytes=await reader.value("gauge_size"),
     )

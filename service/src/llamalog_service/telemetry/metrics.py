@@ -62,12 +62,14 @@ class TableStats(NamedTuple):
     Attributes:
         unresolved: rows whose root may still become known, by origin; counted up to `MAX_COUNTED`.
         outbox: corrections that are not published yet; counted up to `MAX_COUNTED`.
+        refused: rows that PostgreSQL lets no writer change; counted up to `MAX_COUNTED`.
         runs: by status.
         bytes: the size of the log on disk, its indexes included.
     """
 
     unresolved: Mapping[str, Pending]
     outbox: Pending
+    refused: int
     runs: Mapping[str, int]
     bytes: int
 

@@ -266,6 +266,10 @@ class TableGauges:
         self._outbox_age = gauge(
             "llamalog_outbox_oldest_age_seconds", "Time since the oldest of them was written"
         )
+        self._refused = gauge(
+            "llamalog_refused_rows",
+            f"Rows that PostgreSQL lets no writer change, set aside; counted up to {MAX_COUNTED}",
+        )
         self._runs = gauge("llamalog_runs", "Runs by status", ["status"])
         self._size = gauge("llamalog_table_size_bytes", "The log on disk, its indexes included", ["table"])
 
@@ -276,6 +280,7 @@ class TableGauges:
             self._unresolved_age.labels(origin).set(pending.oldest)
         self._outbox.set(stats.outbox.rows)
         self._outbox_age.set(stats.outbox.oldest)
+        self._refused.set(stats.refused)
         known = {labels[0] for labels in self._runs._metrics}
         for status in known | stats.runs.keys():
             self._runs.labels(status).set(stats.runs.get(status, 0))

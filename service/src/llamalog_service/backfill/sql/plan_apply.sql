@@ -1,12 +1,8 @@
--- Write the next $2 planned rows after the position $1 that differ, unless a repair has corrected them since. Another
--- writer's values that the rules overrule go to legacy_values, each new revision to the outbox. Returns the numbers of
--- scanned and of written rows by origin, and the last position.
+-- Write planned rows (as of plan_rows), unless a repair has corrected them since. Another writer's values
+-- that the rules overrule go to legacy_values, each new revision to the outbox. Returns the numbers of scanned and of
+-- written rows by origin, the last position, and the number of rows that are not as planned all the same.
 WITH batch AS MATERIALIZED (
-    SELECT p.*
-    FROM backfill_plan p
-    WHERE p.position > $1 AND p.differs
-    ORDER BY p.position
-    LIMIT $2
+    WANTED_ROWS
 ), kept AS (
     INSERT INTO legacy_values AS v (row_id, parent_job_id, root_job_id)
     SELECT l.id, CASE WHEN l.is_root_job THEN l.parent_job_id END, l.root_job_id
@@ -29,13 +25,23 @@ WITH batch AS MATERIALIZED (
         revision = l.revision + 1
     FROM batch b
     WHERE l.id = b.row_id AND l.revision = b.revision
-    RETURNING l.id, l.revision, l.origin
+    RETURNING l.id, l.revision, l.origin,
+              (l.root_job_id, l.origin, l.cycle_members, l.parent_conflict)
+                  IS NOT DISTINCT FROM (b.root_job_id, b.origin, b.cycle_members, b.parent_conflict) AS as_planned
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision, bulk) SELECT id, revision, true FROM changed
 )
-SELECT origin::text AS origin, count(*)::integer AS scanned, 0 AS written,
-       count(*) FILTER (WHERE parent_conflict)::integer AS conflicts, max(position) AS last_position
-FROM batch
-GROUP BY origin
-UNION ALL
-SELECT origin::text, 0, count(*)::integer, 0, NULL FROM changed GROUP BY origin
+SELECT counted.*,
+       CASE WHEN (SELECT count(*) FROM changed WHERE as_planned) < (SELECT count(*) FROM batch)
+            THEN (SELECT count(*) FROM batch b JOIN llama_logs l ON l.id = b.row_id WHERE l.revision = b.revision)
+                 - (SELECT count(*) FROM changed WHERE as_planned)
+            ELSE 0 END AS ineffective
+FROM (SELECT) AS always
+LEFT JOIN (
+    SELECT origin::text AS origin, count(*)::integer AS scanned, 0 AS written,
+           count(*) FILTER (WHERE parent_conflict)::integer AS conflicts, max(position) AS last_position
+    FROM batch
+    GROUP BY origin
+    UNION ALL
+    SELECT origin::text, 0, count(*)::integer, 0, NULL FROM changed GROUP BY origin
+) counted ON true

@@ -176,6 +176,7 @@ def _done(report: BackfillReport) -> Table:
         ("  and rows set when it looked again", report.set_after_looking_again),
         ("changed by live traffic meanwhile: rows corrected", report.live.corrected),
         ("  rows removed", report.live.removed),
+        ("refused by PostgreSQL and set aside", report.refused),
         ("not as planned, and nothing says why", report.unexplained),
         ("kept aside: parents of rows that call themselves root jobs", kept.parents_cleared),
         ("  roots computed before that differ from the rule", kept.roots_overruled),

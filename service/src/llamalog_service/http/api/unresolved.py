@@ -12,11 +12,13 @@ from llamalog_service.http.context import ReaderDep
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
     Cycle,
+    RefusedRow,
     RowConflict,
     count_conflicts,
     cycles,
     declaration_conflicts,
     parent_conflicts,
+    refused_rows,
 )
 from llamalog_service.queries.counts import (
     UnknownOrigins,
@@ -77,6 +79,16 @@ async def rival_parents(reader: ReaderDep, page: PageDep) -> Response:
 async def declarations(reader: ReaderDep, page: PageDep) -> Response:
     """The chain overrules a declaration."""
     return json_response(await declaration_conflicts(reader, **page))
+
+
+@routes.get(
+    "/conflicts/refused",
+    summary="Rows that PostgreSQL lets no writer change",
+    responses=responses(Page[RefusedRow], "Those that were refused first come first."),
+)
+async def refused(reader: ReaderDep, page: PageDep) -> Response:
+    """A constraint, a policy or a trigger of the table's owner protects them; they are tried again."""
+    return json_response(await refused_rows(reader, **page))
 
 
 @routes.get(

@@ -11,18 +11,20 @@ from llamalog_service.http.web.formatting import link
 from llamalog_service.http.web.pages import render
 from llamalog_service.queries.conflicts import (
     Cycle,
+    RefusedRow,
     RowConflict,
     count_conflicts,
     cycles,
     declaration_conflicts,
     parent_conflicts,
+    refused_rows,
 )
 from llamalog_service.queries.counts import COUNTED, UNPROCESSED, read_unknown_origins, read_waiting_jobs
 from llamalog_service.queries.paging import Page, parse_cursor
 
 routes = APIRouter()
 
-ConflictKind = Literal["parents", "declarations", "cycles"]
+ConflictKind = Literal["parents", "declarations", "cycles", "refused"]
 
 _WAITING: Final = "/ui/waiting-jobs"
 _CONFLICTS: Final = "/ui/conflicts"
@@ -93,9 +95,11 @@ async def conflicts(
 ) -> Response:
     """The conflicts of one kind, and the counts of all."""
     counts = await count_conflicts(reader)
-    found: Page[RowConflict] | Page[Cycle]
+    found: Page[RowConflict] | Page[Cycle] | Page[RefusedRow]
     if kind == "cycles":
         found = await cycles(reader, after=after)
+    elif kind == "refused":
+        found = await refused_rows(reader, after=parse_cursor(after))
     else:
         found = await _READ_ROWS[kind](reader, after=parse_cursor(after))
     return render(
@@ -108,6 +112,7 @@ async def conflicts(
             ("parents", "Rival parents", counts.parents),
             ("declarations", "Roots declared otherwise", counts.declarations),
             ("cycles", "Cycles", counts.cycles),
+            ("refused", "Refused corrections", counts.refused),
         ),
         rows_on_cycles=counts.rows_on_cycles,
         items=found.items,

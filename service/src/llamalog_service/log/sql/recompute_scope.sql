@@ -1,5 +1,6 @@
 -- The jobs $1 (text[]) and everything below them are in scope; their ancestors are needed to find the ends.
--- UNION, not UNION ALL: a job is visited once, so that a cycle ends the walk.
+-- UNION, not UNION ALL: a job is visited once, so that a cycle ends the walk. A root job with a parent, whose
+-- normalisation was refused, makes no claim.
 INSERT INTO recompute_jobs (job, parent, seen, adopted, declared, in_scope)
 WITH RECURSIVE below (job) AS (
     SELECT unnest($1::text[])
@@ -10,6 +11,7 @@ WITH RECURSIVE below (job) AS (
         SELECT l.job_id
         FROM llama_logs l
         WHERE l.parent_job_id = b.job AND l.job_id IS NOT NULL
+          AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
         OFFSET 0
     ) child
 ), lineage (job, in_scope) AS (
@@ -20,7 +22,7 @@ WITH RECURSIVE below (job) AS (
     CROSS JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL
+        WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
         ORDER BY {earliest l}
         LIMIT 1
     ) claim
@@ -34,7 +36,7 @@ FROM jobs a
 LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
-    WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL
+    WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
     ORDER BY {earliest l}
     LIMIT 1
 ) claim ON true

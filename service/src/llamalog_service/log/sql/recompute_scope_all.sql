@@ -1,4 +1,5 @@
--- Every job that a row bears or names is in scope.
+-- Every job that a row bears or names is in scope. A root job with a parent, whose normalisation was refused, makes no
+-- claim.
 INSERT INTO recompute_jobs (job, parent, seen, adopted, declared, in_scope)
 WITH borne AS (
     SELECT l.job_id AS job FROM llama_logs l WHERE l.job_id IS NOT NULL GROUP BY l.job_id
@@ -6,6 +7,7 @@ WITH borne AS (
     SELECT DISTINCT ON (l.job_id) l.job_id AS job, l.parent_job_id
     FROM llama_logs l
     WHERE l.job_id IS NOT NULL AND l.parent_job_id IS NOT NULL
+      AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
     ORDER BY l.job_id, l.created_at, l.id
 ), declarations AS (
     SELECT DISTINCT ON (l.job_id) l.job_id AS job, l.declared_root_job_id

@@ -1,21 +1,19 @@
--- At most $1 rows that another writer put into the table with neither job nor parent: their origin is unknown for
--- good. A root that the writer had computed is kept in legacy_values.
+-- The origin of rows (as of untracked_rows) that another writer put in with neither job nor parent is unknown
+-- for good. A root that the writer had computed is kept in legacy_values.
 WITH found AS (
-    SELECT l.id, l.root_job_id
-    FROM llama_logs l
-    WHERE l.origin IS NULL AND l.job_id IS NULL AND l.parent_job_id IS NULL
-    LIMIT $1
+    WANTED_ROWS
 ), kept AS (
-    INSERT INTO legacy_values (row_id, root_job_id) SELECT id, root_job_id FROM found WHERE root_job_id IS NOT NULL
+    INSERT INTO legacy_values (row_id, root_job_id) SELECT row_id, root_job_id FROM found WHERE root_job_id IS NOT NULL
     ON CONFLICT (row_id) DO UPDATE
     SET root_job_id = coalesce(legacy_values.root_job_id, excluded.root_job_id)
 ), changed AS (
     UPDATE llama_logs l
     SET origin = 'UNTRACKED', root_job_id = NULL, legacy_told = coalesce(l.legacy_told, false), revision = l.revision + 1
     FROM found f
-    WHERE l.id = f.id AND l.origin IS NULL AND l.job_id IS NULL AND l.parent_job_id IS NULL
-    RETURNING l.id, l.revision
+    WHERE l.id = f.row_id AND l.origin IS NULL AND l.job_id IS NULL AND l.parent_job_id IS NULL
+    RETURNING l.id, l.revision, l.origin = 'UNTRACKED' AND l.root_job_id IS NULL AS as_wanted
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed
 )
-SELECT count(*)::integer AS changed FROM changed
+SELECT count(*)::integer AS changed, (SELECT count(*) FROM found) - count(*) FILTER (WHERE as_wanted) AS ineffective
+FROM changed

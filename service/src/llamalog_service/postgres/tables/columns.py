@@ -5,9 +5,21 @@ from typing import Final
 
 from sqlalchemy import Enum, Index, text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.types import UserDefinedType
 
 from llamalog_schemas.events import Category, DataQuality, EntityType, Status
 from llamalog_schemas.provenance import Origin
+
+
+class _TransactionId(UserDefinedType[int]):
+    """PostgreSQL's xid."""
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid"
+
+
+ischema_names["xid"] = _TransactionId
 
 
 def _enum(values: type[PythonEnum], name: str) -> Enum:
@@ -22,6 +34,7 @@ DATA_QUALITY: Final = _enum(DataQuality, "DataQuality")
 ORIGIN: Final = _enum(Origin, "LlamaLogOrigin")
 
 UTC_MILLISECONDS: Final = TIMESTAMP(precision=3, timezone=False)
+XID: Final = _TransactionId()
 INSTANT: Final = TIMESTAMP(timezone=True)
 JSON_OBJECT: Final = JSONB(none_as_null=True)
 NOW: Final = text("now()")

@@ -31,6 +31,7 @@ from llamalog_service.postgres.tables.columns import (
     ORIGIN,
     STATUS,
     UTC_MILLISECONDS,
+    XID,
     index,
 )
 
@@ -194,6 +195,27 @@ class LegacyValues(SQLModel, table=True):
     kept_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
+class RefusedRow(SQLModel, table=True):
+    """A row that PostgreSQL lets no writer change, set aside: who tried, and why it failed.
+
+    ``seen``: the version of the row (its ``xmin``) that was refused; it is tried again when the row has
+    another, or when this is NULL. ``aim``: what the row was to become. No foreign key: a row may be deleted.
+    """
+
+    __tablename__ = "refused_rows"
+    __table_args__ = (Index("refused_rows_first_at_idx", "first_at", "row_id"),)
+
+    row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    write: str = Field(sa_column=Column(Text, primary_key=True))
+    seen: int | None = Field(default=None, sa_column=Column(XID))
+    aim: str | None = Field(default=None, sa_column=Column(Text))
+    sqlstate: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    first_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+    last_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+    attempts: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
+
+
 class MigrationJournal(SQLModel, table=True):
     """What migrations changed of what they found; a down-migration takes back that and no more."""
 
@@ -208,11 +230,14 @@ class MigrationJournal(SQLModel, table=True):
 class OutboxEntry(SQLModel, table=True):
     """A correction that is to be published: noted in its transaction, struck out once Kafka has it.
 
-    No foreign key: a row may be gone before its entry is. ``bulk``: a backfill's, published after all others.
+    No foreign key: a row may be gone before its entry is. ``bulk``: a backfill's or a large
+    repair's, published after all others.
     """
 
     __tablename__ = "provenance_outbox"
-    __table_args__ = (index("provenance_outbox_prompt_idx", "noted_at", where="NOT bulk"),)
+    __table_args__ = (
+        index("provenance_outbox_prompt_idx", "noted_at", "row_id", "revision", where="NOT bulk"),
+    )
 
     row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
     revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))

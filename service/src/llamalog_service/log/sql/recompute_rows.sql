@@ -1,0 +1,44 @@
+-- The rows in scope whose root, origin, cycle or conflict differs from the rule, with the job that their walk starts at;
+-- without those that were refused as they are, and those that came as a root job with a parent after the normalisation.
+SELECT x.*
+FROM (
+    SELECT r.id AS row_id,
+           CASE WHEN e.ending = 'OPEN' THEN coalesce(r.declared_root_job_id, e.root) ELSE e.root END AS root_job_id,
+           CASE e.ending
+               WHEN 'SEEN' THEN CASE WHEN r.job_id = e.root THEN 'ROOT' ELSE 'RESOLVED' END
+               WHEN 'OPEN' THEN CASE WHEN coalesce(r.declared_root_job_id, e.root) IS NULL
+                                     THEN 'PENDING' ELSE 'DECLARED' END
+               ELSE e.ending
+           END::"LlamaLogOrigin" AS origin,
+           e.cycle_members,
+           r.job_id IS NOT NULL AND r.parent_job_id IS NOT NULL AND r.parent_job_id IS DISTINCT FROM j.parent
+               AS parent_conflict,
+           e.job AS start,
+           CASE WHEN r.origin IS NULL THEN r.root_job_id END AS overruled_root,
+           r.root_job_id IS NULL AS was_unknown,
+           r.parent_conflict AS was_in_conflict,
+           r.root_job_id IS NOT NULL AND r.declared_root_job_id <> r.root_job_id AS did_disagree,
+           r.root_job_id AS root_now, r.origin AS origin_now, r.cycle_members AS cycle_now, r.xmin AS version
+    FROM recompute_jobs j
+    JOIN recompute_ends e USING (job)
+    CROSS JOIN LATERAL (
+        SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id, l.root_job_id, l.origin, l.cycle_members,
+               l.parent_conflict, l.is_root_job, l.xmin
+        FROM llama_logs l
+        WHERE {l bears j.job}
+        UNION ALL
+        SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id, l.root_job_id, l.origin, l.cycle_members,
+               l.parent_conflict, l.is_root_job, l.xmin
+        FROM llama_logs l
+        WHERE l.parent_job_id = j.job AND l.job_id IS NULL
+        OFFSET 0
+    ) r
+    WHERE j.in_scope AND NOT (r.origin IS NULL AND r.is_root_job IS TRUE AND r.parent_job_id IS NOT NULL)
+    OFFSET 0
+) x
+WHERE (x.root_now, x.origin_now, x.cycle_now, x.was_in_conflict)
+      IS DISTINCT FROM (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)
+  AND NOT EXISTS (
+      SELECT FROM refused_rows f
+      WHERE f.row_id = x.row_id AND f.write = 'root' AND f.seen = x.version
+        AND f.aim = row(x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)::text)

@@ -1,0 +1,19 @@
+-- Strike out those of the next $2 rows set aside after the row $1 (NULL: from the beginning) that are gone or have changed
+-- since. Returns each of the $2, and of those that have changed the job to recompute from.
+WITH page AS (
+    SELECT f.row_id, f.write, f.seen
+    FROM refused_rows f
+    WHERE $1::uuid IS NULL OR f.row_id > $1
+    ORDER BY f.row_id
+    LIMIT $2
+), checked AS (
+    SELECT p.row_id, p.write, coalesce(l.job_id, l.parent_job_id) AS job,
+           l.version IS NULL OR l.version IS DISTINCT FROM p.seen AS is_over
+    FROM page p
+    LEFT JOIN LATERAL (
+        SELECT r.xmin AS version, r.job_id, r.parent_job_id FROM llama_logs r WHERE r.id = p.row_id OFFSET 0
+    ) l ON true
+), over AS (
+    DELETE FROM refused_rows f USING checked c WHERE c.is_over AND f.row_id = c.row_id AND f.write = c.write
+)
+SELECT c.row_id, CASE WHEN c.is_over THEN c.job END AS job FROM checked c ORDER BY c.row_id
