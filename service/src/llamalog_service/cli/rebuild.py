@@ -30,7 +30,7 @@ from llamalog_service.rebuild.republish import RepublishSelection
 from llamalog_service.settings import Settings
 
 DIFFERS: Final = 3
-"""The exit code for a live table that differs from the rebuilt one and was not repaired."""
+"""The exit code for a live table that differs from the rebuilt one and was not repaired, or not wholly."""
 
 
 def _selection(texts: list[str]) -> Selection:
@@ -156,7 +156,8 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
         else:
             print_report(report, differences)
     differs = report.differences.rows or report.overrides_differing
-    raise typer.Exit(DIFFERS if differs and report.repaired is None else 0)
+    is_left = report.repaired is None or report.unrepaired
+    raise typer.Exit(DIFFERS if differs and is_left else 0)
 
 
 def _republish(settings: Settings, selection: Selection) -> int:
@@ -278,7 +279,15 @@ def _differences(report: RebuildReport, file: Path) -> Iterator[str]:
         yield f"{report.overrides_differing:,} overrides are missing or differ."
     if is_repaired and found.extra:
         yield f"{found.extra:,} rows without an event were deleted; the table removed_rows has them."
-    yield "All of it was repaired." if is_repaired else "Nothing was changed; --repair repairs it."
+    if report.unrepaired:
+        yield (
+            f"{report.repaired:,} of them were repaired; {report.unrepaired:,} still differ, since "
+            "PostgreSQL refuses, drops or changes what is written. Correct the cause, and run the same "
+            "command again:"
+        )
+        yield from (f"  {row}: {' '.join(reason.split())}" for row, reason in report.refusals.items())
+    else:
+        yield "All of it was repaired." if is_repaired else "Nothing was changed; --repair repairs it."
 
 
 def _summary(report: RebuildReport) -> Table:

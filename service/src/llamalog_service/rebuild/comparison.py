@@ -121,7 +121,9 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
             than an empty one would get.
         unsourced_rows, unsourced_overrides: without an event, and copied from the live table.
         overrides_differing: overrides that the live table lacks, or holds otherwise.
-        repaired: rows repaired; None: without `--repair`.
+        repaired: rows that were repaired, and found as they are to be afterwards; None: without `--repair`.
+        unrepaired: rows that still differ, since PostgreSQL refuses, drops or changes what is written.
+        refusals: the reasons, by row, of the first of them.
         loaded: whether the live table was empty and was loaded.
         republished: rows republished afterwards; None: without `--republish`.
     """
@@ -142,6 +144,8 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
     unsourced_overrides: int
     seconds: float = 0.0
     repaired: int | None = None
+    unrepaired: int = 0
+    refusals: dict[str, str] = {}
     loaded: bool = False
     republished: int | None = None
 

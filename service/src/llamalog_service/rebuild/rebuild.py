@@ -7,6 +7,7 @@ live table as it was.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import islice
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -184,12 +185,15 @@ class Rebuild:
             options.on_difference(line)
         options.on_compared()
         differences = await self._comparison.differences()
-        if self._repair is not None:
-            if differences.extra > options.max_deletes:
-                raise TooManyDeletesError(differences.extra, options.max_deletes)
-            await self._repair.run(differences.rows, self._history, found.read.next_offsets, self._lock.check)
-        repaired = None if self._repair is None else differences.rows
-        return self._report(found, differences, repaired=repaired)
+        if self._repair is None:
+            return self._report(found, differences)
+        if differences.extra > options.max_deletes:
+            raise TooManyDeletesError(differences.extra, options.max_deletes)
+        left = await self._repair.run(
+            differences.rows, self._history, found.read.next_offsets, self._lock.check
+        )
+        report = self._report(found, differences, repaired=differences.rows - len(left))
+        return replace(report, unrepaired=len(left), refusals=dict(islice(left.items(), _EXAMPLES)))
 
     async def _load(self, spans: Mapping[int, Span], options: RebuildOptions) -> RebuildReport:
         """Read the whole topic and load the empty live table from it."""

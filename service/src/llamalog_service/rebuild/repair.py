@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
@@ -14,9 +15,11 @@ from llamalog_service.log.outbox import Outbox, publish_removals
 from llamalog_service.log.recompute import (
     BY_INDEX,
     LOCK_TIMEOUT_SECONDS,
+    NoProgressError,
     RecomputeStore,
     recompute_until_converged,
 )
+from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.reading import History, OnProgress, RebuildProgress, read_into
@@ -30,12 +33,16 @@ from llamalog_service.rebuild.shadow import (
 from llamalog_service.retry import retry_until_available
 
 _BATCH: Final = 200
+_NO_REASON: Final = "it was written, or left out, without an error, and is not as its event has it"
 _INDEXES: Final = f"""
     CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id);
     CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id);
     CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id);
     CREATE INDEX IF NOT EXISTS legacy_rows_id ON {SCHEMA}.legacy_rows (row_id)
 """
+
+
+_log = structlog.get_logger("llamalog.rebuild")
 
 
 class Difference(NamedTuple):
@@ -75,31 +82,44 @@ class RepairStore:
             await lock_recompute(connection)
             return {record["job_id"] for record in await connection.fetch(sql("repair_overrides"))}
 
-    async def repair(self, rows: Collection[UUID], revision: int) -> None:
+    async def repair(self, rows: Collection[UUID], revision: int) -> dict[UUID, str]:
         """Make live rows equal to the shadow's, except for their roots, in one transaction.
 
         Each is compared once more: a row that live traffic has corrected since the comparison is not
-        written.
+        written. A row that PostgreSQL refuses is set aside.
 
         Args:
             revision: of rows that are inserted.
+
+        Returns:
+            The refused rows, with the reasons.
 
         Raises:
             RowsLockedError: other transactions hold some of the rows; nothing was written.
             UnavailableError: the commit's outcome may be unknown; repeating is safe.
         """
-        ids = list(rows)
         async with compared_shadow(self._pool) as connection, connection.transaction():
             await lock_recompute(connection)
             await connection.execute(
                 f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}"
             )
-            await connection.execute(sql("repair_missing"), ids, revision)
-            await connection.execute(sql("repair_legacy"), ids)
-            await connection.execute(sql("repair_extra"), ids)
-            await connection.execute(sql("repair_content"), ids)
-            await connection.execute(sql("repair_untracked"), ids)
-            await connection.execute(sql("repair_done"), ids)
+
+            async def write(ids: Sequence[UUID]) -> None:
+                await connection.execute(sql("repair_missing"), ids, revision)
+                await connection.execute(sql("repair_legacy"), ids)
+                await connection.execute(sql("repair_extra"), ids)
+                await connection.execute(sql("repair_content"), ids)
+                await connection.execute(sql("repair_untracked"), ids)
+                await connection.execute(sql("repair_done"), ids)
+
+            return await write_by_halves(connection, "content", list(rows), write)
+
+    async def unrepaired(self) -> dict[UUID, str | None]:
+        """The differing rows that still are not as the shadow has them, with the reasons that were noted."""
+        async with compared_shadow(self._pool) as connection:
+            await connection.execute(sql("compare_prepare"))
+            records = await connection.fetch(sql("repair_verify"))
+        return {record["id"]: record["reason"] for record in records}
 
     async def deleted(self) -> set[UUID]:
         """The rows that were deleted because they have no event."""
@@ -132,6 +152,7 @@ class Repair:
         self._outbox = outbox
         self._event_publisher = event_publisher
         self._on_progress = on_progress
+        self._refused: dict[UUID, str] = {}
 
     async def run(
         self,
@@ -139,17 +160,22 @@ class Repair:
         history: History,
         next_offsets: Mapping[int, int],
         check_lock: Callable[[], None],
-    ) -> None:
-        """Repair every difference, then insert deleted rows of which an event has come since.
+    ) -> dict[str, str]:
+        """Repair every difference, then insert deleted rows of which an event has come since, and look again.
 
         Args:
             differing: how many rows differ, for the progress.
             next_offsets: of the shadow, by partition.
             check_lock: called before writes that would disturb another rebuild; raises RebuildLockLostError.
 
+        Returns:
+            The rows that still differ, with the reasons.
+
         Raises:
             ShadowLostError: a crash of PostgreSQL has emptied the shadow; rows repaired stay repaired.
         """
+        self._refused.clear()
+        await retry_until_available(self._recompute_store.retry_refused, doing="trying rows set aside again")
         await retry_until_available(self._store.prepare, doing="indexing", may_take_long=True)
         check_lock()
         await self._recompute(
@@ -167,6 +193,8 @@ class Repair:
             done += len(batch)
             self._on_progress(RebuildProgress("repairing", done, differing))
         await self._restore_deleted(history, next_offsets, revision, check_lock)
+        left = await retry_until_available(self._store.unrepaired, doing="looking again", may_take_long=True)
+        return {str(row): reason or self._refused.get(row, _NO_REASON) for row, reason in left.items()}
 
     async def _restore_deleted(
         self,
@@ -201,17 +229,21 @@ class Repair:
     async def _repair(self, rows: Collection[UUID], revision: int, check_lock: Callable[[], None]) -> None:
         async def repair() -> None:
             check_lock()
-            await self._store.repair(rows, revision)
+            self._refused.update(await self._store.repair(rows, revision))
 
         await retry_until_available(repair, doing="repairing rows")
 
     async def _recompute(self, starts: Collection[str]) -> None:
-        if starts:
+        if not starts:
+            return
+        try:
             await retry_until_available(
                 lambda: recompute_until_converged(self._recompute_store, starts),
                 doing="repairing roots",
                 may_take_long=True,
             )
+        except NoProgressError as none:  # the rows are found when it looks again
+            _log.error("repair of roots failed", error=str(none))
 
     async def _publish(self, rows: Collection[UUID]) -> None:
         """Publish corrections; those that a crash leaves in the outbox the migration consumer publishes."""
