@@ -1,7 +1,6 @@
--- Some $1 unpublished corrected rows, by the outbox's own order: a backfill leaves a million there, which
--- no call may sort.
-SELECT DISTINCT ON (n.row_id) n.row_id
+-- The next $2 entries of backfills and of large repairs after the row $1, by the table's own order: there may be millions.
+SELECT n.row_id
 FROM provenance_outbox n
-WHERE (SELECT true FROM llama_logs r WHERE r.id = n.row_id)
+WHERE n.bulk AND n.row_id > $1
 ORDER BY n.row_id
-LIMIT $1
+LIMIT $2

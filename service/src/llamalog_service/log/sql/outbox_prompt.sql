@@ -1,7 +1,7 @@
--- The unpublished rows that were corrected longest ago, at most $1; those of backfills come after all others.
-SELECT n.row_id
+-- The next $4 entries in the order in which rows were corrected, after the entry of $1 (its time), $2 (its row) and $3 (its
+-- revision); without those of backfills and of large repairs.
+SELECT n.row_id, n.noted_at, n.revision
 FROM provenance_outbox n
-WHERE NOT n.bulk AND (SELECT true FROM llama_logs r WHERE r.id = n.row_id)
-GROUP BY n.row_id
-ORDER BY min(n.noted_at), n.row_id
-LIMIT $1
+WHERE NOT n.bulk AND (n.noted_at, n.row_id, n.revision) > ($1::timestamptz, $2::uuid, $3::integer)
+ORDER BY n.noted_at, n.row_id, n.revision
+LIMIT $4

@@ -1,0 +1,144 @@
+"""Corrections on their way out: in order, the small before the large, and none left behind."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from harness.log_table import stored_rows
+from harness.writers import NAMES, KeptMessages, Repairer, Writer
+from histories import event
+from llamalog_service.backfill.backfill_store import BackfillStore
+from llamalog_service.backfill.publishers import CorrectionRelay
+from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.outbox import Outbox
+from llamalog_service.postgres.statements import sql
+
+LARGE = 2500
+CHILDREN = """
+    INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, root_job_id, origin)
+    SELECT gen_random_uuid(), 'x', 'CREATED', 'SUCCESS', 'child-' || n, 'large', 'large', 'RESOLVED'
+    FROM generate_series(1, $1::integer) n
+"""
+WAITING = "SELECT count(*) FROM provenance_outbox"
+
+
+def relay(pool: asyncpg.Pool, kept: KeptMessages) -> CorrectionRelay:
+    return CorrectionRelay(Outbox(pool), BackfillStore(pool), EventPublisher(kept, NAMES, source="/tests"))
+
+
+async def corrected(pool: asyncpg.Pool, kept: KeptMessages) -> None:
+    """Correct two thousand rows of one job, then three of another."""
+    writer = Writer(pool, kept)
+    await writer.write(event(1, "large"), event(2, "small"), event(3, "child", "small"))
+    await pool.execute(CHILDREN, LARGE)
+    for number, job in ((11, "large"), (12, "small")):
+        await Writer(pool, kept).write(event(number, f"above-{job}", at=-2))
+        await Writer(pool, kept).write(event(number + 10, job, f"above-{job}", at=-1))
+        for jobs in kept.take_commands():
+            await Repairer(pool, kept).repair(jobs)
+    kept.by_topic.clear()
+
+
+async def test_a_small_repair_is_published_before_a_large_one_that_came_first(pool: asyncpg.Pool) -> None:
+    kept = KeptMessages()
+    await corrected(pool, kept)
+    publishing = relay(pool, kept)
+    await publishing.publish_next()
+    small = {UUID(int=2), UUID(int=3)}
+    assert small <= kept.provenance.keys()
+    assert len(kept.provenance) < 10
+    while await publishing.publish_next():
+        pass
+    assert len(kept.provenance) >= LARGE
+    assert await pool.fetchval(WAITING) == 0
+
+
+async def test_a_row_removed_while_its_correction_waits_leaves_nothing_in_the_outbox(
+    pool: asyncpg.Pool,
+) -> None:
+    kept = KeptMessages()
+    await corrected(pool, kept)
+    await pool.execute("DELETE FROM llama_logs WHERE job_id IN ('child', 'child-1', 'child-2', 'large')")
+    publishing = relay(pool, kept)
+    while await publishing.publish_next():
+        pass
+    assert await pool.fetchval(WAITING) == 0
+    assert kept.provenance.keys() <= (await stored_rows(pool)).keys()
+
+
+async def test_only_rows_that_are_gone_wait_and_are_struck_out(pool: asyncpg.Pool) -> None:
+    await pool.execute(
+        "INSERT INTO provenance_outbox (row_id, revision) SELECT gen_random_uuid(), 2 "
+        "FROM generate_series(1, 2500)"
+    )
+    assert not await relay(pool, KeptMessages()).publish_next()
+    assert await pool.fetchval(WAITING) == 0
+
+
+async def test_a_correction_of_a_row_that_was_removed_and_recorded_again_is_struck_out(
+    pool: asyncpg.Pool,
+) -> None:
+    kept = KeptMessages()
+    await Writer(pool, kept).write(event(1, "one"))
+    await pool.execute("INSERT INTO provenance_outbox (row_id, revision) VALUES ($1, 5)", UUID(int=1))
+    publishing = relay(pool, kept)
+    assert await publishing.publish_next()
+    assert not await publishing.publish_next()
+    assert await pool.fetchval(WAITING) == 0
+
+
+async def test_a_correction_that_commits_late_is_published_although_later_ones_were(
+    pool: asyncpg.Pool,
+) -> None:
+    kept = KeptMessages()
+    await Writer(pool, kept).write(event(1, "one"), event(2, "two"))
+    publishing = relay(pool, kept)
+    for row, seconds in ((1, 1000), (2, 500)):
+        await pool.execute(
+            "INSERT INTO provenance_outbox (row_id, revision, noted_at) VALUES ($1, 1, $2)",
+            UUID(int=row),
+            datetime.fromtimestamp(1_800_000_000 + seconds, UTC),
+        )
+        assert await publishing.publish_next()
+    assert await pool.fetchval(WAITING) == 0
+
+
+async def test_a_page_that_kafka_did_not_take_comes_again(pool: asyncpg.Pool) -> None:
+    kept = KeptMessages()
+    await Writer(pool, kept).write(event(1, "one"))
+    await pool.execute("INSERT INTO provenance_outbox (row_id, revision) VALUES ($1, 2)", UUID(int=1))
+    outbox = Outbox(pool)
+    first = await outbox.next(10)
+    assert await outbox.next(10) == first
+
+
+async def test_a_page_is_read_by_its_index_without_a_sort(pool: asyncpg.Pool) -> None:
+    await pool.execute(
+        "INSERT INTO provenance_outbox (row_id, revision, bulk) "
+        "SELECT gen_random_uuid(), 2, n % 2 = 0 FROM generate_series(1, 40000) n; ANALYZE provenance_outbox"
+    )
+    lowest = UUID(int=0)
+    for name, values in (
+        ("outbox_prompt", (datetime(1970, 1, 1, tzinfo=UTC), lowest, 0, 1000)),
+        ("outbox_bulk", (lowest, 1000)),
+    ):
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off"
+            )
+            (record,) = await connection.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql(name)}", *values)
+        assert steps(record[0]) <= {"Limit", "Index Scan", "Index Only Scan"}
+
+
+def steps(explained: Any) -> set[str]:
+    """The kinds of steps in a plan."""
+    (plan,) = json.loads(explained) if isinstance(explained, str) else explained
+    found, left = set(), [plan["Plan"]]
+    while left:
+        step = left.pop()
+        found.add(step["Node Type"])
+        left += step.get("Plans", [])
+    return found
