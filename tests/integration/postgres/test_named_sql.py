@@ -56,6 +56,7 @@ async def connection(prepared: asyncpg.Connection) -> AsyncIterator[asyncpg.Conn
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in TEMPLATES.union(SCRIPTS)])
 async def test_a_named_query_can_be_prepared(connection: asyncpg.Connection, name: str) -> None:
     await connection.prepare(sql(name))
+    await connection.prepare(sql(name, brief=True))
 
 
 @in_one_loop
@@ -76,6 +77,7 @@ async def test_every_way_to_search_can_be_prepared(
 ) -> None:
     search = Search(driver, newest_first=newest_first)
     await connection.prepare(search.page)
+    await connection.prepare(search.brief_page)
     await connection.prepare(search.last_scanned)
 
 

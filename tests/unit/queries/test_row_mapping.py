@@ -4,8 +4,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from histories import histories
 from llamalog_schemas.events import Event
@@ -15,11 +17,14 @@ from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.kafka.publisher import provenance_record
 from llamalog_service.log.log_store import stored_row
 from llamalog_service.postgres.statements import expand
-from llamalog_service.queries.rows import LogRow, log_row, provenance_row
+from llamalog_service.queries.rows import LeftOut, LogRow, brief_row, log_row, provenance_row
 
 COMPUTED = {"name", "declaration_conflict"}
 COPIED = [name for name in LogRow.__struct_fields__ if name not in COMPUTED]
 CONVERTED = {"sources", "fields_enriched", "origin", "cycle_members", "metadata"}
+
+AS_TEXT = ("metadata_text", "preview_data_text", "name")
+"""What a query selects instead of large JSON."""
 
 
 def record(**changed: Any) -> dict[str, Any]:
@@ -31,21 +36,33 @@ def record(**changed: Any) -> dict[str, Any]:
         "origin": None,
         "cycle_members": None,
         "metadata": None,
+        **dict.fromkeys(AS_TEXT),
     }
     return values | absent | changed
 
 
-def test_every_field_is_selected_by_the_query_and_told_by_the_provenance_record() -> None:
-    selected = set(re.findall(r"(?:l\.|AS )(\w+)(?=,|$)", " ".join(expand("{row}").split())))
+@pytest.mark.parametrize("fragment", ["{row}", "{brief}"])
+def test_every_field_is_selected_by_the_query_and_told_by_the_provenance_record(fragment: str) -> None:
+    selected = set(re.findall(r"(?:l\.|AS )(\w+)(?=,|$)", " ".join(expand(fragment).split())))
     assert set(COPIED) - selected == set()
     assert set(COPIED) - set(Provenance.__struct_fields__) == set()
+
+
+def test_large_values_are_text_in_a_whole_row_and_left_out_of_a_brief_one() -> None:
+    large = log_row(record(metadata_text='{"title": "x"}', name="x" * 201))
+    assert (large.metadata, large.name) == (Raw(b'{"title": "x"}'), "x" * 199 + "…")
+    left_out = {"metadata_left_out": 70_000, "preview_data_left_out": None, "name": "Lemonade"}
+    brief = brief_row(record(**left_out))
+    assert (brief.metadata, brief.name) == (LeftOut(70_000), "Lemonade")
 
 
 def test_every_column_comes_into_the_field_of_its_name() -> None:
     given_values = record()
     row = log_row(given_values)
     assert {
-        name for name in given_values.keys() - CONVERTED if getattr(row, name) is not given_values[name]
+        name
+        for name in given_values.keys() - CONVERTED - {*AS_TEXT}
+        if getattr(row, name) is not given_values[name]
     } == set()
     assert (row.sources, row.fields_enriched, row.origin, row.cycle_members, row.name) == (
         (),
@@ -84,5 +101,7 @@ def test_a_row_is_the_same_from_the_table_and_from_its_provenance_record(events:
             values |= {name: getattr(part, name) for name in part.__struct_fields__}
         values |= {"revision": 3, "recorded_at": at, "is_legacy": False}
         assert stored_row(values) == stored
-        from_table = log_row(values | {"created_at": content.created_at.replace(tzinfo=UTC)})
+        from_table = log_row(
+            values | dict.fromkeys(AS_TEXT) | {"created_at": content.created_at.replace(tzinfo=UTC)}
+        )
         assert provenance_row(provenance_record(stored).data) == from_table

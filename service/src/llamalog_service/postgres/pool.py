@@ -311,7 +311,8 @@ def _encode_jsonb(value: Any) -> bytes:
 
 def _decode_jsonb(value: bytes) -> Any:
     """The value, or its text as Raw where it is nested, or its numbers long, beyond what events may bring."""
-    if nested_deeper_than(value, MAX_NESTING):
+    # Each level takes an opening and a closing bracket: most values are too short to be looked at.
+    if len(value) > 2 * MAX_NESTING and nested_deeper_than(value, MAX_NESTING):
         return msgspec.Raw(value[1:])
     try:
         decoded = msgspec.json.decode(value[1:])

@@ -17,7 +17,7 @@ import asyncpg
 
 from llamalog_service.domain.errors import TookTooLongError, UnavailableError
 
-_FRAGMENTS = ("piece", "row", "name", "bytes", "lineage", "facts")
+_FRAGMENTS = ("piece", "row", "brief", "name", "weights", "lineage", "facts")
 """Text that several statements share, in `fragments/` beside this module; statements name it in braces."""
 
 _ABBREVIATIONS = (
@@ -58,9 +58,14 @@ def statement_files() -> Mapping[str, Traversable]:
 
 
 @cache
-def sql(name: str) -> str:
-    """The text of the statement ``<capability>/sql/<name>.sql``, fragments and abbreviations expanded."""
-    return expand(statement_files()[name].read_text(encoding="utf-8"))
+def sql(name: str, *, brief: bool = False) -> str:
+    """The text of the statement ``<capability>/sql/<name>.sql``, fragments and abbreviations expanded.
+
+    Args:
+        brief: select of each row what a list shows, instead of the whole of it.
+    """
+    text = statement_files()[name].read_text(encoding="utf-8")
+    return expand(text.replace("{row}", "{brief}") if brief else text)
 
 
 def expand(text: str) -> str:
@@ -96,9 +101,9 @@ class Reader:
         self._pool = pool
         self._answer_within = answer_within
 
-    async def rows(self, name: str, *values: object) -> Sequence[Row]:
-        """All rows of a query."""
-        return await self.run(sql(name), *values)
+    async def rows(self, name: str, *values: object, brief: bool = False) -> Sequence[Row]:
+        """All rows of a query, brief or whole as of `sql`."""
+        return await self.run(sql(name, brief=brief), *values)
 
     async def run(self, statement: str, *values: object) -> Sequence[Row]:
         """All rows of a statement that the store has composed."""

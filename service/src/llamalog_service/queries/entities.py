@@ -10,7 +10,7 @@ from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, StatusLabel
 from llamalog_service.domain.timestamps import naive_utc
 from llamalog_service.postgres.statements import Reader, Row
-from llamalog_service.queries.rows import struct_of
+from llamalog_service.queries.rows import MAX_NAME, MAX_TEXT, cut, struct_of
 
 
 class EntityRef(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -31,7 +31,7 @@ async def read_names(reader: Reader, entities: Collection[EntityRef]) -> Mapping
     found = await reader.rows(
         "names", [entity.id for entity in wanted], [str(entity.type) for entity in wanted]
     )
-    return {UUID(bytes=record["entity_id"].bytes): record["name"] for record in found}
+    return {UUID(bytes=record["entity_id"].bytes): cut(record["name"], MAX_NAME) for record in found}
 
 
 RECENT = timedelta(hours=24)
@@ -99,10 +99,11 @@ async def read_entity_summary(
     since = naive_utc(now or datetime.now(UTC)) - recent
     records = await reader.rows("entity_summary", entity.id, str(entity.type), since.isoformat(), MAX_ROWS)
     counts, found = records[0], {record["what"]: record for record in records}
+    names = tuple(cut(name, MAX_NAME) for name in counts["names"] or ())
     return EntitySummary(
         entity=entity,
-        name=next(iter(counts["names"] or ()), None),
-        names=tuple(counts["names"] or ()),
+        name=next(iter(names), None),
+        names=names,
         rows=counts["rows"],
         first_at=counts["first_at"],
         last_at=counts["last_at"],
@@ -120,4 +121,5 @@ def _moment(record: Row | None) -> Moment | None:
     if record is None:
         return None
     at, job, root = record["created_at"], record["job_id"], record["root_job_id"]
-    return struct_of(Moment, record, row=record["id"], at=at, job=job, root=root)
+    error = cut(record["error_message"], MAX_TEXT)
+    return struct_of(Moment, record, row=record["id"], at=at, job=job, root=root, error_message=error)

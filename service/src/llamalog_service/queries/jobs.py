@@ -9,7 +9,7 @@ from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, 
 from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, lineage_page, read_parents
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, next_of
-from llamalog_service.queries.rows import name_in, origin_of, struct_of
+from llamalog_service.queries.rows import MAX_NAME, cut, origin_of, struct_of
 
 COUNTED = 1_000
 """Rows and children of a job are counted up to here."""
@@ -41,7 +41,7 @@ class JobSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         job: null for a row that names a parent and no job.
         seen: whether an event bears the job; if none does, all that is known is its name.
-        name: the title or the name in its first event.
+        name: the title or the name in its first event; of a long one the beginning.
         category: of its first event, as are operation and entity.
         status: of its last event.
         rows: of the job itself, counted to `COUNTED`.
@@ -111,18 +111,25 @@ class JobState(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def read_tree(
-    reader: Reader, job: str, *, limit: int = DEFAULT_LIMIT, after: Cursor | None = None
+    reader: Reader,
+    job: str,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    after: Cursor | None = None,
+    brief: bool = False,
 ) -> Tree:
     """Everything under a job, a page at a time; without entries for a job that no row bears or names.
 
     Of a root that is what has it as its root. Of any other job it is what hangs on it by the claims that
     count, found by one walk downwards.
+
+    Args:
+        brief: whether long values are cut, or left out, as lists show them.
     """
     limit, position = at_most(limit), after or OLDEST
-    records = await reader.rows(
-        "tree", position.at, not position.is_root_job, position.row, limit + 1, MAX_BYTES, MAX_ABOVE, job
-    )
-    page = lineage_page(records, limit)
+    start = (position.at, not position.is_root_job, position.row)
+    records = await reader.rows("tree", *start, limit + 1, MAX_BYTES, MAX_ABOVE, job, brief=brief)
+    page = lineage_page(records, limit, brief=brief)
     return Tree(job=job, **page._asdict())
 
 
@@ -177,7 +184,7 @@ async def read_job_state(reader: Reader, job: str) -> JobState:
 
 def _summary(record: Row) -> JobSummary:
     seen = record["first_at"] is not None
-    return struct_of(JobSummary, record, seen=seen, name=name_in(record["metadata"]))
+    return struct_of(JobSummary, record, seen=seen, name=cut(record["name"], MAX_NAME))
 
 
 def _row_alone(record: Row) -> JobSummary:

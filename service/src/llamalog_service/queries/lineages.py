@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.queries.paging import fitting, position_of
-from llamalog_service.queries.rows import LogRow, log_row
+from llamalog_service.queries.rows import LogRow, brief_row, log_row
 
 Parents = Mapping[str, str | None]
 """The parent that counts of each job, None for a job without a claim or never seen."""
@@ -42,7 +42,7 @@ class LineagePage(NamedTuple):
     next: str | None
 
 
-def lineage_page(records: Sequence[Row], limit: int) -> LineagePage:
+def lineage_page(records: Sequence[Row], limit: int, *, brief: bool = False) -> LineagePage:
     """The first of the rows that a query found, at most so many, with depths.
 
     Rows of one time stay together where they fit, so that they can be ordered by depth: a page ends before
@@ -51,11 +51,13 @@ def lineage_page(records: Sequence[Row], limit: int) -> LineagePage:
     Args:
         records: in the order of time, rows that call themselves a root job's first, then by id; one more
             than the limit, or one `beyond`, if there are more. One of them bears the parents of all.
+        brief: whether the query was a brief one.
     """
     kept = records[: _end(records, fitting(records, limit))]
     parents: Parents = next((record["parents"] for record in records if record["parents"] is not None), {})
     depths = job_depths(parents)
-    entries = [_entry(record, parents, depths) for record in kept]
+    to_row = brief_row if brief else log_row
+    entries = [_entry(record, to_row(record), parents, depths) for record in kept]
     entries.sort(key=_reading_order)
     more = str(position_of(kept[-1])) if len(kept) < len(records) else None
     return LineagePage(tuple(entries), parents, is_cut(parents), more)
@@ -116,11 +118,11 @@ def _end(records: Sequence[Row], limit: int) -> int:
     return end or limit
 
 
-def _entry(record: Row, parents: Parents, depths: Mapping[str, int]) -> Entry:
+def _entry(record: Row, row: LogRow, parents: Parents, depths: Mapping[str, int]) -> Entry:
     job, claimed = record["job_id"], record["parent_job_id"]
     if job is not None:
-        return Entry(row=log_row(record), depth=depths[job], parent=parents[job])
-    return Entry(row=log_row(record), depth=0 if claimed is None else depths[claimed] + 1, parent=claimed)
+        return Entry(row=row, depth=depths[job], parent=parents[job])
+    return Entry(row=row, depth=0 if claimed is None else depths[claimed] + 1, parent=claimed)
 
 
 def _reading_order(entry: Entry) -> tuple[datetime, int, Any]:

@@ -24,7 +24,7 @@ from llamalog_service.queries.paging import (
     fitting,
     position_of,
 )
-from llamalog_service.queries.rows import LogRow, log_row
+from llamalog_service.queries.rows import LogRow, brief_row, log_row
 
 
 class Driver(StrEnum):
@@ -60,17 +60,22 @@ class Search(NamedTuple):
         return self._composed("logs_page")
 
     @property
+    def brief_page(self) -> str:
+        """The same rows, of each what a list shows."""
+        return self._composed("logs_page", brief=True)
+
+    @property
     def last_scanned(self) -> str:
         """The last of the rows that a page scanned, if it did not reach the end of all."""
         return self._composed("logs_last_scanned")
 
-    def _composed(self, name: str) -> str:
+    def _composed(self, name: str, *, brief: bool = False) -> str:
         behind, ahead, order = ("<", ">=", "DESC") if self.newest_first else (">", "<=", "ASC")
         # Orders that only the driver's own index has, against hopes to meet its rows soon by reading by time.
         leading = f"l.category {order}, " if self.driver is Driver.CATEGORY else ""
         if self.driver is Driver.JOB:
             order += " NULLS LAST" if self.newest_first else " NULLS FIRST"
-        text = sql(name).replace("{rows}", expand(self.driver.value))
+        text = sql(name, brief=brief).replace("{rows}", expand(self.driver.value))
         text = text.replace("{leading}", leading)
         return text.replace("{behind}", behind).replace("{ahead}", ahead).replace("{order}", order)
 
@@ -118,20 +123,25 @@ async def read_logs(
     limit: int = DEFAULT_LIMIT,
     after: Cursor | None = None,
     newest_first: bool = True,
+    brief: bool = False,
 ) -> Page[LogRow]:
     """The rows that match, in the order of time.
 
     One index leads to the rows, that of the narrowest filter which has one; other filters are
-    tried row by row, on at most `MAX_ROWS_SCANNED` rows a call. A page ends before `MAX_BYTES` of JSON, too.
+    tried row by row, on at most `MAX_ROWS_SCANNED` rows a call. A page ends before `MAX_BYTES`, too.
+
+    Args:
+        brief: whether long values are cut, or left out, as lists show them.
     """
     limit = at_most(limit)
     driver, value = _driver(wanted)
     search = Search(driver, newest_first=newest_first)
     start, end = _span(wanted, after, newest_first=newest_first)
     led_to = (start.at, start.row, end, value)
-    found = await reader.run(search.page, *led_to, *_values(wanted), MAX_ROWS_SCANNED, limit + 1, MAX_BYTES)
+    page = search.brief_page if brief else search.page
+    found = await reader.run(page, *led_to, *_values(wanted), MAX_ROWS_SCANNED, limit + 1, MAX_BYTES)
     limit = fitting(found, limit)
-    items = tuple(log_row(record) for record in found[:limit])
+    items = tuple(map(brief_row if brief else log_row, found[:limit]))
     if len(found) > limit:
         return Page(items=items, next=str(position_of(found[limit - 1])))
     last = await reader.run(search.last_scanned, *led_to, MAX_ROWS_SCANNED - 1)

@@ -24,7 +24,7 @@ DEFAULT_LIMIT = 50
 """Items of a page by default."""
 
 MAX_BYTES = 8 * 1024 * 1024
-"""Of the JSON that a page's rows carry; a page ends before the row that would exceed it, but has one row."""
+"""Of a page's rows, all their columns; a page ends before the row that would exceed it, but has one row."""
 
 MAX_ROWS_SCANNED = 20_000
 """Rows scanned for one page, where no index leads to those that match."""

@@ -22,7 +22,7 @@ from llamalog_service.queries.paging import (
     before,
     position_of,
 )
-from llamalog_service.queries.rows import name_in, origin_of, struct_of
+from llamalog_service.queries.rows import MAX_NAME, cut, origin_of, struct_of
 
 COUNTED = 10_000
 """Rows under a root job are counted up to here."""
@@ -137,7 +137,7 @@ def _root_job(record: Row) -> RootJob:
         job=record["root_job_id"],
         row=record["id"],
         origin=origin,
-        name=name_in(record["metadata"]),
+        name=cut(record["name"], MAX_NAME),
         children=max(0, record["rows"] - record["own"]),
         duration_ms=round((record["last_at"] - record["created_at"]).total_seconds() * 1000),
         user=record["user_id"],

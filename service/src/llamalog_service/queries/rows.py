@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from datetime import datetime
 from operator import attrgetter, itemgetter
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, overload
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from llamalog_schemas.provenance import (
     CategoryLabel,
@@ -22,7 +23,23 @@ from llamalog_service.postgres.statements import Reader, Row
 
 Made = TypeVar("Made", bound=Struct)
 
+MAX_NAME: Final = 200
+"""Characters of a name; the whole of a longer one is in the metadata."""
+
+MAX_TEXT: Final = 300
+"""Characters of a text in a summary; its row has the whole of a longer one."""
+
 _ORIGINS = {str(origin): origin for origin in Origin}
+
+
+class LeftOut(Struct, frozen=True):
+    """The place of a value that is too large for a list.
+
+    Attributes:
+        bytes: how large it is.
+    """
+
+    bytes: int
 
 
 class LogRow(Struct, frozen=True, rename="camel"):
@@ -31,7 +48,7 @@ class LogRow(Struct, frozen=True, rename="camel"):
     Attributes:
         created_at: the event's time, UTC, in milliseconds.
         recorded_at: when the row was written.
-        name: the title or the name in the event, if there is one.
+        name: the title or the name in the event, if there is one; of a long one the beginning.
         parent_job_id: the parent that the row itself names, not always the one that counts.
         root_job_id: null if it is not known; `origin` says why.
         declared_root_job_id: the root that the row itself declares.
@@ -90,10 +107,11 @@ _NAME = LogRow.__struct_fields__.index("name")
 _DECLARATION_CONFLICT = LogRow.__struct_fields__.index("declaration_conflict")
 _of_record = itemgetter(*_COPIED)
 _of_provenance = attrgetter(*_COPIED)
-_METADATA, _ROOT, _DECLARED, _SOURCES, _FIELDS_ENRICHED, _ORIGIN, _CYCLE_MEMBERS = map(
+_METADATA, _PREVIEW, _ROOT, _DECLARED, _SOURCES, _FIELDS_ENRICHED, _ORIGIN, _CYCLE_MEMBERS = map(
     _COPIED.index,
     (
         "metadata",
+        "preview_data",
         "root_job_id",
         "declared_root_job_id",
         "sources",
@@ -111,8 +129,26 @@ async def read_row(reader: Reader, row: UUID) -> LogRow | None:
 
 
 def log_row(record: Row) -> LogRow:
-    """A row from a query that selects `{row}`."""
-    return _log_row(_of_record(record))
+    """A row from a query that selects `{row}`; its large JSON is not decoded, which would hold the loop."""
+    values = list(_of_record(record))
+    for place, column in ((_METADATA, "metadata_text"), (_PREVIEW, "preview_data_text")):
+        if record[column] is not None:
+            values[place] = Raw(record[column].encode())
+    return _named(_log_row(values), record)
+
+
+def brief_row(record: Row) -> LogRow:
+    """A row from a query that selects `{brief}`: long texts and lists cut, large JSON left out."""
+    values = list(_of_record(record))
+    for place, column in ((_METADATA, "metadata_left_out"), (_PREVIEW, "preview_data_left_out")):
+        if record[column] is not None:
+            values[place] = LeftOut(record[column])
+    return _named(_log_row(values), record)
+
+
+def _named(row: LogRow, record: Row) -> LogRow:
+    """The row, with the name that the query found in metadata that was not decoded."""
+    return row if record["name"] is None else replace(row, name=cut(record["name"], MAX_NAME))
 
 
 def provenance_row(data: Provenance) -> LogRow:
@@ -150,4 +186,13 @@ def name_in(metadata: Any) -> str | None:
     if not isinstance(metadata, dict):
         return None
     names = (metadata.get("title"), metadata.get("name"))
-    return next((name for name in names if isinstance(name, str) and name), None)
+    return next((cut(name, MAX_NAME) for name in names if isinstance(name, str) and name), None)
+
+
+@overload
+def cut(text: str, most: int) -> str: ...
+@overload
+def cut(text: str | None, most: int) -> str | None: ...
+def cut(text: str | None, most: int) -> str | None:
+    """A text of at most so many characters; a longer one ends with an ellipsis instead of its rest."""
+    return text if text is None or len(text) <= most else f"{text[: most - 1]}…"

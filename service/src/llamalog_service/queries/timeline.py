@@ -9,6 +9,7 @@ from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, lineage_page
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, at_most
+from llamalog_service.queries.rows import MAX_NAME, cut
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 SLOW_SECONDS = 0.1
@@ -43,6 +44,7 @@ async def read_timeline(
     include_orphans: bool = True,
     limit: int = DEFAULT_LIMIT,
     after: Cursor | None = None,
+    brief: bool = False,
     metrics: Metrics = NULL_METRICS,
 ) -> Timeline:
     """The timeline of an entity: the rows whose root is a root of one that names it.
@@ -51,6 +53,7 @@ async def read_timeline(
 
     Args:
         include_orphans: whether rows that name the entity and have no known root belong to it too.
+        brief: whether long values are cut, or left out, as lists show them.
         metrics: gets the query's duration; a slow query is logged, too.
     """
     began = time.perf_counter()
@@ -66,6 +69,7 @@ async def read_timeline(
         entity.id,
         str(entity.type),
         include_orphans,
+        brief=brief,
     )
     seconds = time.perf_counter() - began
     metrics.timeline(seconds)
@@ -73,6 +77,6 @@ async def read_timeline(
         _log.warning(
             "slow timeline", type=entity.type, id=str(entity.id), seconds=round(seconds, 3), rows=len(records)
         )
-    page = lineage_page(records, limit)
-    name = records[0]["entity_name"] if records else None
+    page = lineage_page(records, limit, brief=brief)
+    name = cut(records[0]["entity_name"], MAX_NAME) if records else None
     return Timeline(entity=entity, name=name, **page._asdict())

@@ -7,7 +7,16 @@ from starlette.responses import Response
 
 from llamalog_service.http.api import examples
 from llamalog_service.http.api.openapi import responses
-from llamalog_service.http.api.routing import Boolean, Id, Job, PageDep, Type, json_response, router
+from llamalog_service.http.api.routing import (
+    Boolean,
+    Id,
+    Job,
+    PageDep,
+    Type,
+    json_response,
+    router,
+    rows_response,
+)
 from llamalog_service.http.context import ContextDep, ReaderDep
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain, read_children, read_tree
@@ -42,11 +51,10 @@ async def timeline(
 ) -> Response:
     """The rows of its lineage: those whose root is a root of a row that names it."""
     ref = EntityRef(type=kind, id=entity)
-    return json_response(
-        await read_timeline(
-            context.reader, ref, include_orphans=include_orphans, metrics=context.metrics, **page
-        )
+    found = await read_timeline(
+        context.reader, ref, include_orphans=include_orphans, metrics=context.metrics, **page
     )
+    return await rows_response(found, "entries")
 
 
 @routes.get(
@@ -58,7 +66,7 @@ async def timeline(
 )
 async def tree(reader: ReaderDep, job: Job, page: PageDep) -> Response:
     """The rows that have a root job as their root; below any other job, its descendants' rows."""
-    return json_response(await read_tree(reader, job, **page))
+    return await rows_response(await read_tree(reader, job, **page), "entries")
 
 
 @routes.get(

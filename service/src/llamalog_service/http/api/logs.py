@@ -20,6 +20,7 @@ from llamalog_service.http.api.routing import (
     json_response,
     label,
     router,
+    rows_response,
     search,
 )
 from llamalog_service.http.context import ClientDep, ContextDep, ReaderDep
@@ -87,7 +88,8 @@ async def logs(
     page: PageDep,
 ) -> Response:
     """Rows that match all given parameters."""
-    return json_response(await read_logs(reader, log_filter, newest_first=order == "newest", **page))
+    found = await read_logs(reader, log_filter, newest_first=order == "newest", **page)
+    return await rows_response(found, "items")
 
 
 @routes.get(

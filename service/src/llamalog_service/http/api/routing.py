@@ -3,6 +3,7 @@
 Values are taken as JSON and RFC 3339 write them, and in no other form that Pydantic would accept.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
+from msgspec import Struct
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 from starlette.responses import Response
 
@@ -29,6 +31,9 @@ Body = TypeVar("Body")
 _MAX_LABEL_LENGTH: Final = 100
 _MAX_SEARCH_LENGTH: Final = 200
 _MAX_CURSOR_LENGTH: Final = 500
+_SLICE_BYTES: Final = 512 * 1024
+_MAX_FAULTS: Final = 20
+"""A query string has room for thousands."""
 
 _NO_NUL: Final = r"^[^\x00]*$"
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
@@ -56,8 +61,10 @@ async def check_query(request: Request) -> None:
         for field in get_flat_params(route.dependant)
         if isinstance(field.field_info, params.Query)
     }
-    faults = []
+    faults: list[Fault] = []
     for name in dict.fromkeys(request.query_params.keys()):
+        if len(faults) == _MAX_FAULTS:
+            break
         if name not in known:
             faults.append(Fault(where=f"query.{name[:60]}", detail=_unknown_parameter(name, known)))
         elif len(request.query_params.getlist(name)) > 1:
@@ -205,6 +212,23 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
         raise ProblemError(
             HTTPStatus.BAD_REQUEST, f"The body is no JSON: {error}.", kind="not-json"
         ) from None
+
+
+async def rows_response(page: Struct, field: str) -> Response:
+    """A page of rows as JSON, encoded in slices: all of it at once would hold the event loop.
+
+    Args:
+        field: of the page, that has the rows.
+    """
+    encoded: list[msgspec.Raw] = []
+    size = 0
+    for row in getattr(page, field):
+        encoded.append(msgspec.Raw(msgspec.json.encode(row)))
+        size += len(encoded[-1])
+        if size > _SLICE_BYTES:
+            size = 0
+            await asyncio.sleep(0)
+    return json_response(msgspec.structs.replace(page, **{field: tuple(encoded)}))
 
 
 def json_response(

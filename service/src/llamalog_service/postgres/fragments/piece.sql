@@ -1,17 +1,18 @@
 weighed AS (
     -- What is small is weighed as it is kept; what is compressed as the text that it will be. OFFSET 0: a row is found by
     -- its id, and weighed once.
-    SELECT l.*, row_number() OVER w AS number, sum(l.bytes) OVER w - l.bytes AS before
+    SELECT l.*, row_number() OVER w AS number, bytes.bytes, sum(bytes.bytes) OVER w - bytes.bytes AS before
     FROM places p
     CROSS JOIN LATERAL (
-        SELECT l.*, {bytes} AS bytes
+        SELECT l.*, {weights}
         FROM llama_logs l
         WHERE l.id = p.id
         OFFSET 0
     ) l
+    CROSS JOIN LATERAL (SELECT l.metadata_bytes + l.preview_bytes + l.text_bytes AS bytes) bytes
     WINDOW w AS (ORDER BY l.created_at, l.is_root_job DESC, l.id ROWS UNBOUNDED PRECEDING)
 ), page AS MATERIALIZED (
-    -- The first row is given; of the others those that keep all of them within $5 bytes of JSON, and one more, marked as
+    -- The first row is given; of the others those that keep all of them within $5 bytes, and one more, marked as
     -- `beyond`.
     SELECT l.*, l.number > 1 AND l.before + l.bytes > $5::bigint AS beyond
     FROM weighed l

@@ -1,6 +1,10 @@
 -- The jobs directly below the job $1, each by its earliest claim, and the rows without a job that name it: at most $4
 -- behind the position $2 (time), $3 (id). OFFSET 0: else the planner may read by time, hoping to meet them soon, or all jobs at once.
-SELECT {row}, l.category = 'FAILED' OR l.status = 'FAILED' AS is_failure
+SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
+       CASE WHEN l.created_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN l.created_at::text END
+           AS odd_time,
+       l.job_id, l.category, l.status, l.operation, l.entity_type, l.entity_id, {name} AS name,
+       l.category = 'FAILED' OR l.status = 'FAILED' AS is_failure
 FROM (SELECT * FROM llama_logs WHERE parent_job_id = $1::text OFFSET 0) l
 WHERE (l.created_at, l.id) > ($2::text::timestamp, $3::uuid)
   AND NOT EXISTS (

@@ -2,7 +2,7 @@
 -- the moments that mattered. Recently is since $3 (time). Of very many rows the $4 newest and the $4 oldest count.
 WITH newest AS MATERIALIZED (
     SELECT l.id, l.created_at, l.category::text, l.status::text, l.operation, l.job_id, l.root_job_id, l.error_code,
-           l.error_message, l.retry_count,
+           left(l.error_message, 301) AS error_message, l.retry_count,
            {name} AS name
     FROM llama_logs l
     WHERE l.entity_id = $1::uuid AND l.entity_type::text = $2::text
@@ -10,7 +10,7 @@ WITH newest AS MATERIALIZED (
     LIMIT $4::integer
 ), oldest AS (
     SELECT l.id, l.created_at, l.category::text, l.status::text, l.operation, l.job_id, l.root_job_id, l.error_code,
-           l.error_message, l.retry_count,
+           left(l.error_message, 301) AS error_message, l.retry_count,
            {name} AS name
     FROM llama_logs l
     WHERE (SELECT count(*) FROM newest) = $4 AND l.entity_id = $1::uuid AND l.entity_type::text = $2::text

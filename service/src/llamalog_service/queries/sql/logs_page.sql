@@ -1,6 +1,6 @@
 -- Rows in the order of time that all filters let through, at most $20, of at most $19 that an index leads to (with the
 -- value $4) from the position $1 (time), $2 (id) up to the time $3. A filter that is NULL, or false, lets all rows through.
--- The first row is given; of the others those that keep all of them within $21 bytes of JSON, and one more, marked as
+-- The first row is given; of the others those that keep all of them within $21 bytes, and one more, marked as
 -- `beyond`. What is small is weighed as it is kept; what is compressed as the text that it will be. OFFSET 0: weighed once.
 WITH page AS (
     SELECT l.*
@@ -33,12 +33,13 @@ WITH page AS (
 )
 SELECT {row}, l.number > 1 AND l.before + l.bytes > $21::bigint AS beyond
 FROM (
-    SELECT l.*, row_number() OVER w AS number, sum(l.bytes) OVER w - l.bytes AS before
+    SELECT l.*, row_number() OVER w AS number, bytes.bytes, sum(bytes.bytes) OVER w - bytes.bytes AS before
     FROM (
-        SELECT l.*, {bytes} AS bytes
+        SELECT l.*, {weights}
         FROM page l
         OFFSET 0
     ) l
+    CROSS JOIN LATERAL (SELECT l.metadata_bytes + l.preview_bytes + l.text_bytes AS bytes) bytes
     WINDOW w AS (ORDER BY l.created_at {order}, l.id {order} ROWS UNBOUNDED PRECEDING)
 ) l
 WHERE l.number <= 2 OR l.before <= $21::bigint

@@ -5,7 +5,7 @@ FROM (
     SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
            CASE WHEN l.created_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN l.created_at::text END
                AS odd_time,
-           l.root_job_id, l.origin, l.entity_type, l.entity_id, l.metadata, l.operation, l.category, l.status,
+           l.root_job_id, l.origin, l.entity_type, l.entity_id, {name} AS name, l.operation, l.category, l.status,
            l.user_id, l.triggered_by, l.created_at AS kept_at
     FROM (
         SELECT l.*

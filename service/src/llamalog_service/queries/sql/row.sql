@@ -1,4 +1,3 @@
 -- The row $1.
 SELECT {row}
-FROM llama_logs l
-WHERE l.id = $1::uuid
+FROM (SELECT l.*, {weights} FROM llama_logs l WHERE l.id = $1::uuid OFFSET 0) l
