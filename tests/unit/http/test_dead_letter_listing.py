@@ -4,11 +4,12 @@ import tracemalloc
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
 from llamalog_service.dead_letters.listing import DeadLetterFilter, DeadLetterViews
-from llamalog_service.kafka.dead_letters import DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
 from llamalog_service.kafka.reader import Span
 from llamalog_service.settings import Settings
 
@@ -44,3 +45,38 @@ async def test_of_large_letters_only_what_is_shown_is_kept(monkeypatch: pytest.M
     assert [letter.offset for letter in page.items] == list(reversed(range(LETTERS)))
     assert {(len(letter.value or ""), letter.value_bytes) for letter in page.items} == {(4 * KIBIBYTE, BYTES)}
     assert peak < 16 * 1024 * KIBIBYTE, "the letters themselves have 125 MiB"
+
+
+async def forged(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLetter], None]:
+    """Letters of another program, as large in every part as Kafka takes them."""
+    long, kept_at = "r" * 100 * KIBIBYTE, datetime(2026, 2, 10, tzinfo=UTC)
+    for offset in range(LETTERS):
+        where = Coordinates(long, 0, offset)
+        headers = [(f"{number}{long}", long.encode()) for number in range(5)] * 20
+        yield [
+            StoredDeadLetter(
+                DeadLetterPosition(0, offset),
+                kept_at,
+                where,
+                f"{offset}{long}",
+                long,
+                long,
+                b"",
+                b"",
+                headers,
+            )
+        ]
+
+
+async def test_of_letters_with_large_headers_only_what_is_shown_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("llamalog_service.dead_letters.listing.find_spans", spans)
+    monkeypatch.setattr("llamalog_service.dead_letters.listing.fetch_dead_letters", forged)
+    views = DeadLetterViews(Settings(database_url=SecretStr("postgresql://nowhere"), kafka="nowhere:1"))
+    page = await views.page(DeadLetterFilter(), limit=50, after=None)
+    assert len(page.items) == 50
+    assert len(msgspec.json.encode(page)) < 50 * 32 * KIBIBYTE
+    counts = await views.counts()
+    assert counts.looked_at == LETTERS
+    assert len(msgspec.json.encode(counts)) < 32 * KIBIBYTE

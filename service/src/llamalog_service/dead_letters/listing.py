@@ -23,6 +23,7 @@ from llamalog_service.kafka.dead_letters import (
 )
 from llamalog_service.kafka.reader import Span
 from llamalog_service.queries.paging import InvalidCursorError, Page
+from llamalog_service.queries.rows import cut
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -32,7 +33,13 @@ _MAX_SCANNED: Final = 5_000
 """Dead letters that are read for one page."""
 
 _MAX_TEXT_BYTES: Final = 4_096
-_MAX_HEADERS: Final = 50
+_MAX_HEADERS: Final = 30
+_MAX_HEADER_BYTES: Final = 300
+_MAX_REASON: Final = 100
+_MAX_REASONS: Final = 100
+_MAX_SENTENCE: Final = 2_000
+_MAX_TOPIC: Final = 249
+"""As Kafka has it; a header of another program may state anything."""
 _CURSOR: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,18})")
 
 
@@ -102,7 +109,7 @@ class DeadLetterCounts(Struct, frozen=True, kw_only=True, rename="camel"):
     """The dead letters by reason.
 
     Attributes:
-        by_reason: counts of the newest ones.
+        by_reason: counts of the newest ones; of very many reasons the most frequent.
         looked_at: how many were counted.
         kept: how many there are, as far as the broker can tell.
         counted_at: the time of the count, which is up to half a minute old.
@@ -137,7 +144,7 @@ class DeadLetterMessage(Struct, frozen=True, kw_only=True, rename="camel"):
         came_from: null if it was not put there by llamalog.
         reason: the code; `sentence` is the explanation for people.
         truncated: what was kept of a message too large to be kept whole.
-        key, value: as text, invalid UTF-8 replaced; of a long value the beginning.
+        key, value, headers: as text, invalid UTF-8 replaced; of a long one the beginning.
         value_bytes: the length of the whole value; null for a tombstone.
     """
 
@@ -195,9 +202,9 @@ class DeadLetterViews:
         newest = _newest(spans, None, _MAX_COUNTED)
         async with aclosing(fetch_dead_letters(self._settings, newest)) as fetched:
             async for batch in fetched:
-                reasons.update(dead_letter.reason for dead_letter in batch)
+                reasons.update(cut(dead_letter.reason, _MAX_REASON) for dead_letter in batch)
         return DeadLetterCounts(
-            by_reason=dict(reasons.most_common()),
+            by_reason=dict(reasons.most_common(_MAX_REASONS)),
             looked_at=reasons.total(),
             kept=sum(end - start for start, end in spans.values()),
             counted_at=datetime.now(UTC),
@@ -280,10 +287,12 @@ def _view(dead_letter: StoredDeadLetter) -> DeadLetterMessage:
         kept_at=dead_letter.kept_at,
         came_from=None
         if source is None
-        else DeadLetterSource(topic=source.topic, partition=source.partition, offset=source.offset),
-        reason=dead_letter.reason,
-        sentence=dead_letter.sentence,
-        truncated=dead_letter.truncated,
+        else DeadLetterSource(
+            topic=cut(source.topic, _MAX_TOPIC), partition=source.partition, offset=source.offset
+        ),
+        reason=cut(dead_letter.reason, _MAX_REASON),
+        sentence=cut(dead_letter.sentence, _MAX_SENTENCE),
+        truncated=cut(dead_letter.truncated, _MAX_REASON),
         key=_text(dead_letter.key),
         value=_text(dead_letter.value),
         value_bytes=None if dead_letter.value is None else len(dead_letter.value),
@@ -293,10 +302,10 @@ def _view(dead_letter: StoredDeadLetter) -> DeadLetterMessage:
 
 def _headers(headers: Headers) -> tuple[DeadLetterHeader, ...]:
     return tuple(
-        DeadLetterHeader(name=name[:_MAX_TEXT_BYTES], value=_text(content))
+        DeadLetterHeader(name=cut(name, _MAX_HEADER_BYTES), value=_text(content, _MAX_HEADER_BYTES))
         for name, content in list(headers)[:_MAX_HEADERS]
     )
 
 
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content[:_MAX_TEXT_BYTES].decode(errors="replace")
+def _text(content: bytes | None, most: int = _MAX_TEXT_BYTES) -> str | None:
+    return None if content is None else content[:most].decode(errors="replace")
