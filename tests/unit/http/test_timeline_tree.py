@@ -7,13 +7,14 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 from rich.console import Console
 
 from histories import NOON, histories
 from llamalog_schemas.events import Category, EntityEvent, EntityType, Event, Status
 from llamalog_schemas.provenance import Origin
 from llamalog_service.cli.lineages import timeline_tree
-from llamalog_service.cli.rendering import row_line
+from llamalog_service.cli.rendering import ring_of, row_in_lineage, row_line
 from llamalog_service.domain.fold import fold
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import Entry, JobNode, Parents, is_cut, job_depths, lineage_trees
@@ -223,3 +224,15 @@ def test_a_lineage_that_goes_further_up_than_was_followed_says_so() -> None:
     (top,) = lineage_trees(told.entries, told.parents)
     assert (top.job, [child.job for child in top.children]) == ("upper", ["lower"])
     assert any("not the real top" in line for line in printed(told))
+
+
+def test_no_value_fills_the_terminal() -> None:
+    long = "x" * 200_000
+    fields = ("name", "operation", "error_code", "error_message", "job_id", "root_job_id", "parent_job_id")
+    said = dict.fromkeys(fields, long) | {"status": long, "category": long, "parent_conflict": True}
+    row = replace(entry(1).row, **said)
+    assert len(row_line(row).plain) < 3_000
+    assert len(row_in_lineage(row, with_date=True).plain) < 3_000
+    ring = ring_of([f"{number}{long}" for number in range(64)])
+    assert len(ring) < 3_000
+    assert "… 52 more → 0xx" in ring

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from llamalog_service.bootstrap import open_log
+from llamalog_service.cli.rendering import ring_of
 from llamalog_service.cli.runtime import print_json, print_line, read_database_settings, run
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
@@ -117,7 +118,7 @@ def _print(kind: Kind | None, found: Found) -> None:
     if kind in {None, Kind.CYCLES}:
         print_line(f"{counts.cycles:,} cycles, with {counts.rows_on_cycles:,} rows on them and below them.")
         for cycle in rings:
-            ring = " → ".join((*cycle.members, cycle.members[0]))
+            ring = ring_of(cycle.members)
             print_line(f"  {cycle.since:%Y-%m-%d %H:%M:%S}  {ring}  ({cycle.rows:,} rows)")
         if rings and len(rings) < counts.cycles:
             print_line(f"  Perhaps more: --kind cycles --after '{rings[-1].members[0]}'")

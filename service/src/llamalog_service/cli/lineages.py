@@ -12,7 +12,14 @@ from rich.tree import Tree as Drawn
 
 from llamalog_service.bootstrap import open_log
 from llamalog_service.cli.options import Entity, EntityId, Job, Json, Limit
-from llamalog_service.cli.rendering import UNKNOWN_ORIGIN, draw_lineages, format_time, lineage_view
+from llamalog_service.cli.rendering import (
+    UNKNOWN_ORIGIN,
+    draw_lineages,
+    format_time,
+    lineage_view,
+    ring_of,
+    shown,
+)
 from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.statements import Reader
@@ -22,7 +29,7 @@ from llamalog_service.queries.lineages import JobNode, is_cut, lineage_trees
 from llamalog_service.queries.paging import Cursor
 from llamalog_service.queries.timeline import Timeline, read_timeline
 from llamalog_service.settings import DatabaseSettings
-from llamalog_service.telemetry.logging import printable, style_of
+from llamalog_service.telemetry.logging import style_of
 
 Orphans = Annotated[
     bool, typer.Option("--orphans/--no-orphans", help="Also rows that name it and have no known root.")
@@ -55,7 +62,9 @@ def timeline(
 ) -> None:
     """Show how an album, an artist or a track got into the database, and what happened to it afterwards."""
     entity = EntityRef(type=entity_type, id=entity_id)
-    found = run(_read_timeline(read_database_settings(), entity, orphans=orphans, limit=limit))
+    found = run(
+        _read_timeline(read_database_settings(), entity, orphans=orphans, limit=limit, brief=not as_json)
+    )
     if as_json:
         print_json(found)
     else:
@@ -63,10 +72,10 @@ def timeline(
 
 
 async def _read_timeline(
-    settings: DatabaseSettings, entity: EntityRef, *, orphans: bool, limit: int
+    settings: DatabaseSettings, entity: EntityRef, *, orphans: bool, limit: int, brief: bool
 ) -> Timeline:
     async with open_log(settings) as reader:
-        found = await whole_timeline(reader, entity, include_orphans=orphans, limit=limit)
+        found = await whole_timeline(reader, entity, include_orphans=orphans, limit=limit, brief=brief)
     if not found.entries:
         raise UnknownEntityError(entity)
     return found
@@ -74,7 +83,7 @@ async def _read_timeline(
 
 def timeline_tree(timeline: Timeline, *, with_jobs: bool = False) -> Drawn:
     """A timeline as the trees of its jobs, optionally with their names."""
-    name = printable(timeline.name or f"the {timeline.entity.type.lower()}")
+    name = shown(timeline.name or f"the {timeline.entity.type.lower()}")
     title = Text.assemble(
         "The timeline of ", (name, "bold"), (f"  {timeline.entity.type} {timeline.entity.id}", "dim")
     )
@@ -90,7 +99,7 @@ class UnknownJobError(LlamalogError):
 
     def __init__(self, job: str) -> None:
         super().__init__(
-            f"The log knows no job {printable(job)}: no row bears or names it. Check its name; its event may "
+            f"The log knows no job {shown(job)}: no row bears or names it. Check its name; its event may "
             "not be read yet."
         )
 
@@ -104,7 +113,7 @@ class ChainAndBelow(Struct, frozen=True, kw_only=True, rename="camel"):
 
 def tree(job: Job, limit: Limit = 1000, as_json: Json = False) -> None:
     """Show everything that a job led to, itself included, with true depths."""
-    found = run(_read_tree(read_database_settings(), job, limit))
+    found = run(_read_tree(read_database_settings(), job, limit, brief=not as_json))
     if as_json:
         print_json(found)
     else:
@@ -116,39 +125,42 @@ def chain(job: Job, below: Below = False, limit: Limit = 1000, as_json: Json = F
 
     With --below also what it started itself; --limit bounds those rows.
     """
-    found, started = run(_read_chain(read_database_settings(), job, limit if below else None))
+    rows = limit if below else None
+    found, started = run(_read_chain(read_database_settings(), job, rows, brief=not as_json))
     if as_json:
         print_json(found if started is None else ChainAndBelow(chain=found, below=started))
     else:
         console.print(chain_tree(found, started))
 
 
-async def _read_tree(settings: DatabaseSettings, job: str, limit: int) -> Tree:
+async def _read_tree(settings: DatabaseSettings, job: str, limit: int, *, brief: bool) -> Tree:
     async with open_log(settings) as reader:
-        found = await whole_tree(reader, job, limit=limit)
+        found = await whole_tree(reader, job, limit=limit, brief=brief)
     if not found.entries:
         raise UnknownJobError(job)
     return found
 
 
-async def _read_chain(settings: DatabaseSettings, job: str, limit: int | None) -> tuple[Chain, Tree | None]:
+async def _read_chain(
+    settings: DatabaseSettings, job: str, limit: int | None, *, brief: bool
+) -> tuple[Chain, Tree | None]:
     async with open_log(settings) as reader:
         found = await read_chain(reader, job)
         own = found.links[-1]
         if len(found.links) == 1 and not own.seen and not own.children:
             raise UnknownJobError(job)
-        return found, None if limit is None else await whole_tree(reader, job, limit=limit)
+        return found, None if limit is None else await whole_tree(reader, job, limit=limit, brief=brief)
 
 
 def job_tree(tree: Tree) -> Drawn:
     """A job and everything that it led to, as a tree."""
-    title = Text.assemble("What ", (printable(tree.job), "bold"), " led to")
+    title = Text.assemble("What ", (shown(tree.job), "bold"), " led to")
     return lineage_view(title, tree, _tops(tree), things="rows", with_jobs=True)
 
 
 def chain_tree(chain: Chain, below: Tree | None) -> Drawn:
     """The jobs from the topmost one down to the requested one, and below it if given."""
-    heading = Text.assemble("What triggered ", (printable(chain.job), "bold"), "\n").append_text(_root(chain))
+    heading = Text.assemble("What triggered ", (shown(chain.job), "bold"), "\n").append_text(_root(chain))
     if below is not None and below.next is not None:
         heading.append(
             f"\nBelow it only the oldest {len(below.entries):,} rows are shown; --limit shows more."
@@ -171,12 +183,12 @@ def _tops(tree: Tree) -> list[JobNode]:
 
 def _root(chain: Chain) -> Text:
     if chain.cycle:
-        ring = " → ".join(map(printable, (*chain.cycle, chain.cycle[0])))
+        ring = ring_of(chain.cycle)
         return Text(f"{UNKNOWN_ORIGIN}: the parents form a cycle, {ring}", "yellow")
     if chain.root is not None:
         itself = " itself" if chain.root == chain.job else ""
         return Text.assemble(
-            "Its root is ", (printable(chain.root), "bold"), f"{itself} ", (f"({chain.origin})", "dim")
+            "Its root is ", (shown(chain.root), "bold"), f"{itself} ", (f"({chain.origin})", "dim")
         )
     if chain.origin is None:
         return Text("No event bears it; all that is known is its name.", "yellow")
@@ -184,14 +196,14 @@ def _root(chain: Chain) -> Text:
 
 
 def _link(link: JobSummary, *, is_requested: bool) -> Text:
-    line = Text(printable(link.job or ""), "bold reverse" if is_requested else "bold")
+    line = Text(shown(link.job or ""), "bold reverse" if is_requested else "bold")
     if link.first_at is None or link.category is None:
         return line.append("  (never seen)", "dim italic")
     icon, colour = style_of(link.category)
     line.append(f"  {icon} {format_time(link.first_at)}", f"not bold not reverse {colour}")
-    details = Text.assemble("  ", (printable(link.operation or ""), colour))
+    details = Text.assemble("  ", (shown(link.operation or ""), colour))
     if link.name:
-        details.append(f"  {printable(link.name)}", "bold")
+        details.append(f"  {shown(link.name)}", "bold")
     rows = "1 row" if link.rows == 1 else f"{link.rows:,} rows"
     details.append(f"  {rows}, {link.children:,} below", "dim")
     if link.failed:
@@ -202,14 +214,17 @@ def _link(link: JobSummary, *, is_requested: bool) -> Text:
 Lineage = TypeVar("Lineage", Timeline, Tree)
 
 
-async def whole_timeline(reader: Reader, entity: EntityRef, *, include_orphans: bool, limit: int) -> Timeline:
+async def whole_timeline(
+    reader: Reader, entity: EntityRef, *, include_orphans: bool, limit: int, brief: bool = False
+) -> Timeline:
     """A timeline of up to so many entries, read page by page; `next` is set if there are more."""
-    return await _joined(partial(read_timeline, reader, entity, include_orphans=include_orphans), limit)
+    read = partial(read_timeline, reader, entity, include_orphans=include_orphans, brief=brief)
+    return await _joined(read, limit)
 
 
-async def whole_tree(reader: Reader, job: str, *, limit: int) -> Tree:
+async def whole_tree(reader: Reader, job: str, *, limit: int, brief: bool = False) -> Tree:
     """Everything below a job, up to so many entries, read by page; `next` is set if there are more."""
-    return await _joined(partial(read_tree, reader, job), limit)
+    return await _joined(partial(read_tree, reader, job, brief=brief), limit)
 
 
 async def _joined(read: Callable[..., Awaitable[Lineage]], limit: int) -> Lineage:

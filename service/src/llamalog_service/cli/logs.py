@@ -81,20 +81,20 @@ def logs(
     wanted = LogFilter(**{name: given[name] for name in LogFilter.__struct_fields__})
     show = _show_json if as_json else _show
     if follow:
-        _follow(wanted, limit, show)
+        _follow(wanted, limit, show, brief=not as_json)
     else:
-        rows = run(_read(read_database_settings(), wanted, limit))
+        rows = run(_read(read_database_settings(), wanted, limit, brief=not as_json))
         for row in rows:
             show(row)
         if not rows and error_console.is_terminal:
             error_console.print("No row matches.", style="dim")
 
 
-def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> None:
+def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None], *, brief: bool) -> None:
     settings = read_settings()
 
     async def read() -> Sequence[LogRow]:
-        return await _read(settings, wanted, limit)
+        return await _read(settings, wanted, limit, brief=brief)
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # `_print_away` reports an outage once
     following = follow_log(
@@ -106,16 +106,18 @@ def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None]) -> No
         raise typer.Exit(INTERRUPTED) from None
 
 
-async def _read(settings: DatabaseSettings, wanted: LogFilter, limit: int) -> Sequence[LogRow]:
+async def _read(
+    settings: DatabaseSettings, wanted: LogFilter, limit: int, *, brief: bool
+) -> Sequence[LogRow]:
     async with open_log(settings) as reader:
-        return await _newest(reader, wanted, limit)
+        return await _newest(reader, wanted, limit, brief=brief)
 
 
-async def _newest(reader: Reader, wanted: LogFilter, limit: int) -> Sequence[LogRow]:
+async def _newest(reader: Reader, wanted: LogFilter, limit: int, *, brief: bool) -> Sequence[LogRow]:
     """The newest matching rows, the newest at the end."""
     rows: list[LogRow] = []
     with error_console.status("Looking …") as status:
-        async for page in read_pages(partial(read_logs, reader, wanted), parse_cursor, limit):
+        async for page in read_pages(partial(read_logs, reader, wanted, brief=brief), parse_cursor, limit):
             rows += page.items
             if page.searched_to is not None:
                 status.update(f"Looking … back to {page.searched_to:%Y-%m-%d %H:%M} so far")

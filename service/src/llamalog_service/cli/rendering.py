@@ -10,19 +10,34 @@ from rich.tree import Tree as Drawn
 from llamalog_schemas.events import Status
 from llamalog_service.queries.jobs import Tree
 from llamalog_service.queries.lineages import Entry, JobNode
-from llamalog_service.queries.rows import LogRow
+from llamalog_service.queries.rows import LogRow, cut
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.telemetry.logging import STYLES, printable, style_of
 
 UNKNOWN_ORIGIN: Final = "Origin unknown"
 _AS_EXPECTED: Final = frozenset({Status.SUCCESS, Status.COMPLETED})
-_MAX_ERROR: Final = 300
+_MAX_MEMBERS: Final = 12
+_MAX_SHOWN: Final = 200
+"""Characters of a value on a line."""
 
 
 def format_time(moment: datetime, *, with_date: bool = True) -> str:
     """A time to the millisecond, in UTC."""
     form = "%Y-%m-%d %H:%M:%S.%f" if with_date else "%H:%M:%S.%f"
     return f"{moment.astimezone(UTC):{form}}"[:-3]
+
+
+def shown(text: str) -> str:
+    """A printable text of bounded length."""
+    return printable(cut(text, _MAX_SHOWN))
+
+
+def ring_of(members: Sequence[str]) -> str:
+    """The jobs of a cycle, and the first again; of a long one the first jobs."""
+    named = [*map(shown, members[:_MAX_MEMBERS])]
+    if len(members) > len(named):
+        named.append(f"… {len(members) - len(named):,} more")
+    return " → ".join((*named, shown(members[0])))
 
 
 def legend() -> Text:
@@ -40,7 +55,7 @@ def row_in_lineage(row: LogRow, *, with_date: bool) -> Text:
     line = Text.assemble(
         (f"{icon} ", f"bold {colour}"), (format_time(row.created_at, with_date=with_date), "dim"), "  "
     )
-    line.append(printable(row.operation), colour)
+    line.append(shown(row.operation), colour)
     return _with_findings(_with_outcome(line, row), row, with_root=False)
 
 
@@ -48,29 +63,29 @@ def row_line(row: LogRow) -> Text:
     """A row by itself, with its entity, its job and its root."""
     icon, colour = style_of(row.category)
     line = Text.assemble(
-        (format_time(row.created_at), "dim"), "  ", (f"{icon} {printable(row.category):9}", colour), " "
+        (format_time(row.created_at), "dim"), "  ", (f"{icon} {shown(row.category):9}", colour), " "
     )
-    line.append(printable(row.operation))
+    line.append(shown(row.operation))
     line = _with_outcome(line, row)
     if row.error_message:
-        line.append(f"  {printable(row.error_message[:_MAX_ERROR])}", "red")
+        line.append(f"  {shown(row.error_message)}", "red")
     if row.entity_type or row.entity_id:
-        line.append(f"  {printable(row.entity_type or '?')} {row.entity_id or '(no id)'}", "dim")
+        line.append(f"  {shown(row.entity_type or '?')} {row.entity_id or '(no id)'}", "dim")
     if row.job_id is not None:
-        line.append("  job ", "dim").append(printable(row.job_id))
+        line.append("  job ", "dim").append(shown(row.job_id))
     return _with_findings(line, row, with_root=True)
 
 
 def _with_outcome(line: Text, row: LogRow) -> Text:
     if row.name:
-        line.append(f"  {printable(row.name)}", "bold")
+        line.append(f"  {shown(row.name)}", "bold")
     if row.status not in _AS_EXPECTED:
-        line.append(f"  {printable(row.status)}", "red" if row.status == Status.FAILED else "yellow")
+        line.append(f"  {shown(row.status)}", "red" if row.status == Status.FAILED else "yellow")
     before, after = row.data_quality_before, row.data_quality_after
     if before and after and before != after:
-        line.append(f"  quality {printable(before)} → {printable(after)}", "dim")
+        line.append(f"  quality {shown(before)} → {shown(after)}", "dim")
     if row.error_code:
-        line.append(f"  {printable(row.error_code)}", "red")
+        line.append(f"  {shown(row.error_code)}", "red")
     return line
 
 
@@ -81,11 +96,11 @@ def _with_findings(line: Text, row: LogRow, *, with_root: bool) -> Text:
         line.append(f"{UNKNOWN_ORIGIN}: {row.origin or 'not looked at yet'}", "yellow")
     elif with_root:
         line.append("  root ", "dim")
-        line.append("itself" if row.root_job_id == row.job_id else printable(row.root_job_id))
+        line.append("itself" if row.root_job_id == row.job_id else shown(row.root_job_id))
     if row.parent_conflict:
-        line.append(f"  names another parent: {printable(row.parent_job_id or '')}", "yellow")
+        line.append(f"  names another parent: {shown(row.parent_job_id or '')}", "yellow")
     if row.declaration_conflict:
-        line.append(f"  declares another root: {printable(row.declared_root_job_id or '')}", "yellow")
+        line.append(f"  declares another root: {shown(row.declared_root_job_id or '')}", "yellow")
     if row.is_corrected:
         line.append("  ")
         line.append("root corrected", "bold black on green")
@@ -142,10 +157,10 @@ def _days_of(entries: Sequence[Entry]) -> list[str]:
 def _label(node: JobNode, depth: int, *, with_date: bool, with_jobs: bool) -> Text:
     label = Text(f"[{depth}] ", "dim") if depth > MAX_INDENTS else Text()
     if not node.entries:
-        return label.append(f"{printable(node.job or '')}  (nothing of its own here)", "dim italic")
+        return label.append(f"{shown(node.job or '')}  (nothing of its own here)", "dim italic")
     lines = [row_in_lineage(entry.row, with_date=with_date) for entry in node.entries]
     if node.job is None:
         lines[0].append("  outside of any job", "dim")
     elif with_jobs:
-        lines[0].append(f"  {printable(node.job)}", "dim")
+        lines[0].append(f"  {shown(node.job)}", "dim")
     return label.append_text(Text("\n").join(lines))
