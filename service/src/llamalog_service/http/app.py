@@ -1,12 +1,15 @@
 """The ASGI app: routes for programs, pages for people, and the middleware before both."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import Final
 
-from fastapi import FastAPI
-from starlette.responses import RedirectResponse
+from fastapi import FastAPI, Request
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from llamalog_service.http import api, web
@@ -19,6 +22,9 @@ from llamalog_service.http.sessions import Sessions
 from llamalog_service.http.streams import Streams
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
+
+_MIN_GZIP_BYTES: Final = 1024
+_MIN_THREAD_BYTES: Final = 32 * 1024
 
 
 def create_app(
@@ -45,6 +51,7 @@ def create_app(
         title="llamalog",
         version=version("llamalog-service"),
         responses={HTTPStatus.UNPROCESSABLE_ENTITY.value: {}},  # replaces FastAPI's own schema of it
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -58,6 +65,10 @@ def create_app(
         sessions=sessions,
         streams=streams,
     )
+    # The one secret in a page, its CSRF token, is of a cookie that no other site can make a browser send.
+    app.add_middleware(
+        GZipMiddleware, minimum_size=_MIN_GZIP_BYTES, compresslevel=5, thread_minimum_size=_MIN_THREAD_BYTES
+    )
     app.add_middleware(GuardMiddleware, access=access, sessions=sessions, metrics=metrics)
     app.add_middleware(HeadMiddleware)
     add_exception_handlers(app)
@@ -68,7 +79,13 @@ def create_app(
     web.mount(app)
     app.router.routes.extend(probes)
     app.add_api_route("/", _home, include_in_schema=False)
+    app.add_api_route("/openapi.json", _document, include_in_schema=False)
     return app
+
+
+async def _document(request: Request) -> Response:
+    # Made at the first request, which takes a while.
+    return JSONResponse(await asyncio.to_thread(request.app.openapi))
 
 
 async def _home() -> RedirectResponse:

@@ -17,7 +17,7 @@ from llamalog_service.http.backfill_service import BackfillRequest, BackfillServ
 from llamalog_service.http.context import ContextDep, OperatorDep, PrincipalDep, ReaderDep, ServicesDep
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.web.backfill_form import EXPECT, SCOPES, Fields, FormInvalidError, parse_dry_run
-from llamalog_service.http.web.formatting import link, visible
+from llamalog_service.http.web.formatting import brief, link
 from llamalog_service.http.web.pages import TEMPLATES, checked_form, render
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import (
@@ -38,7 +38,7 @@ _FURTHER: Final = ("batchSize", "rateLimit", *(EXPECT + name for name in Expecte
 _FIELDS: Final = ("scope", "root", "jobs", "since", "until", "missingParent", *_FURTHER)
 _NOTHING: Final[Fields] = {}
 
-TEMPLATES.filters["scope_words"] = lambda scope: describe_scope(scope, visible)
+TEMPLATES.filters["scope_words"] = lambda scope: describe_scope(scope, brief)
 TEMPLATES.filters["standing_words"] = describe_state
 
 
@@ -74,7 +74,7 @@ async def backfill(
     found = await read_backfill(context.reader, run)
     if found is None:
         await context.services.backfills.find(run)  # accepted, and its row not written yet
-    return render(
+    return await render(
         request,
         "backfill.html",
         page="backfills",
@@ -130,7 +130,7 @@ async def _list(
     fields: Fields = _NOTHING,
     complaints: Fields = _NOTHING,
 ) -> Response:
-    return render(
+    return await render(
         request,
         "backfills.html",
         HTTPStatus.UNPROCESSABLE_ENTITY if complaints else HTTPStatus.OK,

@@ -1,5 +1,6 @@
 """`/docs`: the OpenAPI document as a page; nothing is loaded from other sites."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -44,11 +45,11 @@ _OWN_STATUSES = frozenset({"200", "202", "404", "409"})
 @routes.get("/docs")
 async def docs(request: Request) -> Response:
     """Every operation, by its tag."""
-    document = request.app.openapi()
+    document = await asyncio.to_thread(request.app.openapi)
     subjects: dict[str, list[Operation]] = {}
     for tag, operation in _operations(document):
         subjects.setdefault(tag, []).append(operation)
-    return render(
+    return await render(
         request,
         "docs.html",
         title="The API",

@@ -1,6 +1,6 @@
 """Formatting of values for pages: pure functions, none of which returns HTML, since templates escape."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -9,7 +9,9 @@ from uuid import UUID
 import msgspec
 
 from llamalog_schemas.events import Category, EntityType, Status
+from llamalog_schemas.limits import nested_deeper_than
 from llamalog_schemas.provenance import Origin
+from llamalog_service.queries.rows import cut
 
 _CATEGORIES: Final = frozenset(Category)
 _TONES: Final[dict[str, str]] = {
@@ -34,6 +36,13 @@ _KNOWN_ORIGINS: Final[dict[str, str]] = {
     Origin.ADOPTED: "an operator's override: the top was never logged",
     Origin.DECLARED: "as declared: the top was not seen yet",
 }
+_MAX_SHOWN: Final = 300
+"""Characters of a value in a list, which may be of any length."""
+_MAX_MEMBERS: Final = 12
+_MAX_JSON: Final = 256 * 1024
+_MAX_INDENTED_DEPTH: Final = 8
+_MAX_INDENTED_BYTES: Final = 16 * 1024
+"""Of what is nested deeper: indented it could be a hundred times as long."""
 _CONTROLS_OF_DIRECTION: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS: Final = (("s", 60), ("min", 60), ("h", 24), ("d", 365))
@@ -46,6 +55,16 @@ def visible(text: object) -> str:
     """
     shown = str(text)
     return shown if shown.isprintable() else "".join(map(_visible, shown))
+
+
+def brief(text: object, most: int = _MAX_SHOWN) -> str:
+    """The beginning of a text, visible; an ellipsis stands for the rest of a longer one."""
+    return visible(cut(str(text), most))
+
+
+def some(words: Sequence[str | None]) -> Sequence[str | None]:
+    """The first words of a list; an ellipsis stands for the others."""
+    return words if len(words) <= _MAX_MEMBERS else (*words[:_MAX_MEMBERS], "…")
 
 
 def _visible(character: str) -> str:
@@ -71,7 +90,7 @@ def status_tone(status: str) -> str:
 
 def humanize(label: str) -> str:
     """A label of the contract in plain words: ``NO_DATA_AVAILABLE`` becomes ``no data available``."""
-    return visible(label).replace("_", " ").lower()
+    return brief(label).replace("_", " ").lower()
 
 
 def entity_label(entity_type: str | None) -> str:
@@ -121,9 +140,13 @@ def span(milliseconds: float) -> str:
     return f"{value:.0f} y"
 
 
-def pretty(value: Any) -> str:
-    """Indented JSON."""
-    return visible(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+def pretty(value: Any, most: int = _MAX_JSON) -> str:
+    """Indented JSON, of what would be too long compact JSON, of what still is the beginning."""
+    encoded = msgspec.json.encode(value)
+    if len(encoded) <= _MAX_INDENTED_BYTES or not nested_deeper_than(encoded[:most], _MAX_INDENTED_DEPTH):
+        indented = msgspec.json.format(encoded, indent=2) if len(encoded) <= most else encoded
+        encoded = indented if len(indented) <= most else encoded
+    return brief(encoded[: 4 * most].decode(errors="ignore"), most)
 
 
 def size(number: int) -> str:
@@ -169,6 +192,8 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     function.__name__: function
     for function in (
         visible,
+        brief,
+        some,
         category_tone,
         status_tone,
         humanize,

@@ -29,6 +29,8 @@ _JOB_FIELDS: Final = ("job", "view")
 _VIEWS: Final = (("", "By job"), ("time", "By time"), ("next", "Next jobs only"))
 _ROWS: Final = 200
 _JOBS: Final = 100
+_LINKS: Final = 100
+"""Jobs of a long chain that can be unfolded."""
 
 
 @routes.get("/ui/entities/{kind}/{entity_id}")
@@ -41,12 +43,18 @@ async def entity(request: Request, context: ContextDep, kind: EntityType, entity
     ref = EntityRef(type=kind, id=entity_id)
     with_unknown = form.texts["origins"] != "known"
     timeline = await read_timeline(
-        reader, ref, include_orphans=with_unknown, limit=_ROWS, after=after, metrics=context.metrics
+        reader,
+        ref,
+        include_orphans=with_unknown,
+        limit=_ROWS,
+        after=after,
+        brief=True,
+        metrics=context.metrics,
     )
     summary = await read_entity_summary(reader, ref) if after is None else None
     if not timeline.entries and summary is not None and not summary.rows:
         raise _unknown_entity(ref)
-    return render(
+    return await render(
         request,
         "entity.html",
         title=f"{visible(timeline.name or entity_id)}, {humanize(kind)}",
@@ -112,13 +120,15 @@ async def job(request: Request, reader: ReaderDep) -> Response:
             f"The log knows no job {visible(named)}: no row is of it, and none names it as its parent. It "
             "may be mistyped, or its first event has not been recorded yet.",
         )
-    return render(
+    return await render(
         request,
         "job.html",
         title=f"{visible(named)}, job",
         page="roots",
         job=named,
         chain=chain,
+        chain_json=link("/chain", job=named),
+        shown_links=_LINKS,
         view=view,
         first_page=after is None,
         tabs=[[Tab(label, job_link(named, view=to), is_current=view == to) for to, label in _VIEWS]],
@@ -129,7 +139,7 @@ async def job(request: Request, reader: ReaderDep) -> Response:
 
 
 async def _tree(reader: Reader, job: str, view: str, after: Cursor | None) -> Mapping[str, Any]:
-    tree = await read_tree(reader, job, limit=_ROWS, after=after)
+    tree = await read_tree(reader, job, limit=_ROWS, after=after, brief=True)
     top = job_depths(tree.parents).get(job, 0)
     return {
         "found": bool(tree.entries),

@@ -30,8 +30,8 @@ async def logs(request: Request, reader: ReaderDep) -> Response:
     form = FormQuery(request.query_params, _FIELDS)
     log_filter = form.filter(LogFilter)
     parameters = msgspec.to_builtins(log_filter)
-    found = await search("/ui/logs", form, partial(read_logs, reader, log_filter, limit=_ROWS))
-    return render(
+    found = await search("/ui/logs", form, partial(read_logs, reader, log_filter, limit=_ROWS, brief=True))
+    return await render(
         request,
         "logs.html",
         found.status,
@@ -54,7 +54,7 @@ async def log(request: Request, reader: ReaderDep, row_id: UUID) -> Response:
             HTTPStatus.NOT_FOUND,
             f"The log has no row {row_id}. The id may be mistyped, or its event has not been recorded yet.",
         )
-    return render(
+    return await render(
         request,
         "log.html",
         title=f"Row {row_id}",

@@ -39,7 +39,7 @@ async def dead_letters(
     page = None
     if not form.complaints:
         page = await services.dead_letters.page(wanted, limit=_PAGE, after=after)
-    return render(
+    return await render(
         request,
         "dead_letters.html",
         HTTPStatus.OK if page is not None else HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -61,7 +61,7 @@ async def dead_letters(
 @routes.get("/ui/health")
 async def health(request: Request, context: ContextDep) -> Response:
     """The current health of the installation; what does not answer is named."""
-    return render(
+    return await render(
         request,
         "health.html",
         page="health",

@@ -1,5 +1,9 @@
 """Pages from templates: everything is escaped, nothing is inline, as the content security policy demands."""
 
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +21,7 @@ from llamalog_service.http.context import path_and_query, path_of
 from llamalog_service.http.problems import ProblemError, problem_of
 from llamalog_service.http.sessions import set_session_cookie
 from llamalog_service.http.web.formatting import FILTERS
+from llamalog_service.queries.rows import LeftOut
 
 
 class NavigationItem(NamedTuple):
@@ -42,6 +47,9 @@ NAVIGATION: Final = (
     NavigationItem("health", "/ui/health", "Health"),
 )
 
+_THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="pages")
+"""A page may take tenths of a second, in which the event loop serves others; more threads would slow it."""
+
 TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -52,6 +60,7 @@ TEMPLATES: Final = Environment(
 """Pages add filters of their own."""
 
 TEMPLATES.filters.update(FILTERS)
+TEMPLATES.tests["left_out"] = lambda value: isinstance(value, LeftOut)
 TEMPLATES.globals.update(
     version=version("llamalog-service"),
     Scope=Scope,
@@ -63,15 +72,20 @@ TEMPLATES.globals.update(
 )
 
 
-def render(
+async def render(
     request: Request, template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any
 ) -> HTMLResponse:
-    """A page.
+    """A page, rendered in a thread.
 
     Templates get, besides their values: ``request``, ``principal`` (None before the login), ``csrf`` (for the
     hidden field ``csrf`` of every form with a change), ``is_open`` (no tokens are configured), ``version``
     and ``Scope``.
     """
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_THREADS, partial(_render, request, template, status, values))
+
+
+def _render(request: Request, template: str, status: HTTPStatus, values: Mapping[str, Any]) -> HTMLResponse:
     context = request.app.state.context
     session = getattr(request.state, "session", None)
     is_new = session is None and context.access.is_open
@@ -110,13 +124,8 @@ async def checked_form(request: Request) -> FormData:
 
 
 def error_page(request: Request, error: ProblemError) -> HTMLResponse:
-    """A problem as a page."""
-    response = render(
-        request,
-        "error.html",
-        error.status,
-        problem=problem_of(error, path_of(request)),
-        again=path_and_query(request),
-    )
+    """A problem as a page, which is small."""
+    values = {"problem": problem_of(error, path_of(request)), "again": path_and_query(request)}
+    response = _render(request, "error.html", error.status, values)
     response.headers.update(error.headers)
     return response

@@ -31,7 +31,7 @@ async def root_jobs(request: Request, reader: ReaderDep) -> Response:
     form = FormQuery(request.query_params, RootFilter.__struct_encode_fields__)
     root_filter = form.filter(RootFilter)
     found = await search("/ui", form, partial(read_root_jobs, reader, root_filter, limit=_ROWS))
-    return render(
+    return await render(
         request,
         "roots.html",
         found.status,

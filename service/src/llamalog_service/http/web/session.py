@@ -21,7 +21,7 @@ async def login_form(request: Request, context: ContextDep, next: str = _HOME) -
     """The form for the token."""
     if context.access.is_open:
         return RedirectResponse(_local_path(next), HTTPStatus.SEE_OTHER)
-    return _form(request, next)
+    return await _form(request, next)
 
 
 @routes.post("/ui/login")
@@ -34,7 +34,7 @@ async def login(request: Request, context: ContextDep) -> Response:
     token, goal = str(form.get("token", "")).strip(), str(form.get("next", _HOME))
     session = context.sessions.open(token)
     if session is None:
-        return _form(request, goal, HTTPStatus.FORBIDDEN, is_refused=True)
+        return await _form(request, goal, HTTPStatus.FORBIDDEN, is_refused=True)
     response = RedirectResponse(_local_path(goal), HTTPStatus.SEE_OTHER)
     set_session_cookie(response, session, is_https=request.scope["scheme"] == "https")
     return response
@@ -51,10 +51,10 @@ async def logout(request: Request, context: ContextDep, session: SessionDep) -> 
     return response
 
 
-def _form(
+async def _form(
     request: Request, goal: str, status: HTTPStatus = HTTPStatus.OK, *, is_refused: bool = False
 ) -> Response:
-    return render(
+    return await render(
         request,
         "login.html",
         status,

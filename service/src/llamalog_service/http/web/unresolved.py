@@ -26,6 +26,8 @@ routes = APIRouter()
 
 ConflictKind = Literal["parents", "declarations", "cycles", "refused"]
 
+_MEMBERS: Final = 12
+"""Of a cycle."""
 _WAITING: Final = "/ui/waiting-jobs"
 _CONFLICTS: Final = "/ui/conflicts"
 _READ_ROWS: Final = {"parents": parent_conflicts, "declarations": declaration_conflicts}
@@ -55,7 +57,7 @@ _REASONS: Final = {
 async def unknown_origins(request: Request, reader: ReaderDep) -> Response:
     """The rows of unknown origin, by the reason."""
     found = await read_unknown_origins(reader)
-    return render(
+    return await render(
         request,
         "unknown_origins.html",
         page="unknown-origins",
@@ -75,7 +77,7 @@ async def waiting_jobs(
 ) -> Response:
     """The jobs never seen that others name as their parent, the longest awaited first."""
     found = await read_waiting_jobs(reader, after=parse_cursor(after))
-    return render(
+    return await render(
         request,
         "waiting_jobs.html",
         page="waiting-jobs",
@@ -102,7 +104,7 @@ async def conflicts(
         found = await refused_rows(reader, after=parse_cursor(after))
     else:
         found = await _READ_ROWS[kind](reader, after=parse_cursor(after))
-    return render(
+    return await render(
         request,
         "conflicts.html",
         page="conflicts",
@@ -115,6 +117,7 @@ async def conflicts(
             ("refused", "Refused corrections", counts.refused),
         ),
         rows_on_cycles=counts.rows_on_cycles,
+        shown_members=_MEMBERS,
         items=found.items,
         next=found.next and link(_CONFLICTS, kind=kind, after=found.next),
     )
