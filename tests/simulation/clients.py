@@ -155,6 +155,11 @@ class SimulatedConsumer:
         self._check_assigned([partition])
         return self._highwaters.get(partition)
 
+    def last_stable_offset(self, partition: TopicPartition) -> int | None:
+        """As of a broker that knows of no transactions."""
+        self._check_assigned([partition])
+        return None
+
     async def committed(self, partition: TopicPartition) -> int | None:
         await self._world.turn(self._process, "look up offsets")
         return self._group.committed.get(partition)

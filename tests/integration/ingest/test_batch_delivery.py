@@ -171,8 +171,8 @@ async def test_a_partition_that_does_not_get_on_holds_up_no_other(settings: Sett
     """Its leader is away, say: the client knows of records there that it cannot fetch."""
     delivery = Delivery(settings)
     async with delivery.running() as consumer:
-        highwater = consumer.highwater
-        consumer.highwater = lambda at: 1_000_000 if at.partition == 1 else highwater(at)
+        end = consumer.last_stable_offset
+        consumer.last_stable_offset = lambda at: 1_000_000 if at.partition == 1 else end(at)
         await send(settings, 150)
         await eventually(delivery.is_consumed)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored, believed
@@ -235,3 +235,21 @@ async def test_a_consumer_that_was_thought_dead_comes_back_into_a_batch_that_is_
             await wait_until_settled(settings, pool)
             assert [await frozen.stop(), await other.stop()] == [0, 0]
     await assert_all_is_there(settings, pool, events)
+
+
+async def test_partitions_that_a_topic_gets_are_read_within_half_a_minute(
+    settings: Settings, pool: asyncpg.Pool, admin: AIOKafkaAdminClient, tmp_path: Path
+) -> None:
+    topic = topics(settings.topic_prefix).entity_events.name
+    events = chains(12)
+
+    async def all_is_recorded() -> bool:
+        return await row_count(pool) == len(events)
+
+    async with running("consumer", settings, tmp_path) as consumer:
+        await consumer.says("reading")
+        await admin.create_partitions({topic: NewPartitions(8)})
+        async with producing(settings.kafka) as producer:
+            for number, event in enumerate(events):
+                await publish_events(producer, topic, [event], partition=6 + number % 2)
+        await eventually(all_is_recorded, within=30)

@@ -40,6 +40,9 @@ class NotingConsumer:
     def highwater(self, partition: TopicPartition) -> int:
         return 1_000_000 if partition == SECOND else 0
 
+    def last_stable_offset(self, partition: TopicPartition) -> None:
+        return None
+
     async def position(self, partition: TopicPartition) -> int:
         return self.positions[partition]
 

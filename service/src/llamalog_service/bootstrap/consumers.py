@@ -37,6 +37,8 @@ from llamalog_service.telemetry.prometheus import TableGauges
 Fail = Callable[[BaseException], None]
 
 _JOBS_SAMPLED = 20
+_METADATA_MILLISECONDS = 10_000
+"""After so long the partitions of a topic are looked at again: it may have got more."""
 
 
 async def run_provenance_consumer(settings: Settings) -> None:
@@ -152,7 +154,12 @@ async def _run(
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     logger = logging.getLogger("faststream")  # it logs the errors that it swallows
     broker = RetryingBroker(
-        settings.kafka, apply_types=False, graceful_timeout=30.0, consumer_only=True, logger=logger
+        settings.kafka,
+        metadata_max_age_ms=_METADATA_MILLISECONDS,
+        apply_types=False,
+        graceful_timeout=30.0,
+        consumer_only=True,
+        logger=logger,
     )
     app = FastStream(broker, logger=logger)
     failures: list[BaseException] = []

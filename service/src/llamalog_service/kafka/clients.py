@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from struct import Struct
-from typing import Any, NamedTuple, SupportsIndex, overload
+from typing import Any, Final, NamedTuple, SupportsIndex, overload
 from zlib import crc32
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -29,6 +29,9 @@ from aiokafka.record.memory_records import MemoryRecords
 from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
+
+ISOLATION: Final = "read_committed"
+"""Of every reader: the messages of an aborted transaction are no events, and those of an open one not yet."""
 
 _MEBIBYTE = 1024 * 1024
 _BATCH_START = Struct(">qi")  # base offset, length of what follows
@@ -228,6 +231,7 @@ async def open_reader(
         enable_auto_commit=False,
         auto_offset_reset="earliest" if skips else "none",
         fetch_max_wait_ms=50,
+        isolation_level=ISOLATION,
     )
     with translate_kafka_errors(settings.kafka):
         try:
@@ -273,6 +277,10 @@ class _Batch:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
+
+    def __next__(self) -> Any:
+        """The marker in a control batch, which the fetcher takes without iterating."""
+        return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
         try:

@@ -17,7 +17,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from llamalog_service.domain.errors import TopicGoneError, UnavailableError
-from llamalog_service.kafka.clients import read_any_header_name
+from llamalog_service.kafka.clients import ISOLATION, read_any_header_name
 from llamalog_service.kafka.consumer.alignment import AlignedBuffer
 from llamalog_service.kafka.consumer.pipeline import (
     STEP_TIMEOUT,
@@ -27,7 +27,15 @@ from llamalog_service.kafka.consumer.pipeline import (
     first_offsets,
     next_offsets,
 )
-from llamalog_service.kafka.consumer.positions import EndOffsets, Lag, Progress, StartOffsets, read_lag_of
+from llamalog_service.kafka.consumer.positions import (
+    EndOffsets,
+    Lag,
+    Progress,
+    StartOffsets,
+    passed_offsets,
+    read_lag_of,
+    readable_end,
+)
 from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
@@ -135,6 +143,21 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         except Exception as error:  # FastStream would log it and poll on, past these records
             self._fail(error)
 
+    async def commit_passed(self) -> None:
+        """Commit positions past messages that no consumer is shown; a failure is made good by the next call.
+
+        To be called between two fetches. Without it a partition that ends with the marker of a transaction
+        would lag by one message for as long as nothing follows.
+        """
+        consumer = self._consumer()
+        if consumer is None or self._is_leaving() or self.has_in_flight():
+            return
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(self._commit_timeout):
+                if passed := await passed_offsets(consumer, self.progress.committed):
+                    await consumer.commit(passed)
+                    self.progress.committed.update(passed)
+
     def has_in_flight(self) -> bool:
         """Whether records were fetched whose offsets are not committed yet."""
         return bool(self._buffer) or self._pipeline.in_flight > 0
@@ -204,7 +227,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         unfinished = []
         for partition in consumer.assignment() - consumer.paused():
             with suppress(IllegalStateError):  # assigned to another consumer by now
-                end = consumer.highwater(partition)
+                end = readable_end(consumer, partition)
                 if end is not None and await consumer.position(partition) < end:
                     unfinished.append(partition)
         return unfinished
@@ -311,6 +334,7 @@ def subscribe(
         heartbeat_interval_ms=int(session_seconds * 250),
         rebalance_timeout_ms=_REBALANCE_MILLISECONDS,
         listener=delivery,
+        isolation_level=ISOLATION,
         parser=_raw_batch,
         decoder=_raw_records,
     )
@@ -318,6 +342,7 @@ def subscribe(
     fetch = subscriber.get_msg
 
     async def fetch_and_count(consumer: AIOKafkaConsumer) -> Any:
+        await delivery.commit_passed()
         records = await fetch(consumer)
         delivery.progress.polls += 1
         return records

@@ -100,11 +100,47 @@ class Lag(NamedTuple):
     is_behind: bool
 
 
+def readable_end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    """The end of a partition as of the last fetch; an open transaction ends it for readers.
+
+    None before the first fetch. The embedded broker knows of no transactions.
+
+    Raises:
+        IllegalStateError: the partition is assigned to another consumer by now.
+    """
+    stable: int | None = consumer.last_stable_offset(partition)
+    highwater: int | None = consumer.highwater(partition)
+    return highwater if stable is None or stable < 0 else stable
+
+
+async def passed_offsets(
+    consumer: AIOKafkaConsumer, committed: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Positions past what was committed, of a consumer whose records are all committed.
+
+    Between lies what no consumer is shown: markers of transactions, and the messages of aborted ones.
+
+    Args:
+        committed: the offsets that are known to be committed; of other partitions the group is asked.
+
+    Raises:
+        KafkaError: a partition is assigned to another consumer by now, or the group cannot be asked.
+    """
+    passed = {}
+    for partition in consumer.assignment() - consumer.paused():
+        if consumer.highwater(partition) is None:
+            continue  # not fetched yet: its position may not be known
+        position = await consumer.position(partition)
+        known = committed.get(partition)
+        if known is None:
+            known = await consumer.committed(partition) or 0
+        if position > known:
+            passed[partition] = position
+    return passed
+
+
 async def read_lag_of(consumer: AIOKafkaConsumer, progress: Progress, end_offsets: EndOffsets) -> Lag:
     """Compare a consumer's positions with the ends of its partitions.
-
-    A partition may end with messages that no consumer is shown, such as the markers of transactions: it has
-    lag then, and nothing is left to fetch.
 
     Raises:
         UnavailableError: Kafka does not answer.
@@ -114,7 +150,7 @@ async def read_lag_of(consumer: AIOKafkaConsumer, progress: Progress, end_offset
     positions = await asyncio.gather(*[_position(consumer, partition) for partition in partitions])
     records, is_behind = {}, False
     for partition, position in zip(partitions, positions, strict=True):
-        end = ends.get(partition, consumer.highwater(partition) or 0)
+        end = ends.get(partition, readable_end(consumer, partition) or 0)
         is_behind |= position is None or position < end
         reached = progress.committed.get(partition, position)
         if reached is not None:
