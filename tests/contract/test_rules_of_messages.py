@@ -21,6 +21,8 @@ from llamalog_schemas import (
     is_root_override,
 )
 from llamalog_service.ingest.batch import decode_batch
+from llamalog_service.kafka.dead_letters import TOO_LARGE
+from llamalog_service.kafka.record_batches import CutValue
 from llamalog_tools.contract_export.files import SCHEMAS
 from llamalog_tools.schema_compat.check import compare_with_published
 
@@ -34,6 +36,13 @@ def test_the_document_and_the_tests_name_the_same_rules() -> None:
     tested = {rule.upper() for rule in re.findall(r"^(?:async )?def test_([a-z]\d+)_", tests, re.MULTILINE)}
     assert len(stated) == len(set(stated))
     assert set(stated) == tested  # both ways: no rule without a test, no test of a rule that is gone
+
+
+def test_v4_a_record_too_large_once_it_is_decompressed_is_refused_unread() -> None:
+    cut = record(CutValue.of(value_of(), 5_000_000))
+    (rejected,) = decode_batch([cut]).rejected
+    assert rejected.verdict.reason == TOO_LARGE
+    assert "5000000 bytes" in rejected.verdict.sentence
 
 
 def test_v1_a_value_has_a_byte_to_256_kib_and_a_tombstone_is_skipped() -> None:

@@ -76,7 +76,7 @@ class Installation:
         messages = self.topic.partitions[partition][begin : begin + count]
         if messages:
             self._next[partition] += len(messages)
-            await self._ingest.publish(await self._ingest.record(self._ingest.prepare(messages)))
+            await self._ingest.publish(await self._ingest.record(await self._ingest.prepare(messages)))
 
     @property
     def unread(self) -> list[int]:

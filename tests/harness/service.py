@@ -58,6 +58,11 @@ class ServiceProcess:
         assert self._process is not None
         return self._process.poll()
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         if self._process.poll() is None:

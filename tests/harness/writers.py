@@ -117,7 +117,7 @@ class Writer:
         ]
         self._offset += len(messages)
         while True:
-            written = await self._ingest.record(self._ingest.prepare(messages))
+            written = await self._ingest.record(await self._ingest.prepare(messages))
             while True:
                 try:
                     return await self._ingest.publish(written)

@@ -347,7 +347,8 @@ def _check_json(value: dict[str, Any] | list[Any], path: str, levels: int) -> No
     for item in value.values() if isinstance(value, dict) else value:
         kind = type(item)
         if kind is dict or kind is list:
-            _check_json(item, path, levels - 1)
+            if item or levels == 1:  # a value may hold 80,000 empty ones
+                _check_json(item, path, levels - 1)
         elif kind is int and not MIN_INTEGER <= item <= MAX_INTEGER:
             raise InvalidMessageError(
                 InvalidReason.NUMBER_OUT_OF_RANGE, f"`{path}` holds an integer that does not fit 64 bits"

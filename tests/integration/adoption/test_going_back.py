@@ -19,7 +19,7 @@ async def test_nothing_is_recorded_past_the_hole_that_an_older_copy_leaves(pool:
     await writer.write(event(2, "second"))
     await pool.execute("DELETE FROM llama_logs WHERE job_id = 'second'")
     await pool.execute("UPDATE consumer_positions SET next_offset = $1", copy[0]["next_offset"])
-    prepared = writer._ingest.prepare([Message(encode(event(3, "third")), 2, 0)])
+    prepared = await writer._ingest.prepare([Message(encode(event(3, "third")), 2, 0)])
     with pytest.raises(DatabaseWentBackError, match="start again"):
         await writer._ingest.record(prepared)
     assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 1
@@ -34,5 +34,5 @@ async def test_a_process_that_began_where_another_had_ended_notices_too(pool: as
     await pool.execute("DELETE FROM llama_logs WHERE job_id = 'second'")
     await pool.execute("UPDATE consumer_positions SET next_offset = 1")
     with pytest.raises(DatabaseWentBackError, match="start again"):
-        await ingest.record(ingest.prepare([Message(encode(event(3, "third")), 2, 0)]))
+        await ingest.record(await ingest.prepare([Message(encode(event(3, "third")), 2, 0)]))
     assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 1

@@ -29,6 +29,10 @@ async def nothing(_: Records) -> None:
     pass
 
 
+async def as_they_are(records: Records) -> Records:
+    return records
+
+
 @dataclass
 class Delivery:
     """A delivery in this process that keeps an account of what it does."""
@@ -74,7 +78,7 @@ class Delivery:
         broker = KafkaBroker(self.settings.kafka, apply_types=False, graceful_timeout=5.0, logger=None)
         start = StartOffsets(self.stored_positions, knows_ends=True) if self.stored_positions else None
         delivery = BatchDelivery(
-            Steps(prepare=list, record=self.record, publish=self.publish),
+            Steps(prepare=as_they_are, record=self.record, publish=self.publish),
             max_records=20,
             fail=self.failures.append,
             start=start,

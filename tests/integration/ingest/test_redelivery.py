@@ -28,7 +28,7 @@ async def test_a_row_without_a_job_finds_a_parent_that_was_written_beside_it(poo
 
     event_publisher = EventPublisher(kept, NAMES, source="/tests")
     dying = Ingest(Slow(pool), event_publisher, JobCache(10), group=GROUP)
-    await dying.record(dying.prepare([Message(encode(orphan))]))
+    await dying.record(await dying.prepare([Message(encode(orphan))]))
     # It dies before it tells; another consumer gets the batch.
     await Writer(pool, kept).write(orphan)
     await Repairer(pool, kept).settle()
@@ -41,7 +41,7 @@ async def test_a_number_written_short_is_not_told_long_when_it_comes_again(pool:
     short = encode(told).replace(b'{"number":1}', b'{"numbers":[' + b"9e307," * 1000 + b"1]}")
     writer = Writer(pool, kept)
     for _ in range(2):
-        written = await writer._ingest.record(writer._ingest.prepare([Message(short)]))
+        written = await writer._ingest.record(await writer._ingest.prepare([Message(short)]))
         await writer._ingest.publish(written)
     assert not kept.dead_letters
     sizes = [len(message.value or b"") for message in kept.by_topic[NAMES.provenance.name]]

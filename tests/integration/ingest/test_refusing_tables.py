@@ -147,7 +147,7 @@ async def test_a_legacy_row_that_refuses_its_mark_is_set_aside_and_the_stream_go
     messages = [Message(legacy_row(number, "CREATED"), number) for number in (1, 2, 3)]
     messages.append(Message(encode(event(9, "job")), 4))
     writer = Writer(pool, kept)
-    await writer._ingest.publish(await writer._ingest.record(writer._ingest.prepare(messages)))
+    await writer._ingest.publish(await writer._ingest.record(await writer._ingest.prepare(messages)))
     marked = await pool.fetch("SELECT id FROM llama_logs WHERE legacy_told ORDER BY id")
     assert [row["id"].int for row in marked] == [1, 3]
     assert [row["row_id"] for row in await pool.fetch("SELECT row_id FROM refused_rows")] == [REFUSED]

@@ -86,9 +86,13 @@ async def _at_once(_: object) -> None:
     return
 
 
+async def as_they_are(records: Records) -> Records:
+    return records
+
+
 def delivering(work: Work, consumer: NotingConsumer, *, max_records: int = 10) -> BatchDelivery:
     delivery = BatchDelivery(
-        Steps(lambda records: records, work.record, work.publish),
+        Steps(as_they_are, work.record, work.publish),
         max_records=max_records,
         fail=work.errors.append,
         step_timeout=AT_ONCE,

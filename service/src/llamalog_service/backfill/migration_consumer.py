@@ -1,5 +1,6 @@
 """The migration consumer's batches: commands become runs for the worker, bad messages dead letters."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -13,9 +14,10 @@ from llamalog_service.backfill.worker import Worker
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.consumer.delivery import BatchDelivery
 from llamalog_service.kafka.consumer.pipeline import Steps
-from llamalog_service.kafka.dead_letters import RejectedRecord
+from llamalog_service.kafka.dead_letters import RejectedRecord, too_large
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Record
+from llamalog_service.kafka.record_batches import CutValue
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _MAX_COMMANDS = 500
@@ -52,11 +54,24 @@ def migration_delivery(
         return rejected
 
     return BatchDelivery(
-        Steps(read_commands, record, event_publisher.publish_dead_letters),
+        Steps(read_in_turns, record, event_publisher.publish_dead_letters),
         max_records=_MAX_COMMANDS,
         fail=fail,
         metrics=metrics,
     )
+
+
+async def read_in_turns(records: Sequence[Record]) -> tuple[Commands, list[RejectedRecord]]:
+    """As `read_commands`; others get a turn before each message, which may be a large one."""
+    commands = Commands([], [])
+    rejected: list[RejectedRecord] = []
+    for record in records:
+        await asyncio.sleep(0)
+        found, refused = read_commands([record])
+        commands.repairs.extend(found.repairs)
+        commands.backfills.extend(found.backfills)
+        rejected += refused
+    return commands, rejected
 
 
 def read_commands(records: Sequence[Record]) -> tuple[Commands, list[RejectedRecord]]:
@@ -65,6 +80,9 @@ def read_commands(records: Sequence[Record]) -> tuple[Commands, list[RejectedRec
     rejected: list[RejectedRecord] = []
     for record in records:
         if record.value is None:
+            continue
+        if type(record.value) is CutValue:
+            rejected.append(RejectedRecord(record, too_large(record.value)))
             continue
         try:
             command = decode_command(record.value)

@@ -5,7 +5,7 @@ What follows from other rows (root, origin, cycle, conflict) is in `roots` and `
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import overload
+from typing import Final, overload
 from uuid import UUID
 
 from msgspec import Struct
@@ -24,6 +24,9 @@ from llamalog_schemas.events import (
 from llamalog_schemas.limits import JsonObject
 from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
 from llamalog_service.domain.lineage import Root
+
+OTHER_JSON: Final[JsonObject] = {}
+"""In place of the metadata of a row of the table, by identity: another JSON than any that is at hand."""
 
 
 class RowContent(Struct, frozen=True, gc=False):

@@ -1,6 +1,8 @@
 """A batch of messages: decoded by the contract, classified against the table, counted for metrics and log."""
 
+import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -19,13 +21,17 @@ from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.overrides import RootOverride, override_of
-from llamalog_service.domain.rows import Content, RowContent, StoredRow, content_of
-from llamalog_service.kafka.dead_letters import RejectedRecord
+from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, content_of
+from llamalog_service.kafka.dead_letters import RejectedRecord, too_large
 from llamalog_service.kafka.reader import Record
+from llamalog_service.kafka.record_batches import CutValue
 from llamalog_service.telemetry.metrics import EventKind, Verdict
 
 CONFLICT = "id-conflict"
 """The reason code of a dead letter whose id is recorded with another content."""
+
+_TURN_SECONDS = 0.02
+"""So long a batch is decoded before others, such as heartbeats, get a turn."""
 
 _LOGGER = "llamalog.consumer"
 _log = structlog.get_logger(_LOGGER)
@@ -94,23 +100,45 @@ class Equality(Protocol):
 def decode_batch(records: Sequence[Record]) -> DecodedBatch:
     """Decode and validate record by record: an invalid one never affects its neighbours."""
     decoded = DecodedBatch([], [], [], [], [], 0)
-    rows, sources, overrides, override_sources, rejected, tombstones = decoded
     for record in records:
-        if record.value is None:
-            tombstones += 1
-            continue
-        try:
-            event = decode_event(record.value, record.headers)
-        except InvalidMessageError as invalid:
-            rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
-            continue
-        if isinstance(event, (RootAdopted, RootAdoptionRevoked)):
-            overrides.append(override_of(event))
-            override_sources.append(record)
-        else:
-            rows.append(content_of(event))
-            sources.append(record)
-    return decoded._replace(tombstones=tombstones)
+        _decode(record, decoded)
+    return _with_tombstones(decoded, records)
+
+
+async def decode_in_turns(records: Sequence[Record]) -> DecodedBatch:
+    """The same, letting others take turns."""
+    decoded = DecodedBatch([], [], [], [], [], 0)
+    deadline = time.monotonic() + _TURN_SECONDS
+    for record in records:
+        _decode(record, decoded)
+        if time.monotonic() > deadline:
+            await asyncio.sleep(0)
+            deadline = time.monotonic() + _TURN_SECONDS
+    return _with_tombstones(decoded, records)
+
+
+def _decode(record: Record, decoded: DecodedBatch) -> None:
+    if record.value is None:
+        return
+    try:
+        if type(record.value) is CutValue:
+            decoded.rejected.append(RejectedRecord(record, too_large(record.value)))
+            return
+        event = decode_event(record.value, record.headers)
+    except InvalidMessageError as invalid:
+        decoded.rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
+        return
+    if isinstance(event, (RootAdopted, RootAdoptionRevoked)):
+        decoded.overrides.append(override_of(event))
+        decoded.override_records.append(record)
+    else:
+        decoded.rows.append(content_of(event))
+        decoded.records.append(record)
+
+
+def _with_tombstones(decoded: DecodedBatch, records: Sequence[Record]) -> DecodedBatch:
+    read = len(decoded.rows) + len(decoded.overrides) + len(decoded.rejected)
+    return decoded._replace(tombstones=len(records) - read)
 
 
 async def classify(
@@ -179,6 +207,8 @@ async def _equal(first: Content, row: Content, equality: Equality) -> bool:
     """Equal in every column; JSON whose texts differ is compared by the database."""
     if type(first) is not RowContent or type(row) is not RowContent:
         return _equal_in_a_batch(first, row)
+    if first.metadata is OTHER_JSON:
+        return False
     if replace(first, metadata=None, preview_data=None) != replace(row, metadata=None, preview_data=None):
         return False
     for one, other in ((first.metadata, row.metadata), (first.preview_data, row.preview_data)):

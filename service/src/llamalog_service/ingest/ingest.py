@@ -26,7 +26,7 @@ from llamalog_service.ingest.batch import (
     count_categories,
     count_events,
     count_roots,
-    decode_batch,
+    decode_in_turns,
     log_batch,
 )
 from llamalog_service.kafka.dead_letters import RejectedRecord
@@ -106,13 +106,13 @@ class Ingest:
         self._group = group
         self._metrics = metrics
 
-    def prepare(self, records: Sequence[Record]) -> PreparedBatch:
+    async def prepare(self, records: Sequence[Record]) -> PreparedBatch:
         """Decode a batch and determine the positions that it reaches.
 
         Args:
             records: messages of one topic, each partition's in order.
         """
-        return PreparedBatch(decode_batch(records), _positions(self._group, records))
+        return PreparedBatch(await decode_in_turns(records), _positions(self._group, records))
 
     async def record(self, prepared: PreparedBatch) -> RecordedBatch:
         """Resolve a batch's roots, and commit its rows with the positions.
@@ -163,7 +163,7 @@ class Ingest:
         is_marked = False
         while True:
             stored, facts = await asyncio.gather(
-                self._store.rows_by_id([row.id for row in decoded.rows]),
+                self._store.known_rows(decoded.rows),
                 self._cache.facts(jobs_named(decoded.rows), self._store.job_facts),
             )
             classified = await classify(decoded, stored, self._store)

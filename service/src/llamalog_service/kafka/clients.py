@@ -1,17 +1,14 @@
-"""Kafka's clients as the service uses them: opened from settings, errors translated, any header name read."""
+"""Kafka's clients as the service uses them: opened from settings, bounded in bytes, errors translated."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from struct import Struct
-from typing import Any, Final, NamedTuple, SupportsIndex, overload
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.consumer import fetcher
 from aiokafka.errors import (
-    CorruptRecordException,
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     KafkaConnectionError,
@@ -23,10 +20,9 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     UnknownProducerId,
 )
-from aiokafka.record.default_records import _DefaultRecordBatchPy
-from aiokafka.record.memory_records import MemoryRecords
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
+from llamalog_service.kafka.record_batches import read_within_bounds
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -34,7 +30,11 @@ ISOLATION: Final = "read_committed"
 """Of every reader: the messages of an aborted transaction are no events, and those of an open one not yet."""
 
 _MEBIBYTE = 1024 * 1024
-_BATCH_START = Struct(">qi")  # base offset, length of what follows
+FETCH_MAX_BYTES: Final = 8 * _MEBIBYTE
+PARTITION_FETCH_BYTES: Final = _MEBIBYTE // 2
+"""As they come, compressed or not: what an answer may hold, and what is kept of a partition that is not read
+on. A record batch that is larger comes all the same."""
+
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _BROKEN = (
     InvalidProducerEpoch,
@@ -224,13 +224,15 @@ async def open_reader(
     Raises:
         UnavailableError: Kafka does not answer; also for what fails within the context.
     """
-    read_any_header_name()
+    read_within_bounds()
     reader = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest" if skips else "none",
         fetch_max_wait_ms=50,
+        fetch_max_bytes=FETCH_MAX_BYTES,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         isolation_level=ISOLATION,
     )
     with translate_kafka_errors(settings.kafka):
@@ -239,69 +241,3 @@ async def open_reader(
             yield reader
         finally:
             await reader.stop()
-
-
-def read_any_header_name() -> None:
-    r"""Have every consumer of this process read names that are no UTF-8 with their odd bytes as ``\xff``.
-
-    Brokers accept any bytes as a header's name, and some clients send them. aiokafka decodes names strictly:
-    one such record makes every fetch of its partition fail, for good, and records before it in the same fetch
-    are skipped. There is no setting for it, so the fetcher gets another reader of record batches.
-    """
-    fetcher.MemoryRecords = _Records
-
-
-class _Records:
-    """The record batches of a fetched piece of a partition, with the interface that the fetcher uses."""
-
-    def __init__(self, data: bytes) -> None:
-        self._records = MemoryRecords(data)
-        self._data = memoryview(data)
-        self._at = 0
-        self.has_next = self._records.has_next
-        self.size_in_bytes = self._records.size_in_bytes
-
-    def next_batch(self) -> "_Batch":
-        batch = self._records.next_batch()
-        end = self._at + _BATCH_START.size + _BATCH_START.unpack_from(self._data, self._at)[1]
-        written, self._at = self._data[self._at : end], end
-        return _Batch(batch, written)
-
-
-class _Batch:
-    """A batch that is read again, leniently, where the strict reader fails."""
-
-    def __init__(self, batch: Any, written: memoryview) -> None:
-        self._batch = batch
-        self._written = written
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
-
-    def __next__(self) -> Any:
-        """The marker in a control batch, which the fetcher takes without iterating."""
-        return next(self._batch)
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            return iter(list(self._batch))
-        except (CorruptRecordException, UnicodeDecodeError):
-            again = _DefaultRecordBatchPy(self._written)
-            again._maybe_uncompress()
-            again._buffer = _LenientText(again._buffer)
-            return iter(list(again))
-
-
-class _LenientText(bytearray):
-    """Bytes of which a slice that is no UTF-8 can be decoded all the same."""
-
-    @overload
-    def __getitem__(self, at: SupportsIndex) -> int: ...
-    @overload
-    def __getitem__(self, at: slice) -> "_LenientText": ...
-    def __getitem__(self, at: SupportsIndex | slice) -> "int | _LenientText":
-        found = super().__getitem__(at)
-        return found if isinstance(found, int) else _LenientText(found)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return super().decode(encoding, "backslashreplace")

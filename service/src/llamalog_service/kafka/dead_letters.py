@@ -12,6 +12,7 @@ from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.clients import OutgoingMessage
 from llamalog_service.kafka.reader import Record, Span, read_range, read_spans
+from llamalog_service.kafka.record_batches import MAX_RECORD_BYTES, CutValue
 from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, topics
 from llamalog_service.settings import Settings
 
@@ -39,6 +40,19 @@ Spans = Mapping[int, Span]
 
 UNNAMED: Final = "(no reason given)"
 """Stands for the reason of a message among the dead letters that llamalog did not put there."""
+
+
+TOO_LARGE: Final = "record-too-large"
+"""The reason code of a record that is not read whole, for its size once it is decompressed."""
+
+
+def too_large(value: CutValue) -> DeadLetter:
+    """The reason why a record of which only the beginning was read is rejected."""
+    return DeadLetter(
+        TOO_LARGE,
+        f"the record has {value.record_bytes} bytes once it is decompressed, key, value and headers; "
+        f"{MAX_RECORD_BYTES} are allowed. Its own topic still holds all of it.",
+    )
 
 
 class RejectedRecord(NamedTuple):
@@ -107,7 +121,7 @@ def dead_letter_message(rejected: RejectedRecord) -> OutgoingMessage:
         OFFSET: str(record.offset),
     }
     kept = OutgoingMessage(record.key, record.value, [*record.headers])
-    size = _size(kept)
+    size = record.value.record_bytes if type(record.value) is CutValue else _size(kept)
     if size > LARGEST_WHOLE:
         kept = _cut(kept)
         added[TRUNCATED] = f"{_size(kept)} of {size} bytes"

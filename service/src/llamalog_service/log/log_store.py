@@ -16,7 +16,7 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
-from llamalog_service.domain.rows import Content, RowContent, StoredRow
+from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.log.rows import (
     NO_DATA,
@@ -78,8 +78,43 @@ class LogStore:
 
     async def rows_by_id(self, ids: Collection[UUID]) -> dict[UUID, StoredRow]:
         """The rows of these ids that are in the table."""
-        records = await self._pool.fetch(sql("rows_by_id"), ids)
+        records = await self._pool.fetch(sql("rows_by_id"), ids, True)
         return {record["id"]: stored_row(record) for record in records}
+
+    async def known_rows(self, rows: Sequence[Content]) -> dict[UUID, StoredRow]:
+        """The table's rows with the ids of these.
+
+        Their JSON is compared where it is, and what is equal to an event's is taken from there: the table
+        writes 9e307 as 308 digits, so that it can come with sixty times the size of the event. It is
+        `OTHER_JSON` where it equals that of no event, and read where a legacy row bears the id.
+        """
+        records = await self._pool.fetch(sql("rows_by_id"), [row.id for row in rows], False)
+        known = {record["id"]: stored_row(record) for record in records}
+        legacy = {row.id for row in rows if type(row) is LegacyContent and row.id in known}
+        events = [row for row in rows if type(row) is RowContent and row.id in known and row.id not in legacy]
+        equal = await self._equal_in_json(events)
+        for row_id in known.keys() - legacy:
+            row = equal.get(row_id)
+            metadata, preview_data = (row.metadata, row.preview_data) if row else (OTHER_JSON, None)
+            content = replace(known[row_id].content, metadata=metadata, preview_data=preview_data)
+            known[row_id] = replace(known[row_id], content=content)
+        return known | (await self.rows_by_id(legacy) if legacy else {})
+
+    async def _equal_in_json(self, events: Sequence[RowContent]) -> dict[UUID, RowContent]:
+        """By id the first of these whose metadata and preview data are those of the table."""
+        if not events:
+            return {}
+        numbers = await self._pool.fetch(
+            sql("json_equal_rows"),
+            [row.id for row in events],
+            [row.metadata for row in events],
+            [row.preview_data for row in events],
+        )
+        equal: dict[UUID, RowContent] = {}
+        for record in numbers:
+            row = events[record["number"] - 1]
+            equal.setdefault(row.id, row)
+        return equal
 
     async def job_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
         """The table's facts about each of these jobs; every one gets an entry."""

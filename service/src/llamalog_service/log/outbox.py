@@ -66,7 +66,7 @@ class Outbox:
                 return []
             lane.reached = lane.start if is_last else tuple(noted[-1][name] for name in lane.order)
             ids = list({record["row_id"] for record in noted})
-            records = await self._pool.fetch(sql("rows_by_id"), ids)
+            records = await self._pool.fetch(sql("rows_by_id"), ids, True)
             if len(records) < len(ids):
                 await self._pool.execute(sql("outbox_delete_orphans"), ids)
             if records:

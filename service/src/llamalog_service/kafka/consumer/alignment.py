@@ -7,20 +7,42 @@ their time. It is a matter of speed alone: no rule depends on the order, and the
 """
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from itertools import accumulate
 from operator import itemgetter
+from typing import Final
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-_Timed = tuple[int, ConsumerRecord]
-"""A record with the latest time of its partition so far, so that times never fall within a partition."""
+from llamalog_service.kafka.record_batches import size_of
 
-_time = itemgetter(0)
+BATCH_COST: Final = 16 * 1024 * 1024
+"""Bytes of memory that the records of a batch may take, decoded; a single record may exceed it."""
+
+WAITING_COST: Final = 3 * BATCH_COST
+"""The same of all records that wait, shared evenly by the partitions; they are not decoded yet."""
+
+_NO_MARKS: Final = bytes(set(range(256)) - set(b",:[{"))
+_MARK_COST: Final = 48
+"""Each of them begins a value; a small object takes as much, however short its text."""
+_BYTE_COST: Final = 4
+"""A character of a text may take as many bytes; a record exists as message, row and published record."""
+
+_Timed = tuple[int, int, ConsumerRecord]
+"""A record with its cost, and with the latest time of its partition so far: within one no time falls."""
+
+_time, _cost, _record = itemgetter(0), itemgetter(1), itemgetter(2)
+
+
+def cost_of(record: ConsumerRecord) -> int:
+    """The memory that a record takes at most while it is processed, estimated from its bytes."""
+    marks = len(record.value.translate(None, _NO_MARKS)) if record.value else 0
+    return _BYTE_COST * size_of(record) + _MARK_COST * marks
 
 
 class AlignedBuffer:
-    """Records that were fetched and not processed yet.
+    """Records that were fetched and not processed yet, bounded in number and in memory.
 
     Args:
         max_records: the largest batch that is taken at once; a partition is full with half as many waiting.
@@ -28,8 +50,18 @@ class AlignedBuffer:
 
     def __init__(self, max_records: int) -> None:
         self._max_records = max_records
+        self._divisor = 1
         self._waiting: dict[TopicPartition, list[_Timed]] = {}
+        self._waiting_cost: defaultdict[TopicPartition, int] = defaultdict(int)
         self._last_time: dict[TopicPartition, int] = {}
+
+    def shrink(self) -> None:
+        """Halve the batches, down to single records: one was given up."""
+        self._divisor = min(2 * self._divisor, self._max_records)
+
+    def grow(self) -> None:
+        """Double the batches, up to the largest: one was processed."""
+        self._divisor = max(1, self._divisor // 2)
 
     def add(self, records: Collection[ConsumerRecord]) -> None:
         """Buffer fetched records, each partition's in order."""
@@ -40,10 +72,14 @@ class AlignedBuffer:
             partition = TopicPartition(*key)
             latest = self._last_time.get(partition, 0)
             waiting = self._waiting.setdefault(partition, [])
+            added = 0
             for record in share:
                 latest = max(latest, record.timestamp)
-                waiting.append((latest, record))
+                cost = cost_of(record)
+                added += cost
+                waiting.append((latest, cost, record))
             self._last_time[partition] = latest
+            self._waiting_cost[partition] += added
 
     def take(self, unfinished: Collection[TopicPartition]) -> list[ConsumerRecord]:
         """The next batch in order of time, or nothing while a partition has to be read further first.
@@ -56,21 +92,42 @@ class AlignedBuffer:
             (timed for waiting in self._waiting.values() for timed in waiting[: _count(waiting, horizon)]),
             key=_time,
         )
-        batch = [record for _, record in ready[: self._max_records]]
+        batch = list(map(_record, self._cut(ready)))
         for key, count in Counter((record.topic, record.partition) for record in batch).items():
-            del self._waiting[TopicPartition(*key)][:count]
+            partition = TopicPartition(*key)
+            waiting = self._waiting[partition]
+            self._waiting_cost[partition] -= sum(map(_cost, waiting[:count]))
+            del waiting[:count]
         return batch
 
-    def full(self) -> set[TopicPartition]:
-        """The partitions that have half a batch or more waiting."""
+    def _cut(self, ready: Sequence[_Timed]) -> Sequence[_Timed]:
+        """As many as a batch may hold, at least one."""
+        most = ready[: max(1, self._max_records // self._divisor)]
+        limit = BATCH_COST // self._divisor
+        if sum(map(_cost, most)) <= limit:
+            return most
+        return most[: max(1, bisect_right(list(accumulate(map(_cost, most))), limit))]
+
+    def full(self, partitions: int) -> set[TopicPartition]:
+        """The partitions that have half a batch or more waiting, or more than their share of the memory.
+
+        Args:
+            partitions: the number of all that are assigned.
+        """
+        share = WAITING_COST // max(1, partitions)
         return {
-            partition for partition, waiting in self._waiting.items() if 2 * len(waiting) >= self._max_records
+            partition
+            for partition, waiting in self._waiting.items()
+            if 2 * len(waiting) >= self._max_records or self._waiting_cost[partition] >= share
         }
 
     def clear(self) -> dict[TopicPartition, int]:
         """Drop everything; the first offset of each partition that was waiting."""
-        firsts = {partition: waiting[0][1].offset for partition, waiting in self._waiting.items() if waiting}
+        firsts = {
+            partition: _record(waiting[0]).offset for partition, waiting in self._waiting.items() if waiting
+        }
         self._waiting.clear()
+        self._waiting_cost.clear()
         self._last_time.clear()
         return firsts
 

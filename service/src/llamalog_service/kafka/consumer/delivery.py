@@ -5,8 +5,9 @@ a commit without explicit offsets would pass records that are not processed.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -17,7 +18,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from llamalog_service.domain.errors import TopicGoneError, UnavailableError
-from llamalog_service.kafka.clients import ISOLATION, read_any_header_name
+from llamalog_service.kafka.clients import FETCH_MAX_BYTES, ISOLATION, PARTITION_FETCH_BYTES
 from llamalog_service.kafka.consumer.alignment import AlignedBuffer
 from llamalog_service.kafka.consumer.pipeline import (
     STEP_TIMEOUT,
@@ -36,6 +37,7 @@ from llamalog_service.kafka.consumer.positions import (
     read_lag_of,
     readable_end,
 )
+from llamalog_service.kafka.record_batches import Budget, read_within_bounds
 from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
@@ -45,6 +47,9 @@ _MAX_WAIT = 0.25
 """Seconds that records wait for a partition that does not progress."""
 
 _REBALANCE_MILLISECONDS = 40_000
+_POLL_MILLISECONDS = 100
+_FETCHED_BYTES = 4 * 1024 * 1024
+"""Decompressed, that one poll may return; a record more than that."""
 
 
 class RetryingBroker(KafkaBroker):
@@ -73,7 +78,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
     Args:
         steps: the processing of a batch; its offsets are committed after the last of them.
-        max_records: the largest batch, and the largest fetch; it bounds the memory for any backlog.
+        max_records: the largest batch, and the largest fetch; both are bounded in bytes as well.
         fail: called with an error after which the process must end.
         start: resolves where partitions are read from; None: from the committed offsets.
         step_timeout: seconds that a step is retried before its batches are requeued.
@@ -120,6 +125,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._flush: asyncio.Task[None] | None = None
         self._seeking: asyncio.Task[None] | None = None
         self._paused: set[TopicPartition] = set()
+        self._known_committed: dict[TopicPartition, int] = {}
         self._rebalancing = False
         self._closing = False
 
@@ -143,20 +149,37 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         except Exception as error:  # FastStream would log it and poll on, past these records
             self._fail(error)
 
-    async def commit_passed(self) -> None:
+    async def poll(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        """Some of the records that there are, of partitions that are not full; none if none came for a while.
+
+        Paused partitions are not asked for: aiokafka would drop what it has fetched of them.
+        """
+        await self._commit_passed(consumer)
+        assigned = consumer.assignment()
+        readable = assigned - consumer.paused()
+        if assigned and not readable:
+            await asyncio.sleep(_POLL_MILLISECONDS / 1000)
+            return ()
+        with Budget(_FETCHED_BYTES):
+            fetched = await consumer.getmany(
+                *readable, timeout_ms=_POLL_MILLISECONDS, max_records=self.max_records
+            )
+        self.progress.polls += 1
+        return tuple(chain.from_iterable(fetched.values()))
+
+    async def _commit_passed(self, consumer: AIOKafkaConsumer) -> None:
         """Commit positions past messages that no consumer is shown; a failure is made good by the next call.
 
-        To be called between two fetches. Without it a partition that ends with the marker of a transaction
-        would lag by one message for as long as nothing follows.
+        Without it a partition that ends with the marker of a transaction would lag for as long as nothing
+        follows. Between two fetches nothing is on its way to `deliver`.
         """
-        consumer = self._consumer()
-        if consumer is None or self._is_leaving() or self.has_in_flight():
+        if self._is_leaving() or self.has_in_flight():
             return
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(self._commit_timeout):
-                if passed := await passed_offsets(consumer, self.progress.committed):
+                if passed := await passed_offsets(consumer, self._known_committed):
                     await consumer.commit(passed)
-                    self.progress.committed.update(passed)
+                    self._note_committed(passed)
 
     def has_in_flight(self) -> bool:
         """Whether records were fetched whose offsets are not committed yet."""
@@ -193,7 +216,8 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         return self._closing or self._rebalancing
 
     def _requeue(self, batches: Sequence[Records]) -> None:
-        """Fetch again from the first record of each partition that is not committed."""
+        """Fetch again from the first record of each partition that is not committed, in smaller batches."""
+        self._buffer.shrink()
         consumer = self._consumer()
         for partition, first in (self._buffer.clear() | first_offsets(batches)).items():
             if consumer is not None and partition in consumer.assignment():
@@ -213,11 +237,16 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             async with asyncio.timeout(self._commit_timeout):
                 await consumer.commit(offsets)
             self.progress.commits += 1
-            self.progress.committed.update(offsets)
+            self._note_committed(offsets)
+            self._buffer.grow()
         except TimeoutError:
             raise UnavailableError(f"Kafka took no offsets for {self._commit_timeout:.0f} s") from None
         except KafkaError as error:
             _log.warning("offsets not committed; the batch may come again", reason=repr(error))
+
+    def _note_committed(self, offsets: Mapping[TopicPartition, int]) -> None:
+        self.progress.committed.update(offsets)
+        self._known_committed.update(offsets)
 
     async def _unfinished(self) -> list[TopicPartition]:
         """The partitions that have records beyond what was fetched, as of the last fetch."""
@@ -237,8 +266,9 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         consumer = self._consumer()
         if consumer is None:
             return
-        full = self._buffer.full() & consumer.assignment()
-        consumer.resume(*(self._paused - full) & consumer.assignment())
+        assigned = consumer.assignment()
+        full = self._buffer.full(len(assigned)) & assigned
+        consumer.resume(*(self._paused - full) & assigned)
         consumer.pause(*full)
         self._paused = full
 
@@ -272,6 +302,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._rebalancing = False
         self.progress.is_joined = True
         self.progress.committed.clear()
+        self._known_committed.clear()
         consumer = self._consumer()
         if consumer is None:
             return
@@ -321,7 +352,7 @@ def subscribe(
         delivery: to be closed before the broker is stopped.
         session_seconds: how long a consumer may be silent before Kafka hands its partitions on.
     """
-    read_any_header_name()
+    read_within_bounds()
     subscriber = broker.subscriber(
         topic,
         batch=True,
@@ -330,6 +361,8 @@ def subscribe(
         auto_offset_reset="earliest",
         max_records=delivery.max_records,
         fetch_max_wait_ms=100,
+        fetch_max_bytes=FETCH_MAX_BYTES,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         session_timeout_ms=int(session_seconds * 1000),
         heartbeat_interval_ms=int(session_seconds * 250),
         rebalance_timeout_ms=_REBALANCE_MILLISECONDS,
@@ -339,15 +372,7 @@ def subscribe(
         decoder=_raw_records,
     )
     subscriber(delivery.deliver)
-    fetch = subscriber.get_msg
-
-    async def fetch_and_count(consumer: AIOKafkaConsumer) -> Any:
-        await delivery.commit_passed()
-        records = await fetch(consumer)
-        delivery.progress.polls += 1
-        return records
-
-    subscriber.get_msg = fetch_and_count  # type: ignore[method-assign]  # FastStream has no hook for a poll
+    subscriber.get_msg = delivery.poll  # type: ignore[method-assign]  # FastStream has no hook for a poll
     delivery.attach(lambda: subscriber.consumer)
 
 

@@ -29,12 +29,12 @@ class Steps(Generic[Prepared, Stored]):
     """The processing of a batch; every step may be repeated with the same records.
 
     Attributes:
-        prepare: decodes; waits for nothing.
+        prepare: decodes, and lets others take turns.
         record: stores what was prepared; waits for PostgreSQL.
         publish: publishes what was stored; waits for Kafka. Never before the previous batch is published.
     """
 
-    prepare: Callable[[Records], Prepared]
+    prepare: Callable[[Records], Awaitable[Prepared]]
     record: Callable[[Prepared], Awaitable[Stored]]
     publish: Callable[[Stored], Awaitable[object]]
 
@@ -81,7 +81,7 @@ class Pipeline(Generic[Prepared, Stored]):
         self._uncommitted.append(batch)
         self._metrics.batch(len(batch))
         began = time.perf_counter()
-        prepared = self._steps.prepare(batch)
+        prepared = await self._steps.prepare(batch)
         self._metrics.step("prepare", time.perf_counter() - began)
         await _end_of(self._recording)
         if epoch == self._epoch:

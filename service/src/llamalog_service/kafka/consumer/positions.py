@@ -114,14 +114,15 @@ def readable_end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int |
 
 
 async def passed_offsets(
-    consumer: AIOKafkaConsumer, committed: Mapping[TopicPartition, int]
+    consumer: AIOKafkaConsumer, committed: dict[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
     """Positions past what was committed, of a consumer whose records are all committed.
 
     Between lies what no consumer is shown: markers of transactions, and the messages of aborted ones.
 
     Args:
-        committed: the offsets that are known to be committed; of other partitions the group is asked.
+        committed: the offsets that are known to be committed; for others the group is asked, and they are
+            added.
 
     Raises:
         KafkaError: a partition is assigned to another consumer by now, or the group cannot be asked.
@@ -131,10 +132,9 @@ async def passed_offsets(
         if consumer.highwater(partition) is None:
             continue  # not fetched yet: its position may not be known
         position = await consumer.position(partition)
-        known = committed.get(partition)
-        if known is None:
-            known = await consumer.committed(partition) or 0
-        if position > known:
+        if partition not in committed:
+            committed[partition] = await consumer.committed(partition) or 0
+        if position > committed[partition]:
             passed[partition] = position
     return passed
 
