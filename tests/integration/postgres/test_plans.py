@@ -29,6 +29,7 @@ from llamalog_service.queries.conflicts import (
     cycles,
     declaration_conflicts,
     parent_conflicts,
+    refused_rows,
 )
 from llamalog_service.queries.counts import Bucket, read_counts, read_unknown_origins, read_waiting_jobs
 from llamalog_service.queries.entities import EntityRef, read_entity_summary, read_names
@@ -94,6 +95,7 @@ QUESTIONS: list[Question] = [
     ("rival parents", parent_conflicts, LOG.odd),
     ("rival declarations", declaration_conflicts, LOG.odd),
     ("cycles", cycles, LOG.odd),
+    ("rows that cannot be corrected", refused_rows, LOG.odd),
     ("the newest rows", lambda r: read_logs(r, LogFilter()), A_PAGE),
     ("the oldest rows", lambda r: read_logs(r, LogFilter(), newest_first=False), A_PAGE),
     ("rows of a day", lambda r: read_logs(r, LogFilter(since=JULY, until=JULY + DAY)), A_PAGE),
@@ -125,6 +127,7 @@ ANOTHER_STORY = {
     "backfill_runs",
     "chain_depth",
     "gauge_outbox",
+    "gauge_refused",
     "gauge_runs",
     "gauge_size",
     "gauge_unresolved",

@@ -56,7 +56,12 @@ async def test_gauges_show_the_tables_as_they_are(pool: asyncpg.Pool) -> None:
         "VALUES (gen_random_uuid(), 'recompute-roots', '{}', 'test', 'queued')"
     )
     await pool.execute("INSERT INTO provenance_outbox (row_id, revision) SELECT id, 2 FROM llama_logs")
+    await pool.execute(
+        "INSERT INTO refused_rows (row_id, write, sqlstate, reason) "
+        "SELECT id, 'root', '23514', 'a test' FROM llama_logs"
+    )
     gauges.set(await read_table_stats(reader))
+    assert sample(metrics, "llamalog_refused_rows") == 2
     assert sample(metrics, "llamalog_unresolved_rows", origin="PENDING") == 1
     assert sample(metrics, "llamalog_unresolved_rows", origin="DECLARED") == 1
     assert sample(metrics, "llamalog_unresolved_rows", origin="UNPROCESSED") == 0
