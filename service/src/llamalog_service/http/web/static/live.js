@@ -13,12 +13,20 @@ function follow(sign) {
   let streams = [];
   let due = 0;
   let timer = null;
+  let fetching = false;
+  let again = false;
 
   const plan = (delay) => {
-    if (!document.hidden) timer ??= setTimeout(refresh, Math.max(delay, due - Date.now()));
+    if (document.hidden) return;
+    // What comes while the list is fetched may not be in it.
+    if (fetching) again = true;
+    else timer ??= setTimeout(refresh, Math.max(delay, due - Date.now()));
   };
 
   async function refresh() {
+    timer = null;
+    fetching = true;
+    again = false;
     try {
       const page = await fetchPage(location.href);
       const fresh = page.querySelector(target);
@@ -30,7 +38,8 @@ function follow(sign) {
       // the sign shows whether the service answers; the next event, or the next minute, tries again
     }
     due = Date.now() + MIN_INTERVAL;
-    timer = null;
+    fetching = false;
+    if (again) plan(0);
   }
 
   const show = (state, text) => {
