@@ -131,8 +131,7 @@ ANOTHER_STORY = {
     "gauge_runs",
     "gauge_size",
     "gauge_unresolved",
-    "summary_rows",
-    "summary_work",
+    "work_left",
     "logs_last_scanned",
     "logs_page",
 }
