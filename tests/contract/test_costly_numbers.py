@@ -10,7 +10,7 @@ from histories import event
 from llamalog_schemas.codec import decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import EntityEvent
-from llamalog_schemas.limits import MAX_VALUE_BYTES
+from llamalog_schemas.limits import MAX_LEGACY_ROW_BYTES, MAX_VALUE_BYTES
 
 EVENT = encode(event(1))
 
@@ -65,3 +65,15 @@ def test_a_number_out_of_range_is_refused_alike_among_many(number: str) -> None:
 def test_integers_and_texts_stay_what_they_are_among_huge_numbers() -> None:
     value = with_numbers(["1e300"] * 500 + ["7", '"9e307"', "1.0", "-9223372036854775808"])
     assert json.dumps(numbers_in(value)[500:]) == '[7, "9e307", 1.0, -9223372036854775808]'
+
+
+def test_a_value_too_large_for_its_type_is_refused_before_it_is_decoded() -> None:
+    """It names the one type that may be so large, in a text."""
+    lists = b'{"lists":[' + b",".join([b"[]"] * 300_000) + b'],"text":"llamalog.legacy-row.v1"}'
+    value = EVENT.replace(b'{"number":1}', lists)
+    assert MAX_VALUE_BYTES < len(value) < MAX_LEGACY_ROW_BYTES
+    began = time.process_time()
+    with pytest.raises(InvalidMessageError) as refusal:
+        decode_event(value)
+    assert time.process_time() - began < 0.2
+    assert refusal.value.reason == InvalidReason.TOO_LARGE

@@ -58,10 +58,18 @@ _LEGACY_TYPE = str(LegacyRow.__struct_config__.tag).encode()
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.\d{7}")
 _NUL_ESCAPE: Final = b"\\u0000"
 
+
+class _TypeAlone(msgspec.Struct):
+    """A message of which all but the type is skipped."""
+
+    type: str
+
+
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _command_decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _backfill_event_decoder: msgspec.json.Decoder[BackfillEvent] = msgspec.json.Decoder(BackfillEvent)
 _provenance_decoder: msgspec.json.Decoder[ProvenanceRecorded] = msgspec.json.Decoder(ProvenanceRecorded)
+_type_decoder: msgspec.json.Decoder[_TypeAlone] = msgspec.json.Decoder(_TypeAlone)
 _raw_decoder: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 _encoder = msgspec.json.Encoder()
 
@@ -101,7 +109,7 @@ def decode_event(value: bytes, headers: Headers = (), upcasters: Upcasters = UPC
     """
     if len(value) > MAX_LEGACY_ROW_BYTES:
         _refuse_size(value, MAX_LEGACY_ROW_BYTES)
-    if len(value) > MAX_VALUE_BYTES and not _may_be_legacy_row(value, headers):
+    if len(value) > MAX_VALUE_BYTES and not _has_legacy_type(value, headers):
         _refuse_size(value, MAX_VALUE_BYTES)
     structured = _from_binary_mode(value, headers) if headers and _is_binary_mode(headers) else value
     event = _decode_latest(_event_decoder, structured, upcasters)
@@ -156,9 +164,15 @@ def _decode_latest(decoder: msgspec.json.Decoder[Message], value: bytes, upcaste
         _refuse(error)
 
 
-def _may_be_legacy_row(value: bytes, headers: Headers) -> bool:
-    """A cheap check before a large value is decoded: its type occurs in it or in a header."""
-    return _LEGACY_TYPE in value or any(content == _LEGACY_TYPE for _, content in headers)
+def _has_legacy_type(value: bytes, headers: Headers) -> bool:
+    """Whether a large value may be decoded: another type is found out without making an object of it.
+
+    Raises:
+        InvalidMessageError: it is no JSON, or has no type.
+    """
+    if headers and _is_binary_mode(headers):
+        return any(content == _LEGACY_TYPE for _, content in headers)
+    return _LEGACY_TYPE in value and _decode(_type_decoder, value).type == _LEGACY_TYPE.decode()
 
 
 def _refuse_size(value: bytes, allowed: int) -> NoReturn:
