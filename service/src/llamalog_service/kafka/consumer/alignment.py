@@ -17,7 +17,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from llamalog_service.kafka.record_batches import size_of
 
-BATCH_COST: Final = 16 * 1024 * 1024
+BATCH_COST: Final = 24 * 1024 * 1024
 """Bytes of memory that the records of a batch may take, decoded; a single record may exceed it."""
 
 WAITING_COST: Final = 3 * BATCH_COST
