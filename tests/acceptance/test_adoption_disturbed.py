@@ -159,7 +159,7 @@ async def adopted_beside(
 ) -> Ended:
     """Adopt, while the application writes, and events are ingested and what they need is repaired."""
     repairer = Repairer(writer.pool, writer.kept)
-    command = await adopter.begin("--yes", "--json", "--batch-size", "100", "--rate", "1500")
+    command = await adopter.begin("--yes", "--json", "--batch-size", "100", "--rate", "300")
     ended = asyncio.create_task(command.ended())
     while not ended.done():
         await application.write()

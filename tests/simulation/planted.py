@@ -18,7 +18,7 @@ from llamalog_service.domain.rows import RowContent
 from llamalog_service.ingest import ingest
 from llamalog_service.ingest.ingest import Ingest
 from llamalog_service.kafka.consumer.pipeline import Pipeline
-from llamalog_service.log import recompute
+from llamalog_service.log import recompute, row_writes
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.recompute import Everything, RecomputeStore, Repair
 from llamalog_service.postgres.statements import sql
@@ -95,7 +95,7 @@ def _skip_the_outbox(stack: ExitStack) -> None:
     def without_notes(name: str) -> str:
         return re.sub(r", noted AS \(.*?\n\)", "", sql(name), flags=re.DOTALL)
 
-    stack.enter_context(patch.object(recompute, "sql", without_notes))
+    stack.enter_context(patch.object(row_writes, "sql", without_notes))
 
 
 def _strike_first(stack: ExitStack) -> None:
@@ -121,13 +121,13 @@ def _record_past_holes(stack: ExitStack) -> None:
 
 FAULTS: dict[str, PlantedFault] = {
     "no look after the commit": PlantedFault(_no_second_look, 1),
-    "no look after the recompute": PlantedFault(_one_pass, 38),
+    "no look after the recompute": PlantedFault(_one_pass, 111),
     "offsets committed before publishing": PlantedFault(_offsets_first, 4),
     "no cycle guard in the fast path": PlantedFault(_walk_for_ever, 28),
     "no cycle guard in the recompute": PlantedFault(_leave_cycles, 1),
     "the cache trusted": PlantedFault(_trust_the_cache, 44),
     "the outbox skipped": PlantedFault(_skip_the_outbox, 1),
     "the outbox struck out before it is told": PlantedFault(_strike_first, 5),
-    "rows overtaken by a correction not told again": PlantedFault(_not_told_again, 5),
+    "rows overtaken by a correction not told again": PlantedFault(_not_told_again, 207),
     "rows recorded past the hole of an older copy": PlantedFault(_record_past_holes, 91),
 }
