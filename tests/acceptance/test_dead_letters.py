@@ -19,6 +19,7 @@ from harness.environments import environment_of
 from harness.log_table import differences, stored_rows
 from harness.service import running
 from harness.settled import wait_until_consumed
+from harness.started_commands import AS_A_JOB
 from harness.topics import header, producing, publish_events, read_all, until_something_is_said
 from harness.writers import Message
 from histories import event
@@ -316,7 +317,17 @@ def start_to_replay_all(settings: Settings) -> subprocess.Popen[str]:
     """It cannot come to its end before it is stopped, however busy the machine is."""
     sabotage = "a replay that waits after its first fetch"
     return subprocess.Popen(
-        [sys.executable, "-m", "harness.sabotage", sabotage, "dead-letters", "replay", "--all", "--yes"],
+        [
+            *AS_A_JOB,
+            sys.executable,
+            "-m",
+            "harness.sabotage",
+            sabotage,
+            "dead-letters",
+            "replay",
+            "--all",
+            "--yes",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

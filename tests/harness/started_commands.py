@@ -52,9 +52,14 @@ def command_module(command: str) -> str:
     return "llamalog_tools" if command in {"up", "simulate"} else "llamalog_service"
 
 
+AS_A_JOB = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+"""Before a command: it is started as a shell starts a job in the background, which ignores SIGINT."""
+
+
 async def started(*words: str, environment: Mapping[str, str], folder: Path = _NO_CHECKOUT) -> StartedCommand:
     """Start a command in a folder, so that no `.env` is read; there is no terminal."""
     process = await asyncio.create_subprocess_exec(
+        *AS_A_JOB,
         sys.executable,
         "-m",
         command_module(words[0]),

@@ -23,6 +23,7 @@ from llamalog_service.cli.runtime import (
     print_json,
     read_settings,
     run,
+    signals_as_interrupts,
 )
 from llamalog_service.dead_letters.listing import Selection, select_dead_letters
 from llamalog_service.dead_letters.policy import ReplayOutcome
@@ -250,7 +251,8 @@ def _replay(
                     _print_how_to_resume(stats)
                 raise
 
-        run(work())
+        with signals_as_interrupts():
+            run(work())
     return stats
 
 

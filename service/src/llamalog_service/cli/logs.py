@@ -37,6 +37,7 @@ from llamalog_service.cli.runtime import (
     read_database_settings,
     read_settings,
     run,
+    signals_as_interrupts,
 )
 from llamalog_service.live_feed.following import follow_log
 from llamalog_service.postgres.statements import Reader
@@ -101,7 +102,8 @@ def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None], *, br
         settings, wanted, read=read, show=show, on_availability=_print_away, timeout=TIMEOUT
     )
     try:
-        run(following)
+        with signals_as_interrupts():
+            run(following)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 

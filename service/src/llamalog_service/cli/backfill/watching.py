@@ -13,11 +13,10 @@ from llamalog_service.cli.backfill.options import Json, Run
 from llamalog_service.cli.backfill.tables import run_tables
 from llamalog_service.cli.progress import progress_bar
 from llamalog_service.cli.runtime import (
-    INTERRUPTED,
     TIMEOUT,
     console,
     error_console,
-    print_error,
+    interruptible,
     print_json,
     read_settings,
     run,
@@ -111,7 +110,8 @@ def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, timeout:
         as_json: a line of JSON for each event, rather than a bar and a table.
         timeout: seconds to wait for a run that is not known yet.
     """
-    try:
+    stopped = f"No longer watching; the run continues. `llamalog backfill watch {run_id}` shows it again."
+    with interruptible(stopped):
         if as_json:
             show = partial(print_json, one_line=True)
             end = run(follow_backfill(settings, run_id, show, timeout=timeout))
@@ -119,12 +119,6 @@ def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, timeout:
             with BackfillBar(error_console, f"backfill {run_id}") as bar:
                 end = run(follow_backfill(settings, run_id, bar.show, timeout=timeout))
             show_run(run(read_known(settings, run_id)))
-    except KeyboardInterrupt:
-        print_error(
-            "llamalog",
-            f"No longer watching; the run continues. `llamalog backfill watch {run_id}` shows it again.",
-        )
-        raise typer.Exit(INTERRUPTED) from None
     raise typer.Exit(code_of(end.status))
 
 
