@@ -7,13 +7,12 @@ mode first, so that one set of rules applies to both.
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
-from math import isinf
 from typing import Any, Final, NoReturn, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from llamalog_schemas import huge_numbers
 from llamalog_schemas.backfills import BackfillEvent
 from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
@@ -72,13 +71,6 @@ _provenance_decoder: msgspec.json.Decoder[ProvenanceRecorded] = msgspec.json.Dec
 _type_decoder: msgspec.json.Decoder[_TypeAlone] = msgspec.json.Decoder(_TypeAlone)
 _raw_decoder: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 _encoder = msgspec.json.Encoder()
-
-_SHORT_BYTES = 2048
-_FEW_EXPONENTS = 50
-_EXPONENTS: Final = tuple(
-    b"%b%d" % (sign, digit) for sign in (b"e", b"E", b"e+", b"E+") for digit in range(4)
-)
-"""How a number begins its exponent from 100 on; texts hold these bytes, too."""
 
 Message = TypeVar("Message")
 
@@ -190,34 +182,13 @@ def _decode(decoder: msgspec.json.Decoder[Message], value: bytes) -> Message:
         raise InvalidMessageError(
             InvalidReason.TOO_DEEP, f"the JSON is nested deeper than {MAX_MESSAGE_NESTING} levels"
         )
-    if len(value) > _SHORT_BYTES and _may_hold_huge_numbers(value):
+    if len(value) > huge_numbers.SHORT_BYTES and huge_numbers.may_hold_many(value):
         model: Any = decoder.type
-        decoder = _decoder_of_huge_numbers(model)
+        decoder = huge_numbers.decoder_of(model)
     try:
         return decoder.decode(value)
     except msgspec.DecodeError as error:
         _refuse(error)
-
-
-def _may_hold_huge_numbers(value: bytes) -> bool:
-    """Whether it is worth while to read floats otherwise: the decoder takes 40 µs for 9e307, else 0.1 µs.
-
-    A value of 256 KiB can hold 43,000 of them, which would take more than a second.
-    """
-    return sum(map(value.count, _EXPONENTS)) > _FEW_EXPONENTS
-
-
-@cache
-def _decoder_of_huge_numbers(model: Any) -> msgspec.json.Decoder[Any]:
-    """A decoder with the same results and errors that reads untyped floats by Python's own function."""
-    return msgspec.json.Decoder(model, float_hook=_finite_float)
-
-
-def _finite_float(text: str) -> float:
-    number = float(text)
-    if isinf(number):
-        raise ValueError("Number out of range")  # as the decoder itself says it
-    return number
 
 
 def _require_utf8(value: bytes) -> None:
