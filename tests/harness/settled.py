@@ -20,8 +20,8 @@ async def wait_until_settled(settings: Settings, pool: asyncpg.Pool, within: flo
     commands, so that nothing can come after its check.
     """
     names = topics(settings.topic_prefix)
-    await _wait_until_committed(settings, settings.consumer_group, names.entity_events.name, within)
-    await _wait_until_committed(settings, settings.migration_group, names.backfill_commands.name, within)
+    await wait_until_committed(settings, settings.consumer_group, names.entity_events.name, within)
+    await wait_until_committed(settings, settings.migration_group, names.backfill_commands.name, within)
 
     async def runs_are_done_and_told() -> bool:
         return not await pool.fetchval(_STILL_OPEN)
@@ -32,10 +32,11 @@ async def wait_until_settled(settings: Settings, pool: asyncpg.Pool, within: flo
 async def wait_until_consumed(settings: Settings, within: float = TIMEOUT) -> None:
     """Wait until every entity event is committed."""
     events = topics(settings.topic_prefix).entity_events.name
-    await _wait_until_committed(settings, settings.consumer_group, events, within)
+    await wait_until_committed(settings, settings.consumer_group, events, within)
 
 
-async def _wait_until_committed(settings: Settings, group: str, topic: str, within: float) -> None:
+async def wait_until_committed(settings: Settings, group: str, topic: str, within: float = TIMEOUT) -> None:
+    """Wait until a group has committed everything that a topic holds."""
     async with open_lag(settings.kafka, group, topic) as lag:
 
         async def all_is_committed() -> bool:

@@ -1,5 +1,6 @@
 """Provenance records as the service tells them, for tests of those who listen."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +8,9 @@ from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
 
+from harness.waiting import TIMEOUT
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
+from llamalog_schemas.consumer import ProvenanceConsumer, ProvenanceUpdate
 from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Origin, Provenance, ProvenanceRecorded
 
@@ -51,3 +54,12 @@ async def tell(
         value, key = encode(message_of(told)), str(told.id).encode()
         await producer.send(topic, value, key, partition=partition, headers=STRUCTURED_HEADERS)
     await producer.flush()
+
+
+async def take(consumer: ProvenanceConsumer, number: int) -> list[ProvenanceUpdate]:
+    """The next updates; fails if there are not so many."""
+    async with asyncio.timeout(TIMEOUT):
+        changes = [await anext(consumer) for _ in range(number)]
+    updates = [change for change in changes if isinstance(change, ProvenanceUpdate)]
+    assert len(updates) == number
+    return updates

@@ -11,7 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 
-from harness.topics import lag, producing
+from harness.settled import wait_until_consumed
+from harness.topics import producing
 from harness.waiting import eventually
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
@@ -50,9 +51,6 @@ class Delivery:
     @property
     def topic(self) -> str:
         return topics(self.settings.topic_prefix).entity_events.name
-
-    async def is_consumed(self) -> bool:
-        return await lag(self.settings.kafka, self.settings.consumer_group, self.topic) == 0
 
     async def record(self, records: Records) -> Records:
         await self.on_record(records)
@@ -137,7 +135,7 @@ async def test_a_batch_that_failed_is_done_again_although_nothing_new_comes(
     step = fails(2, FOR_THE_MOMENT)
     delivery = Delivery(settings, step) if at_which == "record" else Delivery(settings, nothing, step)
     async with delivery.running():
-        await eventually(delivery.is_consumed)
+        await wait_until_consumed(settings)
     assert delivery.failures == []
     assert delivery.broken_promises == []
 
@@ -167,7 +165,7 @@ async def test_offsets_that_kafka_did_not_take_are_committed_although_nothing_ne
     await send(settings, 10)
     delivery = Delivery(settings, commits_that_hang=1)
     async with delivery.running():
-        await eventually(delivery.is_consumed)
+        await wait_until_consumed(settings)
     assert delivery.broken_promises == []
 
 
@@ -178,7 +176,7 @@ async def test_a_partition_that_does_not_get_on_holds_up_no_other(settings: Sett
         end = consumer.last_stable_offset
         consumer.last_stable_offset = lambda at: 1_000_000 if at.partition == 1 else end(at)
         await send(settings, 150)
-        await eventually(delivery.is_consumed)
+        await wait_until_consumed(settings)
 
 
 async def test_partitions_whose_start_cannot_be_found_for_an_unforeseen_reason_are_no_silence(
@@ -215,7 +213,7 @@ async def test_nothing_is_skipped_for_any_failure_at_any_time(settings: Settings
                 await producer.flush()
                 await asyncio.sleep(dice.choice([0.01, 0.1, 0.3]))
         await producer.flush()
-        await eventually(delivery.is_consumed)
+        await wait_until_consumed(settings)
     assert delivery.broken_promises == []
     assert len(delivery.told) == 400
     assert delivery.failures == []

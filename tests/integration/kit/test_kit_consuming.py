@@ -10,7 +10,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from faststream.kafka import KafkaBroker
 
-from harness.told import row, tell
+from harness.settled import wait_until_committed
+from harness.told import row, take, tell
 from harness.topics import lag, producing
 from harness.waiting import TIMEOUT, eventually
 from llamalog_schemas.consumer import (
@@ -28,17 +29,11 @@ from llamalog_schemas.consumer import (
     Stored,
 )
 from llamalog_schemas.consumer.subscriber import provenance_subscriber
-from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka
 
 ROWS = [uuid4() for _ in range(30)]
-
-
-@pytest.fixture
-def topic(settings: Settings) -> str:
-    return topics(settings.topic_prefix).provenance.name
 
 
 @pytest.fixture
@@ -56,15 +51,6 @@ def consumer(settings: Settings, topic: str) -> Any:
         )
 
     return make
-
-
-async def take(consumer: ProvenanceConsumer, number: int) -> list[ProvenanceUpdate]:
-    """The next updates; fails if there are not so many."""
-    async with asyncio.timeout(TIMEOUT):
-        changes = [await anext(consumer) for _ in range(number)]
-    updates = [change for change in changes if isinstance(change, ProvenanceUpdate)]
-    assert len(updates) == number
-    return updates
 
 
 async def nothing_more(consumer: ProvenanceConsumer, producer: AIOKafkaProducer, topic: str) -> None:
@@ -371,11 +357,8 @@ async def test_a_handler_of_faststream_gets_each_update_once_and_again_if_it_fai
     await tell(producer, topic, [row(ROWS[0], 2)], partition=0)
     await producer.send_and_wait(topic, b"no record", b"x", partition=0, headers=[("h", b"\xff")])
 
-    async def all_is_committed() -> bool:
-        return await lag(settings.kafka, group, topic) == 0
-
     async with broker:
         await broker.start()
-        await eventually(all_is_committed)
+        await wait_until_committed(settings, group, topic)
     assert [each.row.id for each in heard] == [*ROWS, ROWS[0]]
     assert heard[-1].is_correction

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from harness.told import row, tell
+from harness.told import row, take, tell
 from harness.topics import read_all
 from harness.waiting import TIMEOUT, eventually
 from llamalog_schemas import EntityEvent, decode_event
-from llamalog_schemas.consumer import ProvenanceConsumer, ProvenanceUpdate
+from llamalog_schemas.consumer import ProvenanceConsumer
 from llamalog_schemas.producer import AiokafkaTransport, LlamaLogger, Loss, LossReason
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
@@ -105,9 +105,3 @@ async def test_events_published_without_kafka_arrive_when_it_is_back(
         heard += await take(reader, 10)
         await eventually(reader.commit)
     assert sorted(update.row.id for update in heard) == sorted(each.id for each in rows)
-
-
-async def take(consumer: ProvenanceConsumer, number: int) -> list[ProvenanceUpdate]:
-    async with asyncio.timeout(TIMEOUT):
-        changes = [await anext(consumer) for _ in range(number)]
-    return [change for change in changes if isinstance(change, ProvenanceUpdate)]

@@ -9,23 +9,17 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from faststream.kafka import KafkaBroker
 
-from harness.told import message_of, row
+from harness.settled import wait_until_committed
+from harness.told import row, tell
 from harness.topics import lag
 from harness.waiting import eventually
-from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.consumer import Beginning, Change, ProvenanceConsumer, Start
 from llamalog_schemas.consumer.subscriber import provenance_subscriber
-from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka
 
 ROWS = [uuid4() for _ in range(12)]
-
-
-@pytest.fixture
-def topic(settings: Settings) -> str:
-    return topics(settings.topic_prefix).provenance.name
 
 
 @pytest.fixture
@@ -43,9 +37,7 @@ async def transactional(settings: Settings, name: str) -> AsyncIterator[AIOKafka
 
 
 async def send(producer: AIOKafkaProducer, topic: str, rows: Sequence[UUID], partition: int = 0) -> None:
-    for row_id in rows:
-        value, key = encode(message_of(row(row_id))), str(row_id).encode()
-        await (await producer.send(topic, value, key, partition=partition, headers=STRUCTURED_HEADERS))
+    await tell(producer, topic, [row(row_id) for row_id in rows], partition)
 
 
 def reading(
@@ -78,13 +70,6 @@ async def following(
                 await task
 
 
-async def no_lag(settings: Settings, topic: str, group: str) -> None:
-    async def is_zero() -> bool:
-        return await lag(settings.kafka, group, topic) == 0
-
-    await eventually(is_zero)
-
-
 async def test_committed_aborted_and_interleaved_transactions(
     settings: Settings, topic: str, group: str
 ) -> None:
@@ -110,7 +95,7 @@ async def test_committed_aborted_and_interleaved_transactions(
             return {*kept, *plain} <= set(heard)
 
         await eventually(all_is_heard)
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
     assert sorted(heard) == sorted([*kept, *plain])
 
 
@@ -125,17 +110,17 @@ async def test_the_lag_returns_to_0_after_each_end_of_a_transaction(
     ):
         async with producer.transaction():
             await send(producer, topic, ROWS[:3])
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
         await producer.begin_transaction()
         await send(producer, topic, ROWS[3:6])
         await producer.abort_transaction()
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
         async with producer.transaction():
             await send(producer, topic, ROWS[:3])  # duplicates
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
         async with producer.transaction():
             await send(producer, topic, ROWS[6:9], partition=1)
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
     assert heard == ROWS[:3] + ROWS[6:9]
 
 
@@ -148,7 +133,7 @@ async def test_a_topic_of_aborted_records_alone_has_no_lag(
         await producer.abort_transaction()
     heard: list[UUID] = []
     async with following(reading(settings, topic, group), heard):
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
     assert heard == []
 
 
@@ -172,7 +157,7 @@ async def test_updates_that_are_not_committed_are_not_passed(
             await producer.abort_transaction()
             await asyncio.sleep(3)  # so long that it would be committed if it were
         async with following(reading(settings, topic, group), again):
-            await no_lag(settings, topic, group)
+            await wait_until_committed(settings, group, topic)
     assert heard == again == ROWS[:2]
 
 
@@ -196,7 +181,7 @@ async def test_an_open_transaction_is_waited_for(settings: Settings, topic: str,
         await asyncio.sleep(2)
         assert heard == ROWS[:1]
         await producer.commit_transaction()
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
     assert heard == ROWS[:3]
 
 
@@ -221,7 +206,7 @@ async def test_a_replay_does_not_take_the_group_back(settings: Settings, topic: 
         await send(producer, topic, ROWS[3:6])
         await producer.abort_transaction()
     async with following(reading(settings, topic, group), heard):
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
     again: list[UUID] = []
     async with following(reading(settings, topic, group, Beginning()), again, commit_every=0):
 
@@ -247,8 +232,8 @@ async def test_a_handler_of_faststream_gets_committed_records_alone(
         await producer.begin_transaction()
         await send(producer, topic, ROWS[:3])
         await producer.abort_transaction()
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
         async with producer.transaction():
             await send(producer, topic, ROWS[3:6])
-        await no_lag(settings, topic, group)
+        await wait_until_committed(settings, group, topic)
     assert heard == ROWS[3:6]
