@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from alembic import op
 
-from llamalog_service.adoption.column_checks import MAX_JOB_ID, wide_job_columns
+from llamalog_schemas.limits import MAX_JOB_LENGTH
+from llamalog_service.adoption.column_checks import wide_job_columns
 from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
 revision = "0011"
@@ -18,7 +19,7 @@ def preview(found: SchemaInspector) -> Iterator[Preview]:
     for name in wide_job_columns(found):
         yield Preview(
             f"leave {name} of type {found.columns[name].type}: a row that names a job of more than "
-            f"{MAX_JOB_ID} characters there will be set aside without a root"
+            f"{MAX_JOB_LENGTH} characters there will be set aside without a root"
         )
 
 

@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from llamalog_schemas.limits import MAX_JOB_LENGTH
 from llamalog_service.adoption.schema_inspector import ExistingColumn, SchemaInspector
-
-MAX_JOB_ID: Final = 100
-"""Characters of a job's name, by the contract, and so of a root."""
 
 _TEXT: Final = re.compile(r"text|character varying(\((\d+)\))?")
 _TEXTS: Final = re.compile(r"(text|character varying(\(\d+\))?)\[\]")
@@ -28,10 +26,10 @@ _TYPES: Final = {
 """The types of columns that llamalog writes, with those that hold the same values."""
 
 _CHARACTERS: Final = {
-    "job_id": MAX_JOB_ID,
-    "parent_job_id": MAX_JOB_ID,
-    "root_job_id": MAX_JOB_ID,
-    "declared_root_job_id": MAX_JOB_ID,
+    "job_id": MAX_JOB_LENGTH,
+    "parent_job_id": MAX_JOB_LENGTH,
+    "root_job_id": MAX_JOB_LENGTH,
+    "declared_root_job_id": MAX_JOB_LENGTH,
     "operation": 100,
     "error_code": 50,
     "triggered_by": 50,
@@ -58,7 +56,7 @@ def wide_job_columns(found: SchemaInspector) -> list[str]:
     return [
         name
         for name in ("job_id", "parent_job_id")
-        if name in found.columns and not _is_at_most(found.columns[name].base, MAX_JOB_ID)
+        if name in found.columns and not _is_at_most(found.columns[name].base, MAX_JOB_LENGTH)
     ]
 
 

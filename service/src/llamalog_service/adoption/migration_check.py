@@ -9,7 +9,8 @@ from alembic.script import ScriptDirectory
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from llamalog_service.adoption.column_checks import MAX_JOB_ID, column_problems, wide_job_columns
+from llamalog_schemas.limits import MAX_JOB_LENGTH
+from llamalog_service.adoption.column_checks import column_problems, wide_job_columns
 from llamalog_service.adoption.compat_view import preview_compat_view
 from llamalog_service.adoption.schema_inspector import JOURNAL, LOG_TABLES, Preview, SchemaInspector
 from llamalog_service.domain.errors import LlamalogError
@@ -202,9 +203,9 @@ def _structural_problems(found: SchemaInspector) -> list[str]:
         if columns[name].nullable and (rows := found.rows(f"l.{name} IS NULL"))
     ]
     problems += [
-        f"{rows} rows have a {name} of more than {MAX_JOB_ID} characters"
+        f"{rows} rows have a {name} of more than {MAX_JOB_LENGTH} characters"
         for name in wide_job_columns(found)
-        if (rows := found.rows(f"length(l.{name}::text) > {MAX_JOB_ID}"))
+        if (rows := found.rows(f"length(l.{name}::text) > {MAX_JOB_LENGTH}"))
     ]
     problems += column_problems(found)
     return problems

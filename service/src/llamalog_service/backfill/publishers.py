@@ -46,7 +46,7 @@ class CorrectionRelay:
         await publish_removals(self._outbox, self._event_publisher)
         began = time.monotonic()
         prompt = await self._outbox.next_prompt(ROWS_AT_ONCE)
-        rows = prompt or await self._outbox.next(ROWS_AT_ONCE)
+        rows = prompt or await self._outbox.next_bulk(ROWS_AT_ONCE)
         if not rows:
             return False
         await self._event_publisher.publish_provenance(rows)

@@ -1,9 +1,9 @@
 """`llamalog conflicts`: rows that contradict each other, or that PostgreSQL lets no writer change."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -22,8 +22,10 @@ from llamalog_service.queries.conflicts import (
     parent_conflicts,
     refused_rows,
 )
-from llamalog_service.queries.paging import Cursor, InvalidCursorError, collect, parse_cursor
+from llamalog_service.queries.paging import Cursor, InvalidCursorError, Page, collect, parse_cursor
 from llamalog_service.settings import DatabaseSettings
+
+Item = TypeVar("Item")
 
 
 class Kind(StrEnum):
@@ -69,22 +71,21 @@ def conflicts(
 async def _read(settings: DatabaseSettings, kind: Kind | None, limit: int, after: str | None) -> Found:
     async with open_log(settings) as reader:
 
-        async def rows(of_kind: Kind) -> Sequence[RowConflict]:
+        async def found(
+            of_kind: Kind,
+            query: Callable[..., Coroutine[Any, Any, Page[Item]]],
+            parse: Callable[[str | None], Any] = parse_cursor,
+        ) -> Sequence[Item]:
             if kind not in {None, of_kind}:
                 return ()
-            query = parent_conflicts if of_kind is Kind.PARENTS else declaration_conflicts
-            return await collect(partial(query, reader), parse_cursor, limit, after)
+            return await collect(partial(query, reader), parse, limit, after)
 
         return (
             await count_conflicts(reader),
-            await rows(Kind.PARENTS),
-            await rows(Kind.DECLARATIONS),
-            await collect(partial(cycles, reader), lambda first: first or "", limit, after)
-            if kind in {None, Kind.CYCLES}
-            else (),
-            await collect(partial(refused_rows, reader), parse_cursor, limit, after)
-            if kind in {None, Kind.REFUSED}
-            else (),
+            await found(Kind.PARENTS, parent_conflicts),
+            await found(Kind.DECLARATIONS, declaration_conflicts),
+            await found(Kind.CYCLES, cycles, lambda first: first or ""),
+            await found(Kind.REFUSED, refused_rows),
         )
 
 

@@ -29,15 +29,14 @@ from llamalog_service.cli.options import (
 )
 from llamalog_service.cli.rendering import row_line
 from llamalog_service.cli.runtime import (
-    INTERRUPTED,
     TIMEOUT,
     console,
     error_console,
+    interruptible,
     print_json,
     read_database_settings,
     read_settings,
     run,
-    signals_as_interrupts,
 )
 from llamalog_service.live_feed.following import follow_log
 from llamalog_service.postgres.statements import Reader
@@ -101,11 +100,8 @@ def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None], *, br
     following = follow_log(
         settings, wanted, read=read, show=show, on_availability=_print_away, timeout=TIMEOUT
     )
-    try:
-        with signals_as_interrupts():
-            run(following)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+    with interruptible():
+        run(following)
 
 
 async def _read(

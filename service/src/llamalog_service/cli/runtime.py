@@ -135,13 +135,14 @@ def exit_with(error: LlamalogError) -> NoReturn:
 
 
 @contextmanager
-def interruptible(sentence: str) -> Iterator[None]:
-    """End the process with a sentence and `INTERRUPTED` on Ctrl-C, SIGTERM and a closed terminal."""
+def interruptible(sentence: str | None = None) -> Iterator[None]:
+    """End the process with `INTERRUPTED`, and a sentence, on Ctrl-C, SIGTERM and a closed terminal."""
     try:
         with signals_as_interrupts():
             yield
     except KeyboardInterrupt:
-        print_error("llamalog", sentence)
+        if sentence is not None:
+            print_error("llamalog", sentence)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -212,6 +212,8 @@ async def _equal(first: Content, row: Content, equality: Equality) -> bool:
     if replace(first, metadata=None, preview_data=None) != replace(row, metadata=None, preview_data=None):
         return False
     for one, other in ((first.metadata, row.metadata), (first.preview_data, row.preview_data)):
+        if one is other:
+            continue  # PostgreSQL found them equal
         if _sorted_json(one) != _sorted_json(other) and not await equality.json_equal(one, other):
             return False
     return True

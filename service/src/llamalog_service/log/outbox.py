@@ -45,11 +45,15 @@ class Outbox:
 
         A row that is gone by now is struck out.
         """
-        return await self.next_prompt(limit) or await self._rows(self._bulk, limit)
+        return await self.next_prompt(limit) or await self.next_bulk(limit)
 
     async def next_prompt(self, limit: int) -> list[StoredRow]:
         """The rows that small repairs corrected, at most `limit`, as they are now."""
         return await self._rows(self._prompt, limit)
+
+    async def next_bulk(self, limit: int) -> list[StoredRow]:
+        """The rows that backfills and large repairs corrected, at most `limit`, as they are now."""
+        return await self._rows(self._bulk, limit)
 
     async def _rows(self, lane: _Lane, limit: int) -> list[StoredRow]:
         """Read on after what was deleted, so that no page is looked for among the dead; then from the start.

@@ -15,6 +15,7 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.lineage import cycles_below
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.log.row_writes import RowWrite, write_rows
+from llamalog_service.log.rows import rows_of
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.telemetry.metrics import NULL_METRICS, Corrected, Metrics
@@ -108,11 +109,6 @@ async def _find_ends(connection: asyncpg.Connection, jobs: int) -> int:
     reached = await connection.execute(sql("plan_ends"))
     await connection.execute(_BY_COST + "; SET LOCAL enable_nestloop = on")
     return rows_of(reached)
-
-
-def rows_of(status: str) -> int:
-    """How many rows a statement touched, from its command tag."""
-    return int(status.rpartition(" ")[2])
 
 
 ROOTS: Final = RowWrite(

@@ -9,7 +9,7 @@ import asyncpg
 import structlog
 
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, TookTooLongError
-from llamalog_service.log.rows import NO_DATA
+from llamalog_service.log.rows import NO_DATA, rows_of
 from llamalog_service.postgres.pool import translated
 from llamalog_service.postgres.statements import Row, sql
 
@@ -37,7 +37,6 @@ _STAGE: Final = """
     SELECT row_number() OVER () AS number, w.* FROM (WANTED_ROWS) w
 """
 _INDEX: Final = "ALTER TABLE pg_temp.staged_rows ADD PRIMARY KEY (number)"
-_COUNT: Final = "SELECT coalesce(max(number), 0) FROM pg_temp.staged_rows"
 _STAGED: Final = "SELECT * FROM pg_temp.staged_rows WHERE number BETWEEN $1 AND $2"
 _PUT_OUT: Final = "UPDATE pg_temp.staged_rows SET number = -number WHERE number = ANY ($1::bigint[])"
 
@@ -165,11 +164,12 @@ class _Trial:
 
     async def run(self, values: Sequence[Any]) -> Written:
         await self._connection.execute("DROP TABLE IF EXISTS pg_temp.staged_rows")
-        await self._connection.execute(_STAGE.replace("WANTED_ROWS", sql(self._write.rows)), *values)
+        staged = await self._connection.execute(_STAGE.replace("WANTED_ROWS", sql(self._write.rows)), *values)
+        if not (total := rows_of(staged)):
+            return Written((), ())
         await self._connection.execute(_INDEX)
         records: list[Row] = []
-        total = await self._connection.fetchval(_COUNT)
-        ranges = [(1, total)] if total else []
+        ranges = [(1, total)]
         while ranges and (self._write.most is None or len(self._refusals) < self._write.most):
             first, last = ranges.pop()
             try:
@@ -211,7 +211,8 @@ class _Trial:
         if not self._refusals:
             return []
         found = await self._connection.fetch(
-            _with_aim(self._write, "(SELECT * FROM pg_temp.staged_rows WHERE number < 0)")
+            f"SELECT w.*, {self._write.aim} AS aim "  # noqa: S608 - an expression of our own
+            "FROM pg_temp.staged_rows w WHERE number < 0"
         )
         return [Refusal(record, *_reason(self._refusals[-record["number"]])) for record in found]
 
@@ -232,10 +233,6 @@ async def _savepoint(connection: asyncpg.Connection) -> AsyncIterator[None]:
 def _require_effect(records: Sequence[Row]) -> None:
     if records[0]["ineffective"] > 0:
         raise _NoEffectError
-
-
-def _with_aim(write: RowWrite, rows: str) -> str:
-    return f"SELECT w.*, {write.aim} AS aim FROM {rows} w"  # noqa: S608 - statements of our own
 
 
 def _reason(refusal: Exception) -> tuple[str, str]:

@@ -42,7 +42,7 @@ async def copy_rows(connection: asyncpg.Connection, rows: Sequence[Content], roo
             status = await connection.copy_records_to_table("llama_logs", columns=_COLUMNS, records=records)
         except asyncpg.FeatureNotSupportedError as refusal:
             raise CopyRefusedError from refusal
-        return _rows_of(status)
+        return rows_of(status)
 
     await _write(connection, rows, roots, copy)
 
@@ -90,10 +90,11 @@ async def _insert_legacy_rows(
     values = [_columns(row) | _computed(root) for row, root in rows]
     status = await connection.execute(sql("legacy_insert"), values)
     await keep_overruled(connection, [row for row, _ in rows])
-    return _rows_of(status)
+    return rows_of(status)
 
 
-def _rows_of(status: str) -> int:
+def rows_of(status: str) -> int:
+    """How many rows a statement touched, from its command tag."""
     return int(status.rpartition(" ")[2])
 
 

@@ -22,10 +22,8 @@ _COPY: Final = "COPY "
 def is_refusal(error: asyncpg.PostgresError) -> bool:
     """Whether PostgreSQL refuses a row, by a type, a constraint, a policy or a trigger, rather than is away.
 
-    What is not known to mean "away" is a refusal: a trigger may raise any code.
+    What is not known to mean "away" is a refusal. An error that a trigger raised on purpose is one anyway.
     """
-    if is_raised(error):
-        return True
     kind = (error.sqlstate or "")[:2]
     if kind in _AWAY:
         return False

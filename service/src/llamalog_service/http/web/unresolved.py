@@ -1,5 +1,6 @@
 """`/ui/unknown-origins`, `/ui/waiting-jobs`, `/ui/conflicts`: unknown roots and contradicting events."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -30,7 +31,11 @@ _MEMBERS: Final = 12
 """Of a cycle."""
 _WAITING: Final = "/ui/waiting-jobs"
 _CONFLICTS: Final = "/ui/conflicts"
-_READ_ROWS: Final = {"parents": parent_conflicts, "declarations": declaration_conflicts}
+_READ_ROWS: Final[Mapping[str, Callable[..., Awaitable[Page[RowConflict] | Page[RefusedRow]]]]] = {
+    "parents": parent_conflicts,
+    "declarations": declaration_conflicts,
+    "refused": refused_rows,
+}
 
 _REASONS: Final = {
     Origin.UNTRACKED.value: (
@@ -100,8 +105,6 @@ async def conflicts(
     found: Page[RowConflict] | Page[Cycle] | Page[RefusedRow]
     if kind == "cycles":
         found = await cycles(reader, after=after)
-    elif kind == "refused":
-        found = await refused_rows(reader, after=parse_cursor(after))
     else:
         found = await _READ_ROWS[kind](reader, after=parse_cursor(after))
     return await render(
