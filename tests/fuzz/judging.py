@@ -5,9 +5,10 @@ from harness.writers import Message
 from histories import event
 from llamalog_schemas.codec import encode
 from llamalog_schemas.errors import InvalidReason
-from llamalog_service.backfill.migration_consumer import read_commands
+from llamalog_service.backfill.migration_consumer import Commands, read_command
 from llamalog_service.domain.rows import content_of
 from llamalog_service.ingest.batch import decode_batch
+from llamalog_service.kafka.dead_letters import RejectedRecord
 
 _BEFORE, _AFTER = event(1, "before"), event(2, "after")
 _NEIGHBOURS = [content_of(_BEFORE), content_of(_AFTER)]
@@ -31,7 +32,8 @@ def judge(fuzzed: Input) -> str:
         "letter": len(decoded.rejected),
     }
     assert sorted(found.values()) == [0, 0, 0, 1], f"it is to be one thing: {found}"
-    commands, letters = read_commands([message])
+    commands, letters = Commands([], []), list[RejectedRecord]()
+    read_command(message, commands, letters)
     read = len(commands.repairs) + len(commands.backfills) + len(letters)
     assert read == (fuzzed.value is not None)
     for record, verdict in decoded.rejected + letters:

@@ -157,7 +157,7 @@ def _decode_latest(decoder: msgspec.json.Decoder[Message], value: bytes, upcaste
 
 
 def _has_legacy_type(value: bytes, headers: Headers) -> bool:
-    """Whether a large value may be decoded: another type is found out without making an object of it.
+    """Whether a large value may be decoded: another type is detected without building an object.
 
     Raises:
         InvalidMessageError: it is no JSON, or has no type.

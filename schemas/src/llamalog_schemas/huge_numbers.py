@@ -10,18 +10,17 @@ SHORT_BYTES: Final = 2048
 """A message up to this length holds a few hundred of them at most, which take milliseconds."""
 
 _FEW_EXPONENTS: Final = 50
-_EXPONENTS: Final = tuple(
-    b"%b%d" % (sign, digit) for sign in (b"e", b"E", b"e+", b"E+") for digit in range(4)
-)
-"""How a number begins its exponent from 100 on; texts hold these bytes, too."""
+_ALIKE: Final = bytes.maketrans(b"E123", b"e000")
+"""A number from 1e100 on has an exponent that begins with one of 0 to 3; texts hold these bytes, too."""
 
 
 def may_hold_many(value: bytes) -> bool:
-    """Whether it is worth while to read floats otherwise: msgspec takes 40 µs for 9e307, else 0.1 µs.
+    """Whether floats are better read by another function: msgspec takes 40 µs for 9e307, else 0.1 µs.
 
     A value of 256 KiB can hold 43,000 of them, which would take more than a second.
     """
-    return sum(map(value.count, _EXPONENTS)) > _FEW_EXPONENTS
+    alike = value.translate(_ALIKE)
+    return alike.count(b"e0") + alike.count(b"e+0") > _FEW_EXPONENTS
 
 
 @cache

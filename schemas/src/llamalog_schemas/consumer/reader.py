@@ -1,6 +1,5 @@
 """`ProvenanceConsumer`: an async iterator over the updates of the log."""
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -25,7 +24,6 @@ from llamalog_schemas.consumer.updates import (
 
 _logger = logging.getLogger("llamalog_schemas.consumer")
 
-_COMMIT_SECONDS = 10.0
 _POLL_MILLISECONDS = 1000
 _OWN_OPTIONS = {"group_id", "enable_auto_commit", "auto_offset_reset", "isolation_level"}
 
@@ -172,7 +170,7 @@ class ProvenanceConsumer(AsyncIterator[Change]):
                 self._reached[partition] = records[0].offset if changes else end
                 self._ready.extend(changes)
                 del fetched[partition]
-        except BaseException:  # the reader's own store is away, or the caller was cancelled
+        except BaseException:  # the reader's own store is unavailable, or the caller was cancelled
             if epoch == self._epoch:
                 for partition, records in fetched.items():
                     self._reader.seek(partition, records[0].offset)
@@ -192,13 +190,8 @@ class ProvenanceConsumer(AsyncIterator[Change]):
         if not offsets:
             return True
         offsets = dict(offsets)
-        try:
-            async with asyncio.timeout(_COMMIT_SECONDS):
-                await self._reader.commit(offsets)
-        except (KafkaError, TimeoutError) as error:
-            _logger.warning("Kafka did not accept the offsets, updates may come again: %r", error)
+        if not await self._skipped.commit(self._reader, offsets):
             return False
-        self._skipped.note(offsets)
         for partition, offset in offsets.items():
             if self._reached.get(partition) == offset:
                 del self._reached[partition]

@@ -1,6 +1,7 @@
 """Records that no reader gets, such as the markers of transactions: committed offsets pass them."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -8,6 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from llamalog_schemas.consumer.starts import Partitions
+
+_logger = logging.getLogger("llamalog_schemas.consumer")
 
 _ANSWER_SECONDS = 10.0
 
@@ -34,9 +37,16 @@ class SkippedRecords:
         self._committed: dict[TopicPartition, int] = {}
         self._epoch = 0
 
-    def note(self, committed: Offsets) -> None:
-        """Store offsets that Kafka has accepted."""
-        self._committed.update(committed)
+    async def commit(self, reader: AIOKafkaConsumer, offsets: Offsets) -> bool:
+        """Commit offsets; whether Kafka has accepted them."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await reader.commit(dict(offsets))
+        except (KafkaError, TimeoutError) as error:
+            _logger.warning("Kafka did not accept the offsets, updates may come again: %r", error)
+            return False
+        self._committed.update(offsets)
+        return True
 
     def forget(self, revoked: Partitions) -> None:
         """Forget partitions: another member may commit."""

@@ -9,7 +9,6 @@ from operator import attrgetter
 from typing import Annotated, Any, get_args, get_origin
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
@@ -133,12 +132,7 @@ class _Batches:
 async def _commit_skipped(consumer: AIOKafkaConsumer, skipped: SkippedRecords) -> None:
     ahead = await skipped.ahead(consumer, await known_positions(consumer))
     if ahead:
-        try:
-            await consumer.commit(ahead)
-        except KafkaError as error:
-            _logger.warning("Kafka did not accept the offsets of skipped records: %r", error)
-        else:
-            skipped.note(ahead)
+        await skipped.commit(consumer, ahead)
 
 
 async def _raw_records(message: KafkaAckableMessage) -> Any:
@@ -149,7 +143,7 @@ async def _raw_records(message: KafkaAckableMessage) -> Any:
 def _check_handler(handler: object) -> None:
     """Refuse a handler that would fail with every update."""
     try:
-        signature = inspect.signature(handler)  # type: ignore[arg-type]  # that is what is found out here
+        signature = inspect.signature(handler)  # type: ignore[arg-type]  # that is what is checked here
         signature.bind(None)
     except TypeError as error:
         raise _refusal(handler, str(error)) from None

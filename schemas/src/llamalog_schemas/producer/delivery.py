@@ -106,7 +106,7 @@ class BufferedDelivery:
         self._loop = _running_loop()
         self._binding = Lock()
         self._owner = os.getpid()
-        self._forked: ForkedProcessError | None = None
+        self._is_forked = False
         watch_forks(self)
 
     def after_fork(self) -> None:
@@ -116,7 +116,7 @@ class BufferedDelivery:
         if self._loop is None:
             self._owner = os.getpid()
         else:
-            self._forked = ForkedProcessError(self._owner)
+            self._is_forked = True
 
     async def put(self, message: OutgoingMessage) -> None:
         """Accept a message, waiting for room if `Limits.when_full` says so."""
@@ -125,7 +125,7 @@ class BufferedDelivery:
         refusal = self._add(entry)
         if refusal is None:
             return
-        may_wait = self._limits.when_full == "wait" and self._forked is None and self._is_in_own_loop()
+        may_wait = self._limits.when_full == "wait" and not self._is_forked and self._is_in_own_loop()
         if refusal is LossReason.DROPPED and may_wait:
             await self._wait_for_room(entry)
         else:
@@ -178,14 +178,14 @@ class BufferedDelivery:
         return running is not None and running is self._loop
 
     def _call_in_own_loop(self, callback: Callable[[], object]) -> None:
-        """Call a function in the delivery's own loop: now, or as soon as that goes on.
+        """Call a function in the delivery's own loop: now, or in its next iteration.
 
         Raises:
             RuntimeError: there is no loop, or it is closed.
             ForkedProcessError: it is the parent's.
         """
-        if self._forked is not None:
-            raise self._forked
+        if self._is_forked:
+            raise ForkedProcessError(self._owner)
         if self._is_in_own_loop():
             callback()
         elif self._loop is None:
@@ -200,10 +200,10 @@ class BufferedDelivery:
             timeout: the coroutine's own; a loop that is blocked is given up a moment later.
         """
         loop = self._loop
-        if self._forked is None and self._is_in_own_loop():
+        if not self._is_forked and self._is_in_own_loop():
             await work
             return
-        if self._forked is not None or loop is None or not loop.is_running():
+        if self._is_forked or loop is None or not loop.is_running():
             work.close()
             return
         try:
@@ -333,7 +333,7 @@ class BufferedDelivery:
         try:
             return self._transport.is_retriable(error)
         except Exception:
-            _logger.exception("the transport can't tell whether an error is temporary; its event is lost")
+            _logger.exception("the transport failed to say whether an error is temporary; its event is lost")
             return False
 
     def _schedule_expiry(self) -> None:
@@ -350,7 +350,7 @@ class BufferedDelivery:
             due: when this was to be called; None: a moment after it was called too late.
         """
         now = monotonic()
-        if due is not None and now - due > _GRACE:  # the loop stood still: messages could not be sent
+        if due is not None and now - due > _GRACE:  # the loop was blocked: messages could not be sent
             loop = asyncio.get_running_loop()
             self._expiry = loop.call_later(_SHORTEST_TRY, self._expire, None)
             return

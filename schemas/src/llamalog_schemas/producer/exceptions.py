@@ -13,7 +13,7 @@ _STATEMENT: Final = re.compile(r"\s*\[SQL: |\s*\[parameters: |\n\s*(?:DETAIL|HIN
 
 _ARGUMENT: Final = re.compile(r"(invalid input for query argument \$\d+):.*", re.DOTALL)
 _QUOTED_VALUE: Final = re.compile(r'(?<=: )".*"|(?<=value )".*"(?= is out of range)', re.DOTALL)
-"""A value that PostgreSQL refuses; the names in its messages stand elsewhere."""
+"""A value that PostgreSQL refuses; the names in its messages are elsewhere."""
 
 _MAX_PARAMETERS: Final = 10_000
 

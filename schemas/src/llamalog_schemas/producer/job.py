@@ -47,7 +47,7 @@ class Job:
     """A unit of work, and the lineage of its events.
 
     A UUID becomes its text. Another id is kept as it is, so that a bad one breaks no work of the caller: its
-    events are refused, and other services do not learn of it.
+    events are refused, and other services do not receive it.
 
     Attributes:
         id: names the job; equal text, equal job. 1 to 100 characters.
@@ -75,10 +75,13 @@ class Job:
     @property
     def fault(self) -> str | None:
         """The reason for which the contract refuses its events; None: there is none."""
-        ids: dict[str, Any] = {"the job's id": self.id, "its parent's id": self.parent_id}
-        ids["its root's id"] = self.root_id
+        ids: dict[str, Any] = {
+            "the job's id": self.id,
+            "its parent's id": self.parent_id,
+            "its root's id": self.root_id,
+        }
         for name, value in ids.items():
-            fault = None if value is None and name != "the job's id" else _fault_of_id(value)
+            fault = None if value is None else _fault_of_id(value)
             if fault is not None:
                 return f"{name} {fault}; an id is a text of 1 to {MAX_JOB_LENGTH} characters"
         return None
@@ -266,7 +269,7 @@ def _job_id(value: str | bytes | None) -> str | None:
 
 
 def _fault_of_id(value: Any) -> str | None:
-    """What the contract holds against a job's id; None: nothing."""
+    """The rule of the contract that a job's id violates; None: there is none."""
     if not isinstance(value, str):
         return f"is of type {type(value).__name__}"
     if not value:

@@ -11,7 +11,7 @@ from llamalog_schemas.producer.delivery import delivery
 from llamalog_schemas.producer.events import Details, EntityTypeName, EventFactory, Id, prepare
 from llamalog_schemas.producer.job import Job, check_job, job_to_enter
 from llamalog_schemas.producer.scope import Attempt, JobScope
-from llamalog_schemas.producer.stats import DeliveryStats, DeliveryTracker, Loss, LossReason
+from llamalog_schemas.producer.stats import DeliveryStats, DeliveryTracker, Loss
 from llamalog_schemas.producer.transports import (
     DEFAULT_TOPIC,
     ImmediateTransport,
@@ -165,8 +165,7 @@ class LlamaLogger:
         """Count an invalid event as lost; raise the error instead, if the logger is strict."""
         if self._strict:
             raise error
-        self._tracker.publish()
-        self._tracker.lose(Loss(LossReason.REFUSED, None, event, error))
+        self._tracker.refuse(event, error)
 
     async def flush(self, timeout: float | None = None) -> DeliveryStats:
         """Wait until no event is pending, for at most `timeout` seconds; return the counts."""

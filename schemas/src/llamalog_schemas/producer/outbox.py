@@ -38,7 +38,7 @@ from llamalog_schemas.events import EntityEvent
 from llamalog_schemas.producer.delivery import is_being_cancelled
 from llamalog_schemas.producer.events import Prepared, prepare
 from llamalog_schemas.producer.exceptions import text_of
-from llamalog_schemas.producer.stats import DeliveryStats, DeliveryTracker, Loss, LossReason
+from llamalog_schemas.producer.stats import DeliveryStats, DeliveryTracker, Loss
 from llamalog_schemas.producer.transports import DEFAULT_TOPIC, OutgoingMessage, Transport
 
 _logger = logging.getLogger("llamalog_schemas.producer")
@@ -110,8 +110,7 @@ class Outbox:
         except InvalidMessageError as error:
             if self._strict:
                 raise
-            self._tracker.publish()
-            self._tracker.lose(Loss(LossReason.REFUSED, None, event, error))
+            self._tracker.refuse(event, error)
             return None
         self._tracker.publish()
         return valid
@@ -173,7 +172,7 @@ class OutboxRelay:
             events that it did not acknowledge stay.
 
         Raises:
-            LlamalogSchemasError: the transport is of no use here, the sentence says why; all events stay.
+            LlamalogSchemasError: the transport can't be used here, the sentence says why; all events stay.
         """
         table = self._table
         waiting = (

@@ -112,6 +112,11 @@ class DeliveryTracker:
         with self._lock:
             self._delivered += 1
 
+    def refuse(self, event: object, error: Exception) -> None:
+        """Count an invalid event as published and lost."""
+        self.publish()
+        self.lose(Loss(LossReason.REFUSED, None, event, error))
+
     def lose(self, loss: Loss) -> None:
         """Count a lost event and pass it to the callback; log the first, the tenth, the hundredth, ..."""
         with self._lock:

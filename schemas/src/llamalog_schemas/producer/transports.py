@@ -18,7 +18,7 @@ DEFAULT_TOPIC = "llamalog.entity-events"
 
 
 class NoAcknowledgementError(LlamalogSchemasError):
-    """The client does not tell what becomes of a message; the sentence says what to do."""
+    """The client returns no acknowledgement for a message; the sentence says what to do."""
 
 
 class OutgoingMessage(NamedTuple):
@@ -113,17 +113,15 @@ class AiokafkaTransport:
         _check_acknowledgements(getattr(getattr(producer, "_sender", None), "_acks", None))
         self._producer = producer
         self._owner = os.getpid()
-        self._forked: ForkedProcessError | None = None
-        watch_forks(self)
-
-    def after_fork(self) -> None:
-        """Leave the connection to the parent."""
-        self._forked = ForkedProcessError(self._owner)
 
     async def send(self, message: OutgoingMessage) -> Awaitable[object]:
-        """Send a message."""
-        if self._forked is not None:
-            raise self._forked
+        """Send a message.
+
+        Raises:
+            ForkedProcessError: the connection is that of the parent of this process.
+        """
+        if os.getpid() != self._owner:
+            raise ForkedProcessError(self._owner)
         return await self._producer.send(
             message.topic, message.value, message.key, headers=STRUCTURED_HEADERS
         )
@@ -161,20 +159,20 @@ class FastStreamTransport:
         _check_acknowledgements(getattr(broker, "_connection_kwargs", {}).get("acks"))
         self._broker = broker
         self._owner = os.getpid()
-        self._forked: ForkedProcessError | None = None
+        self._is_forked = False
         watch_forks(self)
 
     def after_fork(self) -> None:
         """Leave the connection, if there is one, to the parent."""
-        if self._forked is None and not _producer_of(self._broker):
+        if not self._is_forked and not _producer_of(self._broker):
             self._owner = os.getpid()
         else:
-            self._forked = ForkedProcessError(self._owner)
+            self._is_forked = True
 
     async def send(self, message: OutgoingMessage) -> Awaitable[object]:
         """Send a message."""
-        if self._forked is not None:
-            raise self._forked
+        if self._is_forked:
+            raise ForkedProcessError(self._owner)
         acknowledged: Awaitable[object] | None = await self._broker.publish(
             message.value, message.topic, key=message.key, headers=dict(_TEXT_HEADERS), no_confirm=True
         )

@@ -54,44 +54,36 @@ def migration_delivery(
         return rejected
 
     return BatchDelivery(
-        Steps(read_in_turns, record, event_publisher.publish_dead_letters),
+        Steps(read_commands, record, event_publisher.publish_dead_letters),
         max_records=_MAX_COMMANDS,
         fail=fail,
         metrics=metrics,
     )
 
 
-async def read_in_turns(records: Sequence[Record]) -> tuple[Commands, list[RejectedRecord]]:
-    """As `read_commands`; others get a turn before each message, which may be a large one."""
+async def read_commands(records: Sequence[Record]) -> tuple[Commands, list[RejectedRecord]]:
+    """Decode commands, yielding to the event loop before each message, which may be a large one."""
     commands = Commands([], [])
     rejected: list[RejectedRecord] = []
     for record in records:
         await asyncio.sleep(0)
-        found, refused = read_commands([record])
-        commands.repairs.extend(found.repairs)
-        commands.backfills.extend(found.backfills)
-        rejected += refused
+        read_command(record, commands, rejected)
     return commands, rejected
 
 
-def read_commands(records: Sequence[Record]) -> tuple[Commands, list[RejectedRecord]]:
-    """Decode commands; messages that are none are rejected, tombstones are skipped."""
-    commands = Commands([], [])
-    rejected: list[RejectedRecord] = []
-    for record in records:
-        if record.value is None:
-            continue
-        if type(record.value) is CutValue:
-            rejected.append(RejectedRecord(record, too_large(record.value)))
-            continue
-        try:
-            command = decode_command(record.value)
-        except InvalidMessageError as invalid:
-            rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
-            continue
-        if isinstance(command, RecomputeRoots):
-            run = QueuedRepair(UUID(command.id), command.data.jobs, command.data.reason)
-            commands.repairs.append(run)
-        else:
-            commands.backfills.append(command)
-    return commands, rejected
+def read_command(record: Record, commands: Commands, rejected: list[RejectedRecord]) -> None:
+    """Decode a command; a message that is none is rejected, a tombstone is skipped."""
+    if record.value is None:
+        return
+    if type(record.value) is CutValue:
+        rejected.append(RejectedRecord(record, too_large(record.value)))
+        return
+    try:
+        command = decode_command(record.value)
+    except InvalidMessageError as invalid:
+        rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
+        return
+    if isinstance(command, RecomputeRoots):
+        commands.repairs.append(QueuedRepair(UUID(command.id), command.data.jobs, command.data.reason))
+    else:
+        commands.backfills.append(command)

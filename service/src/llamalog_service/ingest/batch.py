@@ -31,7 +31,7 @@ CONFLICT = "id-conflict"
 """The reason code of a dead letter whose id is recorded with another content."""
 
 _TURN_SECONDS = 0.02
-"""So long a batch is decoded before others, such as heartbeats, get a turn."""
+"""Seconds after which decoding yields to the event loop, for heartbeats among others."""
 
 _LOGGER = "llamalog.consumer"
 _log = structlog.get_logger(_LOGGER)
@@ -106,7 +106,7 @@ def decode_batch(records: Sequence[Record]) -> DecodedBatch:
 
 
 async def decode_in_turns(records: Sequence[Record]) -> DecodedBatch:
-    """The same, letting others take turns."""
+    """The same, yielding to the event loop now and then."""
     decoded = DecodedBatch([], [], [], [], [], 0)
     deadline = time.monotonic() + _TURN_SECONDS
     for record in records:
@@ -120,10 +120,10 @@ async def decode_in_turns(records: Sequence[Record]) -> DecodedBatch:
 def _decode(record: Record, decoded: DecodedBatch) -> None:
     if record.value is None:
         return
+    if type(record.value) is CutValue:
+        decoded.rejected.append(RejectedRecord(record, too_large(record.value)))
+        return
     try:
-        if type(record.value) is CutValue:
-            decoded.rejected.append(RejectedRecord(record, too_large(record.value)))
-            return
         event = decode_event(record.value, record.headers)
     except InvalidMessageError as invalid:
         decoded.rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))

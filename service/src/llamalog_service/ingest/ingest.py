@@ -39,7 +39,7 @@ REFUSED = "refused-by-database"
 """The reason code of a dead letter that the contract allows and PostgreSQL does not."""
 
 _COLLISIONS = 3
-"""So often another writer may be faster with a row of a batch."""
+"""Collisions with other writers of a batch, after which rows that a policy hides are looked for."""
 
 FetchFacts = Callable[[Collection[str]], Awaitable[dict[str, JobFacts]]]
 

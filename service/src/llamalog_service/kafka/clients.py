@@ -32,8 +32,8 @@ ISOLATION: Final = "read_committed"
 _MEBIBYTE = 1024 * 1024
 FETCH_MAX_BYTES: Final = 8 * _MEBIBYTE
 PARTITION_FETCH_BYTES: Final = _MEBIBYTE // 2
-"""As they come, compressed or not: what an answer may hold, and what is kept of a partition that is not read
-on. A record batch that is larger comes all the same."""
+"""As transferred, compressed or not: what a fetch response may hold, and what is kept of a partition that is
+not read on. A larger record batch is returned nevertheless."""
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _BROKEN = (

@@ -1,4 +1,4 @@
-"""Read fetched record batches within bounds of bytes, whatever they hold once they are decompressed.
+"""Read fetched record batches within bounds of bytes, regardless of their decompressed size.
 
 aiokafka decompresses a record batch as a whole and makes all its records at once: a batch of 1 MB can hold
 700 MB. It also decodes the names of headers strictly, so that one name that is no UTF-8, which brokers
@@ -33,7 +33,7 @@ _TAKEN_BYTES: Final = 1024 * 1024
 _RECORD_BYTES: Final = 100
 """What a record takes beside its key, value and headers."""
 SLICE_SECONDS: Final = 0.03
-"""After so long without a record others get a turn."""
+"""Seconds without a record after which reading yields to the event loop."""
 
 _BATCH_START = Struct(">qi")  # base offset, length of what follows
 _HEAD_BYTES: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
@@ -180,7 +180,6 @@ def _records_of(batch: Any, written: bytes | memoryview) -> list[Any]:
         return list(batch)
     except (CorruptRecordException, UnicodeDecodeError):
         again = _DefaultRecordBatchPy(written)
-        again._maybe_uncompress()
         again._buffer = _LenientText(again._buffer)
         return list(again)
 
@@ -241,7 +240,7 @@ class _LenientText(bytearray):
 
 
 class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
-    """The records of a fetched piece; None after records were skipped for so long that others need a turn."""
+    """The records of a fetched piece; None where reading is to yield to the event loop."""
 
     next_fetch_offset: int
 
@@ -285,21 +284,18 @@ class _FetchResult(fetcher.FetchResult):  # type: ignore[misc]
             return []
         budget = _budget.get() or Budget(_TAKEN_BYTES)
         records: list[Any] = []
-        left = budget.left
-        if left <= 0:
+        if budget.left <= 0:
             return records
         for record in self._partition_records or ():
             if record is None:
                 break
             records.append(record)
-            left -= size_of(record)
-            if left <= 0 or len(records) == max_records:
+            budget.left -= size_of(record)
+            if budget.left <= 0 or len(records) == max_records:
                 break
         else:
             self._update_position()
             self._partition_records = None
-            budget.left = left
             return records
         self._update_position()
-        budget.left = left
         return records

@@ -104,8 +104,6 @@ class AlignedBuffer:
         """As many as a batch may hold, at least one."""
         most = ready[: max(1, self._max_records // self._divisor)]
         limit = BATCH_COST // self._divisor
-        if sum(map(_cost, most)) <= limit:
-            return most
         return most[: max(1, bisect_right(list(accumulate(map(_cost, most))), limit))]
 
     def full(self, partitions: int) -> set[TopicPartition]:

@@ -152,9 +152,10 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     async def poll(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
         """Some of the records that there are, of partitions that are not full; none if none came for a while.
 
-        Paused partitions are not asked for: aiokafka would drop what it has fetched of them.
+        Paused partitions are not polled: aiokafka would drop what it has fetched of them.
         """
         await self._commit_passed(consumer)
+        self.progress.polls += 1
         assigned = consumer.assignment()
         readable = assigned - consumer.paused()
         if assigned and not readable:
@@ -164,11 +165,10 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             fetched = await consumer.getmany(
                 *readable, timeout_ms=_POLL_MILLISECONDS, max_records=self.max_records
             )
-        self.progress.polls += 1
         return tuple(chain.from_iterable(fetched.values()))
 
     async def _commit_passed(self, consumer: AIOKafkaConsumer) -> None:
-        """Commit positions past messages that no consumer is shown; a failure is made good by the next call.
+        """Commit positions past messages that are not delivered; the next call retries a failure.
 
         Without it a partition that ends with the marker of a transaction would lag for as long as nothing
         follows. Between two fetches nothing is on its way to `deliver`.

@@ -106,7 +106,7 @@ def readable_end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int |
     None before the first fetch. The embedded broker knows of no transactions.
 
     Raises:
-        IllegalStateError: the partition is assigned to another consumer by now.
+        IllegalStateError: the partition is assigned to another consumer meanwhile.
     """
     stable: int | None = consumer.last_stable_offset(partition)
     highwater: int | None = consumer.highwater(partition)
@@ -118,14 +118,14 @@ async def passed_offsets(
 ) -> dict[TopicPartition, int]:
     """Positions past what was committed, of a consumer whose records are all committed.
 
-    Between lies what no consumer is shown: markers of transactions, and the messages of aborted ones.
+    Between lies what is not delivered: markers of transactions, and the messages of aborted ones.
 
     Args:
-        committed: the offsets that are known to be committed; for others the group is asked, and they are
+        committed: the offsets that are known to be committed; those of others are fetched from the group, and
             added.
 
     Raises:
-        KafkaError: a partition is assigned to another consumer by now, or the group cannot be asked.
+        KafkaError: a partition is assigned to another consumer meanwhile, or the group cannot be queried.
     """
     passed = {}
     for partition in consumer.assignment() - consumer.paused():
