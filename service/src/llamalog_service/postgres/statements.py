@@ -17,7 +17,7 @@ import asyncpg
 
 from llamalog_service.domain.errors import TookTooLongError, UnavailableError
 
-_FRAGMENTS = ("piece", "row", "brief", "name", "weights", "lineage", "facts")
+_FRAGMENTS = ("piece", "row", "brief", "name", "weights", "lineage", "facts", "above", "verdict")
 """Text that several statements share, in `fragments/` beside this module; statements name it in braces."""
 
 _ABBREVIATIONS = (
@@ -25,6 +25,7 @@ _ABBREVIATIONS = (
         r"{(\w+) bears ([^{}]+)}",
         r"(hashtextextended(\1.job_id, 0) = hashtextextended(\2, 0) AND texteq(\1.job_id, \2))",
     ),
+    (r"{(\w+) claims}", r"(\1.origin IS NOT NULL OR \1.is_root_job IS NOT TRUE)"),
     (r"{earliest (\w+)}", r"\1.created_at NULLS FIRST, \1.id"),
     (r"{latest (\w+)}", r"\1.created_at DESC NULLS LAST, \1.id DESC"),
 )

@@ -16,8 +16,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT l.created_at, l.id, l.parent_job_id
     FROM llama_logs l
-    WHERE seen.id IS NOT NULL AND {l bears j.job} AND l.parent_job_id IS NOT NULL
-      AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
+    WHERE seen.id IS NOT NULL AND {l bears j.job} AND l.parent_job_id IS NOT NULL AND {l claims}
     ORDER BY {earliest l}
     LIMIT 1
 ) claim ON true

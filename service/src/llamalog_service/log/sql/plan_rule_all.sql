@@ -6,14 +6,7 @@ SELECT r.row_id, r.root_job_id, r.origin, r.cycle_members, r.parent_conflict, r.
        r.origin_now IS NULL AND (r.parent_cleared OR r.root_now IS NOT NULL) AS takes_in
 FROM (
     SELECT l.id AS row_id,
-           CASE WHEN e.ending = 'OPEN' THEN coalesce(l.declared_root_job_id, e.root) ELSE e.root END::varchar AS root_job_id,
-           CASE coalesce(e.ending, 'UNTRACKED')
-               WHEN 'SEEN' THEN CASE WHEN l.job_id = e.root THEN 'ROOT' ELSE 'RESOLVED' END
-               WHEN 'OPEN' THEN CASE WHEN coalesce(l.declared_root_job_id, e.root) IS NULL
-                                     THEN 'PENDING' ELSE 'DECLARED' END
-               ELSE coalesce(e.ending, 'UNTRACKED')
-           END::"LlamaLogOrigin" AS origin,
-           e.cycle_members,
+           {verdict},
            l.job_id IS NOT NULL AND l.claimed IS NOT NULL AND l.claimed IS DISTINCT FROM e.parent AS parent_conflict,
            l.revision, e.job AS start, e.top,
            l.root_job_id AS root_now, l.origin AS origin_now, l.cycle_members AS cycle_now,

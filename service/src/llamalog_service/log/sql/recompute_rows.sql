@@ -2,23 +2,16 @@
 -- without those that were refused as they are, and those that came as a root job with a parent after the normalisation.
 SELECT x.*
 FROM (
-    SELECT r.id AS row_id,
-           CASE WHEN e.ending = 'OPEN' THEN coalesce(r.declared_root_job_id, e.root) ELSE e.root END AS root_job_id,
-           CASE e.ending
-               WHEN 'SEEN' THEN CASE WHEN r.job_id = e.root THEN 'ROOT' ELSE 'RESOLVED' END
-               WHEN 'OPEN' THEN CASE WHEN coalesce(r.declared_root_job_id, e.root) IS NULL
-                                     THEN 'PENDING' ELSE 'DECLARED' END
-               ELSE e.ending
-           END::"LlamaLogOrigin" AS origin,
-           e.cycle_members,
-           r.job_id IS NOT NULL AND r.parent_job_id IS NOT NULL AND r.parent_job_id IS DISTINCT FROM j.parent
+    SELECT l.id AS row_id,
+           {verdict},
+           l.job_id IS NOT NULL AND l.parent_job_id IS NOT NULL AND l.parent_job_id IS DISTINCT FROM j.parent
                AS parent_conflict,
            e.job AS start,
-           CASE WHEN r.origin IS NULL THEN r.root_job_id END AS overruled_root,
-           r.root_job_id IS NULL AS was_unknown,
-           r.parent_conflict AS was_in_conflict,
-           r.root_job_id IS NOT NULL AND r.declared_root_job_id <> r.root_job_id AS did_disagree,
-           r.root_job_id AS root_now, r.origin AS origin_now, r.cycle_members AS cycle_now, r.xmin AS version
+           CASE WHEN l.origin IS NULL THEN l.root_job_id END AS overruled_root,
+           l.root_job_id IS NULL AS was_unknown,
+           l.parent_conflict AS was_in_conflict,
+           l.root_job_id IS NOT NULL AND l.declared_root_job_id <> l.root_job_id AS did_disagree,
+           l.root_job_id AS root_now, l.origin AS origin_now, l.cycle_members AS cycle_now, l.xmin AS version
     FROM recompute_jobs j
     JOIN recompute_ends e USING (job)
     CROSS JOIN LATERAL (
@@ -32,8 +25,8 @@ FROM (
         FROM llama_logs l
         WHERE l.parent_job_id = j.job AND l.job_id IS NULL
         OFFSET 0
-    ) r
-    WHERE j.in_scope AND NOT (r.origin IS NULL AND r.is_root_job IS TRUE AND r.parent_job_id IS NOT NULL)
+    ) l
+    WHERE j.in_scope AND NOT (l.origin IS NULL AND l.is_root_job IS TRUE AND l.parent_job_id IS NOT NULL)
     OFFSET 0
 ) x
 WHERE (x.root_now, x.origin_now, x.cycle_now, x.was_in_conflict)

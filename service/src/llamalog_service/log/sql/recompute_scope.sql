@@ -10,34 +10,11 @@ WITH RECURSIVE below (job) AS (
     CROSS JOIN LATERAL (
         SELECT l.job_id
         FROM llama_logs l
-        WHERE l.parent_job_id = b.job AND l.job_id IS NOT NULL
-          AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
+        WHERE l.parent_job_id = b.job AND l.job_id IS NOT NULL AND {l claims}
         OFFSET 0
     ) child
-), lineage (job, in_scope) AS (
-    SELECT b.job, true FROM below b
-    UNION
-    SELECT claim.parent_job_id, false
-    FROM lineage a
-    CROSS JOIN LATERAL (
-        SELECT l.parent_job_id
-        FROM llama_logs l
-        WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
-        ORDER BY {earliest l}
-        LIMIT 1
-    ) claim
-), jobs AS (
-    -- Asking of each job whether it is among those below would read them all again for each.
-    SELECT a.job, bool_or(a.in_scope) AS in_scope FROM lineage a GROUP BY a.job
-)
+), {above}
 SELECT a.job, claim.parent_job_id, seen.found IS NOT NULL, coalesce(override.adopted, false),
        declared.declared_root_job_id, a.in_scope
 FROM jobs a
-LEFT JOIN LATERAL (
-    SELECT l.parent_job_id
-    FROM llama_logs l
-    WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
-    ORDER BY {earliest l}
-    LIMIT 1
-) claim ON true
 {facts}

@@ -6,8 +6,7 @@ WITH borne AS (
 ), claims AS (
     SELECT DISTINCT ON (l.job_id) l.job_id AS job, l.parent_job_id
     FROM llama_logs l
-    WHERE l.job_id IS NOT NULL AND l.parent_job_id IS NOT NULL
-      AND (l.origin IS NOT NULL OR l.is_root_job IS NOT TRUE)
+    WHERE l.job_id IS NOT NULL AND l.parent_job_id IS NOT NULL AND {l claims}
     ORDER BY l.job_id, l.created_at, l.id
 ), declarations AS (
     SELECT DISTINCT ON (l.job_id) l.job_id AS job, l.declared_root_job_id

@@ -1,4 +1,11 @@
--- Of each job `a`: whether it was seen, the root that its earliest declaration names, the override that counts.
+-- Of each job `a`: its earliest claim, whether it was seen, the root that its earliest declaration names, the override that counts.
+LEFT JOIN LATERAL (
+    SELECT l.parent_job_id
+    FROM llama_logs l
+    WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL AND {l claims}
+    ORDER BY {earliest l}
+    LIMIT 1
+) claim ON true
 LEFT JOIN LATERAL (
     SELECT true AS found FROM llama_logs l WHERE {l bears a.job} LIMIT 1
 ) seen ON true
