@@ -17,6 +17,7 @@ from histories import chains, event
 from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.events import EntityEvent
 from llamalog_service.backfill.repairs import QueuedRepair, RepairQueue, Repairs, Sweep
+from llamalog_service.log import recompute
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 
@@ -223,6 +224,22 @@ async def test_many_refused_rows_are_set_aside_in_portions(pool: asyncpg.Pool, s
     assert await sweep.sweep_everything() == 1500
     await sweep.sweep_unsettled()
     assert await set_aside(pool) == []
+
+
+async def test_every_write_of_a_row_is_released_though_a_page_ends_there(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entries are of rows that are gone."""
+    monkeypatch.setattr(recompute, "_REFUSED_AT_ONCE", 1)
+    await pool.execute(
+        "INSERT INTO refused_rows (row_id, write, sqlstate, reason) "
+        "SELECT md5(row::text)::uuid, write, '23514', 'a check' "
+        "FROM generate_series(1, 3) row, unnest(ARRAY['claim', 'root']) write"
+    )
+    store = RecomputeStore(pool)
+    for _ in range(3):
+        await store.changed_refusals()
+    assert await pool.fetchval("SELECT count(*) FROM refused_rows") == 0
 
 
 @pytest.mark.parametrize(

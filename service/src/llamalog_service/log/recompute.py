@@ -214,7 +214,7 @@ class RecomputeStore:
     async def changed_refusals(self) -> set[str]:
         """The jobs of rows set aside that have changed since; some are looked at, the next call goes on."""
         records = await self._pool.fetch(sql("refused_rows_release"), self._last_refused, _REFUSED_AT_ONCE)
-        self._last_refused = records[-1]["row_id"] if len(records) == _REFUSED_AT_ONCE else None
+        self._last_refused = records[-1]["row_id"] if len(records) >= _REFUSED_AT_ONCE else None
         return {record["job"] for record in records if record["job"] is not None}
 
     async def retry_refused(self) -> None:
