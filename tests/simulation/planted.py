@@ -121,7 +121,7 @@ def _record_past_holes(stack: ExitStack) -> None:
 
 FAULTS: dict[str, PlantedFault] = {
     "no look after the commit": PlantedFault(_no_second_look, 1),
-    "no look after the recompute": PlantedFault(_one_pass, 111),
+    "no look after the recompute": PlantedFault(_one_pass, 241),
     "offsets committed before publishing": PlantedFault(_offsets_first, 4),
     "no cycle guard in the fast path": PlantedFault(_walk_for_ever, 28),
     "no cycle guard in the recompute": PlantedFault(_leave_cycles, 1),

@@ -6,7 +6,7 @@ from random import Random
 from simulation.faults import Fault, draw_faults
 from simulation.history import Said, draw_history
 
-TESTED_SEEDS = (*range(98), 111, 207)
+TESTED_SEEDS = (*range(96), 207, 241, 535, 622)
 """What `make test` plays: enough to notice every fault of `planted.py`; `make simulate` plays more."""
 
 _STEPS_OF_A_MESSAGE = 12
