@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
@@ -17,9 +18,10 @@ Coordinates = tuple[str, int, int]
 
 
 @asynccontextmanager
-async def producing(kafka: str) -> AsyncIterator[AIOKafkaProducer]:
+async def producing(kafka: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
     """A started producer that sends what it is given, however large."""
-    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", max_request_size=64 * 1024 * 1024)
+    usual = {"acks": "all", "max_request_size": 64 * 1024 * 1024}
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, **usual | options)
     async with producer:
         yield producer
 

@@ -1,6 +1,6 @@
 """Large, costly and compressed events: recorded within a time and the memory that README states."""
 
-from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_consumed
-from harness.topics import header, read_all
+from harness.topics import header, producing, read_all
 from histories import event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_service.kafka.record_batches import MAX_RECORD_BYTES
@@ -37,24 +37,11 @@ def peak_megabytes(process: ServiceProcess) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
-@pytest.fixture
-async def producer(settings: Settings) -> AsyncIterator[Callable[[str | None], AIOKafkaProducer]]:
-    """Started producers, by their compression."""
-    started: list[AIOKafkaProducer] = []
-
-    def make(compression: str | None) -> AIOKafkaProducer:
-        made = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka,
-            compression_type=compression,
-            max_batch_size=2**28,
-            max_request_size=2**28,
-        )
-        started.append(made)
-        return made
-
-    yield make
-    for one in started:
-        await one.stop()
+def sending(settings: Settings, compression: str | None) -> AbstractAsyncContextManager[AIOKafkaProducer]:
+    """A producer of record batches of any size."""
+    return producing(
+        settings.kafka, compression_type=compression, max_batch_size=2**28, max_request_size=2**28
+    )
 
 
 async def send(
@@ -97,14 +84,12 @@ async def test_events_of_any_kind_are_recorded_in_bounded_memory_and_again_after
     kind: str,
     settings: Settings,
     pool: asyncpg.Pool,
-    producer: Callable[[str | None], AIOKafkaProducer],
     tmp_path: Path,
 ) -> None:
     """Redelivered, they are compared with the table, which writes some of them sixty times as long."""
     count, metadata, compression, at_once = INPUTS[kind]
-    sender = producer(compression)
-    await sender.start()
-    await send(sender, settings, numbered(count, metadata), at_once=at_once)
+    async with sending(settings, compression) as producer:
+        await send(producer, settings, numbered(count, metadata), at_once=at_once)
     async with running("consumer", settings, tmp_path) as consumer:
         await wait_until_consumed(settings, within=180)
         assert peak_megabytes(consumer) <= ALLOWED_MEGABYTES
@@ -122,16 +107,14 @@ async def test_events_of_any_kind_are_recorded_in_bounded_memory_and_again_after
 async def test_a_record_too_large_to_be_read_is_a_dead_letter_and_its_neighbours_are_recorded(
     settings: Settings,
     pool: asyncpg.Pool,
-    producer: Callable[[str | None], AIOKafkaProducer],
     tmp_path: Path,
 ) -> None:
-    sender = producer("gzip")
-    await sender.start()
     size = 100 * 1024 * 1024
     good = numbered(2, {})
-    await send(sender, settings, [good[0], b"[" + b" " * size, good[1]], at_once=3)
     hidden: list[tuple[str, bytes | None]] = [("name", bytes(size))]
-    await send(sender, settings, [b"{}"] * 2, at_once=2, headers=hidden)
+    async with sending(settings, "gzip") as producer:
+        await send(producer, settings, [good[0], b"[" + b" " * size, good[1]], at_once=3)
+        await send(producer, settings, [b"{}"] * 2, at_once=2, headers=hidden)
     async with running("consumer", settings, tmp_path) as consumer:
         await wait_until_consumed(settings, within=120)
         assert peak_megabytes(consumer) <= REFUSED_MEGABYTES
@@ -146,19 +129,17 @@ async def test_a_record_too_large_to_be_read_is_a_dead_letter_and_its_neighbours
 async def test_large_events_beside_a_partition_that_does_not_get_on_wait_in_bounded_memory(
     settings: Settings,
     pool: asyncpg.Pool,
-    producer: Callable[[str | None], AIOKafkaProducer],
     tmp_path: Path,
 ) -> None:
     """A transaction holds up one partition, and a backlog of older events lies in another."""
-    sender = producer("gzip")
-    await sender.start()
     topic = topics(settings.topic_prefix).entity_events.name
-    for number, value in enumerate(numbered(300, json_of(100))):
-        minute = 1_700_000_000_000 + number
-        batch = sender.create_batch()
-        late = number % 3 == 0
-        batch.append(key=None, value=value, timestamp=minute if late else minute + 10**9, headers=[])
-        await (await sender.send_batch(batch, topic, partition=number % 3))
+    async with sending(settings, "gzip") as producer:
+        for number, value in enumerate(numbered(300, json_of(100))):
+            minute = 1_700_000_000_000 + number
+            batch = producer.create_batch()
+            late = number % 3 == 0
+            batch.append(key=None, value=value, timestamp=minute if late else minute + 10**9, headers=[])
+            await (await producer.send_batch(batch, topic, partition=number % 3))
     async with running("consumer", settings, tmp_path) as consumer:
         await wait_until_consumed(settings, within=120)
         assert peak_megabytes(consumer) <= ALLOWED_MEGABYTES

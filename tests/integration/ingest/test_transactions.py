@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -56,19 +55,13 @@ class Transactions:
         await publish_events(self._other, self._topic, events, partition)
 
 
-@asynccontextmanager
-async def transactions_of(settings: Settings) -> AsyncIterator[Transactions]:
+@pytest.fixture
+async def transactions(settings: Settings) -> AsyncIterator[Transactions]:
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka, transactional_id=f"test-{uuid4()}", max_batch_size=2000
     )
     async with producer, producing(settings.kafka) as other:
         yield Transactions(topics(settings.topic_prefix).entity_events.name, producer, other)
-
-
-@pytest.fixture
-async def transactions(settings: Settings) -> AsyncIterator[Transactions]:
-    async with transactions_of(settings) as transactions:
-        yield transactions
 
 
 async def lags(settings: Settings, consumer: ServiceProcess) -> dict[str, float]:

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -133,42 +133,50 @@ def test_after_its_loop_has_ended_events_are_lost_and_reported() -> None:
     assert (stats.not_delivered, stats.closed) == (2, 1)
 
 
-async def lost_while_the_loop_stands_still(events: int, losses: list[Loss]) -> LlamaLogger:
-    return LlamaLogger(PromptKafka(), source="/x", limits=Limits(events=events), on_loss=losses.append)
-
-
-def test_events_published_while_the_loop_stands_still_are_counted_and_delivered_when_it_goes_on() -> None:
+@pytest.fixture
+def still_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that stands still unless a test runs it."""
     loop = asyncio.new_event_loop()
-    log = loop.run_until_complete(lost_while_the_loop_stands_still(10, []))
-    for _ in range(3):
-        publish_nowait(log)
-    assert (log.stats.published, log.stats.pending) == (3, 3)
-    assert loop.run_until_complete(log.close(5)).everything_delivered
+    yield loop
     loop.close()
 
 
-def test_events_published_while_the_loop_stands_still_are_lost_and_reported_if_it_never_goes_on() -> None:
+async def make_logger(events: int, losses: list[Loss]) -> LlamaLogger:
+    return LlamaLogger(PromptKafka(), source="/x", limits=Limits(events=events), on_loss=losses.append)
+
+
+def test_events_published_while_the_loop_stands_still_are_counted_and_delivered_when_it_goes_on(
+    still_loop: asyncio.AbstractEventLoop,
+) -> None:
+    log = still_loop.run_until_complete(make_logger(10, []))
+    for _ in range(3):
+        publish_nowait(log)
+    assert (log.stats.published, log.stats.pending) == (3, 3)
+    assert still_loop.run_until_complete(log.close(5)).everything_delivered
+
+
+def test_events_published_while_the_loop_stands_still_are_lost_and_reported_if_it_never_goes_on(
+    still_loop: asyncio.AbstractEventLoop,
+) -> None:
     losses: list[Loss] = []
-    loop = asyncio.new_event_loop()
-    log = loop.run_until_complete(lost_while_the_loop_stands_still(10, losses))
+    log = still_loop.run_until_complete(make_logger(10, losses))
     for _ in range(2):
         publish_nowait(log)
     asyncio.run(say(log))
     stats = asyncio.run(log.close(5))
     assert stats == DeliveryStats(published=3, closed=3)
     assert len({loss.message.value for loss in losses if loss.message}) == 3
-    loop.close()
 
 
-def test_the_buffer_is_bounded_while_the_loop_stands_still() -> None:
+def test_the_buffer_is_bounded_while_the_loop_stands_still(
+    still_loop: asyncio.AbstractEventLoop,
+) -> None:
     losses: list[Loss] = []
-    loop = asyncio.new_event_loop()
-    log = loop.run_until_complete(lost_while_the_loop_stands_still(2, losses))
+    log = still_loop.run_until_complete(make_logger(2, losses))
     for _ in range(5):
         publish_nowait(log)
     assert [loss.reason for loss in losses] == [LossReason.DROPPED] * 3
-    assert loop.run_until_complete(log.close(5)) == DeliveryStats(published=5, delivered=2, dropped=3)
-    loop.close()
+    assert still_loop.run_until_complete(log.close(5)) == DeliveryStats(published=5, delivered=2, dropped=3)
 
 
 async def test_closing_from_another_thread_is_bounded_while_the_loop_is_blocked() -> None:
