@@ -2,18 +2,15 @@
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.environments import environment_of
+from harness.forked import ForkedProcess
 from harness.waiting import TIMEOUT, eventually
 from llamalog_service.settings import Settings
-
-_EXECUTABLE = Path(sys.executable).parent / "llamalog"
 
 
 class ServiceProcess:
@@ -33,46 +30,44 @@ class ServiceProcess:
         folder: Path,
         sabotage: str | None = None,
     ) -> None:
-        self._words: list[str | Path] = [_EXECUTABLE, command]
+        self._module: str = "llamalog_service"
+        self._words: list[str] = [command]
         if sabotage is not None:
-            self._words = [sys.executable, "-m", "harness.sabotage", sabotage, command]
+            self._module, self._words = "harness.sabotage", [sabotage, command]
         self._settings = settings
         self._folder = folder
         self._log = folder / f"{command}-{id(self)}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedProcess | None = None
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._words,
-                env=environment_of(self._settings),
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._process = ForkedProcess(
+            self._module,
+            self._words,
+            environment=environment_of(self._settings),
+            folder=self._folder,
+            log=self._log,
+        )
+
+    @property
+    def _started(self) -> ForkedProcess:
+        assert self._process is not None
+        return self._process
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs."""
-        assert self._process is not None
-        return self._process.poll()
+        return self._started.exit_code
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        return self._started.pid
 
     def signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        if self._process.poll() is None:
-            self._process.send_signal(number)
+        self._started.signal(number)
 
     def kill(self) -> None:
         """As the kernel does when memory runs out; returns when the process is gone."""
-        self.signal(signal.SIGKILL)
-        assert self._process is not None
-        self._process.wait()
+        self._started.kill()
 
     async def stop(self, within: float = TIMEOUT) -> int:
         """Ask it to end (SIGTERM); the exit code."""
