@@ -12,7 +12,7 @@ from llamalog_schemas.commands import Scope
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.log.recompute import MEMORY, Rule, prepare_rule
-from llamalog_service.log.rows import rows_of
+from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 
 CLASSES: Final = {

@@ -1,14 +1,14 @@
 """Reads and writes of `llama_logs` on the hot path."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError, RowRefusedError
@@ -18,22 +18,25 @@ from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow
 from llamalog_service.log.row_writes import write_by_halves
-from llamalog_service.log.rows import (
-    NO_DATA,
-    CopyRefusedError,
-    copy_rows,
-    insert_rows,
-    legacy_rows_equal,
-    mark_sourced,
-)
-from llamalog_service.postgres.pool import translated
+from llamalog_service.log.rows import insert_legacy_rows, legacy_rows_equal, mark_sourced, stored_row
+from llamalog_service.postgres.errors import NO_DATA
+from llamalog_service.postgres.pool import rows_of, translated
 from llamalog_service.postgres.statements import sql
 
 FIRST_REVISION = 1
 """The revision of a row as written: the column's default."""
-_CONTENT_WIDTH = len(RowContent.__struct_fields__)
+_COLUMNS: Final = (*RowContent.__struct_fields__, *Root.__struct_fields__)
+_INSERT: Final = (
+    f"INSERT INTO llama_logs ({', '.join(_COLUMNS)}) "  # noqa: S608 - names of our own
+    f"VALUES ({', '.join(f'${number}' for number in range(1, len(_COLUMNS) + 1))})"
+)
+_COUNT: Final = "SELECT count(*) FROM llama_logs WHERE id = ANY ($1::uuid[])"
 _IS_VISIBLE = "SELECT EXISTS (SELECT FROM llama_logs WHERE id = $1)"
 _HIDDEN = "the id {id} is taken by a row that a policy of the table hides from this role"
+
+
+class _CopyRefusedError(Exception):
+    """Policies apply to this role, under which PostgreSQL refuses every COPY."""
 
 
 class Positions(NamedTuple):
@@ -64,7 +67,7 @@ class LogStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._known_to: dict[int, int] = {}
-        self._insert = copy_rows
+        self._insert = _copy_rows
 
     async def next_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The next offset that the database has recorded of each partition that it knows.
@@ -162,8 +165,8 @@ class LogStore:
                     await insert_overrides(connection, overrides, sourced=True)
                 before = await advance_positions(connection, positions)
                 self._check_not_gone_back(positions, before)
-        except CopyRefusedError:
-            self._insert = insert_rows
+        except _CopyRefusedError:
+            self._insert = _insert_rows
             return await self.write(rows, roots, overrides, positions, sourced=sourced)
         self._remember_known(positions.next_offsets)
         return Committed(begun["transaction"], begun["recorded_at"], restored)
@@ -258,6 +261,62 @@ class LogStore:
         return bool(await self._pool.fetchval(sql("json_equal"), one, other))
 
 
+async def _copy_rows(connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]) -> None:
+    """Write rows in the connection's transaction: those of events by COPY, legacy rows by a statement.
+
+    Raises:
+        _CopyRefusedError: `_insert_rows` is needed.
+        RowRefusedError: rows were dropped by a trigger.
+    """
+
+    async def copy(records: Sequence[tuple[Any, ...]]) -> int:
+        try:
+            status = await connection.copy_records_to_table("llama_logs", columns=_COLUMNS, records=records)
+        except asyncpg.FeatureNotSupportedError as refusal:
+            raise _CopyRefusedError from refusal
+        return rows_of(status)
+
+    await _write_rows(connection, rows, roots, copy)
+
+
+async def _insert_rows(
+    connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]
+) -> None:
+    """The same by INSERT, for a table with policies for this role: several times slower.
+
+    Raises:
+        RowRefusedError: rows were dropped by a trigger or a rule, or are hidden by a policy.
+    """
+
+    async def insert(records: Sequence[tuple[Any, ...]]) -> int:
+        await connection.executemany(_INSERT, records)
+        return int(await connection.fetchval(_COUNT, [record[0] for record in records]))
+
+    await _write_rows(connection, rows, roots, insert)
+
+
+async def _write_rows(
+    connection: asyncpg.Connection,
+    rows: Sequence[Content],
+    roots: Sequence[Root],
+    write: Callable[[Sequence[tuple[Any, ...]]], Awaitable[int]],
+) -> None:
+    made: list[tuple[Any, ...]] = []
+    legacy: list[tuple[LegacyContent, Root]] = []
+    for row, root in zip(rows, roots, strict=True):
+        if type(row) is LegacyContent:
+            legacy.append((row, root))
+        else:
+            made.append(astuple(row) + astuple(root))
+    written = await write(made) if made else 0
+    if legacy:
+        written += await insert_legacy_rows(connection, legacy)
+    if written < len(rows):
+        raise RowRefusedError(
+            "a trigger, a rule or a policy of the table drops or hides the row without a word", NO_DATA
+        )
+
+
 def _members(resolution: Resolution) -> str | None:
     members = resolution.cycle_members
     return None if members is None else msgspec.json.encode(members).decode()
@@ -332,30 +391,3 @@ def _resolution(record: Mapping[str, Any], declaration: Statement | None) -> Res
         case _:
             root = declaration.named if declaration else record["root_job_id"]
             return Resolution(root, Origin.PENDING if root is None else Origin.DECLARED)
-
-
-def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
-
-    A legacy row may hold more than the types allow: labels that no enum of the contract has,
-    JSON that is no object, texts that are NULL.
-    """
-    values = list(record.values())
-    content = RowContent(*values[:_CONTENT_WIDTH])
-    content = replace(
-        content,
-        sources=_texts(content.sources),
-        fields_enriched=_texts(content.fields_enriched),
-        is_root_job=bool(content.is_root_job),
-    )
-    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:]
-    members = tuple(cycle_members) if cycle_members is not None else None
-    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), *others)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    """A text[] of any dimension, in one."""
-    texts = tuple(value or ())
-    while texts and isinstance(texts[0], list):
-        texts = tuple(text for inner in texts for text in inner)
-    return texts

@@ -9,7 +9,7 @@ import asyncpg
 
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.log_store import stored_row
+from llamalog_service.log.rows import stored_row
 from llamalog_service.postgres.statements import sql
 
 ROWS_AT_ONCE = 1000

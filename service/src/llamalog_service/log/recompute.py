@@ -15,8 +15,8 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.lineage import cycles_below
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.log.row_writes import RowWrite, write_rows
-from llamalog_service.log.rows import rows_of
 from llamalog_service.postgres.locks import lock_recompute
+from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.telemetry.metrics import NULL_METRICS, Corrected, Metrics
 

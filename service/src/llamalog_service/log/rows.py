@@ -1,89 +1,24 @@
-"""Writes of rows in a transaction; legacy rows are written and compared as texts."""
+"""Rows as the table has them: read from records; legacy rows are written and compared as texts."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import asyncpg
-from msgspec.structs import asdict, astuple
+from msgspec.structs import asdict, replace
 
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
-from llamalog_service.domain.rows import Content, RowContent
+from llamalog_service.domain.rows import RowContent, StoredRow
+from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import sql
 
-NO_DATA: Final = "02000"
-"""The code of a row that PostgreSQL neither wrote nor refused."""
-
-_COLUMNS: Final = (*RowContent.__struct_fields__, *Root.__struct_fields__)
-_INSERT: Final = (
-    f"INSERT INTO llama_logs ({', '.join(_COLUMNS)}) "  # noqa: S608 - names of our own
-    f"VALUES ({', '.join(f'${number}' for number in range(1, len(_COLUMNS) + 1))})"
-)
-_COUNT: Final = "SELECT count(*) FROM llama_logs WHERE id = ANY ($1::uuid[])"
+_CONTENT_WIDTH = len(RowContent.__struct_fields__)
 
 
-class CopyRefusedError(Exception):
-    """Policies apply to this role, under which PostgreSQL refuses every COPY."""
-
-
-async def copy_rows(connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]) -> None:
-    """Write rows in the connection's transaction: those of events by COPY, legacy rows by a statement.
-
-    Raises:
-        CopyRefusedError: `insert_rows` is needed.
-        RowRefusedError: rows were dropped by a trigger.
-    """
-
-    async def copy(records: Sequence[tuple[Any, ...]]) -> int:
-        try:
-            status = await connection.copy_records_to_table("llama_logs", columns=_COLUMNS, records=records)
-        except asyncpg.FeatureNotSupportedError as refusal:
-            raise CopyRefusedError from refusal
-        return rows_of(status)
-
-    await _write(connection, rows, roots, copy)
-
-
-async def insert_rows(connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]) -> None:
-    """The same by INSERT, for a table with policies for this role: several times slower.
-
-    Raises:
-        RowRefusedError: rows were dropped by a trigger or a rule, or are hidden by a policy.
-    """
-
-    async def insert(records: Sequence[tuple[Any, ...]]) -> int:
-        await connection.executemany(_INSERT, records)
-        return int(await connection.fetchval(_COUNT, [record[0] for record in records]))
-
-    await _write(connection, rows, roots, insert)
-
-
-async def _write(
-    connection: asyncpg.Connection,
-    rows: Sequence[Content],
-    roots: Sequence[Root],
-    write: Callable[[Sequence[tuple[Any, ...]]], Awaitable[int]],
-) -> None:
-    made: list[tuple[Any, ...]] = []
-    legacy: list[tuple[LegacyContent, Root]] = []
-    for row, root in zip(rows, roots, strict=True):
-        if type(row) is LegacyContent:
-            legacy.append((row, root))
-        else:
-            made.append(astuple(row) + astuple(root))
-    written = await write(made) if made else 0
-    if legacy:
-        written += await _insert_legacy_rows(connection, legacy)
-    if written < len(rows):
-        raise RowRefusedError(
-            "a trigger, a rule or a policy of the table drops or hides the row without a word", NO_DATA
-        )
-
-
-async def _insert_legacy_rows(
+async def insert_legacy_rows(
     connection: asyncpg.Connection, rows: Sequence[tuple[LegacyContent, Root]]
 ) -> int:
     """Write legacy rows and what is kept beside them in the connection's transaction, marked as sourced."""
@@ -91,11 +26,6 @@ async def _insert_legacy_rows(
     status = await connection.execute(sql("legacy_insert"), values)
     await keep_overruled(connection, [row for row, _ in rows])
     return rows_of(status)
-
-
-def rows_of(status: str) -> int:
-    """How many rows a statement touched, from its command tag."""
-    return int(status.rpartition(" ")[2])
 
 
 async def keep_overruled(connection: asyncpg.Connection, rows: Iterable[LegacyContent]) -> None:
@@ -130,3 +60,30 @@ def _columns(row: LegacyContent) -> dict[str, Any]:
 
 def _computed(root: Root) -> dict[str, Any]:
     return asdict(root)
+
+
+def stored_row(record: Mapping[str, Any]) -> StoredRow:
+    """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
+
+    A legacy row may hold more than the types allow: labels that no enum of the contract has,
+    JSON that is no object, texts that are NULL.
+    """
+    values = list(record.values())
+    content = RowContent(*values[:_CONTENT_WIDTH])
+    content = replace(
+        content,
+        sources=_texts(content.sources),
+        fields_enriched=_texts(content.fields_enriched),
+        is_root_job=bool(content.is_root_job),
+    )
+    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:]
+    members = tuple(cycle_members) if cycle_members is not None else None
+    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), *others)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A text[] of any dimension, in one."""
+    texts = tuple(value or ())
+    while texts and isinstance(texts[0], list):
+        texts = tuple(text for inner in texts for text in inner)
+    return texts

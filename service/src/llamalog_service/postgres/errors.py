@@ -18,6 +18,9 @@ _RAISE: Final = "exec_stmt_raise"
 
 _COPY: Final = "COPY "
 
+NO_DATA: Final = "02000"
+"""The code of a row that PostgreSQL neither wrote nor refused."""
+
 
 def is_refusal(error: asyncpg.PostgresError) -> bool:
     """Whether PostgreSQL refuses a row, by a type, a constraint, a policy or a trigger, rather than is away.

@@ -330,3 +330,8 @@ def _short_numbers(value: Any) -> Any:
     if isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
         return float(value) if abs(value) <= sys.float_info.max else value
     return value
+
+
+def rows_of(status: str) -> int:
+    """The number of rows that a statement touched, from its command tag."""
+    return int(status.rpartition(" ")[2])

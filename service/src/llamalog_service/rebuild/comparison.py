@@ -12,7 +12,7 @@ from msgspec import Struct
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.log.log_store import stored_positions
 from llamalog_service.log.recompute import MEMORY, prepare_rule
-from llamalog_service.log.rows import rows_of
+from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.rebuild.shadow import (
     END_WITH_CLIENT,
