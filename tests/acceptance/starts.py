@@ -47,10 +47,10 @@ class Up:
     def printed(self) -> str:
         return self._file.read_text(encoding="utf-8")
 
-    def wait_for(self, words: str) -> None:
-        """Wait until it has printed the words."""
+    def wait_for(self, words: str, times: int = 1) -> None:
+        """Wait until it has printed the words, so many times."""
         deadline = time.monotonic() + _SECONDS
-        while words not in self.printed:
+        while self.printed.count(words) < times:
             assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.printed}"
             assert time.monotonic() < deadline, f"{words!r} was not printed:\n{self.printed}"
             time.sleep(0.1)
@@ -90,6 +90,12 @@ class Up:
         """The variables that it says to export."""
         return dict(re.findall(r"^  export (\w+)='(.*)'$", self.printed, re.MULTILINE))
 
+    def database_url(self) -> str:
+        """The URL of its own database, the password from the file that it says."""
+        exported = self.exported()
+        password = Path(exported["LLAMALOG_DATABASE_PASSWORD_FILE"]).read_text().strip()
+        return exported["LLAMALOG_DATABASE_URL"].replace("@", f":{password}@")
+
     def __enter__(self) -> Self:
         return self
 
@@ -118,6 +124,21 @@ def run_llamalog(*words: str, environment: Mapping[str, str]) -> subprocess.Comp
         [sys.executable, "-m", command_module(words[0]), *words],
         env=clean_environment() | dict(environment),
         cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+
+
+def run_shell(
+    lines: str, *, environment: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Lines as a reader pastes them into a terminal, to their end."""
+    return subprocess.run(
+        ["bash", "-c", lines],
+        env=clean_environment() | dict(environment),
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=_SECONDS,

@@ -1,4 +1,4 @@
-"""`llamalog-dev up` starts a consumer again that a restart cures, and no other."""
+"""`llamalog-dev up` starts a process of the service that ended again, unless that cures nothing."""
 
 import sys
 import time
@@ -14,10 +14,11 @@ from llamalog_tools.cli.processes import ServiceProcesses
 from llamalog_tools.devstack.errors import ProcessEndedError
 
 _PROGRAM = """#!/bin/sh
-if [ "$3" = consumer ] && [ -e {code} ]; then
-    code=$(cat {code})
+if [ "$3" = consumer ] && [ -e {end} ]; then
+    end=$(cat {end})
     {once}
-    exit "$code"
+    echo "on fire"
+    eval "$end"
 fi
 exec sleep 60
 """
@@ -29,21 +30,21 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def code(tmp_path: Path) -> Path:
-    return tmp_path / "code"
+def end(tmp_path: Path) -> Path:
+    return tmp_path / "end"
 
 
 @pytest.fixture
-def consumers(
+def processes(
     tmp_path: Path,
-    code: Path,
+    end: Path,
     said: list[str],
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> Iterator[ServiceProcesses]:
-    """Two programs that sleep, the consumer's ending with the code in a file: once, or every time."""
+    """Programs that sleep; the consumer's ends by the command in a file: once, or every time."""
     program = tmp_path / "program"
-    program.write_text(_PROGRAM.format(code=code, once=f"rm {code}" if request.param == "once" else ""))
+    program.write_text(_PROGRAM.format(end=end, once=f"rm {end}" if request.param == "once" else ""))
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     settings = Settings.model_validate(
@@ -53,45 +54,51 @@ def consumers(
         yield started
 
 
-def watch(consumers: ServiceProcesses, ends: Callable[[], object] = lambda: False) -> None:
+def watch(processes: ServiceProcesses, ends: Callable[[], object] = lambda: False) -> None:
     """Look after them until something holds."""
     until = time.monotonic() + TIMEOUT
     while not ends():
         assert time.monotonic() < until
-        consumers.check_running()
+        processes.restart_ended()
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("consumers", ["once"], indirect=True)
-@pytest.mark.parametrize("ended_with", [ExitCode.STALLED, ExitCode.BROKEN])
-def test_a_consumer_that_a_restart_cures_is_started_again_and_that_is_said(
-    consumers: ServiceProcesses, code: Path, said: list[str], ended_with: ExitCode
+@pytest.mark.parametrize("processes", ["once"], indirect=True)
+@pytest.mark.parametrize("code", ["-9 (SIGKILL)", "0", "1", "70", "75"])
+def test_a_consumer_that_ends_is_started_again_and_that_is_said(
+    processes: ServiceProcesses, tmp_path: Path, end: Path, said: list[str], code: str
 ) -> None:
-    code.write_text(str(int(ended_with)))
-    consumers.start()
-    watch(consumers, lambda: said)
-    (line,) = said
-    assert f"The provenance consumer ended with code {int(ended_with)} and was started again" in line
-    assert "consumer.log" in line
+    end.write_text("kill -9 $$" if "SIGKILL" in code else f"exit {code}")
+    processes.start()
+    pid = (tmp_path / "consumer.pid").read_text()
+    watch(processes, lambda: said)
+    log = tmp_path / "consumer.log"
+    assert said == [f"The provenance consumer ended with code {code} and is started again. Its log: {log}"]
+    assert (tmp_path / "consumer.pid").read_text() != pid
 
 
-@pytest.mark.parametrize("consumers", ["always"], indirect=True)
-def test_a_consumer_that_its_restart_did_not_cure_ends_all(
-    consumers: ServiceProcesses, code: Path, said: list[str]
+@pytest.mark.parametrize("processes", ["always"], indirect=True)
+def test_a_consumer_that_ends_again_and_again_ends_all_with_its_code_and_its_log(
+    processes: ServiceProcesses, tmp_path: Path, end: Path, said: list[str]
 ) -> None:
-    code.write_text("70")
-    consumers.start()
-    with pytest.raises(ProcessEndedError, match="ended with code 70"):
-        watch(consumers)
-    assert len(said) == 1
+    end.write_text("exit 70")
+    processes.start()
+    with pytest.raises(ProcessEndedError) as error:
+        watch(processes)
+    assert str(error.value).startswith(
+        "The provenance consumer ended with code 70; it was restarted 5 times within 60 s. "
+        f"The end of its log, {tmp_path / 'consumer.log'}:\non fire"
+    )
+    assert len(said) == 5
 
 
-@pytest.mark.parametrize("consumers", ["once"], indirect=True)
-def test_a_consumer_that_a_restart_does_not_cure_is_not_started_again(
-    consumers: ServiceProcesses, code: Path, said: list[str]
+@pytest.mark.parametrize("processes", ["once"], indirect=True)
+@pytest.mark.parametrize("code", [ExitCode.SETTINGS, ExitCode.CONFIGURATION])
+def test_a_consumer_of_a_wrong_configuration_is_not_started_again(
+    processes: ServiceProcesses, end: Path, said: list[str], code: ExitCode
 ) -> None:
-    code.write_text("1")
-    consumers.start()
-    with pytest.raises(ProcessEndedError, match="ended with code 1"):
-        watch(consumers)
+    end.write_text(f"exit {int(code)}")
+    processes.start()
+    with pytest.raises(ProcessEndedError, match=f"ended with code {int(code)}; a restart does not cure that"):
+        watch(processes)
     assert said == []

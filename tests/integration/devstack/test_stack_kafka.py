@@ -1,6 +1,9 @@
 """The brokers of the local stack: what they keep, and what the embedded one cannot."""
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from llamalog_tools.devstack import (
     Broker,
     DataDirBusyError,
     EmbeddedKafka,
+    ProcessEndedError,
     StackOptions,
 )
 from llamalog_tools.devstack.stack import choose_kafka
@@ -43,6 +47,14 @@ def embedded(tmp_path: Path) -> Iterator[EmbeddedKafka]:
     broker.start()
     yield broker
     broker.stop()
+
+
+def crash(broker: ApacheKafka | EmbeddedKafka) -> None:
+    os.kill(broker.pid, signal.SIGKILL)
+    deadline = time.monotonic() + TIMEOUT
+    while broker.is_running:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 async def _create_topic(broker: Broker) -> None:
@@ -133,8 +145,8 @@ async def test_topics_records_and_the_cluster_survive_a_restart_and_a_crash(apac
     assert (apache.bootstrap, apache.cluster_id) == (address, cluster)
     assert await _read_alone(apache, 40) == everything
 
-    apache.kill()
-    apache.start()
+    crash(apache)
+    apache.restart_ended()
     assert (apache.bootstrap, apache.cluster_id) == (address, cluster)
     assert await _read_alone(apache, 40) == everything
     with pytest.raises(DataDirBusyError, match=f"process {apache.pid} "):
@@ -157,4 +169,7 @@ async def test_the_embedded_broker_forgets_when_it_stops_and_says_so(embedded: E
     assert _TOPIC not in await _topics(embedded)
     assert embedded.cluster_id != memory
     assert not embedded.durable
+    crash(embedded)
+    with pytest.raises(ProcessEndedError, match="what it held in memory is gone with it"):
+        embedded.restart_ended()
     assert embedded.limits is not None and "all is gone when it stops" in embedded.limits

@@ -30,15 +30,23 @@ def _wait_until_ended(postgres: LocalPostgres) -> None:
 
 
 async def test_rows_and_address_survive_a_restart_and_a_crash(tmp_path: Path) -> None:
-    postgres = LocalPostgres(tmp_path)
+    said: list[str] = []
+    postgres = LocalPostgres(tmp_path, notify=said.append)
     postgres.start()
     try:
         address = postgres.url
         await _value(address, "CREATE TABLE kept AS SELECT 'Kind of Blue' AS title")
         postgres.restart()
         assert await _value(address, "SELECT title FROM kept") == "Kind of Blue"
-        postgres.kill()
-        postgres.start()
+        postgres.restart_ended()
+        assert said == []
+        os.kill(postgres.pid, signal.SIGKILL)
+        _wait_until_ended(postgres)
+        postgres.restart_ended()
+        assert said == [
+            f"PostgreSQL ended with code -9 (SIGKILL) and is started again. Its log: {postgres.log}",
+            "PostgreSQL serves again.",
+        ]
         assert await _value(address, "SELECT title FROM kept") == "Kind of Blue"
         postgres.stop()
         again = postgres = LocalPostgres(tmp_path)

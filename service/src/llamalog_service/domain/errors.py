@@ -21,7 +21,8 @@ class ExitCode(IntEnum):
     """PostgreSQL or a file is not as the settings say, EX_CONFIG of sysexits.h: a restart cures nothing."""
 
 
-RESTART_CURES = frozenset({ExitCode.STALLED, ExitCode.BROKEN})
+RESTART_CURES_NOTHING = frozenset({ExitCode.SETTINGS, ExitCode.CONFIGURATION})
+"""A supervisor that restarts other processes lets one with such a code end."""
 
 
 class LlamalogError(Exception):

@@ -3,31 +3,28 @@
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from llamalog_service.domain.errors import RESTART_CURES
+from llamalog_service.domain.errors import RESTART_CURES_NOTHING
 from llamalog_service.settings import Settings, setting_name
 from llamalog_tools.devstack.data_dir import RememberedPorts
 from llamalog_tools.devstack.process import OwnedProcess
+from llamalog_tools.devstack.restarts import Restarts
 
 _STOP_SECONDS = 40.0
 """The batch in flight may take as long as its timeout with PostgreSQL and Kafka; then it is rolled back."""
 
 _COMMANDS = {"API": "api", "provenance consumer": "consumer", "migration consumer": "migration-consumer"}
 
-_RESTART_SECONDS = 30.0
-"""A process that ends again within so many seconds of a restart was not cured by it."""
-
 
 class ServiceProcesses:
     """The API, a provenance and a migration consumer; they end when this process does, however it ends.
 
     Args:
-        logs: the folder for their log files.
+        logs: the folder for their log files, and a file with the pid of each.
         settings: of the installation that they are part of.
         notify: gets a line when one is stopped, or restarted.
 
@@ -50,7 +47,7 @@ class ServiceProcesses:
         self.pages = f"{self.addresses['API']}/ui"
         self._notify = notify
         self._running: dict[str, OwnedProcess] = {}
-        self._restarted: dict[str, float] = {}
+        self._restarts = Restarts(notify, incurable=RESTART_CURES_NOTHING)
 
     def start(self) -> None:
         """Start all; they retry by themselves while something is away."""
@@ -59,28 +56,24 @@ class ServiceProcesses:
 
     def _start(self, name: str) -> None:
         words = [sys.executable, "-m", "llamalog_service", _COMMANDS[name]]
-        self._running[name] = OwnedProcess(
-            f"The {name}", words, log=self.logs[name], env=_environment(self._settings)
-        )
+        process = OwnedProcess(f"The {name}", words, log=self.logs[name], env=_environment(self._settings))
+        self._running[name] = process
+        self._pid_file(name).write_text(f"{process.pid}\n")
 
-    def check_running(self) -> None:
-        """Do nothing while all run; restart one that ended for a reason which a restart cures.
+    def _pid_file(self, name: str) -> Path:
+        return self.logs[name].with_suffix(".pid")
+
+    def restart_ended(self) -> None:
+        """Start those again that have ended; do nothing while all run.
 
         Raises:
-            ProcessEndedError: one has ended otherwise, or again; the message has the end of its log.
+            ProcessEndedError: one has ended for a reason that a restart does not cure, or again and again;
+                the message has the end of its log.
         """
-        for name, process in self._running.items():
-            now = time.monotonic()
-            is_cured = now - self._restarted.get(name, -_RESTART_SECONDS) >= _RESTART_SECONDS
-            if process.exit_code in RESTART_CURES and is_cured:
-                self._notify(
-                    f"{process.name} ended with code {process.exit_code} and was started again; "
-                    f"{self.logs[name]} has the reason."
-                )
-                self._restarted[name] = now
+        for name, process in list(self._running.items()):
+            if not process.is_running():
+                self._restarts.count(process)
                 self._start(name)
-                return
-            process.check_running()
 
     def __enter__(self) -> Self:
         return self
@@ -92,8 +85,9 @@ class ServiceProcesses:
         trace: TracebackType | None,
     ) -> None:
         """Stop the migration consumer last: it still keeps the commands of the others."""
-        for process in self._running.values():
+        for name, process in self._running.items():
             in_good_order = process.stop(signal.SIGTERM, _STOP_SECONDS)
+            self._pid_file(name).unlink(missing_ok=True)
             self._notify(f"{process.name} {'has stopped' if in_good_order else 'had to be killed'}.")
 
 

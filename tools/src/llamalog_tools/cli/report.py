@@ -158,6 +158,7 @@ def print_where_to_look(
     *,
     kafka: str,
     database: str,
+    password_file: Path | None,
     pages: str,
     addresses: Mapping[str, str],
     logs: Mapping[str, Path],
@@ -167,13 +168,16 @@ def print_where_to_look(
 
     Args:
         kafka: the broker's name.
-        database: the URL as it may be shown.
+        database: the URL without its password.
+        password_file: the file with that; None: the reader has given it.
         pages: the URL of the pages.
         addresses: the URLs of health and metrics by process.
         logs: the log files by process.
         album: an album for the suggested command.
     """
     exported = {"LLAMALOG_KAFKA": settings.kafka, "LLAMALOG_DATABASE_URL": database}
+    if password_file is not None:
+        exported["LLAMALOG_DATABASE_PASSWORD_FILE"] = str(password_file.absolute())
     if not settings.kafka_durable:
         exported["LLAMALOG_KAFKA_DURABLE"] = "false"
     if settings.topic_prefix != Settings.model_fields["topic_prefix"].default:

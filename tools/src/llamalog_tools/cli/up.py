@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -40,8 +40,10 @@ from llamalog_tools.cli.report import (
     summary_table,
 )
 from llamalog_tools.cli.simulate import albums_bar, summary_of
-from llamalog_tools.counts import choose_album
+from llamalog_tools.counts import Summary, choose_album
+from llamalog_tools.demo.messages import SampleMessage
 from llamalog_tools.demo.publish import Played, Sample, play_sample, play_slowly
+from llamalog_tools.demo.sent import bad_messages_sent, unsent
 from llamalog_tools.devstack import GivenPostgres, LocalStack
 
 _WATCH_SECONDS = 0.5
@@ -111,12 +113,12 @@ def _settings_for(stack: LocalStack) -> Settings:
 
 
 async def _watched(local: LocalRun, sample: Sample) -> None:
-    """Show the sample, and stay, until interrupted or until one of the processes ends by itself."""
+    """Show the sample, and stay until interrupted; what ends by itself is started again."""
 
     async def watch() -> None:
         while True:
-            local.stack.check_running()
-            local.processes.check_running()
+            await asyncio.to_thread(local.stack.restart_ended)
+            await asyncio.to_thread(local.processes.restart_ended)
             await asyncio.sleep(_WATCH_SECONDS)
 
     watching = asyncio.create_task(watch())
@@ -161,24 +163,32 @@ async def show(local: LocalRun, sample: Sample) -> None:
     settings, notify = local.settings, local.notify
     async with open_observation(settings) as observation:
         await _prepare(local, observation)
-        before = await observation.summary()
+        before = await _summary(observation)
+        sent_before = await bad_messages_sent(settings, sample)
         local.processes.start()
         pages = local.processes.pages
         notify(f"The provenance consumer and the migration consumer were started, and the API: {pages}")
         if before.work.messages_read:
             notify("The sample is played on top of what an earlier start left.")
-        played = await _play(settings, sample, observation)
+        messages = unsent(sample.messages(), sent_before)
+        played = await _play(settings, sample, messages, observation)
         notify(summary_of(played, sample.albums))
-        in_all = await observation.summary()
+        if sent_before:
+            notify(f"{sent_before.total():,} that are no valid event were in the topic and not sent again.")
+        in_all = await _summary(observation)
         this_run = in_all.since(before)
         console.print(summary_table(this_run, in_all))
         if this_run.duplicates > played.duplicates:
             notify("What an earlier start had played counts as duplicates: nothing was written twice.")
-        album = await _print_timeline(observation, sample.created_albums[:_ALBUMS_TO_CHOOSE_FROM])
+        albums = sample.created_albums[:_ALBUMS_TO_CHOOSE_FROM]
+        album = await retry_until_available(
+            lambda: _print_timeline(observation, albums), doing="reading a timeline"
+        )
     print_where_to_look(
         settings,
         kafka=local.stack.kafka.name,
         database=_shown(local.stack),
+        password_file=_password_file(local),
         pages=local.processes.pages,
         addresses=local.processes.addresses,
         logs=local.processes.logs,
@@ -215,17 +225,30 @@ def _name(stack: LocalStack) -> str:
     return _shown(stack) if isinstance(stack.postgres, GivenPostgres) else "our own"
 
 
+def _password_file(local: LocalRun) -> Path | None:
+    """The file with the database's password; None: the URL that was given has it, or needs none."""
+    postgres = local.stack.postgres
+    if isinstance(postgres, GivenPostgres):
+        return local.settings.database_password_file
+    return postgres.password_file
+
+
 def _shown(stack: LocalStack) -> str:
-    """The database's URL, without the password of a given one."""
+    """The database's URL, without the password: what is printed may be kept by a log or a CI system."""
     if not isinstance(stack.postgres, GivenPostgres):
-        return stack.postgres.url
+        return stack.postgres.url_without_password
     password = urlsplit(stack.postgres.url).password
     return stack.postgres.url.replace(f":{password}@", ":…@") if password else stack.postgres.url
 
 
-async def _play(settings: Settings, sample: Sample, observation: Observation) -> Played:
-    """Play the sample and wait until all that follows from it is done."""
-    messages = sample.messages()
+async def _summary(observation: Observation) -> Summary:
+    return await retry_until_available(observation.summary, doing="counting")
+
+
+async def _play(
+    settings: Settings, sample: Sample, messages: Iterator[SampleMessage], observation: Observation
+) -> Played:
+    """Play the sample's messages and wait until all that follows from them is done."""
     with albums_bar() as bar:
         task = bar.add_task("waiting for the consumers", total=sample.albums)
         first = await play_sample(settings, islice(messages, _FIRST_MESSAGES))

@@ -63,9 +63,14 @@ class LocalPostgres(OwnedService):
         """postgresql://user:password@127.0.0.1:port/llamalog, once started."""
         return self.url_of(DATABASE)
 
+    @property
+    def url_without_password(self) -> str:
+        """The same address for display; `password_file` has the rest."""
+        return f"postgresql://{USER}@{HOST}:{self.port('postgres')}/{DATABASE}"
+
     def url_of(self, database: str) -> str:
         """The address of another database on this server."""
-        password = self._password_file.read_text().strip()
+        password = self.password_file.read_text().strip()
         return f"postgresql://{USER}:{password}@{HOST}:{self.port('postgres')}/{database}"
 
     @property
@@ -73,7 +78,8 @@ class LocalPostgres(OwnedService):
         return self.folder / "data"
 
     @property
-    def _password_file(self) -> Path:
+    def password_file(self) -> Path:
+        """The file of the generated password, which its owner alone can read."""
         return self.folder / "password"
 
     def _prepare(self) -> None:
@@ -87,7 +93,7 @@ class LocalPostgres(OwnedService):
 
     def _make_password(self) -> None:
         with suppress(FileExistsError):
-            fd = os.open(self._password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            fd = os.open(self.password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(fd, "w") as file:
                 file.write(secrets.token_urlsafe(24) + "\n")
 
@@ -97,7 +103,7 @@ class LocalPostgres(OwnedService):
         shutil.rmtree(half, ignore_errors=True)
         self._run(
             "initdb",
-            *("--pgdata", str(half), "--username", USER, "--pwfile", str(self._password_file)),
+            *("--pgdata", str(half), "--username", USER, "--pwfile", str(self.password_file)),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"),
             *(("--no-sync",) if self._fast else ()),
         )

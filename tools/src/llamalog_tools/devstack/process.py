@@ -161,7 +161,7 @@ class OwnedProcess:
     ) -> None:
         """Start the program; the arguments are those of `spawn`."""
         self.name = name
-        self._log = log
+        self.log = log
         self._log_start = rotate_log(log)
         self._popen = spawn(
             command,
@@ -190,11 +190,22 @@ class OwnedProcess:
             ProcessEndedError: it has ended; the message has the end of its log.
         """
         if not self.is_running():
-            raise ProcessEndedError(self._describe(f"ended with code {self._popen.returncode}"))
+            raise self.error()
+
+    @property
+    def ending(self) -> str:
+        """The program's name and how it ended, the beginning of a sentence; only after its end."""
+        code = self._popen.returncode
+        by = f" ({signal.Signals(-code).name})" if code < 0 else ""
+        return f"{self.name} ended with code {code}{by}"
+
+    def error(self, remark: str | None = None) -> ProcessEndedError:
+        """The error that the program has ended, with a remark and the end of its log."""
+        return ProcessEndedError(self._with_log(f"{self.ending}; {remark}" if remark else self.ending))
 
     def output(self) -> str:
         """The output of the program since its start."""
-        with self._log.open("rb") as log:
+        with self.log.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
 
@@ -220,7 +231,9 @@ class OwnedProcess:
             self.check_running()
             if time.monotonic() > deadline:
                 self.kill()
-                raise ProcessEndedError(self._describe(f"was not ready after {seconds:.0f} s and was ended"))
+                raise ProcessEndedError(
+                    self._with_log(f"{self.name} was not ready after {seconds:.0f} s and was ended")
+                )
             time.sleep(_POLL_SECONDS)
 
     def wait_until_ended(self, seconds: float) -> None:
@@ -232,9 +245,11 @@ class OwnedProcess:
         try:
             code = self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise ProcessEndedError(self._describe(f"was not done after {seconds:.0f} s")) from None
+            raise ProcessEndedError(
+                self._with_log(f"{self.name} was not done after {seconds:.0f} s")
+            ) from None
         if code != 0:
-            raise ProcessEndedError(self._describe(f"failed with code {code}"))
+            raise ProcessEndedError(self._with_log(f"{self.name} failed with code {code}"))
 
     def stop(self, by: signal.Signals, seconds: float) -> bool:
         """Ask the program to end, and kill it after `seconds`; True if it ended by itself."""
@@ -266,9 +281,9 @@ class OwnedProcess:
         except psutil.NoSuchProcess:
             return []
 
-    def _describe(self, what: str) -> str:
+    def _with_log(self, sentence: str) -> str:
         tail = "\n".join(self.output().splitlines()[-_TAIL_LINES:])
-        return f"{self.name} {what}. The end of its log, {self._log}:\n{tail}"
+        return f"{sentence}. The end of its log, {self.log}:\n{tail}"
 
 
 def run_to_end(

@@ -12,6 +12,7 @@ from typing import ClassVar
 from llamalog_tools.devstack.data_dir import DataDirLock, RememberedPorts, is_free
 from llamalog_tools.devstack.errors import LocalStackError, ProcessEndedError
 from llamalog_tools.devstack.process import SAME_USER, OsUser, OwnedProcess, dies_with_starter
+from llamalog_tools.devstack.restarts import Restarts
 
 Notify = Callable[[str], None]
 
@@ -38,6 +39,7 @@ class OwnedService(ABC):
     """
 
     name: str
+    durable: ClassVar[bool]
     port_names: ClassVar[tuple[str, ...]]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     death_signal: ClassVar[str] = "KILL"
@@ -51,6 +53,7 @@ class OwnedService(ABC):
         self._remembered = RememberedPorts(self.folder / "ports.json", self.port_names)
         self._ports: dict[str, int] = {}
         self._process: OwnedProcess | None = None
+        self._restarts = Restarts(notify)
 
     @property
     def pid(self) -> int:
@@ -68,14 +71,27 @@ class OwnedService(ABC):
         """True from its start until it is ended, or ends by itself."""
         return self._process is not None and self._process.is_running()
 
-    def check_running(self) -> None:
-        """Do nothing while the server runs.
+    def restart_ended(self) -> None:
+        """Start the server on its data again if it has ended by itself; else do nothing.
 
         Raises:
-            ProcessEndedError: it has ended by itself; the message has the end of its log.
+            ProcessEndedError: it ended again and again, or its data ended with it.
+            LocalStackError: it could not be started at its address.
         """
-        if self._process is not None:
-            self._process.check_running()
+        ended = self._process
+        if ended is None or ended.is_running():
+            return
+        if not self.durable:
+            raise ended.error("what it held in memory is gone with it, so that all has to begin anew")
+        self._restarts.count(ended)
+        ports = self._ports
+        self.start()
+        self._notify(f"{self.name} serves again.")
+        if self._ports != ports:
+            raise LocalStackError(
+                f"{self.name} was started again, at another port, which its clients do not know. "
+                "Start all of them again."
+            )
 
     def port(self, name: str) -> int:
         """One of the server's ports, once started.

@@ -192,15 +192,15 @@ class LocalStack:
                 self.stop()
                 raise
 
-    def check_running(self) -> None:
-        """Do nothing while what was started here runs; given servers are not checked.
+    def restart_ended(self) -> None:
+        """Start a server again that was started here and has ended by itself; given ones are not checked.
 
         Raises:
-            ProcessEndedError: one of the servers has ended by itself.
+            LocalStackError: it ended again and again, its data ended with it, or it could not be started.
         """
         for server in (self._kafka, self.postgres):
             if isinstance(server, OwnedService):
-                server.check_running()
+                server.restart_ended()
 
     def stop(self) -> None:
         """Stop what was started here, Kafka first: no event may arrive that cannot be written."""
