@@ -89,7 +89,9 @@ async def test_an_empty_database_is_loaded_compared_tampered_with_and_repaired(
     provenance = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
     assert [message.key for message in provenance if message.value is None] == [str(UUID(int=9999)).encode()]
     assert set(believed(message.value for message in provenance)) == {UUID(int=2), UUID(int=7)}
-    clean = await rebuild(settings, tmp_path)
+    renamed = settings.model_copy(update={"consumer_group": f"{settings.consumer_group}-renamed"})
+    assert (await rebuild(renamed, tmp_path, *AT_ONCE, "--repair")).json["deleted"] == 0
+    clean = await rebuild(renamed, tmp_path, "--dry-run")
     assert (clean.code, clean.json["live"]) == (0, loaded.json["rebuilt"])
     assert not (tmp_path / DIFFERENCES).exists()
 

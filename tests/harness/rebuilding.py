@@ -55,15 +55,19 @@ class KeptTopic:
 
 
 class Installation:
-    """A live table that a topic in memory is ingested into, repaired, and rebuilt."""
+    """A live table that a topic in memory is ingested into, repaired, and rebuilt.
+
+    Attributes:
+        group: the consumer group that ingests and rebuilds; each reads the topic from its beginning.
+    """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
         self.topic = KeptTopic()
         self.kept = KeptMessages()
-        self._next = dict.fromkeys(self.topic.partitions, 0)
+        self.group = GROUP
         self._event_publisher = EventPublisher(self.kept, NAMES, source="/tests")
-        self._ingest = Ingest(LogStore(pool), self._event_publisher, JobCache(1000), group=GROUP)
+        self._readers: dict[str, tuple[Ingest, dict[int, int]]] = {}
         self.lines: list[dict[str, Any]] = []
 
     def say(self, events: Iterable[Event], partition: int | None = None) -> None:
@@ -72,16 +76,26 @@ class Installation:
 
     async def ingest(self, partition: int, count: int = 1_000_000) -> None:
         """Ingest the next messages of a partition, as one batch."""
-        begin = self._next[partition]
+        ingest, next_offsets = self._reader()
+        begin = next_offsets[partition]
         messages = self.topic.partitions[partition][begin : begin + count]
         if messages:
-            self._next[partition] += len(messages)
-            await self._ingest.publish(await self._ingest.record(await self._ingest.prepare(messages)))
+            next_offsets[partition] += len(messages)
+            await ingest.publish(await ingest.record(await ingest.prepare(messages)))
 
     @property
     def unread(self) -> list[int]:
         """The partitions of which something is left to ingest."""
-        return [at for at, messages in self.topic.partitions.items() if self._next[at] < len(messages)]
+        _, next_offsets = self._reader()
+        return [at for at, messages in self.topic.partitions.items() if next_offsets[at] < len(messages)]
+
+    def _reader(self) -> tuple[Ingest, dict[int, int]]:
+        """The group's ingest, and the next offset of each partition that it reads."""
+        if self.group not in self._readers:
+            store = LogStore(self.pool)
+            ingest = Ingest(store, self._event_publisher, JobCache(1000), group=self.group)
+            self._readers[self.group] = ingest, dict.fromkeys(self.topic.partitions, 0)
+        return self._readers[self.group]
 
     async def ingest_all(self) -> None:
         """Ingest what is left, and do every command: the table is at rest."""
@@ -93,7 +107,7 @@ class Installation:
         await Repairer(self.pool, self.kept).settle()
 
     def rebuild(self, **given: Any) -> Rebuild:
-        return Rebuild(self.pool, given.pop("history", self.topic), topic=TOPIC, group=GROUP, **given)
+        return Rebuild(self.pool, given.pop("history", self.topic), topic=TOPIC, group=self.group, **given)
 
     async def rebuilt(self, **options: Any) -> RebuildReport:
         """Rebuild and compare; `lines` holds the differences then."""

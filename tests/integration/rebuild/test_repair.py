@@ -150,7 +150,8 @@ async def test_a_forged_row_whose_event_comes_while_it_is_deleted_stays(at_rest:
         at_rest.say([coming], 2)
         await at_rest.ingest(2)
 
-    await at_rest.repaired(between=tell)
+    report = await at_rest.repaired(between=tell)
+    assert (report.repaired, report.deleted, report.restored) == (5, 1, 1)
     assert len(at_rest.kept.dead_letters) == 1
     assert differences(await stored_rows(at_rest.pool), [*EVENTS, coming, override(104, "never")]) == []
     assert (await at_rest.rebuilt()).differences.rows == 0

@@ -277,8 +277,10 @@ def _differences(report: RebuildReport, file: Path) -> Iterator[str]:
         yield f"Columns that differ: {columns}."
     if report.overrides_differing:
         yield f"{report.overrides_differing:,} overrides are missing or differ."
-    if is_repaired and found.extra:
-        yield f"{found.extra:,} rows without an event were deleted; the table removed_rows has them."
+    if report.deleted:
+        yield f"{report.deleted:,} rows without an event were deleted; the table removed_rows has them."
+    if report.restored:
+        yield f"{report.restored:,} of these were inserted again: their events came during the repair."
     if report.unrepaired:
         yield (
             f"{report.repaired:,} of them were repaired; {report.unrepaired:,} still differ, since "

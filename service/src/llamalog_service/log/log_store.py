@@ -347,9 +347,13 @@ async def advance_positions(connection: asyncpg.Connection, positions: Positions
 async def stored_positions(
     connection: asyncpg.Connection | asyncpg.Pool, group: str, topic: str
 ) -> dict[int, int]:
-    """The next offset that the database has recorded of each partition that it knows."""
-    records = await connection.fetch(sql("positions"), group, topic)
-    return {record["partition"]: record["next_offset"] for record in records}
+    """The next offset that a group has recorded of each partition that it knows."""
+    return dict(await connection.fetch(sql("positions"), group, topic))
+
+
+async def table_positions(connection: asyncpg.Connection | asyncpg.Pool, topic: str) -> dict[int, int]:
+    """The next offset of each partition that the table's rows have come to, whichever groups wrote them."""
+    return dict(await connection.fetch(sql("table_positions"), topic))
 
 
 async def insert_overrides(

@@ -10,7 +10,7 @@ import asyncpg
 from msgspec import Struct
 
 from llamalog_schemas.commands import WholeTable
-from llamalog_service.log.log_store import stored_positions
+from llamalog_service.log.log_store import table_positions
 from llamalog_service.log.recompute import MEMORY, prepare_rule
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
@@ -123,6 +123,8 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
         unsourced_rows, unsourced_overrides: without an event, and copied from the live table.
         overrides_differing: overrides that the live table lacks, or holds otherwise.
         repaired: rows that were repaired, and found as they are to be afterwards; None: without `--repair`.
+        deleted: of these the extra ones; `restored` of them were inserted again, since their events came
+            during the repair.
         unrepaired: rows that still differ, since PostgreSQL refuses, drops or changes what is written.
         refusals: the reasons, by row, of the first of them.
         loaded: whether the live table was empty and was loaded.
@@ -145,6 +147,8 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
     unsourced_overrides: int
     seconds: float = 0.0
     repaired: int | None = None
+    deleted: int = 0
+    restored: int = 0
     unrepaired: int = 0
     refusals: dict[str, str] = {}
     loaded: bool = False
@@ -164,9 +168,9 @@ class Snapshot:
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
-    async def positions(self, group: str, topic: str) -> dict[int, int]:
+    async def positions(self, topic: str) -> dict[int, int]:
         """The next offsets of the live table in the topic, by partition."""
-        return await stored_positions(self._connection, group, topic)
+        return await table_positions(self._connection, topic)
 
     async def progress(self) -> ReadProgress:
         """The next offsets of the shadow."""
@@ -238,9 +242,9 @@ class ComparisonStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def live_positions(self, group: str, topic: str) -> dict[int, int]:
+    async def live_positions(self, topic: str) -> dict[int, int]:
         """The next offsets of the live table in the topic, by partition."""
-        return await stored_positions(self._pool, group, topic)
+        return await table_positions(self._pool, topic)
 
     async def is_live_empty(self) -> bool:
         """Whether the live table has no row and no override."""
@@ -272,6 +276,11 @@ class ComparisonStore:
         """The differences in numbers."""
         async with compared_shadow(self._pool) as connection:
             return _differences(await connection.fetch(sql("compare_summary")))
+
+    async def extra_among(self, rows: Sequence[UUID]) -> list[UUID]:
+        """Those of the rows that were called extra."""
+        async with compared_shadow(self._pool) as connection:
+            return [record["id"] for record in await connection.fetch(sql("compare_extra"), rows)]
 
     async def lines(self) -> AsyncIterator[str]:
         """Every difference as a line of JSON, with both sides."""

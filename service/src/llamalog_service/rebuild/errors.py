@@ -75,14 +75,27 @@ class UnsourcedRowsError(RebuildRefusedError):
 
 
 class NoPositionsError(RebuildRefusedError):
-    """The live table holds rows, but no position of the consumer group in the topic."""
+    """The live table holds rows, but no position of any consumer group in the topic."""
 
-    def __init__(self, topic: str, group: str) -> None:
+    def __init__(self, topic: str) -> None:
         super().__init__(
-            f"The live table holds rows, and no position of the consumer group {group} in {topic}: it is not "
-            "known which of the topic's events they come from, and every row would be called extra. Nothing "
-            "was done. Look at LLAMALOG_CONSUMER_GROUP and LLAMALOG_TOPIC_PREFIX; if they are right, let "
-            "the consumer read the topic first, which writes nothing twice."
+            f"The live table holds rows, and no consumer group has a position in {topic}: it is not known "
+            "which of the topic's events they come from, and every row would be called extra. Nothing was "
+            "done. Look at LLAMALOG_TOPIC_PREFIX; if it is right, let the consumer read the topic first, "
+            "which writes nothing twice."
+        )
+
+
+class RowsPastPositionError(RebuildRefusedError):
+    """Live rows come from events past the positions that were recorded with them."""
+
+    def __init__(self, topic: str, examples: Sequence[UUID]) -> None:
+        super().__init__(
+            f"The live table holds rows of events of {topic} that lie past its recorded positions: the "
+            "positions were deleted or set back, or another program inserted the rows. The table cannot be "
+            "compared as of these positions, so nothing was changed. Let the consumer read on, which writes "
+            "nothing twice, and run the same command again; what was read is kept. "
+            f"Some of the rows: {', '.join(map(str, examples))}."
         )
 
 

@@ -32,6 +32,7 @@ from llamalog_service.rebuild.errors import (
     BeginningGoneError,
     NoPositionsError,
     RebuildInProgressError,
+    RowsPastPositionError,
     TooManyDeletesError,
     UnknownEnumLabelsError,
     UnsourcedRowsError,
@@ -97,7 +98,7 @@ class Rebuild:
 
     Args:
         pool: its connections plan every statement anew.
-        group: the consumer group whose positions stand beside the live rows.
+        group: the consumer group for which the positions of an initial load are recorded.
         source: a name for `history`; a shadow from another source is not resumed.
         begun_by: the user and process, for the error of a rebuild that finds this one's shadow.
         repair: applies the differences; None: they are reported alone.
@@ -173,13 +174,15 @@ class Rebuild:
             raise UnsourcedRowsError(*unsourced)
 
     async def _compare_and_repair(self, options: RebuildOptions) -> RebuildReport:
-        ends = await self._comparison.live_positions(self._group, self._topic)
+        ends = await self._comparison.live_positions(self._topic)
         spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
-        _require_positions(self._topic, self._group, ends, spans)
+        _require_positions(self._topic, ends, spans)
         await self._read_up_to_the_live_table(ends, self._guarded(self._shadow.write, options))
         found = await retry_until_available(
             lambda: self._compare(options), doing="comparing", may_take_long=True
         )
+        if (await self._comparison.differences()).extra:
+            await self._require_no_later_events(found.read.next_offsets)
         await self._wait_for_convergence(options.convergence_timeout)
         async for line in self._comparison.lines():
             options.on_difference(line)
@@ -189,11 +192,32 @@ class Rebuild:
             return self._report(found, differences)
         if differences.extra > options.max_deletes:
             raise TooManyDeletesError(differences.extra, options.max_deletes)
-        left = await self._repair.run(
+        done = await self._repair.run(
             differences.rows, self._history, found.read.next_offsets, self._lock.check
         )
-        report = self._report(found, differences, repaired=differences.rows - len(left))
-        return replace(report, unrepaired=len(left), refusals=dict(islice(left.items(), _EXAMPLES)))
+        return replace(
+            self._report(found, differences, repaired=differences.rows - len(done.left)),
+            deleted=done.deleted,
+            restored=done.restored,
+            unrepaired=len(done.left),
+            refusals=dict(islice(done.left.items(), _EXAMPLES)),
+        )
+
+    async def _require_no_later_events(self, next_offsets: Mapping[int, int]) -> None:
+        """Refuse where a row called extra has an event past the table's position, and is valid."""
+        spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
+        ends = {partition: span.end for partition, span in spans.items()}
+
+        async def look(batch: ShadowBatch) -> None:
+            self._lock.check()
+            if later := await self._comparison.extra_among([row.id for row in batch.rows]):
+                raise RowsPastPositionError(self._topic, later[:_EXAMPLES])
+
+        await retry_until_available(
+            lambda: read_into(look, self._history, next_offsets, ends, self._on_progress),
+            doing="reading events past the table's position",
+            may_take_long=True,
+        )
 
     async def _load(self, spans: Mapping[int, Span], options: RebuildOptions) -> RebuildReport:
         """Read the whole topic and load the empty live table from it."""
@@ -271,7 +295,7 @@ class Rebuild:
         while True:
             await self._read_up_to(ends, write)
             recorded = await retry_until_available(
-                lambda: self._comparison.live_positions(self._group, self._topic),
+                lambda: self._comparison.live_positions(self._topic),
                 doing="reading the live table's positions",
             )
             if sum(recorded.values()) - sum(ends.values()) <= MAX_READ_IN_SNAPSHOT:
@@ -297,7 +321,7 @@ class Rebuild:
         async with self._comparison.snapshot() as snapshot:
             self._lock.check()
             await snapshot.reset()
-            ends = await snapshot.positions(self._group, self._topic)
+            ends = await snapshot.positions(self._topic)
             starts = (await snapshot.progress()).next_offsets
             write = self._guarded(snapshot.write, options)
             await read_into(write, self._history, starts, ends, self._on_progress)
@@ -341,15 +365,16 @@ def _require_beginning(topic: str, spans: Mapping[int, Span]) -> None:
         raise BeginningGoneError(topic, gone)
 
 
-def _require_positions(topic: str, group: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
+def _require_positions(topic: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
     """The live table's positions (`ends`) must be known, and lie within the topic."""
     if not ends:
-        raise NoPositionsError(topic, group)
+        raise NoPositionsError(topic)
     for partition, end in ends.items():
         last = spans[partition].end if partition in spans else 0
         if end > last:
             raise PositionPastEndError(
                 f"{topic}, partition {partition}: the live table has recorded up to offset {end}, the "
                 f"partition ends at {last}. The topic was probably deleted and created again: it does not "
-                "hold the table's events. Nothing was done. Restore the topic."
+                "hold the table's events. Nothing was done. Restore the topic, or, if its loss is accepted, "
+                "delete the rows of this topic from consumer_positions."
             )

@@ -52,6 +52,20 @@ class Difference(NamedTuple):
     starts: Sequence[str]
 
 
+class RepairOutcome(NamedTuple):
+    """The end of a repair.
+
+    Attributes:
+        left: the rows that still differ, with the reasons.
+        deleted: rows without an event that were deleted.
+        restored: those of the deleted rows that were inserted again, since their events came meanwhile.
+    """
+
+    left: dict[str, str]
+    deleted: int
+    restored: int
+
+
 class RepairStore:
     """Applies the differences of a comparison, over a pool whose connections plan every statement anew.
 
@@ -160,16 +174,13 @@ class Repair:
         history: History,
         next_offsets: Mapping[int, int],
         check_lock: Callable[[], None],
-    ) -> dict[str, str]:
+    ) -> RepairOutcome:
         """Repair every difference, then insert deleted rows of which an event has come since, and look again.
 
         Args:
             differing: how many rows differ, for the progress.
             next_offsets: of the shadow, by partition.
             check_lock: called before writes that would disturb another rebuild; raises RebuildLockLostError.
-
-        Returns:
-            The rows that still differ, with the reasons.
 
         Raises:
             ShadowLostError: a crash of PostgreSQL has emptied the shadow; rows repaired stay repaired.
@@ -192,25 +203,30 @@ class Repair:
             after = batch[-1].id
             done += len(batch)
             self._on_progress(RebuildProgress("repairing", done, differing))
-        await self._restore_deleted(history, next_offsets, revision, check_lock)
+        deleted = await retry_until_available(self._store.deleted, doing="reading deleted rows")
+        restored = await self._restore(deleted, history, next_offsets, revision, check_lock)
         left = await retry_until_available(self._store.unrepaired, doing="looking again", may_take_long=True)
-        return {str(row): reason or self._refused.get(row, _NO_REASON) for row, reason in left.items()}
+        return RepairOutcome(
+            {str(row): reason or self._refused.get(row, _NO_REASON) for row, reason in left.items()},
+            deleted=len(deleted - left.keys()),
+            restored=len(restored - left.keys()),
+        )
 
-    async def _restore_deleted(
+    async def _restore(
         self,
+        deleted: Collection[UUID],
         history: History,
         next_offsets: Mapping[int, int],
         revision: int,
         check_lock: Callable[[], None],
-    ) -> None:
-        """Insert deleted rows of which an event has come since the comparison.
+    ) -> set[UUID]:
+        """Insert deleted rows of which an event has come since the comparison, and return them.
 
         A consumer may have read that event before the row was deleted, and found a duplicate: all events up
         to now are read. A consumer that reads a later one finds no row, and inserts it.
         """
-        deleted = await retry_until_available(self._store.deleted, doing="reading deleted rows")
         if not deleted:
-            return
+            return set()
         spans = await retry_until_available(history.spans, doing="reading the topic's offsets")
         ends = {partition: span.end for partition, span in spans.items()}
         later = _LaterEvents(deleted)
@@ -225,6 +241,7 @@ class Repair:
             await self._repair(later.found.keys(), revision, check_lock)
             await self._recompute(later.starts())
             await self._publish(later.found.keys())
+        return set(later.found)
 
     async def _repair(self, rows: Collection[UUID], revision: int, check_lock: Callable[[], None]) -> None:
         async def repair() -> None:
