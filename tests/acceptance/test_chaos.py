@@ -5,7 +5,8 @@ from random import SystemRandom
 
 import pytest
 
-from chaos.faults import FAULTS, Fault
+from chaos.fault import Fault
+from chaos.faults import FAULTS
 from chaos.run import survive
 from llamalog_tools.devstack import LocalStack
 

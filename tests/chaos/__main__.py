@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chaos.faults import FAULTS, RECREATED_UNDER_POSITIONS, Fault
+from chaos.fault import Fault
+from chaos.faults import FAULTS, RECREATED_UNDER_POSITIONS
 from chaos.recreated_topic import survive_a_new_topic
 from chaos.report import show, write
 from chaos.run import Survived, survive

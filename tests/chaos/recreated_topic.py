@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from chaos.faults import Fault
+from chaos.fault import Fault
 from chaos.run import Survived
 from chaos.scene import STOPS_WITHIN, scene
 from chaos.verdict import judge

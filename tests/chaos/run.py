@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from chaos.faults import Fault
+from chaos.fault import Fault
 from chaos.scene import STOPS_WITHIN, TOLD_TO_END, Scene, scene
 from chaos.verdict import Verdict, judge
 from harness.settled import wait_until_settled

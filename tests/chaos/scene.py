@@ -103,6 +103,13 @@ class Scene:
         self.migration_consumers.append(migration_consumer)
         return migration_consumer
 
+    @asynccontextmanager
+    async def administrator(self) -> AsyncIterator[asyncpg.Connection]:
+        """A session of its own that no read-only mode concerns."""
+        async with self.pool.acquire() as connection:
+            await connection.execute("SET default_transaction_read_only = off")
+            yield connection
+
     def kill(self) -> None:
         """End every process at once."""
         for process in self.processes:
