@@ -21,6 +21,7 @@ from harness.installation import installation
 from harness.service import ServiceProcess
 from harness.waiting import eventually
 from llamalog_service.adoption.migration_runner import migrate
+from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.topics import Topics, topics
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
@@ -41,7 +42,6 @@ _LOOK_SECONDS = 0.05
 _RECORDED = """
     SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1 AND topic = $2
 """
-_NO_ANSWER = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class CreatedAgain(NamedTuple):
@@ -122,7 +122,7 @@ class Scene:
             rows = await self.pool.fetch(
                 _RECORDED, self.settings.consumer_group, self.topics.entity_events.name
             )
-        except _NO_ANSWER:
+        except UnavailableError:
             return {}
         return {row["partition"]: row["next_offset"] for row in rows}
 
