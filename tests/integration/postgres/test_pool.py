@@ -1,12 +1,15 @@
 """The pool translates the driver's errors, in its own calls as in blocks that hold a connection."""
 
+import socket
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, RowsLockedError, UnavailableError
-from llamalog_service.postgres.pool import create_pool, translated
+from llamalog_service.postgres.pool import create_pool, open_pool, translated
+from llamalog_service.settings import DatabaseSettings
 
 
 @pytest.fixture
@@ -77,3 +80,28 @@ async def test_a_missing_privilege_is_no_fault_of_a_row(pool: asyncpg.Pool) -> N
         await connection.execute("SET LOCAL ROLE pg_monitor")
         with pytest.raises(UnavailableError, match="permission denied"), translated():
             await connection.execute("INSERT INTO rows VALUES (1)")
+
+
+async def test_both_sides_of_a_connection_notice_that_the_other_has_vanished(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection:
+        end = connection._transport.get_extra_info("socket")
+        assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        idle, interval, count = (
+            end.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+        assert idle + interval * count <= 60
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+
+
+async def test_postgresql_notices_that_a_process_has_vanished(
+    empty_database: str,
+) -> None:
+    settings = DatabaseSettings(database_url=SecretStr(empty_database))
+    async with open_pool(settings, name="tests") as pool:
+        idle, interval, count, unanswered = [
+            int(await pool.fetchval("SELECT setting FROM pg_settings WHERE name = $1", f"tcp_{name}"))
+            for name in ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
+        ]
+    assert 0 < idle + interval * count <= 60
+    assert unanswered == 60_000
