@@ -38,6 +38,29 @@ async def test_every_row_is_published_and_marked_as_replayed(
     assert await pool.fetchval("SELECT max(revision) FROM llama_logs") == 1
 
 
+async def test_rows_supersede_what_consumers_know_from_a_database_that_was_lost(
+    pool: asyncpg.Pool, received: KeptMessages
+) -> None:
+    await pool.execute("UPDATE llama_logs SET revision = 4, root_job_id = 'lost', origin = 'ADOPTED'")
+    await republisher(pool, received).run(RepublishSelection())
+    await pool.execute("TRUNCATE llama_logs")
+    await Writer(pool, KeptMessages()).write(*chains(30))
+    await republisher(pool, received).run(RepublishSelection())
+    assert {row.root_job_id for row in received.provenance.values()} == {"lost"}
+
+    assert await republisher(pool, received).run(RepublishSelection(), supersede=True) == 30
+    assert received.provenance == as_stored(await stored_rows(pool))
+
+
+async def test_a_row_that_refuses_a_higher_revision_is_set_aside(
+    pool: asyncpg.Pool, received: KeptMessages
+) -> None:
+    await pool.execute("ALTER TABLE llama_logs ADD CHECK (revision < 2 OR root_job_id <> 'root-7')")
+    assert await republisher(pool, received).run(RepublishSelection(), supersede=True) == 30
+    assert received.provenance == as_stored(await stored_rows(pool))
+    assert await pool.fetchval("SELECT count(*) FROM refused_rows") == 3
+
+
 async def test_rows_of_a_root_or_recorded_since_are_published(
     pool: asyncpg.Pool, received: KeptMessages
 ) -> None:

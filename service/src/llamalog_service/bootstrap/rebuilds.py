@@ -136,6 +136,7 @@ async def republish_provenance(
     *,
     rate: float | None = None,
     resume: bool = False,
+    supersede: bool = False,
     timeout: float | None = None,
 ) -> int:
     """Publish current rows again; how many.
@@ -143,6 +144,7 @@ async def republish_provenance(
     Args:
         rate: rows a second at most; None: without a limit.
         resume: continue an interrupted run with the same selection.
+        supersede: raise the rows' revisions first.
         timeout: seconds to wait for Kafka at the start; None waits without a limit.
 
     Raises:
@@ -156,4 +158,4 @@ async def republish_provenance(
     ):
         store = RepublishStore(scans, topics(settings.topic_prefix).provenance.name)
         republisher = Republisher(store, LogStore(reads), event_publisher, rate=rate, on_progress=on_progress)
-        return await republisher.run(selection, resume=resume)
+        return await republisher.run(selection, resume=resume, supersede=supersede)

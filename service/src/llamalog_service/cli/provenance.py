@@ -34,12 +34,19 @@ def republish(  # noqa: PLR0917 -- typer calls it by name
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the same command after an interruption.")
     ] = False,
+    supersede: Annotated[
+        bool,
+        typer.Option(
+            "--supersede",
+            help="Raise the rows' revisions first: the database has lost some that consumers know.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the outcome as one object.")] = False,
 ) -> None:
     """Publish current rows again, all or some, for consumers that have lost their view.
 
     The records have the header llamalog-replayed. For consumers that keep the highest revision of a row they
-    are duplicates. The log is not changed, and the service may run meanwhile.
+    are duplicates. The log is not changed, except by --supersede, and the service may run meanwhile.
     """
     settings = read_settings()
     recorded_since = since.replace(tzinfo=UTC) if since is not None else None
@@ -48,7 +55,15 @@ def republish(  # noqa: PLR0917 -- typer calls it by name
     stopped = "Stopped. The same command with --resume continues; without, it begins anew."
     with interruptible(stopped), StepBar("llamalog.rebuild") as bar:
         republished = run(
-            republish_provenance(settings, selection, bar.show, rate=rate, resume=resume, timeout=TIMEOUT)
+            republish_provenance(
+                settings,
+                selection,
+                bar.show,
+                rate=rate,
+                resume=resume,
+                supersede=supersede,
+                timeout=TIMEOUT,
+            )
         )
     if as_json:
         print_json({"rows": republished})

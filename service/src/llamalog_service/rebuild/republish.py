@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -12,11 +13,15 @@ import msgspec
 
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.row_writes import write_by_halves
+from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.reading import OnProgress, RebuildProgress
 from llamalog_service.retry import retry_until_available
 
 _BATCH: Final = 500
+_SUPERSEDING: Final = 1000
+"""What revisions are raised by: more corrections of one row than a database loses by going back."""
 
 
 class RepublishSelection(NamedTuple):
@@ -49,6 +54,16 @@ class RepublishStore:
         """The next rows, in the order of ids."""
         records = await self._pool.fetch(sql("republish_rows"), after, *selection, limit)
         return [record["id"] for record in records]
+
+    async def supersede(self, ids: Sequence[UUID]) -> None:
+        """Raise the revisions of rows above all that were published of them, be it from a lost database."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lock_recompute(connection)
+
+            async def raise_revisions(some: Sequence[UUID]) -> None:
+                await connection.execute(sql("republish_supersede"), some, _SUPERSEDING)
+
+            await write_by_halves(connection, "supersede", ids, raise_revisions)
 
     async def progress(self, selection: RepublishSelection) -> UUID | None:
         """The last row that an interrupted run with the same selection has published, if there was one."""
@@ -90,11 +105,15 @@ class Republisher:
         self._rate = rate
         self._on_progress = on_progress
 
-    async def run(self, selection: RepublishSelection, *, resume: bool = False) -> int:
+    async def run(
+        self, selection: RepublishSelection, *, resume: bool = False, supersede: bool = False
+    ) -> int:
         """Publish every selected row; how many. Retries while Kafka or PostgreSQL is away.
 
         Args:
             resume: continue an interrupted run with the same selection, if there was one.
+            supersede: raise the rows' revisions first, for consumers that know higher ones from a database
+                that was lost.
         """
         after = await self._begin(selection, resume=resume)
         total = await retry_until_available(
@@ -103,7 +122,7 @@ class Republisher:
         batch = _BATCH if self._rate is None else max(1, min(_BATCH, round(self._rate)))
         began, done = time.monotonic(), 0
         while ids := await self._next(selection, after, batch):
-            done += await self._publish(ids)
+            done += await self._publish(ids, supersede=supersede)
             after = ids[-1]
             await self._advance(selection, after)
             self._on_progress(RebuildProgress("republishing rows", done, max(done, total)))
@@ -131,10 +150,12 @@ class Republisher:
             lambda: self._store.next(selection, after, limit), doing="reading rows", may_take_long=True
         )
 
-    async def _publish(self, ids: list[UUID]) -> int:
+    async def _publish(self, ids: list[UUID], *, supersede: bool) -> int:
         """Publish rows; those corrected meanwhile are noted in the outbox, so that the latest comes last."""
 
         async def publish() -> int:
+            if supersede:
+                await self._store.supersede(ids)
             stored = list((await self._log.rows_by_id(ids)).values())
             await self._event_publisher.publish_provenance(stored, replayed=True)
             await self._log.requeue_overtaken(stored)
