@@ -10,8 +10,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from harness.waiting import TIMEOUT
-from llamalog_tools.devstack import DataDirBusyError, LocalPostgres
+from harness.waiting import TIMEOUT, eventually
+from llamalog_tools.devstack import DataDirBusyError, LocalPostgres, PostgresStandby
 
 
 async def _value(url: str, query: str) -> object:
@@ -137,3 +137,27 @@ async def test_a_foreign_listener_on_the_remembered_port_is_not_taken_for_ours(t
             assert any(f"Port {port} (postgres) is taken" in line for line in said)
         finally:
             postgres.stop()
+
+
+async def test_a_standby_follows_its_primary_and_takes_its_place(tmp_path: Path) -> None:
+    primary = LocalPostgres(tmp_path / "primary", fast=True)
+    primary.start()
+    standby = PostgresStandby(tmp_path / "standby", primary)
+    try:
+        await _value(primary.url, "CREATE TABLE kept AS SELECT 'Kind of Blue' AS title")
+        standby.start()
+        await _value(primary.url, "INSERT INTO kept VALUES ('Blue Train') RETURNING title")
+
+        async def has_followed() -> bool:
+            return await _value(standby.url, "SELECT count(*) FROM kept") == 2
+
+        await eventually(has_followed)
+        assert await _value(standby.url, "SELECT pg_is_in_recovery()")
+        primary.kill()
+        standby.promote()
+        await _value(standby.url, "INSERT INTO kept VALUES ('Giant Steps') RETURNING title")
+        standby.restart()
+        assert await _value(standby.url, "SELECT count(*) FROM kept") == 3
+    finally:
+        standby.stop()
+        primary.stop()

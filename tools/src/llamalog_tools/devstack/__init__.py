@@ -6,7 +6,7 @@
 Needs the extra `local` of this distribution. Reading order: stack, server, process, data_dir.
 """
 
-from llamalog_tools.devstack.apache_kafka import ApacheKafka
+from llamalog_tools.devstack.apache_kafka import ApacheKafka, ApacheKafkaCluster, ClusterNode
 from llamalog_tools.devstack.embedded_kafka import EmbeddedKafka
 from llamalog_tools.devstack.errors import (
     ApacheKafkaUnavailableError,
@@ -17,11 +17,14 @@ from llamalog_tools.devstack.errors import (
 from llamalog_tools.devstack.given import GivenKafka, GivenPostgres
 from llamalog_tools.devstack.postgres import LocalPostgres
 from llamalog_tools.devstack.stack import Broker, LocalStack, StackOptions, choose_kafka
+from llamalog_tools.devstack.standby import PostgresStandby
 
 __all__ = [
     "ApacheKafka",
+    "ApacheKafkaCluster",
     "ApacheKafkaUnavailableError",
     "Broker",
+    "ClusterNode",
     "DataDirBusyError",
     "EmbeddedKafka",
     "GivenKafka",
@@ -29,6 +32,7 @@ __all__ = [
     "LocalPostgres",
     "LocalStack",
     "LocalStackError",
+    "PostgresStandby",
     "ProcessEndedError",
     "StackOptions",
     "choose_kafka",

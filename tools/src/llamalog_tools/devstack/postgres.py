@@ -52,10 +52,11 @@ class LocalPostgres(OwnedService):
     port_names = ("postgres",)
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # "fast": ends sessions instead of waiting for them
     death_signal: ClassVar[str] = "QUIT"  # "immediate": the backends end too, and their shared memory
+    ready_states: ClassVar[frozenset[str]] = frozenset({"ready"})
 
     def __init__(self, folder: Path, fast: bool = False, notify: Notify = ignore) -> None:
         super().__init__(folder, notify)
-        self._fast = fast
+        self.fast = fast
         self._user = SAME_USER
 
     @property
@@ -105,7 +106,7 @@ class LocalPostgres(OwnedService):
             "initdb",
             *("--pgdata", str(half), "--username", USER, "--pwfile", str(self.password_file)),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"),
-            *(("--no-sync",) if self._fast else ()),
+            *(("--no-sync",) if self.fast else ()),
         )
         create = self.folder / "create.sql"
         create.write_text(f"CREATE DATABASE {DATABASE}\n")
@@ -136,7 +137,7 @@ class LocalPostgres(OwnedService):
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def _command(self, ports: Mapping[str, int]) -> Command:
-        settings = {**_SETTINGS, "port": str(ports["postgres"]), **(_FAST_SETTINGS if self._fast else {})}
+        settings = {**_SETTINGS, "port": str(ports["postgres"]), **(_FAST_SETTINGS if self.fast else {})}
         words = [str(binaries() / "postgres"), "-D", str(self._data)]
         for setting, value in settings.items():
             words += ["-c", f"{setting}={value}"]
@@ -151,7 +152,7 @@ class LocalPostgres(OwnedService):
         if len(lines) < 8:
             return False
         pid, port, state = int(lines[0]), int(lines[3]), lines[7].strip()
-        return pid == process.pid and port == ports["postgres"] and state == "ready"
+        return pid == process.pid and port == ports["postgres"] and state in self.ready_states
 
     def _pid_file_lines(self) -> list[str]:
         try:

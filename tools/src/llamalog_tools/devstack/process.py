@@ -262,6 +262,12 @@ class OwnedProcess:
             return False
         return True
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program and then to everything it started."""
+        for member in self._family():
+            with suppress(psutil.NoSuchProcess):
+                member.send_signal(number)
+
     def kill(self) -> None:
         """End the program and everything it started, at once; returns when all of it is gone."""
         family = self._family()

@@ -40,7 +40,7 @@ class OwnedService(ABC):
 
     name: str
     durable: ClassVar[bool]
-    port_names: ClassVar[tuple[str, ...]]
+    port_names: tuple[str, ...]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     death_signal: ClassVar[str] = "KILL"
     start_seconds: ClassVar[float] = 60.0
@@ -137,6 +137,16 @@ class OwnedService(ABC):
             self._process.kill()
         self._forget()
 
+    def freeze(self) -> None:
+        """Suspend the server with everything that it started: it keeps its ports and answers nothing."""
+        if self._process is not None:
+            self._process.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        if self._process is not None:
+            self._process.signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Stop and start, on the same data and, if it is still free, the same port."""
         self.stop()
@@ -169,7 +179,7 @@ class OwnedService(ABC):
                 f"{self.name} would go on running if this process were killed: `setpriv` is missing."
             )
         for attempt in range(1, _PORT_ATTEMPTS + 1):
-            ports = self._remembered.take(self._notify)
+            ports = self._take_ports()
             try:
                 self._start_on(ports)
             except ProcessEndedError:
@@ -180,6 +190,9 @@ class OwnedService(ABC):
             else:
                 self._ports = ports
                 return
+
+    def _take_ports(self) -> dict[str, int]:
+        return self._remembered.take(self._notify)
 
     def _start_on(self, ports: Mapping[str, int]) -> None:
         command = self._command(ports)

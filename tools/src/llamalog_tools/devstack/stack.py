@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from llamalog_tools.devstack.apache_kafka import ApacheKafka, fetch_jars, find_java
+from llamalog_tools.devstack.apache_kafka import ApacheKafka, ApacheKafkaCluster, fetch_jars, find_java
 from llamalog_tools.devstack.embedded_kafka import EmbeddedKafka
 from llamalog_tools.devstack.errors import ApacheKafkaUnavailableError, LocalStackError
 from llamalog_tools.devstack.given import GivenKafka, GivenPostgres
@@ -29,12 +29,16 @@ class StackOptions:
         database_url: a PostgreSQL that runs already (LLAMALOG_DATABASE_URL).
         require_apache: it is an error if Apache Kafka cannot be started (LLAMALOG_REQUIRE_APACHE_KAFKA).
         cache: folder for what is fetched once; None: the user's own (LLAMALOG_CACHE).
+        replicated: Apache Kafka gets three brokers.
+        proxied: Apache Kafka's one broker gets a listener for clients behind a proxy.
     """
 
     kafka: str | None = None
     database_url: str | None = None
     require_apache: bool = False
     cache: Path | None = None
+    replicated: bool = False
+    proxied: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StackOptions:
@@ -128,9 +132,12 @@ def choose_kafka(data_dir: Path, options: StackOptions, notify: Notify = ignore)
     return apache
 
 
-def _apache_kafka(folder: Path, options: StackOptions, notify: Notify) -> ApacheKafka:
+def _apache_kafka(folder: Path, options: StackOptions, notify: Notify) -> ApacheKafka | ApacheKafkaCluster:
     java = find_java()
-    return ApacheKafka(folder, java, fetch_jars(options.cache, notify), notify)
+    jars = fetch_jars(options.cache, notify)
+    if options.replicated:
+        return ApacheKafkaCluster(folder, java, jars, notify)
+    return ApacheKafka(folder, java, jars, notify, proxied=options.proxied)
 
 
 class LocalStack:
@@ -199,7 +206,7 @@ class LocalStack:
             LocalStackError: it ended again and again, its data ended with it, or it could not be started.
         """
         for server in (self._kafka, self.postgres):
-            if isinstance(server, OwnedService):
+            if isinstance(server, OwnedService | ApacheKafkaCluster):
                 server.restart_ended()
 
     def stop(self) -> None:

@@ -30,14 +30,21 @@ class ApacheKafka(OwnedService):
         java: a Java of version 17 or later.
         jars: the folder with Kafka's jars.
         notify: gets a line whenever there is something for people to know.
+        proxied: it has a second listener, at the port `proxied`, which it advertises as the port `proxy`: of
+            a proxy that is to be run beside it.
     """
 
-    port_names = ("kafka", "controller")
+    port_names: tuple[str, ...] = ("kafka", "controller")
     durable = True
     limits: str | None = None
 
-    def __init__(self, folder: Path, java: Path, jars: Path, notify: Notify = ignore) -> None:
+    def __init__(
+        self, folder: Path, java: Path, jars: Path, notify: Notify = ignore, *, proxied: bool = False
+    ) -> None:
         self.name = f"Apache Kafka {_version(jars)}"
+        self.proxied = proxied
+        if proxied:
+            self.port_names = (*type(self).port_names, "proxied", "proxy")
         super().__init__(folder, notify)
         self.java = java
         self.jars = jars
@@ -81,18 +88,28 @@ class ApacheKafka(OwnedService):
         return _STARTED in process.output() and process.listens_on(ports["kafka"])
 
     def _write_properties(self, ports: Mapping[str, int]) -> None:
+        lines = [
+            (_CONFIG / "server.properties").read_text(),
+            *(f"{key}={value}" for key, value in self._settings(ports).items()),
+        ]
+        self._properties.write_text("\n".join(lines) + "\n")
+
+    def _settings(self, ports: Mapping[str, int]) -> dict[str, str]:
+        """Kafka's settings beside those of the committed file, which they overrule."""
         broker, controller = (f"{HOST}:{ports[name]}" for name in ("kafka", "controller"))
-        own = {
-            "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{broker}",
+        listeners, advertised = f"PLAINTEXT://{broker}", f"PLAINTEXT://{broker}"
+        if self.proxied:
+            listeners += f",PROXIED://{HOST}:{ports['proxied']}"
+            advertised += f",PROXIED://{HOST}:{ports['proxy']}"
+        return {
+            "listeners": f"{listeners},CONTROLLER://{controller}",
+            "advertised.listeners": advertised,
             "controller.quorum.voters": f"1@{controller}",
             "log.dirs": str(self._topics),
         }
-        lines = [
-            (_CONFIG / "server.properties").read_text(),
-            *(f"{key}={value}" for key, value in own.items()),
-        ]
-        self._properties.write_text("\n".join(lines) + "\n")
+
+    def _choose_cluster_id(self) -> str:
+        return new_cluster_id()
 
     def _format(self) -> None:
         self._topics.mkdir(exist_ok=True)
@@ -101,7 +118,7 @@ class ApacheKafka(OwnedService):
             [
                 *self._java_words("-Xmx128m"),
                 *("kafka.tools.StorageTool", "format", "--ignore-formatted"),
-                *("--cluster-id", _new_cluster_id(), "--config", str(self._properties)),
+                *("--cluster-id", self._choose_cluster_id(), "--config", str(self._properties)),
             ],
             log=self.log,
             seconds=self.start_seconds,
@@ -125,7 +142,8 @@ def _version(jars: Path) -> str:
     raise LocalStackError(f"{jars} holds no Kafka. Remove the folder: the next start fetches it anew.")
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
+    """A random id, as Kafka's tool makes them."""
     while True:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if not cluster_id.startswith("-"):  # the tool would take it for an option
