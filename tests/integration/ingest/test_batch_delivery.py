@@ -9,17 +9,20 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import RecordsToDelete
 from faststream.kafka import KafkaBroker
 
 from harness.settled import wait_until_consumed
 from harness.topics import producing
 from harness.waiting import eventually
 from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.pipeline import Records, Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
+from llamalog_service.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.apache_kafka
 
@@ -32,6 +35,16 @@ async def nothing(_: Records) -> None:
 
 async def as_they_are(records: Records) -> Records:
     return records
+
+
+class CountedLosses(Metrics):
+    """Counts the messages that were lost unread."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+
+    def lost(self, messages: int) -> None:
+        self.messages += messages
 
 
 @dataclass
@@ -47,6 +60,7 @@ class Delivery:
     recorded: dict[int, int] = field(default_factory=dict)
     told: set[tuple[int, int]] = field(default_factory=set)
     broken_promises: list[str] = field(default_factory=list)
+    losses: CountedLosses = field(default_factory=CountedLosses)
 
     @property
     def topic(self) -> str:
@@ -82,6 +96,7 @@ class Delivery:
             start=start,
             step_timeout=1e-9,  # a step that fails is tried once
             commit_timeout=2.0,
+            metrics=self.losses,
         )
         subscribe(broker, delivery, topic=self.topic, group=self.settings.consumer_group, session_seconds=10)
         await broker.start()
@@ -192,6 +207,53 @@ async def test_partitions_whose_start_cannot_be_found_for_an_unforeseen_reason_a
 
     async with delivery.running():
         await eventually(has_failed)
+
+
+async def test_messages_deleted_before_the_start_are_reported(settings: Settings) -> None:
+    await send(settings, 30)
+    await delete_before(settings, 20)
+
+    async def stored_positions() -> dict[int, int]:
+        return {0: 5}
+
+    delivery = Delivery(settings, stored_positions=stored_positions)
+    async with delivery.running():
+        await wait_until_consumed(settings)
+    assert delivery.losses.messages == 15
+
+
+async def test_messages_deleted_before_they_are_read_on_are_reported(settings: Settings) -> None:
+    await send(settings, 10)
+    delivery = Delivery(settings)
+    async with delivery.running() as consumer:
+        await wait_until_consumed(settings)
+        consumer.pause(*consumer.assignment())
+        await send(settings, 30)
+        await delete_before(settings, 25)
+        consumer.resume(*consumer.assignment())
+        await wait_until_consumed(settings)
+    assert delivery.losses.messages == 15
+
+
+async def test_what_a_transaction_leaves_between_two_messages_is_no_loss(settings: Settings) -> None:
+    topic = topics(settings.topic_prefix).entity_events.name
+    delivery = Delivery(settings)
+    async with delivery.running():
+        async with producing(settings.kafka, transactional_id=f"{settings.topic_prefix}loss") as producer:
+            for number in range(6):
+                await producer.begin_transaction()
+                await producer.send_and_wait(topic, b"%d" % number, partition=0)
+                await (producer.abort_transaction() if number % 2 else producer.commit_transaction())
+        await send(settings, 10)
+        await wait_until_consumed(settings)
+    assert delivery.losses.messages == 0
+
+
+async def delete_before(settings: Settings, offset: int) -> None:
+    """Delete the first messages of a partition, as retention does."""
+    at = TopicPartition(topics(settings.topic_prefix).entity_events.name, 0)
+    async with open_admin(settings) as admin:
+        await admin.delete_records({at: RecordsToDelete(offset)})
 
 
 async def test_nothing_is_skipped_for_any_failure_at_any_time(settings: Settings) -> None:

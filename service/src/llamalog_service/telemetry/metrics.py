@@ -89,6 +89,9 @@ class Metrics:
     def events(self, counts: Mapping[EventKind, int]) -> None:
         """Messages were handled to the end."""
 
+    def lost(self, messages: int) -> None:
+        """Messages were deleted from the topic before they were read."""
+
     def recorded(
         self, by_origin: Mapping[Origin, int], parent_conflicts: int, declaration_conflicts: int
     ) -> None:

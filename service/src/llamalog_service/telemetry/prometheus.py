@@ -103,6 +103,9 @@ class PrometheusMetrics(Metrics):
             "Messages handled to the end, by type, verdict and reason",
             ["type", "verdict", "reason"],
         )
+        self._lost = counter(
+            "llamalog_lost_messages", "Messages deleted from the topic before they were read"
+        )
         self._batch = histogram("llamalog_batch_records", "Messages in a batch", buckets=_BATCH_RECORDS)
         self._steps = histogram(
             "llamalog_batch_step_seconds",
@@ -175,6 +178,10 @@ class PrometheusMetrics(Metrics):
         """Messages were handled to the end."""
         for kind, count in counts.items():
             self._events.labels(*kind).inc(count)
+
+    def lost(self, messages: int) -> None:
+        """Messages were deleted from the topic before they were read."""
+        self._lost.inc(messages)
 
     def recorded(
         self, by_origin: Mapping[Origin, int], parent_conflicts: int, declaration_conflicts: int

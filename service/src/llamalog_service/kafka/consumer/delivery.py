@@ -20,6 +20,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from llamalog_service.domain.errors import TopicGoneError, UnavailableError
 from llamalog_service.kafka.clients import FETCH_MAX_BYTES, ISOLATION, PARTITION_FETCH_BYTES
 from llamalog_service.kafka.consumer.alignment import AlignedBuffer
+from llamalog_service.kafka.consumer.losses import LossWatch
 from llamalog_service.kafka.consumer.pipeline import (
     STEP_TIMEOUT,
     Pipeline,
@@ -115,6 +116,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             metrics=metrics,
         )
         self._buffer = AlignedBuffer(max_records)
+        self._losses = LossWatch(metrics)
         self._fail = fail
         self._start = start
         self._revoke_timeout = revoke_timeout
@@ -165,6 +167,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             fetched = await consumer.getmany(
                 *readable, timeout_ms=_POLL_MILLISECONDS, max_records=self.max_records
             )
+        await self._losses.check(consumer, fetched)
         return tuple(chain.from_iterable(fetched.values()))
 
     async def _commit_passed(self, consumer: AIOKafkaConsumer) -> None:
@@ -222,6 +225,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         for partition, first in (self._buffer.clear() | first_offsets(batches)).items():
             if consumer is not None and partition in consumer.assignment():
                 consumer.seek(partition, first)
+                self._losses.expect({partition: first})
 
     async def _commit(self, batch: Records) -> None:
         """Commit explicit offsets; a refusal, as in a rebalance, costs a redelivery, not the batch.
@@ -303,6 +307,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self.progress.is_joined = True
         self.progress.committed.clear()
         self._known_committed.clear()
+        self._losses.forget()
         consumer = self._consumer()
         if consumer is None:
             return
@@ -333,9 +338,12 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             starts = await retry_until_available(
                 lambda: start.resolve(consumer, assigned), doing="resolving the start offsets"
             )
-            for partition, offset in starts.items():
+            for partition, (offset, recorded) in starts.items():
                 consumer.seek(partition, offset)
-            _log.info("reading", offsets={f"{at.topic}/{at.partition}": starts[at] for at in sorted(starts)})
+                self._losses.report(partition, recorded, offset)
+                self._losses.expect({partition: offset})
+            offsets = {f"{at.topic}/{at.partition}": starts[at].offset for at in sorted(starts)}
+            _log.info("reading", offsets=offsets)
             consumer.resume(*assigned)
         except IllegalStateError:
             _log.info("partitions were revoked before they were read")

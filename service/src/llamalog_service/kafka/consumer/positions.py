@@ -19,6 +19,17 @@ EndOffsets = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicParti
 _POSITION_SECONDS = 1.0
 
 
+class Start(NamedTuple):
+    """Where a partition is read from.
+
+    Attributes:
+        recorded: up to where the database has recorded it; what lies before a higher offset is gone.
+    """
+
+    offset: int
+    recorded: int
+
+
 class StartOffsets:
     """The offset at which each partition is to be read: the lower of Kafka's and the database's.
 
@@ -34,8 +45,8 @@ class StartOffsets:
 
     async def resolve(
         self, consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
-    ) -> dict[TopicPartition, int]:
-        """The offset to start from, for each of these partitions of one topic.
+    ) -> dict[TopicPartition, Start]:
+        """Where to start, for each of these partitions of one topic.
 
         Raises:
             PositionPastEndError: the database has recorded more than the partition holds.
@@ -52,7 +63,8 @@ class StartOffsets:
         for partition in partitions:
             recorded = stored.get(partition.partition, 0)
             check_position(partition, recorded, ends.get(partition, recorded))
-            starts[partition] = max(min(recorded, committed[partition]), beginnings[partition])
+            offset = max(min(recorded, committed[partition]), beginnings[partition])
+            starts[partition] = Start(offset, recorded)
         return starts
 
 
