@@ -13,9 +13,8 @@ from histories import histories
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.domain.fold import fold
-from llamalog_service.domain.rows import RowContent, StoredRow
+from llamalog_service.domain.rows import RowContent, StoredRow, stored_row
 from llamalog_service.kafka.publisher import provenance_record
-from llamalog_service.log.rows import stored_row
 from llamalog_service.postgres.statements import expand
 from llamalog_service.queries.rows import LeftOut, LogRow, brief_row, log_row, provenance_row
 

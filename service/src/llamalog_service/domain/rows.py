@@ -1,14 +1,16 @@
-"""An entity event as a row of the log: the columns that come from the event itself.
+"""A row of the log: the columns that come from its event itself, and the row as the table has it.
 
-This is the *content* of a row. Two events with one id and equal content are duplicates.
+The former is the *content* of a row. Two events with one id and equal content are duplicates.
 What follows from other rows (root, origin, cycle, conflict) is in `roots` and `fold`.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, overload
+from typing import Any, Final, overload
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llamalog_schemas.events import (
     Category,
@@ -146,3 +148,33 @@ def utc_milliseconds(time: datetime) -> datetime:
     naive = datetime.combine(time, time.time())  # as replace(tzinfo=None) does, five times as fast
     finer = naive.microsecond % 1000
     return naive - timedelta(microseconds=finer) if finer else naive
+
+
+_CONTENT_WIDTH: Final = len(RowContent.__struct_fields__)
+
+
+def stored_row(record: Mapping[str, Any]) -> StoredRow:
+    """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
+
+    A legacy row may hold more than the types allow: labels that no enum of the contract has,
+    JSON that is no object, texts that are NULL.
+    """
+    values = list(record.values())
+    content = RowContent(*values[:_CONTENT_WIDTH])
+    content = replace(
+        content,
+        sources=_texts(content.sources),
+        fields_enriched=_texts(content.fields_enriched),
+        is_root_job=bool(content.is_root_job),
+    )
+    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:]
+    members = tuple(cycle_members) if cycle_members is not None else None
+    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), *others)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A text[] of any dimension, in one."""
+    texts = tuple(value or ())
+    while texts and isinstance(texts[0], list):
+        texts = tuple(text for inner in texts for text in inner)
+    return texts

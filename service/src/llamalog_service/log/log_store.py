@@ -16,9 +16,9 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
-from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow
+from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
+from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equal, mark_sourced
 from llamalog_service.log.row_writes import write_by_halves
-from llamalog_service.log.rows import insert_legacy_rows, legacy_rows_equal, mark_sourced, stored_row
 from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.pool import rows_of, translated
 from llamalog_service.postgres.statements import sql

@@ -7,9 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from llamalog_service.domain.rows import StoredRow
+from llamalog_service.domain.rows import StoredRow, stored_row
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.rows import stored_row
 from llamalog_service.postgres.statements import sql
 
 ROWS_AT_ONCE = 1000

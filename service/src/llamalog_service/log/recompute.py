@@ -18,7 +18,7 @@ from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
-from llamalog_service.telemetry.metrics import NULL_METRICS, Corrected, Metrics
+from llamalog_service.telemetry.metrics import Corrected, Metrics
 
 LOCK_TIMEOUT_SECONDS = 0.5
 """How long a batch waits for locks of live traffic before it gives way."""
@@ -163,9 +163,12 @@ class RecomputeStore:
 
     The work tables hold three jobs in one transaction and a million in the next; a plan kept from
     one would be ruinous for the other.
+
+    Args:
+        metrics: None: corrections are not measured.
     """
 
-    def __init__(self, pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS) -> None:
+    def __init__(self, pool: asyncpg.Pool, metrics: Metrics | None = None) -> None:
         self._pool = pool
         self._metrics = metrics
         self._last_refused: UUID | None = None
@@ -192,7 +195,8 @@ class RecomputeStore:
                 deepest = await connection.fetchrow(sql("recompute_deepest"))
                 written = await write_rows(connection, ROOTS)
         changed = [record for record in written.records if record["start"] is not None]
-        self._metrics.corrected(_corrected(changed, deepest))
+        if self._metrics is not None:
+            self._metrics.corrected(_corrected(changed, deepest))
         return Recomputed(_sums(changed, "start"), written.is_complete)
 
     async def resolve_untracked(self) -> int:

@@ -1,21 +1,18 @@
-"""Rows as the table has them: read from records; legacy rows are written and compared as texts."""
+"""Legacy rows: written and compared as texts, since a table may hold more than the types allow."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
-from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import sql
-
-_CONTENT_WIDTH = len(RowContent.__struct_fields__)
 
 
 async def insert_legacy_rows(
@@ -60,30 +57,3 @@ def _columns(row: LegacyContent) -> dict[str, Any]:
 
 def _computed(root: Root) -> dict[str, Any]:
     return asdict(root)
-
-
-def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
-
-    A legacy row may hold more than the types allow: labels that no enum of the contract has,
-    JSON that is no object, texts that are NULL.
-    """
-    values = list(record.values())
-    content = RowContent(*values[:_CONTENT_WIDTH])
-    content = replace(
-        content,
-        sources=_texts(content.sources),
-        fields_enriched=_texts(content.fields_enriched),
-        is_root_job=bool(content.is_root_job),
-    )
-    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:]
-    members = tuple(cycle_members) if cycle_members is not None else None
-    return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), *others)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    """A text[] of any dimension, in one."""
-    texts = tuple(value or ())
-    while texts and isinstance(texts[0], list):
-        texts = tuple(text for inner in texts for text in inner)
-    return texts
