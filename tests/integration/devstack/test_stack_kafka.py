@@ -28,14 +28,19 @@ _TOPIC = "albums"
 
 @pytest.fixture
 def apache(tmp_path: Path) -> Iterator[ApacheKafka]:
+    """A broker whose jars lie in a cache of its own."""
     options = StackOptions.from_environment()
     try:
-        broker = choose_kafka(tmp_path, StackOptions(require_apache=True, cache=options.cache))
+        chosen = choose_kafka(tmp_path, StackOptions(require_apache=True, cache=options.cache))
     except ApacheKafkaUnavailableError as reason:
         if options.require_apache:
             raise
         pytest.skip(str(reason))
-    assert isinstance(broker, ApacheKafka)
+    assert isinstance(chosen, ApacheKafka)
+    jars = tmp_path / "cache" / chosen.jars.name
+    jars.parent.mkdir()
+    jars.symlink_to(chosen.jars)
+    broker = ApacheKafka(tmp_path / "kafka", chosen.java, jars)
     broker.start()
     yield broker
     broker.stop()
@@ -47,6 +52,10 @@ def embedded(tmp_path: Path) -> Iterator[EmbeddedKafka]:
     broker.start()
     yield broker
     broker.stop()
+
+
+def starts_from_archived_classes(broker: ApacheKafka) -> bool:
+    return "-XX:SharedArchiveFile=" in Path(f"/proc/{broker.pid}/cmdline").read_text()
 
 
 def crash(broker: ApacheKafka | EmbeddedKafka) -> None:
@@ -141,7 +150,9 @@ async def test_topics_records_and_the_cluster_survive_a_restart_and_a_crash(apac
     assert first and second and not first & second
 
     address, cluster = apache.bootstrap, apache.cluster_id
+    assert not starts_from_archived_classes(apache)
     apache.restart()
+    assert starts_from_archived_classes(apache)
     assert (apache.bootstrap, apache.cluster_id) == (address, cluster)
     assert await _read_alone(apache, 40) == everything
 

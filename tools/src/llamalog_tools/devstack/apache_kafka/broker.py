@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from llamalog_tools.devstack.apache_kafka.class_archive import ClassArchive
 from llamalog_tools.devstack.data_dir import HOST
 from llamalog_tools.devstack.errors import LocalStackError
 from llamalog_tools.devstack.process import OwnedProcess, run_to_end
@@ -37,6 +38,7 @@ class ApacheKafka(OwnedService):
     port_names: tuple[str, ...] = ("kafka", "controller")
     durable = True
     limits: str | None = None
+    stop_seconds = 60.0  # the first writes the archive of classes when it ends
 
     def __init__(
         self, folder: Path, java: Path, jars: Path, notify: Notify = ignore, *, proxied: bool = False
@@ -48,6 +50,7 @@ class ApacheKafka(OwnedService):
         super().__init__(folder, notify)
         self.java = java
         self.jars = jars
+        self._classes = ClassArchive(java, jars)
 
     @property
     def bootstrap(self) -> str:
@@ -73,6 +76,11 @@ class ApacheKafka(OwnedService):
         """For the native libraries that Kafka unpacks: a killed one leaves them here, not in /tmp."""
         return self.folder / "tmp"
 
+    def stop(self) -> None:
+        """End the broker in good order; does nothing if it does not run."""
+        super().stop()
+        self._classes.keep(self.folder)
+
     def _prepare(self) -> None:
         self._scratch.mkdir(exist_ok=True)
         (self.folder / "log4j2.properties").write_text((_CONFIG / "log4j2.properties").read_text())
@@ -82,7 +90,8 @@ class ApacheKafka(OwnedService):
         # Kafka writes this file when everything else of the format is there.
         if not (self._topics / "meta.properties").exists():
             self._format()
-        return Command([*self._java_words("-Xmx512m"), "kafka.Kafka", str(self._properties)])
+        making = self._classes.options_to_make(self.folder)
+        return Command([*self._java_words("-Xmx512m", *making), "kafka.Kafka", str(self._properties)])
 
     def _is_ready(self, process: OwnedProcess, ports: Mapping[str, int]) -> bool:
         return _STARTED in process.output() and process.listens_on(ports["kafka"])
@@ -125,11 +134,12 @@ class ApacheKafka(OwnedService):
             inherit=(self._lock.fd,),
         )
 
-    def _java_words(self, option: str) -> list[str]:
+    def _java_words(self, *options: str) -> list[str]:
         return [
             str(self.java),
             *_JVM,
-            option,
+            *options,
+            *self._classes.options,
             f"-Djava.io.tmpdir={self._scratch}",
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
             *("-cp", f"{self.jars}/*"),
