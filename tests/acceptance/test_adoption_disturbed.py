@@ -128,7 +128,7 @@ async def test_killed_again_and_again_the_same_command_comes_to_the_same_end(
     assert differences(await read_kept_aside(adopter.url), kept_aside(before.rows.values())) == []
     once = await connection.fetchval(
         "SELECT (SELECT array_agg(DISTINCT revision) FROM llama_logs) = '{2}' "
-        "AND (SELECT count(*) FROM backfill_runs) = 1 AND (SELECT count(*) FROM root_decrees) = 4"
+        "AND (SELECT count(*) FROM backfill_runs) = 1 AND (SELECT count(*) FROM root_overrides) = 4"
     )
     assert once, "some row was corrected twice, or some adoption noted twice"
     await connection.close()
@@ -196,7 +196,9 @@ async def test_beside_an_application_and_producers_that_go_on_every_root_is_the_
         while await sweep.sweep_unsettled():
             continue
         await Repairer(pool, writer.kept).tell()
-        overrides = {row["job_id"]: row["adopted"] for row in await pool.fetch("SELECT * FROM root_decrees")}
+        overrides = {
+            row["job_id"]: row["adopted"] for row in await pool.fetch("SELECT * FROM root_overrides")
+        }
         assert writer.kept.provenance == as_stored(await stored_rows(pool))
 
     after, written = await read_table(adopter.url, "llama_logs"), await application.rows()

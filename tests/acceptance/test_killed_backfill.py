@@ -137,4 +137,4 @@ async def has_status(store: BackfillStore, run: UUID, status: RunStatus) -> bool
 
 
 async def is_told(pool: asyncpg.Pool, run: UUID) -> bool:
-    return bool(await pool.fetchval("SELECT end_told FROM backfill_runs WHERE id = $1", run))
+    return bool(await pool.fetchval("SELECT end_published FROM backfill_runs WHERE id = $1", run))

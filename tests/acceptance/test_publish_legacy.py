@@ -66,7 +66,7 @@ def _type(word: str | None) -> EntityType | None:
 
 async def overrides_of(pool: asyncpg.Pool) -> list[tuple[object, ...]]:
     records = await pool.fetch(
-        "SELECT id, job_id, adopted, reason, requested_by, decreed_at FROM root_decrees ORDER BY id"
+        "SELECT id, job_id, adopted, reason, requested_by, overridden_at FROM root_overrides ORDER BY id"
     )
     return [tuple(record) for record in records]
 
@@ -93,7 +93,7 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
         async with running("consumer", adopted, tmp_path), running("migration-consumer", adopted, tmp_path):
             await wait_until_settled(adopted, old_pool, within=120)
         after = await contents(adopter.url)
-        marked = {row_id: row | {"legacy_told": "true"} for row_id, row in before.items()}
+        marked = {row_id: row | {"legacy_sourced": "true"} for row_id, row in before.items()}
         assert differences(after, marked) == []
         again = (await command(adopted, tmp_path, "publish-legacy")).json
         assert (again["rows"], again["overrides"], again["rowsLeft"]) == (0, 0, 0)

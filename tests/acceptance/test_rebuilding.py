@@ -236,7 +236,7 @@ async def test_interrupted_while_it_republishes_it_reports_the_rebuild_which_is_
 ) -> None:
     await publish(settings, EVENTS)
     async with pool.acquire() as other, other.transaction():
-        await other.execute("LOCK TABLE telling_progress")
+        await other.execute("LOCK TABLE publishing_progress")
         telling = await started(
             "rebuild", "--republish", "--json", environment=environment_of(settings), folder=tmp_path
         )
@@ -245,7 +245,7 @@ async def test_interrupted_while_it_republishes_it_reports_the_rebuild_which_is_
             return bool(
                 await pool.fetchval(
                     "SELECT EXISTS (SELECT FROM pg_locks "
-                    "WHERE relation = 'telling_progress'::regclass AND NOT granted)"
+                    "WHERE relation = 'publishing_progress'::regclass AND NOT granted)"
                 )
             )
 

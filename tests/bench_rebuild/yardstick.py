@@ -15,7 +15,7 @@ from bench.costs import cpu_seconds
 from bench.servers import Servers, settle_disk
 from llamalog_service.postgres.statements import sql
 
-_EMPTY = "TRUNCATE llama_logs, root_decrees, legacy_values, consumer_positions"
+_EMPTY = "TRUNCATE llama_logs, root_overrides, legacy_values, consumer_positions"
 
 
 class Copied(NamedTuple):

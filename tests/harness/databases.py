@@ -14,7 +14,20 @@ from sqlalchemy import Connection
 from llamalog_service.adoption import migration_runner as schema
 from llamalog_service.adoption.migration_runner import VERSION_TABLE, migration_engine
 
-ALL_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"]
+ALL_REVISIONS = [
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+]
 
 DatabaseAt = Callable[[str], Awaitable[str]]
 """Makes a database of a test's own at a revision of the migrations; returns its URL."""

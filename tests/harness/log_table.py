@@ -16,9 +16,9 @@ NOTHING_READ: Final = Positions("tests", "entity-events", {})
 
 _AT_ONCE = 5_000
 _EMPTY_ALL = """
-    DELETE FROM llama_logs; DELETE FROM consumer_positions; DELETE FROM root_decrees;
+    DELETE FROM llama_logs; DELETE FROM consumer_positions; DELETE FROM root_overrides;
     DELETE FROM provenance_outbox; DELETE FROM backfill_runs; DELETE FROM backfill_plan;
-    DELETE FROM handled_requests; DELETE FROM legacy_values; DELETE FROM telling_progress;
+    DELETE FROM handled_requests; DELETE FROM legacy_values; DELETE FROM publishing_progress;
     DELETE FROM removed_rows; DELETE FROM refused_rows
 """
 

@@ -18,8 +18,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "the earliest override counts",
         SERVICE + "log/sql/job_facts.sql",
-        "ORDER BY d.decreed_at DESC, d.id DESC",
-        "ORDER BY d.decreed_at, d.id",
+        "ORDER BY d.overridden_at DESC, d.id DESC",
+        "ORDER BY d.overridden_at, d.id",
         tests_of("integration/log/test_overrides_of_jobs.py"),
     ),
     Fault(
@@ -74,8 +74,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "a correction made while an older one was published is struck out",
         SERVICE + "log/sql/outbox_delete.sql",
-        "AND (o.revision <= told.revision",
-        "AND (o.revision >= told.revision",
+        "AND (o.revision <= published.revision",
+        "AND (o.revision >= published.revision",
         tests_of(
             "integration/rebuild/test_repair.py",
             "test_a_correction_during_the_publishing_of_a_repair_is_published_after_it",

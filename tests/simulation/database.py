@@ -12,7 +12,7 @@ from llamalog_service.postgres.statements import sql, statement_files
 from simulation.faults import COMMIT, STATEMENT
 from simulation.world import Process, World
 
-_TABLES = ("llama_logs", "consumer_positions", "root_decrees", "provenance_outbox", "backfill_runs")
+_TABLES = ("llama_logs", "consumer_positions", "root_overrides", "provenance_outbox", "backfill_runs")
 _EMPTY = "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _BACK_UP = "; ".join(
     f"DELETE FROM backup.{table}; INSERT INTO backup.{table} SELECT * FROM {table}" for table in _TABLES

@@ -29,7 +29,7 @@ _OF_ROOTS = (
     "is_root_job",
 )
 _ADOPT = """
-    INSERT INTO root_decrees (id, job_id, adopted, reason, requested_by, decreed_at)
+    INSERT INTO root_overrides (id, job_id, adopted, reason, requested_by, overridden_at)
     SELECT gen_random_uuid(), job, true, 'a test', 'tests', now() FROM unnest($1::text[]) job
 """
 

@@ -70,7 +70,7 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(databa
         "llama_logs_root_job_id_idx": "(root_job_id) WHERE (root_job_id IS NOT NULL)",
         "llama_logs_created_at_idx": "(created_at)",
         "llama_logs_eventless_idx": (
-            "(id) WHERE ((legacy_told IS FALSE) OR ((legacy_told IS NULL) AND (origin IS NULL)))"
+            "(id) WHERE ((legacy_sourced IS FALSE) OR ((legacy_sourced IS NULL) AND (origin IS NULL)))"
         ),
         "llama_logs_category_created_at_idx": "(category, created_at)",
         "llama_logs_entity_id_created_at_idx": "(entity_id, created_at) WHERE (entity_id IS NOT NULL)",
@@ -94,7 +94,7 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(databa
             "(created_at, id) WHERE (parent_conflict OR ((declared_root_job_id)::text <> (root_job_id)::text)"
             " OR (origin = 'CYCLE'::\"LlamaLogOrigin\"))"
         ),
-        "llama_logs_to_take_in_idx": (
+        "llama_logs_to_normalise_idx": (
             "(id) WHERE ((origin IS NULL) AND is_root_job AND (parent_job_id IS NOT NULL))"
         ),
     }

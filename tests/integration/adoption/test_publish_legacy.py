@@ -71,7 +71,7 @@ def say(installation: Installation, messages: Sequence[OutgoingMessage], seed: i
 
 async def overrides(pool: asyncpg.Pool) -> set[tuple[object, ...]]:
     records = await pool.fetch(
-        "SELECT id, job_id, adopted, reason, requested_by, decreed_at, told FROM root_decrees"
+        "SELECT id, job_id, adopted, reason, requested_by, overridden_at, is_sourced FROM root_overrides"
     )
     return {tuple(record) for record in records}
 
@@ -93,7 +93,7 @@ async def test_the_known_database_is_told_and_given_back_column_for_column(
         await installation.ingest_all()
         assert installation.kept.dead_letters == []
     after = await contents(empty_database)
-    told = {row_id: row | {"legacy_told": "true"} for row_id, row in before.items()}
+    told = {row_id: row | {"legacy_sourced": "true"} for row_id, row in before.items()}
     assert differences(after, told) == []
     assert differences(await contents(database_url), after) == []
     assert await overrides(pool) == await overrides(old_pool)
@@ -197,7 +197,7 @@ async def test_a_telling_that_is_killed_goes_on_and_every_row_is_told(
     installation = Installation(old_pool)
     say(installation, first + second + again.by_topic[TOPIC])
     await installation.ingest_all()
-    told = {row_id: row | {"legacy_told": "true"} for row_id, row in before.items()}
+    told = {row_id: row | {"legacy_sourced": "true"} for row_id, row in before.items()}
     assert differences(await contents(empty_database), told) == []
     assert (await tell(old_pool, KeptMessages())).rows == 0
 

@@ -28,7 +28,7 @@ async def test_a_top_that_was_adopted_before_is_not_adopted_again(
         done = await backfills.do(missing_parent=MissingParent.ADOPT)
         assert done.report is not None
         assert (done.set, done.report.adopted_jobs) == (adopted, ("lost",))
-        assert await pool.fetchval("SELECT count(*) FROM root_decrees") == 1
+        assert await pool.fetchval("SELECT count(*) FROM root_overrides") == 1
 
 
 @pytest.mark.parametrize("moment", ["once it is planned", "before the first batch"])

@@ -200,7 +200,7 @@ async def test_a_cancel_that_comes_before_the_first_batch_leaves_no_override(
     backfills.plans.after = lambda: backfills.cancel(run)
     await backfills.runner.run_next()
     assert (await backfills.look(run)).status is RunStatus.CANCELLED
-    assert await pool.fetch("SELECT FROM root_decrees") == []
+    assert await pool.fetch("SELECT FROM root_overrides") == []
 
 
 async def test_a_cancel_breaks_off_the_planning(

@@ -110,7 +110,7 @@ async def test_what_a_backfill_under_live_traffic_leaves_is_the_fold(
     assert done.report.plan.rows >= 320
     await Repairer(wide_pool, kept).settle()
     stored = await stored_rows(wide_pool)
-    adopted = await wide_pool.fetch("SELECT job_id FROM root_decrees")
+    adopted = await wide_pool.fetch("SELECT job_id FROM root_overrides")
     overrides = [override(5000 + number, record["job_id"]) for number, record in enumerate(adopted)]
     assert differences(stored, [*legacy, *live, *overrides]) == []
     assert kept.provenance == as_stored(stored)
@@ -159,7 +159,9 @@ async def test_progress_and_end_are_told_under_the_id_of_the_run(
         run = await backfills.ask(batch_size=5, rate_limit=10)
 
         async def end_is_told() -> bool:
-            return bool(await wide_pool.fetchval("SELECT end_told FROM backfill_runs WHERE id = $1", run))
+            return bool(
+                await wide_pool.fetchval("SELECT end_published FROM backfill_runs WHERE id = $1", run)
+            )
 
         await eventually(end_is_told)
     messages = kept.by_topic[NAMES.backfill_events.name]

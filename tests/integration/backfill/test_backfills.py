@@ -87,7 +87,7 @@ async def test_a_dry_run_reports_the_plan_and_changes_nothing(backfills: Backfil
     before = await backfills.log()
     done = await backfills.do(dry_run=True, missing_parent=MissingParent.ADOPT)
     assert await backfills.log() == before
-    assert await backfills.pool.fetchval("SELECT count(*) FROM root_decrees") == 0
+    assert await backfills.pool.fetchval("SELECT count(*) FROM root_overrides") == 0
     assert done.status is RunStatus.COMPLETED
     assert done.report is not None
     assert (done.report.plan.adopted, done.report.plan.pending, done.report.adopted_jobs) == (
@@ -131,7 +131,7 @@ async def test_missing_tops_are_adopted_by_overrides_but_for_those_that_were_rev
     assert done.report is not None
     assert (done.report.plan.adopted, done.report.plan.pending) == (3, 1)
     assert done.report.end == done.report.plan
-    overrides = await pool.fetch("SELECT * FROM root_decrees WHERE adopted")
+    overrides = await pool.fetch("SELECT * FROM root_overrides WHERE adopted")
     assert [(told["job_id"], told["requested_by"]) for told in overrides] == [("never-seen", "tests")]
     as_events = [revoked, override(201, "never-seen")]
     assert differences(await stored_rows(pool), [*events, *as_events]) == []
@@ -142,7 +142,7 @@ async def test_columns_that_roots_do_not_concern_stay_byte_for_byte(
 ) -> None:
     others = """
         SELECT (to_jsonb(l)
-                - '{root_job_id,origin,cycle_members,parent_conflict,revision,legacy_told}'::text[])::text
+                - '{root_job_id,origin,cycle_members,parent_conflict,revision,legacy_sourced}'::text[])::text
         FROM llama_logs l ORDER BY id
     """
     before = await backfills.pool.fetch(others)

@@ -138,7 +138,7 @@ async def test_a_legacy_row_that_refuses_its_mark_is_set_aside_and_the_stream_go
     pool: asyncpg.Pool,
 ) -> None:
     await pool.execute(
-        "INSERT INTO llama_logs (id, operation, category, status, created_at, origin, legacy_told) "
+        "INSERT INTO llama_logs (id, operation, category, status, created_at, origin, legacy_sourced) "
         "SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'op', 'CREATED', 'SUCCESS', "
         "'2024-01-01', 'UNTRACKED', false FROM generate_series(1, 3) n"
     )
@@ -148,7 +148,7 @@ async def test_a_legacy_row_that_refuses_its_mark_is_set_aside_and_the_stream_go
     messages.append(Message(encode(event(9, "job")), 4))
     writer = Writer(pool, kept)
     await writer._ingest.publish(await writer._ingest.record(await writer._ingest.prepare(messages)))
-    marked = await pool.fetch("SELECT id FROM llama_logs WHERE legacy_told ORDER BY id")
+    marked = await pool.fetch("SELECT id FROM llama_logs WHERE legacy_sourced ORDER BY id")
     assert [row["id"].int for row in marked] == [1, 3]
     assert [row["row_id"] for row in await pool.fetch("SELECT row_id FROM refused_rows")] == [REFUSED]
     assert UUID(int=9) in await stored_rows(pool)

@@ -78,11 +78,14 @@ async def test_an_initial_load_equals_an_ingest(pool: asyncpg.Pool) -> None:
         for partition in installation.topic.partitions:  # the lowest partition and offset comes first
             await installation.ingest(partition)
         await installation.settle()
-        rows, overrides = await rows_as_text(pool), await pool.fetch("SELECT id FROM root_decrees ORDER BY 1")
+        rows, overrides = (
+            await rows_as_text(pool),
+            await pool.fetch("SELECT id FROM root_overrides ORDER BY 1"),
+        )
         await empty_tables(pool)
         assert (await installation.rebuilt()).loaded
         assert await rows_as_text(pool) == rows
-        assert await pool.fetch("SELECT id FROM root_decrees ORDER BY 1") == overrides
+        assert await pool.fetch("SELECT id FROM root_overrides ORDER BY 1") == overrides
 
 
 async def test_a_dry_run_leaves_an_empty_table_empty_and_reports_its_rows(installation: Installation) -> None:

@@ -286,12 +286,12 @@ async def test_live_rows_and_overrides_without_an_event_are_refused_before_anyth
     at_rest: Installation,
 ) -> None:
     await at_rest.pool.execute(
-        "INSERT INTO llama_logs (id, operation, category, status, origin, legacy_told) "
+        "INSERT INTO llama_logs (id, operation, category, status, origin, legacy_sourced) "
         "SELECT gen_random_uuid(), 'old', 'CREATED', 'SUCCESS', 'UNTRACKED', false FROM generate_series(1, 2)"
     )
     await another_program_writes(at_rest.pool)
     await at_rest.pool.execute(
-        "INSERT INTO root_decrees (id, job_id, adopted, reason, requested_by, decreed_at) "
+        "INSERT INTO root_overrides (id, job_id, adopted, reason, requested_by, overridden_at) "
         "VALUES (gen_random_uuid(), 'top', true, 'a backfill', 'me', now())"
     )
     at_rest.topic.read = None  # type: ignore[method-assign, assignment]

@@ -48,7 +48,7 @@ async def test_a_row_without_an_event_is_archived_and_tombstoned_when_it_is_dele
     await tamper(at_rest.pool)
     forged = await at_rest.pool.fetchval("SELECT to_jsonb(l) FROM llama_logs l WHERE id = $1", FORGED)
     await at_rest.repaired()
-    kept = await at_rest.pool.fetch("SELECT row_id::text, content, told FROM removed_rows")
+    kept = await at_rest.pool.fetch("SELECT row_id::text, content, is_published FROM removed_rows")
     assert [tuple(record) for record in kept] == [(FORGED, forged, True)]
     assert at_rest.kept.removals == [FORGED]
 
@@ -176,7 +176,7 @@ async def test_an_unresolved_row_with_an_event_differs_if_its_content_does(
     at_rest: Installation,
 ) -> None:
     await at_rest.pool.execute(
-        "UPDATE llama_logs SET origin = NULL, legacy_told = true WHERE job_id = 'root-1'"
+        "UPDATE llama_logs SET origin = NULL, legacy_sourced = true WHERE job_id = 'root-1'"
     )
     assert (await at_rest.rebuilt()).differences.rows == 0
     await at_rest.pool.execute("UPDATE llama_logs SET operation = 'forged' WHERE job_id = 'root-1'")

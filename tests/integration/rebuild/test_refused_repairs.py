@@ -51,7 +51,7 @@ async def test_a_row_that_is_neither_deleted_nor_inserted_is_reported(at_rest: I
         "DELETE FROM llama_logs WHERE id = ANY ($1::uuid[])", [REFUSED, str(UUID(int=3))]
     )
     await at_rest.pool.execute(
-        "INSERT INTO llama_logs (id, operation, category, status, origin, legacy_told) SELECT "
+        "INSERT INTO llama_logs (id, operation, category, status, origin, legacy_sourced) SELECT "
         "('00000000-0000-0000-0000-0000000010' || n)::uuid, 'x', 'CREATED', 'SUCCESS', 'UNTRACKED', NULL "
         "FROM generate_series(10, 11) n"
     )

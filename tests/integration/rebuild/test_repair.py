@@ -75,16 +75,16 @@ async def test_a_whole_lost_table_is_inserted_again(at_rest: Installation) -> No
 
 async def test_lost_and_changed_overrides_are_repaired_with_the_roots_below(at_rest: Installation) -> None:
     rows = await rows_as_text(at_rest.pool)
-    await at_rest.pool.execute("UPDATE root_decrees SET adopted = false")
+    await at_rest.pool.execute("UPDATE root_overrides SET adopted = false")
     await at_rest.pool.execute(
         "UPDATE llama_logs SET root_job_id = NULL, origin = 'PENDING' WHERE job_id = 'orphan'"
     )
     report = await at_rest.repaired()
     assert (report.overrides_differing, report.differences.different) == (1, 1)
     assert await rows_as_text(at_rest.pool) == rows
-    await at_rest.pool.execute("DELETE FROM root_decrees")
+    await at_rest.pool.execute("DELETE FROM root_overrides")
     assert (await at_rest.repaired()).overrides_differing == 1
-    assert await at_rest.pool.fetchval("SELECT adopted FROM root_decrees")
+    assert await at_rest.pool.fetchval("SELECT adopted FROM root_overrides")
 
 
 async def test_a_changed_lineage_is_repaired_with_all_roots_below(at_rest: Installation) -> None:

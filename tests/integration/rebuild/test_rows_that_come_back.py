@@ -114,7 +114,7 @@ async def test_a_row_that_is_there_when_its_tombstone_is_published_gets_another_
     """The tombstone of a repair that was killed comes behind the row that was recorded meanwhile."""
     removed.say([event(LATE.int, "job-700")])
     await removed.ingest_all()
-    await removed.pool.execute("UPDATE removed_rows SET told = false")
+    await removed.pool.execute("UPDATE removed_rows SET is_published = false")
     await removed._event_publisher.publish_removals([LATE])
     await Outbox(removed.pool).mark_removals_published([LATE])
     await removed.settle()

@@ -90,7 +90,7 @@ def test_a_list_of_runs_has_a_line_for_each() -> None:
 def test_where_a_terminal_is_narrow_a_run_is_told_whole_below_its_id() -> None:
     lines = printed(runs_in(80, [a_run(), a_run(run=UUID(int=8), status=RunStatus.QUEUED)]))
     assert lines[0] == f"{RUN}  completed"
-    assert lines[1].startswith("  everything; 4,052 of 4,052 rows scanned, 1,567 set; asked by ada, ")
+    assert lines[1].startswith("  everything; 4,052 of 4,052 rows scanned, 1,567 set; requested by ada, ")
     assert lines[2] == f"{UUID(int=8)}  queued"
 
 

@@ -11,7 +11,7 @@ from llamalog_service.domain.rows import utc_milliseconds
 NOW = datetime(2026, 2, 10, 12, 0, 0, 123_456, tzinfo=UTC)
 
 
-def decreed_at(latest: datetime | None) -> datetime:
+def overridden_at(latest: datetime | None) -> datetime:
     override = new_override(
         RootAdoptionRevoked, "job", reason="a test", requested_by="tests", now=NOW, latest=latest
     )
@@ -20,8 +20,8 @@ def decreed_at(latest: datetime | None) -> datetime:
 
 
 def test_an_override_is_of_now() -> None:
-    assert decreed_at(None) == utc_milliseconds(NOW)
-    assert decreed_at(utc_milliseconds(NOW - timedelta(days=1))) == utc_milliseconds(NOW)
+    assert overridden_at(None) == utc_milliseconds(NOW)
+    assert overridden_at(utc_milliseconds(NOW - timedelta(days=1))) == utc_milliseconds(NOW)
 
 
 @pytest.mark.parametrize("ahead", [timedelta(0), timedelta(milliseconds=1), timedelta(days=400)])
@@ -29,7 +29,7 @@ def test_an_override_follows_the_one_that_it_replaces_although_our_clock_runs_be
     ahead: timedelta,
 ) -> None:
     latest = utc_milliseconds(NOW + ahead)
-    assert decreed_at(latest) == latest + timedelta(milliseconds=1)
+    assert overridden_at(latest) == latest + timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize(

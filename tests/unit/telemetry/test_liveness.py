@@ -123,4 +123,4 @@ def test_a_failure_ends_the_process_with_its_own_code_if_it_does_not_end_by_itse
 
 def test_a_process_that_was_told_to_end_is_left_to_its_end() -> None:
     leaving = IDLE._replace(is_stopping=True, has_work=True)
-    assert after(each_second(1000, leaving)) == Health((), ("it was told to end",), None)
+    assert after(each_second(1000, leaving)) == Health((), ("it is ending, as requested",), None)

@@ -19,6 +19,7 @@ _NEW: Final = {
     "parent_conflict",
     "revision",
     "recorded_at",
+    "legacy_sourced",
 }
 _GRANTED: Final = """
     SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END

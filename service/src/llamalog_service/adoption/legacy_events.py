@@ -171,7 +171,7 @@ def override_message(override: RootOverride) -> OutgoingMessage | Unpublishable:
         kind(
             id=str(override.id),
             source=LEGACY_SOURCE,
-            time=override.decreed_at.replace(tzinfo=UTC),
+            time=override.overridden_at.replace(tzinfo=UTC),
             specversion="1.0",
             data=RootOverrideData(
                 job_id=override.job_id, reason=override.reason, requested_by=override.requested_by

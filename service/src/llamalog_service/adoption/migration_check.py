@@ -19,6 +19,8 @@ from llamalog_service.postgres.database_checks import OWN_TABLES, encoding_fault
 ESSENTIAL: Final = ("id", "operation", "status", "job_id", "parent_job_id", "created_at")
 """The columns that a table must have to be taken over; all others can be added."""
 
+_FORMER_TABLES: Final = ("root_decrees", "telling_progress")
+"""The names that revisions give to tables of llamalog's own which a later revision renames."""
 
 COMPAT_VIEW_STEP = "--compat-view"
 """The revision given for the step that belongs to no revision."""
@@ -178,7 +180,7 @@ def _occupied_names(found: SchemaInspector) -> list[str]:
         return []
     return [
         f"{name} exists, was not created by llamalog, and llamalog needs that name; rename or drop it"
-        for name in OWN_TABLES
+        for name in (*OWN_TABLES, *_FORMER_TABLES)
         if found.relation_kind(name) is not None
     ]
 

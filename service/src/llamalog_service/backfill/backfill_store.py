@@ -158,7 +158,7 @@ def _backfill(record: Row) -> Backfill:
         "id": UUID(bytes=record["id"].bytes),
         "status": RunStatus(record["status"]),
         "phase": BackfillPhase(record["phase"]),
-        "requested_action": record["wish"],
+        "requested_action": record["requested_action"],
         "request": msgspec.convert(record["request"], BackfillRootsData),
         "plan": None if plan is None else msgspec.convert(plan, RootCounts),
         "set": record["rows_set"],

@@ -114,8 +114,8 @@ class BatchWriter:
 
     async def _write(self, connection: asyncpg.Connection, run: UUID, sizer: BatchSizer) -> Batch:
         locked = await connection.fetchrow(sql("backfill_lock"), run)
-        if locked is None or locked["wish"] is not None:
-            return Batch("stop" if locked is None else locked["wish"], 0, 0)
+        if locked is None or locked["requested_action"] is not None:
+            return Batch("stop" if locked is None else locked["requested_action"], 0, 0)
         await connection.execute(f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}")
         result = await write_rows(connection, _PLANNED, locked["resume_at"], sizer.size)
         counted = [record for record in result.records if record["origin"] is not None]

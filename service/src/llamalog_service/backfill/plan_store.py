@@ -29,11 +29,11 @@ CLASSES: Final = {
 _KEEP = """
     INSERT INTO backfill_plan (
         position, row_id, root_job_id, origin, cycle_members, parent_conflict, revision, differs, was_settled,
-        takes_in
+        needs_normalising
     )
     SELECT row_number() OVER (),
            row_id, root_job_id, origin, cycle_members, parent_conflict, revision, differs,
-           was_settled, takes_in
+           was_settled, needs_normalising
     FROM (RULE) ruled
 """
 _DIFFERING = "SELECT DISTINCT start FROM (RULE) ruled WHERE differs"

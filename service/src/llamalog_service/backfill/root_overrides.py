@@ -43,7 +43,7 @@ async def override_root(
     if job_state is not None and job_state.seen_since is not None:
         raise JobSeenError(job, job_state.seen_since)
     latest = (
-        job_state.override.decreed_at if job_state is not None and job_state.override is not None else None
+        job_state.override.overridden_at if job_state is not None and job_state.override is not None else None
     )
     override = new_override(
         RootAdopted if adopted else RootAdoptionRevoked,

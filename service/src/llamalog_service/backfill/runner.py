@@ -139,12 +139,12 @@ class BackfillRunner:
         if backfill.request.missing_parent is not MissingParent.ADOPT:
             return
         reason = f"The backfill {backfill.id} adopts tops that were never logged."
-        decreed_at = utc_milliseconds(backfill.started_at or backfill.requested_at)
+        overridden_at = utc_milliseconds(backfill.started_at or backfill.requested_at)
         for jobs in chunks(await self._plans.missing_tops()):
             adopted = [(uuid5(backfill.id, job), job) for job in jobs]
             await self._stores.batches.insert_overrides(
                 [
-                    RootOverride(id_, job, True, reason, backfill.requested_by, decreed_at)
+                    RootOverride(id_, job, True, reason, backfill.requested_by, overridden_at)
                     for id_, job in adopted
                 ]
             )

@@ -1,4 +1,4 @@
-"""The two consumers: built from settings, run until told to stop."""
+"""The two consumers: built from settings, run until a signal stops them."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ _METADATA_MILLISECONDS = 10_000
 
 
 async def run_provenance_consumer(settings: Settings) -> None:
-    """Consume entity events until told to stop.
+    """Consume entity events until a signal stops the process.
 
     Raises:
         LlamalogError: continuing would do harm; the message says why.
@@ -90,7 +90,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
 
 
 async def run_migration_consumer(settings: Settings) -> None:
-    """Keep commands as runs, and do them, until told to stop.
+    """Store commands as runs, and execute them, until a signal stops the process.
 
     Raises:
         LlamalogError: continuing would do harm; the message says why.

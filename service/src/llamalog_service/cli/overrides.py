@@ -54,7 +54,7 @@ def _print_warnings(job_state: JobState | None, *, adopts: bool) -> None:
         print_line("So far no row names the job as its parent: check its spelling.")
     override = job_state.override
     if adopts and override is not None and override.adopted:
-        at = f"{override.decreed_at:%Y-%m-%d %H:%M:%S}"
+        at = f"{override.overridden_at:%Y-%m-%d %H:%M:%S}"
         print_line(f"It was adopted already, by {override.requested_by} at {at} UTC: {override.reason}")
     if not adopts and (override is None or not override.adopted):
         print_line("So far as the database knows the job was not adopted.")

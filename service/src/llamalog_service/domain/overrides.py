@@ -69,14 +69,14 @@ def new_override(
 
 
 class RootOverride(NamedTuple):
-    """One override as kept in `root_decrees`; of several about a job the latest counts."""
+    """One override as kept in `root_overrides`; of several about a job the latest counts."""
 
     id: UUID
     job_id: str
     adopted: bool
     reason: str
     requested_by: str
-    decreed_at: datetime
+    overridden_at: datetime
 
 
 def override_of(event: RootOverrideEvent) -> RootOverride:

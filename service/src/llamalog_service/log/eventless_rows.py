@@ -20,7 +20,7 @@ _FOLLOWS_FROM_OTHERS: Final = frozenset(
         "parent_conflict",
         "revision",
         "recorded_at",
-        "legacy_told",
+        "legacy_sourced",
     }
 )
 _AS_TEXT: Final = (

@@ -15,7 +15,7 @@ from llamalog_service.postgres.statements import Reader, Row
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import DatabaseSettings, setting_name
 
-SCHEMA_REVISION: Final = "0011"
+SCHEMA_REVISION: Final = "0012"
 """The newest revision in `migrations/`; a test holds both equal, so that no start has to load Alembic."""
 
 ENCODING: Final = "UTF8"
@@ -24,13 +24,13 @@ ENCODING: Final = "UTF8"
 LOG: Final = "llama_logs"
 OWN_TABLES: Final = (
     "consumer_positions",
-    "root_decrees",
+    "root_overrides",
     "provenance_outbox",
     "backfill_runs",
     "legacy_values",
     "backfill_plan",
     "handled_requests",
-    "telling_progress",
+    "publishing_progress",
     "removed_rows",
     "refused_rows",
 )

@@ -78,7 +78,7 @@ def _run(record: Row) -> BackfillRun:
         status=RunStatus(record["status"]),
         phase=BackfillPhase(record["phase"]),
         request=convert(record["request"], BackfillRootsData),
-        requested_action=record["wish"],
+        requested_action=record["requested_action"],
         rows=plan.rows,
         set_=record["rows_set"],
         left=record["scanned"] - record["rows_set"],

@@ -87,13 +87,13 @@ class CurrentOverride(Struct, frozen=True, kw_only=True, rename="camel"):
     """The override of a job that counts, of those that the consumer has read.
 
     Attributes:
-        decreed_at: UTC.
+        overridden_at: UTC.
     """
 
     adopted: bool
     reason: str
     requested_by: str
-    decreed_at: datetime
+    overridden_at: datetime
 
 
 class JobState(Struct, frozen=True, kw_only=True, rename="camel"):

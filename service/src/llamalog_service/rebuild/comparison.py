@@ -24,7 +24,7 @@ from llamalog_service.rebuild.shadow import (
     write_batch,
 )
 
-IS_EMPTY: Final = "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_decrees)"
+IS_EMPTY: Final = "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_overrides)"
 
 _INSERT_ROOTS: Final = """
     INSERT INTO llamalog_rebuild.roots (row_id, root_job_id, origin, cycle_members, parent_conflict)

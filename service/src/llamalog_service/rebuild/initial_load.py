@@ -20,7 +20,7 @@ MAX_ENUM_LABELS: Final = 100
 _MAX_LABEL_BYTES: Final = 63
 """PostgreSQL's limit; a row with a longer label can't be written."""
 
-_LOCK: Final = "SET LOCAL lock_timeout = '5s'; LOCK TABLE llama_logs, root_decrees IN ACCESS EXCLUSIVE MODE"
+_LOCK: Final = "SET LOCAL lock_timeout = '5s'; LOCK TABLE llama_logs, root_overrides IN ACCESS EXCLUSIVE MODE"
 _INDEX_MEMORY: Final = "SET LOCAL maintenance_work_mem = '256MB'"
 
 

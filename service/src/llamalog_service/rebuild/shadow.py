@@ -23,7 +23,7 @@ from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
 SCHEMA: Final = "llamalog_rebuild"
 """The schema that holds the shadow during a rebuild, and after an interrupted one."""
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 """Raised with every change of the shadow's tables or of how events become rows; others are not resumed."""
 
 END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
@@ -209,7 +209,7 @@ async def write_batch(connection: asyncpg.Connection, batch: ShadowBatch) -> Non
     refused = await _insert_rows(connection, batch)
     if batch.overrides:
         await connection.copy_records_to_table(
-            "root_decrees",
+            "root_overrides",
             schema_name=SCHEMA,
             columns=_OVERRIDE_COLUMNS,
             records=[

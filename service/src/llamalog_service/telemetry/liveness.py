@@ -25,7 +25,7 @@ class Snapshot(NamedTuple):
         away: the servers that do not answer a probe.
         waiting_for: the actions that are being retried.
         failed: the code of an error that ends the process; None while there is none.
-        is_stopping: whether the process was told to stop.
+        is_stopping: whether the process was requested to stop.
     """
 
     heartbeats: int = 0
@@ -113,7 +113,7 @@ def assess(changes: LastChanges, now: float, limits: StallLimits) -> Health:
         ends_with = latest.failed if is_overdue else None
         return Health(("it has failed and is ending",), ("it is ending",), ends_with)
     if latest.is_stopping:
-        return Health((), ("it was told to end",), None)
+        return Health((), ("it is ending, as requested",), None)
     stalls = _stalls(changes, now)
     stalled = tuple(reason for reason, seconds in stalls if seconds > limits.stall)
     is_over = any(seconds > limits.stall + limits.grace for _, seconds in stalls)

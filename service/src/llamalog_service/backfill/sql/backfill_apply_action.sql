@@ -1,7 +1,7 @@
--- Heed the request $1 that the run $2 be paused, resumed or cancelled ($3), as $4 asks, unless it was heeded before.
--- A run that is under way is told by its wish, which it reads at its next batch. One that has a plan and is at rest is
--- cancelled by the worker, which reports what it had written.
-WITH heard AS (
+-- Apply the request $1 of $4 to pause, resume or cancel ($3) the run $2, unless it was applied before. A running backfill
+-- reads requested_action at its next batch. One that has a plan and is at rest is cancelled by the worker, which reports
+-- what it had written.
+WITH accepted AS (
     INSERT INTO handled_requests (id, run, request, requested_by)
     VALUES ($1, $2, $3, $4)
     ON CONFLICT (id) DO NOTHING
@@ -9,14 +9,14 @@ WITH heard AS (
 )
 UPDATE backfill_runs r
 SET status = CASE
-        WHEN h.request = 'pause' AND r.status = 'queued' AND r.wish IS DISTINCT FROM 'cancel' THEN 'paused'
+        WHEN h.request = 'pause' AND r.status = 'queued' AND r.requested_action IS DISTINCT FROM 'cancel' THEN 'paused'
         WHEN h.request = 'resume' AND r.status = 'paused' THEN 'queued'
         WHEN h.request = 'cancel' AND r.status = 'paused' AND r.plan IS NOT NULL THEN 'queued'
         WHEN h.request = 'cancel' AND r.status IN ('queued', 'paused') AND r.plan IS NULL THEN 'cancelled'
         ELSE r.status
     END,
-    wish = CASE
-        WHEN r.wish = 'cancel' THEN 'cancel'
+    requested_action = CASE
+        WHEN r.requested_action = 'cancel' THEN 'cancel'
         WHEN h.request = 'cancel' AND r.plan IS NOT NULL THEN 'cancel'
         WHEN r.status = 'running' AND h.request <> 'resume' THEN h.request
     END,
@@ -25,6 +25,6 @@ SET status = CASE
         ELSE r.finished_at
     END,
     updated_at = now()
-FROM heard h
+FROM accepted h
 WHERE r.id = h.run AND r.kind = 'backfill-roots' AND r.status IN ('queued', 'running', 'paused')
 RETURNING r.id

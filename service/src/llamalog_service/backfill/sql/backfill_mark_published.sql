@@ -1,2 +1,2 @@
--- The end of the backfill $1 was told.
-UPDATE backfill_runs SET end_told = true WHERE id = $1
+-- Note that the end of the backfill $1 is published.
+UPDATE backfill_runs SET end_published = true WHERE id = $1

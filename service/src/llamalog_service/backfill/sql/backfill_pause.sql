@@ -1,4 +1,4 @@
--- The backfill $1, which is under way, is paused as it wishes.
+-- Pause the running backfill $1, as requested.
 UPDATE backfill_runs
-SET status = 'paused', wish = NULL, updated_at = now()
-WHERE id = $1 AND status = 'running' AND wish = 'pause'
+SET status = 'paused', requested_action = NULL, updated_at = now()
+WHERE id = $1 AND status = 'running' AND requested_action = 'pause'

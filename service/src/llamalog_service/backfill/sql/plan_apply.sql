@@ -8,7 +8,7 @@ WITH batch AS MATERIALIZED (
     SELECT l.id, CASE WHEN l.is_root_job THEN l.parent_job_id END, l.root_job_id
     FROM batch b
     JOIN llama_logs l ON l.id = b.row_id
-    WHERE b.takes_in AND l.origin IS NULL AND l.revision = b.revision
+    WHERE b.needs_normalising AND l.origin IS NULL AND l.revision = b.revision
     ON CONFLICT (row_id) DO UPDATE
     SET parent_job_id = coalesce(v.parent_job_id, excluded.parent_job_id),
         root_job_id = coalesce(v.root_job_id, excluded.root_job_id)
@@ -20,8 +20,8 @@ WITH batch AS MATERIALIZED (
         origin = b.origin,
         cycle_members = b.cycle_members,
         parent_conflict = b.parent_conflict,
-        parent_job_id = CASE WHEN b.takes_in AND l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END,
-        legacy_told = CASE WHEN l.origin IS NULL THEN coalesce(l.legacy_told, false) ELSE l.legacy_told END,
+        parent_job_id = CASE WHEN b.needs_normalising AND l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END,
+        legacy_sourced = CASE WHEN l.origin IS NULL THEN coalesce(l.legacy_sourced, false) ELSE l.legacy_sourced END,
         revision = l.revision + 1
     FROM batch b
     WHERE l.id = b.row_id AND l.revision = b.revision

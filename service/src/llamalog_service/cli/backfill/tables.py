@@ -36,7 +36,7 @@ def _in_short(run: BackfillRun) -> Text:
         f"{run.run}  ",
         _status(run),
         f"\n  {_scope(run)}; {run.scanned:,} of {run.rows:,} rows scanned, {run.set_:,} set; "
-        f"asked by {printable(run.request.requested_by)}, {moment(run.requested_at)}",
+        f"requested by {printable(run.request.requested_by)}, {moment(run.requested_at)}",
     )
 
 
@@ -52,7 +52,7 @@ def runs_table(runs: Sequence[BackfillRun]) -> Table:
         table.add_column(heading, overflow="fold")
     for heading in ("rows", "scanned", "set"):
         table.add_column(heading, justify="right")
-    for heading in ("asked by", "at"):
+    for heading in ("requested by", "at"):
         table.add_column(heading, overflow="fold")
     for run in runs:
         table.add_row(
@@ -80,12 +80,12 @@ def _facts(run: BackfillRun) -> Table:
     )
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    for name, value in _told(run):
+    for name, value in _lines(run):
         table.add_row(name, value)
     return table
 
 
-def _told(run: BackfillRun) -> Iterator[tuple[str, Text]]:
+def _lines(run: BackfillRun) -> Iterator[tuple[str, Text]]:
     yield "status", _status(run)
     if run.error:
         yield "because", Text(printable(run.error), "red")
@@ -95,7 +95,7 @@ def _told(run: BackfillRun) -> Iterator[tuple[str, Text]]:
         Text("counts as a root" if run.request.missing_parent == "adopt" else "stays unknown"),
     )
     yield "options", Text(", ".join(_options(run)) or "none")
-    yield "asked by", Text(f"{printable(run.request.requested_by)}, {moment(run.requested_at)}")
+    yield "requested by", Text(f"{printable(run.request.requested_by)}, {moment(run.requested_at)}")
     yield "started", Text(moment(run.started_at))
     yield "ended", Text(moment(run.finished_at))
     if not run.has_ended:

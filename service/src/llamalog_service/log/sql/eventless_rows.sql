@@ -4,6 +4,6 @@ SELECT l.id, ARRAY[COLUMNS]::text[] AS columns, v.parent_job_id AS kept_parent,
        coalesce(v.root_job_id, CASE WHEN l.origin IS NULL THEN l.root_job_id END) AS kept_root
 FROM llama_logs l
 LEFT JOIN legacy_values v ON v.row_id = l.id
-WHERE (l.legacy_told IS FALSE OR l.legacy_told IS NULL AND l.origin IS NULL) AND ($1::uuid IS NULL OR l.id > $1)
+WHERE (l.legacy_sourced IS FALSE OR l.legacy_sourced IS NULL AND l.origin IS NULL) AND ($1::uuid IS NULL OR l.id > $1)
 ORDER BY l.id
 LIMIT $2

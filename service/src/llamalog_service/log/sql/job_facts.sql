@@ -29,9 +29,9 @@ LEFT JOIN LATERAL (
 ) declared ON true
 LEFT JOIN LATERAL (
     SELECT d.adopted
-    FROM root_decrees d
+    FROM root_overrides d
     WHERE seen.id IS NULL AND d.job_id = j.job
-    ORDER BY d.decreed_at DESC, d.id DESC
+    ORDER BY d.overridden_at DESC, d.id DESC
     LIMIT 1
 ) override ON true
 WHERE seen.id IS NOT NULL OR override.adopted

@@ -26,8 +26,8 @@ WITH said AS (
     ORDER BY s.job, s.created_at, s.id
 ), overrides AS (
     SELECT DISTINCT ON (d.job_id) d.job_id AS job, d.adopted
-    FROM root_decrees d
-    ORDER BY d.job_id, d.decreed_at DESC, d.id DESC
+    FROM root_overrides d
+    ORDER BY d.job_id, d.overridden_at DESC, d.id DESC
 ), unseen AS (
     SELECT DISTINCT s.parent AS job
     FROM said s

@@ -3,7 +3,7 @@ SELECT r.row_id, r.root_job_id, r.origin, r.cycle_members, r.parent_conflict, r.
        (r.root_now, r.origin_now, r.cycle_now, r.conflict_now)
            IS DISTINCT FROM (r.root_job_id, r.origin, r.cycle_members, r.parent_conflict) AS differs,
        r.origin_now IS NOT NULL AS was_settled,
-       r.origin_now IS NULL AND (r.parent_cleared OR r.root_now IS NOT NULL) AS takes_in
+       r.origin_now IS NULL AND (r.parent_cleared OR r.root_now IS NOT NULL) AS needs_normalising
 FROM (
     SELECT l.id AS row_id,
            {verdict},

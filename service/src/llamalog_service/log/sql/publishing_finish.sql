@@ -1,2 +1,2 @@
 -- Delete the progress of a publication ($1).
-DELETE FROM telling_progress WHERE what = $1
+DELETE FROM publishing_progress WHERE publication = $1

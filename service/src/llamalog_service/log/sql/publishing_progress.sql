@@ -1,2 +1,2 @@
 -- The last row that an interrupted publication ($1) had reached.
-SELECT last_row FROM telling_progress WHERE what = $1
+SELECT last_row FROM publishing_progress WHERE publication = $1

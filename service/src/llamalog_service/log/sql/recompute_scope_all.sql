@@ -15,8 +15,8 @@ WITH borne AS (
     ORDER BY l.job_id, l.created_at, l.id
 ), overrides AS (
     SELECT DISTINCT ON (d.job_id) d.job_id AS job, d.adopted
-    FROM root_decrees d
-    ORDER BY d.job_id, d.decreed_at DESC, d.id DESC
+    FROM root_overrides d
+    ORDER BY d.job_id, d.overridden_at DESC, d.id DESC
 ), named AS (
     SELECT b.job FROM borne b
     UNION

@@ -10,7 +10,7 @@ WITH wanted AS (
         origin = x.origin,
         cycle_members = x.cycle_members,
         parent_conflict = x.parent_conflict,
-        legacy_told = CASE WHEN l.origin IS NULL THEN coalesce(l.legacy_told, false) ELSE l.legacy_told END,
+        legacy_sourced = CASE WHEN l.origin IS NULL THEN coalesce(l.legacy_sourced, false) ELSE l.legacy_sourced END,
         revision = l.revision + 1
     FROM wanted x
     WHERE l.id = x.row_id

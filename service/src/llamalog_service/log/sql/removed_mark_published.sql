@@ -1,7 +1,7 @@
 -- Note that the tombstones of the rows $1 are published. A row that exists again is to be published again, as a higher
 -- revision: its tombstone may have come after it, and readers that keep the highest revision have this one already.
 WITH noted AS (
-    UPDATE removed_rows r SET told = true WHERE r.row_id = ANY ($1::uuid[]) AND NOT r.told
+    UPDATE removed_rows r SET is_published = true WHERE r.row_id = ANY ($1::uuid[]) AND NOT r.is_published
 ), raised AS (
     UPDATE llama_logs l SET revision = l.revision + 1 WHERE l.id = ANY ($1::uuid[]) RETURNING l.id, l.revision
 )

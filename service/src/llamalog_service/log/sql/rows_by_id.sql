@@ -7,6 +7,6 @@ SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, cat
        least(greatest(created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AS created_at,
        declared_root_job_id,
        root_job_id, origin, cycle_members, parent_conflict, revision, recorded_at,
-       legacy_told IS NOT NULL OR origin IS NULL AS is_legacy
+       legacy_sourced IS NOT NULL OR origin IS NULL AS is_legacy
 FROM llama_logs
 WHERE id = ANY ($1::uuid[])

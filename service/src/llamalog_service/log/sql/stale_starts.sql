@@ -11,9 +11,9 @@ WHERE (l.origin IS NULL OR l.origin IN ('PENDING', 'DECLARED'))
            SELECT FROM llama_logs p
            WHERE {p bears l.parent_job_id} AND p.origin NOT IN ('PENDING', 'DECLARED') OFFSET 0)
        OR NOT l.parent_conflict
-          AND (SELECT d.adopted FROM root_decrees d
+          AND (SELECT d.adopted FROM root_overrides d
                WHERE d.job_id = l.parent_job_id
-               ORDER BY d.decreed_at DESC, d.id DESC
+               ORDER BY d.overridden_at DESC, d.id DESC
                LIMIT 1)
           AND NOT EXISTS (SELECT FROM llama_logs p WHERE {p bears l.parent_job_id} OFFSET 0))
 LIMIT $1

@@ -17,5 +17,5 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) declared ON true
 LEFT JOIN LATERAL (
-    SELECT d.adopted FROM root_decrees d WHERE d.job_id = a.job ORDER BY d.decreed_at DESC, d.id DESC LIMIT 1
+    SELECT d.adopted FROM root_overrides d WHERE d.job_id = a.job ORDER BY d.overridden_at DESC, d.id DESC LIMIT 1
 ) override ON true

@@ -40,10 +40,10 @@ ROOT_JOB_ID_COMMENT: Final = (
     "the column origin says why."
 )
 ORIGIN_COMMENT: Final = (
-    "How root_job_id is known: ROOT (it is the row's own job), RESOLVED (by following parents), ADOPTED (an "
-    "operator's decree), DECLARED (a producer's word); or why it is NULL: PENDING (the topmost job named was "
-    "never seen), CYCLE (the chain comes back to itself: cycle_members), UNTRACKED (the row names no job "
-    "and no parent: origin unknown). NULL means that nobody has looked at the row yet."
+    "How root_job_id is known: ROOT (it is the row's own job), RESOLVED (by following parents), ADOPTED (by "
+    "an operator's override), DECLARED (by the producer); or why it is NULL: PENDING (the topmost job named "
+    "was never seen), CYCLE (the chain comes back to itself: cycle_members), UNTRACKED (the row names no job "
+    "and no parent: origin unknown). NULL means that the row is not processed yet."
 )
 
 
@@ -88,10 +88,10 @@ class LlamaLog(SQLModel, table=True):
         index(
             "llama_logs_eventless_idx",
             "id",
-            where="legacy_told IS FALSE OR legacy_told IS NULL AND origin IS NULL",
+            where="legacy_sourced IS FALSE OR legacy_sourced IS NULL AND origin IS NULL",
         ),
         index(
-            "llama_logs_to_take_in_idx",
+            "llama_logs_to_normalise_idx",
             "id",
             where="origin IS NULL AND is_root_job AND parent_job_id IS NOT NULL",
         ),
@@ -143,7 +143,7 @@ class LlamaLog(SQLModel, table=True):
     revision: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
     recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
-    legacy_told: bool | None = Field(default=None, sa_column=Column(Boolean))
+    legacy_sourced: bool | None = Field(default=None, sa_column=Column(Boolean))
     """Of a legacy row: whether its event was read. NULL: an event made the row, or (while ``origin`` is NULL)
     it is not processed yet."""
 
@@ -163,21 +163,23 @@ class ConsumerPosition(SQLModel, table=True):
 class RootOverrideEntry(SQLModel, table=True):
     """An operator's override that a job never seen counts as a root, or (``adopted`` false) no longer does.
 
-    ``told``: whether an event that was read states it; a backfill writes one without an event.
+    ``is_sourced``: whether an event that was read states it; a backfill writes one without an event.
     """
 
-    __tablename__ = "root_decrees"
-    __table_args__ = (Index("root_decrees_job_id_decreed_at_id_idx", "job_id", "decreed_at", "id"),)
+    __tablename__ = "root_overrides"
+    __table_args__ = (Index("root_overrides_job_id_overridden_at_id_idx", "job_id", "overridden_at", "id"),)
 
     id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
     job_id: str = Field(sa_column=Column(String(100), nullable=False))
     adopted: bool = Field(sa_column=Column(Boolean, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     requested_by: str = Field(sa_column=Column(Text, nullable=False))
-    decreed_at: datetime = Field(sa_column=Column(UTC_MILLISECONDS, nullable=False))
+    overridden_at: datetime = Field(sa_column=Column(UTC_MILLISECONDS, nullable=False))
     recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
-    told: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    is_sourced: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
 
 
 class LegacyValues(SQLModel, table=True):
@@ -245,23 +247,25 @@ class OutboxEntry(SQLModel, table=True):
     bulk: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
 
 
-class TellingProgress(SQLModel, table=True):
+class PublishingProgress(SQLModel, table=True):
     """The last row that an interrupted publish-legacy (by its topic) or republish had published."""
 
-    __tablename__ = "telling_progress"
+    __tablename__ = "publishing_progress"
 
-    what: str = Field(sa_column=Column(Text, primary_key=True))
+    publication: str = Field(sa_column=Column(Text, primary_key=True))
     last_row: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
     updated_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
 class RemovedRow(SQLModel, table=True):
-    """A row without a source event that a repair removed; ``told``: whether its tombstone is published."""
+    """A row without a source event that a repair removed; ``is_published``: whether its tombstone is."""
 
     __tablename__ = "removed_rows"
-    __table_args__ = (index("removed_rows_untold_idx", "row_id", where="NOT told"),)
+    __table_args__ = (index("removed_rows_unpublished_idx", "row_id", where="NOT is_published"),)
 
     row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
     removed_at: datetime = Field(sa_column=Column(INSTANT, primary_key=True, server_default=NOW))
     content: Any = Field(sa_column=Column(JSON_OBJECT, nullable=False))
-    told: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    is_published: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )

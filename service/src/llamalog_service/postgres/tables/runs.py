@@ -1,4 +1,4 @@
-"""The tables of runs: backfills and repairs, the plan of the one under way, requests heeded."""
+"""The tables of runs: backfills and repairs, the plan of the one under way, requests that were applied."""
 
 from datetime import datetime
 from typing import Any
@@ -32,7 +32,7 @@ class BackfillRun(SQLModel, table=True):
     """A stored command: its id makes it idempotent, its status says how far the worker is.
 
     Repairs (``kind`` recompute-roots) have jobs and a reason; backfills (backfill-roots) have a request, a
-    plan and progress. ``wish`` is what a running backfill is to do at its next batch.
+    plan and progress. ``requested_action`` is what a running backfill is to do at its next batch.
     """
 
     __tablename__ = "backfill_runs"
@@ -41,7 +41,9 @@ class BackfillRun(SQLModel, table=True):
             "status IN ('queued', 'running', 'paused', 'completed', 'failed', 'cancelled')",
             name="backfill_runs_status_check",
         ),
-        CheckConstraint("wish IN ('pause', 'cancel')", name="backfill_runs_wish_check"),
+        CheckConstraint(
+            "requested_action IN ('pause', 'cancel')", name="backfill_runs_requested_action_check"
+        ),
         index("backfill_runs_open_idx", "requested_at", where="status IN ('queued', 'running')"),
         index("backfill_runs_backfills_idx", "requested_at", where="kind = 'backfill-roots'"),
     )
@@ -59,7 +61,7 @@ class BackfillRun(SQLModel, table=True):
     error: str | None = Field(default=None, sa_column=Column(Text))
     requested_by: str | None = Field(default=None, sa_column=Column(Text))
     request: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
-    wish: str | None = Field(default=None, sa_column=Column(Text))
+    requested_action: str | None = Field(default=None, sa_column=Column(Text))
     phase: str = Field(default="waiting", sa_column=Column(Text, nullable=False, server_default="waiting"))
     plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
     to_set: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
@@ -75,7 +77,7 @@ class BackfillRun(SQLModel, table=True):
     )
     updated_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
     report: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
-    end_told: bool = Field(
+    end_published: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
 
@@ -84,8 +86,8 @@ class BackfillPlanRow(SQLModel, table=True):
     """The plan of the backfill under way: a row that was recorded before, and what the rule gives it.
 
     ``revision`` is the row's own when it was planned; ``differs`` says that it was not as planned,
-    ``was_settled`` that it had an origin, on which others may rely, ``takes_in`` that it is another writer's,
-    of whose values some are to be kept aside.
+    ``was_settled`` that it had an origin, on which others may rely, ``needs_normalising`` that it is another
+    writer's, of whose values some are to be kept aside.
     """
 
     __tablename__ = "backfill_plan"
@@ -99,11 +101,11 @@ class BackfillPlanRow(SQLModel, table=True):
     revision: int = Field(sa_column=Column(Integer, nullable=False))
     differs: bool = Field(sa_column=Column(Boolean, nullable=False))
     was_settled: bool = Field(sa_column=Column(Boolean, nullable=False))
-    takes_in: bool = Field(sa_column=Column(Boolean, nullable=False))
+    needs_normalising: bool = Field(sa_column=Column(Boolean, nullable=False))
 
 
 class HandledRequest(SQLModel, table=True):
-    """A request to pause, resume or cancel that was heeded: redelivered later, it must not count again."""
+    """A request to pause, resume or cancel that was applied: redelivered later, it must not count again."""
 
     __tablename__ = "handled_requests"
 

@@ -2,8 +2,8 @@
 SELECT count(*) FILTER (WHERE l.id IS NULL) AS missing,
        count(*) FILTER (WHERE s.id IS NULL) AS extra,
        count(*) FILTER (WHERE l.id = s.id) AS different
-FROM root_decrees l
-FULL JOIN llamalog_rebuild.root_decrees s ON s.id = l.id
+FROM root_overrides l
+FULL JOIN llamalog_rebuild.root_overrides s ON s.id = l.id
 WHERE l.id IS NULL OR s.id IS NULL
-   OR (l.job_id, l.adopted, l.reason, l.requested_by, l.decreed_at)
-      IS DISTINCT FROM (s.job_id, s.adopted, s.reason, s.requested_by, s.decreed_at)
+   OR (l.job_id, l.adopted, l.reason, l.requested_by, l.overridden_at)
+      IS DISTINCT FROM (s.job_id, s.adopted, s.reason, s.requested_by, s.overridden_at)

@@ -1,3 +1,3 @@
 -- Insert every override of the shadow into the live table.
-INSERT INTO root_decrees (id, job_id, adopted, reason, requested_by, decreed_at, told)
-SELECT id, job_id, adopted, reason, requested_by, decreed_at, true FROM llamalog_rebuild.root_decrees
+INSERT INTO root_overrides (id, job_id, adopted, reason, requested_by, overridden_at, is_sourced)
+SELECT id, job_id, adopted, reason, requested_by, overridden_at, true FROM llamalog_rebuild.root_overrides

@@ -13,7 +13,7 @@ WITH changed AS (
         origin = coalesce(l.origin, CASE WHEN coalesce(s.job_id, s.parent_job_id) IS NULL THEN 'UNTRACKED' ELSE 'PENDING'
                                     END::"LlamaLogOrigin"),
         root_job_id = CASE WHEN l.origin IS NOT NULL THEN l.root_job_id END,
-        legacy_told = CASE WHEN l.legacy_told THEN true END,
+        legacy_sourced = CASE WHEN l.legacy_sourced THEN true END,
         revision = l.revision + 1
     FROM llamalog_rebuild.llama_logs s
     WHERE l.id = ANY ($1::uuid[]) AND s.id = l.id AND s.partition >= 0

@@ -7,7 +7,7 @@ WITH legacy AS (
         ON s.id = g.row_id AND s.partition = g.partition AND s."offset" = g."offset"
     WHERE $1::uuid[] IS NULL OR g.row_id = ANY ($1)
 ), marked AS (
-    UPDATE llama_logs l SET legacy_told = true FROM legacy g WHERE l.id = g.row_id AND l.legacy_told IS NOT TRUE
+    UPDATE llama_logs l SET legacy_sourced = true FROM legacy g WHERE l.id = g.row_id AND l.legacy_sourced IS NOT TRUE
 )
 INSERT INTO legacy_values AS v (row_id, parent_job_id, root_job_id)
 SELECT row_id, parent_job_id, root_job_id FROM legacy

@@ -22,9 +22,9 @@ WITH NO DATA;
 CREATE UNLOGGED TABLE llamalog_rebuild.other_contents WITH (autovacuum_enabled = false) AS
 SELECT * FROM llamalog_rebuild.llama_logs
 WITH NO DATA;
-CREATE UNLOGGED TABLE llamalog_rebuild.root_decrees WITH (autovacuum_enabled = false) AS
-SELECT id, job_id, adopted, reason, requested_by, decreed_at, 0 AS partition, 0::bigint AS "offset"
-FROM root_decrees
+CREATE UNLOGGED TABLE llamalog_rebuild.root_overrides WITH (autovacuum_enabled = false) AS
+SELECT id, job_id, adopted, reason, requested_by, overridden_at, 0 AS partition, 0::bigint AS "offset"
+FROM root_overrides
 WITH NO DATA;
 CREATE UNLOGGED TABLE llamalog_rebuild.legacy_rows (
     row_id uuid NOT NULL,

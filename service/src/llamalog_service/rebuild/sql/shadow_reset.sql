@@ -3,6 +3,6 @@
 DROP INDEX IF EXISTS llamalog_rebuild.rows_id, llamalog_rebuild.roots_id, llamalog_rebuild.differences_id,
     llamalog_rebuild.legacy_rows_id;
 DELETE FROM llamalog_rebuild.llama_logs WHERE partition < 0;
-DELETE FROM llamalog_rebuild.root_decrees WHERE partition < 0;
+DELETE FROM llamalog_rebuild.root_overrides WHERE partition < 0;
 INSERT INTO llamalog_rebuild.llama_logs SELECT * FROM llamalog_rebuild.other_contents;
 TRUNCATE llamalog_rebuild.other_contents, llamalog_rebuild.roots, llamalog_rebuild.differences, llamalog_rebuild.comparison

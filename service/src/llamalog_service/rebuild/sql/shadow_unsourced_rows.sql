@@ -12,5 +12,5 @@ SELECT l.id, l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.
        CASE WHEN l.is_root_job THEN NULL ELSE l.parent_job_id END, l.is_root_job, l.triggered_by, l.user_id,
        l.created_at, l.declared_root_job_id, -1, 0
 FROM llama_logs l
-WHERE (l.legacy_told IS FALSE OR l.legacy_told IS NULL AND l.origin IS NULL)
+WHERE (l.legacy_sourced IS FALSE OR l.legacy_sourced IS NULL AND l.origin IS NULL)
   AND NOT EXISTS (SELECT FROM llamalog_rebuild.llama_logs s WHERE s.id = l.id)
