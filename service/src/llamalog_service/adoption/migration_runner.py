@@ -77,14 +77,14 @@ class UnknownRevisionError(LlamalogError):
 class MigrationFailedError(LlamalogError):
     """PostgreSQL refused a step of a migration."""
 
-    def __init__(self, cause: BaseException | None, standing_at: str | None) -> None:
-        where = f"revision {standing_at}" if standing_at else "no revision, as before the first"
+    def __init__(self, cause: BaseException | None, current: str | None) -> None:
+        where = f"revision {current}" if current else "no revision, as before the first"
         super().__init__(
             f"A migration failed after {where}: {cause}. The steps before it stay, and of that step what was "
             "done in transactions of its own. Remove the cause and migrate again: every step takes up what "
             "an interrupted one left."
         )
-        self.standing_at = standing_at
+        self.current = current
 
 
 class MigrationProgress(NamedTuple):
@@ -250,7 +250,7 @@ async def _run_alembic(database_url: str, work: Callable[[Connection], None]) ->
             await connection.run_sync(_raising_the_first_failure(work))
     except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        raise MigrationFailedError(cause, standing_at=await current_revision(database_url)) from error
+        raise MigrationFailedError(cause, current=await current_revision(database_url)) from error
     finally:
         _alembic.release()
         await engine.dispose()

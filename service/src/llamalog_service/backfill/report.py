@@ -94,7 +94,7 @@ async def report_of(
     plans: PlanStore,
     backfill: Backfill,
     *,
-    untold: int,
+    unpublished: int,
     missed: tuple[Mismatch, ...] = (),
     reconciled: Reconciled | None = None,
 ) -> BackfillReport | None:
@@ -126,7 +126,7 @@ async def report_of(
         batches=backfill.batches,
         lock_timeouts=backfill.lock_timeouts,
         seconds=round((datetime.now(UTC) - began).total_seconds(), 3),
-        untold=untold,
+        untold=unpublished,
     )
 
 

@@ -233,8 +233,10 @@ class BackfillRunner:
         reconciled: Reconciled | None = None,
     ) -> None:
         """Record the run's end with its report, and drop its plan; without a plan there is neither."""
-        untold = await self._stores.outbox.count()
-        report = await report_of(self._plans, backfill, untold=untold, missed=missed, reconciled=reconciled)
+        unpublished = await self._stores.outbox.count()
+        report = await report_of(
+            self._plans, backfill, unpublished=unpublished, missed=missed, reconciled=reconciled
+        )
         await self._backfills.end(backfill.id, status, error=error, report=report)
         if report is not None:
             await self._plans.clear()

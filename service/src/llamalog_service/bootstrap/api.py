@@ -57,7 +57,7 @@ _STABLE_SECONDS: Final = 60.0
 
 
 async def run_api(settings: Settings) -> None:
-    """Serve the API and its pages until a signal; also while PostgreSQL is away, which its readiness tells.
+    """Serve the API and its pages until a signal; also while PostgreSQL is away, which its readiness shows.
 
     Raises:
         LlamalogError: the tokens are invalid, the address is taken, or the database is unfit.

@@ -71,9 +71,9 @@ class AdoptionReport:
             return
         print_check(found.check)
         for line in what_is_left(found):
-            self.say(line)
+            self.print_line(line)
         if ignored:
-            self.say(
+            self.print_line(
                 f"It keeps the speed that it was begun with: {' and '.join(ignored)} of this call is "
                 "ignored. To change it, cancel that run (`llamalog backfill cancel`) and adopt again: what "
                 "is written stays."
@@ -82,7 +82,7 @@ class AdoptionReport:
     def migrated(self, revisions: Sequence[str]) -> None:
         """Report the revisions that were applied."""
         self._content["migrated"] = list(revisions)
-        self.say(applied(revisions))
+        self.print_line(applied(revisions))
 
     def ended(self, run: BackfillRun) -> None:
         """Report the end of the backfill of the roots."""
@@ -91,9 +91,9 @@ class AdoptionReport:
             return
         console.print(run_tables(run))
         for line in conclusion(run, was_migrated=bool(self._content.get("migrated"))):
-            self.say(line)
+            self.print_line(line)
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Print a line for people, unless JSON is wanted."""
         if not self._as_json:
             console.print(line, markup=False, soft_wrap=True)
@@ -227,10 +227,10 @@ def _ends_with_the_check(
     if found.check.problems:
         return "not-adoptable"
     if _is_nothing_to_do(found, request):
-        report.say("There is nothing to do.")
+        report.print_line("There is nothing to do.")
         return "nothing-to-do"
     if request.dry_run and found.adoption is None:
-        report.say("Nothing was changed. The roots can be planned once the table is migrated.")
+        report.print_line("Nothing was changed. The roots can be planned once the table is migrated.")
         return "checked"
     return None
 

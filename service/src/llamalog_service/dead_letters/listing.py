@@ -111,7 +111,7 @@ class DeadLetterCounts(Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         by_reason: counts of the newest ones; of very many reasons the most frequent.
         looked_at: how many were counted.
-        kept: how many there are, as far as the broker can tell.
+        kept: how many there are, as far as the broker knows.
         counted_at: the time of the count, which is up to half a minute old.
     """
 

@@ -142,16 +142,16 @@ def event(kind: str, data: object, event_id: str | None = None) -> ServerSentEve
 async def log_events(feed: LiveFeed, log_filter: LogFilter, last_event_id: str | None) -> Events:
     """The live feed's rows that a filter matches, its gaps and its states."""
     async with aclosing(feed.follow(last_event_id)) as following:
-        async for news in following:
-            match news:
+        async for item in following:
+            match item:
                 case FeedItem():
-                    row = provenance_row(news.row)
+                    row = provenance_row(item.row)
                     if matches(log_filter, row):
-                        yield event("row", row, feed.cursor_of(news))
+                        yield event("row", row, feed.cursor_of(item))
                 case Gap():
-                    yield event("gap", {"missed": news.missed})
+                    yield event("gap", {"missed": item.missed})
                 case FeedState():
-                    yield event(news.value, {})
+                    yield event(item.value, {})
 
 
 async def backfill_events(backfills: BackfillService, run: UUID) -> Events:

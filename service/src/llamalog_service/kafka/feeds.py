@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 
 _POLL_SECONDS: Final = 0.5
 _CHECK_SECONDS: Final = 3.0
-"""Seconds without a record after which the broker is asked whether it is there at all."""
+"""Seconds without a record after which the broker is pinged."""
 _ANSWER_SECONDS: Final = 5.0
 _MAX_RECORDS: Final = 500
 

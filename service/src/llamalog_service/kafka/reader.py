@@ -126,7 +126,7 @@ async def end_offsets(
 
     Args:
         reader: a started consumer of no group, newly made: it is assigned the partitions.
-        knows_ends: whether the broker can be asked; if not, its answer to a fetch says it.
+        knows_ends: whether the broker answers such a request; if not, its answer to a fetch has them.
     """
     if knows_ends:
         ends: Offsets = await reader.end_offsets(list(partitions))
@@ -140,7 +140,7 @@ async def end_offsets(
 
 
 async def first_offsets(reader: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> Offsets:
-    """The lowest offset that each partition still holds; only of a broker that can be asked."""
+    """The lowest offset that each partition still holds; only of a broker that answers such a request."""
     firsts: Offsets = await reader.beginning_offsets(list(partitions))
     return firsts
 

@@ -122,7 +122,7 @@ def check_configs(wanted: Topics, configs: Mapping[str, TopicConfig]) -> list[Fi
         findings += rule(spec, config)
         unknown = sorted(name for name in spec.config if name not in config)
         if unknown:
-            findings.append(_unchecked(spec, f"the broker does not tell {', '.join(unknown)}"))
+            findings.append(_unchecked(spec, f"the broker does not return {', '.join(unknown)}"))
     findings += _dead_letters_have_room(wanted, configs)
     return findings
 

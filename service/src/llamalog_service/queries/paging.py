@@ -138,7 +138,7 @@ async def collect(
 
 
 def page_of(found: Sequence[Row], limit: int, item: Callable[[Row], T]) -> Page[T]:
-    """The page of a query that was asked for one row more than the limit."""
+    """The page of a query that requested one row more than the limit."""
     return Page(items=tuple(map(item, found[:limit])), next=next_of(found, limit))
 
 
@@ -158,7 +158,7 @@ _BEFORE_CHRIST = Cursor("0001-12-31 23:59:59.999999 BC", _LAST_ROW, is_root_job=
 
 
 def at_most(limit: int) -> int:
-    """The number of items that a page may have of those asked for: from 1 to `MAX_LIMIT`."""
+    """The number of items that a page may have of those requested: from 1 to `MAX_LIMIT`."""
     return max(1, min(limit, MAX_LIMIT))
 
 

@@ -62,8 +62,8 @@ async def _find_page(reader: Reader, text: str, stripped: str) -> str | None:
     if page is not None:
         return page
     for job in dict.fromkeys((text, stripped)):  # a job's id may begin and end with blanks
-        standing = await read_job_state(reader, job)
-        if standing.seen_since is not None or standing.is_named:
+        state = await read_job_state(reader, job)
+        if state.seen_since is not None or state.is_named:
             return job_link(job)
     return None
 

@@ -14,7 +14,7 @@ StoredPositions = Callable[[], Awaitable[Mapping[int, int]]]
 """The next offsets recorded with the rows, by partition."""
 
 EndOffsets = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
-"""The offset that the next message of each partition will get; empty if the broker cannot be asked."""
+"""The offset that the next message of each partition will get; empty if the broker does not answer."""
 
 _POSITION_SECONDS = 1.0
 
@@ -36,7 +36,7 @@ class StartOffsets:
     Args:
         stored_positions: a database that was restored from a backup is behind Kafka's committed offsets: it
             catches up by itself.
-        knows_ends: whether the broker can be asked where partitions end.
+        knows_ends: whether the broker can report where partitions end.
     """
 
     def __init__(self, stored_positions: StoredPositions, *, knows_ends: bool) -> None:
