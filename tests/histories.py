@@ -31,7 +31,7 @@ def event(
     at: float | None = None,
     kind: type[EntityCreated] | type[EntityEnriched] | type[EntityLinked] = EntityCreated,
 ) -> EntityEvent:
-    """An event with the id `number`, said `at` milliseconds after noon (its number, if not given)."""
+    """An event with the id `number`, of `at` milliseconds after noon (its number, if not given)."""
     return kind(
         id=str(UUID(int=number)),
         source="/tests",
@@ -63,12 +63,12 @@ def override(number: int, job: str, *, adopted: bool = True, at: float | None = 
 
 def chains(count: int, first: int = 1) -> list[EntityEvent]:
     """Root, child, grandchild, and again."""
-    told: list[EntityEvent] = []
+    events: list[EntityEvent] = []
     for number in range(first, first + count, 3):
-        told.append(event(number, f"root-{number}"))
-        told.append(event(number + 1, f"child-{number}", f"root-{number}"))
-        told.append(event(number + 2, f"grandchild-{number}", f"child-{number}"))
-    return told
+        events.append(event(number, f"root-{number}"))
+        events.append(event(number + 1, f"child-{number}", f"root-{number}"))
+        events.append(event(number + 2, f"grandchild-{number}", f"child-{number}"))
+    return events
 
 
 @st.composite

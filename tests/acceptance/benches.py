@@ -13,10 +13,10 @@ _SECONDS: Final = 300
 
 
 def figures_of(bench: str, *options: str, folder: Path) -> dict[str, Any]:
-    """What a bench tells as JSON; it ran on disks that keep what they are told, and left nothing behind."""
-    told, data = folder / "figures.json", folder / "data"
+    """The figures of a bench as JSON; it ran on disks that keep what is written, and left nothing behind."""
+    file, data = folder / "figures.json", folder / "data"
     ran = subprocess.run(
-        [sys.executable, "-m", bench, *options, "--json", str(told), "--data-dir", str(data)],
+        [sys.executable, "-m", bench, *options, "--json", str(file), "--data-dir", str(data)],
         env=os.environ | {"PYTHONPATH": str(_TESTS)},
         capture_output=True,
         text=True,
@@ -24,7 +24,7 @@ def figures_of(bench: str, *options: str, folder: Path) -> dict[str, Any]:
         check=False,
     )
     assert ran.returncode in (0, _BAR_MISSED), ran.stdout + ran.stderr
-    figures: dict[str, Any] = json.loads(told.read_text())
+    figures: dict[str, Any] = json.loads(file.read_text())
     assert bool(figures["missed"]) == (ran.returncode == _BAR_MISSED)
     assert figures["durability"] == {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
     assert not data.exists()

@@ -87,11 +87,11 @@ class Up:
         }
 
     def exported(self) -> dict[str, str]:
-        """The variables that it says to export."""
+        """The variables that it prints to be exported."""
         return dict(re.findall(r"^  export (\w+)='(.*)'$", self.printed, re.MULTILINE))
 
     def database_url(self) -> str:
-        """The URL of its own database, the password from the file that it says."""
+        """The URL of its own database, the password from the file that it names."""
         exported = self.exported()
         password = Path(exported["LLAMALOG_DATABASE_PASSWORD_FILE"]).read_text().strip()
         return exported["LLAMALOG_DATABASE_URL"].replace("@", f":{password}@")

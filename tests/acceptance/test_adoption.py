@@ -154,7 +154,7 @@ def test_every_root_is_the_oracles_and_what_is_overruled_is_kept_aside(adoption:
     assert differences(adoption.kept, kept_aside(before)) == []
 
 
-def test_the_report_tells_what_was_done(adoption: Adopted) -> None:
+def test_the_report_lists_what_was_done(adoption: Adopted) -> None:
     report, before, expected = adoption.report, adoption.before.rows, adopted(adoption.before.rows.values())
     assert adoption.ended.json["outcome"] == "completed"
     assert report["plan"] == report["end"]

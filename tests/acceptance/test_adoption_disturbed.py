@@ -136,7 +136,7 @@ async def test_killed_again_and_again_the_same_command_comes_to_the_same_end(
 
 def events(dice: Random, jobs: list[str], number: int) -> list[Event]:
     """Children of the rows that stand, parents of some, the lost tops themselves, rings."""
-    told: list[Event] = []
+    planned: list[Event] = []
     for n in range(1, number + 1):
         job, parent = dice.choice(
             [
@@ -150,12 +150,12 @@ def events(dice: Random, jobs: list[str], number: int) -> list[Event]:
             ]
         )
         if job != parent:
-            told.append(event(n, job, parent, at=dice.randrange(-(10**10), 10**6)))
-    return told
+            planned.append(event(n, job, parent, at=dice.randrange(-(10**10), 10**6)))
+    return planned
 
 
 async def adopted_beside(
-    look: Style, adopter: Adopter, application: Application, writer: Writer, told: Iterator[Event]
+    look: Style, adopter: Adopter, application: Application, writer: Writer, planned: Iterator[Event]
 ) -> Ended:
     """Adopt, while the application writes, and events are ingested and what they need is repaired."""
     repairer = Repairer(writer.pool, writer.kept)
@@ -163,7 +163,7 @@ async def adopted_beside(
     ended = asyncio.create_task(command.ended())
     while not ended.done():
         await application.write()
-        if await look.revision() == HEAD and (batch := list(islice(told, 5))):
+        if await look.revision() == HEAD and (batch := list(islice(planned, 5))):
             await writer.write(*batch)
             await repairer.settle()
         await asyncio.sleep(0.02)
@@ -178,13 +178,13 @@ async def test_beside_an_application_and_producers_that_go_on_every_root_is_the_
     before = await read_table(adopter.url, "llama_logs")
     jobs = sorted({str(row["job_id"]) for row in before.rows.values() if row["job_id"] is not None})
     jobs = [*dice.sample(jobs, 60), "orphan-1", "orphan-2", "grandorphan-1", "enrich-of-import"]
-    application, told = Application(adopter.url, dice, jobs), iter(events(dice, jobs, 400))
+    application, planned = Application(adopter.url, dice, jobs), iter(events(dice, jobs, 400))
 
     async with create_pool(adopter.url, min_size=1) as pool:
         writer = Writer(pool, KeptMessages())
         async with pool.acquire() as connection:
             await application.prepare(connection)
-            ended = await adopted_beside(Style(connection), adopter, application, writer, told)
+            ended = await adopted_beside(Style(connection), adopter, application, writer, planned)
         assert ended.code == 0, ended.err
         report = ended.json["run"]["report"]
         assert report["rows"] >= ROWS
@@ -195,7 +195,7 @@ async def test_beside_an_application_and_producers_that_go_on_every_root_is_the_
         sweep = Sweep(RecomputeStore(pool), every=1, full_every=1, clock=lambda: 0.0)
         while await sweep.sweep_unsettled():
             continue
-        await Repairer(pool, writer.kept).tell()
+        await Repairer(pool, writer.kept).publish_corrections()
         overrides = {
             row["job_id"]: row["adopted"] for row in await pool.fetch("SELECT * FROM root_overrides")
         }

@@ -82,13 +82,13 @@ async def test_the_log_agrees_with_the_catalogue_through_crashes_of_both_service
 
         return are_added
 
-    async def all_is_said() -> bool:
-        asked = [album["enrichment_requested"] for album in await albums_in(catalogue_database)]
-        return len(asked) == ALBUMS and all(asked) and await waiting_in(catalogue_database) == 0
+    async def all_is_published() -> bool:
+        requested = [album["enrichment_requested"] for album in await albums_in(catalogue_database)]
+        return len(requested) == ALBUMS and all(requested) and await waiting_in(catalogue_database) == 0
 
     async def all_is_enriched() -> bool:
-        said = "SELECT count(DISTINCT entity_id) FROM llama_logs WHERE operation = 'enrichment:album'"
-        return bool(await pool.fetchval(said) == ALBUMS)
+        enriched = "SELECT count(DISTINCT entity_id) FROM llama_logs WHERE operation = 'enrichment:album'"
+        return bool(await pool.fetchval(enriched) == ALBUMS)
 
     async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         with service("enricher", settings):
@@ -96,7 +96,7 @@ async def test_the_log_agrees_with_the_catalogue_through_crashes_of_both_service
                 with service("catalogue", settings, *catalogue):
                     await eventually(enough(crash * ALBUMS // 4))
         with service("enricher", settings), service("catalogue", settings, *catalogue):
-            await eventually(all_is_said)
+            await eventually(all_is_published)
             await eventually(all_is_enriched)
         await wait_until_settled(settings, pool)
 
@@ -125,13 +125,13 @@ async def test_the_log_agrees_with_the_catalogue_through_crashes_of_both_service
     assert await read_all(settings.kafka, topics(settings.topic_prefix).dead_letters.name) == []
 
 
-def test_the_services_tell_how_they_are_started() -> None:
-    told = subprocess.run(
+def test_the_services_print_how_they_are_started() -> None:
+    done = subprocess.run(
         [sys.executable, "-m", "album_import", "catalogue", "--kafka", "x"],
         env=os.environ | {"PYTHONPATH": str(EXAMPLES)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.returncode == 2
-    assert "needs a --database" in told.stderr
+    assert done.returncode == 2
+    assert "needs a --database" in done.stderr

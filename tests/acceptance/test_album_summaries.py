@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from album_summaries.store import Summary, SummaryStore
-from harness.told import NOON, row, tell
+from harness.provenance_messages import NOON, publish_rows, row
 from harness.topics import producing
 from harness.waiting import eventually
 from llamalog_schemas.consumer import Position, ProvenanceUpdate, Removed
@@ -32,8 +32,8 @@ ALBUMS = [uuid4() for _ in range(8)]
 
 
 def history(dice: random.Random) -> list[Provenance]:
-    """What is told: every row, some corrected up to twice, some told again, in no order."""
-    told = []
+    """What is published: every row, some corrected up to twice, some published again, in no order."""
+    published = []
     for album in ALBUMS:
         rows = [row(album_id=album, entity_type=EntityType.ALBUM, root_job_id=f"create-{album}")]
         for number in range(30):
@@ -47,10 +47,10 @@ def history(dice: random.Random) -> list[Provenance]:
             )
         for first in rows:
             last = dice.choice([1, 1, 2, 3])
-            told += [corrected(first, revision, last, dice) for revision in range(1, last + 1)]
-    told += dice.sample(told, len(told) // 3)
-    dice.shuffle(told)
-    return told
+            published += [corrected(first, revision, last, dice) for revision in range(1, last + 1)]
+    published += dice.sample(published, len(published) // 3)
+    dice.shuffle(published)
+    return published
 
 
 def corrected(final: Provenance, revision: int, last: int, dice: random.Random) -> Provenance:
@@ -62,10 +62,10 @@ def corrected(final: Provenance, revision: int, last: int, dice: random.Random) 
     return replace(final, revision=revision, root_job_id=None, origin=Origin.PENDING)
 
 
-def expected(told: list[Provenance]) -> dict[str, Summary]:
+def expected(published: list[Provenance]) -> dict[str, Summary]:
     """The summaries, from the highest revision of each row."""
     newest: dict[UUID, Provenance] = {}
-    for each in told:
+    for each in published:
         if each.id not in newest or each.revision > newest[each.id].revision:
             newest[each.id] = each
     summaries = {}
@@ -139,26 +139,26 @@ async def events_are_counted(file: Path, number: int) -> None:
 async def test_the_view_is_right_through_duplicates_corrections_a_replay_and_crashes(
     settings: Settings, topic: str, file: Path, tmp_path: Path
 ) -> None:
-    told = history(random.Random(6))
-    share = len(told) // 4
+    published = history(random.Random(6))
+    share = len(published) // 4
     async with producing(settings.kafka) as producer:
         for crash in range(4):
-            piece = told[crash * share : None if crash == 3 else (crash + 1) * share]
+            piece = published[crash * share : None if crash == 3 else (crash + 1) * share]
             with service(settings, topic, file):
-                telling = asyncio.create_task(tell(producer, topic, piece))
+                publishing = asyncio.create_task(publish_rows(producer, topic, piece))
                 await events_are_counted(file, 50 * (crash + 1))
-                await telling
+                await publishing
         with service(settings, topic, file):
-            await is_reached(file, expected(told))
+            await is_reached(file, expected(published))
 
-        # A replay over the same file changes nothing; the rows told last show that it is through.
+        # A replay over the same file changes nothing; the rows published last show that it is through.
         last = [row(album_id=uuid4()) for _ in range(6)]
         for partition, each in enumerate(last):
-            await tell(producer, topic, [each], partition)
+            await publish_rows(producer, topic, [each], partition)
         with service(settings, topic, file, "--replay"):
-            await is_reached(file, expected(told + last))
+            await is_reached(file, expected(published + last))
         with service(settings, topic, tmp_path / "another.sqlite"):
-            await is_reached(tmp_path / "another.sqlite", expected(told + last))
+            await is_reached(tmp_path / "another.sqlite", expected(published + last))
 
 
 async def test_a_row_that_was_removed_leaves_the_view_and_may_come_back(file: Path) -> None:

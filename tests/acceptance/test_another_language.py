@@ -47,7 +47,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def absent(what: str) -> NoReturn:
-    """Skip where it may be missing; CI, which may miss no part, says so by this variable."""
+    """Skip where it may be missing; CI, which may miss no part, sets this variable."""
     if os.environ.get("LLAMALOG_REQUIRE_APACHE_KAFKA") == "1":
         pytest.fail(what)
     pytest.skip(what)
@@ -104,10 +104,10 @@ def payloads(job: type[JobPayload]) -> list[JobPayload]:
 
 
 def test_payloads_go_through_a_queue_of_another_language_and_back(node: Path) -> None:
-    said = [payload for job in JOBS.values() for payload in payloads(job)]
-    lines = [{"name": payload.operation, "data": json.loads(encode_job(payload))} for payload in said]
-    told = run(node, "queue.mjs", stdin="\n".join(map(json.dumps, lines)))
-    for number, (payload, queued) in enumerate(zip(said, told, strict=True), 1):
+    known = [payload for job in JOBS.values() for payload in payloads(job)]
+    lines = [{"name": payload.operation, "data": json.loads(encode_job(payload))} for payload in known]
+    encoded = run(node, "queue.mjs", stdin="\n".join(map(json.dumps, lines)))
+    for number, (payload, queued) in enumerate(zip(known, encoded, strict=True), 1):
         kept = queued["kept"]
         assert decode_job(JOBS[kept["name"]], kept["data"]) == payload
         assert kept["data"].encode() == encode_job(payload)  # to the byte: same keys, same order, same text
@@ -117,19 +117,19 @@ def test_payloads_go_through_a_queue_of_another_language_and_back(node: Path) ->
             assert (after.request_id, after.parent_job_id, after.root_job_id) == (None, str(number), root)
 
 
-async def test_what_another_language_says_is_recorded(
+async def test_what_another_language_publishes_is_recorded(
     node: Path, settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     topic = topics(settings.topic_prefix).entity_events.name
-    said = run(node, "produce.mjs", str(SCHEMAS), settings.kafka, topic)
-    assert len(said) == 7
+    sent = run(node, "produce.mjs", str(SCHEMAS), settings.kafka, topic)
+    assert len(sent) == 7
     async with running("consumer", settings, tmp_path):
         await wait_until_consumed(settings)
     rows = {row["id"]: row for row in await pool.fetch("SELECT * FROM llama_logs")}
-    assert rows.keys() == {UUID(message["id"]) for message in said}
-    root = said[0]["data"]["jobId"]
-    for message in said:
+    assert rows.keys() == {UUID(message["id"]) for message in sent}
+    root = sent[0]["data"]["jobId"]
+    for message in sent:
         row, data = rows[UUID(message["id"])], message["data"]
         assert row["operation"] == data["operation"]
         assert row["root_job_id"] == (root if {"jobId", "parentJobId"} & data.keys() else None)
-    assert rows[UUID(said[0]["id"])]["metadata"] == said[0]["data"]["metadata"]
+    assert rows[UUID(sent[0]["id"])]["metadata"] == sent[0]["data"]["metadata"]

@@ -1,4 +1,4 @@
-"""The known database backfilled by command: through Kafka, a migration consumer, and the topics it tells."""
+"""The known database backfilled by command: Kafka, a migration consumer, and its topics."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -35,7 +35,7 @@ async def installed(adopter: Adopter, stack: LocalStack) -> AsyncIterator[Settin
         yield settings.model_copy(update={"sweep_seconds": 3600.0, "full_sweep_seconds": 3600.0})
 
 
-async def test_a_backfill_asked_for_by_command_corrects_every_row_and_tells_of_it(
+async def test_a_backfill_requested_by_command_corrects_every_row_and_publishes_it(
     adopter: Adopter, installed: Settings, tmp_path: Path
 ) -> None:
     await make_known_database(adopter.url, StartingPoint.ROOTS, lost_tops=True)
@@ -54,15 +54,15 @@ async def test_a_backfill_asked_for_by_command_corrects_every_row_and_tells_of_i
             folder=tmp_path,
         )
 
-        async def every_correction_is_told() -> bool:
+        async def every_correction_is_published() -> bool:
             return not await pool.fetchval("SELECT EXISTS (SELECT FROM provenance_outbox)")
 
-        await eventually(every_correction_is_told)
+        await eventually(every_correction_is_published)
         stored = await stored_rows(pool)
 
     assert ended.code == 0, ended.err
-    asked, *standings = ended.json_lines
-    assert (standings[-1]["status"], standings[-1]["set"]) == ("completed", ROWS)
+    accepted, *states = ended.json_lines
+    assert (states[-1]["status"], states[-1]["set"]) == ("completed", ROWS)
     after = await read_table(adopter.url, "llama_logs")
     assert changed_values(before, after, but=["parent_job_id", "root_job_id"]) == []
     assert differences(await read_outcome(adopter.url), adopted(before.rows.values())) == []
@@ -72,8 +72,14 @@ async def test_a_backfill_asked_for_by_command_corrects_every_row_and_tells_of_i
     assert {row.revision for row in stored.values()} == {2}
 
     events = await read_all(installed.kafka, names.backfill_events.name)
-    assert {record.key for record in events} == {asked["run"].encode()}
+    assert {record.key for record in events} == {accepted["run"].encode()}
     *progress, end = [decode_backfill_event(record.value) for record in events]
-    assert any(isinstance(told, BackfillProgressed) and 0 < told.data.set_ < ROWS for told in progress)
+    assert any(
+        isinstance(message, BackfillProgressed) and 0 < message.data.set_ < ROWS for message in progress
+    )
     assert isinstance(end, BackfillEnded)
-    assert (end.data.run, end.data.status, end.data.set_) == (UUID(asked["run"]), RunStatus.COMPLETED, ROWS)
+    assert (end.data.run, end.data.status, end.data.set_) == (
+        UUID(accepted["run"]),
+        RunStatus.COMPLETED,
+        ROWS,
+    )

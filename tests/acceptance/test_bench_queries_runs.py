@@ -8,11 +8,11 @@ from acceptance.benches import figures_of
 
 
 @pytest.mark.apache_kafka
-def test_a_small_bench_of_questions_asks_in_three_ways_while_events_come_in(tmp_path: Path) -> None:
+def test_a_small_bench_of_queries_runs_each_in_three_ways_while_events_come_in(tmp_path: Path) -> None:
     few = ("--albums", "300", "--big-tree", "1000", "--rounds", "3", "--backlog", "20")
     figures = figures_of("bench_queries", *few, folder=tmp_path)
     assert figures["rows"] == 300 * 9 + 1000 + 28
-    assert figures["asked"] == {
+    assert figures["samples"] == {
         "timeline of an album": 30,
         "page of root jobs": 9,
         "first piece of a tree of 20,000": 3,

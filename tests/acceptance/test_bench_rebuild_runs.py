@@ -8,7 +8,7 @@ from acceptance.benches import figures_of
 
 
 @pytest.mark.apache_kafka
-def test_a_small_bench_runs_and_finds_the_rows_as_the_fold_says(tmp_path: Path) -> None:
+def test_a_small_bench_runs_and_finds_the_rows_of_the_fold(tmp_path: Path) -> None:
     few = ("--events", "2000", "--repeat", "1", "--quiet", "2")
     figures = figures_of("bench_rebuild", *few, folder=tmp_path)
     assert figures["wrong"] == []

@@ -8,14 +8,19 @@ from acceptance.benches import figures_of
 
 
 @pytest.mark.apache_kafka
-def test_a_small_bench_runs_and_finds_the_table_as_the_fold_says(tmp_path: Path) -> None:
-    told = figures_of("bench", "--albums", "30", "--repeat", "1", folder=tmp_path)
-    played, found, drained = told["played"], told["found"][0], told["drained"][0]
-    assert told["differences"] == []
+def test_a_small_bench_runs_and_finds_the_table_of_the_fold(tmp_path: Path) -> None:
+    figures = figures_of("bench", "--albums", "30", "--repeat", "1", folder=tmp_path)
+    played, found, drained = figures["played"], figures["found"][0], figures["drained"][0]
+    assert figures["differences"] == []
     assert found["rows"] == played["events"] > 900
     assert found["dead_letters"] == played["bad"] > 0
     assert played["late"] > 0
     assert played["duplicates"] > 0
     assert found["provenance_records"] >= found["rows"]
     assert 0 < drained["recorded"] <= drained["committed"] <= drained["settled"]
-    assert set(told["figures"]["cpu_per_event"]) == {"consumer", "migration-consumer", "PostgreSQL", "Kafka"}
+    assert set(figures["figures"]["cpu_per_event"]) == {
+        "consumer",
+        "migration-consumer",
+        "PostgreSQL",
+        "Kafka",
+    }

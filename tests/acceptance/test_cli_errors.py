@@ -62,7 +62,7 @@ def silent_port() -> Iterator[int]:
         yield bound.getsockname()[1]
 
 
-def said(done: subprocess.CompletedProcess[str]) -> str:
+def errors_of(done: subprocess.CompletedProcess[str]) -> str:
     printed = done.stdout + done.stderr
     assert "Traceback" not in printed
     assert "secret-word" not in printed
@@ -94,7 +94,7 @@ def test_a_process_without_settings_says_so_and_ends_with_the_code_of_wrong_sett
         done = run_llamalog(*words, environment={})
         assert done.returncode == 2
         assert done.stdout == ""
-        assert said(done).count("is not set") == 2
+        assert errors_of(done).count("is not set") == 2
 
 
 @pytest.mark.usefixtures("no_settings")
@@ -102,7 +102,7 @@ def test_a_process_without_settings_says_so_and_ends_with_the_code_of_wrong_sett
 def test_missing_settings_are_named_with_what_they_should_be(words: Sequence[str]) -> None:
     done = run_here(*words, environment={})
     assert done.returncode == 2
-    assert said(done).splitlines() == [
+    assert errors_of(done).splitlines() == [
         "LLAMALOG_DATABASE_URL: is not set: postgresql://user:password@host:port/database",
         "LLAMALOG_KAFKA: is not set: bootstrap servers: host:port, comma-separated",
     ]
@@ -110,10 +110,10 @@ def test_missing_settings_are_named_with_what_they_should_be(words: Sequence[str
 
 @pytest.mark.usefixtures("no_settings")
 @pytest.mark.parametrize("words", COMMANDS_WITHOUT_KAFKA, ids=" ".join)
-def test_what_needs_no_kafka_does_not_ask_for_one(words: Sequence[str]) -> None:
+def test_what_needs_no_kafka_does_not_require_one(words: Sequence[str]) -> None:
     done = run_here(*words, environment={})
     assert done.returncode == 2
-    assert said(done).splitlines() == [
+    assert errors_of(done).splitlines() == [
         "LLAMALOG_DATABASE_URL: is not set: postgresql://user:password@host:port/database"
     ]
 
@@ -132,8 +132,8 @@ def test_a_setting_that_is_wrong_is_named(setting: str, value: str, sentence: st
     environment = {"LLAMALOG_DATABASE_URL": UNREACHABLE, "LLAMALOG_KAFKA": "127.0.0.1:1", setting: value}
     done = run_here("consumer", environment=environment)
     assert done.returncode == 2
-    assert said(done).startswith(f"{setting}: ")
-    assert sentence in said(done)
+    assert errors_of(done).startswith(f"{setting}: ")
+    assert sentence in errors_of(done)
 
 
 @pytest.mark.usefixtures("no_settings")
@@ -146,18 +146,20 @@ def test_a_password_file_that_is_away_is_named(tmp_path: Path) -> None:
     }
     done = run_here("migrate", environment=environment)
     assert done.returncode == 78
-    assert f"cannot be read from {file} (LLAMALOG_DATABASE_PASSWORD_FILE)" in said(done)
+    assert f"cannot be read from {file} (LLAMALOG_DATABASE_PASSWORD_FILE)" in errors_of(done)
 
 
 @pytest.mark.usefixtures("no_settings")
-def test_a_database_that_is_away_is_told_by_migrate(silent_port: int) -> None:
+def test_a_database_that_is_away_is_named_by_migrate(silent_port: int) -> None:
     url = f"postgresql://llamalog:secret-word@127.0.0.1:{silent_port}/llamalog"
     done = run_here("migrate", environment={"LLAMALOG_DATABASE_URL": url, "LLAMALOG_KAFKA": "127.0.0.1:1"})
     assert done.returncode == 1
-    assert f"PostgreSQL can't be reached at postgresql://llamalog:***@127.0.0.1:{silent_port}" in said(done)
+    assert f"PostgreSQL can't be reached at postgresql://llamalog:***@127.0.0.1:{silent_port}" in errors_of(
+        done
+    )
 
 
-def test_a_kafka_that_is_away_is_told_by_commands_that_end(silent_port: int) -> None:
+def test_a_kafka_that_is_away_is_named_by_commands_that_end(silent_port: int) -> None:
     kafka = f"127.0.0.1:{silent_port}"
     environment = {"LLAMALOG_DATABASE_URL": UNREACHABLE, "LLAMALOG_KAFKA": kafka}
     ending = [["topics", "check"], ["simulate"], ["dead-letters", "list"], ["logs", "--follow"]]
@@ -165,8 +167,8 @@ def test_a_kafka_that_is_away_is_told_by_commands_that_end(silent_port: int) -> 
         done = at_once.map(lambda words: run_llamalog(*words, environment=environment), ending)
     for words, command in zip(ending, done, strict=True):
         assert command.returncode == 1, words
-        assert f"llamalog: Kafka can't be reached at {kafka}. Check that it runs" in said(command), words
-        assert len(said(command).splitlines()) == 2, (words, "that it waits, and that it gave up")
+        assert f"llamalog: Kafka can't be reached at {kafka}. Check that it runs" in errors_of(command), words
+        assert len(errors_of(command).splitlines()) == 2, (words, "that it waits, and that it gave up")
 
 
 @pytest.mark.parametrize("command", ["consumer", "migration-consumer"])
@@ -196,10 +198,10 @@ def test_a_consumer_waits_for_servers_that_are_away(command: str, silent_port: i
             assert process.poll() is None
         finally:
             process.kill()
-    told = [json.loads(line) for line in log.read_text().splitlines() if '"waiting"' in line]
-    assert {line["doing"] for line in told} == SERVERS
-    assert {line["level"] for line in told} == {"warning"}
-    assert any(kafka in line["reason"] for line in told)
+    waits = [json.loads(line) for line in log.read_text().splitlines() if '"waiting"' in line]
+    assert {line["doing"] for line in waits} == SERVERS
+    assert {line["level"] for line in waits} == {"warning"}
+    assert any(kafka in line["reason"] for line in waits)
 
 
 async def create(settings: Settings, wanted: Topics) -> None:
@@ -221,19 +223,19 @@ async def test_nothing_starts_on_topics_that_are_missing(settings: Settings) -> 
     consumers = [run_llamalog(name, environment=misnamed) for name in ("consumer", "migration-consumer")]
     for done in [*consumers, await run_beside("simulate", environment=misnamed)]:
         assert done.returncode == 1, done.args
-        assert said(done).count("the topic does not exist") == 5
-        assert "Create it with `llamalog topics create`, or correct the prefix." in said(done)
+        assert errors_of(done).count("the topic does not exist") == 5
+        assert "Create it with `llamalog topics create`, or correct the prefix." in errors_of(done)
 
 
 async def test_topics_are_created_and_then_checked_well(settings: Settings) -> None:
     environment = elsewhere(settings).as_environment()
     missing = await run_beside("topics", "check", environment=environment)
     assert missing.returncode == 1
-    assert said(missing).count("error ") == 5
+    assert errors_of(missing).count("error ") == 5
     first, again = [await run_beside("topics", "create", environment=environment) for _ in range(2)]
-    assert (said(first).count(": created"), said(again).count(": kept")) == (5, 5)
+    assert (errors_of(first).count(": created"), errors_of(again).count(": kept")) == (5, 5)
     checked = await run_beside("topics", "check", environment=environment)
-    assert checked.returncode == 0, said(checked)
+    assert checked.returncode == 0, errors_of(checked)
 
 
 @pytest.mark.apache_kafka
@@ -251,19 +253,19 @@ async def test_entity_events_with_finite_retention_are_refused(settings: Setting
         run_llamalog("consumer", environment=environment),
     ]:
         assert done.returncode == 1, done.args
-        assert f"{events.name}: its retention is finite (retention.ms=86400000)." in said(done)
-        assert "Set retention.ms=-1" in said(done)
+        assert f"{events.name}: its retention is finite (retention.ms=86400000)." in errors_of(done)
+        assert "Set retention.ms=-1" in errors_of(done)
 
 
-async def test_migrate_says_that_it_applied_nothing(database_url: str) -> None:
+async def test_migrate_prints_that_it_applied_nothing(database_url: str) -> None:
     done = await run_beside("migrate", environment=environment_of_database(database_url))
     assert (done.returncode, done.stdout) == (0, "The database was up to date: nothing was applied.\n")
 
 
-async def test_simulate_says_what_it_played(settings: Settings) -> None:
+async def test_simulate_prints_what_it_played(settings: Settings) -> None:
     words = ["simulate", "--albums", "2", "--late", "10%", "--duplicates", "5%", "--bad", "5%"]
     done = await run_beside(*words, environment=settings.as_environment())
-    assert done.returncode == 0, said(done)
+    assert done.returncode == 0, errors_of(done)
     assert done.stdout.startswith("Played ")
     assert " messages of 2 albums: " in done.stdout
 
@@ -271,7 +273,7 @@ async def test_simulate_says_what_it_played(settings: Settings) -> None:
 def test_a_share_that_is_none_is_a_usage_error() -> None:
     done = run_here("simulate", "--late", "lots", environment={})
     assert done.returncode == 2
-    assert '"lots" is no share' in said(done)
+    assert '"lots" is no share' in errors_of(done)
 
 
 @pytest.mark.parametrize(
@@ -284,9 +286,9 @@ def test_a_share_that_is_none_is_a_usage_error() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-async def test_what_the_log_does_not_know_is_told(
+async def test_what_the_log_does_not_know_is_reported(
     words: Sequence[str], sentence: str, database_url: str
 ) -> None:
     done = await run_beside(*words, environment=environment_of_database(database_url))
     assert (done.returncode, done.stdout) == (1, "")
-    assert sentence in said(done)
+    assert sentence in errors_of(done)

@@ -61,7 +61,7 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
     try:
         async with open_producer(settings) as producer:
             publisher = EventPublisher(MessageProducer(producer), names, source="/tests")
-            asked = BackfillRootsData(
+            requested = BackfillRootsData(
                 scope=WholeTable(),
                 requested_by="tests",
                 missing_parent=MissingParent.ADOPT,
@@ -70,7 +70,7 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
                 expected=ExpectedCounts(rows=3050, roots=1000, children=2000, adopted=50),
             )
             for _ in range(2):
-                await publisher.request_backfill(run, asked)
+                await publisher.request_backfill(run, requested)
             migration_consumer.start()
             for _ in range(KILLS):
                 before = await seen(store, run)
@@ -82,11 +82,11 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
             await publisher.request_run_change(PauseBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.PAUSED), 60)
             assert 0 < await seen(store, run) < 3050
-            await eventually(lambda: pause_is_told(settings))
+            await eventually(lambda: pause_is_published(settings))
             await publisher.request_run_change(ResumeBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.COMPLETED), 60)
         await wait_until_settled(settings, pool)
-        await eventually(lambda: is_told(pool, run))
+        await eventually(lambda: is_published(pool, run))
         assert await migration_consumer.stop() == 0
     finally:
         migration_consumer.kill()
@@ -99,27 +99,27 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
     assert {row.revision for row in stored.values()} == {2}
     adopted = [override(9000 + number, f"gone-{number}") for number in range(5)]
     assert differences(stored, [*legacy, *adopted]) == []
-    await everything_is_told(settings, done, stored)
+    await everything_is_published(settings, done, stored)
 
 
-async def everything_is_told(settings: Settings, done: Backfill, stored: dict[UUID, StoredRow]) -> None:
+async def everything_is_published(settings: Settings, done: Backfill, stored: dict[UUID, StoredRow]) -> None:
     names = topics(settings.topic_prefix)
-    told = await read_all(settings.kafka, names.provenance.name)
-    assert believed(record.value for record in told) == as_stored(stored)
-    news = await all_news(settings)
-    assert {told.data.run for told in news} == {done.id}
-    end = news[-1]
+    records = await read_all(settings.kafka, names.provenance.name)
+    assert believed(record.value for record in records) == as_stored(stored)
+    events = await all_events(settings)
+    assert {one.data.run for one in events} == {done.id}
+    end = events[-1]
     assert isinstance(end, BackfillEnded)
     assert end.data.report == done.report
 
 
-async def all_news(settings: Settings) -> list[BackfillEvent]:
+async def all_events(settings: Settings) -> list[BackfillEvent]:
     events = topics(settings.topic_prefix).backfill_events.name
     return [decode_backfill_event(record.value or b"") for record in await read_all(settings.kafka, events)]
 
 
-async def pause_is_told(settings: Settings) -> bool:
-    return RunStatus.PAUSED in {told.data.status for told in await all_news(settings)}
+async def pause_is_published(settings: Settings) -> bool:
+    return RunStatus.PAUSED in {one.data.status for one in await all_events(settings)}
 
 
 async def seen(store: BackfillStore, run: UUID) -> int:
@@ -136,5 +136,5 @@ async def has_status(store: BackfillStore, run: UUID, status: RunStatus) -> bool
     return found is not None and found.status is status
 
 
-async def is_told(pool: asyncpg.Pool, run: UUID) -> bool:
+async def is_published(pool: asyncpg.Pool, run: UUID) -> bool:
     return bool(await pool.fetchval("SELECT end_published FROM backfill_runs WHERE id = $1", run))

@@ -73,8 +73,8 @@ async def test_every_event_is_recorded_once_and_every_root_is_right_however_ofte
     assert any(row.revision > 1 for row in stored.values()), "the sample had no late parents"
     assert len(bad) > MESSAGES * 0.001
     assert differing_letters(bad, await read_all(settings.kafka, names.dead_letters.name)) == []
-    told = await read_all(settings.kafka, names.provenance.name)
-    assert believed(record.value for record in told) == as_stored(stored)
+    published = await read_all(settings.kafka, names.provenance.name)
+    assert believed(record.value for record in published) == as_stored(stored)
 
 
 async def kill_at_work(consumer: ServiceProcess, pool: asyncpg.Pool, dice: Random) -> None:

@@ -20,7 +20,7 @@ CHILD = event(2, "create-album", "import")
 ROOT = event(3, "import")
 
 
-async def told_by_provenance(settings: Settings) -> list[Provenance]:
+async def provenance_of(settings: Settings) -> list[Provenance]:
     records = await read_all(settings.kafka, topics(settings.topic_prefix).provenance.name)
     return [decode_provenance(record.value).data for record in records]
 
@@ -45,10 +45,10 @@ async def test_a_grandchild_before_its_child_before_its_root_ends_with_the_right
     stored = await stored_rows(pool)
     assert differences(stored, [GRANDCHILD, CHILD, ROOT]) == []
     assert {row.root.root_job_id for row in stored.values()} == {"import"}
-    told = await told_by_provenance(settings)
+    published = await provenance_of(settings)
     for corrected in (GRANDCHILD, CHILD):
-        first, *_, last = [record for record in told if record.id == UUID(corrected.id)]
+        first, *_, last = [record for record in published if record.id == UUID(corrected.id)]
         assert (first.revision, first.origin, first.root_job_id) == (1, Origin.PENDING, None)
         assert (last.origin, last.root_job_id) == (Origin.RESOLVED, "import")
         assert last.revision > first.revision
-    assert [record.revision for record in told if record.id == UUID(ROOT.id)] == [1]
+    assert [record.revision for record in published if record.id == UUID(ROOT.id)] == [1]

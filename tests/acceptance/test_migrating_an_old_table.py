@@ -77,16 +77,18 @@ async def test_a_check_names_every_step_with_its_rows_and_changes_nothing(old: s
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_the_rows_that_a_check_foretells_are_those_that_are_touched(old: str, point: str) -> None:
+async def test_the_rows_that_a_check_predicts_are_those_that_are_touched(old: str, point: str) -> None:
     await make_old_table(old, point)
     _, out, _ = await llamalog(old, "migrate", "--check", "--json")
-    foretold = {step["what"].split(",")[0]: step["rows"] for step in json.loads(out)["steps"] if step["rows"]}
+    predicted = {
+        step["what"].split(",")[0]: step["rows"] for step in json.loads(out)["steps"] if step["rows"]
+    }
     _, _, errors = await llamalog(old, "migrate")
-    told = [json.loads(line) for line in errors.splitlines() if '"total"' in line]
-    assert sorted(foretold.values()) == sorted({line["event"]: line["total"] for line in told}.values())
+    logged = [json.loads(line) for line in errors.splitlines() if '"total"' in line]
+    assert sorted(predicted.values()) == sorted({line["event"]: line["total"] for line in logged}.values())
 
 
-async def test_what_cannot_be_taken_over_is_told_with_exit_code_1(old: str) -> None:
+async def test_what_cannot_be_taken_over_is_reported_with_exit_code_1(old: str) -> None:
     await make_old_table(old, "first")
     await run_sql(old, "CREATE TABLE llama_logs (id uuid)")
     code, _, errors = await llamalog(old, "migrate", "--check")
@@ -126,8 +128,8 @@ async def test_an_application_that_knows_no_category_yet_does_not_keep_the_migra
     old: str,
 ) -> None:
     await make_old_table(old, "first", rows=20_000)
-    stopped, told = asyncio.Event(), Counter[str]()
-    writing = [asyncio.create_task(write_as_ever(old, stopped, told)) for _ in range(3)]
+    stopped, counts = asyncio.Event(), Counter[str]()
+    writing = [asyncio.create_task(write_as_ever(old, stopped, counts)) for _ in range(3)]
     try:
         assert await asyncio.wait_for(migrate(old), 120)
     finally:
@@ -136,11 +138,11 @@ async def test_an_application_that_knows_no_category_yet_does_not_keep_the_migra
     (counted,) = await run_sql(
         old, "SELECT count(category), count(*) FROM llama_logs WHERE operation = 'ever'"
     )
-    assert told["written"] and told["refused"]
-    assert list(counted) == [told["written"]] * 2
+    assert counts["written"] and counts["refused"]
+    assert list(counted) == [counts["written"]] * 2
 
 
-async def write_as_ever(database_url: str, stopped: asyncio.Event, told: Counter[str]) -> None:
+async def write_as_ever(database_url: str, stopped: asyncio.Event, counts: Counter[str]) -> None:
     """Write rows without a category under whichever name the table has."""
     connection = await asyncpg.connect(database_url, statement_cache_size=0)
     while not stopped.is_set():
@@ -153,9 +155,9 @@ async def write_as_ever(database_url: str, stopped: asyncio.Event, told: Counter
             except asyncpg.UndefinedTableError:
                 continue
             except (asyncpg.CheckViolationError, asyncpg.NotNullViolationError):
-                told["refused"] += 1
+                counts["refused"] += 1
             else:
-                told["written"] += 1
+                counts["written"] += 1
                 break
         await asyncio.sleep(0)
     await connection.close()
@@ -232,7 +234,7 @@ async def test_no_session_waits_long_while_the_table_is_migrated(old: str) -> No
     assert {tuple(row) for row in live} == {(True, False)}
 
 
-async def test_a_connection_that_is_lost_is_told_in_a_sentence_and_the_same_command_goes_on(
+async def test_a_connection_that_is_lost_is_reported_in_a_sentence_and_the_same_command_resumes(
     old: str,
 ) -> None:
     await make_old_table(old, "first")

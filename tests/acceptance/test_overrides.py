@@ -23,14 +23,14 @@ CHILD, GRANDCHILD = event(1, "child", "lost"), event(2, "grandchild", "child")
 
 
 class Installation:
-    """Both consumers at work, and what was said to them."""
+    """Both consumers at work, and what was published to them."""
 
     def __init__(self, settings: Settings, pool: asyncpg.Pool) -> None:
         self._settings = settings
         self._pool = pool
         self.command = Commands(settings)
 
-    async def say(self, *events: Event) -> None:
+    async def publish(self, *events: Event) -> None:
         await publish(self._settings, events)
         await self.settle()
 
@@ -41,7 +41,7 @@ class Installation:
         rows = await self._pool.fetch("SELECT job_id, root_job_id, origin FROM llama_logs")
         return {row["job_id"]: (row["root_job_id"], row["origin"]) for row in rows}
 
-    async def told(self) -> dict[str, tuple[str | None, str]]:
+    async def published_roots(self) -> dict[str, tuple[str | None, str]]:
         """What a reader of the provenance topic believes."""
         name = topics(self._settings.topic_prefix).provenance.name
         rows = believed(record.value for record in await read_all(self._settings.kafka, name)).values()
@@ -50,8 +50,10 @@ class Installation:
     async def is_the_fold(self) -> bool:
         """Whether the table equals the fold of all that the topic of entity events holds."""
         names = topics(self._settings.topic_prefix)
-        said = [decode_event(r.value) for r in await read_all(self._settings.kafka, names.entity_events.name)]
-        return differences(await stored_rows(self._pool), said) == []
+        published = [
+            decode_event(r.value) for r in await read_all(self._settings.kafka, names.entity_events.name)
+        ]
+        return differences(await stored_rows(self._pool), published) == []
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ async def installation(settings: Settings, pool: asyncpg.Pool, tmp_path: Path) -
 
 
 async def test_a_root_is_adopted_and_revoked(installation: Installation) -> None:
-    await installation.say(CHILD, GRANDCHILD)
+    await installation.publish(CHILD, GRANDCHILD)
     pending = {"child": (None, "PENDING"), "grandchild": (None, "PENDING")}
     assert await installation.roots() == pending
 
@@ -69,7 +71,7 @@ async def test_a_root_is_adopted_and_revoked(installation: Installation) -> None
     assert "once it is read, lost counts as a root" in printed
     await installation.settle()
     adopted = {"child": ("lost", "ADOPTED"), "grandchild": ("lost", "ADOPTED")}
-    assert await installation.roots() == await installation.told() == adopted
+    assert await installation.roots() == await installation.published_roots() == adopted
 
     again = await installation.command.done("adopt-root", "lost", "--reason", "again", "--by", "an operator")
     assert "It was adopted already, by " in again
@@ -77,54 +79,58 @@ async def test_a_root_is_adopted_and_revoked(installation: Installation) -> None
 
     await installation.command.done("revoke", "lost", "--reason", "it was found")
     await installation.settle()
-    assert await installation.roots() == await installation.told() == pending
+    assert await installation.roots() == await installation.published_roots() == pending
     assert "was not adopted" in await installation.command.done("revoke", "lost", "--reason", "again")
     await installation.settle()
     assert await installation.is_the_fold()
 
 
 async def test_an_adoption_lapses_when_an_event_of_the_job_comes(installation: Installation) -> None:
-    await installation.say(CHILD)
+    await installation.publish(CHILD)
     await installation.command.done("adopt-root", "lost", "--reason", "a test")
     await installation.settle()
     assert await installation.roots() == {"child": ("lost", "ADOPTED")}
 
-    await installation.say(event(3, "lost", "top"))
+    await installation.publish(event(3, "lost", "top"))
     assert await installation.roots() == {"child": (None, "PENDING"), "lost": (None, "PENDING")}
-    await installation.say(event(4, "top"))
+    await installation.publish(event(4, "top"))
     resolved = {"child": ("top", "RESOLVED"), "lost": ("top", "RESOLVED"), "top": ("top", "ROOT")}
-    assert await installation.roots() == await installation.told() == resolved
+    assert await installation.roots() == await installation.published_roots() == resolved
 
     for command in ("adopt-root", "revoke"):
-        said = await installation.command.refused(command, "lost", "--reason", "too late")
-        assert "The job lost has been seen" in said
-        assert "Nothing was published." in said
+        refusal = await installation.command.refused(command, "lost", "--reason", "too late")
+        assert "The job lost has been seen" in refusal
+        assert "Nothing was published." in refusal
     assert await installation.is_the_fold()
 
 
 async def test_conflicts_and_cycles_are_named_also_when_a_late_event_makes_or_ends_them(
     installation: Installation,
 ) -> None:
-    await installation.say(event(5, "a", "b"), event(6, "b", "c"), event(7, "below", "a", declared="boast"))
-    assert await installation.command.told("conflicts") == []
+    await installation.publish(
+        event(5, "a", "b"), event(6, "b", "c"), event(7, "below", "a", declared="boast")
+    )
+    assert await installation.command.json_lines("conflicts") == []
 
-    await installation.say(event(8, "c", "a"))
-    (cycle,) = await installation.command.told("conflicts")
+    await installation.publish(event(8, "c", "a"))
+    (cycle,) = await installation.command.json_lines("conflicts")
     assert (cycle["kind"], cycle["members"], cycle["rows"]) == ("cycles", ["a", "b", "c"], 4)
     assert "a → b → c → a  (4 rows)" in await installation.command.done("conflicts")
 
-    await installation.say(event(1, "b", "top"), event(2, "top"))
-    parents, declared = await installation.command.told("conflicts")
+    await installation.publish(event(1, "b", "top"), event(2, "top"))
+    parents, declared = await installation.command.json_lines("conflicts")
     assert (parents["job"], parents["stated"], parents["counts"]) == ("b", "c", "top")
     assert (declared["job"], declared["stated"], declared["counts"]) == ("below", "boast", "top")
-    assert await installation.command.told("conflicts", "--kind", "cycles") == []
+    assert await installation.command.json_lines("conflicts", "--kind", "cycles") == []
     behind = ["--kind", "parents", "--after", parents["cursor"]]
-    assert await installation.command.told("conflicts", *behind) == []
+    assert await installation.command.json_lines("conflicts", *behind) == []
     assert {origin for _, origin in (await installation.roots()).values()} == {"ROOT", "RESOLVED"}
     assert await installation.is_the_fold()
 
 
-async def test_an_override_is_published_although_the_database_is_away_and_says_so(settings: Settings) -> None:
+async def test_an_override_is_published_although_the_database_is_away_and_prints_so(
+    settings: Settings,
+) -> None:
     nowhere = settings.model_copy(update={"database_url": SecretStr("postgresql://u:p@127.0.0.1:1/nowhere")})
     words = ["adopt-root", "lost", "--reason", "a test", "--by", "an operator"]
     printed = await Commands(nowhere).done(*words)

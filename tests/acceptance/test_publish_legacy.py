@@ -1,4 +1,4 @@
-"""The known database, adopted and told: the topic gives every row back, to consumers and to rebuilds."""
+"""The known database, adopted and published: the topic gives every row back, to consumers and to rebuilds."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ from harness.log_table import stored_rows
 from harness.service import running
 from harness.settled import wait_until_settled
 from harness.started_commands import Ended, llamalog, started
-from harness.topics import end_offsets, publish, read_all, until_something_is_said
+from harness.topics import end_offsets, publish, read_all, until_topic_has_messages
 from harness.waiting import eventually
 from llamalog_schemas.codec import decode_event, decode_provenance, encode
 from llamalog_schemas.events import Category, EntityType
@@ -77,15 +77,15 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
     before = await contents(adopter.url)
     topic = topics(adopted.topic_prefix).entity_events.name
     killed = await started("publish-legacy", environment=environment_of(adopted), folder=tmp_path)
-    await until_something_is_said(adopted.kafka, topic, 120)
+    await until_topic_has_messages(adopted.kafka, topic, 120)
     killed.process.send_signal(signal.SIGKILL)
     await killed.ended()
-    said_before = sum((await end_offsets(adopted.kafka, topic)).values())
+    published_before = sum((await end_offsets(adopted.kafka, topic)).values())
     report = (await command(adopted, tmp_path, "publish-legacy")).json
     assert (report["unpublishable"], report["rowsLeft"]) == ([], ROWS)
-    told = {decode_event(record.value).id for record in await read_all(adopted.kafka, topic)}
-    assert told >= set(before)
-    assert (said_before < ROWS) == report["resumed"] or said_before < 200
+    published = {decode_event(record.value).id for record in await read_all(adopted.kafka, topic)}
+    assert published >= set(before)
+    assert (published_before < ROWS) == report["resumed"] or published_before < 200
     refused = await llamalog("rebuild", environment=environment_of(adopted), folder=tmp_path)
     assert (refused.code, "4,052 rows" in refused.err) == (1, True), refused.err
 
@@ -115,8 +115,8 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
         assert differences(await contents(database_url), after) == []
         assert await overrides_of(pool) == await overrides_of(old_pool)
     assert await read_kept_aside(database_url) == await read_kept_aside(adopter.url)
-    letters = topics(adopted.topic_prefix).dead_letters.name
-    assert await read_all(adopted.kafka, letters) == []
+    dead_letters = topics(adopted.topic_prefix).dead_letters.name
+    assert await read_all(adopted.kafka, dead_letters) == []
 
 
 async def test_a_reader_rebuilds_its_view_from_the_topic_and_from_a_republishing(
@@ -126,8 +126,8 @@ async def test_a_reader_rebuilds_its_view_from_the_topic_and_from_a_republishing
     await publish(settings, generate_day(8, seed=3))
     async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await wait_until_settled(settings, pool)
-    told = [provenance_record(row) for row in (await stored_rows(pool)).values()]
-    rows = [decode_provenance(encode(record)).data for record in told]
+    current = [provenance_record(row) for row in (await stored_rows(pool)).values()]
+    rows = [decode_provenance(encode(record)).data for record in current]
     rows = [replace(row, category=Category(row.category), entity_type=_type(row.entity_type)) for row in rows]
     wanted = {album: summary for album, summary in expected(rows).items() if album != "None"}
     assert len(wanted) > 5

@@ -43,8 +43,8 @@ DIFFERENCES = "rebuild-differences.jsonl"
 
 async def rebuild(settings: Settings, folder: Path, *words: str) -> Ended:
     """Rebuild in this process; its differences go into the folder."""
-    told = ("--differences", str(folder / DIFFERENCES), "--json")
-    return await llamalog_here("rebuild", *told, *words, environment=settings.as_environment())
+    options = ("--differences", str(folder / DIFFERENCES), "--json")
+    return await llamalog_here("rebuild", *options, *words, environment=settings.as_environment())
 
 
 def lines(folder: Path) -> list[Any]:
@@ -132,7 +132,7 @@ async def test_a_consumer_continues_after_an_initial_load_and_reads_nothing_agai
 async def test_beside_running_consumers_nothing_differs_and_tampered_rows_are_repaired(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
-    said: list[Event] = list(EVENTS)
+    published: list[Event] = list(EVENTS)
     await publish(settings, EVENTS)
     async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         await wait_until_settled(settings, pool)
@@ -143,7 +143,7 @@ async def test_beside_running_consumers_nothing_differs_and_tampered_rows_are_re
             for number in range(10_000, 1_000_000, 300):
                 some: list[Event] = [*chains(300, number)]
                 some.reverse()  # children first: their roots are repaired later
-                said.extend(some)
+                published.extend(some)
                 await publish(settings, some)
                 if is_over.is_set():
                     return
@@ -157,7 +157,7 @@ async def test_beside_running_consumers_nothing_differs_and_tampered_rows_are_re
     assert repaired.code == 0
     assert repaired.json["repaired"] == 1
     assert (clean.code, clean.json["differences"]["missing"], clean.json["differences"]["extra"]) == (0, 0, 0)
-    assert differences(await stored_rows(pool), said) == []
+    assert differences(await stored_rows(pool), published) == []
 
 
 async def is_at_work(pool: asyncpg.Pool) -> bool:
@@ -237,7 +237,7 @@ async def test_interrupted_while_it_republishes_it_reports_the_rebuild_which_is_
     await publish(settings, EVENTS)
     async with pool.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE publishing_progress")
-        telling = await started(
+        republishing = await started(
             "rebuild", "--republish", "--json", environment=environment_of(settings), folder=tmp_path
         )
 
@@ -250,7 +250,7 @@ async def test_interrupted_while_it_republishes_it_reports_the_rebuild_which_is_
             )
 
         await eventually(waits)
-        ended = await telling.stop(signal.SIGINT)
+        ended = await republishing.stop(signal.SIGINT)
     assert (ended.code, ended.json["loaded"], ended.json["republished"]) == (130, True, None), ended.err
     assert "The rebuild is done; `llamalog provenance republish` with --resume continues" in ended.err
     assert differences(await stored_rows(pool), EVENTS) == []

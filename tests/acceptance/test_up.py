@@ -147,14 +147,14 @@ def test_ctrl_c_ends_everything_in_good_order(starts: tuple[Start, Start]) -> No
         assert start.left == []
         password = (start.up.data / "postgres" / "password").read_text().strip()
         assert password not in start.up.printed, "what is printed may be kept by a log"
-        said = [
+        printed = [
             "Stopping: first the API and the consumers, then Kafka, then PostgreSQL.",
             "The API has stopped.",
             "The provenance consumer has stopped.",
             "The migration consumer has stopped.",
             "Everything has stopped.",
         ]
-        places = [start.up.printed.index(line) for line in said]
+        places = [start.up.printed.index(line) for line in printed]
         assert places == sorted(places)
         assert "Traceback" not in start.up.printed
 

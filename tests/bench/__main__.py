@@ -40,7 +40,7 @@ def main(
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: what the consumers wrote is wrong.
     """
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is no news
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
     folder = data_dir.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
@@ -51,26 +51,26 @@ def main(
                 profile.parent.mkdir(parents=True, exist_ok=True)
                 samples = profile.absolute().with_suffix(".folded")
                 report = asyncio.run(
-                    profile_drain(servers, make_backlog(albums), samples, logs=folder, say=progress.print)
+                    profile_drain(servers, make_backlog(albums), samples, logs=folder, notify=progress.print)
                 )
                 profile.write_text(report)
                 progress.print(f"Written: {profile}, and the samples for a flame graph: {samples}")
                 return
             measured = asyncio.run(
-                measure(servers, albums=albums, repeat=repeat, logs=folder, say=progress.print)
+                measure(servers, albums=albums, repeat=repeat, logs=folder, notify=progress.print)
             )
     except (LlamalogError, DrainError) as error:
         give_up(progress, "bench", error)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    told = figures(measured)
-    show(measured, told, console)
-    keep(as_json(measured, told), json)
+    summary = figures(measured)
+    show(measured, summary, console)
+    keep(as_json(measured, summary), json)
     conclude(
         console,
         wrong=[line for one in measured.found for line in one.differences],
-        missed=list(told.missed()),
-        met="Table, dead letters and provenance are as the fold says; the bars are met.",
+        missed=list(summary.missed()),
+        met="Table, dead letters and provenance are as in the fold; the bars are met.",
     )
 
 

@@ -24,7 +24,7 @@ Content = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]
 
 
 class Backlog(NamedTuple):
-    """The messages, and the rows that they must become, in the order in which they were told."""
+    """The messages, and the rows that they must become, in the order in which they were generated."""
 
     messages: list[SampleMessage]
     rows: dict[UUID, FoldedRow]

@@ -20,7 +20,7 @@ from llamalog_service.domain.rows import RowContent
 from llamalog_service.postgres.pool import prepare_connection
 
 _NAMED = 5
-"""Differences told in full, of each kind; of the others only the number."""
+"""Differences listed in full, of each kind; of the others only the number."""
 
 _CONTENT = RowContent.__struct_fields__
 _ROOT = Root.__struct_fields__
@@ -58,18 +58,18 @@ async def inspect(installation: Installation, backlog: Backlog) -> Found:
         runs = await connection.fetchval("SELECT count(*) FROM backfill_runs")
     finally:
         await connection.close()
-    letters = await read_topic(installation.bootstrap, installation.topics.dead_letters)
-    told = await read_topic(installation.bootstrap, installation.topics.provenance)
+    dead_letters = await read_topic(installation.bootstrap, installation.topics.dead_letters)
+    records = await read_topic(installation.bootstrap, installation.topics.provenance)
     return Found(
         rows=len(table),
-        dead_letters=len(letters),
-        provenance_records=len(told),
+        dead_letters=len(dead_letters),
+        provenance_records=len(records),
         runs=runs,
         corrected_rows=sum(row.revision > 1 for row in table.values()),
         differences=[
             *shortened(differing_rows(backlog.rows, table)),
-            *shortened(differing_letters(backlog.bad(), letters)),
-            *shortened(differing_provenance(table, [record.value for record in told])),
+            *shortened(differing_dead_letters(backlog.bad(), dead_letters)),
+            *shortened(differing_provenance(table, [record.value for record in records])),
         ],
     )
 
@@ -84,7 +84,7 @@ async def table_of(connection: asyncpg.Connection) -> dict[UUID, TableRow]:
 
 
 def differing_rows(expected: Mapping[UUID, FoldedRow], table: Mapping[UUID, TableRow]) -> Iterator[str]:
-    """Every row that the table lacks, has too many, or has otherwise than the fold says."""
+    """Every row that the table lacks, has too many, or has otherwise than the fold."""
     for row_id in expected.keys() - table.keys():
         yield f"row {row_id} is missing"
     for row_id in table.keys() - expected.keys():
@@ -96,20 +96,20 @@ def differing_rows(expected: Mapping[UUID, FoldedRow], table: Mapping[UUID, Tabl
             _CONTENT + _ROOT, wanted_values, stands.content + stands.root, strict=True
         ):
             if wanted != found:
-                yield f"row {row_id}: {name} is {found!r}, the fold says {wanted!r}"
+                yield f"row {row_id}: {name} is {found!r}, the fold has {wanted!r}"
 
 
-def differing_letters(bad: Counter[Content], letters: Iterable[ConsumerRecord]) -> Iterator[str]:
+def differing_dead_letters(bad: Counter[Content], dead_letters: Iterable[ConsumerRecord]) -> Iterator[str]:
     """Every bad message that is no dead letter, byte for byte, and every dead letter that was none.
 
-    A letter told again after a failure, of the same coordinates, counts once.
+    A dead letter published again after a failure, of the same coordinates, counts once.
     """
     came: dict[tuple[bytes, ...], Content] = {}
-    for letter in letters:
-        added = {name: value for name, value in letter.headers if name.startswith("llamalog-")}
-        headers = tuple(header for header in letter.headers if not header[0].startswith("llamalog-"))
+    for dead_letter in dead_letters:
+        added = {name: value for name, value in dead_letter.headers if name.startswith("llamalog-")}
+        headers = tuple(header for header in dead_letter.headers if not header[0].startswith("llamalog-"))
         place = tuple(added[f"llamalog-{part}"] for part in ("topic", "partition", "offset"))
-        came[place] = letter.key, letter.value, headers
+        came[place] = dead_letter.key, dead_letter.value, headers
         if not added["llamalog-reason"] or not added["llamalog-error"]:
             yield f"the dead letter of {place} gives no reason"
     found = Counter(came.values())
@@ -119,10 +119,10 @@ def differing_letters(bad: Counter[Content], letters: Iterable[ConsumerRecord]) 
         yield f"a dead letter for a good message: {message!r:.200}"
 
 
-def differing_provenance(table: Mapping[UUID, TableRow], told: Iterable[bytes]) -> Iterator[str]:
+def differing_provenance(table: Mapping[UUID, TableRow], records: Iterable[bytes]) -> Iterator[str]:
     """Every row whose highest revision on the topic is not what the table has."""
     latest: dict[UUID, tuple[int, Values]] = {}
-    for value in told:
+    for value in records:
         data = decode_provenance(value).data
         root = (data.root_job_id, data.origin, data.cycle_members, data.parent_conflict)
         if data.id not in latest or latest[data.id][0] < data.revision:
@@ -130,7 +130,7 @@ def differing_provenance(table: Mapping[UUID, TableRow], told: Iterable[bytes]) 
     for row_id in table.keys() | latest.keys():
         stands = (table[row_id].revision, table[row_id].root) if row_id in table else None
         if stands != latest.get(row_id):
-            yield f"provenance of {row_id} says {latest.get(row_id)}, the table {stands}"
+            yield f"provenance of {row_id} has {latest.get(row_id)}, the table {stands}"
 
 
 def shortened(differences: Iterator[str]) -> list[str]:

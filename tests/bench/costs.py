@@ -36,4 +36,4 @@ def peak_memory(pid: int) -> int:
         name, _, value = line.partition(":")
         if name == "VmHWM":
             return int(value.split()[0]) * 1024
-    raise OSError(f"the kernel does not tell the peak memory of process {pid}")
+    raise OSError(f"the kernel does not report the peak memory of process {pid}")

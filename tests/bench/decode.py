@@ -74,10 +74,10 @@ def _microseconds_per_event(decode: Decode, values: list[bytes]) -> float:
 
 def _must_agree(event: EntityEvent, value: bytes) -> None:
     """Two decoders that do not read the same are not to be compared."""
-    said = pydantic_events.content(pydantic_events.adapter.validate_json(value))
+    theirs = pydantic_events.content(pydantic_events.adapter.validate_json(value))
     ours = (event.id, event.time, msgspec.json.decode(msgspec.json.encode(event.data)))
-    if said != ours or decode_event(value) != event:
-        sys.exit(f"the models disagree about {value.decode()}:\n{said}\n{ours}")
+    if theirs != ours or decode_event(value) != event:
+        sys.exit(f"the models disagree about {value.decode()}:\n{theirs}\n{ours}")
 
 
 if __name__ == "__main__":

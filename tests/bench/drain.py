@@ -3,7 +3,7 @@
 The clock starts with the consumer's log line ``reading``, written just before its partitions are released
 to be fetched. It stops when three things hold, seen in this order: the consumer's group has committed every
 partition to its end; the migration consumer's group has committed the commands to their end, so that all of
-them are runs; and no run is open and no correction untold.
+them are runs; and no run is open and no correction unpublished.
 """
 
 import asyncio
@@ -131,7 +131,7 @@ async def drain(
 
 @contextmanager
 def running(command: str, installation: Installation, logs: Path) -> Iterator[OwnedProcess]:
-    """`llamalog <command>` of an installation, asked to end in the end."""
+    """`llamalog <command>` of an installation, stopped in the end."""
     process = OwnedProcess(
         f"llamalog {command}",
         [str(Path(sys.executable).with_name("llamalog")), command],
@@ -175,4 +175,4 @@ def _start_of_reading(consumer: OwnedProcess) -> float:
     for line in consumer.output().splitlines():
         if '"reading"' in line:
             return datetime.fromisoformat(json.loads(line)["timestamp"]).timestamp()
-    raise DrainError("The consumer's log does not say when it began to read.")
+    raise DrainError("The consumer's log does not show when it began to read.")

@@ -16,7 +16,7 @@ PARTITIONS = 6
 
 
 class Installation(NamedTuple):
-    """Where an installation's data is, and what its processes are told."""
+    """Where an installation's data is, and the settings of its processes."""
 
     database_url: str
     bootstrap: str

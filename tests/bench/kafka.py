@@ -1,4 +1,4 @@
-"""What Kafka itself says: how far a group has committed, and what a topic holds."""
+"""What Kafka itself reports: how far a group has committed, and what a topic holds."""
 
 from typing import Self
 

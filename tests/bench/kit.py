@@ -38,19 +38,19 @@ MODULES = ("llamalog_schemas", "llamalog_schemas.producer", "llamalog_schemas.co
 class Figures(NamedTuple):
     """Medians of microseconds a call, the value's bytes, and seconds of a processor to import each module."""
 
-    saying: float
+    publishing: float
     sending: float
     value_bytes: int
     importing: dict[str, float]
 
     @property
     def ratio(self) -> float:
-        return self.saying / self.sending
+        return self.publishing / self.sending
 
     @property
     def bars_kept(self) -> bool:
         quick = all(seconds <= IMPORT_SECONDS_BAR for seconds in self.importing.values())
-        return quick and self.saying <= MICROSECONDS_BAR and self.ratio <= RATIO_BAR
+        return quick and self.publishing <= MICROSECONDS_BAR and self.ratio <= RATIO_BAR
 
 
 class _Recording(AiokafkaTransport):
@@ -74,7 +74,7 @@ async def measure(kafka: str, prefix: str, rounds: int) -> Figures:
         await create_topics(admin, wanted)
     finally:
         await admin.close()
-    saying: list[int] = []
+    publishing: list[int] = []
     sending: list[int] = []
     async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as producer:
         transport = _Recording(producer)
@@ -83,7 +83,7 @@ async def measure(kafka: str, prefix: str, rounds: int) -> Figures:
         )
         album = uuid4()
 
-        async def say() -> None:
+        async def publish() -> None:
             await log.created(
                 "TRACK",
                 uuid4(),
@@ -99,7 +99,7 @@ async def measure(kafka: str, prefix: str, rounds: int) -> Figures:
             for _ in range(rounds):
                 transport.sent.clear()
                 for _ in range(_SHARE):
-                    await _time(say, saying)
+                    await _time(publish, publishing)
                 await log.flush()
                 await _send_again(producer, transport.sent, sending)
         value_bytes = len(transport.sent[0].value)
@@ -107,7 +107,7 @@ async def measure(kafka: str, prefix: str, rounds: int) -> Figures:
     if not account.everything_delivered:
         raise RuntimeError(f"not all was delivered: {account}")
     return Figures(
-        median(saying) / 1000,
+        median(publishing) / 1000,
         median(sending) / 1000,
         value_bytes,
         {module: await asyncio.to_thread(import_seconds, module) for module in MODULES},
@@ -147,7 +147,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help=f"Each times {_SHARE} calls of either kind.")] = 40,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
 ) -> None:
-    """Measure what saying an event costs its caller. Exit code 1: a bar was missed."""
+    """Measure what publishing an event costs its caller. Exit code 1: a bar was missed."""
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     options = replace(StackOptions.from_environment(), kafka=None, database_url=None)
     with (
@@ -157,7 +157,7 @@ def main(
         figures = asyncio.run(measure(stack.kafka.bootstrap, "bench.", rounds))
         broker = stack.kafka.name
     print(f"broker: {broker}; a value of {figures.value_bytes} bytes; medians of {rounds * _SHARE} calls")
-    print(f"creating and buffering an event  {figures.saying:6.1f} µs   bar {MICROSECONDS_BAR}")
+    print(f"creating and buffering an event  {figures.publishing:6.1f} µs   bar {MICROSECONDS_BAR}")
     print(f"a bare send of the same bytes    {figures.sending:6.1f} µs")
     print(f"ratio                            {figures.ratio:6.2f}      bar {RATIO_BAR}")
     for module, seconds in figures.importing.items():

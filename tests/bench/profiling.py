@@ -1,4 +1,4 @@
-"""Where the consumer's time goes: a sampling profiler beside one drain, its samples told by function."""
+"""Where the consumer's time goes: a sampling profiler beside one drain, its samples counted by function."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from bench.backlog import Backlog, fill
 from bench.checks import inspect
 from bench.drain import drain
 from bench.installation import new_installation
-from bench.run import Say
+from bench.run import Notify
 from bench.servers import Servers, settle_disk
 from bench.statements import EVERY_SECONDS, Statements, sampled_statements
 
@@ -18,7 +18,9 @@ _SAMPLES_A_SECOND = 250
 _TOLD = 40
 
 
-async def profile_drain(servers: Servers, backlog: Backlog, samples: Path, *, logs: Path, say: Say) -> str:
+async def profile_drain(
+    servers: Servers, backlog: Backlog, samples: Path, *, logs: Path, notify: Notify
+) -> str:
     """Profile one drain; a report in Markdown.
 
     py-spy stops the consumer for a moment at every sample: the drain's own time is not a measurement.
@@ -41,7 +43,7 @@ async def profile_drain(servers: Servers, backlog: Backlog, samples: Path, *, lo
         for profiler in profilers:
             profiler.wait()  # it ends with the consumer
         for line in (await inspect(installation, backlog)).differences:
-            say(f"WRONG: {line}")
+            notify(f"WRONG: {line}")
     return "\n".join(
         [
             *describe(_lines(samples), drained.settled, played.events),

@@ -16,7 +16,7 @@ Attribute = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class OperationData(BaseModel):
-    """What every entity event may say."""
+    """The data that every entity event may have."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel)
 
@@ -106,5 +106,5 @@ adapter: TypeAdapter[EntityEvent] = TypeAdapter(Annotated[EntityEvent, Field(dis
 
 
 def content(event: EntityEvent) -> tuple[str, datetime, dict[str, Any]]:
-    """What an event says, to compare it with what ours says."""
+    """The content of an event, to compare it with ours."""
     return event.id, event.time, event.data.model_dump(mode="json", by_alias=True, exclude_defaults=True)

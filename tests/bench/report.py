@@ -34,7 +34,7 @@ class Figures(NamedTuple):
         """A sentence for every bar that was missed, with by how much."""
         if self.ratio < LEAST_RATIO:
             short = 1 - self.ratio / LEAST_RATIO
-            yield f"The ratio to COPY is {self.ratio:.3f}; {LEAST_RATIO} is asked for: {short:.0%} short."
+            yield f"The ratio to COPY is {self.ratio:.3f}; {LEAST_RATIO} is required: {short:.0%} short."
         if self.consumer_memory > MAX_MEMORY:
             yield (
                 f"The consumer took {_megabytes(self.consumer_memory)}; at most {_megabytes(MAX_MEMORY)} is "
@@ -68,13 +68,13 @@ def figures(measured: Measured) -> Figures:
     )
 
 
-def show(measured: Measured, told: Figures, console: Console) -> None:
+def show(measured: Measured, summary: Figures, console: Console) -> None:
     """Print the figures as a table, and what they rest on."""
     table = Table(title="The provenance consumer against COPY", title_justify="left")
     table.add_column("")
     table.add_column("median", justify="right")
     table.add_column("of", justify="right")
-    for name, value, spread in _lines(measured, told):
+    for name, value, spread in _lines(measured, summary):
         table.add_row(name, value, spread)
     console.print(table)
     settings = ", ".join(f"{name} {value}" for name, value in measured.durability.items())
@@ -86,24 +86,28 @@ def show(measured: Measured, told: Figures, console: Console) -> None:
     )
 
 
-def _lines(measured: Measured, told: Figures) -> Iterator[tuple[str, str, str]]:
+def _lines(measured: Measured, summary: Figures) -> Iterator[tuple[str, str, str]]:
     rows = measured.played.events
-    yield "events/s", f"{told.events_per_second:,.0f}", _each(rows / one.settled for one in measured.drained)
-    for batch, rate in told.copy_rows_per_second.items():
+    yield (
+        "events/s",
+        f"{summary.events_per_second:,.0f}",
+        _each(rows / one.settled for one in measured.drained),
+    )
+    for batch, rate in summary.copy_rows_per_second.items():
         each = _each(rows / one.seconds for one in measured.copied if one.batch == batch)
         yield f"COPY rows/s, {batch:,} a batch", f"{rate:,.0f}", each
-    each = "  ".join(f"{ratio:.3f}" for ratio in _ratios_by_turn(measured, told))
-    yield f"ratio (bar: at least {LEAST_RATIO})", f"{told.ratio:.3f}", each
+    each = "  ".join(f"{ratio:.3f}" for ratio in _ratios_by_turn(measured, summary))
+    yield f"ratio (bar: at least {LEAST_RATIO})", f"{summary.ratio:.3f}", each
     yield "seconds until the last row is committed", *_seconds(one.recorded for one in measured.drained)
     yield "… the last offset", *_seconds(one.committed for one in measured.drained)
     yield "… and no command is open", *_seconds(one.settled for one in measured.drained)
-    for name, cost in told.cpu_per_event.items():
+    for name, cost in summary.cpu_per_event.items():
         each = _each(one.cpu[name] / rows * _MICRO for one in measured.drained)
         yield f"CPU µs an event: {name}", f"{cost:.1f}", each
-    yield "CPU µs a row: PostgreSQL under COPY", f"{told.copy_cpu_per_row:.1f}", ""
+    yield "CPU µs a row: PostgreSQL under COPY", f"{summary.copy_cpu_per_row:.1f}", ""
     each = _each(one.consumer_memory / 1e6 for one in measured.drained)
-    yield f"peak memory, consumer (bar: {_megabytes(MAX_MEMORY)})", _megabytes(told.consumer_memory), each
-    yield "peak memory, migration consumer", _megabytes(told.migration_consumer_memory), ""
+    yield f"peak memory, consumer (bar: {_megabytes(MAX_MEMORY)})", _megabytes(summary.consumer_memory), each
+    yield "peak memory, migration consumer", _megabytes(summary.migration_consumer_memory), ""
     played, found = measured.played, measured.found
     yield "messages", f"{played.messages:,}", f"{played.late:,} late"
     yield "rows", *_counts(one.rows for one in found)
@@ -114,18 +118,18 @@ def _lines(measured: Measured, told: Figures) -> Iterator[tuple[str, str, str]]:
     yield "provenance records out", *_counts(one.provenance_records for one in found)
 
 
-def _ratios_by_turn(measured: Measured, told: Figures) -> Iterator[float]:
+def _ratios_by_turn(measured: Measured, summary: Figures) -> Iterator[float]:
     """Each drain against the COPYs right before and after it, by the batch size that is fastest."""
-    seconds = [one.seconds for one in measured.copied if one.batch == told.fastest_batch]
+    seconds = [one.seconds for one in measured.copied if one.batch == summary.fastest_batch]
     for drained, before, after in zip(measured.drained, seconds, seconds[1:], strict=False):
         yield (before + after) / 2 / drained.settled
 
 
-def as_json(measured: Measured, told: Figures) -> str:
+def as_json(measured: Measured, summary: Figures) -> str:
     """Everything, for machines."""
     content: dict[str, Any] = {
-        "figures": told._asdict(),
-        "missed": list(told.missed()),
+        "figures": summary._asdict(),
+        "missed": list(summary.missed()),
         "albums": measured.albums,
         "messages": measured.played.messages,
         "played": measured.played._asdict(),

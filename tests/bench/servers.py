@@ -33,7 +33,7 @@ def own_servers(stack: LocalStack) -> Servers:
 
 
 async def durability(postgres: LocalPostgres) -> dict[str, str]:
-    """PostgreSQL's settings that say whether a commit has reached the disk."""
+    """PostgreSQL's settings that decide whether a commit has reached the disk."""
     server = await asyncpg.connect(postgres.url)
     try:
         return {name: await server.fetchval("SELECT current_setting($1)", name) for name in _DURABILITY}

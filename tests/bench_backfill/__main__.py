@@ -34,7 +34,7 @@ def main(
 ) -> None:
     """Measure a commanded backfill under live inserts against one plain UPDATE of the same rows.
 
-    Exit code 1: the bar was missed; 2: the bench could not run; 3: rows are not as the oracle says.
+    Exit code 1: the bar was missed; 2: the bench could not run; 3: rows differ from the oracle.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     folder = data_dir.absolute()
@@ -50,7 +50,7 @@ def main(
                 repeat=repeat,
                 traffic=Traffic(live, quiet),
                 folder=folder,
-                say=progress.print,
+                notify=progress.print,
             )
         )
     except (LlamalogError, BackfillBenchError) as error:
@@ -58,14 +58,14 @@ def main(
     finally:
         postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    told = figures(measured)
-    show(measured, told, console)
-    keep(as_json(measured, told), json)
+    summary = figures(measured)
+    show(measured, summary, console)
+    keep(as_json(measured, summary), json)
     conclude(
         console,
         wrong=measured.wrong,
-        missed=list(told.missed()),
-        met="Every row is as the oracle says; the bar is met.",
+        missed=list(summary.missed()),
+        met="Every row is as in the oracle; the bar is met.",
     )
 
 

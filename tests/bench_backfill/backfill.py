@@ -38,7 +38,7 @@ _TIMEOUT = 3600.0
 
 
 class BackfillBenchError(Exception):
-    """The run did not come to its end; what was measured says nothing."""
+    """The run did not come to its end; what was measured is worthless."""
 
 
 class Done(NamedTuple):

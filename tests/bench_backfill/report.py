@@ -51,15 +51,15 @@ def _percentile(seconds: Sequence[float], percent: int) -> float:
     return round(1000 * quantiles(seconds, n=100)[percent - 1], 1)
 
 
-def show(measured: Measured, told: Figures, console: Console) -> None:
+def show(measured: Measured, summary: Figures, console: Console) -> None:
     table = Table("what", "median", "all rounds")
-    table.add_row("plain UPDATE", f"{told.update_seconds:.1f} s", _listed(measured.updates))
+    table.add_row("plain UPDATE", f"{summary.update_seconds:.1f} s", _listed(measured.updates))
     runs = [done.seconds for done in measured.backfills]
-    table.add_row("whole backfill", f"{told.backfill_seconds:.1f} s", _listed(runs))
-    table.add_row("ratio", f"{told.ratio:.2f}", f"bar: {MAX_UPDATES:.0f}")
-    table.add_row("rows a second", f"{told.rows_per_second:.0f}", f"{measured.rows} rows")
-    table.add_row("live batch, p50", f"{told.live_p50} ms", f"{told.quiet_p50} ms without a backfill")
-    table.add_row("live batch, p99", f"{told.live_p99} ms", f"{told.quiet_p99} ms without a backfill")
+    table.add_row("whole backfill", f"{summary.backfill_seconds:.1f} s", _listed(runs))
+    table.add_row("ratio", f"{summary.ratio:.2f}", f"bar: {MAX_UPDATES:.0f}")
+    table.add_row("rows a second", f"{summary.rows_per_second:.0f}", f"{measured.rows} rows")
+    table.add_row("live batch, p50", f"{summary.live_p50} ms", f"{summary.quiet_p50} ms without a backfill")
+    table.add_row("live batch, p99", f"{summary.live_p99} ms", f"{summary.quiet_p99} ms without a backfill")
     corrected = [done.run.report.set_after_looking_again for done in measured.backfills if done.run.report]
     table.add_row("live rows corrected at the end", "", ", ".join(map(str, corrected)))
     console.print(table)
@@ -70,7 +70,7 @@ def _listed(seconds: Sequence[float]) -> str:
     return ", ".join(f"{one:.1f}" for one in seconds)
 
 
-def as_json(measured: Measured, told: Figures) -> str:
+def as_json(measured: Measured, summary: Figures) -> str:
     runs: list[Any] = [
         {"seconds": done.seconds, "set": done.run.set, "batches": done.run.batches}
         for done in measured.backfills
@@ -81,10 +81,10 @@ def as_json(measured: Measured, told: Figures) -> str:
             "durability": measured.durability,
             "updates": measured.updates,
             "backfills": runs,
-            "figures": told._asdict(),
+            "figures": summary._asdict(),
             "live_batches": {"quiet": len(measured.quiet), "live": len(measured.live)},
             "wrong": measured.wrong,
-            "missed": list(told.missed()),
+            "missed": list(summary.missed()),
         },
         indent=2,
     )

@@ -13,7 +13,7 @@ from bench_backfill.traffic import live_traffic
 from bench_backfill.yardstick import plain_update
 from llamalog_tools.devstack.postgres import LocalPostgres
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 class Traffic(NamedTuple):
@@ -29,7 +29,7 @@ class Measured(NamedTuple):
     Attributes:
         quiet: seconds of each batch of live traffic while nothing else went on.
         live: seconds of each batch of live traffic while a backfill was under way.
-        wrong: rows that are not as the oracle says.
+        wrong: rows that differ from the oracle.
     """
 
     rows: int
@@ -42,42 +42,42 @@ class Measured(NamedTuple):
 
 
 async def measure(
-    postgres: LocalPostgres, *, rows: int, repeat: int, traffic: Traffic, folder: Path, say: Say
+    postgres: LocalPostgres, *, rows: int, repeat: int, traffic: Traffic, folder: Path, notify: Notify
 ) -> Measured:
-    """An UPDATE, then as often as asked a backfill under live traffic and another UPDATE.
+    """An UPDATE, then as often as requested a backfill under live traffic and another UPDATE.
 
     Raises:
         BackfillBenchError: a run did not complete.
     """
-    say(f"Making a legacy table of {rows} rows.")
+    notify(f"Making a legacy table of {rows} rows.")
     await make_pristine(postgres.url, rows)
     updates, backfills, wrong = [], [], []
     quiet: list[float] = []
     live: list[float] = []
-    updates.append(await _update(postgres, quiet, traffic, folder, say))
+    updates.append(await _update(postgres, quiet, traffic, folder, notify))
     for _ in range(repeat):
         url = await _copy(postgres, "backfilled")
         with live_traffic(url, traffic.batches_per_second, folder, live):
             done = await commanded_backfill(url)
         await repair_the_rest(url)
         found, differing = await wrong_rows(url)
-        say(f"Backfill: {done.seconds:.1f} s, {found} rows in the end, {len(differing)} wrong.")
+        notify(f"Backfill: {done.seconds:.1f} s, {found} rows in the end, {len(differing)} wrong.")
         backfills.append(done)
         wrong += differing
         await drop(postgres.url, "backfilled")
-        updates.append(await _update(postgres, quiet, traffic, folder, say))
+        updates.append(await _update(postgres, quiet, traffic, folder, notify))
     return Measured(
         backfills[0].run.scanned, await durability(postgres), updates, backfills, quiet, live, wrong
     )
 
 
 async def _update(
-    postgres: LocalPostgres, quiet: list[float], traffic: Traffic, folder: Path, say: Say
+    postgres: LocalPostgres, quiet: list[float], traffic: Traffic, folder: Path, notify: Notify
 ) -> float:
     """The plain UPDATE alone; then, on the same copy, live traffic alone."""
     url = await _copy(postgres, "updated")
     seconds = await plain_update(url)
-    say(f"UPDATE: {seconds:.1f} s.")
+    notify(f"UPDATE: {seconds:.1f} s.")
     await settle_disk(postgres)
     with live_traffic(url, traffic.batches_per_second, folder, quiet):
         await asyncio.sleep(traffic.quiet_seconds)

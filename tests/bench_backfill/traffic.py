@@ -28,13 +28,13 @@ PER_BATCH = 10
 @contextmanager
 def live_traffic(url: str, batches_per_second: float, folder: Path, latencies: list[float]) -> Iterator[None]:
     """Another process inserts while the context lasts; the seconds of each of its batches are added."""
-    told = folder / "latencies.json"
+    file = folder / "latencies.json"
     try:
-        with working_beside("bench_backfill.traffic", url, str(batches_per_second), str(told)):
+        with working_beside("bench_backfill.traffic", url, str(batches_per_second), str(file)):
             yield
     finally:
-        latencies += json.loads(told.read_text())
-        told.unlink()
+        latencies += json.loads(file.read_text())
+        file.unlink()
 
 
 async def write(url: str, batches_per_second: float) -> list[float]:

@@ -30,7 +30,7 @@ def main(
     *,
     albums: Annotated[int, typer.Option(min=10, help="Nine rows each.")] = 110_000,
     big_tree: Annotated[int, typer.Option(min=100, help="Rows under one root.")] = 20_000,
-    rounds: Annotated[int, typer.Option(min=2, help="How often everything is asked in every way.")] = 100,
+    rounds: Annotated[int, typer.Option(min=2, help="How often every query is run in every way.")] = 100,
     backlog: Annotated[int, typer.Option(min=1, help="Albums by which the ingest is measured.")] = 1_000,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     data_dir: Annotated[
@@ -41,7 +41,7 @@ def main(
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: two ways found different rows.
     """
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is no news
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     folder = data_dir.absolute()
     shutil.rmtree(folder, ignore_errors=True)
@@ -57,10 +57,10 @@ def main(
         raise typer.Exit(WRONG) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    told = figures(measured)
-    show(measured, told, console)
-    keep(as_json(measured, told), json)
-    conclude(console, missed=list(missed(measured, told)), met="The bars are met.")
+    summary = figures(measured)
+    show(measured, summary, console)
+    keep(as_json(measured, summary), json)
+    conclude(console, missed=list(missed(measured, summary)), met="The bars are met.")
 
 
 typer.run(main)

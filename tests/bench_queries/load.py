@@ -1,6 +1,6 @@
 """Events at a steady pace, sent by a process of its own.
 
-`python -m bench_queries.load BOOTSTRAP TOPIC A_SECOND SECONDS` makes all messages first, says so, and sends
+`python -m bench_queries.load BOOTSTRAP TOPIC A_SECOND SECONDS` makes all messages first, prints so, and sends
 them until there are none left or it is interrupted.
 """
 
@@ -34,8 +34,8 @@ def steady_load(bootstrap: str, topic: str, a_second: float, seconds: float) -> 
 
 def _messages(count: int) -> list[SampleMessage]:
     events = generate_day(1 + count // _AN_ALBUM, seed=_SEED)
-    told = disordered(list(events), late=LATE_PARENTS, duplicates=DUPLICATES, bad=BAD, seed=_SEED)
-    return list(told)[:count]
+    messages = disordered(list(events), late=LATE_PARENTS, duplicates=DUPLICATES, bad=BAD, seed=_SEED)
+    return list(messages)[:count]
 
 
 async def _send(bootstrap: str, topic: str, messages: list[SampleMessage], a_second: float) -> None:

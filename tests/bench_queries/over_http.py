@@ -18,11 +18,11 @@ _STOP_SECONDS = 30.0
 
 
 class ApiError(Exception):
-    """The API did not start, or answered with something else than what was asked for."""
+    """The API did not start, or answered with something else than what was requested."""
 
 
 class Client:
-    """Asks one after the other."""
+    """Sends one request after the other."""
 
     def __init__(self, host: str, port: int) -> None:
         self._connection = HTTPConnection(host, port, timeout=30)

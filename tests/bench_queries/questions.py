@@ -1,4 +1,4 @@
-"""What is asked: of the module that all faces share, of PostgreSQL directly, and over HTTP."""
+"""The queries: of the module that all faces share, of PostgreSQL directly, and over HTTP."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ _TIMELINE = """
 # The rows alone, without depths and parents.
 _TREE = "SELECT * FROM llama_logs WHERE root_job_id = $1 ORDER BY created_at, id LIMIT 51"
 
-# What the table shows, without names from other rows; a root job that said more comes more than once.
+# What the table shows, without names from other rows; a root job with more rows comes more than once.
 _ROOT_JOBS = """
     SELECT r.*, under.*
     FROM (
@@ -55,7 +55,7 @@ _ROOT_JOBS = """
 
 
 class Question(NamedTuple):
-    """One thing to be asked in three ways.
+    """One query to be made in three ways.
 
     Attributes:
         kind: of the questions whose times are taken together.
@@ -70,13 +70,13 @@ class Question(NamedTuple):
 
 async def questions(reader: Reader, bare: asyncpg.Connection, log: BigLog) -> list[Question]:
     """Ten timelines, the first pages of the table of root jobs, the first piece of a big tree."""
-    asked = [_timeline(reader, bare, 1 + number * (log.albums // ALBUMS)) for number in range(ALBUMS)]
+    queries = [_timeline(reader, bare, 1 + number * (log.albums // ALBUMS)) for number in range(ALBUMS)]
     after: str | None = None
     for _ in range(PAGES):
-        asked.append(_root_jobs(reader, bare, after))
+        queries.append(_root_jobs(reader, bare, after))
         after = (await read_root_jobs(reader, RootFilter(), after=_cursor(after))).next
-    asked.append(_tree(reader, bare))
-    return asked
+    queries.append(_tree(reader, bare))
+    return queries
 
 
 def _timeline(reader: Reader, bare: asyncpg.Connection, number: int) -> Question:

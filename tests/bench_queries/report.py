@@ -43,8 +43,8 @@ def figures(measured: Measured) -> dict[str, Figures]:
     }
 
 
-def missed(measured: Measured, told: dict[str, Figures]) -> Iterator[str]:
-    for kind, one in told.items():
+def missed(measured: Measured, summary: dict[str, Figures]) -> Iterator[str]:
+    for kind, one in summary.items():
         if one.ratio > MAX_TIMES:
             yield f"{kind}: the module takes {one.ratio} times bare SQL; {MAX_TIMES:.0f} are allowed"
     size = bytes_a_row(measured)
@@ -56,9 +56,9 @@ def bytes_a_row(measured: Measured) -> float:
     return measured.table_bytes + measured.index_bytes
 
 
-def show(measured: Measured, told: dict[str, Figures], console: Console) -> None:
+def show(measured: Measured, summary: dict[str, Figures], console: Console) -> None:
     table = Table("question", "module", "bare SQL", "ratio", "HTTP p50", "HTTP p99", "of HTTP itself", "mark")
-    for kind, one in told.items():
+    for kind, one in summary.items():
         reached = "reached" if one.http_p50 <= MARKS[kind] else "not reached"
         table.add_row(
             kind,
@@ -76,21 +76,21 @@ def show(measured: Measured, told: dict[str, Figures], console: Console) -> None
         f"{measured.table_bytes:.0f} in the table, {measured.index_bytes:.0f} in its indexes."
     )
     console.print(
-        f"Ingest by itself: {measured.ingest_rate:,.0f} messages a second; while the questions were asked: "
+        f"Ingest by itself: {measured.ingest_rate:,.0f} messages a second; while the queries ran: "
         f"{measured.rate_meanwhile:,.0f}. Durability: {measured.durability}"
     )
 
 
-def as_json(measured: Measured, told: dict[str, Figures]) -> str:
+def as_json(measured: Measured, summary: dict[str, Figures]) -> str:
     return json.dumps(
         {
             "rows": measured.rows,
             "bytes_a_row": {"table": measured.table_bytes, "indexes": measured.index_bytes},
             "ingest": {"alone": measured.ingest_rate, "meanwhile": measured.rate_meanwhile},
             "durability": measured.durability,
-            "figures": {kind: one._asdict() for kind, one in told.items()},
-            "asked": {kind: len(times.module) for kind, times in measured.times.items()},
-            "missed": list(missed(measured, told)),
+            "figures": {kind: one._asdict() for kind, one in summary.items()},
+            "samples": {kind: len(times.module) for kind, times in measured.times.items()},
+            "missed": list(missed(measured, summary)),
         },
         indent=2,
     )

@@ -1,4 +1,4 @@
-"""The bench from beginning to end: fill, measure the ingest, and ask while it runs at half of that."""
+"""The bench from beginning to end: fill, measure the ingest, and query while it runs at half of that."""
 
 import asyncio
 import time
@@ -34,14 +34,14 @@ _SIZE = """
 """
 _RECORDED = "SELECT coalesce(sum(next_offset), 0)::bigint FROM consumer_positions WHERE consumer_group = $1"
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 class Plan(NamedTuple):
     """How much is measured.
 
     Attributes:
-        rounds: how often every question is asked in every way.
+        rounds: how often every query is made in every way.
         backlog: albums of the day by which the ingest is measured.
     """
 
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
 
 
 class Times(NamedTuple):
-    """Seconds of each answer to the questions of a kind, by who gave it; all three asked in turn."""
+    """Seconds of each answer to the questions of a kind, by who gave it; all three made in turn."""
 
     module: list[float]
     bare: list[float]
@@ -64,7 +64,7 @@ class Measured(NamedTuple):
     Attributes:
         table_bytes: a row, with what is kept beside it; `index_bytes` of all indexes, grown with the rows.
         ingest_rate: messages a second of both consumers by themselves.
-        rate_meanwhile: recorded while the questions were asked.
+        rate_meanwhile: recorded while the queries ran.
     """
 
     rows: int
@@ -77,11 +77,11 @@ class Measured(NamedTuple):
 
 
 class WrongAnswerError(Exception):
-    """Module and bare SQL find different numbers of rows: they are not asked the same."""
+    """Module and bare SQL find different numbers of rows: they are not the same query."""
 
 
-async def measure(servers: Servers, plan: Plan, logs: Path, say: Say) -> Measured:
-    """Fill, then ask under load.
+async def measure(servers: Servers, plan: Plan, logs: Path, notify: Notify) -> Measured:
+    """Fill, then query under load.
 
     Raises:
         DrainError: the consumers did not come to an end, or ended.
@@ -89,15 +89,17 @@ async def measure(servers: Servers, plan: Plan, logs: Path, say: Say) -> Measure
         WrongAnswerError: the yardstick is none.
     """
     async with new_installation(servers, "queries") as installation:
-        say(f"Writing {plan.log.rows:,} rows, with all indexes in place.")
+        notify(f"Writing {plan.log.rows:,} rows, with all indexes in place.")
         bare = await asyncpg.connect(installation.database_url, command_timeout=3600)
         await fill(bare, plan.log)
         await bare.execute("VACUUM (ANALYZE) llama_logs")
         size = await bare.fetchrow(_SIZE)
-        rate = await ingest_rate(servers, installation, plan.backlog, logs, say)
+        rate = await ingest_rate(servers, installation, plan.backlog, logs, notify)
         await bare.execute("VACUUM (ANALYZE) llama_logs")
         await settle_disk(servers.postgres)
-        times, meanwhile = await _ask_under_load(installation, bare, plan, rate / 2, logs=logs, say=say)
+        times, meanwhile = await _query_under_load(
+            installation, bare, plan, rate / 2, logs=logs, notify=notify
+        )
         await bare.close()
         return Measured(
             rows=size["rows"],
@@ -111,53 +113,53 @@ async def measure(servers: Servers, plan: Plan, logs: Path, say: Say) -> Measure
 
 
 async def ingest_rate(
-    servers: Servers, installation: Installation, albums: int, logs: Path, say: Say
+    servers: Servers, installation: Installation, albums: int, logs: Path, notify: Notify
 ) -> float:
     """Messages a second that both consumers work off by themselves, on top of all the rows."""
     played = await send_backlog(make_backlog(albums), installation)
     drained = await drain(installation, played.messages, servers.pids(), logs)
     rate = played.messages / drained.settled
-    say(f"Ingest by itself: {rate:,.0f} messages a second.")
+    notify(f"Ingest by itself: {rate:,.0f} messages a second.")
     return rate
 
 
-async def _ask_under_load(
+async def _query_under_load(
     installation: Installation,
     bare: asyncpg.Connection,
     plan: Plan,
     rate: float,
     *,
     logs: Path,
-    say: Say,
+    notify: Notify,
 ) -> tuple[dict[str, Times], float]:
     settings = DatabaseSettings(database_url=SecretStr(installation.database_url))
     async with (
         open_pool(settings, name="llamalog bench", only_reads=True) as pool,
         consumers(installation, logs),
     ):
-        asked = await questions(Reader(pool), bare, plan.log)
+        queries = await questions(Reader(pool), bare, plan.log)
         seconds = 60 + plan.rounds * 3
         topic = installation.topics.entity_events.name
         with api_of(installation, logs) as client, steady_load(installation.bootstrap, topic, rate, seconds):
-            say(f"Asking {plan.rounds} rounds while {rate:,.0f} messages a second come in.")
+            notify(f"Querying {plan.rounds} rounds while {rate:,.0f} messages a second come in.")
             await asyncio.sleep(_WARM_UP)
             began, before = time.perf_counter(), await bare.fetchval(_RECORDED, installation.consumer_group)
             times: dict[str, Times] = defaultdict(lambda: Times([], [], []))
             for turn in range(plan.rounds):
-                for question in asked:
-                    told = times[question.kind]
-                    await _compare(question, told, module_first=turn % 2 == 0)
-                    told.http.append(await asyncio.to_thread(client.seconds_of, question.path))
+                for question in queries:
+                    of_kind = times[question.kind]
+                    await _compare(question, of_kind, module_first=turn % 2 == 0)
+                    of_kind.http.append(await asyncio.to_thread(client.seconds_of, question.path))
             recorded = await bare.fetchval(_RECORDED, installation.consumer_group) - before
             return dict(times), recorded / (time.perf_counter() - began)
 
 
-async def _compare(question: Question, told: Times, *, module_first: bool) -> None:
-    ways = [(question.module, told.module), (question.bare, told.bare)]
+async def _compare(question: Question, times: Times, *, module_first: bool) -> None:
+    ways = [(question.module, times.module), (question.bare, times.bare)]
     found = []
-    for ask, seconds in ways if module_first else ways[::-1]:
+    for query, seconds in ways if module_first else ways[::-1]:
         began = time.perf_counter()
-        found.append(await ask())
+        found.append(await query())
         seconds.append(time.perf_counter() - began)
     if not found[0] or found[0] != found[1]:
         raise WrongAnswerError(f"{question.kind}: {found} rows in two ways")

@@ -38,7 +38,7 @@ def main(
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: what was rebuilt is wrong.
     """
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is no news
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
     folder = data_dir.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
@@ -51,21 +51,21 @@ def main(
                     repeat=repeat,
                     quiet=quiet if live else None,
                     folder=folder,
-                    say=progress.print,
+                    notify=progress.print,
                 )
             )
     except (LlamalogError, DrainError, RebuildBenchError) as error:
         give_up(progress, "bench-rebuild", error)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    told = figures(measured)
-    show(measured, told, console)
-    keep(as_json(measured, told), json)
+    summary = figures(measured)
+    show(measured, summary, console)
+    keep(as_json(measured, summary), json)
     conclude(
         console,
         wrong=measured.wrong,
-        missed=list(told.missed()),
-        met="Every row is as the fold says, two rebuilds are alike, and the bars are met.",
+        missed=list(summary.missed()),
+        met="Every row is as in the fold, two rebuilds are alike, and the bars are met.",
     )
 
 

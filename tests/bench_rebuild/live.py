@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.installation import Installation
 from bench.servers import Servers
-from bench_queries.run import Say, consumers, ingest_rate
+from bench_queries.run import Notify, consumers, ingest_rate
 from bench_rebuild.load import steady_load
 from bench_rebuild.rebuild import Rebuilt, rebuild
 
@@ -75,7 +75,7 @@ class Live(NamedTuple):
 
 
 async def rebuild_under_load(
-    installation: Installation, servers: Servers, baseline: Baseline, *, folder: Path, say: Say
+    installation: Installation, servers: Servers, baseline: Baseline, *, folder: Path, notify: Notify
 ) -> Live:
     """Rebuild beside a full table and live traffic of half of what the consumers can do.
 
@@ -84,9 +84,9 @@ async def rebuild_under_load(
         RebuildBenchError: the rebuild failed.
     """
     albums = min(_LARGEST_BACKLOG, max(1, baseline.messages // _MESSAGES_AN_ALBUM))
-    rate = await ingest_rate(servers, installation, albums, folder, say)
+    rate = await ingest_rate(servers, installation, albums, folder, notify)
     seconds = _WARM_UP + baseline.quiet_seconds + _MAX_SLOWDOWN * baseline.seconds
-    say(f"Rebuilding while {rate / 2:,.0f} messages a second come in, for {seconds:,.0f} s at most.")
+    notify(f"Rebuilding while {rate / 2:,.0f} messages a second come in, for {seconds:,.0f} s at most.")
     async with consumers(installation, folder):
         with steady_load(installation, rate / 2, seconds):
             await asyncio.sleep(_WARM_UP)

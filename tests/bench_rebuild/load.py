@@ -1,6 +1,6 @@
 """Events at a steady pace, sent by a process of its own.
 
-`python -m bench_rebuild.load BOOTSTRAP TOPIC PARTITIONS A_SECOND SECONDS` makes all messages first, says so,
+`python -m bench_rebuild.load BOOTSTRAP TOPIC PARTITIONS A_SECOND SECONDS` makes all messages, prints that,
 and sends them until there are none left or it is interrupted.
 """
 
@@ -27,9 +27,12 @@ _SEED = 4
 def steady_load(installation: Installation, a_second: float, seconds: float) -> Iterator[None]:
     """Another process sends so many events a second while the context lasts, for so many seconds at most."""
     topic = installation.topics.entity_events
-    told = [installation.bootstrap, topic.name, str(topic.partitions), str(a_second), str(seconds)]
+    arguments = [installation.bootstrap, topic.name, str(topic.partitions), str(a_second), str(seconds)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench_rebuild.load", *told], cwd=_TESTS, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "bench_rebuild.load", *arguments],
+        cwd=_TESTS,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     process.stdout.readline()  # it sends from now on

@@ -44,7 +44,7 @@ class Figures(NamedTuple):
     def missed(self) -> Iterator[str]:
         """A sentence for every bar that was missed."""
         if self.ratio < LEAST_RATIO:
-            yield f"the ratio to COPY and the same indexes is {self.ratio:.3f}; {LEAST_RATIO} is asked for"
+            yield f"the ratio to COPY and the same indexes is {self.ratio:.3f}; {LEAST_RATIO} is required"
         if self.memory > MAX_MEMORY:
             yield f"the rebuild took {_megabytes(self.memory)}; {_megabytes(MAX_MEMORY)} are allowed"
         if self.memory > MAX_GROWTH * self.memory_of_a_tenth:
@@ -85,30 +85,32 @@ def ratios(measured: Measured) -> list[float]:
     return [copy / one.seconds for copy, one in zip(between, measured.loaded, strict=True)]
 
 
-def show(measured: Measured, told: Figures, console: Console) -> None:
+def show(measured: Measured, summary: Figures, console: Console) -> None:
     """Print the figures as a table, and what they rest on."""
     table = Table("what", "median", "all rounds")
     copies, loads = measured.copied, measured.loaded
     table.add_row(
         "rebuild into an empty database",
-        f"{told.rebuild_seconds:.1f} s",
+        f"{summary.rebuild_seconds:.1f} s",
         _listed(one.seconds for one in loads),
     )
     table.add_row(
-        "COPY and the same indexes", f"{told.copy_seconds:.1f} s", _listed(one.seconds for one in copies)
+        "COPY and the same indexes", f"{summary.copy_seconds:.1f} s", _listed(one.seconds for one in copies)
     )
     table.add_row("… the COPY of it", "", _listed(one.copying for one in copies))
     each = ", ".join(f"{ratio:.3f}" for ratio in ratios(measured))
-    table.add_row("ratio", f"{told.ratio:.3f}", f"{each}; bar: {LEAST_RATIO}")
-    table.add_row("events a second", f"{told.events_per_second:,.0f}", f"{measured.sent.messages:,} messages")
-    table.add_row("rebuild and comparison, table full", f"{told.compare_seconds:.1f} s", "")
-    for name, cost in told.cpu_per_event.items():
+    table.add_row("ratio", f"{summary.ratio:.3f}", f"{each}; bar: {LEAST_RATIO}")
+    table.add_row(
+        "events a second", f"{summary.events_per_second:,.0f}", f"{measured.sent.messages:,} messages"
+    )
+    table.add_row("rebuild and comparison, table full", f"{summary.compare_seconds:.1f} s", "")
+    for name, cost in summary.cpu_per_event.items():
         table.add_row(f"CPU µs an event: {name}", f"{cost:.1f}", "")
-    table.add_row("CPU µs a row: PostgreSQL under COPY", f"{told.copy_cpu_per_row:.1f}", "")
-    table.add_row("peak memory", _megabytes(told.memory), f"bar: {_megabytes(MAX_MEMORY)}")
-    table.add_row("peak memory, a tenth of the events", _megabytes(told.memory_of_a_tenth), "")
-    if told.live is not None:
-        _add_live(table, told.live)
+    table.add_row("CPU µs a row: PostgreSQL under COPY", f"{summary.copy_cpu_per_row:.1f}", "")
+    table.add_row("peak memory", _megabytes(summary.memory), f"bar: {_megabytes(MAX_MEMORY)}")
+    table.add_row("peak memory, a tenth of the events", _megabytes(summary.memory_of_a_tenth), "")
+    if summary.live is not None:
+        _add_live(table, summary.live)
     console.print(table)
     console.print(f"Durability: {measured.durability}")
 
@@ -134,12 +136,12 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.0f} MB"
 
 
-def as_json(measured: Measured, told: Figures) -> str:
+def as_json(measured: Measured, summary: Figures) -> str:
     """Everything, for machines."""
     return json.dumps(
         {
-            "figures": told._replace(live=None)._asdict(),
-            "missed": list(told.missed()),
+            "figures": summary._replace(live=None)._asdict(),
+            "missed": list(summary.missed()),
             "sent": measured.sent._asdict(),
             "durability": measured.durability,
             "loaded": [one._asdict() for one in measured.loaded],

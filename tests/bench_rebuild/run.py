@@ -19,7 +19,7 @@ from llamalog_service.postgres.pool import prepare_connection
 _SMALLER = 10
 """How many times fewer events the first rebuild has: memory must not grow with them."""
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 class Measured(NamedTuple):
@@ -44,7 +44,7 @@ class Measured(NamedTuple):
 
 
 async def measure(
-    servers: Servers, *, events: int, repeat: int, quiet: float | None, folder: Path, say: Say
+    servers: Servers, *, events: int, repeat: int, quiet: float | None, folder: Path, notify: Notify
 ) -> Measured:
     """Rebuild `repeat` times, each between two COPYs of the same rows; then beside live traffic.
 
@@ -55,14 +55,14 @@ async def measure(
         RebuildBenchError: a rebuild did not come to its end.
         DrainError: a consumer ended, or did not come to its end.
     """
-    small, wrong = await _small(servers, events // _SMALLER, folder, say)
+    small, wrong = await _small(servers, events // _SMALLER, folder, notify)
     async with new_installation(servers, "large") as installation:
-        say(f"Sending {events:,} events.")
+        notify(f"Sending {events:,} events.")
         sent = await populate_topic(installation, events)
         await settle_disk(servers.postgres)
         first = await rebuild(installation, servers, folder)
         compared = await rebuild(installation, servers, folder)
-        say(f"A first rebuild: {first.seconds:.1f} s; beside the full table: {compared.seconds:.1f} s.")
+        notify(f"A first rebuild: {first.seconds:.1f} s; beside the full table: {compared.seconds:.1f} s.")
         wrong += _wrong_comparison(compared)
         rows = folder / "rows.bin"
         if (dumped := await dump(installation.database_url, rows)) != sent.events:
@@ -72,7 +72,7 @@ async def measure(
             await empty(installation.database_url, servers)
             loaded.append(await rebuild(installation, servers, folder))
             copied.append(await copy_and_index(installation.database_url, rows, servers))
-            say(f"Rebuild: {loaded[-1].seconds:.1f} s; COPY and indexes: {copied[-1].seconds:.1f} s.")
+            notify(f"Rebuild: {loaded[-1].seconds:.1f} s; COPY and indexes: {copied[-1].seconds:.1f} s.")
         wrong += [line for one in loaded for line in _wrong_load(one, first)]
         live = None
         if quiet is not None:
@@ -80,19 +80,19 @@ async def measure(
             await empty(installation.database_url, servers)
             await rebuild(installation, servers, folder)
             baseline = Baseline(sent.messages, compared.seconds, quiet)
-            live = await rebuild_under_load(installation, servers, baseline, folder=folder, say=say)
+            live = await rebuild_under_load(installation, servers, baseline, folder=folder, notify=notify)
             wrong += _differences_found(live.rebuilt)
     return Measured(sent, await durability(servers.postgres), small, loaded, copied, compared, live, wrong)
 
 
-async def _small(servers: Servers, events: int, folder: Path, say: Say) -> tuple[Rebuilt, list[str]]:
+async def _small(servers: Servers, events: int, folder: Path, notify: Notify) -> tuple[Rebuilt, list[str]]:
     """A rebuild of few events, compared with the fold."""
     async with new_installation(servers, "small") as installation:
         await populate_topic(installation, events)
         await settle_disk(servers.postgres)
         rebuilt = await rebuild(installation, servers, folder)
         wrong = await _differences_from_fold(installation, events)
-    say(f"{events:,} events: {rebuilt.seconds:.1f} s, {len(wrong)} lines of differences from the fold.")
+    notify(f"{events:,} events: {rebuilt.seconds:.1f} s, {len(wrong)} lines of differences from the fold.")
     return rebuilt, wrong
 
 

@@ -44,7 +44,7 @@ async def browser() -> AsyncIterator[Browser]:
     if executable is None:
         why = "there is no chromium here: `make browser` installs it, as root on a Debian machine"
         if os.environ.get(REQUIRED) == "1":
-            pytest.fail(f"{REQUIRED} asks for a browser, and {why}")
+            pytest.fail(f"{REQUIRED} requires a browser, and {why}")
         pytest.skip(why)
     async with launched(executable) as browser:
         yield browser
@@ -54,7 +54,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def scene(
     stack: LocalStack, postgres_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Scene]:
-    """An installation with both consumers, its API and its pages, in which the story was told."""
+    """An installation with both consumers, its API and its pages, in which the story was published."""
     async with open_scene(stack, postgres_url, template_database, tmp_path_factory.mktemp("scene")) as scene:
         yield scene
 

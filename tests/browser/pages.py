@@ -39,7 +39,7 @@ async def all_pages(scene: Scene) -> dict[str, str]:
 
 
 async def hostile_pages(scene: Scene) -> list[str]:
-    """Paths of all pages on which the hostile words are to be seen, or were asked for."""
+    """Paths of all pages on which the hostile words are to be seen, or were requested."""
     named = ("child", "rival", "waits", "never seen", "a", "legacy")
     fields = ("operation", "source", "error", "job", "root", "user", "since", "entityId")
     return [

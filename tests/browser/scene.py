@@ -45,7 +45,7 @@ class Scene:
         """Where its API and its pages are."""
         return self.api.url
 
-    async def say(self, *events: EntityEvent) -> None:
+    async def publish(self, *events: EntityEvent) -> None:
         """Publish events; the consumer records them in its own time."""
         async with producing(self.settings.kafka) as producer:
             await publish_events(producer, topics(self.settings.topic_prefix).entity_events.name, events)
@@ -63,7 +63,7 @@ class Scene:
 async def open_scene(
     stack: LocalStack, postgres_url: str, template: str, folder: Path
 ) -> AsyncIterator[Scene]:
-    """Start everything, tell the story, wait until all of it is settled."""
+    """Start everything, publish the story, wait until all of it is settled."""
     async with (
         new_database(postgres_url, template) as database_url,
         installation(stack, database_url, f"browser-{uuid4().hex[:8]}.") as made,
@@ -74,25 +74,25 @@ async def open_scene(
             running("consumer", settings, folder) as consumer,
             running("migration-consumer", settings, folder) as migration_consumer,
         ):
-            await _tell(settings, pool)
+            await _publish_story(settings, pool)
             metrics = ",".join([await _metrics_of(consumer), await _metrics_of(migration_consumer)])
             async with running_api(settings.model_copy(update={"api_metrics_urls": metrics})) as api:
                 yield Scene(api, settings, pool)
 
 
 async def _metrics_of(process: ServiceProcess) -> str:
-    await process.says("serving")
-    return f"{process.said('serving')[0]['address']}/metrics"
+    await process.logs_event("serving")
+    return f"{process.logged('serving')[0]['address']}/metrics"
 
 
-async def _tell(settings: Settings, pool: asyncpg.Pool) -> None:
-    told = [
+async def _publish_story(settings: Settings, pool: asyncpg.Pool) -> None:
+    events = [
         *story.lemonade(),
         *story.unknown_origins(),
         *story.contradictions(),
         *story.hostile(),
     ]
-    await publish(settings, told)
+    await publish(settings, events)
     async with producing(settings.kafka) as producer:
         topic = topics(settings.topic_prefix).entity_events.name
         await asyncio.gather(

@@ -45,8 +45,8 @@ def _envelope() -> dict[str, Any]:
     }
 
 
-def said(kind: type[Kind], entity: tuple[EntityType, UUID], operation: str, **details: Any) -> Kind:
-    """A statement about an entity, a second after the one before."""
+def about(kind: type[Kind], entity: tuple[EntityType, UUID], operation: str, **details: Any) -> Kind:
+    """An event about an entity, a second after the one before."""
     status = details.pop("status", Status.SUCCESS)
     data = EntityData(
         entity_type=entity[0], entity_id=entity[1], operation=operation, status=status, **details
@@ -70,7 +70,7 @@ ENRICHMENT: Final = "enrich-lemonade"
 def lemonade() -> Iterator[EntityEvent]:
     """An album's way: created, enriched, its artist linked, a cover cached, a correction by hand."""
     album = LEMONADE[1]
-    yield said(
+    yield about(
         EntityCreated,
         LEMONADE,
         "album:created",
@@ -80,7 +80,7 @@ def lemonade() -> Iterator[EntityEvent]:
         data_quality_after=DataQuality.LOW,
         metadata={"title": "Lemonade", "tracks": 12},
     )
-    yield said(
+    yield about(
         EntityEnriched,
         LEMONADE,
         "enrichment:album",
@@ -95,7 +95,7 @@ def lemonade() -> Iterator[EntityEvent]:
         metadata={"title": "Lemonade"},
     )
     for number, title in enumerate(("Pray You Catch Me", "Hold Up", "Formation"), start=1):
-        yield said(
+        yield about(
             EntityCreated,
             (EntityType.TRACK, known(title)),
             "track:created:enrichment",
@@ -104,7 +104,7 @@ def lemonade() -> Iterator[EntityEvent]:
             parent_job_id=ENRICHMENT,
             metadata={"title": title, "trackNumber": number},
         )
-    yield said(
+    yield about(
         EntityLinked,
         BEYONCE,
         "artist:linked:enrichment",
@@ -113,7 +113,7 @@ def lemonade() -> Iterator[EntityEvent]:
         parent_job_id="track-3-lemonade",
         metadata={"name": "Beyoncé"},
     )
-    yield said(
+    yield about(
         EntityCached,
         LEMONADE,
         "cache:album-cover-art",
@@ -131,7 +131,7 @@ def lemonade() -> Iterator[EntityEvent]:
         error_message="Discogs knows no guest of this album.",
         retry_count=2,
     )
-    yield said(
+    yield about(
         EntityCorrected,
         LEMONADE,
         "admin_correction",
@@ -149,9 +149,9 @@ LOST: Final = (EntityType.ALBUM, known("Lost"))
 
 def unknown_origins() -> Iterator[EntityEvent]:
     """Rows without a root, for each reason that there is."""
-    yield said(EntityCached, LEMONADE, "cache:by-hand", metadata={"title": "Lemonade"})  # UNTRACKED
+    yield about(EntityCached, LEMONADE, "cache:by-hand", metadata={"title": "Lemonade"})  # UNTRACKED
     for number in range(3):  # PENDING
-        yield said(
+        yield about(
             EntityCreated,
             LOST,
             "album:created",
@@ -161,16 +161,16 @@ def unknown_origins() -> Iterator[EntityEvent]:
         )
     ring = ("ring-a", "ring-b", "ring-c")
     for job, parent in zip(ring, (*ring[1:], ring[0]), strict=True):  # CYCLE
-        yield said(EntityEnriched, LOST, "enrichment:album", job_id=job, parent_job_id=parent)
+        yield about(EntityEnriched, LOST, "enrichment:album", job_id=job, parent_job_id=parent)
 
 
 def contradictions() -> Iterator[EntityEvent]:
     """A job with two parents, and one that declares another root than it has."""
     enriched = (EntityType.TRACK, known("Hold Up"))
-    yield said(
+    yield about(
         EntityEnriched, enriched, "enrichment:track", job_id="track-2-lemonade", parent_job_id="rival-parent"
     )
-    yield said(
+    yield about(
         EntityEnriched,
         enriched,
         "enrichment:track",
@@ -189,7 +189,7 @@ _ENDS_ELEMENTS: Final = "</script></title></textarea></style><svg onload=alert(2
 
 def hostile() -> Iterator[EntityEvent]:
     """A word that a careless page would obey, in every field that takes words."""
-    yield said(
+    yield about(
         EntityCreated,
         HOSTILE_ENTITY,
         HOSTILE,
@@ -214,7 +214,7 @@ def hostile() -> Iterator[EntityEvent]:
         reason=HOSTILE,
         metadata={"title": _ENDS_ELEMENTS},
     )
-    yield said(
+    yield about(
         EntityEnriched,
         HOSTILE_ENTITY,
         "enrichment:album",
@@ -222,7 +222,7 @@ def hostile() -> Iterator[EntityEvent]:
         parent_job_id=f"{HOSTILE} rival",
         metadata={"name": _ENDS_ELEMENTS},
     )
-    yield said(
+    yield about(
         EntityEnriched,
         HOSTILE_ENTITY,
         "enrichment:album",
@@ -231,7 +231,7 @@ def hostile() -> Iterator[EntityEvent]:
     )
     ring = (f"{HOSTILE} a", f"{HOSTILE} b")
     for job, parent in zip(ring, reversed(ring), strict=True):
-        yield said(EntityEnriched, HOSTILE_ENTITY, "enrichment:album", job_id=job, parent_job_id=parent)
+        yield about(EntityEnriched, HOSTILE_ENTITY, "enrichment:album", job_id=job, parent_job_id=parent)
 
 
 Raw = tuple[bytes | None, bytes, Headers]
@@ -240,7 +240,7 @@ Raw = tuple[bytes | None, bytes, Headers]
 
 def refused() -> Iterator[Raw]:
     """Messages that become dead letters, the hostile among them."""
-    good = json.loads(encode(said(EntityCreated, LEMONADE, "album:created")))
+    good = json.loads(encode(about(EntityCreated, LEMONADE, "album:created")))
     for number in range(3):
         yield f"key-{number}".encode(), b"no JSON", STRUCTURED_HEADERS
     yield None, b"\xff\xfe\x00 bytes", [("content-type", b"application/cloudevents+json")]

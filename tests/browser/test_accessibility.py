@@ -51,7 +51,7 @@ SPOILED: Final = [
 async def test_what_is_not_accessible_is_found(page: Page, body: str, complaint: str) -> None:
     whole = body if body.startswith("<html") else f"<html lang=en><title>x</title>{_FRAME}{body}</main>"
     await page.set_content(whole)
-    assert any(complaint in said for said in await page.evaluate(ACCESSIBLE))
+    assert any(complaint in found for found in await page.evaluate(ACCESSIBLE))
 
 
 async def test_what_stands_out_too_little_is_found(page: Page) -> None:

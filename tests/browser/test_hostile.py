@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 
 from browser.pages import hostile_pages
 from browser.scene import Scene
-from browser.story import HOSTILE, hostile, known, said
+from browser.story import HOSTILE, about, hostile, known
 from harness.browser import Witness, take_picture
 from llamalog_schemas.events import EntityCreated, EntityType
 
@@ -48,8 +48,8 @@ async def test_hostile_words_that_come_live_are_text_too(scene: Scene, page: Pag
     await page.goto(f"{scene.url}/ui/logs")
     await expect(page.locator(".live[data-state=on]")).to_be_visible()
     title = f"{HOSTILE} {uuid4()}"
-    told = (EntityType.TRACK, known(title))
-    await scene.say(*hostile(), said(EntityCreated, told, HOSTILE, metadata={"title": title}))
+    track = (EntityType.TRACK, known(title))
+    await scene.publish(*hostile(), about(EntityCreated, track, HOSTILE, metadata={"title": title}))
     await expect(page.locator(".tree > li", has_text=title)).to_be_visible()
     assert await page.evaluate(_OBEYED) == []
 

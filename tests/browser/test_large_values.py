@@ -24,7 +24,7 @@ _SIZE = "[document.body.scrollHeight, document.documentElement.scrollWidth - inn
 
 
 async def _fill(pool: asyncpg.Pool) -> None:
-    said = [event(number + 1, f"job-{number}") for number in range(_ROWS)]
+    plain = [event(number + 1, f"job-{number}") for number in range(_ROWS)]
     about = {"entity_type": EntityType.ALBUM}
     events = [
         replace(
@@ -37,7 +37,7 @@ async def _fill(pool: asyncpg.Pool) -> None:
                 **about,
             ),
         )
-        for number, one in enumerate(said)
+        for number, one in enumerate(plain)
     ]
     await write_at_rest(pool, fold(events).values())
 

@@ -12,8 +12,8 @@ from browser.story import (
     LEMONADE,
     LOST_JOB,
     ROOT_JOB,
+    about,
     known,
-    said,
 )
 from harness.browser import Witness, take_picture
 from llamalog_schemas.events import EntityCreated, EntityLinked, EntityType
@@ -91,7 +91,7 @@ async def test_unknown_origins_lead_from_the_reason_to_the_rows_and_to_what_they
     await expect(page.locator(".tree > li").first).to_contain_text(LOST_JOB)
 
 
-async def test_logs_are_filtered_by_what_they_say(scene: Scene, page: Page, witness: Witness) -> None:
+async def test_logs_are_filtered_by_their_values(scene: Scene, page: Page, witness: Witness) -> None:
     await page.goto(f"{scene.url}/ui/logs")
     await page.get_by_label("Category").select_option("FAILED")
     await page.get_by_label("Text of the error").fill("no guest")
@@ -124,7 +124,9 @@ async def test_what_is_recorded_appears_without_a_reload(scene: Scene, page: Pag
     await page.evaluate("window.notReloaded = true")
     title = f"Freedom {uuid4()}"
     track = (EntityType.TRACK, known(title))
-    await scene.say(said(EntityCreated, track, "track:created:live", job_id=title, metadata={"title": title}))
+    await scene.publish(
+        about(EntityCreated, track, "track:created:live", job_id=title, metadata={"title": title})
+    )
     await expect(page.locator(".tree > li", has_text=title)).to_be_visible()
     await expect(page.locator("#announcement")).to_have_text("1 new rows of the log.")
     assert await page.evaluate("window.notReloaded")
@@ -135,7 +137,9 @@ async def test_what_is_recorded_appears_without_a_reload(scene: Scene, page: Pag
     await page.evaluate("window.notReloaded = true")
     title = f"Homecoming {uuid4()}"
     album = (EntityType.ALBUM, known(title))
-    await scene.say(said(EntityLinked, album, "album:linked:live", job_id=title, metadata={"title": title}))
+    await scene.publish(
+        about(EntityLinked, album, "album:linked:live", job_id=title, metadata={"title": title})
+    )
     await expect(page.locator("#roots tbody tr", has_text=title)).to_be_visible()
     assert await page.evaluate("window.notReloaded")
 
@@ -145,11 +149,11 @@ async def test_a_late_parent_takes_the_badge_away_while_one_looks(
 ) -> None:
     child, parent = f"late/{uuid4()}", f"late/{uuid4()}"
     track, album = (EntityType.TRACK, known(child)), (EntityType.ALBUM, known(parent))
-    await scene.say(said(EntityCreated, track, "track:created", job_id=child, parent_job_id=parent))
+    await scene.publish(about(EntityCreated, track, "track:created", job_id=child, parent_job_id=parent))
     await scene.recorded(track[1])
     await page.goto(f"{scene.url}/ui/jobs?job={quote(child, safe='')}")
     await expect(page.locator(".tree .badge.unknown")).to_be_visible()
     await expect(page.locator(".live[data-state=on]")).to_be_visible()
-    await scene.say(said(EntityCreated, album, "album:created", job_id=parent))
+    await scene.publish(about(EntityCreated, album, "album:created", job_id=parent))
     await expect(page.locator(".tree .badge.unknown")).to_have_count(0)
     await expect(page.locator(".tree > li", has_text="track:created")).to_be_visible()

@@ -35,7 +35,7 @@ async def test_a_backfill_can_be_tried_without_javascript(scene: Scene, open_pag
     await page.get_by_label("Some jobs, and all below them").check()
     await page.get_by_label("Jobs, one a line").fill("enrich-lemonade")
     await page.get_by_role("button", name="Start the dry run").click()
-    # The page asks anew by itself every few seconds, until the run has ended.
+    # The page requests anew by itself every few seconds, until the run has ended.
     await expect(page.get_by_role("heading", name="Every row is right already")).to_be_visible()
 
 

@@ -7,7 +7,7 @@ import httpx
 from playwright.async_api import Page, Route, expect
 
 from browser.scene import Scene
-from browser.story import known, said
+from browser.story import about, known
 from harness.api import running_api
 from harness.browser import Witness
 from harness.waiting import TIMEOUT
@@ -18,7 +18,7 @@ async def test_a_page_whose_stream_was_refused_goes_live_later(
     scene: Scene, page: Page, witness: Witness
 ) -> None:
     title = f"Later {uuid4()}"
-    told = (EntityType.ALBUM, known(title))
+    album = (EntityType.ALBUM, known(title))
     full = scene.settings.model_copy(update={"api_streams": 1})
     async with running_api(full) as api:
         async with (
@@ -30,8 +30,8 @@ async def test_a_page_whose_stream_was_refused_goes_live_later(
             await page.goto(f"{api.url}/ui/logs")
             sign = page.locator(".live")
             await expect(sign).to_have_text("not live, retrying")
-            await scene.say(said(EntityCreated, told, f"job {title}", metadata={"title": title}))
-            await scene.recorded(told[1])
+            await scene.publish(about(EntityCreated, album, f"job {title}", metadata={"title": title}))
+            await scene.recorded(album[1])
         await expect(sign).to_have_text("live", timeout=90_000)
         await expect(page.locator(".tree > li", has_text=title)).to_be_visible()
     witness.expected("503")
@@ -63,8 +63,8 @@ async def test_a_row_that_comes_while_the_list_is_fetched_is_shown_too(
     await page.route("**/ui/logs", hold)
     first, second = (f"{place} {uuid4()}" for place in ("First", "Second"))
     for title in (first, second):
-        told = (EntityType.ALBUM, known(title))
-        await scene.say(said(EntityCreated, told, f"job {title}", metadata={"title": title}))
+        album = (EntityType.ALBUM, known(title))
+        await scene.publish(about(EntityCreated, album, f"job {title}", metadata={"title": title}))
         if title == first:
             await asyncio.wait_for(is_fetched.wait(), TIMEOUT)
     await page.wait_for_function("title => window.heard.includes(title)", arg=second, timeout=TIMEOUT * 1000)

@@ -45,7 +45,9 @@ async def test_the_witness_sees_an_answer_that_is_an_error(page: Page) -> None:
     assert "answer: 503 http://tried.invalid/" in witness.seen
 
 
-async def test_the_witness_has_nothing_to_say_about_a_page_that_behaves(page: Page, witness: Witness) -> None:
+async def test_the_witness_has_nothing_to_report_about_a_page_that_behaves(
+    page: Page, witness: Witness
+) -> None:
     await shows(page, "<h1>&lt;script&gt;alert(1)&lt;/script&gt;</h1>", policy=_STRICT)
     assert await page.title() == "tried"
     assert witness.seen == []

@@ -82,8 +82,8 @@ async def survive(
             recovery=recovery,
             silence=here.longest_silence,
             restarts=here.restarts,
-            waits=sum(len(process.said("waiting")) for process in here.processes),
-            put_back=sum(len(process.said("batches requeued")) for process in here.processes),
+            waits=sum(len(process.logged("waiting")) for process in here.processes),
+            put_back=sum(len(process.logged("batches requeued")) for process in here.processes),
             exit_codes=exit_codes,
         )
 

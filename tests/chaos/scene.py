@@ -180,7 +180,7 @@ async def scene(
             here.new_consumer()
         here.new_migration_consumer()
         for consumer in here.consumers:
-            await consumer.says("reading", within=_STARTED_WITHIN)
+            await consumer.logs_event("reading", within=_STARTED_WITHIN)
         yield here
 
 

@@ -73,12 +73,12 @@ def test_operations_name_messages_of_their_own_channel() -> None:
 
 
 def test_the_service_receives_every_event_and_sends_no_entity_event() -> None:
-    said = {
+    messages = {
         name: {resolve(message["$ref"])["name"] for message in operation["messages"]}
         for name, operation in DOCUMENT["operations"].items()
     }
-    assert said["receiveEntityEvents"] == {str(model.__struct_config__.tag) for model in get_args(Event)}
-    sent = set().union(*(names for name, names in said.items() if name.startswith("send")))
+    assert messages["receiveEntityEvents"] == {str(model.__struct_config__.tag) for model in get_args(Event)}
+    sent = set().union(*(names for name, names in messages.items() if name.startswith("send")))
     assert not {name for name in sent if name.startswith("llamalog.entity-")}
 
 
@@ -88,8 +88,8 @@ def test_dead_letters_bear_exactly_the_headers_that_are_documented() -> None:
         key, value, headers = None, b"{", [("trace", None)]
 
     verdict = DeadLetter(InvalidReason.NOT_JSON, "the value is not JSON")
-    letter = dead_letters.RejectedRecord(Record(), verdict)  # type: ignore[arg-type]  # class attributes
-    written = [name for name, _ in dead_letters.dead_letter_message(letter).headers]
+    rejected = dead_letters.RejectedRecord(Record(), verdict)  # type: ignore[arg-type]  # class attributes
+    written = [name for name, _ in dead_letters.dead_letter_message(rejected).headers]
     documented = DOCUMENT["components"]["messages"]["deadLetter"]["headers"]
     assert written == ["trace", *documented["properties"]]
     assert documented["required"] == list(documented["properties"])

@@ -34,7 +34,7 @@ BAD_COMMANDS: dict[str, tuple[InvalidReason, bytes]] = {
     ),
     "batches of no rows": (InvalidReason.NUMBER_OUT_OF_RANGE, BACKFILL.value.replace(b"5000", b"0")),
     "a misspelt class": (InvalidReason.UNKNOWN_FIELD, BACKFILL.value.replace(b'"roots"', b'"root"')),
-    "NUL in who asks": (InvalidReason.NUL_CHARACTER, BACKFILL.value.replace(b'"ann"', rb'"\u0000"')),
+    "NUL in requestedBy": (InvalidReason.NUL_CHARACTER, BACKFILL.value.replace(b'"ann"', rb'"\u0000"')),
     "a pause of no run": (
         InvalidReason.BAD_FIELD,
         PAUSE.value.replace(PAUSE.structured["data"]["run"].encode(), b"run-1"),

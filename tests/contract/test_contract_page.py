@@ -82,11 +82,11 @@ def test_every_link_leads_to_one_place_of_the_page(reader: Reader) -> None:
 
 def test_every_topic_operation_and_message_is_shown(reader: Reader) -> None:
     prefix = DOCUMENT["components"]["parameters"]["prefix"]["default"]
-    told = [channel["address"].format(prefix=prefix) for channel in DOCUMENT["channels"].values()]
-    told += [operation["summary"] for operation in DOCUMENT["operations"].values()]
+    expected = [channel["address"].format(prefix=prefix) for channel in DOCUMENT["channels"].values()]
+    expected += [operation["summary"] for operation in DOCUMENT["operations"].values()]
     for message in DOCUMENT["components"]["messages"].values():
-        told += [message["title"], message["name"], *message["headers"]["properties"]]
-    assert [each for each in told if each not in reader.text] == []
+        expected += [message["title"], message["name"], *message["headers"]["properties"]]
+    assert [each for each in expected if each not in reader.text] == []
     assert {f"channel.{name}" for name in DOCUMENT["channels"]} <= set(reader.ids)
     assert set(DOCUMENT["components"]["messages"]) <= set(reader.ids)
 

@@ -144,9 +144,9 @@ def test_nothing_behind_the_codec_knows_of_versions(monkeypatch: pytest.MonkeyPa
     batch = ingest_batch.decode_batch([record(message("v0", V0)), record(bad), record(message("v1", V1))])
     first, second = batch.rows
     assert first == second == content_of(read(message("v1", V1)))  # type: ignore[arg-type]
-    (letter,) = batch.rejected
-    assert isinstance(letter, RejectedRecord)
-    assert letter.record.value == bad
+    (rejected,) = batch.rejected
+    assert isinstance(rejected, RejectedRecord)
+    assert rejected.record.value == bad
 
 
 def test_every_old_version_leads_to_one_latest() -> None:

@@ -91,9 +91,9 @@ def test_l3_what_is_no_time_in_utc_is_refused(text: str) -> None:
 
 
 def test_l4_the_parent_of_a_row_that_calls_itself_a_root_job_is_overruled() -> None:
-    said = {"jobId": "job", "parentJobId": "parent"}
-    assert legacy_content_of(accepted(legacy(said))).parent_job_id == "parent"
-    content = legacy_content_of(accepted(legacy(said | {"isRootJob": "true"})))
+    lineage = {"jobId": "job", "parentJobId": "parent"}
+    assert legacy_content_of(accepted(legacy(lineage))).parent_job_id == "parent"
+    content = legacy_content_of(accepted(legacy(lineage | {"isRootJob": "true"})))
     assert (content.parent_job_id, content.overruled.parent_job_id) == (None, "parent")
     assert "parent_job_id" not in content.columns
 
@@ -106,7 +106,9 @@ class NothingStands:
         raise AssertionError("no row is in the table")
 
 
-async def test_l5_under_a_legacy_rows_id_other_events_are_duplicates_and_other_tellings_conflicts() -> None:
+async def test_l5_under_a_legacy_rows_id_other_events_are_duplicates_and_other_legacy_events_conflicts() -> (
+    None
+):
     messages = [legacy(), legacy(), value_of(id=MINIMAL["id"]), legacy({"reason": "another"})]
     classified = await classify(decode_batch([record(value) for value in messages]), {}, NothingStands())
     assert (len(classified.new), classified.duplicates, len(classified.rejected)) == (1, 2, 1)

@@ -58,13 +58,15 @@ def test_f3_the_id_column_of_the_entity_s_own_type_follows(kind: EntityType) -> 
     columns = {column: getattr(row, column) for column in ("album_id", "artist_id", "track_id")}
     assert columns == dict.fromkeys(columns) | {name: UUID(FULL["data"]["entityId"])}
     other = "11111111-2222-4333-8444-555555555555"
-    told = row_of(value_of(nothing | {f"{kind.lower()}Id": other}))
-    assert getattr(told, name) == UUID(other)
+    row = row_of(value_of(nothing | {f"{kind.lower()}Id": other}))
+    assert getattr(row, name) == UUID(other)
 
 
 def test_f4_the_category_follows_from_the_type_and_the_root_flag_from_the_jobs() -> None:
-    told = {row_of(value_of(type=f"llamalog.entity-{category.lower()}.v1")).category for category in Category}
-    assert told == set(Category)
+    found = {
+        row_of(value_of(type=f"llamalog.entity-{category.lower()}.v1")).category for category in Category
+    }
+    assert found == set(Category)
     assert len(get_args(EntityEvent)) == len(Category)
     assert not row_of(value_of()).is_root_job
     assert row_of(value_of({"parentJobId": None})).is_root_job
@@ -80,13 +82,13 @@ class PlainEquality:
         raise AssertionError("no row is in the table")
 
 
-async def told(*records: Any) -> ClassifiedBatch:
+async def classified_batch(*records: Any) -> ClassifiedBatch:
     return await classify(decode_batch(records), {}, PlainEquality())
 
 
 async def test_f5_the_same_id_with_equal_content_is_a_duplicate() -> None:
     value, headers = encode_event_binary(decode_event(value_of()))
-    classified = await told(
+    classified = await classified_batch(
         record(value_of()),
         record(value_of()),
         record(value, headers),
@@ -109,6 +111,6 @@ CONFLICTING: list[Change] = [
 
 @pytest.mark.parametrize("change", CONFLICTING, ids=str)
 async def test_f6_the_same_id_with_other_content_is_a_conflict(change: Change) -> None:
-    classified = await told(record(value_of()), record(json.dumps(FULL | change).encode()))
+    classified = await classified_batch(record(value_of()), record(json.dumps(FULL | change).encode()))
     assert classified.new == [row_of(value_of())]
-    assert [letter.verdict.reason for letter in classified.rejected] == [CONFLICT]
+    assert [rejected.verdict.reason for rejected in classified.rejected] == [CONFLICT]

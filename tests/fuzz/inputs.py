@@ -142,7 +142,7 @@ def _place_removed(random: Random, golden: Golden) -> Input:
 
 
 def _values_swapped(random: Random, golden: Golden) -> Input:
-    """What one place says, said in another: a job that is its own parent, a root for an entity."""
+    """What one place holds, put into another: a job that is its own parent, a root for an entity."""
     message = golden.structured
     data = message["data"] if isinstance(message.get("data"), dict) else {}
     jobs = [name for name in ("jobId", "parentJobId", "rootJobId") if name in data]
@@ -156,8 +156,8 @@ def _headers_changed(random: Random, golden: Golden) -> Input:
     """In binary mode, whose attributes are headers; some lost, doubled, null, or bytes of any kind."""
     value, headers = golden.value, list(golden.headers)
     if not headers and golden.event.startswith(("entity", "root")):
-        value, told = encode_event_binary(decode_event(value))
-        headers = list(told)
+        value, named = encode_event_binary(decode_event(value))
+        headers = list(named)
     for _ in range(random.randint(1, 3)):
         name = random.choice(
             ["content-type", "ce_id", "ce_type", "ce_time", "ce_source", "ce_specversion", "x"]

@@ -29,14 +29,14 @@ def judge(fuzzed: Input) -> str:
         "event": rows,
         "override": len(decoded.overrides),
         "tombstone": decoded.tombstones,
-        "letter": len(decoded.rejected),
+        "dead letter": len(decoded.rejected),
     }
     assert sorted(found.values()) == [0, 0, 0, 1], f"it is to be one thing: {found}"
-    commands, letters = Commands([], []), list[RejectedRecord]()
-    read_command(message, commands, letters)
-    read = len(commands.repairs) + len(commands.backfills) + len(letters)
+    commands, dead_letters = Commands([], []), list[RejectedRecord]()
+    read_command(message, commands, dead_letters)
+    read = len(commands.repairs) + len(commands.backfills) + len(dead_letters)
     assert read == (fuzzed.value is not None)
-    for record, verdict in decoded.rejected + letters:
+    for record, verdict in decoded.rejected + dead_letters:
         assert record is message
         assert verdict.reason in set(InvalidReason), f"no reason of ours: {verdict.reason}"
         assert verdict.sentence

@@ -112,7 +112,7 @@ def _judge_all(judge: ReplayPolicy, seed: int, numbers: range, reached: Any, res
 
 
 def _is_done(worker: _Worker, outcome: Outcome) -> bool:
-    """Whether it has told its result, or died."""
+    """Whether it has returned its result, or died."""
     try:
         if not worker.results.poll():
             return False

@@ -66,7 +66,7 @@ class _Serving:
 
 @asynccontextmanager
 async def running_api(settings: Settings) -> AsyncIterator[RunningApi]:
-    """Serve the installation of these settings on a free port; `api_tokens` and the like are heeded."""
+    """Serve the installation of these settings on a free port; `api_tokens` and the like take effect."""
     serving = _Serving(settings)
     await asyncio.to_thread(serving.start)
     try:

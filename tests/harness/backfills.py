@@ -1,4 +1,4 @@
-"""Backfills in this process: asked for as commands ask, done by a runner without its worker."""
+"""Backfills in this process: requested as by commands, done by a runner without its worker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -79,7 +79,7 @@ class WatchedPlans(PlanStore):
 
 
 class Backfills:
-    """Asks for backfills of a database and does them."""
+    """Requests backfills of a database and does them."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
@@ -100,7 +100,7 @@ class Backfills:
 
         return BackfillRunner(self.stores, poll_every=0.02, sleep=rest)
 
-    async def ask(self, **options: Any) -> UUID:
+    async def request(self, **options: Any) -> UUID:
         """Have a backfill queued."""
         command = start(**options)
         await self.store.apply([command])
@@ -108,7 +108,7 @@ class Backfills:
 
     async def do(self, **options: Any) -> Backfill:
         """Have a backfill queued and done."""
-        run = await self.ask(**options)
+        run = await self.request(**options)
         await self.runner.run_next()
         return await self.look(run)
 

@@ -68,7 +68,7 @@ def artist_of(number: int) -> UUID:
 
 
 def job_of(number: int, kind: str = "album-create-") -> str:
-    """A job of an album, the root if not said otherwise."""
+    """A job of an album, the root unless given otherwise."""
     return f"{kind}{album_of(number)}"
 
 

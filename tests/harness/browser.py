@@ -67,13 +67,13 @@ class Witness:
         page.on("response", self._on_response)
 
     async def watch_policy(self) -> None:
-        """Have violations of the Content-Security-Policy told too, by a script that it does not bind."""
+        """Have violations of the Content-Security-Policy reported too, by a script that it does not bind."""
         await self._page.add_init_script(_TELL_VIOLATIONS)
 
     def expected(self, words: str) -> None:
         """What a test meant to bring about is no complaint; it has to be there."""
         others = [line for line in self.seen if words not in line]
-        assert len(others) < len(self.seen), f"no page said {words!r}: {self.seen}"
+        assert len(others) < len(self.seen), f"no page shows {words!r}: {self.seen}"
         self.seen = others
 
     def _on_console(self, message: ConsoleMessage) -> None:
@@ -90,7 +90,7 @@ class Witness:
 
 
 def choose_folder() -> Path:
-    """Where the screenshots of this run go: the environment says, here and in processes that are started."""
+    """Where the screenshots of this run go: from the environment, here and in processes that are started."""
     unnamed = str(Path(tempfile.gettempdir()) / f"llamalog-screenshots-{os.getpid()}")
     return Path(os.environ.setdefault(FOLDER, unnamed)).resolve()
 

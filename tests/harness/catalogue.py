@@ -1,4 +1,4 @@
-"""What a PostgreSQL database holds, as its catalogue tells it: what Alembic's comparison misses too."""
+"""What a PostgreSQL database holds, as in its catalogue: what Alembic's comparison misses too."""
 
 from typing import Any
 

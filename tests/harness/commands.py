@@ -36,15 +36,15 @@ class Commands:
         self._words = words
 
     async def done(self, *words: str) -> str:
-        """What a command printed that ended well."""
+        """The output of a command that ended well."""
         return await self._ended(0, *words)
 
     async def refused(self, *words: str, code: int = 1) -> str:
-        """What a command said that ended with a code."""
+        """The output of a command that ended with a code."""
         return await self._ended(code, *words)
 
-    async def told(self, *words: str) -> list[Any]:
-        """What a command told as JSON, a line each."""
+    async def json_lines(self, *words: str) -> list[Any]:
+        """The JSON lines that a command printed."""
         return [json.loads(line) for line in (await self._ended(0, *words, "--json")).splitlines()]
 
     async def _ended(self, code: int, *words: str) -> str:

@@ -61,9 +61,9 @@ async def go_to(database_url: str, revision: str) -> None:
     def go(connection: Connection) -> None:
         config.attributes["connection"] = connection
         kept = {"version_table": VERSION_TABLE}
-        standing = MigrationContext.configure(connection, opts=kept).get_current_revision()
+        current = MigrationContext.configure(connection, opts=kept).get_current_revision()
         connection.rollback()
-        up = revision != "base" and revision > (standing or "")
+        up = revision != "base" and revision > (current or "")
         (command.upgrade if up else command.downgrade)(config, revision)
 
     async with migration_engine(database_url).connect() as connection:

@@ -60,7 +60,7 @@ class _Refused:
         self.headers: Headers = [("x", b"\xff\xfe"), ("y", None)]
 
 
-def told() -> list[EntityEvent]:
+def entity_events() -> list[EntityEvent]:
     """What happened to one album, in every category."""
     return [
         _event(EntityCreated, 1, ROOT_JOB, None, entity=EntityType.ALBUM, name="Lemonade"),
@@ -78,7 +78,7 @@ async def fill_log(pool: asyncpg.Pool) -> None:
     kept = KeptMessages()
     writer, repairer = Writer(pool, kept), Repairer(pool, kept)
     await writer.write(
-        *told(),
+        *entity_events(),
         event(101, "orphan", "never-seen"),
         event(102, "declared", "never-seen-either", declared="boast"),
         event(103, "adopted-child", "adopted"),
@@ -110,7 +110,7 @@ async def fill_installation(settings: Settings, pool: asyncpg.Pool) -> None:
     await fill_log(pool)
     await BackfillStore(pool).enqueue(RUN, BackfillRootsData(scope=WholeTable(), requested_by="tests"))
     names = topics(settings.topic_prefix)
-    letters = [
+    rejected = [
         RejectedRecord(
             _Refused(names.entity_events.name, offset, b"\xff{" * (1 + offset * 500)),
             DeadLetter("not-json" if offset % 3 else "empty-value", f"it is no JSON: {offset}"),
@@ -118,7 +118,7 @@ async def fill_installation(settings: Settings, pool: asyncpg.Pool) -> None:
         for offset in range(30)
     ]
     async with producing(settings.kafka) as producer:
-        messages = [dead_letter_message(letter) for letter in letters]
+        messages = [dead_letter_message(one) for one in rejected]
         await MessageProducer(producer).send(names.dead_letters.name, messages)
 
 

@@ -20,7 +20,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the stacks of the test's asyncio tasks to the report of a test that timed out.
 
-    The traceback of such a test ends in the event loop, which does not say what it waits for.
+    The traceback of such a test ends in the event loop, which does not name what it waits for.
     """
     report = yield
     if _has_timed_out(call) and (stacks := _stacks_of_tasks(item)):

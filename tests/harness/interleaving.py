@@ -191,7 +191,7 @@ def every_order() -> Iterator[Choose]:
     """A `choose` for each order that there is: run the same actors from the same start with each.
 
     Of orders that differ only in which of two neighbouring reads came first, one is played (sleep sets, as in
-    model checkers): nothing can tell the two apart.
+    model checkers): nothing can distinguish the two.
     """
     path: list[_Fork] = []
     while True:

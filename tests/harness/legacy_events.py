@@ -1,4 +1,4 @@
-"""Events that tell of legacy rows."""
+"""Events that carry legacy rows."""
 
 from uuid import UUID
 

@@ -50,9 +50,14 @@ class Row:
 
     @property
     def name(self) -> str | None:
-        told = self.metadata if isinstance(self.metadata, dict) else {}
+        metadata = self.metadata if isinstance(self.metadata, dict) else {}
         return next(
-            (told[key] for key in ("title", "name") if isinstance(told.get(key), str) and told[key]), None
+            (
+                metadata[key]
+                for key in ("title", "name")
+                if isinstance(metadata.get(key), str) and metadata[key]
+            ),
+            None,
         )
 
     @property
@@ -128,7 +133,7 @@ class LogOracle:
         ]
         return [(row.job_id, row) for row in claims]
 
-    def said_by(self, job: str) -> list[Row]:
+    def rows_of_job(self, job: str) -> list[Row]:
         return [row for row in self.rows if row.job_id == job]
 
     def about(self, entity_type: str, entity: UUID) -> list[Row]:

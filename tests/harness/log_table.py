@@ -49,7 +49,7 @@ async def empty_tables(pool: asyncpg.Pool) -> None:
 
 
 def differences(stored: Mapping[UUID, StoredRow], events: Iterable[Event]) -> list[str]:
-    """A line for each row that is not what the fold of the events says, at most twenty."""
+    """A line for each row that differs from the fold of the events, at most twenty."""
     expected = fold(events)
     found = {row_id: FoldedRow(row.content, row.root) for row_id, row in stored.items()}
     lines = [f"{row_id} is missing" for row_id in expected.keys() - found.keys()]

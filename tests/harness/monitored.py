@@ -1,4 +1,4 @@
-"""What a process tells of itself over HTTP."""
+"""What a process reports of itself over HTTP."""
 
 import json
 from typing import NamedTuple
@@ -16,13 +16,13 @@ class Answer(NamedTuple):
 
     @property
     def reasons(self) -> list[str]:
-        told: list[str] = json.loads(self.body)["reasons"]
-        return told
+        reasons: list[str] = json.loads(self.body)["reasons"]
+        return reasons
 
 
-def ask(process: ServiceProcess, path: str) -> Answer:
+def get(process: ServiceProcess, path: str) -> Answer:
     """What it answers; status 0 while it does not."""
-    serving = process.said("serving")
+    serving = process.logged("serving")
     if not serving:
         return Answer(0, "")
     try:
@@ -37,7 +37,7 @@ def ask(process: ServiceProcess, path: str) -> Answer:
 def metrics_of(process: ServiceProcess) -> dict[str, float]:
     """Every sample by its name and labels, as in `name{label="value"}` without the empty ones."""
     samples: dict[str, float] = {}
-    for family in text_string_to_metric_families(ask(process, "/metrics").body):
+    for family in text_string_to_metric_families(get(process, "/metrics").body):
         for sample in family.samples:
             labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()) if value)
             samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value

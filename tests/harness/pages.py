@@ -92,7 +92,7 @@ def parse(text: str) -> Element:
 
 @dataclass(frozen=True)
 class Browser:
-    """Asks for pages."""
+    """Requests pages."""
 
     client: httpx.Client
 

@@ -23,5 +23,5 @@ def believed(values: Iterable[bytes | None]) -> dict[UUID, Provenance]:
 
 
 def as_stored(stored: Mapping[UUID, StoredRow]) -> dict[UUID, Provenance]:
-    """What is to be believed once all is told."""
+    """What is to be believed once all is published."""
     return believed(provenance_message(row).value for row in stored.values())

@@ -1,4 +1,4 @@
-"""Provenance records as the service tells them, for tests of those who listen."""
+"""Provenance messages as the service publishes them, for tests of consumers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 
 def row(row_id: UUID | None = None, revision: int = 1, **fields: Any) -> Provenance:
     """A row about a track of some album."""
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "id": row_id or uuid4(),
         "revision": revision,
         "category": Category.CREATED,
@@ -32,26 +32,26 @@ def row(row_id: UUID | None = None, revision: int = 1, **fields: Any) -> Provena
         "is_root_job": False,
         "entity_type": EntityType.TRACK,
     }
-    return Provenance(**(told | fields))
+    return Provenance(**(known | fields))
 
 
-def message_of(told: Provenance) -> ProvenanceRecorded:
-    """The message that tells of a row."""
+def message_of(record: Provenance) -> ProvenanceRecorded:
+    """The message about a row."""
     return ProvenanceRecorded(
-        id=f"{told.id}/{told.revision}",
+        id=f"{record.id}/{record.revision}",
         source=PROVENANCE_SOURCE,
-        time=told.recorded_at,
+        time=record.recorded_at,
         specversion="1.0",
-        data=told,
+        data=record,
     )
 
 
-async def tell(
+async def publish_rows(
     producer: AIOKafkaProducer, topic: str, rows: Sequence[Provenance], partition: int | None = None
 ) -> None:
     """Publish rows in this order."""
-    for told in rows:
-        value, key = encode(message_of(told)), str(told.id).encode()
+    for record in rows:
+        value, key = encode(message_of(record)), str(record.id).encode()
         await producer.send(topic, value, key, partition=partition, headers=STRUCTURED_HEADERS)
     await producer.flush()
 

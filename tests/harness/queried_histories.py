@@ -1,4 +1,4 @@
-"""Random histories about few albums, artists and tracks, and a table of them to be asked."""
+"""Random histories about few albums, artists and tracks, and a table of them to be queried."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -38,12 +38,12 @@ ODD_TIMES = ["infinity", "-infinity", "0044-03-15 10:00:00 BC", "12026-01-01 00:
 T = TypeVar("T")
 
 
-def told_fully(history: list[Event], seed: int) -> list[Event]:
+def with_full_data(history: list[Event], seed: int) -> list[Event]:
     """The events of a history about few albums, artists and tracks, and with all sorts of words."""
-    return [_told(Random(f"{seed} {event.id}"), event) for event in history]
+    return [_with_full_data(Random(f"{seed} {event.id}"), event) for event in history]
 
 
-def _told(dice: Random, event: Event) -> Event:
+def _with_full_data(dice: Random, event: Event) -> Event:
     if not isinstance(event, EntityEvent):
         return event
     about = dice.choice([*ENTITIES, None])
@@ -68,8 +68,8 @@ def _told(dice: Random, event: Event) -> Event:
     )
     if about is None and kind is not EntityFailed:
         kind = EntityFailed
-    told: EntityEvent = kind(id=event.id, source=event.source, time=event.time, specversion="1.0", data=data)
-    return told
+    full: EntityEvent = kind(id=event.id, source=event.source, time=event.time, specversion="1.0", data=data)
+    return full
 
 
 async def make_odd(pool: asyncpg.Pool, dice: Random) -> None:
@@ -91,7 +91,7 @@ async def make_odd(pool: asyncpg.Pool, dice: Random) -> None:
         )
 
 
-async def open_asked_pool(database_url: str) -> asyncpg.Pool:
+async def open_queried_pool(database_url: str) -> asyncpg.Pool:
     """Connections as the readers have them, that may write as well."""
     return await create_pool(
         database_url,
@@ -104,20 +104,20 @@ async def open_asked_pool(database_url: str) -> asyncpg.Pool:
 Story = Callable[[asyncpg.Pool, LogOracle, Random], Coroutine[Any, Any, None]]
 
 
-def ask_many(database_url: str, ask: Story, examples: int = 12, *, odd: bool = True) -> None:
-    """Ask of the tables that many histories become, every other one with odd rows."""
+def check_many(database_url: str, check: Story, examples: int = 12, *, odd: bool = True) -> None:
+    """Check the tables that many histories become, every other one with odd rows."""
 
     with asyncio.Runner() as runner:
-        pool = runner.run(open_asked_pool(database_url))
+        pool = runner.run(open_queried_pool(database_url))
 
         async def play(history: list[Event], seed: int) -> None:
             await empty_tables(pool)
-            await write_at_rest(pool, fold(told_fully(history, seed)).values())
+            await write_at_rest(pool, fold(with_full_data(history, seed)).values())
             if odd and seed % 2:
                 await make_odd(pool, Random(seed))
-            await ask(pool, await read_oracle(pool), Random(seed))
+            await check(pool, await read_oracle(pool), Random(seed))
 
-        # Not made smaller: what fails has a seed, and every step asks a database.
+        # Not made smaller: what fails has a seed, and every step queries a database.
         @settings(
             max_examples=examples,
             deadline=None,

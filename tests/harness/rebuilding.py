@@ -24,13 +24,13 @@ PARTITIONS = 3
 
 
 class KeptTopic:
-    """A topic in memory, appended to by `say`; a rebuild reads it as its history."""
+    """A topic in memory, appended to by `append`; a rebuild reads it as its history."""
 
     def __init__(self) -> None:
         self.partitions: dict[int, list[Message]] = {partition: [] for partition in range(PARTITIONS)}
         self.firsts: dict[int, int] = {}
 
-    def say(self, value: bytes | Event | None, partition: int = 0) -> Message:
+    def append(self, value: bytes | Event | None, partition: int = 0) -> Message:
         messages = self.partitions[partition % PARTITIONS]
         encoded = value if value is None or isinstance(value, bytes) else encode(value)
         message = Message(encoded, len(messages), partition % PARTITIONS)
@@ -70,9 +70,9 @@ class Installation:
         self._readers: dict[str, tuple[Ingest, dict[int, int]]] = {}
         self.lines: list[dict[str, Any]] = []
 
-    def say(self, events: Iterable[Event], partition: int | None = None) -> None:
+    def publish(self, events: Iterable[Event], partition: int | None = None) -> None:
         for number, event in enumerate(events):
-            self.topic.say(event, number if partition is None else partition)
+            self.topic.append(event, number if partition is None else partition)
 
     async def ingest(self, partition: int, count: int = 1_000_000) -> None:
         """Ingest the next messages of a partition, as one batch."""

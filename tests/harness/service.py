@@ -18,7 +18,7 @@ class ServiceProcess:
 
     Args:
         command: which of the two.
-        settings: what its environment says.
+        settings: its environment.
         folder: for its log; it runs there too, so that no `.env` is read.
         sabotage: a fault of `harness.sabotage` to be planted in it.
     """
@@ -70,7 +70,7 @@ class ServiceProcess:
         self._started.kill()
 
     async def stop(self, within: float = TIMEOUT) -> int:
-        """Ask it to end (SIGTERM); the exit code."""
+        """Stop it by SIGTERM; the exit code."""
         self.signal(signal.SIGTERM)
         return await self.ended(within)
 
@@ -89,19 +89,19 @@ class ServiceProcess:
         """All that it ever wrote."""
         return self._log.read_text(errors="replace")
 
-    def said(self, event: str) -> list[dict[str, Any]]:
+    def logged(self, event: str) -> list[dict[str, Any]]:
         """The log lines of one event."""
         lines = [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
         return [line for line in lines if line.get("event") == event]
 
-    async def says(self, event: str, times: int = 1, within: float = TIMEOUT) -> None:
+    async def logs_event(self, event: str, times: int = 1, within: float = TIMEOUT) -> None:
         """Wait until it has logged an event so many times."""
 
-        async def has_said() -> bool:
+        async def has_logged() -> bool:
             assert self.exit_code is None, self.output
-            return len(self.said(event)) >= times
+            return len(self.logged(event)) >= times
 
-        await eventually(has_said, within)
+        await eventually(has_logged, within)
 
 
 @asynccontextmanager

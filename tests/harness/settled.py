@@ -1,4 +1,4 @@
-"""Wait until nothing is unread, no command open and every correction told."""
+"""Wait until nothing is unread, no command open and every correction published."""
 
 import asyncpg
 
@@ -23,10 +23,10 @@ async def wait_until_settled(settings: Settings, pool: asyncpg.Pool, within: flo
     await wait_until_committed(settings, settings.consumer_group, names.entity_events.name, within)
     await wait_until_committed(settings, settings.migration_group, names.backfill_commands.name, within)
 
-    async def runs_are_done_and_told() -> bool:
+    async def runs_are_done_and_published() -> bool:
         return not await pool.fetchval(_STILL_OPEN)
 
-    await eventually(runs_are_done_and_told, within)
+    await eventually(runs_are_done_and_published, within)
 
 
 async def wait_until_consumed(settings: Settings, within: float = TIMEOUT) -> None:

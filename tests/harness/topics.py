@@ -29,7 +29,7 @@ async def producing(kafka: str, **options: Any) -> AsyncIterator[AIOKafkaProduce
 async def publish_events(
     producer: AIOKafkaProducer, topic: str, events: Iterable[Event], partition: int | None = None
 ) -> None:
-    """Say events, one after the other, in structured mode."""
+    """Publish events, one after the other, in structured mode."""
     for event in events:
         await producer.send_and_wait(
             topic, encode(event), lineage_key(event), partition=partition, headers=STRUCTURED_HEADERS
@@ -37,7 +37,7 @@ async def publish_events(
 
 
 async def publish(settings: Settings, events: Iterable[Event]) -> None:
-    """Say many events at once, each in the partition of its lineage."""
+    """Publish many events at once, each in the partition of its lineage."""
     topic = topics(settings.topic_prefix).entity_events.name
     async with producing(settings.kafka) as producer:
         await asyncio.gather(
@@ -63,7 +63,7 @@ async def end_offsets(kafka: str, topic: str) -> dict[int, int]:
         return {at.partition: end for at, end in (await _ends(reader, topic)).items()}
 
 
-async def until_something_is_said(kafka: str, topic: str, within: float) -> None:
+async def until_topic_has_messages(kafka: str, topic: str, within: float) -> None:
     """Wait for the first message, looking so often that few others can follow before this returns.
 
     Raises:
@@ -71,7 +71,7 @@ async def until_something_is_said(kafka: str, topic: str, within: float) -> None
     """
     async with _reading(kafka) as reader, asyncio.timeout(within):
         partitions = list(await _ends(reader, topic))
-        while not any((await reader.end_offsets(partitions)).values()):  # noqa: ASYNC110 - no Event tells of it
+        while not any((await reader.end_offsets(partitions)).values()):  # noqa: ASYNC110 - no Event signals it
             await asyncio.sleep(0)
 
 
@@ -100,17 +100,17 @@ async def open_lag(kafka: str, group: str, topic: str) -> AsyncIterator[Callable
 
 def by_coordinates(dead_letters: Iterable[ConsumerRecord]) -> dict[Coordinates, list[ConsumerRecord]]:
     """Dead letters by where the bad message was read; a redelivery may repeat one."""
-    letters: dict[Coordinates, list[ConsumerRecord]] = defaultdict(list)
-    for letter in dead_letters:
-        topic, partition, offset = (header(letter, name) for name in ("topic", "partition", "offset"))
-        letters[topic, int(partition), int(offset)].append(letter)
-    return letters
+    found: dict[Coordinates, list[ConsumerRecord]] = defaultdict(list)
+    for dead_letter in dead_letters:
+        topic, partition, offset = (header(dead_letter, name) for name in ("topic", "partition", "offset"))
+        found[topic, int(partition), int(offset)].append(dead_letter)
+    return found
 
 
-def header(letter: ConsumerRecord, name: str) -> str:
-    """What a dead letter says in the header ``llamalog-<name>``."""
-    said: bytes = dict(letter.headers)[f"llamalog-{name}"]
-    return said.decode()
+def header(dead_letter: ConsumerRecord, name: str) -> str:
+    """The value of a dead letter's header ``llamalog-<name>``."""
+    value: bytes = dict(dead_letter.headers)[f"llamalog-{name}"]
+    return value.decode()
 
 
 @asynccontextmanager

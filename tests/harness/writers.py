@@ -1,4 +1,4 @@
-"""Ingests and repairs in this process: what they say is kept rather than sent."""
+"""Ingests and repairs in this process: what they publish is kept rather than sent."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class KeptMessages(MessageProducer):
     """A publisher that acknowledges at once and keeps what it was given, by topic.
 
     Attributes:
-        is_away: asked at every call whether Kafka is away for it.
+        is_away: called at every send, whether Kafka is away for it.
     """
 
     def __init__(self, is_away: Callable[[], bool] = lambda: False) -> None:
@@ -54,7 +54,7 @@ class KeptMessages(MessageProducer):
 
     async def send(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
         if self.is_away():
-            raise UnavailableError(f"{topic}: the test says so")
+            raise UnavailableError(f"{topic}: by order of the test")
         self.by_topic.setdefault(topic, []).extend(messages)
 
     send_batched = send
@@ -64,7 +64,7 @@ class KeptMessages(MessageProducer):
         return sum(map(len, self.by_topic.values()))
 
     def take_commands(self) -> list[tuple[str, ...]]:
-        """The jobs of every command said since the last call."""
+        """The jobs of every command published since the last call."""
         messages = self.by_topic.pop(NAMES.backfill_commands.name, [])
         commands = [decode_command(message.value or b"") for message in messages]
         return [command.data.jobs for command in commands if isinstance(command, RecomputeRoots)]
@@ -76,13 +76,13 @@ class KeptMessages(MessageProducer):
     @property
     def provenance(self) -> dict[UUID, Provenance]:
         """What a reader of the provenance topic believes."""
-        told: dict[bytes | None, list[bytes]] = {}
+        values_by_key: dict[bytes | None, list[bytes]] = {}
         for message in self.by_topic.get(NAMES.provenance.name, []):
             if message.value is None:
-                told.pop(message.key, None)  # as compaction does
+                values_by_key.pop(message.key, None)  # as compaction does
             else:
-                told.setdefault(message.key, []).append(message.value)
-        return believed(value for values in told.values() for value in values)
+                values_by_key.setdefault(message.key, []).append(message.value)
+        return believed(value for values in values_by_key.values() for value in values)
 
     @property
     def removals(self) -> list[str]:
@@ -98,7 +98,7 @@ class Writer:
     pool: asyncpg.Pool
     kept: KeptMessages
     partition: int = 0
-    after_failure: Callable[[], Literal["tell again", "put back", "crash"]] = lambda: "tell again"
+    after_failure: Callable[[], Literal["publish again", "requeue", "crash"]] = lambda: "publish again"
     _offset: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class Writer:
                     return await self._ingest.publish(written)
                 except UnavailableError:
                     match self.after_failure():
-                        case "tell again":
+                        case "publish again":
                             continue
                         case "crash":
                             self.lose_memory()
@@ -146,12 +146,12 @@ class Repairer:
         await recompute_until_converged(self.store, sorted(set(jobs)))
 
     async def settle(self) -> None:
-        """Do every command said, then tell the corrections."""
+        """Do every published command, then publish the corrections."""
         for jobs in self.kept.take_commands():
             await self.repair(jobs)
-        await self.tell()
+        await self.publish_corrections()
 
-    async def tell(self) -> None:
+    async def publish_corrections(self) -> None:
         publisher = EventPublisher(self.kept, NAMES, source="/tests")
         relay = CorrectionRelay(Outbox(self.pool), BackfillStore(self.pool), publisher)
         while await relay.publish_next():

@@ -1,4 +1,4 @@
-// node produce.mjs SCHEMAS KAFKA TOPIC: says how an album came to be; prints the messages that it sent, one a line.
+// node produce.mjs SCHEMAS KAFKA TOPIC: publishes how an album came to be; prints the messages that it sent, one a line.
 import { randomUUID } from "node:crypto";
 import { Kafka, logLevel } from "kafkajs";
 import { validators } from "./schemas.mjs";
@@ -19,7 +19,7 @@ function event(type, entityType, entityId, data) {
   };
 }
 
-const said = [
+const events = [
   event("entity-created", "ALBUM", album, {
     operation: "album:created",
     jobId: root,
@@ -58,7 +58,7 @@ const said = [
 ];
 
 const valid = validators(schemas);
-for (const message of said) {
+for (const message of events) {
   if (!valid[message.type](message)) {
     throw new Error(`${message.type}: ${JSON.stringify(valid[message.type].errors)}`);
   }
@@ -69,13 +69,13 @@ await producer.connect();
 await producer.send({
   topic,
   acks: -1,
-  messages: said.map((message) => ({
+  messages: events.map((message) => ({
     key: message.data.rootJobId ?? message.data.parentJobId ?? message.data.jobId ?? message.data.entityId,
     value: JSON.stringify(message),
     headers: { "content-type": "application/cloudevents+json; charset=UTF-8" },
   })),
 });
 await producer.disconnect();
-for (const message of said) {
+for (const message of events) {
   console.log(JSON.stringify(message));
 }

@@ -8,7 +8,7 @@ import addFormats from "ajv-formats";
 export function validators(folder) {
   const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true });
   addFormats(ajv);
-  ajv.addVocabulary(["discriminator"]); // OpenAPI's, for generators of code: says nothing about validity
+  ajv.addVocabulary(["discriminator"]); // OpenAPI's, for generators of code: irrelevant to validity
   return Object.fromEntries(
     readdirSync(folder)
       .filter((file) => file.endsWith(".json"))

@@ -24,7 +24,7 @@ _FAILED_TEST: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
 class Outcome(StrEnum):
-    """What the tests said of a fault."""
+    """The outcome of the tests of a fault."""
 
     CAUGHT = "caught"
     MISSED = "missed"

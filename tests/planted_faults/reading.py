@@ -60,7 +60,7 @@ READING: Final[tuple[Fault, ...]] = (
         "character if character.isprintable() or character not in keep",
         tests_of(
             "unit/http/test_timeline_tree.py",
-            "test_what_producers_say_cannot_steer_the_terminal_or_the_markup",
+            "test_values_of_producers_cannot_steer_the_terminal_or_the_markup",
         ),
     ),
     Fault(
@@ -79,7 +79,7 @@ READING: Final[tuple[Fault, ...]] = (
         "if row.revision < known:",
         tests_of(
             "integration/live_feed/test_live_rows.py",
-            "test_a_revision_is_told_once_and_none_after_a_newer_one",
+            "test_a_revision_is_shown_once_and_none_after_a_newer_one",
         ),
     ),
     Fault(

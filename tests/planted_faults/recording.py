@@ -27,7 +27,7 @@ RECORDING: Final[tuple[Fault, ...]] = (
         tests_of("unit/domain/test_roots.py"),
     ),
     Fault(
-        "a root job's own row is told as resolved",
+        "a root job's own row is recorded as resolved",
         SERVICE + "domain/roots.py",
         "if origin is Origin.RESOLVED and root == row.job_id:",
         "if origin is Origin.RESOLVED and root != row.job_id:",
@@ -71,7 +71,7 @@ RECORDING: Final[tuple[Fault, ...]] = (
         "if known is None:",
         tests_of(
             "integration/ingest/test_bad_input_stream.py",
-            "test_an_id_said_again_is_a_duplicate_if_equal_and_a_dead_letter_if_not",
+            "test_a_repeated_id_is_a_duplicate_if_equal_and_a_dead_letter_if_not",
         ),
     ),
     Fault(
@@ -162,7 +162,7 @@ RECORDING: Final[tuple[Fault, ...]] = (
         SERVICE + "dead_letters/policy.py",
         "        self._seen.add(digest)\n",
         "",
-        tests_of("acceptance/test_dead_letters.py", "test_letters_that_hold_one_message_are_sent_once"),
+        tests_of("acceptance/test_dead_letters.py", "test_dead_letters_that_hold_one_message_are_sent_once"),
     ),
     Fault(
         "an event may be as large as a legacy row",

@@ -88,7 +88,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
         "SELECT row_id, parent_job_id FROM overruled WHERE false",
         tests_of(
             "integration/backfill/test_sweeps.py",
-            "test_a_foreign_root_job_makes_no_claim_and_what_it_said_is_kept_aside",
+            "test_a_foreign_root_job_makes_no_claim_and_its_own_values_are_kept_aside",
         ),
     ),
     Fault(
@@ -118,7 +118,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
         "WHERE p.position > $1 + 1 AND p.differs",
         tests_of(
             "integration/backfill/test_backfills.py",
-            "test_every_row_gets_what_the_rule_gives_it_and_is_told",
+            "test_every_row_gets_what_the_rule_gives_it_and_is_published",
             "test_the_report_adds_up_and_names_the_cycles",
         ),
     ),

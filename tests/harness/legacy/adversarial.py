@@ -18,7 +18,7 @@ class Scene:
         self.rows: list[Row] = []
         self._dice = Random(f"{seed} scene")
 
-    def say(
+    def add_row(
         self,
         job: str | None,
         parent: str | None = None,
@@ -28,7 +28,7 @@ class Scene:
         at: float | None = None,
         values: Row | None = None,
     ) -> None:
-        """Add a row; `at` is its time in seconds after noon, `values` what other columns say."""
+        """Add a row; `at` is its time in seconds after noon, `values` the values of other columns."""
         seconds = len(self.rows) if at is None else at
         row = written_row(
             self._dice, None, "enrichment:album", job, parent, at=_NOON + timedelta(seconds=seconds)
@@ -44,8 +44,8 @@ class Scene:
 def adversarial_rows(point: StartingPoint, seed: int = 1) -> list[Row]:
     """Every difficulty once, in one table."""
     scene = Scene(seed)
-    for tell in (_deep, _rings, _crowded, _missing, _flagged, _simultaneous, _long_names, _odd_names):
-        tell(scene)
+    for fill in (_deep, _rings, _crowded, _missing, _flagged, _simultaneous, _long_names, _odd_names):
+        fill(scene)
     scene.shuffled()
     return restricted(scene.rows, point.columns)
 
@@ -53,74 +53,74 @@ def adversarial_rows(point: StartingPoint, seed: int = 1) -> list[Row]:
 def _deep(scene: Scene) -> None:
     for name, depth in ("deep", 1000), ("bottomless", 1000):
         for n in range(depth, 0, -1):  # children first
-            scene.say(f"{name}-{n}", f"{name}-{n - 1}", root=f"{name}-{n - 1}")
-    scene.say("deep-0")
+            scene.add_row(f"{name}-{n}", f"{name}-{n - 1}", root=f"{name}-{n - 1}")
+    scene.add_row("deep-0")
 
 
 def _rings(scene: Scene) -> None:
     for size in (1, 2, 3, 50, 64, 65, 100):
         for n in range(size):
-            scene.say(f"ring{size}-{n}", f"ring{size}-{(n + 1) % size}", root=f"ring{size}-0")
-        scene.say(f"tail{size}-1", f"ring{size}-{size // 2}")
-        scene.say(f"tail{size}-2", f"tail{size}-1")
-        scene.say(None, f"tail{size}-2")
-        scene.say(f"ring{size}-0")  # no claim: it opens nothing
+            scene.add_row(f"ring{size}-{n}", f"ring{size}-{(n + 1) % size}", root=f"ring{size}-0")
+        scene.add_row(f"tail{size}-1", f"ring{size}-{size // 2}")
+        scene.add_row(f"tail{size}-2", f"tail{size}-1")
+        scene.add_row(None, f"tail{size}-2")
+        scene.add_row(f"ring{size}-0")  # no claim: it opens nothing
 
 
 def _crowded(scene: Scene) -> None:
     """Jobs with 500 rows: of one mind, silent but for one row, at odds, and on a ring."""
-    scene.say("crowd-top")
+    scene.add_row("crowd-top")
     for n in range(500):
-        scene.say("crowd-agreed", "crowd-top")
-        scene.say("crowd-silent", "crowd-top" if n == 250 else None)
-        scene.say("crowd-at-odds", ["crowd-top", "crowd-agreed", "nowhere", None][n % 4])
-        scene.say("crowd-round", "crowd-round" if n % 2 else "crowd-top")
-        scene.say("crowd-late", "crowd-silent", at=1_000_000 - n)
-    scene.say("crowd-late", "crowd-top", at=1_000_000)
+        scene.add_row("crowd-agreed", "crowd-top")
+        scene.add_row("crowd-silent", "crowd-top" if n == 250 else None)
+        scene.add_row("crowd-at-odds", ["crowd-top", "crowd-agreed", "nowhere", None][n % 4])
+        scene.add_row("crowd-round", "crowd-round" if n % 2 else "crowd-top")
+        scene.add_row("crowd-late", "crowd-silent", at=1_000_000 - n)
+    scene.add_row("crowd-late", "crowd-top", at=1_000_000)
 
 
 def _missing(scene: Scene) -> None:
     for n in range(20):
-        scene.say(f"orphan-{n}", f"lost-{n % 3}")
-        scene.say(None, f"orphan-{n}")
-        scene.say(None, f"lost-{n % 5}")
-        scene.say(f"grandorphan-{n}", f"orphan-{n}", root="elsewhere")
-    scene.say(None, root="no row's")
-    scene.say(None, flag=True, root="no row's")
+        scene.add_row(f"orphan-{n}", f"lost-{n % 3}")
+        scene.add_row(None, f"orphan-{n}")
+        scene.add_row(None, f"lost-{n % 5}")
+        scene.add_row(f"grandorphan-{n}", f"orphan-{n}", root="elsewhere")
+    scene.add_row(None, root="no row's")
+    scene.add_row(None, flag=True, root="no row's")
 
 
 def _flagged(scene: Scene) -> None:
     """Root jobs by their own word that name a parent all the same: they make no claim."""
-    scene.say("flag-itself", "flag-itself", flag=True)
-    scene.say("flag-below", "flag-itself", root="flag-itself")
-    scene.say("flag-lost", "never-logged-at-all", flag=True)
+    scene.add_row("flag-itself", "flag-itself", flag=True)
+    scene.add_row("flag-below", "flag-itself", root="flag-itself")
+    scene.add_row("flag-lost", "never-logged-at-all", flag=True)
     for n in range(4):
-        scene.say(f"flag-ring-{n}", f"flag-ring-{(n + 1) % 4}", flag=n == 2)
-    scene.say("flag-second-claim", "deep-5", flag=True)
-    scene.say("flag-second-claim", "deep-6")
-    scene.say("flag-second-claim", "deep-7")
-    scene.say(None, "deep-8", flag=True)
-    scene.say(None, "flag-ring-0")
+        scene.add_row(f"flag-ring-{n}", f"flag-ring-{(n + 1) % 4}", flag=n == 2)
+    scene.add_row("flag-second-claim", "deep-5", flag=True)
+    scene.add_row("flag-second-claim", "deep-6")
+    scene.add_row("flag-second-claim", "deep-7")
+    scene.add_row(None, "deep-8", flag=True)
+    scene.add_row(None, "flag-ring-0")
 
 
 def _simultaneous(scene: Scene) -> None:
     """Claims of one moment: the row's id decides; and of moments a millisecond apart."""
     for n in range(30):
         for parent in ("deep-1", "deep-2", "lost-1", f"moment-{n}"):
-            scene.say(f"moment-{n}", parent, at=5)
-        scene.say(f"tick-{n}", "deep-1", at=5.002)
-        scene.say(f"tick-{n}", "deep-2", at=5.001)
-        scene.say(f"tick-{n}", "deep-3", at=5.01)
+            scene.add_row(f"moment-{n}", parent, at=5)
+        scene.add_row(f"tick-{n}", "deep-1", at=5.002)
+        scene.add_row(f"tick-{n}", "deep-2", at=5.001)
+        scene.add_row(f"tick-{n}", "deep-3", at=5.01)
 
 
 def _long_names(scene: Scene) -> None:
     for n, letter in enumerate(("x", "ß", "猫", "🦙")):
         name = letter * 99
-        scene.say(f"{name}0")
-        scene.say(f"{name}1", f"{name}0", root=f"{name}0")
-        scene.say(f"{name}2", f"{name}3", at=n)
-        scene.say(f"{name}3", f"{name}2")
-        scene.say(f"{name}4", f"{name}5")
+        scene.add_row(f"{name}0")
+        scene.add_row(f"{name}1", f"{name}0", root=f"{name}0")
+        scene.add_row(f"{name}2", f"{name}3", at=n)
+        scene.add_row(f"{name}3", f"{name}2")
+        scene.add_row(f"{name}4", f"{name}5")
 
 
 def _odd_names(scene: Scene) -> None:
@@ -144,9 +144,9 @@ def _odd_names(scene: Scene) -> None:
         "\t\n",
     ]
     for n, name in enumerate(names):
-        scene.say(name, names[n - 1] if n % 3 == 2 else None)
-        scene.say(f"below {name}", name)
-        scene.say(None, name)
+        scene.add_row(name, names[n - 1] if n % 3 == 2 else None)
+        scene.add_row(f"below {name}", name)
+        scene.add_row(None, name)
 
 
 def strange_values(point: StartingPoint, seed: int = 1) -> list[Row]:
@@ -190,7 +190,7 @@ def strange_values(point: StartingPoint, seed: int = 1) -> list[Row]:
     ]
     known = {"reviewed_by": None, "reviewScore": "1.50"}
     for (n, values), lineage in product(enumerate(strange), lineages):
-        scene.say(*lineage(n), values=known | values)
+        scene.add_row(*lineage(n), values=known | values)
     return restricted(scene.rows, (*point.columns, *known))
 
 
@@ -198,8 +198,8 @@ def wide_rows(point: StartingPoint, rows: int = 100_000) -> list[Row]:
     """One root, and all others below it: half of them its children, half its grandchildren."""
     scene = Scene("wide")
     for n in range(1, rows):
-        scene.say(f"wide-{n}", "wide-0" if n % 2 else f"wide-{n - 1}", root=None)
-    scene.say("wide-0")
+        scene.add_row(f"wide-{n}", "wide-0" if n % 2 else f"wide-{n - 1}", root=None)
+    scene.add_row("wide-0")
     return restricted(scene.rows, point.columns)
 
 
@@ -211,7 +211,7 @@ def scrambles(count: int, seed: int = 1, flags: bool = True) -> Iterator[list[Ro
         jobs = [f"job-{letter}" for letter in "abcdefghij"[: dice.randint(2, 10)]]
         some = [None, *jobs, *jobs]
         for _ in range(dice.randint(1, 40)):
-            scene.say(
+            scene.add_row(
                 dice.choice(some),
                 dice.choice(some),
                 flag=flags and dice.random() < 0.2,

@@ -1,4 +1,4 @@
-"""What rows say, however they came into the table: as texts, but for what their recording adds."""
+"""The contents of rows, however they came into the table: as texts, but for what their recording adds."""
 
 from collections.abc import Sequence
 

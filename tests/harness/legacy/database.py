@@ -103,7 +103,7 @@ async def read_everything(url: str, but: Collection[str] = ()) -> dict[str, list
 
 
 async def read_kept_aside(url: str) -> dict[str, Kept]:
-    """What the table beside says, by row."""
+    """The kept values beside the log, by row."""
     connection = await asyncpg.connect(url)
     try:
         records = await connection.fetch("SELECT row_id::text, parent_job_id, root_job_id FROM legacy_values")
@@ -113,7 +113,7 @@ async def read_kept_aside(url: str) -> dict[str, Kept]:
 
 
 async def read_outcome(url: str) -> dict[str, Expected]:
-    """What the rows of the adopted table say of what adoption decides."""
+    """What adoption decides, as in the rows of the adopted table."""
     connection = await asyncpg.connect(url)
     try:
         records = await connection.fetch(
@@ -144,7 +144,7 @@ def differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[s
 def changed_values(before: Table, after: Table, but: Iterable[str] = ()) -> list[str]:
     """A line for each row of `before` that is gone or has another value in one of its columns, but for some.
 
-    At most twenty; a column that is gone, or has another type, is told too.
+    At most twenty; a column that is gone, or has another type, is listed too.
     """
     columns = [name for name in before.columns if name not in set(but)]
     lines = [

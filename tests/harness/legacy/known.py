@@ -19,7 +19,7 @@ ROWS = ROOT_JOBS + WITH_A_PARENT + WITHOUT_A_JOB
 WITH_A_ROOT = ROOT_JOBS + WITH_A_PARENT
 
 PARENTS_CLEARED = 11
-"""How many root jobs name a parent all the same, once the table says which rows are root jobs."""
+"""How many root jobs name a parent all the same, once the table marks which rows are root jobs."""
 
 
 def known_rows(
@@ -50,7 +50,7 @@ def known_rows(
 
 
 def _root_jobs(dice: Random, entities: Entities) -> list[Row]:
-    """A job says one thing, or several."""
+    """A job logs one row, or several."""
     rows: list[Row] = []
     while len(rows) < ROOT_JOBS:
         operation = chosen(dice, WORK_OF_JOBS)

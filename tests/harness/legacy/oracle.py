@@ -14,7 +14,7 @@ NAMED_AT_MOST = 64
 
 
 class Expected(NamedTuple):
-    """What a row must say after its adoption; all else must be as it was."""
+    """The values of a row after its adoption; all else must be as it was."""
 
     root_job_id: str | None
     origin: str | None
@@ -26,7 +26,7 @@ class Expected(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What the table beside must say of a row."""
+    """The values that must be kept aside of a row."""
 
     parent_job_id: str | None
     root_job_id: str | None
@@ -50,7 +50,7 @@ def taken_in(before: Iterable[Row]) -> dict[str, Row]:
 
 
 def kept_aside(before: Iterable[Row]) -> dict[str, Kept]:
-    """What must be kept of the rows that said something which the rules overrule; by id."""
+    """What must be kept of the rows with values that the rules overrule; by id."""
     kept = {}
     for row in before:
         root = row.get("root_job_id")
@@ -72,7 +72,7 @@ def adopted(
         before: the rows as they stood.
         missing_tops: whether a job that was never logged, and whose rows would stay without a root,
             counts as a root.
-        overrides: the jobs of which an operator said before that they count as roots, or that they don't.
+        overrides: the jobs that an operator adopted before as roots, or whose adoption was revoked.
     """
     rows = taken_in(before)
     overridden = dict(overrides or {})
@@ -95,7 +95,7 @@ def counts(expected: Mapping[str, Expected]) -> Counter[str | None]:
 
 
 class _Jobs:
-    """What is said of each job, and where the walk from it leads."""
+    """The claims and declarations of each job, and where the walk from it leads."""
 
     def __init__(self, rows: Collection[Row], adopted: set[str]) -> None:
         claims, declarations = defaultdict(list), defaultdict(list)
@@ -109,8 +109,8 @@ class _Jobs:
                     claims[job].append((_when(row), str(row["parent_job_id"])))
                 if row.get("declared_root_job_id") is not None:
                     declarations[job].append((_when(row), str(row["declared_root_job_id"])))
-        self._parent = {job: min(said)[1] for job, said in claims.items()}
-        self._declared = {job: min(said)[1] for job, said in declarations.items()}
+        self._parent = {job: min(made)[1] for job, made in claims.items()}
+        self._declared = {job: min(made)[1] for job, made in declarations.items()}
         self._walks: dict[str, list[str]] = {}
 
     def walk(self, start: str) -> list[str]:
@@ -137,8 +137,8 @@ class _Jobs:
             return self._found(row, top, "ROOT" if top == row["job_id"] else "RESOLVED")
         if top in self._adopted:
             return self._found(row, top, "ADOPTED")
-        said = [row.get("declared_root_job_id"), *(self._declared.get(job) for job in walk)]
-        declared = next((root for root in said if root is not None), None)
+        declarations = [row.get("declared_root_job_id"), *(self._declared.get(job) for job in walk)]
+        declared = next((root for root in declarations if root is not None), None)
         return self._found(row, declared, "DECLARED" if declared is not None else "PENDING")
 
     def _found(self, row: Row, root: str | None, origin: str) -> Expected:
@@ -188,9 +188,9 @@ def _start(row: Row) -> str | None:
 
 def _when(row: Row) -> tuple[tuple[int, str], str]:
     """Its time, then its id; the table holds years that Python does not, and two ends of time."""
-    said = str(row["created_at"])
-    if said.endswith("infinity"):
-        return (-(10**9) if said.startswith("-") else 10**9, ""), str(row["id"])
-    year, _, rest = said.partition("-")
+    moment = str(row["created_at"])
+    if moment.endswith("infinity"):
+        return (-(10**9) if moment.startswith("-") else 10**9, ""), str(row["id"])
+    year, _, rest = moment.partition("-")
     before_christ = rest.endswith(" BC")
     return (1 - int(year) if before_christ else int(year), rest.removesuffix(" BC")), str(row["id"])

@@ -83,7 +83,7 @@ _METADATA = [
 
 
 def chosen(dice: Random, weights: dict[str, int]) -> str:
-    """One of the keys, as often as its weight says."""
+    """One of the keys, as often as its weight demands."""
     return dice.choices(list(weights), list(weights.values()))[0]
 
 

@@ -103,7 +103,7 @@ async def test_an_old_database_is_adopted_by_postgresql_alone_and_only_once(owne
     assert await run_sql(owner.url, "SELECT * FROM llama_logs ORDER BY id") == before
 
 
-async def test_without_a_terminal_it_checks_and_says_how_to_go_on(owner: Owner) -> None:
+async def test_without_a_terminal_it_checks_and_prints_how_to_go_on(owner: Owner) -> None:
     await owner.make_old("first")
     before = await owner.tables()
 
@@ -116,7 +116,7 @@ async def test_without_a_terminal_it_checks_and_says_how_to_go_on(owner: Owner) 
     assert await owner.tables() == before
 
 
-async def test_on_a_terminal_it_asks(owner: Owner) -> None:
+async def test_on_a_terminal_it_asks_for_confirmation(owner: Owner) -> None:
     await owner.make_old("first")
     assert await asyncio.to_thread(owner.adopt_on_a_terminal, "n") == 1
     assert "enrichment_logs" in await owner.tables()
@@ -202,7 +202,7 @@ async def test_rows_that_the_application_writes_afterwards_are_adopted_by_the_ne
     assert await owner.origins() == ADOPTED["flagged"] | {"ADOPTED": 11}
 
 
-async def test_behind_a_backfill_that_is_paused_it_says_so_rather_than_wait(owner: Owner) -> None:
+async def test_behind_a_backfill_that_is_paused_it_ends_rather_than_wait(owner: Owner) -> None:
     await owner.make_old("first")
     assert (await llamalog("migrate", environment=owner.environment, folder=Path("/"))).code == 0
     await run_sql(
@@ -211,14 +211,14 @@ async def test_behind_a_backfill_that_is_paused_it_says_so_rather_than_wait(owne
         "VALUES (gen_random_uuid(), 'backfill-roots', '{}', 'requested', 'paused', now(), 'ada', "
         """'{"scope": {"kind": "jobs", "jobs": ["job-1"]}, "requestedBy": "ada"}')""",
     )
-    told = await owner.adopt("--yes")
-    assert told.code == 1
-    assert "was begun and is paused" in told.err
+    refused = await owner.adopt("--yes")
+    assert refused.code == 1
+    assert "was begun and is paused" in refused.err
     assert await owner.origins() == {None: 70}
 
 
 async def test_a_database_without_a_log_is_not_made_into_one(owner: Owner) -> None:
-    told = await owner.adopt("--yes")
-    assert told.code == 1
-    assert "There is no log to adopt" in told.err
+    refused = await owner.adopt("--yes")
+    assert refused.code == 1
+    assert "There is no log to adopt" in refused.err
     assert await owner.tables() == set()

@@ -1,4 +1,4 @@
-"""The known database, migrated from each of its starting points: nothing lost, nothing changed unasked."""
+"""The known database, migrated from each of its starting points: nothing lost, changed only by rule."""
 
 import asyncio
 from collections.abc import Iterator
@@ -106,7 +106,7 @@ def test_every_row_is_still_there_and_every_value_but_the_parents_of_root_jobs(m
     assert differences(parents, taken) == []
 
 
-async def test_what_is_new_in_a_row_is_what_the_rules_say_and_its_root_is_left_to_the_backfill(
+async def test_what_is_new_in_a_row_follows_the_rules_and_its_root_is_left_to_the_backfill(
     migrated: Migrated,
 ) -> None:
     before = migrated.before.log.rows

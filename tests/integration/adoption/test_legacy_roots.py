@@ -45,9 +45,7 @@ async def load(database_url: str, rows: Sequence[Row]) -> None:
     await insert_rows(database_url, "llama_logs", restricted(rows, _OF_ROOTS))
 
 
-async def test_every_difficulty_at_once_ends_as_the_oracle_says(
-    database_url: str, pool: asyncpg.Pool
-) -> None:
+async def test_every_difficulty_at_once_ends_as_in_the_oracle(database_url: str, pool: asyncpg.Pool) -> None:
     rows = adversarial_rows(StartingPoint.ROOTS)
     await load(database_url, rows)
     assert await repair(pool) == len(rows)
@@ -79,7 +77,7 @@ async def test_twenty_thousand_rows_under_one_root_get_it_and_later_looks_take_n
     assert differences(await read_outcome(database_url), adopted(rows)) == []
 
 
-async def test_small_tables_at_random_end_as_the_oracle_says(database_url: str, pool: asyncpg.Pool) -> None:
+async def test_small_tables_at_random_end_as_in_the_oracle(database_url: str, pool: asyncpg.Pool) -> None:
     for rows in scrambles(80):
         await empty_tables(pool)
         await load(database_url, rows)

@@ -1,4 +1,4 @@
-"""A row that no event would have made is repaired, told and shown like any other."""
+"""A row that no event would have made is repaired, published and shown like any other."""
 
 import hashlib
 import io
@@ -77,7 +77,7 @@ async def legacy_pool(legacy_url: str) -> AsyncIterator[asyncpg.Pool]:
         yield pool
 
 
-async def told(pool: asyncpg.Pool) -> Provenance:
+async def published(pool: asyncpg.Pool) -> Provenance:
     """The one row that a sweep corrected, as its readers decode it."""
     assert await Sweep(RecomputeStore(pool), every=1, full_every=9, clock=lambda: 0).sweep_unsettled() == 1
     (row,) = await Outbox(pool).next(10)
@@ -88,9 +88,9 @@ async def told(pool: asyncpg.Pool) -> Provenance:
 
 
 @pytest.mark.parametrize("odd", ODD)
-async def test_an_odd_row_is_repaired_told_and_shown(legacy_pool: asyncpg.Pool, odd: str) -> None:
+async def test_an_odd_row_is_repaired_published_and_shown(legacy_pool: asyncpg.Pool, odd: str) -> None:
     await legacy_pool.execute(f"UPDATE llama_logs SET {ODD[odd]}")
-    record = await told(legacy_pool)
+    record = await published(legacy_pool)
     assert (record.origin, record.revision) == ("ROOT", 2)
 
     (entry,) = (await read_timeline(Reader(legacy_pool), ENTITY)).entries
@@ -102,9 +102,9 @@ async def test_an_odd_row_is_repaired_told_and_shown(legacy_pool: asyncpg.Pool, 
     assert sum(fact.seen for fact in facts.values()) == 1
 
 
-async def test_words_are_told_as_they_stand(legacy_pool: asyncpg.Pool) -> None:
+async def test_enum_labels_are_published_as_they_are(legacy_pool: asyncpg.Pool) -> None:
     await legacy_pool.execute(f"UPDATE llama_logs SET {ODD['words that no enum of ours knows']}")
-    record = await told(legacy_pool)
+    record = await published(legacy_pool)
     words = (record.status, record.category, record.entity_type, record.data_quality_after)
     assert words == ("ARCHIVED", "MERGED", "LABEL", "PERFECT")
     assert record.omitted == ()
@@ -124,7 +124,7 @@ async def test_what_no_message_can_hold_is_left_out_and_named(
     legacy_pool: asyncpg.Pool, odd: str, left_out: tuple[str, ...]
 ) -> None:
     await legacy_pool.execute(f"UPDATE llama_logs SET {ODD[odd]}")
-    record = await told(legacy_pool)
+    record = await published(legacy_pool)
     assert record.omitted == left_out
     assert (record.metadata is None) == ("errorMessage" in left_out or "metadata" in left_out)
     assert record.operation == "album:add"

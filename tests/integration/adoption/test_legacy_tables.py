@@ -80,7 +80,7 @@ async def test_what_we_do_not_know_is_kept(empty_database: str, point: StartingP
 
 
 @at_every_starting_point
-async def test_rows_with_strange_values_are_repaired_and_told_and_stop_nothing(
+async def test_rows_with_strange_values_are_repaired_and_published_and_stop_nothing(
     empty_database: str, point: StartingPoint
 ) -> None:
     await make_strange_database(empty_database, point)
@@ -90,11 +90,11 @@ async def test_rows_with_strange_values_are_repaired_and_told_and_stop_nothing(
     async with create_pool(empty_database, min_size=0) as pool:
         await repair(pool)
         kept = KeptMessages()
-        await Repairer(pool, kept).tell()
+        await Repairer(pool, kept).publish_corrections()
         assert await pool.fetchval("SELECT count(*) FROM provenance_outbox") == 0
     assert sum(map(len, kept.by_topic.values())) == len(before.rows)
-    told = {str(row_id): record.status for row_id, record in kept.provenance.items()}
-    assert told == {row_id: row["status"] for row_id, row in before.rows.items()}
+    published = {str(row_id): record.status for row_id, record in kept.provenance.items()}
+    assert published == {row_id: row["status"] for row_id, row in before.rows.items()}
 
     expected = adopted(before.rows.values(), missing_tops=False)
     assert differences(await read_outcome(empty_database), expected) == []

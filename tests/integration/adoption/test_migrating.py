@@ -53,7 +53,7 @@ async def test_a_refused_step_says_why_and_keeps_the_steps_before_it(database_at
 
 
 @pytest.mark.parametrize(
-    ("step", "standing_at"),
+    ("step", "revision"),
     [
         ("enrichment_logs_is_root_job_created_at_idx", "0001"),
         ("llama_logs_category_created_at_idx", "0002"),
@@ -64,7 +64,7 @@ async def test_a_refused_step_says_why_and_keeps_the_steps_before_it(database_at
     ],
 )
 async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
-    empty_database: str, database_url: str, step: str, standing_at: str
+    empty_database: str, database_url: str, step: str, revision: str
 ) -> None:
     await run_sql(
         empty_database,
@@ -76,25 +76,25 @@ async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
         "CREATE EVENT TRIGGER refuse ON ddl_command_start "
         "WHEN TAG IN ('CREATE INDEX', 'ALTER TABLE') EXECUTE FUNCTION refuse()",
     )
-    with pytest.raises(MigrationFailedError, match=f"after revision {standing_at}: .*no space left"):
+    with pytest.raises(MigrationFailedError, match=f"after revision {revision}: .*no space left"):
         await migrate(empty_database)
     await run_sql(empty_database, "DROP EVENT TRIGGER refuse", "DROP FUNCTION refuse")
 
-    assert await migrate(empty_database) == ALL_REVISIONS[ALL_REVISIONS.index(standing_at) + 1 :]
+    assert await migrate(empty_database) == ALL_REVISIONS[ALL_REVISIONS.index(revision) + 1 :]
     assert await catalogue(empty_database) == await catalogue(database_url)
 
 
 @pytest.mark.parametrize(
-    ("index", "standing_at", "keys"),
+    ("index", "revision", "keys"),
     [
         ("llama_logs_parent_job_id_idx", "0004", "(parent_job_id)"),
         ("llama_logs_job_id_hash_created_at_idx", "0008", "hashtextextended"),
     ],
 )
 async def test_an_index_that_an_interrupted_step_left_invalid_is_built_anew(
-    database_at: DatabaseAt, index: str, standing_at: str, keys: str
+    database_at: DatabaseAt, index: str, revision: str, keys: str
 ) -> None:
-    database = await database_at(standing_at)
+    database = await database_at(revision)
     await run_sql(
         database,
         f"CREATE INDEX {index} ON llama_logs (album_id)",
@@ -221,18 +221,20 @@ async def test_an_installed_service_brings_its_migrations_along(empty_database: 
         "import asyncio, sys; from llamalog_service.adoption import migration_runner; "
         "print(migration_runner.migrations_directory(), asyncio.run(migration_runner.migrate(sys.argv[1])))"
     )
-    told = await asyncio.to_thread(
+    output = await asyncio.to_thread(
         run_program,
         *(sys.executable, "-c", program, empty_database),
         directory=tmp_path,
         PYTHONPATH=str(tmp_path / "installed"),
     )
-    assert told.strip().endswith(f"{tmp_path}/installed/llamalog_service/_bundled/migrations {ALL_REVISIONS}")
+    assert output.strip().endswith(
+        f"{tmp_path}/installed/llamalog_service/_bundled/migrations {ALL_REVISIONS}"
+    )
 
 
 async def test_authors_use_alembics_own_command(empty_database: str) -> None:
     alembic = (sys.executable, "-m", "alembic", "-x", f"database_url={empty_database}")
     await asyncio.to_thread(run_program, *alembic, "upgrade", "head", directory=REPOSITORY)
     assert await current_revision(empty_database) == ALL_REVISIONS[-1]
-    told = await asyncio.to_thread(run_program, *alembic, "check", directory=REPOSITORY)
-    assert "No new upgrade operations detected" in told
+    output = await asyncio.to_thread(run_program, *alembic, "check", directory=REPOSITORY)
+    assert "No new upgrade operations detected" in output

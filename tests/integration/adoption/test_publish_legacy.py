@@ -1,4 +1,4 @@
-"""Rows that were there before events existed are told by events, and the events give every row back."""
+"""Rows that were there before events existed are published as events, and the events give every row back."""
 
 from collections.abc import AsyncIterator, Sequence
 from random import Random
@@ -57,16 +57,16 @@ async def adopt(url: str, pool: asyncpg.Pool) -> None:
     await repair(pool)
 
 
-async def tell(pool: asyncpg.Pool, kept: KeptMessages) -> PublishLegacyReport:
+async def publish_legacy(pool: asyncpg.Pool, kept: KeptMessages) -> PublishLegacyReport:
     return await LegacyPublisher(EventlessRowStore(pool, TOPIC), kept, TOPIC).run()
 
 
-def say(installation: Installation, messages: Sequence[OutgoingMessage], seed: int = 1) -> None:
+def replay(installation: Installation, messages: Sequence[OutgoingMessage], seed: int = 1) -> None:
     """Put what was published into the topic, some of it twice."""
     dice = Random(seed)
     for message in messages:
         for _ in range(1 + (dice.random() < 0.1)):
-            installation.topic.say(message.value, crc32(message.key or b"") % 3)
+            installation.topic.append(message.value, crc32(message.key or b"") % 3)
 
 
 async def overrides(pool: asyncpg.Pool) -> set[tuple[object, ...]]:
@@ -76,25 +76,25 @@ async def overrides(pool: asyncpg.Pool) -> set[tuple[object, ...]]:
     return {tuple(record) for record in records}
 
 
-async def test_the_known_database_is_told_and_given_back_column_for_column(
+async def test_the_known_database_is_published_and_restored_column_for_column(
     empty_database: str, old_pool: asyncpg.Pool, database_url: str, pool: asyncpg.Pool
 ) -> None:
     await make_known_database(empty_database, StartingPoint.ROOTS, lost_tops=True)
     await adopt(empty_database, old_pool)
     before = await contents(empty_database)
     kept = KeptMessages()
-    report = await tell(old_pool, kept)
+    report = await publish_legacy(old_pool, kept)
     assert (report.rows, report.overrides, report.unpublishable) == (ROWS, 4, [])
     messages = kept.by_topic[TOPIC]
 
     old, new = Installation(old_pool), Installation(pool)
     for installation in (old, new):
-        say(installation, messages)
+        replay(installation, messages)
         await installation.ingest_all()
         assert installation.kept.dead_letters == []
     after = await contents(empty_database)
-    told = {row_id: row | {"legacy_sourced": "true"} for row_id, row in before.items()}
-    assert differences(after, told) == []
+    expected = {row_id: row | {"legacy_sourced": "true"} for row_id, row in before.items()}
+    assert differences(after, expected) == []
     assert differences(await contents(database_url), after) == []
     assert await overrides(pool) == await overrides(old_pool)
     assert await read_kept_aside(database_url) == await read_kept_aside(empty_database)
@@ -104,7 +104,7 @@ async def test_the_known_database_is_told_and_given_back_column_for_column(
         assert (rebuilt.differences.rows, rebuilt.overrides_differing, rebuilt.rebuilt.rows) == (0, 0, ROWS)
 
 
-async def test_rows_that_no_event_could_have_made_are_told_verbatim(
+async def test_rows_that_no_event_could_have_made_are_published_verbatim(
     empty_database: str, old_pool: asyncpg.Pool, database_url: str, pool: asyncpg.Pool
 ) -> None:
     point = StartingPoint.ROOTS
@@ -119,16 +119,17 @@ async def test_rows_that_no_event_could_have_made_are_told_verbatim(
     await adopt(empty_database, old_pool)
 
     kept = KeptMessages()
-    report = await tell(old_pool, kept)
+    report = await publish_legacy(old_pool, kept)
     assert report.unpublishable == []
     messages = kept.by_topic[TOPIC]
     others = [event for message in messages if is_legacy_row(event := decode_event(message.value or b""))]
     assert {"reviewScore": "9.99", "reviewed_by": "somebody"}.items() <= max(
-        (event.data.other_columns or {} for event in others), key=lambda said: said.get("reviewScore", "")
+        (event.data.other_columns or {} for event in others),
+        key=lambda columns: columns.get("reviewScore", ""),
     ).items()
 
     old, new = Installation(old_pool), Installation(pool)
-    say(old, messages)
+    replay(old, messages)
     await old.ingest_all()
     assert old.kept.dead_letters == []
     new.topic = old.topic
@@ -153,19 +154,19 @@ async def test_a_row_too_large_for_an_event_is_named_and_not_lost_silently(
     installation = Installation(pool)
     for _ in range(2):
         kept = KeptMessages()
-        report = await tell(pool, kept)
+        report = await publish_legacy(pool, kept)
         (large,) = report.unpublishable
         assert large.id == str(await pool.fetchval("SELECT md5('large')::uuid"))
         assert "1100" in large.why
         assert len(kept.by_topic.get(TOPIC, [])) == report.rows
-        say(installation, kept.by_topic.get(TOPIC, []))
+        replay(installation, kept.by_topic.get(TOPIC, []))
         await installation.ingest_all()
     with pytest.raises(UnsourcedRowsError) as refusal:
         await installation.rebuilt()
     assert refusal.value.rows == 1
 
 
-async def test_a_telling_that_is_killed_goes_on_and_every_row_is_told(
+async def test_a_publication_that_is_killed_is_resumed_and_every_row_is_published(
     empty_database: str, old_pool: asyncpg.Pool
 ) -> None:
     await make_known_database(empty_database, StartingPoint.ROOTS)
@@ -183,9 +184,9 @@ async def test_a_telling_that_is_killed_goes_on_and_every_row_is_told(
 
     dying = Dying()
     with pytest.raises(Killed):
-        await tell(old_pool, dying)
+        await publish_legacy(old_pool, dying)
     kept = KeptMessages()
-    report = await tell(old_pool, kept)
+    report = await publish_legacy(old_pool, kept)
     assert report.resumed
     first, second = dying.by_topic[TOPIC], kept.by_topic[TOPIC]
     assert len(first) + len(second) == ROWS + 200  # the batch whose end was not kept
@@ -193,16 +194,16 @@ async def test_a_telling_that_is_killed_goes_on_and_every_row_is_told(
     assert ids == set(before)
 
     again = KeptMessages()
-    assert not (await tell(old_pool, again)).resumed
+    assert not (await publish_legacy(old_pool, again)).resumed
     installation = Installation(old_pool)
-    say(installation, first + second + again.by_topic[TOPIC])
+    replay(installation, first + second + again.by_topic[TOPIC])
     await installation.ingest_all()
-    told = {row_id: row | {"legacy_sourced": "true"} for row_id, row in before.items()}
-    assert differences(await contents(empty_database), told) == []
-    assert (await tell(old_pool, KeptMessages())).rows == 0
+    expected = {row_id: row | {"legacy_sourced": "true"} for row_id, row in before.items()}
+    assert differences(await contents(empty_database), expected) == []
+    assert (await publish_legacy(old_pool, KeptMessages())).rows == 0
 
 
-async def test_a_telling_that_goes_on_names_what_can_not_be_told_before_it_was_killed_too(
+async def test_a_resumed_publication_names_what_was_unpublishable_before_it_was_killed_too(
     pool: asyncpg.Pool,
 ) -> None:
     await pool.execute(
@@ -221,9 +222,9 @@ async def test_a_telling_that_goes_on_names_what_can_not_be_told_before_it_was_k
             await super().send(topic, messages)
 
     with pytest.raises(Killed):
-        await tell(pool, Dying())
+        await publish_legacy(pool, Dying())
     kept = KeptMessages()
-    report = await tell(pool, kept)
+    report = await publish_legacy(pool, kept)
     assert (report.resumed, report.rows, len(kept.by_topic[TOPIC])) == (True, 99, 99)
     assert {one.id for one in report.unpublishable} == {str(UUID(int=3)), str(UUID(int=290))}
 
@@ -236,17 +237,17 @@ async def test_an_event_of_any_type_under_a_legacy_rows_id_is_a_duplicate(
         f"VALUES ('{UUID(int=1)}', 'op', 'CREATED', 'SUCCESS', 'job', '2024-01-01')"
     )
     installation = Installation(pool)
-    installation.say([event(1, "other", "parent")])
+    installation.publish([event(1, "other", "parent")])
     await installation.ingest_all()
     await repair(pool)
-    installation.say([event(1, "third")])
+    installation.publish([event(1, "third")])
     await installation.ingest_all()
     before = await contents(database_url)
     assert [row["job_id"] for row in before.values()] == ["job"]
     kept = KeptMessages()
-    await tell(pool, kept)
-    say(installation, kept.by_topic[TOPIC])
-    installation.say([event(1, "fourth")])
+    await publish_legacy(pool, kept)
+    replay(installation, kept.by_topic[TOPIC])
+    installation.publish([event(1, "fourth")])
     await installation.ingest_all()
     assert installation.kept.dead_letters == []
     assert [row["job_id"] for row in (await contents(database_url)).values()] == ["job"]
@@ -261,12 +262,12 @@ async def test_a_rebuild_gives_a_legacy_row_back_despite_an_earlier_event_of_its
         f"VALUES ('{UUID(int=1)}', 'op', 'CREATED', 'SUCCESS', 'job', 'overruled', true)"
     )
     installation = Installation(pool)
-    installation.say([event(1, "other", "parent"), event(2, "below", "job")])
+    installation.publish([event(1, "other", "parent"), event(2, "below", "job")])
     await installation.ingest_all()
     await repair(pool)
     kept = KeptMessages()
-    await tell(pool, kept)
-    say(installation, kept.by_topic[TOPIC])
+    await publish_legacy(pool, kept)
+    replay(installation, kept.by_topic[TOPIC])
     await installation.ingest_all()
     before, kept_aside = await contents(database_url), await read_kept_aside(database_url)
     assert (before[str(UUID(int=1))]["job_id"], len(kept_aside)) == ("job", 1)
@@ -284,7 +285,7 @@ async def test_a_rebuild_gives_a_legacy_row_back_despite_an_earlier_event_of_its
     assert await read_kept_aside(database_url) == kept_aside
 
 
-async def test_a_telling_that_differs_from_the_row_is_in_conflict_and_leaves_it_eventless(
+async def test_a_legacy_event_that_differs_from_the_row_is_in_conflict_and_leaves_it_eventless(
     pool: asyncpg.Pool,
 ) -> None:
     await pool.execute(
@@ -292,23 +293,23 @@ async def test_a_telling_that_differs_from_the_row_is_in_conflict_and_leaves_it_
         f"VALUES ('{UUID(int=1)}', 'op', 'CREATED', 'SUCCESS', '{{}}')"
     )
     kept = KeptMessages()
-    await tell(pool, kept)
+    await publish_legacy(pool, kept)
     await pool.execute("""UPDATE llama_logs SET metadata = '{"edited": true}'""")
     installation = Installation(pool)
-    say(installation, kept.by_topic[TOPIC])
+    replay(installation, kept.by_topic[TOPIC])
     await installation.ingest_all()
-    (letter, *_) = installation.kept.dead_letters
-    assert ("llamalog-reason", b"id-conflict") in letter.headers
-    assert (await tell(pool, KeptMessages())).rows == 1
+    (dead_letter, *_) = installation.kept.dead_letters
+    assert ("llamalog-reason", b"id-conflict") in dead_letter.headers
+    assert (await publish_legacy(pool, KeptMessages())).rows == 1
 
 
-async def test_rows_that_the_application_goes_on_writing_are_told_by_the_next_call(
+async def test_rows_that_the_application_goes_on_writing_are_published_by_the_next_call(
     pool: asyncpg.Pool,
 ) -> None:
     installation = Installation(pool)
-    installation.say([event(n, f"job-{n}") for n in range(1, 9)])
+    installation.publish([event(n, f"job-{n}") for n in range(1, 9)])
     await installation.ingest_all()
-    assert (await tell(pool, KeptMessages())).rows == 0
+    assert (await publish_legacy(pool, KeptMessages())).rows == 0
     for looked_at in (False, True):
         await pool.execute(
             "INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, is_root_job) "
@@ -320,8 +321,8 @@ async def test_rows_that_the_application_goes_on_writing_are_told_by_the_next_ca
         with pytest.raises(UnsourcedRowsError):
             await installation.rebuilt(discard=True)
         kept = KeptMessages()
-        assert (await tell(pool, kept)).rows == 1
-        say(installation, kept.by_topic[TOPIC])
+        assert (await publish_legacy(pool, kept)).rows == 1
+        replay(installation, kept.by_topic[TOPIC])
         await installation.ingest_all()
         await repair(pool)
     assert (await installation.rebuilt(discard=True)).differences.rows == 0
@@ -336,25 +337,25 @@ async def test_a_kafka_that_is_away_is_waited_for(pool: asyncpg.Pool) -> None:
     kept = KeptMessages(is_away=lambda: next(tries, False))
     with pytest.raises(UnavailableError):
         await kept.send(TOPIC, [])
-    assert (await tell(pool, kept)).rows == 1
+    assert (await publish_legacy(pool, kept)).rows == 1
     assert len(kept.by_topic[TOPIC]) == 1
 
 
-async def test_an_override_of_a_backfill_is_told_and_one_of_an_operator_is_not_told_again(
+async def test_an_override_of_a_backfill_is_published_and_one_of_an_operator_is_not_published_again(
     pool: asyncpg.Pool,
 ) -> None:
     installation = Installation(pool)
-    said = override(1, "lost")
-    installation.say([event(2, "child", "lost"), said])
+    stated = override(1, "lost")
+    installation.publish([event(2, "child", "lost"), stated])
     await installation.ingest_all()
     await pool.execute(_ADOPT, ["other"])
     kept = KeptMessages()
-    report = await tell(pool, kept)
+    report = await publish_legacy(pool, kept)
     assert (report.overrides, report.rows) == (1, 0)
     (message,) = kept.by_topic[TOPIC]
     assert decode_event(message.value or b"").data.job_id == "other"
-    assert message.value != encode(said)
-    say(installation, [message])
+    assert message.value != encode(stated)
+    replay(installation, [message])
     await installation.ingest_all()
-    assert (await tell(pool, KeptMessages())).overrides == 0
+    assert (await publish_legacy(pool, KeptMessages())).overrides == 0
     assert (await installation.rebuilt()).overrides_differing == 0

@@ -43,11 +43,11 @@ class Terminal:
         environment = environment_of(self.settings)
         return await started("backfill", "watch", run, environment=environment, folder=self.folder)
 
-    async def ask(self, *words: str) -> str:
-        """Ask for a run; its id."""
-        asked = await self.backfill("start", *words, "--json")
-        assert asked.code == 0, asked.err
-        run: str = asked.json["run"]
+    async def request(self, *words: str) -> str:
+        """Request a run; its id."""
+        started = await self.backfill("start", *words, "--json")
+        assert started.code == 0, started.err
+        run: str = started.json["run"]
         return run
 
     async def shown(self, run: str) -> Any:
@@ -77,7 +77,7 @@ async def migration_consumer(terminal: Terminal) -> AsyncIterator[ServiceProcess
         yield process
 
 
-async def test_a_backfill_is_asked_for_watched_and_listed(
+async def test_a_backfill_is_requested_watched_and_listed(
     terminal: Terminal, migration_consumer: ServiceProcess, pool: asyncpg.Pool
 ) -> None:
     await write_as_another(pool, families(FAMILIES))
@@ -123,7 +123,7 @@ async def test_a_backfill_is_paused_resumed_and_cancelled(
 ) -> None:
     rows = 5 * FAMILIES_FOR_MINUTES
     await write_as_another(pool, families(FAMILIES_FOR_MINUTES))
-    run = await terminal.ask("--batch-size", "5", "--rate", "2")
+    run = await terminal.request("--batch-size", "5", "--rate", "2")
     watching = await terminal.watching(run)
     await comes_to(pool, run, "running")
 
@@ -150,14 +150,14 @@ async def test_a_backfill_is_paused_resumed_and_cancelled(
 
 async def test_an_unknown_run_is_reported_as_such(terminal: Terminal) -> None:
     run = str(uuid4())
-    shown, watched, asked = await asyncio.gather(
+    shown, watched, started = await asyncio.gather(
         *(terminal.backfill(command, run) for command in ("show", "watch", "pause"))
     )
     assert shown.code == watched.code == 1
     assert f"The database knows no backfill {run}" in shown.err
     assert f"No backfill {run} is known" in watched.err
-    assert asked.code == 0
-    assert "it is requested all the same" in asked.err
+    assert started.code == 0
+    assert "it is requested all the same" in started.err
 
 
 async def test_an_empty_list_says_so(terminal: Terminal) -> None:
@@ -165,7 +165,7 @@ async def test_an_empty_list_says_so(terminal: Terminal) -> None:
     assert json.loads((await terminal.backfill("list", "--json")).out) == []
 
 
-async def test_an_adoption_beside_a_migration_consumer_is_done_by_that_and_told(
+async def test_an_adoption_beside_a_migration_consumer_is_done_by_that_and_published(
     terminal: Terminal, migration_consumer: ServiceProcess, pool: asyncpg.Pool
 ) -> None:
     await write_as_another(pool, families(FAMILIES))
@@ -176,7 +176,7 @@ async def test_an_adoption_beside_a_migration_consumer_is_done_by_that_and_told(
     assert adopted.code == 0, adopted.err
     assert await origins(pool) == ADOPTED
 
-    async def is_all_told() -> bool:
+    async def is_all_published() -> bool:
         return not await pool.fetchval("SELECT count(*) FROM provenance_outbox")
 
-    await eventually(is_all_told)
+    await eventually(is_all_published)

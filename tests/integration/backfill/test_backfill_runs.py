@@ -1,4 +1,4 @@
-"""Backfills as runs: asked for once, in turn, paused, resumed, cancelled, interrupted."""
+"""Backfills as runs: requested once, in turn, paused, resumed, cancelled, interrupted."""
 
 import asyncio
 from contextlib import suppress
@@ -54,8 +54,8 @@ async def test_a_redelivered_command_is_the_same_run(backfills: Backfills) -> No
     assert [run.status for run in await read_backfills(Reader(backfills.pool), 10)] == [RunStatus.COMPLETED]
 
 
-async def test_backfills_are_done_in_the_order_in_which_they_were_asked_for(backfills: Backfills) -> None:
-    first, second = await backfills.ask(), await backfills.ask()
+async def test_backfills_are_done_in_the_order_in_which_they_were_requested(backfills: Backfills) -> None:
+    first, second = await backfills.request(), await backfills.request()
     await backfills.runner.run_next()
     assert (await backfills.look(first)).status is RunStatus.COMPLETED
     assert (await backfills.look(second)).status is RunStatus.QUEUED
@@ -63,7 +63,7 @@ async def test_backfills_are_done_in_the_order_in_which_they_were_asked_for(back
 
 
 async def test_a_queued_backfill_can_be_paused_and_resumed(backfills: Backfills) -> None:
-    run = await backfills.ask()
+    run = await backfills.request()
     await backfills.pause(run)
     assert (await backfills.look(run)).status is RunStatus.PAUSED
     assert await backfills.runner.run_next() is False
@@ -73,7 +73,7 @@ async def test_a_queued_backfill_can_be_paused_and_resumed(backfills: Backfills)
 
 
 async def test_a_queued_backfill_that_is_paused_lets_the_next_one_pass(backfills: Backfills) -> None:
-    first, second = await backfills.ask(), await backfills.ask()
+    first, second = await backfills.request(), await backfills.request()
     await backfills.pause(first)
     await backfills.runner.run_next()
     assert (await backfills.look(second)).status is RunStatus.COMPLETED
@@ -81,7 +81,7 @@ async def test_a_queued_backfill_that_is_paused_lets_the_next_one_pass(backfills
 
 async def test_a_queued_backfill_can_be_cancelled(backfills: Backfills, log: list[EntityEvent]) -> None:
     before = await backfills.log()
-    run = await backfills.ask()
+    run = await backfills.request()
     await backfills.cancel(run)
     found = await backfills.look(run)
     assert found.status is RunStatus.CANCELLED
@@ -93,7 +93,7 @@ async def test_a_queued_backfill_can_be_cancelled(backfills: Backfills, log: lis
 async def test_a_pause_takes_effect_at_the_next_batch_and_the_run_goes_on_from_there(
     pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
 ) -> None:
-    run = await backfills.ask(batch_size=10)
+    run = await backfills.request(batch_size=10)
 
     await pause_before(backfills, run, batch=2)
     paused = await backfills.look(run)
@@ -109,7 +109,7 @@ async def test_a_pause_takes_effect_at_the_next_batch_and_the_run_goes_on_from_t
 async def test_while_a_backfill_that_was_begun_is_paused_the_next_one_waits(
     backfills: Backfills, log: list[EntityEvent]
 ) -> None:
-    first, second = await backfills.ask(batch_size=10), await backfills.ask()
+    first, second = await backfills.request(batch_size=10), await backfills.request()
     await pause_before(backfills, first, batch=0)
     assert await backfills.runner.run_next() is False
     await backfills.cancel(first)
@@ -121,7 +121,7 @@ async def test_while_a_backfill_that_was_begun_is_paused_the_next_one_waits(
 async def test_a_backfill_that_is_cancelled_while_paused_reports_what_it_had_written(
     pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
 ) -> None:
-    run = await backfills.ask(batch_size=10)
+    run = await backfills.request(batch_size=10)
 
     await pause_before(backfills, run, batch=2)
     await backfills.cancel(run)
@@ -137,7 +137,7 @@ async def test_a_backfill_that_is_cancelled_while_paused_reports_what_it_had_wri
 async def test_a_backfill_that_is_cancelled_while_paused_before_its_plan_ends_at_once(
     backfills: Backfills,
 ) -> None:
-    run = await backfills.ask()
+    run = await backfills.request()
     await backfills.pause(run)
     await backfills.cancel(run)
     assert (await backfills.look(run)).status is RunStatus.CANCELLED
@@ -147,7 +147,7 @@ async def test_a_backfill_that_is_cancelled_while_paused_before_its_plan_ends_at
 async def test_a_resume_takes_back_a_pause_that_has_not_taken_effect(
     backfills: Backfills, log: list[EntityEvent]
 ) -> None:
-    run = await backfills.ask(batch_size=10)
+    run = await backfills.request(batch_size=10)
 
     async def waver(batch: int) -> None:
         if batch == 2:
@@ -162,7 +162,7 @@ async def test_a_resume_takes_back_a_pause_that_has_not_taken_effect(
 async def test_a_redelivered_pause_does_not_pause_a_run_that_was_resumed(
     backfills: Backfills, log: list[EntityEvent]
 ) -> None:
-    run = await backfills.ask(batch_size=10)
+    run = await backfills.request(batch_size=10)
     pause = request(PauseBackfill, run)
     await backfills.store.apply([pause])
     await backfills.resume(run)
@@ -174,7 +174,7 @@ async def test_a_redelivered_pause_does_not_pause_a_run_that_was_resumed(
 async def test_a_cancel_takes_effect_at_the_next_batch_and_what_was_written_stays(
     pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
 ) -> None:
-    run = await backfills.ask(batch_size=10)
+    run = await backfills.request(batch_size=10)
 
     async def cancel(batch: int) -> None:
         if batch == 3:
@@ -196,7 +196,7 @@ async def test_a_cancel_that_comes_before_the_first_batch_leaves_no_override(
     pool: asyncpg.Pool, backfills: Backfills
 ) -> None:
     await Writer(pool, KeptMessages()).write(event(1, "waits", "missing"))
-    run = await backfills.ask(missing_parent=MissingParent.ADOPT)
+    run = await backfills.request(missing_parent=MissingParent.ADOPT)
     backfills.plans.after = lambda: backfills.cancel(run)
     await backfills.runner.run_next()
     assert (await backfills.look(run)).status is RunStatus.CANCELLED
@@ -206,7 +206,7 @@ async def test_a_cancel_that_comes_before_the_first_batch_leaves_no_override(
 async def test_a_cancel_breaks_off_the_planning(
     pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
 ) -> None:
-    run = await backfills.ask()
+    run = await backfills.request()
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE backfill_plan")  # planning waits, as if it took long
         running = asyncio.create_task(backfills.runner.run_next())
@@ -236,7 +236,7 @@ async def test_requests_about_a_run_that_has_ended_or_is_unknown_do_nothing(
 async def test_a_run_that_was_interrupted_between_batches_goes_on_where_it_was(
     pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent], batch: int
 ) -> None:
-    run = await backfills.ask(batch_size=10)
+    run = await backfills.request(batch_size=10)
 
     async def crash(number: int) -> None:
         if number == batch:
@@ -261,7 +261,7 @@ async def test_a_run_that_was_interrupted_between_batches_goes_on_where_it_was(
 async def test_a_run_that_was_interrupted_in_any_phase_comes_to_the_same_end(
     pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent], phase: BackfillPhase
 ) -> None:
-    run = await backfills.ask(batch_size=10)
+    run = await backfills.request(batch_size=10)
 
     async def crash(_: UUID) -> None:
         raise asyncio.CancelledError
@@ -283,7 +283,7 @@ async def test_a_run_that_was_interrupted_in_any_phase_comes_to_the_same_end(
 async def test_a_run_that_was_to_be_cancelled_when_its_worker_died_is_cancelled_by_the_next(
     pool: asyncpg.Pool, backfills: Backfills, log: list[EntityEvent]
 ) -> None:
-    run = await backfills.ask(batch_size=10)
+    run = await backfills.request(batch_size=10)
 
     async def cancel_and_crash(number: int) -> None:
         if number == 2:

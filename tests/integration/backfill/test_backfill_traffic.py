@@ -70,23 +70,23 @@ async def working(settings: Settings, pool: asyncpg.Pool, kept: KeptMessages) ->
 def traffic(seed: int) -> list[Event]:
     """Children of the rows that stand, late parents of some, new roots, claims that close rings."""
     dice = Random(seed)
-    told: list[Event] = []
+    events: list[Event] = []
     for number in range(1000, 1240):
         old = 1 + 3 * dice.randrange(100)
         match dice.randrange(6):
             case 0:
-                told.append(event(number, f"new-{number}", f"grandchild-{old}"))
+                events.append(event(number, f"new-{number}", f"grandchild-{old}"))
             case 1:
-                told.append(event(number, f"missing-{dice.randrange(20)}", f"root-{old}"))
+                events.append(event(number, f"missing-{dice.randrange(20)}", f"root-{old}"))
             case 2:
-                told.append(event(number, f"missing-{dice.randrange(20)}"))
+                events.append(event(number, f"missing-{dice.randrange(20)}"))
             case 3:
-                told.append(event(number, f"new-{number}", f"new-{number - dice.randrange(1, 20)}"))
+                events.append(event(number, f"new-{number}", f"new-{number - dice.randrange(1, 20)}"))
             case 4:
-                told.append(event(number, f"root-{old}", f"above-{dice.randrange(10)}"))
+                events.append(event(number, f"root-{old}", f"above-{dice.randrange(10)}"))
             case _:
-                told.append(event(number, f"root-{old}", f"grandchild-{old}", at=dice.randrange(5000)))
-    return told
+                events.append(event(number, f"root-{old}", f"grandchild-{old}", at=dice.randrange(5000)))
+    return events
 
 
 @pytest.mark.parametrize("missing_parent", MissingParent)
@@ -100,7 +100,7 @@ async def test_what_a_backfill_under_live_traffic_leaves_is_the_fold(
     await forget_roots(wide_pool)
     live = traffic(seed)
     async with working(unhurried, wide_pool, kept) as worker:
-        run = await backfills.ask(batch_size=3, missing_parent=missing_parent)
+        run = await backfills.request(batch_size=3, missing_parent=missing_parent)
         await write_and_command(wide_pool, kept, worker, live)
         await eventually(lambda: is_over(backfills, run))
         await everything_is_repaired(wide_pool)
@@ -125,7 +125,7 @@ async def test_a_late_parent_is_repaired_while_a_long_backfill_is_under_way(
     await forget_roots(wide_pool)
     await Writer(wide_pool, kept).write(event(2000, "early", "late"))
     async with working(unhurried, wide_pool, kept) as worker:
-        run = await backfills.ask(batch_size=1, rate_limit=2)  # five minutes
+        run = await backfills.request(batch_size=1, rate_limit=2)  # five minutes
 
         async def is_writing() -> bool:
             return (await backfills.look(run)).set > 0
@@ -135,12 +135,12 @@ async def test_a_late_parent_is_repaired_while_a_long_backfill_is_under_way(
         await enqueue(wide_pool, kept)
         worker.wake()
 
-        async def is_repaired_and_told() -> bool:
+        async def is_repaired_and_published() -> bool:
             rows = await stored_rows(wide_pool)
-            told = {record.job_id: record.root_job_id for record in kept.provenance.values()}
-            return rows[UUID(int=2000)].root.root_job_id == "late" == told["early"]
+            published = {record.job_id: record.root_job_id for record in kept.provenance.values()}
+            return rows[UUID(int=2000)].root.root_job_id == "late" == published["early"]
 
-        await eventually(is_repaired_and_told)
+        await eventually(is_repaired_and_published)
         found = await backfills.look(run)
         assert (found.status, found.scanned < 300) == (RunStatus.RUNNING, True)
 
@@ -149,35 +149,35 @@ async def test_a_late_parent_is_repaired_while_a_long_backfill_is_under_way(
     assert (await backfills.look(run)).status is RunStatus.CANCELLED
 
 
-async def test_progress_and_end_are_told_under_the_id_of_the_run(
+async def test_progress_and_end_are_published_under_the_id_of_the_run(
     wide_pool: asyncpg.Pool, unhurried: Settings
 ) -> None:
     kept, backfills = KeptMessages(), Backfills(wide_pool)
     await Writer(wide_pool, kept).write(*chains(30))
     await forget_roots(wide_pool)
     async with working(unhurried, wide_pool, kept):
-        run = await backfills.ask(batch_size=5, rate_limit=10)
+        run = await backfills.request(batch_size=5, rate_limit=10)
 
-        async def end_is_told() -> bool:
+        async def end_is_published() -> bool:
             return bool(
                 await wide_pool.fetchval("SELECT end_published FROM backfill_runs WHERE id = $1", run)
             )
 
-        await eventually(end_is_told)
+        await eventually(end_is_published)
     messages = kept.by_topic[NAMES.backfill_events.name]
     assert {message.key for message in messages} == {str(run).encode()}
     *progress, end = [decode_backfill_event(message.value or b"") for message in messages]
-    assert any(isinstance(told, BackfillProgressed) and 0 < told.data.set_ < 30 for told in progress)
+    assert any(isinstance(message, BackfillProgressed) and 0 < message.data.set_ < 30 for message in progress)
     assert isinstance(end, BackfillEnded)
     assert (end.data.status, end.data.set_, end.data.rows) == (RunStatus.COMPLETED, 30, 30)
     assert end.data.report == (await backfills.look(run)).report
 
 
-async def test_an_end_that_could_not_be_told_is_told_once_kafka_is_back(
+async def test_an_end_that_could_not_be_published_is_published_once_kafka_is_back(
     wide_pool: asyncpg.Pool, unhurried: Settings
 ) -> None:
     backfills = Backfills(wide_pool)
-    run = await backfills.ask()
+    run = await backfills.request()
     away = KeptMessages(is_away=lambda: True)
     async with working(unhurried, wide_pool, away):
         await eventually(lambda: is_over(backfills, run))
@@ -185,10 +185,10 @@ async def test_an_end_that_could_not_be_told_is_told_once_kafka_is_back(
     kept = KeptMessages()
     async with working(unhurried, wide_pool, kept):
 
-        async def is_told() -> bool:
+        async def is_published() -> bool:
             return NAMES.backfill_events.name in kept.by_topic
 
-        await eventually(is_told)
+        await eventually(is_published)
     (message,) = kept.by_topic[NAMES.backfill_events.name]
     assert isinstance(decode_backfill_event(message.value or b""), BackfillEnded)
 
@@ -201,7 +201,7 @@ async def test_a_worker_whose_session_is_ended_takes_over_again_and_goes_on(
     await Writer(wide_pool, kept).write(*legacy)
     await forget_roots(wide_pool)
     async with working(unhurried, wide_pool, kept):
-        run = await backfills.ask(batch_size=5, rate_limit=20)
+        run = await backfills.request(batch_size=5, rate_limit=20)
 
         async def is_writing() -> bool:
             return (await backfills.look(run)).set > 0

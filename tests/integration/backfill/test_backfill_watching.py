@@ -28,14 +28,14 @@ _INSERT = """
     INSERT INTO backfill_runs (id, kind, jobs, reason, status, requested_by, request, plan, scanned, rows_set)
     VALUES ($1, 'backfill-roots', '{}', 'requested', $2, 'ada', $3, $4, 10, 4)
 """
-ASKED = {
+REQUEST = {
     "scope": {"kind": "root", "rootJobId": "album-1"},
     "requestedBy": "ada",
     "missingParent": "adopt",
 }
 
 
-def told(run: UUID, status: RunStatus, scanned: int) -> dict[str, Any]:
+def state_of(run: UUID, status: RunStatus, scanned: int) -> dict[str, Any]:
     return {
         "run": run,
         "status": status,
@@ -52,7 +52,7 @@ def told(run: UUID, status: RunStatus, scanned: int) -> dict[str, Any]:
 
 
 def progress(run: UUID, scanned: int) -> BackfillProgressedData:
-    return BackfillProgressedData(**told(run, RunStatus.RUNNING, scanned))
+    return BackfillProgressedData(**state_of(run, RunStatus.RUNNING, scanned))
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def event_publisher(settings: Settings, publisher: MessageProducer) -> EventPubl
 
 
 async def keep(pool: asyncpg.Pool, run: UUID, status: str) -> None:
-    await pool.execute(_INSERT, run, status, ASKED, {"roots": 7, "children": 3})
+    await pool.execute(_INSERT, run, status, REQUEST, {"roots": 7, "children": 3})
 
 
 async def test_the_events_of_a_run_are_shown_in_order_up_to_its_end(
@@ -79,17 +79,17 @@ async def test_the_events_of_a_run_are_shown_in_order_up_to_its_end(
     for scanned in (0, 5, 10):
         await event_publisher.publish_backfill_progress(progress(run, scanned))
         await event_publisher.publish_backfill_progress(progress(other, 99))
-    await event_publisher.publish_backfill_end(BackfillEndedData(**told(run, RunStatus.CANCELLED, 10)))
-    await event_publisher.publish_backfill_end(BackfillEndedData(**told(run, RunStatus.COMPLETED, 11)))
+    await event_publisher.publish_backfill_end(BackfillEndedData(**state_of(run, RunStatus.CANCELLED, 10)))
+    await event_publisher.publish_backfill_end(BackfillEndedData(**state_of(run, RunStatus.COMPLETED, 11)))
     shown: list[BackfillState] = []
 
     end = await follow_backfill(settings, run, shown.append, timeout=10)
 
-    assert [standing.scanned for standing in shown] == [0, 5, 10, 10]
+    assert [state.scanned for state in shown] == [0, 5, 10, 10]
     assert end.status is RunStatus.CANCELLED
 
 
-async def test_where_the_topic_is_silent_of_a_runs_end_its_row_tells_it(
+async def test_where_the_topic_lacks_a_runs_end_its_row_has_it(
     settings: Settings, pool: asyncpg.Pool, event_publisher: EventPublisher
 ) -> None:
     run = uuid4()
@@ -101,7 +101,7 @@ async def test_where_the_topic_is_silent_of_a_runs_end_its_row_tells_it(
 
     assert isinstance(end, BackfillRun)
     assert (end.status, shown[-1]) == (RunStatus.FAILED, end)
-    assert [standing.scanned for standing in shown] == [5, 10]
+    assert [state.scanned for state in shown] == [5, 10]
 
 
 async def test_an_unknown_run_is_waited_for_so_long_only(settings: Settings) -> None:
@@ -109,7 +109,7 @@ async def test_an_unknown_run_is_waited_for_so_long_only(settings: Settings) -> 
         await follow_backfill(settings, uuid4(), lambda _: None, timeout=1)
 
 
-async def test_a_runs_row_says_what_was_asked_and_how_far_it_is(pool: asyncpg.Pool) -> None:
+async def test_a_runs_row_has_what_was_requested_and_how_far_it_is(pool: asyncpg.Pool) -> None:
     run = uuid4()
     await keep(pool, run, "running")
     found = await read_backfill(Reader(pool), run)

@@ -50,7 +50,7 @@ async def log(pool: asyncpg.Pool) -> list[Event]:
     return BROKEN
 
 
-async def test_every_row_gets_what_the_rule_gives_it_and_is_told(
+async def test_every_row_gets_what_the_rule_gives_it_and_is_published(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
     done = await backfills.do(batch_size=4)
@@ -58,7 +58,7 @@ async def test_every_row_gets_what_the_rule_gives_it_and_is_told(
     assert differences(stored, log) == []
     assert {row.revision for row in stored.values()} == {2}
     kept = KeptMessages()
-    await Repairer(pool, kept).tell()
+    await Repairer(pool, kept).publish_corrections()
     assert kept.provenance == as_stored(stored)
     assert (done.status, done.plan, done.by_class) == (RunStatus.COMPLETED, PLANNED, PLANNED)
     assert (done.scanned, done.set, done.to_set, done.batches) == (41, 41, 41, 11)
@@ -132,7 +132,9 @@ async def test_missing_tops_are_adopted_by_overrides_but_for_those_that_were_rev
     assert (done.report.plan.adopted, done.report.plan.pending) == (3, 1)
     assert done.report.end == done.report.plan
     overrides = await pool.fetch("SELECT * FROM root_overrides WHERE adopted")
-    assert [(told["job_id"], told["requested_by"]) for told in overrides] == [("never-seen", "tests")]
+    assert [(override["job_id"], override["requested_by"]) for override in overrides] == [
+        ("never-seen", "tests")
+    ]
     as_events = [revoked, override(201, "never-seen")]
     assert differences(await stored_rows(pool), [*events, *as_events]) == []
 
@@ -346,11 +348,11 @@ async def test_rows_that_a_repair_corrects_or_another_session_removes_meanwhile_
     assert (report.live.corrected, report.live.removed) == (3, 1)
     assert report.live.by_class == RootCounts(pending=3, children=1)
     assert report.end == replace(PLANNED, pending=0, children=21)
-    left = [told for told in log if told.id != str(UUID(int=30))]
+    left = [row for row in log if row.id != str(UUID(int=30))]
     assert differences(await stored_rows(pool), [*left, late]) == []
 
 
-async def test_what_repairs_correct_is_told_before_what_backfills_correct(
+async def test_what_repairs_correct_is_published_before_what_backfills_correct(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
     await backfills.do()
@@ -362,7 +364,7 @@ async def test_what_repairs_correct_is_told_before_what_backfills_correct(
     assert len(await outbox.next(1000)) == 38
 
 
-async def test_telling_gives_way_to_a_backfill_that_is_under_way(
+async def test_publishing_gives_way_to_a_backfill_that_is_under_way(
     pool: asyncpg.Pool, backfills: Backfills, log: list[Event]
 ) -> None:
     rests: list[float] = []
@@ -375,11 +377,11 @@ async def test_telling_gives_way_to_a_backfill_that_is_under_way(
         Outbox(pool), backfills.store, EventPublisher(kept, NAMES, source="/tests"), sleep=rest
     )
 
-    async def tell(batch: int) -> None:
+    async def publish(batch: int) -> None:
         if batch == 1:
             assert await corrections.publish_next()
 
-    backfills.batches.before = tell
+    backfills.batches.before = publish
     await backfills.do(batch_size=10)
     assert len(kept.provenance) == 10
     assert len(rests) == 1

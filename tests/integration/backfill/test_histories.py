@@ -23,7 +23,7 @@ from llamalog_service.postgres.pool import create_pool
 Story = Callable[[asyncpg.Pool, list[Event], int], Coroutine[Any, Any, None]]
 
 
-def tell_many(database_url: str, story: Story, examples: int) -> None:
+def play_many(database_url: str, story: Story, examples: int) -> None:
     """Run a story for many histories, on one pool."""
 
     async def open_pool() -> asyncpg.Pool:
@@ -50,8 +50,8 @@ async def write_and_repair_at_once(
     """Two writers share a history, a third repairs; whose turn it is, is up to the dice."""
     turns, dice, luck = Turns(), Random(seed), Random(seed)
     shares: tuple[list[Event], list[Event]] = ([], [])
-    for told in history:
-        shares[dice.randrange(2)].append(told)
+    for one in history:
+        shares[dice.randrange(2)].append(one)
         if dice.random() < 0.1:
             shares[dice.randrange(2)].append(dice.choice(history))
     kept.is_away = lambda: luck.random() < 0.15
@@ -60,7 +60,7 @@ async def write_and_repair_at_once(
     async def write(number: int) -> None:
         nonlocal still_writing
         writer = Writer(PoolInTurns(pool, turns, f"writer {number}"), kept, number)
-        writer.after_failure = lambda: luck.choice(["tell again", "put back", "crash"])
+        writer.after_failure = lambda: luck.choice(["publish again", "requeue", "crash"])
         dice = Random(f"{seed} {number}")
         rest = shares[number]
         while rest:
@@ -99,7 +99,7 @@ def test_what_two_writers_and_a_repairer_leave_is_the_fold(database_url: str) ->
         assert differences(stored, history) == []
         assert kept.provenance == as_stored(stored)
 
-    tell_many(database_url, story, examples=150)
+    play_many(database_url, story, examples=150)
 
 
 def test_if_every_command_is_lost_the_sweep_of_everything_leads_to_the_fold(database_url: str) -> None:
@@ -112,7 +112,7 @@ def test_if_every_command_is_lost_the_sweep_of_everything_leads_to_the_fold(data
         await sweep.sweep_everything()
         stored = await stored_rows(pool)
         assert differences(stored, history) == []
-        await Repairer(pool, kept).tell()
+        await Repairer(pool, kept).publish_corrections()
         assert kept.provenance == as_stored(stored)
 
-    tell_many(database_url, story, examples=50)
+    play_many(database_url, story, examples=50)

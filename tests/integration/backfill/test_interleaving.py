@@ -117,8 +117,8 @@ async def test_a_repair_and_a_writer_between_its_statements_never_stay_apart(
     for seed in range(60):
         await empty_tables(pool)
         turns, kept = Turns(), KeptMessages()
-        for told in before:
-            await Writer(pool, kept).write(told)
+        for one in before:
+            await Writer(pool, kept).write(one)
         (command,) = kept.take_commands()
         await turns.play(
             at_random(seed),
@@ -134,12 +134,12 @@ async def test_a_repair_and_a_writer_between_its_statements_never_stay_apart(
 async def test_two_repairs_of_one_lineage_at_once_correct_every_row_once(pool: asyncpg.Pool) -> None:
     """Two migration consumers: the second waits for the lock that the first holds."""
     events = chains(30)
-    late_first = sorted(events, key=lambda told: told.data.parent_job_id is None)
+    late_first = sorted(events, key=lambda one: one.data.parent_job_id is None)
     for seed in range(20):
         await empty_tables(pool)
         turns, kept, dice = Turns(blocked_after=0.05), KeptMessages(), at_random(seed)
-        for told in late_first:
-            await Writer(pool, kept).write(told)
+        for one in late_first:
+            await Writer(pool, kept).write(one)
         jobs = [job for command in kept.take_commands() for job in command]
         await turns.play(
             dice,

@@ -70,8 +70,8 @@ async def set_aside(pool: asyncpg.Pool) -> list[UUID]:
 
 async def written(pool: asyncpg.Pool, *events: EntityEvent) -> KeptMessages:
     kept = KeptMessages()
-    for told in events:
-        await Writer(pool, kept).write(told)
+    for one in events:
+        await Writer(pool, kept).write(one)
     return kept
 
 

@@ -16,7 +16,7 @@ from llamalog_service.live_feed.feed import FeedState, Gap, LiveFeed
 from llamalog_service.settings import Settings
 
 
-async def test_a_task_that_fails_is_logged_started_again_and_told_not_to_run() -> None:
+async def test_a_task_that_fails_is_logged_started_again_and_reported_as_not_running() -> None:
     runs: list[int] = []
     failures: list[int] = []
 
@@ -26,7 +26,7 @@ async def test_a_task_that_fails_is_logged_started_again_and_told_not_to_run() -
             raise KeyError("unforeseen")
         await asyncio.Event().wait()
 
-    with capture_logs() as told:
+    with capture_logs() as logged:
         task = asyncio.create_task(
             supervise(work, doing="working", failed=lambda: failures.append(1), first_wait=0.01)
         )
@@ -38,11 +38,11 @@ async def test_a_task_that_fails_is_logged_started_again_and_told_not_to_run() -
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert runs == [0, 1, 2, 3]
-    assert [line["again_in_seconds"] for line in told] == [0.01, 0.02, 0.04]
-    assert all(line["log_level"] == "error" and line["exc_info"] for line in told)
+    assert [line["again_in_seconds"] for line in logged] == [0.01, 0.02, 0.04]
+    assert all(line["log_level"] == "error" and line["exc_info"] for line in logged)
 
 
-async def test_listeners_are_told_that_the_feed_failed_and_that_rows_are_missing() -> None:
+async def test_listeners_learn_that_the_feed_failed_and_that_rows_are_missing() -> None:
     feed = LiveFeed()
     feed.set_state(FeedState.LIVE)
     following = feed.follow()

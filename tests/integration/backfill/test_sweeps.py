@@ -1,4 +1,4 @@
-"""What no command tells of, the sweeps find."""
+"""What no command names, the sweeps find."""
 
 from itertools import count
 from uuid import UUID
@@ -26,8 +26,8 @@ async def write_one_by_one(pool: asyncpg.Pool, events: list[EntityEvent]) -> Kep
     """The commands are lost."""
     kept = KeptMessages()
     writer = Writer(pool, kept)
-    for told in events:
-        await writer.write(told)
+    for one in events:
+        await writer.write(one)
     assert kept.take_commands()
     return kept
 
@@ -40,7 +40,7 @@ async def test_the_cheap_sweep_finds_late_parents_whose_command_was_lost(
     assert await sweep.sweep_unsettled() == 20
     stored = await stored_rows(pool)
     assert differences(stored, events) == []
-    await Repairer(pool, kept).tell()
+    await Repairer(pool, kept).publish_corrections()
     assert kept.provenance == as_stored(stored)
     assert await sweep.sweep_unsettled() == 0
 
@@ -94,15 +94,15 @@ async def test_the_cheap_sweep_finds_rows_below_a_top_that_was_adopted_and_whose
     assert await sweep.sweep_unsettled() == 0
 
 
-@pytest.mark.parametrize("said", ["true", "false", "NULL"])
+@pytest.mark.parametrize("flag", ["true", "false", "NULL"])
 async def test_sweep_and_plan_agree_for_any_root_flag_of_a_foreign_row(
-    pool: asyncpg.Pool, sweep: Sweep, said: str
+    pool: asyncpg.Pool, sweep: Sweep, flag: str
 ) -> None:
-    """An application's own table may allow NULL there, which says nothing."""
+    """An application's own table may allow NULL there, which is no answer."""
     await pool.execute("ALTER TABLE llama_logs ALTER COLUMN is_root_job DROP NOT NULL")
-    await pool.execute(FOREIGN_ROW.format(said=said), UUID(int=1), "child", "top")
-    await pool.execute(FOREIGN_ROW.format(said=said), UUID(int=2), "top", None)
-    await pool.execute(FOREIGN_ROW.format(said=said), UUID(int=3), None, "top")
+    await pool.execute(FOREIGN_ROW.format(flag=flag), UUID(int=1), "child", "top")
+    await pool.execute(FOREIGN_ROW.format(flag=flag), UUID(int=2), "top", None)
+    await pool.execute(FOREIGN_ROW.format(flag=flag), UUID(int=3), None, "top")
     planned: dict[UUID, str] = {}
     for scope in (WholeTable(), OneRoot(root_job_id="top"), GivenJobs(jobs=("top", "child"))):
         await PlanStore(pool).make(scope, adopt=False)
@@ -111,13 +111,13 @@ async def test_sweep_and_plan_agree_for_any_root_flag_of_a_foreign_row(
     await sweep.sweep_unsettled()
     swept = {row_id: row.root.origin for row_id, row in (await stored_rows(pool)).items()}
     assert swept == planned
-    right = "ROOT" if said == "true" else "RESOLVED"
+    right = "ROOT" if flag == "true" else "RESOLVED"
     assert swept[UUID(int=1)] == right
 
 
 FOREIGN_ROW = """
     INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, is_root_job)
-    VALUES ($1, 'album:add', 'CREATED', 'SUCCESS', $2, $3, {said})
+    VALUES ($1, 'album:add', 'CREATED', 'SUCCESS', $2, $3, {flag})
 """
 ROOT_JOB_WITH_PARENT = """
     INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, root_job_id, is_root_job)
@@ -125,7 +125,7 @@ ROOT_JOB_WITH_PARENT = """
 """
 
 
-async def test_a_foreign_root_job_makes_no_claim_and_what_it_said_is_kept_aside(
+async def test_a_foreign_root_job_makes_no_claim_and_its_own_values_are_kept_aside(
     pool: asyncpg.Pool, sweep: Sweep
 ) -> None:
     await pool.execute(ROOT_JOB_WITH_PARENT, UUID(int=100), "root-0")

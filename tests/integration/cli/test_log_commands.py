@@ -1,4 +1,4 @@
-"""The commands that ask the log: what people read, what programs get, and how they end."""
+"""The commands that query the log: what people read, what programs get, and how they end."""
 
 import asyncio
 import json
@@ -37,13 +37,13 @@ from llamalog_service.settings import Settings
 ALBUM, TRACK, ARTIST = UUID(int=0xA), UUID(int=0xB), UUID(int=0xC)
 
 
-def told(
-    said: EntityEvent, entity: tuple[EntityType, UUID], operation: str, name: str, **more: Any
+def about(
+    original: EntityEvent, entity: tuple[EntityType, UUID], operation: str, name: str, **more: Any
 ) -> EntityEvent:
     """An event about an entity of the album, otherwise as it was."""
     kind, identity = entity
     data = replace(
-        said.data,
+        original.data,
         entity_type=kind,
         entity_id=identity,
         album_id=ALBUM,
@@ -51,13 +51,13 @@ def told(
         metadata={"title": name},
         **more,
     )
-    return replace(said, data=data)
+    return replace(original, data=data)
 
 
 THE_ALBUM = (EntityType.ALBUM, ALBUM)
 STORY: Sequence[EntityEvent] = (
-    told(event(1, "add/1"), THE_ALBUM, "album:created", "Blue Train", user_id="ada"),
-    told(
+    about(event(1, "add/1"), THE_ALBUM, "album:created", "Blue Train", user_id="ada"),
+    about(
         event(2, "enrich 1", "add/1", kind=EntityEnriched),
         THE_ALBUM,
         "enrichment:album",
@@ -66,8 +66,8 @@ STORY: Sequence[EntityEvent] = (
         data_quality_before=DataQuality.LOW,
         data_quality_after=DataQuality.HIGH,
     ),
-    told(event(3, "track-1", "enrich 1"), (EntityType.TRACK, TRACK), "track:created", "Locomotion"),
-    told(
+    about(event(3, "track-1", "enrich 1"), (EntityType.TRACK, TRACK), "track:created", "Locomotion"),
+    about(
         event(4, "link-1", "track-1", kind=EntityLinked),
         (EntityType.ARTIST, ARTIST),
         "artist:linked",
@@ -89,13 +89,13 @@ STORY: Sequence[EntityEvent] = (
             parent_job_id="never came",
         ),
     ),
-    told(event(6, kind=EntityEnriched), THE_ALBUM, "spotify:sync", "Blue Train"),
+    about(event(6, kind=EntityEnriched), THE_ALBUM, "spotify:sync", "Blue Train"),
 )
 
 
 @pytest.fixture
 async def reader(pool: asyncpg.Pool) -> Reader:
-    """The story is told, the parents after their children."""
+    """The story is published, the parents after their children."""
     kept = KeptMessages()
     writer = Writer(pool, kept)
     for one in reversed(STORY):
@@ -167,7 +167,7 @@ async def test_a_tree_is_everything_that_a_job_led_to_with_the_names_of_the_jobs
     ]
 
 
-async def test_a_chain_tells_what_triggered_a_job_and_on_request_what_it_started(
+async def test_a_chain_shows_what_triggered_a_job_and_on_request_what_it_started(
     commands: Commands, reader: Reader
 ) -> None:
     upwards = [
@@ -251,9 +251,9 @@ FILTERS = {
 """The rows of the story that each finds."""
 
 
-async def test_logs_are_asked_for_by_what_they_say(commands: Commands, reader: Reader) -> None:
+async def test_logs_are_selected_by_their_values(commands: Commands, reader: Reader) -> None:
     found = {
-        options: [UUID(row["id"]).int for row in await commands.told("logs", *options.split())]
+        options: [UUID(row["id"]).int for row in await commands.json_lines("logs", *options.split())]
         for options in FILTERS
     }
     assert found == FILTERS
@@ -261,7 +261,7 @@ async def test_logs_are_asked_for_by_what_they_say(commands: Commands, reader: R
 
 async def test_logs_of_more_than_a_page_are_read_to_their_end(pool: asyncpg.Pool, commands: Commands) -> None:
     await Writer(pool, KeptMessages()).write(*chains(1200))
-    found = await commands.told("logs", "--limit", "1100")
+    found = await commands.json_lines("logs", "--limit", "1100")
     assert [UUID(row["id"]).int for row in found] == list(range(101, 1201))
     tree = json.loads(await commands.done("tree", "root-1", "--json"))
     assert [entry["depth"] for entry in tree["entries"]] == [0, 1, 2]
@@ -283,7 +283,7 @@ async def test_programs_get_the_answers_of_the_queries(commands: Commands, reade
         "chain": answered(chain),
         "below": answered(tree),
     }
-    assert await commands.told("logs", "--category", "LINKED") == [answered(timeline.entries[3].row)]
+    assert await commands.json_lines("logs", "--category", "LINKED") == [answered(timeline.entries[3].row)]
 
 
 async def test_the_counts_are_shown_with_what_wants_attention(commands: Commands, reader: Reader) -> None:
@@ -324,8 +324,8 @@ async def test_the_counts_are_shown_with_what_wants_attention(commands: Commands
 
 async def test_values_cannot_steer_the_terminal(pool: asyncpg.Pool, commands: Commands) -> None:
     wicked = "[red]\x1b[2J\r\u202e\x9b"
-    said = told(event(1, f"job{wicked}", f"parent{wicked}"), THE_ALBUM, f"op{wicked}", wicked)
-    await Writer(pool, KeptMessages()).write(said)
+    hostile = about(event(1, f"job{wicked}", f"parent{wicked}"), THE_ALBUM, f"op{wicked}", wicked)
+    await Writer(pool, KeptMessages()).write(hostile)
     for words in (
         ("timeline", "ALBUM", str(ALBUM), "--jobs"),
         ("tree", f"job{wicked}"),

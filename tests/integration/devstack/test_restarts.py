@@ -25,7 +25,7 @@ exec sleep 60
 
 
 @pytest.fixture
-def said() -> list[str]:
+def printed() -> list[str]:
     return []
 
 
@@ -38,7 +38,7 @@ def end(tmp_path: Path) -> Path:
 def processes(
     tmp_path: Path,
     end: Path,
-    said: list[str],
+    printed: list[str],
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> Iterator[ServiceProcesses]:
@@ -50,7 +50,7 @@ def processes(
     settings = Settings.model_validate(
         {"database_url": "postgresql://none@localhost/none", "kafka": "none:1"}
     )
-    with ServiceProcesses(tmp_path, settings, said.append) as started:
+    with ServiceProcesses(tmp_path, settings, printed.append) as started:
         yield started
 
 
@@ -65,21 +65,21 @@ def watch(processes: ServiceProcesses, ends: Callable[[], object] = lambda: Fals
 
 @pytest.mark.parametrize("processes", ["once"], indirect=True)
 @pytest.mark.parametrize("code", ["-9 (SIGKILL)", "0", "1", "70", "75"])
-def test_a_consumer_that_ends_is_started_again_and_that_is_said(
-    processes: ServiceProcesses, tmp_path: Path, end: Path, said: list[str], code: str
+def test_a_consumer_that_ends_is_started_again_and_that_is_printed(
+    processes: ServiceProcesses, tmp_path: Path, end: Path, printed: list[str], code: str
 ) -> None:
     end.write_text("kill -9 $$" if "SIGKILL" in code else f"exit {code}")
     processes.start()
     pid = (tmp_path / "consumer.pid").read_text()
-    watch(processes, lambda: said)
+    watch(processes, lambda: printed)
     log = tmp_path / "consumer.log"
-    assert said == [f"The provenance consumer ended with code {code} and is started again. Its log: {log}"]
+    assert printed == [f"The provenance consumer ended with code {code} and is started again. Its log: {log}"]
     assert (tmp_path / "consumer.pid").read_text() != pid
 
 
 @pytest.mark.parametrize("processes", ["always"], indirect=True)
 def test_a_consumer_that_ends_again_and_again_ends_all_with_its_code_and_its_log(
-    processes: ServiceProcesses, tmp_path: Path, end: Path, said: list[str]
+    processes: ServiceProcesses, tmp_path: Path, end: Path, printed: list[str]
 ) -> None:
     end.write_text("exit 70")
     processes.start()
@@ -89,16 +89,16 @@ def test_a_consumer_that_ends_again_and_again_ends_all_with_its_code_and_its_log
         "The provenance consumer ended with code 70; it was restarted 5 times within 60 s. "
         f"The end of its log, {tmp_path / 'consumer.log'}:\non fire"
     )
-    assert len(said) == 5
+    assert len(printed) == 5
 
 
 @pytest.mark.parametrize("processes", ["once"], indirect=True)
 @pytest.mark.parametrize("code", [ExitCode.SETTINGS, ExitCode.CONFIGURATION])
 def test_a_consumer_of_a_wrong_configuration_is_not_started_again(
-    processes: ServiceProcesses, end: Path, said: list[str], code: ExitCode
+    processes: ServiceProcesses, end: Path, printed: list[str], code: ExitCode
 ) -> None:
     end.write_text(f"exit {int(code)}")
     processes.start()
     with pytest.raises(ProcessEndedError, match=f"ended with code {int(code)}; a restart does not cure that"):
         watch(processes)
-    assert said == []
+    assert printed == []

@@ -47,25 +47,25 @@ _COPY = """for word; do case "$word" in
 esac; done"""
 
 
-def _said(tmp_path: Path, options: StackOptions) -> str:
-    said: list[str] = []
-    broker = choose_kafka(tmp_path / "data", options, said.append)
+def _notes(tmp_path: Path, options: StackOptions) -> str:
+    notes: list[str] = []
+    broker = choose_kafka(tmp_path / "data", options, notes.append)
     assert isinstance(broker, EmbeddedKafka)
     assert broker.limits is not None
-    assert said[-1].endswith(broker.limits)
-    return " ".join(said)
+    assert notes[-1].endswith(broker.limits)
+    return " ".join(notes)
 
 
 def test_a_given_kafka_comes_first_and_is_neither_started_nor_stopped(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        said: list[str] = []
-        broker = choose_kafka(tmp_path, StackOptions(kafka=address, require_apache=True), said.append)
+        notes: list[str] = []
+        broker = choose_kafka(tmp_path, StackOptions(kafka=address, require_apache=True), notes.append)
         assert isinstance(broker, GivenKafka)
         broker.start()
         broker.stop()
         assert broker.bootstrap == address
-        assert said == [f"Kafka: the one given, {address}."]
+        assert notes == [f"Kafka: the one given, {address}."]
         with pytest.raises(LocalStackError, match="was not started by llamalog"):
             broker.kill()
     with pytest.raises(LocalStackError, match="nothing answers there"):
@@ -79,20 +79,20 @@ def test_a_given_kafka_that_is_no_address_is_refused(tmp_path: Path, value: str)
 
 
 def test_without_java_the_embedded_broker_is_taken(tmp_path: Path, program: Program) -> None:
-    assert "Java is not installed here" in _said(tmp_path, StackOptions(cache=tmp_path))
+    assert "Java is not installed here" in _notes(tmp_path, StackOptions(cache=tmp_path))
 
 
 @pytest.mark.parametrize(("version", "called"), [("1.8.0_402", "8"), ("11.0.2", "11"), ("16-ea", "16")])
-def test_an_old_java_is_told_by_its_version(
+def test_an_old_java_is_recognised_by_its_version(
     tmp_path: Path, program: Program, version: str, called: str
 ) -> None:
     program("java", f"""echo 'openjdk version "{version}" 2019-01-15' >&2""")
-    assert f"is Java {called}; it needs 17 or later" in _said(tmp_path, StackOptions(cache=tmp_path))
+    assert f"is Java {called}; it needs 17 or later" in _notes(tmp_path, StackOptions(cache=tmp_path))
 
 
-def test_a_java_that_does_not_run_is_told_with_its_words(tmp_path: Path, program: Program) -> None:
+def test_a_java_that_does_not_run_is_reported_with_its_output(tmp_path: Path, program: Program) -> None:
     program("java", "echo 'no runtime present' >&2; exit 1")
-    assert "it says 'no runtime present'" in _said(tmp_path, StackOptions(cache=tmp_path))
+    assert "it prints 'no runtime present'" in _notes(tmp_path, StackOptions(cache=tmp_path))
 
 
 def test_java_home_goes_before_the_path(
@@ -102,39 +102,39 @@ def test_java_home_goes_before_the_path(
     (tmp_path / "home" / "bin").mkdir(parents=True)
     program("../home/bin/java", """echo 'openjdk version "11.0.2" 2019-01-15' >&2""")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
-    assert "is Java 11" in _said(tmp_path, StackOptions(cache=tmp_path))
+    assert "is Java 11" in _notes(tmp_path, StackOptions(cache=tmp_path))
 
 
 def test_without_maven_and_without_cached_jars_the_embedded_broker_is_taken(
     tmp_path: Path, program: Program
 ) -> None:
     program("java", _JAVA_17)
-    assert "Maven (`mvn`) is not installed here" in _said(tmp_path, StackOptions(cache=tmp_path / "cache"))
+    assert "Maven (`mvn`) is not installed here" in _notes(tmp_path, StackOptions(cache=tmp_path / "cache"))
 
 
-def test_jars_that_cannot_be_fetched_are_told_with_mavens_first_error(
+def test_jars_that_cannot_be_fetched_are_reported_with_mavens_first_error(
     tmp_path: Path, program: Program
 ) -> None:
     program("java", _JAVA_17)
     program("mvn", "echo '[ERROR] Could not transfer artifact kafka_2.13'; exit 1")
-    said = _said(tmp_path, StackOptions(cache=tmp_path / "cache"))
-    assert "could not be fetched: Could not transfer artifact kafka_2.13" in said
+    notes = _notes(tmp_path, StackOptions(cache=tmp_path / "cache"))
+    assert "could not be fetched: Could not transfer artifact kafka_2.13" in notes
 
 
 def test_jars_that_are_not_the_committed_ones_are_not_used(tmp_path: Path, program: Program) -> None:
     program("java", _JAVA_17)
     program("mvn", _COPY.format(jar="jspecify-1.0.0.jar"))
-    said = _said(tmp_path, StackOptions(cache=tmp_path / "cache"))
-    assert f"is not what {HASHES.name} lists" in said
+    notes = _notes(tmp_path, StackOptions(cache=tmp_path / "cache"))
+    assert f"is not what {HASHES.name} lists" in notes
     assert not [found for found in (tmp_path / "cache").iterdir() if found.suffix == "" and found.is_dir()]
 
 
 def test_a_fetch_that_was_killed_leaves_nothing_that_counts(tmp_path: Path, program: Program) -> None:
     program("java", _JAVA_17)
     program("mvn", _COPY.format(jar="half.jar") + "\nkill -9 $$")
-    _said(tmp_path, StackOptions(cache=tmp_path / "cache"))
+    _notes(tmp_path, StackOptions(cache=tmp_path / "cache"))
     program("mvn", "exit 1")
-    assert "could not be fetched" in _said(tmp_path, StackOptions(cache=tmp_path / "cache"))
+    assert "could not be fetched" in _notes(tmp_path, StackOptions(cache=tmp_path / "cache"))
 
 
 @pytest.mark.apache_kafka
@@ -175,7 +175,7 @@ def test_the_environment_is_read_and_an_empty_variable_counts_as_unset() -> None
         StackOptions.from_environment({"LLAMALOG_REQUIRE_APACHE_KAFKA": "maybe"})
 
 
-def test_a_stack_keeps_what_it_said_and_a_given_database_is_only_looked_at(
+def test_a_stack_keeps_its_notes_and_a_given_database_is_only_looked_at(
     tmp_path: Path,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

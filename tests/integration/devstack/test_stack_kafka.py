@@ -171,7 +171,9 @@ async def test_the_embedded_broker_serves_a_group_of_two(embedded: EmbeddedKafka
     assert first | second == {str(number).encode() for number in range(8)}
 
 
-async def test_the_embedded_broker_forgets_when_it_stops_and_says_so(embedded: EmbeddedKafka) -> None:
+async def test_the_embedded_broker_forgets_when_it_stops_and_prints_that_limit(
+    embedded: EmbeddedKafka,
+) -> None:
     await _create_topic(embedded)
     assert _TOPIC in await _topics(embedded)
     address, memory = embedded.bootstrap, embedded.cluster_id

@@ -124,8 +124,8 @@ def test_a_pid_file_that_names_a_foreign_process_does_not_stop_the_start(tmp_pat
 
 
 async def test_a_foreign_listener_on_the_remembered_port_is_not_taken_for_ours(tmp_path: Path) -> None:
-    said: list[str] = []
-    postgres = LocalPostgres(tmp_path, fast=True, notify=said.append)
+    notes: list[str] = []
+    postgres = LocalPostgres(tmp_path, fast=True, notify=notes.append)
     postgres.start()
     port = postgres.port("postgres")
     postgres.stop()
@@ -134,7 +134,7 @@ async def test_a_foreign_listener_on_the_remembered_port_is_not_taken_for_ours(t
         try:
             assert postgres.port("postgres") != port
             assert await _value(postgres.url, "SELECT 1") == 1
-            assert any(f"Port {port} (postgres) is taken" in line for line in said)
+            assert any(f"Port {port} (postgres) is taken" in line for line in notes)
         finally:
             postgres.stop()
 

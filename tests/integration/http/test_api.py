@@ -1,4 +1,4 @@
-"""What the API answers: pages, limits, problems, backfills asked for once, dead letters, health."""
+"""What the API answers: pages, limits, problems, backfills requested once, dead letters, health."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -44,11 +44,11 @@ async def got(client: httpx.AsyncClient, path: str, **params: Any) -> Any:
 
 
 @pytest.mark.usefixtures("filled")
-async def test_a_timeline_tells_how_an_album_came_to_be(client: httpx.AsyncClient) -> None:
+async def test_a_timeline_shows_how_an_album_came_to_be(client: httpx.AsyncClient) -> None:
     timeline = await got(client, f"/timelines/ALBUM/{ALBUM}")
     assert timeline["name"] == "Lemonade"
-    told = [(entry["row"]["operation"], entry["depth"]) for entry in timeline["entries"]]
-    assert told[:4] == [
+    entries = [(entry["row"]["operation"], entry["depth"]) for entry in timeline["entries"]]
+    assert entries[:4] == [
         ("album:created:test", 0),
         ("album:enriched:test", 1),
         ("track:created:test", 2),
@@ -59,7 +59,7 @@ async def test_a_timeline_tells_how_an_album_came_to_be(client: httpx.AsyncClien
 
 
 @pytest.mark.usefixtures("filled")
-async def test_a_job_of_any_characters_is_asked_for_in_the_query_string(client: httpx.AsyncClient) -> None:
+async def test_a_job_of_any_characters_is_named_in_the_query_string(client: httpx.AsyncClient) -> None:
     tree = await got(client, "/tree", job=ROOT_JOB)
     assert {entry["row"]["jobId"] for entry in tree["entries"]} >= {ROOT_JOB, "cover-42", "artist-42"}
     chain = await got(client, "/chain", job="artist-42")
@@ -84,7 +84,7 @@ async def test_pages_go_on_where_the_last_one_ended(client: httpx.AsyncClient) -
 
 
 @pytest.mark.usefixtures("filled")
-async def test_rows_are_found_by_what_they_say(client: httpx.AsyncClient) -> None:
+async def test_rows_are_found_by_their_values(client: httpx.AsyncClient) -> None:
     for params, jobs in (
         ({"category": "LINKED"}, ["artist-42"]),
         ({"error": "nothing WAS"}, ["artist-lookup"]),
@@ -97,7 +97,7 @@ async def test_rows_are_found_by_what_they_say(client: httpx.AsyncClient) -> Non
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "says"),
+    ("path", "status", "detail"),
     [
         ("/nowhere", 404, "nothing under this path"),
         (f"/logs/{UNKNOWN}", 404, "has no row"),
@@ -122,13 +122,13 @@ async def test_rows_are_found_by_what_they_say(client: httpx.AsyncClient) -> Non
     ],
 )
 async def test_what_cannot_be_answered_is_a_problem_that_says_why(
-    client: httpx.AsyncClient, path: str, status: int, says: str
+    client: httpx.AsyncClient, path: str, status: int, detail: str
 ) -> None:
     answer = await client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     problem = answer.json()
     assert (problem["status"], problem["instance"]) == (status, path.partition("?")[0])
-    assert says in problem["detail"]
+    assert detail in problem["detail"]
 
 
 async def test_a_request_may_not_be_too_large(client: httpx.AsyncClient) -> None:
@@ -171,7 +171,7 @@ async def test_a_method_that_is_not_allowed_names_those_that_are(client: httpx.A
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "says"),
+    ("body", "status", "detail"),
     [
         (b"{", 400, "no JSON"),
         (b"\xff", 400, "no JSON"),
@@ -194,18 +194,18 @@ async def test_a_method_that_is_not_allowed_names_those_that_are(client: httpx.A
     ],
 )
 async def test_a_backfill_that_cannot_be_is_refused(
-    client: httpx.AsyncClient, body: bytes, status: int, says: str
+    client: httpx.AsyncClient, body: bytes, status: int, detail: str
 ) -> None:
     answer = await client.post("/backfills", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status, answer.text
-    assert says in answer.json()["detail"]
+    assert detail in answer.json()["detail"]
 
 
 async def test_a_body_that_is_not_called_json_is_refused(client: httpx.AsyncClient) -> None:
     assert (await client.post("/backfills", data={"scope": "everything"})).status_code == 415
 
 
-async def test_asking_twice_with_one_key_asks_for_one_backfill(
+async def test_two_requests_with_one_key_are_one_backfill(
     api: RunningApi, client: httpx.AsyncClient, tmp_path: Path, pool: asyncpg.Pool
 ) -> None:
     wanted = {"scope": {"kind": "everything"}, "dryRun": True}
@@ -230,7 +230,7 @@ async def test_asking_twice_with_one_key_asks_for_one_backfill(
     assert {run["status"] for run in listed["items"]} == {"completed"}
 
 
-async def test_a_command_says_who_has_asked(settings: Settings) -> None:
+async def test_a_command_names_who_has_requested_it(settings: Settings) -> None:
     guarded = settings.model_copy(
         update={"api_tokens": SecretStr("otto operate operating-token-01;ada admin admin-token-00001")}
     )
@@ -256,8 +256,8 @@ async def test_a_command_says_who_has_asked(settings: Settings) -> None:
     assert isinstance(start, BackfillRoots)
     assert isinstance(pause, PauseBackfill)
     assert {start.data.requested_by, pause.data.requested_by} == {"otto"}
-    (said,) = await read_all(settings.kafka, names.entity_events.name)
-    published = decode_event(said.value)
+    (record,) = await read_all(settings.kafka, names.entity_events.name)
+    published = decode_event(record.value)
     assert isinstance(published, RootAdopted)
     assert (published.data.job_id, published.data.requested_by) == ("lost", "ada")
 
@@ -282,7 +282,7 @@ async def test_dead_letters_are_counted_by_reason_and_shown_the_newest_first(
     after: dict[str, str] = {}
     while True:
         page = await got(client, "/dead-letters/messages", reason="not-json", limit=6, **after)
-        offsets += [letter["offset"] for letter in page["items"]]
+        offsets += [dead_letter["offset"] for dead_letter in page["items"]]
         if page["next"] is None:
             break
         after = {"after": page["next"]}
@@ -299,17 +299,17 @@ async def test_dead_letters_are_counted_by_reason_and_shown_the_newest_first(
     assert newest["headers"] == [{"name": "x", "value": "\ufffd\ufffd"}, {"name": "y", "value": None}]
 
 
-async def test_the_health_of_an_installation_is_told(
+async def test_the_health_of_an_installation_is_reported(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     async with running("consumer", settings, tmp_path) as consumer:
         await publish(settings, chains(30))
 
         async def is_serving() -> bool:
-            return bool(consumer.said("serving"))
+            return bool(consumer.logged("serving"))
 
         await eventually(is_serving)
-        (serving,) = consumer.said("serving")
+        (serving,) = consumer.logged("serving")
         url = f"{serving['address']}/metrics"
         watching = settings.model_copy(update={"api_metrics_urls": f"{url}, http://127.0.0.1:1/metrics"})
         async with running_api(watching) as api, httpx.AsyncClient(base_url=api.url, timeout=60) as client:
@@ -325,7 +325,7 @@ async def test_the_health_of_an_installation_is_told(
 
 
 @pytest.mark.usefixtures("filled")
-async def test_a_legacy_row_that_no_event_could_bring_is_told_as_it_stands(
+async def test_a_legacy_row_that_no_event_could_bring_is_returned_as_it_is(
     client: httpx.AsyncClient,
 ) -> None:
     odd = (await got(client, "/logs", job="odd"))["items"]

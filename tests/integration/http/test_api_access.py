@@ -27,7 +27,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def test_a_stranger_is_told_how_to_say_who_asks(guarded: RunningApi) -> None:
+async def test_the_response_to_a_stranger_explains_how_to_authenticate(guarded: RunningApi) -> None:
     async with httpx.AsyncClient(base_url=guarded.url, timeout=60) as client:
         answer = await client.get("/openapi.json")
         assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
@@ -37,7 +37,7 @@ async def test_a_stranger_is_told_how_to_say_who_asks(guarded: RunningApi) -> No
         assert (await client.get("/openapi.json", headers=bearer(OPERATOR))).status_code == 200
 
 
-async def test_whether_the_process_lives_is_told_to_everybody_but_not_its_metrics(
+async def test_liveness_needs_no_token_but_metrics_do(
     guarded: RunningApi,
 ) -> None:
     async with httpx.AsyncClient(base_url=guarded.url, timeout=60) as client:
@@ -107,15 +107,15 @@ async def test_a_principal_that_may_only_read_changes_nothing(guarded: RunningAp
 
 async def test_a_token_is_never_logged_wherever_it_is_sent(guarded: RunningApi, capsys: Any) -> None:
     async with httpx.AsyncClient(base_url=guarded.url, timeout=60) as client:
-        said = [
+        answers = [
             await client.get(f"/logs?token={READER}", headers=bearer(READER)),
             await client.get("/logs", headers=bearer(f"{READER}-mistyped")),
             await client.post("/ui/login", data={"token": f"{READER}-mistyped"}),
             await client.post(f"/backfills?token={READER}", json={"token": READER}, headers=bearer(OPERATOR)),
             await client.post(f"/logs/{READER}", headers=bearer(READER)),
         ]
-    assert [answer.status_code for answer in said] == [422, 401, 403, 422, 405]
-    for answer in said[:4]:
+    assert [answer.status_code for answer in answers] == [422, 401, 403, 422, 405]
+    for answer in answers[:4]:
         assert READER not in answer.text
     printed = capsys.readouterr()
     assert "http_request" in printed.out
@@ -126,7 +126,7 @@ async def test_a_token_is_never_logged_wherever_it_is_sent(guarded: RunningApi, 
 @pytest.mark.parametrize(
     "path", ["/ui", "/logs", "/nowhere", "/ui/nowhere", "/logs?limit=0", "/docs", "/livez"]
 )
-async def test_every_answer_bears_what_browsers_have_to_heed(api: RunningApi, path: str) -> None:
+async def test_every_answer_has_the_headers_that_browsers_obey(api: RunningApi, path: str) -> None:
     async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         answer = await client.get(path)
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]

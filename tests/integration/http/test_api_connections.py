@@ -42,8 +42,8 @@ async def test_a_crowd_of_half_open_requests_locks_no_client_of_the_api_out(sett
 async def test_a_half_open_request_to_the_api_ends_at_its_deadline(settings: Settings) -> None:
     hasty = settings.model_copy(update={"api_request_seconds": 0.5})
     async with running_api(hasty) as api, crowd(api.url, len(_HALVES)) as readers:
-        said = [await asyncio.wait_for(reader.read(-1), 30) for reader in readers]
-    assert [said[0], said[1][:12], said[2][:12]] == [b"", b"HTTP/1.1 408", b"HTTP/1.1 408"]
+        received = [await asyncio.wait_for(reader.read(-1), 30) for reader in readers]
+    assert [received[0], received[1][:12], received[2][:12]] == [b"", b"HTTP/1.1 408", b"HTTP/1.1 408"]
 
 
 async def test_a_crowd_before_the_monitoring_port_locks_no_probe_out() -> None:

@@ -1,4 +1,4 @@
-"""The examples of docs/api.md do what they say, typed as they stand there."""
+"""The examples of docs/api.md do what they promise, typed as they are there."""
 
 import asyncio
 import re
@@ -42,9 +42,9 @@ async def test_every_example_is_answered(api: RunningApi, pool: asyncpg.Pool) ->
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, said = await done.communicate()
+        out, errors = await done.communicate()
         ended_well = (0, 28) if STREAMING in example else (0,)
-        assert done.returncode in ended_well, f"{command}\n{said.decode()}{out.decode()}"
+        assert done.returncode in ended_well, f"{command}\n{errors.decode()}{out.decode()}"
         assert out.startswith(b"event: " if STREAMING in example else b"{"), f"{command}\n{out.decode()}"
 
 

@@ -46,7 +46,7 @@ async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: S
             await eventually(is_back)
 
 
-async def test_an_answer_that_takes_too_long_is_told_from_a_database_that_is_away(
+async def test_an_answer_that_takes_too_long_is_distinguished_from_a_database_that_is_away(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "_STATEMENT_SECONDS", 1.0)
@@ -69,11 +69,11 @@ async def test_without_kafka_the_log_is_read_and_what_needs_kafka_says_so(settin
     nowhere = settings.model_copy(update={"kafka": "127.0.0.1:1"})
     async with running_api(nowhere) as api, httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         assert (await client.get("/logs")).status_code == 200
-        for asking in (
+        for request in (
             client.get("/dead-letters"),
             client.post("/backfills", json={"scope": {"kind": "everything"}}),
         ):
-            away = await asking
+            away = await request
             assert away.status_code == 503
             assert away.json()["detail"].startswith("Kafka does not answer")
         assert "Kafka" in (await client.get("/health/summary")).json()["unreachable"]

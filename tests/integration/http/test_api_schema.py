@@ -1,4 +1,4 @@
-"""The API does what its OpenAPI document says, and the document what the API does."""
+"""The API does what its OpenAPI document describes, and the document describes what the API does."""
 
 import asyncio
 import sys

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 
 from harness.api import RunningApi, running_api
 from harness.legacy_rows import families, write_as_another
+from harness.provenance_messages import publish_rows, row
 from harness.service import running
-from harness.told import row, tell
 from harness.topics import producing, publish
 from harness.waiting import TIMEOUT, eventually
 from histories import event
@@ -47,12 +47,12 @@ class Stream:
         return heard
 
     async def _next(self) -> Heard:
-        said: dict[str, str] = {}
+        fields: dict[str, str] = {}
         async for line in self._lines:
-            if not line and "data" in said:
-                return Heard(said["event"], json.loads(said["data"]), said.get("id"))
+            if not line and "data" in fields:
+                return Heard(fields["event"], json.loads(fields["data"]), fields.get("id"))
             name, _, value = line.partition(": ")
-            said[name] = value
+            fields[name] = value
         raise EOFError("the stream has ended")
 
 
@@ -67,27 +67,30 @@ async def stream(api: RunningApi, path: str, headers: dict[str, str] | None = No
         yield Stream(answer.aiter_lines())
 
 
-async def test_a_row_is_told_when_it_is_recorded_and_again_when_its_root_is_corrected(
+async def test_a_row_is_sent_when_it_is_recorded_and_again_when_its_root_is_corrected(
     api: RunningApi, tmp_path: Path
 ) -> None:
     settings = api.settings
     async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
-        async with stream(api, "/logs/stream?job=child") as told, stream(api, "/logs/stream?q=root") as other:
-            await told.until("live")
+        async with (
+            stream(api, "/logs/stream?job=child") as events,
+            stream(api, "/logs/stream?q=root") as other,
+        ):
+            await events.until("live")
             await other.until("live")
             await publish(settings, [event(1, "child", "the-root")])
-            recorded = await told.until("row")
+            recorded = await events.until("row")
             assert (recorded.data["id"], recorded.data["revision"]) == (str(UUID(int=1)), 1)
             assert (recorded.data["origin"], recorded.data["rootJobId"]) == ("PENDING", None)
 
             await publish(settings, [event(2, "the-root")])
-            corrected = await told.until("row")
+            corrected = await events.until("row")
             assert (corrected.data["id"], corrected.data["rootJobId"]) == (str(UUID(int=1)), "the-root")
             assert corrected.data["revision"] > 1
             root = (await other.until("row")).data
             assert root["jobId"] == "the-root"
             async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
-                assert root == (await client.get(f"/logs/{UUID(int=2)}")).json(), "as the log tells it"
+                assert root == (await client.get(f"/logs/{UUID(int=2)}")).json(), "as the log has it"
 
         async with stream(api, "/logs/stream?job=child", {"Last-Event-ID": str(recorded.place)}) as again:
             assert (await again.until("row")).data["revision"] == corrected.data["revision"]
@@ -98,16 +101,16 @@ async def test_a_row_is_told_when_it_is_recorded_and_again_when_its_root_is_corr
 async def test_a_backfill_is_followed_to_its_end(api: RunningApi, pool: asyncpg.Pool, tmp_path: Path) -> None:
     await write_as_another(pool, families(200))
     async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
-        asked = await client.post(
+        accepted = await client.post(
             "/backfills", json={"scope": {"kind": "everything"}, "expected": {"rows": 1000}, "batchSize": 100}
         )
-        assert asked.status_code == 202
-        location = asked.headers["location"]
+        assert accepted.status_code == 202
+        location = accepted.headers["location"]
         assert (await client.get(location)).json()["status"] == "queued"
-        async with stream(api, f"{location}/events") as told:
-            assert (await told.next()).data["status"] == "queued"
+        async with stream(api, f"{location}/events") as events:
+            assert (await events.next()).data["status"] == "queued"
             async with running("migration-consumer", api.settings, tmp_path):
-                ended = await told.until("ended")
+                ended = await events.until("ended")
             assert (ended.data["status"], ended.data["report"]["rows"]) == ("completed", 1000)
         assert (await client.get(location)).json() == ended.data
         late = await client.post(f"{location}/pause")
@@ -120,13 +123,13 @@ async def test_streams_end_at_once_when_the_process_does(
     monkeypatch.setattr(bootstrap, "_GRACE_SECONDS", 100)
     async with running_api(settings) as api:
         leaving = stream(api, "/logs/stream")
-        told = await leaving.__aenter__()
-        await told.until("live")
+        events = await leaving.__aenter__()
+        await events.until("live")
         clock = asyncio.get_running_loop().time
         began = clock()
     assert clock() - began < 50, "the streams were waited for"
     with pytest.raises((EOFError, httpx.HTTPError)):
-        await asyncio.wait_for(told._next(), TIMEOUT)
+        await asyncio.wait_for(events._next(), TIMEOUT)
     await leaving.__aexit__(None, None, None)
 
 
@@ -136,8 +139,8 @@ async def test_a_client_that_goes_frees_its_stream(api: RunningApi) -> None:
             count: int = (await client.get("/health/summary", timeout=60)).json()["liveStreams"]
             return count
 
-    async with stream(api, "/logs/stream") as told:
-        await told.next()
+    async with stream(api, "/logs/stream") as events:
+        await events.next()
         assert await open_streams() == 1
 
     async def none_is_open() -> bool:
@@ -175,7 +178,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(
         writer.write(b"GET /logs/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         await reader.readuntil(b"event: live")
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await tell_much(settings)
+        await publish_much(settings)
 
         async def is_cut_off() -> bool:
             async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
@@ -186,8 +189,8 @@ async def test_a_client_that_takes_nothing_is_cut_off(
         writer.close()
 
 
-async def tell_much(settings: Settings) -> None:
+async def publish_much(settings: Settings) -> None:
     """20 MB of provenance: more than the buffers between two ends of a connection hold."""
     async with producing(settings.kafka) as producer:
         rows = [row(reason="x" * 100_000) for _ in range(200)]
-        await tell(producer, topics(settings.topic_prefix).provenance.name, rows)
+        await publish_rows(producer, topics(settings.topic_prefix).provenance.name, rows)

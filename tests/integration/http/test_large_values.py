@@ -57,8 +57,8 @@ LISTS: Final = {
 }
 
 
-def with_data(said: EntityEvent, **data: Any) -> EntityEvent:
-    return replace(said, data=replace(said.data, **data))
+def with_data(original: EntityEvent, **data: Any) -> EntityEvent:
+    return replace(original, data=replace(original.data, **data))
 
 
 def large_events() -> Iterator[Event]:
@@ -129,17 +129,17 @@ async def test_a_page_of_whole_rows_counts_all_that_they_carry(
     client: httpx.AsyncClient, pool: asyncpg.Pool, path: str
 ) -> None:
     await pool.execute("UPDATE llama_logs SET metadata = NULL, preview_data = NULL")
-    told, after = 0, ""
+    count, after = 0, ""
     while True:
         page = await client.get(f"{path}limit=500{after}")
         assert page.status_code == 200
         assert len(page.content) < MAX_BYTES + 1024 * 1024
         body = page.json()
-        told += len(body["items"] if "items" in body else body["entries"])
+        count += len(body["items"] if "items" in body else body["entries"])
         if body["next"] is None:
             break
         after = f"&after={body['next']}"
-    assert told == (1 + ROWS if "/logs" not in path else 1 + 3 * ROWS + RING)
+    assert count == (1 + ROWS if "/logs" not in path else 1 + 3 * ROWS + RING)
 
 
 @pytest.mark.parametrize("dense", [4_000, 18_000, 1_000_000], ids=["sixty kB", "an event", "a legacy row"])

@@ -35,9 +35,9 @@ LISTINGS: dict[str, Callable[..., Awaitable[Any]]] = {
 
 
 def carrying(number: int, parent: str | None, text: str, *, preview: bool = False) -> Event:
-    said = event(number, f"job-{number}" if parent else "root", parent)
-    told: dict[str, Any] = {"preview_data": {"seen": text}} if preview else {"metadata": {"notes": text}}
-    return replace(said, data=replace(said.data, album_id=ALBUM.id, **told))
+    plain = event(number, f"job-{number}" if parent else "root", parent)
+    large: dict[str, Any] = {"preview_data": {"seen": text}} if preview else {"metadata": {"notes": text}}
+    return replace(plain, data=replace(plain.data, album_id=ALBUM.id, **large))
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ async def test_a_page_ends_before_its_rows_carry_too_much(
     pages = await pages_of(partial(LISTINGS[listing], reader))
     assert [len(ids_of(page)) for page in pages] == [40, 40, 20]
     assert all(len(msgspec.json.encode(page)) < MAX_BYTES + 100 * KIBIBYTE for page in pages)
-    told = list(chain.from_iterable(map(ids_of, pages)))
-    assert len(told) == len(set(told)) == len(rows)
+    ids = list(chain.from_iterable(map(ids_of, pages)))
+    assert len(ids) == len(set(ids)) == len(rows)
 
 
 @pytest.mark.parametrize("listing", LISTINGS)
@@ -96,5 +96,5 @@ async def test_a_row_that_carries_more_than_a_page_may_is_a_page(
     )
     pages = await pages_of(partial(LISTINGS[listing], reader))
     assert sorted(len(ids_of(page)) for page in pages) == [1, 1, 1, 2]
-    told = list(chain.from_iterable(map(ids_of, pages)))
-    assert len(told) == len(set(told)) == 5
+    ids = list(chain.from_iterable(map(ids_of, pages)))
+    assert len(ids) == len(set(ids)) == 5

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.asked_histories import ENTITIES, come_to_rest, open_asked_pool, told_fully
 from harness.log_oracle import LogOracle, Row, read_oracle
 from harness.log_table import empty_tables
+from harness.queried_histories import ENTITIES, come_to_rest, open_queried_pool, with_full_data
 from histories import histories
 from llamalog_schemas.events import (
     Event,
@@ -62,32 +62,32 @@ def test_pages_neither_repeat_nor_lose_rows_that_were_there_all_the_time(databas
         there, coming = history[: len(history) // 2], history[len(history) // 2 :]
         await come_to_rest(pool, there)
         read, membership = dice.choice(listings(dice, pool))
-        told: list[UUID] = []
+        shown: list[UUID] = []
         always: set[UUID] | None = None
         after: Cursor | None = None
         while True:
             now = {row.id for row in membership(await read_oracle(pool))}
             always = now if always is None else always & now
             page = await read(limit=dice.randint(1, 3), after=after)
-            told += ids_of(page)
+            shown += ids_of(page)
             if page.next is None:
                 break
             after = Cursor.parse(page.next)
             there = [*there, *coming[:2]]
             coming = coming[2:]
             await come_to_rest(pool, there)
-        assert len(told) == len(set(told)), "a row came twice"
-        assert always <= set(told), "a row was lost"
+        assert len(shown) == len(set(shown)), "a row came twice"
+        assert always <= set(shown), "a row was lost"
 
     with asyncio.Runner() as runner:
-        pool = runner.run(open_asked_pool(database_url))
+        pool = runner.run(open_queried_pool(database_url))
 
         @settings(
             max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,)
         )
         @given(history=histories(), seed=st.integers(0, 2**32))
         def every_history(history: list[Event], seed: int) -> None:
-            runner.run(play(pool, told_fully(history, seed), Random(seed)))
+            runner.run(play(pool, with_full_data(history, seed), Random(seed)))
 
         try:
             every_history()
@@ -98,12 +98,12 @@ def test_pages_neither_repeat_nor_lose_rows_that_were_there_all_the_time(databas
 @pytest.mark.parametrize(
     "text", ["", "nonsense", "AAAA", "ÄÖ", "aW5maW5pdHk", "MjAyNi0wMi0zMVQwMDowMDowMC94LzA"]
 )
-def test_a_cursor_that_no_answer_told_is_refused(text: str) -> None:
+def test_a_cursor_that_no_answer_had_is_refused(text: str) -> None:
     with pytest.raises(InvalidCursorError, match="leave it out"):
         Cursor.parse(text)
 
 
 @pytest.mark.parametrize("at", ["2026-02-10T12:00:00.001", "infinity", "-infinity", "0044-03-15 10:00:00 BC"])
-def test_a_cursor_is_told_as_a_text_and_read_again(at: str) -> None:
+def test_a_cursor_is_written_as_a_text_and_read_again(at: str) -> None:
     cursor = Cursor(at, UUID(int=7), is_root_job=True)
     assert Cursor.parse(str(cursor)) == cursor

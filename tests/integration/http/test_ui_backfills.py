@@ -1,4 +1,4 @@
-"""The pages of backfills without a browser: what they show, what their forms ask for, whom they refuse."""
+"""The pages of backfills without a browser: what they show, what their forms request, whom they refuse."""
 
 import re
 from collections.abc import AsyncIterator
@@ -54,8 +54,8 @@ async def send(visitor: httpx.AsyncClient, page: str, to: str, **fields: str) ->
     return await visitor.post(to, data={"csrf": found[1], **fields})
 
 
-async def asked(settings: Settings) -> list[Command]:
-    """The commands that Kafka was given, in the order in which they were said."""
+async def commands_of(settings: Settings) -> list[Command]:
+    """The commands that Kafka was given, in the order in which they were published."""
     records = await read_all(settings.kafka, topics(settings.topic_prefix).backfill_commands.name)
     return [decode_command(record.value) for record in sorted(records, key=attrgetter("timestamp"))]
 
@@ -66,11 +66,11 @@ def started(answer: httpx.Response) -> UUID:
     return UUID(answer.headers["location"].removeprefix("/ui/backfills/"))
 
 
-async def test_a_form_asks_for_a_dry_run_for_any_fields(
+async def test_a_form_requests_a_dry_run_for_any_fields(
     visitor: httpx.AsyncClient, settings: Settings
 ) -> None:
     answer = await send(visitor, "/ui/backfills", "/ui/backfills", scope="everything", dryRun="false")
-    [command] = await asked(settings)
+    [command] = await commands_of(settings)
     assert isinstance(command, BackfillRoots)
     assert UUID(command.id) == started(answer)
     assert command.data == BackfillRootsData(scope=WholeTable(), requested_by="local", dry_run=True)
@@ -79,7 +79,7 @@ async def test_a_form_asks_for_a_dry_run_for_any_fields(
     assert '<noscript><meta http-equiv="refresh"' in waiting.text
 
 
-async def test_a_form_asks_for_what_its_fields_say(visitor: httpx.AsyncClient, settings: Settings) -> None:
+async def test_a_form_requests_what_its_fields_hold(visitor: httpx.AsyncClient, settings: Settings) -> None:
     forms = [
         {"scope": "root", "root": "a/b c", "missingParent": "adopt", "batchSize": "1_000", "rateLimit": "50"},
         {"scope": "jobs", "jobs": "one\r\ntwo \r\n\r\none", "expect-roots": "1,567", "expect-pending": "0"},
@@ -87,7 +87,7 @@ async def test_a_form_asks_for_what_its_fields_say(visitor: httpx.AsyncClient, s
     ]
     for form in forms:
         started(await send(visitor, "/ui/backfills", "/ui/backfills", **form))
-    root, jobs, window = [command.data for command in await asked(settings)]
+    root, jobs, window = [command.data for command in await commands_of(settings)]
     assert root == BackfillRootsData(
         scope=OneRoot(root_job_id="a/b c"),
         requested_by="local",
@@ -120,7 +120,7 @@ WRONG = [
 ]
 
 
-async def test_a_form_that_asks_for_what_cannot_be_comes_back_as_it_was_with_the_reason(
+async def test_a_form_with_an_invalid_request_comes_back_as_it_was_with_the_reason(
     visitor: httpx.AsyncClient, settings: Settings
 ) -> None:
     for fields, complaint in WRONG:
@@ -133,7 +133,7 @@ async def test_a_form_that_asks_for_what_cannot_be_comes_back_as_it_was_with_the
         assert "Nothing was requested: 1 field" in text
         assert HOSTILE in text
         assert "<img src=x" not in answer.text
-    assert await asked(settings) == []
+    assert await commands_of(settings) == []
 
 
 async def test_a_dry_run_that_has_completed_offers_the_backfill_itself(
@@ -147,7 +147,7 @@ async def test_a_dry_run_that_has_completed_offers_the_backfill_itself(
     assert "http-equiv" not in text
     loose = started(await send(visitor, page, f"{page}/apply"))
     strict = started(await send(visitor, page, f"{page}/apply", same="true"))
-    first, second = await asked(settings)
+    first, second = await commands_of(settings)
     assert [UUID(command.id) for command in (first, second)] == [loose, strict]
     assert first.data == BackfillRootsData(
         scope=WholeTable(), requested_by="local", batch_size=7, dry_run=False
@@ -168,9 +168,9 @@ async def test_only_a_dry_run_can_be_done_for_real_and_only_an_open_run_paused(
     for what in ("apply", "pause", "resume", "cancel"):
         refused = await send(visitor, page, f"{page}/{what}")
         assert (refused.status_code, "Nothing was requested" in refused.text) == (409, True), what
-    assert await asked(settings) == []
+    assert await commands_of(settings) == []
     again = started(await send(visitor, page, f"{page}/again"))
-    [command] = await asked(settings)
+    [command] = await commands_of(settings)
     assert (UUID(command.id), command.data) == (
         again,
         BackfillRootsData(scope=WholeTable(), requested_by="local", dry_run=True),
@@ -180,7 +180,7 @@ async def test_only_a_dry_run_can_be_done_for_real_and_only_an_open_run_paused(
 async def test_an_open_run_can_be_paused_and_cancelled(
     visitor: httpx.AsyncClient, settings: Settings, backfills: Backfills
 ) -> None:
-    run = await backfills.ask()
+    run = await backfills.request()
     page = f"/ui/backfills/{run}"
     text = (await visitor.get(page)).text
     assert "waiting for its turn" in text.lower()
@@ -189,7 +189,7 @@ async def test_an_open_run_can_be_paused_and_cancelled(
         answer = await send(visitor, page, f"{page}/{what}")
         assert answer.headers["location"] == f"{page}?requested={what}"
         assert f"{what} requested" in (await visitor.get(answer.headers["location"])).text
-    pause, cancel = await asked(settings)
+    pause, cancel = await commands_of(settings)
     assert isinstance(pause, PauseBackfill)
     assert isinstance(cancel, CancelBackfill)
     assert {pause.data.run, cancel.data.run} == {run}
@@ -204,7 +204,7 @@ async def test_an_unknown_run_is_not_found(visitor: httpx.AsyncClient) -> None:
 async def test_what_others_called_things_is_shown_and_not_obeyed(
     visitor: httpx.AsyncClient, backfills: Backfills
 ) -> None:
-    run = await backfills.ask(scope=GivenJobs(jobs=(HOSTILE, f"{HOSTILE}2")), requested_by=HOSTILE)
+    run = await backfills.request(scope=GivenJobs(jobs=(HOSTILE, f"{HOSTILE}2")), requested_by=HOSTILE)
     await backfills.pool.execute("UPDATE backfill_runs SET error = $1, status = 'failed'", HOSTILE)
     for page in ("/ui/backfills", f"/ui/backfills/{run}"):
         text = (await visitor.get(page)).text
@@ -215,7 +215,7 @@ async def test_what_others_called_things_is_shown_and_not_obeyed(
 async def test_a_reader_sees_backfills_and_may_not_touch_them(
     settings: Settings, backfills: Backfills
 ) -> None:
-    run = await backfills.ask()
+    run = await backfills.request()
     tokens = SecretStr("rita read reading-token-0001")
     async with (
         running_api(settings.model_copy(update={"api_tokens": tokens})) as running,
@@ -231,16 +231,16 @@ async def test_a_reader_sees_backfills_and_may_not_touch_them(
         assert found is not None
         for page in ("/ui/backfills", f"/ui/backfills/{run}/pause"):
             assert (await client.post(page, data={"csrf": found[1]})).status_code == 403
-    assert await asked(settings) == []
+    assert await commands_of(settings) == []
 
 
-async def test_a_form_that_is_sent_twice_asks_for_one_run(
+async def test_a_form_that_is_sent_twice_requests_one_run(
     visitor: httpx.AsyncClient, settings: Settings
 ) -> None:
     key = str(uuid4())
     first, second = [await send(visitor, "/ui/backfills", "/ui/backfills", key=key) for _ in range(2)]
     assert started(first) == started(second) == UUID(key)
-    assert {command.id for command in await asked(settings)} == {key}
+    assert {command.id for command in await commands_of(settings)} == {key}
     assert (await send(visitor, "/ui/backfills", "/ui/backfills", key=key, rateLimit="7")).status_code == 409
 
 
@@ -259,7 +259,7 @@ async def test_an_operator_may_try_to_adopt_and_only_an_admin_do_it(
         refused = await send(client, page, f"{page}/apply")
         assert (refused.status_code, "needs the scope admin" in refused.text) == (403, True)
         started(await send(client, page, f"{page}/again"))
-    [command] = await asked(settings)
+    [command] = await commands_of(settings)
     assert command.data == BackfillRootsData(
         scope=WholeTable(), requested_by="otto", missing_parent=MissingParent.ADOPT, dry_run=True
     )
@@ -269,4 +269,4 @@ async def test_a_form_of_another_session_is_refused(visitor: httpx.AsyncClient, 
     await visitor.get("/ui/backfills")
     for fields in ({}, {"csrf": "0" * 64}):
         assert (await visitor.post("/ui/backfills", data=fields)).status_code == 403
-    assert await asked(settings) == []
+    assert await commands_of(settings) == []

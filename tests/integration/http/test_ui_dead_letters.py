@@ -25,20 +25,20 @@ async def visitor(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def refuse(settings: Settings, *letters: tuple[str, Message]) -> None:
+async def refuse(settings: Settings, *refused: tuple[str, Message]) -> None:
     """Put messages among the dead letters, each with a reason."""
     async with producing(settings.kafka) as producer:
         await MessageProducer(producer).send(
             topics(settings.topic_prefix).dead_letters.name,
             [
                 dead_letter_message(RejectedRecord(message, DeadLetter(reason, f"{HOSTILE} is wrong")))
-                for reason, message in letters
+                for reason, message in refused
             ],
         )
 
 
-async def shown(visitor: httpx.AsyncClient, **asked: str) -> str:
-    answer = await visitor.get(f"/ui/dead-letters?{urlencode(asked)}")
+async def shown(visitor: httpx.AsyncClient, **query: str) -> str:
+    answer = await visitor.get(f"/ui/dead-letters?{urlencode(query)}")
     assert answer.status_code == 200, answer.text
     assert "<img src=x" not in answer.text
     return unescape(answer.text)
@@ -48,7 +48,7 @@ async def test_where_nothing_was_refused_nothing_is_shown(visitor: httpx.AsyncCl
     assert "Nothing was refused." in await shown(visitor)
 
 
-async def test_letters_are_counted_by_reason_and_shown_as_they_came(
+async def test_dead_letters_are_counted_by_reason_and_shown_as_they_came(
     visitor: httpx.AsyncClient, settings: Settings
 ) -> None:
     headers = [(HOSTILE, HOSTILE.encode()), ("empty", None), ("llamalog-reason", b"of the message itself")]
@@ -75,7 +75,7 @@ async def test_letters_are_counted_by_reason_and_shown_as_they_came(
     assert "No dead letter matches." in await shown(visitor, topic="another")
 
 
-async def test_what_is_not_understood_is_said(visitor: httpx.AsyncClient) -> None:
+async def test_an_invalid_filter_is_named(visitor: httpx.AsyncClient) -> None:
     answer = await visitor.get(f"/ui/dead-letters?{urlencode({'since': HOSTILE})}")
     assert answer.status_code == 422
     assert f"“{HOSTILE}” was not understood for since" in unescape(answer.text)
@@ -83,7 +83,9 @@ async def test_what_is_not_understood_is_said(visitor: httpx.AsyncClient) -> Non
     assert (await visitor.get("/ui/dead-letters?after=nowhere")).status_code == 422
 
 
-async def test_many_letters_are_shown_piece_by_piece(visitor: httpx.AsyncClient, settings: Settings) -> None:
+async def test_many_dead_letters_are_shown_piece_by_piece(
+    visitor: httpx.AsyncClient, settings: Settings
+) -> None:
     await refuse(settings, *[("not-json", Message(b"no", offset=number)) for number in range(70)])
     text = await shown(visitor)
     assert text.count('data-key="') == 50

@@ -58,12 +58,12 @@ async def test_each_kind_of_conflict_is_counted_and_listed(
         event(5, f"{HOSTILE} b", f"{HOSTILE} a"),
     )
     parents = await shown(visitor, "/ui/conflicts")
-    for said in (
+    for text in (
         'Rival parents <span class="number">1<',
         'declared otherwise <span class="number">1<',
         'Cycles <span class="number">1<',
     ):
-        assert said in parents
+        assert text in parents
     assert f"{HOSTILE} rival</bdi>" in parents
     assert f"{HOSTILE} declared</bdi>" in await shown(visitor, "/ui/conflicts?kind=declarations")
     cycles = await shown(visitor, "/ui/conflicts?kind=cycles")

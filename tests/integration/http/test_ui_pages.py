@@ -45,7 +45,7 @@ def line(page: Element, number: int) -> Element:
 
 
 def facts(element: Element) -> dict[str, str]:
-    return {term.text: said.text for term, said in zip(element.all("dt"), element.all("dd"), strict=True)}
+    return {term.text: value.text for term, value in zip(element.all("dt"), element.all("dd"), strict=True)}
 
 
 def test_the_table_of_root_jobs_leads_to_an_album_its_tree_and_its_details(browser: Browser) -> None:
@@ -64,19 +64,19 @@ def test_the_table_of_root_jobs_leads_to_an_album_its_tree_and_its_details(brows
     levels = [(item.attributes["data-key"][-2:], item.attributes["data-level"]) for item in lines(album)]
     assert levels == [("64", "1"), ("65", "2"), ("66", "3"), ("67", "1")]
 
-    told = facts(line(album, 101).one("div", "detail"))
-    assert told["Fields"] == "label barcode"
-    assert told["Sources"] == "MUSICBRAINZ LINER_NOTES"
-    assert told["Quality"] == "low → to high"
-    assert told["Took"] == "1.2 s, 3 API calls"
-    assert told["Started by"] == "create-love"
-    assert told["Root"] == "create-love found by following its parents"
+    shown = facts(line(album, 101).one("div", "detail"))
+    assert shown["Fields"] == "label barcode"
+    assert shown["Sources"] == "MUSICBRAINZ LINER_NOTES"
+    assert shown["Quality"] == "low → to high"
+    assert shown["Took"] == "1.2 s, 3 API calls"
+    assert shown["Started by"] == "create-love"
+    assert shown["Root"] == "create-love found by following its parents"
     assert '"candidates": 7' in line(album, 101).one("pre").text
     failure = facts(line(album, 102).one("div", "detail"))
     assert failure["Error"] == "IMAGE_NOT_FOUND The shelf is empty."
 
 
-def test_an_albums_summary_tells_its_first_and_last_moments(browser: Browser) -> None:
+def test_an_albums_summary_shows_its_first_and_last_moments(browser: Browser) -> None:
     album = browser.get(f"/ui/entities/ALBUM/{ALBUM}")
     summary = facts(album.one("dl", "facts"))
     assert summary["First created"] == "10 Feb 2026, 12:00:00 by create-love"
@@ -175,7 +175,7 @@ def test_twenty_thousand_rows_under_one_root_come_piece_by_piece(browser: Browse
         seen.extend(keys)
         page = browser.get(page.link("Later rows"))
     assert len(seen) == 600
-    assert lines(page)[0].text.endswith(f"below {LARGE_ROOT}"), "a piece says where it goes on"
+    assert lines(page)[0].text.endswith(f"below {LARGE_ROOT}"), "a piece names where it goes on"
     assert {item.attributes["data-level"] for item in lines(page)} == {"1", "2"}
     timeline = browser.get(f"/ui/entities/ALBUM/{LARGE_ALBUM}")
     assert len(lines(timeline)) == 200
@@ -205,7 +205,7 @@ def test_the_table_goes_on_where_it_stopped(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "numbers"),
+    ("query", "numbers"),
     [
         ({"error": "SHELF is"}, [102]),
         ({"operation": "spotify:*", "entityId": str(ALBUM)}, [103]),
@@ -220,9 +220,9 @@ def test_the_table_goes_on_where_it_stopped(browser: Browser) -> None:
     ids=str,
 )
 def test_every_field_of_the_search_counts(
-    browser: Browser, asked: dict[str, str], numbers: list[int]
+    browser: Browser, query: dict[str, str], numbers: list[int]
 ) -> None:
-    page = browser.get("/ui/logs", **asked)
+    page = browser.get("/ui/logs", **query)
     found = [item.attributes["data-key"] for item in page.all("li") if "data-key" in item.attributes]
     assert found == [str(UUID(int=number)) for number in numbers]
     entered = {entry.attributes["name"]: entry.attributes["value"] for entry in page.all("input")}
@@ -232,10 +232,10 @@ def test_every_field_of_the_search_counts(
         for option in select.all("option")
         if "selected" in option.attributes
     }
-    assert asked.items() <= {**entered, **chosen}.items(), "the form shows what was asked for"
+    assert query.items() <= {**entered, **chosen}.items(), "the form shows what was requested"
 
 
-def test_what_cannot_be_understood_is_said_beside_the_form(browser: Browser) -> None:
+def test_what_cannot_be_understood_is_named_beside_the_form(browser: Browser) -> None:
     page = browser.get("/ui/logs", 422, since="yesterday", category="GONE", entityId="12")
     complaints = [notice.text for notice in page.all("p", "notice")]
     assert len(complaints) == 3
@@ -245,7 +245,7 @@ def test_what_cannot_be_understood_is_said_beside_the_form(browser: Browser) -> 
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "text"),
     [
         (f"/ui/entities/ALBUM/{uuid4()}", "The log knows no album"),
         ("/ui/jobs?job=unknown", "The log knows no job unknown"),
@@ -254,9 +254,9 @@ def test_what_cannot_be_understood_is_said_beside_the_form(browser: Browser) -> 
     ],
     ids=["an album", "a job", "a row", "a path"],
 )
-def test_what_is_not_known_has_a_page_that_helps(browser: Browser, path: str, said: str) -> None:
+def test_what_is_not_known_has_a_page_that_helps(browser: Browser, path: str, text: str) -> None:
     page = browser.get(path, 404)
-    assert said in page.one("main").text
+    assert text in page.one("main").text
     assert page.one("main").link("root jobs") == "/ui"
 
 
@@ -299,11 +299,11 @@ def test_what_is_hostile_in_any_field_is_text(browser: Browser, path: str) -> No
 
 
 def test_every_hostile_field_of_a_row_is_shown_as_it_is(browser: Browser) -> None:
-    told = facts(browser.get(f"/ui/logs/{UUID(int=400)}").one("dl"))
+    shown = facts(browser.get(f"/ui/logs/{UUID(int=400)}").one("dl"))
     for term in ("Reason", "Fields", "Sources", "User"):
-        assert told[term] == SHOWN, term
-    assert told["Error"].endswith(SHOWN)
-    assert told["Job"] == " ".join(visible(HOSTILE_JOB).split())
+        assert shown[term] == SHOWN, term
+    assert shown["Error"].endswith(SHOWN)
+    assert shown["Job"] == " ".join(visible(HOSTILE_JOB).split())
 
 
 def test_every_link_of_the_pages_leads_somewhere(browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""What pages are asked for, at the edges of what the log can hold."""
+"""What pages are requested, at the edges of what the log can hold."""
 
 from collections.abc import AsyncIterator
 
@@ -20,7 +20,7 @@ async def visitor(api: RunningApi, pool: asyncpg.Pool) -> AsyncIterator[httpx.As
         yield client
 
 
-async def test_a_job_is_asked_for_by_its_id_as_it_is_blanks_included(visitor: httpx.AsyncClient) -> None:
+async def test_a_job_is_searched_by_its_id_as_it_is_blanks_included(visitor: httpx.AsyncClient) -> None:
     assert (await visitor.get("/ui/jobs", params={"job": JOB})).status_code == 200
     assert (await visitor.get("/ui/jobs", params={"job": JOB.strip()})).status_code == 404
     rows = (await visitor.get("/ui/logs", params={"job": JOB})).text

@@ -102,7 +102,7 @@ async def test_where_there_are_no_tokens_none_is_requested(api: RunningApi) -> N
         assert "Log out" not in (await client.get("/ui/backfills")).text
 
 
-async def test_health_tells_how_far_the_work_is_and_how_large_the_log(
+async def test_health_shows_how_far_the_work_is_and_how_large_the_log(
     api: RunningApi, pool: asyncpg.Pool
 ) -> None:
     await write_as_another(pool, [("job", None)])
@@ -126,12 +126,12 @@ async def test_health_is_shown_also_while_kafka_is_away(settings: Settings) -> N
     assert 'Lag</dt><dd><span class="muted">not known' in answer.text
 
 
-@pytest.mark.parametrize("said", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n<p>{ Welcome } 1</p>\n"])
+@pytest.mark.parametrize("response", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n<p>{ Welcome } 1</p>\n"])
 async def test_health_is_shown_also_while_others_have_the_consumers_port(
-    settings: Settings, said: bytes
+    settings: Settings, response: bytes
 ) -> None:
     async def welcome(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(said)
+        writer.write(response)
         await writer.drain()
         writer.close()
 

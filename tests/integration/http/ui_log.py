@@ -37,8 +37,8 @@ async def fill(database_url: str) -> None:
 
 def about(number: int, job: str | None, parent: str | None = None, **data: Any) -> EntityEvent:
     """An event with other data than it has from `histories`."""
-    said = event(number, job, parent)
-    return replace(said, data=replace(said.data, **data))
+    plain = event(number, job, parent)
+    return replace(plain, data=replace(plain.data, **data))
 
 
 def _story() -> Iterator[Event]:
@@ -91,7 +91,7 @@ def _odd() -> Iterator[Event]:
 
 
 def _hostile() -> Iterator[Event]:
-    said = EntityData(
+    plain = EntityData(
         entity_type=EntityType.ALBUM,
         entity_id=HOSTILE_ALBUM,
         album_id=HOSTILE_ALBUM,
@@ -108,15 +108,15 @@ def _hostile() -> Iterator[Event]:
         triggered_by=HOSTILE[:50],
         user_id=HOSTILE,
     )
-    yield replace(event(400), data=said)
+    yield replace(event(400), data=plain)
     yield replace(
-        event(401), data=replace(said, job_id=None, parent_job_id=HOSTILE_JOB, root_job_id=HOSTILE[:100])
+        event(401), data=replace(plain, job_id=None, parent_job_id=HOSTILE_JOB, root_job_id=HOSTILE[:100])
     )
     yield replace(
-        event(402), data=replace(said, job_id=HOSTILE[:90] + "ring", parent_job_id=HOSTILE[:90] + "gnir")
+        event(402), data=replace(plain, job_id=HOSTILE[:90] + "ring", parent_job_id=HOSTILE[:90] + "gnir")
     )
     yield replace(
-        event(403), data=replace(said, job_id=HOSTILE[:90] + "gnir", parent_job_id=HOSTILE[:90] + "ring")
+        event(403), data=replace(plain, job_id=HOSTILE[:90] + "gnir", parent_job_id=HOSTILE[:90] + "ring")
     )
 
 

@@ -51,8 +51,8 @@ def structured(reason: str, value: bytes) -> Bad:
 
 
 def with_data(**data: Any) -> bytes:
-    told = json.loads(encode(BAD))
-    return json.dumps(told | {"data": told["data"] | data}).encode()
+    decoded = json.loads(encode(BAD))
+    return json.dumps(decoded | {"data": decoded["data"] | data}).encode()
 
 
 def with_envelope(**attributes: Any) -> bytes:
@@ -128,13 +128,15 @@ async def test_each_bad_message_is_one_dead_letter_and_every_neighbour_is_record
 
     assert differences(await stored_rows(pool), neighbours) == []
     rejected = await read_all(settings.kafka, names.dead_letters.name)
-    assert [header(letter, "reason") for letter in rejected] == [bad.reason for bad in BAD_MESSAGES.values()]
-    for number, (letter, bad) in enumerate(zip(rejected, BAD_MESSAGES.values(), strict=True)):
-        assert (letter.key, letter.value) == (b"\xffkey", bad.value)
-        assert list(letter.headers[: len(bad.headers)]) == bad.headers
-        assert header(letter, "topic") == names.entity_events.name
-        assert (header(letter, "partition"), header(letter, "offset")) == ("0", str(2 * number + 1))
-        assert header(letter, "error")
+    assert [header(dead_letter, "reason") for dead_letter in rejected] == [
+        bad.reason for bad in BAD_MESSAGES.values()
+    ]
+    for number, (dead_letter, bad) in enumerate(zip(rejected, BAD_MESSAGES.values(), strict=True)):
+        assert (dead_letter.key, dead_letter.value) == (b"\xffkey", bad.value)
+        assert list(dead_letter.headers[: len(bad.headers)]) == bad.headers
+        assert header(dead_letter, "topic") == names.entity_events.name
+        assert (header(dead_letter, "partition"), header(dead_letter, "offset")) == ("0", str(2 * number + 1))
+        assert header(dead_letter, "error")
 
 
 async def test_what_only_looks_bad_is_recorded(
@@ -144,7 +146,7 @@ async def test_what_only_looks_bad_is_recorded(
     odd: list[Event] = [
         event(1, "clock-ahead", at=26_900 * day),
         event(2, "clock-behind", "clock-ahead", at=-20_000 * day),
-        *[event(3, "said-twice")] * 2,
+        *[event(3, "published-twice")] * 2,
         event(4, "of-a-cycle", "of-a-cycle-too"),
         event(5, "of-a-cycle-too", "of-a-cycle"),
         event(6, "root-of-itself", declared="root-of-itself"),
@@ -172,8 +174,8 @@ async def test_what_is_no_command_is_a_dead_letter_and_the_commands_around_it_ar
         command.id for command in commands
     }
     rejected = await read_all(settings.kafka, names.dead_letters.name)
-    assert {header(letter, "reason"): letter.value for letter in rejected} == bad
-    assert {header(letter, "topic") for letter in rejected} == {names.backfill_commands.name}
+    assert {header(dead_letter, "reason"): dead_letter.value for dead_letter in rejected} == bad
+    assert {header(dead_letter, "topic") for dead_letter in rejected} == {names.backfill_commands.name}
 
 
 async def send_good_around(
@@ -223,9 +225,9 @@ async def test_a_header_whose_name_is_no_text_does_not_stop_the_stream(
         await publish_events(producer, names.entity_events.name, [after], partition=0)
         await wait_until_consumed(settings)
     assert differences(await stored_rows(pool), [before, middle, after]) == []
-    (letter,) = await read_all(settings.kafka, names.dead_letters.name)
-    assert letter.value == b"no event"
-    assert letter.headers[0] == (r"\xff\xfe\xfd name", b"value")
+    (dead_letter,) = await read_all(settings.kafka, names.dead_letters.name)
+    assert dead_letter.value == b"no event"
+    assert dead_letter.headers[0] == (r"\xff\xfe\xfd name", b"value")
 
 
 TOO_LARGE_ANYWHERE: dict[str, tuple[bytes, bytes, Headers]] = {
@@ -251,7 +253,7 @@ async def test_a_message_that_came_compressed_and_fits_nowhere_is_kept_in_part(
     ):
         topic = names.entity_events.name
         await producer.send_and_wait(topic, b"bad before", partition=0)
-        await wait_until_consumed(settings)  # the letter before has a number; this one must leave no gap
+        await wait_until_consumed(settings)  # the dead letter before has a number; this one must leave no gap
         await publish_events(producer, topic, neighbours[:1], partition=0)
         await producer.send_and_wait(topic, value, key, partition=0, headers=headers)
         await publish_events(producer, topic, neighbours[1:], partition=0)
@@ -261,11 +263,11 @@ async def test_a_message_that_came_compressed_and_fits_nowhere_is_kept_in_part(
     assert differences(await stored_rows(pool), neighbours) == []
     rejected = by_coordinates(await read_all(settings.kafka, names.dead_letters.name))
     assert sorted(offset for _, _, offset in rejected) == [0, 2, 4]
-    (letter,) = rejected[topic, 0, 2]
-    assert value.startswith(letter.value)
-    assert key.startswith(letter.key)
-    assert header(letter, "truncated").endswith(" bytes")
-    assert header(letter, "reason") == ("value-too-large" if where == "value" else "not-json")
+    (dead_letter,) = rejected[topic, 0, 2]
+    assert value.startswith(dead_letter.value)
+    assert key.startswith(dead_letter.key)
+    assert header(dead_letter, "truncated").endswith(" bytes")
+    assert header(dead_letter, "reason") == ("value-too-large" if where == "value" else "not-json")
 
 
 async def test_a_sentence_that_quotes_half_a_message_is_cut_rather_than_the_message(
@@ -284,14 +286,14 @@ async def test_a_sentence_that_quotes_half_a_message_is_cut_rather_than_the_mess
         await publish_events(producer, names.entity_events.name, [event(1, "after")], partition=0)
         await wait_until_consumed(settings)
     assert differences(await stored_rows(pool), [event(1, "after")]) == []
-    (letter,) = await read_all(settings.kafka, names.dead_letters.name)
-    assert letter.value == value
-    assert list(letter.headers[: len(headers)]) == headers
-    assert header(letter, "error").startswith("Object contains unknown field `xxx")
-    assert header(letter, "error").endswith("…")
+    (dead_letter,) = await read_all(settings.kafka, names.dead_letters.name)
+    assert dead_letter.value == value
+    assert list(dead_letter.headers[: len(headers)]) == headers
+    assert header(dead_letter, "error").startswith("Object contains unknown field `xxx")
+    assert header(dead_letter, "error").endswith("…")
 
 
-async def test_an_id_said_again_is_a_duplicate_if_equal_and_a_dead_letter_if_not(
+async def test_a_repeated_id_is_a_duplicate_if_equal_and_a_dead_letter_if_not(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     names = topics(settings.topic_prefix)
@@ -330,7 +332,7 @@ async def test_rows_that_postgres_refuses_are_dead_letters_and_their_batch_is_re
         await wait_until_consumed(settings)
     assert differences(await stored_rows(pool), good) == []
     rejected = await read_all(settings.kafka, names.dead_letters.name)
-    assert {letter.value for letter in rejected} == {encode(one) for one in evil}
-    for letter in rejected:
-        assert header(letter, "reason") == "refused-by-database"
-        assert "no_evil" in header(letter, "error")
+    assert {dead_letter.value for dead_letter in rejected} == {encode(one) for one in evil}
+    for dead_letter in rejected:
+        assert header(dead_letter, "reason") == "refused-by-database"
+        assert "no_evil" in header(dead_letter, "error")

@@ -49,16 +49,16 @@ class CountedLosses(Metrics):
 
 @dataclass
 class Delivery:
-    """A delivery in this process that keeps an account of what it does."""
+    """A delivery in this process that records what it does."""
 
     settings: Settings
     on_record: Step = nothing
-    on_tell: Step = nothing
+    on_publish: Step = nothing
     stored_positions: Callable[[], Awaitable[dict[int, int]]] | None = None
     commits_that_hang: int = 0
     failures: list[BaseException] = field(default_factory=list)
     recorded: dict[int, int] = field(default_factory=dict)
-    told: set[tuple[int, int]] = field(default_factory=set)
+    published: set[tuple[int, int]] = field(default_factory=set)
     broken_promises: list[str] = field(default_factory=list)
     losses: CountedLosses = field(default_factory=CountedLosses)
 
@@ -76,14 +76,14 @@ class Delivery:
         return records
 
     async def publish(self, records: Records) -> None:
-        await self.on_tell(records)
-        self.told |= {(record.partition, record.offset) for record in records}
+        await self.on_publish(records)
+        self.published |= {(record.partition, record.offset) for record in records}
 
     def check_commit(self, offsets: dict[TopicPartition, int]) -> None:
         for at, offset in offsets.items():
-            untold = {(at.partition, earlier) for earlier in range(offset)} - self.told
-            if untold:
-                self.broken_promises.append(f"{sorted(untold)} not told, committed up to {offset}")
+            unpublished = {(at.partition, earlier) for earlier in range(offset)} - self.published
+            if unpublished:
+                self.broken_promises.append(f"{sorted(unpublished)} not published, committed up to {offset}")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[AIOKafkaConsumer]:
@@ -185,7 +185,7 @@ async def test_offsets_that_kafka_did_not_take_are_committed_although_nothing_ne
 
 
 async def test_a_partition_that_does_not_get_on_holds_up_no_other(settings: Settings) -> None:
-    """Its leader is away, say: the client knows of records there that it cannot fetch."""
+    """For example its leader is away: the client knows of records there that it cannot fetch."""
     delivery = Delivery(settings)
     async with delivery.running() as consumer:
         end = consumer.last_stable_offset
@@ -277,5 +277,5 @@ async def test_nothing_is_skipped_for_any_failure_at_any_time(settings: Settings
         await producer.flush()
         await wait_until_consumed(settings)
     assert delivery.broken_promises == []
-    assert len(delivery.told) == 400
+    assert len(delivery.published) == 400
     assert delivery.failures == []

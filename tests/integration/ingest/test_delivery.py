@@ -39,12 +39,12 @@ def settings(settings: Settings) -> Settings:
 
 
 async def assert_all_is_there(settings: Settings, pool: asyncpg.Pool, events: Sequence[Event]) -> None:
-    """The table is the fold, the provenance topic tells it, and there is no dead letter."""
+    """The table is the fold, the provenance topic carries it, and there is no dead letter."""
     stored = await stored_rows(pool)
     assert differences(stored, events) == []
     names = topics(settings.topic_prefix)
-    told = await read_all(settings.kafka, names.provenance.name)
-    assert believed(record.value for record in told) == as_stored(stored)
+    published = await read_all(settings.kafka, names.provenance.name)
+    assert believed(record.value for record in published) == as_stored(stored)
     assert await read_all(settings.kafka, names.dead_letters.name) == []
 
 
@@ -124,14 +124,14 @@ async def test_offsets_wait_for_dead_letters_that_kafka_does_not_accept(
             await producer.send_and_wait(names.entity_events.name, b"bad meanwhile", partition=0)
             await publish_events(producer, names.entity_events.name, events, partition=0)
         await until_it_works(pool)
-        await consumer.says("waiting")
+        await consumer.logs_event("waiting")
         assert await lag(settings.kafka, settings.consumer_group, names.entity_events.name) > 0
         await create_topics(admin, names)
         await wait_until_consumed(settings)
         assert consumer.exit_code is None
     assert differences(await stored_rows(pool), events) == []
     rejected = await read_all(settings.kafka, names.dead_letters.name)
-    assert {(letter.value, header(letter, "reason")) for letter in rejected} == {
+    assert {(dead_letter.value, header(dead_letter, "reason")) for dead_letter in rejected} == {
         (b"bad meanwhile", "not-json")
     }
 
@@ -147,16 +147,16 @@ async def test_offsets_wait_for_provenance_that_kafka_does_not_accept(
         await admin.delete_topics([names.provenance.name])
         await publish(settings, meanwhile)
         await until_it_works(pool, rows=31)
-        await consumer.says("waiting")
+        await consumer.logs_event("waiting")
         assert await lag(settings.kafka, settings.consumer_group, names.entity_events.name) > 0
         await create_topics(admin, names)
         await wait_until_consumed(settings)
         assert consumer.exit_code is None
-    told = await read_all(settings.kafka, names.provenance.name)
-    assert {record.key.decode() for record in told} == {one.id for one in meanwhile}
+    published = await read_all(settings.kafka, names.provenance.name)
+    assert {record.key.decode() for record in published} == {one.id for one in meanwhile}
 
 
-async def test_a_consumer_told_to_end_in_the_middle_of_its_work_ends_well_and_loses_nothing(
+async def test_a_consumer_stopped_in_the_middle_of_its_work_ends_well_and_loses_nothing(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     events = chains(6000)
@@ -181,10 +181,10 @@ async def test_consumers_that_come_and_go_in_the_middle_of_batches_share_the_wor
     ):
         await until_it_works(pool)
         async with running("consumer", settings, tmp_path) as second:
-            await second.says("reading")
+            await second.logs_event("reading")
             await second.stop()
         async with running("consumer", settings, tmp_path) as third:
-            await third.says("reading")
+            await third.logs_event("reading")
             third.kill()
         await wait_until_settled(settings, pool)
         assert await first.stop() == 0
@@ -196,7 +196,7 @@ async def freeze_in_a_transaction(consumer: ServiceProcess, pool: asyncpg.Pool) 
 
     async def is_caught() -> bool:
         consumer.signal(signal.SIGSTOP)
-        await asyncio.sleep(0.02)  # what it has asked for is answered
+        await asyncio.sleep(0.02)  # what it has requested is answered
         if await pool.fetchval(_HAS_AN_IDLE_TRANSACTION):
             return True
         consumer.signal(signal.SIGCONT)
@@ -228,10 +228,10 @@ async def test_a_consumer_that_was_thought_dead_comes_back_into_a_batch_that_is_
         await until_it_works(pool)
         await freeze_in_a_transaction(frozen, pool)
         async with running("consumer", settings, tmp_path) as other:
-            await other.says("reading")
+            await other.logs_event("reading")
             await until_it_works(pool, rows=await row_count(pool) + 1)
             frozen.signal(signal.SIGCONT)
-            await frozen.says("reading", times=2)
+            await frozen.logs_event("reading", times=2)
             await wait_until_settled(settings, pool)
             assert [await frozen.stop(), await other.stop()] == [0, 0]
     await assert_all_is_there(settings, pool, events)
@@ -247,7 +247,7 @@ async def test_partitions_that_a_topic_gets_are_read_within_half_a_minute(
         return await row_count(pool) == len(events)
 
     async with running("consumer", settings, tmp_path) as consumer:
-        await consumer.says("reading")
+        await consumer.logs_event("reading")
         await admin.create_partitions({topic: NewPartitions(8)})
         async with producing(settings.kafka) as producer:
             for number, event in enumerate(events):

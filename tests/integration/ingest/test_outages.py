@@ -1,4 +1,4 @@
-"""PostgreSQL and Kafka away for a while: the consumers wait, say so once, and go on where they were."""
+"""PostgreSQL and Kafka away for a while: the consumers wait, log it once, and go on where they were."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.apache_kafka
 AWAY = 5.0
 """Seconds."""
 TASKS = 5
-"""Of the migration consumer at most: each tells of its own waiting."""
+"""Of the migration consumer at most: each logs its own waiting."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def database_url(settings: Settings) -> str:
 
 
 def parts(history: Sequence[EntityEvent], number: int) -> Iterator[Sequence[EntityEvent]]:
-    """What is said later finds work to do however quick the consumers were with what was said before."""
+    """What is published later finds work to do however quick the consumers were with what came before."""
     each = len(history) // number
     return (history[first : first + each] for first in range(0, len(history), each))
 
@@ -56,14 +56,14 @@ async def assert_nothing_is_lost(settings: Settings, pool: asyncpg.Pool, count: 
     names = topics(settings.topic_prefix)
     stored = await stored_rows(pool)
     assert differences(stored, chains(count)) == []
-    told = await read_all(settings.kafka, names.provenance.name)
-    assert believed(record.value for record in told) == as_stored(stored)
+    published = await read_all(settings.kafka, names.provenance.name)
+    assert believed(record.value for record in published) == as_stored(stored)
     assert await read_all(settings.kafka, names.dead_letters.name) == []
 
 
-def assert_each_wait_is_told_once(process: ServiceProcess) -> None:
-    """A consumer does two things at a time at most: recording one batch and telling of another."""
-    waits, ends = process.said("waiting"), process.said("recovered")
+def assert_each_wait_is_logged_once(process: ServiceProcess) -> None:
+    """A consumer does two things at a time at most: recording one batch and publishing another."""
+    waits, ends = process.logged("waiting"), process.logged("recovered")
     assert 1 <= len(waits) <= 3
     assert sorted(line["doing"] for line in ends) == sorted(line["doing"] for line in waits)
 
@@ -80,25 +80,25 @@ async def test_without_postgres_the_consumers_wait_and_go_on(
         await until_at_work(pool)
         await asyncio.to_thread(breakable_postgres.stop)
         await publish(settings, meanwhile)
-        await consumer.says("waiting")
+        await consumer.logs_event("waiting")
         await asyncio.sleep(AWAY)
         await asyncio.to_thread(breakable_postgres.start)
         await wait_until_settled(settings, pool)
-        assert_each_wait_is_told_once(consumer)
-        await migration_consumer.says("recovered")
+        assert_each_wait_is_logged_once(consumer)
+        await migration_consumer.logs_event("recovered")
 
-        waits = len(migration_consumer.said("waiting"))
+        waits = len(migration_consumer.logged("waiting"))
         await asyncio.to_thread(breakable_postgres.stop)
-        await migration_consumer.says("waiting", times=waits + 1)
+        await migration_consumer.logs_event("waiting", times=waits + 1)
         await asyncio.to_thread(breakable_postgres.start)
         await publish(settings, reversed(late_parents))
         await wait_until_settled(settings, pool)
-        assert len(migration_consumer.said("waiting")) <= waits + TASKS, "a line at every attempt"
+        assert len(migration_consumer.logged("waiting")) <= waits + TASKS, "a line at every attempt"
         assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]
     await assert_nothing_is_lost(settings, pool, 3000)
 
 
-async def test_a_consumer_that_waits_for_postgres_can_be_told_to_end(
+async def test_a_consumer_that_waits_for_postgres_can_be_stopped(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path, breakable_postgres: LocalPostgres
 ) -> None:
     before, meanwhile = parts(chains(3000), 2)
@@ -108,7 +108,7 @@ async def test_a_consumer_that_waits_for_postgres_can_be_told_to_end(
         await asyncio.to_thread(breakable_postgres.stop)
         try:
             await publish(settings, meanwhile)
-            await consumer.says("waiting")
+            await consumer.logs_event("waiting")
             assert await consumer.stop() == 0
         finally:
             await asyncio.to_thread(breakable_postgres.start)
@@ -130,8 +130,8 @@ async def test_without_kafka_the_consumers_wait_and_go_on(
         await asyncio.sleep(AWAY)
         await asyncio.to_thread(breakable_kafka.start)
         await wait_until_settled(settings, pool)
-        assert consumer.said("waiting") or consumer.said("batches requeued")
-        of_batches = len(consumer.said("recorded"))
+        assert consumer.logged("waiting") or consumer.logged("batches requeued")
+        of_batches = len(consumer.logged("recorded"))
         assert len(consumer.output.splitlines()) - of_batches < 25, "a line at every attempt"
         assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]
     await assert_nothing_is_lost(settings, pool, 3000)

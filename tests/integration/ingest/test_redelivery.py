@@ -29,16 +29,16 @@ async def test_a_row_without_a_job_finds_a_parent_that_was_written_beside_it(poo
     event_publisher = EventPublisher(kept, NAMES, source="/tests")
     dying = Ingest(Slow(pool), event_publisher, JobCache(10), group=GROUP)
     await dying.record(await dying.prepare([Message(encode(orphan))]))
-    # It dies before it tells; another consumer gets the batch.
+    # It dies before it publishes; another consumer gets the batch.
     await Writer(pool, kept).write(orphan)
     await Repairer(pool, kept).settle()
     assert differences(await stored_rows(pool), [orphan, parent]) == []
 
 
-async def test_a_number_written_short_is_not_told_long_when_it_comes_again(pool: asyncpg.Pool) -> None:
+async def test_a_number_written_short_is_not_published_long_when_it_comes_again(pool: asyncpg.Pool) -> None:
     kept = KeptMessages()
-    told = event(1, "job")
-    short = encode(told).replace(b'{"number":1}', b'{"numbers":[' + b"9e307," * 1000 + b"1]}")
+    original = event(1, "job")
+    short = encode(original).replace(b'{"number":1}', b'{"numbers":[' + b"9e307," * 1000 + b"1]}")
     writer = Writer(pool, kept)
     for _ in range(2):
         written = await writer._ingest.record(await writer._ingest.prepare([Message(short)]))

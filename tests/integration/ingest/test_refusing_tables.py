@@ -26,11 +26,11 @@ async def record(pool: asyncpg.Pool) -> KeptMessages:
     kept = KeptMessages()
     events = chains(9)
     await Writer(pool, kept).write(*events)
-    recorded = [told for told in events if UUID(told.id) != REFUSED]
+    recorded = [one for one in events if UUID(one.id) != REFUSED]
     assert differences(await stored_rows(pool), recorded) == []
-    assert set(kept.provenance) == {UUID(told.id) for told in recorded}
-    (letter,) = kept.dead_letters
-    assert ("llamalog-reason", b"refused-by-database") in letter.headers
+    assert set(kept.provenance) == {UUID(one.id) for one in recorded}
+    (dead_letter,) = kept.dead_letters
+    assert ("llamalog-reason", b"refused-by-database") in dead_letter.headers
     return kept
 
 
@@ -56,8 +56,8 @@ async def test_a_row_whose_trigger_uses_what_is_not_there_is_a_dead_letter(pool:
 async def test_a_row_that_a_trigger_drops_is_a_dead_letter(pool: asyncpg.Pool) -> None:
     await add_trigger(pool, "BEFORE INSERT", f"IF {IS_REFUSED} THEN RETURN NULL; END IF; RETURN NEW;")
     kept = await record(pool)
-    (letter,) = kept.dead_letters
-    assert b"drops" in dict(letter.headers)["llamalog-error"]  # type: ignore[operator]
+    (dead_letter,) = kept.dead_letters
+    assert b"drops" in dict(dead_letter.headers)["llamalog-error"]  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ async def test_a_row_that_a_policy_hides_is_a_dead_letter_when_it_comes_again(ow
     await owner.execute(HIDES)
     again = KeptMessages()
     await Writer(owner, again).write(*chains(9))
-    (letter,) = again.dead_letters
-    assert ("llamalog-reason", b"refused-by-database") in letter.headers
+    (dead_letter,) = again.dead_letters
+    assert ("llamalog-reason", b"refused-by-database") in dead_letter.headers
 
 
 async def test_a_legacy_row_that_refuses_its_mark_is_set_aside_and_the_stream_goes_on(

@@ -50,7 +50,7 @@ class Transactions:
     async def abort(self) -> None:
         await self._producer.abort_transaction()
 
-    async def say(self, events: Iterable[Event], partition: int = PARTITION) -> None:
+    async def publish(self, events: Iterable[Event], partition: int = PARTITION) -> None:
         """Publish events beside the transaction."""
         await publish_events(self._other, self._topic, events, partition)
 
@@ -65,7 +65,7 @@ async def transactions(settings: Settings) -> AsyncIterator[Transactions]:
 
 
 async def lags(settings: Settings, consumer: ServiceProcess) -> dict[str, float]:
-    """The lag as Kafka's tools, the API and the consumer's own metrics tell it."""
+    """The lag as Kafka's tools, the API and the consumer's own metrics report it."""
     topic = topics(settings.topic_prefix).entity_events.name
     async with open_admin(settings) as admin:
         api = await read_lag(settings, admin, settings.consumer_group, topic)
@@ -97,15 +97,15 @@ async def test_aborted_events_are_nowhere_and_no_lag_is_left_behind_them(
     kept = [event(number, f"job-{number}") for number in range(60)]
     dropped = [event(1000 + number, f"job-{number}") for number in range(60)]
     await transactions.begin(kept[:20])
-    await transactions.say(kept[20:30])
+    await transactions.publish(kept[20:30])
     await transactions.commit()
     await transactions.begin(dropped[:20])
-    await transactions.say(kept[30:40])
+    await transactions.publish(kept[30:40])
     await transactions.abort()
     async with running("consumer", settings, tmp_path) as consumer:
         await wait_for_no_lag(settings, consumer)
         await transactions.begin(kept[40:50])
-        await transactions.say(kept[50:])
+        await transactions.publish(kept[50:])
         await transactions.commit()
         await wait_for_no_lag(settings, consumer)
         await transactions.begin(dropped[20:])
@@ -130,11 +130,11 @@ async def test_an_open_transaction_holds_up_its_own_partition_alone(
         return int(await pool.fetchval("SELECT count(*) FROM llama_logs"))
 
     async with running("consumer", settings, tmp_path) as consumer:
-        await consumer.says("reading")
+        await consumer.logs_event("reading")
         await transactions.begin(opened)
-        await transactions.say(behind)
+        await transactions.publish(behind)
         for number, one in enumerate(elsewhere):
-            await transactions.say([one], partition=2 + number % 4)
+            await transactions.publish([one], partition=2 + number % 4)
             began = asyncio.get_running_loop().time()
 
             async def is_recorded(expected: int = number + 1) -> bool:

@@ -1,4 +1,4 @@
-"""What Kafka will never take is told apart from what it will take later."""
+"""What Kafka will never take is distinguished from what it will take later."""
 
 from collections.abc import AsyncIterator
 

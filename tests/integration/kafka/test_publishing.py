@@ -41,9 +41,9 @@ async def test_a_dead_letter_too_large_for_its_topic_is_cut_and_says_so(
     topic = topics(settings.topic_prefix).dead_letters.name
     rejected = RejectedRecord(bad, DeadLetter("not-json", "no JSON"))
     await MessageProducer(producer).send(topic, [dead_letter_message(rejected)])
-    [letter] = await read_all(settings.kafka, topic)
-    assert header(letter, "reason") == "not-json"
-    assert "bytes" in header(letter, "truncated")
+    [dead_letter] = await read_all(settings.kafka, topic)
+    assert header(dead_letter, "reason") == "not-json"
+    assert "bytes" in header(dead_letter, "truncated")
 
 
 async def test_a_producer_that_can_send_no_more_is_not_waited_for(

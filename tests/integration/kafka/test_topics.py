@@ -27,8 +27,8 @@ async def wanted(admin: AIOKafkaAdminClient) -> AsyncIterator[Topics]:
     """Topics under a prefix of the test's own; none stands yet."""
     mine = topics(f"test-{uuid4().hex}.")
     yield mine
-    standing = await existing_topics(admin)
-    await admin.delete_topics([spec.name for spec in mine if spec.name in standing])
+    existing = await existing_topics(admin)
+    await admin.delete_topics([spec.name for spec in mine if spec.name in existing])
 
 
 async def create_otherwise(admin: AIOKafkaAdminClient, spec: TopicSpec, **settings: str) -> None:
@@ -60,8 +60,8 @@ async def test_topics_that_llamalog_created_have_their_partitions_and_no_finding
     admin: AIOKafkaAdminClient, wanted: Topics
 ) -> None:
     await create_topics(admin, wanted)
-    standing = await existing_topics(admin)
-    assert [len(standing[spec.name]) for spec in wanted] == [6, 6, 3, 1, 1]
+    existing = await existing_topics(admin)
+    assert [len(existing[spec.name]) for spec in wanted] == [6, 6, 3, 1, 1]
     assert await check_topics(admin, wanted) == []
 
 

@@ -10,8 +10,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from faststream.kafka import KafkaBroker
 
+from harness.provenance_messages import publish_rows, row, take
 from harness.settled import wait_until_committed
-from harness.told import row, take, tell
 from harness.topics import lag, producing
 from harness.waiting import TIMEOUT, eventually
 from llamalog_schemas.consumer import (
@@ -57,7 +57,7 @@ async def nothing_more(consumer: ProvenanceConsumer, producer: AIOKafkaProducer,
     """The next updates are those published from now on, one to each partition."""
     marks = [uuid4() for _ in await producer.partitions_for(topic)]
     for partition, mark in enumerate(marks):
-        await tell(producer, topic, [row(mark)], partition)
+        await publish_rows(producer, topic, [row(mark)], partition)
     assert ids(await take(consumer, len(marks))) == set(marks)
 
 
@@ -68,9 +68,9 @@ def ids(updates: Collection[ProvenanceUpdate]) -> set[UUID]:
 async def test_duplicates_are_not_returned_and_corrections_are(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in ROWS])
-    await tell(producer, topic, [row(row_id) for row_id in ROWS])
-    await tell(producer, topic, [row(row_id, 2, root_job_id="other") for row_id in ROWS[:5]])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS])
+    await publish_rows(producer, topic, [row(row_id, 2, root_job_id="other") for row_id in ROWS[:5]])
     async with consumer() as reading:
         updates = await take(reading, 35)
         await nothing_more(reading, producer, topic)
@@ -83,7 +83,7 @@ async def test_duplicates_are_not_returned_and_corrections_are(
 async def test_a_group_goes_on_after_what_was_committed(
     topic: str, producer: AIOKafkaProducer, consumer: Any, settings: Settings
 ) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS])
     async with consumer() as reading:
         first = await take(reading, 10)
         assert await reading.commit()
@@ -100,7 +100,7 @@ async def test_a_group_goes_on_after_what_was_committed(
 async def test_records_after_the_last_update_are_committed_with_it(
     topic: str, producer: AIOKafkaProducer, consumer: Any, settings: Settings
 ) -> None:
-    await tell(producer, topic, [row(ROWS[0])] * 3)
+    await publish_rows(producer, topic, [row(ROWS[0])] * 3)
     async with consumer() as reading:
         await take(reading, 1)
         assert await reading.commit()
@@ -110,7 +110,7 @@ async def test_records_after_the_last_update_are_committed_with_it(
 async def test_a_replay_begins_at_the_beginning_despite_committed_offsets(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS])
     async with consumer() as reading:
         await take(reading, 30)
         assert await reading.commit()
@@ -123,11 +123,11 @@ async def test_a_replay_begins_at_the_beginning_despite_committed_offsets(
 
 
 async def test_one_may_begin_at_a_time(topic: str, producer: AIOKafkaProducer, consumer: Any) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in ROWS[:20]])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS[:20]])
     await asyncio.sleep(0.05)
     moment = datetime.now(UTC)
     await asyncio.sleep(0.05)
-    await tell(producer, topic, [row(row_id) for row_id in ROWS[20:]])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS[20:]])
     async with consumer(start=AtTime(moment)) as reading:
         assert ids(await take(reading, 10)) == set(ROWS[20:])
         await nothing_more(reading, producer, topic)
@@ -136,16 +136,16 @@ async def test_one_may_begin_at_a_time(topic: str, producer: AIOKafkaProducer, c
 async def test_a_new_group_may_begin_at_a_time_and_goes_on_where_it_is(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in ROWS[:10]])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS[:10]])
     await asyncio.sleep(0.05)
     start = Committed(otherwise=AtTime(datetime.now(UTC)))
     await asyncio.sleep(0.05)
-    await tell(producer, topic, [row(row_id) for row_id in ROWS[10:]])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS[10:]])
     async with consumer(start=start) as reading:
         assert ids(await take(reading, 20)) == set(ROWS[10:])
         assert await reading.commit()
     late = uuid4()
-    await tell(producer, topic, [row(late)])
+    await publish_rows(producer, topic, [row(late)])
     async with consumer(start=start) as reading:
         assert ids(await take(reading, 1)) == {late}
         await nothing_more(reading, producer, topic)
@@ -156,18 +156,18 @@ async def test_what_begins_at_a_time_never_goes_back_before_it(
     first_of_group: bool, topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
     """Another member comes and goes before anything is committed, so that partitions are assigned anew."""
-    await tell(producer, topic, [row(row_id) for row_id in ROWS[:20]])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS[:20]])
     await asyncio.sleep(0.05)
     moment = AtTime(datetime.now(UTC))
     start = moment if first_of_group else Committed(otherwise=moment)
     await asyncio.sleep(0.05)
-    await tell(producer, topic, [row(row_id) for row_id in ROWS[20:]])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS[20:]])
     async with consumer(start=start) as reading:
         heard = ids(await take(reading, 3))
         async with consumer(start=start) as other:
             heard |= ids(await take(other, 1))
         late = [uuid4() for _ in range(12)]
-        await tell(producer, topic, [row(row_id) for row_id in late])
+        await publish_rows(producer, topic, [row(row_id) for row_id in late])
         wanted = {*ROWS[20:], *late}
         async with asyncio.timeout(TIMEOUT):
             while not wanted <= heard:
@@ -189,7 +189,7 @@ async def test_reading_starts_at_the_positions_of_the_readers_own_store(
     async def positions(partitions: Collection[int]) -> Mapping[int, int]:
         return {partition: kept[partition] for partition in partitions if partition in kept}
 
-    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS])
     async with consumer(group=group, start=Stored(positions)) as reading:
         first = await take(reading, 12)
         kept.update(Position(*each.next) for each in first)
@@ -202,21 +202,21 @@ async def test_reading_starts_at_the_positions_of_the_readers_own_store(
 async def test_nothing_is_read_until_the_readers_own_store_has_returned_positions(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
-    asked = 0
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    calls = 0
 
     async def positions(partitions: Collection[int]) -> Mapping[int, int]:
-        nonlocal asked
-        asked += 1
-        if asked < 3:
+        nonlocal calls
+        calls += 1
+        if calls < 3:
             raise ConnectionError("the store is away")
         return {0: 20}
 
     async with consumer(start=Stored(positions)) as reading:
         assert [each.row.id for each in await take(reading, 10)] == ROWS[20:]
         await nothing_more(reading, producer, topic)
-    assert asked == 3
-    asked = 0
+    assert calls == 3
+    calls = 0
     with pytest.raises(ConnectionError, match="the store is away"):
         await consumer(group=None, start=Stored(positions)).start()
 
@@ -224,10 +224,10 @@ async def test_nothing_is_read_until_the_readers_own_store_has_returned_position
 async def test_updates_fetched_before_a_rebalance_are_not_returned_ahead_of_forgotten_ones(
     topic: str, producer: AIOKafkaProducer, settings: Settings
 ) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
     group = f"{settings.topic_prefix}slow"
 
-    class RebalancedWhileAsked:
+    class RebalancedMeanwhile:
         """A store during whose third answer the group is rebalanced."""
 
         answers = 0
@@ -247,16 +247,16 @@ async def test_updates_fetched_before_a_rebalance_are_not_returned_ahead_of_forg
         await asyncio.wait_for(revoked.wait(), TIMEOUT)
 
     reading = ProvenanceConsumer(
-        settings.kafka, group=group, topic=topic, revisions=RebalancedWhileAsked(), max_records=5
+        settings.kafka, group=group, topic=topic, revisions=RebalancedMeanwhile(), max_records=5
     )
     forget = reading._assignments._forget
 
-    def told_to_forget(partitions: Collection[Any]) -> None:
+    def forget_and_note(partitions: Collection[Any]) -> None:
         forget(partitions)
         if partitions:
             revoked.set()
 
-    reading._assignments._forget = told_to_forget
+    reading._assignments._forget = forget_and_note
     async with reading:
         first = await take(reading, 10)
         rest = await take(reading, 30)
@@ -268,7 +268,7 @@ async def test_updates_fetched_before_a_rebalance_are_not_returned_ahead_of_forg
 async def test_records_are_read_again_where_the_readers_own_store_failed(
     fault: BaseException, topic: str, producer: AIOKafkaProducer, settings: Settings
 ) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS])
     faults = [fault]
 
     class Store:
@@ -291,9 +291,9 @@ async def test_a_row_that_was_removed_is_returned_as_removed_and_as_new_when_it_
     topic: str, producer: AIOKafkaProducer, consumer: Any, settings: Settings
 ) -> None:
     row_id = ROWS[0]
-    await tell(producer, topic, [row(row_id, 2)], partition=0)
+    await publish_rows(producer, topic, [row(row_id, 2)], partition=0)
     await producer.send_and_wait(topic, None, str(row_id).encode(), partition=0)
-    await tell(producer, topic, [row(row_id, 3)], partition=0)
+    await publish_rows(producer, topic, [row(row_id, 3)], partition=0)
     async with consumer() as reading, asyncio.timeout(30):
         changes = [await anext(reading) for _ in range(3)]
         assert await reading.commit()
@@ -308,7 +308,7 @@ async def test_a_row_that_was_removed_is_returned_as_removed_and_as_new_when_it_
 async def test_what_one_member_leaves_undone_another_one_gets(
     topic: str, producer: AIOKafkaProducer, consumer: Any
 ) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in ROWS])
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS])
     async with consumer() as first:
         done = await take(first, 3)
         assert await first.commit()
@@ -352,9 +352,9 @@ async def test_a_handler_of_faststream_gets_each_update_once_and_again_if_it_fai
         assert isinstance(change, ProvenanceUpdate)
         heard.append(change)
 
-    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
-    await tell(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
-    await tell(producer, topic, [row(ROWS[0], 2)], partition=0)
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS], partition=0)
+    await publish_rows(producer, topic, [row(ROWS[0], 2)], partition=0)
     await producer.send_and_wait(topic, b"no record", b"x", partition=0, headers=[("h", b"\xff")])
 
     async with broker:

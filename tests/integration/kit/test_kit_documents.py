@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from harness.document_examples import Example, examples_in
-from harness.told import row, tell
+from harness.provenance_messages import publish_rows, row
 from harness.topics import producing
 from harness.waiting import TIMEOUT
 from llamalog_schemas.provenance import Origin
@@ -30,23 +30,23 @@ LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:")
 def on_this_broker(program: str, settings: Settings) -> str:
     """The program on the test's own broker and topics."""
     wanted = topics(settings.topic_prefix)
-    for said, meant in [
+    for written, meant in [
         ('"localhost:9092"', repr(settings.kafka)),
         ('source="/catalogue/albums"', f'source="/catalogue/albums", topic={wanted.entity_events.name!r}'),
         ('group="album-pages"', f"group={settings.consumer_group!r}, topic={wanted.provenance.name!r}"),
         ('"enrichments"', repr(wanted.backfill_events.name)),
     ]:
-        program = program.replace(said, meant)
+        program = program.replace(written, meant)
     return program
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 async def test_an_example_prints_the_output_in_the_document(example: Example, settings: Settings) -> None:
     runs_on = "consumer" in example.program
-    told, wanted = uuid4(), topics(settings.topic_prefix)
+    row_id, wanted = uuid4(), topics(settings.topic_prefix)
     async with producing(settings.kafka) as producer:
-        first = row(told, root_job_id=None, origin=Origin.PENDING)
-        await tell(producer, wanted.provenance.name, [first, first, row(told, 2)])
+        first = row(row_id, root_job_id=None, origin=Origin.PENDING)
+        await publish_rows(producer, wanted.provenance.name, [first, first, row(row_id, 2)])
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", on_this_broker(example.program, settings)),
         stdout=asyncio.subprocess.PIPE,

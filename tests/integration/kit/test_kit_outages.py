@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from harness.told import row, take, tell
+from harness.provenance_messages import publish_rows, row, take
 from harness.topics import read_all
 from harness.waiting import TIMEOUT, eventually
 from llamalog_schemas import EntityEvent, decode_event
@@ -35,7 +35,7 @@ async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         yield producer
 
 
-async def say(log: LlamaLogger, number: int) -> set[UUID]:
+async def publish(log: LlamaLogger, number: int) -> set[UUID]:
     ids = {uuid4() for _ in range(number)}
     with log.job("root"):
         for event_id in ids:
@@ -61,11 +61,11 @@ async def test_closing_without_kafka_reports_delivered_and_lost_events(
     losses: list[Loss] = []
     topic = topics(settings.topic_prefix).entity_events.name
     log = LlamaLogger(AiokafkaTransport(producer), source="/x", topic=topic, on_loss=losses.append)
-    delivered = await say(log, 200)
+    delivered = await publish(log, 200)
     assert (await log.flush(20)).everything_delivered
     await asyncio.to_thread(breakable_kafka.kill)
     try:
-        pending = await say(log, 100)
+        pending = await publish(log, 100)
         stats = await asyncio.wait_for(log.close(2), TIMEOUT)
     finally:
         await asyncio.to_thread(breakable_kafka.start)
@@ -86,22 +86,22 @@ async def test_events_published_without_kafka_arrive_when_it_is_back(
     )
     rows = [row() for _ in range(20)]
     async with reader:
-        await tell(producer, names.provenance.name, rows[:10])
+        await publish_rows(producer, names.provenance.name, rows[:10])
         heard = await take(reader, 10)
         assert await reader.commit()
 
-        said = await say(log, 100)
+        published = await publish(log, 100)
         await asyncio.to_thread(breakable_kafka.kill)
-        said |= await say(log, 100)
+        published |= await publish(log, 100)
         await asyncio.sleep(4)
         assert log.stats.pending
         assert not log.stats.lost
         await asyncio.to_thread(breakable_kafka.start)
 
         assert (await log.close(60)).everything_delivered
-        assert set(await ids_in_topic(settings)) == said
+        assert set(await ids_in_topic(settings)) == published
 
-        await tell(producer, names.provenance.name, rows[10:])
+        await publish_rows(producer, names.provenance.name, rows[10:])
         heard += await take(reader, 10)
         await eventually(reader.commit)
     assert sorted(update.row.id for update in heard) == sorted(each.id for each in rows)

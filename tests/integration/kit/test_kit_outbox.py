@@ -201,15 +201,15 @@ async def test_a_transport_of_no_use_refuses_no_event(engine: AsyncEngine, fault
 
 async def test_a_relay_that_waits_for_kafka_can_be_cancelled(engine: AsyncEngine) -> None:
     await add_album(engine, uuid4())
-    asked = asyncio.Event()
+    requested = asyncio.Event()
 
     class SilentKafka(FlakyKafka):
         async def send(self, message: OutgoingMessage) -> Awaitable[object]:
-            asked.set()
+            requested.set()
             return asyncio.get_running_loop().create_future()
 
     running = asyncio.create_task(OutboxRelay(engine, OUTBOX, SilentKafka()).run())
-    await asyncio.wait_for(asked.wait(), 20)
+    await asyncio.wait_for(requested.wait(), 20)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -39,7 +39,7 @@ async def recorded(settings: Settings) -> dict[str, tuple[ConsumerRecord, Entity
     return found
 
 
-async def say_in_jobs(log: LlamaLogger, number: int) -> None:
+async def publish_in_jobs(log: LlamaLogger, number: int) -> None:
     with log.job("root"):
         for count in range(number):
             with log.job(f"job-{count}"):
@@ -49,7 +49,7 @@ async def say_in_jobs(log: LlamaLogger, number: int) -> None:
 async def test_events_reach_kafka_over_aiokafka(settings: Settings) -> None:
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all") as producer:
         log = LlamaLogger(AiokafkaTransport(producer), source="/catalogue", topic=events_topic(settings))
-        await say_in_jobs(log, 500)
+        await publish_in_jobs(log, 500)
         assert (await log.close(20)).everything_delivered
     assert len(await recorded(settings)) == 500
 
@@ -58,7 +58,7 @@ async def test_events_reach_kafka_over_faststream_as_the_same_messages(settings:
     async with KafkaBroker(settings.kafka, acks="all", middlewares=[JobMiddleware]) as broker:
         await broker.start()
         log = LlamaLogger(FastStreamTransport(broker), source="/catalogue", topic=events_topic(settings))
-        await say_in_jobs(log, 20)
+        await publish_in_jobs(log, 20)
         assert (await log.close(20)).everything_delivered
     found = await recorded(settings)
     assert len(found) == 20
@@ -80,7 +80,7 @@ async def test_a_message_too_large_for_kafka_is_reported_and_the_others_arrive(s
 
 
 async def test_a_chain_goes_from_service_to_service_by_itself(settings: Settings) -> None:
-    """album-create-1 asks another service to enrich, which asks a third one to cache."""
+    """album-create-1 makes another service enrich, which makes a third one cache."""
     prefix = settings.topic_prefix
     memory = InMemoryTransport()
     log = LlamaLogger(memory, source="/catalogue", strict=True)
@@ -106,8 +106,8 @@ async def test_a_chain_goes_from_service_to_service_by_itself(settings: Settings
         with log.job("album-create-1"):
             await first.publish("album", f"{prefix}enrich", key=b"enrich-7")
         await eventually(both_have_spoken)
-    said = [event.data for event in memory.events if isinstance(event, EntityEvent)]
-    assert [(data.job_id, data.parent_job_id, data.root_job_id) for data in said] == [
+    published = [event.data for event in memory.events if isinstance(event, EntityEvent)]
+    assert [(data.job_id, data.parent_job_id, data.root_job_id) for data in published] == [
         ("enrich-7", "album-create-1", "album-create-1"),
         ("cache-9", "enrich-7", "album-create-1"),
     ]

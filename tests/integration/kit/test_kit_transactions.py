@@ -9,8 +9,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from faststream.kafka import KafkaBroker
 
+from harness.provenance_messages import publish_rows, row
 from harness.settled import wait_until_committed
-from harness.told import row, tell
 from harness.topics import lag
 from harness.waiting import eventually
 from llamalog_schemas.consumer import Beginning, Change, ProvenanceConsumer, Start
@@ -37,7 +37,7 @@ async def transactional(settings: Settings, name: str) -> AsyncIterator[AIOKafka
 
 
 async def send(producer: AIOKafkaProducer, topic: str, rows: Sequence[UUID], partition: int = 0) -> None:
-    await tell(producer, topic, [row(row_id) for row_id in rows], partition)
+    await publish_rows(producer, topic, [row(row_id) for row_id in rows], partition)
 
 
 def reading(

@@ -85,7 +85,7 @@ async def test_every_row_and_every_correction_is_shown_once_whenever_the_followi
 ) -> None:
     settings = settings.model_copy(update={"batch_records": 50})
     events = chains(3000)
-    children_first = sorted(events, key=lambda said: said.data.parent_job_id is None)
+    children_first = sorted(events, key=lambda one: one.data.parent_job_id is None)
     async with running("consumer", settings, tmp_path), running("migration-consumer", settings, tmp_path):
         publishing = asyncio.create_task(publish(settings, children_first))
         async with following(settings, "--limit", "1000000", "--since", LONG_AGO) as follower:
@@ -100,13 +100,13 @@ async def test_every_row_and_every_correction_is_shown_once_whenever_the_followi
 
             await until(lambda: shown() == in_table)
             assert await follower.interrupt() == 130
-        told = [(row["id"], row["revision"]) for row in follower.rows]
-        assert len(told) == len(set(told)), "a revision was shown twice"
-        assert len(told) > len(events), "no correction came: nothing was tested"
+        seen = [(row["id"], row["revision"]) for row in follower.rows]
+        assert len(seen) == len(set(seen)), "a revision was shown twice"
+        assert len(seen) > len(events), "no correction came: nothing was tested"
         assert [line for line in follower.complaints if "Looking" not in line] == []
 
 
-async def test_only_rows_that_are_asked_for_are_shown_the_last_ones_first(
+async def test_only_rows_that_are_requested_are_shown_the_last_ones_first(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     async with running("consumer", settings, tmp_path):
@@ -139,7 +139,7 @@ async def test_a_reader_that_has_had_enough_ends_the_following_at_the_next_row(
 
 
 @pytest.mark.apache_kafka
-async def test_while_kafka_is_away_it_says_so_and_goes_on_later(
+async def test_while_kafka_is_away_it_prints_so_and_goes_on_later(
     breakable: Settings, breakable_kafka: ApacheKafka, tmp_path: Path
 ) -> None:
     await publish(breakable, [event(1, "job-1")])

@@ -1,4 +1,4 @@
-"""What the topic tells is held against the filters as the table would be, and told once."""
+"""What the topic brings is filtered as the table would be, and shown once."""
 
 import random
 from datetime import timedelta
@@ -25,13 +25,13 @@ WORDS = ("blue", "Blue_Train", "100%", "a\\b", "É", None)
 
 def some_event(number: int) -> EntityEvent:
     job, parent = DICE.choice((None, "a", "b", "c")), DICE.choice((None, "a", "b", "lost"))
-    said = event(
+    plain = event(
         number, job, parent if parent != job else None, kind=DICE.choice((EntityLinked, EntityEnriched))
     )
     return replace(
-        said,
+        plain,
         data=replace(
-            said.data,
+            plain.data,
             entity_type=DICE.choice(list(EntityType)),
             entity_id=UUID(int=DICE.randrange(4)),
             operation=DICE.choice(("enrichment:album", "enrichment:track", "cache_100%", "cacheX100%")),
@@ -68,22 +68,22 @@ def some_filter() -> LogFilter:
     return LogFilter(**{name: every[name] for name in DICE.sample(list(every), DICE.choice((1, 1, 2, 3)))})
 
 
-async def test_a_filter_takes_of_what_is_told_what_it_finds_in_the_table(pool: asyncpg.Pool) -> None:
+async def test_a_filter_takes_of_what_is_published_what_it_finds_in_the_table(pool: asyncpg.Pool) -> None:
     kept = KeptMessages()
     await Writer(pool, kept).write(*map(some_event, range(1, 100)))
     await Repairer(pool, kept).settle()
-    told = [provenance_row(record) for record in kept.provenance.values()]
-    assert len(told) == 99
+    published = [provenance_row(record) for record in kept.provenance.values()]
+    assert len(published) == 99
     found_any = 0
     for _ in range(300):
         wanted = some_filter()
         page = await read_logs(Reader(pool), wanted, limit=500)
-        assert {row.id for row in told if matches(wanted, row)} == {row.id for row in page.items}, wanted
+        assert {row.id for row in published if matches(wanted, row)} == {row.id for row in page.items}, wanted
         found_any += bool(page.items)
     assert found_any > 100
 
 
-async def test_a_row_that_is_told_is_the_row_of_the_table(pool: asyncpg.Pool) -> None:
+async def test_a_row_that_is_published_is_the_row_of_the_table(pool: asyncpg.Pool) -> None:
     kept = KeptMessages()
     await Writer(pool, kept).write(*map(some_event, range(1, 40)))
     await Repairer(pool, kept).settle()
@@ -100,7 +100,7 @@ async def row(pool: asyncpg.Pool) -> LogRow:
     return found
 
 
-def test_a_revision_is_told_once_and_none_after_a_newer_one(row: LogRow) -> None:
+def test_a_revision_is_shown_once_and_none_after_a_newer_one(row: LogRow) -> None:
     second, third = replace(row, revision=2), replace(row, revision=3)
-    told = SeenRevisions([row])
-    assert [told.add(one) for one in (row, third, second, third)] == [False, True, False, False]
+    seen = SeenRevisions([row])
+    assert [seen.add(one) for one in (row, third, second, third)] == [False, True, False, False]

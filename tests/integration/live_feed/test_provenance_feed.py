@@ -1,4 +1,4 @@
-"""The provenance topic followed from now on; while Kafka is away, that is said."""
+"""The provenance topic followed from now on; while Kafka is away, that is reported."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,26 +26,26 @@ async def publisher(settings: Settings) -> AsyncIterator[MessageProducer]:
         yield MessageProducer(producer)
 
 
-def told(number: int, revision: int = 1) -> OutgoingMessage:
+def message_about(number: int, revision: int = 1) -> OutgoingMessage:
     root = Root(None, Origin.UNTRACKED)
     return provenance_message(StoredRow(content_of(event(number)), root, revision, NOON))
 
 
-async def tell(settings: Settings, publisher: MessageProducer, *messages: OutgoingMessage) -> None:
+async def publish(settings: Settings, publisher: MessageProducer, *messages: OutgoingMessage) -> None:
     await publisher.send_batched(topics(settings.topic_prefix).provenance.name, messages)
 
 
-async def test_a_feed_tells_what_is_told_after_it_was_opened_and_nothing_before(
+async def test_a_feed_has_what_is_published_after_it_was_opened_and_nothing_before(
     settings: Settings, publisher: MessageProducer
 ) -> None:
     before, after, again = range(1, 20), range(20, 40), 40
-    await tell(settings, publisher, *map(told, before))
+    await publish(settings, publisher, *map(message_about, before))
     async with open_provenance_feed(settings) as feed:
-        await tell(settings, publisher, *map(told, after))
+        await publish(settings, publisher, *map(message_about, after))
         heard = [record async for record in _until(feed, count=len(after))]
         assert {(record.id.int, record.revision) for record in heard} == {(row, 1) for row in after}
 
-        await tell(settings, publisher, told(again, 1), told(again, 2))
+        await publish(settings, publisher, message_about(again, 1), message_about(again, 2))
         heard = [record async for record in _until(feed, count=2)]
         assert [(record.id, record.revision) for record in heard] == [
             (UUID(int=again), revision) for revision in (1, 2)
@@ -56,12 +56,12 @@ async def test_what_is_no_provenance_record_is_passed_over(
     settings: Settings, publisher: MessageProducer
 ) -> None:
     async with open_provenance_feed(settings) as feed:
-        await tell(
+        await publish(
             settings,
             publisher,
             OutgoingMessage(b"tombstone", None, []),
             OutgoingMessage(b"stranger", b"{", []),
-            told(1),
+            message_about(1),
         )
         [record] = [record async for record in _until(feed, count=1)]
     assert record.id == UUID(int=1)
@@ -75,7 +75,7 @@ async def test_a_topic_that_does_not_stand_is_named(settings: Settings) -> None:
 
 
 @pytest.mark.apache_kafka
-async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
+async def test_a_feed_reports_once_that_kafka_is_away_and_goes_on_where_it_was(
     breakable: Settings, breakable_kafka: ApacheKafka
 ) -> None:
     heard: list[FeedBatch] = []
@@ -83,9 +83,9 @@ async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
     async with open_provenance_feed(breakable) as feed:
 
         async def listen() -> None:
-            async for news in feed:
-                heard.append(news)
-                if news.rows:
+            async for batch in feed:
+                heard.append(batch)
+                if batch.rows:
                     return
 
         async with asyncio.timeout(TIMEOUT), asyncio.TaskGroup() as tasks:
@@ -96,12 +96,12 @@ async def test_a_feed_says_once_that_kafka_is_away_and_goes_on_where_it_was(
             await asyncio.sleep(2)
             await asyncio.to_thread(breakable_kafka.start)
             async with open_producer(breakable) as producer:
-                await tell(breakable, MessageProducer(producer), told(1))
+                await publish(breakable, MessageProducer(producer), message_about(1))
     away, *back = heard
     assert away.unavailable is not None
     assert breakable.kafka in away.unavailable
-    assert [news.unavailable for news in back] == [None] * len(back)
-    assert [live.row.id for news in back for live in news.rows] == [UUID(int=1)]
+    assert [batch.unavailable for batch in back] == [None] * len(back)
+    assert [live.row.id for batch in back for live in batch.rows] == [UUID(int=1)]
 
 
 async def _until(feed: ProvenanceFeed, count: int) -> AsyncIterator[Provenance]:

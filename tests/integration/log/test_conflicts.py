@@ -1,4 +1,4 @@
-"""Where events contradict each other can be asked: rival parents, roots declared otherwise, cycles."""
+"""Where events contradict each other can be queried: rival parents, roots declared otherwise, cycles."""
 
 from uuid import UUID
 
@@ -28,7 +28,7 @@ ROWS = 60_000
 
 
 class Log:
-    """A log that is written, repaired and asked."""
+    """A log that is written, repaired and queried."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.kept = KeptMessages()

@@ -1,4 +1,4 @@
-"""Lineages deeper than anybody means them to be: the walk upwards ends where it is said to end."""
+"""Lineages deeper than intended: the walk upwards ends where it is documented to end."""
 
 import json
 from collections.abc import Sequence
@@ -58,10 +58,10 @@ async def reader(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> Walked:
 async def test_a_page_follows_its_jobs_upwards_so_far_and_says_that_there_are_more(reader: Walked) -> None:
     timeline = await read_timeline(reader, ALBUM)
     tree = await read_tree(reader, f"job-{JOBS - 1}")
-    for told in (timeline, tree):
-        (entry,) = told.entries
-        assert len(told.parents) == FOLLOWED
-        assert (told.longer, entry.depth, entry.parent) == (True, FOLLOWED - 1, f"job-{JOBS - 2}")
+    for page in (timeline, tree):
+        (entry,) = page.entries
+        assert len(page.parents) == FOLLOWED
+        assert (page.longer, entry.depth, entry.parent) == (True, FOLLOWED - 1, f"job-{JOBS - 2}")
     assert reader.jobs == [FOLLOWED, FOLLOWED], "the walk ended there"
 
 

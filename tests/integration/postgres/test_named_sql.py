@@ -33,7 +33,7 @@ in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def prepared(postgres_url: str, template_database: str) -> AsyncIterator[asyncpg.Connection]:
-    """One connection for all: its work tables take longer than what is asked of it."""
+    """One connection for all: its work tables take longer than the statements."""
     async with new_database(postgres_url, template_database) as url:
         connection = await asyncpg.connect(url)
         await prepare_connection(connection)

@@ -1,7 +1,7 @@
 """The plan of every question at a million rows: none reads the whole log, none more rows than it must.
 
 `llamalog-dev up` counts all rows of the log for its report (`summary_rows`); every other statement of the
-queries is asked here.
+queries is run here.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ ABOUT_THEM = LOG.albums // 50 * 2
 """Rows about that artist."""
 
 A_PAGE = 100
-"""Rows read for a page of 50 where all that the index leads to are asked for."""
+"""Rows read for a page of 50 where all that the index leads to are wanted."""
 
 JULY, DAY = datetime(2024, 7, 1, tzinfo=UTC), timedelta(days=1)
 A_DAY = 160 * 9
@@ -118,7 +118,7 @@ QUESTIONS: list[Question] = [
     ("rows of unknown origin", lambda r: read_logs(r, LogFilter(unknown_origin_only=True)), LOG.odd),
     ("rows of roots", lambda r: read_logs(r, LogFilter(roots_only=True)), 1_000),
 ]
-"""What is asked, how, and how many rows of the log it may read: with what is removed by filters."""
+"""The query, how it is made, and how many rows of the log it may read: with what is removed by filters."""
 
 ANOTHER_STORY = {
     "adoption_rows",
@@ -135,7 +135,7 @@ ANOTHER_STORY = {
     "logs_last_scanned",
     "logs_page",
 }
-"""Statements of runs, not of the log; the count of everything; templates, asked in each of their forms;
+"""Statements of runs, not of the log; the count of everything; templates, run in each of their forms;
 gauges, whose plans are held in tests/integration/telemetry/test_measures.py."""
 
 
@@ -193,20 +193,20 @@ def million_rows(postgres_url: str, template_database: str) -> Iterator[str]:
         runner.run(database.__aexit__(None, None, None))
 
 
-@pytest.mark.parametrize(("what", "ask", "most_rows"), QUESTIONS, ids=[what for what, _, _ in QUESTIONS])
+@pytest.mark.parametrize(("what", "query", "most_rows"), QUESTIONS, ids=[what for what, _, _ in QUESTIONS])
 async def test_a_question_is_answered_by_indexes_and_few_rows(
-    million_rows: str, what: str, ask: Callable[[Reader], Awaitable[Any]], most_rows: int
+    million_rows: str, what: str, query: Callable[[Reader], Awaitable[Any]], most_rows: int
 ) -> None:
     async with open_pool(settings_of(million_rows), name="tests", only_reads=True) as pool:
         reader = ListeningReader(pool)
-        await ask(reader)
+        await query(reader)
         assert reader.executed
         for mode in ("force_custom_plan", "force_generic_plan"):
-            plans = [await explained(pool, mode, asked) for asked in reader.executed]
-            for plan, asked in zip(plans, reader.executed, strict=True):
+            plans = [await explained(pool, mode, one) for one in reader.executed]
+            for plan, execution in zip(plans, reader.executed, strict=True):
                 scanned = [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
                 tables = {node["Relation Name"] for node in scanned}
-                assert "llama_logs" not in tables, (what, mode, asked.statement)
+                assert "llama_logs" not in tables, (what, mode, execution.statement)
             read = [rows_read(plan) for plan in plans]
             assert sum(read) <= most_rows, (what, mode, read)
 
@@ -219,13 +219,13 @@ async def explained(pool: asyncpg.Pool, mode: str, execution: Execution) -> dict
     values = ", ".join(map(literal, execution.values))
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(
-            f"SET LOCAL plan_cache_mode = {mode}; PREPARE asked AS {execution.statement}"
+            f"SET LOCAL plan_cache_mode = {mode}; PREPARE tested AS {execution.statement}"
         )
         statement = (
-            f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked{f'({values})' if values else ''}"
+            f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE tested{f'({values})' if values else ''}"
         )
         (found,) = json.loads(await connection.fetchval(statement))
-        await connection.execute("DEALLOCATE asked")
+        await connection.execute("DEALLOCATE tested")
     plan: dict[str, Any] = found["Plan"]
     return plan
 
@@ -265,7 +265,7 @@ async def test_jobs_that_wait_are_found_by_few_rows_with_any_sample_of_the_stati
                 await connection.execute(f"SET default_statistics_target = {target}")
                 await connection.execute("ANALYZE llama_logs")
                 for mode in ("force_custom_plan", "force_generic_plan"):
-                    (plan,) = [await explained(pool, mode, asked) for asked in reader.executed]
+                    (plan,) = [await explained(pool, mode, one) for one in reader.executed]
                     assert rows_read(plan) <= 20_000, (target, mode)
         finally:
             await connection.execute("RESET default_statistics_target")
@@ -309,18 +309,18 @@ async def plan_for_any_values(connection: asyncpg.Connection, name: str) -> str:
         if name.startswith(("plan_", "recompute_")):
             await connection.execute(BY_INDEX)
         await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        await connection.execute(f"PREPARE asked AS {sql(name)}")
+        await connection.execute(f"PREPARE tested AS {sql(name)}")
         parameters = await connection.fetchval(
-            "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'asked'"
+            "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'tested'"
         )
         values = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
-        lines = await connection.fetch(f"EXPLAIN EXECUTE asked{values}")
-        await connection.execute("DEALLOCATE asked")
+        lines = await connection.fetch(f"EXPLAIN EXECUTE tested{values}")
+        await connection.execute("DEALLOCATE tested")
     return "\n".join(line for (line,) in lines)
 
 
 @pytest.mark.parametrize("analysed", [True, False], ids=["analysed", "never analysed"])
-async def test_what_is_asked_of_a_job_that_said_very_much_is_answered_by_few_of_its_rows(
+async def test_queries_of_a_job_with_very_many_rows_read_few_of_its_rows(
     database_url: str, analysed: bool
 ) -> None:
     rows = 20_000
@@ -338,20 +338,20 @@ async def test_what_is_asked_of_a_job_that_said_very_much_is_answered_by_few_of_
         await reader.rows("job_root", "import")
         await read_job_state(reader, "import")
         for mode in ("force_custom_plan", "force_generic_plan"):
-            for asked in reader.executed:
-                read = rows_read(await explained(pool, mode, asked))
-                assert read < 300, (mode, read, asked.statement)
+            for execution in reader.executed:
+                read = rows_read(await explained(pool, mode, execution))
+                assert read < 300, (mode, read, execution.statement)
 
 
-async def test_every_statement_of_the_queries_is_among_those_asked(million_rows: str) -> None:
+async def test_every_statement_of_the_queries_is_among_those_executed(million_rows: str) -> None:
     """A new statement needs a query here."""
     async with open_pool(settings_of(million_rows), name="tests", only_reads=True) as pool:
         reader = ListeningReader(pool)
-        for _, ask, _ in QUESTIONS:
-            await ask(reader)
-    asked = {asked.statement for asked in reader.executed}
+        for _, query, _ in QUESTIONS:
+            await query(reader)
+    executed = {execution.statement for execution in reader.executed}
     named = named_by_queries()
-    assert {name for name in named - ANOTHER_STORY if sql(name) not in asked} == set()
+    assert {name for name in named - ANOTHER_STORY if sql(name) not in executed} == set()
     assert len(named) > 20
 
 

@@ -31,7 +31,7 @@ OTHER_ALBUM = EntityRef(type=EntityType.ALBUM, id=OTHER_ID)
 
 @dataclass
 class Log:
-    """A log of the test's own, and the statements that were asked of it."""
+    """A log of the test's own, and the statements that were run on it."""
 
     pool: asyncpg.Pool
     statements: list[str]
@@ -41,7 +41,7 @@ class Log:
         return Reader(self.pool)
 
     async def write(self, events: Iterable[Event], positions: Positions = NOTHING_READ) -> None:
-        """Write events in one transaction, resolved by what they say themselves."""
+        """Write events in one transaction, resolved by their own jobs."""
         await write_at_rest(self.pool, fold(events).values(), positions)
 
     async def repair(self, *jobs: str) -> None:
@@ -70,11 +70,11 @@ def about(
     title: str | None = None,
 ) -> EntityEvent:
     """An event that names an album."""
-    said = event(number, job, parent, at=at)
+    plain = event(number, job, parent, at=at)
     changes: dict[str, Any] = {"album_id": album.id}
     if title is not None:
         changes |= {"entity_type": EntityType.ALBUM, "entity_id": album.id, "metadata": {"title": title}}
-    return replace(said, data=replace(said.data, **changes))
+    return replace(plain, data=replace(plain.data, **changes))
 
 
 def id_of(number: int) -> UUID:
@@ -219,7 +219,7 @@ def nodes(trees: list[JobNode]) -> list[JobNode]:
     return trees + [below for tree in trees for below in nodes(tree.children)]
 
 
-async def test_a_timeline_longer_than_asked_for_says_so(log: Log) -> None:
+async def test_a_timeline_longer_than_its_limit_is_marked(log: Log) -> None:
     await log.write([about(number, f"job-{number}") for number in range(1, 6)])
     timeline = await read_timeline(log.reader, ALBUM, limit=3)
     assert [entry.row.job_id for entry in timeline.entries] == ["job-1", "job-2", "job-3"]

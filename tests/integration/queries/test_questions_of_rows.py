@@ -11,8 +11,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from harness.asked_histories import ENTITIES, all_items, ask_many, rows_of
 from harness.log_oracle import LogOracle, Row
+from harness.queried_histories import ENTITIES, all_items, check_many, rows_of
 from histories import NOON
 from llamalog_schemas.events import (
     EntityType,
@@ -32,8 +32,8 @@ from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 
 
-def test_root_jobs_are_told_once_the_newest_first_with_what_is_under_them(database_url: str) -> None:
-    async def ask(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
+def test_root_jobs_are_listed_once_the_newest_first_with_what_is_under_them(database_url: str) -> None:
+    async def check(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
         wanted = RootFilter(
             category=dice.choice([None, "CREATED"]),
             status=dice.choice([None, "FAILED"]),
@@ -62,17 +62,17 @@ def test_root_jobs_are_told_once_the_newest_first_with_what_is_under_them(databa
             if all(abs(other.at) < 1e10 for other in under):
                 assert job.duration_ms == round(1000 * (max(other.at for other in under) - row.at))
 
-    ask_many(database_url, ask)
+    check_many(database_url, check)
 
 
 def searched_texts(row: Row) -> list[str]:
-    told = row.metadata if isinstance(row.metadata, dict) else {}
-    names = [text for text in (told.get("title"), told.get("name")) if isinstance(text, str)]
+    metadata = row.metadata if isinstance(row.metadata, dict) else {}
+    names = [text for text in (metadata.get("title"), metadata.get("name")) if isinstance(text, str)]
     return [row.root_job_id or "", row.operation, *names]
 
 
 def drawn_filter(dice: Random) -> tuple[LogFilter, Callable[[Row], bool]]:
-    """A filter of a few words, and what it asks in Python."""
+    """A filter of a few words, and what it tests in Python."""
     start, end = NOON + timedelta(milliseconds=2), NOON + timedelta(milliseconds=5)
     choices: list[tuple[dict[str, Any], Callable[[Row], bool]]] = [
         ({"category": "LINKED"}, lambda row: row.category == "LINKED"),
@@ -98,9 +98,9 @@ def drawn_filter(dice: Random) -> tuple[LogFilter, Callable[[Row], bool]]:
         ({"q": "kind OF"}, lambda row: row.name == "Kind of Blue"),
     ]
     drawn = dice.sample(choices, dice.choice([0, 1, 1, 2, 2, 3]))
-    said = {name: value for words, _ in drawn for name, value in words.items()}
-    holds = [test for words, test in drawn if all(said[name] == value for name, value in words.items())]
-    return LogFilter(**said), lambda row: all(test(row) for test in holds)
+    values = {name: value for words, _ in drawn for name, value in words.items()}
+    holds = [test for words, test in drawn if all(values[name] == value for name, value in words.items())]
+    return LogFilter(**values), lambda row: all(test(row) for test in holds)
 
 
 @pytest.mark.parametrize("searched", [20_000, 3])
@@ -109,7 +109,7 @@ def test_logs_are_the_rows_for_which_all_filters_hold(
 ) -> None:
     monkeypatch.setattr(logs, "MAX_ROWS_SCANNED", searched)
 
-    async def ask(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
+    async def check(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
         for _ in range(6):
             wanted, holds = drawn_filter(dice)
             newest_first = dice.random() < 0.5
@@ -118,18 +118,18 @@ def test_logs_are_the_rows_for_which_all_filters_hold(
             found = [row.id for row in await all_items(read, dice.randint(2, 5))]
             assert found == (expected[::-1] if newest_first else expected), wanted
 
-    ask_many(database_url, ask)
+    check_many(database_url, check)
 
 
-def test_names_and_summaries_tell_what_events_about_an_entity_said(database_url: str) -> None:
-    async def ask(pool: asyncpg.Pool, oracle: LogOracle, _: Random) -> None:
+def test_names_and_summaries_are_those_of_the_events_about_an_entity(database_url: str) -> None:
+    async def check(pool: asyncpg.Pool, oracle: LogOracle, _: Random) -> None:
         names = await read_names(Reader(pool), ENTITIES)
-        told: dict[UUID, set[str]] = {}
+        names_of: dict[UUID, set[str]] = {}
         for entity in ENTITIES:
             about = oracle.about(entity.type, entity.id)
             summary = await read_entity_summary(Reader(pool), entity, now=NOON + timedelta(milliseconds=5))
             named = [row.name for row in about if row.name]
-            told.setdefault(entity.id, set()).update(named[-1:])
+            names_of.setdefault(entity.id, set()).update(named[-1:])
             assert summary.name == (named[-1] if named else None)
             assert set(summary.names) == set(named)
             assert summary.rows == len(about)
@@ -149,10 +149,10 @@ def test_names_and_summaries_tell_what_events_about_an_entity_said(database_url:
             assert summary.no_data_recently == any(
                 row.status == "NO_DATA_AVAILABLE" and row.at >= recent for row in about
             )
-        assert all(name in told[entity] for entity, name in names.items())
-        assert {entity for entity, found in told.items() if found} == set(names)
+        assert all(name in names_of[entity] for entity, name in names.items())
+        assert {entity for entity, found in names_of.items() if found} == set(names)
 
-    ask_many(database_url, ask)
+    check_many(database_url, check)
 
 
 def first(rows: list[Row]) -> UUID | None:
@@ -160,7 +160,7 @@ def first(rows: list[Row]) -> UUID | None:
 
 
 def test_what_is_unknown_and_what_is_waited_for_is_counted(database_url: str) -> None:
-    async def ask(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
+    async def check(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
         unknown = await read_unknown_origins(Reader(pool))
         rootless = oracle.where(lambda row: row.root_job_id is None)
         reasons = [row.origin or "UNPROCESSED" for row in rootless]
@@ -173,11 +173,11 @@ def test_what_is_unknown_and_what_is_waited_for_is_counted(database_url: str) ->
         }
         assert len(found) == len(oracle.waiting())
 
-    ask_many(database_url, ask, odd=False)
+    check_many(database_url, check, odd=False)
 
 
 def test_counts_over_time_are_those_of_the_rows(database_url: str) -> None:
-    async def ask(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
+    async def check(pool: asyncpg.Pool, oracle: LogOracle, dice: Random) -> None:
         since, until = NOON + timedelta(milliseconds=1), NOON + timedelta(milliseconds=5)
         counts = await read_counts(Reader(pool), since=since, until=until, bucket=dice.choice(list(Bucket)))
         found: Counter[str] = Counter()
@@ -186,7 +186,7 @@ def test_counts_over_time_are_those_of_the_rows(database_url: str) -> None:
         within = oracle.where(lambda row: since.timestamp() <= row.at < until.timestamp())
         assert found == Counter(row.category for row in within)
 
-    ask_many(database_url, ask)
+    check_many(database_url, check)
 
 
 async def test_counts_over_too_many_buckets_are_refused(pool: asyncpg.Pool) -> None:

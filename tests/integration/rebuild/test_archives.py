@@ -37,7 +37,7 @@ from llamalog_service.rebuild.errors import ArchiveOnlyError, BeginningGoneError
 def topic_of(count: int = 60) -> KeptTopic:
     topic = KeptTopic()
     for number, one in enumerate(chains(count)):
-        topic.say(encode(one), number)
+        topic.append(encode(one), number)
     return topic
 
 
@@ -56,7 +56,7 @@ async def read_back(archive: Archive, starts: Mapping[int, int] | None = None) -
     ]
 
 
-def said(topic: KeptTopic) -> list[tuple[object, ...]]:
+def messages_of(topic: KeptTopic) -> list[tuple[object, ...]]:
     return [
         (message.partition, message.offset, message.key, message.value, list(message.headers))
         for messages in topic.partitions.values()
@@ -72,9 +72,9 @@ async def test_every_byte_comes_back_in_order(tmp_path: Path) -> None:
         Message(b"", len(topic.partitions[0]) + 2, 0, b""),
     ]
     topic.partitions[0] += odd
-    assert await archived(tmp_path, topic) == len(said(topic))
-    assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
-    later = [line for line in said(topic) if line[0] != 1 or int(str(line[1])) >= 7]
+    assert await archived(tmp_path, topic) == len(messages_of(topic))
+    assert await read_back(Archive(tmp_path, TOPIC)) == messages_of(topic)
+    later = [line for line in messages_of(topic) if line[0] != 1 or int(str(line[1])) >= 7]
     assert await read_back(Archive(tmp_path, TOPIC), {1: 7}) == later
     assert len(list_segments(tmp_path)[1]) > 2
 
@@ -82,7 +82,7 @@ async def test_every_byte_comes_back_in_order(tmp_path: Path) -> None:
 async def test_large_messages_are_read_few_at_a_time(tmp_path: Path) -> None:
     topic = KeptTopic()
     for _ in range(40):
-        topic.say(b"x" * 1_000_000)
+        topic.append(b"x" * 1_000_000)
     await archived(tmp_path, topic, 100_000_000)
     (segment,) = list_segments(tmp_path)[0]
     assert [len(batch) for batch in read_segment(segment, TOPIC, 0, 40)] == [9, 9, 9, 9, 4]
@@ -93,9 +93,9 @@ async def test_an_archive_is_continued_where_it_ended(tmp_path: Path) -> None:
     first = await archived(tmp_path, topic)
     assert await archived(tmp_path, topic) == 0
     for number, one in enumerate(chains(3, first=1000)):
-        topic.say(encode(one), number)
-    assert await archived(tmp_path, topic) == len(said(topic)) - first
-    assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
+        topic.append(encode(one), number)
+    assert await archived(tmp_path, topic) == len(messages_of(topic)) - first
+    assert await read_back(Archive(tmp_path, TOPIC)) == messages_of(topic)
     assert {at: span.first for at, span in (await Archive(tmp_path, TOPIC).check()).items()} == {
         0: 0,
         1: 0,
@@ -126,7 +126,7 @@ async def test_an_interrupted_or_killed_run_is_continued(tmp_path: Path, gently:
         for segment in list_segments(tmp_path)[1]:
             segment.path.rename(segment.path.with_suffix(".gz.part"))  # as a kill leaves it
     await archived(tmp_path, topic)
-    assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
+    assert await read_back(Archive(tmp_path, TOPIC)) == messages_of(topic)
 
 
 def truncated(data: bytes) -> bytes:
@@ -155,7 +155,7 @@ async def test_a_damaged_segment_is_refused_with_its_line(
     tmp_path: Path, damage: object, pool: asyncpg.Pool
 ) -> None:
     installation = Installation(pool)
-    installation.say(chains(20))
+    installation.publish(chains(20))
     await installation.ingest_all()
     await archived(tmp_path, installation.topic, 1_000_000)
     (segment,) = list_segments(tmp_path)[0]
@@ -207,17 +207,17 @@ async def test_an_archive_without_its_manifest_is_refused_with_the_manifest_to_w
     topic = topic_of()
     await archived(tmp_path, topic)
     notes = tmp_path / "archive.json"
-    said_before = notes.read_text()
+    notes_before = notes.read_text()
     notes.unlink()
     with pytest.raises(ManifestMissingError) as refusal:
         await Archive(tmp_path, TOPIC).check()
-    assert str(refusal.value).endswith(said_before.strip())
+    assert str(refusal.value).endswith(notes_before.strip())
     notes.write_text("{}")
     with pytest.raises(ManifestDamagedError):
         await Archive(tmp_path, TOPIC).check()
     notes.unlink()
     await archived(tmp_path, topic)
-    assert notes.read_text() == said_before
+    assert notes.read_text() == notes_before
 
 
 async def test_an_empty_topic_has_an_archive_too(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ async def test_two_processes_do_not_write_one_archive(tmp_path: Path) -> None:
     waiting = Waiting()
     waiting.partitions = topic.partitions
     await archived(tmp_path, waiting, 1_000_000)
-    assert await read_back(Archive(tmp_path, TOPIC)) == said(topic)
+    assert await read_back(Archive(tmp_path, TOPIC)) == messages_of(topic)
     assert await archived(tmp_path, topic) == 0
 
 
@@ -261,9 +261,9 @@ async def test_a_rebuild_reads_the_beginning_that_retention_removed_from_an_arch
     tmp_path: Path, pool: asyncpg.Pool
 ) -> None:
     installation = Installation(pool)
-    installation.say(chains(20))
+    installation.publish(chains(20))
     await archived(tmp_path, installation.topic)
-    installation.say(chains(10, first=1000))
+    installation.publish(chains(10, first=1000))
     await installation.ingest_all()
     whole = await installation.rebuilt()
 
@@ -291,7 +291,7 @@ async def test_an_archive_alone_loads_an_empty_table_and_is_compared_with_no_oth
     tmp_path: Path, pool: asyncpg.Pool
 ) -> None:
     lost = Installation(pool)
-    lost.say([*chains(20), event(101)])
+    lost.publish([*chains(20), event(101)])
     await lost.ingest_all()
     await archived(tmp_path, lost.topic)
     rows = await rows_as_text(pool)
@@ -311,6 +311,6 @@ async def test_an_archive_alone_loads_an_empty_table_and_is_compared_with_no_oth
     assert (report.loaded, await rows_as_text(pool)) == (True, rows)
     assert await pool.fetchval("SELECT count(*) FROM consumer_positions") == 0
     anew = Installation(pool)
-    anew.say([event(500, "later", "root-1")])
+    anew.publish([event(500, "later", "root-1")])
     await anew.ingest_all()
     assert len(await rows_as_text(pool)) == len(rows) + 1

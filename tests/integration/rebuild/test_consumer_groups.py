@@ -27,7 +27,7 @@ State = Callable[[Installation], Awaitable[None]]
 async def recorded(pool: asyncpg.Pool) -> Installation:
     """A group has recorded every event."""
     installation = Installation(pool)
-    installation.say(EVENTS)
+    installation.publish(EVENTS)
     await installation.ingest_all()
     return installation
 
@@ -47,7 +47,7 @@ async def renamed_and_behind(installation: Installation) -> None:
 async def renamed_and_back(installation: Installation) -> None:
     """The other group has read more; the first one goes on from where it was."""
     installation.group = OTHER
-    installation.say(chains(9, first=200))
+    installation.publish(chains(9, first=200))
     await installation.ingest_all()
     installation.group = GROUP
     await installation.ingest(0, 2)
@@ -55,7 +55,7 @@ async def renamed_and_back(installation: Installation) -> None:
 
 async def ahead_in_turn(installation: Installation) -> None:
     """Each of two groups is ahead in one of the partitions."""
-    installation.say(chains(30, first=200))
+    installation.publish(chains(30, first=200))
     await installation.ingest(0)
     installation.group = OTHER
     await installation.ingest(0, 2)
@@ -102,7 +102,7 @@ async def test_an_archive_and_then_the_topic_are_read_up_to_the_same_position(
 ) -> None:
     await Archiver(tmp_path, TOPIC, recorded.topic).run()
     await renamed_and_behind(recorded)
-    recorded.say(chains(9, first=200))
+    recorded.publish(chains(9, first=200))
     history = ArchiveThenTopic(Archive(tmp_path, TOPIC), recorded.topic)
     report = await recorded.run(recorded.rebuild(history=history))
     assert (recorded.lines, report.messages) == ([], len(EVENTS))

@@ -23,7 +23,7 @@ EVENTS: list[Event] = [*chains(30), event(101), event(103, "orphan", "never"), o
 @pytest.fixture
 async def installation(pool: asyncpg.Pool) -> Installation:
     installation = Installation(pool)
-    installation.say(EVENTS)
+    installation.publish(EVENTS)
     return installation
 
 
@@ -35,12 +35,12 @@ async def test_an_empty_database_becomes_the_fold_with_every_index_and_the_posit
         SELECT indexrelid::regclass::text, obj_description(indexrelid)
         FROM pg_index WHERE indrelid = 'llama_logs'::regclass ORDER BY 1
     """
-    said = await installation.pool.fetch(comments)
+    found = await installation.pool.fetch(comments)
     report = await installation.rebuilt()
     assert (report.loaded, report.rebuilt.rows, report.messages) == (True, 32, 33)
     assert differences(await stored_rows(installation.pool), EVENTS) == []
     assert await catalogue(database_url) == before
-    assert await installation.pool.fetch(comments) == said
+    assert await installation.pool.fetch(comments) == found
     positions = await installation.pool.fetch(
         "SELECT consumer_group, topic, next_offset FROM consumer_positions"
     )
@@ -54,7 +54,7 @@ async def test_a_consumer_continues_where_the_loaded_table_ends(installation: In
     rows = await rows_as_text(installation.pool)
     await installation.ingest_all()  # reads everything again
     assert await rows_as_text(installation.pool) == rows
-    installation.say([event(200, "after", "root-1")])
+    installation.publish([event(200, "after", "root-1")])
     await installation.ingest_all()
     assert (await installation.rebuilt()).live.rows == 33
 
@@ -73,8 +73,8 @@ async def test_an_initial_load_equals_an_ingest(pool: asyncpg.Pool) -> None:
     for seed in range(12):
         await empty_tables(pool)
         installation = Installation(pool)
-        for said in draw_history(Random(seed)):
-            installation.topic.say(said.value, said.partition)
+        for drawn in draw_history(Random(seed)):
+            installation.topic.append(drawn.value, drawn.partition)
         for partition in installation.topic.partitions:  # the lowest partition and offset comes first
             await installation.ingest(partition)
         await installation.settle()

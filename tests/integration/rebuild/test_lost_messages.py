@@ -38,7 +38,7 @@ class Losing(TopicHistory):
         return spans
 
 
-async def say(settings: Settings, count: int, first: int = 1) -> str:
+async def publish_many(settings: Settings, count: int, first: int = 1) -> str:
     topic = topics(settings.topic_prefix).entity_events.name
     async with producing(settings.kafka) as producer:
         await publish_events(producer, topic, chains(count, first=first), partition=0)
@@ -46,7 +46,7 @@ async def say(settings: Settings, count: int, first: int = 1) -> str:
 
 
 async def test_messages_lost_before_they_are_read_end_the_reading(settings: Settings, tmp_path: Path) -> None:
-    topic = await say(settings, 12)
+    topic = await publish_many(settings, 12)
     with pytest.raises(MessagesGoneError, match=rf"Partition 0 of {topic} .* offset 0.* begins at 5"):
         await Archiver(tmp_path, topic, Losing(settings, before=5)).run()
 
@@ -54,17 +54,17 @@ async def test_messages_lost_before_they_are_read_end_the_reading(settings: Sett
 async def test_messages_lost_after_an_archive_end_the_reading_and_archived_ones_do_not(
     settings: Settings, tmp_path: Path
 ) -> None:
-    topic = await say(settings, 6)
+    topic = await publish_many(settings, 6)
     archived = (await Archiver(tmp_path, topic, TopicHistory(settings)).run()).messages
     assert archived == 6
-    await say(settings, 6, first=100)
+    await publish_many(settings, 6, first=100)
     with pytest.raises(MessagesGoneError, match=r"offset 6.* begins at 9"):
         await Archiver(tmp_path, topic, Losing(settings, before=9)).run()
     assert (await Archive(tmp_path, topic).check())[0] == (0, 6)
 
 
 async def test_messages_that_were_read_may_be_lost(settings: Settings) -> None:
-    await say(settings, 12)
+    await publish_many(settings, 12)
     history = Losing(settings, before=5)
     ends = {partition: span.end for partition, span in (await history.spans()).items()}
     read = [record.offset async for portion in history.read({0: 5}, ends) for record in portion.records]

@@ -20,7 +20,7 @@ from llamalog_service.rebuild.shadow import ShadowStore
 @pytest.fixture
 async def tampered(pool: asyncpg.Pool) -> Installation:
     installation = Installation(pool)
-    installation.say([*chains(30), event(101)])
+    installation.publish([*chains(30), event(101)])
     await installation.ingest_all()
     await tamper(pool)
     return installation
@@ -84,7 +84,7 @@ async def test_an_empty_table_is_not_loaded_from_a_shadow_that_a_crash_has_empti
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation = Installation(pool)
-    installation.say(chains(30))
+    installation.publish(chains(30))
     crash_before(monkeypatch, pool, InitialLoadStore, "load")
     with pytest.raises(ShadowLostError):
         await installation.rebuilt()
@@ -96,9 +96,9 @@ async def test_a_rebuild_refused_after_its_comparison_is_resumed(tampered: Insta
     """Also legacy rows, redeliveries and other contents that come after it."""
     with pytest.raises(TooManyDeletesError):
         await tampered.repaired(max_deletes=0, allow_unsourced=True)
-    tampered.topic.say(legacy_row(700, "CREATED"))
-    tampered.topic.say(event(6), 1)
-    tampered.say(chains(30), 0)
+    tampered.topic.append(legacy_row(700, "CREATED"))
+    tampered.topic.append(event(6), 1)
+    tampered.publish(chains(30), 0)
     await tampered.ingest_all()
     report = await tampered.repaired(allow_unsourced=True)
     assert (report.dead_letters, report.repaired) == (0, 3)  # the reading repaired the others
@@ -109,7 +109,7 @@ async def test_a_rebuild_refused_after_its_comparison_is_resumed(tampered: Insta
 async def test_an_interrupted_repair_is_resumed(
     tampered: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tampered.say([event(400, "job", "one")], 0)
+    tampered.publish([event(400, "job", "one")], 0)
     await tampered.ingest_all()
 
     async def stop(self: RepairStore) -> int:
@@ -118,8 +118,8 @@ async def test_an_interrupted_repair_is_resumed(
     with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
         stopping.setattr(RepairStore, "first_revision", stop)
         await tampered.repaired()
-    tampered.topic.say(legacy_row(700, "CREATED"))
-    tampered.say(chains(30), 0)
+    tampered.topic.append(legacy_row(700, "CREATED"))
+    tampered.publish(chains(30), 0)
     await tampered.ingest_all()
     report = await tampered.repaired()
     assert (report.dead_letters, report.repaired) == (0, 3)  # the reading repaired the others
@@ -130,8 +130,8 @@ async def test_a_content_removed_as_a_duplicate_counts_if_the_live_table_holds_i
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation = Installation(pool)
-    installation.say([event(1, "job", "one")], 0)
-    installation.say([event(1, "job", "other")], 1)
+    installation.publish([event(1, "job", "one")], 0)
+    installation.publish([event(1, "job", "other")], 1)
     load = InitialLoadStore.load
 
     async def ingest_then_load(self: InitialLoadStore, *where: object) -> None:
@@ -149,7 +149,7 @@ async def test_a_content_removed_as_a_duplicate_counts_if_the_live_table_holds_i
 async def test_rows_left_out_for_their_labels_are_read_by_a_rebuild_that_adds_labels(
     tampered: Installation,
 ) -> None:
-    tampered.topic.say(legacy_row(700, "ODD"))
+    tampered.topic.append(legacy_row(700, "ODD"))
     await tampered.ingest_all()
     with pytest.raises(TooManyDeletesError):
         await tampered.repaired(max_deletes=0)

@@ -39,8 +39,8 @@ def installation(pool: asyncpg.Pool) -> Installation:
 @pytest.fixture
 async def at_rest(installation: Installation) -> Installation:
     """Thirty rows in chains, some others, all ingested."""
-    installation.say(chains(30))
-    installation.say(
+    installation.publish(chains(30))
+    installation.publish(
         [event(101), event(102, None, "gone"), event(103, "orphan", "never"), override(104, "never")]
     )
     await installation.ingest_all()
@@ -76,7 +76,7 @@ async def test_a_rebuild_leaves_nothing_behind_and_can_be_done_again_with_the_sa
 
 async def test_another_row_is_another_checksum(at_rest: Installation) -> None:
     before = await at_rest.rebuilt()
-    at_rest.say([event(200, "late")])
+    at_rest.publish([event(200, "late")])
     await at_rest.ingest_all()
     assert (await at_rest.rebuilt()).rebuilt.checksum != before.rebuilt.checksum
 
@@ -113,7 +113,7 @@ async def test_a_selection_of_roots_or_entities_is_compared(
 async def test_events_not_ingested_yet_are_not_missing_and_rows_ingested_meanwhile_are_not_extra(
     installation: Installation,
 ) -> None:
-    installation.say(chains(60))
+    installation.publish(chains(60))
     await installation.ingest(0, 9)
     await installation.ingest(1, 4)
     read = installation.topic.read
@@ -145,7 +145,7 @@ async def test_events_ingested_during_the_reading_are_read_before_the_snapshot_b
         async for portion in read(starts, ends):
             yield portion
         if len(calls) == 1:
-            at_rest.say([event(number) for number in range(201, 206)])
+            at_rest.publish([event(number) for number in range(201, 206)])
             await at_rest.ingest_all()
 
     at_rest.topic.read = read_while_ingesting  # type: ignore[method-assign]
@@ -160,7 +160,7 @@ async def test_events_ingested_after_the_first_read_of_the_ends_do_not_lie_past_
 
     async def look_then_ingest() -> dict[int, Span]:
         spans = await look()
-        at_rest.say([event(200 + len(at_rest.topic.partitions[0]))], 0)
+        at_rest.publish([event(200 + len(at_rest.topic.partitions[0]))], 0)
         await at_rest.ingest_all()
         return spans
 
@@ -171,9 +171,9 @@ async def test_events_ingested_after_the_first_read_of_the_ends_do_not_lie_past_
 async def test_roots_that_live_traffic_corrects_meanwhile_are_counted_separately(
     at_rest: Installation,
 ) -> None:
-    at_rest.say([event(301, "child", "top")], 0)
+    at_rest.publish([event(301, "child", "top")], 0)
     await at_rest.ingest_all()
-    at_rest.say([event(302, "top", "above"), event(303, "above")], 0)
+    at_rest.publish([event(302, "top", "above"), event(303, "above")], 0)
     await at_rest.ingest(0)  # the command to repair what is below is kept, not done
     is_waiting = asyncio.Event()
 
@@ -191,9 +191,9 @@ async def test_roots_that_live_traffic_corrects_meanwhile_are_counted_separately
 
 
 async def test_roots_that_live_traffic_does_not_correct_are_named(at_rest: Installation) -> None:
-    at_rest.say([event(301, "child", "top")], 0)
+    at_rest.publish([event(301, "child", "top")], 0)
     await at_rest.ingest_all()
-    at_rest.say([event(302, "top")], 0)
+    at_rest.publish([event(302, "top")], 0)
     await at_rest.ingest(0)
     report = await at_rest.rebuilt(convergence_timeout=0.5)
     assert at_rest.named == [("different", row(301))]
@@ -203,8 +203,8 @@ async def test_roots_that_live_traffic_does_not_correct_are_named(at_rest: Insta
 async def test_another_content_under_a_known_id_is_no_difference_whichever_the_live_table_kept(
     installation: Installation,
 ) -> None:
-    installation.say([event(1, "job", "one")], 0)
-    installation.say([event(1, "job", "other"), event(2, "below", "job")], 1)
+    installation.publish([event(1, "job", "one")], 0)
+    installation.publish([event(1, "job", "other"), event(2, "below", "job")], 1)
     await installation.ingest(1)
     await installation.ingest_all()
     report = await installation.rebuilt()
@@ -332,8 +332,8 @@ def test_no_history_however_disordered_differs_from_its_rebuild(database_url: st
         await empty_tables(pool)
         dice = Random(seed)
         installation = Installation(pool)
-        for said in draw_history(dice):
-            installation.topic.say(said.value, said.partition)
+        for drawn in draw_history(dice):
+            installation.topic.append(drawn.value, drawn.partition)
         while installation.unread:
             await installation.ingest(dice.choice(installation.unread), dice.randint(1, 6))
             if dice.random() < 0.3:

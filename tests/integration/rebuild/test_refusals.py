@@ -29,7 +29,7 @@ LARGE = str(UUID(int=500))
 @pytest.fixture
 async def at_rest(pool: asyncpg.Pool) -> Installation:
     installation = Installation(pool)
-    installation.say([*chains(30), event(101)])
+    installation.publish([*chains(30), event(101)])
     await installation.ingest_all()
     return installation
 
@@ -60,11 +60,11 @@ async def test_a_removal_left_unpublished_by_a_crash_is_published_and_a_row_inse
         "INSERT INTO removed_rows (row_id, content) VALUES ($1, '{}'), ($2, '{}')", FORGED, UUID(int=4)
     )
     kept = KeptMessages()
-    await Repairer(at_rest.pool, kept).tell()
+    await Repairer(at_rest.pool, kept).publish_corrections()
     assert kept.removals == [str(UUID(int=4)), FORGED]
     assert set(kept.provenance) == {UUID(int=4)}
     again = KeptMessages()
-    await Repairer(at_rest.pool, again).tell()
+    await Repairer(at_rest.pool, again).publish_corrections()
     assert again.by_topic == {}
 
 
@@ -94,7 +94,7 @@ async def test_a_table_without_positions_is_refused(
 @pytest.fixture
 async def with_large_row(at_rest: Installation) -> Installation:
     """Also a resolved row too large for an event, of a job that others name."""
-    at_rest.say([event(501, "below", "large")])
+    at_rest.publish([event(501, "below", "large")])
     await at_rest.pool.execute(
         "INSERT INTO llama_logs (id, operation, category, status, job_id, error_message) "
         "VALUES ($1, 'op', 'CREATED', 'SUCCESS', 'large', repeat('x', 1100000))",
@@ -188,7 +188,7 @@ async def test_an_unresolved_row_with_an_event_differs_if_its_content_does(
 async def test_a_list_that_is_null_is_no_content_that_a_repair_of_a_root_writes(
     at_rest: Installation,
 ) -> None:
-    at_rest.topic.say(legacy_row(700, "CREATED"))
+    at_rest.topic.append(legacy_row(700, "CREATED"))
     await at_rest.ingest_all()
     row = UUID(int=700)
     await at_rest.pool.execute("ALTER TABLE llama_logs ALTER sources DROP NOT NULL")  # as in adopted tables
@@ -206,19 +206,19 @@ async def categories(pool: asyncpg.Pool) -> list[str]:
 
 async def test_a_writer_to_the_topic_can_not_alter_a_type(at_rest: Installation) -> None:
     before = await categories(at_rest.pool)
-    at_rest.topic.say(legacy_row(700, "ODD"))
+    at_rest.topic.append(legacy_row(700, "ODD"))
     await at_rest.ingest_all()
-    (letter,) = at_rest.kept.dead_letters
-    assert ("llamalog-reason", b"refused-by-database") in letter.headers
+    (dead_letter,) = at_rest.kept.dead_letters
+    assert ("llamalog-reason", b"refused-by-database") in dead_letter.headers
     report = await at_rest.rebuilt()
     assert (report.dead_letters, report.differences.rows) == (1, 0)
     assert await categories(at_rest.pool) == before
 
 
 async def test_labels_are_added_on_request_and_their_rows_are_inserted(at_rest: Installation) -> None:
-    at_rest.topic.say(legacy_row(700, "ODD"))
-    at_rest.topic.say(legacy_row(701, "it's \\ odd"))
-    at_rest.topic.say(legacy_row(702, "far too long for a word of an enum " * 2))
+    at_rest.topic.append(legacy_row(700, "ODD"))
+    at_rest.topic.append(legacy_row(701, "it's \\ odd"))
+    at_rest.topic.append(legacy_row(702, "far too long for a word of an enum " * 2))
     await at_rest.ingest_all()
     report = await at_rest.repaired(add_enum_labels=True)
     assert (report.dead_letters, report.repaired) == (1, 2)
@@ -230,8 +230,8 @@ async def test_an_empty_table_that_would_lack_rows_is_not_loaded_and_the_same_co
     pool: asyncpg.Pool,
 ) -> None:
     installation = Installation(pool)
-    installation.say(chains(90))
-    installation.topic.say(legacy_row(700, "ODD"), 2)
+    installation.publish(chains(90))
+    installation.topic.append(legacy_row(700, "ODD"), 2)
     with pytest.raises(UnknownEnumLabelsError, match=r"lack \(category: ODD\)"):
         await installation.rebuilt()
     assert (await ShadowStore(pool).progress()).messages > 0
@@ -243,7 +243,7 @@ async def test_an_enum_is_not_given_labels_without_end(pool: asyncpg.Pool) -> No
     installation = Installation(pool)
     before = await categories(pool)
     for number in range(MAX_ENUM_LABELS):
-        installation.topic.say(legacy_row(700 + number, f"ODD {number}"))
+        installation.topic.append(legacy_row(700 + number, f"ODD {number}"))
     with pytest.raises(EnumLabelsNotAddedError, match=f"more than {MAX_ENUM_LABELS}"):
         await installation.rebuilt(add_enum_labels=True)
     assert len(await categories(pool)) <= MAX_ENUM_LABELS

@@ -1,4 +1,4 @@
-"""`--repair` where the table's owner protects some rows: the others are repaired, and the report says so."""
+"""`--repair` where the table's owner protects some rows: the others are repaired, the report lists them."""
 
 from uuid import UUID
 
@@ -22,7 +22,7 @@ OWNERS = {
 @pytest.fixture
 async def at_rest(pool: asyncpg.Pool) -> Installation:
     installation = Installation(pool)
-    installation.say(chains(30))
+    installation.publish(chains(30))
     await installation.ingest_all()
     return installation
 

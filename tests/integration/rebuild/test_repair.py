@@ -24,7 +24,7 @@ EVENTS: list[Event] = [*chains(30), event(101), event(102, None, "gone"), event(
 @pytest.fixture
 async def at_rest(pool: asyncpg.Pool) -> Installation:
     installation = Installation(pool)
-    installation.say([*EVENTS, override(104, "never")])
+    installation.publish([*EVENTS, override(104, "never")])
     await installation.ingest_all()
     return installation
 
@@ -113,7 +113,7 @@ async def test_while_events_are_ingested_the_same_rows_are_repaired_and_the_log_
                 event(number + 2, f"top-{number}", "root-7"),
             ]
             coming.extend(some)
-            at_rest.say(some)
+            at_rest.publish(some)
             for partition in range(PARTITIONS):
                 await at_rest.ingest(partition)
             await at_rest.settle()
@@ -144,13 +144,13 @@ async def test_while_events_are_ingested_the_same_rows_are_repaired_and_the_log_
 async def test_a_forged_row_whose_event_comes_while_it_is_deleted_stays(at_rest: Installation) -> None:
     """The consumer found the forged row, took the event for a conflict, and will not read it again."""
     await tamper(at_rest.pool)
-    coming = event(9999, "told", "root-1")
+    coming = event(9999, "coming", "root-1")
 
-    async def tell() -> None:
-        at_rest.say([coming], 2)
+    async def publish() -> None:
+        at_rest.publish([coming], 2)
         await at_rest.ingest(2)
 
-    report = await at_rest.repaired(between=tell)
+    report = await at_rest.repaired(between=publish)
     assert (report.repaired, report.deleted, report.restored) == (5, 1, 1)
     assert len(at_rest.kept.dead_letters) == 1
     assert differences(await stored_rows(at_rest.pool), [*EVENTS, coming, override(104, "never")]) == []

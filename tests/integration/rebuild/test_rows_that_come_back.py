@@ -24,7 +24,7 @@ CORRECTED = 7
 async def removed(pool: asyncpg.Pool) -> Installation:
     """A row in no event was corrected often, published, and removed by a repair."""
     installation = Installation(pool)
-    installation.say(chains(5))
+    installation.publish(chains(5))
     await installation.ingest_all()
     await pool.execute(
         "INSERT INTO llama_logs (id, operation, category, status, origin, revision) "
@@ -39,7 +39,7 @@ async def removed(pool: asyncpg.Pool) -> Installation:
     return installation
 
 
-def told(kept: KeptMessages) -> list[int | None]:
+def revisions(kept: KeptMessages) -> list[int | None]:
     """The revisions of the row in the topic; None: a tombstone."""
     messages = kept.by_topic[NAMES.provenance.name]
     ours = [message for message in messages if message.key == str(LATE).encode()]
@@ -72,16 +72,16 @@ async def move_position(installation: Installation, by: int) -> None:
 async def test_a_row_whose_event_comes_after_its_removal_continues_its_revisions(
     removed: Installation,
 ) -> None:
-    removed.say([event(LATE.int, "job-700")])
+    removed.publish([event(LATE.int, "job-700")])
     await removed.ingest_all()
     assert (await removed.revisions())[str(LATE)] == CORRECTED + 1
-    assert told(removed.kept) == [CORRECTED, None, CORRECTED + 1]
+    assert revisions(removed.kept) == [CORRECTED, None, CORRECTED + 1]
     assert await heard(removed.kept) == [CORRECTED, 0, CORRECTED + 1]
     assert set((await removed.revisions()).values()) == {1, CORRECTED + 1}
 
 
 async def test_other_rows_begin_at_the_first_revision(removed: Installation) -> None:
-    removed.say([event(LATE.int, "job-700"), event(701, "job-701")], partition=0)
+    removed.publish([event(LATE.int, "job-700"), event(701, "job-701")], partition=0)
     await removed.ingest_all()
     revisions = await removed.revisions()
     assert (revisions[str(LATE)], revisions[str(UUID(int=701))]) == (CORRECTED + 1, 1)
@@ -89,7 +89,7 @@ async def test_other_rows_begin_at_the_first_revision(removed: Installation) -> 
 
 
 async def test_a_row_removed_again_continues_where_it_was(removed: Installation) -> None:
-    removed.say([event(LATE.int, "job-700")], partition=0)
+    removed.publish([event(LATE.int, "job-700")], partition=0)
     await removed.ingest_all()
     hidden = removed.topic.partitions[0].pop()  # the rebuild finds it in no event
     await removed.pool.execute(
@@ -101,7 +101,7 @@ async def test_a_row_removed_again_continues_where_it_was(removed: Installation)
         "UPDATE consumer_positions SET next_offset = next_offset + 1 WHERE partition = 0"
     )
     await removed.repaired()
-    restored = told(removed.kept)
+    restored = revisions(removed.kept)
     assert restored[:4] == [CORRECTED, None, CORRECTED + 1, None]
     (last,) = restored[4:]
     assert last is not None
@@ -112,11 +112,11 @@ async def test_a_row_that_is_there_when_its_tombstone_is_published_gets_another_
     removed: Installation,
 ) -> None:
     """The tombstone of a repair that was killed comes behind the row that was recorded meanwhile."""
-    removed.say([event(LATE.int, "job-700")])
+    removed.publish([event(LATE.int, "job-700")])
     await removed.ingest_all()
     await removed.pool.execute("UPDATE removed_rows SET is_published = false")
     await removed._event_publisher.publish_removals([LATE])
     await Outbox(removed.pool).mark_removals_published([LATE])
     await removed.settle()
-    assert told(removed.kept) == [CORRECTED, None, CORRECTED + 1, None, CORRECTED + 2]
+    assert revisions(removed.kept) == [CORRECTED, None, CORRECTED + 1, None, CORRECTED + 2]
     assert await heard(removed.kept) == [CORRECTED, 0, CORRECTED + 1, 0, CORRECTED + 2]

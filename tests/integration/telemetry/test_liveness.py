@@ -1,4 +1,4 @@
-"""A consumer that gets on says so, one that waits is left alone, one that has stalled ends with its code."""
+"""A consumer that progresses is live, one that waits is left alone, one that stalls ends with its code."""
 
 import asyncio
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from harness.monitored import ask, metrics_of
+from harness.monitored import get, metrics_of
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
 from harness.topics import publish
@@ -35,7 +35,7 @@ def impatient(settings: Settings) -> Settings:
 
 def answers(process: ServiceProcess, path: str, status: int) -> Callable[[], Awaitable[bool]]:
     async def it_does() -> bool:
-        return (await asyncio.to_thread(ask, process, path)).status == status
+        return (await asyncio.to_thread(get, process, path)).status == status
 
     it_does.__doc__ = f"{path} answers {status}"
     return it_does
@@ -52,7 +52,7 @@ async def test_a_consumer_that_gets_on_is_live_and_ready_and_counts_what_it_does
         await wait_until_settled(settings, pool)
         for process in (consumer, migration_consumer):
             await eventually(answers(process, "/readyz", 200))
-            assert ask(process, "/livez").status == 200
+            assert get(process, "/livez").status == 200
         await eventually(lambda: all_is_measured(consumer, migration_consumer))
         counted = metrics_of(consumer)
         assert counted["llamalog_events_total{type=entity-created,verdict=recorded}"] == 300
@@ -86,8 +86,8 @@ async def test_without_kafka_a_consumer_is_live_and_not_ready(
                 await eventually(answers(process, "/readyz", 503))
             for _ in range(int(2 * STALL)):
                 await asyncio.sleep(1)
-                assert [ask(process, "/livez").status for process in processes] == [200, 200]
-            assert "Kafka does not answer" in ask(consumer, "/readyz").reasons
+                assert [get(process, "/livez").status for process in processes] == [200, 200]
+            assert "Kafka does not answer" in get(consumer, "/readyz").reasons
         finally:
             await asyncio.to_thread(breakable_kafka.start)
         for process in processes:
@@ -111,7 +111,7 @@ STUCK = {
 }
 
 
-async def test_a_consumer_that_is_stuck_says_so_and_ends(settings: Settings, tmp_path: Path) -> None:
+async def test_a_consumer_that_is_stuck_logs_it_and_ends(settings: Settings, tmp_path: Path) -> None:
     """Each kind of it, in a group of its own, at the same time: they do nothing but wait."""
     live = asyncio.Barrier(len(STUCK) + 1)
 
@@ -121,9 +121,9 @@ async def test_a_consumer_that_is_stuck_says_so_and_ends(settings: Settings, tmp
             await eventually(answers(consumer, "/livez", 200))
             await live.wait()
             await eventually(answers(consumer, "/livez", 503))
-            assert any(reason in why for why in ask(consumer, "/livez").reasons), sabotage
+            assert any(reason in why for why in get(consumer, "/livez").reasons), sabotage
             assert await consumer.ended() == ExitCode.STALLED, sabotage
-            assert consumer.said("stalled"), sabotage
+            assert consumer.logged("stalled"), sabotage
 
     async with asyncio.TaskGroup() as all_at_once:
         for number, (sabotage, reason) in enumerate(STUCK.items()):
@@ -153,14 +153,14 @@ async def test_a_consumer_that_was_stopped_for_a_while_is_not_taken_for_stuck(
         await asyncio.sleep(2 * STALL)
         consumer.signal(signal.SIGCONT)
         await eventually(answers(consumer, "/readyz", 200))
-        assert not consumer.said("stalled")
+        assert not consumer.logged("stalled")
         assert await consumer.stop() == 0
 
 
 async def test_a_port_that_is_taken_is_refused_with_what_to_do(settings: Settings, tmp_path: Path) -> None:
     async with running("consumer", settings, tmp_path) as consumer:
         await eventually(answers(consumer, "/livez", 200))
-        port = int(consumer.said("serving")[0]["address"].rpartition(":")[2])
+        port = int(consumer.logged("serving")[0]["address"].rpartition(":")[2])
         other = settings.model_copy(update={"consumer_port": port})
         async with running("consumer", other, tmp_path) as second:
             assert await second.ended() == ExitCode.ERROR

@@ -24,36 +24,36 @@ async def consumed(settings: Settings, folder: Path, level: Literal["debug", "in
         await producer.send_and_wait(topics(settings.topic_prefix).entity_events.name, b"{")
     async with running("consumer", settings.model_copy(update={"log_level": level}), folder) as consumer:
 
-        async def has_told_of_all() -> bool:
+        async def has_logged_all() -> bool:
             return sum(counts_of(consumer).values()) == len(EVENTS) + 1
 
-        await eventually(has_told_of_all)
+        await eventually(has_logged_all)
         await consumer.stop()
         return consumer
 
 
 def counts_of(consumer: ServiceProcess) -> Counter[str]:
-    """What its lines say of batches, added up."""
+    """The counts of its lines about batches, added up."""
     counts: Counter[str] = Counter()
-    for line in consumer.said("recorded"):
+    for line in consumer.logged("recorded"):
         assert line["rows"] == sum(line["categories"].values())
         counts.update(line["categories"])
         counts.update({name: line[name] for name in ("duplicates", "dead_letters") if name in line})
     return counts
 
 
-async def test_the_consumer_tells_of_each_batch_what_it_recorded_by_category(
+async def test_the_consumer_logs_of_each_batch_what_it_recorded_by_category(
     settings: Settings, tmp_path: Path
 ) -> None:
     consumer = await consumed(settings, tmp_path, "info")
     assert counts_of(consumer) == {"CREATED": 1, "LINKED": 2, "duplicates": 1, "dead_letters": 1}
-    assert {line["level"] for line in consumer.said("recorded")} == {"info"}
-    assert consumer.said("row") == []
+    assert {line["level"] for line in consumer.logged("recorded")} == {"info"}
+    assert consumer.logged("row") == []
 
 
 async def test_each_row_is_logged_at_debug(settings: Settings, tmp_path: Path) -> None:
     consumer = await consumed(settings, tmp_path, "debug")
-    rows = {UUID(line["id"]).int: line for line in consumer.said("row")}
+    rows = {UUID(line["id"]).int: line for line in consumer.logged("row")}
     assert {number: (row["category"], row["job"], row["root"]) for number, row in rows.items()} == {
         1: ("CREATED", "root", "root"),
         2: ("LINKED", "job-2", "root"),

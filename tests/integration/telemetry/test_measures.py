@@ -1,4 +1,4 @@
-"""What the tables tell: gauges, depths, and what a recompute has changed."""
+"""What the tables hold: gauges, depths, and what a recompute has changed."""
 
 import asyncpg
 import pytest
@@ -78,7 +78,7 @@ async def test_gauges_show_the_tables_as_they_are(pool: asyncpg.Pool) -> None:
     assert sample(metrics, "llamalog_outbox_oldest_age_seconds") == 0
 
 
-async def test_a_large_table_is_told_once(pool: asyncpg.Pool) -> None:
+async def test_a_large_table_is_logged_once(pool: asyncpg.Pool) -> None:
     assert LARGE_BYTES == 500 * 1024 * 1024
     reader, gauges = Reader(pool), TableGauges(PrometheusMetrics().registry, large=1)
     with capture_logs() as logs:

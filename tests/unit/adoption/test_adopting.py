@@ -22,8 +22,8 @@ TO_BE_MIGRATED = MigrationCheck(
 )
 
 
-def concluded(report: BackfillReport | None, *, was_migrated: bool = True, **said: Any) -> str:
-    return " ".join(conclusion(a_run(report=report, **said), was_migrated=was_migrated))
+def concluded(report: BackfillReport | None, *, was_migrated: bool = True, **values: Any) -> str:
+    return " ".join(conclusion(a_run(report=report, **values), was_migrated=was_migrated))
 
 
 def left(unprocessed: int, pending: int, run: BackfillRun | None) -> str:
@@ -34,10 +34,11 @@ def test_a_log_that_is_adopted_says_how_many_rows_have_a_root() -> None:
     assert "The log is adopted: 1,567 of 4,052 rows have a root" in concluded(a_report())
 
 
-def test_corrections_that_wait_are_told_with_who_publishes_them() -> None:
-    told = concluded(a_report(untold=1567))
+def test_corrections_that_wait_are_reported_with_who_publishes_them() -> None:
+    sentence = concluded(a_report(untold=1567))
     assert (
-        "1,567 corrections wait to be published. A migration consumer (`llamalog migration-consumer`)" in told
+        "1,567 corrections wait to be published. A migration consumer (`llamalog migration-consumer`)"
+        in sentence
     )
     assert "corrections" not in concluded(a_report())
 
@@ -49,7 +50,7 @@ def test_a_second_time_there_was_nothing_to_do() -> None:
 
 
 def test_a_dry_run_says_that_nothing_was_written() -> None:
-    assert "no root was written" in concluded(a_report(end=None, set_=0), asked={"dry_run": True})
+    assert "no root was written" in concluded(a_report(end=None, set_=0), requested={"dry_run": True})
 
 
 def test_a_failure_says_what_stays() -> None:
@@ -66,12 +67,12 @@ def test_a_failure_says_what_stays() -> None:
         (DONE, f"It was adopted before: `llamalog backfill show {DONE.run}`"),
     ],
 )
-def test_what_is_left_of_a_migrated_log_is_told(run: BackfillRun | None, sentence: str) -> None:
+def test_what_is_left_of_a_migrated_log_is_reported(run: BackfillRun | None, sentence: str) -> None:
     assert sentence in left(3, 4, run)
 
 
 @pytest.mark.parametrize(
-    ("run", "asked", "ignored"),
+    ("run", "requested", "ignored"),
     [
         (UNDER_WAY, {"batch_size": 7, "rate_limit": 100}, ["--batch-size", "--rate"]),
         (UNDER_WAY, {"rate_limit": 100}, ["--rate"]),
@@ -82,17 +83,17 @@ def test_what_is_left_of_a_migrated_log_is_told(run: BackfillRun | None, sentenc
     ],
 )
 def test_options_that_come_too_late_for_a_run_that_goes_on_are_named(
-    run: BackfillRun | None, asked: dict[str, Any], ignored: list[str], capsys: pytest.CaptureFixture[str]
+    run: BackfillRun | None, requested: dict[str, Any], ignored: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = AdoptionState(MIGRATED, Adoption(3, 4, run))
-    wanted = BackfillRootsData(scope=WholeTable(), requested_by="ada", **asked)
+    wanted = BackfillRootsData(scope=WholeTable(), requested_by="ada", **requested)
     AdoptionReport(as_json=False).checked(found, wanted)
-    said = capsys.readouterr().out
-    assert ("of this call is ignored" in said) == bool(ignored)
-    assert all(option in said for option in ignored)
-    told = AdoptionReport(as_json=True)
-    told.checked(found, wanted)
-    told.close("done")
+    printed = capsys.readouterr().out
+    assert ("of this call is ignored" in printed) == bool(ignored)
+    assert all(option in printed for option in ignored)
+    report = AdoptionReport(as_json=True)
+    report.checked(found, wanted)
+    report.close("done")
     assert json.loads(capsys.readouterr().out).get("ignoredOptions", []) == ignored
 
 

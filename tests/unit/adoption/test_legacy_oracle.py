@@ -1,4 +1,4 @@
-"""The oracle of adoption and the databases it is asked about are what they say they are."""
+"""The oracle of adoption and the databases that it is compared with are as described."""
 
 from collections import Counter
 from random import Random
@@ -59,9 +59,9 @@ def outcome_of(scene: Scene, **options: Any) -> list[tuple[str | None, str | Non
 
 def test_a_chain_whose_top_was_never_logged_takes_the_topmost_job_named_if_it_is_to_be_adopted() -> None:
     scene = Scene()
-    scene.say("grandchild", "child")
-    scene.say("child", "lost")
-    scene.say(None, "lost")
+    scene.add_row("grandchild", "child")
+    scene.add_row("child", "lost")
+    scene.add_row(None, "lost")
     assert outcome_of(scene) == [("lost", "ADOPTED")] * 3
     assert outcome_of(scene, missing_tops=False) == [(None, "PENDING")] * 3
     assert outcome_of(scene, overrides={"lost": False}) == [(None, "PENDING")] * 3
@@ -69,8 +69,8 @@ def test_a_chain_whose_top_was_never_logged_takes_the_topmost_job_named_if_it_is
 
 def test_a_row_that_calls_itself_a_root_job_makes_no_claim_and_what_it_named_is_kept() -> None:
     scene = Scene()
-    scene.say("a", "b", flag=True, root="x")
-    scene.say("b", "a")
+    scene.add_row("a", "b", flag=True, root="x")
+    scene.add_row("b", "a")
     assert outcome_of(scene) == [("a", "ROOT"), ("a", "RESOLVED")]
     assert list(kept_aside(scene.rows).values()) == [("b", "x")]
     assert adopted(scene.rows)[str(scene.rows[0]["id"])].parent_job_id is None
@@ -79,7 +79,7 @@ def test_a_row_that_calls_itself_a_root_job_makes_no_claim_and_what_it_named_is_
 def test_a_cycle_is_named_from_its_least_member_on_also_by_what_hangs_on_it() -> None:
     scene = Scene()
     for job, parent in ("c", "b"), ("b", "a"), ("a", "c"), ("tail", "b"), ("self", "self"):
-        scene.say(job, parent)
+        scene.add_row(job, parent)
     members = [row.cycle_members for row in adopted(scene.rows).values()]
     assert members == [("a", "c", "b")] * 4 + [("self",)]
 
@@ -97,9 +97,7 @@ def test_a_cycle_is_named_from_its_least_member_on_also_by_what_hangs_on_it() ->
         ("preview_enrichment", "FAILED", "FAILED"),
     ],
 )
-def test_an_operation_says_more_of_its_category_than_a_status(
-    operation: str, status: str, category: str
-) -> None:
+def test_an_operation_outweighs_a_status_for_the_category(operation: str, status: str, category: str) -> None:
     assert category_of(operation, status) == category
 
 

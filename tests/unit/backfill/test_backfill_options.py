@@ -38,7 +38,7 @@ def test_a_class_that_is_not_named_is_not_expected_to_be_empty() -> None:
         ("roots=99999999999", "The count of `roots` is 99999999999"),
     ],
 )
-def test_a_wrong_expectation_is_told_with_a_right_one(text: str, sentence: str) -> None:
+def test_a_wrong_expectation_is_refused_with_a_right_one_as_example(text: str, sentence: str) -> None:
     with pytest.raises(InvalidExpectationError) as raised:
         parse_expectation(text)
     assert sentence in str(raised.value)

@@ -38,12 +38,12 @@ RUN = UUID(int=7)
 KNOWN = RootCounts(roots=1537, children=28, adopted=2, untracked=2485)
 
 
-def a_run(asked: Mapping[str, Any] = MappingProxyType({}), **said: Any) -> BackfillRun:
+def a_run(requested: Mapping[str, Any] = MappingProxyType({}), **values: Any) -> BackfillRun:
     known: dict[str, Any] = {
         "run": RUN,
         "status": RunStatus.COMPLETED,
         "phase": BackfillPhase.DONE,
-        "request": BackfillRootsData(scope=WholeTable(), requested_by="ada", **asked),
+        "request": BackfillRootsData(scope=WholeTable(), requested_by="ada", **requested),
         "requested_at": NOON,
         "started_at": NOON,
         "finished_at": NOON,
@@ -57,12 +57,12 @@ def a_run(asked: Mapping[str, Any] = MappingProxyType({}), **said: Any) -> Backf
         "error": None,
         "report": None,
     }
-    return BackfillRun(**(known | said))
+    return BackfillRun(**(known | values))
 
 
-def a_report(**said: Any) -> BackfillReport:
+def a_report(**values: Any) -> BackfillReport:
     known: dict[str, Any] = {"rows": 4052, "plan": KNOWN, "end": KNOWN, "to_set": 1567, "set_": 1567}
-    return BackfillReport(**(known | said))
+    return BackfillReport(**(known | values))
 
 
 def printed(content: RenderableType) -> list[str]:
@@ -79,7 +79,7 @@ def cells(lines: list[str], start: str) -> list[str]:
 
 def test_a_list_of_runs_has_a_line_for_each() -> None:
     lines = printed(
-        runs_in(160, [a_run(), a_run(run=UUID(int=8), status=RunStatus.QUEUED, asked={"dry_run": True})])
+        runs_in(160, [a_run(), a_run(run=UUID(int=8), status=RunStatus.QUEUED, requested={"dry_run": True})])
     )
     assert cells(lines, str(RUN)) == [
         "completed", "everything", "4,052", "4,052", "1,567", "ada", f"{NOON:%Y-%m-%d %H:%M:%S}Z",
@@ -87,7 +87,7 @@ def test_a_list_of_runs_has_a_line_for_each() -> None:
     assert cells(lines, str(UUID(int=8)))[:2] == ["queued", "everything (dry run)"]
 
 
-def test_where_a_terminal_is_narrow_a_run_is_told_whole_below_its_id() -> None:
+def test_where_a_terminal_is_narrow_a_run_is_printed_whole_below_its_id() -> None:
     lines = printed(runs_in(80, [a_run(), a_run(run=UUID(int=8), status=RunStatus.QUEUED)]))
     assert lines[0] == f"{RUN}  completed"
     assert lines[1].startswith("  everything; 4,052 of 4,052 rows scanned, 1,567 set; requested by ada, ")
@@ -107,11 +107,11 @@ def test_where_a_terminal_is_narrow_a_run_is_told_whole_below_its_id() -> None:
         (OneRoot(root_job_id="a\x1b[2J"), "the root a�[2J and below"),
     ],
 )
-def test_a_scope_is_told_in_words(scope: Scope, words: str) -> None:
+def test_a_scope_is_described_in_words(scope: Scope, words: str) -> None:
     assert describe_scope(scope, printable) == words
 
 
-def test_a_run_under_way_says_what_it_does_and_what_was_asked_of_it() -> None:
+def test_a_run_under_way_shows_what_it_does_and_what_was_requested() -> None:
     run = a_run(status=RunStatus.RUNNING, phase=BackfillPhase.WRITING, requested_action="pause", scanned=3000)
     lines = [" ".join(line.split()) for line in printed(run_tables(run))]
     assert "status running, writing (pause requested)" in lines
@@ -127,7 +127,7 @@ def test_a_report_holds_plan_and_end_beside_the_expectation() -> None:
     end = RootCounts(roots=1537, children=27, adopted=2, untracked=2485)
     live = LiveChanges(corrected=1, by_class=RootCounts(children=1))
     run = a_run(
-        report=a_report(end=end, live=live), asked={"expected": ExpectedCounts(roots=1537, children=30)}
+        report=a_report(end=end, live=live), requested={"expected": ExpectedCounts(roots=1537, children=30)}
     )
     lines = printed(run_tables(run))
     assert cells(lines, "roots (") == ["1,537", "1,537", "1,537", ""]
@@ -142,7 +142,7 @@ def test_a_report_of_a_run_that_wrote_nothing_leaves_the_end_empty() -> None:
     assert cells(lines, "all rows") == ["", "4,052", "", ""]
 
 
-def test_a_report_tells_live_changes_and_what_was_kept_aside_apart() -> None:
+def test_a_report_separates_live_changes_and_what_was_kept_aside() -> None:
     report = a_report(
         live=LiveChanges(corrected=3, removed=4),
         kept_aside=KeptAside(parents_cleared=5, roots_overruled=6),

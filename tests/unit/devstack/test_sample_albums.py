@@ -73,14 +73,14 @@ def test_artists_recur_across_albums_as_main_artists_and_as_guests() -> None:
 
 def test_no_artist_is_spelled_in_two_ways() -> None:
     def plain(name: str) -> str:
-        letters = unicodedata.normalize("NFKD", name.casefold())
-        return re.sub(r"[^a-z0-9]", "", letters.removeprefix("the "))
+        characters = unicodedata.normalize("NFKD", name.casefold())
+        return re.sub(r"[^a-z0-9]", "", characters.removeprefix("the "))
 
     names = {name for album in load_albums() for name in _everybody_on(album)}
     assert len({plain(name) for name in names}) == len(names)
 
 
-def test_letters_outside_ascii_are_intact_and_composed() -> None:
+def test_characters_outside_ascii_are_intact_and_composed() -> None:
     assert [track.title for track in _album("Ágætis byrjun").tracks][4:7] == [
         "Ný batterí",
         "Hjartað hamast (bamm bamm bamm)",

@@ -1,4 +1,4 @@
-"""The sample day: what it tells, in which order, and that it is the same day every time."""
+"""The sample day: its events, their order, and that it is the same day every time."""
 
 import time
 import tracemalloc
@@ -25,13 +25,13 @@ def day() -> list[EntityEvent]:
     return list(generate_day(ALBUMS, seed=1))
 
 
-def test_the_same_seed_tells_the_same_bytes(day: list[EntityEvent]) -> None:
+def test_the_same_seed_gives_the_same_bytes(day: list[EntityEvent]) -> None:
     again = list(generate_day(ALBUMS, seed=1))
 
     assert [encode(event) for event in again] == [encode(event) for event in day]
 
 
-def test_another_seed_tells_another_day(day: list[EntityEvent]) -> None:
+def test_another_seed_gives_another_day(day: list[EntityEvent]) -> None:
     other = {event.id for event in generate_day(ALBUMS, seed=2)}
 
     assert other.isdisjoint(event.id for event in day)
@@ -83,14 +83,14 @@ def test_twelve_albums_are_enough_for_everything_that_happens(seed: int) -> None
 
 
 def test_the_first_albums_are_those_of_the_data_file() -> None:
-    told = [event for event in generate_day(30, seed=1) if event.data.operation == "album:created"]
+    created = [event for event in generate_day(30, seed=1) if event.data.operation == "album:created"]
 
-    titles = {event.data.metadata["title"] for event in told if event.data.metadata}
+    titles = {event.data.metadata["title"] for event in created if event.data.metadata}
     assert titles == {album.title for album in load_albums()[:30]}
-    assert not any("edition" in (event.data.metadata or {}) for event in told)
+    assert not any("edition" in (event.data.metadata or {}) for event in created)
 
 
-def test_an_albums_tracks_are_told_with_their_place_and_duration() -> None:
+def test_an_albums_tracks_have_their_place_and_duration() -> None:
     album = load_albums()[0]
     tracks = [event.data for event in generate_day(1, seed=1) if event.data.entity_type is EntityType.TRACK]
 
@@ -108,16 +108,16 @@ def test_an_albums_tracks_are_told_with_their_place_and_duration() -> None:
 
 
 def test_an_artist_is_created_once_and_linked_afterwards(day: list[EntityEvent]) -> None:
-    said: dict[str, list[tuple[Category, UUID | None]]] = {}
+    mentioned: dict[str, list[tuple[Category, UUID | None]]] = {}
     for event in day:
         if event.data.operation.startswith("artist:") and not isinstance(event, EntityFailed):
             name = (event.data.metadata or {})["name"]
-            said.setdefault(name, []).append((event.category, event.data.entity_id))
+            mentioned.setdefault(name, []).append((event.category, event.data.entity_id))
 
-    for (first, created_id), *later in said.values():
+    for (first, created_id), *later in mentioned.values():
         assert first is Category.CREATED
         assert all(mention == (Category.LINKED, created_id) for mention in later)
-    assert any(len(mentions) > 1 for mentions in said.values())
+    assert any(len(mentions) > 1 for mentions in mentioned.values())
 
 
 def test_further_editions_repeat_the_facts_with_new_entities() -> None:
@@ -185,11 +185,11 @@ def test_an_album_takes_some_thirty_events() -> None:
 
 
 @pytest.mark.slow
-def test_a_long_day_is_told_from_little_memory_at_tens_of_thousands_of_events_a_second() -> None:
+def test_a_long_day_is_generated_in_little_memory_at_tens_of_thousands_of_events_a_second() -> None:
     many = 50_000
     list(generate_day(1, seed=1))
     began = time.process_time()
-    told = sum(1 for _ in islice(generate_day(10_000, seed=1), many))
+    created = sum(1 for _ in islice(generate_day(10_000, seed=1), many))
     took = time.process_time() - began
 
     tracemalloc.start()
@@ -197,7 +197,7 @@ def test_a_long_day_is_told_from_little_memory_at_tens_of_thousands_of_events_a_
         pass
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert told == many
+    assert created == many
     assert took < 5
     assert peak < 1_000_000
 

@@ -41,7 +41,7 @@ def read(message: SampleMessage) -> EntityEvent:
     return event
 
 
-def test_without_disorder_the_events_arrive_as_they_were_told(day: list[EntityEvent]) -> None:
+def test_without_disorder_the_events_arrive_as_they_were_generated(day: list[EntityEvent]) -> None:
     messages = list(disordered(day, late=0, duplicates=0, bad=0, seed=3))
 
     assert [(message.key, message.value) for message in messages] == [
@@ -61,7 +61,7 @@ def test_every_event_arrives_exactly_once_beside_its_duplicates(
     assert Counter(event.id for event in events_of(messages)) == Counter(event.id for event in day)
 
 
-def test_the_shares_come_out_near_what_was_asked(
+def test_the_shares_come_out_near_the_requested_ones(
     day: list[EntityEvent], messages: list[SampleMessage]
 ) -> None:
     parents = {event.data.parent_job_id for event in day}
@@ -75,14 +75,14 @@ def test_the_shares_come_out_near_what_was_asked(
 def test_exactly_the_events_called_late_arrive_after_an_event_of_a_child(
     messages: list[SampleMessage],
 ) -> None:
-    told_again: set[str | None] = set()
+    seen_again: set[str | None] = set()
     named_as_parent: set[str | None] = set()
     overtaken = set()
     for event in events_of(messages):
         job = event.data.job_id
-        if job is not None and job in named_as_parent and job not in told_again:
+        if job is not None and job in named_as_parent and job not in seen_again:
             overtaken.add(job)
-        told_again.add(job)
+        seen_again.add(job)
         named_as_parent.add(event.data.parent_job_id)
 
     late = {read(message).data.job_id for message in messages if message.late}
@@ -93,8 +93,8 @@ def test_exactly_the_events_called_late_arrive_after_an_event_of_a_child(
 def test_a_late_event_arrives_within_some_hundred_messages(
     day: list[EntityEvent], messages: list[SampleMessage]
 ) -> None:
-    told_at = {event.id: position for position, event in enumerate(day)}
-    delays = [position - told_at[event.id] for position, event in enumerate(events_of(messages))]
+    original_position = {event.id: position for position, event in enumerate(day)}
+    delays = [position - original_position[event.id] for position, event in enumerate(events_of(messages))]
 
     assert 100 < max(delays) < 1500
 
@@ -122,7 +122,7 @@ def test_when_all_parents_are_late_nothing_is_lost(day: list[EntityEvent]) -> No
     assert Counter(event.id for event in arrived) == Counter(event.id for event in day)
 
 
-def test_a_duplicate_says_what_its_original_said_before_it(messages: list[SampleMessage]) -> None:
+def test_a_duplicate_equals_its_original_and_follows_it(messages: list[SampleMessage]) -> None:
     originals: dict[str, SampleMessage] = {}
     encodings = Counter[bool]()
     for message in messages:

@@ -24,8 +24,8 @@ def test_a_batch_that_is_the_whole_history_resolves_as_the_fold_does(events: lis
     rows = contents(events)
     facts = {}
     for job in jobs_named(rows):
-        said = [e for e in events if not isinstance(e, EntityEvent) and e.data.job_id == job]
-        latest = max(said, key=lambda e: (e.time, e.id), default=None)
+        overrides = [e for e in events if not isinstance(e, EntityEvent) and e.data.job_id == job]
+        latest = max(overrides, key=lambda e: (e.time, e.id), default=None)
         adopted = isinstance(latest, RootAdopted)
         facts[job] = replace(UNSEEN, resolution=Resolution(job, Origin.ADOPTED)) if adopted else UNSEEN
     resolved = resolve(rows, facts)
@@ -44,7 +44,7 @@ def test_a_job_of_the_batch_that_was_never_seen_is_changed_and_one_repeated_as_b
     assert again.changed == set()
 
 
-def test_the_facts_used_of_jobs_outside_the_batch_are_told() -> None:
+def test_the_facts_used_of_jobs_outside_the_batch_are_returned() -> None:
     album = JobFacts(True, None, None, Resolution("album", Origin.RESOLVED))
     resolved = resolve(contents([event(1, "track", "album")]), {"track": UNSEEN, "album": album})
     assert resolved.relied_on == {"album": album}

@@ -69,12 +69,12 @@ def test_a_line_that_is_wrong_is_named_and_its_token_is_not(line: str, wrong: st
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_without_tokens_loopback_is_listened_on_and_said(host: str) -> None:
-    with capture_logs() as said:
+def test_without_tokens_loopback_is_listened_on_and_logged(host: str) -> None:
+    with capture_logs() as logged:
         access = read_access(settings(api_host=host))
     assert access.is_open
-    assert any("no tokens" in line["event"] for line in said)
-    assert all(_without_secrets(None, "", line) == line for line in said), "a hint is taken for a secret"
+    assert any("no tokens" in line["event"] for line in logged)
+    assert all(_without_secrets(None, "", line) == line for line in logged), "a hint is taken for a secret"
     assert LOCAL.may(Scope.ADMIN)
 
 
@@ -91,10 +91,10 @@ def test_a_file_of_tokens_that_others_can_read_earns_a_warning(tmp_path: Path) -
     file.write_text(f"rita read {LONG}\n")
     for mode, warnings in ((0o600, 0), (0o640, 1), (0o604, 1)):
         file.chmod(mode)
-        with capture_logs() as said:
+        with capture_logs() as logged:
             read_access(settings(api_tokens_file=file))
-        assert len(said) == warnings
-        assert LONG not in str(said)
+        assert len(logged) == warnings
+        assert LONG not in str(logged)
 
 
 def test_a_file_without_tokens_or_none_that_can_be_read_starts_nothing(tmp_path: Path) -> None:

@@ -14,15 +14,15 @@ from llamalog_service.kafka.reader import Span
 from llamalog_service.settings import Settings
 
 KIBIBYTE = 1024
-LETTERS, BYTES = 500, 256 * KIBIBYTE
+COUNT, BYTES = 500, 256 * KIBIBYTE
 
 
 async def spans(_: Settings) -> dict[int, Span]:
-    return {0: Span(0, LETTERS)}
+    return {0: Span(0, COUNT)}
 
 
-async def letters(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLetter], None]:
-    for offset in range(LETTERS):
+async def dead_letters(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLetter], None]:
+    for offset in range(COUNT):
         value = bytes(BYTES)
         kept_at = datetime(2026, 2, 10, tzinfo=UTC)
         yield [
@@ -32,25 +32,25 @@ async def letters(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLett
         ]
 
 
-async def test_of_large_letters_only_what_is_shown_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_large_dead_letters_only_what_is_shown_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llamalog_service.dead_letters.listing.find_spans", spans)
-    monkeypatch.setattr("llamalog_service.dead_letters.listing.fetch_dead_letters", letters)
+    monkeypatch.setattr("llamalog_service.dead_letters.listing.fetch_dead_letters", dead_letters)
     views = DeadLetterViews(Settings(database_url=SecretStr("postgresql://nowhere"), kafka="nowhere:1"))
     tracemalloc.start()
     try:
-        page = await views.page(DeadLetterFilter(), limit=LETTERS, after=None)
+        page = await views.page(DeadLetterFilter(), limit=COUNT, after=None)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert [letter.offset for letter in page.items] == list(reversed(range(LETTERS)))
-    assert {(len(letter.value or ""), letter.value_bytes) for letter in page.items} == {(4 * KIBIBYTE, BYTES)}
-    assert peak < 16 * 1024 * KIBIBYTE, "the letters themselves have 125 MiB"
+    assert [found.offset for found in page.items] == list(reversed(range(COUNT)))
+    assert {(len(found.value or ""), found.value_bytes) for found in page.items} == {(4 * KIBIBYTE, BYTES)}
+    assert peak < 16 * 1024 * KIBIBYTE, "the dead letters themselves have 125 MiB"
 
 
 async def forged(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLetter], None]:
-    """Letters of another program, as large in every part as Kafka takes them."""
+    """Dead letters of another program, as large in every part as Kafka takes them."""
     long, kept_at = "r" * 100 * KIBIBYTE, datetime(2026, 2, 10, tzinfo=UTC)
-    for offset in range(LETTERS):
+    for offset in range(COUNT):
         where = Coordinates(long, 0, offset)
         headers = [(f"{number}{long}", long.encode()) for number in range(5)] * 20
         yield [
@@ -68,7 +68,7 @@ async def forged(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLette
         ]
 
 
-async def test_of_letters_with_large_headers_only_what_is_shown_is_kept(
+async def test_of_dead_letters_with_large_headers_only_what_is_shown_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("llamalog_service.dead_letters.listing.find_spans", spans)
@@ -78,5 +78,5 @@ async def test_of_letters_with_large_headers_only_what_is_shown_is_kept(
     assert len(page.items) == 50
     assert len(msgspec.json.encode(page)) < 50 * 32 * KIBIBYTE
     counts = await views.counts()
-    assert counts.looked_at == LETTERS
+    assert counts.looked_at == COUNT
     assert len(msgspec.json.encode(counts)) < 32 * KIBIBYTE

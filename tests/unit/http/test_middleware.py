@@ -1,4 +1,4 @@
-"""What stands at the door of the API: nothing that a request says about itself opens it, or breaks it."""
+"""The middleware of the API: nothing that a request claims about itself passes it, or breaks it."""
 
 from typing import Any, Final
 
@@ -61,8 +61,8 @@ async def test_a_name_of_the_machine_passes_for_no_open_path(host: bytes) -> Non
 
 @pytest.mark.parametrize("origin", [b"http://[", b"null", b"http://evil.example", b""], ids=repr)
 async def test_an_origin_that_is_no_address_is_another_site(origin: bytes) -> None:
-    said = connection("/backfills", (b"host", b"llamas"), (b"origin", origin), KNOWN, method="POST")
-    assert await status_of(said) == 403
+    request = connection("/backfills", (b"host", b"llamas"), (b"origin", origin), KNOWN, method="POST")
+    assert await status_of(request) == 403
 
 
 async def test_a_query_that_is_no_text_is_refused_in_words() -> None:
@@ -72,5 +72,5 @@ async def test_a_query_that_is_no_text_is_refused_in_words() -> None:
 @pytest.mark.parametrize(
     ("query", "address"), [(b"", "/ui/logs"), (b"q=a%20b", "/ui/logs?q=a%20b"), (b"q=\xff", "/ui/logs")]
 )
-def test_a_page_is_asked_for_again_by_its_path_and_query(query: bytes, address: str) -> None:
+def test_a_page_is_requested_again_by_its_path_and_query(query: bytes, address: str) -> None:
     assert path_and_query(HTTPConnection(connection("/ui/logs", query=query))) == address

@@ -25,7 +25,7 @@ from llamalog_service.telemetry.logging import STYLES
 ALBUM = UUID(int=1)
 
 
-def entry(number: int, job: str | None = None, parent: str | None = None, **said: Any) -> Entry:
+def entry(number: int, job: str | None = None, parent: str | None = None, **values: Any) -> Entry:
     at = NOON + timedelta(milliseconds=number)
     known: dict[str, Any] = dict.fromkeys(LogRow.__struct_fields__) | {
         "id": UUID(int=number),
@@ -45,7 +45,7 @@ def entry(number: int, job: str | None = None, parent: str | None = None, **said
         "declaration_conflict": False,
         "revision": 1,
     }
-    return Entry(row=LogRow(**(known | said)), depth=0, parent=parent)
+    return Entry(row=LogRow(**(known | values)), depth=0, parent=parent)
 
 
 def timeline(*entries: Entry, parents: Parents, more: str | None = None) -> Timeline:
@@ -59,9 +59,9 @@ def timeline(*entries: Entry, parents: Parents, more: str | None = None) -> Time
     )
 
 
-def printed(told: Timeline) -> list[str]:
+def printed(shown: Timeline) -> list[str]:
     paper = StringIO()
-    Console(width=200, file=paper).print(timeline_tree(told))
+    Console(width=200, file=paper).print(timeline_tree(shown))
     return paper.getvalue().splitlines()
 
 
@@ -87,7 +87,7 @@ def test_a_timeline_is_printed_as_the_tree_of_its_jobs() -> None:
     ]
 
 
-def test_a_job_that_is_between_others_is_not_said_to_have_been_never_seen() -> None:
+def test_a_job_that_is_between_others_is_not_marked_as_never_seen() -> None:
     parents = {"away": "between", "between": "lost", "lost": None}
     row = entry(1, "away", "between", root_job_id=None, origin=Origin.PENDING)
     assert printed(timeline(row, parents=parents))[2:] == [
@@ -97,7 +97,7 @@ def test_a_job_that_is_between_others_is_not_said_to_have_been_never_seen() -> N
     ]
 
 
-def test_what_producers_say_cannot_steer_the_terminal_or_the_markup() -> None:
+def test_values_of_producers_cannot_steer_the_terminal_or_the_markup() -> None:
     wicked = entry(1, "create", name="[red]\x1b[2J\nname", operation="op\x07")
     lines = printed(timeline(wicked, parents={"create": None}, more="there"))
     assert lines[2:] == [
@@ -106,7 +106,7 @@ def test_what_producers_say_cannot_steer_the_terminal_or_the_markup() -> None:
     ]
 
 
-def test_the_date_of_each_entry_is_told_where_they_are_of_several_days() -> None:
+def test_the_date_of_each_entry_is_shown_where_they_are_of_several_days() -> None:
     late = NOON + timedelta(days=30)
     entries = [entry(1, "create"), entry(2, "create", created_at=late)]
     heading, legend, *lines = printed(timeline(*entries, parents={"create": None}))
@@ -118,7 +118,7 @@ def test_the_date_of_each_entry_is_told_where_they_are_of_several_days() -> None
     ]
 
 
-def test_a_chain_deeper_than_any_terminal_is_wide_stays_readable_and_tells_its_depth() -> None:
+def test_a_chain_deeper_than_any_terminal_is_wide_stays_readable_and_shows_its_depth() -> None:
     jobs = [f"job-{number}" for number in range(1000)]
     parents = dict(zip(jobs, [None, *jobs], strict=False))
     entries = [entry(number, job, parents[job]) for number, job in enumerate(jobs)]
@@ -132,7 +132,7 @@ def test_a_chain_deeper_than_any_terminal_is_wide_stays_readable_and_tells_its_d
     ]
 
 
-def test_a_row_listed_by_itself_tells_what_it_is_about_and_whose_it_is() -> None:
+def test_a_row_listed_by_itself_shows_what_it_is_about_and_whose_it_is() -> None:
     failed = entry(
         1,
         "enrich-1",
@@ -183,26 +183,26 @@ def parents_of(history: list[Event]) -> dict[str, str | None]:
         if row.job_id is not None and row.parent_job_id is not None
     )
     named = {job for row in rows for job in (row.job_id, row.parent_job_id) if job is not None}
-    return {job: next((said for _, _, who, said in claims if who == job), None) for job in named}
+    return {job: next((parent for _, _, child, parent in claims if child == job), None) for job in named}
 
 
 @given(histories())
 def test_every_entry_of_any_history_stands_once_in_its_trees_at_its_depth(history: list[Event]) -> None:
     parents = parents_of(history)
     depths = job_depths(parents)
-    said = [event for event in history if isinstance(event, EntityEvent)]
+    own = [event for event in history if isinstance(event, EntityEvent)]
     entries = tuple(
         entry(
             number,
             event.data.job_id,
             event.data.parent_job_id if event.data.job_id is None else parents[event.data.job_id],
         )
-        for number, event in enumerate(said)
+        for number, event in enumerate(own)
     )
     found: list[UUID] = []
 
     def walk(node: JobNode, above: str | None, depth: int) -> None:
-        found.extend(told.row.id for told in node.entries)
+        found.extend(entry.row.id for entry in node.entries)
         if node.job is not None:
             assert depths[node.job] == depth
             assert above is None or parents[node.job] == above
@@ -211,26 +211,26 @@ def test_every_entry_of_any_history_stands_once_in_its_trees_at_its_depth(histor
 
     for top in lineage_trees(entries, parents):
         walk(top, None, 0)
-    assert sorted(found) == [told.row.id for told in entries]
+    assert sorted(found) == [entry.row.id for entry in entries]
 
 
 def test_a_lineage_that_goes_further_up_than_was_followed_says_so() -> None:
-    told = timeline(
+    shown = timeline(
         entry(1, "upper", "above all"),
         entry(2, "lower", "upper"),
         parents={"upper": "above all", "lower": "upper"},
     )
-    assert job_depths(told.parents) == {"upper": 0, "lower": 1}
-    (top,) = lineage_trees(told.entries, told.parents)
+    assert job_depths(shown.parents) == {"upper": 0, "lower": 1}
+    (top,) = lineage_trees(shown.entries, shown.parents)
     assert (top.job, [child.job for child in top.children]) == ("upper", ["lower"])
-    assert any("not the real top" in line for line in printed(told))
+    assert any("not the real top" in line for line in printed(shown))
 
 
 def test_no_value_fills_the_terminal() -> None:
     long = "x" * 200_000
     fields = ("name", "operation", "error_code", "error_message", "job_id", "root_job_id", "parent_job_id")
-    said = dict.fromkeys(fields, long) | {"status": long, "category": long, "parent_conflict": True}
-    row = replace(entry(1).row, **said)
+    values = dict.fromkeys(fields, long) | {"status": long, "category": long, "parent_conflict": True}
+    row = replace(entry(1).row, **values)
     assert len(row_line(row).plain) < 3_000
     assert len(row_in_lineage(row, with_date=True).plain) < 3_000
     ring = ring_of([f"{number}{long}" for number in range(64)])

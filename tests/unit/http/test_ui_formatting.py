@@ -41,7 +41,7 @@ def test_what_would_be_obeyed_is_shown(raw: str, shown: str) -> None:
         (timedelta(minutes=-5), "in 5 min"),
     ],
 )
-def test_an_age_is_told_in_its_largest_fitting_unit(before: timedelta, shown: str) -> None:
+def test_an_age_is_shown_in_its_largest_fitting_unit(before: timedelta, shown: str) -> None:
     assert words.age(NOON - before, NOON) == shown
     assert words.age((NOON - before).replace(tzinfo=None), NOON) == shown, "a time without a zone is UTC"
 

@@ -57,7 +57,7 @@ def test_the_edges_of_fields_and_the_focus_can_be_seen(theme: str) -> None:
         assert contrast(TOKENS[edge][theme], TOKENS[ground][theme]) >= 3, (edge, ground)
 
 
-def test_colours_are_said_in_one_place() -> None:
+def test_colours_are_defined_in_one_place() -> None:
     for sheet in (FOLDER / "static").glob("*.css"):
         if sheet.name != "tokens.css":
             assert not re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|hsla?\(", sheet.read_text()), sheet.name

@@ -1,4 +1,4 @@
-"""The cache of jobs' facts holds what has been seen, and asks again for what has not."""
+"""The cache of jobs' facts holds what has been seen, and has what has not looked up again."""
 
 from collections.abc import Collection
 

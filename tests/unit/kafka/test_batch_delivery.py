@@ -18,7 +18,7 @@ FIRST, SECOND = TopicPartition("events", 0), TopicPartition("events", 1)
 
 
 class NotingConsumer:
-    """What the delivery asks of aiokafka's consumer; `SECOND` always has more than was fetched."""
+    """What the delivery uses of aiokafka's consumer; `SECOND` always has more than was fetched."""
 
     def __init__(self) -> None:
         self.positions = {FIRST: 0, SECOND: 0}
@@ -62,14 +62,14 @@ def record(offset: int) -> ConsumerRecord:
 
 
 class Work:
-    """The two steps, each of which may be told to wait or to fail."""
+    """The two steps, each of which can be made to wait or to fail."""
 
     def __init__(self) -> None:
         self.recorded: list[int] = []
-        self.told: list[int] = []
+        self.published: list[int] = []
         self.errors: list[BaseException] = []
         self.before_record: Callable[[Records], Awaitable[None]] = _at_once
-        self.before_tell: Callable[[list[int]], Awaitable[None]] = _at_once
+        self.before_publish: Callable[[list[int]], Awaitable[None]] = _at_once
 
     async def record(self, records: Records) -> list[int]:
         await self.before_record(records)
@@ -78,8 +78,8 @@ class Work:
         return offsets
 
     async def publish(self, offsets: list[int]) -> None:
-        await self.before_tell(offsets)
-        self.told += offsets
+        await self.before_publish(offsets)
+        self.published += offsets
 
 
 async def _at_once(_: object) -> None:
@@ -132,7 +132,7 @@ async def test_records_that_came_while_a_flush_failed_are_not_done_before_those_
     assert (work.recorded, consumer.committed) == ([], {})
 
 
-async def test_a_batch_that_could_not_be_told_is_requeued_although_no_other_comes(
+async def test_a_batch_that_could_not_be_published_is_requeued_although_no_other_comes(
     consumer: NotingConsumer,
 ) -> None:
     work = Work()
@@ -140,7 +140,7 @@ async def test_a_batch_that_could_not_be_told_is_requeued_although_no_other_come
     async def fail(_: list[int]) -> None:
         raise UnavailableError("Kafka is away")
 
-    work.before_tell = fail
+    work.before_publish = fail
     delivery = delivering(work, consumer)
     await delivery.deliver(consumer.fetch([0, 1]))
 
@@ -150,7 +150,7 @@ async def test_a_batch_that_could_not_be_told_is_requeued_although_no_other_come
     await eventually(is_requeued)
 
 
-async def test_an_error_after_which_nothing_may_go_on_is_told_although_no_other_batch_comes(
+async def test_an_error_after_which_nothing_may_go_on_is_raised_although_no_other_batch_comes(
     consumer: NotingConsumer,
 ) -> None:
     work = Work()
@@ -158,14 +158,14 @@ async def test_an_error_after_which_nothing_may_go_on_is_told_although_no_other_
     async def fail(_: list[int]) -> None:
         raise ValueError("a defect")
 
-    work.before_tell = fail
+    work.before_publish = fail
     delivery = delivering(work, consumer)
     await delivery.deliver(consumer.fetch([0, 1]))
 
-    async def is_told() -> bool:
+    async def is_published() -> bool:
         return bool(work.errors)
 
-    await eventually(is_told)
+    await eventually(is_published)
     assert [str(error) for error in work.errors] == ["a defect"]
 
 
@@ -184,21 +184,21 @@ async def test_a_partition_held_back_is_read_on_after_its_records_were_flushed(
     assert work.recorded == [0, 1, 2, 3]
 
 
-async def test_telling_given_up_in_a_rebalance_ends_before_the_partitions_go(
+async def test_publishing_given_up_in_a_rebalance_ends_before_the_partitions_go(
     consumer: NotingConsumer,
 ) -> None:
-    work, is_telling, let_tell = Work(), asyncio.Event(), asyncio.Event()
+    work, is_publishing, may_publish = Work(), asyncio.Event(), asyncio.Event()
 
     async def wait(_: list[int]) -> None:
-        is_telling.set()
-        await let_tell.wait()
+        is_publishing.set()
+        await may_publish.wait()
 
-    work.before_tell = wait
+    work.before_publish = wait
     delivery = delivering(work, consumer)
     await delivery.deliver(consumer.fetch([0, 1]))
-    await is_telling.wait()
+    await is_publishing.wait()
     await asyncio.wait_for(delivery.on_partitions_revoked({FIRST, SECOND}), TIMEOUT)
     await delivery.on_partitions_assigned({FIRST, SECOND})
-    let_tell.set()
+    may_publish.set()
     await asyncio.sleep(0.1)
-    assert (work.told, consumer.committed) == ([], {})
+    assert (work.published, consumer.committed) == ([], {})

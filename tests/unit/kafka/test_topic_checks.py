@@ -1,17 +1,18 @@
-"""What is said about topics whose broker tells little of their settings."""
+"""Findings about topics whose broker returns few of their settings."""
 
 from llamalog_service.kafka.topic_checks import Level, check_configs
 from llamalog_service.kafka.topics import topics
 
 
-def test_settings_that_the_broker_does_not_tell_are_named_and_nothing_else_is_said() -> None:
+def test_settings_that_the_broker_does_not_return_are_named_and_nothing_else_is_reported() -> None:
     wanted = topics()
     findings = check_configs(wanted, {spec.name: {} for spec in wanted})
     assert [(finding.level, finding.topic) for finding in findings] == [
         (Level.INFO, spec.name) for spec in wanted
     ]
     assert (
-        "does not tell cleanup.policy, max.message.bytes, retention.bytes, retention.ms" in findings[0].wrong
+        "does not return cleanup.policy, max.message.bytes, retention.bytes, retention.ms"
+        in findings[0].wrong
     )
 
 

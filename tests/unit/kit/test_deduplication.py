@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
 
-from harness.told import message_of, row
+from harness.provenance_messages import message_of, row
 from llamalog_schemas import encode
 from llamalog_schemas.consumer import Change, ProvenanceUpdate, Removed, RevisionCache, UnreadableRecord
 from llamalog_schemas.consumer.updates import Deduplicator
@@ -18,8 +18,8 @@ def record(offset: int, value: bytes | None, key: bytes = b"") -> ConsumerRecord
     return ConsumerRecord("t", 3, offset, 0, 0, key, value, None, 0, len(value or b""), ())
 
 
-def told(offset: int, said: Provenance) -> ConsumerRecord:
-    return record(offset, encode(message_of(said)))
+def published(offset: int, data: Provenance) -> ConsumerRecord:
+    return record(offset, encode(message_of(data)))
 
 
 def tombstone(offset: int, row_id: UUID) -> ConsumerRecord:
@@ -40,12 +40,12 @@ async def test_each_revision_of_a_row_is_an_update_once_and_an_older_one_is_none
     deduplicator = Deduplicator(RevisionCache())
     updates = await deduplicator.updates(
         [
-            told(10, row(A)),
-            told(11, row(A)),
-            told(12, row(B, 2)),
-            told(13, row(B, 1)),
-            told(14, row(A, 2)),
-            told(15, row(A, 1)),
+            published(10, row(A)),
+            published(11, row(A)),
+            published(12, row(B, 2)),
+            published(13, row(B, 1)),
+            published(14, row(A, 2)),
+            published(15, row(A, 1)),
         ]
     )
     assert summary(updates) == [(A, 1, None, 12), (B, 2, None, 14), (A, 2, 1, 16)]
@@ -59,9 +59,11 @@ async def test_each_revision_of_a_row_is_an_update_once_and_an_older_one_is_none
 
 async def test_updates_that_were_not_noted_come_again() -> None:
     deduplicator = Deduplicator(RevisionCache())
-    first, second = await deduplicator.updates([told(1, row(A)), told(2, row(B))])
+    first, second = await deduplicator.updates([published(1, row(A)), published(2, row(B))])
     deduplicator.note(first)
-    assert summary(await deduplicator.updates([told(1, row(A)), told(2, row(B))])) == summary([second])
+    assert summary(await deduplicator.updates([published(1, row(A)), published(2, row(B))])) == summary(
+        [second]
+    )
 
 
 async def test_the_cache_is_bounded_and_evicts_the_least_recently_updated_row() -> None:
@@ -76,22 +78,26 @@ async def test_the_cache_is_bounded_and_evicts_the_least_recently_updated_row() 
 
 
 async def test_the_readers_own_store_is_queried_once_a_batch() -> None:
-    asked: list[Collection[UUID]] = []
+    looked_up: list[Collection[UUID]] = []
 
     class Store:
         async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
-            asked.append(rows)
+            looked_up.append(rows)
             return {A: 2}
 
-    updates = await Deduplicator(Store()).updates([told(1, row(A, 2)), told(2, row(B)), told(3, row(A, 3))])
+    updates = await Deduplicator(Store()).updates(
+        [published(1, row(A, 2)), published(2, row(B)), published(3, row(A, 3))]
+    )
     assert summary(updates) == [(B, 1, None, 3), (A, 3, 2, 4)]
-    assert asked == [{A, B}]
+    assert looked_up == [{A, B}]
 
 
 async def test_an_unreadable_record_is_skipped_and_reported() -> None:
     unreadable: list[UnreadableRecord] = []
     deduplicator = Deduplicator(RevisionCache(), unreadable.append)
-    updates = await deduplicator.updates([record(1, b"{"), record(2, None), told(3, row(A)), record(4, b"")])
+    updates = await deduplicator.updates(
+        [record(1, b"{"), record(2, None), published(3, row(A)), record(4, b"")]
+    )
     assert summary(updates) == [(A, 1, None, 5)]
     assert [each.record.offset for each in unreadable] == [1, 4]
     assert await deduplicator.updates([record(5, None)]) == []
@@ -101,13 +107,13 @@ async def test_a_removal_is_a_change_once_and_a_row_recorded_again_is_new() -> N
     deduplicator = Deduplicator(RevisionCache())
     changes = await deduplicator.updates(
         [
-            told(1, row(A, 2)),
+            published(1, row(A, 2)),
             tombstone(2, A),
             tombstone(3, A),
-            told(4, row(A, 3)),
-            told(5, row(A, 3)),
+            published(4, row(A, 3)),
+            published(5, row(A, 3)),
             tombstone(6, A),
-            told(7, row(A, 3)),
+            published(7, row(A, 3)),
         ]
     )
     assert summary(changes) == [(A, 2, None, 2), (A, 0, 2, 4), (A, 3, None, 6), (A, 0, 3, 7), (A, 3, None, 8)]
@@ -116,11 +122,11 @@ async def test_a_removal_is_a_change_once_and_a_row_recorded_again_is_new() -> N
 async def test_a_removal_is_known_in_later_batches() -> None:
     deduplicator = Deduplicator(RevisionCache())
     for records, expected in [
-        ([told(1, row(A, 2))], [(A, 2, None, 2)]),
+        ([published(1, row(A, 2))], [(A, 2, None, 2)]),
         ([tombstone(2, A)], [(A, 0, 2, 3)]),
         ([tombstone(2, A), tombstone(3, A)], []),
-        ([told(4, row(A))], [(A, 1, None, 5)]),
-        ([told(5, row(A))], []),
+        ([published(4, row(A))], [(A, 1, None, 5)]),
+        ([published(5, row(A))], []),
         ([tombstone(6, A)], [(A, 0, 1, 7)]),
     ]:
         changes = await deduplicator.updates(records)
@@ -139,7 +145,7 @@ async def test_the_readers_own_store_may_forget_a_removed_row_or_keep_it_as_0() 
         async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
             return {A: 0}
 
-    changes = await Deduplicator(Store()).updates([tombstone(1, A), tombstone(2, B), told(3, row(A, 4))])
+    changes = await Deduplicator(Store()).updates([tombstone(1, A), tombstone(2, B), published(3, row(A, 4))])
     assert summary(changes) == [(B, 0, None, 3), (A, 4, None, 4)]
 
 
@@ -154,5 +160,5 @@ async def test_a_record_without_a_value_whose_key_is_no_row_is_reported() -> Non
 async def test_the_last_change_reaches_the_position_of_the_consumer() -> None:
     """The marker of a transaction lies between the last record and that position."""
     deduplicator = Deduplicator(RevisionCache())
-    changes = await deduplicator.updates([told(1, row(A)), tombstone(2, B)], end=4)
+    changes = await deduplicator.updates([published(1, row(A)), tombstone(2, B)], end=4)
     assert summary(changes) == [(A, 1, None, 2), (B, 0, None, 4)]

@@ -83,7 +83,7 @@ def logger(kafka: ScriptedKafka, losses: list[Loss]) -> Callable[..., LlamaLogge
 Make = Callable[..., LlamaLogger]
 
 
-async def say(log: LlamaLogger, number: int = 1) -> None:
+async def publish(log: LlamaLogger, number: int = 1) -> None:
     for _ in range(number):
         await log.created("ALBUM", uuid4(), operation="album:created")
 
@@ -91,7 +91,7 @@ async def say(log: LlamaLogger, number: int = 1) -> None:
 async def test_publishing_does_not_wait_for_kafka(logger: Make, kafka: ScriptedKafka) -> None:
     log = logger()
     with log.job("root"):
-        await say(log, 3)
+        await publish(log, 3)
     await kafka.has(3)
     assert (log.stats.pending, log.stats.delivered) == (3, 0)
     kafka.acknowledge()
@@ -104,8 +104,8 @@ async def test_a_full_buffer_holds_the_caller_back_until_there_is_room(
     logger: Make, kafka: ScriptedKafka, losses: list[Loss]
 ) -> None:
     log = logger(events=2)
-    await say(log, 2)
-    third = asyncio.create_task(say(log))
+    await publish(log, 2)
+    third = asyncio.create_task(publish(log))
     await kafka.has(2)
     await asyncio.sleep(0.02)
     assert not third.done()
@@ -121,7 +121,7 @@ async def test_a_full_buffer_drops_if_configured_and_counts_dropped_events(
     logger: Make, kafka: ScriptedKafka, losses: list[Loss]
 ) -> None:
     log = logger(events=2, when_full="drop")
-    await asyncio.wait_for(say(log, 5), TIMEOUT)
+    await asyncio.wait_for(publish(log, 5), TIMEOUT)
     assert [loss.reason for loss in losses] == [LossReason.DROPPED] * 3
     await kafka.has(2)
     kafka.acknowledge()
@@ -131,7 +131,7 @@ async def test_a_full_buffer_drops_if_configured_and_counts_dropped_events(
 
 async def test_the_buffer_is_bounded_by_bytes_too(logger: Make, losses: list[Loss]) -> None:
     log = logger(value_bytes=1000, when_full="drop")
-    await say(log, 50)
+    await publish(log, 50)
     assert 1 <= log.stats.pending <= 3
     assert len(losses) == 50 - log.stats.pending
     await log.close(0)
@@ -139,15 +139,15 @@ async def test_the_buffer_is_bounded_by_bytes_too(logger: Make, losses: list[Los
 
 async def test_a_caller_is_not_held_back_for_ever(logger: Make, losses: list[Loss]) -> None:
     log = logger(events=1, timeout=0.05)
-    await asyncio.wait_for(say(log, 2), TIMEOUT)
+    await asyncio.wait_for(publish(log, 2), TIMEOUT)
     assert [loss.reason for loss in losses] == [LossReason.DROPPED]
     await log.close(0)
 
 
 async def test_an_event_whose_caller_is_cancelled_while_it_waits_is_accounted_for(logger: Make) -> None:
     log = logger(events=1)
-    await say(log)
-    waiting = asyncio.create_task(say(log))
+    await publish(log)
+    waiting = asyncio.create_task(publish(log))
     await asyncio.sleep(0.02)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -158,7 +158,7 @@ async def test_an_event_whose_caller_is_cancelled_while_it_waits_is_accounted_fo
 
 async def test_what_kafka_takes_later_is_sent_again(logger: Make, kafka: ScriptedKafka) -> None:
     log = logger()
-    await say(log)
+    await publish(log)
     for attempt in range(1, 3):
         await kafka.has(attempt)
         kafka.sent[-1][1].set_exception(Away())
@@ -172,7 +172,7 @@ async def test_an_event_that_kafka_refuses_is_reported_with_its_bytes(
     logger: Make, kafka: ScriptedKafka, losses: list[Loss]
 ) -> None:
     log = logger()
-    await say(log, 2)
+    await publish(log, 2)
     await kafka.has(2)
     kafka.sent[0][1].set_exception(Refused("too large"))
     kafka.acknowledge()
@@ -185,7 +185,7 @@ async def test_an_event_that_kafka_refuses_is_reported_with_its_bytes(
 
 async def test_kafka_is_not_tried_for_ever(logger: Make, kafka: ScriptedKafka, losses: list[Loss]) -> None:
     log = logger(keep_trying=0.0)
-    await say(log)
+    await publish(log)
     await kafka.has(1)
     kafka.sent[0][1].set_exception(Away())
     assert (await log.close(TIMEOUT)).not_delivered == 1
@@ -196,7 +196,7 @@ async def test_closing_reports_events_not_acknowledged_in_time(
     logger: Make, kafka: ScriptedKafka, losses: list[Loss]
 ) -> None:
     log = logger()
-    await say(log, 3)
+    await publish(log, 3)
     await kafka.has(3)
     kafka.sent[0][1].set_result(None)
     stats = await asyncio.wait_for(log.close(0.05), TIMEOUT)
@@ -210,11 +210,11 @@ async def test_closing_reports_events_not_acknowledged_in_time(
 
 async def test_flushing_waits_and_goes_on(logger: Make, kafka: ScriptedKafka) -> None:
     log = logger()
-    await say(log)
+    await publish(log)
     assert (await log.flush(0.01)).pending == 1
     kafka.acknowledge()
     assert (await log.flush(TIMEOUT)).pending == 0
-    await say(log)
+    await publish(log)
     await kafka.has(2)
     kafka.acknowledge()
     assert (await log.close(TIMEOUT)).delivered == 2
@@ -224,7 +224,7 @@ async def test_a_logger_that_was_not_closed_logs_its_losses(
     logger: Make, kafka: ScriptedKafka, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = logger()
-    await say(log, 2)
+    await publish(log, 2)
     log._delivery.__del__()  # type: ignore[attr-defined]
     assert "2 events are lost to provenance: their logger was not closed" in caplog.text
     await log.close(0)
@@ -244,7 +244,7 @@ async def test_a_client_that_cancels_a_send_does_not_end_the_sender(
     monkeypatch.setattr(kafka, "send", cancels_at_first)
     monkeypatch.setattr(kafka, "is_retriable", lambda error: isinstance(error, TimeoutError))
     log = logger()
-    await say(log, 3)
+    await publish(log, 3)
     await kafka.has(3)
     kafka.acknowledge()
     assert (await log.close(5)).everything_delivered
@@ -272,7 +272,7 @@ async def test_a_transport_that_breaks_loses_its_event_and_no_other(
     monkeypatch.setattr(kafka, "send", breaks_at_first)
     monkeypatch.setattr(kafka, "is_retriable", breaks)
     log = logger()
-    await say(log, 2)
+    await publish(log, 2)
     await kafka.has(1)
     kafka.acknowledge()
     stats = await log.close(5)
@@ -293,13 +293,13 @@ async def test_a_send_that_never_returns_is_given_up_and_later_events_are_sent(
 
     monkeypatch.setattr(kafka, "send", never_returns)
     log = logger(keep_trying=0.2)
-    await say(log, 3)
+    await publish(log, 3)
     await asyncio.wait_for(stuck.wait(), 5)
     assert (await asyncio.wait_for(log.flush(), 15)).not_delivered == 3
     assert {loss.reason for loss in losses} == {LossReason.NOT_DELIVERED}
     assert "has not acknowledged" in str(losses[0].error)
     monkeypatch.setattr(kafka, "send", send)
-    await say(log)
+    await publish(log)
     await kafka.has(1)
     kafka.acknowledge()
     stats = await log.close(5)
@@ -310,11 +310,11 @@ async def test_an_acknowledgement_that_never_comes_is_given_up(
     logger: Make, kafka: ScriptedKafka, losses: list[Loss]
 ) -> None:
     log = logger(keep_trying=0.2)
-    await say(log, 2)
+    await publish(log, 2)
     await kafka.has(2)
     assert (await asyncio.wait_for(log.flush(), 15)).not_delivered == 2
     kafka.acknowledge()  # too late
-    await say(log)
+    await publish(log)
     await kafka.has(3)
     kafka.acknowledge()
     stats = await log.close(5)
@@ -335,7 +335,7 @@ async def test_closing_is_bounded_where_the_client_ignores_cancellation(
 
     monkeypatch.setattr(kafka, "send", ignores_cancellation)
     log = logger()
-    await say(log, 2)
+    await publish(log, 2)
     await asyncio.sleep(0.01)
     stats = await asyncio.wait_for(log.close(0.05), 5)
     assert (stats.published, stats.closed, stats.pending) == (2, 2, 0)
@@ -343,7 +343,7 @@ async def test_closing_is_bounded_where_the_client_ignores_cancellation(
 
 
 @pytest.mark.parametrize("transport", [AiokafkaTransport, FastStreamTransport])
-async def test_a_client_that_asks_for_no_acknowledgement_is_refused(transport: Any) -> None:
+async def test_a_client_without_acknowledgements_is_refused(transport: Any) -> None:
     client = (
         AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", acks=0)
         if transport is AiokafkaTransport

@@ -10,7 +10,7 @@ import pytest
 from faststream import BaseMiddleware, Context, Depends
 from faststream.kafka import KafkaBroker, TestKafkaBroker
 
-from harness.told import message_of, row
+from harness.provenance_messages import message_of, row
 from llamalog_schemas import decode_event, encode
 from llamalog_schemas.consumer import Change, ProvenanceUpdate, Removed
 from llamalog_schemas.consumer.subscriber import provenance_subscriber
@@ -29,7 +29,7 @@ EVENTS = "llamalog.entity-events"
 PROVENANCE = "llamalog.provenance"
 
 
-async def say(log: LlamaLogger) -> None:
+async def publish(log: LlamaLogger) -> None:
     await log.created("ALBUM", uuid4(), operation="album:created")
 
 
@@ -44,7 +44,7 @@ async def test_events_are_delivered_to_the_subscribers_of_the_test() -> None:
     async with TestKafkaBroker(broker):
         log = LlamaLogger(FastStreamTransport(broker), source="/x")
         for _ in range(3):
-            await say(log)
+            await publish(log)
         assert (await log.close(5)).everything_delivered
     assert len({decode_event(value).id for value in received}) == 3
 
@@ -52,7 +52,7 @@ async def test_events_are_delivered_to_the_subscribers_of_the_test() -> None:
 async def test_events_are_delivered_without_a_subscriber() -> None:
     async with TestKafkaBroker(KafkaBroker()) as broker:
         log = LlamaLogger(FastStreamTransport(broker), source="/x")
-        await say(log)
+        await publish(log)
         assert (await log.close(5)).everything_delivered
 
 
@@ -66,7 +66,7 @@ async def test_an_event_whose_subscriber_fails_is_not_delivered() -> None:
     losses: list[Loss] = []
     async with TestKafkaBroker(broker):
         log = LlamaLogger(FastStreamTransport(broker), source="/x", on_loss=losses.append)
-        await say(log)
+        await publish(log)
         assert (await log.close(5)).not_delivered == 1
     assert isinstance(losses[0].error, ValueError)
 
@@ -81,7 +81,7 @@ async def test_a_middleware_that_returns_no_acknowledgement_is_named() -> None:
     losses: list[Loss] = []
     broker = KafkaBroker("127.0.0.1:1", middlewares=[Swallowing])
     log = LlamaLogger(FastStreamTransport(broker), source="/x", on_loss=losses.append)
-    await say(log)
+    await publish(log)
     assert (await log.close(5)).not_delivered == 1
     assert losses[0].reason is LossReason.NOT_DELIVERED
     assert "return `await call_next(cmd)`" in str(losses[0].error)
@@ -96,7 +96,7 @@ async def test_the_job_of_the_sender_is_the_parent_of_the_handlers_jobs(batch: b
     @broker.subscriber("work", batch=batch)  # type: ignore[untyped-decorator]  # of overloads
     async def work(body: Any) -> None:
         with log.job("child"):
-            await say(log)
+            await publish(log)
 
     async with TestKafkaBroker(broker):
         with log.job("root"):
@@ -123,7 +123,7 @@ async def test_a_middleware_enters_the_job_that_is_named(
 
     @broker.subscriber("work")
     async def work(body: Any) -> None:
-        await say(log)
+        await publish(log)
 
     with caplog.at_level(logging.ERROR):
         async with TestKafkaBroker(broker):

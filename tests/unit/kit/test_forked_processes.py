@@ -55,7 +55,7 @@ def in_child(work: Callable[[], Any], within: float = 20.0) -> Any:
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(round(within) + 10)  # outlives its parent by little, whatever it hangs in
+        signal.alarm(round(within) + 10)  # outlives its parent by little, wherever it hangs
         answer: Any = {"failed": "no answer"}
         try:
             answer = work()
@@ -96,7 +96,7 @@ async def used_logger(losses: list[Loss]) -> tuple[LlamaLogger, SilentKafka]:
     return log, kafka
 
 
-async def test_a_child_counts_its_own_events_as_lost_and_says_why() -> None:
+async def test_a_child_counts_its_own_events_as_lost_and_reports_why() -> None:
     losses: list[Loss] = []
     log, kafka = await used_logger(losses)
 
@@ -109,11 +109,11 @@ async def test_a_child_counts_its_own_events_as_lost_and_says_why() -> None:
             "errors": [str(loss.error) for loss in losses],
         }
 
-    told = in_child(work)
-    assert told["reasons"] == [LossReason.NOT_DELIVERED] * 2
-    assert (told["published"], told["not_delivered"], told["pending"]) == (2, 2, 0)
-    assert f"process {os.getpid()}" in told["errors"][0]
-    assert "make a logger and a Kafka client" in told["errors"][0]
+    outcome = in_child(work)
+    assert outcome["reasons"] == [LossReason.NOT_DELIVERED] * 2
+    assert (outcome["published"], outcome["not_delivered"], outcome["pending"]) == (2, 2, 0)
+    assert f"process {os.getpid()}" in outcome["errors"][0]
+    assert "make a logger and a Kafka client" in outcome["errors"][0]
     assert (log.stats.published, log.stats.pending, len(kafka.taken)) == (3, 3, 3)
     await log.close(0)
 
@@ -131,9 +131,9 @@ async def test_flushing_and_closing_in_a_child_return(timeout: float | None) -> 
         asyncio.run(end())
         return {"seconds": monotonic() - began, **counts(log)}
 
-    told = in_child(work)
-    assert told["seconds"] < 5
-    assert (told["published"], told["pending"]) == (0, 0)
+    outcome = in_child(work)
+    assert outcome["seconds"] < 5
+    assert (outcome["published"], outcome["pending"]) == (0, 0)
     assert log.stats.pending == 3
     await log.close(0)
 

@@ -33,7 +33,7 @@ def log(memory: InMemoryTransport) -> LlamaLogger:
     return LlamaLogger(memory, source="/catalogue/albums", strict=True)
 
 
-def said(memory: InMemoryTransport) -> list[Chain]:
+def chains_of(memory: InMemoryTransport) -> list[Chain]:
     events = [event for event in memory.events if isinstance(event, EntityEvent)]
     return [(event.data.job_id, event.data.parent_job_id, event.data.root_job_id) for event in events]
 
@@ -52,7 +52,7 @@ async def test_jobs_nest(memory: InMemoryTransport, log: LlamaLogger) -> None:
         await speak(log)
     await speak(log)
     top = ("album-create-1", None, None)
-    assert said(memory) == [
+    assert chains_of(memory) == [
         top,
         ("enrich-7", "album-create-1", "album-create-1"),
         ("track-9", "enrich-7", "album-create-1"),
@@ -75,8 +75,8 @@ async def test_tasks_begin_in_the_job_that_started_them_and_do_not_mix(
                 tasks.create_task(work(f"child-{number}"))
         thread = await asyncio.to_thread(current_job)
         await speak(log)
-    assert sorted(said(memory)[:5]) == [(f"child-{number}", "root", "root") for number in range(5)]
-    assert said(memory)[5] == ("root", None, None)
+    assert sorted(chains_of(memory)[:5]) == [(f"child-{number}", "root", "root") for number in range(5)]
+    assert chains_of(memory)[5] == ("root", None, None)
     assert thread == Job("root")
 
 
@@ -88,7 +88,7 @@ async def test_an_event_may_name_its_job_itself(memory: InMemoryTransport, log: 
             "ALBUM", uuid4(), operation="album:linked", job_id="b", parent_job_id="p", root_job_id="r"
         )
         await log.linked("ALBUM", uuid4(), operation="album:linked", root_job_id="declared")
-    assert said(memory) == [
+    assert chains_of(memory) == [
         ("below", "root", "root"),
         ("b", "root", "root"),
         ("b", "p", "r"),
@@ -101,7 +101,7 @@ async def test_a_job_entered_twice_is_no_child_of_its_own(
 ) -> None:
     with log.job("root"), log.job("child"), log.job("child"):
         await speak(log)
-    assert said(memory) == [("child", "root", "root")]
+    assert chains_of(memory) == [("child", "root", "root")]
 
 
 async def test_headers_take_the_job_to_another_service(memory: InMemoryTransport, log: LlamaLogger) -> None:
@@ -114,7 +114,7 @@ async def test_headers_take_the_job_to_another_service(memory: InMemoryTransport
         await speak(log)
         with log.job("track-10"):
             await speak(log)
-    assert said(memory) == [
+    assert chains_of(memory) == [
         ("track-9", "enrich-7", "album-create-1"),
         (None, "enrich-7", "album-create-1"),
         ("track-10", "enrich-7", "album-create-1"),
@@ -158,7 +158,7 @@ async def test_a_queue_takes_parent_and_root_through_any_number_of_levels(
         with log.job(Job.from_payload(f"enrich-{level}", payload)) as job:
             await speak(log)
             queued = encode_job(job.propagate_to(payload))
-    assert said(memory) == [
+    assert chains_of(memory) == [
         ("enrich-0", "album-create-1", "album-create-1"),
         ("enrich-1", "enrich-0", "album-create-1"),
         ("enrich-2", "enrich-1", "album-create-1"),
@@ -219,7 +219,7 @@ async def test_the_failure_of_a_body_is_published_and_propagates(
     assert first.data.entity_id is None
     assert second.data.error_code == "NO_ARTIST_DATA"
     assert second.data.error_message == "CatalogueError"
-    assert said(memory) == [
+    assert chains_of(memory) == [
         ("album-create-1", None, None),
         ("artist-3", "album-create-2", "album-create-2"),
     ]
@@ -235,4 +235,4 @@ async def test_a_body_that_succeeds_or_is_cancelled_publishes_no_failure(
     with pytest.raises(asyncio.CancelledError):
         async with log.job("b", attempt=attempt):
             raise asyncio.CancelledError
-    assert said(memory) == [("a", None, None)]
+    assert chains_of(memory) == [("a", None, None)]

@@ -35,7 +35,7 @@ def memory() -> InMemoryTransport:
     return InMemoryTransport()
 
 
-async def say(log: LlamaLogger, **details: Any) -> None:
+async def publish(log: LlamaLogger, **details: Any) -> None:
     await log.created("ALBUM", uuid4(), operation="album:created", **details)
 
 
@@ -44,13 +44,13 @@ async def test_a_uuid_names_a_job_as_its_text_does(memory: InMemoryTransport) ->
     child = uuid4()
     from_uuid: Any = JOB
     with log.job(JOB) as job:
-        await say(log)
-        await say(log, job_id=JOB)
+        await publish(log)
+        await publish(log, job_id=JOB)
         with log.job(str(JOB)):
-            await say(log)
+            await publish(log)
         with log.job(child):
-            await say(log)
-        await say(log, job_id=child)
+            await publish(log)
+        await publish(log, job_id=child)
     assert job == Job(str(JOB)) == Job(from_uuid)
     assert job.child(JOB) is job
     assert Job.from_payload(child, EnrichAlbum(album_id="a", parent_job_id=str(JOB))).id == str(child)
@@ -84,11 +84,11 @@ async def test_a_bad_id_lets_the_work_go_on_and_loses_its_events_with_a_sentence
     log = LlamaLogger(memory, source="/x", on_loss=lambda loss: losses.append(str(loss.error)))
     worked = False
     with caplog.at_level(logging.ERROR), log.job(job_id):
-        await say(log)
+        await publish(log)
         with log.job("child"):
-            await say(log)
+            await publish(log)
         worked = True
-    await say(log)
+    await publish(log)
     assert worked
     assert current_job() is None
     assert complaint in caplog.text
@@ -128,7 +128,7 @@ async def test_the_id_of_a_parent_may_stand_for_it(memory: InMemoryTransport) ->
         second = log.job("child", parent=JOB)
     for scope in (first, second):
         with scope:
-            await say(log)
+            await publish(log)
     lineages = [(event.data.parent_job_id, event.data.root_job_id) for event in memory.events]
     assert lineages == [("album-create-1", None), (str(JOB), None)]
 

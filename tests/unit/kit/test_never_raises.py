@@ -59,8 +59,8 @@ async def test_no_call_raises_and_every_event_is_counted(
     log = LlamaLogger(InMemoryTransport(), source="/x", on_loss=losses.append)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for say in (log.created, log.linked, log.enriched, log.corrected, log.cached, log.failed):
-            await say(entity_type, entity_id, operation=operation, **details)
+        for publish in (log.created, log.linked, log.enriched, log.corrected, log.cached, log.failed):
+            await publish(entity_type, entity_id, operation=operation, **details)
         await log.created_or_linked(entity_type, entity_id, existing=existing, operation=operation, **details)
     stats = log.stats
     assert stats.published == stats.delivered + stats.refused == 7
@@ -84,7 +84,7 @@ class OddError(Exception):
         (ValueError("no album"), {("a", 1): {"b": object()}}),
     ],
 )
-def test_telling_a_failure_never_takes_the_place_of_the_failure(error: Exception, data: Any) -> None:
+def test_publishing_a_failure_never_takes_the_place_of_the_failure(error: Exception, data: Any) -> None:
     memory = InMemoryTransport()
     losses: list[Loss] = []
     log = LlamaLogger(memory, source="/x", on_loss=losses.append)

@@ -49,7 +49,7 @@ def publish_nowait(log: LlamaLogger) -> None:
     log.publish_nowait(log.events.created("ALBUM", uuid4(), operation="album:created"))
 
 
-async def say(log: LlamaLogger) -> None:
+async def publish(log: LlamaLogger) -> None:
     await log.created("ALBUM", uuid4(), operation="album:created")
 
 
@@ -60,7 +60,7 @@ async def test_threads_publish_events_that_the_loop_of_the_logger_delivers() -> 
     def work() -> None:
         for _ in range(50):
             publish_nowait(log)
-        asyncio.run(say(log))
+        asyncio.run(publish(log))
 
     await asyncio.gather(*[asyncio.to_thread(work) for _ in range(8)])
     stats = await log.close(5)
@@ -70,9 +70,9 @@ async def test_threads_publish_events_that_the_loop_of_the_logger_delivers() -> 
 
 async def test_a_logger_may_be_closed_from_another_thread() -> None:
     log = LlamaLogger(PromptKafka(), source="/x")
-    await say(log)
+    await publish(log)
     assert (await asyncio.to_thread(asyncio.run, log.close(5))).everything_delivered
-    await say(log)
+    await publish(log)
     assert log.stats.closed == 1
 
 
@@ -122,12 +122,12 @@ def test_without_any_loop_an_event_is_lost_and_reported() -> None:
 def test_after_its_loop_has_ended_events_are_lost_and_reported() -> None:
     async def make() -> LlamaLogger:
         log = LlamaLogger(PromptKafka(), source="/x")
-        await say(log)
+        await publish(log)
         return log
 
     log = asyncio.run(make())
     publish_nowait(log)
-    asyncio.run(say(log))
+    asyncio.run(publish(log))
     stats = asyncio.run(log.close(5))
     assert stats.published == stats.lost == 3
     assert (stats.not_delivered, stats.closed) == (2, 1)
@@ -162,7 +162,7 @@ def test_events_published_while_the_loop_stands_still_are_lost_and_reported_if_i
     log = still_loop.run_until_complete(make_logger(10, losses))
     for _ in range(2):
         publish_nowait(log)
-    asyncio.run(say(log))
+    asyncio.run(publish(log))
     stats = asyncio.run(log.close(5))
     assert stats == DeliveryStats(published=3, closed=3)
     assert len({loss.message.value for loss in losses if loss.message}) == 3
@@ -204,7 +204,7 @@ def test_flushing_from_another_thread_ends_with_the_loop() -> None:
 
     async def make() -> LlamaLogger:
         log = LlamaLogger(PromptKafka(answers=False), source="/x")
-        await say(log)
+        await publish(log)
         return log
 
     runner = threading.Thread(target=loop.run_forever)
@@ -224,7 +224,7 @@ def test_flushing_from_another_thread_ends_with_the_loop() -> None:
 async def test_callers_that_wait_for_room_are_counted_by_a_close_from_another_thread() -> None:
     losses: list[Loss] = []
     log = LlamaLogger(PromptKafka(answers=False), source="/x", limits=Limits(events=1), on_loss=losses.append)
-    callers = [asyncio.create_task(say(log)) for _ in range(4)]
+    callers = [asyncio.create_task(publish(log)) for _ in range(4)]
     await asyncio.sleep(0.02)
     stats = await asyncio.to_thread(asyncio.run, log.close(0.1))
     await asyncio.wait_for(asyncio.gather(*callers), 5)
@@ -241,7 +241,7 @@ async def test_counts_add_up_while_threads_publish_and_the_logger_is_closed() ->
             publish_nowait(log)
 
     working = [asyncio.create_task(asyncio.to_thread(work)) for _ in range(4)]
-    working += [asyncio.create_task(say(log)) for _ in range(50)]
+    working += [asyncio.create_task(publish(log)) for _ in range(50)]
     await asyncio.sleep(0.01)
     await log.close(0.01)
     await asyncio.gather(*working)

@@ -3,19 +3,19 @@
 import asyncio
 from uuid import UUID
 
-from harness.told import row
+from harness.provenance_messages import row
 from llamalog_service.live_feed.feed import FeedEvent, FeedItem, FeedState, Gap, LiveFeed
 
 
-def tell(feed: LiveFeed, number: int, size: int = 10) -> None:
+def add(feed: LiveFeed, number: int, size: int = 10) -> None:
     feed.append(row(UUID(int=number)), size)
 
 
 async def take(feed: LiveFeed, count: int, last: str | None = None) -> list[FeedEvent]:
     heard: list[FeedEvent] = []
     following = feed.follow(last)
-    async for news in following:
-        heard.append(news)
+    async for item in following:
+        heard.append(item)
         if len(heard) == count:
             break
     await following.aclose()
@@ -23,7 +23,7 @@ async def take(feed: LiveFeed, count: int, last: str | None = None) -> list[Feed
 
 
 def rows_in(heard: list[FeedEvent]) -> list[int]:
-    return [news.row.id.int for news in heard if isinstance(news, FeedItem)]
+    return [item.row.id.int for item in heard if isinstance(item, FeedItem)]
 
 
 async def test_every_listener_hears_every_row_in_order() -> None:
@@ -32,19 +32,19 @@ async def test_every_listener_hears_every_row_in_order() -> None:
     listeners = [asyncio.create_task(take(feed, 4)) for _ in range(3)]
     await asyncio.sleep(0)
     for number in (1, 2, 3):
-        tell(feed, number)
+        add(feed, number)
         await asyncio.sleep(0)
     for heard in await asyncio.gather(*listeners):
         assert heard[0] is FeedState.LIVE
         assert rows_in(heard) == [1, 2, 3]
 
 
-async def test_a_slow_listener_is_told_how_much_it_has_missed_and_the_feed_does_not_grow() -> None:
+async def test_a_slow_listener_gets_the_number_that_it_has_missed_and_the_feed_does_not_grow() -> None:
     feed = LiveFeed()
     following = feed.follow()
     assert await anext(following) is FeedState.CONNECTING
     for number in range(20_000):
-        tell(feed, number)
+        add(feed, number)
     assert await anext(following) == Gap(15_000)
     first = await anext(following)
     assert isinstance(first, FeedItem)
@@ -57,7 +57,7 @@ async def test_large_rows_leave_the_ring_sooner() -> None:
     following = feed.follow()
     await anext(following)
     for number in range(100):
-        tell(feed, number, 1024 * 1024)
+        add(feed, number, 1024 * 1024)
     assert await anext(following) == Gap(84)
     await following.aclose()
 
@@ -66,11 +66,11 @@ async def test_a_listener_that_comes_back_goes_on_where_it_was() -> None:
     feed = LiveFeed()
     waiting = asyncio.create_task(take(feed, 2))
     await asyncio.sleep(0)
-    tell(feed, 1)
-    told = (await waiting)[1]
-    assert isinstance(told, FeedItem)
-    tell(feed, 2)
-    assert rows_in(await take(feed, 2, feed.cursor_of(told))) == [2]
+    add(feed, 1)
+    first = (await waiting)[1]
+    assert isinstance(first, FeedItem)
+    add(feed, 2)
+    assert rows_in(await take(feed, 2, feed.cursor_of(first))) == [2]
     for nonsense in ("", "-", "x-1", f"{feed.epoch}-99", f"{feed.epoch}-{'9' * 40}", f"{feed.epoch}-²"):
         assert (await take(feed, 1, nonsense)) == [Gap(None)]
 

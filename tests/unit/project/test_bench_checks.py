@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import astuple
 
 from bench.backlog import Content, make_backlog
-from bench.checks import TableRow, differing_letters, differing_provenance, differing_rows
+from bench.checks import TableRow, differing_dead_letters, differing_provenance, differing_rows
 from llamalog_service.domain.fold import FoldedRow
 from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.kafka.publisher import provenance_message
@@ -24,7 +24,7 @@ def table_of(rows: dict[UUID, FoldedRow]) -> dict[UUID, TableRow]:
     return {row_id: TableRow(astuple(row.content), astuple(row.root), 1) for row_id, row in rows.items()}
 
 
-def letter(content: Content, offset: int = 7, reason: bytes = b"malformed") -> Any:
+def a_dead_letter(content: Content, offset: int = 7, reason: bytes = b"malformed") -> Any:
     key, value, headers = content
     added = {
         "llamalog-reason": reason,
@@ -36,11 +36,11 @@ def letter(content: Content, offset: int = 7, reason: bytes = b"malformed") -> A
     return SimpleNamespace(key=key, value=value, headers=(*headers, *added.items()))
 
 
-def test_a_table_as_the_fold_says_has_no_differences() -> None:
+def test_a_table_that_equals_the_fold_has_no_differences() -> None:
     assert list(differing_rows(ROWS, table_of(ROWS))) == []
 
 
-def test_a_missing_row_and_one_too_many_are_told() -> None:
+def test_a_missing_row_and_one_too_many_are_reported() -> None:
     table = table_of(ROWS)
     table[UUID(int=1)] = table.pop(FIRST)
     assert list(differing_rows(ROWS, table)) == [
@@ -50,39 +50,48 @@ def test_a_missing_row_and_one_too_many_are_told() -> None:
 
 
 @pytest.mark.parametrize("column", ["operation", "metadata", "created_at", "parent_job_id"])
-def test_another_content_is_told_with_its_column(column: str) -> None:
+def test_another_content_is_reported_with_its_column(column: str) -> None:
     at = RowContent.__struct_fields__.index(column)
     table = table_of(ROWS)
     content = table[FIRST].content
     table[FIRST] = table[FIRST]._replace(content=(*content[:at], "another", *content[at + 1 :]))
-    (told,) = differing_rows(ROWS, table)
-    assert told.startswith(f"row {FIRST}: {column} is 'another', the fold says ")
+    (line,) = differing_rows(ROWS, table)
+    assert line.startswith(f"row {FIRST}: {column} is 'another', the fold has ")
 
 
-def test_another_root_is_told() -> None:
+def test_another_root_is_reported() -> None:
     table = table_of(ROWS)
     table[FIRST] = table[FIRST]._replace(root=(None, *table[FIRST].root[1:]))
-    (told,) = differing_rows(ROWS, table)
-    assert f"row {FIRST}: root_job_id is None" in told
+    (line,) = differing_rows(ROWS, table)
+    assert f"row {FIRST}: root_job_id is None" in line
 
 
 def test_dead_letters_are_compared_byte_for_byte_and_counted_once_a_coordinate() -> None:
     first: Content = (b"key", b"{", (("content-type", b"\xff"),))
     second: Content = (None, b"", ())
     bad = Counter([first, second])
-    assert list(differing_letters(bad, [letter(first), letter(second, 8), letter(second, 8)])) == []
-    assert [line[:18] for line in differing_letters(bad, [letter(first)])] == ["no dead letter for"]
+    assert (
+        list(
+            differing_dead_letters(
+                bad, [a_dead_letter(first), a_dead_letter(second, 8), a_dead_letter(second, 8)]
+            )
+        )
+        == []
+    )
+    assert [line[:18] for line in differing_dead_letters(bad, [a_dead_letter(first)])] == [
+        "no dead letter for"
+    ]
     changed: Content = (b"key", b"{ ", first[2])
-    told = list(differing_letters(bad, [letter(changed), letter(second, 8)]))
-    assert [line.partition(" (")[0] for line in told] == [
+    lines = list(differing_dead_letters(bad, [a_dead_letter(changed), a_dead_letter(second, 8)]))
+    assert [line.partition(" (")[0] for line in lines] == [
         "no dead letter for",
         "a dead letter for a good message:",
     ]
 
 
-def test_a_dead_letter_without_a_reason_is_told() -> None:
+def test_a_dead_letter_without_a_reason_is_reported() -> None:
     content: Content = (None, b"{", ())
-    assert len(list(differing_letters(Counter([content]), [letter(content, reason=b"")]))) == 1
+    assert len(list(differing_dead_letters(Counter([content]), [a_dead_letter(content, reason=b"")]))) == 1
 
 
 def provenance(revision: int, *, root: FoldedRow) -> bytes:
@@ -93,7 +102,7 @@ def provenance(revision: int, *, root: FoldedRow) -> bytes:
     return value
 
 
-def test_the_highest_revision_told_must_be_the_tables() -> None:
+def test_the_highest_published_revision_must_be_the_tables() -> None:
     row = ROWS[FIRST]
     other = next(one for one in ROWS.values() if one.root != row.root)
     table = {FIRST: TableRow(astuple(row.content), astuple(row.root), 2)}

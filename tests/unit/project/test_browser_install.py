@@ -47,7 +47,7 @@ def test_a_chromium_that_is_there_is_taken_without_a_word(machine: Machine) -> N
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
-def test_who_is_not_root_is_told_that_the_tests_will_be_skipped(machine: Machine) -> None:
+def test_without_root_the_message_is_that_the_tests_will_be_skipped(machine: Machine) -> None:
     machine.knows("apt-get", "exit 9")
     machine.knows("id", "echo 1000")
     ended = machine.install()

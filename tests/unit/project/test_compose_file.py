@@ -79,7 +79,7 @@ def test_a_consumer_starts_on_checked_topics_and_a_migrated_database(name: str) 
         ("api", "LLAMALOG_API_PORT"),
     ],
 )
-def test_a_consumer_is_asked_for_its_health_where_it_answers(name: str, port: str) -> None:
+def test_the_health_of_a_consumer_is_requested_where_it_answers(name: str, port: str) -> None:
     service = SERVICES[name]
     listens = service["environment"][port]
     assert f":{listens}/livez" in service["healthcheck"]["test"][-1]

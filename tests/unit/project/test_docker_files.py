@@ -30,7 +30,7 @@ def final_stage() -> list[Instruction]:
 
 
 def value_of(keyword: str) -> str:
-    """What the final stage says last with this keyword."""
+    """The last instruction of the final stage with this keyword."""
     return [rest for name, rest in final_stage() if name == keyword][-1]
 
 

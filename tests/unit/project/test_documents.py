@@ -65,7 +65,7 @@ def test_every_decision_is_listed() -> None:
     assert listed == [name_of(document) for document in DOCUMENTS if document.parent.name == "adr"]
 
 
-def test_the_settings_are_told_with_their_defaults() -> None:
+def test_the_settings_are_documented_with_their_defaults() -> None:
     rows = re.findall(r"^\| `(LLAMALOG_\w+)` \|(.*?)\|", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
     assert {name: default.strip() for name, default in rows} == {
         setting_name(name): "required" if field.is_required() else _shown(field.get_default())

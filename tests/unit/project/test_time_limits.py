@@ -1,4 +1,4 @@
-"""Every test has a time limit, and one that hangs says what it waits for."""
+"""Every test has a time limit, and one that hangs prints what it waits for."""
 
 import os
 import subprocess

@@ -41,7 +41,7 @@ def record(**changed: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("fragment", ["{row}", "{brief}"])
-def test_every_field_is_selected_by_the_query_and_told_by_the_provenance_record(fragment: str) -> None:
+def test_every_field_is_selected_by_the_query_and_is_in_the_provenance_record(fragment: str) -> None:
     selected = set(re.findall(r"(?:l\.|AS )(\w+)(?=,|$)", " ".join(expand(fragment).split())))
     assert set(COPIED) - selected == set()
     assert set(COPIED) - set(Provenance.__struct_fields__) == set()

@@ -51,14 +51,14 @@ def test_a_busy_consumer_whose_commits_go_on_is_live() -> None:
         (Snapshot(), {"heartbeats": 1, "polls": 1}, "group"),
     ],
 )
-def test_what_does_not_go_on_is_told_and_ends_the_process_a_little_later(
+def test_what_does_not_go_on_is_reported_and_ends_the_process_a_little_later(
     stuck: Snapshot, rising: dict[str, int], reason: str
 ) -> None:
     assert after(each_second(60, stuck, **rising)).stalled == ()
-    told = after(each_second(62, stuck, **rising))
-    assert [reason in why for why in told.stalled] == [True]
-    assert told.unready
-    assert told.ends_with is None
+    health = after(each_second(62, stuck, **rising))
+    assert [reason in why for why in health.stalled] == [True]
+    assert health.unready
+    assert health.ends_with is None
     assert after(each_second(64, stuck, **rising)).ends_with is ExitCode.STALLED
 
 
@@ -77,7 +77,7 @@ def test_while_something_is_away_nothing_counts_as_stalled_however_long(waiting:
 
 
 def test_tries_that_go_on_failing_are_waiting_although_everything_answers() -> None:
-    """A lock on the table, say: each try ends by its time-out."""
+    """For example a lock on the table: each try ends by its time-out."""
     refused = IDLE._replace(has_work=True, waiting_for=("recording a batch",))
     moments = [
         (at, seen._replace(failures=int(at) // 50)) for at, seen in each_second(1000, refused, heartbeats=1)
@@ -121,6 +121,6 @@ def test_a_failure_ends_the_process_with_its_own_code_if_it_does_not_end_by_itse
     assert after([*moments, (31.0, failed)]).ends_with is ExitCode.BROKEN
 
 
-def test_a_process_that_was_told_to_end_is_left_to_its_end() -> None:
+def test_a_process_that_is_stopping_is_left_to_its_end() -> None:
     leaving = IDLE._replace(is_stopping=True, has_work=True)
     assert after(each_second(1000, leaving)) == Health((), ("it is ending, as requested",), None)

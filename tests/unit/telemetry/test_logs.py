@@ -92,8 +92,8 @@ def test_no_other_output_gets_colours(
     assert "\x1b" not in written()
 
 
-def say_wicked_things() -> int:
-    """How many lines were said."""
+def log_hostile_lines() -> int:
+    """The number of lines that were logged."""
     log().info(WICKED, category=WICKED, categories={WICKED: 1}, job=WICKED, **{WICKED: 1})
     log(WICKED).info("held", names=[WICKED], offsets={WICKED: WICKED}, error=ValueError(WICKED))
     logging.getLogger("aiokafka").warning("unexpected: %s", WICKED)
@@ -102,19 +102,19 @@ def say_wicked_things() -> int:
 
 def test_no_value_ends_a_line_or_steers_the_terminal(written: Written) -> None:
     configure_logs("human", "debug")
-    said = say_wicked_things()
+    count = log_hostile_lines()
     lines = written().split("\n")[:-1]
-    assert len(lines) == said
-    assert [STEERING.findall(line) for line in lines] == [[]] * said
+    assert len(lines) == count
+    assert [STEERING.findall(line) for line in lines] == [[]] * count
     assert all(line.startswith("[🦙 LlamaLog] ") for line in lines)
 
 
 def test_json_is_one_object_a_line_for_any_values(written: Written) -> None:
     configure_logs("json", "debug")
-    said = say_wicked_things()
+    count = log_hostile_lines()
     lines = written().split("\n")[:-1]
     first, *_ = [json.loads(line) for line in lines]
-    assert len(lines) == said
+    assert len(lines) == count
     assert not STEERING.search("".join(lines))
     assert (first["event"], first["job"], first["level"]) == (WICKED, WICKED, "info")
 
@@ -145,7 +145,7 @@ def test_no_secret_is_written(written: Written, form: Any) -> None:
         raise ValueError(f"no such database: {url}")
     except ValueError:
         log().exception("broken", error=ValueError(url))
-    told = written()
-    assert SECRET not in told
-    assert "c2VjcmV0Cg" not in told
-    assert "postgresql://llamalog:***@db:5432/llamalog" in told
+    text = written()
+    assert SECRET not in text
+    assert "c2VjcmV0Cg" not in text
+    assert "postgresql://llamalog:***@db:5432/llamalog" in text

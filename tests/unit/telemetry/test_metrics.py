@@ -1,4 +1,4 @@
-"""What is counted, under which names; the names as the documents tell them."""
+"""What is counted, under which names; the names as in the documents."""
 
 import re
 from collections.abc import Sequence
@@ -104,7 +104,7 @@ def test_a_value_on_a_bound_counts_below_it() -> None:
     assert counts == [1, 3, 4]
 
 
-def test_a_deep_chain_is_told_once_and_again_when_it_is_deeper() -> None:
+def test_a_deep_chain_is_logged_once_and_again_when_it_is_deeper() -> None:
     metrics = PrometheusMetrics()
     with capture_logs() as logs:
         for depth in (DEEP - 1, DEEP, DEEP, DEEP + 1):
@@ -139,9 +139,9 @@ def _labels(metrics: PrometheusMetrics, name: str) -> str:
     return ", ".join(f"`{label}`" for label in getattr(collector, "_labelnames", ()))
 
 
-def test_the_documents_tell_every_metric_with_its_type_and_labels() -> None:
-    told = re.findall(r"^\| `(llamalog_\w+)` \| (\w+) \|(.*?)\|", OPERATIONS.read_text(), re.MULTILINE)
-    assert {name: (kind, labels.strip()) for name, kind, labels in told} == kept()
+def test_the_documents_list_every_metric_with_its_type_and_labels() -> None:
+    documented = re.findall(r"^\| `(llamalog_\w+)` \| (\w+) \|(.*?)\|", OPERATIONS.read_text(), re.MULTILINE)
+    assert {name: (kind, labels.strip()) for name, kind, labels in documented} == kept()
 
 
 def test_names_follow_the_conventions() -> None:

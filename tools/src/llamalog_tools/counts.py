@@ -1,4 +1,4 @@
-"""Counts of an installation, and its most telling album: what `llamalog-dev` shows after a run."""
+"""Counts of an installation, and its most eventful album: what `llamalog-dev` shows after a run."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping

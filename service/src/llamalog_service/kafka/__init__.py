@@ -1,1 +1,1 @@
-"""Messages out: the topics, the producer, and what is said on each."""
+"""Messages out: the topics, the producer, and what is published on each."""

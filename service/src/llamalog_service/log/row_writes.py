@@ -93,7 +93,7 @@ class Written(NamedTuple):
 async def write_rows(connection: asyncpg.Connection, write: RowWrite, *values: Any) -> Written:
     """Write rows in the connection's transaction, and set those aside that PostgreSQL refuses.
 
-    A row counts as refused if it, or a part of the write with it, raises an error that says nothing of the
+    A row counts as refused if it, or a part of the write with it, raises an error that is not about the
     server, or if it is not as wanted after the write; a trigger after the write is given its time. The
     connection must keep no plans.
 

@@ -18,7 +18,7 @@ class Kind(StrEnum):
 
 
 class SampleMessage(NamedTuple):
-    """One message; `late` says that it is the event of a job of which a child's event went before it."""
+    """One message; `late` marks it as the event of a job of which a child's event went before it."""
 
     key: bytes | None
     value: bytes

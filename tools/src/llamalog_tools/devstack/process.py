@@ -36,7 +36,7 @@ class OsUser:
 
 SAME_USER = OsUser()
 
-# Refuses to go on if the starter died before the kernel was told to watch it.
+# Refuses to go on if the starter died before the kernel watched it.
 _STARTER_STILL_LIVES = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
 
 _ROTATE_BYTES = 5_000_000
@@ -252,7 +252,7 @@ class OwnedProcess:
             raise ProcessEndedError(self._with_log(f"{self.name} failed with code {code}"))
 
     def stop(self, by: signal.Signals, seconds: float) -> bool:
-        """Ask the program to end, and kill it after `seconds`; True if it ended by itself."""
+        """Stop the program, and kill it after `seconds`; True if it ended by itself."""
         if self.is_running():
             self._popen.send_signal(by)
         try:

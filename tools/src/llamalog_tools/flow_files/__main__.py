@@ -35,7 +35,7 @@ def main(
 
 
 async def _execute(flows: Flows, only: list[str]) -> list[Flow]:
-    """The flows asked for, in their order; each needs what those before it have written."""
+    """The requested flows, in their order; each needs what those before it have written."""
     await flows.prepare()
     steps = {"ingest": flows.ingest, "timeline": flows.timeline, "rebuild": flows.rebuild}
     executed = {name: await step() for name, step in steps.items()}

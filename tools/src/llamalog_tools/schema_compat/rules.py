@@ -138,7 +138,7 @@ class _Comparison:
                 yield from self.schemas(one, other, f"{path}|{number}")
             return
         fewer = before is None or (after is not None and len(after) < len(before))
-        sentence = f"choices were {_said(before and len(before))} and are {_said(after and len(after))}"
+        sentence = f"choices were {_shown(before and len(before))} and are {_shown(after and len(after))}"
         yield Break(Way.BACKWARD if fewer else Way.FORWARD, "choices", path, sentence)
 
 
@@ -194,7 +194,7 @@ def _bound(keyword: str, then: Schema, now: Schema, path: str, *, tighter: int) 
     before, after = then.get(keyword), now.get(keyword)
     if before == after:
         return
-    sentence = f"`{keyword}` was {_said(before)} and is {_said(after)}"
+    sentence = f"`{keyword}` was {_shown(before)} and is {_shown(after)}"
     if before is None or (after is not None and (after - before) * tighter > 0):
         yield Break(Way.BACKWARD, "bound-tightened", path, sentence)
     else:
@@ -205,7 +205,7 @@ def _demand(keyword: str, then: Schema, now: Schema, path: str) -> Iterator[Brea
     before, after = then.get(keyword), now.get(keyword)
     if before == after:
         return
-    sentence = f"`{keyword}` was {_said(before)} and is {_said(after)}"
+    sentence = f"`{keyword}` was {_shown(before)} and is {_shown(after)}"
     if after is not None:
         yield Break(Way.BACKWARD, "form-demanded", path, sentence)
     if before is not None:
@@ -217,7 +217,7 @@ def _both(rule: str, path: str, sentence: str) -> Iterator[Break]:
     yield Break(Way.FORWARD, rule, path, sentence)
 
 
-def _said(bound: object) -> str:
+def _shown(bound: object) -> str:
     return "absent" if bound is None else repr(bound)
 
 

@@ -1,7 +1,7 @@
 -- Every job that a row bears or names. A row of another writer that calls itself a root job makes no claim.
 -- One pass finds the jobs of which all claims agree; only the others are sorted to find the earliest.
 INSERT INTO plan_jobs (job, parent, seen, adopted, declared, in_scope)
-WITH said AS (
+WITH named AS (
     SELECT l.job_id AS job, l.created_at, l.id, l.declared_root_job_id AS declared,
            CASE WHEN l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END AS parent
     FROM llama_logs l
@@ -9,19 +9,19 @@ WITH said AS (
     SELECT s.job, min(s.parent) AS parent, min(s.declared) AS declared,
            min(s.parent) IS DISTINCT FROM max(s.parent) AS parents_differ,
            min(s.declared) IS DISTINCT FROM max(s.declared) AS declarations_differ
-    FROM said s
+    FROM named s
     WHERE s.job IS NOT NULL
     GROUP BY s.job
 ), claims AS (
     SELECT DISTINCT ON (s.job) s.job, s.parent
     FROM borne b
-    JOIN said s USING (job)
+    JOIN named s USING (job)
     WHERE b.parents_differ AND s.parent IS NOT NULL
     ORDER BY s.job, s.created_at, s.id
 ), declarations AS (
     SELECT DISTINCT ON (s.job) s.job, s.declared
     FROM borne b
-    JOIN said s USING (job)
+    JOIN named s USING (job)
     WHERE b.declarations_differ AND s.declared IS NOT NULL
     ORDER BY s.job, s.created_at, s.id
 ), overrides AS (
@@ -30,7 +30,7 @@ WITH said AS (
     ORDER BY d.job_id, d.overridden_at DESC, d.id DESC
 ), unseen AS (
     SELECT DISTINCT s.parent AS job
-    FROM said s
+    FROM named s
     WHERE s.parent IS NOT NULL AND NOT EXISTS (SELECT FROM borne b WHERE b.job = s.parent)
 )
 SELECT b.job, coalesce(c.parent, b.parent), true, a.adopted, coalesce(d.declared, b.declared), true

@@ -30,8 +30,8 @@ def find_java() -> Path:
     answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
     found = _VERSION.search(answer.stderr + answer.stdout)
     if answer.returncode != 0 or found is None:
-        said = " ".join((answer.stderr + answer.stdout).split())[:200]
-        raise ApacheKafkaUnavailableError(f"{java} does not work here: it says {said!r}.")
+        output = " ".join((answer.stderr + answer.stdout).split())[:200]
+        raise ApacheKafkaUnavailableError(f"{java} does not work here: it prints {output!r}.")
     if int(found[1]) < OLDEST:
         raise ApacheKafkaUnavailableError(f"{java} is Java {found[1]}; it needs {OLDEST} or later.")
     return Path(java)
