@@ -1,9 +1,7 @@
 """The command: `python -m chaos`, as `make chaos` calls it."""
 
-import asyncio
 import logging
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 from typing import Annotated
@@ -14,16 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chaos.fault import Fault
 from chaos.faults import FAULTS, RECREATED_UNDER_POSITIONS
-from chaos.recreated_topic import survive_a_new_topic
+from chaos.plays import RATE, Plays
 from chaos.report import show, write
-from chaos.run import Survived, survive
+from chaos.run import Survived
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_tools.devstack import ApacheKafka, LocalStack, StackOptions
 
 WRONG = 1
 FAILED = 2
-RATE = 200
-"""Messages a second."""
+_EVERY = (*FAULTS, RECREATED_UNDER_POSITIONS)
 
 console = Console(highlight=False)
 progress_console = Console(stderr=True, highlight=False)
@@ -50,26 +46,22 @@ def main(
     progress_console.print(f"seed {seed}")
     folder = data_dir.absolute()
     shutil.rmtree(folder, ignore_errors=True)
-    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     survived: list[Survived] = []
     try:
-        with LocalStack(folder, options, notify=progress_console.print) as stack, _progress() as progress:
+        with _progress() as progress:
             task = progress.add_task("", total=len(chosen))
-            for fault in chosen:
-                progress.update(task, description=fault.what)
-                (folder / fault.name).mkdir(parents=True)
-                play = survive_a_new_topic if fault is RECREATED_UNDER_POSITIONS else survive
-                run = play(
-                    fault, stack, folder / fault.name, messages=messages, seconds=messages / RATE, seed=seed
-                )
-                survived.append(asyncio.run(run))
-                for line in survived[-1].wrong[:10]:
-                    progress.console.print(f"WRONG, {fault.name}: {line}", style="red", soft_wrap=True)
-                progress.advance(task)
-            assert isinstance(stack.kafka, ApacheKafka)
-            described = (
-                f"{stack.kafka.name}, {stack.postgres.name}; {messages:,} messages in {messages / RATE:.0f} s"
+            plays = Plays(
+                folder,
+                messages,
+                seed,
+                notify=progress.console.print,
+                begin=lambda fault: progress.update(task, description=fault.what),
             )
+            for one in plays.play(chosen):
+                survived.append(one)
+                for line in one.wrong[:10]:
+                    progress.console.print(f"WRONG, {one.fault.name}: {line}", style="red", soft_wrap=True)
+                progress.advance(task)
     except (LlamalogError, TimeoutError) as error:
         progress_console.print(f"chaos: {error} The logs are in {folder}.", style="red", soft_wrap=True)
         raise typer.Exit(FAILED) from None
@@ -79,16 +71,16 @@ def main(
         raise typer.Exit(WRONG)
     shutil.rmtree(folder, ignore_errors=True)
     if write_to is not None:
-        write(survived, write_to, described)
+        described = f"{plays.kafka}, PostgreSQL; {messages:,} messages in {messages / RATE:.0f} s"
+        write(survived, write_to, described, _EVERY)
 
 
 def _chosen(only: list[str] | None) -> list[Fault]:
-    every = [*FAULTS, RECREATED_UNDER_POSITIONS]
-    names = {fault.name: fault for fault in every}
+    names = {fault.name: fault for fault in _EVERY}
     unknown = sorted(set(only or ()) - names.keys())
     if unknown:
         raise typer.BadParameter(f"no such fault: {', '.join(unknown)}. There are: {', '.join(names)}.")
-    return [names[name] for name in only] if only else every
+    return [names[name] for name in only] if only else list(_EVERY)
 
 
 def _progress() -> Progress:

@@ -1,12 +1,13 @@
 """The table of faults in docs/reliability.md."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from chaos.fault import Fault
 from chaos.run import Survived
 
 BEGIN = "<!-- written by `make chaos` -->"
@@ -38,18 +39,24 @@ def seen(one: Survived) -> str:
     return "; ".join(words)
 
 
-def write(survived: Iterable[Survived], document: Path, stack: str) -> None:
-    """Put the table between its marks in a document, which must have them."""
-    text = document.read_text()
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
+def write(survived: Iterable[Survived], document: Path, stack: str, faults: Sequence[Fault]) -> None:
+    """Put the table between its marks in a document, which must have them.
+
+    Args:
+        faults: every fault that there is: the rows of those that were not played now stay as they were.
+    """
+    before, rest = document.read_text().split(BEGIN)
+    former, after = rest.split(END)
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in former.splitlines()}
+    for one in survived:
+        cells = (one.fault.what, seen(one), f"{one.silence:.1f} s", f"{one.recovery:.1f} s")
+        rows[one.fault.what] = f"| {' | '.join(cells)} |"
     lines = [
         f"{stack}; {date.today():%Y-%m-%d}.",
         "",
         f"| {' | '.join(_COLUMNS)} |",
         "|---|---|---|---|",
+        *(rows[fault.what] for fault in faults if fault.what in rows),
     ]
-    for one in survived:
-        lines.append(f"| {one.fault.what} | {seen(one)} | {one.silence:.1f} s | {one.recovery:.1f} s |")
     table = "\n".join(lines)
     document.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")

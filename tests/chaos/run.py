@@ -68,6 +68,9 @@ async def survive(
                 lasted, recovery = await _strike(fault, here, Random(seed))
                 await saying
                 await wait_until_settled(here.settings, here.pool, _SETTLED_WITHIN)
+                if fault.afterwards is not None:
+                    await fault.afterwards(here)
+                    await wait_until_settled(here.settings, here.pool, _SETTLED_WITHIN)
         finally:
             for task in (watching, saying):
                 task.cancel()

@@ -29,12 +29,12 @@ class Verdict(NamedTuple):
 async def judge(scene: Scene) -> Verdict:
     """Compare everything with what follows from the topic of entity events alone."""
     names, kafka = scene.topics, scene.settings.kafka
-    sent = await read_all(kafka, names.entity_events.name)
+    sent = scene.expired + await read_all(kafka, names.entity_events.name)
     valid, bad = judged(sent)
     stored = await stored_rows(scene.pool)
     letters = await read_all(kafka, names.dead_letters.name)
     told = await read_all(kafka, names.provenance.name)
-    found = differences(stored, valid)
+    found = scene.wrong + differences(stored, valid)
     found += differing_letters(bad, letters, _since(scene, names.dead_letters.name))
     newest, expected = believed(record.value for record in told), as_stored(stored)
     since = _since(scene, names.provenance.name)

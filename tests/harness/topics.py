@@ -46,8 +46,8 @@ async def publish(settings: Settings, events: Iterable[Event]) -> None:
 
 
 async def read_all(kafka: str, topic: str) -> list[ConsumerRecord]:
-    """Every message that the topic holds now, each partition's in order."""
-    async with _reading(kafka) as reader:
+    """Every message that the topic holds now, each partition's in order; none of an aborted transaction."""
+    async with _reading(kafka, isolation_level="read_committed") as reader:
         ends = await _ends(reader, topic)
         reader.assign(list(ends))
         records: list[ConsumerRecord] = []
@@ -63,6 +63,12 @@ async def end_offsets(kafka: str, topic: str) -> dict[int, int]:
         return {at.partition: end for at, end in (await _ends(reader, topic)).items()}
 
 
+async def stable_offsets(kafka: str, topic: str) -> dict[int, int]:
+    """The offset of the first message of each partition that an open transaction hides; else the end."""
+    async with _reading(kafka, isolation_level="read_committed") as reader:
+        return {at.partition: end for at, end in (await _ends(reader, topic)).items()}
+
+
 async def until_topic_has_messages(kafka: str, topic: str, within: float) -> None:
     """Wait for the first message, looking so often that few others can follow before this returns.
 
@@ -73,6 +79,15 @@ async def until_topic_has_messages(kafka: str, topic: str, within: float) -> Non
         partitions = list(await _ends(reader, topic))
         while not any((await reader.end_offsets(partitions)).values()):  # noqa: ASYNC110 - no Event signals it
             await asyncio.sleep(0)
+
+
+async def committed_offsets(kafka: str, group: str, topic: str) -> dict[int, int]:
+    """The offset that a group has committed of each partition; 0 where there is none."""
+    async with _reading(kafka) as reader, _reading(kafka, group_id=group) as member:
+        partitions = list(await _ends(reader, topic))
+        member.assign(partitions)
+        member.pause(*partitions)
+        return {at.partition: await member.committed(at) or 0 for at in partitions}
 
 
 async def lag(kafka: str, group: str, topic: str) -> int:
@@ -114,9 +129,9 @@ def header(dead_letter: ConsumerRecord, name: str) -> str:
 
 
 @asynccontextmanager
-async def _reading(kafka: str, group_id: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+async def _reading(kafka: str, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka, group_id=group_id, enable_auto_commit=False, auto_offset_reset="earliest"
+        bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest", **options
     )
     await consumer.start()
     try:

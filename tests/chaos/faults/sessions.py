@@ -1,4 +1,4 @@
-"""Sessions of PostgreSQL that are cut, get no answer, or wait for others' locks."""
+"""Connections to PostgreSQL that are cut, slow, or get no answer."""
 
 import asyncio
 from random import Random
@@ -7,6 +7,11 @@ from chaos.fault import AWAY, TRIES, Fault
 from chaos.proxy import Cut
 from chaos.scene import Scene
 from harness.waiting import eventually
+
+_DELAY = 0.02
+"""Seconds that each piece takes on a slow way: a transaction of the ingest has a dozen."""
+_SHORT_LIVES = 500, 60_000
+"""Bytes: from one that breaks in the login to one that lasts for a batch."""
 
 
 async def cut_connections(scene: Scene, dice: Random) -> None:
@@ -24,21 +29,38 @@ async def cut_commits(scene: Scene, dice: Random) -> None:
     await eventually(all_are_cut, within=60)
 
 
+async def reset_connections(scene: Scene, dice: Random) -> None:
+    scene.wire.lifetime = lambda: dice.randint(*_SHORT_LIVES)
+    scene.wire.sever()
+    await asyncio.sleep(2 * AWAY)
+    scene.wire.lifetime = None
+    scene.wire.sever()
+
+
 async def freeze_connections(scene: Scene, _: Random) -> None:
     scene.wire.freeze()
     await asyncio.sleep(AWAY)
     scene.wire.thaw()
 
 
-async def lock_the_table(scene: Scene, _: Random) -> None:
-    async with scene.administrator() as database, database.transaction():
-        await database.execute("LOCK TABLE llama_logs IN ACCESS EXCLUSIVE MODE")
-        await asyncio.sleep(AWAY)
+async def slow_connections(scene: Scene, _: Random) -> None:
+    scene.wire.delay = _DELAY
+    await scene.until_said(0.9)
+    scene.wire.delay = 0.0
 
 
 FAULTS = (
     Fault("cut", f"every connection to PostgreSQL cut, {TRIES} times", cut_connections),
     Fault("cut-in-commit", f"connections cut in COMMIT: unheard and unanswered, {TRIES} each", cut_commits),
+    Fault(
+        "resets",
+        f"connections to PostgreSQL reset after 500 to 60,000 bytes, for {2 * AWAY:.0f} s",
+        reset_connections,
+    ),
     Fault("hang", f"PostgreSQL does not answer for {AWAY:.0f} s", freeze_connections),
-    Fault("lock", f"llama_logs locked by another session for {AWAY:.0f} s", lock_the_table),
+    Fault(
+        "slow-postgres",
+        f"{_DELAY * 1000:.0f} ms more on every way to and from PostgreSQL",
+        slow_connections,
+    ),
 )

@@ -11,9 +11,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from chaos.proxy import wired_to
 from harness.waiting import TIMEOUT
 from llamalog_tools.devstack import (
     ApacheKafka,
+    ApacheKafkaCluster,
     ApacheKafkaUnavailableError,
     Broker,
     DataDirBusyError,
@@ -26,16 +28,22 @@ from llamalog_tools.devstack.stack import choose_kafka
 _TOPIC = "albums"
 
 
+def _chosen(folder: Path, *, replicated: bool = False, proxied: bool = False) -> Broker:
+    """An Apache Kafka, or the test is skipped."""
+    given = StackOptions.from_environment()
+    options = StackOptions(require_apache=True, cache=given.cache, replicated=replicated, proxied=proxied)
+    try:
+        return choose_kafka(folder, options)
+    except ApacheKafkaUnavailableError as reason:
+        if given.require_apache:
+            raise
+        pytest.skip(str(reason))
+
+
 @pytest.fixture
 def apache(tmp_path: Path) -> Iterator[ApacheKafka]:
     """A broker whose jars lie in a cache of its own."""
-    options = StackOptions.from_environment()
-    try:
-        chosen = choose_kafka(tmp_path, StackOptions(require_apache=True, cache=options.cache))
-    except ApacheKafkaUnavailableError as reason:
-        if options.require_apache:
-            raise
-        pytest.skip(str(reason))
+    chosen = _chosen(tmp_path)
     assert isinstance(chosen, ApacheKafka)
     jars = tmp_path / "cache" / chosen.jars.name
     jars.parent.mkdir()
@@ -66,11 +74,11 @@ def crash(broker: ApacheKafka | EmbeddedKafka) -> None:
         time.sleep(0.01)
 
 
-async def _create_topic(broker: Broker) -> None:
+async def _create_topic(broker: Broker, copies: int = 1) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(_TOPIC, num_partitions=4, replication_factor=1)])
+        await admin.create_topics([NewTopic(_TOPIC, num_partitions=4, replication_factor=copies)])
     finally:
         await admin.close()
 
@@ -162,6 +170,39 @@ async def test_topics_records_and_the_cluster_survive_a_restart_and_a_crash(apac
     assert await _read_alone(apache, 40) == everything
     with pytest.raises(DataDirBusyError, match=f"process {apache.pid} "):
         ApacheKafka(apache.folder, apache.java, apache.jars).start()
+
+
+async def test_a_cluster_of_three_keeps_what_it_acknowledged_without_one_of_them(tmp_path: Path) -> None:
+    cluster = _chosen(tmp_path, replicated=True)
+    assert isinstance(cluster, ApacheKafkaCluster)
+    cluster.start()
+    try:
+        await _create_topic(cluster, copies=3)
+        await _produce(cluster, 20, idempotent=True)
+        address, cluster_id = cluster.bootstrap, cluster.cluster_id
+        cluster.nodes[0].kill()
+        await _produce(cluster, 20, idempotent=True)
+        assert await _read_alone(cluster, 40) == {str(number).encode() for number in range(20)}
+        cluster.start()
+        assert (cluster.bootstrap, cluster.cluster_id) == (address, cluster_id)
+        assert all(node.is_running for node in cluster.nodes)
+    finally:
+        cluster.kill()
+
+
+async def test_clients_of_a_second_listener_are_sent_to_the_proxy_that_it_advertises(tmp_path: Path) -> None:
+    broker = _chosen(tmp_path, proxied=True)
+    assert isinstance(broker, ApacheKafka)
+    broker.start()
+    try:
+        async with wired_to("127.0.0.1", broker.port("proxied"), at=broker.port("proxy")) as wire:
+            client = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{wire.port}")
+            await client.start()
+            nodes = (await client.describe_cluster())["brokers"]
+            await client.close()
+        assert [(node["host"], node["port"]) for node in nodes] == [("127.0.0.1", broker.port("proxy"))]
+    finally:
+        broker.stop()
 
 
 async def test_the_embedded_broker_serves_a_group_of_two(embedded: EmbeddedKafka) -> None:

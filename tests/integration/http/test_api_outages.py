@@ -7,7 +7,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from chaos.proxy import wired_to
+from chaos.proxy import wired_to_database
 from harness.api import running_api
 from harness.waiting import TIMEOUT, eventually
 from llamalog_service.bootstrap import api
@@ -15,8 +15,8 @@ from llamalog_service.settings import Settings
 
 
 async def test_without_postgresql_the_answer_is_503_until_it_is_back(settings: Settings) -> None:
-    async with wired_to(settings.database_url.get_secret_value()) as wire:
-        by_wire = settings.model_copy(update={"database_url": SecretStr(wire.url)})
+    async with wired_to_database(settings.database_url.get_secret_value()) as (wire, url):
+        by_wire = settings.model_copy(update={"database_url": SecretStr(url)})
         async with running_api(by_wire) as api, httpx.AsyncClient(base_url=api.url, timeout=60) as client:
             assert (await client.get("/logs")).status_code == 200
 
