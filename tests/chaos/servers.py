@@ -65,8 +65,8 @@ def _small_disk(folder: Path) -> Iterator[None]:
 
 
 def fill(folder: Path) -> None:
-    """Leave no byte free in the file system of a folder."""
-    with (folder / _BALLAST).open("wb", buffering=0) as ballast:
+    """Leave no byte free in the file system of a folder; again, if some were freed meanwhile."""
+    with (folder / _BALLAST).open("ab", buffering=0) as ballast:
         for size in (1024 * 1024, 4096):
             try:
                 while ballast.write(bytes(size)) == size:

@@ -10,18 +10,18 @@ from harness.waiting import eventually
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_tools.devstack import LocalStackError
 
-_FULL = "No space left on device"
+_FULL = "DiskFullError"
 
 
 async def fill_the_disk_of_postgres(scene: Scene, _: Random) -> None:
     """It refuses what needs space; without space for its log it ends, and is started until it stays."""
     postgres = scene.postgres
-    before = postgres.log.read_text(errors="replace").count(_FULL)
-    await asyncio.to_thread(fill, postgres.folder)
 
     async def has_no_space() -> bool:
         """PostgreSQL has found no space"""
-        return postgres.log.read_text(errors="replace").count(_FULL) > before
+        await asyncio.to_thread(fill, postgres.folder)
+        reasons = [line["reason"] for process in scene.processes for line in process.said("waiting")]
+        return not postgres.is_running or any(_FULL in reason for reason in reasons)
 
     await eventually(has_no_space, within=120)
     await asyncio.sleep(AWAY)
@@ -43,10 +43,10 @@ async def fill_the_disk_of_postgres(scene: Scene, _: Random) -> None:
 async def fill_the_disk_of_kafka(scene: Scene, _: Random) -> None:
     """A broker whose only disk takes nothing ends itself."""
     kafka = scene.kafka
-    await asyncio.to_thread(fill, kafka.folder)
 
     async def has_ended() -> bool:
         """the broker has ended"""
+        await asyncio.to_thread(fill, kafka.folder)
         return not kafka.is_running
 
     await eventually(has_ended, within=120)
