@@ -108,6 +108,10 @@ class Settings(DatabaseSettings):
         default=None, description="where the consumers' /metrics are, comma-separated, if not on this machine"
     )
 
+    def kafka_servers(self) -> list[str]:
+        """The bootstrap servers, one by one: FastStream takes a text with commas for one of them."""
+        return [server.strip() for server in self.kafka.split(",")]
+
 
 def setting_name(field: str) -> str:
     """The environment variable of a field of `Settings`."""

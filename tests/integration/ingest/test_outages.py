@@ -1,6 +1,7 @@
 """PostgreSQL and Kafka away for a while: the consumers wait, log it once, and go on where they were."""
 
 import asyncio
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -135,6 +136,18 @@ async def test_without_kafka_the_consumers_wait_and_go_on(
         assert len(consumer.output.splitlines()) - of_batches < 25, "a line at every attempt"
         assert [await consumer.stop(), await migration_consumer.stop()] == [0, 0]
     await assert_nothing_is_lost(settings, pool, 3000)
+
+
+async def test_consumers_read_where_one_of_several_brokers_answers(
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        away = closed.getsockname()[1]
+    several = settings.model_copy(update={"kafka": f"127.0.0.1:{away}, {settings.kafka}"})
+    await publish(settings, reversed(chains(30)))
+    async with running("consumer", several, tmp_path), running("migration-consumer", several, tmp_path):
+        await wait_until_settled(settings, pool)
+    await assert_nothing_is_lost(settings, pool, 30)
 
 
 async def test_a_consumer_that_is_started_without_kafka_waits_for_it(

@@ -154,7 +154,7 @@ async def _run(
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     logger = logging.getLogger("faststream")  # it logs the errors that it swallows
     broker = RetryingBroker(
-        settings.kafka,
+        settings.kafka_servers(),
         metadata_max_age_ms=_METADATA_MILLISECONDS,
         apply_types=False,
         graceful_timeout=30.0,
