@@ -12,7 +12,7 @@ from llamalog_tools.devstack import LocalStack
 
 pytestmark = pytest.mark.apache_kafka
 
-SHARE = {"cut-in-commit", "rebalance-storm", "open-transactions", "more-partitions"}
+SHARE = {"cut-in-commit", "rebalance-storm", "open-transactions"}
 
 
 @pytest.mark.parametrize(
