@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 
 from chaos.fault import AWAY, TRIES, Fault
+from chaos.operating import command, start_backfill, until_backfilled
 from chaos.scene import CreatedAgain, Scene, administering
 from harness.topics import committed_offsets, end_offsets, read_all
 from harness.waiting import eventually
@@ -103,6 +104,12 @@ async def delete_what_was_not_read(scene: Scene, _: Random) -> None:
     await eventually(are_named, within=120)
 
 
+async def make_up_for_lost_messages(scene: Scene) -> None:
+    """What was recorded last was perhaps not verified and not published, and is read no more."""
+    await until_backfilled(scene, await start_backfill(scene))
+    await command(scene, "provenance", "republish")
+
+
 async def recreate_dead_letters(scene: Scene, _: Random) -> None:
     await _recreate(scene, scene.topics.dead_letters)
 
@@ -137,6 +144,7 @@ FAULTS = (
         "retention-unread",
         "half of what every process had missed deleted from the topic: its loss is named",
         delete_what_was_not_read,
+        make_up_for_lost_messages,
     ),
     Fault(
         "dead-letters-recreated",

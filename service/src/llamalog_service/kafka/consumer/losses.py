@@ -12,7 +12,8 @@ from llamalog_service.telemetry.metrics import Metrics
 _ANSWER_SECONDS = 5.0
 _REMEDY = (
     "The topic's retention or a person deleted them. If an archive holds them, `llamalog rebuild "
-    "--from-file … --repair` records them. `llamalog topics check` shows whether the topic keeps "
+    "--from-file … --repair` records them; else `llamalog backfill start` and `llamalog provenance "
+    "republish` complete what was recorded last. `llamalog topics check` shows whether the topic keeps "
     "its messages."
 )
 
