@@ -61,6 +61,9 @@ def main(
                 survived.append(one)
                 for line in one.wrong[:10]:
                     progress.console.print(f"WRONG, {one.fault.name}: {line}", style="red", soft_wrap=True)
+                if write_to is not None:
+                    stack = f"{plays.kafka}, PostgreSQL; {messages:,} messages in {messages / RATE:.0f} s"
+                    write(one, write_to, stack, _EVERY)
                 progress.advance(task)
     except (LlamalogError, TimeoutError) as error:
         progress_console.print(f"chaos: {error} The logs are in {folder}.", style="red", soft_wrap=True)
@@ -70,9 +73,6 @@ def main(
         console.print(f"The logs are in {folder}.", style="red")
         raise typer.Exit(WRONG)
     shutil.rmtree(folder, ignore_errors=True)
-    if write_to is not None:
-        described = f"{plays.kafka}, PostgreSQL; {messages:,} messages in {messages / RATE:.0f} s"
-        write(survived, write_to, described, _EVERY)
 
 
 def _chosen(only: list[str] | None) -> list[Fault]:

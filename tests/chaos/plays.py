@@ -25,7 +25,7 @@ class Plays:
         seed: of loads and dice.
         notify: gets a line whenever there is something for people to know.
         begin: called with every fault before it is played.
-        kafka: the name of the last broker.
+        kafka: the name of the first broker.
     """
 
     folder: Path

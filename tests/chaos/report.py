@@ -39,18 +39,20 @@ def seen(one: Survived) -> str:
     return "; ".join(words)
 
 
-def write(survived: Iterable[Survived], document: Path, stack: str, faults: Sequence[Fault]) -> None:
-    """Put the table between its marks in a document, which must have them.
+def write(one: Survived, document: Path, stack: str, faults: Sequence[Fault]) -> None:
+    """Write a fault's row into the table of a document; take it out if the outcome is wrong.
 
     Args:
-        faults: every fault that there is: the rows of those that were not played now stay as they were.
+        document: which must have the marks of the table.
+        faults: every fault that there is, in the order of the table; the rows of others stay as they were.
     """
     before, rest = document.read_text().split(BEGIN)
     former, after = rest.split(END)
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in former.splitlines()}
-    for one in survived:
-        cells = (one.fault.what, seen(one), f"{one.silence:.1f} s", f"{one.recovery:.1f} s")
-        rows[one.fault.what] = f"| {' | '.join(cells)} |"
+    cells = (one.fault.what, seen(one), f"{one.silence:.1f} s", f"{one.recovery:.1f} s")
+    rows[one.fault.what] = f"| {' | '.join(cells)} |"
+    if one.wrong:
+        del rows[one.fault.what]
     lines = [
         f"{stack}; {date.today():%Y-%m-%d}.",
         "",
