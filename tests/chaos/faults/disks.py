@@ -20,7 +20,7 @@ async def fill_the_disk_of_postgres(scene: Scene, _: Random) -> None:
     async def has_no_space() -> bool:
         """PostgreSQL has found no space"""
         await asyncio.to_thread(fill, postgres.folder)
-        reasons = [line["reason"] for process in scene.processes for line in process.said("waiting")]
+        reasons = [line["reason"] for process in scene.processes for line in process.logged("waiting")]
         return not postgres.is_running or any(_FULL in reason for reason in reasons)
 
     await eventually(has_no_space, within=120)

@@ -97,7 +97,7 @@ async def delete_what_was_not_read(scene: Scene, _: Random) -> None:
 
     async def are_named() -> bool:
         """the messages that were lost are named"""
-        lines = [line for consumer in scene.consumers for line in consumer.said("messages lost unread")]
+        lines = [line for consumer in scene.consumers for line in consumer.logged("messages lost unread")]
         named = {line["partition"]: line["offsets"] for line in lines}
         return named == lost
 
