@@ -171,6 +171,16 @@ REPAIRING: Final[tuple[Fault, ...]] = (
         tests_of("integration/rebuild/test_rebuild.py", "test_exactly_the_tampered_rows_are_named"),
     ),
     Fault(
+        "a rebuild compares as of the group that is furthest behind",
+        SERVICE + "log/sql/table_positions.sql",
+        "max(next_offset)",
+        "min(next_offset)",
+        tests_of(
+            "integration/rebuild/test_consumer_groups.py",
+            "test_valid_rows_are_neither_called_extra_nor_removed",
+        ),
+    ),
+    Fault(
         "a row that a repair deletes is not archived",
         SERVICE + "rebuild/sql/repair_extra.sql",
         "SELECT id, content FROM removed",
