@@ -13,6 +13,7 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.postgres.statements import Reader, sql
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
+    RefusedRow,
     count_conflicts,
     cycles,
     declaration_conflicts,
@@ -85,9 +86,17 @@ async def test_rows_that_cannot_be_corrected_are_listed_with_the_reason_and_coun
     await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT owners CHECK (parent_job_id IS NULL) NOT VALID")
     await pool.execute("DELETE FROM llama_logs WHERE job_id = 'top'")
     await log.repairer.repair(["top"])
-    first = await refused_rows(log.reader, limit=2)
-    rest = await refused_rows(log.reader, limit=2, after=parse_cursor(first.next))
-    found = (*first.items, *rest.items)
+    await pool.execute(
+        "INSERT INTO refused_rows (row_id, write, sqlstate, reason, first_at) "
+        "SELECT row_id, 'zeal', 'P0001', 'another write of a row', first_at FROM refused_rows "
+        "UNION ALL SELECT gen_random_uuid(), 'root', 'P0001', 'a row that is gone', now()"
+    )
+    found: list[RefusedRow] = []
+    after: str | None = ""
+    while after is not None:
+        page = await refused_rows(log.reader, limit=1, after=parse_cursor(after or None))
+        found, after = [*found, *page.items], page.next
+    assert (await refused_rows(log.reader, limit=10)).items == tuple(found)
     assert [row.row.int for row in found] == [2, 3, 4]
     assert {(row.job, row.root_job, row.write, row.sqlstate) for row in found} == {
         (f"child-{number}", "top", "root", "23514") for number in (2, 3, 4)

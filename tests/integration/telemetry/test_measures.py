@@ -105,7 +105,9 @@ async def test_the_depth_of_what_was_recorded_last_is_looked_at(pool: asyncpg.Po
     assert sample(metrics, "llamalog_deep_chains_total") == 1, "a cycle has no depth"
 
 
-@pytest.mark.parametrize("statement", ["gauge_unresolved", "gauge_outbox", "gauge_size", "chain_depth"])
+@pytest.mark.parametrize(
+    "statement", ["gauge_unresolved", "gauge_outbox", "gauge_refused", "gauge_size", "chain_depth"]
+)
 async def test_what_is_sampled_never_reads_the_whole_table(database_url: str, statement: str) -> None:
     fill = """
         INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, root_job_id, origin)

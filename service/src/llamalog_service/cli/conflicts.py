@@ -50,7 +50,7 @@ def conflicts(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")] = False,
 ) -> None:
-    """List where events contradict each other.
+    """List where events contradict each other, and rows that PostgreSQL refuses to correct.
 
     parents: rows that claim another parent than the earliest claim of their job, which counts.
     declarations: rows that declare another root than the one that was found.

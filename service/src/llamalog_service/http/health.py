@@ -32,7 +32,7 @@ _SAMPLE_SECONDS: Final = 10.0
 _SAMPLES: Final = 7
 """The number of samples: rates are those of the last minute."""
 _MAX_BYTES: Final = 1024 * 1024
-"""Unresolved rows are counted up to this number."""
+"""The most that is read of a consumer's metrics."""
 _PING_SECONDS: Final = 2.0
 _PING_TIMEOUT_SECONDS: Final = 10.0
 

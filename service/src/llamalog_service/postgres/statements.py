@@ -17,7 +17,7 @@ import asyncpg
 
 from llamalog_service.domain.errors import TookTooLongError, UnavailableError
 
-_FRAGMENTS = ("piece", "row", "brief", "name", "weights", "lineage", "facts", "above", "verdict")
+_FRAGMENTS = ("piece", "row", "brief", "name", "weights", "lineage", "facts", "above", "verdict", "refused")
 """Text that several statements share, in `fragments/` beside this module; statements name it in braces."""
 
 _ABBREVIATIONS = (

@@ -1,4 +1,4 @@
-"""`/unknown-origins`, `/waiting-jobs`, `/conflicts`, `/cycles`: unknown roots and contradicting events."""
+"""`/unknown-origins`, `/waiting-jobs`, `/conflicts`, `/cycles`: unknown roots, contradictions, refusals."""
 
 from typing import Annotated
 
@@ -53,11 +53,13 @@ async def waiting_jobs(reader: ReaderDep, page: PageDep) -> Response:
 
 @routes.get(
     "/conflicts",
-    summary="The number of rows that contradict others",
-    responses=responses(ConflictCounts, "Rival parents, roots declared otherwise, cycles."),
+    summary="The number of rows that contradict others, and of those that PostgreSQL refuses to correct",
+    responses=responses(
+        ConflictCounts, "Rival parents, roots declared otherwise, cycles; rows that cannot be corrected."
+    ),
 )
 async def conflicts(reader: ReaderDep) -> Response:
-    """Every row keeps its own claim; the rules decide which one counts."""
+    """Every row keeps its own claim; the rules decide which one counts. A refused row stays as it is."""
     return json_response(await count_conflicts(reader))
 
 

@@ -1,4 +1,4 @@
-"""`/ui/unknown-origins`, `/ui/waiting-jobs`, `/ui/conflicts`: unknown roots and contradicting events."""
+"""`/ui/unknown-origins`, `/ui/waiting-jobs`, `/ui/conflicts`: unknown roots, contradictions, refusals."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Final, Literal

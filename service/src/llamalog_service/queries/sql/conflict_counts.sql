@@ -4,6 +4,6 @@ SELECT count(*) FILTER (WHERE l.parent_conflict) AS parents,
        count(*) FILTER (WHERE l.declared_root_job_id <> l.root_job_id) AS declarations,
        count(*) FILTER (WHERE l.origin = 'CYCLE') AS rows_on_cycles,
        count(DISTINCT l.cycle_members) FILTER (WHERE l.origin = 'CYCLE') AS cycles,
-       (SELECT count(DISTINCT f.row_id) FROM refused_rows f) AS refused
+       (SELECT count(*) FROM {refused}) AS refused
 FROM llama_logs l
 WHERE l.parent_conflict OR l.declared_root_job_id <> l.root_job_id OR l.origin = 'CYCLE'

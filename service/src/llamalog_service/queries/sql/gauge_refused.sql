@@ -1,2 +1,5 @@
--- Rows that PostgreSQL lets no writer change; at most $1 are read.
-SELECT count(*) FROM (SELECT FROM refused_rows LIMIT $1) f
+-- How many rows PostgreSQL lets no writer change; at most $1 are counted.
+SELECT count(*) FROM (
+    SELECT FROM {refused}
+    LIMIT $1
+) r
