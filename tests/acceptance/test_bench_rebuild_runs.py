@@ -9,10 +9,10 @@ from acceptance.benches import figures_of
 
 @pytest.mark.apache_kafka
 def test_a_small_bench_runs_and_finds_the_rows_of_the_fold(tmp_path: Path) -> None:
-    few = ("--events", "2000", "--repeat", "1", "--quiet", "2")
+    few = ("--events", "1000", "--repeat", "1", "--quiet", "1", "--rate", "300")
     figures = figures_of("bench_rebuild", *few, folder=tmp_path)
     assert figures["wrong"] == []
-    assert figures["sent"]["events"] == 2000
-    assert figures["loaded"][0]["report"]["rebuilt"]["rows"] == 2000
+    assert figures["sent"]["events"] == 1000
+    assert figures["loaded"][0]["report"]["rebuilt"]["rows"] == 1000
     assert figures["compared"]["report"]["differences"]["missing"] == 0
     assert figures["live"]["meanwhile"]["recorded"] > 0

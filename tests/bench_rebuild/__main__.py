@@ -29,6 +29,10 @@ def main(
     repeat: Annotated[int, typer.Option(min=1, help="Rebuilds, each between two COPYs.")] = 3,
     live: Annotated[bool, typer.Option(help="In the end also beside live traffic.")] = True,
     quiet: Annotated[float, typer.Option(min=1, help="Seconds of live traffic alone.")] = 15.0,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=1, help="Live messages a second; else half of what the consumers can do."),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     data_dir: Annotated[
         Path, typer.Option(help="For the servers' data: on a real disk, made anew, removed in the end.")
@@ -50,6 +54,7 @@ def main(
                     events=events,
                     repeat=repeat,
                     quiet=quiet if live else None,
+                    rate=rate,
                     folder=folder,
                     notify=progress.print,
                 )

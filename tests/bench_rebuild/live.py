@@ -52,23 +52,25 @@ class Baseline(NamedTuple):
         messages: in the topic.
         seconds: of a rebuild beside the full table.
         quiet_seconds: how long to sample live traffic without a rebuild.
+        rate: of live traffic, messages a second; None: half of what the consumers can do.
     """
 
     messages: int
     seconds: float
     quiet_seconds: float
+    rate: float | None
 
 
 class Live(NamedTuple):
     """A rebuild beside live traffic.
 
     Attributes:
-        ingest_rate: messages a second of both consumers by themselves.
-        quiet: live traffic of half of that, without a rebuild.
+        rate: messages a second that come in.
+        quiet: live traffic without a rebuild.
         meanwhile: the same during the rebuild.
     """
 
-    ingest_rate: float
+    rate: float
     quiet: TrafficSample
     meanwhile: TrafficSample
     rebuilt: Rebuilt
@@ -77,18 +79,20 @@ class Live(NamedTuple):
 async def rebuild_under_load(
     installation: Installation, servers: Servers, baseline: Baseline, *, folder: Path, notify: Notify
 ) -> Live:
-    """Rebuild beside a full table and live traffic of half of what the consumers can do.
+    """Rebuild beside a full table and live traffic.
 
     Raises:
         DrainError: a consumer ended, or did not come to an end.
         RebuildBenchError: the rebuild failed.
     """
-    albums = min(_LARGEST_BACKLOG, max(1, baseline.messages // _MESSAGES_AN_ALBUM))
-    rate = await ingest_rate(servers, installation, albums, folder, notify)
+    rate = baseline.rate
+    if rate is None:
+        albums = min(_LARGEST_BACKLOG, max(1, baseline.messages // _MESSAGES_AN_ALBUM))
+        rate = await ingest_rate(servers, installation, albums, folder, notify) / 2
     seconds = _WARM_UP + baseline.quiet_seconds + _MAX_SLOWDOWN * baseline.seconds
-    notify(f"Rebuilding while {rate / 2:,.0f} messages a second come in, for {seconds:,.0f} s at most.")
+    notify(f"Rebuilding while {rate:,.0f} messages a second come in, for {seconds:,.0f} s at most.")
     async with consumers(installation, folder):
-        with steady_load(installation, rate / 2, seconds):
+        with steady_load(installation, rate, seconds):
             await asyncio.sleep(_WARM_UP)
             quiet = await _watch(installation, asyncio.create_task(asyncio.sleep(baseline.quiet_seconds)))
             rebuilding = asyncio.create_task(rebuild(installation, servers, folder))

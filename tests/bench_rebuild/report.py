@@ -116,7 +116,6 @@ def show(measured: Measured, summary: Figures, console: Console) -> None:
 
 
 def _add_live(table: Table, live: Live) -> None:
-    table.add_row("both consumers by themselves", f"{live.ingest_rate:,.0f} messages/s", "")
     for name, watched in (("without a rebuild", live.quiet), ("during one", live.meanwhile)):
         rates = f"{watched.recorded:,.0f} of {watched.sent:,.0f} messages/s"
         table.add_row(f"live ingest {name}", rates, f"visible after: {_visibility(watched)}")
@@ -162,4 +161,4 @@ def _live_as_json(live: Live | None) -> dict[str, Any] | None:
         name: {"sent": one.sent, "recorded": one.recorded, "visible": _visibility(one)}
         for name, one in (("quiet", live.quiet), ("meanwhile", live.meanwhile))
     }
-    return {"ingest_rate": live.ingest_rate, "rebuilt": live.rebuilt._asdict(), **watched}
+    return {"rate": live.rate, "rebuilt": live.rebuilt._asdict(), **watched}

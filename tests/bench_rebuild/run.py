@@ -44,12 +44,20 @@ class Measured(NamedTuple):
 
 
 async def measure(
-    servers: Servers, *, events: int, repeat: int, quiet: float | None, folder: Path, notify: Notify
+    servers: Servers,
+    *,
+    events: int,
+    repeat: int,
+    quiet: float | None,
+    rate: float | None,
+    folder: Path,
+    notify: Notify,
 ) -> Measured:
     """Rebuild `repeat` times, each between two COPYs of the same rows; then beside live traffic.
 
     Args:
         quiet: seconds to sample live traffic without a rebuild; None: without any live traffic.
+        rate: of live traffic, messages a second; None: half of what the consumers can do.
 
     Raises:
         RebuildBenchError: a rebuild did not come to its end.
@@ -79,7 +87,7 @@ async def measure(
             # COPY leaves no positions with its rows: the consumers would read recorded events again.
             await empty(installation.database_url, servers)
             await rebuild(installation, servers, folder)
-            baseline = Baseline(sent.messages, compared.seconds, quiet)
+            baseline = Baseline(sent.messages, compared.seconds, quiet, rate)
             live = await rebuild_under_load(installation, servers, baseline, folder=folder, notify=notify)
             wrong += _differences_found(live.rebuilt)
     return Measured(sent, await durability(servers.postgres), small, loaded, copied, compared, live, wrong)
