@@ -20,7 +20,6 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from llamalog_service.domain.errors import TopicGoneError, UnavailableError
 from llamalog_service.kafka.clients import FETCH_MAX_BYTES, ISOLATION, PARTITION_FETCH_BYTES
 from llamalog_service.kafka.consumer.alignment import AlignedBuffer
-from llamalog_service.kafka.consumer.losses import LossWatch
 from llamalog_service.kafka.consumer.pipeline import (
     STEP_TIMEOUT,
     Pipeline,
@@ -32,6 +31,7 @@ from llamalog_service.kafka.consumer.pipeline import (
 from llamalog_service.kafka.consumer.positions import (
     EndOffsets,
     Lag,
+    LossWatch,
     Progress,
     StartOffsets,
     passed_offsets,

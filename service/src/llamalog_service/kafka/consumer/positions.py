@@ -1,14 +1,16 @@
-"""Where a consumer starts to read, how far it has come, and how far it is behind."""
+"""Where a consumer starts to read, how far it has come and is behind, and what was deleted before it came."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from llamalog_service.domain.errors import PositionPastEndError, UnavailableError
+from llamalog_service.telemetry.metrics import Metrics
 
 StoredPositions = Callable[[], Awaitable[Mapping[int, int]]]
 """The next offsets recorded with the rows, by partition."""
@@ -17,6 +19,15 @@ EndOffsets = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicParti
 """The offset that the next message of each partition will get; empty if the broker does not answer."""
 
 _POSITION_SECONDS = 1.0
+_ANSWER_SECONDS = 5.0
+_REMEDY = (
+    "The topic's retention or a person deleted them. If an archive holds them, `llamalog rebuild "
+    "--from-file … --repair` records them; else `llamalog backfill start` and `llamalog provenance "
+    "republish` complete what was recorded last. `llamalog topics check` shows whether the topic keeps "
+    "its messages."
+)
+
+_log = structlog.get_logger("llamalog.delivery")
 
 
 class Start(NamedTuple):
@@ -178,3 +189,62 @@ async def _position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> in
     except (TimeoutError, IllegalStateError):
         return None
     return position
+
+
+class LossWatch:
+    """Knows the offset of each partition that is to come next, and reports what is gone before it.
+
+    A gap alone proves nothing: markers of transactions and what was aborted leave some as well.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._next: dict[TopicPartition, int] = {}
+
+    def expect(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Note where partitions are read on from."""
+        self._next.update(offsets)
+
+    def forget(self) -> None:
+        """Drop all that is expected: the partitions are others from now on."""
+        self._next.clear()
+
+    async def check(
+        self, consumer: AIOKafkaConsumer, fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]
+    ) -> None:
+        """Compare what was fetched with what was to come; without an answer of Kafka, again next time."""
+        gaps = {
+            partition: records[0].offset
+            for partition, records in fetched.items()
+            if records and self._next.get(partition, records[0].offset) < records[0].offset
+        }
+        beginnings = await _beginnings(consumer, list(gaps)) if gaps else {}
+        for partition, beginning in beginnings.items():
+            self.report(partition, self._next[partition], min(beginning, gaps.pop(partition)))
+        for partition, records in fetched.items():
+            if records and partition not in gaps:
+                self._next[partition] = records[-1].offset + 1
+
+    def report(self, partition: TopicPartition, expected: int, beginning: int) -> None:
+        """Report the messages from the expected offset up to where the partition begins, if there are any."""
+        if expected >= beginning:
+            return
+        self._metrics.lost(beginning - expected)
+        _log.error(
+            "messages lost unread",
+            partition=f"{partition.topic}/{partition.partition}",
+            offsets=[expected, beginning - 1],
+            messages=beginning - expected,
+            remedy=_REMEDY,
+        )
+
+
+async def _beginnings(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition]
+) -> dict[TopicPartition, int]:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            beginnings: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
+    except (KafkaError, TimeoutError):
+        return {}
+    return beginnings
