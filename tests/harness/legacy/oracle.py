@@ -86,12 +86,26 @@ def adopted(
 def missing(rows: Collection[Row], overridden: Mapping[str, bool]) -> set[str]:
     """The jobs, never logged, that rows wait for."""
     jobs = _Jobs(rows, {job for job, counts in overridden.items() if counts})
-    return {jobs.walk(str(_start(row)))[-1] for row in rows if jobs.expected(row).origin == "PENDING"}
+    return {jobs.end(str(_start(row))).top for row in rows if jobs.expected(row).origin == "PENDING"}
 
 
 def counts(expected: Mapping[str, Expected]) -> Counter[str | None]:
     """How many rows there are of each origin."""
     return Counter(row.origin for row in expected.values())
+
+
+class _End(NamedTuple):
+    """Where the walk upward from a job leads.
+
+    Attributes:
+        top: the job without a parent; on a ring any of its members.
+        ring: the jobs that the walk passes again and again, in its order; empty if it has an end.
+        declared: the root that is declared by the nearest of the jobs passed.
+    """
+
+    top: str
+    ring: tuple[str, ...]
+    declared: str | None
 
 
 class _Jobs:
@@ -111,40 +125,45 @@ class _Jobs:
                     declarations[job].append((_when(row), str(row["declared_root_job_id"])))
         self._parent = {job: min(made)[1] for job, made in claims.items()}
         self._declared = {job: min(made)[1] for job, made in declarations.items()}
-        self._walks: dict[str, list[str]] = {}
+        self._ends: dict[str, _End] = {}
 
-    def walk(self, start: str) -> list[str]:
-        """The jobs from one upward; if the last one was passed before, the walk has no end."""
-        if start not in self._walks:
-            walk, passed = [start], {start}
-            while walk[-1] in self._parent:
-                walk.append(self._parent[walk[-1]])
-                if walk[-1] in passed:
-                    break
-                passed.add(walk[-1])
-            self._walks[start] = walk
-        return self._walks[start]
+    def end(self, start: str) -> _End:
+        """Where the walk from a job leads; each job is walked from once."""
+        walk: dict[str, int] = {}
+        job = start
+        while job in self._parent and job not in self._ends and job not in walk:
+            walk[job] = len(walk)
+            job = self._parent[job]
+        if job in self._ends:
+            end = self._ends[job]
+        elif job in walk:
+            end = _End(job, tuple(walk)[walk[job] :], None)
+        else:
+            end = self._ends[job] = _End(job, (), self._declared.get(job))
+        for passed in reversed(walk):
+            end = end._replace(declared=self._declared.get(passed, end.declared))
+            self._ends[passed] = end
+        return end
 
     def expected(self, row: Row) -> Expected:
         start = _start(row)
         if start is None:
             return _expected(row, None, "UNTRACKED")
-        walk = self.walk(start)
-        top = walk[-1]
-        if top in walk[:-1]:
-            return self._on_ring(row, walk[walk.index(top) : -1])
-        if top in self._logged:
-            return self._found(row, top, "ROOT" if top == row["job_id"] else "RESOLVED")
-        if top in self._adopted:
-            return self._found(row, top, "ADOPTED")
-        declarations = [row.get("declared_root_job_id"), *(self._declared.get(job) for job in walk)]
-        declared = next((root for root in declarations if root is not None), None)
+        end = self.end(start)
+        if end.ring:
+            return self._on_ring(row, end.ring)
+        if end.top in self._logged:
+            return self._found(row, end.top, "ROOT" if end.top == row["job_id"] else "RESOLVED")
+        if end.top in self._adopted:
+            return self._found(row, end.top, "ADOPTED")
+        own = row.get("declared_root_job_id")
+        declared = end.declared if own is None else own
         return self._found(row, declared, "DECLARED" if declared is not None else "PENDING")
 
     def _found(self, row: Row, root: str | None, origin: str) -> Expected:
         return _expected(row, root, origin, conflict=self._differs(row))
 
-    def _on_ring(self, row: Row, ring: list[str]) -> Expected:
+    def _on_ring(self, row: Row, ring: tuple[str, ...]) -> Expected:
         first = ring.index(min(ring))
         members = (ring[first:] + ring[:first])[:NAMED_AT_MOST]
         return _expected(row, None, "CYCLE", tuple(members), self._differs(row))
