@@ -8,23 +8,22 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from harness.topics import producing, publish_events
 from histories import chains
-from llamalog_service.kafka.reader import MessagesGoneError, Span
+from llamalog_service.kafka.reader import MessagesGoneError, Span, TopicReader
 from llamalog_service.kafka.topics import topics
 from llamalog_service.rebuild.archive.archiver import Archiver
 from llamalog_service.rebuild.archive.history import Archive
-from llamalog_service.rebuild.reading import TopicHistory
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka
 
 
-class Losing(TopicHistory):
+class Losing(TopicReader):
     """A topic whose first partition begins later once its offsets were read."""
 
     def __init__(self, settings: Settings, *, before: int) -> None:
-        super().__init__(settings)
         self._kafka = settings.kafka
         self._name = topics(settings.topic_prefix).entity_events.name
+        super().__init__(settings, self._name)
         self._before = before
 
     async def spans(self) -> dict[int, Span]:
@@ -55,7 +54,7 @@ async def test_messages_lost_after_an_archive_end_the_reading_and_archived_ones_
     settings: Settings, tmp_path: Path
 ) -> None:
     topic = await publish_many(settings, 6)
-    archived = (await Archiver(tmp_path, topic, TopicHistory(settings)).run()).messages
+    archived = (await Archiver(tmp_path, topic, TopicReader(settings, topic)).run()).messages
     assert archived == 6
     await publish_many(settings, 6, first=100)
     with pytest.raises(MessagesGoneError, match=r"offset 6.* begins at 9"):

@@ -13,7 +13,7 @@ from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collect
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_reader
 from llamalog_service.kafka.publisher import open_publisher
-from llamalog_service.kafka.reader import commit_if_behind
+from llamalog_service.kafka.reader import TopicReader, commit_if_behind
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
@@ -23,7 +23,7 @@ from llamalog_service.postgres.pool import open_pool
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
 from llamalog_service.rebuild.archive.history import Archive, ArchiveOnly, ArchiveThenTopic
 from llamalog_service.rebuild.comparison import RebuildReport
-from llamalog_service.rebuild.reading import History, OnProgress, TopicHistory
+from llamalog_service.rebuild.history import History, OnProgress
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
@@ -87,10 +87,11 @@ async def rebuild_log(
 
 def _history(settings: Settings, folder: Path | None, *, archive_only: bool) -> tuple[History, str]:
     """The history to read, and its name in the shadow's metadata."""
-    topic = TopicHistory(settings)
+    name = topics(settings.topic_prefix).entity_events.name
+    topic = TopicReader(settings, name)
     if folder is None:
         return topic, "the topic"
-    archive = Archive(folder, topics(settings.topic_prefix).entity_events.name)
+    archive = Archive(folder, name)
     if archive_only:
         return ArchiveOnly(archive), f"the archive {folder.resolve()} alone"
     return ArchiveThenTopic(archive, topic), f"the archive {folder.resolve()}"
@@ -115,7 +116,7 @@ async def archive_topic(settings: Settings, folder: Path, on_progress: OnProgres
         LlamalogError: the archive is damaged or not of this topic, or Kafka is away.
     """
     name = topics(settings.topic_prefix).entity_events.name
-    return await Archiver(folder, name, TopicHistory(settings), on_progress).run()
+    return await Archiver(folder, name, TopicReader(settings, name), on_progress).run()
 
 
 async def check_archive(settings: Settings, folder: Path, on_progress: OnProgress) -> ArchiveReport:

@@ -1,6 +1,7 @@
 """Read what the broker has: topics as they are, their offsets, the lag of a group, ranges of messages."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -30,6 +31,16 @@ class TopicAbsentError(LlamalogError):
         super().__init__(
             f"There is no topic {topic}. Create it with `llamalog topics create`, or correct the prefix "
             "(LLAMALOG_TOPIC_PREFIX)."
+        )
+
+
+class CompactedTopicError(LlamalogError):
+    """A topic that is to be read whole keeps one message of those that share a key."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"{topic} is compacted: of the events that share a key Kafka keeps the last one, so that others "
+            "may be gone already. Nothing was done. See `llamalog topics check`."
         )
 
 
@@ -278,3 +289,36 @@ async def _fetch(
                 ) from error
         return {}
     return fetched
+
+
+class TopicReader:
+    """A topic that is read whole: its offsets, and the messages between them."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._settings = settings
+        self._topic = topic
+
+    async def spans(self) -> dict[int, Span]:
+        """The offsets of each partition.
+
+        Raises:
+            TopicAbsentError: there is no such topic.
+            CompactedTopicError: events may be gone.
+            UnavailableError: Kafka does not answer.
+        """
+        spans = await read_spans(self._settings, self._topic)
+        if self._settings.kafka_durable and await is_compacted(self._settings, self._topic):
+            raise CompactedTopicError(self._topic)
+        return spans
+
+    async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+        """The messages from `starts` up to before `ends`, by partition.
+
+        Raises:
+            MessagesGoneError: the topic has lost some of them since `spans`.
+            UnavailableError: Kafka does not answer.
+        """
+        spans = {partition: Span(starts.get(partition, 0), end) for partition, end in ends.items()}
+        async with aclosing(read_range(self._settings, self._topic, spans, skips=False)) as portions:
+            async for portion in portions:
+                yield portion

@@ -47,16 +47,6 @@ class ArchiveOnlyError(RebuildRefusedError):
         )
 
 
-class CompactedTopicError(RebuildRefusedError):
-    """The topic keeps one message of those that share a key."""
-
-    def __init__(self, topic: str) -> None:
-        super().__init__(
-            f"{topic} is compacted: of the events that share a key Kafka keeps the last one, so that others "
-            "may be gone already. Nothing was done. See `llamalog topics check`."
-        )
-
-
 class UnsourcedRowsError(RebuildRefusedError):
     """Live rows or overrides have no event in the topic."""
 

@@ -37,10 +37,10 @@ from llamalog_service.rebuild.errors import (
     UnknownEnumLabelsError,
     UnsourcedRowsError,
 )
+from llamalog_service.rebuild.history import History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.initial_load import EnumLabelStore, InitialLoadStore
-from llamalog_service.rebuild.reading import History, OnProgress, RebuildProgress, read_into
 from llamalog_service.rebuild.repair import Repair
-from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore
+from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore, read_into
 from llamalog_service.retry import retry_until_available
 
 MAX_READ_IN_SNAPSHOT: Final = 100_000

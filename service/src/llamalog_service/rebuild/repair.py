@@ -22,12 +22,13 @@ from llamalog_service.log.recompute import (
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
-from llamalog_service.rebuild.reading import History, OnProgress, RebuildProgress, read_into
+from llamalog_service.rebuild.history import History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.shadow import (
     SCHEMA,
     MessagePosition,
     ShadowBatch,
     compared_shadow,
+    read_into,
     write_batch,
 )
 from llamalog_service.retry import retry_until_available

@@ -24,7 +24,7 @@ from llamalog_service.rebuild.archive.segments import (
     read_manifest,
     write_manifest,
 )
-from llamalog_service.rebuild.reading import History, OnProgress, RebuildProgress
+from llamalog_service.rebuild.history import History, OnProgress, RebuildProgress
 
 
 class ArchiveBusyError(ArchiveError):
