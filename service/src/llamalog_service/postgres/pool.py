@@ -46,7 +46,7 @@ _KEEPALIVES: Final[Mapping[str, int]] = {
     "TCP_KEEPCNT": 4,
     "TCP_USER_TIMEOUT": 60_000,
 }
-"""A server that vanishes without a word, as by a loss of power, is noticed within a minute: no statement
+"""A server that vanishes without a word, as by a loss of power, is noticed after a minute: no statement
 waits until its own time is over, which for a recompute is an hour. What the system lacks is left out."""
 SESSION: Final[Mapping[str, str]] = {
     "tcp_keepalives_idle": "20",
@@ -71,7 +71,7 @@ SESSION: Final[Mapping[str, str]] = {
 }
 """The settings that every session depends on, so that those of the role or of the database do not count.
 
-With the first four PostgreSQL notices a client that vanished within a minute, and gives its locks to others:
+With the first four PostgreSQL notices a vanished client after a minute, and gives its locks to others:
 that of the one worker too, which would be held for two hours.
 `search_path` is part of the URL (`DatabaseSettings.database_dsn`).
 """

@@ -200,6 +200,7 @@ class LossWatch:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._next: dict[TopicPartition, int] = {}
+        self._reported: dict[TopicPartition, int] = {}
 
     def expect(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Note where partitions are read on from."""
@@ -214,21 +215,24 @@ class LossWatch:
     ) -> None:
         """Compare what was fetched with what was to come; without an answer of Kafka, again next time."""
         gaps = {
-            partition: records[0].offset
+            partition: (expected, records[0].offset)
             for partition, records in fetched.items()
-            if records and self._next.get(partition, records[0].offset) < records[0].offset
+            if records and (expected := self._next.get(partition, records[0].offset)) < records[0].offset
         }
         beginnings = await _beginnings(consumer, list(gaps)) if gaps else {}
         for partition, beginning in beginnings.items():
-            self.report(partition, self._next[partition], min(beginning, gaps.pop(partition)))
+            expected, first = gaps.pop(partition)
+            self.report(partition, expected, min(beginning, first))
         for partition, records in fetched.items():
             if records and partition not in gaps:
                 self._next[partition] = records[-1].offset + 1
 
     def report(self, partition: TopicPartition, expected: int, beginning: int) -> None:
-        """Report the messages from the expected offset up to where the partition begins, if there are any."""
+        """Report the messages from the expected offset up to where the partition begins, each once."""
+        expected = max(expected, self._reported.get(partition, 0))
         if expected >= beginning:
             return
+        self._reported[partition] = beginning
         self._metrics.lost(beginning - expected)
         _log.error(
             "messages lost unread",
