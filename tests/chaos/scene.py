@@ -135,9 +135,8 @@ class Scene:
 
     @asynccontextmanager
     async def administrator(self) -> AsyncIterator[asyncpg.Connection]:
-        """A session of its own that no read-only mode concerns."""
+        """A session of an administrator's own, on the way that no fault concerns."""
         async with self.pool.acquire() as connection:
-            await connection.execute("SET default_transaction_read_only = off")
             yield connection
 
     def lead_to(self, postgres: LocalPostgres) -> None:

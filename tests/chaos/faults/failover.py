@@ -1,4 +1,4 @@
-"""A PostgreSQL primary that is lost, and its streaming replica promoted in its place."""
+"""A PostgreSQL primary that is lost, its streaming replica promoted in its place, or taken for it."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ from chaos.scene import Scene
 from harness.waiting import eventually
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_tools.devstack import PostgresStandby
+from llamalog_tools.devstack.data_dir import HOST
 
 _LOST = 100
 """Messages at least whose recording the replica never hears of."""
@@ -54,6 +55,23 @@ async def fail_over_asynchronously(scene: Scene, _: Random) -> None:
         scene.wrong.append("the failover lost nothing: it shows nothing")
 
 
+async def lead_to_the_replica(scene: Scene, _: Random) -> None:
+    """An address that leads to a replica takes no writes, and reads may be old."""
+    standby = await _standby(scene)
+    await _sender(scene, "async")
+    scene.load.go_on()
+    scene.wire.lead_to(HOST, standby.port("postgres"))
+    await asyncio.sleep(AWAY)
+
+    async def is_refused() -> bool:
+        """a process was refused a write"""
+        reasons = [line["reason"] for process in scene.processes for line in process.logged("waiting")]
+        return any("ReadOnly" in reason for reason in reasons)
+
+    await eventually(is_refused, within=120)
+    scene.wire.lead_to(HOST, scene.postgres.port("postgres"))
+
+
 async def recover_from_the_loss(scene: Scene) -> None:
     """As docs/reliability.md says: roots whose repair was lost, then records that readers take for newer."""
     await until_backfilled(scene, await start_backfill(scene))
@@ -70,9 +88,8 @@ async def _standby(scene: Scene) -> PostgresStandby:
         await asyncio.to_thread(standby.stop)
         await asyncio.to_thread(primary.start)
         scene.lead_to(primary)
-        async with scene.administrator() as database:
-            await database.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            await database.execute("SELECT pg_reload_conf()")
+        await scene.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        await scene.execute("SELECT pg_reload_conf()")
 
     scene.at_end.push_async_callback(go_back)
     await asyncio.to_thread(standby.start)
@@ -109,6 +126,11 @@ async def _lose_the_primary(scene: Scene, standby: PostgresStandby) -> None:
 
 
 FAULTS = (
+    Fault(
+        "read-only",
+        f"PostgreSQL's address leads to a read-only replica for {AWAY:.0f} s",
+        lead_to_the_replica,
+    ),
     Fault(
         "failover-synchronous",
         f"the primary killed, its synchronous replica promoted after {AWAY:.0f} s",

@@ -1,4 +1,4 @@
-"""PostgreSQL as a server that goes away, or takes no writes."""
+"""PostgreSQL as a server that goes away, stands still, or loses a backend."""
 
 import asyncio
 import os
@@ -63,20 +63,10 @@ async def kill_a_backend(scene: Scene, dice: Random) -> None:
         await asyncio.sleep(dice.uniform(1.0, 2.0))
 
 
-async def read_only(scene: Scene, _: Random) -> None:
-    async with scene.administrator() as database:
-        await database.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-        await database.execute("SELECT pg_reload_conf()")
-        await asyncio.sleep(AWAY)
-        await database.execute("ALTER SYSTEM RESET default_transaction_read_only")
-        await database.execute("SELECT pg_reload_conf()")
-
-
 FAULTS = (
     Fault("postgres-restart", f"PostgreSQL shut down, started after {AWAY:.0f} s", restart_postgres),
     Fault("postgres-kill", f"PostgreSQL killed, started after {AWAY:.0f} s", kill_postgres),
     Fault("postgres-sigstop", f"SIGSTOP of PostgreSQL for {AWAY:.0f} s", freeze_postgres),
     Fault("postgres-starved", "PostgreSQL runs for a tenth of every half second", starve_postgres),
     Fault("backend-killed", f"SIGKILL of one of PostgreSQL's backends, {_SHOTS} times", kill_a_backend),
-    Fault("read-only", f"PostgreSQL read-only for {AWAY:.0f} s", read_only),
 )
