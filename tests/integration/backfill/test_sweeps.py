@@ -14,6 +14,7 @@ from llamalog_schemas.commands import GivenJobs, OneRoot, WholeTable
 from llamalog_schemas.events import EntityEvent, Event
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.repairs import Sweep
+from llamalog_service.log import recompute
 from llamalog_service.log.recompute import RecomputeStore
 
 
@@ -43,6 +44,29 @@ async def test_the_cheap_sweep_finds_late_parents_whose_command_was_lost(
     await Repairer(pool, kept).publish_corrections()
     assert kept.provenance == as_stored(stored)
     assert await sweep.sweep_unsettled() == 0
+
+
+async def test_the_cheap_sweep_looks_at_some_waiting_rows_at_a_time_and_at_all_of_them_in_turn(
+    pool: asyncpg.Pool, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recompute, "_UNSETTLED_AT_ONCE", 7)
+    waiting = [event(number, f"lost-{number}", f"never seen-{number}") for number in range(100, 150)]
+    events = [*waiting, *chains(30)[::-1]]
+    await write_one_by_one(pool, events)
+    corrected = [await sweep.sweep_unsettled() for _ in range(len(events) // 6 + 1)]
+    assert sum(corrected) == 20
+    assert len([rows for rows in corrected if rows]) > 1
+    assert differences(await stored_rows(pool), events) == []
+
+
+async def test_a_row_of_another_writer_does_not_wait_for_the_turn_of_its_page(
+    pool: asyncpg.Pool, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recompute, "_UNSETTLED_AT_ONCE", 7)
+    waiting = [event(number, f"lost-{number}", f"never seen-{number}") for number in range(100, 150)]
+    await Writer(pool, KeptMessages()).write(*waiting, event(900, "root"))
+    await pool.execute("UPDATE llama_logs SET origin = NULL, root_job_id = NULL WHERE id = $1", UUID(int=900))
+    assert await sweep.sweep_unsettled() == 1
 
 
 async def test_the_sweep_of_everything_finds_a_parent_that_a_root_was_given(

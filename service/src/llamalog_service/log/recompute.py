@@ -26,6 +26,8 @@ LOCK_TIMEOUT_SECONDS = 0.5
 _ANALYZE_FROM = 10_000
 _UNTRACKED_AT_ONCE = 5_000
 _REFUSED_AT_ONCE = 5_000
+_UNSETTLED_AT_ONCE = 20_000
+_LOWEST = UUID(int=0)
 _MAX_PASSES = 100
 """Passes after which a repair has failed: rows committed meanwhile take a few."""
 BY_INDEX = """
@@ -172,6 +174,7 @@ class RecomputeStore:
         self._pool = pool
         self._metrics = metrics
         self._last_refused: UUID | None = None
+        self._last_unsettled = _LOWEST
 
     async def recompute(self, scope: Collection[str] | Everything) -> Recomputed:
         """Correct the rows of these jobs and of everything below them.
@@ -226,9 +229,16 @@ class RecomputeStore:
         await self._pool.execute(sql("refused_rows_retry"))
 
     async def stale_starts(self, limit: int) -> list[str]:
-        """At most `limit` jobs at which rows without a final root start that look stale."""
-        records = await self._pool.fetch(sql("stale_starts"), limit)
-        return [record["job"] for record in records]
+        """At most `limit` jobs at which rows without a final root start that look stale.
+
+        Some of the rows that wait are looked at, and the next call goes on: a million cost no more than few.
+        If more than `limit` look stale, it begins where this one did. Rows of other writers come first.
+        """
+        records = await self._pool.fetch(sql("stale_starts"), limit, self._last_unsettled, _UNSETTLED_AT_ONCE)
+        starts = [record["job"] for record in records if record["job"] is not None]
+        if len(starts) < limit:
+            self._last_unsettled = records[0]["last_id"] or _LOWEST
+        return starts
 
 
 def _corrected(changed: Sequence[Row], deepest: Row | None) -> Corrected:
