@@ -24,9 +24,9 @@ from llamalog_tools.demo.publish import play
 
 pytestmark = pytest.mark.apache_kafka
 
-MESSAGES = 20_000
-KILLS = 9
-MIGRATION_CONSUMER_KILLS = {3, 6}
+MESSAGES = 8_000
+KILLS = 6
+MIGRATION_CONSUMER_KILLS = {2, 4}
 """The turns in which the migration consumer is killed too."""
 
 
@@ -37,10 +37,10 @@ async def test_every_event_is_recorded_once_and_every_root_is_right_however_ofte
     print(f"seed {seed}")
     names = topics(settings.topic_prefix)
     # Kafka waits for a killed consumer as long as it may be silent; small batches are killed more often.
-    settings = settings.model_copy(update={"session_seconds": 1.5, "batch_records": 500})
+    settings = settings.model_copy(update={"session_seconds": 1.5, "batch_records": 250})
     events_per_turn = MESSAGES // (KILLS + 1)
     day = generate_day(2 * MESSAGES // 34, seed)
-    messages = islice(disordered(day, late=0.05, duplicates=0.02, bad=0.003, seed=seed), MESSAGES)
+    messages = islice(disordered(day, late=0.05, duplicates=0.02, bad=0.006, seed=seed), MESSAGES)
 
     consumer = ServiceProcess("consumer", settings, tmp_path)
     migration_consumer = ServiceProcess("migration-consumer", settings, tmp_path)
