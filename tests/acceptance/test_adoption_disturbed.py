@@ -37,7 +37,7 @@ from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 
 HEAD = ALL_REVISIONS[-1]
-WIDE = 10_000
+WIDE = 5_000
 CHANGED_BY_RULE = ["parent_job_id", "root_job_id"]
 _RUN = (
     "SELECT phase, scanned, finished_at IS NOT NULL AS over FROM backfill_runs WHERE kind = 'backfill-roots'"
@@ -102,7 +102,7 @@ async def test_killed_again_and_again_the_same_command_comes_to_the_same_end(
     await make_known_database(adopter.url, point, lost_tops=True)
     await insert_rows(adopter.url, point.table, wide_rows(point, WIDE))
     before = await read_table(adopter.url, point.table)
-    words = ("--yes", "--json", "--batch-size", "300", "--rate", "6000")
+    words = ("--yes", "--json", "--batch-size", "200", "--rate", "3000")
 
     connection = await asyncpg.connect(adopter.url)
     look, killed_while = Style(connection), Counter[str]()
@@ -110,7 +110,7 @@ async def test_killed_again_and_again_the_same_command_comes_to_the_same_end(
         command = await adopter.begin(*words)
         while not await comes(look):
             assert command.process.returncode is None
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
         await asyncio.sleep(dice.uniform(0, 0.15))
         command.process.kill()
         await command.process.communicate()
@@ -159,7 +159,7 @@ async def adopted_beside(
 ) -> Ended:
     """Adopt, while the application writes, and events are ingested and what they need is repaired."""
     repairer = Repairer(writer.pool, writer.kept)
-    command = await adopter.begin("--yes", "--json", "--batch-size", "100", "--rate", "300")
+    command = await adopter.begin("--yes", "--json", "--batch-size", "100", "--rate", "600")
     ended = asyncio.create_task(command.ended())
     while not ended.done():
         await application.write()
