@@ -78,7 +78,7 @@ async def test_twenty_thousand_rows_under_one_root_get_it_and_later_looks_take_n
 
 
 async def test_small_tables_at_random_end_as_in_the_oracle(database_url: str, pool: asyncpg.Pool) -> None:
-    for rows in scrambles(80):
+    for rows in scrambles(50):
         await empty_tables(pool)
         await load(database_url, rows)
         await repair(pool)

@@ -115,4 +115,4 @@ def test_if_every_command_is_lost_the_sweep_of_everything_leads_to_the_fold(data
         await Repairer(pool, kept).publish_corrections()
         assert kept.provenance == as_stored(stored)
 
-    play_many(database_url, story, examples=50)
+    play_many(database_url, story, examples=30)

@@ -114,7 +114,7 @@ async def test_a_repair_and_a_writer_between_its_statements_never_stay_apart(
 ) -> None:
     """There are too many orders of so many steps: the dice take some."""
     before, meanwhile = REPAIRS[meeting]
-    for seed in range(60):
+    for seed in range(30):
         await empty_tables(pool)
         turns, kept = Turns(), KeptMessages()
         for one in before:
@@ -135,7 +135,7 @@ async def test_two_repairs_of_one_lineage_at_once_correct_every_row_once(pool: a
     """Two migration consumers: the second waits for the lock that the first holds."""
     events = chains(30)
     late_first = sorted(events, key=lambda one: one.data.parent_job_id is None)
-    for seed in range(20):
+    for seed in range(10):
         await empty_tables(pool)
         turns, kept, dice = Turns(blocked_after=0.05), KeptMessages(), at_random(seed)
         for one in late_first:
