@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up check test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz planted-faults simulate chaos contract compat docs packages lock clean
+.PHONY: help up check test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -61,6 +61,11 @@ INPUTS ?= 100000
 
 fuzz: .venv/ready  ## the decode step under INPUTS=100000 bad inputs; FUZZ='--seed 2' passes options
 	@PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(INPUTS) $(FUZZ)
+
+EXAMPLES ?= 50
+
+fuzz-api: .venv/ready  ## the API under EXAMPLES=50 drawn requests an operation, held against its own document
+	@LLAMALOG_API_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q --timeout 7200 tests/integration/http/test_api_schema.py
 
 planted-faults: .venv/ready  ## plants one fault after the other in a copy of the checkout, which tests have to catch; PLANT='--only claim'
 	@PYTHONPATH=tests $(BIN)/python -m planted_faults $(PLANT)
