@@ -11,11 +11,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from harness.commands import llamalog_here
 from harness.environments import environment_of
 from harness.legacy_rows import families, origins, write_as_another
 from harness.service import ServiceProcess, running
-from harness.started_commands import Ended, StartedCommand, llamalog, started
-from harness.waiting import eventually
+from harness.started_commands import Ended, StartedCommand, started
+from harness.waiting import TIMEOUT, eventually
 from llamalog_service.settings import Settings
 
 FAMILIES = 40
@@ -37,11 +38,16 @@ class Terminal:
         return await self.llamalog("backfill", *words)
 
     async def llamalog(self, *words: str) -> Ended:
-        return await llamalog(*words, environment=environment_of(self.settings), folder=self.folder)
+        """Run it to its end, in this process."""
+        return await llamalog_here(*words, environment=self.settings.as_environment())
 
     async def watching(self, run: str) -> StartedCommand:
+        """Start to watch a run, in a process of its own; it has shown the run's state."""
         environment = environment_of(self.settings)
-        return await started("backfill", "watch", run, environment=environment, folder=self.folder)
+        command = await started("backfill", "watch", run, environment=environment, folder=self.folder)
+        assert command.process.stderr is not None
+        assert await asyncio.wait_for(command.process.stderr.readline(), TIMEOUT)
+        return command
 
     async def request(self, *words: str) -> str:
         """Request a run; its id."""
