@@ -127,7 +127,7 @@ async def test_a_reader_of_the_old_name_never_finds_it_gone(old: str) -> None:
 async def test_an_application_that_knows_no_category_yet_does_not_keep_the_migration_from_its_end(
     old: str,
 ) -> None:
-    await make_old_table(old, "first", rows=20_000)
+    await make_old_table(old, "first", rows=10_000)
     stopped, counts = asyncio.Event(), Counter[str]()
     writing = [asyncio.create_task(write_as_ever(old, stopped, counts)) for _ in range(3)]
     try:
@@ -188,7 +188,7 @@ async def test_stopped_between_statements_the_same_command_goes_on(
     await make_old_table(old, point)
     statements, done = 0, False
     while not done:
-        statements += 7
+        statements += 11
         with failing_after(statements):
             try:
                 await migrate(old)
@@ -202,7 +202,7 @@ async def test_stopped_between_statements_the_same_command_goes_on(
 async def test_killed_again_and_again_it_ends_where_an_undisturbed_one_ends(
     postgres_url: str, old: str
 ) -> None:
-    await make_old_table(old, "first", rows=30_000)
+    await make_old_table(old, "first", rows=10_000)
     kills, delay = 0, 0.7
     while True:
         process = (await started("migrate", environment=environment_of_database(old))).process
@@ -216,13 +216,13 @@ async def test_killed_again_and_again_it_ends_where_an_undisturbed_one_ends(
         assert process.returncode == 0, errors
         break
     assert kills >= 2
-    assert await what_stands(old) == await undisturbed(postgres_url, "first", 30_000)
+    assert await what_stands(old) == await undisturbed(postgres_url, "first", 10_000)
 
 
 async def test_no_session_waits_long_while_the_table_is_migrated(old: str) -> None:
     """In small; with a million rows: `python -m bench.migration_locks`."""
-    await make_old_table(old, "first", rows=30_000)
-    async with in_use(old, 30_000, lock_timeout="1s") as waits:
+    await make_old_table(old, "first", rows=10_000)
+    async with in_use(old, 10_000, lock_timeout="1s", pause=0.02) as waits:
         migrating = await started("migrate", environment=environment_of_database(old))
         ended = await migrating.ended()
     assert ended.code == 0, ended.err

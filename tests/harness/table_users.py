@@ -10,7 +10,6 @@ from typing import Any
 import asyncpg
 
 _NAMES = ("enrichment_logs", "llama_logs")
-_PAUSE = 0.003
 _READ = "SELECT count(*) FROM (SELECT FROM {table} WHERE id >= md5($1::text)::uuid ORDER BY id LIMIT 20) l"
 _UPDATE = "UPDATE {table} SET retry_count = 1 WHERE id = md5('row' || $1)::uuid"
 _INSERT = """
@@ -24,6 +23,7 @@ class Retries:
     """Seconds that each statement took, by what it did."""
 
     lock_timeout: str
+    pause: float
     seconds: dict[str, list[float]] = field(default_factory=dict)
     inserted: int = 0
 
@@ -43,17 +43,20 @@ class Retries:
 
 
 @asynccontextmanager
-async def in_use(database_url: str, rows: int, *, lock_timeout: str = "0") -> AsyncIterator[Retries]:
-    """Read, update and insert without pause, and hold a snapshot for a second now and then.
+async def in_use(
+    database_url: str, rows: int, *, lock_timeout: str = "0", pause: float = 0.003
+) -> AsyncIterator[Retries]:
+    """Read, update and insert again and again, and hold a snapshot for a second now and then.
 
     Args:
         lock_timeout: a setting of PostgreSQL, for the readers and writers; a machine that is busy with
             something else makes them slow, too, and does not count.
+        pause: seconds between a user's statements.
 
     Raises:
         asyncpg.LockNotAvailableError: one of them waited longer for a lock.
     """
-    waits = Retries(lock_timeout)
+    waits = Retries(lock_timeout, pause)
     stopped = asyncio.Event()
     uses = [
         _use(database_url, stopped, waits, name, use)
@@ -109,7 +112,7 @@ async def _use(database_url: str, stopped: asyncio.Event, waits: Retries, what: 
                     continue
                 break
             times.append(perf_counter() - began)
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(waits.pause)
     finally:
         await connection.close()
 
