@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from harness.adopter import Adopter
-from harness.environments import environment_of
+from harness.commands import llamalog_here
 from harness.installation import installation
 from harness.legacy.database import changed_values, differences, make_known_database, read_outcome, read_table
 from harness.legacy.known import ROWS
@@ -16,7 +16,6 @@ from harness.legacy.schemas import StartingPoint
 from harness.log_table import stored_rows
 from harness.provenance import as_stored, believed
 from harness.service import running
-from harness.started_commands import llamalog
 from harness.topics import read_all
 from harness.waiting import eventually
 from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunStatus
@@ -47,11 +46,10 @@ async def test_a_backfill_requested_by_command_corrects_every_row_and_publishes_
         running("migration-consumer", installed, tmp_path),
         create_pool(adopter.url, min_size=0) as pool,
     ):
-        ended = await llamalog(
+        ended = await llamalog_here(
             *("backfill", "start", "--missing-parent", "adopt", "--watch", "--json"),
             *("--batch-size", "500", "--rate", "2000", "--expect", f"rows={ROWS},roots=1537,adopted=12"),
-            environment=environment_of(installed),
-            folder=tmp_path,
+            environment=installed.as_environment(),
         )
 
         async def every_correction_is_published() -> bool:

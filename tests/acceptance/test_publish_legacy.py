@@ -27,7 +27,7 @@ from harness.legacy.schemas import StartingPoint
 from harness.log_table import stored_rows
 from harness.service import running
 from harness.settled import wait_until_settled
-from harness.started_commands import Ended, llamalog, started
+from harness.started_commands import Ended, started
 from harness.topics import end_offsets, publish, read_all, until_topic_has_messages
 from harness.waiting import eventually
 from llamalog_schemas.codec import decode_event, decode_provenance, encode
@@ -86,7 +86,7 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
     published = {decode_event(record.value).id for record in await read_all(adopted.kafka, topic)}
     assert published >= set(before)
     assert (published_before < ROWS) == report["resumed"] or published_before < 200
-    refused = await llamalog("rebuild", environment=environment_of(adopted), folder=tmp_path)
+    refused = await llamalog_here("rebuild", environment=adopted.as_environment())
     assert (refused.code, "4,052 rows" in refused.err) == (1, True), refused.err
 
     async with create_pool(adopter.url, min_size=0) as old_pool:

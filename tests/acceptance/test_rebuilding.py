@@ -19,7 +19,7 @@ from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored, believed
 from harness.service import running
 from harness.settled import wait_until_settled
-from harness.started_commands import Ended, llamalog, started
+from harness.started_commands import Ended, started
 from harness.topics import lag, publish, read_all
 from harness.waiting import eventually
 from histories import chains, event, override
@@ -72,7 +72,8 @@ async def test_an_empty_database_is_loaded_compared_tampered_with_and_repaired(
         ("missing", str(UUID(int=7))),
     ]
     assert found.json["rebuilt"]["checksum"] == loaded.json["rebuilt"]["checksum"]
-    shown = await llamalog("rebuild", *AT_ONCE, environment=environment_of(settings), folder=tmp_path)
+    file = ("--differences", str(tmp_path / DIFFERENCES))
+    shown = await llamalog_here("rebuild", *AT_ONCE, *file, environment=settings.as_environment())
     assert shown.code == 3
     assert "2 rows differ (1 missing, 0 extra, 1 different)" in shown.out
     assert "Columns that differ: root_job_id 1." in shown.out

@@ -14,8 +14,8 @@ import pytest
 from harness.adopter import Adopter
 from harness.databases import run_sql
 from harness.old_tables import make_old_table, table_at
-from harness.started_commands import llamalog
 from harness.waiting import TIMEOUT, eventually
+from llamalog_service.adoption.migration_runner import migrate
 
 OLD_ROWS = 60
 """A third of them roots, a third below those, a third without a job; most call themselves root jobs later."""
@@ -179,7 +179,7 @@ async def test_a_dry_run_changes_nothing_before_the_migration_and_after(owner: O
     assert checked.json["check"]["rows"] == 70
     assert await owner.tables() == before
 
-    assert (await llamalog("migrate", environment=owner.environment, folder=Path("/"))).code == 0
+    assert await migrate(owner.url)
     planned = await owner.adopt("--dry-run", "--json")
     assert (planned.code, planned.json["outcome"]) == (0, "completed")
     assert planned.json["run"]["report"]["plan"]["adopted"] == 10
@@ -204,7 +204,7 @@ async def test_rows_that_the_application_writes_afterwards_are_adopted_by_the_ne
 
 async def test_behind_a_backfill_that_is_paused_it_ends_rather_than_wait(owner: Owner) -> None:
     await owner.make_old("first")
-    assert (await llamalog("migrate", environment=owner.environment, folder=Path("/"))).code == 0
+    assert await migrate(owner.url)
     await run_sql(
         owner.url,
         "INSERT INTO backfill_runs (id, kind, jobs, reason, status, started_at, requested_by, request) "
