@@ -22,7 +22,7 @@ from llamalog_service.settings import Settings
 pytestmark = pytest.mark.apache_kafka
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-ALBUMS = 40
+ALBUMS = 24
 
 
 @pytest.fixture
