@@ -110,6 +110,11 @@ class SimulatedPool:
         self._lent: list[SimulatedConnection] = []
         process.at_death.append(self.break_all)
 
+    @property
+    def lent(self) -> int:
+        """How many connections are in use."""
+        return len(self._lent)
+
     async def fetch(self, *arguments: Any) -> Any:
         async with self.acquire() as connection:
             return await connection.fetch(*arguments)
@@ -165,7 +170,8 @@ class SimulatedPool:
         """As a server does that goes away."""
         await self.world.until_nothing_runs(self.process)
         for lent in list(self._lent):
-            await self.break_off(lent)
+            if not lent.is_broken:  # its user may have given it back meanwhile
+                await self.break_off(lent)
 
 
 class SimulatedConnection:

@@ -1,7 +1,7 @@
 """Where scenarios are played: a loop and a database for as many as one likes, one after the other."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from structlog.testing import capture_logs
@@ -38,8 +38,12 @@ class Stage:
         self._runner.__exit__(*error)
 
     def play(self, scenario: Scenario) -> Played:
+        return self.perform(lambda server: play(server, scenario))
+
+    def perform(self, scene: Callable[[Server], Coroutine[Any, Any, Result]]) -> Result:
+        """Do something else on this server."""
         with capture_logs():  # to write out what is logged takes longer than to play
-            return self._run(play(self._server, scenario))
+            return self._run(scene(self._server))
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self._runner.run(work)

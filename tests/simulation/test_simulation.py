@@ -1,23 +1,58 @@
 """Any order, any duplication, any crash: the log is the fold. A share of `make simulate`."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from simulation.database import Server, SimulatedPool
 from simulation.databases import migrated_database
+from simulation.loop import SimulatedLoop
 from simulation.report import replay_command, story
 from simulation.scenario import TESTED_SEEDS, draw_scenario
 from simulation.shrink import shrink
 from simulation.stage import Stage
+from simulation.world import Process, World
 
 
 @pytest.mark.parametrize("first", range(0, len(TESTED_SEEDS), 20))
 def test_every_seed_ends_as_the_fold_says(stage: Stage, first: int) -> None:
     for seed in TESTED_SEEDS[first : first + 20]:
         _play_or_tell(stage, seed)
+
+
+def test_connections_break_while_their_users_give_them_back(stage: Stage) -> None:
+    assert stage.perform(_break_while_given_back) == 0
+
+
+async def _break_while_given_back(server: Server) -> int:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimulatedLoop)
+    world = World(loop, Random(0), [], server.blockers)
+    pool = SimulatedPool(world, server, Process("process"))
+    both_hold, broken = asyncio.Barrier(3), asyncio.Event()
+
+    async def use() -> None:
+        async with pool.acquire() as connection:
+            await connection.transaction().start()
+            await connection.execute("SELECT 1")
+            await both_hold.wait()
+            await broken.wait()
+
+    loop.steering = world
+    try:
+        users = [loop.create_task(use()) for _ in range(2)]
+        await both_hold.wait()
+        broken.set()
+        await pool.break_all()
+        await asyncio.gather(*users)
+    finally:
+        loop.steering = None
+    return pool.lent
 
 
 def test_a_seed_is_the_same_run_in_every_process(postgres_url: str, template_database: str) -> None:
