@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
@@ -79,11 +79,13 @@ def _play_many(url: str, seeds: range, jobs: int, plant: str) -> int:
         TimeRemainingColumn(),
     )
     with (
-        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes,
+        ProcessPoolExecutor(
+            jobs, mp_context=get_context("spawn"), initializer=_open_stage, initargs=(url, plant)
+        ) as processes,
         Progress(*columns, console=_console) as progress,
     ):
         bar = progress.add_task("", total=len(seeds))
-        for done in as_completed([processes.submit(_play_share, url, share, plant) for share in shares]):
+        for done in as_completed([processes.submit(_play_share, share) for share in shares]):
             for number, wrong, taken, faults in done.result():
                 steps, befallen = steps + taken, befallen + faults
                 if wrong:
@@ -112,10 +114,20 @@ def _tell_of(url: str, seed: int, plant: str) -> None:
     )
 
 
-def _play_share(url: str, seeds: range, plant: str) -> list[tuple[int, str, int, int]]:
+_stages = ExitStack()
+_opened: list[Stage] = []
+"""The one stage of a process: to migrate its database takes as long as to play some seeds."""
+
+
+def _open_stage(url: str, plant: str) -> None:
+    """Open the stage of this process; it is never closed, since its database goes with the server."""
     _be_silent()
-    with _stage(url, plant) as stage:
-        return [_told(seed, stage, draw_scenario(seed)) for seed in seeds]
+    _opened.append(_stages.enter_context(_stage(url, plant)))
+
+
+def _play_share(seeds: range) -> list[tuple[int, str, int, int]]:
+    (stage,) = _opened
+    return [_told(seed, stage, draw_scenario(seed)) for seed in seeds]
 
 
 def _told(seed: int, stage: Stage, scenario: Scenario) -> tuple[int, str, int, int]:

@@ -25,7 +25,14 @@ _PREPARE = "CREATE SCHEMA backup; " + "; ".join(
     f"ALTER TABLE {table} SET (autovacuum_enabled = off)"
     for table in _TABLES
 )
-_IN_EVERY_SESSION = {"timezone": "UTC", "jit": "off", "deadlock_timeout": "2ms", "synchronous_commit": "off"}
+_IN_EVERY_SESSION = {
+    "timezone": "UTC",
+    "jit": "off",
+    "deadlock_timeout": "2ms",
+    "synchronous_commit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""Every plan is as good for some dozen rows, and to make one takes longer than to execute it."""
 
 
 class Server:
@@ -92,7 +99,7 @@ class Server:
     async def _connect(self, *, keep_plans: bool) -> asyncpg.Connection:
         connection = await asyncpg.connect(
             self._url,
-            statement_cache_size=200 if keep_plans else 0,
+            statement_cache_size=200,
             server_settings=_IN_EVERY_SESSION | {"enable_seqscan": "off" if keep_plans else "on"},
         )
         await prepare_connection(connection)
