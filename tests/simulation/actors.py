@@ -79,7 +79,7 @@ def start_provenance_consumer(
     actor = Actor(world, broker, process, fail)
     pool: Any = SimulatedPool(world, server, process)
     log = LogStore(pool)
-    ingest = Ingest(log, _event_publisher(world, broker, process), JobCache(1000), group=GROUP)
+    ingest = Ingest(log, event_publisher(world, broker, process), JobCache(1000), group=GROUP)
     kafka: Any = actor._kafka
     delivery = BatchDelivery(
         Steps(ingest.prepare, ingest.record, ingest.publish),
@@ -106,16 +106,16 @@ def start_migration_consumer(
     actor = Actor(world, broker, process, fail)
     pool: Any = SimulatedPool(world, server, process)
     planning_pool: Any = SimulatedPool(world, server, process, keep_plans=False)
-    event_publisher = _event_publisher(world, broker, process)
+    publisher = event_publisher(world, broker, process)
     queue = RepairQueue(pool)
     worker = Worker(
         lock=WorkerLock(pool),
         queue=queue,
-        tasks=_tasks(pool, RecomputeStore(planning_pool), event_publisher, sweep_clock),
+        tasks=_tasks(pool, RecomputeStore(planning_pool), publisher, sweep_clock),
         poll_every=_POLL_EVERY,
     )
     kafka: Any = actor._kafka
-    delivery = migration_delivery(queue, BackfillStore(pool), worker, event_publisher, fail=fail)
+    delivery = migration_delivery(queue, BackfillStore(pool), worker, publisher, fail=fail)
     subscribe(
         kafka,
         delivery,
@@ -129,17 +129,18 @@ def start_migration_consumer(
     return actor
 
 
-def _event_publisher(world: World, broker: Broker, process: Process) -> EventPublisher:
+def event_publisher(world: World, broker: Broker, process: Process) -> EventPublisher:
+    """The publisher of a process."""
     producer: Any = SimulatedProducer(world, broker, process)
     return EventPublisher(MessageProducer(producer), NAMES, source="/simulated")
 
 
 def _tasks(
-    pool: Any, store: RecomputeStore, event_publisher: EventPublisher, sweep_clock: Callable[[], float]
+    pool: Any, store: RecomputeStore, publisher: EventPublisher, sweep_clock: Callable[[], float]
 ) -> list[PeriodicTask]:
     """As `bootstrap` has them, but for backfills, and with a sweep on demand."""
     sweep = SweepOnDemand(store, every=SWEEP_EVERY, full_every=100 * SWEEP_EVERY, clock=sweep_clock)
-    relay = CorrectionRelay(Outbox(pool), BackfillStore(pool), event_publisher)
+    relay = CorrectionRelay(Outbox(pool), BackfillStore(pool), publisher)
 
     async def sweep_if_due() -> bool:
         await sweep.sweep_if_due()

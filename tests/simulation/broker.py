@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple, Protocol
+from zlib import crc32
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -131,6 +132,11 @@ class Broker:
             )
         )
         self.tell()
+
+    def publish(self, topic: str, sent: Sent) -> None:
+        """Append to the partition of the key."""
+        partitions = self.partitions[topic]
+        self.append(partitions[crc32(sent.key or b"") % len(partitions)], sent)
 
     def read(self, partition: TopicPartition, offset: int, most: int) -> list[ConsumerRecord]:
         return self._log[partition][offset : offset + most]

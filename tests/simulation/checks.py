@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -13,31 +14,40 @@ from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from llamalog_schemas.codec import decode_event, decode_provenance
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Event, is_root_override, row_id
+from llamalog_schemas.events import Event, RowEvent, is_legacy_row, is_root_override, row_id
 from llamalog_schemas.provenance import Provenance
+from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import StoredRow, content_of
+from llamalog_service.log.legacy_rows import legacy_rows_equal
 from simulation.actors import EVENTS, GROUP, NAMES
 from simulation.broker import Broker
-from simulation.scenario import Scenario
+from simulation.table import Table
 
 Coordinates = tuple[int, int]
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-async def what_is_wrong(
-    own: asyncpg.Connection, broker: Broker, scenario: Scenario, *, was_set_back: bool
-) -> list[str]:
+async def what_is_wrong(own: asyncpg.Connection, broker: Broker, *, was_set_back: bool) -> list[str]:
     """A line for each thing that is not as it must be at rest."""
     stored = await stored_rows(own)
-    events, bad, losers = _judged(broker.records(EVENTS), stored)
-    wrong = [f"table: {line}" for line in differences(stored, events)]
+    events, bad, losers = await _judged(own, broker.records(EVENTS), stored)
+    wrong = [f"table: {line}" for line in differences(_as_stated(stored, events), events)]
     wrong += _wrong_letters(broker, bad, losers)
     wrong += _wrong_provenance(broker.records(NAMES.provenance.name), stored, was_set_back=was_set_back)
     return wrong + await _wrong_positions(own, broker)
 
 
-def _judged(
-    records: Iterable[ConsumerRecord], stored: dict[UUID, StoredRow]
+async def wrong_table(own: asyncpg.Connection, broker: Broker, table: Table) -> list[str]:
+    """The same of the table alone, while rows are in it that no event states."""
+    stored = await stored_rows(own)
+    events, _, _ = await _judged(own, broker.records(EVENTS), stored)
+    events += [orphan for orphan, _ in table.orphans if row_id(orphan) in stored]
+    found = differences(_as_stated(stored, events), events)
+    return [f"table, before it was rebuilt: {line}" for line in found]
+
+
+async def _judged(
+    own: asyncpg.Connection, records: Iterable[ConsumerRecord], stored: dict[UUID, StoredRow]
 ) -> tuple[list[Event], dict[Coordinates, str], dict[Coordinates, str]]:
     """The valid events, what is no event, and what contradicts the row of its id.
 
@@ -55,12 +65,29 @@ def _judged(
         except InvalidMessageError as invalid:
             bad[at] = str(invalid.reason)
             continue
-        known = stored.get(row_id(event))
-        if not is_root_override(event) and known is not None and known.content != content_of(event):
-            losers[at] = "id-conflict"
-        else:
+        if is_root_override(event) or await _is_as_stored(own, event, stored.get(row_id(event))):
             events.append(event)
+        else:
+            losers[at] = "id-conflict"
     return events, bad, losers
+
+
+async def _is_as_stored(own: asyncpg.Connection, event: RowEvent, known: StoredRow | None) -> bool:
+    if known is None:
+        return True
+    content = content_of(event)
+    if isinstance(content, LegacyContent):
+        return (await legacy_rows_equal(own, [content]))[0]
+    return known.content == content
+
+
+def _as_stated(stored: dict[UUID, StoredRow], events: Iterable[Event]) -> dict[UUID, StoredRow]:
+    """Legacy rows with their content as their events have it: PostgreSQL has found it equal."""
+    stated: dict[UUID, Any] = dict(stored)
+    for event in events:
+        if is_legacy_row(event) and (known := stored.get(row_id(event))) is not None:
+            stated[known.content.id] = replace(known, content=content_of(event))
+    return stated
 
 
 def _wrong_letters(broker: Broker, bad: dict[Coordinates, str], losers: dict[Coordinates, str]) -> list[str]:
@@ -92,8 +119,9 @@ def _wrong_provenance(
     A row that was told, lost with the newer copy of the database and recorded again, is another time's:
     its revisions begin anew, and readers may stay with a higher one that was told before.
     """
-    told = [decode_provenance(record.value or b"").data for record in records]
-    believed, compacted, expected = _highest(told), {one.id: one for one in told}, as_stored(stored)
+    told = [decode_provenance(record.value).data for record in records if record.value is not None]
+    believed, compacted, expected = _highest(told), _compacted(records), as_stored(stored)
+    believed = {row: one for row, one in believed.items() if row in compacted}
     if was_set_back:
         believed, compacted = _of_this_time(believed, expected), _of_this_time(compacted, expected)
         expected = _of_this_time(expected, expected)
@@ -107,6 +135,13 @@ def _wrong_provenance(
             f"provenance: {of} was told in two versions" for of, all in versions.items() if len(all) > 1
         ]
     return wrong
+
+
+def _compacted(records: Iterable[ConsumerRecord]) -> dict[UUID, Provenance]:
+    """The last record of each row, but for those whose last one is a tombstone."""
+    last = {record.key: record.value for record in records}
+    remains = (decode_provenance(value).data for value in last.values() if value is not None)
+    return {one.id: one for one in remains}
 
 
 def _highest(told: Iterable[Provenance]) -> dict[UUID, Provenance]:

@@ -9,11 +9,21 @@ import asyncpg
 
 from llamalog_service.postgres.pool import prepare_connection, translated
 from llamalog_service.postgres.statements import sql, statement_files
+from llamalog_service.rebuild.shadow import SCHEMA
 from simulation.faults import COMMIT, STATEMENT
 from simulation.world import Process, World
 
-_TABLES = ("llama_logs", "consumer_positions", "root_overrides", "provenance_outbox", "backfill_runs")
-_EMPTY = "; ".join(f"DELETE FROM {table}" for table in _TABLES)
+_TABLES = (
+    "llama_logs",
+    "consumer_positions",
+    "root_overrides",
+    "provenance_outbox",
+    "backfill_runs",
+    "legacy_values",
+    "removed_rows",
+    "refused_rows",
+)
+_EMPTY = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; " + "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _BACK_UP = "; ".join(
     f"DELETE FROM backup.{table}; INSERT INTO backup.{table} SELECT * FROM {table}" for table in _TABLES
 )
@@ -30,6 +40,7 @@ _IN_EVERY_SESSION = {
     "jit": "off",
     "deadlock_timeout": "2ms",
     "synchronous_commit": "off",
+    "client_min_messages": "warning",
     "plan_cache_mode": "force_generic_plan",
 }
 """Every plan is as good for some dozen rows, and to make one takes longer than to execute it."""
@@ -189,6 +200,7 @@ class SimulatedConnection:
         self.is_broken = False
         self.backend: int = real.get_server_pid()
         self.to_begin: list[Any] = []
+        self.began_with = ""
         self._holds_lock = False
         self._pool = pool
 
@@ -200,8 +212,12 @@ class SimulatedConnection:
         """Whether a transaction is open, a lock held, or the session lost."""
         return self._holds_lock or self.real.is_closed() or self.real.is_in_transaction()
 
-    def transaction(self) -> "SimulatedTransaction":
-        return SimulatedTransaction(self)
+    def transaction(self, **options: Any) -> "SimulatedTransaction":
+        return SimulatedTransaction(self, **options)
+
+    async def cursor(self, query: str, **_: Any) -> AsyncIterator[Any]:
+        for record in await self.fetch(query):
+            yield record
 
     async def execute(self, query: str, *arguments: Any) -> Any:
         return await self.do(STATEMENT, _named(query), lambda: self.real.execute(query, *arguments))
@@ -231,7 +247,7 @@ class SimulatedConnection:
         async def execute() -> Any:
             if self.is_broken:
                 raise asyncpg.InterfaceError("the simulated connection is closed")
-            return await pool.world.execute(pool.process, self._begun(action), self.real)
+            return await pool.world.execute(pool.process, self._begun(what, action), self.real)
 
         try:
             return await pool.world.step(pool.process, op, what, execute, _Broken)
@@ -240,8 +256,10 @@ class SimulatedConnection:
                 await pool.break_off(self)
             raise asyncpg.ConnectionDoesNotExistError("the simulated connection broke") from broken
 
-    def _begun(self, action: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+    def _begun(self, what: str, action: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
         async def begin_and_act() -> Any:
+            if self.to_begin:
+                self.began_with = what
             for transaction in self.to_begin:
                 await transaction.start()
             self.to_begin.clear()
@@ -253,16 +271,16 @@ class SimulatedConnection:
 class SimulatedTransaction:
     """A transaction whose commit is a step of its own, with an outcome that may stay unknown."""
 
-    def __init__(self, connection: SimulatedConnection) -> None:
+    def __init__(self, connection: SimulatedConnection, **options: Any) -> None:
         self._connection = connection
-        self._real = connection.real.transaction()
+        self._real = connection.real.transaction(**options)
 
     async def start(self) -> None:
         self._connection.to_begin.append(self._real)
 
     async def commit(self) -> None:
         if not self._never_began():
-            await self._connection.do(COMMIT, "", self._real.commit)
+            await self._connection.do(COMMIT, self._connection.began_with, self._real.commit)
 
     async def rollback(self) -> None:
         if not self._never_began() and not self._connection.is_closed():

@@ -1,6 +1,6 @@
 """Histories drawn by dice: what producers say, where it lands, and what is no event at all."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import timedelta
 from random import Random
 from typing import NamedTuple
@@ -10,19 +10,8 @@ from msgspec.structs import replace
 
 from histories import NOON
 from llamalog_schemas.codec import encode
-from llamalog_schemas.events import (
-    EntityCreated,
-    EntityData,
-    EntityEvent,
-    EntityType,
-    Event,
-    RootAdopted,
-    RootAdoptionRevoked,
-    RootOverrideData,
-    Status,
-    is_root_override,
-    lineage_key,
-)
+from llamalog_schemas.events import Event, is_legacy_row, is_root_override, lineage_key
+from simulation.shapes import SHAPES, Shape, event
 
 
 class Said(NamedTuple):
@@ -39,29 +28,49 @@ class Said(NamedTuple):
     partition: int
 
 
-def draw_history(dice: Random) -> list[Said]:
-    """From five to forty messages, in the order in which producers say them."""
-    size = 5 + int(35 * dice.random() ** 2)
-    events = dice.choice(_SHAPES)(dice, size)
-    if dice.random() < 0.3:
-        events += dice.choice(_SHAPES)(dice, dice.randint(2, 8))
-    events = [_numbered(event, number, dice) for number, event in enumerate(events, 1)]
-    said = [_said(event, dice) for event in events]
-    if dice.random() < 0.6:
+def draw_history(
+    dice: Random, shape: Shape | None = None, size: int | None = None, *, in_order: bool = False
+) -> list[Said]:
+    """The messages in the order in which producers say them.
+
+    Args:
+        shape: of the events; None: any, and sometimes two.
+        size: how many events about; None: from five to forty.
+        in_order: said as the shape has them, in any partition, and seldom disturbed.
+    """
+    if size is None:
+        size = 5 + int(35 * dice.random() ** 2)
+    events = (shape or dice.choice(SHAPES))(dice, size)
+    if shape is None and dice.random() < 0.3:
+        events += dice.choice(SHAPES)(dice, dice.randint(2, 8))
+    said = [_said(one, dice) for one in numbered(events, dice)]
+    if not in_order and dice.random() < 0.6:
         dice.shuffle(said)
-    for place in _places(dice, 0.10, said):
+    noise = 0.2 if in_order else 1.0
+    for place in _places(dice, 0.10 * noise, said):
         said.insert(dice.randint(0, len(said)), said[place])  # said twice
-    for place in _places(dice, 0.04, said):
+    for place in _places(dice, 0.04 * noise, said) + _legacy_places(dice, said):
         said.insert(dice.randint(0, len(said)), _contradicting(said[place], dice))
-    for _ in _places(dice, 0.06, said):
+    for _ in _places(dice, 0.06 * noise, said):
         said.insert(dice.randint(0, len(said)), _no_event(dice))
-    if dice.random() < 0.3:  # a lineage all over the place
+    if in_order or dice.random() < 0.3:  # a lineage all over the place
         said = [one._replace(partition=dice.randrange(100)) for one in said]
     return said
 
 
+def numbered(events: Iterable[Event], dice: Random, first: int = 1) -> list[Event]:
+    """Give events their ids and times; few times differ, so that ids have to decide."""
+    return [_numbered(one, number, dice) for number, one in enumerate(events, first)]
+
+
 def _places(dice: Random, share: float, said: list[Said]) -> list[int]:
     return [place for place in range(len(said)) if dice.random() < share]
+
+
+def _legacy_places(dice: Random, said: list[Said]) -> list[int]:
+    """Some of the legacy rows, which are compared in another way than all others."""
+    legacy = [place for place, one in enumerate(said) if one.event is not None and is_legacy_row(one.event)]
+    return dice.sample(legacy, min(len(legacy), dice.randint(1, 2)))
 
 
 def _said(event: Event, dice: Random) -> Said:
@@ -69,124 +78,16 @@ def _said(event: Event, dice: Random) -> Said:
     return Said(encode(event), event, key, sum(key))
 
 
-def _event(job: str | None, parent: str | None = None, declared: str | None = None) -> EntityEvent:
-    return EntityCreated(
-        id="",
-        source="/simulated",
-        time=NOON,
-        specversion="1.0",
-        data=EntityData(
-            entity_type=EntityType.TRACK,
-            entity_id=UUID(int=0),
-            operation="track:created:simulated",
-            status=Status.SUCCESS,
-            job_id=job,
-            parent_job_id=parent if parent != job else None,
-            root_job_id=declared,
-        ),
-    )
-
-
-def _override(dice: Random, job: str) -> Event:
-    kind = RootAdopted if dice.random() < 0.6 else RootAdoptionRevoked
-    return kind(
-        id="",
-        source="/simulated",
-        time=NOON,
-        specversion="1.0",
-        data=RootOverrideData(job_id=job, reason="simulated", requested_by="simulation"),
-    )
-
-
 def _numbered(event: Event, number: int, dice: Random) -> Event:
-    """Give an event its id and a time; few times differ, so that ids have to decide."""
-    row = UUID(int=dice.getrandbits(100) << 8 | number)
+    row = UUID(int=dice.getrandbits(100) << 8 | number % 256)
     time = NOON + timedelta(milliseconds=dice.randrange(6))
     if is_root_override(event):
         return replace(event, id=str(row), time=time)
-    data = replace(event.data, entity_id=UUID(int=number), metadata={"number": number})
-    return replace(event, id=str(row), time=time, data=data)
-
-
-def _tree(dice: Random, size: int) -> list[Event]:
-    """Each job below one before it; some tops are never said, some rows bear no job."""
-    jobs = ["top"]
-    events: list[Event] = [_event("top")] if dice.random() < 0.7 else []
-    for number in range(size):
-        parent = dice.choice(jobs)
-        if dice.random() < 0.1:
-            events.append(_event(None, parent if dice.random() < 0.6 else None))
-            continue
-        job = f"job-{number}"
-        jobs.append(job)
-        events.append(_event(job, parent, dice.choice(jobs) if dice.random() < 0.1 else None))
-        if dice.random() < 0.15:
-            events.append(_event(job, None))
-    return events
-
-
-def _chain(dice: Random, size: int) -> list[Event]:
-    """One job below the other; the top may be missing, adopted, or get a parent of its own."""
-    events: list[Event] = [_event(f"job-{number}", f"job-{number - 1}") for number in range(1, size)]
-    if dice.random() < 0.7:
-        events.append(_event("job-0"))
-    if dice.random() < 0.4:
-        events.append(_event("job-0", "above"))
-    if dice.random() < 0.4:
-        events.append(_override(dice, dice.choice(["job-0", "above"])))
-    if dice.random() < 0.5:
-        events.reverse()
-    return events
-
-
-def _tangle(dice: Random, size: int) -> list[Event]:
-    """Any claim about few jobs: conflicts, cycles that late events open or close, overrides."""
-    jobs = [f"job-{number}" for number in range(dice.randint(2, 9))]
-    events: list[Event] = []
-    for _ in range(size):
-        if dice.random() < 0.08:
-            events.append(_override(dice, dice.choice(jobs)))
-            continue
-        job = dice.choice([*jobs, *jobs, *jobs, None])
-        parent = dice.choice([*jobs, *jobs, *jobs, None])
-        events.append(_event(job, parent, dice.choice(jobs) if dice.random() < 0.15 else None))
-    return events
-
-
-def _ring(dice: Random, size: int) -> list[Event]:
-    """A cycle with branches, and other claims for its members, which open it if they are the earlier."""
-    length = dice.randint(2, max(2, size // 2))
-    events: list[Event] = [
-        _event(f"job-{number}", f"job-{(number + 1) % length}") for number in range(length)
-    ]
-    for number in range(size - length):
-        events.append(_event(f"branch-{number}", f"job-{dice.randrange(length)}"))
-    if dice.random() < 0.6:
-        events.append(_event(f"job-{dice.randrange(length)}", "outside"))
-    if dice.random() < 0.4:
-        events.append(_event("outside"))
-    return events
-
-
-def _growing(dice: Random, size: int) -> list[Event]:
-    """A tree that goes on growing while its top is given one parent after the other."""
-    events = _tree(dice, size)
-    for number in range(dice.choice([1, 1, 2, 4])):
-        events.insert(dice.randint(0, len(events)), _event("top", f"above-{number}"))
-        if dice.random() < 0.5:
-            events.insert(dice.randint(0, len(events)), _event(f"above-{number}"))
-    return events
-
-
-_SHAPES: list[Callable[[Random, int], list[Event]]] = [
-    _tree,
-    _growing,
-    _growing,
-    _chain,
-    _tangle,
-    _tangle,
-    _ring,
-]
+    if is_legacy_row(event):
+        data = replace(event.data, created_at=f"{time:%Y-%m-%d %H:%M:%S.%f}"[:-3])
+        return replace(event, id=str(row), time=time, data=data)
+    entity = replace(event.data, entity_id=UUID(int=number), metadata={"number": number})
+    return replace(event, id=str(row), time=time, data=entity)
 
 
 def _contradicting(said: Said, dice: Random) -> Said:
@@ -205,11 +106,11 @@ def _no_event(dice: Random) -> Said:
             b"\xff\xfe",
             b"{",
             b'{"specversion": "1.0"}',
-            encode(_numbered(_event("job-1", "job-2"), 1, dice)).replace(
+            encode(_numbered(event("job-1", "job-2"), 1, dice)).replace(
                 b"entity-created.v1", b"entity-created.v9"
             ),
-            encode(_numbered(_event("job-1", "job-2"), 1, dice)).replace(b"job-2", b"job-1"),
-            encode(_numbered(_event("job-1", "job-2"), 1, dice)).replace(b"job-2", b"\\u0000"),
+            encode(_numbered(event("job-1", "job-2"), 1, dice)).replace(b"job-2", b"job-1"),
+            encode(_numbered(event("job-1", "job-2"), 1, dice)).replace(b"job-2", b"\\u0000"),
         ]
     )
     return Said(value, None, dice.choice([None, b"key"]), dice.randrange(100))

@@ -29,11 +29,13 @@ from simulation.actors import (
     start_provenance_consumer,
 )
 from simulation.broker import Broker, Sent
-from simulation.checks import what_is_wrong
+from simulation.checks import what_is_wrong, wrong_table
 from simulation.database import Server
 from simulation.faults import Fault
 from simulation.loop import SimulatedLoop
+from simulation.rebuilds import no_lock_timeout, rebuild
 from simulation.scenario import Scenario
+from simulation.table import NO_TABLE
 from simulation.world import NeverSettledError, Process, World
 
 _STILL_OPEN = """
@@ -42,6 +44,7 @@ _STILL_OPEN = """
         OR (SELECT coalesce(sum(next_offset), 0) FROM consumer_positions WHERE consumer_group = $1) < $2
 """
 _REST = 5.0
+_REBUILDS = 20
 _LONGEST = 3600.0
 
 
@@ -65,9 +68,14 @@ async def play(server: Server, scenario: Scenario) -> Played:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SimulatedLoop)
     await server.begin_anew()
-    loop.now = 0.0
-    world = World(loop, scenario.dice("schedule"), list(scenario.faults.values()), server.blockers)
+    await scenario.table.write(server.own)
+    published = await scenario.table.published(server.own)
+    loop.now = 0.0  # up to here it was the machine's time that passed
+    faults = list(scenario.faults.values())
+    world = World(loop, scenario.dice("schedule"), faults, scenario.late, server.blockers)
     cast = Cast(world, server, scenario)
+    for message in published:
+        cast.broker.publish(NAMES.provenance.name, Sent(message.key, message.value, tuple(message.headers)))
     with _chance_and_time_of(world, scenario):
         loop.steering = world
         story = world.begin(Process("story"), cast.play())
@@ -80,7 +88,8 @@ async def play(server: Server, scenario: Scenario) -> Played:
             error = world.failed.exception()
             wrong = [f"{type(error).__name__}: {error}"]
         else:
-            wrong = await what_is_wrong(server.own, cast.broker, scenario, was_set_back=cast.was_set_back)
+            wrong = cast.wrong_before
+            wrong += await what_is_wrong(server.own, cast.broker, was_set_back=cast.was_set_back)
         world.failed.cancel()
     digest = sha256("\n".join(world.trace).encode()).hexdigest()
     return Played(wrong, world.steps, world.befallen, world.trace, digest)
@@ -95,6 +104,7 @@ def _chance_and_time_of(world: World, scenario: Scenario) -> Iterator[None]:
     with (
         patch.object(publisher, "uuid4", lambda: UUID(int=ids.getrandbits(128), version=4)),
         patch.object(tenacity, "time", clock),
+        no_lock_timeout(),
     ):
         yield
 
@@ -116,9 +126,12 @@ class Cast:
             },
         )
         self.was_set_back = False
+        self.wrong_before: list[str] = []
         self._has_backup = False
         self._is_over = self._is_restarted = False
         self._sweep_time = 0.0
+        self._rebuilding: asyncio.Task[None] | None = None
+        self._rebuilder: Process | None = None
         self._lives = 0
         self._actors: dict[str, Actor] = {}
         world.handlers = {
@@ -144,14 +157,20 @@ class Cast:
         await self._until_settled()
         if self.was_set_back:
             await self._restart_everybody()
-        if self.was_set_back or any("lose command" in fault for fault in self.world.befallen):
+        has_table = self.scenario.table != NO_TABLE
+        is_lost = any("lose command" in fault for fault in self.world.befallen)
+        if self.was_set_back or is_lost or has_table:
             await self._sweep_everything()
+        if has_table:
+            await self._rebuild_at_rest()
         await asyncio.sleep(_REST)
         await self._until_settled()
 
     async def end(self, story: asyncio.Task[None]) -> None:
         """End every process, in any state."""
         self._is_over = True
+        if self._rebuilder is not None:
+            await self.world.kill(self._rebuilder)
         for actor in list(self._actors.values()):
             await self.world.kill(actor.process)
         story.cancel()
@@ -214,7 +233,12 @@ class Cast:
 
     async def _say_everything(self) -> None:
         producers = Process("producers")
+        places = list(self.scenario.said)
+        early = places[: len(places) // 3 + 1]
+        rebuilds_at = self.world.dice.choice(early) if self.scenario.table != NO_TABLE and early else None
         for place, said in self.scenario.said.items():
+            if place == rebuilds_at:
+                self._begin_rebuild()
             if self.scenario.pause is not None:
                 await asyncio.sleep(self.scenario.pause * self.world.dice.expovariate(1))
                 await self.world.turn(producers, "say", str(place))
@@ -249,6 +273,33 @@ class Cast:
         while SweepOnDemand.full_sweeps == done:  # noqa: ASYNC110  # whichever process it is
             await asyncio.sleep(1.0)
         await self._until_settled()
+
+    # Rebuilds
+
+    def _begin_rebuild(self) -> None:
+        process = Process("rebuild")
+
+        async def rebuild_once() -> None:
+            await rebuild(self.world, self.server, self.broker, process)
+
+        self._rebuilding = self.world.begin(process, rebuild_once())
+        self._rebuilder = process
+
+    async def _rebuild_at_rest(self) -> None:
+        """Compare with the fold while orphans are there; then have them removed."""
+        if self._rebuilding is not None:
+            await asyncio.wait([self._rebuilding])
+            await self._until_settled()
+        story = Process("story")
+        await self.world.turn(story, "compare")
+        self.wrong_before = await self.world.execute(
+            story, lambda: wrong_table(self.server.own, self.broker, self.scenario.table)
+        )
+        for attempt in range(_REBUILDS):
+            if await rebuild(self.world, self.server, self.broker, Process(f"last rebuild {attempt}")):
+                return
+            await asyncio.sleep(1.0)
+        raise NeverSettledError("the last rebuild is refused")
 
     # What befalls the world
 

@@ -1,12 +1,14 @@
 """A run that a seed stands for, whole or shortened."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from simulation.faults import Fault, draw_faults
+from simulation.aims import aim_of
+from simulation.faults import Fault, Late, draw_late
 from simulation.history import Said, draw_history
+from simulation.table import NO_TABLE, Table, draw_table
 
-TESTED_SEEDS = (*range(96), 207, 241, 535, 622)
+TESTED_SEEDS = (*range(20), 44)
 """What `make test` plays: enough to notice every fault of `planted.py`; `make simulate` plays more."""
 
 _STEPS_OF_A_MESSAGE = 12
@@ -19,6 +21,8 @@ class Scenario:
     Attributes:
         said: the messages, by their place in the whole history.
         faults: what goes wrong, by its place in the whole list.
+        table: what is in the table before the first message.
+        late: the steps that often come late.
         partitions: of the entity events.
         pause: seconds between two messages, about; None: all are there from the start.
     """
@@ -26,6 +30,8 @@ class Scenario:
     seed: int
     said: dict[int, Said]
     faults: dict[int, Fault]
+    table: Table
+    late: Late | None
     partitions: int
     consumers: int
     migration_consumers: int
@@ -34,15 +40,12 @@ class Scenario:
 
     def keeping(self, said: list[int], faults: list[int]) -> "Scenario":
         """The same with only these messages and faults."""
-        return Scenario(
-            self.seed,
-            {place: self.said[place] for place in said},
-            {place: self.faults[place] for place in faults},
-            self.partitions,
-            self.consumers,
-            self.migration_consumers,
-            self.max_records,
-            self.pause,
+        kept = {place: self.said[place] for place in said}
+        return replace(
+            self,
+            said=kept,
+            faults={place: self.faults[place] for place in faults},
+            table=self.table.stated_by(kept.values()),
         )
 
     def dice(self, purpose: str) -> Random:
@@ -52,15 +55,21 @@ class Scenario:
 def draw_scenario(seed: int) -> Scenario:
     """What a seed stands for."""
     dice = Random(f"{seed} scenario")
-    said = draw_history(Random(f"{seed} history"))
-    faults = draw_faults(Random(f"{seed} faults"), 60 + _STEPS_OF_A_MESSAGE * len(said))
+    aim = aim_of(seed)
+    history = Random(f"{seed} history")
+    size = None if aim.size is None else dice.randint(*aim.size)
+    said = draw_history(history, aim.shape, size, in_order=aim.in_order)
+    table = draw_table(history, said) if aim.has_table else NO_TABLE
+    faults = aim.faults(Random(f"{seed} faults"), 60 + _STEPS_OF_A_MESSAGE * min(len(said), 50))
     return Scenario(
         seed=seed,
         said=dict(enumerate(said)),
         faults=dict(enumerate(faults)),
-        partitions=dice.randint(1, 4),
-        consumers=dice.choice([2, 2, 3]),
+        table=table,
+        late=aim.late or draw_late(dice),
+        partitions=dice.randint(3, 4) if aim.in_order else dice.randint(1, 4),
+        consumers=2 if aim.in_order else dice.choice([2, 2, 3]),
         migration_consumers=dice.choice([1, 1, 2]),
-        max_records=dice.choice([1, 2, 5, 20]),
-        pause=dice.choice([None, None, 0.0, 0.1, 0.3]),
+        max_records=dice.choice(aim.max_records),
+        pause=dice.choice(aim.pause),
     )

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from simulation.faults import COMMIT, Fault
+from simulation.faults import Fault, Late
 from simulation.loop import SimulatedLoop
 
 Result = TypeVar("Result")
@@ -60,12 +60,14 @@ class _Flight:
     connection: asyncpg.Connection | None
     since: float
     waited_for_lock: bool = False
+    patience: float = _FIRST_LOOK
 
 
 class World:
     """Gives turns, moves the clock, lets faults befall steps.
 
     Args:
+        late: the steps that often come late.
         blockers: asks PostgreSQL which sessions a session waits for.
     """
 
@@ -74,6 +76,7 @@ class World:
         loop: SimulatedLoop,
         dice: Random,
         faults: list[Fault],
+        late: Late | None,
         blockers: Callable[[int], Awaitable[list[int]]],
     ) -> None:
         self.loop = loop
@@ -95,9 +98,7 @@ class World:
         self._asking: asyncio.Task[None] | None = None
         self._backstage: dict[asyncio.Task[Any], None] = {}
         self._pace: dict[str, float] = {}
-        self._whose_commits_are_late = dice.choice(
-            [None, None, None, "consumer", "migration-consumer", "migration-consumer"]
-        )
+        self._late = late
         self._style = dice.choice(["even", "uneven", "uneven", "one by one"])
 
     # What actors call
@@ -107,7 +108,7 @@ class World:
         if process.is_dead:
             raise asyncio.CancelledError
         waiting = _Turn(
-            process, op, what, self.loop.create_future(), self.loop.now + self._hesitation(process, op)
+            process, op, what, self.loop.create_future(), self.loop.now + self._hesitation(process, op, what)
         )
         self._waiting.append(waiting)
         try:
@@ -242,7 +243,9 @@ class World:
     def unanswered(self) -> None:
         now = time.perf_counter()
         suspects = [
-            flight for flight in self._running if flight.waited_for_lock or now - flight.since > _FIRST_LOOK
+            flight
+            for flight in self._running
+            if flight.waited_for_lock or now - flight.since > flight.patience
         ]
         if suspects and self._asking is None:
             self._asking = Context().run(self.loop.create_task, self._ask_for_locks(suspects))
@@ -251,6 +254,7 @@ class World:
         for flight in suspects:
             if flight.connection is None or flight.connection.is_closed():
                 continue
+            flight.patience *= 2  # on a busy machine it is rather slow than locked
             backend = flight.connection.get_server_pid()
             if flight in self._running and await self._blockers(backend) and flight in self._running:
                 flight.waited_for_lock = True
@@ -285,11 +289,11 @@ class World:
         else:
             self.end(NeverSettledError("no process can go on"))
 
-    def _hesitation(self, process: Process, op: str) -> float:
-        """Some commits come late: between a look and its commit is where others are missed."""
-        whose = self._whose_commits_are_late
-        is_late = op == COMMIT and whose is not None and process.name.startswith(whose)
-        return self.dice.expovariate(1) if is_late and self.dice.random() < 0.7 else 0.0
+    def _hesitation(self, process: Process, op: str, what: str) -> float:
+        late = self._late
+        if late is None or op != late.op or late.what not in what or not process.name.startswith(late.who):
+            return 0.0
+        return late.seconds * self.dice.uniform(0.5, 1.5) if self.dice.random() < late.share else 0.0
 
     def _choose(self, ready: list[_Turn]) -> _Turn:
         if self._style == "even":
