@@ -7,18 +7,24 @@ import asyncio
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any, NamedTuple
 from unittest.mock import patch
+
+from aiokafka import TopicPartition
 
 from llamalog_service.backfill import repairs
 from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.domain import roots
+from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.roots import JobFacts, Resolved, resolve
-from llamalog_service.domain.rows import RowContent
-from llamalog_service.ingest import ingest
-from llamalog_service.ingest.ingest import Ingest
+from llamalog_service.domain.rows import RowContent, StoredRow
+from llamalog_service.ingest import batch, ingest
+from llamalog_service.ingest.ingest import Ingest, RecordedBatch
 from llamalog_service.kafka.consumer.pipeline import Pipeline
-from llamalog_service.log import recompute, row_writes
+from llamalog_service.kafka.consumer.positions import StartOffsets
+from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log import log_store, outbox, recompute, row_writes
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.recompute import Everything, RecomputeStore, Repair
 from llamalog_service.postgres.statements import sql
@@ -119,15 +125,107 @@ def _record_past_holes(stack: ExitStack) -> None:
     stack.enter_context(patch.object(LogStore, "_check_not_gone_back", lambda *_: None))
 
 
+def _start_at_kafkas_offset(stack: ExitStack) -> None:
+    async def resolve(self: Any, consumer: Any, partitions: Collection[TopicPartition]) -> Any:
+        await self._stored_positions()
+        return {partition: await consumer.committed(partition) or 0 for partition in partitions}
+
+    stack.enter_context(patch.object(StartOffsets, "resolve", resolve))
+
+
+def _start_at_the_databases_position(stack: ExitStack) -> None:
+    async def resolve(self: Any, consumer: Any, partitions: Collection[TopicPartition]) -> Any:
+        stored = await self._stored_positions()
+        return {partition: stored.get(partition.partition, 0) for partition in partitions}
+
+    stack.enter_context(patch.object(StartOffsets, "resolve", resolve))
+
+
+def _one_epoch(stack: ExitStack) -> None:
+    always_the_first = property(lambda _: 0, lambda *_: None)
+    stack.enter_context(patch.object(Pipeline, "_epoch", always_the_first, create=True))
+
+
+def _other_sql(stack: ExitStack, module: ModuleType, before: str, after: str) -> None:
+    def changed(name: str) -> str:
+        return sql(name).replace(before, after)
+
+    stack.enter_context(patch.object(module, "sql", changed))
+
+
+def _strike_any_revision(stack: ExitStack) -> None:
+    _other_sql(stack, outbox, "o.revision <= published.revision", "true")
+
+
+def _first_override(stack: ExitStack) -> None:
+    for module in (log_store, recompute):
+        _other_sql(stack, module, "d.overridden_at DESC, d.id DESC", "d.overridden_at, d.id")
+
+
+def _legacy_rows_not_compared(stack: ExitStack) -> None:
+    async def all_equal(_: Any, rows: Sequence[LegacyContent]) -> list[bool]:
+        await asyncio.sleep(0)
+        return [True] * len(rows)
+
+    stack.enter_context(patch.object(LogStore, "legacy_equal", all_equal))
+
+
+def _removals_not_published(stack: ExitStack) -> None:
+    async def publish_nothing(*_: object) -> None:
+        await asyncio.sleep(0)
+
+    stack.enter_context(patch.object(EventPublisher, "publish_removals", publish_nothing))
+
+
+def _removed_rows_begin_anew(stack: ExitStack) -> None:
+    _other_sql(stack, log_store, "FROM removed_rows WHERE", "FROM removed_rows WHERE false AND")
+
+
+def _repeated_rows_not_published(stack: ExitStack) -> None:
+    rows_to_publish = Ingest._rows_to_publish
+
+    async def only_new(self: Ingest, batch: RecordedBatch) -> list[StoredRow]:
+        return await rows_to_publish(self, batch._replace(classified=batch.classified._replace(repeated=[])))
+
+    stack.enter_context(patch.object(Ingest, "_rows_to_publish", only_new))
+
+
+def _no_look_for_waiting_rows(stack: ExitStack) -> None:
+    async def none(*_: object) -> set[str]:
+        await asyncio.sleep(0)
+        return set()
+
+    stack.enter_context(patch.object(LogStore, "stale_jobs", none))
+
+
+def _contents_not_compared(stack: ExitStack) -> None:
+    async def equal(*_: object) -> bool:
+        await asyncio.sleep(0)
+        return True
+
+    stack.enter_context(patch.object(batch, "_equal", equal))
+
+
 FAULTS: dict[str, PlantedFault] = {
     "no look after the commit": PlantedFault(_no_second_look, 1),
-    "no look after the recompute": PlantedFault(_one_pass, 241),
-    "offsets committed before publishing": PlantedFault(_offsets_first, 4),
-    "no cycle guard in the fast path": PlantedFault(_walk_for_ever, 28),
-    "no cycle guard in the recompute": PlantedFault(_leave_cycles, 1),
-    "the cache trusted": PlantedFault(_trust_the_cache, 44),
+    "no look after the recompute": PlantedFault(_one_pass, 1),
+    "offsets committed before publishing": PlantedFault(_offsets_first, 7),
+    "no cycle guard in the fast path": PlantedFault(_walk_for_ever, 7),
+    "no cycle guard in the recompute": PlantedFault(_leave_cycles, 3),
+    "the cache trusted": PlantedFault(_trust_the_cache, 1),
     "the outbox skipped": PlantedFault(_skip_the_outbox, 1),
     "the outbox struck out before it is told": PlantedFault(_strike_first, 5),
-    "rows overtaken by a correction not told again": PlantedFault(_not_told_again, 207),
-    "rows recorded past the hole of an older copy": PlantedFault(_record_past_holes, 91),
+    "rows overtaken by a correction not told again": PlantedFault(_not_told_again, 3),
+    "rows recorded past the hole of an older copy": PlantedFault(_record_past_holes, 13),
+    "reading begun at Kafka's offset": PlantedFault(_start_at_kafkas_offset, 13),
+    "reading begun at the database's position": PlantedFault(_start_at_the_databases_position, 7),
+    "steps of an earlier epoch go on": PlantedFault(_one_epoch, 9),
+    "corrections struck out whatever their revision": PlantedFault(_strike_any_revision, 6),
+    "the first override counts": PlantedFault(_first_override, 8),
+    "legacy rows not compared": PlantedFault(_legacy_rows_not_compared, 5),
+    "removals not published": PlantedFault(_removals_not_published, 4),
+    "rows that come back begin anew": PlantedFault(_removed_rows_begin_anew, 44),
+    "repeated rows not published": PlantedFault(_repeated_rows_not_published, 17),
+    "no look for rows that wait": PlantedFault(_no_look_for_waiting_rows, 2),
+    "contents not compared": PlantedFault(_contents_not_compared, 3),
 }
