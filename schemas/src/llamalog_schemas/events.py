@@ -251,10 +251,10 @@ def row_id(event: Event) -> UUID:
 
 
 def lineage_key(event: Event) -> bytes:
-    """The Kafka key of an event: root job, else parent, else job, else entity.
+    """The Kafka key of an event: root job, else parent, else job, else entity, else its id.
 
-    So a lineage mostly shares a partition; no reader may rely on it. An event that names
-    none of them (a failure before anything existed) is keyed by its own id.
+    An override has its job. So a lineage mostly shares a partition; no reader may rely on it. An event
+    without job and entity is a failure before anything existed.
     """
     return _lineage(event).encode()
 

@@ -1,1 +1,1 @@
-"""Messages out: the topics, the producer, and what is published on each."""
+"""Kafka: clients, topics, publisher, readers; at-least-once consumption in `consumer/`."""

