@@ -97,6 +97,7 @@ def choose_folder() -> Path:
 
 async def take_picture(page: Page, name: str) -> None:
     """A picture of the whole page from its top; of a very long one only what a window shows."""
+    await page.wait_for_load_state()  # after a click the next document may still be without an element
     height = await page.evaluate("scrollTo(0, 0), document.documentElement.scrollHeight")
     folder = choose_folder()
     folder.mkdir(parents=True, exist_ok=True)
