@@ -24,13 +24,18 @@ def test_every_place_states_the_version_of_the_checkout() -> None:
     }
 
 
-def test_the_changelog_has_notes_for_the_version_and_no_empty_section() -> None:
-    assert "###" in notes_of(version())
+def test_the_notes_of_a_version_have_each_heading_once_and_under_it_changes() -> None:
+    headings = re.findall(r"^### (\w+)$", notes_of(version()), re.MULTILINE)
+    assert "Added" in headings
+    assert len(headings) == len(set(headings))
+    assert [part for part in notes_of(version()).split("### ")[1:] if "\n- " not in part] == []
     assert notes_of("99.0.0") == ""
-    assert re.findall(r"^## (\S+)", (CHECKOUT / "CHANGELOG.md").read_text(), re.MULTILINE) == [
-        "Unreleased",
-        version(),
-    ]
+
+
+def test_changes_before_the_first_release_are_notes_of_its_version() -> None:
+    versions = re.findall(r"^## (.+)$", (CHECKOUT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    current = next(title for title in versions if title.startswith(version()))
+    assert versions[0] == (current if "not yet released" in current else "Unreleased")
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
