@@ -187,7 +187,7 @@ async def test_a_cluster_of_three_keeps_what_it_acknowledged_without_one_of_them
         assert (cluster.bootstrap, cluster.cluster_id) == (address, cluster_id)
         assert all(node.is_running for node in cluster.nodes)
     finally:
-        cluster.kill()
+        cluster.stop()
 
 
 async def test_clients_of_a_second_listener_are_sent_to_the_proxy_that_it_advertises(tmp_path: Path) -> None:
