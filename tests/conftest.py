@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from harness.api import RunningApi, running_api
-from harness.browser import choose_folder
+from harness.browser import screenshots
 from harness.databases import new_database
 from harness.hangs import pytest_exception_interact, pytest_runtest_makereport
 from harness.installation import installation
@@ -20,15 +20,9 @@ from llamalog_tools.devstack import LocalStack
 __all__ = ["pytest_exception_interact", "pytest_runtest_makereport"]
 
 
-def pytest_configure() -> None:
-    """All processes of a run put their screenshots into one folder."""
-    choose_folder()
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    pictures = list(choose_folder().glob("*.png"))
-    if pictures:
-        terminalreporter.write_line(f"{len(pictures)} screenshots in {choose_folder()}")
+    if folder := screenshots():
+        terminalreporter.write_line(f"{len(list(folder.glob('*.png')))} screenshots in {folder}")
 
 
 @pytest.fixture(scope="session")

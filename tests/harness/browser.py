@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -89,17 +88,18 @@ class Witness:
             self.seen.append(f"answer: {response.status} {response.url}")
 
 
-def choose_folder() -> Path:
-    """Where the screenshots of this run go: from the environment, here and in processes that are started."""
-    unnamed = str(Path(tempfile.gettempdir()) / f"llamalog-screenshots-{os.getpid()}")
-    return Path(os.environ.setdefault(FOLDER, unnamed)).resolve()
+def screenshots() -> Path | None:
+    """The folder that screenshots are wanted in; None: none are taken, which spares the renderer the work."""
+    folder = os.environ.get(FOLDER)
+    return Path(folder).resolve() if folder else None
 
 
 async def take_picture(page: Page, name: str) -> None:
-    """A picture of the whole page from its top; of a very long one only what a window shows."""
+    """A picture, if wanted, of the whole page from its top; of a very long one only what a window shows."""
     await page.wait_for_load_state()  # after a click the next document may still be without an element
+    if (folder := screenshots()) is None:
+        return
     height = await page.evaluate("scrollTo(0, 0), document.documentElement.scrollHeight")
-    folder = choose_folder()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:120]}.png"
     await page.screenshot(path=file, full_page=height <= _TALLEST)
