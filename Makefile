@@ -27,6 +27,8 @@ types: .venv/ready  ## the strict type checker
 	$(BIN)/mypy
 
 WORKERS ?= 2
+# Tests of processes wait a good part of their time: on two cores a third worker has something to do.
+TEST_WORKERS ?= 3
 # Tests start hundreds of Python processes; without the cache each of them compiles every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -37,7 +39,7 @@ check: lint types  ## lint, types, imports, unit and contract tests without the 
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/contract
 
 test: lint types compat browser  ## everything: lint, types, schemas, all tests on a real PostgreSQL, broker and browser
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
