@@ -357,3 +357,6 @@ class Cast:
         for actor in self._actors.values():
             for pool in actor.pools:
                 await pool.break_all()
+        if self._rebuilder is not None:
+            for break_all in self._rebuilder.at_death:
+                await break_all()
