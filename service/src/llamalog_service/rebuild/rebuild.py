@@ -318,6 +318,7 @@ class Rebuild:
         Its positions may be later than the shadow's: the messages in between are read within the snapshot,
         which sees the live rows of exactly these positions.
         """
+        self._lock.check()  # a database that was set back lost the shadow with the session of the lock
         async with self._comparison.snapshot() as snapshot:
             self._lock.check()
             await snapshot.reset()
