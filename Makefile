@@ -44,7 +44,7 @@ test: lint types compat browser  ## everything: lint, types, schemas, all tests 
 bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
-bench-kit: .venv/ready  ## what saying an event costs its caller, as a ratio to a bare send
+bench-kit: .venv/ready  ## what publishing an event costs its caller, as a ratio to a bare send
 	@PYTHONPATH=tests $(BIN)/python -m bench.kit $(BENCH)
 
 bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one plain UPDATE; BENCH='--rows 200000'
@@ -53,7 +53,7 @@ bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one p
 bench-rebuild: .venv/ready  ## a rebuild of a million events as a ratio to COPY plus indexes; BENCH='--events 200000'
 	@PYTHONPATH=tests $(BIN)/python -m bench_rebuild $(BENCH)
 
-bench-queries: .venv/ready  ## the questions to a log of a million rows against bare SQL, while events come in
+bench-queries: .venv/ready  ## the queries of a log of a million rows against bare SQL, while events come in
 	@PYTHONPATH=tests $(BIN)/python -m bench_queries $(BENCH)
 
 flows: .venv/ready  ## the files of our own that an event, a timeline and a rebuild need, each executed once
@@ -69,7 +69,7 @@ EXAMPLES ?= 50
 fuzz-api: .venv/ready  ## the API under EXAMPLES=50 drawn requests an operation, held against its own document
 	@LLAMALOG_API_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q --timeout 7200 tests/integration/http/test_api_schema.py
 
-planted-faults: .venv/ready  ## plants one fault after the other in a copy of the checkout, which tests have to catch; PLANT='--only claim'
+planted-faults: .venv/ready  ## one fault after the other planted in a copy of the checkout, which tests have to catch; PLANT='--only claim'
 	@PYTHONPATH=tests $(BIN)/python -m planted_faults $(PLANT)
 
 simulate: .venv/ready  ## random histories under random faults against the fold; SEEDS=1000, or SEED=7 to play one again

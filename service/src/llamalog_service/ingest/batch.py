@@ -144,7 +144,7 @@ def _with_tombstones(decoded: DecodedBatch, records: Sequence[Record]) -> Decode
 async def classify(
     decoded: DecodedBatch, stored: Mapping[UUID, StoredRow], equality: Equality
 ) -> ClassifiedBatch:
-    """Tell new rows from duplicates and from conflicts; the first of an id counts, in the table or the batch.
+    """Classify rows as new, duplicates or conflicts; the first of an id counts, in the table or the batch.
 
     Any event under the id of a legacy row is a duplicate: the row was there first. Only another statement of
     the legacy row itself can be in conflict with it.

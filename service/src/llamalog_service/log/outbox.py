@@ -55,7 +55,7 @@ class Outbox:
         return await self._rows(self._bulk, limit)
 
     async def _rows(self, lane: _Lane, limit: int) -> list[StoredRow]:
-        """Read on after what was deleted, so that no page is looked for among the dead; then from the start.
+        """Read on after what was deleted, so that no page is searched among dead tuples; then from the start.
 
         An entry may come with a time before those read: its transaction took longer.
         """

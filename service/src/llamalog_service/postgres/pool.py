@@ -133,7 +133,7 @@ async def open_pool(
         min_size=0,
         max_size=most,
         timeout=answer_within or _CONNECTED_WITHIN,
-        command_timeout=_patience_with_statements(answer_within, short=keep_plans),
+        command_timeout=_statement_timeout(answer_within, short=keep_plans),
         statement_cache_size=100 if keep_plans else 0,
         server_settings={
             **SESSION,
@@ -150,7 +150,7 @@ async def open_pool(
         yield pool
 
 
-def _patience_with_statements(answer_within: float | None, *, short: bool) -> float | None:
+def _statement_timeout(answer_within: float | None, *, short: bool) -> float | None:
     """Seconds; those that plan anew, and may scan, are given longer than the `short` ones."""
     if answer_within is None:
         return None

@@ -1,4 +1,4 @@
-"""The form of a backfill: its fields parsed into a request, with a complaint for each invalid one."""
+"""The form of a backfill: its fields parsed into a request, with an error for each invalid one."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -36,12 +36,12 @@ class FormInvalidError(ValueError):
     """The form has invalid fields.
 
     Attributes:
-        complaints: a sentence for each invalid field.
+        errors: a sentence for each invalid field.
     """
 
-    def __init__(self, complaints: Mapping[str, str]) -> None:
-        super().__init__(" ".join(complaints.values()))
-        self.complaints = complaints
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = errors
 
 
 def parse_dry_run(fields: Fields) -> BackfillRequest:
@@ -59,17 +59,17 @@ def parse_dry_run(fields: Fields) -> BackfillRequest:
         dry_run=True,
         expected=form.expected(),
     )
-    if form.complaints:
-        raise FormInvalidError(form.complaints)
+    if form.errors:
+        raise FormInvalidError(form.errors)
     return request
 
 
 class _FormParser:
-    """Parses fields one by one, and collects a complaint for each invalid one."""
+    """Parses fields one by one, and collects an error for each invalid one."""
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
-        self.complaints: dict[str, str] = {}
+        self.errors: dict[str, str] = {}
 
     def scope(self) -> Scope:
         match self._text("scope"):
@@ -82,14 +82,14 @@ class _FormParser:
             case "everything" | "":
                 return WholeTable()
             case _:
-                self.complaints["scope"] = "Choose which rows are meant."
+                self.errors["scope"] = "Choose which rows are meant."
                 return WholeTable()
 
     def missing_parent(self) -> MissingParent:
         try:
             return MissingParent(self._text("missingParent") or MissingParent.LEAVE)
         except ValueError:
-            self.complaints["missingParent"] = "Choose what becomes of a top that was never logged."
+            self.errors["missingParent"] = "Choose what becomes of a top that was never logged."
             return MissingParent.LEAVE
 
     def expected(self) -> ExpectedCounts | None:
@@ -106,7 +106,7 @@ class _FormParser:
             return None
         if text.isascii() and text.isdecimal() and len(text) <= 10 and least <= int(text) <= most:
             return int(text)
-        self.complaints[field] = f"{label}: a whole number between {least:,} and {most:,}, or nothing."
+        self.errors[field] = f"{label}: a whole number between {least:,} and {most:,}, or nothing."
         return None
 
     def _jobs(self, field: str, texts: Iterable[str]) -> tuple[str, ...]:
@@ -114,9 +114,9 @@ class _FormParser:
         try:
             if named:
                 return checked_jobs(named)
-            self.complaints[field] = "Name a job."
+            self.errors[field] = "Name a job."
         except InvalidScopeError as error:
-            self.complaints[field] = str(error)
+            self.errors[field] = str(error)
         return ("",)
 
     def _window(self) -> TimeWindow:
@@ -124,14 +124,14 @@ class _FormParser:
         try:
             return window(since, until)
         except InvalidScopeError as error:
-            self.complaints.setdefault("until", str(error))
+            self.errors.setdefault("until", str(error))
             return window(None, None)
 
     def _moment(self, field: str) -> datetime | None:
         try:
             return parse_moment(text) if (text := self._text(field)) else None
         except InvalidScopeError as error:
-            self.complaints[field] = str(error)
+            self.errors[field] = str(error)
             return None
 
     def _text(self, field: str) -> str:

@@ -60,9 +60,7 @@ async def start(request: Request, principal: OperatorDep, context: ContextDep) -
     try:
         dry_run = parse_dry_run(fields)
     except FormInvalidError as error:
-        return await _list(
-            request, context.reader, fields=fields, complaints=error.complaints, may_operate=True
-        )
+        return await _list(request, context.reader, fields=fields, errors=error.errors, may_operate=True)
     return await _start(context.services.backfills, principal, dry_run, fields)
 
 
@@ -128,12 +126,12 @@ async def _list(
     may_operate: bool,
     only_open: bool = False,
     fields: Fields = _NOTHING,
-    complaints: Fields = _NOTHING,
+    errors: Fields = _NOTHING,
 ) -> Response:
     return await render(
         request,
         "backfills.html",
-        HTTPStatus.UNPROCESSABLE_ENTITY if complaints else HTTPStatus.OK,
+        HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
         page="backfills",
         title="Backfills",
         runs=await read_backfills(reader, _SHOWN, only_open=only_open),
@@ -142,7 +140,7 @@ async def _list(
         scopes=SCOPES,
         expectable=ExpectedCounts.__struct_fields__,
         fields={field: fields.get(field, "") for field in _FIELDS},
-        complaints=defaultdict(str, complaints),
+        errors=defaultdict(str, errors),
         further=any(fields.get(field) for field in _FURTHER),
         key=uuid4(),
     )

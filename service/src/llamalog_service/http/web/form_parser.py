@@ -1,4 +1,4 @@
-"""Search forms: fields parsed leniently, with a complaint for each invalid one, and the page they select."""
+"""Search forms: fields parsed leniently, with an error for each invalid one, and the page they select."""
 
 import time
 from collections.abc import Awaitable, Iterable, Mapping
@@ -43,12 +43,12 @@ class FormQuery:
 
     Attributes:
         texts: every field as it was sent, to be shown in the form again.
-        complaints: a sentence for each invalid field.
+        errors: a sentence for each invalid field.
     """
 
     def __init__(self, query: Mapping[str, str], fields: Iterable[str]) -> None:
         self.texts = {name: _text(query, name) for name in fields}
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self._after = query.get("after", "")
 
     @property
@@ -125,20 +125,20 @@ class FormQuery:
         try:
             return parse_cursor(self._after)
         except InvalidCursorError as error:
-            self.complaints.append(str(error))
+            self.errors.append(str(error))
             return None
 
     def check(self) -> None:
-        """Refuse invalid fields, on a page without a form that could show the complaints.
+        """Refuse invalid fields, on a page without a form that could show the errors.
 
         Raises:
             ProblemError: 422.
         """
-        if self.complaints:
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(self.complaints))
+        if self.errors:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(self.errors))
 
     def _complain(self, name: str, text: str, expected: str) -> None:
-        self.complaints.append(f"“{text[:80]}” was not understood for {name}: {expected}.")
+        self.errors.append(f"“{text[:80]}” was not understood for {name}: {expected}.")
 
 
 def _text(query: Mapping[str, str], name: str) -> str:
@@ -160,7 +160,7 @@ class SearchResult(Generic[T]):
     Attributes:
         items: none where a field is invalid.
         status: of the response.
-        values: for the template: the form's fields, its complaints, and the links to other pages.
+        values: for the template: the form's fields, its errors, and the links to other pages.
     """
 
     items: tuple[T, ...]
@@ -175,14 +175,14 @@ async def search(path: str, form: FormQuery, read: ReadPage[T]) -> SearchResult[
         UnavailableError: PostgreSQL is away.
     """
     after = form.after()
-    page = None if form.complaints else await _first_with_items(read, after)
+    page = None if form.errors else await _first_with_items(read, after)
     return SearchResult(
         items=page.items if page else (),
         status=HTTPStatus.UNPROCESSABLE_ENTITY if page is None else HTTPStatus.OK,
         values={
             "fields": form.texts,
             "filtered": form.is_filtered,
-            "complaints": form.complaints,
+            "errors": form.errors,
             "first_page": after is None,
             "searched_to": page.searched_to if page else None,
             "next": link(path, **form.texts, after=page.next) if page and page.next else None,

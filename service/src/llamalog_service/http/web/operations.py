@@ -37,7 +37,7 @@ async def dead_letters(
     wanted = form.filter(DeadLetterFilter)
     counts = await services.dead_letters.counts()
     page = None
-    if not form.complaints:
+    if not form.errors:
         page = await services.dead_letters.page(wanted, limit=_PAGE, after=after)
     return await render(
         request,
@@ -48,7 +48,7 @@ async def dead_letters(
         counts=counts,
         most=max(counts.by_reason.values(), default=1),
         fields=form.texts,
-        complaints=form.complaints,
+        errors=form.errors,
         filtered=form.is_filtered,
         dead_letters=page.items if page is not None else (),
         first_page=after is None,
