@@ -91,22 +91,33 @@ def job_depths(parents: Parents) -> dict[str, int]:
     A cycle has no top: its members get 0.
     """
     depths: dict[str, int] = {}
-    for start in parents:
-        walk: dict[str, None] = {}
-        job: str | None = start
-        while job is not None and job not in depths and job not in walk:
-            walk[job] = None
-            job = parent_in(parents, job)
-        climbed = list(walk)
-        if job in walk:
-            ring = climbed.index(job)
-            depths.update(dict.fromkeys(climbed[ring:], 0))
-            climbed = climbed[:ring]
-        above = -1 if job is None else depths[job]
+    for climbed, ring, end in _climbs(parents):
+        depths.update(dict.fromkeys(ring, 0))
+        above = -1 if end is None else depths[end]
         for below in reversed(climbed):
             above += 1
             depths[below] = above
     return depths
+
+
+def _climbs(parents: Parents) -> Iterator[tuple[list[str], list[str], str | None]]:
+    """Climb from every job, passing each once.
+
+    Yields:
+        The jobs passed below a cycle, those on the cycle that was met for the first time, and the job passed
+        before (or on that cycle) at which the climb ended; None at a top.
+    """
+    passed: set[str] = set()
+    for start in parents:
+        walk: dict[str, None] = {}
+        job: str | None = start
+        while job is not None and job not in passed and job not in walk:
+            walk[job] = None
+            job = parent_in(parents, job)
+        passed.update(walk)
+        climbed = list(walk)
+        ring = climbed.index(job) if job is not None and job in walk else len(climbed)
+        yield climbed[:ring], climbed[ring:], job
 
 
 def _end(records: Sequence[Row], limit: int) -> int:
@@ -185,19 +196,7 @@ def lineage_trees(entries: Sequence[Entry], parents: Parents) -> list[JobNode]:
 
 def _on_cycles(parents: Parents) -> set[str]:
     """The jobs from which the parents lead back to themselves."""
-    done: set[str] = set()
-    ring: set[str] = set()
-    for start in parents:
-        walk: dict[str, None] = {}
-        job: str | None = start
-        while job is not None and job not in done and job not in walk:
-            walk[job] = None
-            job = parent_in(parents, job)
-        if job in walk:
-            passed = list(walk)
-            ring.update(passed[passed.index(job) :])
-        done.update(walk)
-    return ring
+    return {job for _, ring, _ in _climbs(parents) for job in ring}
 
 
 def _sort(tops: list[JobNode]) -> None:
