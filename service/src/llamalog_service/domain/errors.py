@@ -74,7 +74,19 @@ class RowsLockedError(UnavailableError):
 
 
 class PositionPastEndError(LlamalogError):
-    """A stored position lies past the end of its partition: the topic is not the one that was read."""
+    """A stored position lies past the end of its partition: the topic is not the one that was read.
+
+    Args:
+        recorded: the next offset of the partition, as the database has it.
+        end: the offset that the next message of the partition will get.
+        advice: the end of the message, which says what to do and what follows.
+    """
+
+    def __init__(self, topic: str, partition: int, recorded: int, end: int, *, advice: str) -> None:
+        super().__init__(
+            f"{topic}, partition {partition}: the database has recorded up to offset {recorded}, the "
+            f"partition ends at {end}. The topic was probably deleted and created again. {advice}"
+        )
 
 
 class TopicGoneError(LlamalogError):

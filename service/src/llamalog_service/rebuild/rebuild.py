@@ -50,6 +50,10 @@ _EXAMPLES: Final = 20
 _CONVERGENCE_INTERVAL: Final = 0.5
 _CONVERGENCE_FACTOR: Final = 6
 """The wait for convergence is so many times as long while the migration consumer repairs roots."""
+_RESTORE_TOPIC: Final = (
+    "It does not hold the table's events, and nothing was done. Restore the topic, or, if its loss is "
+    "accepted, delete the rows of this topic from consumer_positions."
+)
 
 Write = Callable[[ShadowBatch], Awaitable[None]]
 
@@ -373,9 +377,4 @@ def _require_positions(topic: str, ends: Mapping[int, int], spans: Mapping[int, 
     for partition, end in ends.items():
         last = spans[partition].end if partition in spans else 0
         if end > last:
-            raise PositionPastEndError(
-                f"{topic}, partition {partition}: the live table has recorded up to offset {end}, the "
-                f"partition ends at {last}. The topic was probably deleted and created again: it does not "
-                "hold the table's events. Nothing was done. Restore the topic, or, if its loss is accepted, "
-                "delete the rows of this topic from consumer_positions."
-            )
+            raise PositionPastEndError(topic, partition, end, last, advice=_RESTORE_TOPIC)

@@ -26,6 +26,10 @@ _REMEDY = (
     "republish` complete what was recorded last. `llamalog topics check` shows whether the topic keeps "
     "its messages."
 )
+_RESTORE_TOPIC = (
+    "Restore the topic, or, if its loss is accepted, delete the rows of this topic from consumer_positions "
+    "and start again: rows are kept, the new topic is read from its start."
+)
 
 _log = structlog.get_logger("llamalog.delivery")
 
@@ -73,25 +77,14 @@ class StartOffsets:
         starts = {}
         for partition in partitions:
             recorded = stored.get(partition.partition, 0)
-            check_position(partition, recorded, ends.get(partition, recorded))
+            end = ends.get(partition, recorded)
+            if recorded > end:
+                raise PositionPastEndError(
+                    partition.topic, partition.partition, recorded, end, advice=_RESTORE_TOPIC
+                )
             offset = max(min(recorded, committed[partition]), beginnings[partition])
             starts[partition] = Start(offset, recorded)
         return starts
-
-
-def check_position(partition: TopicPartition, recorded: int, end: int) -> None:
-    """Refuse a position past the end of its partition.
-
-    Raises:
-        PositionPastEndError: with what to do.
-    """
-    if recorded > end:
-        raise PositionPastEndError(
-            f"{partition.topic}, partition {partition.partition}: the database has recorded up to offset "
-            f"{recorded}, the partition ends at {end}. The topic was probably deleted and created again. "
-            "Restore the topic, or, if its loss is accepted, delete the rows of this topic from "
-            "consumer_positions and start again: rows are kept, the new topic is read from its start."
-        )
 
 
 @dataclass(slots=True)
