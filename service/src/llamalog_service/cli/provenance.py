@@ -1,24 +1,41 @@
 """`llamalog provenance`: the provenance records that consumers read."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from llamalog_service.bootstrap.rebuilds import republish_provenance
+from llamalog_service.cli.options import parse_when
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import TIMEOUT, console, interruptible, print_json, read_settings, run
+from llamalog_service.domain.timestamps import is_age
 from llamalog_service.rebuild.republish import RepublishSelection
 
 app = typer.Typer(name="provenance", help="The provenance records that consumers read.", no_args_is_help=True)
 
+
+def parse_recorded_since(text: str) -> datetime:
+    """A moment in ISO 8601; no time span, since `--resume` needs the same moment again.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    if is_age(text):
+        raise typer.BadParameter(
+            f"{text!r} is another moment each time, and --resume needs the same: give one like 2026-02-10 "
+            "(UTC) or 2026-02-10T10:30:00+01:00."
+        )
+    return parse_when(text)
+
+
 Since = Annotated[
     datetime | None,
     typer.Option(
-        metavar="TIME",
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"],
-        help="Rows recorded at this time (UTC) or later; not those of before that were corrected since.",
+        metavar="MOMENT",
+        parser=parse_recorded_since,
+        help="Rows recorded at this moment or later; not those of before that were corrected since.",
     ),
 ]
 
@@ -49,9 +66,8 @@ def republish(  # noqa: PLR0917 -- typer calls it by name
     are duplicates. The log is not changed, except by --supersede, and the service may run meanwhile.
     """
     settings = read_settings()
-    recorded_since = since.replace(tzinfo=UTC) if since is not None else None
     roots = (root,) if root is not None else ()
-    selection = RepublishSelection(recorded_since, roots, (entity,) if entity is not None else ())
+    selection = RepublishSelection(since, roots, (entity,) if entity is not None else ())
     stopped = "Stopped. The same command with --resume continues; without, it begins anew."
     with interruptible(stopped), StepBar("llamalog.rebuild") as bar:
         republished = run(
