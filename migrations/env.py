@@ -1,4 +1,4 @@
-"""How migrations are run: on a connection that llamalog hands over, or on one of its own for Alembic's CLI.
+"""Run migrations: on a connection that llamalog hands over, or on one of its own for Alembic's CLI.
 
 The CLI is for authors: `alembic -x database_url=postgresql://… revision --autogenerate -m "…"`.
 """

@@ -1,4 +1,4 @@
-"""What migrations changed of what they found, kept so that a down-migration takes back that and no more.
+"""The changes by migrations of what they found, kept so that a down-migration takes back that and no more.
 
 A database that was adopted had a part of what the steps of the table's history add, and only the journal
 knows which part.

@@ -78,7 +78,7 @@ def upgrade() -> None:
 
 
 def _missing(found: SchemaInspector) -> list[str]:
-    """What the table lacks; it has at least what makes it a log (`adoption/migration_check.py`)."""
+    """The parts that the table lacks; it has at least what makes it a log (`adoption/migration_check.py`)."""
     return [name for name in COLUMNS if name not in found.columns] if found.table else []
 
 

@@ -8,7 +8,7 @@ class LlamalogSchemasError(Exception):
 
 
 class InvalidReason(StrEnum):
-    """Why a message is invalid: the code a dead letter bears in ``llamalog-reason``."""
+    """The reason why a message is invalid: the code a dead letter bears in ``llamalog-reason``."""
 
     EMPTY = "empty-value"
     TOO_LARGE = "value-too-large"

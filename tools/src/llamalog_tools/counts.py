@@ -49,7 +49,7 @@ _ALBUM_TO_SHOW: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What was done, and what is left to do.
+    """The work done, and the work left.
 
     Attributes:
         messages_read: recorded by the provenance consumer, with every outcome.
@@ -66,7 +66,7 @@ class Work:
     unpublished: int
 
     def since(self, before: "Work") -> "Work":
-        """What was added since an earlier moment."""
+        """The additions since an earlier moment."""
         return Work(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
 
 
@@ -91,7 +91,7 @@ class Rows:
         return sum(self.by_origin.values())
 
     def since(self, before: "Rows") -> "Rows":
-        """What was added since an earlier moment; an origin that rows have left becomes negative."""
+        """The additions since an earlier moment; an origin that rows have left becomes negative."""
         return Rows(
             _difference(self.by_origin, before.by_origin),
             self.corrected - before.corrected,
@@ -122,7 +122,7 @@ class Summary:
         )
 
     def since(self, before: "Summary") -> "Summary":
-        """What was added since an earlier moment."""
+        """The additions since an earlier moment."""
         return Summary(
             self.work.since(before.work),
             self.rows.since(before.rows),

@@ -131,7 +131,7 @@ class RefusedJob(NamedTuple):
 
 
 def _sentence_about(event: Any) -> str | None:
-    """Why an event is invalid, in the words of its caller; None: the decoder says it."""
+    """The fault of an event, in the words of its caller; None: the decoder says it."""
     data = getattr(event, "data", None)
     job = getattr(data, "job_id", None)
     if isinstance(job, RefusedJob):

@@ -1,4 +1,4 @@
-"""Whether the columns and rules of an existing table let llamalog write what its events bring."""
+"""Checks of an existing table: do its columns and rules accept what events bring?"""
 
 import re
 from collections.abc import Iterator

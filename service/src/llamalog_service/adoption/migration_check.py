@@ -1,4 +1,4 @@
-"""Whether the log of a database can be taken over, and the steps that a migration of it would take."""
+"""Check of a database before its log is taken over, and the steps of its migration."""
 
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
@@ -27,7 +27,7 @@ COMPAT_VIEW_STEP = "--compat-view"
 
 
 class NotAdoptableError(LlamalogError):
-    """What bears the log's name can't be taken over as it is."""
+    """A table, view or type with the log's name can't be taken over as it is."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__(

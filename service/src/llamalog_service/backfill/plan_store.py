@@ -82,11 +82,11 @@ class PlanStore:
         return bool(await self._pool.fetchval(sql("plan_overrules")))
 
     async def late_starts(self, since: datetime) -> list[str]:
-        """Where rows start that came after `since`, are not planned, and wait for a top never seen."""
+        """The jobs of rows that came after `since`, are not planned, and wait for a top never seen."""
         return [record["job"] for record in await self._pool.fetch(sql("plan_late_starts"), since)]
 
     async def differing_starts(self, scope: Scope) -> list[str | None]:
-        """Where rows of a scope start that are not as the rule gives them; None: at no job."""
+        """The jobs at which rows of a scope start that are not as the rule gives them; None: at no job."""
         async with self._pool.acquire() as connection, self._snapshot(connection):
             rule = await prepare_rule(connection, scope)
             found = await connection.fetch(rule.over(_DIFFERING), *rule.values)

@@ -211,7 +211,7 @@ def make_server(app: FastAPI, settings: Settings) -> Server:
 
 
 def _open_files() -> int:
-    """How many files and sockets this process may have open."""
+    """The number of files and sockets that this process may have open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 

@@ -1,4 +1,4 @@
-"""Which dead letters a replay sends, and why it does not send the others."""
+"""Policy of a replay: the dead letters that it sends, and the reasons for the others."""
 
 from enum import StrEnum
 from hashlib import blake2b
@@ -80,7 +80,7 @@ class ReplayPolicy:
         return self._first_or_repeated(dead_letter)
 
     def _contract_fault(self, dead_letter: StoredDeadLetter, value: bytes) -> str | None:
-        """Why the consumer of the message's topic would refuse it now; None if it would not."""
+        """The reason why the message's consumer would refuse it now; None if it would not."""
         try:
             if dead_letter.came_from is not None and dead_letter.came_from.topic == self._commands:
                 decode_command(value)

@@ -124,7 +124,7 @@ class Stop:
 
 
 def verdict_on(error: Exception) -> Retry | Stop:
-    """What a failure of a batch calls for; a record that is bad by itself is dead-lettered before."""
+    """The verdict on a failure of a batch; a record that is bad by itself is dead-lettered before."""
     if isinstance(error, UnavailableError):
         return Retry(str(error))
     return Stop(f"{type(error).__name__}: {error}")

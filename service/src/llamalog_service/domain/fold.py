@@ -44,7 +44,7 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
 
 
 class _Facts:
-    """What the rows say about jobs."""
+    """The facts about jobs that the rows state."""
 
     def __init__(self, rows: Iterable[Content], adopted: set[str]) -> None:
         claims: dict[str, list[Statement]] = {}

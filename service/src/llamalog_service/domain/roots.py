@@ -16,7 +16,7 @@ from llamalog_service.domain.rows import Content
 
 
 class Resolution(Struct, frozen=True, gc=False):
-    """Where a walk that starts at a job ends; never ROOT, which is a matter of the row."""
+    """The end of a walk that starts at a job; never ROOT, which is a matter of the row."""
 
     root_job_id: str | None
     origin: Origin

@@ -23,7 +23,7 @@ class Fault(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Why a request was refused or has failed.
+    """The reason why a request was refused or has failed.
 
     Attributes:
         type: names the kind of problem; `about:blank` where the status says it all.

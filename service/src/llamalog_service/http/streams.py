@@ -50,7 +50,7 @@ class Streams:
 
     @property
     def open(self) -> int:
-        """How many are open."""
+        """The number of open streams."""
         return self._open.total()
 
     def close(self) -> None:

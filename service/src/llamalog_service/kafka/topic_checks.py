@@ -34,7 +34,7 @@ class TopicsUnfitError(LlamalogError):
 
 
 class Level(StrEnum):
-    """How bad a finding is: with an ERROR the service does not start."""
+    """Severity of a finding: with an ERROR the service does not start."""
 
     ERROR = "error"
     WARNING = "warning"

@@ -58,7 +58,7 @@ class Topics:
 
 @dataclass(frozen=True, slots=True)
 class TopicOutcome:
-    """Whether a topic was created, or existed already."""
+    """A topic that was created, or existed already."""
 
     name: str
     created: bool

@@ -36,7 +36,7 @@ class EventlessRow(NamedTuple):
 
 
 class Eventless(NamedTuple):
-    """How many rows and overrides have no source event that was read."""
+    """Numbers of rows and overrides without a source event that was read."""
 
     rows: int
     overrides: int

@@ -382,7 +382,7 @@ def _statement(record: Mapping[str, Any], prefix: str) -> Statement | None:
 
 
 def _resolution(record: Mapping[str, Any], declaration: Statement | None) -> Resolution:
-    """Where the walk from a seen job ends, by one of its rows; a row not processed yet counts as pending."""
+    """The end of the walk from a seen job, by one of its rows; a row not processed yet counts as pending."""
     match record["origin"]:
         case "ROOT" | "RESOLVED":
             return Resolution(record["root_job_id"], Origin.RESOLVED)

@@ -85,7 +85,7 @@ class Outbox:
         await self._pool.execute(sql("removed_mark_published"), removed)
 
     async def count(self) -> int:
-        """How many corrections wait to be published."""
+        """Count the corrections that wait to be published."""
         return int(await self._pool.fetchval(sql("outbox_count")))
 
     async def delete_published(self, rows: Sequence[StoredRow]) -> None:

@@ -286,7 +286,7 @@ async def resolve_cycles(connection: asyncpg.Connection, endless: str, cycles: s
 
 
 class Repair(NamedTuple):
-    """What a repair did: rows changed, and passes needed, the last of which changed nothing."""
+    """The outcome of a repair: rows changed, and passes needed, the last of which changed nothing."""
 
     rows_changed: int
     passes: int

@@ -113,7 +113,7 @@ BackfillState = BackfillRun | BackfillProgressedData | BackfillEndedData
 
 
 def describe_scope(scope: Scope, shown: Callable[[str], str]) -> str:
-    """Which rows a backfill plans.
+    """Describe the rows that a backfill plans.
 
     Args:
         shown: makes the name of a job fit to be seen, where it may hold any character.
@@ -133,7 +133,7 @@ def describe_scope(scope: Scope, shown: Callable[[str], str]) -> str:
 
 
 def describe_state(state: BackfillState) -> str:
-    """What it is doing now, or how it ended."""
+    """Describe its current phase, or its end."""
     if state.status is RunStatus.RUNNING:
         return _PHASES[state.phase]
     if state.status is RunStatus.PAUSED:
@@ -147,7 +147,7 @@ def moment(at: datetime | None) -> str:
 
 
 class Adoption(NamedTuple):
-    """What is left to be done, and the backfill that does it or has done it.
+    """The rest of an adoption, and the backfill that does it or has done it.
 
     Attributes:
         unprocessed: rows of other writers whose root is not computed yet.

@@ -1,4 +1,4 @@
-"""Where events contradict each other, or corrections are refused: parents, declarations, cycles, refusals.
+"""Contradictions between events, and refused corrections: parents, declarations, cycles, refusals.
 
 None of them is lost: the earliest claim decides, the chain overrules a declaration, and what is on a cycle
 or below it has no root; every row keeps its own values. A row that a constraint, a policy or a trigger of the
@@ -78,7 +78,7 @@ class RefusedRow(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ConflictCounts(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many rows contradict others, how many cycles they form, and how many rows cannot be changed."""
+    """Numbers of rows that contradict others, of the cycles they form, and of rows that cannot be changed."""
 
     parents: int
     declarations: int
@@ -88,7 +88,7 @@ class ConflictCounts(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def count_conflicts(reader: Reader) -> ConflictCounts:
-    """How many there are."""
+    """Count them."""
     return ConflictCounts(**await reader.row("conflict_counts"))
 
 

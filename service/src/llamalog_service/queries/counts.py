@@ -1,4 +1,4 @@
-"""How much the log holds of what: over time, of unknown origin, waiting for a job, left to do; gauges."""
+"""Counts of the log: over time, of unknown origin, waiting for a job, left to do; gauges."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -60,7 +60,7 @@ class Counts(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class UnknownOrigins(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many rows have no known root, by the reason: an origin, or `UNPROCESSED`."""
+    """Numbers of rows without a known root, by the reason: an origin, or `UNPROCESSED`."""
 
     rows: int
     by_reason: Mapping[str, int]
@@ -98,7 +98,7 @@ async def read_counts(reader: Reader, *, since: datetime, until: datetime, bucke
 
 
 async def read_unknown_origins(reader: Reader) -> UnknownOrigins:
-    """How many rows have no known root, and why; `read_logs` has the rows."""
+    """Count the rows without a known root, by the reason; `read_logs` has the rows."""
     found = await reader.rows("unknown_origins")
     by_reason = {record["origin"] or UNPROCESSED: record["rows"] for record in found}
     return UnknownOrigins(rows=sum(by_reason.values()), by_reason=by_reason)
@@ -156,6 +156,6 @@ async def read_unresolved(reader: Reader) -> Mapping[str, Pending]:
 
 
 async def read_depths(reader: Reader, jobs: Collection[str]) -> Mapping[str, int]:
-    """How many jobs are above each of these; jobs on cycles are left out."""
+    """Count the jobs above each of these; jobs on cycles are left out."""
     records = await reader.rows("chain_depth", list(jobs)) if jobs else ()
     return {record["job"]: record["depth"] for record in records}

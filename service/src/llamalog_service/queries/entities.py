@@ -90,7 +90,7 @@ class EntitySummary(Struct, frozen=True, kw_only=True, rename="camel"):
 async def read_entity_summary(
     reader: Reader, entity: EntityRef, *, recent: timedelta = RECENT, now: datetime | None = None
 ) -> EntitySummary:
-    """What became of an entity; without rows for one that no event is about.
+    """Read the summary of an entity; without rows for one that no event is about.
 
     Args:
         recent: how long ago is recently.

@@ -1,4 +1,4 @@
-"""What the log knows of a job: what it led to, what led to it, whether it counts as a root."""
+"""Queries about a job: the jobs below it, the chain above it, its state as a root."""
 
 from datetime import datetime
 from uuid import UUID
@@ -65,7 +65,7 @@ class JobSummary(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Chain(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What triggered a job, up to the top.
+    """The chain of jobs that triggered a job, up to the top.
 
     Attributes:
         links: the topmost first, the job itself last; on a cycle from the job whose parent comes next again.
@@ -149,7 +149,7 @@ async def read_children(
 
 
 async def read_chain(reader: Reader, job: str) -> Chain:
-    """What triggered a job: its parent, that one's parent, up to the topmost job named."""
+    """Read the chain that triggered a job: its parent, that one's parent, up to the topmost job named."""
     parents = await read_parents(reader, {job}, most=MAX_LINKS)
     upwards: dict[str, None] = {}
     link: str | None = job
@@ -176,7 +176,7 @@ async def read_job_summaries(reader: Reader, jobs: list[str]) -> dict[str, JobSu
 
 
 async def read_job_state(reader: Reader, job: str) -> JobState:
-    """What the log knows of a job that may be adopted."""
+    """Read the state of a job that may be adopted."""
     found = await reader.row("job_state", job)
     override = None if found["adopted"] is None else struct_of(CurrentOverride, found)
     return struct_of(JobState, found, override=override)

@@ -28,7 +28,7 @@ from llamalog_service.queries.rows import LogRow, brief_row, log_row
 
 
 class Driver(StrEnum):
-    """What leads to the rows, with its value as $4; each has its index, nearly all in the order of time."""
+    """The way to the rows, with its value as $4; each has its index, nearly all in the order of time."""
 
     TIME = "(SELECT * FROM llama_logs WHERE $4::text IS NULL)"
     CATEGORY = '(SELECT * FROM llama_logs WHERE category = ANY (ARRAY[$4::text::"LlamaLogCategory"]))'
@@ -173,7 +173,7 @@ def _driver(wanted: LogFilter) -> tuple[Driver, str | None]:  # noqa: PLR0911 - 
 
 
 def _span(wanted: LogFilter, after: Cursor | None, *, newest_first: bool) -> tuple[Cursor, str]:
-    """Where to begin, and the last time that counts."""
+    """The first time, and the last time that counts."""
     oldest = "-infinity" if wanted.since is None else naive_utc(wanted.since).isoformat()
     newest = "infinity" if wanted.until is None else before(wanted.until).at
     if newest_first:

@@ -163,7 +163,7 @@ def at_most(limit: int) -> int:
 
 
 def fitting(found: Sequence[Row], limit: int) -> int:
-    """How many of the rows that a query found make a page: at most so many, and none marked `beyond`."""
+    """The size of a page of the found rows: at most so many, and none marked `beyond`."""
     return next((number for number, record in enumerate(found[:limit]) if record["beyond"]), limit)
 
 

@@ -67,7 +67,7 @@ class Duplicates(NamedTuple):
 
 
 class Unsourced(NamedTuple):
-    """How many live rows and overrides have no event, and the ids of the first of the rows."""
+    """Numbers of live rows and overrides without an event, and the ids of the first of the rows."""
 
     rows: int
     overrides: int
@@ -156,7 +156,7 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Convergence(NamedTuple):
-    """How many rows still differ in their roots alone, and whether the migration consumer repairs roots."""
+    """Rows that still differ in their roots alone, and whether the migration consumer repairs roots."""
 
     differing: int
     is_repairing: bool

@@ -47,7 +47,7 @@ class RepublishStore:
         self._topic = topic
 
     async def count(self, selection: RepublishSelection, after: UUID | None) -> int:
-        """How many rows follow a row, in the order of ids."""
+        """Count the rows that follow a row, in the order of ids."""
         return int(await self._pool.fetchval(sql("republish_count"), after, *selection))
 
     async def next(self, selection: RepublishSelection, after: UUID | None, limit: int) -> list[UUID]:

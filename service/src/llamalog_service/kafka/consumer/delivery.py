@@ -189,7 +189,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         return bool(self._buffer) or self._pipeline.in_flight > 0
 
     async def read_lag(self, end_offsets: EndOffsets) -> Lag:
-        """How much is left of the partitions that are assigned to this consumer.
+        """Read the rest of the partitions that are assigned to this consumer.
 
         Raises:
             UnavailableError: Kafka does not answer.

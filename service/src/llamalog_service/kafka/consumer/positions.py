@@ -1,4 +1,4 @@
-"""Where a consumer starts to read, how far it has come and is behind, and what was deleted before it came."""
+"""Positions of a consumer: its starts, progress and lag, and the messages deleted before it read them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -35,7 +35,7 @@ _log = structlog.get_logger("llamalog.delivery")
 
 
 class Start(NamedTuple):
-    """Where a partition is read from.
+    """The start of a partition's reading.
 
     Attributes:
         recorded: up to where the database has recorded it; what lies before a higher offset is gone.
@@ -61,7 +61,7 @@ class StartOffsets:
     async def resolve(
         self, consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
     ) -> dict[TopicPartition, Start]:
-        """Where to start, for each of these partitions of one topic.
+        """The start for each of these partitions of one topic.
 
         Raises:
             PositionPastEndError: the database has recorded more than the partition holds.
@@ -105,7 +105,7 @@ class Progress:
 
 
 class Lag(NamedTuple):
-    """How much is left of the assigned partitions.
+    """The rest of the assigned partitions.
 
     Attributes:
         records: messages past the committed offset, by topic and partition.

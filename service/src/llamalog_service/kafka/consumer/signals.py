@@ -105,7 +105,7 @@ class LagProbe:
                     await client.stop()
 
     async def _ends(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Where these partitions end, as far as the broker knows; sends a request in any case."""
+        """The ends of these partitions, as far as the broker knows; sends a request in any case."""
         with translate_kafka_errors(self._settings.kafka):
             if self._client is None:
                 self._client = AIOKafkaConsumer(

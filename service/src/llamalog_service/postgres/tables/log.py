@@ -219,7 +219,7 @@ class RefusedRow(SQLModel, table=True):
 
 
 class MigrationJournal(SQLModel, table=True):
-    """What migrations changed of what they found; a down-migration takes back that and no more."""
+    """The changes by migrations of what they found; a down-migration takes back that and no more."""
 
     __tablename__ = "migration_journal"
 
