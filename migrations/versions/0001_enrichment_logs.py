@@ -1,4 +1,4 @@
-"""The table as it was before anybody asked for roots: enrichment_logs, with parent_job_id.
+"""The table before it had roots: enrichment_logs, with parent_job_id.
 
 An existing table of the log, of any name and age, is taken over as it is.
 """

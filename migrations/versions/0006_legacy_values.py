@@ -1,4 +1,4 @@
-"""Legacy rows are taken in: what they say and the rules of roots overrule is kept aside.
+"""Legacy rows are normalised: values that the rules of roots overrule are kept in columns of their own.
 
 Their roots are computed later, by a backfill: one rule, one repair.
 """

@@ -1,4 +1,4 @@
-"""Backfills are runs too: what was asked, how far they are, what they plan, and who asked for a pause."""
+"""Backfills are runs too: their request, progress, plan, and the requested action, such as a pause."""
 
 from collections.abc import Iterator
 

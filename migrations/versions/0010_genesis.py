@@ -1,4 +1,4 @@
-"""It is known of each row and decree that was there before its event whether an event tells of it by now."""
+"""Marks on legacy rows and on overrides of backfills: has an event been published for each?"""
 
 from collections.abc import Iterator
 
@@ -38,7 +38,7 @@ def preview(found: SchemaInspector) -> Iterator[Preview]:
 
 def upgrade() -> None:
     op.execute("ALTER TABLE root_decrees ADD COLUMN IF NOT EXISTS told boolean NOT NULL DEFAULT false")
-    # A backfill derives the ids of its decrees; operators' have been told.
+    # A backfill derives the ids of its overrides; those of operators were published as events.
     op.execute("UPDATE root_decrees SET told = true WHERE substr(id::text, 15, 1) <> '5'")
     op.execute(
         """
