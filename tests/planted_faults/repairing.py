@@ -199,7 +199,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "the last segments of a partition are not missed",
-        SERVICE + "rebuild/archive/history.py",
+        SERVICE + "rebuild/archive/archive.py",
         "if span.end < end:",
         "if span.end < 0:",
         tests_of(

@@ -13,8 +13,7 @@ from harness.writers import TOPIC, Message
 from histories import chains, event
 from llamalog_schemas import encode
 from llamalog_service.kafka.reader import Portion
-from llamalog_service.rebuild.archive.archiver import ArchiveBusyError, Archiver
-from llamalog_service.rebuild.archive.history import (
+from llamalog_service.rebuild.archive.archive import (
     Archive,
     ArchiveGapError,
     ArchiveOnly,
@@ -24,6 +23,7 @@ from llamalog_service.rebuild.archive.history import (
     PartitionsMissingError,
     SegmentsLostError,
 )
+from llamalog_service.rebuild.archive.archiver import ArchiveBusyError, Archiver
 from llamalog_service.rebuild.archive.segments import (
     ArchiveDamagedError,
     ManifestDamagedError,

@@ -12,8 +12,8 @@ from harness.writers import GROUP, TOPIC
 from histories import chains, event
 from llamalog_schemas.events import Event
 from llamalog_service.domain.errors import PositionPastEndError
+from llamalog_service.rebuild.archive.archive import Archive, ArchiveThenTopic
 from llamalog_service.rebuild.archive.archiver import Archiver
-from llamalog_service.rebuild.archive.history import Archive, ArchiveThenTopic
 from llamalog_service.rebuild.comparison import Selection
 from llamalog_service.rebuild.errors import RowsPastPositionError
 

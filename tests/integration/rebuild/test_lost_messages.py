@@ -10,8 +10,8 @@ from harness.topics import producing, publish_events
 from histories import chains
 from llamalog_service.kafka.reader import MessagesGoneError, Span, TopicReader
 from llamalog_service.kafka.topics import topics
+from llamalog_service.rebuild.archive.archive import Archive
 from llamalog_service.rebuild.archive.archiver import Archiver
-from llamalog_service.rebuild.archive.history import Archive
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka

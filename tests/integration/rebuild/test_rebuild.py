@@ -25,7 +25,7 @@ from llamalog_service.rebuild.errors import (
     RebuildInProgressError,
     UnsourcedRowsError,
 )
-from llamalog_service.rebuild.history import RebuildProgress
+from llamalog_service.rebuild.ports import RebuildProgress
 from llamalog_service.rebuild.rebuild import RebuildOptions
 from llamalog_service.rebuild.shadow import ShadowLeftoversError, ShadowStore
 from simulation.history import draw_history

@@ -20,10 +20,10 @@ from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
+from llamalog_service.rebuild.archive.archive import Archive, ArchiveOnly, ArchiveThenTopic
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
-from llamalog_service.rebuild.archive.history import Archive, ArchiveOnly, ArchiveThenTopic
 from llamalog_service.rebuild.comparison import RebuildReport
-from llamalog_service.rebuild.history import History, OnProgress
+from llamalog_service.rebuild.ports import History, OnProgress
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore

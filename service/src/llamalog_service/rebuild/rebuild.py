@@ -37,8 +37,8 @@ from llamalog_service.rebuild.errors import (
     UnknownEnumLabelsError,
     UnsourcedRowsError,
 )
-from llamalog_service.rebuild.history import History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.initial_load import EnumLabelStore, InitialLoadStore
+from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.repair import Repair
 from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore, read_into
 from llamalog_service.retry import retry_until_available

@@ -22,7 +22,7 @@ from llamalog_service.log.recompute import (
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
-from llamalog_service.rebuild.history import History, OnProgress, RebuildProgress
+from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.shadow import (
     SCHEMA,
     MessagePosition,

@@ -16,7 +16,7 @@ from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
-from llamalog_service.rebuild.history import OnProgress, RebuildProgress
+from llamalog_service.rebuild.ports import OnProgress, RebuildProgress
 from llamalog_service.retry import retry_until_available
 
 _BATCH: Final = 500

@@ -23,7 +23,7 @@ from llamalog_service.kafka.reader import Portion
 from llamalog_service.postgres.pool import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
-from llamalog_service.rebuild.history import History, OnProgress, RebuildProgress
+from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 
 SCHEMA: Final = "llamalog_rebuild"
 """The schema that holds the shadow during a rebuild, and after an interrupted one."""

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from llamalog_service.kafka.reader import Portion, Record
-from llamalog_service.rebuild.archive.history import (
+from llamalog_service.rebuild.archive.archive import (
     Archive,
     require_continuation,
     require_end,
@@ -24,7 +24,7 @@ from llamalog_service.rebuild.archive.segments import (
     read_manifest,
     write_manifest,
 )
-from llamalog_service.rebuild.history import History, OnProgress, RebuildProgress
+from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 
 
 class ArchiveBusyError(ArchiveError):

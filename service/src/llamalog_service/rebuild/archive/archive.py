@@ -18,7 +18,7 @@ from llamalog_service.rebuild.archive.segments import (
     read_segment,
     verify_segment,
 )
-from llamalog_service.rebuild.history import History, OnProgress, RebuildProgress
+from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 
 
 class NoArchiveError(ArchiveError):
