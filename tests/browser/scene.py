@@ -104,5 +104,5 @@ async def _publish_story(settings: Settings, pool: asyncpg.Pool) -> None:
     await pool.execute(story.BROAD_SQL, story.BROAD_ROOT, _LONG_AGO)
     await pool.execute(story.LEGACY_SQL, story.HOSTILE_ENTITY[1], story.HOSTILE, _LONG_AGO)
     tried = BackfillRootsData(scope=WholeTable(), requested_by="otto", dry_run=True)
-    await request_backfill(settings, uuid4(), tried, timeout=20)
+    await request_backfill(settings, uuid4(), tried, source="/tests", timeout=20)
     await wait_until_settled(settings, pool)

@@ -260,6 +260,7 @@ async def test_a_command_names_who_has_requested_it(settings: Settings) -> None:
     published = decode_event(record.value)
     assert isinstance(published, RootAdopted)
     assert (published.data.job_id, published.data.requested_by) == ("lost", "ada")
+    assert {start.source, pause.source, published.source} == {"/llamalog/api"}
 
 
 @pytest.mark.usefixtures("filled")

@@ -13,9 +13,16 @@ NOW = datetime(2026, 2, 10, 12, 0, 0, 123_456, tzinfo=UTC)
 
 def overridden_at(latest: datetime | None) -> datetime:
     override = new_override(
-        RootAdoptionRevoked, "job", reason="a test", requested_by="tests", now=NOW, latest=latest
+        RootAdoptionRevoked,
+        "job",
+        reason="a test",
+        source="/tests",
+        requested_by="tests",
+        now=NOW,
+        latest=latest,
     )
     assert decode_event(encode(override)) == override
+    assert override.source == "/tests"
     return utc_milliseconds(override.time)
 
 
@@ -38,9 +45,13 @@ def test_an_override_follows_the_one_that_it_replaces_although_our_clock_runs_be
 )
 def test_what_the_contract_refuses_is_no_override(job: str, reason: str, why: str) -> None:
     with pytest.raises(OverrideInvalidError, match=why):
-        new_override(RootAdopted, job, reason=reason, requested_by="tests", now=NOW, latest=None)
+        new_override(
+            RootAdopted, job, reason=reason, source="/tests", requested_by="tests", now=NOW, latest=None
+        )
 
 
 def test_an_override_needs_a_reason() -> None:
     with pytest.raises(OverrideInvalidError, match="no reason"):
-        new_override(RootAdopted, "job", reason=" ", requested_by="tests", now=NOW, latest=None)
+        new_override(
+            RootAdopted, "job", reason=" ", source="/tests", requested_by="tests", now=NOW, latest=None
+        )

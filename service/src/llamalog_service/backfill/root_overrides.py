@@ -26,11 +26,19 @@ class PublishedOverride(NamedTuple):
 
 
 async def override_root(
-    settings: Settings, job: str, *, adopted: bool, reason: str, requested_by: str, timeout: float
+    settings: Settings,
+    job: str,
+    *,
+    source: str,
+    adopted: bool,
+    reason: str,
+    requested_by: str,
+    timeout: float,
 ) -> PublishedOverride:
     """Adopt a job that was never seen as a root, or revoke that.
 
     Args:
+        source: the CloudEvents source, by what requested it.
         timeout: seconds to wait for Kafka. PostgreSQL is only read: while it is away, the override is
             published all the same, since its effect follows from the events alone.
 
@@ -48,13 +56,14 @@ async def override_root(
     override = new_override(
         RootAdopted if adopted else RootAdoptionRevoked,
         job,
+        source=source,
         reason=reason,
         requested_by=requested_by,
         now=datetime.now(UTC),
         latest=latest,
     )
     await require_fit_topics(settings, timeout=timeout)
-    async with open_publisher(settings, "/llamalog/cli", timeout=timeout) as publisher:
+    async with open_publisher(settings, source, timeout=timeout) as publisher:
         await retry_until_available(
             lambda: publisher.publish_override(override),
             doing="publishing the override",

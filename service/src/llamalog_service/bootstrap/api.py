@@ -20,7 +20,7 @@ from llamalog_service.bootstrap.backfills import request_backfill, request_run_a
 from llamalog_service.dead_letters.listing import DeadLetterViews
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http import create_app
-from llamalog_service.http.backfill_service import BackfillService
+from llamalog_service.http.backfill_service import SOURCE, BackfillService
 from llamalog_service.http.context import Services
 from llamalog_service.http.health import HealthMonitor, ReadinessProbe, TopicLag
 from llamalog_service.http.streams import Streams
@@ -126,11 +126,15 @@ def _services(settings: Settings, reader: Reader) -> Services:
     return Services(
         backfills=BackfillService(
             reader,
-            publish_backfill=partial(request_backfill, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
-            publish_run_request=partial(request_run_action, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
+            publish_backfill=partial(
+                request_backfill, settings, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS
+            ),
+            publish_run_request=partial(
+                request_run_action, settings, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS
+            ),
         ),
         dead_letters=DeadLetterViews(settings),
-        override_root=partial(override_root, settings, timeout=_KAFKA_TIMEOUT_SECONDS),
+        override_root=partial(override_root, settings, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS),
         health=HealthMonitor(
             reader,
             read_lag=partial(_read_lags, settings),

@@ -15,36 +15,39 @@ from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, BackfillState
 from llamalog_service.settings import DatabaseSettings, Settings
 
-_SOURCE = "/llamalog/cli"
 
-
-async def request_backfill(settings: Settings, run: UUID, data: BackfillRootsData, *, timeout: float) -> None:
+async def request_backfill(
+    settings: Settings, run: UUID, data: BackfillRootsData, *, source: str, timeout: float
+) -> None:
     """Command a backfill of the migration consumer.
+
+    Args:
+        source: the CloudEvents source, by what requested it.
 
     Raises:
         UnavailableError: Kafka did not acknowledge it within `timeout` seconds; repeating is safe.
         TopicsUnfitError: the topics are not as they have to be.
     """
-    async with _publishing(settings, timeout) as publisher:
+    async with _publishing(settings, source, timeout) as publisher:
         await publisher.request_backfill(run, data)
 
 
 async def request_run_action(
-    settings: Settings, request: type[RunRequest], data: RunRequestData, *, timeout: float
+    settings: Settings, request: type[RunRequest], data: RunRequestData, *, source: str, timeout: float
 ) -> None:
     """Command the migration consumer to pause, resume or cancel a backfill.
 
     Raises:
         LlamalogError: as for `request_backfill`.
     """
-    async with _publishing(settings, timeout) as publisher:
+    async with _publishing(settings, source, timeout) as publisher:
         await publisher.request_run_change(request, data)
 
 
 @asynccontextmanager
-async def _publishing(settings: Settings, timeout: float) -> AsyncIterator[EventPublisher]:
+async def _publishing(settings: Settings, source: str, timeout: float) -> AsyncIterator[EventPublisher]:
     await require_fit_topics(settings, timeout=timeout)
-    async with open_publisher(settings, _SOURCE, timeout=timeout) as publisher:
+    async with open_publisher(settings, source, timeout=timeout) as publisher:
         yield publisher
 
 

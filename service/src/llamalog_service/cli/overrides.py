@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llamalog_service.backfill.root_overrides import PublishedOverride, override_root
-from llamalog_service.cli.runtime import TIMEOUT, print_line, read_settings, run
+from llamalog_service.cli.runtime import SOURCE, TIMEOUT, print_line, read_settings, run
 from llamalog_service.queries.jobs import JobState
 
 Job = Annotated[str, typer.Argument(help="The job, as rows name it.")]
@@ -38,6 +38,7 @@ def _override(job: str, reason: str, by: str | None, *, adopted: bool) -> Publis
     work = override_root(
         read_settings(),
         job,
+        source=SOURCE,
         adopted=adopted,
         reason=reason,
         requested_by=by or getpass.getuser(),

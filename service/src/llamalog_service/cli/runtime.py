@@ -25,6 +25,9 @@ from llamalog_service.telemetry.logging import configure_logs, printable
 Result = TypeVar("Result")
 AnySettings = TypeVar("AnySettings", bound=DatabaseSettings)
 
+SOURCE: Final = "/llamalog/cli"
+"""The CloudEvents source of the messages that a command publishes."""
+
 TIMEOUT: Final = 10.0
 """Seconds that a command which ends waits for Kafka."""
 

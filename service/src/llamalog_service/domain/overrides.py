@@ -16,7 +16,6 @@ from llamalog_schemas.events import (
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.rows import utc_milliseconds
 
-_SOURCE = "/llamalog/cli"
 _TICK = timedelta(milliseconds=1)
 
 
@@ -42,6 +41,7 @@ def new_override(
     kind: type[RootAdopted] | type[RootAdoptionRevoked],
     job: str,
     *,
+    source: str,
     reason: str,
     requested_by: str,
     now: datetime,
@@ -50,6 +50,7 @@ def new_override(
     """An override that counts from now on.
 
     Args:
+        source: the CloudEvents source, by what requested it.
         latest: the time of the override that counts so far, UTC without a zone: of several the latest counts,
             so that a clock that runs behind must not make the new one void.
 
@@ -60,7 +61,7 @@ def new_override(
         raise OverrideInvalidError("it gives no reason")
     time = now if latest is None else max(now, latest.replace(tzinfo=UTC) + _TICK)
     data = RootOverrideData(job_id=job, reason=reason, requested_by=requested_by)
-    override = kind(id=str(uuid4()), source=_SOURCE, time=time, specversion="1.0", subject=job, data=data)
+    override = kind(id=str(uuid4()), source=source, time=time, specversion="1.0", subject=job, data=data)
     try:
         decode_event(encode(override))
     except InvalidMessageError as invalid:

@@ -32,6 +32,9 @@ from llamalog_service.http.problems import ProblemError, invalid_body, not_found
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
 
+SOURCE: Final = "/llamalog/api"
+"""The CloudEvents source of the messages that the API publishes."""
+
 REQUESTS: Final = {action: request for request, action in ACTIONS.items()}
 """Requests to an existing run, by the action."""
 
@@ -185,9 +188,7 @@ def _command_data(run: UUID, request: BackfillRequest, principal: Principal) -> 
     ):
         raise invalid_body("scope", f"It lies outside of {EARLIEST_TIME:%Y} to {LATEST_TIME:%Y}.")
     data = BackfillRootsData(requested_by=principal.name, **asdict(request))
-    command = BackfillRoots(
-        id=str(run), source="/llamalog/api", time=EARLIEST_TIME, specversion="1.0", data=data
-    )
+    command = BackfillRoots(id=str(run), source=SOURCE, time=EARLIEST_TIME, specversion="1.0", data=data)
     try:
         decode_command(encode(command))
     except InvalidMessageError as invalid:

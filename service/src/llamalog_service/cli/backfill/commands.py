@@ -35,6 +35,7 @@ from llamalog_service.cli.backfill.options import (
 from llamalog_service.cli.backfill.tables import runs_in
 from llamalog_service.cli.backfill.watching import read_known, show_run, watch_to_the_end
 from llamalog_service.cli.runtime import (
+    SOURCE,
     TIMEOUT,
     console,
     print_error,
@@ -98,7 +99,7 @@ def start(  # noqa: PLR0917 -- typer calls it by name
         expected=expect,
     )
     settings, run_id = read_settings(), uuid4()
-    run(request_backfill(settings, run_id, data, timeout=TIMEOUT))
+    run(request_backfill(settings, run_id, data, source=SOURCE, timeout=TIMEOUT))
     _print_request(run_id, "start", as_json=as_json, stream=follow)
     if follow:
         watch_to_the_end(settings, run_id, as_json=as_json, timeout=_KEPT_WITHIN)
@@ -138,7 +139,7 @@ async def _request_if_open(
             "llamalog", f"The database does not have the backfill {run_id} yet; it is requested all the same."
         )
     data = RunRequestData(run=run_id, requested_by=requested_by)
-    await request_run_action(settings, request, data, timeout=TIMEOUT)
+    await request_run_action(settings, request, data, source=SOURCE, timeout=TIMEOUT)
 
 
 def _print_request(run_id: UUID, action: str, *, as_json: bool, stream: bool = False) -> None:
