@@ -28,7 +28,7 @@ def seen(one: Survived) -> str:
     """What happened on the way, in a few words."""
     verdict = one.verdict
     words = [f"{verdict.messages:,} messages: {verdict.rows:,} rows, {verdict.dead_letters} dead letters"]
-    again = verdict.records_told - verdict.rows
+    again = verdict.records_published - verdict.rows
     words.append(f"{verdict.rows_corrected} rows corrected, {max(again, 0)} records published again")
     if one.put_back:
         words.append(f"batches requeued {one.put_back} times")

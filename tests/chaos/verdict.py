@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
     messages: int
     rows: int
     dead_letters: int
-    records_told: int
+    records_published: int
     rows_corrected: int
     differences: list[str]
 
@@ -33,10 +33,10 @@ async def judge(scene: Scene) -> Verdict:
     valid, bad = judged(sent)
     stored = await stored_rows(scene.pool)
     letters = await read_all(kafka, names.dead_letters.name)
-    told = await read_all(kafka, names.provenance.name)
+    records = await read_all(kafka, names.provenance.name)
     found = scene.wrong + differences(stored, valid)
     found += differing_letters(bad, letters, _since(scene, names.dead_letters.name))
-    newest, expected = believed(record.value for record in told), as_stored(stored)
+    newest, expected = believed(record.value for record in records), as_stored(stored)
     since = _since(scene, names.provenance.name)
     for row_id, record in expected.items():
         if newest.get(row_id) != record and (since is None or record.recorded_at >= since):
@@ -46,7 +46,7 @@ async def judge(scene: Scene) -> Verdict:
         messages=len(sent),
         rows=len(stored),
         dead_letters=len(bad),
-        records_told=len(told),
+        records_published=len(records),
         rows_corrected=sum(row.revision > 1 for row in stored.values()),
         differences=found,
     )

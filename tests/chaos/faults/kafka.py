@@ -7,6 +7,7 @@ from random import Random
 from aiokafka import TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 
+from chaos.absences import be_away
 from chaos.fault import AWAY, TRIES, Fault
 from chaos.operating import command, start_backfill, until_backfilled
 from chaos.scene import CreatedAgain, Scene, administering
@@ -19,21 +20,15 @@ _MORE = 3
 
 
 async def restart_kafka(scene: Scene, _: Random) -> None:
-    await asyncio.to_thread(scene.kafka.stop)
-    await asyncio.sleep(AWAY)
-    await asyncio.to_thread(scene.kafka.start)
+    await be_away(scene.kafka.stop, scene.kafka.start, AWAY)
 
 
 async def kill_kafka(scene: Scene, _: Random) -> None:
-    await asyncio.to_thread(scene.kafka.kill)
-    await asyncio.sleep(AWAY)
-    await asyncio.to_thread(scene.kafka.start)
+    await be_away(scene.kafka.kill, scene.kafka.start, AWAY)
 
 
 async def freeze_kafka(scene: Scene, _: Random) -> None:
-    await asyncio.to_thread(scene.kafka.freeze)
-    await asyncio.sleep(2 * AWAY)
-    await asyncio.to_thread(scene.kafka.thaw)
+    await be_away(scene.kafka.freeze, scene.kafka.thaw, 2 * AWAY)
 
 
 async def add_partitions(scene: Scene, _: Random) -> None:

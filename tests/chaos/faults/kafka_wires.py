@@ -1,8 +1,8 @@
 """Connections to Kafka that are cut, slow, or get no answer."""
 
-import asyncio
 from random import Random
 
+from chaos.absences import hang, reset, slow_down
 from chaos.fault import AWAY, Fault
 from chaos.scene import Scene
 from chaos.servers import Servers
@@ -14,23 +14,15 @@ _SHORT_LIVES = 500, 100_000
 
 
 async def freeze_kafka_connections(scene: Scene, _: Random) -> None:
-    scene.kafka_wire.freeze()
-    await asyncio.sleep(2 * AWAY)
-    scene.kafka_wire.thaw()
+    await hang(scene.kafka_wire, 2 * AWAY)
 
 
 async def reset_kafka_connections(scene: Scene, dice: Random) -> None:
-    scene.kafka_wire.lifetime = lambda: dice.randint(*_SHORT_LIVES)
-    scene.kafka_wire.sever()
-    await asyncio.sleep(2 * AWAY)
-    scene.kafka_wire.lifetime = None
-    scene.kafka_wire.sever()
+    await reset(scene.kafka_wire, dice, _SHORT_LIVES, 2 * AWAY)
 
 
 async def slow_kafka_connections(scene: Scene, _: Random) -> None:
-    scene.kafka_wire.delay = _DELAY
-    await scene.until_said(0.9)
-    scene.kafka_wire.delay = 0.0
+    await slow_down(scene, scene.kafka_wire, _DELAY)
 
 
 FAULTS = (

@@ -6,6 +6,7 @@ import signal
 from contextlib import suppress
 from random import Random
 
+from chaos.absences import be_away
 from chaos.fault import AWAY, Fault
 from chaos.scene import Scene
 from harness.waiting import eventually
@@ -21,21 +22,15 @@ _ONE_OF_THE_CONSUMERS = """
 
 
 async def restart_postgres(scene: Scene, _: Random) -> None:
-    await asyncio.to_thread(scene.postgres.stop)
-    await asyncio.sleep(AWAY)
-    await asyncio.to_thread(scene.postgres.start)
+    await be_away(scene.postgres.stop, scene.postgres.start, AWAY)
 
 
 async def kill_postgres(scene: Scene, _: Random) -> None:
-    await asyncio.to_thread(scene.postgres.kill)
-    await asyncio.sleep(AWAY)
-    await asyncio.to_thread(scene.postgres.start)
+    await be_away(scene.postgres.kill, scene.postgres.start, AWAY)
 
 
 async def freeze_postgres(scene: Scene, _: Random) -> None:
-    await asyncio.to_thread(scene.postgres.freeze)
-    await asyncio.sleep(AWAY)
-    await asyncio.to_thread(scene.postgres.thaw)
+    await be_away(scene.postgres.freeze, scene.postgres.thaw, AWAY)
 
 
 async def starve_postgres(scene: Scene, _: Random) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from random import Random
 
+from chaos.absences import hang, reset, slow_down
 from chaos.fault import AWAY, TRIES, Fault
 from chaos.proxy import Cut
 from chaos.scene import Scene
@@ -30,23 +31,15 @@ async def cut_commits(scene: Scene, dice: Random) -> None:
 
 
 async def reset_connections(scene: Scene, dice: Random) -> None:
-    scene.wire.lifetime = lambda: dice.randint(*_SHORT_LIVES)
-    scene.wire.sever()
-    await asyncio.sleep(2 * AWAY)
-    scene.wire.lifetime = None
-    scene.wire.sever()
+    await reset(scene.wire, dice, _SHORT_LIVES, 2 * AWAY)
 
 
 async def freeze_connections(scene: Scene, _: Random) -> None:
-    scene.wire.freeze()
-    await asyncio.sleep(AWAY)
-    scene.wire.thaw()
+    await hang(scene.wire, AWAY)
 
 
 async def slow_connections(scene: Scene, _: Random) -> None:
-    scene.wire.delay = _DELAY
-    await scene.until_said(0.9)
-    scene.wire.delay = 0.0
+    await slow_down(scene, scene.wire, _DELAY)
 
 
 FAULTS = (
