@@ -116,11 +116,11 @@ def _wrong_provenance(
 ) -> list[str]:
     """What a reader of the topic believes, and what a reader of its compacted remains would.
 
-    A row that was told, lost with the newer copy of the database and recorded again, is another time's:
-    its revisions begin anew, and readers may stay with a higher one that was told before.
+    A row that was published, lost with the newer copy of the database and recorded again, is another time's:
+    its revisions begin anew, and readers may stay with a higher one that was published before.
     """
-    told = [decode_provenance(record.value).data for record in records if record.value is not None]
-    believed, compacted, expected = _highest(told), _compacted(records), as_stored(stored)
+    published = [decode_provenance(record.value).data for record in records if record.value is not None]
+    believed, compacted, expected = _highest(published), _compacted(records), as_stored(stored)
     believed = {row: one for row, one in believed.items() if row in compacted}
     if was_set_back:
         believed, compacted = _of_this_time(believed, expected), _of_this_time(compacted, expected)
@@ -129,10 +129,10 @@ def _wrong_provenance(
     wrong += _differing(compacted, expected, "provenance, compacted")
     if not was_set_back:
         versions: dict[tuple[UUID, int], set[Provenance]] = defaultdict(set)
-        for one in told:
+        for one in published:
             versions[one.id, one.revision].add(replace(one, metadata=None))
         wrong += [
-            f"provenance: {of} was told in two versions" for of, all in versions.items() if len(all) > 1
+            f"provenance: {of} was published in two versions" for of, all in versions.items() if len(all) > 1
         ]
     return wrong
 
