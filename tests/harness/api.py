@@ -11,7 +11,7 @@ import uvicorn
 from harness.waiting import TIMEOUT
 from llamalog_service.bootstrap.api import make_server, open_app
 from llamalog_service.settings import Settings
-from llamalog_service.telemetry.server import listen
+from llamalog_service.telemetry.probes import listen
 
 
 class RunningApi(NamedTuple):

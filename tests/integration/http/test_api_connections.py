@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from harness.api import running_api
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.liveness import Health
-from llamalog_service.telemetry.server import application, listen, server
+from llamalog_service.telemetry.probes import application, listen, server
 
 _HALVES = (
     b"",

@@ -25,6 +25,7 @@ from llamalog_service.http.context import Services
 from llamalog_service.http.health import HealthMonitor, ReadinessProbe, TopicLag
 from llamalog_service.http.streams import Streams
 from llamalog_service.http.tokens import read_access
+from llamalog_service.http_connections import BoundedConfig, ConnectionLimits
 from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.reader import read_lag
 from llamalog_service.kafka.topics import topics
@@ -33,9 +34,8 @@ from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.settings import Settings, setting_name
-from llamalog_service.telemetry.connections import BoundedConfig, ConnectionLimits
+from llamalog_service.telemetry.probes import listen, probes
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
-from llamalog_service.telemetry.server import listen, probes
 
 _log = structlog.get_logger("llamalog.api")
 

@@ -12,8 +12,8 @@ from llamalog_service.retry import RETRIES
 from llamalog_service.settings import Settings, setting_name
 from llamalog_service.telemetry.liveness import StallLimits
 from llamalog_service.telemetry.monitor import Monitor, keep_heartbeat, keep_probing
+from llamalog_service.telemetry.probes import listen
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
-from llamalog_service.telemetry.server import listen
 
 _MAX_PAUSE: Final = 5.0
 

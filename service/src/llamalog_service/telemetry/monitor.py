@@ -17,8 +17,8 @@ import structlog
 
 from llamalog_service.domain.errors import ExitCode, UnavailableError
 from llamalog_service.telemetry.liveness import Snapshot, StallLimits, advance, assess, begin
+from llamalog_service.telemetry.probes import application, server
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
-from llamalog_service.telemetry.server import application, server
 
 _log = structlog.get_logger("llamalog.monitor")
 

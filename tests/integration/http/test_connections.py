@@ -16,7 +16,7 @@ from starlette.routing import Route
 from uvicorn import Server
 
 from harness.waiting import TIMEOUT, eventually
-from llamalog_service.telemetry.connections import MAX_HEAD_BYTES, BoundedConfig, ConnectionLimits
+from llamalog_service.http_connections import MAX_HEAD_BYTES, BoundedConfig, ConnectionLimits
 
 _SHORT: Final = 0.4
 _LONG: Final = 60.0

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from uvicorn import Server
 
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.telemetry.connections import BoundedConfig, ConnectionLimits
+from llamalog_service.http_connections import BoundedConfig, ConnectionLimits
 from llamalog_service.telemetry.liveness import Health
 
 _LIMITS: Final = ConnectionLimits(
