@@ -9,9 +9,10 @@ from typing import NamedTuple
 import uvicorn
 
 from harness.waiting import TIMEOUT
-from llamalog_service.bootstrap.api import make_server, open_app
+from llamalog_service.bootstrap.api import connection_limits, open_app
+from llamalog_service.http.server import make_server
+from llamalog_service.http_connections import listen
 from llamalog_service.settings import Settings
-from llamalog_service.telemetry.probes import listen
 
 
 class RunningApi(NamedTuple):
@@ -59,7 +60,7 @@ class _Serving:
 
     async def _serve(self) -> None:
         async with open_app(self._settings) as app:
-            self._server = make_server(app, self._settings)
+            self._server = make_server(app, connection_limits(self._settings))
             self._has_started.set()
             await self._server.serve(sockets=[self._listener])
 

@@ -1,15 +1,17 @@
-"""Connections of an HTTP server: deadlines for all that a client sends or takes, and a bound on their number.
+"""The socket and the connections of an HTTP server: bounded in number, with deadlines for their clients.
 
 Uvicorn waits without an end for a request that has begun, and for a client to take its response.
 """
 
 import asyncio
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterable
 from enum import Enum, auto
 from http import HTTPStatus
+from socket import AF_INET, AF_INET6
 from typing import Any, Final, NamedTuple
 
 import h11
@@ -18,6 +20,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from llamalog_service.domain.errors import LlamalogError
 
 _log = structlog.get_logger("llamalog.http")
 
@@ -29,6 +33,28 @@ _RETRY_AFTER: Final = {"Retry-After": "2", "Connection": "close"}
 _SECONDS_BETWEEN_WARNINGS: Final = 10.0
 _LINGER_SECONDS: Final = 1.0
 """After a refusal what the client still sends is discarded for so long: a reset would destroy the refusal."""
+
+
+class PortTakenError(LlamalogError):
+    """The process cannot listen on its configured address."""
+
+
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A listening socket, on any free port where the port is 0.
+
+    Args:
+        setting: the environment variable of the port, for the message.
+
+    Raises:
+        PortTakenError: the address cannot be bound.
+    """
+    try:
+        return socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
+    except OSError as error:
+        raise PortTakenError(
+            f"{host}:{port}, where the process is to answer, cannot be listened on: {error}. It was not "
+            f"started. Give it another port with {setting}, or 0 for any free one, which its log then names."
+        ) from error
 
 
 class ConnectionLimits(NamedTuple):

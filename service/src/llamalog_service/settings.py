@@ -112,6 +112,13 @@ class Settings(DatabaseSettings):
         """The bootstrap servers, one by one: FastStream takes a text with commas for one of them."""
         return [server.strip() for server in self.kafka.split(",")]
 
+    def consumers_metrics_urls(self) -> tuple[str, ...]:
+        """The addresses of the metrics of both consumers: on this machine, unless they are set."""
+        if self.api_metrics_urls:
+            return tuple(url.strip() for url in self.api_metrics_urls.split(",") if url.strip())
+        ports = (self.consumer_port, self.migration_consumer_port)
+        return tuple(f"http://{self.monitoring_host}:{port}/metrics" for port in ports if port)
+
 
 def setting_name(field: str) -> str:
     """The environment variable of a field of `Settings`."""

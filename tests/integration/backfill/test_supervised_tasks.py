@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from harness.api import running_api
 from harness.waiting import eventually
-from llamalog_service.bootstrap.api import supervise
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.http.background import supervise
 from llamalog_service.live_feed.feed import FeedState, Gap, LiveFeed
 from llamalog_service.settings import Settings
 

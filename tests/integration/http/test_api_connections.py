@@ -8,9 +8,10 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from harness.api import running_api
+from llamalog_service.http_connections import listen
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.liveness import Health
-from llamalog_service.telemetry.probes import application, listen, server
+from llamalog_service.telemetry.probes import application, server
 
 _HALVES = (
     b"",

@@ -20,7 +20,6 @@ from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.commands import RecomputeReason, RecomputeRoots, RecomputeRootsData
 from llamalog_schemas.events import Event
 from llamalog_service.bootstrap.rebuilds import rebuild_log
-from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.reader import read_lag
 from llamalog_service.kafka.topics import topics
 from llamalog_service.rebuild.rebuild import RebuildOptions
@@ -67,8 +66,7 @@ async def transactions(settings: Settings) -> AsyncIterator[Transactions]:
 async def lags(settings: Settings, consumer: ServiceProcess) -> dict[str, float]:
     """The lag as Kafka's tools, the API and the consumer's own metrics report it."""
     topic = topics(settings.topic_prefix).entity_events.name
-    async with open_admin(settings) as admin:
-        api = await read_lag(settings, admin, settings.consumer_group, topic)
+    api = await read_lag(settings, settings.consumer_group, topic)
     own = [
         value
         for name, value in metrics_of(consumer).items()

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
@@ -19,11 +20,13 @@ from llamalog_service.backfill.worker import (
     sweep_task,
 )
 from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
-from llamalog_service.bootstrap.monitoring import Monitored, open_monitoring
+from llamalog_service.bootstrap.monitoring import open_monitoring
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, RetryingBroker, subscribe
+from llamalog_service.kafka.consumer.monitoring import Monitored
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
+from llamalog_service.kafka.consumer.signals import LagProbe
 from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
@@ -32,7 +35,8 @@ from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.counts import read_depths, read_table_stats
 from llamalog_service.settings import Settings
-from llamalog_service.telemetry.prometheus import TableGauges
+from llamalog_service.telemetry.monitor import Check
+from llamalog_service.telemetry.prometheus import PrometheusMetrics, TableGauges
 
 Fail = Callable[[BaseException], None]
 
@@ -50,8 +54,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
     names = topics(settings.topic_prefix)
     group, topic = settings.consumer_group, names.entity_events.name
     async with AsyncExitStack() as stack:
-        monitored = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
-        metrics = monitored.metrics
+        monitored, metrics = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
         await require_fit_servers(settings)
         # A consumer that missed its session timeout must not hold locks on rows of its former partitions.
         pool = await stack.enter_async_context(
@@ -86,7 +89,14 @@ async def run_provenance_consumer(settings: Settings) -> None:
             for job, depth in (await read_depths(reader, metrics.sample_jobs(_JOBS_SAMPLED))).items():
                 metrics.depth(depth, job)
 
-        await _run(settings, subscribe_ingest, monitored, reader, measure)
+        await _run(
+            settings,
+            subscribe_ingest,
+            monitored,
+            metrics,
+            ping=partial(reader.value, "ping"),
+            measure=measure,
+        )
 
 
 async def run_migration_consumer(settings: Settings) -> None:
@@ -97,8 +107,9 @@ async def run_migration_consumer(settings: Settings) -> None:
     """
     names = topics(settings.topic_prefix)
     async with AsyncExitStack() as stack:
-        monitored = await stack.enter_async_context(open_monitoring(settings, "migration_consumer_port"))
-        metrics = monitored.metrics
+        monitored, metrics = await stack.enter_async_context(
+            open_monitoring(settings, "migration_consumer_port")
+        )
         await require_fit_servers(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog migration-consumer"))
         planning_pool = await stack.enter_async_context(
@@ -137,7 +148,14 @@ async def run_migration_consumer(settings: Settings) -> None:
             gauges.set(await read_table_stats(reader))
 
         try:
-            await _run(settings, subscribe_commands, monitored, reader, measure)
+            await _run(
+                settings,
+                subscribe_commands,
+                monitored,
+                metrics,
+                ping=partial(reader.value, "ping"),
+                measure=measure,
+            )
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):
@@ -148,8 +166,10 @@ async def _run(
     settings: Settings,
     subscribe: Callable[[KafkaBroker, Fail], BatchDelivery],
     monitored: Monitored,
-    reader: Reader,
-    measure: Callable[[], Awaitable[None]],
+    metrics: PrometheusMetrics,
+    *,
+    ping: Check,
+    measure: Check,
 ) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
     logger = logging.getLogger("faststream")  # it logs the errors that it swallows
@@ -172,7 +192,8 @@ async def _run(
     delivery = subscribe(broker, fail)
     app.on_shutdown(monitored.signals.stop)
     app.on_shutdown(delivery.close)
-    monitored.watch(delivery, reader, measure)
+    lag = LagProbe(settings, delivery, monitored.signals, metrics)
+    monitored.watch(delivery, lag, ping=ping, measure=measure)
     tune_garbage_collector()
     await app.run()
     if failures:

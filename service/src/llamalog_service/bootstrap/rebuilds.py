@@ -4,14 +4,10 @@ import getpass
 import os
 import socket
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
-import structlog
-from aiokafka import TopicPartition
-
 from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
-from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.clients import open_reader
 from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.reader import TopicReader, commit_if_behind
 from llamalog_service.kafka.topics import topics
@@ -28,8 +24,6 @@ from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 from llamalog_service.settings import Settings
-
-_log = structlog.get_logger("llamalog.rebuild")
 
 
 async def rebuild_log(
@@ -50,7 +44,7 @@ async def rebuild_log(
         LlamalogError: as for `Rebuild.run`.
     """
     tune_garbage_collector()
-    names = topics(settings.topic_prefix)
+    topic, group = topics(settings.topic_prefix).entity_events.name, settings.consumer_group
     await require_fit_database(settings)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
@@ -73,16 +67,14 @@ async def rebuild_log(
             pool,
             history,
             source=source,
-            topic=names.entity_events.name,
-            group=settings.consumer_group,
+            topic=topic,
+            group=group,
             begun_by=f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}",
             repair=repairs,
+            commit=partial(commit_if_behind, settings, group, topic) if settings.kafka_durable else None,
             on_progress=on_progress,
         )
-        report = await rebuild.run(options)
-    if report.loaded and settings.kafka_durable and not options.archive_only:
-        await _commit(settings, report)
-    return report
+        return await rebuild.run(options)
 
 
 def _history(settings: Settings, folder: Path | None, *, archive_only: bool) -> tuple[History, str]:
@@ -95,18 +87,6 @@ def _history(settings: Settings, folder: Path | None, *, archive_only: bool) -> 
     if archive_only:
         return ArchiveOnly(archive), f"the archive {folder.resolve()} alone"
     return ArchiveThenTopic(archive, topic), f"the archive {folder.resolve()}"
-
-
-async def _commit(settings: Settings, report: RebuildReport) -> None:
-    """Commit the loaded table's positions for the consumer, which else reads all events as duplicates."""
-    offsets = {TopicPartition(report.topic, int(at)): offset for at, offset in report.positions.items()}
-    outcome = "offsets were not committed: the consumer group reads the loaded events again, as duplicates"
-    try:
-        async with open_reader(settings, group=settings.consumer_group) as member:
-            if not await commit_if_behind(member, offsets):
-                _log.info(outcome, topic=report.topic, reason="the group has active members")
-    except UnavailableError as away:
-        _log.warning(outcome, topic=report.topic, reason=str(away))
 
 
 async def archive_topic(settings: Settings, folder: Path, on_progress: OnProgress) -> ArchiveReport:

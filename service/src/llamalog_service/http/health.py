@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Final, NamedTuple, TypeVar
@@ -14,9 +14,7 @@ from msgspec import Struct
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.counts import WorkLeft, read_unresolved, read_work_left
-from llamalog_service.telemetry.liveness import Health
 from llamalog_service.telemetry.metrics_scraper import ScrapedMetrics, parse_metrics
-from llamalog_service.telemetry.prometheus import PrometheusMetrics
 
 _log = structlog.get_logger("llamalog.api")
 
@@ -33,8 +31,6 @@ _SAMPLES: Final = 7
 """The number of samples: rates are those of the last minute."""
 _MAX_BYTES: Final = 1024 * 1024
 """The most that is read of a consumer's metrics."""
-_PING_SECONDS: Final = 2.0
-_PING_TIMEOUT_SECONDS: Final = 10.0
 
 
 class TopicLag(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -116,7 +112,8 @@ class HealthMonitor:
     """Samples the consumers' metrics every few seconds, and reads everything else on request.
 
     Args:
-        read_lag: reads the lag of every consumer group from Kafka.
+        groups: the consumer groups, and the topic that each reads.
+        read_lag: reads from Kafka how many messages of a topic a group has not committed.
         metrics_urls: of the consumers' metrics.
     """
 
@@ -124,10 +121,12 @@ class HealthMonitor:
         self,
         reader: Reader,
         *,
-        read_lag: Callable[[], Awaitable[tuple[TopicLag, ...]]],
+        groups: Mapping[str, str],
+        read_lag: Callable[[str, str], Awaitable[int]],
         metrics_urls: Sequence[str],
     ) -> None:
         self._reader = reader
+        self._groups = groups
         self._read_lag = read_lag
         self._urls = metrics_urls
         self._samples: deque[_Sample] = deque(maxlen=_SAMPLES)
@@ -159,7 +158,7 @@ class HealthMonitor:
     async def _read(self, live_streams: int) -> HealthSummary:
         unreachable: list[str] = []
         lag, database, _ = await asyncio.gather(
-            _or_none("Kafka", unreachable, self._read_lag),
+            _or_none("Kafka", unreachable, self._lags),
             _or_none("PostgreSQL", unreachable, self._database),
             self._sample(),
         )
@@ -175,6 +174,14 @@ class HealthMonitor:
             unresolved=unresolved,
             live_streams=live_streams,
             unreachable=(*unreachable, *last.unreachable),
+        )
+
+    async def _lags(self) -> tuple[TopicLag, ...]:
+        return tuple(
+            [
+                TopicLag(topic=topic, group=group, records=await self._read_lag(group, topic))
+                for group, topic in self._groups.items()
+            ]
         )
 
     async def _database(self) -> tuple[TableSize, WorkLeft, dict[str, int]]:
@@ -252,33 +259,3 @@ def _time_to_root(metrics: ScrapedMetrics) -> TimeToRoot | None:
         p50=metrics.known_share_within(0.5),
         p99=metrics.known_share_within(0.99),
     )
-
-
-class ReadinessProbe:
-    """Pings PostgreSQL every few seconds: without it nothing can be read."""
-
-    def __init__(self, reader: Reader, metrics: PrometheusMetrics) -> None:
-        self._reader = reader
-        self._metrics = metrics
-        self._unready: tuple[str, ...] = ("PostgreSQL was not pinged yet",)
-
-    def health(self) -> Health:
-        """The last result; a process that is stuck does not answer at all."""
-        return Health((), self._unready, None)
-
-    def forget(self) -> None:
-        """Count as unready, since PostgreSQL is not pinged."""
-        self._unready = ("pinging PostgreSQL has failed; the log says why",)
-        self._metrics.ready.set(0)
-
-    async def keep_pinging(self) -> None:
-        """Ping PostgreSQL, until cancelled."""
-        while True:
-            try:
-                async with asyncio.timeout(_PING_TIMEOUT_SECONDS):
-                    await self._reader.value("ping")
-                self._unready = ()
-            except (UnavailableError, TimeoutError):
-                self._unready = ("PostgreSQL does not answer",)
-            self._metrics.ready.set(not self._unready)
-            await asyncio.sleep(_PING_SECONDS)

@@ -164,33 +164,43 @@ async def committed_offsets(
     return {partition: max(0, offset.offset) for partition, offset in committed.items()}
 
 
-async def commit_if_behind(member: AIOKafkaConsumer, offsets: Offsets) -> bool:
-    """Commit offsets for the group of a started consumer, but for those that are committed already or more.
+async def commit_if_behind(settings: Settings, group: str, topic: str, offsets: Mapping[int, int]) -> bool:
+    """Commit offsets for a group, by partition, but for those that are committed already or more.
 
     Returns:
         Whether it was done: a group with active members commits for itself.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
     """
-    try:
-        member.assign(list(offsets))
-        behind = {at: offset for at, offset in offsets.items() if (await member.committed(at) or 0) < offset}
-        if behind:
-            await member.commit(behind)
-    except KafkaError:
-        return False
+    by_partition = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
+    async with open_reader(settings, group=group) as member:
+        try:
+            member.assign(list(by_partition))
+            behind = {
+                at: offset
+                for at, offset in by_partition.items()
+                if (await member.committed(at) or 0) < offset
+            }
+            if behind:
+                await member.commit(behind)
+        except KafkaError:
+            return False
     return True
 
 
-async def read_lag(settings: Settings, admin: AIOKafkaAdminClient, group: str, topic: str) -> int:
+async def read_lag(settings: Settings, group: str, topic: str) -> int:
     """Messages of a topic past what a group has committed.
 
     Raises:
         UnavailableError: Kafka does not answer.
     """
-    ends = await read_ends(settings, admin, topic)
-    try:
-        committed = await committed_offsets(admin, group, ends)
-    except GroupCoordinatorNotAvailableError:
-        committed = {}  # before its first group, Apache Kafka has no topic for offsets
+    async with open_admin(settings) as admin:
+        ends = await read_ends(settings, admin, topic)
+        try:
+            committed = await committed_offsets(admin, group, ends)
+        except GroupCoordinatorNotAvailableError:
+            committed = {}  # before its first group, Apache Kafka has no topic for offsets
     return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import asyncpg
+import structlog
 
+from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.log.log_store import Positions, advance_positions
@@ -12,7 +14,10 @@ from llamalog_service.log.recompute import MEMORY
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.comparison import IS_EMPTY
 from llamalog_service.rebuild.errors import EnumLabelsNotAddedError, TableNotEmptyError
+from llamalog_service.rebuild.ports import CommitOffsets
 from llamalog_service.rebuild.shadow import END_WITH_CLIENT, compared_shadow
+
+_log = structlog.get_logger("llamalog.rebuild")
 
 MAX_ENUM_LABELS: Final = 100
 """Labels that an enum may have: a writer to the topic must not be able to make enums grow without end."""
@@ -48,6 +53,16 @@ class InitialLoadStore:
                 await _load(connection)
                 await advance_positions(connection, Positions(group, topic, next_offsets))
             await connection.execute("ANALYZE llama_logs")
+
+
+async def commit_loaded(commit: CommitOffsets, topic: str, next_offsets: Mapping[int, int]) -> None:
+    """Commit a loaded table's positions for the consumer, which else reads all events as duplicates."""
+    outcome = "offsets were not committed: the consumer group reads the loaded events again, as duplicates"
+    try:
+        if not await commit(next_offsets):
+            _log.info(outcome, topic=topic, reason="the group has active members")
+    except UnavailableError as away:
+        _log.warning(outcome, topic=topic, reason=str(away))
 
 
 async def _load(connection: asyncpg.Connection) -> None:

@@ -1,6 +1,6 @@
-"""The ports of a rebuild: the events that it reads, and its progress that it reports."""
+"""The ports of a rebuild: the events that it reads, the offsets that it commits, its progress."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from llamalog_service.kafka.reader import Portion, Span
@@ -23,6 +23,10 @@ class History(Protocol):
             LlamalogError: some of them are gone.
             UnavailableError: Kafka is away.
         """
+
+
+CommitOffsets = Callable[[Mapping[int, int]], Awaitable[bool]]
+"""Commits offsets, by partition, for the consumer that continues; False: it is active and commits itself."""
 
 
 class RebuildProgress(NamedTuple):

@@ -37,8 +37,8 @@ from llamalog_service.rebuild.errors import (
     UnknownEnumLabelsError,
     UnsourcedRowsError,
 )
-from llamalog_service.rebuild.initial_load import EnumLabelStore, InitialLoadStore
-from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
+from llamalog_service.rebuild.initial_load import EnumLabelStore, InitialLoadStore, commit_loaded
+from llamalog_service.rebuild.ports import CommitOffsets, History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.repair import Repair
 from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore, read_into
 from llamalog_service.retry import retry_until_available
@@ -106,6 +106,7 @@ class Rebuild:
         source: a name for `history`; a shadow from another source is not resumed.
         begun_by: the user and process, for the error of a rebuild that finds this one's shadow.
         repair: applies the differences; None: they are reported alone.
+        commit: commits the positions of an initial load; None: no broker keeps them.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Rebuild:
         source: str = "the topic",
         begun_by: str = "",
         repair: Repair | None = None,
+        commit: CommitOffsets | None = None,
         on_progress: OnProgress = lambda _: None,
     ) -> None:
         self._pool = pool
@@ -130,6 +132,7 @@ class Rebuild:
         self._source = source
         self._begun_by = begun_by
         self._repair = repair
+        self._commit = commit
         self._on_progress = on_progress
 
     async def run(self, options: RebuildOptions) -> RebuildReport:
@@ -242,6 +245,8 @@ class Rebuild:
             self._lock.check()
             positions = {} if options.archive_only else read.next_offsets
             await InitialLoadStore(self._pool).load(self._group, self._topic, positions)
+            if positions and self._commit is not None:
+                await commit_loaded(self._commit, self._topic, positions)
         found = _Comparison(read, duplicates, 0, sides, NONE_UNSOURCED)
         return self._report(found, NO_DIFFERENCES, loaded=options.initial_load)
 

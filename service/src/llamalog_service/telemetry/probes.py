@@ -1,8 +1,6 @@
-"""The HTTP endpoints `/livez`, `/readyz` and `/metrics`, and the socket that they are served on."""
+"""The HTTP endpoints `/livez`, `/readyz` and `/metrics`, and the server of a port that has them alone."""
 
-import socket
 from collections.abc import Callable, Sequence
-from socket import AF_INET, AF_INET6
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -13,7 +11,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn import Server
 
-from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.http_connections import BoundedConfig, ConnectionLimits
 from llamalog_service.telemetry.liveness import Health
 
@@ -21,28 +18,6 @@ _LIMITS: Final = ConnectionLimits(
     connections=64, request_seconds=5.0, idle_seconds=30.0, response_seconds=10.0
 )
 """Of a port that probes and one or two scrapers use."""
-
-
-class PortTakenError(LlamalogError):
-    """The process cannot listen on its configured address."""
-
-
-def listen(host: str, port: int, setting: str) -> socket.socket:
-    """A listening socket, on any free port where the port is 0.
-
-    Args:
-        setting: the environment variable of the port, for the message.
-
-    Raises:
-        PortTakenError: the address cannot be bound.
-    """
-    try:
-        return socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
-    except OSError as error:
-        raise PortTakenError(
-            f"{host}:{port}, where the process is to answer, cannot be listened on: {error}. It was not "
-            f"started. Give it another port with {setting}, or 0 for any free one, which its log then names."
-        ) from error
 
 
 def application(health: Callable[[], Health], registry: CollectorRegistry) -> Starlette:

@@ -70,11 +70,8 @@ class Observation:
     async def backlog(self) -> Backlog:
         """The work that is left, read in the order in which it flows, so that none is missed in between."""
         settings = self._settings
-        async with open_admin(settings) as admin:
-            events = await read_lag(settings, admin, settings.consumer_group, self._topics.entity_events.name)
-            commands = await read_lag(
-                settings, admin, settings.migration_group, self._topics.backfill_commands.name
-            )
+        events = await read_lag(settings, settings.consumer_group, self._topics.entity_events.name)
+        commands = await read_lag(settings, settings.migration_group, self._topics.backfill_commands.name)
         work = await self._work()
         return Backlog(events, commands, work.open_repairs, work.unpublished)
 
