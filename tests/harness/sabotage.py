@@ -6,17 +6,15 @@ Run as `python -m harness.sabotage "<fault>" consumer`.
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
-from unittest.mock import patch
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from llamalog_service.cli import app
-from llamalog_service.dead_letters import replay as dead_letter_replay
 from llamalog_service.ingest.ingest import Ingest
-from llamalog_service.kafka.dead_letters import fetch_dead_letters
+from llamalog_service.kafka.dead_letters import DeadLetterReader
 
 
 async def _for_ever(*_: Any, **__: Any) -> Any:
@@ -50,12 +48,14 @@ def a_producer_out_of_sequence() -> None:
 
 
 def a_replay_that_waits_after_its_first_fetch() -> None:
-    async def fetch_once(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
-        async for fetched in fetch_dead_letters(*arguments, **named):
+    read = DeadLetterReader.read
+
+    async def fetch_once(*arguments: Any) -> AsyncGenerator[Any]:
+        async for fetched in read(*arguments):
             yield fetched
             await asyncio.Event().wait()
 
-    patch.object(dead_letter_replay, "fetch_dead_letters", fetch_once).start()
+    DeadLetterReader.read = fetch_once  # type: ignore[method-assign, assignment]
 
 
 _FAULTS: list[Callable[[], None]] = [

@@ -1,27 +1,41 @@
 """Dead letters as they are shown: a page of them takes little memory, however large they are."""
 
 import tracemalloc
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 
 import msgspec
-import pytest
-from pydantic import SecretStr
 
 from llamalog_service.dead_letters.listing import DeadLetterFilter, DeadLetterViews
-from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import (
+    Coordinates,
+    DeadLetterPosition,
+    DeadLetterReader,
+    Spans,
+    StoredDeadLetter,
+)
 from llamalog_service.kafka.reader import Span
-from llamalog_service.settings import Settings
 
 KIBIBYTE = 1024
 COUNT, BYTES = 500, 256 * KIBIBYTE
 
 
-async def spans(_: Settings) -> dict[int, Span]:
-    return {0: Span(0, COUNT)}
+class Kept(DeadLetterReader):
+    """A topic of dead letters in memory."""
+
+    def __init__(self, read: Callable[[], AsyncGenerator[list[StoredDeadLetter], None]]) -> None:
+        self._read = read
+
+    async def spans(self, after: DeadLetterPosition | None = None) -> Spans:
+        assert after is None
+        return {0: Span(0, COUNT)}
+
+    def read(self, spans: Spans) -> AsyncGenerator[list[StoredDeadLetter], None]:
+        assert spans == {0: Span(0, COUNT)}
+        return self._read()
 
 
-async def dead_letters(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLetter], None]:
+async def dead_letters() -> AsyncGenerator[list[StoredDeadLetter], None]:
     for offset in range(COUNT):
         value = bytes(BYTES)
         kept_at = datetime(2026, 2, 10, tzinfo=UTC)
@@ -32,10 +46,8 @@ async def dead_letters(_: Settings, __: object) -> AsyncGenerator[list[StoredDea
         ]
 
 
-async def test_of_large_dead_letters_only_what_is_shown_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llamalog_service.dead_letters.listing.find_spans", spans)
-    monkeypatch.setattr("llamalog_service.dead_letters.listing.fetch_dead_letters", dead_letters)
-    views = DeadLetterViews(Settings(database_url=SecretStr("postgresql://nowhere"), kafka="nowhere:1"))
+async def test_of_large_dead_letters_only_what_is_shown_is_kept() -> None:
+    views = DeadLetterViews(Kept(dead_letters))
     tracemalloc.start()
     try:
         page = await views.page(DeadLetterFilter(), limit=COUNT, after=None)
@@ -47,7 +59,7 @@ async def test_of_large_dead_letters_only_what_is_shown_is_kept(monkeypatch: pyt
     assert peak < 16 * 1024 * KIBIBYTE, "the dead letters themselves have 125 MiB"
 
 
-async def forged(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLetter], None]:
+async def forged() -> AsyncGenerator[list[StoredDeadLetter], None]:
     """Dead letters of another program, as large in every part as Kafka takes them."""
     long, kept_at = "r" * 100 * KIBIBYTE, datetime(2026, 2, 10, tzinfo=UTC)
     for offset in range(COUNT):
@@ -68,12 +80,8 @@ async def forged(_: Settings, __: object) -> AsyncGenerator[list[StoredDeadLette
         ]
 
 
-async def test_of_dead_letters_with_large_headers_only_what_is_shown_is_kept(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("llamalog_service.dead_letters.listing.find_spans", spans)
-    monkeypatch.setattr("llamalog_service.dead_letters.listing.fetch_dead_letters", forged)
-    views = DeadLetterViews(Settings(database_url=SecretStr("postgresql://nowhere"), kafka="nowhere:1"))
+async def test_of_dead_letters_with_large_headers_only_what_is_shown_is_kept() -> None:
+    views = DeadLetterViews(Kept(forged))
     page = await views.page(DeadLetterFilter(), limit=50, after=None)
     assert len(page.items) == 50
     assert len(msgspec.json.encode(page)) < 50 * 32 * KIBIBYTE

@@ -7,13 +7,10 @@ from typing import NamedTuple
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootOverrideEvent
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.overrides import JobSeenError, new_override
-from llamalog_service.kafka.publisher import open_publisher
-from llamalog_service.kafka.topic_checks import require_fit_topics
-from llamalog_service.postgres.pool import open_pool
+from llamalog_service.kafka.publisher import OpenPublisher
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.jobs import JobState, read_job_state
 from llamalog_service.retry import retry_until_available
-from llamalog_service.settings import Settings
 
 _READ_SECONDS = 5.0
 
@@ -26,7 +23,8 @@ class PublishedOverride(NamedTuple):
 
 
 async def override_root(
-    settings: Settings,
+    reader: Reader,
+    open_publisher: OpenPublisher,
     job: str,
     *,
     source: str,
@@ -37,17 +35,20 @@ async def override_root(
 ) -> PublishedOverride:
     """Adopt a job that was never seen as a root, or revoke that.
 
+    While PostgreSQL is away, the override is published all the same: it is only read, and the effect of an
+    override follows from the events alone.
+
     Args:
+        open_publisher: called once the override is known to be of use.
         source: the CloudEvents source, by what requested it.
-        timeout: seconds to wait for Kafka. PostgreSQL is only read: while it is away, the override is
-            published all the same, since its effect follows from the events alone.
+        timeout: seconds to wait for Kafka.
 
     Raises:
         JobSeenError: it would have no effect.
         OverrideInvalidError: the contract refuses it.
         LlamalogError: the topics are unfit, or Kafka is away.
     """
-    job_state = await _read_job(settings, job)
+    job_state = await _read_job(reader, job)
     if job_state is not None and job_state.seen_since is not None:
         raise JobSeenError(job, job_state.seen_since)
     latest = (
@@ -62,8 +63,7 @@ async def override_root(
         now=datetime.now(UTC),
         latest=latest,
     )
-    await require_fit_topics(settings, timeout=timeout)
-    async with open_publisher(settings, source, timeout=timeout) as publisher:
+    async with open_publisher() as publisher:
         await retry_until_available(
             lambda: publisher.publish_override(override),
             doing="publishing the override",
@@ -72,9 +72,9 @@ async def override_root(
     return PublishedOverride(override, job_state)
 
 
-async def _read_job(settings: Settings, job: str) -> JobState | None:
+async def _read_job(reader: Reader, job: str) -> JobState | None:
     try:
-        async with asyncio.timeout(_READ_SECONDS), open_pool(settings, name="llamalog override") as pool:
-            return await read_job_state(Reader(pool), job)
+        async with asyncio.timeout(_READ_SECONDS):
+            return await read_job_state(reader, job)
     except (UnavailableError, TimeoutError):
         return None

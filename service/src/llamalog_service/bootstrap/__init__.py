@@ -5,6 +5,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from llamalog_service.kafka.publisher import EventPublisher, open_publisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
@@ -49,3 +50,22 @@ async def open_log(settings: DatabaseSettings) -> AsyncIterator[Reader]:
     """A reader of the log, over a pool of its own."""
     async with open_pool(settings, name="llamalog reading", only_reads=True) as pool:
         yield Reader(pool)
+
+
+@asynccontextmanager
+async def open_fit_publisher(
+    settings: Settings, source: str, *, timeout: float
+) -> AsyncIterator[EventPublisher]:
+    """A publisher for one request, if the topics are as they have to be.
+
+    Args:
+        source: the CloudEvents source, by what requested it.
+        timeout: seconds to wait for Kafka.
+
+    Raises:
+        TopicsUnfitError: as of `require_fit_topics`.
+        UnavailableError: Kafka did not answer.
+    """
+    await require_fit_topics(settings, timeout=timeout)
+    async with open_publisher(settings, source, timeout=timeout) as publisher:
+        yield publisher

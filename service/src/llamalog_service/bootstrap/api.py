@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from llamalog_service.backfill.root_overrides import override_root
+from llamalog_service.bootstrap import open_fit_publisher
 from llamalog_service.bootstrap.backfills import request_backfill, request_run_action
 from llamalog_service.dead_letters.listing import DeadLetterViews
 from llamalog_service.domain.errors import UnavailableError
@@ -22,6 +23,8 @@ from llamalog_service.http.server import serve
 from llamalog_service.http.streams import Streams
 from llamalog_service.http.tokens import read_access
 from llamalog_service.http_connections import ConnectionLimits, listen
+from llamalog_service.kafka.dead_letters import DeadLetterReader
+from llamalog_service.kafka.feeds import open_provenance_feed
 from llamalog_service.kafka.reader import read_lag
 from llamalog_service.kafka.topics import topics
 from llamalog_service.live_feed.feed import FeedState, LiveFeed, run_live_feed
@@ -84,7 +87,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             ),
             asyncio.create_task(
                 supervise(
-                    partial(run_live_feed, settings, feed),
+                    partial(run_live_feed, partial(open_provenance_feed, settings), feed),
                     doing="reading the live feed",
                     failed=partial(feed.reset, FeedState.FAILED),
                 )
@@ -120,8 +123,14 @@ def _services(settings: Settings, reader: Reader) -> Services:
                 request_run_action, settings, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS
             ),
         ),
-        dead_letters=DeadLetterViews(settings),
-        override_root=partial(override_root, settings, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS),
+        dead_letters=DeadLetterViews(DeadLetterReader(settings)),
+        override_root=partial(
+            override_root,
+            reader,
+            partial(open_fit_publisher, settings, SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS),
+            source=SOURCE,
+            timeout=_KAFKA_TIMEOUT_SECONDS,
+        ),
         health=HealthMonitor(
             reader,
             groups={

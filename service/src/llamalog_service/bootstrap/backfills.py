@@ -1,15 +1,17 @@
-"""Backfills for operators: requested over Kafka, read from PostgreSQL, followed on their topic."""
+"""Backfills and root overrides for operators: requested over Kafka, read from PostgreSQL, followed."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import UUID
 
 from llamalog_schemas.backfills import BackfillEndedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
+from llamalog_service.backfill import root_overrides
 from llamalog_service.backfill.following import follow_run
+from llamalog_service.backfill.root_overrides import PublishedOverride
+from llamalog_service.bootstrap import open_fit_publisher
 from llamalog_service.kafka.feeds import open_run_events
-from llamalog_service.kafka.publisher import EventPublisher, open_publisher
-from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.backfills import BackfillRun, BackfillState
@@ -28,7 +30,7 @@ async def request_backfill(
         UnavailableError: Kafka did not acknowledge it within `timeout` seconds; repeating is safe.
         TopicsUnfitError: the topics are not as they have to be.
     """
-    async with _publishing(settings, source, timeout) as publisher:
+    async with open_fit_publisher(settings, source, timeout=timeout) as publisher:
         await publisher.request_backfill(run, data)
 
 
@@ -40,15 +42,8 @@ async def request_run_action(
     Raises:
         LlamalogError: as for `request_backfill`.
     """
-    async with _publishing(settings, source, timeout) as publisher:
+    async with open_fit_publisher(settings, source, timeout=timeout) as publisher:
         await publisher.request_run_change(request, data)
-
-
-@asynccontextmanager
-async def _publishing(settings: Settings, source: str, timeout: float) -> AsyncIterator[EventPublisher]:
-    await require_fit_topics(settings, timeout=timeout)
-    async with open_publisher(settings, source, timeout=timeout) as publisher:
-        yield publisher
 
 
 @asynccontextmanager
@@ -68,3 +63,27 @@ async def follow_backfill(
     """
     async with open_run_events(settings, run) as events, open_backfills(settings) as reader:
         return await follow_run(events, reader, run, show, timeout=timeout)
+
+
+async def override_root(
+    settings: Settings,
+    job: str,
+    *,
+    source: str,
+    adopted: bool,
+    reason: str,
+    requested_by: str,
+    timeout: float,
+) -> PublishedOverride:
+    """Override a root; arguments and errors as of `backfill.root_overrides.override_root`."""
+    async with open_pool(settings, name="llamalog override") as pool:
+        return await root_overrides.override_root(
+            Reader(pool),
+            partial(open_fit_publisher, settings, source, timeout=timeout),
+            job,
+            source=source,
+            adopted=adopted,
+            reason=reason,
+            requested_by=requested_by,
+            timeout=timeout,
+        )

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from llamalog_service.bootstrap.dead_letters import replay_dead_letters, select_dead_letters
 from llamalog_service.cli.dead_letter_view import (
     coordinates_of,
     dead_letter_as_json,
@@ -25,9 +26,9 @@ from llamalog_service.cli.runtime import (
     run,
     signals_as_interrupts,
 )
-from llamalog_service.dead_letters.listing import Selection, select_dead_letters
+from llamalog_service.dead_letters.listing import Selection
 from llamalog_service.dead_letters.policy import ReplayOutcome
-from llamalog_service.dead_letters.replay import ReplayStats, replay_dead_letters
+from llamalog_service.dead_letters.replay import ReplayStats
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
 from llamalog_service.settings import Settings

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from llamalog_service.bootstrap import open_log
+from llamalog_service.bootstrap.live_feed import follow_log
 from llamalog_service.cli.options import (
     Json,
     OfCategory,
@@ -38,7 +39,6 @@ from llamalog_service.cli.runtime import (
     read_settings,
     run,
 )
-from llamalog_service.live_feed.following import follow_log
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import parse_cursor, read_pages

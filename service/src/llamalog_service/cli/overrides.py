@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.backfill.root_overrides import PublishedOverride, override_root
+from llamalog_service.backfill.root_overrides import PublishedOverride
+from llamalog_service.bootstrap.backfills import override_root
 from llamalog_service.cli.runtime import SOURCE, TIMEOUT, print_line, read_settings, run
 from llamalog_service.queries.jobs import JobState
 

@@ -16,16 +16,14 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.dead_letters import (
     Coordinates,
     DeadLetterPosition,
+    DeadLetterReader,
     Spans,
     StoredDeadLetter,
-    fetch_dead_letters,
-    find_spans,
 )
 from llamalog_service.kafka.reader import Span
 from llamalog_service.queries.paging import InvalidCursorError, Page
 from llamalog_service.queries.rows import cut
 from llamalog_service.retry import retry_until_available
-from llamalog_service.settings import Settings
 
 _MAX_COUNTED: Final = 10_000
 _COUNT_SECONDS: Final = 30.0
@@ -83,7 +81,7 @@ class Selection:
 
 
 async def select_dead_letters(
-    settings: Settings, selection: Selection, *, timeout: float
+    reader: DeadLetterReader, selection: Selection, *, timeout: float
 ) -> AsyncGenerator[list[StoredDeadLetter], None]:
     """The selected ones of all dead letters that exist at this moment, in batches.
 
@@ -92,11 +90,9 @@ async def select_dead_letters(
         TopicAbsentError: there is no topic of dead letters.
         UnavailableError: Kafka did not answer within `timeout` seconds.
     """
-    spans = await retry_until_available(
-        lambda: find_spans(settings), doing="finding dead letters", timeout=timeout
-    )
+    spans = await retry_until_available(reader.spans, doing="finding dead letters", timeout=timeout)
     found = False
-    async with aclosing(fetch_dead_letters(settings, spans)) as fetched:
+    async with aclosing(reader.read(spans)) as fetched:
         async for batch in fetched:
             selected = [dead_letter for dead_letter in batch if selection.matches(dead_letter)]
             found = found or bool(selected)
@@ -178,8 +174,8 @@ class DeadLetterFilter(Struct, frozen=True, kw_only=True):
 class DeadLetterViews:
     """Counts and pages of dead letters for HTTP: the newest first, in bounded memory."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, reader: DeadLetterReader) -> None:
+        self._reader = reader
         self._counting = asyncio.Lock()
         self._counted: tuple[float, DeadLetterCounts] | None = None
 
@@ -197,10 +193,10 @@ class DeadLetterViews:
             return self._counted[1]
 
     async def _count(self) -> DeadLetterCounts:
-        spans = await find_spans(self._settings)
+        spans = await self._reader.spans()
         reasons: Counter[str] = Counter()
         newest = _newest(spans, None, _MAX_COUNTED)
-        async with aclosing(fetch_dead_letters(self._settings, newest)) as fetched:
+        async with aclosing(self._reader.read(newest)) as fetched:
             async for batch in fetched:
                 reasons.update(cut(dead_letter.reason, _MAX_REASON) for dead_letter in batch)
         return DeadLetterCounts(
@@ -221,10 +217,10 @@ class DeadLetterViews:
             UnavailableError: Kafka does not answer.
         """
         before = None if after is None else _parse(after)
-        spans = _newest(await find_spans(self._settings), before, _MAX_SCANNED)
+        spans = _newest(await self._reader.spans(), before, _MAX_SCANNED)
         selection = _selection(wanted)
         found: list[tuple[DeadLetterPosition, DeadLetterMessage]] = []
-        async with aclosing(fetch_dead_letters(self._settings, spans)) as fetched:
+        async with aclosing(self._reader.read(spans)) as fetched:
             async for batch in fetched:
                 # Cut as they are read: so many whole ones would take more memory than there may be.
                 found += [(one.position, _view(one)) for one in batch if selection.matches(one)]

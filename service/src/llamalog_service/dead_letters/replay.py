@@ -6,23 +6,15 @@ again is one more dead letter, of which a replay sends one at most.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from llamalog_service.dead_letters.listing import DeadLetterNotFoundError, Selection
 from llamalog_service.dead_letters.policy import ReplayDecision, ReplayOutcome, ReplayPolicy
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
-from llamalog_service.kafka.dead_letters import (
-    DeadLetterPosition,
-    StoredDeadLetter,
-    fetch_dead_letters,
-    find_spans,
-)
-from llamalog_service.kafka.topic_checks import require_fit_topics
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
+from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader, StoredDeadLetter
 from llamalog_service.retry import retry_until_available
-from llamalog_service.settings import Settings
 
 _EXAMPLES = 20
 _TIMEOUT = 60.0
@@ -68,80 +60,52 @@ class ReplayStats:
         return self.outcomes[ReplayOutcome.SENT]
 
 
-async def replay_dead_letters(
-    settings: Settings,
+async def replay(
+    reader: DeadLetterReader,
+    producer: MessageProducer | None,
+    policy: ReplayPolicy,
     selection: Selection,
     *,
     after: DeadLetterPosition | None,
-    even_if_invalid: bool,
-    dry_run: bool,
     stats: ReplayStats,
     progress: Progress,
     timeout: float,
 ) -> None:
     """Send the selected dead letters that the policy lets pass back to where they came from.
 
+    Those of one key keep their order, and their partition by the key's rule. Cancelling it ends it in good
+    order; the stats then have the position to resume at.
+
     Args:
+        producer: None for a dry run, which decides and counts, and sends nothing.
         after: skip the dead letters up to this position.
-        even_if_invalid: as for `ReplayPolicy`.
-        dry_run: decide and count, and send nothing.
         stats: is counted up as the replay proceeds.
         progress: called after every fetch.
         timeout: seconds to wait for Kafka at the beginning.
 
     Raises:
         DeadLetterNotFoundError: none has the coordinates of the selection.
-        LlamalogError: the topics are unfit, or Kafka is away.
-    """
-    await require_fit_topics(settings, timeout=timeout)
-    spans = await retry_until_available(
-        lambda: find_spans(settings, after), doing="finding dead letters", timeout=timeout
-    )
-    policy = ReplayPolicy(topics(settings.topic_prefix), even_if_invalid=even_if_invalid)
-    async with AsyncExitStack() as stack:
-        producer = None
-        if not dry_run:
-            client = await stack.enter_async_context(open_producer(settings, timeout=timeout))
-            producer = MessageProducer(client)
-        fetched = await stack.enter_async_context(aclosing(fetch_dead_letters(settings, spans)))
-        await replay(fetched, selection, policy, producer, stats=stats, progress=progress)
-    if selection.where is not None and not stats.selected and not stats.is_stopped:
-        raise DeadLetterNotFoundError(selection.where)
-
-
-async def replay(
-    fetched: AsyncIterator[list[StoredDeadLetter]],
-    selection: Selection,
-    policy: ReplayPolicy,
-    producer: MessageProducer | None,
-    *,
-    stats: ReplayStats,
-    progress: Progress,
-) -> None:
-    """Send dead letters back; those of one key keep their order, and their partition by the key's rule.
-
-    Cancelling it ends it in good order; the stats then have the position to resume at.
-
-    Args:
-        fetched: all dead letters, in batches.
-        producer: None for a dry run.
-
-    Raises:
         LlamalogError: Kafka was away for too long, or refuses a message.
     """
+    spans = await retry_until_available(
+        lambda: reader.spans(after), doing="finding dead letters", timeout=timeout
+    )
     try:
-        async for batch in fetched:
-            decided = [(one, policy.decide(one)) for one in batch if selection.matches(one)]
-            if producer is not None:
-                await _send(
-                    producer, [one for one, decision in decided if decision.outcome is ReplayOutcome.SENT]
-                )
-            for one, decision in decided:
-                stats.add(one, decision)
-            stats.read_to = batch[-1].position
-            progress(stats)
+        async with aclosing(reader.read(spans)) as batches:
+            async for batch in batches:
+                decided = [(one, policy.decide(one)) for one in batch if selection.matches(one)]
+                if producer is not None:
+                    sent = [one for one, decision in decided if decision.outcome is ReplayOutcome.SENT]
+                    await _send(producer, sent)
+                for one, decision in decided:
+                    stats.add(one, decision)
+                stats.read_to = batch[-1].position
+                progress(stats)
     except asyncio.CancelledError:
         stats.is_stopped = True
+        return
+    if selection.where is not None and not stats.selected:
+        raise DeadLetterNotFoundError(selection.where)
 
 
 async def _send(producer: MessageProducer, dead_letters: list[StoredDeadLetter]) -> None:

@@ -200,41 +200,44 @@ def _coordinates(added: Mapping[str, str]) -> Coordinates | None:
         return None
 
 
-async def find_spans(settings: Settings, after: DeadLetterPosition | None = None) -> Spans:
-    """The spans of all dead letters that exist at this moment.
+class DeadLetterReader:
+    """The topic of dead letters, read back."""
 
-    Args:
-        after: leave out the dead letters up to this position.
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = topics(settings.topic_prefix).dead_letters.name
 
-    Raises:
-        TopicAbsentError: there is no topic of dead letters.
-        UnavailableError: Kafka does not answer.
-    """
-    spans = await read_spans(settings, topics(settings.topic_prefix).dead_letters.name)
-    if after is None:
-        return spans
-    return {
-        partition: span._replace(first=max(span.first, after.offset + 1))
-        if partition == after.partition
-        else span
-        for partition, span in spans.items()
-        if partition >= after.partition
-    }
+    async def spans(self, after: DeadLetterPosition | None = None) -> Spans:
+        """The spans of all dead letters that exist at this moment.
 
+        Args:
+            after: leave out the dead letters up to this position.
 
-async def fetch_dead_letters(
-    settings: Settings, spans: Spans
-) -> AsyncGenerator[list[StoredDeadLetter], None]:
-    """The dead letters of some spans, one partition after the other, a fetch at a time.
+        Raises:
+            TopicAbsentError: there is no topic of dead letters.
+            UnavailableError: Kafka does not answer.
+        """
+        spans = await read_spans(self._settings, self._topic)
+        if after is None:
+            return spans
+        return {
+            partition: span._replace(first=max(span.first, after.offset + 1))
+            if partition == after.partition
+            else span
+            for partition, span in spans.items()
+            if partition >= after.partition
+        }
 
-    Dead letters that retention removes meanwhile are left out.
+    async def read(self, spans: Spans) -> AsyncGenerator[list[StoredDeadLetter], None]:
+        """The dead letters of some spans, one partition after the other, a fetch at a time.
 
-    Raises:
-        UnavailableError: Kafka does not answer.
-    """
-    topic = topics(settings.topic_prefix).dead_letters.name
-    for partition, span in sorted(spans.items()):
-        async with aclosing(read_range(settings, topic, {partition: span})) as portions:
-            async for portion in portions:
-                if portion.records:
-                    yield [parse_dead_letter(record) for record in portion.records]
+        Dead letters that retention removes meanwhile are left out.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
+        """
+        for partition, span in sorted(spans.items()):
+            async with aclosing(read_range(self._settings, self._topic, {partition: span})) as portions:
+                async for portion in portions:
+                    if portion.records:
+                        yield [parse_dead_letter(record) for record in portion.records]

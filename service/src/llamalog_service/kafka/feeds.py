@@ -1,8 +1,8 @@
 """Topics followed as they grow: provenance from a moment on, and the events of one backfill run."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from operator import attrgetter
 from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
@@ -132,6 +132,10 @@ class ProvenanceFeed:
             await self._consumer.end_offsets(list(self.positions))
         else:
             await self._consumer.topics()
+
+
+OpenProvenanceFeed = Callable[[Offsets | None], AbstractAsyncContextManager[ProvenanceFeed]]
+"""`open_provenance_feed` of one installation."""
 
 
 @asynccontextmanager

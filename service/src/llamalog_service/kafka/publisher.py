@@ -1,7 +1,7 @@
 """Publish the messages of the service, each to its topic."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Final
@@ -152,6 +152,10 @@ class EventPublisher:
 
     async def _command(self, messages: Sequence[OutgoingMessage]) -> None:
         await self._producer.send(self._topics.backfill_commands.name, messages)
+
+
+OpenPublisher = Callable[[], AbstractAsyncContextManager[EventPublisher]]
+"""Opens the publisher of one installation and source."""
 
 
 @asynccontextmanager

@@ -17,9 +17,8 @@ import structlog
 
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.feeds import ProvenanceFeed, open_provenance_feed
+from llamalog_service.kafka.feeds import OpenProvenanceFeed, ProvenanceFeed
 from llamalog_service.kafka.reader import Offsets, TopicAbsentError
-from llamalog_service.settings import Settings
 
 _log = structlog.get_logger("llamalog.api")
 
@@ -175,7 +174,7 @@ class LiveFeed:
         self._changed = asyncio.Event()
 
 
-async def run_live_feed(settings: Settings, feed: LiveFeed) -> None:
+async def run_live_feed(open_topic: OpenProvenanceFeed, feed: LiveFeed) -> None:
     """Read the provenance topic into a feed while it has listeners, until cancelled.
 
     While Kafka is unavailable the feed is waiting; reading continues from where it was.
@@ -187,7 +186,7 @@ async def run_live_feed(settings: Settings, feed: LiveFeed) -> None:
             feed.reset()
             await feed.has_listeners.wait()
         try:
-            async with open_provenance_feed(settings, positions) as topic:
+            async with open_topic(positions) as topic:
                 positions = topic.positions
                 await _read_into(feed, topic)
         except (UnavailableError, TopicAbsentError) as error:

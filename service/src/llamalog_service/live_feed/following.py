@@ -9,18 +9,17 @@ from cachetools import LRUCache
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.timestamps import naive_utc
-from llamalog_service.kafka.feeds import ProvenanceFeed, open_provenance_feed
+from llamalog_service.kafka.feeds import OpenProvenanceFeed, ProvenanceFeed
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow, provenance_row
 from llamalog_service.retry import retry_until_available
-from llamalog_service.settings import Settings
 
 _REMEMBERED: Final = 100_000
 """Rows whose last revision is remembered; redelivery repeats recent ones."""
 
 
 async def follow_log(
-    settings: Settings,
+    open_topic: OpenProvenanceFeed,
     wanted: LogFilter,
     *,
     read: Callable[[], Awaitable[Sequence[LogRow]]],
@@ -47,7 +46,7 @@ async def follow_log(
     async with AsyncExitStack() as stack:
 
         async def open_feed() -> ProvenanceFeed:
-            return await stack.enter_async_context(open_provenance_feed(settings))
+            return await stack.enter_async_context(open_topic(None))
 
         feed = await retry_until_available(open_feed, doing="opening the provenance topic", timeout=timeout)
         rows = await read()

@@ -14,8 +14,7 @@ from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.dead_letters import (
     Coordinates,
     DeadLetterPosition,
-    fetch_dead_letters,
-    find_spans,
+    DeadLetterReader,
 )
 from llamalog_service.kafka.reader import read_ends, read_lag
 from llamalog_service.kafka.topics import topics
@@ -93,8 +92,9 @@ class Observation:
 
     async def _refused(self) -> Mapping[str, int]:
         """Refused messages by reason; a message that was refused twice counts once."""
+        reader = DeadLetterReader(self._settings)
         reasons: dict[Coordinates | DeadLetterPosition, str] = {}
-        async for batch in fetch_dead_letters(self._settings, await find_spans(self._settings)):
+        async for batch in reader.read(await reader.spans()):
             reasons.update((one.came_from or one.position, one.reason) for one in batch)
         return Counter(reasons.values())
 

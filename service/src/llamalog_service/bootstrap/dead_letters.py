@@ -1,0 +1,58 @@
+"""Clients for reading dead letters back, and for replaying them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+
+from llamalog_service.dead_letters import listing
+from llamalog_service.dead_letters.policy import ReplayPolicy
+from llamalog_service.dead_letters.replay import Progress, ReplayStats, replay
+from llamalog_service.kafka.clients import MessageProducer, open_producer
+from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader, StoredDeadLetter
+from llamalog_service.kafka.topic_checks import require_fit_topics
+from llamalog_service.kafka.topics import topics
+from llamalog_service.settings import Settings
+
+
+def select_dead_letters(
+    settings: Settings, selection: listing.Selection, *, timeout: float
+) -> AsyncGenerator[list[StoredDeadLetter], None]:
+    """The selected dead letters; arguments and errors as of `dead_letters.listing.select_dead_letters`."""
+    return listing.select_dead_letters(DeadLetterReader(settings), selection, timeout=timeout)
+
+
+async def replay_dead_letters(
+    settings: Settings,
+    selection: listing.Selection,
+    *,
+    after: DeadLetterPosition | None,
+    even_if_invalid: bool,
+    dry_run: bool,
+    stats: ReplayStats,
+    progress: Progress,
+    timeout: float,
+) -> None:
+    """Send dead letters back; arguments and errors as of `dead_letters.replay.replay`.
+
+    Args:
+        even_if_invalid: as for `ReplayPolicy`.
+        dry_run: decide and count, and send nothing.
+
+    Raises:
+        TopicsUnfitError: the topics are not as they have to be.
+    """
+    await require_fit_topics(settings, timeout=timeout)
+    async with AsyncExitStack() as stack:
+        producer = None
+        if not dry_run:
+            client = await stack.enter_async_context(open_producer(settings, timeout=timeout))
+            producer = MessageProducer(client)
+        await replay(
+            DeadLetterReader(settings),
+            producer,
+            ReplayPolicy(topics(settings.topic_prefix), even_if_invalid=even_if_invalid),
+            selection,
+            after=after,
+            stats=stats,
+            progress=progress,
+            timeout=timeout,
+        )
