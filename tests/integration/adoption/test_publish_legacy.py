@@ -29,7 +29,7 @@ from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLega
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import OutgoingMessage
-from llamalog_service.log.eventless_rows import EventlessRowStore
+from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.rebuild.errors import UnknownEnumLabelsError, UnsourcedRowsError
 
@@ -58,7 +58,7 @@ async def adopt(url: str, pool: asyncpg.Pool) -> None:
 
 
 async def publish_legacy(pool: asyncpg.Pool, kept: KeptMessages) -> PublishLegacyReport:
-    return await LegacyPublisher(EventlessRowStore(pool, TOPIC), kept, TOPIC).run()
+    return await LegacyPublisher(UnsourcedRowStore(pool, TOPIC), kept, TOPIC).run()
 
 
 def replay(installation: Installation, messages: Sequence[OutgoingMessage], seed: int = 1) -> None:
@@ -285,7 +285,7 @@ async def test_a_rebuild_gives_a_legacy_row_back_despite_an_earlier_event_of_its
     assert await read_kept_aside(database_url) == kept_aside
 
 
-async def test_a_legacy_event_that_differs_from_the_row_is_in_conflict_and_leaves_it_eventless(
+async def test_a_legacy_event_that_differs_from_the_row_is_in_conflict_and_leaves_it_unsourced(
     pool: asyncpg.Pool,
 ) -> None:
     await pool.execute(

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from harness.databases import new_database
-from llamalog_service.log.eventless_rows import rows_as_texts
+from llamalog_service.log.unsourced_rows import rows_as_texts
 from llamalog_service.postgres.pool import prepare_connection
 from llamalog_service.postgres.statements import sql, statement_files
 from llamalog_service.queries.logs import Driver, Search
@@ -24,7 +24,7 @@ ROW_WRITES = {
 }
 """Writes of rows, each over the statement that selects them."""
 
-TEMPLATES = {"logs_page", "logs_last_scanned", "eventless_rows", *ROW_WRITES}
+TEMPLATES = {"logs_page", "logs_last_scanned", "unsourced_rows", *ROW_WRITES}
 """Prepared in every way in which they are composed."""
 
 

@@ -10,7 +10,7 @@ from harness.rebuilding import Installation, rows_as_text, tamper
 from harness.writers import NAMES, KeptMessages, Repairer
 from histories import chains, event
 from llamalog_service.adoption.legacy_events import LegacyPublisher
-from llamalog_service.log.eventless_rows import EventlessRowStore
+from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 from llamalog_service.rebuild.comparison import Selection
 from llamalog_service.rebuild.errors import (
     EnumLabelsNotAddedError,
@@ -118,7 +118,7 @@ async def test_rows_without_an_event_are_copied_on_request(
     assert [
         one.id
         for one in (
-            await LegacyPublisher(EventlessRowStore(pool, topic), KeptMessages(), topic).run()
+            await LegacyPublisher(UnsourcedRowStore(pool, topic), KeptMessages(), topic).run()
         ).unpublishable
     ] == [LARGE]
     rows = await rows_as_text(pool)

@@ -24,7 +24,7 @@ from llamalog_schemas.events import (
 from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, parse_moment
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
-from llamalog_service.log.eventless_rows import EventlessRow, EventlessRowStore
+from llamalog_service.log.unsourced_rows import UnsourcedRow, UnsourcedRowStore
 from llamalog_service.retry import retry_until_available
 
 _PAGE_ROWS = 200
@@ -72,7 +72,7 @@ class LegacyPublisher:
 
     def __init__(
         self,
-        store: EventlessRowStore,
+        store: UnsourcedRowStore,
         publisher: MessageProducer,
         topic: str,
         on_progress: Callable[[PublishProgress], None] = lambda _: None,
@@ -84,11 +84,11 @@ class LegacyPublisher:
 
     async def run(self) -> PublishLegacyReport:
         """Publish every row and every override that has no event; waits while Kafka or PostgreSQL is away."""
-        eventless = await retry_until_available(self._store.count, doing="counting rows without an event")
+        unsourced = await retry_until_available(self._store.count, doing="counting rows without an event")
         after = await retry_until_available(self._store.progress, doing="reading the publication's progress")
         unpublishable: list[Unpublishable] = []
         overrides = await self._publish_overrides(unpublishable)
-        rows = await self._publish_rows(after, eventless.rows, unpublishable)
+        rows = await self._publish_rows(after, unsourced.rows, unpublishable)
         if after is not None:
             await self._recheck_up_to(after, unpublishable)
         await retry_until_available(self._store.finish, doing="ending the publication")
@@ -129,7 +129,7 @@ class LegacyPublisher:
                     unpublishable.append(message)
             after = rows[-1].id
 
-    async def _next(self, after: UUID | None) -> Sequence[EventlessRow]:
+    async def _next(self, after: UUID | None) -> Sequence[UnsourcedRow]:
         return await retry_until_available(
             lambda: self._store.next_rows(after, _PAGE_ROWS), doing="reading rows without an event"
         )
@@ -151,7 +151,7 @@ class LegacyPublisher:
         return len(messages)
 
 
-def row_message(row: EventlessRow) -> OutgoingMessage | Unpublishable:
+def row_message(row: UnsourcedRow) -> OutgoingMessage | Unpublishable:
     """The legacy-row event of a row."""
     return _message(
         LegacyRow(

@@ -8,7 +8,7 @@ from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLega
 from llamalog_service.bootstrap import require_fit_servers
 from llamalog_service.kafka.clients import MessageProducer, open_producer
 from llamalog_service.kafka.topics import topics
-from llamalog_service.log.eventless_rows import EventlessRowStore
+from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.statements import Reader
@@ -51,5 +51,5 @@ async def publish_legacy_events(
         open_pool(settings, name="llamalog publish-legacy", keep_plans=False) as pool,
         open_producer(settings, timeout=timeout, compression="gzip") as producer,
     ):
-        store = EventlessRowStore(pool, topic)
+        store = UnsourcedRowStore(pool, topic)
         return await LegacyPublisher(store, MessageProducer(producer), topic, on_progress).run()

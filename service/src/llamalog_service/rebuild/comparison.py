@@ -290,8 +290,8 @@ class ComparisonStore:
 
 
 async def _unsourced(connection: asyncpg.Connection, examples: int) -> Unsourced:
-    rows, overrides = await connection.fetchrow(sql("eventless_count"))
-    first = await connection.fetch(sql("eventless_some"), examples) if rows else []
+    rows, overrides = await connection.fetchrow(sql("unsourced_count"))
+    first = await connection.fetch(sql("unsourced_some"), examples) if rows else []
     return Unsourced(rows, overrides, [record["id"] for record in first])
 
 

@@ -28,21 +28,21 @@ _AS_TEXT: Final = (
 )
 
 
-class EventlessRow(NamedTuple):
+class UnsourcedRow(NamedTuple):
     """A row without a source event, as the data of the event to be published."""
 
     id: UUID
     data: LegacyRowData
 
 
-class Eventless(NamedTuple):
+class UnsourcedCount(NamedTuple):
     """Numbers of rows and overrides without a source event that was read."""
 
     rows: int
     overrides: int
 
 
-class EventlessRowStore:
+class UnsourcedRowStore:
     """Rows and overrides to be published, and how far their publication is."""
 
     def __init__(self, pool: asyncpg.Pool, topic: str) -> None:
@@ -50,11 +50,11 @@ class EventlessRowStore:
         self._topic = topic
         self._columns: tuple[str, ...] = ()
 
-    async def count(self) -> Eventless:
+    async def count(self) -> UnsourcedCount:
         """Count the rows and overrides without a source event."""
-        return Eventless(*await self._pool.fetchrow(sql("eventless_count")))
+        return UnsourcedCount(*await self._pool.fetchrow(sql("unsourced_count")))
 
-    async def next_rows(self, after: UUID | None, limit: int) -> list[EventlessRow]:
+    async def next_rows(self, after: UUID | None, limit: int) -> list[UnsourcedRow]:
         """The next rows without a source event, in the order of their ids.
 
         A value is the text that PostgreSQL writes for it.
@@ -68,7 +68,7 @@ class EventlessRowStore:
 
     async def overrides(self) -> list[RootOverride]:
         """The overrides without a source event."""
-        records = await self._pool.fetch(sql("eventless_overrides"))
+        records = await self._pool.fetch(sql("unsourced_overrides"))
         return [RootOverride(*record) for record in records]
 
     async def progress(self) -> UUID | None:
@@ -88,11 +88,11 @@ class EventlessRowStore:
 def rows_as_texts(columns: Iterable[str]) -> str:
     """The statement that reads these columns of the next rows, custom columns included."""
     texts = ", ".join(f'l."{_doubled(name)}"::text' for name in columns)
-    return sql("eventless_rows").replace("COLUMNS", texts)
+    return sql("unsourced_rows").replace("COLUMNS", texts)
 
 
 async def _columns_of(connection: asyncpg.Connection) -> tuple[str, ...]:
-    records = await connection.fetch(sql("eventless_columns"))
+    records = await connection.fetch(sql("unsourced_columns"))
     return tuple(record["name"] for record in records if record["name"] not in {"id", *_FOLLOWS_FROM_OTHERS})
 
 
@@ -100,7 +100,7 @@ def _doubled(name: str) -> str:
     return name.replace('"', '""')
 
 
-def _row(record: Mapping[str, object], columns: Sequence[str]) -> EventlessRow:
+def _row(record: Mapping[str, object], columns: Sequence[str]) -> UnsourcedRow:
     texts: list[str | None] = record["columns"]  # type: ignore[assignment]
     values = {name: text for name, text in zip(columns, texts, strict=True) if text is not None}
     overruled = Overruled(parent_job_id=record["kept_parent"], root_job_id=record["kept_root"])  # type: ignore[arg-type]
@@ -111,4 +111,4 @@ def _row(record: Mapping[str, object], columns: Sequence[str]) -> EventlessRow:
         overruled=overruled if overruled != Overruled() else None,
         other_columns=others or None,
     )
-    return EventlessRow(convert(record["id"], UUID), data)
+    return UnsourcedRow(convert(record["id"], UUID), data)
