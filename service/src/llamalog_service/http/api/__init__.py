@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from llamalog_service.http.api import backfills, catalogue, lineages, logs, operations, unresolved
+from llamalog_service.http.api import backfills, lineages, logs, operations, summaries, unresolved
 
 ROUTERS: Sequence[APIRouter] = (
     lineages.routes,
     logs.routes,
-    catalogue.routes,
+    summaries.routes,
     unresolved.routes,
     backfills.routes,
     operations.routes,

@@ -29,7 +29,7 @@ from llamalog_service.queries.entities import EntityRef, EntitySummary, read_ent
 from llamalog_service.queries.paging import Page
 from llamalog_service.queries.root_jobs import RootFilter, RootJob, read_root_jobs
 
-routes = router("catalogue")
+routes = router("summaries")
 
 _MAX_HOURS = 24 * 366
 
