@@ -41,7 +41,7 @@ class Terminal:
         """Run it to its end, in this process."""
         return await llamalog_here(*words, environment=self.settings.as_environment())
 
-    async def watching(self, run: str) -> StartedCommand:
+    async def following(self, run: str) -> StartedCommand:
         """Start to watch a run, in a process of its own; it has shown the run's state."""
         environment = environment_of(self.settings)
         command = await started("backfill", "watch", run, environment=environment, folder=self.folder)
@@ -130,7 +130,7 @@ async def test_a_backfill_is_paused_resumed_and_cancelled(
     rows = 5 * FAMILIES_FOR_MINUTES
     await write_as_another(pool, families(FAMILIES_FOR_MINUTES))
     run = await terminal.request("--batch-size", "5", "--rate", "2")
-    watching = await terminal.watching(run)
+    following = await terminal.following(run)
     await comes_to(pool, run, "running")
 
     assert (await terminal.backfill("pause", run)).code == 0
@@ -139,7 +139,7 @@ async def test_a_backfill_is_paused_resumed_and_cancelled(
     await asyncio.sleep(1.5)
     assert (await terminal.shown(run))["scanned"] == at_rest["scanned"] < rows
 
-    left = await watching.stop(signal.SIGINT)
+    left = await following.stop(signal.SIGINT)
     assert left.code == 130
     assert "the run continues" in left.err
 

@@ -69,7 +69,7 @@ async def test_the_api_says_so_while_its_tasks_fail_and_is_well_again(
 
         monkeypatch.setattr(where.replace(":", "."), call)
 
-    may_break("llamalog_service.kafka.feeds:open_reader")
+    may_break("llamalog_service.kafka.following:open_reader")
     may_break("llamalog_service.http.health:parse_metrics")
     may_break("llamalog_service.postgres.statements:Reader.value")
     async with (

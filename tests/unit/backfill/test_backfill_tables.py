@@ -29,8 +29,8 @@ from llamalog_schemas.commands import (
     TimeWindow,
     WholeTable,
 )
+from llamalog_service.cli.backfill.following import BackfillBar
 from llamalog_service.cli.backfill.tables import run_tables, runs_in
-from llamalog_service.cli.backfill.watching import BackfillBar
 from llamalog_service.queries.backfills import BackfillRun, describe_scope
 from llamalog_service.telemetry.logging import printable
 

@@ -24,7 +24,7 @@ from llamalog_service.http.streams import Streams
 from llamalog_service.http.tokens import read_access
 from llamalog_service.http_connections import ConnectionLimits, listen
 from llamalog_service.kafka.dead_letters import DeadLetterReader
-from llamalog_service.kafka.feeds import open_provenance_feed
+from llamalog_service.kafka.following import open_provenance_follower
 from llamalog_service.kafka.reader import read_lag
 from llamalog_service.kafka.topics import topics
 from llamalog_service.live_feed.feed import FeedState, LiveFeed, run_live_feed
@@ -87,7 +87,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             ),
             asyncio.create_task(
                 supervise(
-                    partial(run_live_feed, partial(open_provenance_feed, settings), feed),
+                    partial(run_live_feed, partial(open_provenance_follower, settings), feed),
                     doing="reading the live feed",
                     failed=partial(feed.reset, FeedState.FAILED),
                 )

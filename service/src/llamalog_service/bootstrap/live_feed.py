@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from llamalog_service.kafka.feeds import open_provenance_feed
+from llamalog_service.kafka.following import open_provenance_follower
 from llamalog_service.live_feed import following
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow
@@ -21,7 +21,7 @@ async def follow_log(
 ) -> None:
     """Follow the log; arguments and errors as of `live_feed.following.follow_log`."""
     await following.follow_log(
-        partial(open_provenance_feed, settings),
+        partial(open_provenance_follower, settings),
         wanted,
         read=read,
         show=show,

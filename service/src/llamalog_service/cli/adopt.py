@@ -11,9 +11,9 @@ from llamalog_schemas.commands import BackfillRootsData, MissingParent, WholeTab
 from llamalog_service.adoption.adopt import AdoptionState
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.bootstrap.adoption import adopt_roots, inspect_adoption
+from llamalog_service.cli.backfill.following import COMPLETED, ERROR, USAGE, BackfillBar, code_of
 from llamalog_service.cli.backfill.options import BatchSize, Expect, Json, Rate, RequestedBy
 from llamalog_service.cli.backfill.tables import run_tables
-from llamalog_service.cli.backfill.watching import COMPLETED, ERROR, USAGE, BackfillBar, code_of
 from llamalog_service.cli.migrate import applied, print_check
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (

@@ -17,7 +17,7 @@ import structlog
 
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.feeds import OpenProvenanceFeed, ProvenanceFeed
+from llamalog_service.kafka.following import OpenProvenanceFollower, ProvenanceFollower
 from llamalog_service.kafka.reader import Offsets, TopicAbsentError
 
 _log = structlog.get_logger("llamalog.api")
@@ -174,7 +174,7 @@ class LiveFeed:
         self._changed = asyncio.Event()
 
 
-async def run_live_feed(open_topic: OpenProvenanceFeed, feed: LiveFeed) -> None:
+async def run_live_feed(open_topic: OpenProvenanceFollower, feed: LiveFeed) -> None:
     """Read the provenance topic into a feed while it has listeners, until cancelled.
 
     While Kafka is unavailable the feed is waiting; reading continues from where it was.
@@ -196,7 +196,7 @@ async def run_live_feed(open_topic: OpenProvenanceFeed, feed: LiveFeed) -> None:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _read_into(feed: LiveFeed, topic: ProvenanceFeed) -> None:
+async def _read_into(feed: LiveFeed, topic: ProvenanceFollower) -> None:
     """Read until the feed has had no listener for a while.
 
     Raises:

@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.timestamps import naive_utc
-from llamalog_service.kafka.feeds import OpenProvenanceFeed, ProvenanceFeed
+from llamalog_service.kafka.following import OpenProvenanceFollower, ProvenanceFollower
 from llamalog_service.queries.logs import LogFilter
 from llamalog_service.queries.rows import LogRow, provenance_row
 from llamalog_service.retry import retry_until_available
@@ -19,7 +19,7 @@ _REMEMBERED: Final = 100_000
 
 
 async def follow_log(
-    open_topic: OpenProvenanceFeed,
+    open_topic: OpenProvenanceFollower,
     wanted: LogFilter,
     *,
     read: Callable[[], Awaitable[Sequence[LogRow]]],
@@ -45,15 +45,17 @@ async def follow_log(
     """
     async with AsyncExitStack() as stack:
 
-        async def open_feed() -> ProvenanceFeed:
+        async def open_follower() -> ProvenanceFollower:
             return await stack.enter_async_context(open_topic(None))
 
-        feed = await retry_until_available(open_feed, doing="opening the provenance topic", timeout=timeout)
+        follower = await retry_until_available(
+            open_follower, doing="opening the provenance topic", timeout=timeout
+        )
         rows = await read()
         for row in rows:
             show(row)
         seen, is_available = SeenRevisions(rows), True
-        async for batch in feed:
+        async for batch in follower:
             if batch.unavailable is not None or not is_available:
                 on_availability(batch.unavailable)
             is_available = batch.unavailable is None
@@ -67,7 +69,7 @@ class SeenRevisions:
     """The revisions that a follower has received: none is shown twice, and no older one after a newer.
 
     Args:
-        rows: read from the table after the feed was opened.
+        rows: read from the table after the follower was opened.
     """
 
     def __init__(self, rows: Iterable[LogRow] = ()) -> None:

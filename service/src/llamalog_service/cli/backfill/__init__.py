@@ -2,7 +2,7 @@
 
 import typer
 
-from llamalog_service.cli.backfill import commands, watching
+from llamalog_service.cli.backfill import commands, following
 
 app = typer.Typer(
     name="backfill",
@@ -16,4 +16,4 @@ app.command("show")(commands.show)
 app.command("pause")(commands.pause)
 app.command("resume")(commands.resume)
 app.command("cancel")(commands.cancel)
-app.command("watch")(watching.watch)
+app.command("watch")(following.watch)

@@ -17,6 +17,7 @@ from llamalog_schemas.commands import (
 from llamalog_service.backfill.backfill_store import ACTIONS
 from llamalog_service.backfill.scopes import InvalidScopeError
 from llamalog_service.bootstrap.backfills import open_backfills, request_backfill, request_run_action
+from llamalog_service.cli.backfill.following import follow_to_the_end, read_known, show_run
 from llamalog_service.cli.backfill.options import (
     BatchSize,
     DryRun,
@@ -33,7 +34,6 @@ from llamalog_service.cli.backfill.options import (
     choose_scope,
 )
 from llamalog_service.cli.backfill.tables import runs_in
-from llamalog_service.cli.backfill.watching import read_known, show_run, watch_to_the_end
 from llamalog_service.cli.runtime import (
     SOURCE,
     TIMEOUT,
@@ -102,7 +102,7 @@ def start(  # noqa: PLR0917 -- typer calls it by name
     run(request_backfill(settings, run_id, data, source=SOURCE, timeout=TIMEOUT))
     _print_request(run_id, "start", as_json=as_json, stream=follow)
     if follow:
-        watch_to_the_end(settings, run_id, as_json=as_json, timeout=_KEPT_WITHIN)
+        follow_to_the_end(settings, run_id, as_json=as_json, timeout=_KEPT_WITHIN)
 
 
 def pause(run_id: Run, requested_by: RequestedBy, as_json: Json = False) -> None:

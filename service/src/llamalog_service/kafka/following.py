@@ -30,7 +30,7 @@ _MAX_RECORDS: Final = 500
 _timestamp = attrgetter("timestamp")
 
 
-class TopicTail:
+class TopicFollower:
     """The messages of some partitions as they are appended.
 
     Args:
@@ -65,8 +65,8 @@ class LiveRow(NamedTuple):
     size: int
 
 
-class FeedBatch(NamedTuple):
-    """Some records of a feed.
+class ProvenanceBatch(NamedTuple):
+    """Some records of a follower.
 
     Attributes:
         rows: written or corrected, in the order of publication; a row may be repeated, and a lower revision
@@ -78,21 +78,21 @@ class FeedBatch(NamedTuple):
     unavailable: str | None = None
 
 
-class ProvenanceFeed:
-    """The rows published from where the topic ended when the feed was opened.
+class ProvenanceFollower:
+    """The rows published from where the topic ended when the follower was opened.
 
-    A row that was published before was committed before: a reader that opens the feed first and reads the
+    A row that was published before was committed before: a reader that opens the follower first and reads the
     table then misses nothing. Rows that both return bear the same id and revision.
 
     Attributes:
-        positions: the next offsets, from which another feed may read on.
+        positions: the next offsets, from which another follower may read on.
     """
 
-    def __init__(self, settings: Settings, consumer: AIOKafkaConsumer, tail: TopicTail) -> None:
+    def __init__(self, settings: Settings, consumer: AIOKafkaConsumer, topic: TopicFollower) -> None:
         self._settings = settings
         self._consumer = consumer
-        self._tail = tail
-        self.positions = tail.positions
+        self._topic = topic
+        self.positions = topic.positions
         self._checked_at = asyncio.get_running_loop().time()
 
     async def next(self, within: float) -> list[LiveRow]:
@@ -103,7 +103,7 @@ class ProvenanceFeed:
         """
         clock = asyncio.get_running_loop().time
         with translate_kafka_errors(self._settings.kafka):
-            records = sorted(await self._tail.next(within), key=_timestamp)
+            records = sorted(await self._topic.next(within), key=_timestamp)
         if not records and clock() - self._checked_at > _CHECK_SECONDS:
             # Silence alone may be an idle topic or an unreachable broker: the client retries for ever.
             await _answered(self._settings, self._ping())
@@ -111,7 +111,7 @@ class ProvenanceFeed:
             self._checked_at = clock()
         return [row for record in records if (row := _live_row(record)) is not None]
 
-    async def __aiter__(self) -> AsyncIterator[FeedBatch]:
+    async def __aiter__(self) -> AsyncIterator[ProvenanceBatch]:
         """Rows as they come; a batch without rows says once that Kafka is away, and once that it is back."""
         is_away = False
         while True:
@@ -119,12 +119,12 @@ class ProvenanceFeed:
                 rows = await self.next(_POLL_SECONDS)
             except UnavailableError as error:
                 if not is_away:
-                    yield FeedBatch([], str(error))
+                    yield ProvenanceBatch([], str(error))
                 is_away = True
                 await asyncio.sleep(_POLL_SECONDS)
                 continue
             if rows or is_away:
-                yield FeedBatch(rows)
+                yield ProvenanceBatch(rows)
             is_away = False
 
     async def _ping(self) -> None:
@@ -134,22 +134,22 @@ class ProvenanceFeed:
             await self._consumer.topics()
 
 
-OpenProvenanceFeed = Callable[[Offsets | None], AbstractAsyncContextManager[ProvenanceFeed]]
-"""`open_provenance_feed` of one installation."""
+OpenProvenanceFollower = Callable[[Offsets | None], AbstractAsyncContextManager[ProvenanceFollower]]
+"""`open_provenance_follower` of one installation."""
 
 
 @asynccontextmanager
-async def open_provenance_feed(
+async def open_provenance_follower(
     settings: Settings, positions: Offsets | None = None
-) -> AsyncIterator[ProvenanceFeed]:
-    """A feed of the rows that are published from this moment on; does not wait for Kafka.
+) -> AsyncIterator[ProvenanceFollower]:
+    """A follower of the rows that are published from this moment on; does not wait for Kafka.
 
     Args:
-        positions: those of an earlier feed, to read on from; of partitions that are not named, the end.
+        positions: those of an earlier follower, to read on from; of partitions that are not named, the end.
 
     Raises:
         TopicAbsentError: there is no topic of provenance.
-        UnavailableError: Kafka does not answer. Once open, the feed itself reports that and continues.
+        UnavailableError: Kafka does not answer. Once open, the follower itself reports that and continues.
     """
     topic = topics(settings.topic_prefix).provenance.name
     partitions = await _answered(settings, topic_partitions(settings, topic))
@@ -158,7 +158,7 @@ async def open_provenance_feed(
         ends = await _answered(settings, end_offsets(consumer, partitions, knows_ends=settings.kafka_durable))
         # A position past the end is one of a topic that was deleted.
         starts = {at: min(known.get(at, end), end) for at, end in ends.items()}
-        yield ProvenanceFeed(settings, consumer, TopicTail(consumer, partitions, starts))
+        yield ProvenanceFollower(settings, consumer, TopicFollower(consumer, partitions, starts))
 
 
 class RunEvents:
@@ -169,15 +169,15 @@ class RunEvents:
         is_silent: whether the last call of `next` read nothing at all, of this run or another.
     """
 
-    def __init__(self, tail: TopicTail, run: UUID) -> None:
-        self._tail = tail
+    def __init__(self, topic: TopicFollower, run: UUID) -> None:
+        self._topic = topic
         self._key = str(run).encode()
         self.any_seen = False
         self.is_silent = False
 
     async def next(self, within: float) -> list[BackfillEvent]:
         """The next events in order; none if other runs' were read, or nothing within so many seconds."""
-        records = await self._tail.next(within)
+        records = await self._topic.next(within)
         self.is_silent = not records
         events = [
             event
@@ -198,7 +198,7 @@ async def open_run_events(settings: Settings, run: UUID) -> AsyncIterator[RunEve
     """
     partitions = await topic_partitions(settings, topics(settings.topic_prefix).backfill_events.name)
     async with open_reader(settings) as consumer:
-        yield RunEvents(TopicTail(consumer, partitions, {}), run)
+        yield RunEvents(TopicFollower(consumer, partitions, {}), run)
 
 
 async def _answered(settings: Settings, request: Awaitable[Answer]) -> Answer:

@@ -12,7 +12,7 @@ from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
-from llamalog_service.kafka.feeds import FeedBatch, ProvenanceFeed, open_provenance_feed
+from llamalog_service.kafka.following import ProvenanceBatch, ProvenanceFollower, open_provenance_follower
 from llamalog_service.kafka.publisher import provenance_message
 from llamalog_service.kafka.reader import TopicAbsentError
 from llamalog_service.kafka.topics import topics
@@ -35,18 +35,18 @@ async def publish(settings: Settings, publisher: MessageProducer, *messages: Out
     await publisher.send_batched(topics(settings.topic_prefix).provenance.name, messages)
 
 
-async def test_a_feed_has_what_is_published_after_it_was_opened_and_nothing_before(
+async def test_a_follower_has_what_is_published_after_it_was_opened_and_nothing_before(
     settings: Settings, publisher: MessageProducer
 ) -> None:
     before, after, again = range(1, 20), range(20, 40), 40
     await publish(settings, publisher, *map(message_about, before))
-    async with open_provenance_feed(settings) as feed:
+    async with open_provenance_follower(settings) as follower:
         await publish(settings, publisher, *map(message_about, after))
-        heard = [record async for record in _until(feed, count=len(after))]
+        heard = [record async for record in _until(follower, count=len(after))]
         assert {(record.id.int, record.revision) for record in heard} == {(row, 1) for row in after}
 
         await publish(settings, publisher, message_about(again, 1), message_about(again, 2))
-        heard = [record async for record in _until(feed, count=2)]
+        heard = [record async for record in _until(follower, count=2)]
         assert [(record.id, record.revision) for record in heard] == [
             (UUID(int=again), revision) for revision in (1, 2)
         ]
@@ -55,7 +55,7 @@ async def test_a_feed_has_what_is_published_after_it_was_opened_and_nothing_befo
 async def test_what_is_no_provenance_record_is_passed_over(
     settings: Settings, publisher: MessageProducer
 ) -> None:
-    async with open_provenance_feed(settings) as feed:
+    async with open_provenance_follower(settings) as follower:
         await publish(
             settings,
             publisher,
@@ -63,27 +63,27 @@ async def test_what_is_no_provenance_record_is_passed_over(
             OutgoingMessage(b"stranger", b"{", []),
             message_about(1),
         )
-        [record] = [record async for record in _until(feed, count=1)]
+        [record] = [record async for record in _until(follower, count=1)]
     assert record.id == UUID(int=1)
 
 
 async def test_a_topic_that_does_not_stand_is_named(settings: Settings) -> None:
     misnamed = settings.model_copy(update={"topic_prefix": f"test-{uuid4().hex[:8]}."})
     with pytest.raises(TopicAbsentError, match=f"{misnamed.topic_prefix}provenance"):
-        async with open_provenance_feed(misnamed):
+        async with open_provenance_follower(misnamed):
             pass
 
 
 @pytest.mark.apache_kafka
-async def test_a_feed_reports_once_that_kafka_is_away_and_goes_on_where_it_was(
+async def test_a_follower_reports_once_that_kafka_is_away_and_goes_on_where_it_was(
     breakable: Settings, breakable_kafka: ApacheKafka
 ) -> None:
-    heard: list[FeedBatch] = []
+    heard: list[ProvenanceBatch] = []
 
-    async with open_provenance_feed(breakable) as feed:
+    async with open_provenance_follower(breakable) as follower:
 
         async def listen() -> None:
-            async for batch in feed:
+            async for batch in follower:
                 heard.append(batch)
                 if batch.rows:
                     return
@@ -104,9 +104,9 @@ async def test_a_feed_reports_once_that_kafka_is_away_and_goes_on_where_it_was(
     assert [live.row.id for batch in back for live in batch.rows] == [UUID(int=1)]
 
 
-async def _until(feed: ProvenanceFeed, count: int) -> AsyncIterator[Provenance]:
+async def _until(follower: ProvenanceFollower, count: int) -> AsyncIterator[Provenance]:
     async with asyncio.timeout(TIMEOUT):
-        async for heard in feed:
+        async for heard in follower:
             for live in heard.rows:
                 yield live.row
                 count -= 1

@@ -96,21 +96,21 @@ class BackfillBar:
 
 
 def watch(run_id: Run, as_json: Json = False) -> None:
-    """Follow a backfill to its end; Ctrl-C ends the watching, not the run.
+    """Follow a backfill to its end; Ctrl-C ends the command, not the run.
 
     Ends with 0 if it completed, 3 if it failed, 4 if it was cancelled.
     """
-    watch_to_the_end(read_settings(), run_id, as_json=as_json, timeout=TIMEOUT)
+    follow_to_the_end(read_settings(), run_id, as_json=as_json, timeout=TIMEOUT)
 
 
-def watch_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, timeout: float) -> None:
+def follow_to_the_end(settings: Settings, run_id: Run, *, as_json: bool, timeout: float) -> None:
     """Show a run's progress until it has ended, then its report; ends the process with its code.
 
     Args:
         as_json: a line of JSON for each event, rather than a bar and a table.
         timeout: seconds to wait for a run that is not known yet.
     """
-    stopped = f"No longer watching; the run continues. `llamalog backfill watch {run_id}` shows it again."
+    stopped = f"No longer followed; the run continues. `llamalog backfill watch {run_id}` shows it again."
     with interruptible(stopped):
         if as_json:
             show = partial(print_json, one_line=True)
