@@ -19,12 +19,12 @@ from harness.waiting import eventually
 from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.commands import BackfillRoots, BackfillRootsData, WholeTable
 from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
-from llamalog_service.backfill.repairs import RepairQueue
+from llamalog_service.backfill.recomputes import RecomputeQueue
 from llamalog_service.backfill.worker import (
     POLL_SECONDS,
     Worker,
     publish_tasks,
-    repair_tasks,
+    recompute_tasks,
     sweep_task,
 )
 from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
@@ -112,11 +112,13 @@ async def _working(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Work
     event_publisher = EventPublisher(_NullProducer(), topics(), source="/bench")
     async with open_pool(settings, name="llamalog recompute", keep_plans=False) as planning_pool:
         tasks = [
-            *repair_tasks(pool, planning_pool),
+            *recompute_tasks(pool, planning_pool),
             sweep_task(settings, planning_pool),
             *publish_tasks(pool, event_publisher),
         ]
-        worker = Worker(lock=WorkerLock(pool), queue=RepairQueue(pool), tasks=tasks, poll_every=POLL_SECONDS)
+        worker = Worker(
+            lock=WorkerLock(pool), queue=RecomputeQueue(pool), tasks=tasks, poll_every=POLL_SECONDS
+        )
         working = asyncio.create_task(worker.run())
         try:
             yield worker

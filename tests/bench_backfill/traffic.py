@@ -19,7 +19,7 @@ from uuid import uuid4
 from bench.beside import working_beside
 from harness.writers import KeptMessages, Writer
 from llamalog_schemas.events import EntityCreated, EntityData, EntityEvent, EntityType, Status
-from llamalog_service.backfill.repairs import QueuedRepair, RepairQueue
+from llamalog_service.backfill.recomputes import QueuedRecompute, RecomputeQueue
 from llamalog_service.postgres.pool import create_pool
 
 PER_BATCH = 10
@@ -61,9 +61,9 @@ async def write(url: str, batches_per_second: float) -> list[float]:
             await writer.write(*events)
             latencies.append(time.perf_counter() - began)
             kept.by_topic.pop("tests.provenance", None)
-            repairs = [QueuedRepair(uuid4(), named, "root-disagrees") for named in kept.take_commands()]
+            repairs = [QueuedRecompute(uuid4(), named, "root-disagrees") for named in kept.take_commands()]
             if repairs:
-                await RepairQueue(pool).enqueue(repairs)
+                await RecomputeQueue(pool).enqueue(repairs)
             due = max(due + 1 / batches_per_second, time.monotonic() - 1)
             await asyncio.sleep(due - time.monotonic())
     return latencies

@@ -34,7 +34,7 @@ def judge(fuzzed: Input) -> str:
     assert sorted(found.values()) == [0, 0, 0, 1], f"it is to be one thing: {found}"
     commands, dead_letters = Commands([], []), list[RejectedRecord]()
     read_command(message, commands, dead_letters)
-    read = len(commands.repairs) + len(commands.backfills) + len(dead_letters)
+    read = len(commands.recomputes) + len(commands.backfills) + len(dead_letters)
     assert read == (fuzzed.value is not None)
     for record, verdict in decoded.rejected + dead_letters:
         assert record is message

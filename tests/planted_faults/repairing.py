@@ -158,7 +158,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "the full sweep never comes",
-        SERVICE + "backfill/repairs.py",
+        SERVICE + "backfill/recomputes.py",
         "if now >= self._next_full:",
         "if now < 0:",
         tests_of("unit/backfill/test_sweep.py"),

@@ -6,7 +6,7 @@ from typing import Any
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.migration_consumer import migration_delivery
 from llamalog_service.backfill.publishers import CorrectionRelay
-from llamalog_service.backfill.repairs import RepairQueue, Repairs, Sweep
+from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner, Sweep
 from llamalog_service.backfill.worker import PeriodicTask, Worker
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.clients import MessageProducer
@@ -107,7 +107,7 @@ def start_migration_consumer(
     pool: Any = SimulatedPool(world, server, process)
     planning_pool: Any = SimulatedPool(world, server, process, keep_plans=False)
     publisher = event_publisher(world, broker, process)
-    queue = RepairQueue(pool)
+    queue = RecomputeQueue(pool)
     worker = Worker(
         lock=WorkerLock(pool),
         queue=queue,
@@ -147,7 +147,9 @@ def _tasks(
         return False
 
     return [
-        PeriodicTask("repairing roots", Repairs(RepairQueue(pool), store).repair_queued, _POLL_EVERY),
+        PeriodicTask(
+            "recomputing roots", RecomputeRunner(RecomputeQueue(pool), store).recompute_queued, _POLL_EVERY
+        ),
         PeriodicTask("sweeping", sweep_if_due, _POLL_EVERY),
         PeriodicTask("publishing corrections", relay.publish_next, _POLL_EVERY),
     ]

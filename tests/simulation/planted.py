@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from aiokafka import TopicPartition
 
-from llamalog_service.backfill import repairs
+from llamalog_service.backfill import recomputes
 from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.domain import roots
 from llamalog_service.domain.legacy import LegacyContent
@@ -26,7 +26,7 @@ from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log import log_store, outbox, recompute, row_writes
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.recompute import Everything, RecomputeStore, Repair
+from llamalog_service.log.recompute import Everything, RecomputeResult, RecomputeStore
 from llamalog_service.postgres.statements import sql
 
 Plant = Callable[[ExitStack], None]
@@ -60,10 +60,10 @@ def _no_second_look(stack: ExitStack) -> None:
 
 
 def _one_pass(stack: ExitStack) -> None:
-    async def recompute_once(store: RecomputeStore, scope: Collection[str] | Everything) -> Repair:
-        return Repair(sum((await store.recompute(scope)).rows.values()), 1)
+    async def recompute_once(store: RecomputeStore, scope: Collection[str] | Everything) -> RecomputeResult:
+        return RecomputeResult(sum((await store.recompute(scope)).rows.values()), 1)
 
-    stack.enter_context(patch.object(repairs, "recompute_until_converged", recompute_once))
+    stack.enter_context(patch.object(recomputes, "recompute_until_converged", recompute_once))
 
 
 def _offsets_first(stack: ExitStack) -> None:

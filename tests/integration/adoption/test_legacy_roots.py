@@ -14,7 +14,7 @@ from harness.log_table import empty_tables
 from llamalog_schemas.backfills import RootCounts
 from llamalog_schemas.commands import OneRoot
 from llamalog_service.backfill.plan_store import PlanStore
-from llamalog_service.backfill.repairs import Sweep
+from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.log.recompute import Everything, RecomputeStore
 
 _OF_ROOTS = (

@@ -13,7 +13,7 @@ from harness.databases import run_sql
 from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Provenance
-from llamalog_service.backfill.repairs import Sweep
+from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.cli.lineages import timeline_tree
 from llamalog_service.kafka.publisher import MAX_RECORD_BYTES, provenance_message
 from llamalog_service.log.log_store import LogStore

@@ -20,8 +20,8 @@ from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunSta
 from llamalog_schemas.codec import decode_backfill_event
 from llamalog_schemas.commands import MissingParent
 from llamalog_schemas.events import Event
-from llamalog_service.backfill.repairs import QueuedRepair, RepairQueue
-from llamalog_service.backfill.worker import Worker, publish_tasks, repair_tasks, sweep_task
+from llamalog_service.backfill.recomputes import QueuedRecompute, RecomputeQueue
+from llamalog_service.backfill.worker import Worker, publish_tasks, recompute_tasks, sweep_task
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.postgres.locks import WORKER_LOCK, WorkerLock
 from llamalog_service.postgres.pool import create_pool
@@ -51,9 +51,9 @@ async def working(settings: Settings, pool: asyncpg.Pool, kept: KeptMessages) ->
     event_publisher = EventPublisher(kept, NAMES, source="/tests")
     worker = Worker(
         lock=WorkerLock(pool),
-        queue=RepairQueue(pool),
+        queue=RecomputeQueue(pool),
         tasks=[
-            *repair_tasks(pool, pool),
+            *recompute_tasks(pool, pool),
             sweep_task(settings, pool),
             *publish_tasks(pool, event_publisher),
         ],
@@ -229,8 +229,8 @@ async def write_and_command(
 
 
 async def enqueue(pool: asyncpg.Pool, kept: KeptMessages) -> None:
-    await RepairQueue(pool).enqueue(
-        [QueuedRepair(uuid4(), jobs, "root-disagrees") for jobs in kept.take_commands()]
+    await RecomputeQueue(pool).enqueue(
+        [QueuedRecompute(uuid4(), jobs, "root-disagrees") for jobs in kept.take_commands()]
     )
 
 

@@ -324,7 +324,7 @@ async def test_roots_that_another_program_writes_over_rows_that_were_right_fail_
     done = await backfills.do()
     assert done.status is RunStatus.FAILED
     assert done.error is not None
-    assert done.error.startswith("1 row is not as planned although no repair has touched it")
+    assert done.error.startswith("1 row is not as planned although no recompute has touched it")
     assert done.report is not None
     assert (done.report.unexplained, done.report.live.corrected) == (1, 0)
 

@@ -16,7 +16,7 @@ from harness.provenance import as_stored
 from harness.writers import KeptMessages, Repairer, Writer
 from histories import histories
 from llamalog_schemas.events import Event
-from llamalog_service.backfill.repairs import Sweep
+from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 

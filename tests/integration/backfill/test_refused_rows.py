@@ -16,7 +16,7 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import chains, event
 from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.events import EntityEvent
-from llamalog_service.backfill.repairs import QueuedRepair, RepairQueue, Repairs, Sweep
+from llamalog_service.backfill.recomputes import QueuedRecompute, RecomputeQueue, RecomputeRunner, Sweep
 from llamalog_service.log import recompute
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
@@ -142,14 +142,14 @@ async def test_a_backfill_sets_a_refused_row_aside_and_adds_up(pool: asyncpg.Poo
 
 async def test_runs_of_other_jobs_are_done_beside_a_refused_row(pool: asyncpg.Pool, owner: str) -> None:
     await written(pool, *chains(9), *ABOVE, event(1001, "root-4", "above", at=-1))
-    queue = RepairQueue(pool)
+    queue = RecomputeQueue(pool)
     await queue.enqueue(
         [
-            QueuedRepair(uuid4(), ("root-1",), "parent-changed"),
-            QueuedRepair(uuid4(), ("root-4",), "parent-changed"),
+            QueuedRecompute(uuid4(), ("root-1",), "parent-changed"),
+            QueuedRecompute(uuid4(), ("root-4",), "parent-changed"),
         ]
     )
-    await Repairs(queue, RecomputeStore(pool)).repair_queued()
+    await RecomputeRunner(queue, RecomputeStore(pool)).recompute_queued()
     assert await pool.fetchval("SELECT count(*) FROM backfill_runs WHERE status = 'completed'") == 2
     assert (await stored_rows(pool))[UUID(int=6)].root.root_job_id == "above"
 
@@ -300,14 +300,14 @@ async def test_a_program_that_writes_roots_back_ends_a_repair_with_a_sentence(
         return done
 
     monkeypatch.setattr(RecomputeStore, "recompute", fought)
-    queue = RepairQueue(pool)
+    queue = RecomputeQueue(pool)
     await queue.enqueue(
         [
-            QueuedRepair(uuid4(), ("root-1",), "parent-changed"),
-            QueuedRepair(uuid4(), ("root-4",), "parent-changed"),
+            QueuedRecompute(uuid4(), ("root-1",), "parent-changed"),
+            QueuedRecompute(uuid4(), ("root-4",), "parent-changed"),
         ]
     )
-    await Repairs(queue, RecomputeStore(pool)).repair_queued()
+    await RecomputeRunner(queue, RecomputeStore(pool)).recompute_queued()
     runs = await pool.fetch("SELECT status, error FROM backfill_runs ORDER BY jobs")
     assert [run["status"] for run in runs] == ["failed", "completed"]
     assert "changed back" in runs[0]["error"]

@@ -13,7 +13,7 @@ from histories import chains, event, override
 from llamalog_schemas.commands import GivenJobs, OneRoot, WholeTable
 from llamalog_schemas.events import EntityEvent, Event
 from llamalog_service.backfill.plan_store import PlanStore
-from llamalog_service.backfill.repairs import Sweep
+from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.log import recompute
 from llamalog_service.log.recompute import RecomputeStore
 

@@ -248,5 +248,5 @@ async def test_counts_are_by_origin_and_differ_by_what_was_added(log: Log) -> No
     assert after.since(before).corrected == 1
 
     work = await read_work(log.reader, group="group", topic="topic")
-    assert (work.messages_read, work.open_repairs, work.unpublished) == (9, 0, 1)
+    assert (work.messages_read, work.open_runs, work.unpublished) == (9, 0, 1)
     assert (await read_work(log.reader, group="another", topic="topic")).messages_read == 0

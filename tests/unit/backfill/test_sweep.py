@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from llamalog_service.backfill.repairs import Sweep
+from llamalog_service.backfill.recomputes import Sweep
 
 CORRECTED = 7
 

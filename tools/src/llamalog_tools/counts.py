@@ -22,8 +22,8 @@ _WORK: Final = """
             FROM consumer_positions
             WHERE consumer_group = $1 AND topic = $2) AS messages_read,
            (SELECT count(*) FROM root_overrides) AS overrides,
-           (SELECT count(*) FROM backfill_runs WHERE status = 'completed') AS repairs,
-           (SELECT count(*) FROM backfill_runs WHERE status IN ('queued', 'running')) AS open_repairs,
+           (SELECT count(*) FROM backfill_runs WHERE status = 'completed') AS runs,
+           (SELECT count(*) FROM backfill_runs WHERE status IN ('queued', 'running')) AS open_runs,
            (SELECT count(*) FROM provenance_outbox) AS unpublished
 """
 """What a group $1 has recorded of a topic $2, and what was done and is left."""
@@ -54,15 +54,15 @@ class Work:
     Attributes:
         messages_read: recorded by the provenance consumer, with every outcome.
         overrides: messages that were operators' overrides; they write no row.
-        repairs: commands completed.
-        open_repairs: commands kept that are not completed.
+        runs: commands completed.
+        open_runs: commands kept that are not completed.
         unpublished: corrections that are not published yet.
     """
 
     messages_read: int
     overrides: int
-    repairs: int
-    open_repairs: int
+    runs: int
+    open_runs: int
     unpublished: int
 
     def since(self, before: "Work") -> "Work":

@@ -18,8 +18,8 @@ from llamalog_schemas.commands import BackfillRootsData, ResumeBackfill, RunRequ
 from llamalog_service.adoption.migration_check import MigrationCheck
 from llamalog_service.adoption.migration_runner import check_migration
 from llamalog_service.backfill.backfill_store import BackfillStore
-from llamalog_service.backfill.repairs import RepairQueue
-from llamalog_service.backfill.worker import POLL_SECONDS, Worker, repair_tasks
+from llamalog_service.backfill.recomputes import RecomputeQueue
+from llamalog_service.backfill.worker import POLL_SECONDS, Worker, recompute_tasks
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.statements import Reader
@@ -118,8 +118,8 @@ async def adopt_roots(
 @asynccontextmanager
 async def _worker(pool: asyncpg.Pool, planning_pool: asyncpg.Pool) -> AsyncIterator[asyncio.Task[None]]:
     """A worker without sweeps: nothing may change before the plan meets the expectation."""
-    tasks = repair_tasks(pool, planning_pool)
-    worker = Worker(lock=WorkerLock(pool), queue=RepairQueue(pool), tasks=tasks, poll_every=POLL_SECONDS)
+    tasks = recompute_tasks(pool, planning_pool)
+    worker = Worker(lock=WorkerLock(pool), queue=RecomputeQueue(pool), tasks=tasks, poll_every=POLL_SECONDS)
     working = asyncio.create_task(worker.run())
     try:
         yield working

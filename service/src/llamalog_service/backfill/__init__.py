@@ -1,1 +1,1 @@
-"""The repair of roots: commands become runs, one worker does them, a sweep finds what was lost."""
+"""Backfills and recomputes: commands become runs, one worker does them, a sweep finds what was lost."""

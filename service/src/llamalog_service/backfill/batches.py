@@ -100,7 +100,7 @@ class BatchWriter:
     async def write_next(self, run: UUID, sizer: BatchSizer) -> Batch:
         """Write the next batch of a run's plan and its progress, unless an action is requested of the run.
 
-        The lock of all repairs is taken in a statement of its own and for one batch, so that a repair
+        The lock of all recomputes is taken in a statement of its own and for one batch, so that a recompute
         waits for no more than that. The run's row is locked meanwhile: an action is applied before a batch
         or after it.
 

@@ -9,7 +9,7 @@ from llamalog_schemas.codec import decode_command
 from llamalog_schemas.commands import BackfillRoots, RecomputeRoots, RunRequest
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_service.backfill.backfill_store import BackfillStore
-from llamalog_service.backfill.repairs import QueuedRepair, RepairQueue
+from llamalog_service.backfill.recomputes import QueuedRecompute, RecomputeQueue
 from llamalog_service.backfill.worker import Worker
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.consumer.delivery import BatchDelivery
@@ -24,14 +24,14 @@ _MAX_COMMANDS = 500
 
 
 class Commands(NamedTuple):
-    """A batch of commands: repairs, and backfills with requests about them in their order."""
+    """A batch of commands: recomputes, and backfills with requests about them in their order."""
 
-    repairs: list[QueuedRepair]
+    recomputes: list[QueuedRecompute]
     backfills: list[BackfillRoots | RunRequest]
 
 
 def migration_delivery(
-    queue: RepairQueue,
+    queue: RecomputeQueue,
     backfills: BackfillStore,
     worker: Worker,
     event_publisher: EventPublisher,
@@ -48,7 +48,7 @@ def migration_delivery(
 
     async def record(decoded: tuple[Commands, list[RejectedRecord]]) -> list[RejectedRecord]:
         commands, rejected = decoded
-        await queue.enqueue(commands.repairs)
+        await queue.enqueue(commands.recomputes)
         await backfills.apply(commands.backfills)
         worker.wake()
         return rejected
@@ -84,6 +84,6 @@ def read_command(record: Record, commands: Commands, rejected: list[RejectedReco
         rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
         return
     if isinstance(command, RecomputeRoots):
-        commands.repairs.append(QueuedRepair(UUID(command.id), command.data.jobs, command.data.reason))
+        commands.recomputes.append(QueuedRecompute(UUID(command.id), command.data.jobs, command.data.reason))
     else:
         commands.backfills.append(command)

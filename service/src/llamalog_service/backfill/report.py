@@ -58,9 +58,9 @@ def mismatch_sentence(missed: Sequence[Mismatch]) -> str:
 
 def unexplained_sentence(rows: int) -> str:
     """The error of a run with planned rows that differ from the plan for no known reason."""
-    sentence = "1 row is not as planned although no repair has touched it"
+    sentence = "1 row is not as planned although no recompute has touched it"
     if rows > 1:
-        sentence = f"{rows} rows are not as planned although no repair has touched them"
+        sentence = f"{rows} rows are not as planned although no recompute has touched them"
     return (
         f"{sentence}: another program writes roots into the table. What was written stays. "
         "Stop that program and start again."

@@ -30,7 +30,7 @@ from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import NoProgressError, RecomputeStore, recompute_until_converged
 
 _REST_WHILE_LOCKED = 1.0
-"""Seconds between tries where a single row is locked: all repairs wait while a batch waits."""
+"""Seconds between tries where a single row is locked: all recomputes wait while a batch waits."""
 
 _JOBS_AT_ONCE = 1000
 _LONGEST_TRANSACTION = timedelta(minutes=10)
@@ -180,12 +180,12 @@ class BackfillRunner:
         """Correct rows that were recorded meanwhile and resolved by the rows as they were before the batches.
 
         One pass is enough. A row that is committed later finds the batches written, and its own writer
-        verifies it after its commit; for a row that changes planned ones, its writer requests a repair.
+        verifies it after its commit; for a row that changes planned ones, its writer requests a recompute.
         """
         request = backfill.request
         starts = await self._unless_cancelled(backfill.id, starts_to_correct(self._plans, backfill))
         jobs = {start for start in starts if start is not None}
-        # The repair of a revocation came before the batches that wrote what it takes back.
+        # The recompute of a revocation came before the batches that wrote what it takes back.
         jobs.update(await self._plans.tops_revoked())
         if request.missing_parent is MissingParent.ADOPT and not isinstance(request.scope, WholeTable):
             jobs.update(await self._plans.tops_to_adopt())  # rows outside the scope hang off them too
@@ -193,8 +193,8 @@ class BackfillRunner:
             await self._backfills.note_verified(backfill.id, await self._stores.recompute.resolve_untracked())
         for chunk in chunks(sorted(jobs)):
             await self._check_requested_action(backfill.id)
-            repair = await recompute_until_converged(self._stores.recompute, chunk)
-            await self._backfills.note_verified(backfill.id, repair.rows_changed)
+            result = await recompute_until_converged(self._stores.recompute, chunk)
+            await self._backfills.note_verified(backfill.id, result.rows_changed)
 
     async def _reconcile(self, backfill: Backfill) -> None:
         reconciled = await reconcile(self._plans)
@@ -271,7 +271,7 @@ async def starts_to_correct(plans: PlanStore, backfill: Backfill) -> set[str | N
 
     A row recorded meanwhile below a row without origin is pending, and there are few of those. Where the
     batches have overruled the roots that rows had, such a row may have taken an overruled root, or lie
-    anywhere below; and a row may have been right again before its batch, so that no repair touched it and
+    anywhere below; and a row may have been right again before its batch, so that no recompute touched it and
     its revision does not show it. Then every row of the scope is compared with the rule once more.
     """
     since = (backfill.started_at or backfill.requested_at) - _LONGEST_TRANSACTION

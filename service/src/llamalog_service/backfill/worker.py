@@ -1,4 +1,4 @@
-"""The one worker: repairs, backfills, sweeps and their publication, side by side under one lock."""
+"""The one worker: recomputes, backfills, sweeps and their publication, side by side under one lock."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.batches import BatchWriter
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.publishers import CorrectionRelay, ProgressPublisher
-from llamalog_service.backfill.repairs import RepairQueue, Repairs, Sweep
+from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner, Sweep
 from llamalog_service.backfill.runner import BackfillRunner, Stores
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
@@ -47,11 +47,11 @@ class Worker:
     """Runs its periodic tasks; one worker is active at a time over all migration consumers.
 
     Tasks wait for each other only in the transactions that correct roots, which are short. The next worker
-    repeats the repairs and resumes the backfill that a dead one had claimed.
+    repeats the recomputes and resumes the backfill that a dead one had claimed.
     """
 
     def __init__(
-        self, *, lock: WorkerLock, queue: RepairQueue, tasks: Sequence[PeriodicTask], poll_every: float
+        self, *, lock: WorkerLock, queue: RecomputeQueue, tasks: Sequence[PeriodicTask], poll_every: float
     ) -> None:
         self._lock = lock
         self._queue = queue
@@ -67,9 +67,7 @@ class Worker:
         """Work until cancelled; wait while PostgreSQL or Kafka is away, or another worker is active."""
         while True:
             async with AsyncExitStack() as held:
-                if await retry_until_available(
-                    lambda: self._take_over(held), doing="taking over the repairs"
-                ):
+                if await retry_until_available(lambda: self._take_over(held), doing="becoming the worker"):
                     await self._work_while_held()
             await asyncio.sleep(self._poll_every)
 
@@ -98,7 +96,7 @@ class Worker:
     async def _watch(self) -> None:
         while self._lock.is_held():  # noqa: ASYNC110 - asyncpg has no event for it
             await asyncio.sleep(self._poll_every)
-        _log.warning("repairs interrupted", reason="the session that held the worker's lock is gone")
+        _log.warning("worker interrupted", reason="the session that held the worker's lock is gone")
 
     async def _repeat(self, task: PeriodicTask, wake: asyncio.Event) -> None:
         while True:
@@ -121,14 +119,14 @@ async def _rest(wake: asyncio.Event, seconds: float) -> None:
         wake.clear()
 
 
-def repair_tasks(
+def recompute_tasks(
     pool: asyncpg.Pool, planning_pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS
 ) -> list[PeriodicTask]:
-    """Repairs and backfills; they need PostgreSQL alone.
+    """Recomputes and backfills; they need PostgreSQL alone.
 
     Args:
         planning_pool: its connections plan every statement anew.
-        metrics: count what repairs change.
+        metrics: count what recomputes change.
     """
     recompute = RecomputeStore(planning_pool, metrics)
     stores = Stores(
@@ -139,7 +137,11 @@ def repair_tasks(
         outbox=Outbox(pool),
     )
     return [
-        PeriodicTask("repairing roots", Repairs(RepairQueue(pool), recompute).repair_queued, POLL_SECONDS),
+        PeriodicTask(
+            "recomputing roots",
+            RecomputeRunner(RecomputeQueue(pool), recompute).recompute_queued,
+            POLL_SECONDS,
+        ),
         PeriodicTask("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
     ]
 
@@ -147,7 +149,7 @@ def repair_tasks(
 def sweep_task(
     settings: DatabaseSettings, planning_pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS
 ) -> PeriodicTask:
-    """The sweep; arguments as of `repair_tasks`."""
+    """The sweep; arguments as of `recompute_tasks`."""
     sweep = Sweep(
         RecomputeStore(planning_pool, metrics),
         every=settings.sweep_seconds,

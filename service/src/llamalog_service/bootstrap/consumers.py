@@ -11,12 +11,12 @@ from faststream.kafka import KafkaBroker
 
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.migration_consumer import migration_delivery
-from llamalog_service.backfill.repairs import RepairQueue
+from llamalog_service.backfill.recomputes import RecomputeQueue
 from llamalog_service.backfill.worker import (
     POLL_SECONDS,
     Worker,
     publish_tasks,
-    repair_tasks,
+    recompute_tasks,
     sweep_task,
 )
 from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
@@ -118,9 +118,9 @@ async def run_migration_consumer(settings: Settings) -> None:
         event_publisher = await stack.enter_async_context(
             open_publisher(settings, "/llamalog/migration-consumer")
         )
-        queue, backfills = RepairQueue(pool), BackfillStore(pool)
+        queue, backfills = RecomputeQueue(pool), BackfillStore(pool)
         tasks = [
-            *repair_tasks(pool, planning_pool, metrics),
+            *recompute_tasks(pool, planning_pool, metrics),
             sweep_task(settings, planning_pool, metrics),
             *publish_tasks(pool, event_publisher),
         ]

@@ -11,7 +11,7 @@ def consumer() -> None:
 
 
 def migration_consumer() -> None:
-    """Consume backfill commands, repair roots, publish corrections."""
+    """Consume backfill commands, recompute roots, publish corrections."""
     run(run_migration_consumer(read_settings()))
 
 

@@ -29,7 +29,7 @@ _REFUSED_AT_ONCE = 5_000
 _UNSETTLED_AT_ONCE = 20_000
 _LOWEST = UUID(int=0)
 _MAX_PASSES = 100
-"""Passes after which a repair has failed: rows committed meanwhile take a few."""
+"""Passes after which a recompute has failed: rows committed meanwhile take a few."""
 BY_INDEX = """
     SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off
 """
@@ -137,7 +137,7 @@ class Everything(Enum):
 
 
 class NoProgressError(LlamalogError):
-    """A repair corrects rows that are changed again and again, by a program that is not llamalog."""
+    """A recompute corrects rows that are changed again and again, by a program that is not llamalog."""
 
     def __init__(self, passes: int, rows: int) -> None:
         super().__init__(
@@ -285,14 +285,16 @@ async def resolve_cycles(connection: asyncpg.Connection, endless: str, cycles: s
         )
 
 
-class Repair(NamedTuple):
-    """The outcome of a repair: rows changed, and passes needed, the last of which changed nothing."""
+class RecomputeResult(NamedTuple):
+    """The result of a converged recompute: rows changed, and passes, the last of which changed nothing."""
 
     rows_changed: int
     passes: int
 
 
-async def recompute_until_converged(store: RecomputeStore, scope: Collection[str] | Everything) -> Repair:
+async def recompute_until_converged(
+    store: RecomputeStore, scope: Collection[str] | Everything
+) -> RecomputeResult:
     """Correct a scope, then the jobs below each correction, until a pass changes nothing.
 
     A row may be committed below a correction while the correction is under way, resolved by what was
@@ -311,7 +313,7 @@ async def recompute_until_converged(store: RecomputeStore, scope: Collection[str
         if is_complete:
             passes += 1
             scope = changed.keys()
-    return Repair(rows_changed, passes)
+    return RecomputeResult(rows_changed, passes)
 
 
 async def normalise_external_parents(connection: asyncpg.Connection) -> list[str]:

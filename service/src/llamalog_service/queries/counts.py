@@ -121,11 +121,11 @@ class WorkLeft(Struct, frozen=True, kw_only=True, rename="camel"):
     """Work that is recorded and not done yet.
 
     Attributes:
-        open_repairs: runs that are not completed.
+        open_runs: runs that are not completed.
         unpublished: corrections that are not published.
     """
 
-    open_repairs: int
+    open_runs: int
     unpublished: int
 
 

@@ -156,10 +156,10 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Convergence(NamedTuple):
-    """Rows that still differ in their roots alone, and whether the migration consumer repairs roots."""
+    """Rows that still differ in their roots alone, and whether the migration consumer recomputes roots."""
 
     differing: int
-    is_repairing: bool
+    is_recomputing: bool
 
 
 class Snapshot:

@@ -49,7 +49,7 @@ MAX_READ_IN_SNAPSHOT: Final = 100_000
 _EXAMPLES: Final = 20
 _CONVERGENCE_INTERVAL: Final = 0.5
 _CONVERGENCE_FACTOR: Final = 6
-"""The wait for convergence is so many times as long while the migration consumer repairs roots."""
+"""The wait for convergence is so many times as long while the migration consumer recomputes roots."""
 _RESTORE_TOPIC: Final = (
     "It does not hold the table's events, and nothing was done. Restore the topic, or, if its loss is "
     "accepted, delete the rows of this topic from consumer_positions."
@@ -360,7 +360,7 @@ class Rebuild:
         while True:
             self._lock.check()
             convergence = await self._comparison.convergence()
-            left = timeout * (_CONVERGENCE_FACTOR if convergence.is_repairing else 1)
+            left = timeout * (_CONVERGENCE_FACTOR if convergence.is_recomputing else 1)
             left -= time.monotonic() - began
             if not convergence.differing or left <= 0:
                 return

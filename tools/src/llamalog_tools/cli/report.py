@@ -43,19 +43,19 @@ class Backlog:
     Attributes:
         events: entity events in their topic whose offsets are not committed yet.
         commands: commands in their topic that are not kept as runs yet.
-        open_repairs: runs that are not completed.
+        open_runs: runs that are not completed.
         unpublished: corrections that are not published yet.
     """
 
     events: int
     commands: int
-    open_repairs: int
+    open_runs: int
     unpublished: int
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left."""
-        return not (self.events or self.commands or self.open_repairs or self.unpublished)
+        return not (self.events or self.commands or self.open_runs or self.unpublished)
 
 
 class Observation:
@@ -72,7 +72,7 @@ class Observation:
         events = await read_lag(settings, settings.consumer_group, self._topics.entity_events.name)
         commands = await read_lag(settings, settings.migration_group, self._topics.backfill_commands.name)
         work = await self._work()
-        return Backlog(events, commands, work.open_repairs, work.unpublished)
+        return Backlog(events, commands, work.open_runs, work.unpublished)
 
     async def summary(self) -> Summary:
         """The counts of this moment; reads all of the log and of the dead letters."""
@@ -136,7 +136,7 @@ def _sections(run: Summary, ever: Summary) -> Iterator[list[Line]]:
     ]
     yield [
         ("rows corrected after a late parent", run.rows.corrected, ever.rows.corrected),
-        ("  by backfill commands", run.work.repairs, ever.work.repairs),
+        ("  by backfill commands", run.work.runs, ever.work.runs),
     ]
     yield [("provenance records out", run.provenance_records, ever.provenance_records)]
 

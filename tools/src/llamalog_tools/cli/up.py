@@ -272,8 +272,8 @@ async def _wait_until_idle(observation: Observation, bar: Progress) -> None:
         bar.update(
             task,
             description=(
-                f"left to do: {backlog.events:,} messages, {backlog.commands + backlog.open_repairs:,} "
-                f"repairs, {backlog.unpublished:,} corrections to publish"
+                f"left to do: {backlog.events:,} messages, {backlog.commands + backlog.open_runs:,} "
+                f"commands, {backlog.unpublished:,} corrections to publish"
             ),
         )
         await asyncio.sleep(_POLL_SECONDS)

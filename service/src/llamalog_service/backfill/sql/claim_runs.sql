@@ -1,4 +1,4 @@
--- Take up to $1 queued repairs, the oldest first.
+-- Take up to $1 queued recomputes, the oldest first.
 UPDATE backfill_runs r
 SET status = 'running', started_at = coalesce(r.started_at, now()), updated_at = now()
 FROM (

@@ -1,4 +1,4 @@
--- Write planned rows (as of plan_rows), unless a repair has corrected them since. Another writer's values
+-- Write planned rows (as of plan_rows), unless a recompute has corrected them since. Another writer's values
 -- that the rules overrule go to legacy_values, each new revision to the outbox. Returns the numbers of scanned and of
 -- written rows by origin, the last position, and the number of rows that are not as planned all the same.
 WITH batch AS MATERIALIZED (

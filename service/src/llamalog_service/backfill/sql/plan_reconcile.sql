@@ -1,6 +1,6 @@
 -- The planned rows as they stand now: by the origin planned, how many are as planned, how many of these claim another
--- parent than the one that counts, how many a repair has corrected since, how many are gone, how many were
--- refused and set aside, and how many others are not as planned although no repair has corrected them.
+-- parent than the one that counts, how many a recompute has corrected since, how many are gone, how many were
+-- refused and set aside, and how many others are not as planned although no recompute has corrected them.
 SELECT s.origin::text AS origin,
        count(*) FILTER (WHERE s.as_planned)::integer AS as_planned,
        count(*) FILTER (WHERE s.as_planned AND s.parent_conflict)::integer AS conflicts,

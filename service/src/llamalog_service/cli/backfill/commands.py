@@ -83,7 +83,7 @@ def start(  # noqa: PLR0917 -- typer calls it by name
 ) -> None:
     """Request a backfill of roots: of everything, or of the scope in the options.
 
-    Backfills wait for each other; repairs of live traffic pass them.
+    Backfills wait for each other; recomputes for live traffic pass them.
     """
     try:
         scope = choose_scope(jobs, root, since, until)

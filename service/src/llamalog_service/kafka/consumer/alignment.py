@@ -2,7 +2,7 @@
 
 A lineage mostly shares a partition, not always. A consumer that works off a backlog partition by partition
 meets children long before their parents, which are in a partition not read yet, and every such child is
-recorded without its root and repaired later. So records wait until every partition has been read up to
+recorded without its root and corrected later. So records wait until every partition has been read up to
 their time. It is a matter of speed alone: no rule depends on the order, and the wait is short.
 """
 

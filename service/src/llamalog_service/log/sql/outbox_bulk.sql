@@ -1,4 +1,4 @@
--- The next $2 entries of backfills and of large repairs after the row $1, by the table's own order: there may be millions.
+-- The next $2 entries of backfills and of large recomputes after the row $1, by the table's own order: there may be millions.
 SELECT n.row_id
 FROM provenance_outbox n
 WHERE n.bulk AND n.row_id > $1

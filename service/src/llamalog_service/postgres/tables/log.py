@@ -233,7 +233,7 @@ class OutboxEntry(SQLModel, table=True):
     """A correction that is to be published: noted in its transaction, struck out once Kafka has it.
 
     No foreign key: a row may be gone before its entry is. ``bulk``: a backfill's or a large
-    repair's, published after all others.
+    recompute's, published after all others.
     """
 
     __tablename__ = "provenance_outbox"

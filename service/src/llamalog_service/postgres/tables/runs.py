@@ -1,4 +1,4 @@
-"""The tables of runs: backfills and repairs, the plan of the one under way, requests that were applied."""
+"""The tables of runs: backfills and recomputes, the plan of the one under way, requests that were applied."""
 
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,7 @@ from llamalog_service.postgres.tables.columns import (
 class BackfillRun(SQLModel, table=True):
     """A stored command: its id makes it idempotent, its status says how far the worker is.
 
-    Repairs (``kind`` recompute-roots) have jobs and a reason; backfills (backfill-roots) have a request, a
+    Recomputes (``kind`` recompute-roots) have jobs and a reason; backfills (backfill-roots) have a request, a
     plan and progress. ``requested_action`` is what a running backfill is to do at its next batch.
     """
 

@@ -13,4 +13,4 @@ SELECT (SELECT count(*)
         WHERE d.kind = 'different' AND NOT d.corrected
           AND d.columns <@ ARRAY['root_job_id', 'origin', 'cycle_members', 'parent_conflict'])
        - (SELECT count(*) FROM corrected) AS differing,
-       EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running') AND kind = 'recompute-roots') AS is_repairing
+       EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running') AND kind = 'recompute-roots') AS is_recomputing

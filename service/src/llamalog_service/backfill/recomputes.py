@@ -1,4 +1,4 @@
-"""Repairs of roots: those that commands request, done together, and those that the sweep finds."""
+"""Recomputes of roots: requested by commands and done together, or found necessary by the sweep."""
 
 from collections.abc import Callable, Collection
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.log.recompute import (
     Everything,
     NoProgressError,
+    RecomputeResult,
     RecomputeStore,
-    Repair,
     recompute_until_converged,
 )
 from llamalog_service.postgres.statements import sql
@@ -26,60 +26,60 @@ _FAILURES = (RowRefusedError, NoProgressError)
 _log = structlog.get_logger("llamalog.backfill")
 
 
-class QueuedRepair(NamedTuple):
-    """A repair to be done; its id is the command's."""
+class QueuedRecompute(NamedTuple):
+    """A recompute to be done; its id is the command's."""
 
     id: UUID
     jobs: tuple[str, ...]
     reason: str
 
 
-class ClaimedRepair(NamedTuple):
-    """A repair that the worker has claimed."""
+class ClaimedRecompute(NamedTuple):
+    """A recompute that the worker has claimed."""
 
     id: UUID
     jobs: list[str]
 
 
-class RepairQueue:
-    """The queue of commanded repairs, shared by all migration consumers."""
+class RecomputeQueue:
+    """The queue of commanded recomputes, shared by all migration consumers."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def enqueue(self, runs: Collection[QueuedRepair]) -> None:
-        """Add repairs; one that is known by its id, done or not, is left alone."""
+    async def enqueue(self, runs: Collection[QueuedRecompute]) -> None:
+        """Add recomputes; one that is known by its id, done or not, is left alone."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.executemany(sql("enqueue_run"), runs)
 
-    async def claim(self, limit: int) -> list[ClaimedRepair]:
-        """Claim the oldest queued repairs."""
+    async def claim(self, limit: int) -> list[ClaimedRecompute]:
+        """Claim the oldest queued recomputes."""
         records = await self._pool.fetch(sql("claim_runs"), limit)
-        return [ClaimedRepair(record["id"], record["jobs"]) for record in records]
+        return [ClaimedRecompute(record["id"], record["jobs"]) for record in records]
 
     async def finish(self, ids: Collection[UUID], passes: int, rows_changed: int) -> None:
-        """Mark repairs that were done together as completed."""
+        """Mark recomputes that were done together as completed."""
         await self._pool.execute(sql("finish_runs"), ids, passes, rows_changed)
 
     async def fail(self, run: UUID, error: str) -> None:
-        """Mark a repair as failed, with the reason."""
+        """Mark a recompute as failed, with the reason."""
         await self._pool.execute(sql("fail_run"), run, error)
 
     async def requeue_interrupted(self) -> None:
-        """Requeue repairs and backfills that a dead worker had claimed; only the one worker may call this."""
+        """Requeue recomputes and backfills that a dead worker had claimed; for the one worker alone."""
         await self._pool.execute(sql("requeue_runs"))
 
 
-class Repairs:
-    """Does the queued repairs; one that is done twice changes nothing."""
+class RecomputeRunner:
+    """Does the queued recomputes; one that is done twice changes nothing."""
 
-    def __init__(self, queue: RepairQueue, recompute: RecomputeStore) -> None:
+    def __init__(self, queue: RecomputeQueue, store: RecomputeStore) -> None:
         self._queue = queue
-        self._recompute = recompute
-        self._claimed: list[ClaimedRepair] = []
+        self._store = store
+        self._claimed: list[ClaimedRecompute] = []
 
-    async def repair_queued(self) -> bool:
-        """Do the queued repairs, their jobs as one scope; False if there is none.
+    async def recompute_queued(self) -> bool:
+        """Do the queued recomputes, their jobs as one scope; False if there is none.
 
         Raises:
             UnavailableError: the next call, or the next worker, repeats them.
@@ -88,32 +88,32 @@ class Repairs:
         if not self._claimed:
             return False
         try:
-            await self._finish(self._claimed, await self._repair(self._claimed))
+            await self._finish(self._claimed, await self._recompute_together(self._claimed))
         except _FAILURES:
-            await self._repair_one_by_one(self._claimed)
+            await self._recompute_one_by_one(self._claimed)
         self._claimed = []
         return True
 
-    async def _repair_one_by_one(self, claimed: list[ClaimedRepair]) -> None:
+    async def _recompute_one_by_one(self, claimed: list[ClaimedRecompute]) -> None:
         """Do each by itself, since one of them fails."""
         for run in claimed:
             try:
-                await self._finish([run], await self._repair([run]))
+                await self._finish([run], await self._recompute_together([run]))
             except _FAILURES as failure:
                 await self._queue.fail(run.id, str(failure))
-                _log.error("repair failed", run=str(run.id), error=str(failure))
+                _log.error("recompute failed", run=str(run.id), error=str(failure))
 
-    async def _repair(self, runs: list[ClaimedRepair]) -> Repair:
+    async def _recompute_together(self, runs: list[ClaimedRecompute]) -> RecomputeResult:
         jobs = {job for run in runs for job in run.jobs}
-        return await recompute_until_converged(self._recompute, sorted(jobs))
+        return await recompute_until_converged(self._store, sorted(jobs))
 
-    async def _finish(self, runs: list[ClaimedRepair], repair: Repair) -> None:
-        await self._queue.finish([run.id for run in runs], repair.passes, repair.rows_changed)
-        _log.info("repaired", runs=len(runs), rows=repair.rows_changed, passes=repair.passes)
+    async def _finish(self, runs: list[ClaimedRecompute], result: RecomputeResult) -> None:
+        await self._queue.finish([run.id for run in runs], result.passes, result.rows_changed)
+        _log.info("recomputed", runs=len(runs), rows=result.rows_changed, passes=result.passes)
 
 
 class Sweep:
-    """Repairs without a command: of rows without a final root often, of every row seldom.
+    """Recomputes without a command: of rows without a final root often, of every row seldom.
 
     It finds what a lost command left, and rows that another program wrote into the table.
 
