@@ -17,9 +17,6 @@ import asyncpg
 
 from llamalog_service.domain.errors import TookTooLongError, UnavailableError
 
-_FRAGMENTS = ("piece", "row", "brief", "name", "weights", "lineage", "facts", "above", "verdict", "refused")
-"""Text that several statements share, in `fragments/` beside this module; statements name it in braces."""
-
 _ABBREVIATIONS = (
     (
         r"{(\w+) bears ([^{}]+)}",
@@ -47,15 +44,32 @@ def statement_files() -> Mapping[str, Traversable]:
     """
     found: dict[str, Traversable] = {}
     for capability in files("llamalog_service").iterdir():
-        folder = capability / "sql"
-        if not folder.is_dir():
-            continue
-        for file in folder.iterdir():
-            name = file.name.removesuffix(".sql")
-            if name in found:
-                raise ValueError(f"two statements are named {name}: {found[name]} and {file}")
-            found[name] = file
+        _add_files(capability / "sql", found)
     return found
+
+
+@cache
+def _fragment_files() -> Mapping[str, Traversable]:
+    """The file of every fragment: text that several statements share, and that they name in braces.
+
+    They are in `sql/fragments/` of the lowest capability that uses them.
+    """
+    found: dict[str, Traversable] = {}
+    for capability in files("llamalog_service").iterdir():
+        _add_files(capability / "sql" / "fragments", found)
+    return found
+
+
+def _add_files(folder: Traversable, found: dict[str, Traversable]) -> None:
+    if not folder.is_dir():
+        return
+    for file in folder.iterdir():
+        if file.is_dir():
+            continue
+        name = file.name.removesuffix(".sql")
+        if name in found:
+            raise ValueError(f"two statements or fragments are named {name}: {found[name]} and {file}")
+        found[name] = file
 
 
 @cache
@@ -70,9 +84,8 @@ def sql(name: str, *, brief: bool = False) -> str:
 
 
 def expand(text: str) -> str:
-    """Replace the fragments and abbreviations in braces that are known here; others stay."""
-    for fragment in _FRAGMENTS:
-        text = text.replace("{" + fragment + "}", _fragment(fragment))
+    """Replace the fragments and abbreviations in braces that are known; others stay."""
+    text = re.sub(r"{(\w+)}", lambda found: _fragment(found[1]), text)
     for abbreviation, meaning in _ABBREVIATIONS:
         text = re.sub(abbreviation, meaning, text)
     return text
@@ -80,8 +93,9 @@ def expand(text: str) -> str:
 
 @cache
 def _fragment(name: str) -> str:
-    file = files("llamalog_service.postgres").joinpath("fragments", f"{name}.sql")
-    return file.read_text(encoding="utf-8").strip()
+    """The text of a fragment, with those that it names; of an unknown one its name in braces."""
+    file = _fragment_files().get(name)
+    return f"{{{name}}}" if file is None else expand(file.read_text(encoding="utf-8").strip())
 
 
 Row = Mapping[str, Any]
