@@ -22,16 +22,12 @@ _ABBREVIATIONS = (
         r"{(\w+) bears ([^{}]+)}",
         r"(hashtextextended(\1.job_id, 0) = hashtextextended(\2, 0) AND texteq(\1.job_id, \2))",
     ),
-    (r"{(\w+) claims}", r"(\1.origin IS NOT NULL OR \1.is_root_job IS NOT TRUE)"),
-    (r"{earliest (\w+)}", r"\1.created_at NULLS FIRST, \1.id"),
-    (r"{latest (\w+)}", r"\1.created_at DESC NULLS LAST, \1.id DESC"),
 )
-"""How statements speak of a job's rows: `WHERE {l bears $1::text} ORDER BY {earliest l}`.
+"""How statements find a job's rows: `WHERE {l bears $1::text}`.
 
 Names of jobs are long, so that their index keeps a hash of them instead: a condition without the hash has no
 index, and one without the name is true of other jobs too. The name is compared by a function, for the planner
-takes equalities for independent and would expect no rows. No row is without a time: NULLS FIRST is an order
-that no other index has, and so keeps the planner from reading by time in the hope to meet its rows soon.
+takes equalities for independent and would expect no rows.
 """
 
 

@@ -10,21 +10,21 @@ LEFT JOIN LATERAL (
     SELECT l.id, l.root_job_id, l.origin, l.cycle_members
     FROM llama_logs l
     WHERE {l bears j.job}
-    ORDER BY {earliest l}
+    ORDER BY {earliest}
     LIMIT 1
 ) seen ON true
 LEFT JOIN LATERAL (
     SELECT l.created_at, l.id, l.parent_job_id
     FROM llama_logs l
-    WHERE seen.id IS NOT NULL AND {l bears j.job} AND l.parent_job_id IS NOT NULL AND {l claims}
-    ORDER BY {earliest l}
+    WHERE seen.id IS NOT NULL AND {l bears j.job} AND l.parent_job_id IS NOT NULL AND {claims}
+    ORDER BY {earliest}
     LIMIT 1
 ) claim ON true
 LEFT JOIN LATERAL (
     SELECT l.created_at, l.id, l.declared_root_job_id
     FROM llama_logs l
     WHERE seen.origin IN ('PENDING', 'DECLARED') AND {l bears j.job} AND l.declared_root_job_id IS NOT NULL
-    ORDER BY {earliest l}
+    ORDER BY {earliest}
     LIMIT 1
 ) declared ON true
 LEFT JOIN LATERAL (

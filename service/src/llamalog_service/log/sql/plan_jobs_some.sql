@@ -10,7 +10,7 @@ WITH RECURSIVE below (job) AS (
     CROSS JOIN LATERAL (
         SELECT l.job_id
         FROM llama_logs l
-        WHERE $2::boolean AND l.parent_job_id = b.job AND l.job_id IS NOT NULL AND {l claims}
+        WHERE $2::boolean AND l.parent_job_id = b.job AND l.job_id IS NOT NULL AND {claims}
         OFFSET 0
     ) child
 ), {above}

@@ -13,13 +13,13 @@ FROM (
            l.parent_conflict AS conflict_now, l.claimed IS DISTINCT FROM l.parent_job_id AS parent_cleared
     FROM plan_ends e
     CROSS JOIN LATERAL (
-        SELECT s.*, CASE WHEN s.origin IS NULL AND s.is_root_job THEN NULL ELSE s.parent_job_id END AS claimed
-        FROM llama_logs s
-        WHERE {s bears e.job}
+        SELECT l.*, CASE WHEN l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END AS claimed
+        FROM llama_logs l
+        WHERE {l bears e.job}
         UNION ALL
-        SELECT s.*, s.parent_job_id
-        FROM llama_logs s
-        WHERE s.parent_job_id = e.job AND s.job_id IS NULL AND {s claims}
+        SELECT l.*, l.parent_job_id
+        FROM llama_logs l
+        WHERE l.parent_job_id = e.job AND l.job_id IS NULL AND {claims}
         OFFSET 0
     ) l
     WHERE e.in_scope

@@ -6,7 +6,7 @@ WITH borne AS (
 ), claims AS (
     SELECT DISTINCT ON (l.job_id) l.job_id AS job, l.parent_job_id
     FROM llama_logs l
-    WHERE l.job_id IS NOT NULL AND l.parent_job_id IS NOT NULL AND {l claims}
+    WHERE l.job_id IS NOT NULL AND l.parent_job_id IS NOT NULL AND {claims}
     ORDER BY l.job_id, l.created_at, l.id
 ), declarations AS (
     SELECT DISTINCT ON (l.job_id) l.job_id AS job, l.declared_root_job_id

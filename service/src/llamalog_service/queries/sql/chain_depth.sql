@@ -8,7 +8,7 @@ WITH RECURSIVE walk (start, job, depth) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE {l bears w.job} AND l.parent_job_id IS NOT NULL
-        ORDER BY {earliest l}
+        ORDER BY {earliest}
         LIMIT 1
     ) claim
     WHERE w.depth < 100

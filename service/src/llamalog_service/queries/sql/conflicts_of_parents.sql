@@ -15,7 +15,7 @@ LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
     WHERE {l bears f.job_id} AND l.parent_job_id IS NOT NULL
-    ORDER BY {earliest l}
+    ORDER BY {earliest}
     LIMIT 1
 ) claim ON true
 ORDER BY f.kept_at, f.id

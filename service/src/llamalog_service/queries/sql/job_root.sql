@@ -4,7 +4,7 @@ FROM (
     (SELECT 1 AS choice, l.root_job_id, l.origin, l.cycle_members
      FROM llama_logs l
      WHERE {l bears $1::text}
-     ORDER BY {earliest l}
+     ORDER BY {earliest}
      LIMIT 1)
     UNION ALL
     (SELECT 2, l.root_job_id, l.origin, l.cycle_members

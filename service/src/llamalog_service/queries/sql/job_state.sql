@@ -3,7 +3,7 @@
 SELECT (SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC'
         FROM llama_logs l
         WHERE {l bears $1::text}
-        ORDER BY {earliest l}
+        ORDER BY {earliest}
         LIMIT 1) AS seen_since,
        EXISTS (SELECT FROM llama_logs l WHERE l.parent_job_id = $1::text) AS is_named,
        d.adopted, d.reason, d.requested_by, d.overridden_at AT TIME ZONE 'UTC' AS overridden_at

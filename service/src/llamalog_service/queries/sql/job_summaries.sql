@@ -8,14 +8,14 @@ LEFT JOIN LATERAL (
            {name} AS name
     FROM llama_logs l
     WHERE {l bears j.job}
-    ORDER BY {earliest l}
+    ORDER BY {earliest}
     LIMIT 1
 ) first_row ON true
 LEFT JOIN LATERAL (
     SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS last_at, l.status
     FROM llama_logs l
     WHERE {l bears j.job}
-    ORDER BY {latest l}
+    ORDER BY l.created_at DESC NULLS LAST, l.id DESC
     LIMIT 1
 ) last_row ON true
 CROSS JOIN LATERAL (

@@ -7,8 +7,8 @@ lineage (job, in_scope) AS (
     CROSS JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL AND {l claims}
-        ORDER BY {earliest l}
+        WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL AND {claims}
+        ORDER BY {earliest}
         LIMIT 1
     ) claim
 ), jobs AS (

@@ -2,8 +2,8 @@
 LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
-    WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL AND {l claims}
-    ORDER BY {earliest l}
+    WHERE {l bears a.job} AND l.parent_job_id IS NOT NULL AND {claims}
+    ORDER BY {earliest}
     LIMIT 1
 ) claim ON true
 LEFT JOIN LATERAL (
@@ -13,7 +13,7 @@ LEFT JOIN LATERAL (
     SELECT l.declared_root_job_id
     FROM llama_logs l
     WHERE {l bears a.job} AND l.declared_root_job_id IS NOT NULL
-    ORDER BY {earliest l}
+    ORDER BY {earliest}
     LIMIT 1
 ) declared ON true
 LEFT JOIN LATERAL (

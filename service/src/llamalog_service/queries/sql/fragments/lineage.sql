@@ -7,7 +7,7 @@ lineage (job, parent) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE {l bears s.job} AND l.parent_job_id IS NOT NULL
-        ORDER BY {earliest l}
+        ORDER BY {earliest}
         LIMIT 1
     ) claim ON true
     UNION
@@ -17,7 +17,7 @@ lineage (job, parent) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE {l bears child.parent} AND l.parent_job_id IS NOT NULL
-        ORDER BY {earliest l}
+        ORDER BY {earliest}
         LIMIT 1
     ) claim ON true
     WHERE child.parent IS NOT NULL
