@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up check test lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
+.PHONY: help up check test test-benches lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -27,8 +27,8 @@ types: .venv/ready  ## the strict type checker
 	$(BIN)/mypy
 
 WORKERS ?= 2
-# Tests of processes wait a good part of their time: on two cores a third worker has something to do.
-TEST_WORKERS ?= 3
+# Tests of processes wait a good part of their time: on two cores four workers have something to do.
+TEST_WORKERS ?= 4
 # Tests start hundreds of Python processes; without the cache each of them compiles every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -39,7 +39,10 @@ check: lint types  ## lint, types, imports, unit and contract tests without the 
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/contract
 
 test: lint types compat browser  ## everything: lint, types, schemas, all tests on a real PostgreSQL, broker and browser
-	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not bench" $(TESTS)
+
+test-benches: .venv/ready  ## every bench once, on little data: that it runs and finds what the fold says
+	$(BIN)/pytest -m bench tests/acceptance
 
 bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)

@@ -1,4 +1,4 @@
-"""The real parts that tests run against: one PostgreSQL, one Kafka; a database and topics a test."""
+"""The real parts that tests run against: a PostgreSQL a worker, one Kafka; a database and topics a test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +12,7 @@ from harness.browser import screenshots
 from harness.databases import new_database
 from harness.hangs import pytest_exception_interact, pytest_runtest_makereport
 from harness.installation import installation
+from harness.shared_kafka import SharedKafka
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.settings import Settings
@@ -25,10 +26,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{len(list(folder.glob('*.png')))} screenshots in {folder}")
 
 
+_SHARED_KAFKA = pytest.StashKey[SharedKafka]()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if shared := session.config.stash.get(_SHARED_KAFKA, None):
+        shared.release()
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """PostgreSQL, and the broker that this machine can have."""
-    with LocalStack(tmp_path_factory.mktemp("stack"), fast=True, notify=print) as running:
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Iterator[LocalStack]:
+    """A PostgreSQL of this worker, and the broker that this machine can have, for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = SharedKafka((base if worker_id == "master" else base.parent) / "kafka")
+    request.config.stash[_SHARED_KAFKA] = shared
+    with LocalStack(tmp_path_factory.mktemp("stack"), shared.options(), fast=True, notify=print) as running:
         yield running
 
 

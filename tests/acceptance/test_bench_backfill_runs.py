@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from acceptance.benches import figures_of
 
 
+@pytest.mark.bench
 def test_a_small_bench_runs_and_finds_the_rows_of_the_oracle(tmp_path: Path) -> None:
     few = ("--rows", "3000", "--repeat", "1", "--quiet", "1", "--live", "20")
     figures = figures_of("bench_backfill", *few, folder=tmp_path)

@@ -1,4 +1,4 @@
-"""The bench of questions as `make bench-queries` starts it, on few rows; its speed is not the question."""
+"""The bench of queries as `make bench-queries` starts it, on few rows; its speed is not the question."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from acceptance.benches import figures_of
 
 
 @pytest.mark.apache_kafka
+@pytest.mark.bench
 def test_a_small_bench_of_queries_runs_each_in_three_ways_while_events_come_in(tmp_path: Path) -> None:
     few = ("--albums", "300", "--big-tree", "1000", "--rounds", "3", "--backlog", "20")
     figures = figures_of("bench_queries", *few, folder=tmp_path)

@@ -8,6 +8,7 @@ from acceptance.benches import figures_of
 
 
 @pytest.mark.apache_kafka
+@pytest.mark.bench
 def test_a_small_bench_runs_and_finds_the_rows_of_the_fold(tmp_path: Path) -> None:
     few = ("--events", "1000", "--repeat", "1", "--quiet", "1", "--rate", "300")
     figures = figures_of("bench_rebuild", *few, folder=tmp_path)

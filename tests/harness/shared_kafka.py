@@ -1,0 +1,71 @@
+"""One Apache Kafka for all workers of a test run: idle it costs a twentieth of a core, its start two seconds.
+
+The topics and groups of a test have names of their own, so that it needs no broker to itself; tests that
+stop, kill or restart a broker start another.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from llamalog_tools.devstack import StackOptions
+from llamalog_tools.devstack.apache_kafka import ApacheKafka
+from llamalog_tools.devstack.errors import ApacheKafkaUnavailableError
+from llamalog_tools.devstack.stack import choose_kafka
+
+
+class SharedKafka:
+    """A worker's share in the broker: the first worker that needs it starts it, and outlives the others.
+
+    Args:
+        folder: shared by the workers of this run; the address and the data of the broker are kept there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._users: int | None = None
+        self._broker: ApacheKafka | None = None
+
+    def options(self) -> StackOptions:
+        """The environment's options with the shared broker as the given one, which is started if none is.
+
+        A broker that the environment gives, or that is not Apache Kafka, is not shared.
+        """
+        options = StackOptions.from_environment()
+        if options.kafka:
+            return options
+        self._folder.mkdir(exist_ok=True)
+        with _locked(self._folder / "start.lock"):
+            address = self._folder / "address"
+            if not address.exists():
+                try:
+                    broker = choose_kafka(self._folder, replace(options, require_apache=True), print)
+                except ApacheKafkaUnavailableError:
+                    return options
+                assert isinstance(broker, ApacheKafka)
+                broker.start()
+                self._broker = broker
+                address.write_text(broker.bootstrap)
+            if self._users is None:
+                self._users = os.open(self._folder / "users.lock", os.O_CREAT | os.O_RDWR)
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+            return replace(options, kafka=address.read_text())
+
+    def release(self) -> None:
+        """Stop using the broker; the worker that started it stops it once no other uses it."""
+        if self._users is None:
+            return
+        if self._broker is not None:
+            fcntl.flock(self._users, fcntl.LOCK_EX)
+            self._broker.stop()
+        os.close(self._users)
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    with file.open("w") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
