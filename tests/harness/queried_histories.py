@@ -29,7 +29,7 @@ from llamalog_schemas.events import (
 from llamalog_service.domain.fold import fold
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.queries.entities import EntityRef
-from llamalog_service.queries.lineages import Entry
+from llamalog_service.queries.lineages import LineageEntry
 from llamalog_service.queries.paging import Cursor, Page
 
 ENTITIES = [EntityRef(type=kind, id=UUID(int=number)) for kind in EntityType for number in (1, 2, 3)]
@@ -134,9 +134,9 @@ def check_many(database_url: str, check: Story, examples: int = 12, *, odd: bool
             runner.run(pool.close())
 
 
-async def all_entries(read: Callable[..., Awaitable[Any]], limit: int) -> list[Entry]:
+async def all_entries(read: Callable[..., Awaitable[Any]], limit: int) -> list[LineageEntry]:
     """The entries of all pages."""
-    entries: list[Entry] = []
+    entries: list[LineageEntry] = []
     page = await read(limit=limit)
     while True:
         assert len(page.entries) <= limit
@@ -160,7 +160,7 @@ async def all_items(read: Callable[..., Awaitable[Page[T]]], limit: int) -> list
         after = Cursor.parse(page.next)
 
 
-def ids(entries: list[Entry]) -> list[UUID]:
+def ids(entries: list[LineageEntry]) -> list[UUID]:
     return [entry.row.id for entry in entries]
 
 

@@ -19,7 +19,7 @@ from llamalog_service.log.recompute import RecomputeStore, recompute_until_conve
 from llamalog_service.postgres.pool import create_pool, prepare_connection
 from llamalog_service.postgres.statements import Reader, sql
 from llamalog_service.queries.entities import EntityRef
-from llamalog_service.queries.lineages import Entry, JobNode, lineage_trees
+from llamalog_service.queries.lineages import JobNode, LineageEntry, lineage_trees
 from llamalog_service.queries.paging import MAX_LIMIT
 from llamalog_service.queries.timeline import read_timeline
 from llamalog_tools.counts import choose_album, read_rows, read_work
@@ -81,7 +81,7 @@ def id_of(number: int) -> UUID:
     return row_id(event(number))
 
 
-def jobs_and_depths(entries: Sequence[Entry]) -> list[tuple[str | None, int]]:
+def jobs_and_depths(entries: Sequence[LineageEntry]) -> list[tuple[str | None, int]]:
     return [(entry.row.job_id, entry.depth) for entry in entries]
 
 

@@ -14,7 +14,7 @@ from llamalog_schemas.events import Event
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.rebuild.archive.archive import Archive, ArchiveThenTopic
 from llamalog_service.rebuild.archive.archiver import Archiver
-from llamalog_service.rebuild.comparison import Selection
+from llamalog_service.rebuild.comparison import RebuildSelection
 from llamalog_service.rebuild.errors import RowsPastPositionError
 
 EVENTS: list[Event] = [*chains(27), event(101)]
@@ -89,7 +89,7 @@ async def test_what_differs_is_named_and_repaired(recorded: Installation, come_t
     await come_to(recorded)
     rows = await rows_as_text(recorded.pool)
     await tamper(recorded.pool)
-    await recorded.rebuilt(only=Selection(roots=("root-1",)))
+    await recorded.rebuilt(only=RebuildSelection(roots=("root-1",)))
     assert recorded.named == [("different", str(UUID(int=2))), ("extra", str(UUID(int=9999)))]
     report = await recorded.repaired()
     assert recorded.named == TAMPERED
@@ -136,7 +136,7 @@ async def test_rows_of_events_past_a_position_that_was_set_back_are_refused_and_
     await tamper(recorded.pool)
     tampered = await rows_as_text(recorded.pool)
     await recorded.pool.execute(setting_back)
-    for options in ({}, {"max_deletes": 1000}, {"only": Selection(roots=("root-7",))}):
+    for options in ({}, {"max_deletes": 1000}, {"only": RebuildSelection(roots=("root-7",))}):
         with pytest.raises(RowsPastPositionError, match="Let the consumer read on"):
             await recorded.repaired(**options)
         with pytest.raises(RowsPastPositionError):

@@ -19,7 +19,7 @@ from llamalog_service.kafka.reader import Span
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.rebuild import rebuild
-from llamalog_service.rebuild.comparison import Selection
+from llamalog_service.rebuild.comparison import RebuildSelection
 from llamalog_service.rebuild.errors import (
     BeginningGoneError,
     RebuildInProgressError,
@@ -103,10 +103,10 @@ async def test_a_selection_of_roots_or_entities_is_compared(
     at_rest: Installation,
 ) -> None:
     await tamper(at_rest.pool)
-    report = await at_rest.rebuilt(only=Selection(roots=("root-1",)))
+    report = await at_rest.rebuilt(only=RebuildSelection(roots=("root-1",)))
     assert at_rest.named == [("different", row(2)), ("extra", row(9999))]
     assert report.rebuilt.rows == 3
-    await at_rest.rebuilt(only=Selection(entities=(UUID(int=1_000_006),)))
+    await at_rest.rebuilt(only=RebuildSelection(entities=(UUID(int=1_000_006),)))
     assert at_rest.named == [("different", row(6))]
 
 

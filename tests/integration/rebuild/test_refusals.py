@@ -11,7 +11,7 @@ from harness.writers import NAMES, KeptMessages, Repairer
 from histories import chains, event
 from llamalog_service.adoption.legacy_events import LegacyPublisher
 from llamalog_service.log.unsourced_rows import UnsourcedRowStore
-from llamalog_service.rebuild.comparison import Selection
+from llamalog_service.rebuild.comparison import RebuildSelection
 from llamalog_service.rebuild.errors import (
     EnumLabelsNotAddedError,
     NoPositionsError,
@@ -223,7 +223,7 @@ async def test_labels_are_added_on_request_and_their_rows_are_inserted(at_rest: 
     report = await at_rest.repaired(add_enum_labels=True)
     assert (report.dead_letters, report.repaired) == (1, 2)
     assert {"ODD", "it's \\ odd"} < set(await categories(at_rest.pool))
-    assert (await at_rest.rebuilt(only=Selection(entities=(UUID(int=1),)))).differences.rows == 0
+    assert (await at_rest.rebuilt(only=RebuildSelection(entities=(UUID(int=1),)))).differences.rows == 0
 
 
 async def test_an_empty_table_that_would_lack_rows_is_not_loaded_and_the_same_command_resumes(

@@ -17,7 +17,14 @@ from llamalog_service.cli.lineages import timeline_tree
 from llamalog_service.cli.rendering import ring_of, row_in_lineage, row_line
 from llamalog_service.domain.fold import fold
 from llamalog_service.queries.entities import EntityRef
-from llamalog_service.queries.lineages import Entry, JobNode, Parents, is_cut, job_depths, lineage_trees
+from llamalog_service.queries.lineages import (
+    JobNode,
+    LineageEntry,
+    Parents,
+    is_cut,
+    job_depths,
+    lineage_trees,
+)
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.telemetry.logging import STYLES
@@ -25,7 +32,7 @@ from llamalog_service.telemetry.logging import STYLES
 ALBUM = UUID(int=1)
 
 
-def entry(number: int, job: str | None = None, parent: str | None = None, **values: Any) -> Entry:
+def entry(number: int, job: str | None = None, parent: str | None = None, **values: Any) -> LineageEntry:
     at = NOON + timedelta(milliseconds=number)
     known: dict[str, Any] = dict.fromkeys(LogRow.__struct_fields__) | {
         "id": UUID(int=number),
@@ -45,10 +52,10 @@ def entry(number: int, job: str | None = None, parent: str | None = None, **valu
         "declaration_conflict": False,
         "revision": 1,
     }
-    return Entry(row=LogRow(**(known | values)), depth=0, parent=parent)
+    return LineageEntry(row=LogRow(**(known | values)), depth=0, parent=parent)
 
 
-def timeline(*entries: Entry, parents: Parents, more: str | None = None) -> Timeline:
+def timeline(*entries: LineageEntry, parents: Parents, more: str | None = None) -> Timeline:
     return Timeline(
         entity=EntityRef(type=EntityType.ALBUM, id=ALBUM),
         name=None,

@@ -14,7 +14,7 @@ from llamalog_service.settings import Settings
 
 
 def select_dead_letters(
-    settings: Settings, selection: listing.Selection, *, timeout: float
+    settings: Settings, selection: listing.DeadLetterSelection, *, timeout: float
 ) -> AsyncGenerator[list[StoredDeadLetter], None]:
     """The selected dead letters; arguments and errors as of `dead_letters.listing.select_dead_letters`."""
     return listing.select_dead_letters(DeadLetterReader(settings), selection, timeout=timeout)
@@ -22,7 +22,7 @@ def select_dead_letters(
 
 async def replay_dead_letters(
     settings: Settings,
-    selection: listing.Selection,
+    selection: listing.DeadLetterSelection,
     *,
     after: DeadLetterPosition | None,
     even_if_invalid: bool,

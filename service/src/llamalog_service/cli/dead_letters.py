@@ -26,7 +26,7 @@ from llamalog_service.cli.runtime import (
     run,
     signals_as_interrupts,
 )
-from llamalog_service.dead_letters.listing import Selection
+from llamalog_service.dead_letters.listing import DeadLetterSelection
 from llamalog_service.dead_letters.policy import ReplayOutcome
 from llamalog_service.dead_letters.replay import ReplayStats
 from llamalog_service.domain.errors import LlamalogError
@@ -144,7 +144,7 @@ def show(
 ) -> None:
     """Show a dead letter: why, from where, its headers, its bytes as text or in hex."""
     settings = read_settings()
-    selection = Selection(where=_in_full(settings, where))
+    selection = DeadLetterSelection(where=_in_full(settings, where))
     found: list[StoredDeadLetter] = []
 
     run(_read(settings, selection, found.extend))
@@ -218,7 +218,7 @@ def replay(  # noqa: PLR0917 -- typer calls it by name
 
 def _replay(
     settings: Settings,
-    selection: Selection,
+    selection: DeadLetterSelection,
     after: DeadLetterPosition | None,
     *,
     even_if_invalid: bool,
@@ -269,7 +269,7 @@ def _print_stats(stats: ReplayStats, verb: str) -> None:
         console.print(printable(line)[:500], markup=False, soft_wrap=True)
 
 
-def _exit(stats: ReplayStats, selection: Selection) -> None:
+def _exit(stats: ReplayStats, selection: DeadLetterSelection) -> None:
     """End the process with a code unless all is well."""
     if stats.is_stopped:
         _print_how_to_resume(stats)
@@ -284,7 +284,7 @@ def _print_how_to_resume(stats: ReplayStats) -> None:
 
 
 async def _read(
-    settings: Settings, selection: Selection, keep: Callable[[list[StoredDeadLetter]], None]
+    settings: Settings, selection: DeadLetterSelection, keep: Callable[[list[StoredDeadLetter]], None]
 ) -> None:
     async for batch in select_dead_letters(settings, selection, timeout=TIMEOUT):
         keep(batch)
@@ -298,8 +298,8 @@ def _selection(
     since: Since,
     until: Until,
     where: Coordinates | None = None,
-) -> Selection:
-    return Selection(
+) -> DeadLetterSelection:
+    return DeadLetterSelection(
         reasons=frozenset(reasons or ()),
         topics=frozenset(_with_prefix(settings, topic) for topic in topics or ()),
         since=since,

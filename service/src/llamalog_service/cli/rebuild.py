@@ -24,7 +24,7 @@ from llamalog_service.cli.runtime import (
     run,
 )
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.rebuild.comparison import RebuildReport, Selection
+from llamalog_service.rebuild.comparison import RebuildReport, RebuildSelection
 from llamalog_service.rebuild.rebuild import RebuildOptions
 from llamalog_service.rebuild.republish import RepublishSelection
 from llamalog_service.settings import Settings
@@ -33,7 +33,7 @@ DIFFERS: Final = 3
 """The exit code for a live table that differs from the rebuilt one and was not repaired, or not wholly."""
 
 
-def _selection(texts: list[str]) -> Selection:
+def _selection(texts: list[str]) -> RebuildSelection:
     roots, entities = [], []
     for text in texts:
         kind, _, id_ = text.partition("=")
@@ -46,7 +46,7 @@ def _selection(texts: list[str]) -> Selection:
             raise typer.BadParameter(
                 f'"{text}" is not of the form root=JOB or entity=UUID', param_hint="--only"
             ) from None
-    return Selection(tuple(roots), tuple(entities))
+    return RebuildSelection(tuple(roots), tuple(entities))
 
 
 def _uuid(kind: str, id_: str) -> UUID:
@@ -160,7 +160,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     raise typer.Exit(DIFFERS if differs and is_left else 0)
 
 
-def _republish(settings: Settings, selection: Selection) -> int:
+def _republish(settings: Settings, selection: RebuildSelection) -> int:
     """Republish after the rebuild, which is done even if this is interrupted."""
     how = "with --root or --entity publishes them" if any(selection) else "with --resume continues"
     stopped = (

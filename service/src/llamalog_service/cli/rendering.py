@@ -9,7 +9,7 @@ from rich.tree import Tree as Drawn
 
 from llamalog_schemas.events import Status
 from llamalog_service.queries.jobs import Tree
-from llamalog_service.queries.lineages import Entry, JobNode
+from llamalog_service.queries.lineages import JobNode, LineageEntry
 from llamalog_service.queries.rows import LogRow, cut
 from llamalog_service.queries.timeline import Timeline
 from llamalog_service.telemetry.logging import STYLES, printable, style_of
@@ -148,7 +148,7 @@ def draw_lineages(drawn: Drawn, tops: Sequence[JobNode], *, with_date: bool, wit
         pending.extend((onto, child, depth + 1) for child in reversed(node.children))
 
 
-def _days_of(entries: Sequence[Entry]) -> list[str]:
+def _days_of(entries: Sequence[LineageEntry]) -> list[str]:
     """The first and the last day of some entries; one if it is the same."""
     times = [entry.row.created_at for entry in entries]
     return sorted({f"{time:%Y-%m-%d}" for time in (min(times), max(times))})

@@ -52,7 +52,7 @@ class DeadLetterNotFoundError(LlamalogError):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class DeadLetterSelection:
     """A filter of dead letters; a field that is empty or None selects all.
 
     Attributes:
@@ -81,7 +81,7 @@ class Selection:
 
 
 async def select_dead_letters(
-    reader: DeadLetterReader, selection: Selection, *, timeout: float
+    reader: DeadLetterReader, selection: DeadLetterSelection, *, timeout: float
 ) -> AsyncGenerator[list[StoredDeadLetter], None]:
     """The selected ones of all dead letters that exist at this moment, in batches.
 
@@ -266,8 +266,8 @@ def _parse(cursor: str) -> DeadLetterPosition:
     return DeadLetterPosition(int(found[1]), int(found[2]))
 
 
-def _selection(wanted: DeadLetterFilter) -> Selection:
-    return Selection(
+def _selection(wanted: DeadLetterFilter) -> DeadLetterSelection:
+    return DeadLetterSelection(
         reasons=frozenset() if wanted.reason is None else frozenset({wanted.reason}),
         topics=frozenset() if wanted.topic is None else frozenset({wanted.topic}),
         since=wanted.since,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from llamalog_service.dead_letters.listing import DeadLetterNotFoundError, Selection
+from llamalog_service.dead_letters.listing import DeadLetterNotFoundError, DeadLetterSelection
 from llamalog_service.dead_letters.policy import ReplayDecision, ReplayOutcome, ReplayPolicy
 from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader, StoredDeadLetter
@@ -64,7 +64,7 @@ async def replay(
     reader: DeadLetterReader,
     producer: MessageProducer | None,
     policy: ReplayPolicy,
-    selection: Selection,
+    selection: DeadLetterSelection,
     *,
     after: DeadLetterPosition | None,
     stats: ReplayStats,

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
 from llamalog_service.postgres.statements import Reader, Row
-from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, lineage_page, read_parents
+from llamalog_service.queries.lineages import MAX_ABOVE, LineageEntry, Parents, lineage_page, read_parents
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, next_of
 from llamalog_service.queries.rows import MAX_NAME, cut, origin_of, struct_of
 
@@ -29,7 +29,7 @@ class Tree(Struct, frozen=True, kw_only=True, rename="camel"):
     """
 
     job: str
-    entries: tuple[Entry, ...]
+    entries: tuple[LineageEntry, ...]
     parents: Parents
     longer: bool
     next: str | None

@@ -19,7 +19,7 @@ MAX_ABOVE = 5_000
 """Of the jobs of a page and those above them the parents of so many are returned, the nearest first."""
 
 
-class Entry(Struct, frozen=True, kw_only=True, rename="camel"):
+class LineageEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     """A row within its lineage.
 
     Attributes:
@@ -36,7 +36,7 @@ class Entry(Struct, frozen=True, kw_only=True, rename="camel"):
 class LineagePage(NamedTuple):
     """Some entries of a lineage, the parents of their jobs and of those above, and where to go on."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LineageEntry, ...]
     parents: Parents
     longer: bool
     next: str | None
@@ -129,14 +129,14 @@ def _end(records: Sequence[Row], limit: int) -> int:
     return end or limit
 
 
-def _entry(record: Row, row: LogRow, parents: Parents, depths: Mapping[str, int]) -> Entry:
+def _entry(record: Row, row: LogRow, parents: Parents, depths: Mapping[str, int]) -> LineageEntry:
     job, claimed = record["job_id"], record["parent_job_id"]
     if job is not None:
-        return Entry(row=row, depth=depths[job], parent=parents[job])
-    return Entry(row=row, depth=0 if claimed is None else depths[claimed] + 1, parent=claimed)
+        return LineageEntry(row=row, depth=depths[job], parent=parents[job])
+    return LineageEntry(row=row, depth=0 if claimed is None else depths[claimed] + 1, parent=claimed)
 
 
-def _reading_order(entry: Entry) -> tuple[datetime, int, Any]:
+def _reading_order(entry: LineageEntry) -> tuple[datetime, int, Any]:
     return entry.row.created_at, entry.depth, entry.row.id
 
 
@@ -150,11 +150,11 @@ class JobNode:
     """
 
     job: str | None
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[LineageEntry] = field(default_factory=list)
     children: list["JobNode"] = field(default_factory=list)
 
 
-def lineage_trees(entries: Sequence[Entry], parents: Parents) -> list[JobNode]:
+def lineage_trees(entries: Sequence[LineageEntry], parents: Parents) -> list[JobNode]:
     """The topmost jobs, the oldest first; every entry is in one of the trees.
 
     Jobs of a cycle have no top: each is one itself. A row without a job comes below the parent that it

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.entities import EntityRef
-from llamalog_service.queries.lineages import MAX_ABOVE, Entry, Parents, lineage_page
+from llamalog_service.queries.lineages import MAX_ABOVE, LineageEntry, Parents, lineage_page
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, at_most
 from llamalog_service.queries.rows import MAX_NAME, cut
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
@@ -31,7 +31,7 @@ class Timeline(Struct, frozen=True, kw_only=True, rename="camel"):
 
     entity: EntityRef
     name: str | None
-    entries: tuple[Entry, ...]
+    entries: tuple[LineageEntry, ...]
     parents: Parents
     longer: bool
     next: str | None

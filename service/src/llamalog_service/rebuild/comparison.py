@@ -44,7 +44,7 @@ _NO_ORIGIN: Final = "none"
 """Stands for the origin of a row that another writer has inserted."""
 
 
-class Selection(NamedTuple):
+class RebuildSelection(NamedTuple):
     """The rows to compare: of these roots, or about these entities; all if both are empty."""
 
     roots: tuple[str, ...] = ()
@@ -162,7 +162,7 @@ class Convergence(NamedTuple):
     is_recomputing: bool
 
 
-class Snapshot:
+class ComparisonSnapshot:
     """A transaction that sees the live table as of one moment, and writes to the shadow alone."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
@@ -209,7 +209,7 @@ class Snapshot:
             "SELECT set_config('search_path', $1, true)", search_path.removeprefix(f"{SCHEMA}, ")
         )
 
-    async def compare(self, selection: Selection) -> None:
+    async def compare(self, selection: RebuildSelection) -> None:
         """Write every difference to the shadow."""
         await self._connection.execute(sql("compare_rows"), *selection)
         await self._connection.execute(sql("compare_unresolved"))
@@ -223,7 +223,7 @@ class Snapshot:
         """Overrides that are on one side only, or differ."""
         return OverrideDifferences(*await self._connection.fetchrow(sql("compare_overrides")))
 
-    async def sides(self, selection: Selection) -> tuple[Side, Side]:
+    async def sides(self, selection: RebuildSelection) -> tuple[Side, Side]:
         """Counts of the live table and of the shadow."""
         records = await self._connection.fetch(sql("compare_counts"), *selection)
         return _side(records, "live"), _side(records, "rebuilt")
@@ -256,7 +256,7 @@ class ComparisonStore:
             return await _unsourced(connection, examples)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Snapshot]:
+    async def snapshot(self) -> AsyncIterator[ComparisonSnapshot]:
         """A snapshot; writes to the shadow are committed if the context ends without an error.
 
         The first statement within sets the snapshot's moment: none before it may read a row.
@@ -265,7 +265,7 @@ class ComparisonStore:
             await connection.execute(sql("compare_prepare"))
             async with connection.transaction(isolation="repeatable_read"):
                 await connection.execute(END_WITH_CLIENT)
-                yield Snapshot(connection)
+                yield ComparisonSnapshot(connection)
 
     async def convergence(self) -> Convergence:
         """Mark differing roots that live traffic has corrected since the comparison, and count the others."""

@@ -23,7 +23,7 @@ from llamalog_service.rebuild.comparison import (
     Differences,
     Duplicates,
     RebuildReport,
-    Selection,
+    RebuildSelection,
     Side,
     Unsourced,
 )
@@ -75,7 +75,7 @@ class RebuildOptions(NamedTuple):
         on_compared: called after the last difference, before anything is refused, repaired or loaded.
     """
 
-    only: Selection = Selection()
+    only: RebuildSelection = RebuildSelection()
     discard: bool = False
     initial_load: bool = True
     allow_unsourced: bool = False
@@ -236,7 +236,7 @@ class Rebuild:
             self._on_progress(RebuildProgress("resolving roots"))
             await snapshot.resolve()
             self._on_progress(RebuildProgress("counting"))
-            sides = await snapshot.sides(Selection())
+            sides = await snapshot.sides(RebuildSelection())
             read = await snapshot.progress()
             await snapshot.complete()
         options.on_compared()

@@ -10,7 +10,7 @@ from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree
-from llamalog_service.queries.lineages import Entry
+from llamalog_service.queries.lineages import LineageEntry
 from llamalog_service.queries.paging import Cursor, Page
 from llamalog_service.queries.root_jobs import RootJob
 from llamalog_service.queries.rows import LogRow
@@ -81,7 +81,10 @@ _LINKED: Final = replace(
     is_root_job=False,
     origin=Origin.RESOLVED,
 )
-_ENTRIES: Final = (Entry(row=ROW, depth=0, parent=None), Entry(row=_LINKED, depth=1, parent=_ROOT))
+_ENTRIES: Final = (
+    LineageEntry(row=ROW, depth=0, parent=None),
+    LineageEntry(row=_LINKED, depth=1, parent=_ROOT),
+)
 _PARENTS: Final = {_ROOT: None, _LINKING: _ROOT}
 _NEXT: Final = str(Cursor(_LINKED.created_at.replace(tzinfo=None).isoformat(), _LINKED.id))
 

@@ -9,7 +9,7 @@ from llamalog_schemas.events import EntityType
 from llamalog_service.postgres.statements import Reader
 from llamalog_service.queries.entities import EntityRef, read_names
 from llamalog_service.queries.jobs import Tree
-from llamalog_service.queries.lineages import Entry, JobNode, lineage_trees
+from llamalog_service.queries.lineages import JobNode, LineageEntry, lineage_trees
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
 
@@ -69,7 +69,7 @@ def _descend(tree: JobNode, top: int) -> Iterator[Line]:
         waiting.extend(reversed(node.children))
 
 
-def _line(entry: Entry, top: int) -> Line:
+def _line(entry: LineageEntry, top: int) -> Line:
     return Line(max(entry.depth - top, 0) + 1, entry.row.job_id, entry.parent, entry.row)
 
 

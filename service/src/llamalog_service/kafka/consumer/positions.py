@@ -34,7 +34,7 @@ _RESTORE_TOPIC = (
 _log = structlog.get_logger("llamalog.delivery")
 
 
-class Start(NamedTuple):
+class PartitionStart(NamedTuple):
     """The start of a partition's reading.
 
     Attributes:
@@ -60,7 +60,7 @@ class StartOffsets:
 
     async def resolve(
         self, consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
-    ) -> dict[TopicPartition, Start]:
+    ) -> dict[TopicPartition, PartitionStart]:
         """The start for each of these partitions of one topic.
 
         Raises:
@@ -83,7 +83,7 @@ class StartOffsets:
                     partition.topic, partition.partition, recorded, end, advice=_RESTORE_TOPIC
                 )
             offset = max(min(recorded, committed[partition]), beginnings[partition])
-            starts[partition] = Start(offset, recorded)
+            starts[partition] = PartitionStart(offset, recorded)
         return starts
 
 

@@ -197,7 +197,7 @@ class LegacyValues(SQLModel, table=True):
     kept_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
-class RefusedRow(SQLModel, table=True):
+class RefusedWrite(SQLModel, table=True):
     """A row that PostgreSQL lets no writer change, set aside: who tried, and why it failed.
 
     ``seen``: the version of the row (its ``xmin``) that was refused; it is tried again when the row has

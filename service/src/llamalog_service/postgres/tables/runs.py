@@ -28,7 +28,7 @@ from llamalog_service.postgres.tables.columns import (
 )
 
 
-class BackfillRun(SQLModel, table=True):
+class StoredRun(SQLModel, table=True):
     """A stored command: its id makes it idempotent, its status says how far the worker is.
 
     Recomputes (``kind`` recompute-roots) have jobs and a reason; backfills (backfill-roots) have a request, a
