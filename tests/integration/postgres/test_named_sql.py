@@ -13,7 +13,7 @@ from llamalog_service.postgres.statements import sql, statement_files
 from llamalog_service.queries.logs import Driver, Search
 
 NAMES = sorted(statement_files())
-SCRIPTS = ["recompute_prepare", "plan_prepare", "shadow_create", "shadow_reset", "compare_prepare"]
+SCRIPTS = ["recompute_prepare", "rule_prepare", "shadow_create", "shadow_reset", "compare_prepare"]
 """Several statements in one file: run, in this order, not prepared."""
 
 ROW_WRITES = {

@@ -292,7 +292,7 @@ async def test_a_jobs_rows_are_found_by_the_hash_of_its_name_with_any_statistics
             await connection.execute(IMPORT.format(rows=imported))
             await connection.execute("ANALYZE llama_logs")
         await fill(connection, BigLog(albums=20_000, big_root_rows=0, odd=0))
-        for script in ("recompute_prepare", "plan_prepare"):
+        for script in ("recompute_prepare", "rule_prepare"):
             await connection.execute(sql(script))
         # Readers may wait for better statistics; the ingest and its repairs may not.
         names = [name for name in STATEMENTS if not imported or name not in named_by_queries()]

@@ -132,7 +132,7 @@ async def _adopt(connection: asyncpg.Connection, rule: Rule) -> None:
     tops = await connection.fetch(sql("plan_adoptable"), [record["top"] for record in open_tops])
     if tops:
         await connection.execute(sql("plan_adopt"), [record["job"] for record in tops])
-        await connection.execute("ANALYZE plan_ends")
+        await connection.execute("ANALYZE rule_ends")
 
 
 def _check_sum(planned: int, total: int) -> None:

@@ -58,42 +58,42 @@ class Rule(NamedTuple):
 async def prepare_rule(connection: asyncpg.Connection, scope: Scope) -> Rule:
     """Fill the work tables for a scope, in the connection's transaction; the rule reads from them."""
     await connection.execute(MEMORY)
-    await connection.execute(sql("plan_prepare"))
-    rule = await _find_planned_lineages(connection, scope)
-    await connection.execute("ANALYZE plan_jobs")
-    jobs = await connection.fetchval("SELECT count(*) FROM plan_jobs")
+    await connection.execute(sql("rule_prepare"))
+    rule = await _find_lineages_of(connection, scope)
+    await connection.execute("ANALYZE rule_jobs")
+    jobs = await connection.fetchval("SELECT count(*) FROM rule_jobs")
     if await _find_ends(connection, jobs) < jobs:
-        await resolve_cycles(connection, "plan_endless", "plan_cycles")
-    await connection.execute("ANALYZE plan_ends")
+        await resolve_cycles(connection, "rule_endless", "rule_cycles")
+    await connection.execute("ANALYZE rule_ends")
     return rule
 
 
-async def _find_planned_lineages(connection: asyncpg.Connection, scope: Scope) -> Rule:
+async def _find_lineages_of(connection: asyncpg.Connection, scope: Scope) -> Rule:
     match scope:
         case WholeTable():
-            await connection.execute(sql("plan_jobs_all"))
-            return Rule("plan_rule_all", (None, None))
+            await connection.execute(sql("rule_jobs_all"))
+            return Rule("rule_rows_all", (None, None))
         case TimeWindow():
             window = (utc_milliseconds(scope.from_), utc_milliseconds(scope.to))
-            starts = [record["job"] for record in await connection.fetch(sql("plan_starts"), *window)]
+            starts = [record["job"] for record in await connection.fetch(sql("rule_starts"), *window)]
             if len(starts) > _JOBS_BY_INDEX:
-                await connection.execute(sql("plan_jobs_all"))
+                await connection.execute(sql("rule_jobs_all"))
             else:
                 await _find_by_index(connection, starts, below=False)
-            return Rule("plan_rule_all", window)
+            return Rule("rule_rows_all", window)
         case GivenJobs():
             await _find_by_index(connection, scope.jobs, below=True)
-            return Rule("plan_rule_some", ())
+            return Rule("rule_rows_some", ())
         case OneRoot():
-            held = await connection.fetch(sql("plan_starts_of_root"), scope.root_job_id)
+            held = await connection.fetch(sql("rule_starts_of_root"), scope.root_job_id)
             starts = [scope.root_job_id, *(record["job"] for record in held)]
             await _find_by_index(connection, starts, below=True)
-            return Rule("plan_rule_some", ())
+            return Rule("rule_rows_some", ())
 
 
 async def _find_by_index(connection: asyncpg.Connection, jobs: Iterable[str], *, below: bool) -> None:
     await connection.execute(BY_INDEX)
-    await connection.execute(sql("plan_jobs_some"), sorted(set(jobs)), below)
+    await connection.execute(sql("rule_jobs_some"), sorted(set(jobs)), below)
     await connection.execute(_BY_COST)
 
 
@@ -104,11 +104,11 @@ async def _find_ends(connection: asyncpg.Connection, jobs: int) -> int:
     by an index. What does not fit would be read anew for every level of a deep chain.
     """
     if jobs > _JOBS_IN_MEMORY:
-        await connection.execute("CREATE INDEX ON plan_jobs (parent)")
+        await connection.execute("CREATE INDEX ON rule_jobs (parent)")
         await connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
     else:
         await connection.execute("SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off")
-    reached = await connection.execute(sql("plan_ends"))
+    reached = await connection.execute(sql("rule_ends"))
     await connection.execute(_BY_COST + "; SET LOCAL enable_nestloop = on")
     return rows_of(reached)
 

@@ -1,6 +1,6 @@
--- The work tables of a plan, made anew: every job that it needs, then where the walk from each job ends.
-DROP TABLE IF EXISTS pg_temp.plan_jobs, pg_temp.plan_ends;
-CREATE TEMPORARY TABLE plan_jobs (
+-- The work tables of the rule, made anew: every job that it needs, then where the walk from each job ends.
+DROP TABLE IF EXISTS pg_temp.rule_jobs, pg_temp.rule_ends;
+CREATE TEMPORARY TABLE rule_jobs (
     job text NOT NULL,
     parent text,          -- by its earliest claim
     seen boolean NOT NULL,
@@ -8,7 +8,7 @@ CREATE TEMPORARY TABLE plan_jobs (
     declared text,        -- by its earliest declaration
     in_scope boolean NOT NULL
 );
-CREATE TEMPORARY TABLE plan_ends (
+CREATE TEMPORARY TABLE rule_ends (
     job text NOT NULL,
     parent text,
     top text,             -- where the walk ends, but for a cycle

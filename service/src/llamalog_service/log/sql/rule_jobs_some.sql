@@ -1,7 +1,7 @@
 -- The jobs $1 (text[]) and, if $2, everything below them are in scope; their ancestors are needed to find the ends.
 -- UNION, not UNION ALL: a job is visited once, so that a cycle ends the walk. A row of another writer that calls
 -- itself a root job makes no claim.
-INSERT INTO plan_jobs (job, parent, seen, adopted, declared, in_scope)
+INSERT INTO rule_jobs (job, parent, seen, adopted, declared, in_scope)
 WITH RECURSIVE below (job) AS (
     SELECT unnest($1::text[])
     UNION

@@ -1,6 +1,6 @@
 -- Every job that a row bears or names. A row of another writer that calls itself a root job makes no claim.
 -- One pass finds the jobs of which all claims agree; only the others are sorted to find the earliest.
-INSERT INTO plan_jobs (job, parent, seen, adopted, declared, in_scope)
+INSERT INTO rule_jobs (job, parent, seen, adopted, declared, in_scope)
 WITH named AS (
     SELECT l.job_id AS job, l.created_at, l.id, l.declared_root_job_id AS declared,
            CASE WHEN l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END AS parent

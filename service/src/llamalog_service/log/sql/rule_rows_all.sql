@@ -15,5 +15,5 @@ FROM (
         SELECT *, CASE WHEN origin IS NULL AND is_root_job THEN NULL ELSE parent_job_id END AS claimed FROM llama_logs
         WHERE ($1::timestamp IS NULL OR created_at >= $1) AND ($2::timestamp IS NULL OR created_at < $2)
     ) l
-    LEFT JOIN plan_ends e ON e.job = coalesce(l.job_id, l.claimed)
+    LEFT JOIN rule_ends e ON e.job = coalesce(l.job_id, l.claimed)
 ) r

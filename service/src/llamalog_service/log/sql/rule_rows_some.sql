@@ -11,7 +11,7 @@ FROM (
            l.revision, e.job AS start, e.top,
            l.root_job_id AS root_now, l.origin AS origin_now, l.cycle_members AS cycle_now,
            l.parent_conflict AS conflict_now, l.claimed IS DISTINCT FROM l.parent_job_id AS parent_cleared
-    FROM plan_ends e
+    FROM rule_ends e
     CROSS JOIN LATERAL (
         SELECT l.*, CASE WHEN l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END AS claimed
         FROM llama_logs l
