@@ -44,7 +44,7 @@ READING: Final[tuple[Fault, ...]] = (
             "integration/http/test_pages.py",
             "test_pages_neither_repeat_nor_lose_rows_that_were_there_all_the_time",
         )
-        + tests_of("integration/log/test_conflicts.py", "test_a_list_goes_on_behind_its_last_entry"),
+        + tests_of("integration/queries/test_conflicts.py", "test_a_list_goes_on_behind_its_last_entry"),
     ),
     Fault(
         "a root job is listed by its last row",
@@ -59,7 +59,7 @@ READING: Final[tuple[Fault, ...]] = (
         "character if character.isprintable() or character in keep",
         "character if character.isprintable() or character not in keep",
         tests_of(
-            "unit/http/test_timeline_tree.py",
+            "unit/queries/test_timeline_tree.py",
             "test_values_of_producers_cannot_steer_the_terminal_or_the_markup",
         ),
     ),

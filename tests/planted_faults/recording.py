@@ -120,7 +120,7 @@ RECORDING: Final[tuple[Fault, ...]] = (
         SERVICE + "log/log_store.py",
         "if found < known:",
         "if found < 0:",
-        tests_of("integration/adoption/test_going_back.py"),
+        tests_of("integration/ingest/test_restored_database.py"),
     ),
     Fault(
         "reading starts at the higher of the two positions",
@@ -155,7 +155,7 @@ RECORDING: Final[tuple[Fault, ...]] = (
         SERVICE + "retry.py",
         "            timeout=timeout,\n",
         "            timeout=None,\n",
-        tests_of("unit/project/test_retries.py", "test_a_limit_ends_the_retries_with_the_last_error"),
+        tests_of("unit/test_retry.py", "test_a_limit_ends_the_retries_with_the_last_error"),
     ),
     Fault(
         "one message of two dead letters is sent back twice",

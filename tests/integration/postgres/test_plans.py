@@ -136,7 +136,7 @@ ANOTHER_STORY = {
     "logs_page",
 }
 """Statements of runs, not of the log; the count of everything; templates, run in each of their forms;
-gauges, whose plans are held in tests/integration/telemetry/test_measures.py."""
+gauges, whose plans are held in tests/integration/telemetry/test_gauges.py."""
 
 
 STATEMENTS = sorted(statement_files())

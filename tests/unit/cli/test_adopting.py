@@ -12,7 +12,7 @@ from llamalog_service.adoption.adopt import AdoptionState
 from llamalog_service.adoption.migration_check import MigrationCheck, PlannedStep
 from llamalog_service.cli.adopt import AdoptionReport, conclusion, what_is_left
 from llamalog_service.queries.backfills import Adoption, BackfillRun
-from unit.backfill.test_backfill_tables import a_report, a_run
+from unit.cli.test_backfill_tables import a_report, a_run
 
 DONE = a_run()
 UNDER_WAY = a_run(run=UUID(int=9), status=RunStatus.RUNNING)
