@@ -77,7 +77,7 @@ planted-faults: .venv/ready  ## one fault after the other planted in a copy of t
 
 simulate: .venv/ready  ## random histories under random faults against the fold; SEEDS=1000, or SEED=7 to play one again
 	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) \
-	    $(if $(SEED),--seed $(SEED)) $(if $(SAID),--said $(SAID)) $(if $(FAULTS),--faults $(FAULTS)) $(SIMULATE)
+	    $(if $(SEED),--seed $(SEED)) $(if $(MESSAGES),--messages $(MESSAGES)) $(if $(FAULTS),--faults $(FAULTS)) $(SIMULATE)
 
 chaos: .venv/ready  ## breaks things under load and holds the outcome against the fold; CHAOS='--only sigstop'
 	@PYTHONPATH=tests $(BIN)/python -m chaos --write-to docs/reliability.md $(CHAOS)

@@ -9,7 +9,7 @@ from random import Random, SystemRandom
 import asyncpg
 import pytest
 
-from chaos.verdict import differing_letters, judged
+from chaos.verdict import differing_dead_letters, judged
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess
@@ -72,7 +72,7 @@ async def test_every_event_is_recorded_once_and_every_root_is_right_however_ofte
     assert len(stored) < len(valid), "the sample had no duplicates"
     assert any(row.revision > 1 for row in stored.values()), "the sample had no late parents"
     assert len(bad) > MESSAGES * 0.001
-    assert differing_letters(bad, await read_all(settings.kafka, names.dead_letters.name)) == []
+    assert differing_dead_letters(bad, await read_all(settings.kafka, names.dead_letters.name)) == []
     published = await read_all(settings.kafka, names.provenance.name)
     assert believed(record.value for record in published) == as_stored(stored)
 

@@ -34,5 +34,5 @@ async def reset(wire: Wire, dice: Random, lifetimes: tuple[int, int], seconds: f
 async def slow_down(scene: Scene, wire: Wire, delay: float) -> None:
     """Hold each piece up for so many seconds, during most of the load."""
     wire.delay = delay
-    await scene.until_said(0.9)
+    await scene.until_published(0.9)
     wire.delay = 0.0

@@ -1,4 +1,4 @@
-"""What is said while things break: a disordered day of the sample, at a steady rate."""
+"""The load while things break: a disordered day of the sample, at a steady rate."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ _EVENTS_AN_ALBUM = 34
 _TICK = 0.1
 """Seconds."""
 _PATIENCE_MS = 120_000
-"""How long a message may wait for a broker that is away: the load is to survive what it is said during."""
+"""How long a message may wait for a broker that is away: the load is to survive every fault."""
 _METADATA_MS = 1000
 """After so long the producer looks again how many partitions the topic has."""
 
@@ -28,8 +28,8 @@ class Load:
 
     Args:
         messages: how many in all, bad ones and duplicates among them.
-        seconds: how long saying them takes.
-        seed: equal seeds say equal messages.
+        seconds: how long publishing them takes.
+        seed: equal seeds give equal messages.
 
     Attributes:
         clocks: seconds by which the producers' clocks are ahead, by turns.
@@ -52,7 +52,7 @@ class Load:
 
     @property
     def share(self) -> float:
-        """How much of it was said, from 0 to 1."""
+        """How much of it was published, from 0 to 1."""
         return self.played.messages / self._messages
 
     def pause(self) -> None:
@@ -69,7 +69,7 @@ class Load:
             self._kafka, self._topic, messages=self._messages, seconds=self._seconds / 2, seed=self._seed
         )
 
-    async def say_all(self) -> None:
+    async def publish_all(self) -> None:
         """Say everything; late when Kafka was away, then without pauses until the rate is made up."""
         producer = loading_producer(self._kafka)
         await producer.start()
@@ -108,7 +108,7 @@ class _Ahead:
 
 
 def loading_producer(kafka: str, transactional_id: str | None = None, **options: object) -> AIOKafkaProducer:
-    """A producer that survives what it is said during."""
+    """A producer that survives every fault."""
     return AIOKafkaProducer(
         bootstrap_servers=kafka,
         acks="all",

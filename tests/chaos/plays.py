@@ -21,7 +21,7 @@ class Plays:
 
     Attributes:
         folder: for the servers' data, and a folder of logs for each fault.
-        messages: said during each.
+        messages: published during each.
         seed: of loads and dice.
         notify: gets a line whenever there is something for people to know.
         begin: called with every fault before it is played.

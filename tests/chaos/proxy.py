@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 _CHUNK = 64 * 1024
 _COMMIT = b"COMMIT;\x00"
-"""As asyncpg says it: a simple query of its own."""
+"""As asyncpg sends it: a simple query of its own."""
 
 
 class Cut(Enum):
-    """When a connection breaks that says COMMIT: what the client can't tell apart."""
+    """When a connection breaks that carries COMMIT: the client cannot distinguish these."""
 
-    BEFORE_COMMIT = "the server never heard it"
+    BEFORE_COMMIT = "the server never received it"
     AFTER_COMMIT = "the server did it, its answer is lost"
 
 
@@ -99,14 +99,14 @@ class Wire:
             await asyncio.gather(*pumps, return_exceptions=True)
 
     async def _requests(self, reader: asyncio.StreamReader, link: _Link) -> None:
-        while said := await reader.read(_CHUNK):
-            if not await self._passes(said, link):
+        while sent := await reader.read(_CHUNK):
+            if not await self._passes(sent, link):
                 return
-            if self.cuts and _COMMIT in said:
+            if self.cuts and _COMMIT in sent:
                 if self.cuts.pop() is Cut.BEFORE_COMMIT:
                     return
                 link.answer_is_lost.set()
-            link.server.write(said)
+            link.server.write(sent)
             await link.server.drain()
 
     async def _answers(self, reader: asyncio.StreamReader, link: _Link) -> None:

@@ -23,12 +23,12 @@ _EXPLANATION = "deleted and created again"
 async def survive_a_new_topic(
     fault: Fault, stack: LocalStack, folder: Path, *, messages: int, seconds: float, seed: int
 ) -> Survived:
-    """Consumers whose topic goes end; started on the new one they end and explain; told to, they read it.
+    """Consumers of a lost topic end; on the new one they end and explain, until an operator accepts the loss.
 
     The recovery is timed from the operator's word that the old topic's loss is accepted.
     """
     async with scene(stack, folder, messages=messages, seconds=seconds, seed=seed) as here:
-        await here.load.say_all()
+        await here.load.publish_all()
         await wait_until_settled(here.settings, here.pool, _SETTLED_WITHIN)
         verdict = await judge(here)
         wrong = list(verdict.differences)

@@ -21,9 +21,9 @@ _SETTLED_WITHIN = 120.0
 class Survived(NamedTuple):
     """A fault and what was seen of it. Times in seconds.
 
-    `recovery`: from the fault's end until all that was said up to then was recorded. `silence`: the longest
-    time without a recorded batch while events were being said. `restarts`: processes that ended by
-    themselves and were started again. `exit_codes`: of the processes, asked to end when all was done.
+    `recovery`: from the fault's end until all published up to then was recorded. `silence`: the longest
+    time without a recorded batch while events were published. `restarts`: processes that ended by
+    themselves and were started again. `exit_codes`: of the processes, stopped when all was done.
     """
 
     fault: Fault
@@ -41,19 +41,19 @@ class Survived(NamedTuple):
         """Everything that is not as it should be."""
         wrong = list(self.verdict.differences)
         if not TOLD_TO_END.issuperset(self.exit_codes):
-            wrong.append(f"exit codes {self.exit_codes} of processes that were asked to end")
+            wrong.append(f"exit codes {self.exit_codes} of processes that were stopped")
         return wrong
 
 
 async def survive(
     fault: Fault, stack: LocalStack, folder: Path, *, messages: int, seconds: float, seed: int
 ) -> Survived:
-    """Strike a fault when a third of the load was said; wait until all is at rest; judge.
+    """Strike a fault when a third of the load was published; wait until all is at rest; judge.
 
     Args:
         folder: that exists, for the logs.
         messages: of the load.
-        seconds: that saying them takes.
+        seconds: that publishing them takes.
         seed: of the load and of the fault's dice.
 
     Raises:
@@ -61,18 +61,18 @@ async def survive(
     """
     async with scene(stack, folder, messages=messages, seconds=seconds, seed=seed) as here:
         watching = asyncio.create_task(here.supervise())
-        saying = asyncio.create_task(here.load.say_all())
+        publishing = asyncio.create_task(here.load.publish_all())
         try:
             async with asyncio.timeout(seconds + 3 * _SETTLED_WITHIN):
-                await here.until_said(1 / 3)
+                await here.until_published(1 / 3)
                 lasted, recovery = await _strike(fault, here, Random(seed))
-                await saying
+                await publishing
                 await wait_until_settled(here.settings, here.pool, _SETTLED_WITHIN)
                 if fault.afterwards is not None:
                     await fault.afterwards(here)
                     await wait_until_settled(here.settings, here.pool, _SETTLED_WITHIN)
         finally:
-            for task in (watching, saying):
+            for task in (watching, publishing):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
@@ -96,6 +96,6 @@ async def _strike(fault: Fault, here: Scene, dice: Random) -> tuple[float, float
     begun = time.monotonic()
     await fault.strike(here, dice)
     ended = time.monotonic()
-    said = await end_offsets(here.settings.kafka, here.topics.entity_events.name)
-    await here.until_recorded(said, within=_SETTLED_WITHIN)
+    published = await end_offsets(here.settings.kafka, here.topics.entity_events.name)
+    await here.until_recorded(published, within=_SETTLED_WITHIN)
     return ended - begun, time.monotonic() - ended

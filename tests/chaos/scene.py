@@ -32,9 +32,9 @@ from llamalog_tools.devstack.data_dir import HOST
 
 CONSUMERS = 3
 TOLD_TO_END = {0, -signal.SIGTERM}
-"""Exit codes of processes that were told to end; the latter, if it had hardly been started."""
+"""Exit codes of processes that were stopped; the latter, if it had hardly been started."""
 STOPS_WITHIN = 60.0
-"""Seconds: a member that is told to end while its group rebalances waits for the slowest of the others."""
+"""Seconds: a member that is stopped while its group rebalances waits for the slowest of the others."""
 _STARTED_WITHIN = 240.0
 """Seconds: four processes that start at one time take a minute of a machine with much else to do."""
 _SESSION_SECONDS = 3.0
@@ -114,7 +114,7 @@ class Scene:
 
     @property
     def _settings_of_processes(self) -> Settings:
-        """Theirs lead over the wire, where there is one; what is said and looked at does not."""
+        """Theirs lead over the wire, where there is one; those of the load and of the scene do not."""
         if not self.kafka_wires:
             return self.settings
         return self.settings.model_copy(update={"kafka": f"{HOST}:{self.kafka_wire.port}"})
@@ -168,7 +168,7 @@ class Scene:
         group, topic = self.settings.consumer_group, self.topics.entity_events.name
 
         async def is_recorded() -> bool:
-            """all that was said is recorded"""
+            """all that was published is recorded"""
             reached = await self.recorded()
             left = {at for at, offset in offsets.items() if reached.get(at, 0) < offset}
             if not left or not self.has_transactions:
@@ -191,8 +191,8 @@ class Scene:
 
         await eventually(is_executed, within=60)
 
-    async def until_said(self, share: float) -> None:
-        """Wait until so much of the load was said."""
+    async def until_published(self, share: float) -> None:
+        """Wait until so much of the load was published."""
 
         async def is_said() -> bool:
             return self.load.share >= share

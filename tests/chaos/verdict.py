@@ -32,10 +32,10 @@ async def judge(scene: Scene) -> Verdict:
     sent = scene.expired + await read_all(kafka, names.entity_events.name)
     valid, bad = judged(sent)
     stored = await stored_rows(scene.pool)
-    letters = await read_all(kafka, names.dead_letters.name)
+    dead_letters = await read_all(kafka, names.dead_letters.name)
     records = await read_all(kafka, names.provenance.name)
     found = scene.wrong + differences(stored, valid)
-    found += differing_letters(bad, letters, _since(scene, names.dead_letters.name))
+    found += differing_dead_letters(bad, dead_letters, _since(scene, names.dead_letters.name))
     newest, expected = believed(record.value for record in records), as_stored(stored)
     since = _since(scene, names.provenance.name)
     for row_id, record in expected.items():
@@ -69,32 +69,32 @@ def judged(records: Sequence[ConsumerRecord]) -> tuple[list[Event], dict[Coordin
     return events, bad
 
 
-def differing_letters(
+def differing_dead_letters(
     bad: dict[Coordinates, ConsumerRecord],
     dead_letters: Sequence[ConsumerRecord],
     since: datetime | None = None,
 ) -> list[str]:
-    """A line for each bad record that is no dead letter byte for byte, and for each letter of a good record.
+    """A line for each bad record without a dead letter byte for byte, and each dead letter of a good record.
 
     Args:
-        since: records sent before are not asked for: their letters were in a topic that was deleted.
+        since: records sent before are not expected: their dead letters were in a topic that was deleted.
     """
-    letters = by_coordinates(dead_letters)
-    asked = {
+    by_place = by_coordinates(dead_letters)
+    expected = {
         place
         for place, record in bad.items()
         if since is None or record.timestamp >= since.timestamp() * 1000
     }
-    found = [f"no dead letter of {place}" for place in asked - letters.keys()]
-    found += [f"a dead letter of {place}, which is valid" for place in letters.keys() - bad.keys()]
-    for place in bad.keys() & letters.keys():
+    found = [f"no dead letter of {place}" for place in expected - by_place.keys()]
+    found += [f"a dead letter of {place}, which is valid" for place in by_place.keys() - bad.keys()]
+    for place in bad.keys() & by_place.keys():
         record = bad[place]
         reason = _reason(record)
-        for letter in letters[place]:
-            same = (letter.key, letter.value) == (record.key, record.value)
-            if not same or letter.headers[: len(record.headers)] != record.headers:
+        for dead_letter in by_place[place]:
+            same = (dead_letter.key, dead_letter.value) == (record.key, record.value)
+            if not same or dead_letter.headers[: len(record.headers)] != record.headers:
                 found.append(f"the dead letter of {place} is not the message, byte for byte")
-            if (header(letter, "reason"), header(letter, "error")) != reason:
+            if (header(dead_letter, "reason"), header(dead_letter, "error")) != reason:
                 found.append(f"the dead letter of {place} gives another reason than {reason}")
     return sorted(found)
 

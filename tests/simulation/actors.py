@@ -62,7 +62,7 @@ class Actor:
 
 
 class SweepOnDemand(Sweep):
-    """A sweep that tells when it has looked at everything."""
+    """A sweep that reports when it has swept everything."""
 
     full_sweeps = 0
 

@@ -23,7 +23,7 @@ class Aim(NamedTuple):
 
     Attributes:
         shape: of the history.
-        in_order: whether it is said as the shape has it, one message after the other.
+        in_order: whether it is published as the shape has it, one message after the other.
         late: the steps that come late.
         faults: those that are drawn besides the usual ones.
         pause: between two messages.

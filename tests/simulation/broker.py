@@ -90,7 +90,7 @@ class Group:
             if not future.done():
                 future.set_result(shares[member])
         for member in late:
-            member.rejoin()  # it is told by its next heartbeat
+            member.rejoin()  # its next heartbeat shows it
 
 
 class Broker:
@@ -131,7 +131,7 @@ class Broker:
                 sent.headers,
             )
         )
-        self.tell()
+        self.notify()
 
     def publish(self, topic: str, sent: Sent) -> None:
         """Append to the partition of the key."""
@@ -152,7 +152,7 @@ class Broker:
         committed = self.group(group, topic).committed
         return sum(self.end(partition) - committed.get(partition, 0) for partition in self.partitions[topic])
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Wake those who wait for something to read."""
         waiting, self._arrived = self._arrived, []
         for future in waiting:

@@ -32,7 +32,7 @@ async def what_is_wrong(own: asyncpg.Connection, broker: Broker, *, was_set_back
     stored = await stored_rows(own)
     events, bad, losers = await _judged(own, broker.records(EVENTS), stored)
     wrong = [f"table: {line}" for line in differences(_as_stated(stored, events), events)]
-    wrong += _wrong_letters(broker, bad, losers)
+    wrong += _wrong_dead_letters(broker, bad, losers)
     wrong += _wrong_provenance(broker.records(NAMES.provenance.name), stored, was_set_back=was_set_back)
     return wrong + await _wrong_positions(own, broker)
 
@@ -90,24 +90,28 @@ def _as_stated(stored: dict[UUID, StoredRow], events: Iterable[Event]) -> dict[U
     return stated
 
 
-def _wrong_letters(broker: Broker, bad: dict[Coordinates, str], losers: dict[Coordinates, str]) -> list[str]:
-    """Each bad message is told at least once with its reason, and nothing else is.
+def _wrong_dead_letters(
+    broker: Broker, bad: dict[Coordinates, str], losers: dict[Coordinates, str]
+) -> list[str]:
+    """Each bad message becomes a dead letter with its reason at least once, and nothing else is.
 
-    Where a database was set back, either of two that contradict each other may have been told.
+    Where a database was set back, either of two that contradict each other may be a dead letter.
     """
-    told: dict[Coordinates, str] = {}
-    for letter in broker.records(NAMES.dead_letters.name):
-        headers = {name: (content or b"").decode() for name, content in letter.headers}
-        told[int(headers["llamalog-partition"]), int(headers["llamalog-offset"])] = headers["llamalog-reason"]
+    found: dict[Coordinates, str] = {}
+    for dead_letter in broker.records(NAMES.dead_letters.name):
+        headers = {name: (content or b"").decode() for name, content in dead_letter.headers}
+        found[int(headers["llamalog-partition"]), int(headers["llamalog-offset"])] = headers[
+            "llamalog-reason"
+        ]
     wrong = []
     for at, reason in (bad | losers).items():
-        if at not in told:
+        if at not in found:
             wrong.append(f"dead letters: {at} is missing ({reason})")
-    for at, reason in told.items():
+    for at, reason in found.items():
         if at not in bad and reason != "id-conflict":
             wrong.append(f"dead letters: {at} should not be there ({reason})")
         if at in bad and bad[at] != reason:
-            wrong.append(f"dead letters: {at} says {reason}, not {bad[at]}")
+            wrong.append(f"dead letters: {at} has the reason {reason}, not {bad[at]}")
     return wrong
 
 
@@ -144,19 +148,21 @@ def _compacted(records: Iterable[ConsumerRecord]) -> dict[UUID, Provenance]:
     return {one.id: one for one in remains}
 
 
-def _highest(told: Iterable[Provenance]) -> dict[UUID, Provenance]:
+def _highest(published: Iterable[Provenance]) -> dict[UUID, Provenance]:
     """The highest revision of each row; of equal ones the last, as compaction has it."""
     newest: dict[UUID, Provenance] = {}
-    for one in told:
+    for one in published:
         if one.id not in newest or one.revision >= newest[one.id].revision:
             newest[one.id] = one
     return newest
 
 
-def _of_this_time(told: dict[UUID, Provenance], expected: dict[UUID, Provenance]) -> dict[UUID, Provenance]:
+def _of_this_time(
+    published: dict[UUID, Provenance], expected: dict[UUID, Provenance]
+) -> dict[UUID, Provenance]:
     """Without what belongs to the time before: a higher revision than the row has now, numbers, times."""
     kept = {}
-    for row, one in told.items():
+    for row, one in published.items():
         now = expected.get(row, one)
         kept[row] = replace(now if one.revision > now.revision else one, recorded_at=_NEVER, revision=0)
     return kept
@@ -170,11 +176,11 @@ def _differing(found: dict[UUID, Provenance], expected: dict[UUID, Provenance], 
     return wrong
 
 
-def _short(told: Provenance | None) -> str:
-    if told is None:
+def _short(published: Provenance | None) -> str:
+    if published is None:
         return "nothing"
-    named = f"{told.id} ({told.job_id} of {told.parent_job_id})"
-    return f"{named} revision {told.revision} {told.origin} {told.root_job_id}"
+    named = f"{published.id} ({published.job_id} of {published.parent_job_id})"
+    return f"{named} revision {published.revision} {published.origin} {published.root_job_id}"
 
 
 async def _wrong_positions(own: asyncpg.Connection, broker: Broker) -> list[str]:

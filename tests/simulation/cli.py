@@ -38,8 +38,8 @@ _console = Console(highlight=False)
 def simulate(  # noqa: PLR0917  # typer reads them by name
     seeds: Annotated[int, typer.Option(help="How many seeds to play.")] = 1000,
     first: Annotated[int, typer.Option(help="The first of them.")] = 0,
-    seed: Annotated[int | None, typer.Option(help="Play this one alone, and tell all of it.")] = None,
-    said: Annotated[str, typer.Option(help="Of its messages only these, by number.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Play this one alone, and report all of it.")] = None,
+    messages: Annotated[str, typer.Option(help="Of its messages only these, by number.")] = "",
     faults: Annotated[str, typer.Option(help="Of its faults only these, by number.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes at once.")] = os.cpu_count() or 1,
     plant: Annotated[
@@ -49,14 +49,14 @@ def simulate(  # noqa: PLR0917  # typer reads them by name
     """Play random histories under random faults; compare what is left with the fold."""
     with tempfile.TemporaryDirectory() as folder, _postgres(Path(folder)) as url:
         if seed is not None:
-            raise typer.Exit(_play_one(url, seed, said, faults, plant))
+            raise typer.Exit(_play_one(url, seed, messages, faults, plant))
         raise typer.Exit(_play_many(url, range(first, first + seeds), jobs, plant))
 
 
-def _play_one(url: str, seed: int, said: str, faults: str, plant: str) -> int:
+def _play_one(url: str, seed: int, messages: str, faults: str, plant: str) -> int:
     _be_silent()
     whole = draw_scenario(seed)
-    scenario = whole.keeping(_places(said, list(whole.said)), _places(faults, list(whole.faults)))
+    scenario = whole.keeping(_places(messages, list(whole.messages)), _places(faults, list(whole.faults)))
     with _stage(url, plant) as stage:
         played = stage.play(scenario)
     for line in played.trace:
@@ -102,7 +102,7 @@ def _play_many(url: str, seeds: range, jobs: int, plant: str) -> int:
 
 
 def _tell_of(url: str, seed: int, plant: str) -> None:
-    """Shrink a seed that failed, and say how to play it again."""
+    """Shrink a seed that failed, and print how to play it again."""
     _be_silent()
     _console.print(f"making seed {seed} smaller …")
     whole = draw_scenario(seed)

@@ -140,12 +140,12 @@ class SimulatedConsumer:
     def resume(self, *partitions: TopicPartition) -> None:
         self._check_assigned(partitions)
         self._paused.difference_update(partitions)
-        self._broker.tell()
+        self._broker.notify()
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._check_assigned([partition])
         self._positions[partition] = offset
-        self._broker.tell()
+        self._broker.notify()
 
     async def position(self, partition: TopicPartition) -> int:
         self._check_assigned([partition])
@@ -220,7 +220,7 @@ class SimulatedConsumer:
             self._positions = {partition: self._group.committed.get(partition, 0) for partition in share}
             self._reassigning = False
             await self._listener.on_partitions_assigned(set(share))
-            self._broker.tell()
+            self._broker.notify()
 
     async def poll(self) -> None:
         """Fetch and hand over, one after the other."""

@@ -1,4 +1,4 @@
-"""Histories drawn by dice: what producers say, where it lands, and what is no event at all."""
+"""Histories drawn by dice: what producers publish, where it lands, and what is no event at all."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -14,11 +14,11 @@ from llamalog_schemas.events import Event, is_legacy_row, is_root_override, line
 from simulation.shapes import SHAPES, Shape, event
 
 
-class Said(NamedTuple):
+class Message(NamedTuple):
     """A message of a history.
 
     Attributes:
-        event: what it says; None for what is no event.
+        event: the event that it holds; None for what is no event.
         partition: a number from which the partition follows.
     """
 
@@ -30,32 +30,32 @@ class Said(NamedTuple):
 
 def draw_history(
     dice: Random, shape: Shape | None = None, size: int | None = None, *, in_order: bool = False
-) -> list[Said]:
-    """The messages in the order in which producers say them.
+) -> list[Message]:
+    """The messages in the order in which producers publish them.
 
     Args:
         shape: of the events; None: any, and sometimes two.
         size: how many events about; None: from five to forty.
-        in_order: said as the shape has them, in any partition, and seldom disturbed.
+        in_order: published as the shape has them, in any partition, and seldom disturbed.
     """
     if size is None:
         size = 5 + int(35 * dice.random() ** 2)
     events = (shape or dice.choice(SHAPES))(dice, size)
     if shape is None and dice.random() < 0.3:
         events += dice.choice(SHAPES)(dice, dice.randint(2, 8))
-    said = [_said(one, dice) for one in numbered(events, dice)]
+    messages = [_message(one, dice) for one in numbered(events, dice)]
     if not in_order and dice.random() < 0.6:
-        dice.shuffle(said)
+        dice.shuffle(messages)
     noise = 0.2 if in_order else 1.0
-    for place in _places(dice, 0.10 * noise, said):
-        said.insert(dice.randint(0, len(said)), said[place])  # said twice
-    for place in _places(dice, 0.04 * noise, said) + _legacy_places(dice, said):
-        said.insert(dice.randint(0, len(said)), _contradicting(said[place], dice))
-    for _ in _places(dice, 0.06 * noise, said):
-        said.insert(dice.randint(0, len(said)), _no_event(dice))
+    for place in _places(dice, 0.10 * noise, messages):
+        messages.insert(dice.randint(0, len(messages)), messages[place])  # published twice
+    for place in _places(dice, 0.04 * noise, messages) + _legacy_places(dice, messages):
+        messages.insert(dice.randint(0, len(messages)), _contradicting(messages[place], dice))
+    for _ in _places(dice, 0.06 * noise, messages):
+        messages.insert(dice.randint(0, len(messages)), _no_event(dice))
     if in_order or dice.random() < 0.3:  # a lineage all over the place
-        said = [one._replace(partition=dice.randrange(100)) for one in said]
-    return said
+        messages = [one._replace(partition=dice.randrange(100)) for one in messages]
+    return messages
 
 
 def numbered(events: Iterable[Event], dice: Random, first: int = 1) -> list[Event]:
@@ -63,19 +63,21 @@ def numbered(events: Iterable[Event], dice: Random, first: int = 1) -> list[Even
     return [_numbered(one, number, dice) for number, one in enumerate(events, first)]
 
 
-def _places(dice: Random, share: float, said: list[Said]) -> list[int]:
-    return [place for place in range(len(said)) if dice.random() < share]
+def _places(dice: Random, share: float, messages: list[Message]) -> list[int]:
+    return [place for place in range(len(messages)) if dice.random() < share]
 
 
-def _legacy_places(dice: Random, said: list[Said]) -> list[int]:
+def _legacy_places(dice: Random, messages: list[Message]) -> list[int]:
     """Some of the legacy rows, which are compared in another way than all others."""
-    legacy = [place for place, one in enumerate(said) if one.event is not None and is_legacy_row(one.event)]
+    legacy = [
+        place for place, one in enumerate(messages) if one.event is not None and is_legacy_row(one.event)
+    ]
     return dice.sample(legacy, min(len(legacy), dice.randint(1, 2)))
 
 
-def _said(event: Event, dice: Random) -> Said:
+def _message(event: Event, dice: Random) -> Message:
     key = lineage_key(event)
-    return Said(encode(event), event, key, sum(key))
+    return Message(encode(event), event, key, sum(key))
 
 
 def _numbered(event: Event, number: int, dice: Random) -> Event:
@@ -90,15 +92,15 @@ def _numbered(event: Event, number: int, dice: Random) -> Event:
     return replace(event, id=str(row), time=time, data=entity)
 
 
-def _contradicting(said: Said, dice: Random) -> Said:
+def _contradicting(message: Message, dice: Random) -> Message:
     """The same id with another content, in the same partition or in another one."""
-    if said.event is None or is_root_override(said.event):
-        return said
-    other = replace(said.event, data=replace(said.event.data, reason="another content"))
-    return Said(encode(other), other, said.key, said.partition + dice.randrange(2))
+    if message.event is None or is_root_override(message.event):
+        return message
+    other = replace(message.event, data=replace(message.event.data, reason="another content"))
+    return Message(encode(other), other, message.key, message.partition + dice.randrange(2))
 
 
-def _no_event(dice: Random) -> Said:
+def _no_event(dice: Random) -> Message:
     value = dice.choice(
         [
             None,
@@ -113,4 +115,4 @@ def _no_event(dice: Random) -> Said:
             encode(_numbered(event("job-1", "job-2"), 1, dice)).replace(b"job-2", b"\\u0000"),
         ]
     )
-    return Said(value, None, dice.choice([None, b"key"]), dice.randrange(100))
+    return Message(value, None, dice.choice([None, b"key"]), dice.randrange(100))

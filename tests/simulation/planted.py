@@ -67,13 +67,13 @@ def _one_pass(stack: ExitStack) -> None:
 
 
 def _offsets_first(stack: ExitStack) -> None:
-    async def tell(self: Any, batch: Any, stored: Any, epoch: int) -> None:
+    async def publish(self: Any, batch: Any, stored: Any, epoch: int) -> None:
         await self._commit(batch)
         await self._steps.publish(stored)
         if epoch == self._epoch:
             self._uncommitted.pop(0)
 
-    stack.enter_context(patch.object(Pipeline, "_publish", tell))
+    stack.enter_context(patch.object(Pipeline, "_publish", publish))
 
 
 def _walk_for_ever(stack: ExitStack) -> None:
@@ -114,7 +114,7 @@ def _strike_first(stack: ExitStack) -> None:
     stack.enter_context(patch.object(CorrectionRelay, "publish_next", strike_and_tell))
 
 
-def _not_told_again(stack: ExitStack) -> None:
+def _not_published_again(stack: ExitStack) -> None:
     async def note_nothing(*_: object) -> None:
         await asyncio.sleep(0)
 
@@ -214,8 +214,8 @@ FAULTS: dict[str, PlantedFault] = {
     "no cycle guard in the recompute": PlantedFault(_leave_cycles, 3),
     "the cache trusted": PlantedFault(_trust_the_cache, 1),
     "the outbox skipped": PlantedFault(_skip_the_outbox, 1),
-    "the outbox struck out before it is told": PlantedFault(_strike_first, 5),
-    "rows overtaken by a correction not told again": PlantedFault(_not_told_again, 3),
+    "the outbox struck out before it is published": PlantedFault(_strike_first, 5),
+    "rows overtaken by a correction not published again": PlantedFault(_not_published_again, 3),
     "rows recorded past the hole of an older copy": PlantedFault(_record_past_holes, 13),
     "reading begun at Kafka's offset": PlantedFault(_start_at_kafkas_offset, 13),
     "reading begun at the database's position": PlantedFault(_start_at_the_databases_position, 7),

@@ -151,7 +151,7 @@ class Cast:
             self._start(f"consumer {number}")
         for number in range(self.scenario.migration_consumers):
             self._start(f"migration-consumer {number}")
-        await self._say_everything()
+        await self._publish_everything()
         await self._until_settled()
         self.world.no_more_faults()
         await self._until_settled()
@@ -231,23 +231,23 @@ class Cast:
 
     # Coming to rest
 
-    async def _say_everything(self) -> None:
+    async def _publish_everything(self) -> None:
         producers = Process("producers")
-        places = list(self.scenario.said)
+        places = list(self.scenario.messages)
         early = places[: len(places) // 3 + 1]
         rebuilds_at = self.world.dice.choice(early) if self.scenario.table != NO_TABLE and early else None
-        for place, said in self.scenario.said.items():
+        for place, message in self.scenario.messages.items():
             if place == rebuilds_at:
                 self._begin_rebuild()
             if self.scenario.pause is not None:
                 await asyncio.sleep(self.scenario.pause * self.world.dice.expovariate(1))
                 await self.world.turn(producers, "say", str(place))
             partitions = self.broker.partitions[EVENTS]
-            partition = partitions[said.partition % len(partitions)]
-            self.broker.append(partition, Sent(said.key, said.value, ()), timestamp=place)
+            partition = partitions[message.partition % len(partitions)]
+            self.broker.append(partition, Sent(message.key, message.value, ()), timestamp=place)
 
     async def _until_settled(self) -> None:
-        """Wait until nothing is unread, no command open, every correction told."""
+        """Wait until nothing is unread, no command open, every correction published."""
         deadline = self.world.loop.now + _LONGEST
         while not await self._is_settled():
             await asyncio.sleep(1.0)
@@ -261,11 +261,13 @@ class Cast:
         if self.broker.lag(GROUP, EVENTS) or self.broker.lag(MIGRATION_GROUP, COMMANDS):
             return False
         story = Process("story")
-        said = sum(self.broker.end(partition) for partition in self.broker.partitions[EVENTS])
+        published = sum(self.broker.end(partition) for partition in self.broker.partitions[EVENTS])
         if self.was_set_back and not self._is_restarted:
-            said = 0  # who has nothing more to read does not notice before it starts again
+            published = 0  # who has nothing more to read does not notice before it starts again
         await self.world.turn(story, "look")
-        return not await self.world.execute(story, lambda: self.server.own.fetchval(_STILL_OPEN, GROUP, said))
+        return not await self.world.execute(
+            story, lambda: self.server.own.fetchval(_STILL_OPEN, GROUP, published)
+        )
 
     async def _sweep_everything(self) -> None:
         done = SweepOnDemand.full_sweeps

@@ -53,7 +53,7 @@ class SimulatedHistory:
 
 
 async def rebuild(world: World, server: Server, broker: Broker, process: Process) -> bool:
-    """Rebuild and repair; False if it was refused or interrupted, as an operator is told."""
+    """Rebuild and repair; False if it was refused or interrupted, as an operator sees it."""
     pool: Any = SimulatedPool(world, server, process, keep_plans=False)
     reads: Any = SimulatedPool(world, server, process)
     repair = Repair(

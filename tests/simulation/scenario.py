@@ -5,7 +5,7 @@ from random import Random
 
 from simulation.aims import aim_of
 from simulation.faults import Fault, Late, draw_late
-from simulation.history import Said, draw_history
+from simulation.history import Message, draw_history
 from simulation.table import NO_TABLE, Table, draw_table
 
 TESTED_SEEDS = (*range(20), 44, 164)
@@ -19,7 +19,7 @@ class Scenario:
     """Everything that a run follows from.
 
     Attributes:
-        said: the messages, by their place in the whole history.
+        messages: by their place in the whole history.
         faults: what goes wrong, by its place in the whole list.
         table: what is in the table before the first message.
         late: the steps that often come late.
@@ -28,7 +28,7 @@ class Scenario:
     """
 
     seed: int
-    said: dict[int, Said]
+    messages: dict[int, Message]
     faults: dict[int, Fault]
     table: Table
     late: Late | None
@@ -38,12 +38,12 @@ class Scenario:
     max_records: int
     pause: float | None
 
-    def keeping(self, said: list[int], faults: list[int]) -> "Scenario":
+    def keeping(self, messages: list[int], faults: list[int]) -> "Scenario":
         """The same with only these messages and faults."""
-        kept = {place: self.said[place] for place in said}
+        kept = {place: self.messages[place] for place in messages}
         return replace(
             self,
-            said=kept,
+            messages=kept,
             faults={place: self.faults[place] for place in faults},
             table=self.table.stated_by(kept.values()),
         )
@@ -58,12 +58,12 @@ def draw_scenario(seed: int) -> Scenario:
     aim = aim_of(seed)
     history = Random(f"{seed} history")
     size = None if aim.size is None else dice.randint(*aim.size)
-    said = draw_history(history, aim.shape, size, in_order=aim.in_order)
-    table = draw_table(history, said) if aim.has_table else NO_TABLE
-    faults = aim.faults(Random(f"{seed} faults"), 60 + _STEPS_OF_A_MESSAGE * min(len(said), 50))
+    messages = draw_history(history, aim.shape, size, in_order=aim.in_order)
+    table = draw_table(history, messages) if aim.has_table else NO_TABLE
+    faults = aim.faults(Random(f"{seed} faults"), 60 + _STEPS_OF_A_MESSAGE * min(len(messages), 50))
     return Scenario(
         seed=seed,
-        said=dict(enumerate(said)),
+        messages=dict(enumerate(messages)),
         faults=dict(enumerate(faults)),
         table=table,
         late=aim.late or draw_late(dice),

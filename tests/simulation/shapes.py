@@ -1,4 +1,4 @@
-"""Shapes of histories: who started whom, what operators say about it, what other programs wrote."""
+"""Shapes of histories: who started whom, what operators override, what other programs wrote."""
 
 from collections.abc import Callable
 from random import Random
@@ -68,7 +68,7 @@ def legacy_row(job: str | None, parent: str | None, *, calls_itself_root: bool) 
 
 
 def tree(dice: Random, size: int) -> list[Event]:
-    """Each job below one before it; some tops are never said, some rows bear no job."""
+    """Each job below one before it; some tops are never published, some rows bear no job."""
     jobs = ["top"]
     events: list[Event] = [event("top")] if dice.random() < 0.7 else []
     for number in range(size):
@@ -169,9 +169,9 @@ def overridden(dice: Random, size: int) -> list[Event]:
         events.append(event(job, dice.choice(jobs)))
         jobs.append(job)
     for top in tops:
-        said = [override(top, RootAdopted), override(top, RootAdoptionRevoked)]
-        said += [override(top, dice.choice(OVERRIDES)) for _ in range(dice.randint(0, 2))]
-        events += dice.sample(said, len(said))
+        overrides = [override(top, RootAdopted), override(top, RootAdoptionRevoked)]
+        overrides += [override(top, dice.choice(OVERRIDES)) for _ in range(dice.randint(0, 2))]
+        events += dice.sample(overrides, len(overrides))
     if dice.random() < 0.3:
         events.insert(dice.randint(0, len(events)), event("top-0"))
     return events

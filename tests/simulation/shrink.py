@@ -32,10 +32,10 @@ def _how(played: Played) -> str:
 
 
 def _smaller(scenario: Scenario) -> Iterator[Scenario]:
-    said, faults = list(scenario.said), list(scenario.faults)
+    messages, faults = list(scenario.messages), list(scenario.faults)
     for kept in _with_less(faults):
-        yield scenario.keeping(said, kept)
-    for kept in _with_less(said):
+        yield scenario.keeping(messages, kept)
+    for kept in _with_less(messages):
         yield scenario.keeping(kept, faults)
 
 

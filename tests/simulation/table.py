@@ -15,7 +15,7 @@ from llamalog_service.domain.rows import RowContent
 from llamalog_service.kafka.clients import OutgoingMessage
 from llamalog_service.kafka.publisher import provenance_message
 from llamalog_service.log.log_store import LogStore
-from simulation.history import Said, numbered
+from simulation.history import Message, numbered
 from simulation.shapes import event
 
 _INSERT: Final = """
@@ -41,9 +41,9 @@ class Table(NamedTuple):
     legacy: tuple[LegacyRow, ...] = ()
     orphans: tuple[tuple[EntityEvent, int], ...] = ()
 
-    def stated_by(self, said: Iterable[Said]) -> "Table":
+    def stated_by(self, messages: Iterable[Message]) -> "Table":
         """Without the legacy rows that no event states: a rebuild would refuse to begin."""
-        stated = {row_id(one.event) for one in said if one.event is not None}
+        stated = {row_id(one.event) for one in messages if one.event is not None}
         return self._replace(legacy=tuple(row for row in self.legacy if row_id(row) in stated))
 
     async def write(self, own: asyncpg.Connection) -> None:
@@ -71,11 +71,11 @@ class Table(NamedTuple):
 NO_TABLE: Final = Table()
 
 
-def draw_table(dice: Random, said: list[Said]) -> Table:
+def draw_table(dice: Random, messages: list[Message]) -> Table:
     """Most of the legacy rows that are spoken of, and rows of which mostly no event speaks."""
     legacy: dict[UUID, LegacyRow] = {}
     entity: list[EntityEvent] = []
-    for one in said:
+    for one in messages:
         if one.event is None or is_root_override(one.event):
             continue
         if not is_legacy_row(one.event):

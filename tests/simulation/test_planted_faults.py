@@ -22,12 +22,12 @@ def test_a_planted_fault_is_caught_by_the_seeds_that_are_played_here(stage: Stag
 
 def test_a_failing_seed_is_made_smaller_and_plays_again_as_small(stage: Stage) -> None:
     with planted("no look after the commit"):
-        short_first = sorted(TESTED_SEEDS, key=lambda seed: len(draw_scenario(seed).said))
+        short_first = sorted(TESTED_SEEDS, key=lambda seed: len(draw_scenario(seed).messages))
         failing = next(seed for seed in short_first if stage.play(draw_scenario(seed)).wrong)
         whole = draw_scenario(failing)
         small, played = shrink(whole, stage.play)
-        again = stage.play(whole.keeping(list(small.said), list(small.faults)))
-    assert len(small.said) < len(whole.said)
+        again = stage.play(whole.keeping(list(small.messages), list(small.faults)))
+    assert len(small.messages) < len(whole.messages)
     assert again.wrong == played.wrong
     assert again.schedule == played.schedule
     command = replay_command(small, whole)

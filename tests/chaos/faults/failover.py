@@ -19,14 +19,14 @@ _REPLICATES = "SELECT pid FROM pg_stat_replication WHERE state = 'streaming' AND
 
 
 async def fail_over_synchronously(scene: Scene, _: Random) -> None:
-    """Every commit that the service heard of is on the replica."""
+    """Every commit that the service knows of is on the replica."""
     standby = await _standby(scene)
     async with scene.administrator() as database:
         await database.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
         await database.execute("SELECT pg_reload_conf()")
     await _sender(scene, "sync")
     scene.load.go_on()
-    await scene.until_said(0.6)
+    await scene.until_published(0.6)
     recorded = await scene.recorded()
     await _lose_the_primary(scene, standby)
     found = await scene.recorded()
@@ -73,7 +73,7 @@ async def lead_to_the_replica(scene: Scene, _: Random) -> None:
 
 
 async def recover_from_the_loss(scene: Scene) -> None:
-    """As docs/reliability.md says: roots whose repair was lost, then records that readers take for newer."""
+    """By docs/reliability.md: roots whose recompute was lost, then records that readers take for newer."""
     await until_backfilled(scene, await start_backfill(scene))
     await command(scene, "provenance", "republish", "--supersede")
 

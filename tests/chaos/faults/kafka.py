@@ -66,12 +66,12 @@ async def delete_what_was_read(scene: Scene, dice: Random) -> None:
 
 
 async def delete_what_was_not_read(scene: Scene, _: Random) -> None:
-    """As retention does while every process is away too long; they must say what they could not read."""
+    """As retention does while every process is away too long; they must log what they could not read."""
     topic, kafka = scene.topics.entity_events.name, scene.settings.kafka
     scene.supervised = False
     for process in scene.processes:
         process.kill()
-    await scene.until_said(0.6)
+    await scene.until_published(0.6)
     recorded = await scene.recorded()
     gone = {at: (recorded.get(at, 0) + end) // 2 for at, end in (await end_offsets(kafka, topic)).items()}
     scene.expired += [

@@ -87,7 +87,7 @@ async def limit_the_role(scene: Scene, _: Random) -> None:
             await database.execute(f"{of_role} SET {name} = '{value}'")
         try:
             scene.wire.sever()
-            await scene.until_said(0.9)
+            await scene.until_published(0.9)
         finally:
             await database.execute(f"{of_role} RESET ALL")
 

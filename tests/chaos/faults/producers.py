@@ -1,4 +1,4 @@
-"""Producers that misbehave: transactions left open, everything said twice, wrong clocks, poison."""
+"""Producers that misbehave: transactions left open, everything published twice, wrong clocks, poison."""
 
 import asyncio
 from itertools import cycle
@@ -22,10 +22,10 @@ _POISONED = 300
 
 
 async def leave_transactions_open(scene: Scene, _: Random) -> None:
-    """In every partition, from now until the load is nearly said; then one is committed, one aborted."""
+    """In every partition, from now until the load is nearly published; then one is committed, one aborted."""
     scene.has_transactions = True
     kept, dropped = [await _in_transaction(scene, number) for number in range(2)]
-    await scene.until_said(0.9)
+    await scene.until_published(0.9)
     await kept.commit_transaction()
     await dropped.abort_transaction()
     for producer in (kept, dropped):
@@ -44,24 +44,24 @@ async def die_in_a_transaction(scene: Scene, _: Random) -> None:
         ends = await end_offsets(scene.settings.kafka, topic)
         return await stable_offsets(scene.settings.kafka, topic) == ends
 
-    await scene.until_said(1)
+    await scene.until_published(1)
     await eventually(is_aborted, within=120)
 
 
-async def say_everything_again(scene: Scene, _: Random) -> None:
-    await scene.load.again().say_all()
+async def publish_everything_again(scene: Scene, _: Random) -> None:
+    await scene.load.again().publish_all()
 
 
 async def set_clocks_wrong(scene: Scene, _: Random) -> None:
     scene.load.clocks = (0.0, _AHEAD, -_A_DAY, -_AHEAD)
-    await scene.until_said(0.9)
+    await scene.until_published(0.9)
     scene.load.clocks = (0.0,)
 
 
 async def poison_in_an_outage(scene: Scene, dice: Random) -> None:
     scene.wire.freeze()
     scene.wire.sever()
-    await _say(scene, bad_messages(_POISONED, dice.randrange(2**16)))
+    await _publish(scene, bad_messages(_POISONED, dice.randrange(2**16)))
     await asyncio.sleep(AWAY)
     scene.wire.thaw()
 
@@ -81,7 +81,7 @@ async def _in_transaction(scene: Scene, number: int, **options: int) -> AIOKafka
     return producer
 
 
-async def _say(scene: Scene, messages: list[SampleMessage]) -> None:
+async def _publish(scene: Scene, messages: list[SampleMessage]) -> None:
     producer = loading_producer(scene.settings.kafka)
     await producer.start()
     try:
@@ -101,7 +101,9 @@ FAULTS = (
         "a producer that dies in its transaction, which Kafka aborts",
         die_in_a_transaction,
     ),
-    Fault("duplicate-producers", "a second producer that says everything again", say_everything_again),
+    Fault(
+        "duplicate-producers", "a second producer that publishes everything again", publish_everything_again
+    ),
     Fault(
         "clocks",
         "producers' clocks by turns 50 min ahead, a day and 50 min behind",
