@@ -8,7 +8,7 @@ import asyncpg
 
 from harness.big_log import BIG_ROOT, BigLog, album_of
 from llamalog_schemas.events import EntityType
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import read_tree
 from llamalog_service.queries.paging import Cursor

@@ -22,7 +22,7 @@ from bench_queries.over_http import api_of
 from bench_queries.questions import Question, questions
 from harness.big_log import BigLog, fill
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import DatabaseSettings
 
 _START_SECONDS = 60.0

@@ -20,7 +20,7 @@ from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.timeline import read_timeline
 

@@ -20,7 +20,7 @@ from llamalog_service.bootstrap.backfills import follow_backfill
 from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, BackfillState, read_backfill, read_backfills
 from llamalog_service.settings import Settings
 

@@ -15,7 +15,7 @@ from histories import chains, event
 from llamalog_schemas.backfills import BackfillPhase, RunStatus
 from llamalog_schemas.commands import CancelBackfill, MissingParent, PauseBackfill, ResumeBackfill
 from llamalog_schemas.events import EntityEvent
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import read_backfills
 
 

@@ -28,7 +28,7 @@ from llamalog_schemas.events import (
     FailureData,
     Status,
 )
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import read_chain, read_tree
 from llamalog_service.queries.timeline import read_timeline

@@ -71,7 +71,7 @@ async def test_the_api_says_so_while_its_tasks_fail_and_is_well_again(
 
     may_break("llamalog_service.kafka.following:open_reader")
     may_break("llamalog_service.http.health:parse_metrics")
-    may_break("llamalog_service.postgres.statements:Reader.value")
+    may_break("llamalog_service.postgres.reader:Reader.value")
     async with (
         running_api(settings) as running,
         httpx.AsyncClient(base_url=running.url) as client,

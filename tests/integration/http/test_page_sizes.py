@@ -15,7 +15,7 @@ from harness.log_table import write_at_rest
 from histories import event
 from llamalog_schemas.events import EntityType, Event
 from llamalog_service.domain.fold import fold
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import read_tree
 from llamalog_service.queries.logs import LogFilter, read_logs

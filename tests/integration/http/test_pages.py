@@ -19,7 +19,7 @@ from histories import histories
 from llamalog_schemas.events import (
     Event,
 )
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import read_tree
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import Cursor, InvalidCursorError, Page

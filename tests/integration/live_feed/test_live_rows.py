@@ -15,7 +15,7 @@ from histories import NOON, event
 from llamalog_schemas.events import Category, EntityEnriched, EntityEvent, EntityLinked, EntityType, Status
 from llamalog_schemas.provenance import Origin
 from llamalog_service.live_feed.following import SeenRevisions, matches
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.rows import LogRow, provenance_row, read_row
 

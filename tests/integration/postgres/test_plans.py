@@ -23,7 +23,8 @@ from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.log.recompute import BY_INDEX
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader, Row, sql, statement_files
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row, sql, statement_files
 from llamalog_service.queries.conflicts import (
     count_conflicts,
     cycles,

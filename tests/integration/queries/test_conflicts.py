@@ -10,7 +10,8 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import event
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Origin
-from llamalog_service.postgres.statements import Reader, sql
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import sql
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
     RefusedRow,

@@ -13,7 +13,8 @@ from harness.log_table import write_at_rest
 from histories import event
 from llamalog_schemas.events import EntityType
 from llamalog_service.domain.fold import fold
-from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import read_chain, read_tree
 from llamalog_service.queries.timeline import read_timeline

@@ -17,7 +17,8 @@ from llamalog_service.domain.fold import fold
 from llamalog_service.log.log_store import Positions
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 from llamalog_service.postgres.pool import create_pool, prepare_connection
-from llamalog_service.postgres.statements import Reader, sql
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import sql
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import JobNode, LineageEntry, lineage_trees
 from llamalog_service.queries.paging import MAX_LIMIT

@@ -9,7 +9,7 @@ import asyncpg
 
 from harness.log_oracle import LogOracle, Row
 from harness.queried_histories import ENTITIES, all_entries, all_items, check_many, ids, rows_of
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import read_chain, read_children, read_tree
 from llamalog_service.queries.timeline import read_timeline
 

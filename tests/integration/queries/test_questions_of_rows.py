@@ -18,7 +18,7 @@ from llamalog_schemas.events import (
     EntityType,
 )
 from llamalog_schemas.provenance import Origin
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries import logs
 from llamalog_service.queries.counts import (
     Bucket,

@@ -6,7 +6,7 @@ import asyncpg
 
 from harness.writers import KeptMessages, Writer
 from histories import event
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 
 

@@ -8,7 +8,8 @@ from uuid import UUID
 import asyncpg
 
 from harness.legacy_rows import write_as_another
-from llamalog_service.postgres.statements import Reader, sql
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import sql
 from llamalog_service.queries.counts import read_waiting_jobs
 from llamalog_service.queries.paging import OLDEST
 

@@ -8,7 +8,8 @@ from harness.databases import run_sql
 from harness.writers import KeptMessages, Writer
 from histories import event
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
-from llamalog_service.postgres.statements import Reader, sql
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import sql
 from llamalog_service.queries.counts import read_depths, read_table_stats
 from llamalog_service.telemetry.prometheus import LARGE_BYTES, PrometheusMetrics, TableGauges
 

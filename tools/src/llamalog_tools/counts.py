@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from typing import Final
 from uuid import UUID
 
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.counts import UNPROCESSED
 
 _ROWS: Final = """

@@ -22,7 +22,7 @@ from llamalog_service.backfill.recomputes import RecomputeQueue
 from llamalog_service.backfill.worker import POLL_SECONDS, Worker, recompute_tasks
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.locks import WorkerLock
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import (
     Adoption,
     BackfillRun,

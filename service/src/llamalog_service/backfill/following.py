@@ -8,7 +8,7 @@ from uuid import UUID
 from llamalog_schemas.backfills import BackfillEnded, BackfillEndedData
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.following import RunEvents
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, BackfillState, read_backfill
 
 _POLL_SECONDS: Final = 1.0

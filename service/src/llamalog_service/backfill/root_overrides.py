@@ -8,7 +8,7 @@ from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked, RootOverri
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.overrides import JobSeenError, new_override
 from llamalog_service.kafka.publisher import OpenPublisher
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import JobState, read_job_state
 from llamalog_service.retry import retry_until_available
 

@@ -9,7 +9,7 @@ from llamalog_service.kafka.publisher import EventPublisher, open_publisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import DatabaseSettings, Settings
 
 

@@ -11,7 +11,7 @@ from llamalog_service.kafka.topics import topics
 from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun
 from llamalog_service.settings import DatabaseSettings, Settings
 

@@ -30,7 +30,7 @@ from llamalog_service.kafka.topics import topics
 from llamalog_service.live_feed.feed import FeedState, LiveFeed, run_live_feed
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import Settings, setting_name
 from llamalog_service.telemetry.probes import probes
 from llamalog_service.telemetry.prometheus import PrometheusMetrics

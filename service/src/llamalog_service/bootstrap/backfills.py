@@ -13,7 +13,7 @@ from llamalog_service.backfill.root_overrides import PublishedOverride
 from llamalog_service.bootstrap import open_fit_publisher
 from llamalog_service.kafka.following import open_run_events
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, BackfillState
 from llamalog_service.settings import DatabaseSettings, Settings
 

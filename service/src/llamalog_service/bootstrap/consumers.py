@@ -32,7 +32,7 @@ from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.counts import read_depths, read_table_stats
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.monitor import Check

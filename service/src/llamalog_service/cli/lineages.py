@@ -22,7 +22,7 @@ from llamalog_service.cli.rendering import (
 )
 from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree, read_chain, read_tree
 from llamalog_service.queries.lineages import JobNode, is_cut, lineage_trees

@@ -39,7 +39,7 @@ from llamalog_service.cli.runtime import (
     read_settings,
     run,
 )
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import parse_cursor, read_pages
 from llamalog_service.queries.rows import LogRow

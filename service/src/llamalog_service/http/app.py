@@ -20,7 +20,7 @@ from llamalog_service.http.exception_handlers import add_exception_handlers
 from llamalog_service.http.middleware import GuardMiddleware, HeadMiddleware
 from llamalog_service.http.sessions import Sessions
 from llamalog_service.http.streams import Streams
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _MIN_GZIP_BYTES: Final = 1024

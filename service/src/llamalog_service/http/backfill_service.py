@@ -29,7 +29,7 @@ from llamalog_service.backfill.backfill_store import ACTIONS
 from llamalog_service.http.access import Principal, require
 from llamalog_service.http.access import Scope as TokenScope
 from llamalog_service.http.problems import ProblemError, invalid_body, not_found
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, read_backfill
 
 SOURCE: Final = "/llamalog/api"

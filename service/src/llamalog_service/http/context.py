@@ -15,7 +15,7 @@ from llamalog_service.http.health import HealthMonitor
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.streams import Streams
 from llamalog_service.live_feed.feed import LiveFeed
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.telemetry.metrics import Metrics
 
 

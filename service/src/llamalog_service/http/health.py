@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct
 
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.counts import WorkLeft, read_unresolved, read_work_left
 from llamalog_service.telemetry.metrics_scraper import ScrapedMetrics, parse_metrics
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.telemetry.liveness import Health
 from llamalog_service.telemetry.prometheus import PrometheusMetrics
 

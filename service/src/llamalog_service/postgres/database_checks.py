@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError, LoginRefusedError
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import DatabaseSettings, setting_name
 

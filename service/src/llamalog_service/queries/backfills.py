@@ -16,7 +16,8 @@ from llamalog_schemas.backfills import (
     RunStatus,
 )
 from llamalog_schemas.commands import BackfillRootsData, GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
-from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.rows import struct_of
 
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})

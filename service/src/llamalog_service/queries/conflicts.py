@@ -11,7 +11,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import Origin
-from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of, position_of
 from llamalog_service.queries.rows import origin_of, struct_of
 

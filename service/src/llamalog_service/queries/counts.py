@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.timestamps import naive_utc
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of
 from llamalog_service.telemetry.metrics import MAX_COUNTED, Pending, TableStats
 

@@ -9,7 +9,8 @@ from msgspec import Struct
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, StatusLabel
 from llamalog_service.domain.timestamps import naive_utc
-from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.rows import MAX_NAME, MAX_TEXT, cut, struct_of
 
 

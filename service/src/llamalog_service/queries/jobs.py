@@ -6,7 +6,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
-from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.lineages import MAX_ABOVE, LineageEntry, Parents, lineage_page, read_parents
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, next_of
 from llamalog_service.queries.rows import MAX_NAME, cut, origin_of, struct_of

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.paging import fitting, position_of
 from llamalog_service.queries.rows import LogRow, brief_row, log_row
 

@@ -10,7 +10,8 @@ from msgspec import Struct
 from llamalog_schemas.events import Category, EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.timestamps import naive_utc
-from llamalog_service.postgres.statements import Reader, expand, sql
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import expand, sql
 from llamalog_service.queries.paging import (
     DEFAULT_LIMIT,
     MAX_BYTES,

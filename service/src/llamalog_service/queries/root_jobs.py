@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
 from llamalog_service.domain.timestamps import naive_utc
-from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.entities import EntityRef, read_names
 from llamalog_service.queries.logs import Driver, Search, containing
 from llamalog_service.queries.paging import (

@@ -19,7 +19,8 @@ from llamalog_schemas.provenance import (
     StatusLabel,
     Texts,
 )
-from llamalog_service.postgres.statements import Reader, Row
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 
 Made = TypeVar("Made", bound=Struct)
 

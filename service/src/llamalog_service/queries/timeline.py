@@ -5,7 +5,7 @@ import time
 import structlog
 from msgspec import Struct
 
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import MAX_ABOVE, LineageEntry, Parents, lineage_page
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, at_most

@@ -19,7 +19,7 @@ from llamalog_service.kafka.dead_letters import (
 from llamalog_service.kafka.reader import read_ends, read_lag
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import Settings
 from llamalog_tools.counts import Summary, Work, read_rows, read_work
 

@@ -19,7 +19,7 @@ from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.web.backfill_form import EXPECT, SCOPES, Fields, FormInvalidError, parse_dry_run
 from llamalog_service.http.web.formatting import brief, link
 from llamalog_service.http.web.pages import TEMPLATES, checked_form, render
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import (
     CLASSES,
     BackfillRun,

@@ -15,7 +15,7 @@ from llamalog_service.http.web.form_parser import FormQuery, Tab
 from llamalog_service.http.web.formatting import entity_link, humanize, job_link, link, visible
 from llamalog_service.http.web.lines import read_row_names, tree_lines
 from llamalog_service.http.web.pages import render
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef, read_entity_summary
 from llamalog_service.queries.jobs import read_chain, read_children, read_tree
 from llamalog_service.queries.lineages import job_depths

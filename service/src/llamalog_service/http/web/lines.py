@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from llamalog_schemas.events import EntityType
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef, read_names
 from llamalog_service.queries.jobs import Tree
 from llamalog_service.queries.lineages import JobNode, LineageEntry, lineage_trees

@@ -12,7 +12,7 @@ from llamalog_service.http.context import ReaderDep
 from llamalog_service.http.web.form_parser import FormQuery, search
 from llamalog_service.http.web.formatting import entity_link, has_page, job_link, link
 from llamalog_service.http.web.pages import render
-from llamalog_service.postgres.statements import Reader
+from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.jobs import read_job_state
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.root_jobs import COUNTED, RootFilter, read_root_jobs
