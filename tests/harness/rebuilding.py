@@ -16,9 +16,9 @@ from llamalog_service.kafka.reader import Portion, Span
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
-from llamalog_service.rebuild.comparison import RebuildReport
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
+from llamalog_service.rebuild.report import RebuildReport
 
 PARTITIONS = 3
 

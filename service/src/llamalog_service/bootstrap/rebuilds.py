@@ -18,10 +18,10 @@ from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.rebuild.archive.archive import Archive, ArchiveOnly, ArchiveThenTopic
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
-from llamalog_service.rebuild.comparison import RebuildReport
 from llamalog_service.rebuild.ports import History, OnProgress
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
+from llamalog_service.rebuild.report import RebuildReport
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 from llamalog_service.settings import Settings
 

@@ -24,8 +24,9 @@ from llamalog_service.cli.runtime import (
     run,
 )
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.rebuild.comparison import RebuildReport, RebuildSelection
+from llamalog_service.rebuild.comparison import RebuildSelection
 from llamalog_service.rebuild.rebuild import RebuildOptions
+from llamalog_service.rebuild.report import RebuildReport
 from llamalog_service.rebuild.republish import RepublishSelection
 from llamalog_service.settings import Settings
 

@@ -22,7 +22,6 @@ from llamalog_service.rebuild.comparison import (
     ComparisonStore,
     Differences,
     Duplicates,
-    RebuildReport,
     RebuildSelection,
     Side,
     Unsourced,
@@ -40,6 +39,7 @@ from llamalog_service.rebuild.errors import (
 from llamalog_service.rebuild.initial_load import EnumLabelStore, InitialLoadStore, commit_loaded
 from llamalog_service.rebuild.ports import CommitOffsets, History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.repair import Repair
+from llamalog_service.rebuild.report import RebuildReport
 from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore, read_into
 from llamalog_service.retry import retry_until_available
 
