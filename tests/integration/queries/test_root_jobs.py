@@ -20,3 +20,14 @@ async def test_a_root_job_of_several_rows_is_listed_once_by_the_first(pool: asyn
     )
     page = await read_root_jobs(Reader(pool), RootFilter())
     assert [(root.job, root.row) for root in page.items] == [("other", UUID(int=5)), ("root", UUID(int=2))]
+
+
+async def test_a_row_of_the_job_without_a_root_is_not_counted_out_of_those_under_it(
+    pool: asyncpg.Pool,
+) -> None:
+    await Writer(pool, KeptMessages()).write(
+        event(1, "root", at=10), event(2, "root", at=20), event(3, "child", "root", at=30)
+    )
+    await pool.execute("UPDATE llama_logs SET origin = NULL, root_job_id = NULL WHERE id = $1", UUID(int=2))
+    page = await read_root_jobs(Reader(pool), RootFilter())
+    assert [(root.job, root.children) for root in page.items] == [("root", 1)]

@@ -40,7 +40,8 @@ CROSS JOIN LATERAL (
     FROM (SELECT c.created_at FROM llama_logs c WHERE c.root_job_id = l.root_job_id LIMIT $10::integer) c
 ) lineage
 CROSS JOIN LATERAL (
-    SELECT count(*) AS own FROM (SELECT FROM llama_logs c WHERE {c bears l.root_job_id} LIMIT $10::integer) c
+    SELECT count(*) FILTER (WHERE c.root_job_id = l.root_job_id) AS own  -- a row that no sweep has seen has no root
+    FROM (SELECT c.root_job_id FROM llama_logs c WHERE {c bears l.root_job_id} LIMIT $10::integer) c
 ) own
 CROSS JOIN LATERAL (
     SELECT count(*) AS failed
