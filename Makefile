@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up check test test-benches lint types browser bench bench-kit bench-backfill bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
+.PHONY: help up check test test-benches lint types browser bench bench-kit bench-backfill bench-corrections bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -52,6 +52,9 @@ bench-kit: .venv/ready  ## what publishing an event costs its caller, as a ratio
 
 bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one plain UPDATE; BENCH='--rows 200000'
 	@PYTHONPATH=tests $(BIN)/python -m bench_backfill $(BENCH)
+
+bench-corrections: .venv/ready  ## how fast the corrections of a large repair are published, and at which cost; BENCH='--rows 50000'
+	@PYTHONPATH=tests $(BIN)/python -m bench.corrections $(BENCH)
 
 bench-rebuild: .venv/ready  ## a rebuild of a million events as a ratio to COPY plus indexes; BENCH='--events 200000'
 	@PYTHONPATH=tests $(BIN)/python -m bench_rebuild $(BENCH)

@@ -106,10 +106,12 @@ def _skip_the_outbox(stack: ExitStack) -> None:
 
 def _strike_first(stack: ExitStack) -> None:
     async def strike_and_tell(self: Any) -> bool:
-        rows = await self._outbox.next(1000)
-        await self._outbox.delete_published(rows)
-        await self._event_publisher.publish_provenance(rows)
-        return bool(rows)
+        page = await self._outbox.next_prompt(1000)
+        if not page.rows:
+            page = await self._outbox.next_bulk(1000)
+        await self._outbox.delete_page(page)
+        await self._event_publisher.publish_provenance(page.rows)
+        return bool(page.rows)
 
     stack.enter_context(patch.object(CorrectionRelay, "publish_next", strike_and_tell))
 

@@ -80,7 +80,7 @@ async def legacy_pool(legacy_url: str) -> AsyncIterator[asyncpg.Pool]:
 async def published(pool: asyncpg.Pool) -> Provenance:
     """The one row that a sweep corrected, as its readers decode it."""
     assert await Sweep(RecomputeStore(pool), every=1, full_every=9, clock=lambda: 0).sweep_unsettled() == 1
-    (row,) = await Outbox(pool).next(10)
+    (row,) = (await Outbox(pool).next_prompt(10)).rows
     value = provenance_message(row).value
     assert value is not None
     assert len(value) <= MAX_RECORD_BYTES

@@ -359,9 +359,11 @@ async def test_what_repairs_correct_is_published_before_what_backfills_correct(
     await Writer(pool, KeptMessages()).write(event(300, "never-seen"))
     await recompute_until_converged(RecomputeStore(pool), ["never-seen"])
     outbox = Outbox(pool)
-    assert {row.content.id.int for row in await outbox.next(1000)} == {110, 111, 112}
-    await outbox.delete_published(await outbox.next(1000))
-    assert len(await outbox.next(1000)) == 38
+    prompt = await outbox.next_prompt(1000)
+    assert {row.content.id.int for row in prompt.rows} == {110, 111, 112}
+    await outbox.delete_page(prompt)
+    assert not (await outbox.next_prompt(1000)).rows
+    assert len((await outbox.next_bulk(1000)).rows) == 38
 
 
 async def test_publishing_gives_way_to_a_backfill_that_is_under_way(

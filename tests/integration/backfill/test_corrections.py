@@ -1,17 +1,25 @@
 """Corrections on their way out: in order, the small before the large, and none left behind."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from harness.log_table import stored_rows
 from harness.writers import NAMES, KeptMessages, Repairer, Writer
 from histories import event
+from llamalog_schemas.codec import decode_provenance
+from llamalog_service.backfill import publishers
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.publishers import CorrectionRelay
+from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.kafka.clients import OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.postgres.statements import sql
@@ -111,8 +119,102 @@ async def test_a_page_that_kafka_did_not_take_comes_again(pool: asyncpg.Pool) ->
     await Writer(pool, kept).write(event(1, "one"))
     await pool.execute("INSERT INTO provenance_outbox (row_id, revision) VALUES ($1, 2)", UUID(int=1))
     outbox = Outbox(pool)
-    first = await outbox.next(10)
-    assert await outbox.next(10) == first
+    first = await outbox.next_prompt(10)
+    assert first.rows
+    assert await outbox.next_prompt(10) == first
+
+
+class _Interrupted(KeptMessages):
+    """Something happens once, while the second page of ten is sent."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._sent = 0
+        self._meanwhile = meanwhile
+
+    async def send_batched(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+        self._sent += 1
+        if self._sent == 2:
+            await self._meanwhile()
+        await super().send_batched(topic, messages)
+
+
+@pytest.fixture
+async def backlog(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """A hundred corrections of a backfill, to be published in pages of ten; the rows in their order."""
+    monkeypatch.setattr(publishers, "ROWS_AT_ONCE", 10)
+    await Writer(pool, KeptMessages()).write(*(event(number, f"job-{number}") for number in range(1, 101)))
+    await pool.execute(
+        "INSERT INTO provenance_outbox (row_id, revision, bulk) SELECT id, 2, true FROM llama_logs; "
+        "UPDATE llama_logs SET revision = 2"
+    )
+    return [UUID(int=number) for number in range(1, 101)]
+
+
+async def publish_all(pool: asyncpg.Pool, kept: KeptMessages) -> None:
+    publishing = relay(pool, kept)
+    while True:
+        with suppress(UnavailableError):
+            if not await publishing.publish_next():
+                break
+    assert await pool.fetchval(WAITING) == 0
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+async def test_rows_corrected_again_while_pages_are_under_way_are_published_last_as_they_are(
+    pool: asyncpg.Pool, backlog: list[UUID], bulk: bool
+) -> None:
+    """Those of the page that is sent, of the one deleted meanwhile and of the one read ahead."""
+    again = [backlog[at] for at in (5, 15, 25, 35)]
+
+    async def correct() -> None:
+        await pool.execute(
+            "WITH raised AS (UPDATE llama_logs SET revision = 3 WHERE id = ANY ($1::uuid[]) RETURNING id) "
+            "INSERT INTO provenance_outbox (row_id, revision, bulk) SELECT id, 3, $2 FROM raised",
+            again,
+            bulk,
+        )
+
+    kept = _Interrupted(correct)
+    await publish_all(pool, kept)
+    last = {message.key: message.value for message in kept.by_topic[NAMES.provenance.name]}
+    for row in backlog:
+        revision = decode_provenance(last[str(row).encode()] or b"").data.revision
+        assert revision == (3 if row in again else 2)
+
+
+async def test_no_correction_is_lost_where_kafka_goes_while_pages_are_under_way(
+    pool: asyncpg.Pool, backlog: list[UUID]
+) -> None:
+    async def go() -> None:
+        await asyncio.sleep(0.05)
+        raise UnavailableError("by order of the test")
+
+    kept = _Interrupted(go)
+    await publish_all(pool, kept)
+    assert kept.provenance.keys() == set(backlog)
+
+
+async def test_rows_removed_while_pages_are_under_way_leave_nothing_in_the_outbox(
+    pool: asyncpg.Pool, backlog: list[UUID]
+) -> None:
+    async def remove() -> None:
+        await pool.execute("DELETE FROM llama_logs WHERE id >= $1", backlog[5])
+
+    await publish_all(pool, _Interrupted(remove))
+
+
+async def test_a_small_repair_is_published_next_while_pages_are_under_way(
+    pool: asyncpg.Pool, backlog: list[UUID]
+) -> None:
+    async def repair() -> None:
+        await Writer(pool, KeptMessages()).write(event(200, "small"))
+        await pool.execute("INSERT INTO provenance_outbox (row_id, revision) VALUES ($1, 1)", UUID(int=200))
+
+    kept = _Interrupted(repair)
+    await publish_all(pool, kept)
+    keys = [message.key for message in kept.by_topic[NAMES.provenance.name]]
+    assert keys.index(str(UUID(int=200)).encode()) <= 30
 
 
 async def test_a_page_is_read_by_its_index_without_a_sort(pool: asyncpg.Pool) -> None:

@@ -4,17 +4,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from msgspec.structs import asdict
 
 from llamalog_schemas.backfills import BackfillEndedData, BackfillProgressedData, RunStatus
 from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import ROWS_AT_ONCE, Outbox, publish_removals
+from llamalog_service.log.outbox import ROWS_AT_ONCE, Outbox, Page, publish_removals
 
 _OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED})
 _REST_FACTOR = 4.0
 """A running backfill's corrections get a fifth of the time: publishing costs as much as writing."""
+_REST_AT_ONCE = 0.25
 
 
 class CorrectionRelay:
@@ -38,22 +40,70 @@ class CorrectionRelay:
         self._sleep = sleep
 
     async def publish_next(self) -> bool:
-        """Publish the next page, and rest for a running backfill; False if the outbox is empty.
+        """Publish removals and corrections of small repairs, else those of backfills; False if none is left.
 
         Raises:
-            UnavailableError: the next call repeats the page.
+            UnavailableError: the next call repeats what was not deleted from the outbox.
         """
         await publish_removals(self._outbox, self._event_publisher)
+        page = await self._outbox.next_prompt(ROWS_AT_ONCE)
+        if page.rows:
+            await self._publish(page)
+            return True
+        if await self._backfills.any_running():
+            return await self._publish_and_rest()
+        return await self._publish_overlapping()
+
+    async def _publish(self, page: Page) -> None:
+        await self._event_publisher.publish_provenance(page.rows)
+        await self._outbox.delete_page(page)
+
+    async def _publish_and_rest(self) -> bool:
+        """Publish a page; rest for the running backfill until a correction of a small repair waits."""
         began = time.monotonic()
-        prompt = await self._outbox.next_prompt(ROWS_AT_ONCE)
-        rows = prompt or await self._outbox.next_bulk(ROWS_AT_ONCE)
-        if not rows:
+        page = await self._outbox.next_bulk(ROWS_AT_ONCE)
+        if not page.rows:
             return False
-        await self._event_publisher.publish_provenance(rows)
-        await self._outbox.delete_published(rows)
-        if not prompt and await self._backfills.any_running():
-            await self._sleep(_REST_FACTOR * (time.monotonic() - began))
+        await self._publish(page)
+        rest = _REST_FACTOR * (time.monotonic() - began)
+        while rest > 0 and not await self._outbox.has_prompt():
+            await self._sleep(min(rest, _REST_AT_ONCE))
+            rest -= _REST_AT_ONCE
         return True
+
+    async def _publish_overlapping(self) -> bool:
+        """Publish pages as long as no correction of a small repair waits and no backfill runs.
+
+        While a page is sent, the next one is read and the last one deleted. A page that was read and not sent
+        is read again later: a small repair may have corrected its rows once more.
+        """
+        page, sent = await self._outbox.next_bulk(ROWS_AT_ONCE), None
+        while page.rows:
+            following, has_prompt, is_backfilling, *_ = await _together(
+                self._outbox.next_bulk(ROWS_AT_ONCE, page),
+                self._outbox.has_prompt(),
+                self._backfills.any_running(),
+                self._event_publisher.publish_provenance(page.rows),
+                *([self._outbox.delete_page(sent)] if sent else []),
+            )
+            page, sent = following, page
+            if has_prompt or is_backfilling:
+                break
+        if sent is None:
+            return False
+        await self._outbox.delete_page(sent)
+        return True
+
+
+async def _together(*doing: Awaitable[Any]) -> list[Any]:
+    """The results of all; if one fails, the others are cancelled and have ended when its error is raised."""
+    tasks = [asyncio.ensure_future(one) for one in doing]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 class ProgressPublisher:

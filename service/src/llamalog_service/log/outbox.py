@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -11,9 +11,12 @@ from llamalog_service.domain.rows import StoredRow, stored_row
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.postgres.statements import sql
 
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE = 2000
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _LOWEST = UUID(int=0)
+
+_Place = tuple[Any, ...]
+"""An entry by the values that its lane is ordered by."""
 
 
 class _Lane:
@@ -22,13 +25,29 @@ class _Lane:
     Attributes:
         start: before the first entry.
         after: the entry up to which all were deleted.
-        reached: the last entry that was read.
     """
 
-    def __init__(self, statement: str, start: tuple[Any, ...], order: tuple[str, ...]) -> None:
+    def __init__(self, statement: str, start: _Place, order: tuple[str, ...]) -> None:
         self.statement = statement
         self.order = order
-        self.start = self.after = self.reached = start
+        self.start = self.after = start
+
+
+class Page(NamedTuple):
+    """Some corrected rows, as they were when the page was read.
+
+    Attributes:
+        reached: the last entry of the page; the start of its lane if none follows.
+    """
+
+    rows: Sequence[StoredRow]
+    lane: _Lane
+    reached: _Place
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no entry followed when it was read."""
+        return self.reached == self.lane.start
 
 
 class Outbox:
@@ -39,42 +58,46 @@ class Outbox:
         self._prompt = _Lane("outbox_prompt", (_LONG_AGO, _LOWEST, 0), ("noted_at", "row_id", "revision"))
         self._bulk = _Lane("outbox_bulk", (_LOWEST,), ("row_id",))
 
-    async def next(self, limit: int) -> list[StoredRow]:
-        """Corrected rows, at most `limit`, as they are now; those of backfills and large repairs come last.
+    async def next_prompt(self, limit: int) -> Page:
+        """The rows that small repairs corrected, at most `limit`, as they are now.
 
         A row that is gone by now is struck out.
         """
-        return await self.next_prompt(limit) or await self.next_bulk(limit)
+        return await self._page(self._prompt, limit)
 
-    async def next_prompt(self, limit: int) -> list[StoredRow]:
-        """The rows that small repairs corrected, at most `limit`, as they are now."""
-        return await self._rows(self._prompt, limit)
+    async def next_bulk(self, limit: int, before: Page | None = None) -> Page:
+        """The rows that backfills and large repairs corrected, at most `limit`, as they are now.
 
-    async def next_bulk(self, limit: int) -> list[StoredRow]:
-        """The rows that backfills and large repairs corrected, at most `limit`, as they are now."""
-        return await self._rows(self._bulk, limit)
+        Args:
+            before: a page that is not deleted yet, after which is read.
+        """
+        return await self._page(self._bulk, limit, before)
 
-    async def _rows(self, lane: _Lane, limit: int) -> list[StoredRow]:
+    async def has_prompt(self) -> bool:
+        """Whether corrections of small repairs wait."""
+        return bool(await self._pool.fetch(sql(self._prompt.statement), *self._prompt.start, 1))
+
+    async def _page(self, lane: _Lane, limit: int, before: Page | None = None) -> Page:
         """Read on after what was deleted, so that no page is searched among dead tuples; then from the start.
 
         An entry may come with a time before those read: its transaction took longer.
         """
+        if before is not None and before.is_last:
+            return Page((), lane, lane.start)
+        after = lane.after if before is None else before.reached
         while True:
-            noted = list(await self._pool.fetch(sql(lane.statement), *lane.after, limit))
+            noted = list(await self._pool.fetch(sql(lane.statement), *after, limit))
             is_last = len(noted) < limit
-            if is_last and lane.after != lane.start:
+            if is_last and before is None and after != lane.start:
                 noted += await self._pool.fetch(sql(lane.statement), *lane.start, limit - len(noted))
-            if not noted:
-                lane.after = lane.reached = lane.start
-                return []
-            lane.reached = lane.start if is_last else tuple(noted[-1][name] for name in lane.order)
+            reached = lane.start if is_last else tuple(noted[-1][name] for name in lane.order)
             ids = list({record["row_id"] for record in noted})
-            records = await self._pool.fetch(sql("rows_by_id"), ids, True)
+            records = await self._pool.fetch(sql("rows_by_id"), ids, True) if ids else []
             if len(records) < len(ids):
                 await self._pool.execute(sql("outbox_delete_orphans"), ids)
-            if records:
-                return [stored_row(record) for record in records]
-            lane.after = lane.reached
+            if records or not noted or (is_last and before is not None):
+                return Page([stored_row(record) for record in records], lane, reached)
+            after = reached
 
     async def removed(self, limit: int) -> list[UUID]:
         """Rows that a repair removed and whose removal is not published, at most `limit`."""
@@ -88,13 +111,16 @@ class Outbox:
         """Count the corrections that wait to be published."""
         return int(await self._pool.fetchval(sql("outbox_count")))
 
+    async def delete_page(self, page: Page) -> None:
+        """Delete the entries of a published page; its lane is read on after it."""
+        await self.delete_published(page.rows)
+        page.lane.after = page.reached
+
     async def delete_published(self, rows: Sequence[StoredRow]) -> None:
         """Delete the entries of rows up to the published revision: a correction made since stays noted."""
         await self._pool.execute(
             sql("outbox_delete"), [row.content.id for row in rows], [row.revision for row in rows]
         )
-        for lane in (self._prompt, self._bulk):
-            lane.after = lane.reached
 
 
 async def publish_removals(outbox: Outbox, event_publisher: EventPublisher) -> int:
