@@ -1,6 +1,6 @@
 """Legacy rows: written and compared as texts, since a table may hold more than the types allow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -16,10 +16,16 @@ from llamalog_service.postgres.statements import sql
 
 
 async def insert_legacy_rows(
-    connection: asyncpg.Connection, rows: Sequence[tuple[LegacyContent, Root]]
+    connection: asyncpg.Connection,
+    rows: Sequence[tuple[LegacyContent, Root]],
+    revisions: Mapping[UUID, int],
 ) -> int:
-    """Write legacy rows and what is kept beside them in the connection's transaction, marked as sourced."""
-    values = [_columns(row) | _computed(root) for row, root in rows]
+    """Write legacy rows and what is kept beside them in the connection's transaction, marked as sourced.
+
+    Args:
+        revisions: of rows that begin with another than the first.
+    """
+    values = [_columns(row) | _computed(root) | _revision(revisions.get(row.id)) for row, root in rows]
     status = await connection.execute(sql("legacy_insert"), values)
     await keep_overruled(connection, [row for row, _ in rows])
     return rows_of(status)
@@ -57,3 +63,7 @@ def _columns(row: LegacyContent) -> dict[str, Any]:
 
 def _computed(root: Root) -> dict[str, Any]:
     return asdict(root)
+
+
+def _revision(number: int | None) -> dict[str, Any]:
+    return {} if number is None else {"revision": number}

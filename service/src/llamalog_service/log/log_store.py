@@ -25,7 +25,7 @@ from llamalog_service.postgres.statements import sql
 
 FIRST_REVISION = 1
 """The revision of a row as written: the column's default."""
-_COLUMNS: Final = (*RowContent.__struct_fields__, *Root.__struct_fields__)
+_COLUMNS: Final = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision")
 _INSERT: Final = (
     f"INSERT INTO llama_logs ({', '.join(_COLUMNS)}) "  # noqa: S608 - names of our own
     f"VALUES ({', '.join(f'${number}' for number in range(1, len(_COLUMNS) + 1))})"
@@ -151,14 +151,9 @@ class LogStore:
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 begun = await connection.fetchrow(sql("begin_write"), [row.id for row in rows])
-                restored = {
-                    row: removed + 1
-                    for row, removed in zip(begun["ids"] or (), begun["revisions"] or (), strict=True)
-                }
+                restored = _revisions(begun)
                 if rows:
-                    await self._insert(connection, rows, roots)
-                if restored:
-                    await connection.execute(sql("raise_revisions"), list(restored), list(restored.values()))
+                    await self._insert(connection, rows, roots, restored)
                 if sourced:
                     await mark_sourced(connection, sourced)
                 if overrides:
@@ -199,11 +194,13 @@ class LogStore:
             await trial.start()
             try:
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                begun = await connection.fetchrow(sql("begin_write"), [row.id for row in rows])
+                restored = _revisions(begun)
                 for row, root in zip(rows, roots, strict=True):
                     try:
                         with translated():
                             async with connection.transaction():
-                                await self._insert(connection, [row], [root])
+                                await self._insert(connection, [row], [root], restored)
                     except RowRefusedError as refusal:
                         refused[row.id] = refusal
                     except RowExistsError:
@@ -261,8 +258,22 @@ class LogStore:
         return bool(await self._pool.fetchval(sql("json_equal"), one, other))
 
 
-async def _copy_rows(connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]) -> None:
+def _revisions(begun: Mapping[str, Any]) -> dict[UUID, int]:
+    """The first revisions of rows that were removed before, of which higher ones were published."""
+    removed = zip(begun["ids"] or (), begun["revisions"] or (), strict=True)
+    return {row: revision + 1 for row, revision in removed}
+
+
+async def _copy_rows(
+    connection: asyncpg.Connection,
+    rows: Sequence[Content],
+    roots: Sequence[Root],
+    revisions: Mapping[UUID, int],
+) -> None:
     """Write rows in the connection's transaction: those of events by COPY, legacy rows by a statement.
+
+    Args:
+        revisions: of rows that begin with another than `FIRST_REVISION`.
 
     Raises:
         _CopyRefusedError: `_insert_rows` is needed.
@@ -276,11 +287,14 @@ async def _copy_rows(connection: asyncpg.Connection, rows: Sequence[Content], ro
             raise _CopyRefusedError from refusal
         return rows_of(status)
 
-    await _write_rows(connection, rows, roots, copy)
+    await _write_rows(connection, rows, roots, revisions, copy)
 
 
 async def _insert_rows(
-    connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root]
+    connection: asyncpg.Connection,
+    rows: Sequence[Content],
+    roots: Sequence[Root],
+    revisions: Mapping[UUID, int],
 ) -> None:
     """The same by INSERT, for a table with policies for this role: several times slower.
 
@@ -292,13 +306,14 @@ async def _insert_rows(
         await connection.executemany(_INSERT, records)
         return int(await connection.fetchval(_COUNT, [record[0] for record in records]))
 
-    await _write_rows(connection, rows, roots, insert)
+    await _write_rows(connection, rows, roots, revisions, insert)
 
 
 async def _write_rows(
     connection: asyncpg.Connection,
     rows: Sequence[Content],
     roots: Sequence[Root],
+    revisions: Mapping[UUID, int],
     write: Callable[[Sequence[tuple[Any, ...]]], Awaitable[int]],
 ) -> None:
     made: list[tuple[Any, ...]] = []
@@ -307,10 +322,10 @@ async def _write_rows(
         if type(row) is LegacyContent:
             legacy.append((row, root))
         else:
-            made.append(astuple(row) + astuple(root))
+            made.append((*astuple(row), *astuple(root), revisions.get(row.id, FIRST_REVISION)))
     written = await write(made) if made else 0
     if legacy:
-        written += await insert_legacy_rows(connection, legacy)
+        written += await insert_legacy_rows(connection, legacy, revisions)
     if written < len(rows):
         raise RowRefusedError(
             "a trigger, a rule or a policy of the table drops or hides the row without a word", NO_DATA

@@ -5,7 +5,7 @@ INSERT INTO llama_logs (
     fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count,
     duration_ms, api_call_count, metadata, preview_data, job_id, parent_job_id, is_root_job, triggered_by,
     user_id, created_at, declared_root_job_id, root_job_id, origin, cycle_members, parent_conflict,
-    legacy_sourced
+    legacy_sourced, revision
 )
 SELECT
     p.id, p.entity_type, p.entity_id, p.artist_id, p.album_id, p.track_id, p.operation, p.category,
@@ -13,6 +13,6 @@ SELECT
     p.data_quality_after, p.error_message, p.error_code, p.retry_count, p.duration_ms, p.api_call_count,
     (t.legacy ->> 'metadata')::jsonb, (t.legacy ->> 'preview_data')::jsonb, p.job_id, p.parent_job_id,
     coalesce(p.is_root_job, false), p.triggered_by, p.user_id, p.created_at, p.declared_root_job_id,
-    p.root_job_id, p.origin, p.cycle_members, p.parent_conflict, true
+    p.root_job_id, p.origin, p.cycle_members, p.parent_conflict, true, coalesce(p.revision, 1)
 FROM jsonb_array_elements($1::jsonb) AS t (legacy)
 CROSS JOIN LATERAL jsonb_populate_record(NULL::llama_logs, t.legacy - ARRAY['metadata', 'preview_data']) AS p
