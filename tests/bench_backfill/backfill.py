@@ -113,7 +113,7 @@ async def _working(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Work
     async with open_pool(settings, name="llamalog recompute", keep_plans=False) as planning_pool:
         tasks = [
             *recompute_tasks(pool, planning_pool),
-            sweep_task(settings, planning_pool),
+            sweep_task(planning_pool, every=settings.sweep_seconds, full_every=settings.full_sweep_seconds),
             *publish_tasks(pool, event_publisher),
         ]
         worker = Worker(

@@ -54,7 +54,7 @@ async def working(settings: Settings, pool: asyncpg.Pool, kept: KeptMessages) ->
         queue=RecomputeQueue(pool),
         tasks=[
             *recompute_tasks(pool, pool),
-            sweep_task(settings, pool),
+            sweep_task(pool, every=settings.sweep_seconds, full_every=settings.full_sweep_seconds),
             *publish_tasks(pool, event_publisher),
         ],
         poll_every=0.05,

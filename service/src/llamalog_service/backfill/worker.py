@@ -20,7 +20,6 @@ from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.retry import retry_until_available
-from llamalog_service.settings import DatabaseSettings
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _log = structlog.get_logger("llamalog.backfill")
@@ -147,15 +146,11 @@ def recompute_tasks(
 
 
 def sweep_task(
-    settings: DatabaseSettings, planning_pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS
+    planning_pool: asyncpg.Pool, *, every: float, full_every: float, metrics: Metrics = NULL_METRICS
 ) -> PeriodicTask:
-    """The sweep; arguments as of `recompute_tasks`."""
-    sweep = Sweep(
-        RecomputeStore(planning_pool, metrics),
-        every=settings.sweep_seconds,
-        full_every=settings.full_sweep_seconds,
-        clock=time.monotonic,
-    )
+    """The sweep; arguments as of `recompute_tasks` and `Sweep`."""
+    store = RecomputeStore(planning_pool, metrics)
+    sweep = Sweep(store, every=every, full_every=full_every, clock=time.monotonic)
 
     async def sweep_if_due() -> bool:
         await sweep.sweep_if_due()

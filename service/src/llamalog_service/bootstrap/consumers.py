@@ -121,7 +121,12 @@ async def run_migration_consumer(settings: Settings) -> None:
         queue, backfills = RecomputeQueue(pool), BackfillStore(pool)
         tasks = [
             *recompute_tasks(pool, planning_pool, metrics),
-            sweep_task(settings, planning_pool, metrics),
+            sweep_task(
+                planning_pool,
+                every=settings.sweep_seconds,
+                full_every=settings.full_sweep_seconds,
+                metrics=metrics,
+            ),
             *publish_tasks(pool, event_publisher),
         ]
         worker = Worker(lock=WorkerLock(pool), queue=queue, tasks=tasks, poll_every=POLL_SECONDS)
