@@ -10,13 +10,14 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 RETIRED = {
     "classes": r"\bclass (Announcer|Asked|Standing|Told|Decree|RootDecree|Judge|Fate|Duty|Sieve|Ledger|News"
-    r"|Account|Place|Speaks|Eventless\w*)\b",
+    r"|Account|Place|Speaks|Eventless\w*|(Queued|Claimed)Repair|RepairQueue|TopicTail|ProvenanceFeed|Said)\b",
     "functions and constants": r"\b(when_available|tell_new|doubted_jobs|_look_again|hand_down|of_payload"
     r"|say_now|is_decree|SILENT|NOBODY_READS)\b",
     "packages": r"llamalog_service[./](wiring|replay|letters|genesis|publish|delivery|stack|sample|looks"
     r"|store)\b",
     "modules": r"\b(novelty|taking_up|taking_in|second_look|settling|mending|refusals|decrees"
-    r"|eventless_\w+)\.(py|sql)\b",
+    r"|eventless_\w+)\.(py|sql)\b"
+    r"|\b(kafka[./]feeds|backfill[./]repairs|telemetry[./](connections|server)|http[./]api[./]catalogue)\b",
     "commands and options": r"llamalog (genesis|migrator|up|simulate)\b"
     r"|--(add-words|keep-eventless|most-removed|archive-alone|settle)\b",
     "tables and columns": r"\b(root_decrees|decreed_at|legacy_told|end_told|telling_progress|takes_in)\b"
