@@ -12,10 +12,10 @@ from llamalog_service.http.web import (
     backfills,
     docs,
     lineages,
+    login,
     logs,
     operations,
     root_jobs,
-    session,
     unresolved,
 )
 
@@ -27,7 +27,7 @@ ROUTERS: Sequence[APIRouter] = (
     operations.routes,
     backfills.routes,
     docs.routes,
-    session.routes,
+    login.routes,
 )
 """Their paths begin with `/ui`."""
 
