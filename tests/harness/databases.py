@@ -35,9 +35,12 @@ DatabaseAt = Callable[[str], Awaitable[str]]
 
 @asynccontextmanager
 async def new_database(postgres_url: str, template: str = "template1") -> AsyncIterator[str]:
-    """A database of one's own: a copy of the template, dropped at the end, also with open connections."""
+    """A database of one's own: a copy of the template, dropped at the end, also with open connections.
+
+    Its files are copied: that takes half the CPU of a copy by way of the log, where no disk is waited for.
+    """
     name = f"test_{uuid4().hex}"
-    await run_sql(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    await run_sql(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     try:
         yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
     finally:

@@ -20,8 +20,7 @@ from harness.service import running
 from harness.topics import producing, publish
 from harness.waiting import TIMEOUT, eventually
 from histories import event
-from llamalog_service.bootstrap import api as bootstrap
-from llamalog_service.http import streams
+from llamalog_service.http import server, streams
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -120,7 +119,7 @@ async def test_a_backfill_is_followed_to_its_end(api: RunningApi, pool: asyncpg.
 async def test_streams_end_at_once_when_the_process_does(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "_GRACE_SECONDS", 100)
+    monkeypatch.setattr(server, "_GRACE_SECONDS", 100)
     async with running_api(settings) as api:
         leaving = stream(api, "/logs/stream")
         events = await leaving.__aenter__()

@@ -85,7 +85,13 @@ class SchemaInspector:
     @property
     def tables(self) -> tuple[str, ...]:
         """The names of the log that belong to a table; a compatibility view does not count."""
-        return tuple(name for name in LOG_TABLES if self.relation_kind(name) not in (None, "v"))
+        rows = self._rows(
+            "SELECT relname::text FROM pg_class WHERE relname = ANY (CAST(:names AS text[])) "
+            f"AND relnamespace = {_SCHEMA} AND relkind <> 'v'",
+            names=LOG_TABLES,
+        )
+        found = {name for (name,) in rows}
+        return tuple(name for name in LOG_TABLES if name in found)
 
     @property
     def table(self) -> str | None:
