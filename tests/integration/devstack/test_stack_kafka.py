@@ -172,6 +172,24 @@ async def test_topics_records_and_the_cluster_survive_a_restart_and_a_crash(apac
         ApacheKafka(apache.folder, apache.java, apache.jars).start()
 
 
+async def test_a_second_broker_gets_the_format_of_the_first_and_a_cluster_of_its_own(
+    apache: ApacheKafka, tmp_path: Path
+) -> None:
+    second = ApacheKafka(tmp_path / "second", apache.java, apache.jars)
+    second.start()
+    try:
+        checkpoints = [(one.folder / "topics/bootstrap.checkpoint").read_bytes() for one in (apache, second)]
+        assert checkpoints[0] == checkpoints[1]
+        assert "Formatting" in apache.log.read_text()
+        assert "Formatting" not in second.log.read_text()
+        assert apache.cluster_id != second.cluster_id
+        await _create_topic(second)
+        await _produce(second, 4, idempotent=True)
+        assert await _read_alone(second, 4) == {b"0", b"1", b"2", b"3"}
+    finally:
+        second.stop()
+
+
 async def test_a_cluster_of_three_keeps_what_it_acknowledged_without_one_of_them(tmp_path: Path) -> None:
     cluster = _chosen(tmp_path, replicated=True)
     assert isinstance(cluster, ApacheKafkaCluster)

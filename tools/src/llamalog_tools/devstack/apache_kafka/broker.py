@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from llamalog_tools.devstack.apache_kafka.class_archive import ClassArchive
+from llamalog_tools.devstack.apache_kafka.kept_format import KeptFormat
 from llamalog_tools.devstack.data_dir import HOST
 from llamalog_tools.devstack.errors import LocalStackError
 from llamalog_tools.devstack.process import OwnedProcess, run_to_end
@@ -38,6 +39,7 @@ class ApacheKafka(OwnedService):
     port_names: tuple[str, ...] = ("kafka", "controller")
     durable = True
     limits: str | None = None
+    number = 1
     stop_seconds = 60.0  # the first writes the archive of classes when it ends
 
     def __init__(
@@ -51,6 +53,7 @@ class ApacheKafka(OwnedService):
         self.java = java
         self.jars = jars
         self._classes = ClassArchive(java, jars)
+        self._format_kept = KeptFormat(jars)
 
     @property
     def bootstrap(self) -> str:
@@ -87,7 +90,7 @@ class ApacheKafka(OwnedService):
 
     def _command(self, ports: Mapping[str, int]) -> Command:
         self._write_properties(ports)
-        # Kafka writes this file when everything else of the format is there.
+        # It is written when everything else of the format is there.
         if not (self._topics / "meta.properties").exists():
             self._format()
         making = self._classes.options_to_make(self.folder)
@@ -122,17 +125,21 @@ class ApacheKafka(OwnedService):
 
     def _format(self) -> None:
         self._topics.mkdir(exist_ok=True)
+        cluster_id = self._choose_cluster_id()
+        if self._format_kept.apply(self._topics, self.number, cluster_id):
+            return
         run_to_end(
             "Kafka's StorageTool",
             [
                 *self._java_words("-Xmx128m"),
                 *("kafka.tools.StorageTool", "format", "--ignore-formatted"),
-                *("--cluster-id", self._choose_cluster_id(), "--config", str(self._properties)),
+                *("--cluster-id", cluster_id, "--config", str(self._properties)),
             ],
             log=self.log,
             seconds=self.start_seconds,
             inherit=(self._lock.fd,),
         )
+        self._format_kept.keep(self._topics)
 
     def _java_words(self, *options: str) -> list[str]:
         return [
