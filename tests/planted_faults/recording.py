@@ -137,11 +137,7 @@ RECORDING: Final[tuple[Fault, ...]] = (
         SERVICE + "log/sql/advance_positions.sql",
         "WHERE p.next_offset < excluded.next_offset",
         "WHERE p.next_offset <> excluded.next_offset",
-        tests_of("simulation/test_simulation.py")
-        + tests_of(
-            "integration/ingest/test_delivery.py",
-            "test_a_consumer_that_was_thought_dead_comes_back_into_a_batch_that_is_anothers",
-        ),
+        tests_of("integration/log/test_positions.py"),
     ),
     Fault(
         "offsets are committed before the batch is published",
