@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Category, RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.events import Category, is_root_override
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.domain.legacy import LegacyContent
@@ -128,7 +128,7 @@ def _decode(record: Record, decoded: DecodedBatch) -> None:
     except InvalidMessageError as invalid:
         decoded.rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
         return
-    if isinstance(event, (RootAdopted, RootAdoptionRevoked)):
+    if is_root_override(event):
         decoded.overrides.append(override_of(event))
         decoded.override_records.append(record)
     else:

@@ -11,16 +11,17 @@ import msgspec
 from msgspec.structs import astuple, replace
 
 from llamalog_schemas.provenance import Origin
-from llamalog_service.domain.errors import DatabaseWentBackError, RowExistsError, RowRefusedError
+from llamalog_service.domain.errors import DatabaseWentBackError, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
 from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equal, mark_sourced
+from llamalog_service.log.row_trials import find_refused, trial
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.errors import NO_DATA
-from llamalog_service.postgres.pool import rows_of, translated
+from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import sql
 
 FIRST_REVISION = 1
@@ -31,8 +32,8 @@ _INSERT: Final = (
     f"VALUES ({', '.join(f'${number}' for number in range(1, len(_COLUMNS) + 1))})"
 )
 _COUNT: Final = "SELECT count(*) FROM llama_logs WHERE id = ANY ($1::uuid[])"
-_IS_VISIBLE = "SELECT EXISTS (SELECT FROM llama_logs WHERE id = $1)"
-_HIDDEN = "the id {id} is taken by a row that a policy of the table hides from this role"
+_FEW_JOBS: Final = 100
+"""So many are looked up one by one: for all at once every row of a job is read, and it may have very many."""
 
 
 class _CopyRefusedError(Exception):
@@ -122,9 +123,12 @@ class LogStore:
     async def job_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
         """The table's facts about each of these jobs; every one gets an entry."""
         facts = dict.fromkeys(jobs, UNSEEN)
+        if len(jobs) > _FEW_JOBS:
+            found = await self._pool.fetch(sql("jobs_known"), jobs)
+            jobs = [job for record in found if (job := record["job"]) in facts]
         if jobs:
             records = await self._pool.fetch(sql("job_facts"), jobs)
-            facts.update((record["job"], job_facts(record)) for record in records)
+            facts.update((record["job"], _job_facts(record)) for record in records)
         return facts
 
     async def write(
@@ -145,8 +149,7 @@ class LogStore:
             RowExistsError: an id is in the table already; nothing is written.
             RowRefusedError: PostgreSQL refuses, drops or hides a row; nothing is written.
             DatabaseWentBackError: the database was replaced by an older copy; nothing is written.
-            UnavailableError: it is unknown whether anything is written; writing again is safe after
-                checking which ids exist.
+            UnavailableError: it is unknown whether anything is written; before writing again look which are.
         """
         try:
             async with self._pool.acquire() as connection, connection.transaction():
@@ -188,28 +191,13 @@ class LogStore:
 
         What would be checked at the commit is checked at once.
         """
-        refused: dict[UUID, RowRefusedError] = {}
-        async with self._pool.acquire() as connection:
-            trial = connection.transaction()
-            await trial.start()
-            try:
-                await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                begun = await connection.fetchrow(sql("begin_write"), [row.id for row in rows])
-                restored = _revisions(begun)
-                for row, root in zip(rows, roots, strict=True):
-                    try:
-                        with translated():
-                            async with connection.transaction():
-                                await self._insert(connection, [row], [root], restored)
-                    except RowRefusedError as refusal:
-                        refused[row.id] = refusal
-                    except RowExistsError:
-                        # Another writer has it by now: no reason to refuse it, if it can be read.
-                        if not await connection.fetchval(_IS_VISIBLE, row.id):
-                            refused[row.id] = RowRefusedError(_HIDDEN.format(id=row.id), NO_DATA)
-            finally:
-                await trial.rollback()
-        return refused
+        async with trial(self._pool) as connection:
+            restored = _revisions(await connection.fetchrow(sql("begin_write"), [row.id for row in rows]))
+            return await find_refused(
+                connection,
+                zip(rows, roots, strict=True),
+                lambda row, root: self._insert(connection, [row], [root], restored),
+            )
 
     async def mark_apart(self, sourced: Sequence[UUID]) -> None:
         """Mark legacy rows as sourced in a transaction of their own; those that refuse it are set aside."""
@@ -226,17 +214,21 @@ class LogStore:
             suspicious: those for which any other row that names them is reason enough.
             transaction: the batch's own, whose rows agree with each other.
         """
-        if not jobs:
+        found = await self._pool.fetch(sql("jobs_of_others"), list(jobs), transaction) if jobs else ()
+        named = [job for record in found if (job := record["job"]) in jobs]
+        if not named:
             return set()
+        facts = [jobs[job] for job in named]
+        cycles = [known.resolution.cycle_members for known in facts]
         records = await self._pool.fetch(
             sql("stale_jobs"),
-            list(jobs),
-            [facts.claim.named if facts.claim else None for facts in jobs.values()],
-            [facts.resolution.root_job_id for facts in jobs.values()],
-            [_ending(facts.resolution.origin) for facts in jobs.values()],
-            [job in suspicious for job in jobs],
+            named,
+            [known.claim.named if known.claim else None for known in facts],
+            [known.resolution.root_job_id for known in facts],
+            [_ending(known.resolution.origin) for known in facts],
+            [job in suspicious for job in named],
             transaction,
-            [_members(facts.resolution) for facts in jobs.values()],
+            [None if members is None else msgspec.json.encode(members).decode() for members in cycles],
         )
         return {record["job"] for record in records}
 
@@ -322,7 +314,8 @@ async def _write_rows(
         if type(row) is LegacyContent:
             legacy.append((row, root))
         else:
-            made.append((*astuple(row), *astuple(root), revisions.get(row.id, FIRST_REVISION)))
+            revision = revisions.get(row.id, FIRST_REVISION) if revisions else FIRST_REVISION
+            made.append((*astuple(row), *astuple(root), revision))
     written = await write(made) if made else 0
     if legacy:
         written += await insert_legacy_rows(connection, legacy, revisions)
@@ -330,11 +323,6 @@ async def _write_rows(
         raise RowRefusedError(
             "a trigger, a rule or a policy of the table drops or hides the row without a word", NO_DATA
         )
-
-
-def _members(resolution: Resolution) -> str | None:
-    members = resolution.cycle_members
-    return None if members is None else msgspec.json.encode(members).decode()
 
 
 def _ending(origin: Origin) -> str:
@@ -383,7 +371,7 @@ async def insert_overrides(
     await connection.execute(sql("insert_overrides"), *columns, sourced)
 
 
-def job_facts(record: Mapping[str, Any]) -> JobFacts:
+def _job_facts(record: Mapping[str, Any]) -> JobFacts:
     """The facts about a job, as the query of that name selects them."""
     if not record["is_seen"]:
         return replace(UNSEEN, resolution=Resolution(record["job"], Origin.ADOPTED))

@@ -15,12 +15,18 @@ _ABBREVIATIONS = (
         r"{(\w+) bears ([^{}]+)}",
         r"(hashtextextended(\1.job_id, 0) = hashtextextended(\2, 0) AND texteq(\1.job_id, \2))",
     ),
+    (
+        r"{(\w+) may bear ([^{}]+)}",
+        r"hashtextextended(\1.job_id, 0) = "
+        r"ANY (ARRAY(SELECT hashtextextended(named.job, 0) FROM unnest(\2) AS named (job)))",
+    ),
 )
 """How statements find a job's rows: `WHERE {l bears $1::text}`.
 
 Names of jobs are long, so that their index keeps a hash of them instead: a condition without the hash has no
 index, and one without the name is true of other jobs too. The name is compared by a function, for the planner
-takes equalities for independent and would expect no rows.
+takes equalities for independent and would expect no rows. `{l may bear $1::text[]}` finds the rows of many
+jobs at once, by their hashes alone: the statement or its caller has to compare the names.
 """
 
 
