@@ -58,7 +58,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
         await require_fit_servers(settings)
         # A consumer that missed its session timeout must not hold locks on rows of its former partitions.
         pool = await stack.enter_async_context(
-            open_pool(settings, name="llamalog consumer", idle_within=settings.session_seconds)
+            open_pool(settings, name="llamalog consumer", clears=False, idle_within=settings.session_seconds)
         )
         event_publisher = await stack.enter_async_context(
             open_publisher(settings, "/llamalog/provenance-consumer")
@@ -113,7 +113,7 @@ async def run_migration_consumer(settings: Settings) -> None:
         await require_fit_servers(settings)
         pool = await stack.enter_async_context(open_pool(settings, name="llamalog migration-consumer"))
         planning_pool = await stack.enter_async_context(
-            open_pool(settings, name="llamalog recompute", keep_plans=False)
+            open_pool(settings, name="llamalog recompute", keep_plans=False, clears=False)
         )
         event_publisher = await stack.enter_async_context(
             open_publisher(settings, "/llamalog/migration-consumer")

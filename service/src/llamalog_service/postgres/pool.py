@@ -108,6 +108,7 @@ async def open_pool(
     name: str,
     keep_plans: bool = True,
     only_reads: bool = False,
+    clears: bool = True,
     most: int = 4,
     answer_within: float | None = 60,
     idle_within: float | None = None,
@@ -120,8 +121,9 @@ async def open_pool(
     Args:
         name: what PostgreSQL shows as the application.
         keep_plans: False, for the recompute, plans every statement anew and may scan.
-        only_reads: plans each statement once for all values, and leaves nothing in a session that had to
-            be cleared after use: half of the time of a short query.
+        only_reads: plans each statement once for all values, and clears nothing.
+        clears: False: its user leaves no setting, lock or listener in a session that had to be cleared after
+            use, which is half of the time of a short query.
         most: connections.
         answer_within: whole seconds for a statement, or for a connection to be made; None: a statement may
             take for ever.
@@ -144,7 +146,7 @@ async def open_pool(
             **({"statement_timeout": f"{answer_within:.0f}s"} if only_reads and answer_within else {}),
             **({"idle_in_transaction_session_timeout": f"{idle_within * 1000:.0f}"} if idle_within else {}),
         },
-        reset=_leave_as_it_is if only_reads else None,
+        reset=_leave_as_it_is if only_reads or not clears else None,
     )
     async with pool:
         yield pool
@@ -158,7 +160,7 @@ def _statement_timeout(answer_within: float | None, *, short: bool) -> float | N
 
 
 async def _leave_as_it_is(_: asyncpg.Connection) -> None:
-    """Clear nothing: reads set, lock and listen to nothing."""
+    """Clear nothing; a transaction that is open was rolled back before."""
 
 
 def create_pool(
