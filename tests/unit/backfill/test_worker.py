@@ -42,3 +42,26 @@ async def test_a_wake_up_with_the_cancellation_does_not_keep_the_worker_alive(it
     ended, _ = await asyncio.wait({working}, timeout=TIMEOUT)
     assert ended, "the worker went on after its cancellation"
     assert working.cancelled()
+
+
+async def test_after_work_a_task_pauses_though_it_is_woken() -> None:
+    """What is requested during the pause is done together."""
+    pause = 0.05
+    begun: list[float] = []
+    is_repeated = asyncio.Event()
+
+    async def find_work() -> bool:
+        begun.append(asyncio.get_running_loop().time())
+        if len(begun) > 1:
+            is_repeated.set()
+        return True
+
+    tasks = [PeriodicTask("finding work", find_work, 3600.0, pause)]
+    worker = Worker(lock=_Lock(), queue=_Queue(), tasks=tasks, poll_every=3600.0)  # type: ignore[arg-type]
+    working = asyncio.create_task(worker.run())
+    worker.wake()
+    async with asyncio.timeout(TIMEOUT):
+        await is_repeated.wait()
+    working.cancel()
+    await asyncio.wait({working})
+    assert begun[1] - begun[0] >= pause

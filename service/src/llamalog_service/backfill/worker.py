@@ -26,6 +26,8 @@ _log = structlog.get_logger("llamalog.backfill")
 
 POLL_SECONDS = 0.5
 _PROGRESS_SECONDS = 1.0
+_BETWEEN_RECOMPUTES_SECONDS = 0.2
+"""Under load every batch requests a recompute; those that come meanwhile are done together."""
 
 
 class PeriodicTask(NamedTuple):
@@ -33,13 +35,15 @@ class PeriodicTask(NamedTuple):
 
     Attributes:
         doing: its description in the log.
-        do: does the work that there is; True: call it again at once.
+        do: does the work that there is; True: call it again.
         every: seconds of rest after a call that returned False; a wake-up ends it.
+        pause: seconds of rest after a call that returned True; nothing ends it.
     """
 
     doing: str
     do: Callable[[], Awaitable[bool]]
     every: float
+    pause: float = 0.0
 
 
 class Worker:
@@ -99,7 +103,9 @@ class Worker:
 
     async def _repeat(self, task: PeriodicTask, wake: asyncio.Event) -> None:
         while True:
-            if not await retry_until_available(task.do, doing=task.doing, may_take_long=True):
+            if await retry_until_available(task.do, doing=task.doing, may_take_long=True):
+                await asyncio.sleep(task.pause)
+            else:
                 await _rest(wake, task.every)
 
 
@@ -140,6 +146,7 @@ def recompute_tasks(
             "recomputing roots",
             RecomputeRunner(RecomputeQueue(pool), recompute).recompute_queued,
             POLL_SECONDS,
+            _BETWEEN_RECOMPUTES_SECONDS,
         ),
         PeriodicTask("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
     ]
