@@ -60,8 +60,8 @@ RECORDING: Final[tuple[Fault, ...]] = (
     Fault(
         "an unseen job is kept in the cache",
         SERVICE + "ingest/ingest.py",
-        "            if known.seen:",
-        "            if True:",
+        "for job, known in facts.items() if known.seen}",
+        "for job, known in facts.items()}",
         tests_of("unit/ingest/test_job_cache.py"),
     ),
     Fault(

@@ -49,6 +49,9 @@ STRUCTURED: Final = b"application/cloudevents+json; charset=UTF-8"
 STRUCTURED_HEADERS: Final[list[tuple[str, bytes | None]]] = [(CONTENT_TYPE, STRUCTURED)]
 """The headers of every message in structured mode; a list, because aiokafka insists on one."""
 
+_USUAL_HEADERS: Final = tuple(STRUCTURED_HEADERS)
+"""As aiokafka hands them over; equal ones need not be searched."""
+
 _STRUCTURED_PREFIX = b"application/cloudevents"
 _ATTRIBUTE_HEADERS = {
     f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject")
@@ -103,7 +106,8 @@ def decode_event(value: bytes, headers: Headers = (), upcasters: Upcasters = UPC
         _refuse_size(value, MAX_LEGACY_ROW_BYTES)
     if len(value) > MAX_VALUE_BYTES and not _has_legacy_type(value, headers):
         _refuse_size(value, MAX_VALUE_BYTES)
-    structured = _from_binary_mode(value, headers) if headers and _is_binary_mode(headers) else value
+    is_binary = headers and headers != _USUAL_HEADERS and _is_binary_mode(headers)
+    structured = _from_binary_mode(value, headers) if is_binary else value
     event = _decode_latest(_event_decoder, structured, upcasters)
     if _FINER_THAN_MICROSECONDS.search(structured):
         event = _with_time_cut(event, structured)

@@ -5,7 +5,7 @@ Every message is a CloudEvents 1.0 event. The class of an event is its CloudEven
 """
 
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -14,7 +14,6 @@ from typing_extensions import TypeIs
 
 from llamalog_schemas.legacy import LegacyRowData
 from llamalog_schemas.limits import (
-    UUID_TEXT,
     Count,
     ErrorCode,
     EventId,
@@ -30,6 +29,8 @@ from llamalog_schemas.limits import (
     TriggeredBy,
     UserId,
 )
+
+_UUID_LENGTH: Final = 36
 
 
 class EntityType(StrEnum):
@@ -243,8 +244,11 @@ def row_id(event: Event) -> UUID:
     UUID; any other maps to ``uuid5(NAMESPACE_URL, source + "#" + id)``, and where the source itself holds a
     ``#``, to ``uuid5(uuid5(NAMESPACE_URL, source), id)``: else ``(s#x, y)`` and ``(s, x#y)`` were one row.
     """
-    if UUID_TEXT.fullmatch(event.id):
-        return msgspec.convert(event.id, UUID)  # as UUID(…) does, six times as fast
+    if len(event.id) == _UUID_LENGTH:
+        try:
+            return msgspec.convert(event.id, UUID)  # of this length it takes this form alone
+        except msgspec.ValidationError:
+            pass
     if "#" in event.source:
         return uuid5(uuid5(NAMESPACE_URL, event.source), event.id)
     return uuid5(NAMESPACE_URL, f"{event.source}#{event.id}")

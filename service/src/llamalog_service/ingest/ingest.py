@@ -6,10 +6,9 @@ delivered again, its rows are found in the table, and what may be missing is pub
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
-
-from cachetools import LRUCache
 
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_schemas.provenance import Origin
@@ -45,31 +44,38 @@ FetchFacts = Callable[[Collection[str]], Awaitable[dict[str, JobFacts]]]
 
 
 class JobCache:
-    """Facts of recently used jobs, at most `capacity` of them: a hint, never the truth."""
+    """Facts of recently recorded jobs, at most `capacity` of them: a hint, never the truth.
+
+    Two generations: when the young one is full the old one is dropped as a whole, which costs less for each
+    job than to know the order of all.
+    """
 
     def __init__(self, capacity: int, metrics: Metrics = NULL_METRICS) -> None:
         self._metrics = metrics
-        self._facts: LRUCache[str, JobFacts] = LRUCache(maxsize=capacity)
+        self._half = capacity // 2
+        self._young: dict[str, JobFacts] = {}
+        self._old: dict[str, JobFacts] = {}
 
     async def facts(self, jobs: Collection[str], fetch: FetchFacts) -> dict[str, JobFacts]:
         """The facts of these jobs, those not cached from one call of `fetch`."""
-        cached = self._facts.get
-        known = {job: facts for job in jobs if (facts := cached(job)) is not None}
+        young, old = self._young.get, self._old.get
+        known = {job: facts for job in jobs if (facts := young(job) or old(job)) is not None}
         self._metrics.cache(len(known), len(jobs) - len(known))
         return known | await fetch([job for job in jobs if job not in known])
 
     def remember(self, facts: Mapping[str, JobFacts]) -> None:
         """Cache the facts of jobs that have been seen; that a job was not seen may be untrue in a moment."""
-        for job, known in facts.items():
-            if known.seen:
-                self._facts[job] = known
-            else:
-                self._facts.pop(job, None)
+        seen = {job: known for job, known in facts.items() if known.seen}
+        self.forget(facts.keys() - seen.keys())
+        if len(self._young) + len(seen) > self._half:
+            self._old, self._young = self._young, {}
+        self._young.update(islice(seen.items(), self._half))
 
     def forget(self, jobs: Collection[str]) -> None:
         """Drop jobs whose facts are stale."""
         for job in jobs:
-            self._facts.pop(job, None)
+            self._young.pop(job, None)
+            self._old.pop(job, None)
 
 
 class PreparedBatch(NamedTuple):
@@ -199,7 +205,12 @@ class Ingest:
         """
         revisions = batch.recorded.revisions
         new = [
-            StoredRow(row, root, revisions.get(row.id, FIRST_REVISION), batch.recorded.recorded_at)
+            StoredRow(
+                row,
+                root,
+                revisions.get(row.id, FIRST_REVISION) if revisions else FIRST_REVISION,
+                batch.recorded.recorded_at,
+            )
             for row, root in zip(batch.classified.new, batch.resolved.roots, strict=False)
             if type(row) is RowContent
         ]

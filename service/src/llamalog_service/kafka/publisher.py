@@ -40,6 +40,8 @@ from llamalog_service.settings import Settings
 MAX_RECORD_BYTES: Final = MAX_MESSAGE_BYTES - 64 * 1024
 """Bytes of a record that every topic accepts: more than an event can bring, but a legacy row is unbounded."""
 
+_ROW_ID_LENGTH: Final = 36
+
 _FIELDS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
 _CREATED_AT = _FIELDS.index("created_at")
 _in_order_of_provenance = itemgetter(
@@ -180,8 +182,8 @@ def provenance_message(stored: StoredRow, *, replayed: bool = False) -> Outgoing
     value = encode(record)
     if len(value) > MAX_RECORD_BYTES:
         value = encode(_shorten(record, len(value)))
-    row_id, _, _ = record.id.partition("/")
-    return OutgoingMessage(row_id.encode(), value, REPLAYED_HEADERS if replayed else STRUCTURED_HEADERS)
+    key = record.id[:_ROW_ID_LENGTH].encode()
+    return OutgoingMessage(key, value, REPLAYED_HEADERS if replayed else STRUCTURED_HEADERS)
 
 
 def provenance_record(stored: StoredRow) -> ProvenanceRecorded:

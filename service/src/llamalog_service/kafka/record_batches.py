@@ -125,11 +125,10 @@ class _Batch:
 
     def __iter__(self) -> Iterator[Any]:
         if self._written[_MAGIC_AT] < 2:
-            yield from self._batch
-        elif not self._batch.compression_type:
-            yield from _records_of(self._batch, self._written)
-        else:
-            yield from self._decompressed()
+            return iter(self._batch)
+        if not self._batch.compression_type:
+            return iter(_records_of(self._batch, self._written))
+        return self._decompressed()
 
     def _decompressed(self) -> Iterator[Any]:
         head = bytearray(self._written[:_HEAD_BYTES])
@@ -244,7 +243,11 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiok
 
     next_fetch_offset: int
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._records_iterator or ())
+
     def _unpack_records(self) -> Iterator[Any]:
+        topic, partition = self._tp
         while self._records.has_next():
             batch = self._records.next_batch()
             if self._check_crcs and not batch.validate_crc():
@@ -254,9 +257,9 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiok
                 for record in batch:
                     if record is None:
                         yield None
-                    elif record.offset >= self.next_fetch_offset:
-                        self.next_fetch_offset = record.offset + 1
-                        yield self._consumer_record(self._tp, record)
+                    elif (offset := record.offset) >= self.next_fetch_offset:
+                        self.next_fetch_offset = offset + 1
+                        yield _consumer_record(topic, partition, offset, record)
                     elif time.monotonic() > deadline:
                         yield None
                         deadline = time.monotonic() + SLICE_SECONDS
@@ -273,6 +276,24 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiok
         return not batch.is_control_batch
 
 
+def _consumer_record(topic: str, partition: int, offset: int, record: Any) -> ConsumerRecord:
+    """As the client's own function makes it, without deserialisers."""
+    key, value = record.key, record.value
+    return ConsumerRecord(
+        topic,
+        partition,
+        offset,
+        record.timestamp,
+        record.timestamp_type,
+        key,
+        value,
+        record.checksum,
+        -1 if key is None else len(key),
+        -1 if value is None else len(value),
+        tuple(record.headers),
+    )
+
+
 class _FetchResult(fetcher.FetchResult):  # type: ignore[misc]
     """A fetched piece of a partition, handed over in portions bounded by bytes."""
 
@@ -286,16 +307,17 @@ class _FetchResult(fetcher.FetchResult):  # type: ignore[misc]
         records: list[Any] = []
         if budget.left <= 0:
             return records
-        for record in self._partition_records or ():
+        left, rest = budget.left, self._partition_records
+        for record in rest or ():
             if record is None:
                 break
             records.append(record)
-            budget.left -= size_of(record)
-            if budget.left <= 0 or len(records) == max_records:
+            left -= size_of(record)
+            if left <= 0 or len(records) == max_records:
                 break
         else:
-            self._update_position()
-            self._partition_records = None
-            return records
+            rest = None
         self._update_position()
+        self._partition_records = rest
+        budget.left = left
         return records
