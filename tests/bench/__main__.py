@@ -26,7 +26,9 @@ progress = Console(stderr=True, highlight=False, style="dim")
 
 def main(
     albums: Annotated[int, typer.Option(min=1, help="The backlog: about 34 events an album.")] = 3000,
-    repeat: Annotated[int, typer.Option(min=1, help="Drains, each between two rounds of COPY.")] = 3,
+    repeat: Annotated[
+        int, typer.Option(min=1, help="Drains, each after the I/O floor and between two rounds of COPY.")
+    ] = 3,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     profile: Annotated[
         Path | None,
@@ -36,7 +38,7 @@ def main(
         Path, typer.Option(help="For the servers' data: on a real disk, made anew, removed in the end.")
     ] = Path(".llamalog/bench"),
 ) -> None:
-    """Measure the provenance consumer against COPY of the same rows, on the same servers.
+    """Measure the provenance consumer against COPY of the same rows and the I/O floor, on the same servers.
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: what the consumers wrote is wrong.
     """
@@ -68,7 +70,7 @@ def main(
     keep(as_json(measured, summary), json)
     conclude(
         console,
-        wrong=[line for one in measured.found for line in one.differences],
+        wrong=[*measured.wrong, *(line for one in measured.found for line in one.differences)],
         missed=list(summary.missed()),
         met="Table, dead letters and provenance are as in the fold; the bars are met.",
     )

@@ -1,24 +1,34 @@
-"""The bench from beginning to end: COPY and drain in turn, so that a noisy machine disturbs both alike."""
+"""The bench from beginning to end: COPY, floor and drain in turn, so that noise disturbs all alike."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import asyncpg
+
 from bench.backlog import Backlog, fill, make_backlog
-from bench.checks import Found, inspect
+from bench.checks import Found, differing_rows, inspect, shortened, table_of
 from bench.drain import Drained, drain
+from bench.floor import Floored, Output, prepared_output, run_floor
 from bench.installation import new_installation
 from bench.servers import Servers, durability, settle_disk
-from bench.yardstick import BATCH_SIZES, Copied, Records, copy_all, copy_records
+from bench.yardstick import BATCH_SIZES, Copied, Records, copy_all
 from harness.databases import new_database
 from llamalog_service.adoption.migration_runner import migrate
+from llamalog_service.postgres.pool import prepare_connection
 from llamalog_tools.demo.publish import Played
 
 Notify = Callable[[str], None]
 
 
 class Measured(NamedTuple):
-    """All that was measured; `found` and `drained` run in step."""
+    """All that was measured; `found`, `drained` and `floored` run in step.
+
+    Attributes:
+        loads: the machine's load of the last minute, at the beginning and after every drain.
+        wrong: differences of the rows that the floor wrote from the fold.
+    """
 
     albums: int
     played: Played
@@ -27,10 +37,13 @@ class Measured(NamedTuple):
     copied: list[Copied]
     drained: list[Drained]
     found: list[Found]
+    floored: list[Floored]
+    loads: list[float]
+    wrong: list[str]
 
 
 async def measure(servers: Servers, *, albums: int, repeat: int, logs: Path, notify: Notify) -> Measured:
-    """COPY, then as often as requested a drain and COPY again.
+    """COPY, then as often as requested the I/O floor, a drain and COPY again.
 
     Args:
         albums: the size of the backlog.
@@ -43,21 +56,53 @@ async def measure(servers: Servers, *, albums: int, repeat: int, logs: Path, not
     """
     notify(f"Making the backlog of {albums} albums.")
     backlog = make_backlog(albums)
-    records = copy_records(backlog.rows.values())
-    copied, drained, found = [], [], []
+    output = prepared_output(backlog.rows.values())
+    records = output.rows
+    copied, drained, found, floored, loads, wrong = [], [], [], [], [os.getloadavg()[0]], []
     async with new_database(servers.postgres.url) as yardstick:
         await migrate(yardstick)
         copied += await _copies(servers, yardstick, records, notify)
         for turn in range(1, repeat + 1):
+            floor, differing = await _measure_floor(servers, backlog, output, f"floor-{turn}", notify=notify)
+            floored.append(floor)
+            wrong += differing
             played, one, left = await _measure_drain(
                 servers, backlog, f"drain-{turn}", logs=logs, notify=notify
             )
             drained.append(one)
             found.append(left)
+            loads.append(os.getloadavg()[0])
             copied += await _copies(servers, yardstick, records, notify)
     return Measured(
-        albums, played, servers.kafka.name, await durability(servers.postgres), copied, drained, found
+        albums,
+        played,
+        servers.kafka.name,
+        await durability(servers.postgres),
+        copied,
+        drained,
+        found,
+        floored,
+        loads,
+        wrong,
     )
+
+
+async def _measure_floor(
+    servers: Servers, backlog: Backlog, output: Output, name: str, *, notify: Notify
+) -> tuple[Floored, list[str]]:
+    """Fill a new installation, run the floor on it, and compare the rows with the fold."""
+    async with new_installation(servers, name) as installation:
+        played = await fill(backlog, installation)
+        await settle_disk(servers.postgres)
+        floored = await run_floor(installation, output, played.messages, servers.pids())
+        notify(f"{name}: {played.events / floored.seconds:,.0f} events/s.")
+        connection = await asyncpg.connect(installation.database_url)
+        try:
+            await prepare_connection(connection)
+            table = await table_of(connection)
+        finally:
+            await connection.close()
+        return floored, shortened(differing_rows(backlog.rows, table))
 
 
 async def _measure_drain(

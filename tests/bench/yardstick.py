@@ -21,7 +21,7 @@ from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent
 
 BATCH_SIZES = (1_000, 5_000, 20_000)
-_COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
+COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
 _TABLE = "copied_logs"
 
 Records = list[tuple[Any, ...]]
@@ -56,13 +56,19 @@ def _driver_value(value: Any) -> Any:
             return value
 
 
+async def connect_for_copying(database_url: str) -> asyncpg.Connection:
+    """A connection that takes JSON as bytes."""
+    connection = await asyncpg.connect(database_url)
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", format="binary", encoder=lambda value: value, decoder=bytes
+    )
+    return connection
+
+
 async def copy_all(database_url: str, records: Records, batch: int, postgres_pid: int) -> Copied:
     """COPY the records into a new table, one transaction a batch, and drop it again."""
-    connection = await asyncpg.connect(database_url)
+    connection = await connect_for_copying(database_url)
     try:
-        await connection.set_type_codec(
-            "jsonb", schema="pg_catalog", format="binary", encoder=lambda value: value, decoder=bytes
-        )
         await connection.execute(f"DROP TABLE IF EXISTS {_TABLE}")
         await connection.execute(f"CREATE TABLE {_TABLE} (LIKE llama_logs INCLUDING ALL)")
         batches = [records[start : start + batch] for start in range(0, len(records), batch)]
@@ -70,7 +76,7 @@ async def copy_all(database_url: str, records: Records, batch: int, postgres_pid
         cpu = cpu_seconds(servers)["PostgreSQL"]
         start = time.perf_counter()
         for share in batches:
-            await connection.copy_records_to_table(_TABLE, columns=_COLUMNS, records=share)
+            await connection.copy_records_to_table(_TABLE, columns=COLUMNS, records=share)
         seconds = time.perf_counter() - start
         cpu = cpu_seconds(servers)["PostgreSQL"] - cpu
         copied = await connection.fetchval(f"SELECT count(*) FROM {_TABLE}")

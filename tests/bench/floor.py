@@ -1,0 +1,171 @@
+"""The I/O floor: a process that reads the backlog, writes as much as the service does, and decides nothing.
+
+Fetch, COPY of rows that were prepared before the clock starts, prepared provenance records in batches by
+partition, commit of the offsets; a batch is copied while the one before is published. What the service takes
+beyond it is decoding, roots, look-ups, verification and repairs.
+"""
+
+import asyncio
+import gc
+import multiprocessing
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from multiprocessing.connection import Connection
+from typing import Final, NamedTuple
+
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from bench.costs import CpuSeconds, cpu_seconds, cpu_spent
+from bench.drain import DrainError
+from bench.installation import PARTITIONS, Installation
+from bench.yardstick import COLUMNS, Records, connect_for_copying, copy_records
+from llamalog_service.domain.fold import FoldedRow
+from llamalog_service.domain.rows import RowContent, StoredRow
+from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
+from llamalog_service.kafka.publisher import provenance_message
+
+_BATCH: Final = 3_000
+_BATCH_BYTES: Final = 512 * 1024
+_SECONDS: Final = 600.0
+_READY, _GO, _END = "ready", "go", "end"
+
+
+class Output(NamedTuple):
+    """What the floor writes, prepared: rows for COPY and their provenance records, in step."""
+
+    rows: Records
+    messages: list[OutgoingMessage]
+
+
+class Floored(NamedTuple):
+    """One pass of the floor: seconds, and CPU seconds by process."""
+
+    seconds: float
+    cpu: CpuSeconds
+
+
+def prepared_output(rows: Iterable[FoldedRow]) -> Output:
+    """The rows of the fold as COPY takes them, and the record of each."""
+    folded, now = list(rows), datetime.now(UTC)
+    return Output(
+        copy_records(folded),
+        [
+            provenance_message(StoredRow(row.content, row.root, 1, now))
+            for row in folded
+            if type(row.content) is RowContent
+        ],
+    )
+
+
+async def run_floor(
+    installation: Installation, output: Output, messages: int, servers: Mapping[str, int]
+) -> Floored:
+    """Have a process read a backlog and write the output.
+
+    Args:
+        messages: how many there are in the topic of entity events.
+        servers: pids of the servers whose CPU time is counted, by name.
+
+    Raises:
+        DrainError: it did not come to an end.
+    """
+    with _forked(installation, output, messages) as (pid, connection):
+        await _answer(connection)
+        pids = {"floor": pid, **servers}
+        before = cpu_seconds(pids)
+        connection.send(_GO)
+        seconds = float(await _answer(connection))
+        spent = cpu_spent(before, cpu_seconds(pids))
+        connection.send(_END)
+    return Floored(seconds, spent)
+
+
+@contextmanager
+def _forked(installation: Installation, output: Output, messages: int) -> Iterator[tuple[int, Connection]]:
+    """A process forked from this one, which so has the output without any copying; ended in the end."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(
+        target=_work, args=(installation, output, messages, theirs)
+    )
+    gc.collect()
+    gc.freeze()
+    process.start()
+    gc.unfreeze()
+    assert process.pid is not None
+    try:
+        yield process.pid, ours
+        process.join(10)
+    finally:
+        if process.is_alive():
+            process.kill()
+        process.join()
+
+
+async def _answer(connection: Connection) -> str:
+    if not await asyncio.to_thread(connection.poll, _SECONDS):
+        raise DrainError(f"The floor has not answered for {_SECONDS:.0f} s.")
+    try:
+        return str(connection.recv())
+    except EOFError:
+        raise DrainError("The floor's process ended by itself.") from None
+
+
+def _work(installation: Installation, output: Output, messages: int, connection: Connection) -> None:
+    gc.disable()
+    uvloop.run(_read_and_write(installation, output, messages, connection))
+
+
+async def _read_and_write(
+    installation: Installation, output: Output, messages: int, connection: Connection
+) -> None:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=installation.bootstrap,
+        group_id=f"{installation.prefix}floor",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=_BATCH_BYTES,
+    )
+    consumer.assign(
+        [TopicPartition(installation.topics.entity_events.name, number) for number in range(PARTITIONS)]
+    )
+    producer = AIOKafkaProducer(
+        bootstrap_servers=installation.bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=_BATCH_BYTES,
+        max_request_size=32 * 1024 * 1024,
+    )
+    database = await connect_for_copying(installation.database_url)
+    async with consumer, producer:
+        topic = installation.topics.provenance.name
+        await producer.partitions_for(topic)
+        connection.send(_READY)
+        connection.recv()
+        began = time.perf_counter()
+        rows, records = iter(output.rows), iter(output.messages)
+
+        async def publish(share: list[OutgoingMessage], offsets: dict[TopicPartition, int]) -> None:
+            await MessageProducer(producer).send_batched(topic, share)
+            await consumer.commit(offsets)
+
+        publishing = asyncio.create_task(asyncio.sleep(0))
+        read = 0
+        while read < messages:
+            fetched = await consumer.getmany(timeout_ms=100, max_records=_BATCH)
+            count = sum(map(len, fetched.values()))
+            read += count
+            # A row for a message; in the end there are none left, for some messages are duplicates or bad.
+            await database.copy_records_to_table(
+                "llama_logs", columns=COLUMNS, records=list(islice(rows, count))
+            )
+            await publishing
+            offsets = {partition: share[-1].offset + 1 for partition, share in fetched.items()}
+            publishing = asyncio.create_task(publish(list(islice(records, count)), offsets))
+        await publishing
+        connection.send(str(time.perf_counter() - began))
+        connection.recv()
+    await database.close()
