@@ -255,6 +255,21 @@ def rows_read(plan: dict[str, Any]) -> int:
     )
 
 
+async def test_the_look_ups_of_a_batch_read_only_rows_that_name_its_jobs(million_rows: str) -> None:
+    albums = range(50_000, 50_500)
+    jobs = [*map(job_of, albums), *(f"never-seen-of-{album}" for album in albums)]
+    async with open_pool(settings_of(million_rows), name="tests") as pool:
+        naming = await pool.fetchval(
+            "SELECT count(*) FROM llama_logs WHERE job_id = ANY ($1) OR parent_job_id = ANY ($1)", jobs
+        )
+        assert naming > len(albums)
+        for name, values in (("jobs_known", (jobs,)), ("jobs_of_others", (jobs, 3))):
+            for mode in ("force_custom_plan", "force_generic_plan"):
+                plan = await explained(pool, mode, Execution(sql(name), values))
+                assert all(node["Node Type"] != "Seq Scan" for node in nodes(plan)), (name, mode)
+                assert 0 < rows_read(plan) <= 2 * naming, (name, mode)
+
+
 async def test_jobs_that_wait_are_found_by_few_rows_with_any_sample_of_the_statistics(
     million_rows: str,
 ) -> None:
