@@ -1,9 +1,9 @@
 """The speed of publishing corrections, and its cost in CPU: `make bench-corrections`.
 
 A job with so many rows gets a new parent, so that one transaction corrects all of them. The migration
-consumer, a process of its own and at rest until then, publishes them to Apache Kafka. Meanwhile small repairs
-are committed, one after the other, and each is timed until it is published. In the end the topic is read and
-compared with the table.
+consumer, a process of its own and at rest until then, publishes them to Apache Kafka. Meanwhile small
+recomputes are committed, one after the other, and each is timed until it is published. In the end the topic
+is read and compared with the table.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Published(NamedTuple):
         seconds: from the commit of the corrections until none waited.
         cpu: seconds, by process.
         memory: bytes, the most that the migration consumer had.
-        small: seconds from the commit of each small repair until all of it was published.
+        small: seconds from the commit of each small recompute until all of it was published.
         wrong: a line for each kind of difference between topic and table.
     """
 
@@ -99,7 +99,7 @@ class Published(NamedTuple):
         if self.a_second < A_SECOND_BAR:
             yield f"{self.a_second:,.0f} corrections a second; {A_SECOND_BAR:,.0f} are required."
         if self.small and max(self.small) > SMALL_SECONDS_BAR:
-            yield f"A small repair waited {max(self.small):.1f} s; {SMALL_SECONDS_BAR} s are allowed."
+            yield f"A small recompute waited {max(self.small):.1f} s; {SMALL_SECONDS_BAR} s are allowed."
 
     def microseconds(self) -> dict[str, float]:
         """CPU time of a correction, by process."""
@@ -110,7 +110,7 @@ async def measure(servers: Servers, *, rows: int, small: bool, samples: Path | N
     """Have one backlog published.
 
     Args:
-        small: whether there are small repairs beside it.
+        small: whether there are small recomputes beside it.
         samples: the file for samples of the migration consumer, as flame graphs are made from.
 
     Raises:
@@ -130,7 +130,7 @@ async def measure(servers: Servers, *, rows: int, small: bool, samples: Path | N
             pids = {"migration-consumer": consumer.pid, **servers.pids()}
             before, sessions, began = cpu_seconds(pids), await _session_seconds(pool), time.time()
             with _sampled(consumer.pid, samples) if samples else nullcontext():
-                beside = asyncio.create_task(_small_repairs(pool)) if small else None
+                beside = asyncio.create_task(_small_recomputes(pool)) if small else None
                 ended = await until(lambda: _none_waits(pool), [consumer], 60 + rows / 300, every=0.1)
             spent = cpu_spent(before, cpu_seconds(pids))
             spent[_SESSIONS] = await _session_seconds(pool) - sessions
@@ -158,7 +158,7 @@ async def _none_waits(pool: asyncpg.Pool) -> bool:
     return not await pool.fetchval("SELECT EXISTS (SELECT FROM provenance_outbox)")
 
 
-async def _small_repairs(pool: asyncpg.Pool) -> list[float]:
+async def _small_recomputes(pool: asyncpg.Pool) -> list[float]:
     """Correct few rows at a time while the backlog lasts; the seconds until each repair was published."""
     seconds: list[float] = []
     while await pool.fetchval("SELECT EXISTS (SELECT FROM provenance_outbox WHERE bulk)"):
@@ -234,7 +234,7 @@ def _sampled(pid: int, samples: Path) -> Iterator[None]:
 
 def main(
     rows: Annotated[int, typer.Option(min=100, help="Rows of the one job that gets a new parent.")] = 300_000,
-    small: Annotated[bool, typer.Option(help="With small repairs beside it, each timed.")] = True,
+    small: Annotated[bool, typer.Option(help="With small recomputes beside it, each timed.")] = True,
     profile: Annotated[
         Path | None, typer.Option(help="Sample the migration consumer into this file; it is slower then.")
     ] = None,
@@ -288,7 +288,7 @@ def _show(published: Published) -> None:
     if published.small:
         slowest = max(published.small)
         console.print(
-            f"{len(published.small)} small repairs beside it, seconds: "
+            f"{len(published.small)} small recomputes beside it, seconds: "
             f"median {median(published.small):.2f}, slowest {slowest:.2f} (bar: {SMALL_SECONDS_BAR})"
         )
     console.print(f"peak memory, migration consumer  {published.memory / 1e6:10.0f} MB; load {loads}")

@@ -20,7 +20,7 @@ _REST_AT_ONCE = 0.25
 
 
 class CorrectionRelay:
-    """Publishes corrections from the outbox page by page: those of repairs first, then those of backfills.
+    """Publishes corrections from the outbox page by page: those of recomputes first, then those of backfills.
 
     Args:
         sleep: rests between pages.
@@ -40,7 +40,7 @@ class CorrectionRelay:
         self._sleep = sleep
 
     async def publish_next(self) -> bool:
-        """Publish removals and corrections of small repairs, else those of backfills; False if none is left.
+        """Publish removals and corrections of small recomputes, else of backfills; False if none is left.
 
         Raises:
             UnavailableError: the next call repeats what was not deleted from the outbox.
@@ -59,7 +59,7 @@ class CorrectionRelay:
         await self._outbox.delete_page(page)
 
     async def _publish_and_rest(self) -> bool:
-        """Publish a page; rest for the running backfill until a correction of a small repair waits."""
+        """Publish a page; rest for the running backfill until a correction of a small recompute waits."""
         began = time.monotonic()
         page = await self._outbox.next_bulk(ROWS_AT_ONCE)
         if not page.rows:
@@ -72,10 +72,10 @@ class CorrectionRelay:
         return True
 
     async def _publish_overlapping(self) -> bool:
-        """Publish pages as long as no correction of a small repair waits and no backfill runs.
+        """Publish pages as long as no correction of a small recompute waits and no backfill runs.
 
         While a page is sent, the next one is read and the last one deleted. A page that was read and not sent
-        is read again later: a small repair may have corrected its rows once more.
+        is read again later: a small recompute may have corrected its rows once more.
         """
         page, sent = await self._outbox.next_bulk(ROWS_AT_ONCE), None
         while page.rows:
