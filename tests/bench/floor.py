@@ -94,6 +94,7 @@ def _forked(installation: Installation, output: Output, messages: int) -> Iterat
     gc.collect()
     gc.freeze()
     process.start()
+    theirs.close()  # so that the end of the process is noticed
     gc.unfreeze()
     assert process.pid is not None
     try:
@@ -156,6 +157,8 @@ async def _read_and_write(
         read = 0
         while read < messages:
             fetched = await consumer.getmany(timeout_ms=100, max_records=_BATCH)
+            if not fetched:
+                continue
             count = sum(map(len, fetched.values()))
             read += count
             # A row for a message; in the end there are none left, for some messages are duplicates or bad.
