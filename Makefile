@@ -44,7 +44,7 @@ test: lint types compat browser  ## everything: lint, types, schemas, all tests 
 test-benches: .venv/ready  ## every bench once, on little data: that it runs and finds what the fold says
 	$(BIN)/pytest -m bench tests/acceptance
 
-bench: .venv/ready  ## the consumer's speed as a ratio to COPY, in one run; BENCH='--repeat 5' passes options
+bench: .venv/ready  ## the consumer against COPY and the I/O alone, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 bench-kit: .venv/ready  ## what publishing an event costs its caller, as a ratio to a bare send
