@@ -2,7 +2,8 @@
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from llamalog_service.kafka.consumer.alignment import BATCH_COST, WAITING_COST, AlignedBuffer, cost_of
+from llamalog_service.kafka.consumer.alignment import BATCH_COST, WAITING_COST, AlignedBuffer
+from llamalog_service.kafka.record_batches import cost_of
 
 
 def record(offset: int, value: bytes | None = b"{}", partition: int = 0) -> ConsumerRecord:

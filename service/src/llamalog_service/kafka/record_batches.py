@@ -35,6 +35,12 @@ _RECORD_BYTES: Final = 100
 SLICE_SECONDS: Final = 0.03
 """Seconds without a record after which reading yields to the event loop."""
 
+_NO_MARKS: Final = bytes(set(range(256)) - set(b",:[{"))
+_MARK_COST: Final = 48
+"""Each of them begins a value; a small object takes as much, however short its text."""
+_BYTE_COST: Final = 4
+"""A character of a text may take as many bytes; a record exists as message, row and published record."""
+
 _BATCH_START = Struct(">qi")  # base offset, length of what follows
 _HEAD_BYTES: Final = _DefaultRecordBatchPy.HEADER_STRUCT.size
 _MAGIC_AT: Final = 16
@@ -52,6 +58,12 @@ def size_of(record: ConsumerRecord) -> int:
     for name, content in record.headers:
         size += len(name) + len(content or b"")
     return size
+
+
+def cost_of(record: ConsumerRecord) -> int:
+    """The memory that a record takes at most while it is processed, estimated from its bytes."""
+    marks = len(record.value.translate(None, _NO_MARKS)) if record.value else 0
+    return _BYTE_COST * size_of(record) + _MARK_COST * marks
 
 
 class CutValue(bytes):

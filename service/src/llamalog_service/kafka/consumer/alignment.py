@@ -15,7 +15,7 @@ from typing import Final
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from llamalog_service.kafka.record_batches import size_of
+from llamalog_service.kafka.record_batches import cost_of
 
 BATCH_COST: Final = 24 * 1024 * 1024
 """Bytes of memory that the records of a batch may take, decoded; a single record may exceed it."""
@@ -23,22 +23,10 @@ BATCH_COST: Final = 24 * 1024 * 1024
 WAITING_COST: Final = 3 * BATCH_COST
 """The same of all records that wait, shared evenly by the partitions; they are not decoded yet."""
 
-_NO_MARKS: Final = bytes(set(range(256)) - set(b",:[{"))
-_MARK_COST: Final = 48
-"""Each of them begins a value; a small object takes as much, however short its text."""
-_BYTE_COST: Final = 4
-"""A character of a text may take as many bytes; a record exists as message, row and published record."""
-
 _Timed = tuple[int, int, ConsumerRecord]
 """A record with its cost, and with the latest time of its partition so far: within one no time falls."""
 
 _time, _cost, _record = itemgetter(0), itemgetter(1), itemgetter(2)
-
-
-def cost_of(record: ConsumerRecord) -> int:
-    """The memory that a record takes at most while it is processed, estimated from its bytes."""
-    marks = len(record.value.translate(None, _NO_MARKS)) if record.value else 0
-    return _BYTE_COST * size_of(record) + _MARK_COST * marks
 
 
 class AlignedBuffer:
