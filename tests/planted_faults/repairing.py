@@ -25,12 +25,26 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "a correction does not raise the revision",
         SERVICE + "log/sql/recompute_write.sql",
-        "revision = l.revision + 1",
+        "revision = {next_revision}",
         "revision = l.revision",
         tests_of(
             "integration/backfill/test_interleaving.py",
             "test_two_writers_never_stay_apart_in_any_order_of_their_steps",
         ),
+    ),
+    Fault(
+        "a row put in again after its removal begins at its first revision",
+        SERVICE + "log/sql/fragments/next_revision.sql",
+        "greatest(l.revision, (SELECT",
+        "greatest(l.revision, 0 * (SELECT",
+        tests_of("integration/rebuild/test_rows_that_come_back.py"),
+    ),
+    Fault(
+        "a page of the outbox is as large as its rows are",
+        SERVICE + "log/sql/rows_within.sql",
+        "WHERE l.number = 1 OR l.upto <= $3::bigint",
+        "WHERE true OR l.upto <= $3::bigint",
+        tests_of("integration/backfill/test_large_corrections.py"),
     ),
     Fault(
         "a correction is not noted in the outbox",

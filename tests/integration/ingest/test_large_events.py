@@ -10,7 +10,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
 
-from harness.service import ServiceProcess, running
+from harness.large import ALLOWED_MEGABYTES, REFUSED_MEGABYTES, json_of, peak_megabytes
+from harness.service import running
 from harness.settled import wait_until_consumed
 from harness.topics import header, producing, read_all
 from histories import event
@@ -20,21 +21,6 @@ from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka
-
-ALLOWED_MEGABYTES, REFUSED_MEGABYTES = 256, 384
-"""Of a consumer, for inputs that the contract allows, and for those that it refuses."""
-
-
-def json_of(kilobytes: int) -> dict[str, Any]:
-    """Ordinary metadata."""
-    track = {"title": "A song of some length", "seconds": 215.4, "tags": ["rock", "live"], "explicit": False}
-    return {"tracks": [track | {"id": str(UUID(int=number))} for number in range(kilobytes * 1000 // 145)]}
-
-
-def peak_megabytes(process: ServiceProcess) -> int:
-    """The largest resident memory that a process ever had."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def sending(settings: Settings, compression: str | None) -> AbstractAsyncContextManager[AIOKafkaProducer]:

@@ -1,7 +1,7 @@
 """`--repair`: exactly the differing rows are repaired and published, also while events are ingested."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from itertools import count
 from uuid import UUID
 
@@ -163,15 +163,15 @@ async def test_a_correction_during_the_publishing_of_a_repair_is_published_after
     """Compaction keeps what comes last, which may be the older record."""
     await tamper(at_rest.pool)
     row = UUID(int=6)
-    read = LogStore.rows_by_id
+    read = LogStore.rows_in_portions
 
-    async def read_then_correct(self: LogStore, ids: Collection[UUID]) -> Mapping[UUID, StoredRow]:
-        stored = await read(self, ids)
-        if row in stored:
-            monkeypatch.setattr(LogStore, "rows_by_id", read)
-            await at_rest.pool.execute("UPDATE llama_logs SET revision = revision + 1 WHERE id = $1", row)
-        return stored
+    async def read_then_correct(self: LogStore, ids: Collection[UUID]) -> AsyncIterator[list[StoredRow]]:
+        async for stored in read(self, ids):
+            if row in {each.content.id for each in stored}:
+                monkeypatch.setattr(LogStore, "rows_in_portions", read)
+                await at_rest.pool.execute("UPDATE llama_logs SET revision = revision + 1 WHERE id = $1", row)
+            yield stored
 
-    monkeypatch.setattr(LogStore, "rows_by_id", read_then_correct)
+    monkeypatch.setattr(LogStore, "rows_in_portions", read_then_correct)
     await at_rest.repaired()
     assert await at_rest.pool.fetchval("SELECT count(*) FROM provenance_outbox WHERE row_id = $1", row) == 1

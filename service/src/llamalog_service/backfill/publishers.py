@@ -11,9 +11,12 @@ from msgspec.structs import asdict
 from llamalog_schemas.backfills import BackfillEndedData, BackfillProgressedData, RunStatus
 from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import ROWS_AT_ONCE, Outbox, Page, publish_removals
+from llamalog_service.log.outbox import Outbox, Page, publish_removals
+from llamalog_service.log.stored_rows import ROWS_AT_ONCE
 
 _OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED})
+_BACKFILLS_AT_ONCE = 50
+"""A request may name a thousand jobs."""
 _REST_FACTOR = 4.0
 """A running backfill's corrections get a fifth of the time: publishing costs as much as writing."""
 _REST_AT_ONCE = 0.25
@@ -115,19 +118,20 @@ class ProgressPublisher:
         self._published_up_to = datetime.min.replace(tzinfo=UTC)
 
     async def publish_changes(self) -> bool:
-        """Publish them; False always: the next call may wait.
+        """Publish some of them; whether more may be left.
 
         Raises:
             UnavailableError: the next call publishes the rest.
         """
-        for backfill in await self._backfills.unpublished(self._published_up_to):
+        changed = await self._backfills.unpublished(self._published_up_to, _BACKFILLS_AT_ONCE)
+        for backfill in changed:
             if backfill.status in _OPEN:
                 await self._event_publisher.publish_backfill_progress(progress_of(backfill))
                 self._published_up_to = max(self._published_up_to, backfill.updated_at)
             else:
                 await self._event_publisher.publish_backfill_end(end_of(backfill))
                 await self._backfills.mark_published(backfill.id)
-        return False
+        return len(changed) == _BACKFILLS_AT_ONCE
 
 
 def progress_of(backfill: Backfill) -> BackfillProgressedData:

@@ -151,10 +151,13 @@ def utc_milliseconds(time: datetime) -> datetime:
 
 
 _CONTENT_WIDTH: Final = len(RowContent.__struct_fields__)
+_STORED_WIDTH: Final = _CONTENT_WIDTH + len(Root.__struct_fields__) + 3  # revision, time, is_legacy
 
 
 def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as `rows_by_id` selects it: content, root, revision, time, whether it is legacy, in that order.
+    """A row as `{stored}` selects it: content, root, revision, time, whether it is legacy, in that order.
+
+    What is selected behind these is passed over.
 
     A legacy row may hold more than the types allow: labels that no enum of the contract has,
     JSON that is no object, texts that are NULL.
@@ -167,7 +170,7 @@ def stored_row(record: Mapping[str, Any]) -> StoredRow:
         fields_enriched=_texts(content.fields_enriched),
         is_root_job=bool(content.is_root_job),
     )
-    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:]
+    root_job_id, origin, cycle_members, parent_conflict, *others = values[_CONTENT_WIDTH:_STORED_WIDTH]
     members = tuple(cycle_members) if cycle_members is not None else None
     return StoredRow(content, Root(root_job_id, origin, members, parent_conflict), *others)
 

@@ -12,11 +12,16 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, Offse
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import LlamalogError, UnavailableError
 from llamalog_service.kafka.clients import open_admin, open_reader
+from llamalog_service.kafka.record_batches import Budget
 from llamalog_service.settings import Settings
 
 _MAX_SILENCE_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.2
 _MAX_RECORDS: Final = 5000
+
+PORTION_BYTES: Final = 2 * 1024 * 1024
+"""Decompressed, read at once; a record more than that. Decoded they may take twenty times as much, and one
+portion is decoded while the one before is processed."""
 
 Offsets = Mapping[TopicPartition, int]
 
@@ -232,7 +237,7 @@ async def read_spans(settings: Settings, topic: str) -> dict[int, Span]:
 async def read_range(
     settings: Settings, topic: str, spans: Mapping[int, Span], *, skips: bool = True
 ) -> AsyncGenerator[Portion]:
-    """The messages of these spans, a fetch at a time.
+    """The messages of these spans, a fetch at a time, bounded in number and in bytes.
 
     Args:
         spans: by partition.
@@ -287,9 +292,10 @@ async def _fetch(
         MessagesGoneError: as for `read_range`.
     """
     try:
-        fetched: Mapping[TopicPartition, Sequence[Record]] = await reader.getmany(
-            timeout_ms=int(_POLL_SECONDS * 1000), max_records=_MAX_RECORDS
-        )
+        with Budget(PORTION_BYTES):
+            fetched: Mapping[TopicPartition, Sequence[Record]] = await reader.getmany(
+                timeout_ms=int(_POLL_SECONDS * 1000), max_records=_MAX_RECORDS
+            )
     except OffsetOutOfRangeError as error:
         for partition, offset in error.args[0].items():
             if partition in left:

@@ -1,6 +1,6 @@
 """Reads and writes of `llama_logs` on the hot path."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -20,6 +20,7 @@ from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, Stored
 from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equal, mark_sourced
 from llamalog_service.log.row_trials import find_refused, trial
 from llamalog_service.log.row_writes import write_by_halves
+from llamalog_service.log.stored_rows import RowReader
 from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import sql
@@ -67,6 +68,7 @@ class LogStore:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._reader = RowReader(pool)
         self._known_to: dict[int, int] = {}
         self._insert = _copy_rows
 
@@ -85,12 +87,15 @@ class LogStore:
         records = await self._pool.fetch(sql("rows_by_id"), ids, True)
         return {record["id"]: stored_row(record) for record in records}
 
+    def rows_in_portions(self, ids: Collection[UUID]) -> AsyncIterator[list[StoredRow]]:
+        """The same rows, as many at once as memory may hold."""
+        return self._reader.portions(list(ids))
+
     async def known_rows(self, rows: Sequence[Content]) -> dict[UUID, StoredRow]:
         """The table's rows with the ids of these.
 
-        Their JSON is compared where it is, and what is equal to an event's is taken from there: the table
-        writes 9e307 as 308 digits, so that it can come with sixty times the size of the event. It is
-        `OTHER_JSON` where it equals that of no event, and read where a legacy row bears the id.
+        Their JSON is compared where it is, and what is equal to an event's is taken from there: the table may
+        write it sixty times as long. It is `OTHER_JSON` where no event has it, and read of a legacy row.
         """
         records = await self._pool.fetch(sql("rows_by_id"), [row.id for row in rows], False)
         known = {record["id"]: stored_row(record) for record in records}
@@ -326,9 +331,7 @@ async def _write_rows(
 
 
 def _ending(origin: Origin) -> str:
-    if origin is Origin.RESOLVED:
-        return "SEEN"
-    return "OPEN" if origin in OPEN else origin.value
+    return "SEEN" if origin is Origin.RESOLVED else "OPEN" if origin in OPEN else origin.value
 
 
 async def advance_positions(connection: asyncpg.Connection, positions: Positions) -> dict[int, int]:

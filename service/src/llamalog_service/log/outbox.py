@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
-from llamalog_service.domain.rows import StoredRow, stored_row
+from llamalog_service.domain.rows import StoredRow
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.stored_rows import ROWS_AT_ONCE, RowReader
 from llamalog_service.postgres.statements import sql
 
-ROWS_AT_ONCE = 2000
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _LOWEST = UUID(int=0)
 
@@ -55,13 +56,14 @@ class Outbox:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._reader = RowReader(pool)
         self._prompt = _Lane("outbox_prompt", (_LONG_AGO, _LOWEST, 0), ("noted_at", "row_id", "revision"))
         self._bulk = _Lane("outbox_bulk", (_LOWEST,), ("row_id",))
 
     async def next_prompt(self, limit: int) -> Page:
         """The rows that small repairs corrected, at most `limit`, as they are now.
 
-        A row that is gone by now is struck out.
+        There are fewer where they are large. A row that is gone by now is struck out.
         """
         return await self._page(self._prompt, limit)
 
@@ -80,7 +82,8 @@ class Outbox:
     async def _page(self, lane: _Lane, limit: int, before: Page | None = None) -> Page:
         """Read on after what was deleted, so that no page is searched among dead tuples; then from the start.
 
-        An entry may come with a time before those read: its transaction took longer.
+        An entry may come with a time before those read: its transaction took longer. A page ends before the
+        first row that would make it too large.
         """
         if before is not None and before.is_last:
             return Page((), lane, lane.start)
@@ -90,13 +93,17 @@ class Outbox:
             is_last = len(noted) < limit
             if is_last and before is None and after != lane.start:
                 noted += await self._pool.fetch(sql(lane.statement), *lane.start, limit - len(noted))
+            ids = list(dict.fromkeys(record["row_id"] for record in noted))
+            rows, looked_up = await self._reader.read(ids)
+            if looked_up < len(ids):
+                following = ids[looked_up]
+                noted = list(takewhile(lambda record: record["row_id"] != following, noted))  # noqa: B023 - at once
+                is_last = False
             reached = lane.start if is_last else tuple(noted[-1][name] for name in lane.order)
-            ids = list({record["row_id"] for record in noted})
-            records = await self._pool.fetch(sql("rows_by_id"), ids, True) if ids else []
-            if len(records) < len(ids):
-                await self._pool.execute(sql("outbox_delete_orphans"), ids)
-            if records or not noted or (is_last and before is not None):
-                return Page([stored_row(record) for record in records], lane, reached)
+            if len(rows) < looked_up:
+                await self._pool.execute(sql("outbox_delete_orphans"), ids[:looked_up])
+            if rows or not noted or (is_last and before is not None):
+                return Page(rows, lane, reached)
             after = reached
 
     async def removed(self, limit: int) -> list[UUID]:

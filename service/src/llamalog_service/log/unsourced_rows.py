@@ -9,6 +9,7 @@ from msgspec import convert
 
 from llamalog_schemas.legacy import LegacyRowData, Overruled
 from llamalog_service.domain.overrides import RootOverride
+from llamalog_service.log.stored_rows import BYTES_AT_ONCE
 from llamalog_service.postgres.statements import sql
 
 _KNOWN: Final = frozenset(LegacyRowData.__struct_fields__)
@@ -55,7 +56,7 @@ class UnsourcedRowStore:
         return UnsourcedCount(*await self._pool.fetchrow(sql("unsourced_count")))
 
     async def next_rows(self, after: UUID | None, limit: int) -> list[UnsourcedRow]:
-        """The next rows without a source event, in the order of their ids.
+        """The next rows without a source event, in the order of their ids; fewer where they are large.
 
         A value is the text that PostgreSQL writes for it.
         """
@@ -63,7 +64,7 @@ class UnsourcedRowStore:
             await connection.execute(_AS_TEXT)
             if not self._columns:
                 self._columns = await _columns_of(connection)
-            records = await connection.fetch(rows_as_texts(self._columns), after, limit)
+            records = await connection.fetch(rows_as_texts(self._columns), after, limit, BYTES_AT_ONCE)
         return [_row(record, self._columns) for record in records]
 
     async def overrides(self) -> list[RootOverride]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.log.log_store import table_positions
 from llamalog_service.log.recompute import MEMORY, prepare_rule
+from llamalog_service.log.stored_rows import BYTES_AT_ONCE
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.rebuild.shadow import (
@@ -38,6 +39,12 @@ _ANALYZE: Final = (
     f"ANALYZE {SCHEMA}.legacy_rows"
 )
 """Of the columns that statements join or group by: statistics of all the others take a second."""
+
+DIFFERENCES_BY_ID: Final = f"""
+    CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id);
+    ANALYZE {SCHEMA}.differences (id)
+"""
+_LINES_AT_ONCE: Final = 500
 
 _CHECKSUM_MODULUS: Final = 2**128
 _NO_ORIGIN: Final = "none"
@@ -242,9 +249,13 @@ class ComparisonStore:
 
     async def lines(self) -> AsyncIterator[str]:
         """Every difference as a line of JSON, with both sides."""
-        async with compared_shadow(self._pool) as connection, connection.transaction():
-            async for record in connection.cursor(sql("compare_lines"), prefetch=500):
-                yield record["line"]
+        async with compared_shadow(self._pool) as connection:
+            await connection.execute(DIFFERENCES_BY_ID)
+            after = None
+            while found := await connection.fetch(sql("compare_lines"), after, _LINES_AT_ONCE, BYTES_AT_ONCE):
+                for record in found:
+                    yield record["line"]
+                after = found[-1]["id"]
 
 
 async def _unsourced(connection: asyncpg.Connection, examples: int) -> Unsourced:

@@ -1,6 +1,6 @@
 """Repair of the live table: contents from the shadow, roots by the recompute, corrections published."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from llamalog_service.log.recompute import (
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
+from llamalog_service.rebuild.comparison import DIFFERENCES_BY_ID
 from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.shadow import (
     SCHEMA,
@@ -38,10 +39,14 @@ _NO_REASON: Final = "it was written, or left out, without an error, and is not a
 _INDEXES: Final = f"""
     CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id);
     CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id);
-    CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id);
+    {DIFFERENCES_BY_ID};
     CREATE INDEX IF NOT EXISTS legacy_rows_id ON {SCHEMA}.legacy_rows (row_id)
 """
-
+_FORGET: Final = f"""
+    WITH gone AS (DELETE FROM {SCHEMA}.legacy_rows WHERE row_id = ANY ($1::uuid[]))
+    DELETE FROM {SCHEMA}.llama_logs WHERE id = ANY ($1::uuid[])
+"""  # noqa: S608
+"""Of rows of which the shadow had no event: what an earlier try has written."""
 
 _log = structlog.get_logger("llamalog.rebuild")
 
@@ -141,11 +146,11 @@ class RepairStore:
         async with compared_shadow(self._pool) as connection:
             return {record["id"] for record in await connection.fetch(sql("repair_deleted"))}
 
-    async def write(self, batches: Iterable[ShadowBatch]) -> None:
-        """Write to the shadow events of deleted rows that came after the comparison."""
+    async def write(self, batch: ShadowBatch) -> None:
+        """Write to the shadow events of deleted rows that came after the comparison; again is safe."""
         async with compared_shadow(self._pool) as connection, connection.transaction():
-            for batch in batches:
-                await write_batch(connection, batch)
+            await connection.execute(_FORGET, [row.id for row in batch.rows])
+            await write_batch(connection, batch)
 
 
 class Repair:
@@ -231,17 +236,26 @@ class Repair:
         spans = await retry_until_available(history.spans, doing="reading the topic's offsets")
         ends = {partition: span.end for partition, span in spans.items()}
         later = _LaterEvents(deleted)
-        await retry_until_available(
-            lambda: read_into(later.keep, history, next_offsets, ends, self._on_progress),
-            doing="reading events after the comparison",
-            may_take_long=True,
-        )
-        if later.found:
-            check_lock()
-            await self._store.write(later.found.values())
-            await self._repair(later.found.keys(), revision, check_lock)
-            await self._recompute(later.starts())
-            await self._publish(later.found.keys())
+
+        async def write(batch: ShadowBatch) -> None:
+            if chosen := later.chosen(batch):
+                check_lock()
+                await self._store.write(chosen)
+
+        async def read(take: Callable[[ShadowBatch], Awaitable[None]]) -> None:
+            await retry_until_available(
+                lambda: read_into(take, history, next_offsets, ends, self._on_progress),
+                doing="reading events after the comparison",
+                may_take_long=True,
+            )
+
+        await read(later.note)
+        if not later.found:
+            return set()
+        await read(write)
+        await self._repair(later.found.keys(), revision, check_lock)
+        await self._recompute(later.starts)
+        await self._publish(later.found.keys())
         return set(later.found)
 
     async def _repair(self, rows: Collection[UUID], revision: int, check_lock: Callable[[], None]) -> None:
@@ -267,34 +281,48 @@ class Repair:
         """Publish corrections; those that a crash leaves in the outbox the migration consumer publishes."""
 
         async def publish() -> None:
-            stored = list((await self._log.rows_by_id(rows)).values())
-            await self._event_publisher.publish_provenance(stored)
-            await self._log.requeue_overtaken(stored)
-            await self._outbox.delete_published(stored)
+            async for stored in self._log.rows_in_portions(rows):
+                await self._event_publisher.publish_provenance(stored)
+                await self._log.requeue_overtaken(stored)
+                await self._outbox.delete_published(stored)
             await publish_removals(self._outbox, self._event_publisher)
 
         await retry_until_available(publish, doing="publishing corrections")
 
 
 class _LaterEvents:
-    """Of the events of some rows the one that counts: a legacy row's, else that of the lowest offset."""
+    """Of the events of some rows the one that counts: a legacy row's, else that of the lowest offset.
+
+    They are read twice, since they may be larger than memory.
+
+    Attributes:
+        found: the ranks of these events, by row.
+        starts: the jobs below which they may change roots.
+    """
 
     def __init__(self, rows: Collection[UUID]) -> None:
         self._rows = rows
-        self.found: dict[UUID, ShadowBatch] = {}
+        self.found: dict[UUID, tuple[bool, MessagePosition]] = {}
+        self.starts: set[str] = set()
 
-    async def keep(self, batch: ShadowBatch) -> None:
+    async def note(self, batch: ShadowBatch) -> None:
         for row, position in zip(batch.rows, batch.positions, strict=True):
-            if row.id not in self._rows:
-                continue
-            known = self.found.get(row.id)
-            if known is None or _rank(row, position) < _rank(known.rows[0], known.positions[0]):
-                self.found[row.id] = ShadowBatch([row], [position])
+            if row.id in self._rows:
+                rank = _rank(row, position)
+                self.found[row.id] = min(rank, self.found.get(row.id, rank))
 
-    def starts(self) -> set[str]:
-        rows = [batch.rows[0] for batch in self.found.values()]
-        starts = {row.parent_job_id if row.job_id is None else row.job_id for row in rows}
-        return {start for start in starts if start is not None}
+    def chosen(self, batch: ShadowBatch) -> ShadowBatch | None:
+        """Those of a batch that count; None if there is none."""
+        chosen = [
+            (row, position)
+            for row, position in zip(batch.rows, batch.positions, strict=True)
+            if self.found.get(row.id) == _rank(row, position)
+        ]
+        starts = [row.parent_job_id if row.job_id is None else row.job_id for row, _ in chosen]
+        self.starts.update(start for start in starts if start is not None)
+        if not chosen:
+            return None
+        return ShadowBatch([row for row, _ in chosen], [position for _, position in chosen])
 
 
 def _rank(row: Content, position: MessagePosition) -> tuple[bool, MessagePosition]:

@@ -28,7 +28,7 @@ from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 SCHEMA: Final = "llamalog_rebuild"
 """The schema that holds the shadow during a rebuild, and after an interrupted one."""
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 """Raised with every change of the shadow's tables or of how events become rows; others are not resumed."""
 
 END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"

@@ -1,4 +1,4 @@
--- The backfills whose end is not published, as they ended, and those that are not over and changed after $1.
+-- The first $2 of the backfills whose end is not published, as they ended, and of those that are not over and changed after $1.
 SELECT id, status, phase, requested_action, request, requested_by, requested_at, started_at, finished_at, updated_at, plan, to_set,
        resume_at, scanned, rows_set, by_class, batch_size, batches, lock_timeouts, rows_changed, rows_per_second, error,
        report
@@ -7,3 +7,4 @@ WHERE kind = 'backfill-roots'
   AND (status IN ('completed', 'failed', 'cancelled') AND NOT end_published
        OR status IN ('queued', 'running', 'paused') AND updated_at > $1)
 ORDER BY updated_at, id
+LIMIT $2

@@ -23,7 +23,7 @@ import msgspec
 
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.reader import Record
+from llamalog_service.kafka.reader import PORTION_BYTES, Record
 
 MANIFEST: Final = "archive.json"
 FORMAT: Final = 1
@@ -32,7 +32,8 @@ SEGMENT_BYTES: Final = 64 * 1024 * 1024
 
 _NAME: Final = re.compile(r"partition-(\d{5})-from-(\d{20})\.jsonl\.gz")
 _BATCH: Final = 2000
-_BATCH_BYTES: Final = 8 * 1024 * 1024
+_MAX_LINE_BYTES: Final = 64 * 1024 * 1024
+"""More than the largest message that is read whole takes, be it all headers, or text to be escaped."""
 _DAMAGE: Final = (OSError, EOFError, zlib.error, msgspec.DecodeError, ValueError, KeyError)
 
 
@@ -94,6 +95,12 @@ class ArchivedRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers
+
+    @property
+    def size(self) -> int:
+        """The bytes of key, value and headers."""
+        headers = sum(len(name) + len(content or b"") for name, content in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers
 
 
 def list_segments(folder: Path) -> dict[int, list[Segment]]:
@@ -182,8 +189,8 @@ def read_segment(segment: Segment, topic: str, begin: int, end: int) -> Iterator
         if line is not None and begin <= line["offset"] < end:
             record = _record_of(line, topic, segment.partition)
             batch.append(record)
-            held += len(record.value or b"")
-            if len(batch) == _BATCH or held >= _BATCH_BYTES:
+            held += record.size
+            if len(batch) == _BATCH or held >= PORTION_BYTES:
                 yield batch
                 batch, held = [], 0
     if batch:
@@ -196,13 +203,15 @@ def _lines(segment: Segment, topic: str) -> Iterator[tuple[dict[str, Any] | None
     decode = msgspec.json.Decoder(dict[str, Any]).decode
     try:
         with gzip.open(segment.path, "rb") as file:
-            head_text = file.readline()
+            head_text = file.readline(_MAX_LINE_BYTES + 1)
             number = 1
             head = decode(head_text)
             _check_head(head, segment, topic)
             digest.update(head_text)
-            for text in file:
+            while text := file.readline(_MAX_LINE_BYTES + 1):
                 number += 1
+                if len(text) > _MAX_LINE_BYTES:
+                    raise ValueError(f"it has more than {_MAX_LINE_BYTES:,} bytes, as no message has")
                 line = decode(text)
                 if "sha256" in line:
                     if line["sha256"] != digest.hexdigest() or line["records"] != records:

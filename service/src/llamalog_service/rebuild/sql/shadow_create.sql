@@ -50,6 +50,7 @@ CREATE UNLOGGED TABLE llamalog_rebuild.differences (
     columns text[],           -- of a different row: those in which it differs
     live jsonb,               -- the live row, or what differs of it
     rebuilt jsonb,
+    bytes bigint GENERATED ALWAYS AS (coalesce(octet_length(live::text), 0) + coalesce(octet_length(rebuilt::text), 0)) STORED,
     starts text[] NOT NULL,   -- jobs below which it may have changed roots
     revision integer,         -- of the live row
     corrected boolean NOT NULL DEFAULT false,  -- by live traffic, after the comparison
