@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import Column, MetaData, Table, Uuid, create_engine, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from harness.topics import read_all
@@ -130,6 +130,38 @@ async def test_an_invalid_event_leaves_the_transaction_as_it_is(engine: AsyncEng
 async def test_a_strict_outbox_raises_for_an_invalid_event() -> None:
     with pytest.raises(InvalidMessageError, match="operation"):
         Outbox(MetaData(), strict=True).insert(LOG.events.created("ALBUM", uuid4(), operation=""))
+
+
+async def test_one_statement_takes_more_events_than_it_may_have_parameters_in_their_order(
+    engine: AsyncEngine,
+) -> None:
+    events = [created(UUID(int=number)) for number in range(11_000)]
+    async with AsyncSession(engine) as session:
+        await session.execute(OUTBOX.insert(*events))
+        await session.commit()
+    async with engine.connect() as connection:
+        columns = OUTBOX.table.c
+        rows = (await connection.execute(select(columns.topic, columns.value).order_by(columns.number))).all()
+    assert [decode_event(row.value).id for row in rows] == [event.id for event in events]
+    assert {row.topic for row in rows} == {"llamalog.entity-events"}
+
+
+async def test_large_events_are_relayed_a_few_at_once(engine: AsyncEngine) -> None:
+    """A batch of five hundred might be larger than memory."""
+    count = 40
+    events = [
+        LOG.events.created("ALBUM", uuid4(), operation="album:created", metadata={"text": "x" * 250_000})
+        for _ in range(count)
+    ]
+    async with engine.begin() as connection:
+        await connection.execute(OUTBOX.insert(*events))
+    kafka = FlakyKafka()
+    relay = OutboxRelay(engine, OUTBOX, kafka)
+    relayed = []
+    while number := await relay.relay():
+        relayed.append(number)
+    assert max(relayed) <= 4 * 2**20 // 250_000
+    assert [event.id for event in kafka.taken] == [event.id for event in events]
 
 
 async def test_without_kafka_events_stay_in_the_outbox(engine: AsyncEngine) -> None:

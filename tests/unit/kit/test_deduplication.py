@@ -8,7 +8,7 @@ from aiokafka import ConsumerRecord
 from harness.provenance_messages import message_of, row
 from llamalog_schemas import encode
 from llamalog_schemas.consumer import Change, ProvenanceUpdate, Removed, RevisionCache, UnreadableRecord
-from llamalog_schemas.consumer.updates import Deduplicator
+from llamalog_schemas.consumer.updates import Deduplicator, portions
 from llamalog_schemas.provenance import Provenance
 
 A, B = uuid4(), uuid4()
@@ -162,3 +162,14 @@ async def test_the_last_change_reaches_the_position_of_the_consumer() -> None:
     deduplicator = Deduplicator(RevisionCache())
     changes = await deduplicator.updates([published(1, row(A)), tombstone(2, B)], end=4)
     assert summary(changes) == [(A, 1, None, 2), (B, 0, None, 4)]
+
+
+def test_records_are_taken_in_portions_of_few_bytes_and_few_records() -> None:
+    small, large, largest = b"s" * 10, b"l" * 400_000, b"h" * 3_000_000
+    values = [small, large, large, large, None, largest, small, *[small] * 1100]
+    records = [record(offset, value) for offset, value in enumerate(values)]
+    taken = [[each.offset for each in portion] for portion in portions(records)]
+    assert taken[:4] == [[0, 1, 2], [3, 4], [5], list(range(6, 506))]
+    assert [offset for portion in taken for offset in portion] == list(range(len(values)))
+    assert max(map(len, taken)) == 500
+    assert list(portions([])) == []

@@ -2,17 +2,20 @@
 
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import pairwise
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from llamalog_schemas.consumer.skipped import SkippedRecords, known_positions
 from llamalog_schemas.consumer.starts import Assignments, Committed, Partitions, Start
 from llamalog_schemas.consumer.updates import (
     DEFAULT_TOPIC,
+    FETCH_MAX_BYTES,
+    PARTITION_FETCH_BYTES,
     Change,
     Deduplicator,
     KafkaUnavailableError,
@@ -20,12 +23,21 @@ from llamalog_schemas.consumer.updates import (
     RevisionCache,
     RevisionStore,
     UnreadableRecord,
+    portions,
 )
 
 _logger = logging.getLogger("llamalog_schemas.consumer")
 
 _POLL_MILLISECONDS = 1000
 _OWN_OPTIONS = {"group_id", "enable_auto_commit", "auto_offset_reset", "isolation_level"}
+
+
+class _Portion(NamedTuple):
+    """Consecutive records of a partition, and the position after them."""
+
+    partition: TopicPartition
+    records: Sequence[ConsumerRecord]
+    end: int
 
 
 class ProvenanceConsumer(AsyncIterator[Change]):
@@ -75,9 +87,14 @@ class ProvenanceConsumer(AsyncIterator[Change]):
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            **client,
+            **{
+                "fetch_max_bytes": FETCH_MAX_BYTES,
+                "max_partition_fetch_bytes": PARTITION_FETCH_BYTES,
+                **client,
+            },
         )
         self._assignments = Assignments(lambda: self._reader, start or Committed(), self._forget)
+        self._fetched: deque[_Portion] = deque()
         self._ready: deque[Change] = deque()
         self._reached: dict[TopicPartition, int] = {}
         self._skipped = SkippedRecords()
@@ -109,6 +126,7 @@ class ProvenanceConsumer(AsyncIterator[Change]):
     async def stop(self) -> None:
         """Leave the group without a commit; the iteration ends."""
         self._stopped = True
+        self._fetched.clear()
         self._ready.clear()
         self._assignments.stop()
         await self._reader.stop()
@@ -157,26 +175,34 @@ class ProvenanceConsumer(AsyncIterator[Change]):
         await self.stop()
 
     async def _fetch(self) -> None:
+        """Decode the next portion; fetch where there is none. After an error the same portion comes again."""
+        if not self._fetched:
+            found = await self._fetch_portions()
+            self._fetched.extend(found)  # not before: a rebalance meanwhile makes it another deque
+        if self._fetched:
+            portion, epoch = self._fetched[0], self._epoch
+            changes = await self._deduplicator.updates(portion.records, portion.end)
+            if epoch != self._epoch:
+                return  # a rebalance: the new owner reads again from the committed offsets
+            self._fetched.popleft()
+            self._reached[portion.partition] = portion.records[0].offset if changes else portion.end
+            self._ready.extend(changes)
+        if self._group is not None and not self._fetched and not self._ready:
+            await self._commit_skipped(await known_positions(self._reader))
+
+    async def _fetch_portions(self) -> list[_Portion]:
         fetched = await self._reader.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=self._max_records)
         epoch = self._epoch
-        try:
-            positions = await known_positions(self._reader)
-            for partition in list(fetched):
-                records = fetched[partition]
-                end = positions.get(partition, records[-1].offset + 1)
-                changes = await self._deduplicator.updates(records, end)
-                if epoch != self._epoch:
-                    return  # a rebalance: the new owner reads again from the committed offsets
-                self._reached[partition] = records[0].offset if changes else end
-                self._ready.extend(changes)
-                del fetched[partition]
-        except BaseException:  # the reader's own store is unavailable, or the caller was cancelled
-            if epoch == self._epoch:
-                for partition, records in fetched.items():
-                    self._reader.seek(partition, records[0].offset)
-            raise
-        if self._group is not None and not self._ready:
-            await self._commit_skipped(positions)
+        positions = await known_positions(self._reader)
+        if epoch != self._epoch:
+            return []
+        found = []
+        for partition, records in fetched.items():
+            split = list(portions(records))
+            found += [_Portion(partition, one, following[0].offset) for one, following in pairwise(split)]
+            end = positions.get(partition, records[-1].offset + 1)
+            found.append(_Portion(partition, split[-1], end))
+        return found
 
     async def _commit_skipped(self, positions: Mapping[TopicPartition, int]) -> None:
         """Let the offsets pass records that are no updates; at once, if nothing is unprocessed."""
@@ -200,6 +226,7 @@ class ProvenanceConsumer(AsyncIterator[Change]):
     def _forget(self, revoked: Partitions) -> None:
         self._epoch += 1
         gone = {at.partition for at in revoked}
+        self._fetched = deque(portion for portion in self._fetched if portion.partition not in revoked)
         self._ready = deque(change for change in self._ready if change.next.partition not in gone)
         for partition in revoked:
             self._reached.pop(partition, None)

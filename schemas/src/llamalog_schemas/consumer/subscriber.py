@@ -17,11 +17,14 @@ from llamalog_schemas.consumer.skipped import SkippedRecords, known_positions
 from llamalog_schemas.consumer.starts import Assignments, Committed, Start
 from llamalog_schemas.consumer.updates import (
     DEFAULT_TOPIC,
+    FETCH_MAX_BYTES,
+    PARTITION_FETCH_BYTES,
     Change,
     Deduplicator,
     RevisionCache,
     RevisionStore,
     UnreadableRecord,
+    portions,
 )
 
 _logger = logging.getLogger("llamalog_schemas.consumer")
@@ -77,6 +80,8 @@ def provenance_subscriber(
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         max_records=max_records,
+        fetch_max_bytes=FETCH_MAX_BYTES,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         parser=raw_batch,
         decoder=_raw_records,
         listener=Assignments(lambda: subscriber.consumer, start or Committed(), skipped.forget),
@@ -116,11 +121,12 @@ class _Batches:
     async def deliver(self, records: Sequence[ConsumerRecord]) -> None:
         try:
             for _, of_partition in groupby(records, key=attrgetter("partition")):
-                for change in await self._deduplicator.updates(list(of_partition)):
-                    handled = self._handler(change)
-                    if inspect.isawaitable(handled):
-                        await handled
-                    self._deduplicator.note(change)
+                for portion in portions(list(of_partition)):
+                    for change in await self._deduplicator.updates(portion):
+                        handled = self._handler(change)
+                        if inspect.isawaitable(handled):
+                            await handled
+                        self._deduplicator.note(change)
         except Exception:
             # FastStream fetches a failed batch again at once: a thousand times a second.
             self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)

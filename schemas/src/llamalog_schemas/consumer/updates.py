@@ -15,6 +15,13 @@ from llamalog_schemas.provenance import Provenance
 
 _logger = logging.getLogger("llamalog_schemas.consumer")
 
+FETCH_MAX_BYTES = 8 * 1024 * 1024
+PARTITION_FETCH_BYTES = 512 * 1024
+"""As transferred: bounds of a fetch, and of what it brings of one partition; a larger batch comes as well."""
+
+_BYTES_AT_ONCE = 1024 * 1024
+_RECORDS_AT_ONCE = 500
+
 DEFAULT_TOPIC = "llamalog.provenance"
 
 
@@ -118,6 +125,22 @@ class UnreadableRecord:
 
     record: ConsumerRecord
     error: InvalidMessageError
+
+
+def portions(records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
+    """Consecutive records, few enough to be decoded at once: that takes up to twenty times their bytes.
+
+    A single record may have more than a mebibyte.
+    """
+    begin = held = 0
+    for at, record in enumerate(records):
+        size = len(record.value or b"")
+        if at > begin and (held + size > _BYTES_AT_ONCE or at - begin == _RECORDS_AT_ONCE):
+            yield records[begin:at]
+            begin, held = at, 0
+        held += size
+    if records:
+        yield records[begin:]
 
 
 class Deduplicator:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     DateTime,
@@ -28,10 +29,13 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    literal,
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from llamalog_schemas.errors import InvalidMessageError, LlamalogSchemasError
 from llamalog_schemas.events import EntityEvent
@@ -46,6 +50,21 @@ _logger = logging.getLogger("llamalog_schemas.producer")
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _ANSWER_SECONDS = 60.0
+_BYTES_AT_ONCE = 4 * 1024 * 1024
+_MANY = 5000
+"""Events from which on their values may be more than a statement has parameters for: 32,767 with asyncpg."""
+
+
+class _InsertMany(Insert):
+    """An insert of very many events, for which PostgreSQL gets each column as one array."""
+
+    inherit_cache = False
+    by_arrays: Insert
+
+
+@compiles(_InsertMany, "postgresql")
+def _compile_by_arrays(many: _InsertMany, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(many.by_arrays, **options)
 
 
 class Outbox:
@@ -91,7 +110,7 @@ class Outbox:
         """The statement that adds events to the transaction in which it is executed.
 
         An invalid event is left out: it is counted, logged, and passed to `on_loss`. Without any event the
-        statement adds none.
+        statement adds none. PostgreSQL takes any number of events; other databases have limits of their own.
 
         Raises:
             InvalidMessageError: an event is invalid, and the outbox is strict; the sentence names the field.
@@ -100,9 +119,21 @@ class Outbox:
         if not prepared:
             columns = [self.table.c.topic, self.table.c.key, self.table.c.value]
             return insert(self.table).from_select(columns, select(*columns).where(false()))
-        return insert(self.table).values(
-            [{"topic": self._topic, "key": each.key, "value": each.value} for each in prepared]
-        )
+        values = [{"topic": self._topic, "key": each.key, "value": each.value} for each in prepared]
+        if len(prepared) < _MANY:
+            return insert(self.table).values(values)
+        many = _InsertMany(self.table).values(values)
+        many.by_arrays = self._insert_by_arrays(prepared)
+        return many
+
+    def _insert_by_arrays(self, prepared: Sequence[Prepared]) -> Insert:
+        arrays = [
+            literal([each.key for each in prepared], ARRAY(LargeBinary)),
+            literal([each.value for each in prepared], ARRAY(LargeBinary)),
+        ]
+        events = func.unnest(*arrays).table_valued("key", "value", with_ordinality="place").render_derived()
+        source = select(literal(self._topic), events.c.key, events.c.value).order_by(events.c.place)
+        return insert(self.table).from_select(["topic", "key", "value"], source)
 
     def _prepare(self, event: EntityEvent) -> Prepared | None:
         try:
@@ -124,7 +155,7 @@ class OutboxRelay:
         outbox: the table.
         transport: to Kafka.
         poll_seconds: between two polls of an empty outbox.
-        batch: the most events of one transaction.
+        batch: the most events of one transaction, of which there are fewer if they are large.
         timeout: seconds within which Kafka has to acknowledge a batch; other events are published again.
     """
 
@@ -175,15 +206,8 @@ class OutboxRelay:
             LlamalogSchemasError: the transport can't be used here, the sentence says why; all events stay.
         """
         table = self._table
-        waiting = (
-            select(table)
-            .where(table.c.refused.is_(None))
-            .order_by(table.c.number)
-            .limit(self._batch)
-            .with_for_update(skip_locked=True)
-        )
         async with self._engine.begin() as connection:
-            rows = (await connection.execute(waiting)).all()
+            rows = await self._next(connection)
             outcomes = await self._publish(rows)
             published = [row.number for row, error in zip(rows, outcomes, strict=True) if error is None]
             if published:
@@ -199,6 +223,28 @@ class OutboxRelay:
                 refused = update(table).where(table.c.number == row.number).values(refused=text_of(error))
                 await connection.execute(refused)
         return None if unavailable else len(rows)
+
+    async def _next(self, connection: AsyncConnection) -> Sequence[Row[Any]]:
+        """Lock the oldest events, and read as many of them as memory may hold."""
+        table = self._table
+        waiting = (
+            select(table.c.number, func.length(table.c.value))
+            .where(table.c.refused.is_(None))
+            .order_by(table.c.number)
+            .limit(self._batch)
+            .with_for_update(skip_locked=True)
+        )
+        numbers: list[int] = []
+        held = 0
+        for number, size in (await connection.execute(waiting)).all():
+            held += size
+            if numbers and held > _BYTES_AT_ONCE:
+                break
+            numbers.append(number)
+        if not numbers:
+            return []
+        chosen = select(table).where(table.c.number.in_(numbers)).order_by(table.c.number)
+        return (await connection.execute(chosen)).all()
 
     async def _publish(self, rows: Sequence[Row[Any]]) -> list[Exception | None]:
         """The error of each; None: Kafka has acknowledged it."""
