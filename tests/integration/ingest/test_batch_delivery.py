@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from faststream.kafka import KafkaBroker
+from structlog.testing import capture_logs
 
 from harness.settled import wait_until_consumed
 from harness.topics import producing
@@ -20,6 +21,7 @@ from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.pipeline import Records, Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
+from llamalog_service.kafka.reader import commit_if_behind
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.metrics import Metrics
@@ -220,6 +222,28 @@ async def test_messages_deleted_before_the_start_are_reported(settings: Settings
     async with delivery.running():
         await wait_until_consumed(settings)
     assert delivery.losses.messages == 15
+
+
+@pytest.mark.parametrize("deleted", [12, 25])
+async def test_recorded_messages_deleted_before_they_were_committed_are_reported_apart(
+    settings: Settings, deleted: int
+) -> None:
+    """Nothing says that what follows from them was published."""
+    await send(settings, 30)
+    delivery = Delivery(settings)
+    assert await commit_if_behind(settings, settings.consumer_group, delivery.topic, {0: 5})
+    await delete_before(settings, deleted)
+
+    async def stored_positions() -> dict[int, int]:
+        return {0: 20}
+
+    delivery.stored_positions = stored_positions
+    with capture_logs() as logged:
+        async with delivery.running():
+            await wait_until_consumed(settings)
+    unpublished = [line for line in logged if line["event"].startswith("recorded messages gone")]
+    assert [line["offsets"] for line in unpublished] == [[5, min(deleted, 20) - 1]]
+    assert delivery.losses.messages == max(0, deleted - 20)
 
 
 async def test_messages_deleted_before_they_are_read_on_are_reported(settings: Settings) -> None:

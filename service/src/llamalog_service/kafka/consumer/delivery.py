@@ -338,10 +338,9 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             starts = await retry_until_available(
                 lambda: start.resolve(consumer, assigned), doing="resolving the start offsets"
             )
-            for partition, (offset, recorded) in starts.items():
-                consumer.seek(partition, offset)
-                self._losses.report(partition, recorded, offset)
-                self._losses.expect({partition: offset})
+            for partition, found in starts.items():
+                consumer.seek(partition, found.offset)
+                self._losses.report_start(partition, found)
             offsets = {f"{at.topic}/{at.partition}": starts[at].offset for at in sorted(starts)}
             _log.info("reading", offsets=offsets)
             consumer.resume(*assigned)

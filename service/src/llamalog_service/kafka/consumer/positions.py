@@ -26,6 +26,11 @@ _REMEDY = (
     "republish` complete what was recorded last. `llamalog topics check` shows whether the topic keeps "
     "its messages."
 )
+_REMEDY_AFTER_RECORDING = (
+    "Their rows are recorded; whether all was published that follows from them is not known, since the "
+    "process ended in between. `llamalog backfill start` and `llamalog provenance republish` complete it, "
+    "except for dead letters."
+)
 _RESTORE_TOPIC = (
     "Restore the topic, or, if its loss is accepted, delete the rows of this topic from consumer_positions "
     "and start again: rows are kept, the new topic is read from its start."
@@ -39,10 +44,12 @@ class PartitionStart(NamedTuple):
 
     Attributes:
         recorded: up to where the database has recorded it; what lies before a higher offset is gone.
+        committed: up to where the group has committed it; 0 if it has not.
     """
 
     offset: int
     recorded: int
+    committed: int
 
 
 class StartOffsets:
@@ -83,7 +90,7 @@ class StartOffsets:
                     partition.topic, partition.partition, recorded, end, advice=_RESTORE_TOPIC
                 )
             offset = max(min(recorded, committed[partition]), beginnings[partition])
-            starts[partition] = PartitionStart(offset, recorded)
+            starts[partition] = PartitionStart(offset, recorded, committed[partition])
         return starts
 
 
@@ -219,6 +226,23 @@ class LossWatch:
         for partition, records in fetched.items():
             if records and partition not in gaps:
                 self._next[partition] = records[-1].offset + 1
+
+    def report_start(self, partition: TopicPartition, start: PartitionStart) -> None:
+        """Report what is gone before the start of a partition, and read it on from there.
+
+        Messages that were recorded and not committed were perhaps not published.
+        """
+        self.report(partition, start.recorded, start.offset)
+        unpublished = min(start.offset, start.recorded)
+        if start.committed < unpublished:
+            _log.error(
+                "recorded messages gone before they were committed",
+                partition=f"{partition.topic}/{partition.partition}",
+                offsets=[start.committed, unpublished - 1],
+                messages=unpublished - start.committed,
+                remedy=_REMEDY_AFTER_RECORDING,
+            )
+        self.expect({partition: start.offset})
 
     def report(self, partition: TopicPartition, expected: int, beginning: int) -> None:
         """Report the messages from the expected offset up to where the partition begins, each once."""
