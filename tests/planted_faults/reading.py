@@ -90,6 +90,13 @@ READING: Final[tuple[Fault, ...]] = (
         tests_of("unit/live_feed/test_feed.py"),
     ),
     Fault(
+        "a page of dead letters is as large as they are",
+        SERVICE + "dead_letters/listing.py",
+        "(self._bytes > MAX_BYTES and len(self._found) > 1)",
+        "False",
+        tests_of("unit/dead_letters/test_listing.py"),
+    ),
+    Fault(
         "a change that another site sends is done",
         SERVICE + "http/middleware.py",
         'if not _is_of(origin, host) or headers.get("sec-fetch-site", "none")',

@@ -272,7 +272,7 @@ async def test_a_relay_that_dies_before_deleting_acknowledged_events_publishes_t
                 await pool.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND state = 'idle in transaction' "
-                    "AND query LIKE '%FOR UPDATE%'"  # not the connection that looks whether it is empty
+                    "AND query LIKE '%outbox.number IN%'"  # not the connection that looks whether it is empty
                 )
             return acknowledged
 

@@ -15,6 +15,7 @@ from llamalog_service.kafka.dead_letters import (
     StoredDeadLetter,
 )
 from llamalog_service.kafka.reader import Span
+from llamalog_service.queries.paging import MAX_BYTES
 
 KIBIBYTE = 1024
 COUNT, BYTES = 500, 256 * KIBIBYTE
@@ -31,13 +32,16 @@ class Kept(DeadLetterReader):
         return {0: Span(0, COUNT)}
 
     def read(self, spans: Spans) -> AsyncGenerator[list[StoredDeadLetter], None]:
-        assert spans == {0: Span(0, COUNT)}
-        return self._read()
+        return self._within(spans[0])
+
+    async def _within(self, span: Span) -> AsyncGenerator[list[StoredDeadLetter], None]:
+        async for batch in self._read():
+            yield [one for one in batch if span.first <= one.position.offset < span.end]
 
 
 async def dead_letters() -> AsyncGenerator[list[StoredDeadLetter], None]:
     for offset in range(COUNT):
-        value = bytes(BYTES)
+        value = b" " * BYTES
         kept_at = datetime(2026, 2, 10, tzinfo=UTC)
         yield [
             StoredDeadLetter(
@@ -88,3 +92,18 @@ async def test_of_dead_letters_with_large_headers_only_what_is_shown_is_kept() -
     counts = await views.counts()
     assert counts.looked_at == COUNT
     assert len(msgspec.json.encode(counts)) < 32 * KIBIBYTE
+
+
+async def test_pages_of_dead_letters_are_bounded_in_bytes_and_together_have_all() -> None:
+    views, after = DeadLetterViews(Kept(forged)), None
+    sizes, offsets = [], []
+    while True:
+        page = await views.page(DeadLetterFilter(), limit=COUNT, after=after)
+        sizes.append(len(msgspec.json.encode(page.items)))
+        offsets += [found.offset for found in page.items]
+        after = page.next
+        if after is None:
+            break
+    assert max(sizes) <= MAX_BYTES + COUNT
+    assert len(sizes) > 1
+    assert offsets == list(reversed(range(COUNT)))

@@ -7,8 +7,8 @@ from harness.provenance_messages import row
 from llamalog_service.live_feed.feed import FeedEvent, FeedItem, FeedState, Gap, LiveFeed
 
 
-def add(feed: LiveFeed, number: int, size: int = 10) -> None:
-    feed.append(row(UUID(int=number)), size)
+def add(feed: LiveFeed, number: int, cost: int = 10) -> None:
+    feed.append(row(UUID(int=number)), cost)
 
 
 async def take(feed: LiveFeed, count: int, last: str | None = None) -> list[FeedEvent]:
@@ -58,7 +58,21 @@ async def test_large_rows_leave_the_ring_sooner() -> None:
     await anext(following)
     for number in range(100):
         add(feed, number, 1024 * 1024)
-    assert await anext(following) == Gap(84)
+    assert await anext(following) == Gap(36)
+    await following.aclose()
+
+
+async def test_a_listener_that_stops_in_the_middle_holds_no_rows_that_have_left_the_ring() -> None:
+    feed = LiveFeed()
+    following = feed.follow()
+    await anext(following)
+    for number in range(300):
+        add(feed, number)
+    first = await anext(following)
+    assert isinstance(first, FeedItem)
+    for number in range(6000):
+        add(feed, 1000 + number)
+    assert await anext(following) == Gap(300 + 6000 - 5000 - 1)
     await following.aclose()
 
 

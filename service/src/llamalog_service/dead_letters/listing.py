@@ -2,13 +2,14 @@
 
 import asyncio
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from llamalog_schemas.codec import Headers
@@ -21,7 +22,7 @@ from llamalog_service.kafka.dead_letters import (
     StoredDeadLetter,
 )
 from llamalog_service.kafka.reader import Span
-from llamalog_service.queries.paging import InvalidCursorError, Page
+from llamalog_service.queries.paging import MAX_BYTES, InvalidCursorError, Page
 from llamalog_service.queries.rows import cut
 from llamalog_service.retry import retry_until_available
 
@@ -219,18 +220,52 @@ class DeadLetterViews:
         before = None if after is None else _parse(after)
         spans = _newest(await self._reader.spans(), before, _MAX_SCANNED)
         selection = _selection(wanted)
-        found: list[tuple[DeadLetterPosition, DeadLetterMessage]] = []
+        found = _Newest(limit)
         async with aclosing(self._reader.read(spans)) as fetched:
             async for batch in fetched:
-                # Cut as they are read: so many whole ones would take more memory than there may be.
-                found += [(one.position, _view(one)) for one in batch if selection.matches(one)]
-                del found[: -(limit + 1)]
-        found.sort(key=lambda read: read[0], reverse=True)
-        items = tuple(message for _, message in found[:limit])
-        if len(found) > limit:
-            return Page(items=items, next=str(found[limit - 1][0]))
+                for dead_letter in batch:
+                    if selection.matches(dead_letter):
+                        found.add(dead_letter)
+        if found.any_dropped:
+            return Page(items=found.messages, next=str(found.lowest))
         lowest = _lowest(spans)
-        return Page(items=items, next=None if lowest is None else str(lowest))
+        return Page(items=found.messages, next=None if lowest is None else str(lowest))
+
+
+class _Newest:
+    """The last of some dead letters, as they are shown: at most so many, and at most `MAX_BYTES` of them.
+
+    They are cut as they are read: so many whole ones would take more memory than there may be.
+
+    Attributes:
+        any_dropped: whether there were more.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._found: deque[tuple[DeadLetterPosition, DeadLetterMessage, int]] = deque()
+        self._bytes = 0
+        self.any_dropped = False
+
+    def add(self, dead_letter: StoredDeadLetter) -> None:
+        """Add the next in the order of reading."""
+        message = _view(dead_letter)
+        size = len(msgspec.json.encode(message))
+        self._found.append((dead_letter.position, message, size))
+        self._bytes += size
+        while len(self._found) > self._limit or (self._bytes > MAX_BYTES and len(self._found) > 1):
+            self._bytes -= self._found.popleft()[2]
+            self.any_dropped = True
+
+    @property
+    def messages(self) -> tuple[DeadLetterMessage, ...]:
+        """The newest first."""
+        return tuple(message for _, message, _ in reversed(self._found))
+
+    @property
+    def lowest(self) -> DeadLetterPosition:
+        """The position of the oldest of them, of which there is one at least."""
+        return self._found[0][0]
 
 
 def _newest(spans: Spans, before: DeadLetterPosition | None, limit: int) -> Spans:

@@ -15,7 +15,8 @@ from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_reader, translate_kafka_errors
-from llamalog_service.kafka.reader import Offsets, end_offsets, topic_partitions
+from llamalog_service.kafka.reader import PORTION_BYTES, Offsets, end_offsets, topic_partitions
+from llamalog_service.kafka.record_batches import Budget, cost_of
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -52,17 +53,18 @@ class TopicFollower:
 
     async def next(self, within: float) -> list[ConsumerRecord]:
         """The next records, each partition's in order; none if none came within so many seconds."""
-        fetched = await self._consumer.getmany(timeout_ms=int(within * 1000), max_records=_MAX_RECORDS)
+        with Budget(PORTION_BYTES):
+            fetched = await self._consumer.getmany(timeout_ms=int(within * 1000), max_records=_MAX_RECORDS)
         for partition, records in fetched.items():
             self.positions[partition] = records[-1].offset + 1
         return [record for records in fetched.values() for record in records]
 
 
 class LiveRow(NamedTuple):
-    """A row as a provenance record states it, and the record's size in bytes."""
+    """A row as a provenance record states it, and the memory that it takes at most."""
 
     row: Provenance
-    size: int
+    cost: int
 
 
 class ProvenanceBatch(NamedTuple):
@@ -219,9 +221,8 @@ async def _answered(settings: Settings, request: Awaitable[Answer]) -> Answer:
 
 def _live_row(record: ConsumerRecord) -> LiveRow | None:
     """None for a tombstone, a record of a later version, and a message of another program."""
-    value = record.value or b""
     try:
-        return LiveRow(decode_provenance(value).data, len(value))
+        return LiveRow(decode_provenance(record.value or b"").data, cost_of(record))
     except InvalidMessageError:
         return None
 

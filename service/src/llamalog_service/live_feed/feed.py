@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from itertools import islice
 from typing import Final, NamedTuple
 
 import structlog
@@ -23,8 +22,8 @@ from llamalog_service.kafka.reader import Offsets, TopicAbsentError
 _log = structlog.get_logger("llamalog.api")
 
 _MAX_ROWS: Final = 5_000
-_MAX_BYTES: Final = 16 * 1024 * 1024
-_MAX_AT_ONCE: Final = 200
+_MAX_COST: Final = 64 * 1024 * 1024
+"""Bytes of memory that the rows of the ring may take, decoded."""
 _LINGER_SECONDS: Final = 60.0
 """Kafka is read so long after the last listener left: a browser that reconnects finds its position again."""
 _POLL_SECONDS: Final = 0.5
@@ -49,12 +48,12 @@ class FeedItem(NamedTuple):
 
     Attributes:
         number: of the item in its ring; they rise by one.
-        size: of its message in bytes.
+        cost: the memory that it takes at most, in bytes.
     """
 
     number: int
     row: Provenance
-    size: int
+    cost: int
 
 
 class Gap(NamedTuple):
@@ -83,18 +82,18 @@ class LiveFeed:
         self.has_listeners = asyncio.Event()
         self.state = FeedState.CONNECTING
         self._ring: deque[FeedItem] = deque()
-        self._bytes = 0
+        self._cost = 0
         self._next = 1
         self._listeners = 0
         self._changed = asyncio.Event()
 
-    def append(self, row: Provenance, size: int) -> None:
+    def append(self, row: Provenance, cost: int) -> None:
         """Pass a row on; the oldest ones leave a full ring."""
-        self._ring.append(FeedItem(self._next, row, size))
+        self._ring.append(FeedItem(self._next, row, cost))
         self._next += 1
-        self._bytes += size
-        while len(self._ring) > _MAX_ROWS or self._bytes > _MAX_BYTES:
-            self._bytes -= self._ring.popleft().size
+        self._cost += cost
+        while len(self._ring) > _MAX_ROWS or self._cost > _MAX_COST:
+            self._cost -= self._ring.popleft().cost
         self._wake()
 
     def set_state(self, state: FeedState) -> None:
@@ -106,7 +105,7 @@ class LiveFeed:
     def reset(self, state: FeedState = FeedState.CONNECTING) -> None:
         """Begin a new ring: the rows to come do not continue the previous ones."""
         self._ring.clear()
-        self._bytes = 0
+        self._cost = 0
         self.epoch = secrets.token_hex(4)
         self.state = state
         self._wake()
@@ -125,23 +124,22 @@ class LiveFeed:
                     yield Gap(None)
                 else:
                     position = found
-            while True:
+            while True:  # one event at a time: a slow listener holds no rows that have left the ring
                 changed = self._changed
+                oldest = self._next - len(self._ring)
                 if epoch != self.epoch:
                     epoch, position = self.epoch, self._next
                     yield Gap(None)
-                if state is not self.state:
+                elif state is not self.state:
                     state = self.state
                     yield state
-                oldest = self._next - len(self._ring)
-                if position < oldest:
+                elif position < oldest:
                     missed, position = oldest - position, oldest
                     yield Gap(missed)
-                items = self._items_from(position)
-                for item in items:
-                    position = item.number + 1
-                    yield item
-                if not items and changed is self._changed:
+                elif position < self._next:
+                    position += 1
+                    yield self._ring[position - 1 - oldest]
+                else:
                     await changed.wait()
 
     def cursor_of(self, item: FeedItem) -> str:
@@ -153,10 +151,6 @@ class LiveFeed:
         if epoch != self.epoch or not number.isascii() or not number.isdecimal() or len(number) > 15:
             return None
         return int(number) + 1 if int(number) < self._next else None
-
-    def _items_from(self, position: int) -> list[FeedItem]:
-        begin = position - (self._next - len(self._ring))
-        return list(islice(self._ring, begin, begin + _MAX_AT_ONCE))
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -206,7 +200,7 @@ async def _read_into(feed: LiveFeed, topic: ProvenanceFollower) -> None:
     feed.set_state(FeedState.LIVE)
     listened_at = clock()
     while clock() - listened_at < _LINGER_SECONDS:
-        for row, size in await topic.next(_POLL_SECONDS):
-            feed.append(row, size)
+        for row, cost in await topic.next(_POLL_SECONDS):
+            feed.append(row, cost)
         if feed.has_listeners.is_set():
             listened_at = clock()

@@ -18,6 +18,7 @@ from llamalog_schemas.backfills import (
 from llamalog_schemas.commands import BackfillRootsData, GivenJobs, OneRoot, Scope, TimeWindow, WholeTable
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
+from llamalog_service.queries.paging import MAX_BYTES
 from llamalog_service.queries.rows import struct_of
 
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
@@ -66,8 +67,8 @@ async def read_backfill(reader: Reader, run: UUID) -> BackfillRun | None:
 
 
 async def read_backfills(reader: Reader, limit: int, *, only_open: bool = False) -> list[BackfillRun]:
-    """The newest backfills first."""
-    return [_run(found) for found in await reader.rows("backfill_runs", limit, only_open)]
+    """The newest backfills first; fewer than the limit where they would exceed `MAX_BYTES`."""
+    return [_run(found) for found in await reader.rows("backfill_runs", limit, only_open, MAX_BYTES)]
 
 
 def _run(record: Row) -> BackfillRun:

@@ -13,7 +13,17 @@ from msgspec import Struct
 from llamalog_schemas.provenance import Origin
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
-from llamalog_service.queries.paging import DEFAULT_LIMIT, OLDEST, Cursor, Page, at_most, page_of, position_of
+from llamalog_service.queries.paging import (
+    DEFAULT_LIMIT,
+    MAX_BYTES,
+    OLDEST,
+    Cursor,
+    Page,
+    at_most,
+    fitting,
+    page_of,
+    position_of,
+)
 from llamalog_service.queries.rows import origin_of, struct_of
 
 
@@ -110,7 +120,8 @@ async def declaration_conflicts(
 async def cycles(reader: Reader, *, limit: int = DEFAULT_LIMIT, after: str = "") -> Page[Cycle]:
     """The cycles, by the name of their first member, which is the cursor as well."""
     limit = at_most(limit)
-    found = await reader.rows("cycles", after, limit + 1)
+    found = await reader.rows("cycles", after, limit + 1, MAX_BYTES)
+    limit = fitting(found, limit)
     items = tuple(
         Cycle(members=tuple(record["members"]), rows=record["rows"], since=record["since"])
         for record in found[:limit]

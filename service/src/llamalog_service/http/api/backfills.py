@@ -54,7 +54,7 @@ async def backfills(
     ] = False,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response:
-    """Each with its request, its progress and its result."""
+    """Each with its request, its progress and its result; fewer than `limit` where they exceed 8 MiB."""
     found = await read_backfills(reader, limit, only_open=only_open)
     return json_response(BackfillList(items=tuple(found)))
 
