@@ -7,13 +7,14 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from harness.rebuilding import Installation
-from harness.writers import NAMES, KeptMessages
+from harness.writers import NAMES, KeptMessages, Repairer
 from histories import chains, event
 from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.consumer import Removed, RevisionCache
 from llamalog_schemas.consumer.updates import Deduplicator
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
+from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 
 LATE = UUID(int=700)
 """The row of an event that comes after a repair has removed a row of the same id."""
@@ -78,6 +79,47 @@ async def test_a_row_whose_event_comes_after_its_removal_continues_its_revisions
     assert revisions(removed.kept) == [CORRECTED, None, CORRECTED + 1]
     assert await heard(removed.kept) == [CORRECTED, 0, CORRECTED + 1]
     assert set((await removed.revisions()).values()) == {1, CORRECTED + 1}
+
+
+PUT_IN = """
+    INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id, origin, root_job_id)
+    VALUES ($1, 'restored', 'CREATED', 'SUCCESS', $2, $3, $4, $2)
+"""
+
+
+@pytest.mark.parametrize("job", ["job-1", None], ids=["with a job", "without a job"])
+async def test_a_row_put_in_again_by_another_writer_continues_its_revisions(
+    removed: Installation, job: str | None
+) -> None:
+    await removed.pool.execute(PUT_IN, LATE, job, None, None)
+    repairer = Repairer(removed.pool, removed.kept)
+    await repairer.repair(["job-1"])
+    await repairer.store.resolve_untracked()
+    await removed.settle()
+    assert revisions(removed.kept) == [CORRECTED, None, CORRECTED + 1]
+
+
+async def test_a_row_put_in_again_with_its_root_continues_its_revisions_when_it_is_corrected(
+    removed: Installation,
+) -> None:
+    await removed.pool.execute(PUT_IN, LATE, "top", "elsewhere", "ROOT")
+    await Repairer(removed.pool, removed.kept).repair(["top"])
+    await removed.settle()
+    assert revisions(removed.kept) == [CORRECTED, None, CORRECTED + 1]
+
+
+async def test_a_row_put_in_again_continues_its_revisions_when_it_is_republished(
+    removed: Installation,
+) -> None:
+    await removed.pool.execute(PUT_IN, LATE, "top", None, "ROOT")
+    republisher = Republisher(
+        RepublishStore(removed.pool, NAMES.provenance.name),
+        LogStore(removed.pool),
+        removed._event_publisher,
+    )
+    await republisher.run(RepublishSelection())
+    await republisher.run(RepublishSelection())
+    assert revisions(removed.kept) == [CORRECTED, None, CORRECTED + 1, CORRECTED + 1]
 
 
 async def test_other_rows_begin_at_the_first_revision(removed: Installation) -> None:

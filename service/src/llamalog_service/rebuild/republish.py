@@ -55,13 +55,22 @@ class RepublishStore:
         records = await self._pool.fetch(sql("republish_rows"), after, *selection, limit)
         return [record["id"] for record in records]
 
+    async def continue_revisions(self, ids: Sequence[UUID]) -> None:
+        """Raise the revisions of rows that were removed and that another writer has put in again."""
+        records = await self._pool.fetch(sql("republish_removed_before"), ids)
+        if records:
+            await self._raise_revisions([record["id"] for record in records], "republish_continue")
+
     async def supersede(self, ids: Sequence[UUID]) -> None:
         """Raise the revisions of rows above all that were published of them, be it from a lost database."""
+        await self._raise_revisions(ids, "republish_supersede", _SUPERSEDING)
+
+    async def _raise_revisions(self, ids: Sequence[UUID], name: str, *values: int) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_recompute(connection)
 
             async def raise_revisions(some: Sequence[UUID]) -> None:
-                await connection.execute(sql("republish_supersede"), some, _SUPERSEDING)
+                await connection.execute(sql(name), some, *values)
 
             await write_by_halves(connection, "supersede", ids, raise_revisions)
 
@@ -154,11 +163,14 @@ class Republisher:
         """Publish rows; those corrected meanwhile are noted in the outbox, so that the latest comes last."""
 
         async def publish() -> int:
+            await self._store.continue_revisions(ids)
             if supersede:
                 await self._store.supersede(ids)
-            stored = list((await self._log.rows_by_id(ids)).values())
-            await self._event_publisher.publish_provenance(stored, replayed=True)
-            await self._log.requeue_overtaken(stored)
-            return len(stored)
+            published = 0
+            async for stored in self._log.rows_in_portions(ids):
+                await self._event_publisher.publish_provenance(stored, replayed=True)
+                await self._log.requeue_overtaken(stored)
+                published += len(stored)
+            return published
 
         return await retry_until_available(publish, doing="republishing rows")

@@ -22,7 +22,7 @@ WITH batch AS MATERIALIZED (
         parent_conflict = b.parent_conflict,
         parent_job_id = CASE WHEN b.needs_normalising AND l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END,
         legacy_sourced = CASE WHEN l.origin IS NULL THEN coalesce(l.legacy_sourced, false) ELSE l.legacy_sourced END,
-        revision = l.revision + 1
+        revision = {next_revision}
     FROM batch b
     WHERE l.id = b.row_id AND l.revision = b.revision
     RETURNING l.id, l.revision, l.origin,

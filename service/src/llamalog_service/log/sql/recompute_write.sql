@@ -11,7 +11,7 @@ WITH wanted AS (
         cycle_members = x.cycle_members,
         parent_conflict = x.parent_conflict,
         legacy_sourced = CASE WHEN l.origin IS NULL THEN coalesce(l.legacy_sourced, false) ELSE l.legacy_sourced END,
-        revision = l.revision + 1
+        revision = {next_revision}
     FROM wanted x
     WHERE l.id = x.row_id
       AND (l.root_job_id, l.origin, l.cycle_members, l.parent_conflict)

@@ -3,7 +3,7 @@
 WITH noted AS (
     UPDATE removed_rows r SET is_published = true WHERE r.row_id = ANY ($1::uuid[]) AND NOT r.is_published
 ), raised AS (
-    UPDATE llama_logs l SET revision = l.revision + 1 WHERE l.id = ANY ($1::uuid[]) RETURNING l.id, l.revision
+    UPDATE llama_logs l SET revision = {next_revision} WHERE l.id = ANY ($1::uuid[]) RETURNING l.id, l.revision
 )
 INSERT INTO provenance_outbox (row_id, revision)
 SELECT id, revision FROM raised

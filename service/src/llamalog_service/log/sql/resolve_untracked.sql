@@ -8,7 +8,7 @@ WITH found AS (
     SET root_job_id = coalesce(legacy_values.root_job_id, excluded.root_job_id)
 ), changed AS (
     UPDATE llama_logs l
-    SET origin = 'UNTRACKED', root_job_id = NULL, legacy_sourced = coalesce(l.legacy_sourced, false), revision = l.revision + 1
+    SET origin = 'UNTRACKED', root_job_id = NULL, legacy_sourced = coalesce(l.legacy_sourced, false), revision = {next_revision}
     FROM found f
     WHERE l.id = f.row_id AND l.origin IS NULL AND l.job_id IS NULL AND l.parent_job_id IS NULL
     RETURNING l.id, l.revision, l.origin = 'UNTRACKED' AND l.root_job_id IS NULL AS as_wanted

@@ -14,7 +14,7 @@ WITH changed AS (
                                     END::"LlamaLogOrigin"),
         root_job_id = CASE WHEN l.origin IS NOT NULL THEN l.root_job_id END,
         legacy_sourced = CASE WHEN l.legacy_sourced THEN true END,
-        revision = l.revision + 1
+        revision = {next_revision}
     FROM llamalog_rebuild.llama_logs s
     WHERE l.id = ANY ($1::uuid[]) AND s.id = l.id AND s.partition >= 0
       AND (l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operation, l.category,

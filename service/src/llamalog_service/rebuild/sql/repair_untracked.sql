@@ -2,7 +2,7 @@
 WITH changed AS (
     UPDATE llama_logs l
     SET root_job_id = NULL, origin = 'UNTRACKED', cycle_members = NULL, parent_conflict = false,
-        revision = l.revision + 1
+        revision = {next_revision}
     WHERE l.id = ANY ($1::uuid[]) AND l.job_id IS NULL AND l.parent_job_id IS NULL
       AND (l.root_job_id IS NOT NULL OR l.origin IS DISTINCT FROM 'UNTRACKED' OR l.cycle_members IS NOT NULL
            OR l.parent_conflict)
