@@ -2,6 +2,7 @@
 
 import warnings
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -65,6 +66,20 @@ async def test_no_call_raises_and_every_event_is_counted(
     stats = log.stats
     assert stats.published == stats.delivered + stats.refused == 7
     assert len(losses) == stats.refused
+
+
+@pytest.mark.parametrize(
+    "lineage",
+    [
+        {"parent_job_id": Unruly()},
+        {"parent_job_id": [Unruly()]},
+        {"job_id": [Unruly()], "parent_job_id": "a"},
+    ],
+)
+async def test_a_job_that_has_no_text_is_refused_and_not_warned_about(lineage: Any) -> None:
+    log = LlamaLogger(InMemoryTransport(), source="/x")
+    await log.created("ALBUM", UUID(int=1), operation="album:created", **lineage)
+    assert log.stats == DeliveryStats(published=1, refused=1)
 
 
 class OddError(Exception):

@@ -285,8 +285,8 @@ def _lineage_of(details: Details) -> dict[str, Any]:
     else:
         return {"root_job_id": root}
     root = root or own.root_id
-    if own.parent_id is not None and root is None:
-        warn_about_unknown_root(named, own.parent_id)
+    if root is None and isinstance(own.parent_id, str) and isinstance(named, str | None):
+        warn_about_unknown_root(named, own.parent_id)  # any other value is refused by `prepare`
     return {"job_id": named, "parent_job_id": own.parent_id, "root_job_id": root}
 
 
