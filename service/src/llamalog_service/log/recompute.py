@@ -75,7 +75,8 @@ async def _find_lineages_of(connection: asyncpg.Connection, scope: Scope) -> Rul
             return Rule("rule_rows_all", (None, None))
         case TimeWindow():
             window = (utc_milliseconds(scope.from_), utc_milliseconds(scope.to))
-            starts = [record["job"] for record in await connection.fetch(sql("rule_starts"), *window)]
+            some = await connection.fetch(sql("rule_starts"), *window, _JOBS_BY_INDEX + 1)
+            starts = [record["job"] for record in some]
             if len(starts) > _JOBS_BY_INDEX:
                 await connection.execute(sql("rule_jobs_all"))
             else:
