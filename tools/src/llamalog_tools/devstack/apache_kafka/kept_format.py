@@ -1,4 +1,4 @@
-"""What Kafka's StorageTool gives a new folder of topics, kept beside the jars.
+"""The format of a new folder of topics, as Kafka's StorageTool writes it, kept beside the jars.
 
 A start without the tool takes half the time. The tool writes the cluster's id and a checkpoint of the
 features that a cluster begins with. The checkpoint depends on Kafka's version alone; the directory's id,
