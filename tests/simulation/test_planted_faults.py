@@ -31,4 +31,4 @@ def test_a_failing_seed_is_made_smaller_and_plays_again_as_small(stage: Stage) -
     assert again.wrong == played.wrong
     assert again.schedule == played.schedule
     command = replay_command(small, whole)
-    assert command.startswith(f"make simulate SEED={failing} SAID=")
+    assert command.startswith(f"make simulate SEED={failing} MESSAGES=")
