@@ -64,7 +64,7 @@ async def peak_of(settings: Settings, folder: Path, *words: str) -> tuple[int, i
         async def has_ended() -> bool:
             return process.exit_code is not None
 
-        await eventually(has_ended)
+        await eventually(has_ended, within=280)
     finally:
         process.kill()
     assert process.exit_code is not None
@@ -75,7 +75,7 @@ async def peak_of(settings: Settings, folder: Path, *words: str) -> tuple[int, i
 async def test_large_rows_are_rebuilt_compared_and_repaired_in_bounded_memory(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
-    count = 70
+    count = 40
     await publish_large(settings, count)
     code, peak, output = await peak_of(settings, tmp_path, "rebuild")
     assert code == 0, output
