@@ -53,7 +53,7 @@ bench-kit: .venv/ready  ## what publishing an event costs its caller, as a ratio
 bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one plain UPDATE; BENCH='--rows 200000'
 	@PYTHONPATH=tests $(BIN)/python -m bench_backfill $(BENCH)
 
-bench-corrections: .venv/ready  ## how fast the corrections of a large repair are published, and at which cost; BENCH='--rows 50000'
+bench-corrections: .venv/ready  ## how fast the corrections of a large recompute are published, and at which cost; BENCH='--rows 50000'
 	@PYTHONPATH=tests $(BIN)/python -m bench.corrections $(BENCH)
 
 bench-rebuild: .venv/ready  ## a rebuild of a million events as a ratio to COPY plus indexes; BENCH='--events 200000'

@@ -51,7 +51,7 @@ SMALL_SECONDS_BAR = 2.0
 _SMALL_ROWS = 3
 _SMALL_EVERY = 0.5
 _TIMEOUT = 3600.0
-_TOLD = 20
+_SHOWN = 20
 _SESSIONS = "PostgreSQL for it"
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'llamalog %'"
 _CORRECTED = "SELECT id, revision, root_job_id FROM llama_logs WHERE revision > 1"
@@ -159,7 +159,7 @@ async def _none_waits(pool: asyncpg.Pool) -> bool:
 
 
 async def _small_recomputes(pool: asyncpg.Pool) -> list[float]:
-    """Correct few rows at a time while the backlog lasts; the seconds until each repair was published."""
+    """Correct few rows at a time while the backlog lasts; the seconds until each recompute was published."""
     seconds: list[float] = []
     while await pool.fetchval("SELECT EXISTS (SELECT FROM provenance_outbox WHERE bulk)"):
         job = f"small-{uuid4()}"
@@ -216,7 +216,7 @@ async def _differences(installation: Installation, pool: asyncpg.Pool) -> list[s
         f"{row}: {published.get(row)}, not {rows[row]}" for row in rows if published.get(row) != rows[row]
     ]
     wrong += [f"{row}: was not corrected" for row in published.keys() - rows.keys()]
-    return wrong[:_TOLD]
+    return wrong[:_SHOWN]
 
 
 @contextmanager
@@ -243,7 +243,7 @@ def main(
         Path, typer.Option(help="For the servers' data: on a real disk, made anew, removed in the end.")
     ] = Path(".llamalog/bench-corrections"),
 ) -> None:
-    """Measure how fast the migration consumer publishes the corrections of one large repair.
+    """Measure how fast the migration consumer publishes the corrections of one large recompute.
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: the topic is not as the table.
     """

@@ -2,7 +2,7 @@
 
 Fetch, COPY of rows that were prepared before the clock starts, prepared provenance records in batches by
 partition, commit of the offsets; a batch is copied while the one before is published. What the service takes
-beyond it is decoding, roots, look-ups, verification and repairs.
+beyond it is decoding, roots, look-ups, verification and recomputes.
 """
 
 import asyncio

@@ -263,7 +263,7 @@ class Cast:
         story = Process("story")
         published = sum(self.broker.end(partition) for partition in self.broker.partitions[EVENTS])
         if self.was_set_back and not self._is_restarted:
-            published = 0  # who has nothing more to read does not notice before it starts again
+            published = 0  # a consumer with nothing left to read notices this only when it starts again
         await self.world.turn(story, "look")
         return not await self.world.execute(
             story, lambda: self.server.own.fetchval(_STILL_OPEN, GROUP, published)

@@ -154,7 +154,7 @@ class LogStore:
             RowExistsError: an id is in the table already; nothing is written.
             RowRefusedError: PostgreSQL refuses, drops or hides a row; nothing is written.
             DatabaseWentBackError: the database was replaced by an older copy; nothing is written.
-            UnavailableError: it is unknown whether anything is written; before writing again look which are.
+            UnavailableError: it is unknown whether the rows are written; look them up before writing again.
         """
         try:
             async with self._pool.acquire() as connection, connection.transaction():

@@ -61,14 +61,14 @@ class Outbox:
         self._bulk = _Lane("outbox_bulk", (_LOWEST,), ("row_id",))
 
     async def next_prompt(self, limit: int) -> Page:
-        """The rows that small repairs corrected, at most `limit`, as they are now.
+        """The rows that small recomputes corrected, at most `limit`, as they are now.
 
         There are fewer where they are large. A row that is gone by now is struck out.
         """
         return await self._page(self._prompt, limit)
 
     async def next_bulk(self, limit: int, before: Page | None = None) -> Page:
-        """The rows that backfills and large repairs corrected, at most `limit`, as they are now.
+        """The rows that backfills and large recomputes corrected, at most `limit`, as they are now.
 
         Args:
             before: a page that is not deleted yet, after which is read.

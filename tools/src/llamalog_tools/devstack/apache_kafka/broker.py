@@ -90,7 +90,7 @@ class ApacheKafka(OwnedService):
 
     def _command(self, ports: Mapping[str, int]) -> Command:
         self._write_properties(ports)
-        # It is written when everything else of the format is there.
+        # This file is written last, when everything else of the format is there.
         if not (self._topics / "meta.properties").exists():
             self._format()
         making = self._classes.options_to_make(self.folder)

@@ -12,6 +12,6 @@ lineage (job, in_scope) AS (
         LIMIT 1
     ) claim
 ), jobs AS (
-    -- Asking of each job whether it is among those below would read them all again for each.
+    -- Grouped: to look each job up among those below would read all of them once for each.
     SELECT a.job, bool_or(a.in_scope) AS in_scope FROM lineage a GROUP BY a.job
 )
