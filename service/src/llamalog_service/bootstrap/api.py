@@ -134,8 +134,8 @@ def _services(settings: Settings, reader: Reader) -> Services:
         health=HealthMonitor(
             reader,
             groups={
-                settings.consumer_group: names.entity_events.name,
-                settings.migration_group: names.backfill_commands.name,
+                names.entity_events.name: settings.consumer_group,
+                names.backfill_commands.name: settings.migration_group,
             },
             read_lag=partial(read_lag, settings),
             metrics_urls=settings.consumers_metrics_urls(),

@@ -112,7 +112,7 @@ class HealthMonitor:
     """Samples the consumers' metrics every few seconds, and reads everything else on request.
 
     Args:
-        groups: the consumer groups, and the topic that each reads.
+        groups: the consumer group that reads each topic.
         read_lag: reads from Kafka how many messages of a topic a group has not committed.
         metrics_urls: of the consumers' metrics.
     """
@@ -180,7 +180,7 @@ class HealthMonitor:
         return tuple(
             [
                 TopicLag(topic=topic, group=group, records=await self._read_lag(group, topic))
-                for group, topic in self._groups.items()
+                for topic, group in self._groups.items()
             ]
         )
 
