@@ -9,7 +9,7 @@ import asyncpg
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
 from llamalog_service.domain.overrides import RootOverride
-from llamalog_service.log.log_store import insert_overrides
+from llamalog_service.log.override_writes import insert_overrides
 from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS, ROOTS
 from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.locks import lock_recompute

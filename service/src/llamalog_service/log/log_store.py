@@ -18,6 +18,7 @@ from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
 from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equal, mark_sourced
+from llamalog_service.log.override_writes import insert_overrides
 from llamalog_service.log.row_trials import find_refused, trial
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.log.stored_rows import RowReader
@@ -360,18 +361,6 @@ async def stored_positions(
 async def table_positions(connection: asyncpg.Connection | asyncpg.Pool, topic: str) -> dict[int, int]:
     """The next offset of each partition that the table's rows have come to, whichever groups wrote them."""
     return dict(await connection.fetch(sql("table_positions"), topic))
-
-
-async def insert_overrides(
-    connection: asyncpg.Connection, overrides: Sequence[RootOverride], *, sourced: bool
-) -> None:
-    """Keep overrides in the connection's transaction; one that is there already stays as it is.
-
-    Args:
-        sourced: whether events that were read state them.
-    """
-    columns = [list(column) for column in zip(*overrides, strict=True)]
-    await connection.execute(sql("insert_overrides"), *columns, sourced)
 
 
 def _job_facts(record: Mapping[str, Any]) -> JobFacts:
