@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 
 from llamalog_tools.devstack import StackOptions
 from llamalog_tools.devstack.apache_kafka import ApacheKafka
@@ -21,7 +22,7 @@ class SharedKafka:
     """A worker's share in the broker: the first worker that needs it starts it, and outlives the others.
 
     Args:
-        folder: shared by the workers of this run; the address and the data of the broker are kept there.
+        folder: shared by the workers of this run, for the broker's address and data.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +31,7 @@ class SharedKafka:
         self._broker: ApacheKafka | None = None
 
     def options(self) -> StackOptions:
-        """The environment's options with the shared broker as the given one, which is started if none is.
+        """The environment's options with the shared broker as the given one, which is started if none runs.
 
         A broker that the environment gives, or that is not Apache Kafka, is not shared.
         """
@@ -39,29 +40,41 @@ class SharedKafka:
             return options
         self._folder.mkdir(exist_ok=True)
         with _locked(self._folder / "start.lock"):
-            address = self._folder / "address"
-            if not address.exists():
+            if not self._current.exists():
                 try:
-                    broker = choose_kafka(self._folder, replace(options, require_apache=True), print)
+                    self._start(options)
                 except ApacheKafkaUnavailableError:
                     return options
-                assert isinstance(broker, ApacheKafka)
-                broker.start()
-                self._broker = broker
-                address.write_text(broker.bootstrap)
+            broker = Path(self._current.read_text())
             if self._users is None:
-                self._users = os.open(self._folder / "users.lock", os.O_CREAT | os.O_RDWR)
+                self._users = os.open(broker / "users.lock", os.O_CREAT | os.O_RDWR)
                 fcntl.flock(self._users, fcntl.LOCK_SH)
-            return replace(options, kafka=address.read_text())
+            return replace(options, kafka=(broker / "address").read_text())
 
     def release(self) -> None:
         """Stop using the broker; the worker that started it stops it once no other uses it."""
         if self._users is None:
             return
         if self._broker is not None:
+            with _locked(self._folder / "start.lock"):
+                self._current.unlink()  # a worker that begins now starts another
             fcntl.flock(self._users, fcntl.LOCK_EX)
             self._broker.stop()
         os.close(self._users)
+
+    @property
+    def _current(self) -> Path:
+        """The file that names the folder of the broker that new users get."""
+        return self._folder / "current"
+
+    def _start(self, options: StackOptions) -> None:
+        folder = Path(mkdtemp(dir=self._folder))
+        broker = choose_kafka(folder, replace(options, require_apache=True), print)
+        assert isinstance(broker, ApacheKafka)
+        broker.start()
+        (folder / "address").write_text(broker.bootstrap)
+        self._current.write_text(str(folder))
+        self._broker = broker
 
 
 @contextmanager

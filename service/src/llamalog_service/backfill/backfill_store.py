@@ -99,9 +99,13 @@ class BackfillStore:
         record = await self._pool.fetchrow(sql("backfill_run"), run)
         return _backfill(record) if record is not None else None
 
-    async def unpublished(self, since: datetime, limit: int) -> list[Backfill]:
-        """Those whose end is not published, and open ones that changed after `since`: the first so many."""
-        records = await self._pool.fetch(sql("backfill_unpublished"), since, limit)
+    async def unpublished(self, since: tuple[datetime, UUID], limit: int) -> list[Backfill]:
+        """Those whose end is not published, and open ones that changed after another: the first so many.
+
+        Args:
+            since: when the other changed, and its id.
+        """
+        records = await self._pool.fetch(sql("backfill_unpublished"), *since, limit)
         return [_backfill(record) for record in records]
 
     async def mark_published(self, run: UUID) -> None:

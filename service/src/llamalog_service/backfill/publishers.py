@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from msgspec.structs import asdict
 
@@ -115,7 +116,7 @@ class ProgressPublisher:
     def __init__(self, backfills: BackfillStore, event_publisher: EventPublisher) -> None:
         self._backfills = backfills
         self._event_publisher = event_publisher
-        self._published_up_to = datetime.min.replace(tzinfo=UTC)
+        self._published_up_to = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
     async def publish_changes(self) -> bool:
         """Publish some of them; whether more may be left.
@@ -127,7 +128,7 @@ class ProgressPublisher:
         for backfill in changed:
             if backfill.status in _OPEN:
                 await self._event_publisher.publish_backfill_progress(progress_of(backfill))
-                self._published_up_to = max(self._published_up_to, backfill.updated_at)
+                self._published_up_to = (backfill.updated_at, backfill.id)
             else:
                 await self._event_publisher.publish_backfill_end(end_of(backfill))
                 await self._backfills.mark_published(backfill.id)
