@@ -28,8 +28,7 @@ from harness.log_table import stored_rows
 from harness.service import running
 from harness.settled import wait_until_settled
 from harness.started_commands import Ended, started
-from harness.topics import end_offsets, publish, read_all, until_topic_has_messages
-from harness.waiting import eventually
+from harness.topics import delete_topic, end_offsets, publish, read_all, until_topic_has_messages
 from llamalog_schemas.codec import decode_event, decode_provenance, encode
 from llamalog_schemas.events import Category, EntityType
 from llamalog_service.kafka.publisher import provenance_record
@@ -136,15 +135,10 @@ async def test_a_reader_rebuilds_its_view_from_the_topic_and_from_a_republishing
     with service(settings, topic, tmp_path / "from-topic.sqlite"):
         await is_reached(tmp_path / "from-topic.sqlite", wanted)
 
+    await delete_topic(settings.kafka, topic)
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     await admin.start()
     try:
-        await admin.delete_topics([topic])
-
-        async def is_gone() -> bool:
-            return topic not in await admin.list_topics()
-
-        await eventually(is_gone)
         await create_topics(admin, names)
     finally:
         await admin.close()

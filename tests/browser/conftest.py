@@ -14,10 +14,11 @@ from playwright.async_api import Browser, Page, expect
 
 from browser.scene import Scene, open_scene
 from harness.browser import REQUIRED, Witness, find_chromium, launched, take_picture
+from harness.waiting import TIMEOUT
 from llamalog_tools.devstack import LocalStack
 
 _HERE = Path(__file__).parent
-_TIMEOUT = 30_000
+_TIMEOUT = TIMEOUT * 1000
 """Milliseconds: two cores may do much else."""
 expect.set_options(timeout=_TIMEOUT)
 _FAILED = pytest.StashKey[bool]()

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.events import Event, lineage_key
@@ -43,6 +44,25 @@ async def publish(settings: Settings, events: Iterable[Event]) -> None:
         await asyncio.gather(
             *[await producer.send(topic, encode(event), lineage_key(event)) for event in events]
         )
+
+
+async def delete_topic(kafka: str, topic: str) -> None:
+    """Delete a topic; returns when the broker accepts no message for it any more.
+
+    A broker carries out changes of topics in their order, some time after it has confirmed them. So the topic
+    is gone when another one, created later, accepts a message.
+    """
+    later = f"{topic}.deleted"
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+        await admin.create_topics([NewTopic(later, num_partitions=1, replication_factor=1)])
+        async with producing(kafka) as producer:
+            await producer.send_and_wait(later, b"")
+        await admin.delete_topics([later])
+    finally:
+        await admin.close()
 
 
 async def read_all(kafka: str, topic: str) -> list[ConsumerRecord]:

@@ -13,7 +13,7 @@ from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_consumed, wait_until_settled
-from harness.topics import header, lag, producing, publish, publish_events, read_all
+from harness.topics import delete_topic, header, lag, producing, publish, publish_events, read_all
 from harness.waiting import eventually
 from histories import chains
 from llamalog_schemas.events import Event
@@ -101,7 +101,7 @@ async def test_a_topic_deleted_under_a_consumer_ends_it_and_created_again_stops_
     await publish(settings, chains(300))
     async with running("consumer", settings, tmp_path) as consumer:
         await wait_until_consumed(settings)
-        await admin.delete_topics([names.entity_events.name])
+        await delete_topic(settings.kafka, names.entity_events.name)
         assert await consumer.ended() == ExitCode.BROKEN
         assert f"{names.entity_events.name}: the topic is not there any more" in consumer.output
         await create_topics(admin, names)
@@ -120,7 +120,7 @@ async def test_offsets_wait_for_dead_letters_that_kafka_does_not_accept(
         async with producing(settings.kafka) as producer:
             await producer.send_and_wait(names.entity_events.name, b"bad before", partition=0)
             await wait_until_consumed(settings)
-            await admin.delete_topics([names.dead_letters.name])
+            await delete_topic(settings.kafka, names.dead_letters.name)
             await producer.send_and_wait(names.entity_events.name, b"bad meanwhile", partition=0)
             await publish_events(producer, names.entity_events.name, events, partition=0)
         await until_it_works(pool)
@@ -144,7 +144,7 @@ async def test_offsets_wait_for_provenance_that_kafka_does_not_accept(
     async with running("consumer", settings, tmp_path) as consumer:
         await publish(settings, before)
         await wait_until_consumed(settings)
-        await admin.delete_topics([names.provenance.name])
+        await delete_topic(settings.kafka, names.provenance.name)
         await publish(settings, meanwhile)
         await until_it_works(pool, rows=31)
         await consumer.logs_event("waiting")
