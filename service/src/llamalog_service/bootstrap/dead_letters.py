@@ -1,28 +1,20 @@
-"""Clients for reading dead letters back, and for replaying them."""
+"""Clients for replaying dead letters."""
 
-from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
-from llamalog_service.dead_letters import listing
+from llamalog_service.dead_letters.listing import DeadLetterSelection
 from llamalog_service.dead_letters.policy import ReplayPolicy
 from llamalog_service.dead_letters.replay import Progress, ReplayStats, replay
 from llamalog_service.kafka.clients import MessageProducer, open_producer
-from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 
-def select_dead_letters(
-    settings: Settings, selection: listing.DeadLetterSelection, *, timeout: float
-) -> AsyncGenerator[list[StoredDeadLetter], None]:
-    """The selected dead letters; arguments and errors as of `dead_letters.listing.select_dead_letters`."""
-    return listing.select_dead_letters(DeadLetterReader(settings), selection, timeout=timeout)
-
-
 async def replay_dead_letters(
     settings: Settings,
-    selection: listing.DeadLetterSelection,
+    selection: DeadLetterSelection,
     *,
     after: DeadLetterPosition | None,
     even_if_invalid: bool,

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from llamalog_service.bootstrap.dead_letters import replay_dead_letters, select_dead_letters
+from llamalog_service.bootstrap.dead_letters import replay_dead_letters
 from llamalog_service.cli.dead_letter_view import (
     coordinates_of,
     dead_letter_as_json,
@@ -26,11 +26,16 @@ from llamalog_service.cli.runtime import (
     run,
     signals_as_interrupts,
 )
-from llamalog_service.dead_letters.listing import DeadLetterSelection
+from llamalog_service.dead_letters.listing import DeadLetterSelection, select_dead_letters
 from llamalog_service.dead_letters.policy import ReplayOutcome
 from llamalog_service.dead_letters.replay import ReplayStats
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import (
+    Coordinates,
+    DeadLetterPosition,
+    DeadLetterReader,
+    StoredDeadLetter,
+)
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.logging import printable
 
@@ -286,7 +291,7 @@ def _print_how_to_resume(stats: ReplayStats) -> None:
 async def _read(
     settings: Settings, selection: DeadLetterSelection, keep: Callable[[list[StoredDeadLetter]], None]
 ) -> None:
-    async for batch in select_dead_letters(settings, selection, timeout=TIMEOUT):
+    async for batch in select_dead_letters(DeadLetterReader(settings), selection, timeout=TIMEOUT):
         keep(batch)
 
 

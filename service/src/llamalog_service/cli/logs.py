@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from llamalog_service.bootstrap import open_log
-from llamalog_service.bootstrap.live_feed import follow_log
 from llamalog_service.cli.options import (
     Json,
     OfCategory,
@@ -39,6 +38,8 @@ from llamalog_service.cli.runtime import (
     read_settings,
     run,
 )
+from llamalog_service.kafka.following import open_provenance_follower
+from llamalog_service.live_feed.following import follow_log
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import parse_cursor, read_pages
@@ -98,7 +99,12 @@ def _follow(wanted: LogFilter, limit: int, show: Callable[[LogRow], None], *, br
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # `_print_away` reports an outage once
     following = follow_log(
-        settings, wanted, read=read, show=show, on_availability=_print_away, timeout=TIMEOUT
+        partial(open_provenance_follower, settings),
+        wanted,
+        read=read,
+        show=show,
+        on_availability=_print_away,
+        timeout=TIMEOUT,
     )
     with interruptible():
         run(following)
