@@ -18,7 +18,7 @@ from harness.commands import Commands
 from harness.environments import environment_of
 from harness.log_table import differences, stored_rows
 from harness.service import running
-from harness.settled import wait_until_consumed
+from harness.settled import wait_until_consumed, wait_until_settled
 from harness.started_commands import AS_A_JOB
 from harness.topics import header, producing, publish_events, read_all, until_topic_has_messages
 from harness.writers import Message
@@ -182,7 +182,11 @@ async def test_what_is_valid_now_is_recorded_once_however_often_it_is_replayed(
     names = names_of(settings)
     events: list[Event] = [event(1, "good"), event(2, "evil-1", "good"), event(3, "evil-2", "evil-1")]
     await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT no_evil CHECK (job_id NOT LIKE 'evil%')")
-    async with producing(settings.kafka) as producer, running("consumer", settings, tmp_path):
+    async with (
+        producing(settings.kafka) as producer,
+        running("consumer", settings, tmp_path),
+        running("migration-consumer", settings, tmp_path),  # a child may be sent before its parent
+    ):
         await publish_events(producer, names.entity_events.name, events)
         await producer.send_and_wait(names.entity_events.name, b"no event")
         await wait_until_consumed(settings)
@@ -192,7 +196,7 @@ async def test_what_is_valid_now_is_recorded_once_however_often_it_is_replayed(
             await dead_letters.done("replay", "--reason", "refused-by-database", "--yes")
             await wait_until_consumed(settings)
         await dead_letters.done("replay", "--all", "--yes")
-        await wait_until_consumed(settings)
+        await wait_until_settled(settings, pool)
     assert differences(await stored_rows(pool), events) == []
     reasons = [header(record, "reason") for record in await read_all(settings.kafka, names.dead_letters.name)]
     assert sorted(reasons) == ["not-json"] + ["refused-by-database"] * 2
