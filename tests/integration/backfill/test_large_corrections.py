@@ -14,8 +14,7 @@ from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.kafka.clients import OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.stored_rows import BYTES_AT_ONCE
+from llamalog_service.log.outbox import BYTES_AT_ONCE, Outbox
 from llamalog_service.settings import Settings
 
 WAITING = "SELECT count(*) FROM provenance_outbox"

@@ -11,6 +11,7 @@ from harness.writers import NAMES, KeptMessages, Writer
 from histories import chains
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.outbox import RowReader
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 
 
@@ -24,7 +25,9 @@ async def received(pool: asyncpg.Pool) -> KeptMessages:
 
 def republisher(pool: asyncpg.Pool, kept: KeptMessages) -> Republisher:
     rows = RepublishStore(pool, NAMES.provenance.name)
-    return Republisher(rows, LogStore(pool), EventPublisher(kept, NAMES, source="/tests/republish"))
+    return Republisher(
+        rows, RowReader(pool), LogStore(pool), EventPublisher(kept, NAMES, source="/tests/republish")
+    )
 
 
 async def test_every_row_is_published_and_marked_as_replayed(

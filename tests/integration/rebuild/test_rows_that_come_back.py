@@ -13,7 +13,7 @@ from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.consumer import Removed, RevisionCache
 from llamalog_schemas.consumer.updates import Deduplicator
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import Outbox, RowReader
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 
 LATE = UUID(int=700)
@@ -114,6 +114,7 @@ async def test_a_row_put_in_again_continues_its_revisions_when_it_is_republished
     await removed.pool.execute(PUT_IN, LATE, "top", None, "ROOT")
     republisher = Republisher(
         RepublishStore(removed.pool, NAMES.provenance.name),
+        RowReader(removed.pool),
         LogStore(removed.pool),
         removed._event_publisher,
     )

@@ -12,8 +12,7 @@ from msgspec.structs import asdict
 from llamalog_schemas.backfills import BackfillEndedData, BackfillProgressedData, RunStatus
 from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox, Page, publish_removals
-from llamalog_service.log.stored_rows import ROWS_AT_ONCE
+from llamalog_service.log.outbox import ROWS_AT_ONCE, Outbox, Page, publish_removals
 
 _OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED})
 _BACKFILLS_AT_ONCE = 50

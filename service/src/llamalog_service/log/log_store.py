@@ -1,6 +1,6 @@
 """Reads and writes of `llama_logs` on the hot path."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -21,7 +21,6 @@ from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equ
 from llamalog_service.log.override_writes import insert_overrides
 from llamalog_service.log.row_trials import find_refused, trial
 from llamalog_service.log.row_writes import write_by_halves
-from llamalog_service.log.stored_rows import RowReader
 from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import sql
@@ -69,7 +68,6 @@ class LogStore:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._reader = RowReader(pool)
         self._known_to: dict[int, int] = {}
         self._insert = _copy_rows
 
@@ -87,10 +85,6 @@ class LogStore:
         """The rows of these ids that are in the table."""
         records = await self._pool.fetch(sql("rows_by_id"), ids, True)
         return {record["id"]: stored_row(record) for record in records}
-
-    def rows_in_portions(self, ids: Collection[UUID]) -> AsyncIterator[list[StoredRow]]:
-        """The same rows, as many at once as memory may hold."""
-        return self._reader.portions(list(ids))
 
     async def known_rows(self, rows: Sequence[Content]) -> dict[UUID, StoredRow]:
         """The table's rows with the ids of these.

@@ -9,7 +9,7 @@ from msgspec import convert
 
 from llamalog_schemas.legacy import LegacyRowData, Overruled
 from llamalog_service.domain.overrides import RootOverride
-from llamalog_service.log.stored_rows import BYTES_AT_ONCE
+from llamalog_service.log.outbox import BYTES_AT_ONCE
 from llamalog_service.postgres.statements import sql
 
 _KNOWN: Final = frozenset(LegacyRowData.__struct_fields__)

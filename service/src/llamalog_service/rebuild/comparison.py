@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.log.log_store import table_positions
+from llamalog_service.log.outbox import BYTES_AT_ONCE
 from llamalog_service.log.recompute import MEMORY, prepare_rule
-from llamalog_service.log.stored_rows import BYTES_AT_ONCE
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.rebuild.shadow import (

@@ -11,7 +11,7 @@ from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox, publish_removals
+from llamalog_service.log.outbox import Outbox, RowReader, publish_removals
 from llamalog_service.log.recompute import (
     BY_INDEX,
     LOCK_TIMEOUT_SECONDS,
@@ -161,6 +161,7 @@ class Repair:
         store: RepairStore,
         *,
         recompute: RecomputeStore,
+        rows: RowReader,
         log: LogStore,
         outbox: Outbox,
         event_publisher: EventPublisher,
@@ -168,6 +169,7 @@ class Repair:
     ) -> None:
         self._store = store
         self._recompute_store = recompute
+        self._rows = rows
         self._log = log
         self._outbox = outbox
         self._event_publisher = event_publisher
@@ -281,7 +283,7 @@ class Repair:
         """Publish corrections; those that a crash leaves in the outbox the migration consumer publishes."""
 
         async def publish() -> None:
-            async for stored in self._log.rows_in_portions(rows):
+            async for stored in self._rows.portions(list(rows)):
                 await self._event_publisher.publish_provenance(stored)
                 await self._log.requeue_overtaken(stored)
                 await self._outbox.delete_published(stored)

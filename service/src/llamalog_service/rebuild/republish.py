@@ -13,6 +13,7 @@ import msgspec
 
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.outbox import RowReader
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
@@ -102,6 +103,7 @@ class Republisher:
     def __init__(
         self,
         store: RepublishStore,
+        rows: RowReader,
         log: LogStore,
         event_publisher: EventPublisher,
         *,
@@ -109,6 +111,7 @@ class Republisher:
         on_progress: OnProgress = lambda _: None,
     ) -> None:
         self._store = store
+        self._rows = rows
         self._log = log
         self._event_publisher = event_publisher
         self._rate = rate
@@ -167,7 +170,7 @@ class Republisher:
             if supersede:
                 await self._store.supersede(ids)
             published = 0
-            async for stored in self._log.rows_in_portions(ids):
+            async for stored in self._rows.portions(ids):
                 await self._event_publisher.publish_provenance(stored, replayed=True)
                 await self._log.requeue_overtaken(stored)
                 published += len(stored)
