@@ -2,7 +2,7 @@
 
 from llamalog_tools.devstack.apache_kafka.broker import ApacheKafka
 from llamalog_tools.devstack.apache_kafka.cluster import ApacheKafkaCluster, ClusterNode
-from llamalog_tools.devstack.apache_kafka.jars import fetch_jars
+from llamalog_tools.devstack.apache_kafka.jars import JarSet, fetch_jars
 from llamalog_tools.devstack.apache_kafka.java import find_java
 
-__all__ = ["ApacheKafka", "ApacheKafkaCluster", "ClusterNode", "fetch_jars", "find_java"]
+__all__ = ["ApacheKafka", "ApacheKafkaCluster", "ClusterNode", "JarSet", "fetch_jars", "find_java"]
