@@ -96,29 +96,7 @@ async def drain(
                 before = cpu_seconds(pids)
                 if on_start is not None:
                     on_start(consumer.pid)
-                timeout = 60 + messages / _SLOWEST
-
-                async def recorded() -> bool:
-                    names = installation.consumer_group, installation.topics.entity_events.name
-                    return bool(await database.fetchval(_RECORDED, *names) >= messages)
-
-                async def committed() -> bool:
-                    return await watch.is_at_end(
-                        installation.consumer_group, installation.topics.entity_events
-                    )
-
-                async def settled() -> bool:
-                    if not await watch.is_at_end(
-                        installation.migration_group, installation.topics.backfill_commands
-                    ):
-                        return False
-                    return bool(await database.fetchval(_SETTLED))
-
-                instants = [
-                    await until(recorded, processes, timeout, every=_SELDOM_SECONDS),
-                    await until(committed, processes, timeout),
-                    await until(settled, processes, timeout),
-                ]
+                instants = await settle(installation, messages, processes, watch=watch, database=database)
                 after = cpu_seconds(pids)
                 start = _start_of_reading(consumer)
                 memory = peak_memory(consumer.pid), peak_memory(migration_consumer.pid)
@@ -127,6 +105,43 @@ async def drain(
     finally:
         await watch.close()
         await database.close()
+
+
+async def settle(
+    installation: Installation,
+    messages: int,
+    processes: list[OwnedProcess],
+    *,
+    watch: GroupWatch,
+    database: asyncpg.Connection,
+) -> list[float]:
+    """Wait until so many messages are recorded, their offsets committed, and all that they caused is done.
+
+    Returns:
+        When each of the three was seen, in seconds of the clock on the wall.
+
+    Raises:
+        DrainError: it did not come to an end, or a process ended before.
+    """
+    timeout = 60 + messages / _SLOWEST
+
+    async def recorded() -> bool:
+        names = installation.consumer_group, installation.topics.entity_events.name
+        return bool(await database.fetchval(_RECORDED, *names) >= messages)
+
+    async def committed() -> bool:
+        return await watch.is_at_end(installation.consumer_group, installation.topics.entity_events)
+
+    async def settled() -> bool:
+        if not await watch.is_at_end(installation.migration_group, installation.topics.backfill_commands):
+            return False
+        return bool(await database.fetchval(_SETTLED))
+
+    return [
+        await until(recorded, processes, timeout, every=_SELDOM_SECONDS),
+        await until(committed, processes, timeout),
+        await until(settled, processes, timeout),
+    ]
 
 
 @contextmanager

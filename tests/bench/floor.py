@@ -7,10 +7,8 @@ beyond it is decoding, roots, look-ups, verification and recomputes.
 
 import asyncio
 import gc
-import multiprocessing
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -20,7 +18,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bench.costs import CpuSeconds, cpu_seconds, cpu_spent
-from bench.drain import DrainError
+from bench.forked import forked
 from bench.installation import PARTITIONS, Installation
 from bench.yardstick import COLUMNS, Records, connect_for_copying, copy_records
 from llamalog_service.domain.fold import FoldedRow
@@ -30,7 +28,6 @@ from llamalog_service.kafka.publisher import provenance_message
 
 _BATCH: Final = 3_000
 _BATCH_BYTES: Final = 512 * 1024
-_SECONDS: Final = 600.0
 _READY, _GO, _END = "ready", "go", "end"
 
 
@@ -73,46 +70,15 @@ async def run_floor(
     Raises:
         DrainError: it did not come to an end.
     """
-    with _forked(installation, output, messages) as (pid, connection):
-        await _answer(connection)
-        pids = {"floor": pid, **servers}
+    with forked("The floor", _work, installation, output, messages) as process:
+        await process.answer()
+        pids = {"floor": process.pid, **servers}
         before = cpu_seconds(pids)
-        connection.send(_GO)
-        seconds = float(await _answer(connection))
+        process.send(_GO)
+        seconds = float(await process.answer())
         spent = cpu_spent(before, cpu_seconds(pids))
-        connection.send(_END)
+        process.send(_END)
     return Floored(seconds, spent)
-
-
-@contextmanager
-def _forked(installation: Installation, output: Output, messages: int) -> Iterator[tuple[int, Connection]]:
-    """A process forked from this one, which so has the output without any copying; ended in the end."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("fork").Process(
-        target=_work, args=(installation, output, messages, theirs)
-    )
-    gc.collect()
-    gc.freeze()
-    process.start()
-    theirs.close()  # so that the end of the process is noticed
-    gc.unfreeze()
-    assert process.pid is not None
-    try:
-        yield process.pid, ours
-        process.join(10)
-    finally:
-        if process.is_alive():
-            process.kill()
-        process.join()
-
-
-async def _answer(connection: Connection) -> str:
-    if not await asyncio.to_thread(connection.poll, _SECONDS):
-        raise DrainError(f"The floor has not answered for {_SECONDS:.0f} s.")
-    try:
-        return str(connection.recv())
-    except EOFError:
-        raise DrainError("The floor's process ended by itself.") from None
 
 
 def _work(installation: Installation, output: Output, messages: int, connection: Connection) -> None:

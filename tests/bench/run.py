@@ -63,10 +63,10 @@ async def measure(servers: Servers, *, albums: int, repeat: int, logs: Path, not
         await migrate(yardstick)
         copied += await _copies(servers, yardstick, records, notify)
         for turn in range(1, repeat + 1):
-            floor, differing = await _measure_floor(servers, backlog, output, f"floor-{turn}", notify=notify)
+            floor, differing = await measure_floor(servers, backlog, output, f"floor-{turn}", notify=notify)
             floored.append(floor)
             wrong += differing
-            played, one, left = await _measure_drain(
+            played, one, left = await measure_drain(
                 servers, backlog, f"drain-{turn}", logs=logs, notify=notify
             )
             drained.append(one)
@@ -87,7 +87,7 @@ async def measure(servers: Servers, *, albums: int, repeat: int, logs: Path, not
     )
 
 
-async def _measure_floor(
+async def measure_floor(
     servers: Servers, backlog: Backlog, output: Output, name: str, *, notify: Notify
 ) -> tuple[Floored, list[str]]:
     """Fill a new installation, run the floor on it, and compare the rows with the fold."""
@@ -105,7 +105,7 @@ async def _measure_floor(
         return floored, shortened(differing_rows(backlog.rows, table))
 
 
-async def _measure_drain(
+async def measure_drain(
     servers: Servers,
     backlog: Backlog,
     name: str,

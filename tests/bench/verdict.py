@@ -18,11 +18,11 @@ def give_up(progress: Console, bench: str, error: Exception) -> NoReturn:
     raise typer.Exit(FAILED) from None
 
 
-def keep(figures: str, file: Path | None) -> None:
-    """Write the figures, as JSON, where requested."""
+def keep(text: str, file: Path | None) -> None:
+    """Write the figures, or a plot of them, where requested."""
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(figures)
+        file.write_text(text)
 
 
 def conclude(console: Console, *, wrong: Sequence[str] = (), missed: Sequence[str], met: str) -> None:
