@@ -65,7 +65,7 @@ def fetch_jars(cache: Path | None = None, notify: Notify = ignore, wanted: JarSe
     if maven is None:
         raise ApacheKafkaUnavailableError("Maven (`mvn`) is not installed here, and the jars are not cached.")
     try:
-        with _one_at_a_time(jars) as lock:
+        with one_at_a_time(jars) as lock:
             if not jars.is_dir():
                 _fetch(maven, wanted, jars, lock, notify)
     except OSError as refused:
@@ -110,10 +110,10 @@ def _check(folder: Path, hashes: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time(jars: Path) -> Iterator[int]:
-    """Holds a lock that Maven inherits: an orphaned Maven is waited for too."""
-    jars.parent.mkdir(parents=True, exist_ok=True)
-    with jars.with_name(jars.name + ".lock").open("a") as lock:
+def one_at_a_time(folder: Path) -> Iterator[int]:
+    """Hold the lock of a folder of the cache; a program inherits it, so that an orphan is waited for too."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(folder.name + ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock.fileno()
 
