@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up check test test-benches lint types browser bench bench-kit bench-backfill bench-corrections bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
+.PHONY: help up check test test-benches lint types browser bench bench-latency bench-kit bench-backfill bench-corrections bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -46,6 +46,9 @@ test-benches: .venv/ready  ## every bench once, on little data: that it runs and
 
 bench: .venv/ready  ## the consumer against COPY and the I/O alone, in one run; BENCH='--repeat 5' passes options
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+bench-latency: .venv/ready  ## how soon a sent event is a row and a provenance record, at half of the rate of a drain; BENCH='--rate 1000'
+	@PYTHONPATH=tests $(BIN)/python -m bench_latency $(BENCH)
 
 bench-kit: .venv/ready  ## what publishing an event costs its caller, as a ratio to a bare send
 	@PYTHONPATH=tests $(BIN)/python -m bench.kit $(BENCH)

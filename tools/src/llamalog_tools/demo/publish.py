@@ -28,6 +28,13 @@ class Played(NamedTuple):
     bad: int = 0
     late: int = 0
 
+    @classmethod
+    def of(cls, messages: Sequence[SampleMessage]) -> "Played":
+        """The counts of these messages."""
+        kinds = Counter(message.kind for message in messages)
+        late = sum(message.late for message in messages)
+        return cls(kinds[Kind.EVENT], kinds[Kind.DUPLICATE], kinds[Kind.BAD], late)
+
     @property
     def messages(self) -> int:
         """All of them."""
@@ -75,20 +82,10 @@ async def play(
             for message in chunk
         ]
         await asyncio.gather(*acknowledgements)
-        played = _with_chunk(played, chunk)
+        played = played.and_then(Played.of(chunk))
         if progress is not None:
             progress(played)
     return played
-
-
-def _with_chunk(played: Played, chunk: Sequence[SampleMessage]) -> Played:
-    kinds = Counter(message.kind for message in chunk)
-    return Played(
-        events=played.events + kinds[Kind.EVENT],
-        duplicates=played.duplicates + kinds[Kind.DUPLICATE],
-        bad=played.bad + kinds[Kind.BAD],
-        late=played.late + sum(message.late for message in chunk),
-    )
 
 
 @dataclass(frozen=True, slots=True)
