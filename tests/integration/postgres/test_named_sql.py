@@ -13,7 +13,14 @@ from llamalog_service.postgres.statements import sql, statement_files
 from llamalog_service.queries.logs import Driver, Search
 
 NAMES = sorted(statement_files())
-SCRIPTS = ["recompute_prepare", "rule_prepare", "shadow_create", "shadow_reset", "compare_prepare"]
+SCRIPTS = [
+    "recompute_prepare",
+    "rule_prepare",
+    "shadow_create",
+    "shadow_reset",
+    "shadow_repeated",
+    "compare_prepare",
+]
 """Several statements in one file: run, in this order, not prepared."""
 
 ROW_WRITES = {
@@ -24,7 +31,7 @@ ROW_WRITES = {
 }
 """Writes of rows, each over the statement that selects them."""
 
-TEMPLATES = {"logs_page", "logs_last_scanned", "unsourced_rows", *ROW_WRITES}
+TEMPLATES = {"logs_page", "logs_last_scanned", "side_counts", "unsourced_rows", *ROW_WRITES}
 """Prepared in every way in which they are composed."""
 
 
@@ -67,6 +74,12 @@ async def test_a_write_over_the_rows_that_it_needs_can_be_prepared(
     composed = sql(write).replace("WANTED_ROWS", sql(ROW_WRITES[write]))
     assert composed != sql(write)
     await connection.prepare(composed)
+
+
+@in_one_loop
+@pytest.mark.parametrize("side", ["live", "rebuilt"])
+async def test_the_counts_of_both_sides_can_be_prepared(connection: asyncpg.Connection, side: str) -> None:
+    await connection.prepare(sql("side_counts").replace("SIDE", side))
 
 
 @in_one_loop

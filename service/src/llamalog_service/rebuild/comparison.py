@@ -12,7 +12,7 @@ from msgspec import Struct
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.log.log_store import table_positions
 from llamalog_service.log.outbox import BYTES_AT_ONCE
-from llamalog_service.log.recompute import MEMORY, prepare_rule
+from llamalog_service.log.recompute import MEMORY, Rule, prepare_rule
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.rebuild.shadow import (
@@ -39,6 +39,9 @@ _ANALYZE: Final = (
     f"ANALYZE {SCHEMA}.legacy_rows"
 )
 """Of the columns that statements join or group by: statistics of all the others take a second."""
+
+_SHARE_COUNTING: Final = "SET LOCAL parallel_tuple_cost = 0"
+"""The planner takes the groups, a few for each day, for as many as rows, and would not share the work."""
 
 DIFFERENCES_BY_ID: Final = f"""
     CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id);
@@ -120,6 +123,9 @@ class Side(Struct, frozen=True, rename="camel"):
     by_day: dict[str, int]
 
 
+NO_ROWS: Final = Side(0, f"{0:032x}", {}, {}, {})
+
+
 class Convergence(NamedTuple):
     """Rows that still differ in their roots alone, and whether the migration consumer recomputes roots."""
 
@@ -157,22 +163,17 @@ class ComparisonSnapshot:
 
     async def deduplicate(self) -> Duplicates:
         """Leave one row and one override of each id in the shadow."""
-        await self._connection.execute(MEMORY)
-        await self._connection.execute(_ANALYZE)
+        await self._connection.execute(f"{MEMORY}; {_ANALYZE}; {sql('shadow_repeated')}")
         duplicates = await self._connection.fetchrow(sql("shadow_deduplicate"))
         await self._connection.execute(sql("shadow_deduplicate_overrides"))
         return Duplicates(*duplicates)
 
     async def resolve(self) -> None:
         """Resolve the roots of the shadow's rows by the statements that plan a backfill."""
-        search_path = await self._connection.fetchval(_SEARCH_SHADOW_FIRST)
         await self._connection.execute(sql("shadow_truncate_roots"))
-        rule = await prepare_rule(self._connection, WholeTable())
-        await self._connection.execute(rule.over(_INSERT_ROOTS), *rule.values)
+        async with rule_over_shadow(self._connection) as rule:
+            await self._connection.execute(rule.over(_INSERT_ROOTS), *rule.values)
         await self._connection.execute(f"ANALYZE {SCHEMA}.roots")
-        await self._connection.execute(
-            "SELECT set_config('search_path', $1, true)", search_path.removeprefix(f"{SCHEMA}, ")
-        )
 
     async def compare(self, selection: RebuildSelection) -> None:
         """Write every difference to the shadow."""
@@ -190,8 +191,10 @@ class ComparisonSnapshot:
 
     async def sides(self, selection: RebuildSelection) -> tuple[Side, Side]:
         """Counts of the live table and of the shadow."""
-        records = await self._connection.fetch(sql("compare_counts"), *selection)
-        return _side(records, "live"), _side(records, "rebuilt")
+        return (
+            await count_side(self._connection, "live", selection),
+            await count_side(self._connection, "rebuilt", selection),
+        )
 
     async def complete(self) -> None:
         """Mark the comparison as complete, for the repair or the initial load."""
@@ -258,6 +261,22 @@ class ComparisonStore:
                 after = found[-1]["id"]
 
 
+@asynccontextmanager
+async def rule_over_shadow(connection: asyncpg.Connection) -> AsyncIterator[Rule]:
+    """The rule over the shadow's rows, in the connection's transaction; it comes first in the search path."""
+    search_path = await connection.fetchval(_SEARCH_SHADOW_FIRST)
+    yield await prepare_rule(connection, WholeTable())
+    await connection.execute(
+        "SELECT set_config('search_path', $1, true)", search_path.removeprefix(f"{SCHEMA}, ")
+    )
+
+
+async def count_side(connection: asyncpg.Connection, view: str, selection: RebuildSelection) -> Side:
+    """Counts of one of the views of `compare_prepare`, in the connection's transaction."""
+    await connection.execute(_SHARE_COUNTING)
+    return _side(await connection.fetch(sql("side_counts").replace("SIDE", view), *selection))
+
+
 async def _unsourced(connection: asyncpg.Connection, examples: int) -> Unsourced:
     rows, overrides = await connection.fetchrow(sql("unsourced_count"))
     first = await connection.fetch(sql("unsourced_some"), examples) if rows else []
@@ -280,16 +299,15 @@ def _differences(summary: Sequence[Row]) -> Differences:
     return Differences(**kinds, by_column=by_column, corrected_meanwhile=corrected)
 
 
-def _side(records: Sequence[Row], side: str) -> Side:
+def _side(records: Sequence[Row]) -> Side:
     rows = checksum = 0
     by_category, by_origin, by_day = Counter[str](), Counter[str](), Counter[str]()
     for record in records:
-        if record["side"] == side:
-            rows += record["rows"]
-            checksum += int(record["hashes"])
-            by_category[record["category"]] += record["rows"]
-            by_origin[record["origin"] or _NO_ORIGIN] += record["rows"]
-            by_day[str(record["day"])] += record["rows"]
+        rows += record["rows"]
+        checksum += int(record["hashes"])
+        by_category[record["category"]] += record["rows"]
+        by_origin[record["origin"] or _NO_ORIGIN] += record["rows"]
+        by_day[str(record["day"])] += record["rows"]
     return Side(
         rows, f"{checksum % _CHECKSUM_MODULUS:032x}", dict(by_category), dict(by_origin), dict(by_day)
     )

@@ -12,9 +12,15 @@ from llamalog_service.domain.rows import Content
 from llamalog_service.log.log_store import Positions, advance_positions
 from llamalog_service.log.recompute import MEMORY
 from llamalog_service.postgres.statements import sql
-from llamalog_service.rebuild.comparison import IS_EMPTY
+from llamalog_service.rebuild.comparison import (
+    IS_EMPTY,
+    RebuildSelection,
+    Side,
+    count_side,
+    rule_over_shadow,
+)
 from llamalog_service.rebuild.errors import EnumLabelsNotAddedError, TableNotEmptyError
-from llamalog_service.rebuild.ports import CommitOffsets
+from llamalog_service.rebuild.ports import CommitOffsets, OnProgress, RebuildProgress
 from llamalog_service.rebuild.shadow import END_WITH_CLIENT, compared_shadow
 
 _log = structlog.get_logger("llamalog.rebuild")
@@ -24,6 +30,16 @@ MAX_ENUM_LABELS: Final = 100
 
 _MAX_LABEL_BYTES: Final = 63
 """PostgreSQL's limit; a row with a longer label can't be written."""
+
+_SPARSE_INDEXES: Final = {
+    "llama_logs_conflicts_idx",
+    "llama_logs_eventless_idx",
+    "llama_logs_failures_idx",
+    "llama_logs_to_normalise_idx",
+    "llama_logs_unknown_origin_idx",
+    "llama_logs_unsettled_idx",
+}
+"""Indexes of few rows: to keep one up to date costs less than to read the whole table for it."""
 
 _LOCK: Final = "SET LOCAL lock_timeout = '5s'; LOCK TABLE llama_logs, root_overrides IN ACCESS EXCLUSIVE MODE"
 _INDEX_MEMORY: Final = "SET LOCAL maintenance_work_mem = '256MB'"
@@ -35,10 +51,15 @@ class InitialLoadStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def load(self, group: str, topic: str, next_offsets: Mapping[int, int]) -> None:
+    async def load(
+        self, group: str, topic: str, next_offsets: Mapping[int, int], on_progress: OnProgress
+    ) -> Side:
         """Insert every row of the shadow into the empty live table, build its indexes, record the positions.
 
-        One transaction, during which readers wait; a crash leaves the table empty.
+        One transaction after the roots are known, during which readers wait; a crash leaves the table empty.
+
+        Returns:
+            The counts of the loaded table.
 
         Raises:
             TableNotEmptyError: it holds something by now.
@@ -46,13 +67,24 @@ class InitialLoadStore:
             UnavailableError: nothing is written, or the commit's outcome is unknown.
         """
         async with compared_shadow(self._pool) as connection:
+            on_progress(RebuildProgress("resolving roots"))
+            await connection.execute(sql("compare_prepare"))
+            async with connection.transaction():
+                await connection.execute(END_WITH_CLIENT)
+                async with rule_over_shadow(connection):
+                    pass  # its work tables stay; the rows get their roots on their way into the live table
+            on_progress(RebuildProgress("loading the live table, then its indexes"))
             async with connection.transaction():
                 await connection.execute(f"{END_WITH_CLIENT}; {_LOCK}")
                 if not await connection.fetchval(IS_EMPTY):
                     raise TableNotEmptyError
                 await _load(connection)
+                on_progress(RebuildProgress("counting"))
+                counts = await count_side(connection, "live", RebuildSelection())
                 await advance_positions(connection, Positions(group, topic, next_offsets))
+            on_progress(RebuildProgress("gathering statistics"))
             await connection.execute("ANALYZE llama_logs")
+            return counts
 
 
 async def commit_loaded(commit: CommitOffsets, topic: str, next_offsets: Mapping[int, int]) -> None:
@@ -69,6 +101,7 @@ async def _load(connection: asyncpg.Connection) -> None:
     """Rows first, then the indexes: building one costs a fraction of keeping it up to date."""
     await connection.execute(f"{MEMORY}; {_INDEX_MEMORY}")
     indexes = await connection.fetch(sql("initial_load_indexes"))
+    indexes = [index for index in indexes if index["name"] not in _SPARSE_INDEXES]
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['name']}")
     await connection.execute(sql("initial_load_rows"), await connection.fetchval(sql("repair_revision")))

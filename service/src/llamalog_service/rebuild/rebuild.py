@@ -18,7 +18,9 @@ from llamalog_service.kafka.reader import Span
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import (
     NO_DIFFERENCES,
+    NO_ROWS,
     NONE_UNSOURCED,
+    ComparisonSnapshot,
     ComparisonStore,
     Differences,
     Duplicates,
@@ -233,22 +235,29 @@ class Rebuild:
         async with self._comparison.snapshot() as snapshot:
             self._on_progress(RebuildProgress("removing duplicates"))
             duplicates = await snapshot.deduplicate()
-            self._on_progress(RebuildProgress("resolving roots"))
-            await snapshot.resolve()
-            self._on_progress(RebuildProgress("counting"))
-            sides = await snapshot.sides(RebuildSelection())
+            counts = NO_ROWS if options.initial_load else await self._resolve_and_count(snapshot)
             read = await snapshot.progress()
             await snapshot.complete()
         options.on_compared()
         if options.initial_load:
-            self._on_progress(RebuildProgress("loading the live table, then its indexes"))
             self._lock.check()
             positions = {} if options.archive_only else read.next_offsets
-            await InitialLoadStore(self._pool).load(self._group, self._topic, positions)
+            counts = await InitialLoadStore(self._pool).load(
+                self._group, self._topic, positions, self._on_progress
+            )
             if positions and self._commit is not None:
                 await commit_loaded(self._commit, self._topic, positions)
+        sides = NO_ROWS, counts
         found = _Comparison(read, duplicates, 0, sides, NONE_UNSOURCED)
         return self._report(found, NO_DIFFERENCES, loaded=options.initial_load)
+
+    async def _resolve_and_count(self, snapshot: ComparisonSnapshot) -> Side:
+        """Resolve the roots of the shadow's rows, which are not loaded, and count them."""
+        self._on_progress(RebuildProgress("resolving roots"))
+        await snapshot.resolve()
+        self._on_progress(RebuildProgress("counting"))
+        _, rebuilt = await snapshot.sides(RebuildSelection())
+        return rebuilt
 
     def _report(
         self,

@@ -3,7 +3,7 @@
 INSERT INTO rule_jobs (job, parent, seen, adopted, declared, in_scope)
 WITH named AS (
     SELECT l.job_id AS job, l.created_at, l.id, l.declared_root_job_id AS declared,
-           CASE WHEN l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END AS parent
+           {claimed} AS parent
     FROM llama_logs l
 ), borne AS MATERIALIZED (
     SELECT s.job, min(s.parent) AS parent, min(s.declared) AS declared,

@@ -4,7 +4,7 @@ FROM (
     SELECT {rule_row}
     FROM rule_ends e
     CROSS JOIN LATERAL (
-        SELECT l.*, CASE WHEN l.origin IS NULL AND l.is_root_job THEN NULL ELSE l.parent_job_id END AS claimed
+        SELECT l.*, {claimed} AS claimed
         FROM llama_logs l
         WHERE {l bears e.job}
         UNION ALL

@@ -1,18 +1,16 @@
--- Leave one row of each id in the shadow: of several contents the one that the live table holds, else that of a legacy
--- row, else that of the lowest partition and offset. The other contents are kept for another comparison. Returns how many
--- rows were removed, how many ids have several contents, and of how many the live table holds another content than an
--- empty one would get.
-WITH repeated AS MATERIALIZED (
-    SELECT id FROM llamalog_rebuild.llama_logs GROUP BY id HAVING count(*) > 1
-), held AS (
+-- Leave one row of each of the ids that shadow_repeated has found in the shadow: of several contents the one that the live
+-- table holds, else that of a legacy row, else that of the lowest partition and offset. The other contents are kept for
+-- another comparison. Returns how many rows were removed, how many ids have several contents, and of how many the live
+-- table holds another content than an empty one would get.
+WITH held AS (
     SELECT l.id, to_jsonb(l) - ARRAY['root_job_id', 'origin', 'cycle_members', 'parent_conflict'] AS content
-    FROM repeated
+    FROM repeated_ids
     JOIN live l USING (id)
 ), candidates AS (
     SELECT s.ctid AS tuple, s.id, g.row_id IS NOT NULL AS is_legacy, s.partition, s."offset",
            to_jsonb(s) - ARRAY['root_job_id', 'origin', 'cycle_members', 'parent_conflict', 'revision', 'partition',
                                'offset'] AS content
-    FROM repeated
+    FROM repeated_ids
     JOIN llamalog_rebuild.llama_logs s USING (id)
     LEFT JOIN llamalog_rebuild.legacy_rows g
         ON g.row_id = s.id AND g.partition = s.partition AND g."offset" = s."offset"
