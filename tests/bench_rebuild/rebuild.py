@@ -28,8 +28,8 @@ class Rebuilt(NamedTuple):
     Attributes:
         report: as `--json` gives it.
         seconds: by the clock, the start of the process included.
-        cpu: seconds of the process and of both servers.
-        memory: the most that the process had resident, in bytes.
+        cpu: seconds of the process with those that it started, and of both servers.
+        memory: the most that each of these processes had resident, added up, in bytes.
     """
 
     report: dict[str, Any]
@@ -68,12 +68,14 @@ async def rebuild(installation: Installation, servers: Servers, folder: Path) ->
 
 
 async def _watch(pid: int) -> tuple[float, int]:
-    """CPU seconds and peak memory of a process, as of shortly before its end."""
-    cpu, memory = 0.0, 0
+    """CPU seconds and peak memory of a process and those that it starts, as of shortly before its end."""
+    cpu, peaks = 0.0, dict[int, int]()
     with suppress(psutil.NoSuchProcess, OSError):  # it ended between two samples
         program = psutil.Process(pid)
         while program.status() != psutil.STATUS_ZOMBIE:
-            times = program.cpu_times()
-            cpu, memory = times.user + times.system, peak_memory(pid)
+            cpu = max(cpu, cpu_seconds({"rebuild": pid})["rebuild"])
+            for member in (program, *program.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess, OSError):
+                    peaks[member.pid] = peak_memory(member.pid)
             await asyncio.sleep(_SAMPLE_INTERVAL)
-    return cpu, memory
+    return cpu, sum(peaks.values())

@@ -2,4 +2,5 @@
 
 from llamalog_service.cli.main import app
 
-app(prog_name="llamalog")
+if __name__ == "__main__":  # a process that is spawned imports it under another name
+    app(prog_name="llamalog")

@@ -1,5 +1,6 @@
 """Composition of rebuilds, archives and republishing."""
 
+import asyncio
 import getpass
 import os
 import socket
@@ -7,7 +8,10 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
+import uvloop
+
 from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
+from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.reader import TopicReader, commit_if_behind
 from llamalog_service.kafka.topics import topics
@@ -19,6 +23,7 @@ from llamalog_service.postgres.pool import open_pool
 from llamalog_service.rebuild.archive.archive import Archive, ArchiveOnly, ArchiveThenTopic
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
 from llamalog_service.rebuild.ports import History, OnProgress
+from llamalog_service.rebuild.reader_processes import ReaderProcesses, Share, end_with_parent, read_own_share
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
 from llamalog_service.rebuild.report import RebuildReport
@@ -33,10 +38,12 @@ async def rebuild_log(
     *,
     repair: bool = False,
     archive: Path | None = None,
+    processes: int | None = None,
 ) -> RebuildReport:
     """Rebuild the log from its topic and compare it with the live table.
 
     Args:
+        processes: how many share the reading of a long topic at most; None: one for each core.
         repair: apply the differences to the live table.
         archive: a folder whose archive is read before the topic, or instead of it (`options.archive_only`).
 
@@ -72,10 +79,33 @@ async def rebuild_log(
             group=group,
             begun_by=f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}",
             repair=repairs,
+            readers=ReaderProcesses(
+                processes or len(os.sched_getaffinity(0)),
+                partial(read_share, settings, archive, options.archive_only),
+            ),
             commit=partial(commit_if_behind, settings, group, topic) if settings.kafka_durable else None,
             on_progress=on_progress,
         )
         return await rebuild.run(options)
+
+
+def read_share(settings: Settings, archive: Path | None, archive_only: bool, share: Share) -> None:
+    """Read a share of a rebuild's partitions, in a process that does nothing else."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        end_with_parent(runner.get_loop())
+        try:
+            runner.run(_read_share(settings, archive, share, archive_only=archive_only))
+        except LlamalogError as error:
+            raise SystemExit(error.exit_code) from error
+
+
+async def _read_share(settings: Settings, archive: Path | None, share: Share, *, archive_only: bool) -> None:
+    tune_garbage_collector()
+    history, _ = _history(settings, archive, archive_only=archive_only)
+    async with open_pool(
+        settings, name="llamalog rebuild, reading", keep_plans=False, answer_within=None
+    ) as pool:
+        await read_own_share(pool, history, share)
 
 
 def _history(settings: Settings, folder: Path | None, *, archive_only: bool) -> tuple[History, str]:

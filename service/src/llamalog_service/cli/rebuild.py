@@ -110,6 +110,10 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
         float,
         typer.Option(min=0, metavar="SECONDS", help="Wait so long for roots that live traffic corrects."),
     ] = 10.0,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that share the reading of a long topic; by default one a core."),
+    ] = None,
     differences: Annotated[
         Path, typer.Option(metavar="FILE", help="The file of differing rows, a JSON object a line.")
     ] = Path("rebuild-differences.jsonl"),
@@ -144,7 +148,14 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
             on_compared=lines.complete,
         )
         report = run(
-            rebuild_log(settings, options, bar.show, repair=repair and not dry_run, archive=from_file)
+            rebuild_log(
+                settings,
+                options,
+                bar.show,
+                repair=repair and not dry_run,
+                archive=from_file,
+                processes=processes,
+            )
         )
     republished = None
     try:

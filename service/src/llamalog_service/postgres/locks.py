@@ -12,6 +12,17 @@ RECOMPUTE_LOCK: Final = 0x11A_0001
 """Held by every transaction that corrects roots, so that no two correct each other's work."""
 WORKER_LOCK: Final = 0x11A_0002
 REBUILD_LOCK: Final = 0x11A_0003
+_READING_LOCK: Final = 0x11A_0004
+"""Shared by the transactions of a rebuild's reader processes."""
+
+_HOLDS: Final = """
+    SELECT EXISTS (
+        SELECT FROM pg_locks k
+        WHERE k.locktype = 'advisory' AND k.classid = 0 AND k.objid = $1::bigint::oid AND k.granted
+          AND k.pid = $2
+          AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    )
+"""
 
 _HOLDER: Final = """
     SELECT format('%s, process %s of PostgreSQL, since %s', a.application_name, a.pid,
@@ -40,6 +51,20 @@ async def lock_recompute(connection: asyncpg.Connection) -> None:
     The statements after this one see what the transaction that held the lock before has committed.
     """
     await connection.execute("SELECT pg_advisory_xact_lock($1)", RECOMPUTE_LOCK)
+
+
+async def lock_reading(connection: asyncpg.Connection, holder: int) -> None:
+    """Hold off, up to the end of the transaction, whatever waits for the reader processes of a rebuild.
+
+    Args:
+        holder: the session that holds the lock of the rebuild.
+
+    Raises:
+        RebuildLockLostError: it does not hold it any more; another rebuild may read.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", _READING_LOCK)
+    if not await connection.fetchval(_HOLDS, REBUILD_LOCK, holder):
+        raise RebuildLockLostError
 
 
 class SessionLock:
@@ -102,3 +127,19 @@ class RebuildLock(SessionLock):
         """
         if not self.is_held():
             raise RebuildLockLostError
+
+    @property
+    def session(self) -> int:
+        """The session of PostgreSQL that holds the lock.
+
+        Raises:
+            RebuildLockLostError: it is gone.
+        """
+        if self._holder is None:
+            raise RebuildLockLostError
+        return int(self._holder.get_server_pid())
+
+    async def wait_for_readers(self) -> None:
+        """Wait for transactions of reader processes that were ended: what they wrote is known after that."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _READING_LOCK)

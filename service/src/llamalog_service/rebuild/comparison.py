@@ -1,7 +1,7 @@
 """Comparison of the live table with the shadow, in a snapshot in which rows and positions agree."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -10,11 +10,14 @@ import asyncpg
 from msgspec import Struct
 
 from llamalog_schemas.commands import WholeTable
+from llamalog_service.domain.errors import PositionPastEndError
+from llamalog_service.kafka.reader import Span
 from llamalog_service.log.log_store import table_positions
 from llamalog_service.log.outbox import BYTES_AT_ONCE
 from llamalog_service.log.recompute import MEMORY, Rule, prepare_rule
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
+from llamalog_service.rebuild.errors import BeginningGoneError, NoPositionsError
 from llamalog_service.rebuild.shadow import (
     END_WITH_CLIENT,
     SCHEMA,
@@ -48,6 +51,10 @@ DIFFERENCES_BY_ID: Final = f"""
     ANALYZE {SCHEMA}.differences (id)
 """
 _LINES_AT_ONCE: Final = 500
+_RESTORE_TOPIC: Final = (
+    "It does not hold the table's events, and nothing was done. Restore the topic, or, if its loss is "
+    "accepted, delete the rows of this topic from consumer_positions."
+)
 
 _CHECKSUM_MODULUS: Final = 2**128
 _NO_ORIGIN: Final = "none"
@@ -259,6 +266,23 @@ class ComparisonStore:
                 for record in found:
                     yield record["line"]
                 after = found[-1]["id"]
+
+
+def require_beginning(topic: str, spans: Mapping[int, Span]) -> None:
+    """A rebuild from the rest of a topic would lack rows."""
+    gone = {partition: span.first for partition, span in spans.items() if span.first > 0}
+    if gone:
+        raise BeginningGoneError(topic, gone)
+
+
+def require_positions(topic: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
+    """The live table's positions (`ends`) must be known, and lie within the topic."""
+    if not ends:
+        raise NoPositionsError(topic)
+    for partition, end in ends.items():
+        last = spans[partition].end if partition in spans else 0
+        if end > last:
+            raise PositionPastEndError(topic, partition, end, last, advice=_RESTORE_TOPIC)
 
 
 @asynccontextmanager

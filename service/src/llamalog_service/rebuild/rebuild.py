@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 import asyncpg
 from msgspec.structs import replace
 
-from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.reader import Span
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import (
@@ -27,11 +26,11 @@ from llamalog_service.rebuild.comparison import (
     RebuildSelection,
     Side,
     Unsourced,
+    require_beginning,
+    require_positions,
 )
 from llamalog_service.rebuild.errors import (
     ArchiveOnlyError,
-    BeginningGoneError,
-    NoPositionsError,
     RebuildInProgressError,
     RowsPastPositionError,
     TooManyDeletesError,
@@ -40,9 +39,10 @@ from llamalog_service.rebuild.errors import (
 )
 from llamalog_service.rebuild.initial_load import EnumLabelStore, InitialLoadStore, commit_loaded
 from llamalog_service.rebuild.ports import CommitOffsets, History, OnProgress, RebuildProgress
+from llamalog_service.rebuild.reader_processes import ReaderProcesses, Share, shown_as_all
 from llamalog_service.rebuild.repair import Repair
 from llamalog_service.rebuild.report import RebuildReport
-from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore, read_into
+from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore, read_into, split_reading
 from llamalog_service.retry import retry_until_available
 
 MAX_READ_IN_SNAPSHOT: Final = 100_000
@@ -52,10 +52,6 @@ _EXAMPLES: Final = 20
 _CONVERGENCE_INTERVAL: Final = 0.5
 _CONVERGENCE_FACTOR: Final = 6
 """The wait for convergence is so many times as long while the migration consumer recomputes roots."""
-_RESTORE_TOPIC: Final = (
-    "It does not hold the table's events, and nothing was done. Restore the topic, or, if its loss is "
-    "accepted, delete the rows of this topic from consumer_positions."
-)
 
 Write = Callable[[ShadowBatch], Awaitable[None]]
 
@@ -109,6 +105,7 @@ class Rebuild:
         begun_by: the user and process, for the error of a rebuild that finds this one's shadow.
         repair: applies the differences; None: they are reported alone.
         commit: commits the positions of an initial load; None: no broker keeps them.
+        readers: read a long history with this process; None: it reads all.
     """
 
     def __init__(
@@ -122,6 +119,7 @@ class Rebuild:
         begun_by: str = "",
         repair: Repair | None = None,
         commit: CommitOffsets | None = None,
+        readers: ReaderProcesses | None = None,
         on_progress: OnProgress = lambda _: None,
     ) -> None:
         self._pool = pool
@@ -135,6 +133,7 @@ class Rebuild:
         self._begun_by = begun_by
         self._repair = repair
         self._commit = commit
+        self._readers = readers
         self._on_progress = on_progress
 
     async def run(self, options: RebuildOptions) -> RebuildReport:
@@ -151,7 +150,7 @@ class Rebuild:
             if not is_held:
                 raise RebuildInProgressError(await self._lock.other_holder())
             spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
-            _require_beginning(self._topic, spans)
+            require_beginning(self._topic, spans)
             is_empty = await retry_until_available(
                 self._comparison.is_live_empty, doing="reading the live table"
             )
@@ -185,8 +184,10 @@ class Rebuild:
     async def _compare_and_repair(self, options: RebuildOptions) -> RebuildReport:
         ends = await self._comparison.live_positions(self._topic)
         spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
-        _require_positions(self._topic, ends, spans)
-        await self._read_up_to_the_live_table(ends, self._guarded(self._shadow.write, options))
+        require_positions(self._topic, ends, spans)
+        await self._read_up_to_the_live_table(
+            ends, self._guarded(self._shadow.write, options), needs_labels=options.add_enum_labels
+        )
         found = await retry_until_available(
             lambda: self._compare(options), doing="comparing", may_take_long=True
         )
@@ -231,7 +232,8 @@ class Rebuild:
     async def _load(self, spans: Mapping[int, Span], options: RebuildOptions) -> RebuildReport:
         """Read the whole topic and load the empty live table from it."""
         write = self._guarded(self._shadow.write, options, allow_unknown_labels=False)
-        await self._read_up_to({partition: span.end for partition, span in spans.items()}, write)
+        ends = {partition: span.end for partition, span in spans.items()}
+        await self._read_up_to(ends, write, needs_labels=True)
         async with self._comparison.snapshot() as snapshot:
             self._on_progress(RebuildProgress("removing duplicates"))
             duplicates = await snapshot.deduplicate()
@@ -308,10 +310,12 @@ class Rebuild:
 
         return write_guarded
 
-    async def _read_up_to_the_live_table(self, ends: Mapping[int, int], write: Write) -> None:
+    async def _read_up_to_the_live_table(
+        self, ends: Mapping[int, int], write: Write, *, needs_labels: bool
+    ) -> None:
         """Read until little is left to the comparison's snapshot, which holds VACUUM back."""
         while True:
-            await self._read_up_to(ends, write)
+            await self._read_up_to(ends, write, needs_labels=needs_labels)
             recorded = await retry_until_available(
                 lambda: self._comparison.live_positions(self._topic),
                 doing="reading the live table's positions",
@@ -320,15 +324,28 @@ class Rebuild:
                 return
             ends = recorded
 
-    async def _read_up_to(self, ends: Mapping[int, int], write: Write) -> None:
+    async def _read_up_to(self, ends: Mapping[int, int], write: Write, *, needs_labels: bool) -> None:
         """Read into the shadow, each batch in a transaction of its own."""
 
         async def read() -> None:
-            self._lock.check()
-            starts = (await self._shadow.progress()).next_offsets
+            starts = await self._starts()
+            readers = self._readers
+            own, *others = split_reading(starts, ends, 1 if readers is None else readers.most)
+            if readers is not None and others:
+                shares = [Share(their_ends, self._lock.session, needs_labels) for their_ends in others]
+                async with readers.reading(shares, self._lock.check):
+                    show = shown_as_all(sum(ends.values()), self._on_progress)
+                    await read_into(write, self._history, starts, own, show)
+                starts = await self._starts()  # what one of them has not read is left
             await read_into(write, self._history, starts, ends, self._on_progress)
 
         await retry_until_available(read, doing="reading the topic", may_take_long=True)
+
+    async def _starts(self) -> dict[int, int]:
+        """The next offsets of the shadow, once no process of an earlier attempt writes to it any more."""
+        self._lock.check()
+        await self._lock.wait_for_readers()
+        return (await self._shadow.progress()).next_offsets
 
     async def _compare(self, options: RebuildOptions) -> _Comparison:
         """Compare in one snapshot.
@@ -375,20 +392,3 @@ class Rebuild:
                 return
             self._on_progress(RebuildProgress("waiting for roots that live traffic corrects"))
             await asyncio.sleep(min(_CONVERGENCE_INTERVAL, left))
-
-
-def _require_beginning(topic: str, spans: Mapping[int, Span]) -> None:
-    """A rebuild from the rest of a topic would lack rows."""
-    gone = {partition: span.first for partition, span in spans.items() if span.first > 0}
-    if gone:
-        raise BeginningGoneError(topic, gone)
-
-
-def _require_positions(topic: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
-    """The live table's positions (`ends`) must be known, and lie within the topic."""
-    if not ends:
-        raise NoPositionsError(topic)
-    for partition, end in ends.items():
-        last = spans[partition].end if partition in spans else 0
-        if end > last:
-            raise PositionPastEndError(topic, partition, end, last, advice=_RESTORE_TOPIC)
