@@ -14,6 +14,7 @@ from llamalog_schemas.commands import GivenJobs, OneRoot, WholeTable
 from llamalog_schemas.events import EntityEvent, Event
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.recomputes import Sweep
+from llamalog_service.backfill.worker import sweep_task
 from llamalog_service.log import recompute
 from llamalog_service.log.recompute import RecomputeStore
 
@@ -44,6 +45,26 @@ async def test_the_cheap_sweep_finds_late_parents_whose_command_was_lost(
     await Repairer(pool, kept).publish_corrections()
     assert kept.provenance == as_stored(stored)
     assert await sweep.sweep_unsettled() == 0
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+async def test_a_sweep_waits_for_a_running_backfill_and_is_done_at_its_end(
+    pool: asyncpg.Pool, state: str
+) -> None:
+    events = chains(30)[::-1]
+    await write_one_by_one(pool, events)
+    task = sweep_task(pool, every=0.0, full_every=1000)
+    await pool.execute(
+        "INSERT INTO backfill_runs (id, kind, jobs, reason, status, request) "
+        "VALUES ($1, 'backfill-roots', '{}', 'requested', $2, '{}')",
+        UUID(int=1),
+        state,
+    )
+    await task.do()
+    assert (differences(await stored_rows(pool), events) == []) == (state == "paused")
+    await pool.execute("UPDATE backfill_runs SET status = 'completed'")
+    await task.do()
+    assert differences(await stored_rows(pool), events) == []
 
 
 async def test_the_cheap_sweep_looks_at_some_waiting_rows_at_a_time_and_at_all_of_them_in_turn(

@@ -133,6 +133,11 @@ class Sweep:
         self._next = clock() + every
         self._next_full = clock() + full_every
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for a sweep."""
+        return self._clock() >= min(self._next, self._next_full)
+
     async def sweep_if_due(self) -> int:
         """Sweep if it is time; the number of corrected rows."""
         now = self._clock()
