@@ -22,7 +22,7 @@ from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox
-from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
+from llamalog_service.log.recompute import FEW_JOBS, RecomputeStore, recompute_until_converged
 
 TOPIC = "tests.entity-events"
 GROUP = "tests"
@@ -132,14 +132,19 @@ class Writer:
 
 @dataclass
 class Repairer:
-    """A migration consumer without its Kafka: it does the commands that were kept."""
+    """A migration consumer without its Kafka: it does the commands that were kept.
+
+    Attributes:
+        few_jobs: so many are corrected without work tables.
+    """
 
     pool: asyncpg.Pool
     kept: KeptMessages
+    few_jobs: int = FEW_JOBS
 
     @property
     def store(self) -> RecomputeStore:
-        return RecomputeStore(self.pool)
+        return RecomputeStore(self.pool, most_jobs=self.few_jobs)
 
     async def repair(self, jobs: Iterable[str]) -> None:
         """Do one command."""

@@ -24,7 +24,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a correction does not raise the revision",
-        SERVICE + "log/sql/recompute_write.sql",
+        SERVICE + "log/sql/fragments/correction.sql",
         "revision = {next_revision}",
         "revision = l.revision",
         tests_of(
@@ -48,7 +48,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a correction is not noted in the outbox",
-        SERVICE + "log/sql/recompute_write.sql",
+        SERVICE + "log/sql/fragments/correction.sql",
         "> 1000 FROM changed\n), kept AS (",
         "> 1000 FROM changed WHERE false\n), kept AS (",
         tests_of(
@@ -58,7 +58,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a row of another writer, which has no origin, is not corrected",
-        SERVICE + "log/sql/recompute_rows.sql",
+        SERVICE + "log/sql/fragments/differing_rows.sql",
         "IS DISTINCT FROM (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)",
         "<> (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)",
         tests_of(
@@ -68,7 +68,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a declaration further down does not count in a recompute",
-        SERVICE + "log/sql/recompute_ends.sql",
+        SERVICE + "log/sql/fragments/step_down.sql",
         "coalesce(child.declared, w.root)",
         "coalesce(w.root, child.declared)",
         tests_of(
@@ -77,7 +77,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a recompute leaves out what is below",
-        SERVICE + "log/sql/recompute_scope.sql",
+        SERVICE + "log/sql/fragments/children.sql",
         "WHERE l.parent_job_id = b.job AND l.job_id IS NOT NULL",
         "WHERE l.parent_job_id = b.job AND l.job_id IS NULL",
         tests_of(

@@ -111,7 +111,7 @@ def start_migration_consumer(
     worker = Worker(
         lock=WorkerLock(pool),
         queue=queue,
-        tasks=_tasks(pool, RecomputeStore(planning_pool), publisher, sweep_clock),
+        tasks=_tasks(pool, RecomputeStore(planning_pool, keeping_plans=pool), publisher, sweep_clock),
         poll_every=_POLL_EVERY,
     )
     kafka: Any = actor._kafka

@@ -17,7 +17,7 @@ from harness.writers import KeptMessages, Repairer, Writer
 from histories import histories
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.recomputes import Sweep
-from llamalog_service.log.recompute import RecomputeStore
+from llamalog_service.log.recompute import FEW_JOBS, RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 
 Story = Callable[[asyncpg.Pool, list[Event], int], Coroutine[Any, Any, None]]
@@ -72,8 +72,9 @@ async def write_and_repair_at_once(
         still_writing -= 1
 
     async def repair() -> None:
-        repairer = Repairer(PoolInTurns(pool, turns, "repairer", by_statement=True), kept)
         dice = Random(f"{seed} repairer")
+        few = dice.choice([0, 4, FEW_JOBS])
+        repairer = Repairer(PoolInTurns(pool, turns, "repairer", by_statement=True), kept, few)
         waiting: list[tuple[str, ...]] = []
         while still_writing:
             await turns.mine("repairer")

@@ -133,7 +133,7 @@ def recompute_tasks(
         planning_pool: its connections plan every statement anew.
         metrics: count what recomputes change.
     """
-    recompute = RecomputeStore(planning_pool, metrics)
+    recompute = RecomputeStore(planning_pool, metrics, keeping_plans=pool)
     stores = Stores(
         backfills=BackfillStore(pool),
         plans=PlanStore(planning_pool),

@@ -14,8 +14,8 @@ from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, Who
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.lineage import cycles_below
 from llamalog_service.domain.rows import utc_milliseconds
-from llamalog_service.log.row_writes import RowWrite, write_rows
-from llamalog_service.postgres.locks import lock_recompute
+from llamalog_service.log.row_writes import WRITE_REFUSALS, RowWrite, require_effect, write_rows
+from llamalog_service.postgres.locks import RECOMPUTE_LOCK, lock_recompute
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.telemetry.metrics import Corrected, Metrics
@@ -28,6 +28,9 @@ _UNTRACKED_AT_ONCE = 5_000
 _REFUSED_AT_ONCE = 5_000
 _UNSETTLED_AT_ONCE = 20_000
 _LOWEST = UUID(int=0)
+FEW_JOBS: Final = 500
+FEW_ROWS: Final = 5_000
+"""Up to so many jobs in the lineages, and so many rows that differ, are corrected by one statement."""
 _MAX_PASSES = 100
 """Passes after which a recompute has failed: rows committed meanwhile take a few."""
 BY_INDEX = """
@@ -35,6 +38,11 @@ BY_INDEX = """
 """
 """For some jobs' rows never read the table: its statistics may be those of an hour when it was empty."""
 _BY_COST = BY_INDEX.replace("off", "on")
+
+_BEGIN_FEW: Final = (
+    "SELECT pg_try_advisory_xact_lock($1), set_config('plan_cache_mode', 'force_generic_plan', true)"
+)
+"""In a statement of its own, as in `lock_recompute`. Any number of jobs is planned for alike, and once."""
 
 MEMORY: Final = "SET LOCAL work_mem = '128MB'"
 _JOBS_IN_MEMORY = 1_200_000
@@ -165,14 +173,29 @@ class RecomputeStore:
     """Recomputes roots over a pool of its own, whose connections plan every statement anew.
 
     The work tables hold three jobs in one transaction and a million in the next; a plan kept from
-    one would be ruinous for the other.
+    one would be ruinous for the other. Few jobs, as under load, take one statement without work tables.
 
     Args:
         metrics: None: corrections are not measured.
+        keeping_plans: connections for that statement, which takes longer to be planned than to be executed;
+            None: those of `pool`.
+        most_jobs: in the lineages that this statement corrects.
+        most_rows: that it corrects.
     """
 
-    def __init__(self, pool: asyncpg.Pool, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        metrics: Metrics | None = None,
+        *,
+        keeping_plans: asyncpg.Pool | None = None,
+        most_jobs: int = FEW_JOBS,
+        most_rows: int = FEW_ROWS,
+    ) -> None:
         self._pool = pool
+        self._most_jobs = most_jobs
+        self._most_rows = most_rows
+        self._keeping_plans = keeping_plans or pool
         self._metrics = metrics
         self._last_refused: UUID | None = None
         self._last_unsettled = _LOWEST
@@ -186,6 +209,33 @@ class RecomputeStore:
         Raises:
             UnavailableError: nothing is changed, or the commit's outcome is unknown; repeating is safe.
         """
+        if not isinstance(scope, Everything) and len(scope) <= self._most_jobs:
+            recomputed = await self._recompute_few(scope)
+            if recomputed is not None:
+                return recomputed
+        return await self._recompute_in_work_tables(scope)
+
+    async def _recompute_few(self, scope: Collection[str]) -> Recomputed | None:
+        """Correct few rows by one statement; None, and nothing is written, if it takes more than that.
+
+        Another correction is not waited for here, since these connections may not be busy for long.
+        """
+        try:
+            async with self._keeping_plans.acquire() as connection, connection.transaction():
+                if not await connection.fetchval(_BEGIN_FEW, RECOMPUTE_LOCK):
+                    return None
+                records = await connection.fetch(
+                    sql("recompute_few"), list(scope), self._most_jobs, self._most_rows
+                )
+                if not records[0]["is_few"]:
+                    return None
+                require_effect(records)
+        except WRITE_REFUSALS:
+            return None
+        deepest = {"job": records[0]["deepest"], "depth": records[0]["depth"]}
+        return self._measured(records, deepest if deepest["job"] is not None else None, is_complete=True)
+
+    async def _recompute_in_work_tables(self, scope: Collection[str] | Everything) -> Recomputed:
         async with self._pool.acquire() as connection:
             await connection.execute(sql("recompute_prepare"))
             async with connection.transaction():
@@ -198,10 +248,13 @@ class RecomputeStore:
                 await resolve_cycles(connection, "recompute_endless", "recompute_cycles")
                 deepest = await connection.fetchrow(sql("recompute_deepest"))
                 written = await write_rows(connection, ROOTS)
-        changed = [record for record in written.records if record["start"] is not None]
+        return self._measured(written.records, deepest, is_complete=written.is_complete)
+
+    def _measured(self, records: Sequence[Row], deepest: Row | None, *, is_complete: bool) -> Recomputed:
+        changed = [record for record in records if record["start"] is not None]
         if self._metrics is not None:
             self._metrics.corrected(_corrected(changed, deepest))
-        return Recomputed(_sums(changed, "start"), written.is_complete)
+        return Recomputed(_sums(changed, "start"), is_complete)
 
     async def resolve_untracked(self) -> int:
         """Give rows without job and parent, put in by another writer, their origin; how many there were."""

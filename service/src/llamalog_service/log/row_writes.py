@@ -11,10 +11,10 @@ import structlog
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, TookTooLongError
 from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.pool import rows_of, translated
-from llamalog_service.postgres.statements import Row, sql
+from llamalog_service.postgres.statements import Row, expand, sql
 
 _MAX_REASON: Final = 500
-_REFUSALS: Final = (RowRefusedError, RowExistsError, TookTooLongError)
+WRITE_REFUSALS: Final = (RowRefusedError, RowExistsError, TookTooLongError)
 """A statement may take too long for the trigger of one row."""
 
 _NO_EFFECT: Final = "the update has no effect: a trigger, a rule or a policy of the table drops or changes it"
@@ -23,14 +23,7 @@ _BEGIN: Final = "SAVEPOINT row_writes; SET CONSTRAINTS ALL IMMEDIATE"
 _ROLL_BACK: Final = "ROLLBACK TO SAVEPOINT row_writes; RELEASE SAVEPOINT row_writes"
 _END: Final = "RELEASE SAVEPOINT row_writes"
 
-_HAS_LATE_TRIGGERS: Final = """
-    SELECT EXISTS (
-        SELECT FROM pg_trigger
-        WHERE tgrelid = 'llama_logs'::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 2 = 0
-    )
-"""
-"""Whether triggers of the table's owner run after a row was written: what a statement returns is not the last
-word on it then. Of the bits of tgtype, 2 is that of triggers before the write."""
+_HAS_LATE_TRIGGERS: Final = expand("SELECT {has_late_triggers}")
 
 _STAGE: Final = """
     CREATE TEMPORARY TABLE staged_rows ON COMMIT DROP AS
@@ -108,8 +101,8 @@ async def write_rows(connection: asyncpg.Connection, write: RowWrite, *values: A
     try:
         async with _savepoint(connection):
             records = await connection.fetch(write.over(sql(write.rows)), *values)
-            _require_effect(records)
-    except _REFUSALS:
+            require_effect(records)
+    except WRITE_REFUSALS:
         return await _Trial(connection, write).run(values)
     return Written(records, ())
 
@@ -136,7 +129,7 @@ async def write_by_halves(
         try:
             async with _savepoint(connection):
                 await write(some)
-        except _REFUSALS as refusal:
+        except WRITE_REFUSALS as refusal:
             if len(some) == 1:
                 refused.append(Refusal({"row_id": some[0], "aim": None}, *_reason(refusal)))
             else:
@@ -177,7 +170,7 @@ class _Trial:
             except _NoEffectError as none:
                 await self._put_out(none.numbers, none)
                 ranges.append((first, last))
-            except _REFUSALS as refusal:
+            except WRITE_REFUSALS as refusal:
                 if first == last:
                     await self._put_out([first], refusal)
                 else:
@@ -224,13 +217,18 @@ async def _savepoint(connection: asyncpg.Connection) -> AsyncIterator[None]:
     try:
         with translated():
             yield
-    except _REFUSALS:
+    except WRITE_REFUSALS:
         await connection.execute(_ROLL_BACK)
         raise
     await connection.execute(_END)
 
 
-def _require_effect(records: Sequence[Row]) -> None:
+def require_effect(records: Sequence[Row]) -> None:
+    """Check that all rows of a write are as wanted.
+
+    Raises:
+        RowRefusedError: some are not.
+    """
     if records[0]["ineffective"] > 0:
         raise _NoEffectError
 

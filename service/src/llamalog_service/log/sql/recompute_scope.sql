@@ -7,14 +7,6 @@ WITH RECURSIVE below (job) AS (
     UNION
     SELECT child.job_id
     FROM below b
-    CROSS JOIN LATERAL (
-        SELECT l.job_id
-        FROM llama_logs l
-        WHERE l.parent_job_id = b.job AND l.job_id IS NOT NULL AND {claims}
-        OFFSET 0
-    ) child
+    {children}
 ), {above}
-SELECT a.job, claim.parent_job_id, seen.found IS NOT NULL, coalesce(override.adopted, false),
-       declared.declared_root_job_id, a.in_scope
-FROM jobs a
-{facts}
+{lineage_facts}

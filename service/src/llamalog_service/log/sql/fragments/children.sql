@@ -1,0 +1,7 @@
+-- Of a job `b`: the jobs of the rows that claim it as their parent.
+CROSS JOIN LATERAL (
+    SELECT l.job_id
+    FROM llama_logs l
+    WHERE l.parent_job_id = b.job AND l.job_id IS NOT NULL AND {claims}
+    OFFSET 0
+) child
