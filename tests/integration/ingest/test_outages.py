@@ -16,7 +16,7 @@ from harness.topics import publish, read_all
 from harness.waiting import TIMEOUT, eventually
 from histories import chains
 from llamalog_schemas.events import EntityEvent
-from llamalog_service.kafka.consumer.delivery import RetryingBroker
+from llamalog_service.kafka.consumer.broker import RetryingBroker
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack.apache_kafka import ApacheKafka

@@ -22,7 +22,8 @@ from llamalog_service.backfill.worker import (
 from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
 from llamalog_service.bootstrap.monitoring import open_monitoring
 from llamalog_service.ingest.ingest import Ingest, JobCache
-from llamalog_service.kafka.consumer.delivery import BatchDelivery, RetryingBroker, subscribe
+from llamalog_service.kafka.consumer.broker import RetryingBroker
+from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.monitoring import Monitored
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
