@@ -7,7 +7,7 @@ from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.migration_consumer import migration_delivery
 from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner, Sweep
-from llamalog_service.backfill.worker import PeriodicTask, Worker
+from llamalog_service.backfill.worker import PUBLISHING_CORRECTIONS, RECOMPUTING, PeriodicTask, Worker
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.clients import MessageProducer
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
@@ -148,8 +148,11 @@ def _tasks(
 
     return [
         PeriodicTask(
-            "recomputing roots", RecomputeRunner(RecomputeQueue(pool), store).recompute_queued, _POLL_EVERY
+            RECOMPUTING,
+            RecomputeRunner(RecomputeQueue(pool), store).recompute_queued,
+            _POLL_EVERY,
+            wakes=PUBLISHING_CORRECTIONS,
         ),
         PeriodicTask("sweeping", sweep_if_due, _POLL_EVERY),
-        PeriodicTask("publishing corrections", relay.publish_next, _POLL_EVERY),
+        PeriodicTask(PUBLISHING_CORRECTIONS, relay.publish_next, _POLL_EVERY),
     ]

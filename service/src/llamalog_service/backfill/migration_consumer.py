@@ -10,7 +10,7 @@ from llamalog_schemas.commands import BackfillRoots, RecomputeRoots, RunRequest
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.recomputes import QueuedRecompute, RecomputeQueue
-from llamalog_service.backfill.worker import Worker
+from llamalog_service.backfill.worker import RECOMPUTING, Worker
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.consumer.delivery import BatchDelivery
 from llamalog_service.kafka.consumer.pipeline import Steps
@@ -48,9 +48,12 @@ def migration_delivery(
 
     async def record(decoded: tuple[Commands, list[RejectedRecord]]) -> list[RejectedRecord]:
         commands, rejected = decoded
-        await queue.enqueue(commands.recomputes)
-        await backfills.apply(commands.backfills)
-        worker.wake()
+        if commands.recomputes:
+            await queue.enqueue(commands.recomputes)
+            worker.wake(RECOMPUTING)
+        if commands.backfills:
+            await backfills.apply(commands.backfills)
+            worker.wake()
         return rejected
 
     return BatchDelivery(

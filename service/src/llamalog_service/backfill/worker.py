@@ -24,6 +24,9 @@ from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _log = structlog.get_logger("llamalog.backfill")
 
+RECOMPUTING = "recomputing roots"
+PUBLISHING_CORRECTIONS = "publishing corrections"
+
 POLL_SECONDS = 0.5
 _PROGRESS_SECONDS = 1.0
 _BETWEEN_RECOMPUTES_SECONDS = 0.2
@@ -38,12 +41,14 @@ class PeriodicTask(NamedTuple):
         do: does the work that there is; True: call it again.
         every: seconds of rest after a call that returned False; a wake-up ends it.
         pause: seconds of rest after a call that returned True; nothing ends it.
+        wakes: another task, by `doing`, which a call that returned True leaves work for.
     """
 
     doing: str
     do: Callable[[], Awaitable[bool]]
     every: float
     pause: float = 0.0
+    wakes: str | None = None
 
 
 class Worker:
@@ -61,10 +66,11 @@ class Worker:
         self._tasks = [(task, asyncio.Event()) for task in tasks]
         self._poll_every = poll_every
 
-    def wake(self) -> None:
-        """Start all tasks now rather than at their next poll."""
-        for _, wake in self._tasks:
-            wake.set()
+    def wake(self, doing: str | None = None) -> None:
+        """Start one task, or all, now rather than at the next poll."""
+        for task, wake in self._tasks:
+            if doing is None or task.doing == doing:
+                wake.set()
 
     async def run(self) -> None:
         """Work until cancelled; wait while PostgreSQL or Kafka is away, or another worker is active."""
@@ -104,6 +110,8 @@ class Worker:
     async def _repeat(self, task: PeriodicTask, wake: asyncio.Event) -> None:
         while True:
             if await retry_until_available(task.do, doing=task.doing, may_take_long=True):
+                if task.wakes is not None:
+                    self.wake(task.wakes)
                 await asyncio.sleep(task.pause)
             else:
                 await _rest(wake, task.every)
@@ -143,10 +151,11 @@ def recompute_tasks(
     )
     return [
         PeriodicTask(
-            "recomputing roots",
+            RECOMPUTING,
             RecomputeRunner(RecomputeQueue(pool), recompute).recompute_queued,
             POLL_SECONDS,
             _BETWEEN_RECOMPUTES_SECONDS,
+            wakes=PUBLISHING_CORRECTIONS,
         ),
         PeriodicTask("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
     ]
@@ -175,7 +184,7 @@ def publish_tasks(pool: asyncpg.Pool, event_publisher: EventPublisher) -> list[P
     backfills = BackfillStore(pool)
     corrections = CorrectionRelay(Outbox(pool), backfills, event_publisher)
     return [
-        PeriodicTask("publishing corrections", corrections.publish_next, POLL_SECONDS),
+        PeriodicTask(PUBLISHING_CORRECTIONS, corrections.publish_next, POLL_SECONDS),
         PeriodicTask(
             "publishing the progress of backfills",
             ProgressPublisher(backfills, event_publisher).publish_changes,

@@ -112,7 +112,12 @@ async def run_migration_consumer(settings: Settings) -> None:
             open_monitoring(settings, "migration_consumer_port")
         )
         await require_fit_servers(settings)
-        pool = await stack.enter_async_context(open_pool(settings, name="llamalog migration-consumer"))
+        pool = await stack.enter_async_context(
+            open_pool(settings, name="llamalog migration-consumer", clears=False)
+        )
+        lock_pool = await stack.enter_async_context(
+            open_pool(settings, name="llamalog migration-consumer", most=1)
+        )
         planning_pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog recompute", keep_plans=False, clears=False)
         )
@@ -130,7 +135,7 @@ async def run_migration_consumer(settings: Settings) -> None:
             ),
             *publish_tasks(pool, event_publisher),
         ]
-        worker = Worker(lock=WorkerLock(pool), queue=queue, tasks=tasks, poll_every=POLL_SECONDS)
+        worker = Worker(lock=WorkerLock(lock_pool), queue=queue, tasks=tasks, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())
 
         def subscribe_commands(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
