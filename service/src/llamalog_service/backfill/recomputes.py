@@ -49,8 +49,8 @@ class RecomputeQueue:
 
     async def enqueue(self, runs: Collection[QueuedRecompute]) -> None:
         """Add recomputes; one that is known by its id, done or not, is left alone."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.executemany(sql("enqueue_run"), runs)
+        async with self._pool.acquire() as connection:
+            await connection.executemany(sql("enqueue_run"), runs)  # all or none
 
     async def claim(self, limit: int) -> list[ClaimedRecompute]:
         """Claim the oldest queued recomputes."""

@@ -133,15 +133,21 @@ async def _rest(wake: asyncio.Event, seconds: float) -> None:
 
 
 def recompute_tasks(
-    pool: asyncpg.Pool, planning_pool: asyncpg.Pool, metrics: Metrics = NULL_METRICS
+    pool: asyncpg.Pool,
+    planning_pool: asyncpg.Pool,
+    metrics: Metrics = NULL_METRICS,
+    *,
+    keeping_plans: asyncpg.Pool | None = None,
 ) -> list[PeriodicTask]:
     """Recomputes and backfills; they need PostgreSQL alone.
 
     Args:
         planning_pool: its connections plan every statement anew.
         metrics: count what recomputes change.
+        keeping_plans: a pool for recomputes of few rows, with one connection, so that they are planned
+            once; None: `pool`.
     """
-    recompute = RecomputeStore(planning_pool, metrics, keeping_plans=pool)
+    recompute = RecomputeStore(planning_pool, metrics, keeping_plans=keeping_plans or pool)
     stores = Stores(
         backfills=BackfillStore(pool),
         plans=PlanStore(planning_pool),

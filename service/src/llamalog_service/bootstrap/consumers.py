@@ -121,12 +121,15 @@ async def run_migration_consumer(settings: Settings) -> None:
         planning_pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog recompute", keep_plans=False, clears=False)
         )
+        recompute_pool = await stack.enter_async_context(
+            open_pool(settings, name="llamalog recompute", most=1, clears=False)
+        )
         event_publisher = await stack.enter_async_context(
             open_publisher(settings, "/llamalog/migration-consumer")
         )
         queue, backfills = RecomputeQueue(pool), BackfillStore(pool)
         tasks = [
-            *recompute_tasks(pool, planning_pool, metrics),
+            *recompute_tasks(pool, planning_pool, metrics, keeping_plans=recompute_pool),
             sweep_task(
                 planning_pool,
                 every=settings.sweep_seconds,
