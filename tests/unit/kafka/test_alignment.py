@@ -73,3 +73,18 @@ def test_its_cost_shrinks_as_well() -> None:
     buffer.shrink()
     buffer.add([of_cost(number, 0.2) for number in range(4)])
     assert offsets_taken(buffer) == [[0, 1], [2, 3]]
+
+
+def test_where_only_a_full_batch_is_wanted_less_than_it_may_hold_stays() -> None:
+    buffer = AlignedBuffer(max_records=5)
+    buffer.add([record(number) for number in range(3)])
+    assert buffer.take((), only_full=True) == []
+    buffer.add([record(number) for number in range(3, 7)])
+    assert [one.offset for one in buffer.take((), only_full=True)] == [0, 1, 2, 3, 4]
+    assert buffer.take((), only_full=True) == []
+    assert offsets_taken(buffer) == [[5, 6]]
+    buffer.add([of_cost(number, 0.4) for number in range(7, 10)])
+    assert len(buffer.take((), only_full=True)) == 2, "full by its cost"
+    buffer.shrink()
+    buffer.add([record(10)])
+    assert len(buffer.take((), only_full=True)) == 2, "full by what a batch may hold at present"

@@ -57,8 +57,8 @@ class NotingConsumer:
         return [record(offset) for offset in offsets]
 
 
-def record(offset: int) -> ConsumerRecord:
-    return ConsumerRecord("events", 0, offset, offset, 0, None, b"", None, 0, 0, ())
+def record(offset: int, partition: int = 0) -> ConsumerRecord:
+    return ConsumerRecord("events", partition, offset, offset, 0, None, b"", None, 0, 0, ())
 
 
 class Work:
@@ -202,3 +202,54 @@ async def test_publishing_given_up_in_a_rebalance_ends_before_the_partitions_go(
     may_publish.set()
     await asyncio.sleep(0.1)
     assert (work.published, consumer.committed) == ([], {})
+
+
+async def test_while_a_batch_is_recorded_the_rest_of_a_backlog_is_gathered_to_a_full_one(
+    consumer: NotingConsumer,
+) -> None:
+    work, go_on, sizes = Work(), asyncio.Event(), list[int]()
+
+    async def wait(records: Records) -> None:
+        sizes.append(len(records))
+        await go_on.wait()
+
+    work.before_record = wait
+    delivery = delivering(work, consumer, max_records=10)
+    for first in (0, 4, 8):
+        some = range(first, first + 4)
+        delivering_some = asyncio.create_task(
+            delivery.deliver([*consumer.fetch(some), *(record(offset, 1) for offset in some)])
+        )
+        await asyncio.wait([delivering_some], timeout=0.05)
+    go_on.set()
+
+    async def is_published() -> bool:
+        return len(work.published) == 24
+
+    await eventually(is_published)
+    assert sizes[:2] == [8, 10], "what is ready at once, then as much as a batch may hold"
+    await delivery.close()
+
+
+async def test_what_waits_for_a_partition_is_in_no_batch_while_the_one_before_is_recorded_slowly(
+    consumer: NotingConsumer,
+) -> None:
+    work, go_on, batches = Work(), asyncio.Event(), list[list[int]]()
+
+    async def wait(records: Records) -> None:
+        batches.append(sorted(one.offset for one in records))
+        await go_on.wait()
+
+    work.before_record = wait
+    delivery = delivering(work, consumer, max_records=10)
+    await delivery.deliver([*consumer.fetch(range(4)), *(record(offset, 1) for offset in range(4))])
+    await delivery.deliver([*consumer.fetch(range(4, 12)), *(record(offset, 1) for offset in range(4, 8))])
+    await asyncio.sleep(0.5)  # twice as long as records wait for a partition while nothing is recorded
+    go_on.set()
+
+    async def is_published() -> bool:
+        return len(work.published) == 20
+
+    await eventually(is_published)
+    assert batches[1:] == [[4, 4, 5, 5, 6, 6, 7, 7], [8, 9, 10, 11]]
+    await delivery.close()

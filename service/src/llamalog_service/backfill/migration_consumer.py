@@ -21,6 +21,8 @@ from llamalog_service.kafka.record_batches import CutValue
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _MAX_COMMANDS = 500
+_POLL_SECONDS = 0.5
+"""A command ends the wait, of a poll as of Kafka: this bounds only how often an idle process polls."""
 
 
 class Commands(NamedTuple):
@@ -61,6 +63,7 @@ def migration_delivery(
         max_records=_MAX_COMMANDS,
         fail=fail,
         metrics=metrics,
+        poll_seconds=_POLL_SECONDS,
     )
 
 

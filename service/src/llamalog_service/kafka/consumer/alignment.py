@@ -51,6 +51,11 @@ class AlignedBuffer:
         """Double the batches, up to the largest: one was processed."""
         self._divisor = max(1, self._divisor // 2)
 
+    @property
+    def _most(self) -> int:
+        """The records of a batch at present."""
+        return max(1, self._max_records // self._divisor)
+
     def add(self, records: Collection[ConsumerRecord]) -> None:
         """Buffer fetched records, each partition's in order."""
         by_partition: dict[tuple[str, int], list[ConsumerRecord]] = {}
@@ -69,18 +74,24 @@ class AlignedBuffer:
             self._last_time[partition] = latest
             self._waiting_cost[partition] += added
 
-    def take(self, unfinished: Collection[TopicPartition]) -> list[ConsumerRecord]:
+    def take(
+        self, unfinished: Collection[TopicPartition], *, only_full: bool = False
+    ) -> list[ConsumerRecord]:
         """The next batch in order of time, or nothing while a partition has to be read further first.
 
         Args:
             unfinished: the partitions that have records beyond what was fetched.
+            only_full: nothing, if what is ready is less than a batch may hold.
         """
         horizon = min((self._last_time.get(partition, -1) for partition in unfinished), default=None)
         ready = sorted(
             (timed for waiting in self._waiting.values() for timed in waiting[: _count(waiting, horizon)]),
             key=_time,
         )
-        batch = list(map(_record, self._cut(ready)))
+        cut = self._cut(ready)
+        if only_full and len(cut) == len(ready) < self._most:
+            return []
+        batch = list(map(_record, cut))
         for key, count in Counter((record.topic, record.partition) for record in batch).items():
             partition = TopicPartition(*key)
             waiting = self._waiting[partition]
@@ -90,7 +101,7 @@ class AlignedBuffer:
 
     def _cut(self, ready: Sequence[_Timed]) -> Sequence[_Timed]:
         """As many as a batch may hold, at least one."""
-        most = ready[: max(1, self._max_records // self._divisor)]
+        most = ready[: self._most]
         limit = BATCH_COST // self._divisor
         return most[: max(1, bisect_right(list(accumulate(map(_cost, most))), limit))]
 

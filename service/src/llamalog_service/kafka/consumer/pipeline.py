@@ -92,6 +92,15 @@ class Pipeline(Generic[Prepared, Stored]):
         """The number of batches whose offsets are not committed."""
         return len(self._uncommitted)
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether the next batch would have to wait for one that is being recorded."""
+        return self._recording is not None and not self._recording.done()
+
+    async def wait_until_recorded(self) -> None:
+        """Wait until no batch is being recorded."""
+        await _end_of(self._recording)
+
     async def drain(self) -> None:
         """Wait until every batch is committed or requeued."""
         await _end_of(self._recording)
