@@ -1,5 +1,6 @@
 """Publish the messages of the service, each to its topic."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ MAX_RECORD_BYTES: Final = MAX_MESSAGE_BYTES - 64 * 1024
 """Bytes of a record that every topic accepts: more than an event can bring, but a legacy row is unbounded."""
 
 _ROW_ID_LENGTH: Final = 36
+_RECORDS_A_TURN: Final = 250
+"""Records made before others get their turn: the next batch is recorded meanwhile."""
 
 _FIELDS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
 _CREATED_AT = _FIELDS.index("created_at")
@@ -91,9 +94,12 @@ class EventPublisher:
         Args:
             replayed: mark the records as republished on request.
         """
-        await self._producer.send_batched(
-            self._topics.provenance.name, [provenance_message(row, replayed=replayed) for row in rows]
-        )
+        messages: list[OutgoingMessage] = []
+        for row in rows:
+            messages.append(provenance_message(row, replayed=replayed))
+            if len(messages) % _RECORDS_A_TURN == 0:
+                await asyncio.sleep(0)
+        await self._producer.send_batched(self._topics.provenance.name, messages)
 
     async def publish_removals(self, rows: Iterable[UUID]) -> None:
         """Publish tombstones of rows that were deleted from the log."""
