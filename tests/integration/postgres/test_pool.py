@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, RowsLockedError, UnavailableError
 from llamalog_service.postgres.pool import create_pool, open_pool, translated
+from llamalog_service.postgres.shared_types import shared_types
 from llamalog_service.settings import DatabaseSettings
 
 
@@ -105,3 +106,38 @@ async def test_postgresql_notices_that_a_process_has_vanished(
         ]
     assert 0 < idle + interval * count <= 60
     assert unanswered == 60_000
+
+
+async def test_types_are_looked_up_once_for_all_sessions_of_a_database(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[set[int]] = []
+    introspect = asyncpg.Connection._introspect_types
+
+    async def count(session: asyncpg.Connection, oids: set[int], timeout: float | None) -> object:
+        looked_up.append(set(oids))
+        return await introspect(session, oids, timeout)
+
+    monkeypatch.setattr(asyncpg.Connection, "_introspect_types", count)
+    async with create_pool(empty_database, max_size=3) as one, create_pool(empty_database) as other:
+        await one.execute("CREATE TYPE mood AS ENUM ('good', 'bad')")
+        async with one.acquire() as first, one.acquire() as second, other.acquire() as third:
+            for session in (first, second, third):
+                found = await session.fetchrow("SELECT 'good'::mood, ARRAY['bad']::mood[], $1::uuid[]", [])
+                assert list(found) == ["good", ["bad"], []]
+    assert len(looked_up) == 1
+
+
+async def test_types_of_a_database_that_was_replaced_are_looked_up_anew(empty_database: str) -> None:
+    async with create_pool(empty_database, max_size=1) as pool:
+        await pool.execute("CREATE TYPE kind AS ENUM ('one'); CREATE DOMAIN kinds AS int[]")
+        assert list(await pool.fetchrow("SELECT 'one'::kind")) == ["one"]
+        await pool.execute("DROP TYPE kind; CREATE TYPE kind AS ENUM ('one', 'two')")
+        await pool.expire_connections()
+        shared = shared_types(empty_database)
+        known = shared.find(())
+        assert known
+        assert list(await pool.fetchrow("SELECT 'two'::kind, '{2}'::kinds")) == ["two", [2]]
+        assert {found["oid"] for found in known if found["name"] == "kind"}.isdisjoint(
+            found["oid"] for found in shared.find(()) or ()
+        )

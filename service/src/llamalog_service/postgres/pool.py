@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from llamalog_service.domain.errors import (
     UnavailableError,
 )
 from llamalog_service.postgres.errors import is_known_id, is_raised, is_refusal
+from llamalog_service.postgres.shared_types import SessionOfSharedTypes, shared_types
 from llamalog_service.settings import DatabaseSettings, setting_name
 
 _URL: Final = setting_name("database_url")
@@ -184,16 +186,18 @@ def create_pool(
         max_size=max_size,
         max_queries=_MAX_QUERIES,
         max_inactive_connection_lifetime=_IDLE_SECONDS,
-        init=init or prepare_connection,
+        init=partial(_init, init or prepare_connection),
         reset=reset,
         loop=None,
-        connection_class=_Session,
+        connection_class=type(
+            "_PoolSession", (_Session,), {"__slots__": (), "shared_types": shared_types(dsn)}
+        ),
         record_class=asyncpg.Record,
         **connect,
     )
 
 
-class _Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+class _Session(SessionOfSharedTypes):
     """A connection that keeps the settings of `SESSION` when given back, and notices a server's silence."""
 
     __slots__ = ()
@@ -208,6 +212,11 @@ class _Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no type
         """The statements that clear a session between two users."""
         reset = str(super().get_reset_query())
         return f"{reset}\n{NO_TRANSACTION_TIMEOUT};" if has_transaction_timeout(self) else reset
+
+
+async def _init(prepare: Callable[[_Session], Awaitable[None]], connection: _Session) -> None:
+    await connection.share_types()
+    await prepare(connection)
 
 
 def _keep_alive(end: socket.socket) -> None:
