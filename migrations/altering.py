@@ -112,7 +112,8 @@ def add_columns(columns: Mapping[str, str], *also: str) -> None:
         also: statements for the same transaction, if any column is added.
     """
     found = inspect_schema()
-    missing = [name for name in columns if name not in found.columns]
+    existing = found.columns
+    missing = [name for name in columns if name not in existing]
     if missing:
         added = ", ".join(f"ADD COLUMN {name} {columns[name]}" for name in missing)
         notes = [note(ADDED_COLUMN, name) for name in missing]
@@ -165,7 +166,8 @@ def ensure_index(index: Index) -> None:
     if not index.is_missing(found):
         return
     name = index.name
-    if name in found.indexes and not found.indexes[name].valid:
+    existing = found.indexes.get(name)
+    if existing is not None and not existing.valid:
         drop_index(name)
     elif found.relation_kind(name) is not None:
         name = f"{name}_2"

@@ -79,7 +79,8 @@ def upgrade() -> None:
 
 def _missing(found: SchemaInspector) -> list[str]:
     """The parts that the table lacks; it has at least what makes it a log (`adoption/migration_check.py`)."""
-    return [name for name in COLUMNS if name not in found.columns] if found.table else []
+    existing = found.columns
+    return [name for name in COLUMNS if name not in existing] if existing else []
 
 
 def _create_enums() -> None:

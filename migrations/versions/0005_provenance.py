@@ -79,7 +79,8 @@ ORIGIN_COMMENT = (
 
 
 def preview(found: SchemaInspector) -> Iterator[Preview]:
-    added = [name for name in COLUMNS if name not in found.columns]
+    existing = found.columns
+    added = [name for name in COLUMNS if name not in existing]
     if added:
         yield Preview(f"add the columns {', '.join(added)}, with what is the same for every row")
     if _has_local_default(found):

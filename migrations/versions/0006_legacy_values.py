@@ -191,7 +191,8 @@ def widen() -> None:
 
 
 def _too_strict(found: SchemaInspector) -> list[str]:
-    return [name for name in NULLABLE if name in found.columns and not found.columns[name].nullable]
+    columns = found.columns
+    return [name for name in NULLABLE if name in columns and not columns[name].nullable]
 
 
 def downgrade() -> None:

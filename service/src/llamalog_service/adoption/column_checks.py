@@ -39,13 +39,14 @@ _CHARACTERS: Final = {
 
 def column_problems(found: SchemaInspector) -> list[str]:
     """The reasons why events could not be written into a table, each a sentence without a full stop."""
+    table = found.table
     problems = [
         problem
         for name, column in found.columns.items()
-        for problem in _problems_of(f"{found.table}.{name}", name, column)
+        for problem in _problems_of(f"{table}.{name}", name, column)
     ]
     problems += [
-        f"{found.table} has the rule {rule}, which rewrites what is written; drop it, or make it a trigger"
+        f"{table} has the rule {rule}, which rewrites what is written; drop it, or make it a trigger"
         for rule in found.rules
     ]
     return problems
@@ -53,10 +54,11 @@ def column_problems(found: SchemaInspector) -> list[str]:
 
 def wide_job_columns(found: SchemaInspector) -> list[str]:
     """The columns of jobs in which the application may write names that are too long for a root."""
+    columns = found.columns
     return [
         name
         for name in ("job_id", "parent_job_id")
-        if name in found.columns and not _is_at_most(found.columns[name].base, MAX_JOB_LENGTH)
+        if name in columns and not _is_at_most(columns[name].base, MAX_JOB_LENGTH)
     ]
 
 

@@ -17,6 +17,13 @@ JOURNAL: Final = "migration_journal"
 """The table of the changes that migrations made to existing objects; down-migrations revert only these."""
 
 _SCHEMA: Final = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+_TABLE: Final = f"""(
+    SELECT oid FROM pg_class
+    WHERE relname = ANY (CAST(:names AS text[])) AND relnamespace = {_SCHEMA} AND relkind <> 'v'
+    ORDER BY array_position(CAST(:names AS text[]), relname::text)
+    LIMIT 1
+)"""
+"""The log's table, of `names` the first that is there; part of a query, so that none is spent on it alone."""
 
 
 class Preview(NamedTuple):
@@ -117,13 +124,12 @@ class SchemaInspector:
                         ELSE format_type(atttypid, atttypmod) END,
                    attgenerated <> '' OR attidentity = 'a'
             FROM pg_attribute
-            JOIN pg_class ON pg_class.oid = attrelid
             JOIN pg_type ON pg_type.oid = atttypid
             LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-            WHERE relname = :table AND relnamespace = {_SCHEMA} AND attnum > 0 AND NOT attisdropped
+            WHERE attrelid = {_TABLE} AND attnum > 0 AND NOT attisdropped
             ORDER BY attnum
             """,
-            table=self.table,
+            names=LOG_TABLES,
         )
         return {name: ExistingColumn(*found) for name, *found in rows}
 
@@ -151,10 +157,9 @@ class SchemaInspector:
                    indpred IS NOT NULL, indisvalid, indisunique
             FROM pg_index
             JOIN pg_class i ON i.oid = indexrelid
-            JOIN pg_class t ON t.oid = indrelid
-            WHERE t.relname = :table AND t.relnamespace = {_SCHEMA}
+            WHERE indrelid = {_TABLE}
             """,
-            table=self.table,
+            names=LOG_TABLES,
         )
         return {
             name: ExistingIndex(name, tuple(map(_without_casts, columns)), partial, valid, unique)
@@ -168,12 +173,10 @@ class SchemaInspector:
             f"""
             SELECT conname, confrelid::regclass::text, pg_get_constraintdef(pg_constraint.oid)
             FROM pg_constraint
-            JOIN pg_class ON pg_class.oid = conrelid
-            WHERE relname = :table AND relnamespace = {_SCHEMA} AND contype = 'f' AND confrelid <> conrelid
-              AND conparentid = 0
+            WHERE conrelid = {_TABLE} AND contype = 'f' AND confrelid <> conrelid AND conparentid = 0
             ORDER BY conname
             """,
-            table=self.table,
+            names=LOG_TABLES,
         )
         return [ForeignKey(*row) for row in rows]
 
@@ -182,13 +185,12 @@ class SchemaInspector:
         """The names of the rules that rewrite what is written to the table."""
         rows = self._rows(
             f"""
-            SELECT r.rulename
-            FROM pg_rewrite r
-            JOIN pg_class c ON c.oid = r.ev_class
-            WHERE c.relname = :table AND c.relnamespace = {_SCHEMA}
-            ORDER BY r.rulename
+            SELECT rulename
+            FROM pg_rewrite
+            WHERE ev_class = {_TABLE}
+            ORDER BY rulename
             """,
-            table=self.table,
+            names=LOG_TABLES,
         )
         return tuple(name for (name,) in rows)
 
