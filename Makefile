@@ -9,9 +9,13 @@ BIN := .venv/bin
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# uv, where there is one, installs the same files, of which the lock has the hashes, in a fifth of the time.
+LOCKED_BY_UV := command -v uv >/dev/null && uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+
 .venv/ready: requirements/dev.txt schemas/pyproject.toml service/pyproject.toml tools/pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
+	@echo "installing requirements/dev.txt"
+	@$(LOCKED_BY_UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e schemas -e service -e tools
 	@touch $@
 

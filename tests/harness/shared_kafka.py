@@ -7,11 +7,12 @@ stop, kill or restart a broker start another.
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
+from harness.fast_folders import fast_folder
 from llamalog_tools.devstack import StackOptions
 from llamalog_tools.devstack.apache_kafka import ApacheKafka
 from llamalog_tools.devstack.errors import ApacheKafkaUnavailableError
@@ -29,6 +30,7 @@ class SharedKafka:
         self._folder = folder
         self._users: int | None = None
         self._broker: ApacheKafka | None = None
+        self._data = ExitStack()
 
     def options(self) -> StackOptions:
         """The environment's options with the shared broker as the given one, which is started if none runs.
@@ -60,6 +62,7 @@ class SharedKafka:
                 self._current.unlink()  # a worker that begins now starts another
             fcntl.flock(self._users, fcntl.LOCK_EX)
             self._broker.stop()
+            self._data.close()
         os.close(self._users)
 
     @property
@@ -69,7 +72,8 @@ class SharedKafka:
 
     def _start(self, options: StackOptions) -> None:
         folder = Path(mkdtemp(dir=self._folder))
-        broker = choose_kafka(folder, replace(options, require_apache=True), print)
+        data = self._data.enter_context(fast_folder(folder))
+        broker = choose_kafka(data, replace(options, require_apache=True), print)
         assert isinstance(broker, ApacheKafka)
         broker.start()
         (folder / "address").write_text(broker.bootstrap)
