@@ -26,9 +26,9 @@ from llamalog_service.cli.runtime import (
     run,
     signals_as_interrupts,
 )
-from llamalog_service.dead_letters.listing import DeadLetterSelection, select_dead_letters
 from llamalog_service.dead_letters.policy import ReplayOutcome
 from llamalog_service.dead_letters.replay import ReplayStats
+from llamalog_service.dead_letters.selection import DeadLetterSelection, select_dead_letters
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.dead_letters import (
     Coordinates,

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from llamalog_service.dead_letters.listing import DeadLetterNotFoundError, DeadLetterSelection
 from llamalog_service.dead_letters.policy import ReplayDecision, ReplayOutcome, ReplayPolicy
+from llamalog_service.dead_letters.selection import DeadLetterNotFoundError, DeadLetterSelection
 from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
 from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader, StoredDeadLetter
 from llamalog_service.retry import retry_until_available
