@@ -39,7 +39,7 @@ def statement_files() -> Mapping[str, Traversable]:
     """
     found: dict[str, Traversable] = {}
     for capability in files("llamalog_service").iterdir():
-        _add_files(capability / "sql", found)
+        _add_files(capability / "sql", found, "statements")
     return found
 
 
@@ -51,11 +51,11 @@ def _fragment_files() -> Mapping[str, Traversable]:
     """
     found: dict[str, Traversable] = {}
     for capability in files("llamalog_service").iterdir():
-        _add_files(capability / "sql" / "fragments", found)
+        _add_files(capability / "sql" / "fragments", found, "fragments")
     return found
 
 
-def _add_files(folder: Traversable, found: dict[str, Traversable]) -> None:
+def _add_files(folder: Traversable, found: dict[str, Traversable], kind: str) -> None:
     if not folder.is_dir():
         return
     for file in folder.iterdir():
@@ -63,7 +63,7 @@ def _add_files(folder: Traversable, found: dict[str, Traversable]) -> None:
             continue
         name = file.name.removesuffix(".sql")
         if name in found:
-            raise ValueError(f"two statements or fragments are named {name}: {found[name]} and {file}")
+            raise ValueError(f"Two {kind} are named {name}: {found[name]} and {file}. Rename one.")
         found[name] = file
 
 
