@@ -13,4 +13,4 @@ def test_a_small_bench_runs_and_finds_every_correction_in_the_topic(tmp_path: Pa
     figures = figures_of("bench.corrections", "--rows", "3000", folder=tmp_path)
     assert figures["wrong"] == []
     assert figures["corrections"] == 3001
-    assert min(figures["cpu"].values()) >= 0
+    assert figures["cpu"]["migration-consumer"] > 0
