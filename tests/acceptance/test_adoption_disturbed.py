@@ -29,7 +29,7 @@ from harness.legacy.schemas import StartingPoint
 from harness.log_table import stored_rows
 from harness.provenance import as_stored
 from harness.started_commands import Ended
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.recomputes import Sweep
@@ -158,14 +158,14 @@ async def adopted_beside(
     look: Style, adopter: Adopter, application: Application, writer: Writer, planned: Iterator[Event]
 ) -> Ended:
     """Adopt, while the application writes, and events are ingested and what they need is repaired."""
-    repairer = Repairer(writer.pool, writer.kept)
+    recomputer = Recomputer(writer.pool, writer.kept)
     command = await adopter.begin("--yes", "--json", "--batch-size", "100", "--rate", "600")
     ended = asyncio.create_task(command.ended())
     while not ended.done():
         await application.write()
         if await look.revision() == HEAD and (batch := list(islice(planned, 5))):
             await writer.write(*batch)
-            await repairer.settle()
+            await recomputer.settle()
         await asyncio.sleep(0.02)
     return await ended
 
@@ -191,11 +191,11 @@ async def test_beside_an_application_and_producers_that_go_on_every_root_is_the_
         assert report["unexplained"] == 0
         assert report["live"]["corrected"] > 0
 
-        await Repairer(pool, writer.kept).settle()
+        await Recomputer(pool, writer.kept).settle()
         sweep = Sweep(RecomputeStore(pool), every=1, full_every=1, clock=lambda: 0.0)
         while await sweep.sweep_unsettled():
             continue
-        await Repairer(pool, writer.kept).publish_corrections()
+        await Recomputer(pool, writer.kept).publish_corrections()
         overrides = {
             row["job_id"]: row["adopted"] for row in await pool.fetch("SELECT * FROM root_overrides")
         }

@@ -2,7 +2,7 @@
 
 Run with ``PYTHONPATH=tests .venv/bin/python -m bench.decode``. All decode the events of the sample
 catalogue, batch by batch as the consumer does, in turn, so that a slow moment of the machine meets all.
-Told are medians of CPU time, and of the ratio to pydantic within a round. The pydantic models check
+Printed are medians of CPU time, and of the ratio to pydantic within a round. The pydantic models check
 what types can state, `decode_event` checks every rule of the contract.
 """
 

@@ -41,7 +41,7 @@ _RECORDED = """
 """
 
 StartedConsumer = Callable[[int], None]
-"""Told the pid of a consumer that is about to fetch."""
+"""Called with the pid of a consumer that is about to fetch."""
 
 
 class DrainError(Exception):

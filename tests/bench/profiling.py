@@ -15,7 +15,7 @@ from bench.servers import Servers, settle_disk
 from bench.statements import EVERY_SECONDS, Statements, sampled_statements
 
 _SAMPLES_A_SECOND = 250
-_TOLD = 40
+_MOST_FREQUENT = 40
 
 
 async def profile_drain(
@@ -94,7 +94,7 @@ def describe_statements(seen: Statements, seconds: float) -> list[str]:
     looks = seconds / EVERY_SECONDS
     rows = [
         f"| {count / looks:.1%} | {program} | {waits_for} | {statement} |"
-        for (program, waits_for, statement), count in seen.most_common(_TOLD)
+        for (program, waits_for, statement), count in seen.most_common(_MOST_FREQUENT)
     ]
     head = "| of the time | program | waits for | statement of PostgreSQL |"
     return [head, "|---|---|---|---|", *rows]
@@ -110,6 +110,6 @@ def _function(frame: str) -> str:
 def _table(title: str, counted: Counter[str], total: int, per_event: float) -> list[str]:
     rows = [
         f"| {count / total:.1%} | {count * per_event:.2f} | {function} |"
-        for function, count in counted.most_common(_TOLD)
+        for function, count in counted.most_common(_MOST_FREQUENT)
     ]
     return [f"| {title} | µs an event | function |", "|---|---|---|", *rows]

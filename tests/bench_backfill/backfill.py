@@ -59,7 +59,7 @@ class _NullProducer(MessageProducer):
 
 
 async def commanded_backfill(url: str) -> Done:
-    """Command a backfill of everything and wait for its end, and for that of the repairs beside it.
+    """Command a backfill of everything and wait for its end, and for that of the recomputes beside it.
 
     Raises:
         BackfillBenchError: it failed.

@@ -61,9 +61,9 @@ async def write(url: str, batches_per_second: float) -> list[float]:
             await writer.write(*events)
             latencies.append(time.perf_counter() - began)
             kept.by_topic.pop("tests.provenance", None)
-            repairs = [QueuedRecompute(uuid4(), named, "root-disagrees") for named in kept.take_commands()]
-            if repairs:
-                await RecomputeQueue(pool).enqueue(repairs)
+            recomputes = [QueuedRecompute(uuid4(), named, "root-disagrees") for named in kept.take_commands()]
+            if recomputes:
+                await RecomputeQueue(pool).enqueue(recomputes)
             due = max(due + 1 / batches_per_second, time.monotonic() - 1)
             await asyncio.sleep(due - time.monotonic())
     return latencies

@@ -27,7 +27,7 @@ progress_console = Console(stderr=True, highlight=False)
 
 def main(
     only: Annotated[list[str] | None, typer.Option(help="A fault's name; may be given often.")] = None,
-    messages: Annotated[int, typer.Option(min=100, help=f"Said meanwhile, {RATE} a second.")] = 6000,
+    messages: Annotated[int, typer.Option(min=100, help=f"Published meanwhile, {RATE} a second.")] = 6000,
     seed: Annotated[int | None, typer.Option(help="Of loads and dice.")] = None,
     write_to: Annotated[Path | None, typer.Option(help="The document that gets the table.")] = None,
     data_dir: Annotated[

@@ -8,7 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 from chaos.fault import Fault
-from chaos.scene import STOPS_WITHIN, TOLD_TO_END, Scene, scene
+from chaos.scene import ENDED_BY_REQUEST, STOPS_WITHIN, Scene, scene
 from chaos.verdict import Verdict, judge
 from harness.settled import wait_until_settled
 from harness.topics import end_offsets
@@ -40,7 +40,7 @@ class Survived(NamedTuple):
     def wrong(self) -> list[str]:
         """Everything that is not as it should be."""
         wrong = list(self.verdict.differences)
-        if not TOLD_TO_END.issuperset(self.exit_codes):
+        if not ENDED_BY_REQUEST.issuperset(self.exit_codes):
             wrong.append(f"exit codes {self.exit_codes} of processes that were stopped")
         return wrong
 

@@ -31,7 +31,7 @@ from llamalog_tools.devstack import ApacheKafka, ApacheKafkaCluster, LocalPostgr
 from llamalog_tools.devstack.data_dir import HOST
 
 CONSUMERS = 3
-TOLD_TO_END = {0, -signal.SIGTERM}
+ENDED_BY_REQUEST = {0, -signal.SIGTERM}
 """Exit codes of processes that were stopped; the latter, if it had hardly been started."""
 STOPS_WITHIN = 60.0
 """Seconds: a member that is stopped while its group rebalances waits for the slowest of the others."""
@@ -204,7 +204,7 @@ class Scene:
         last, reached = time.monotonic(), 0
         while True:
             for process in self.processes if self.supervised else ():
-                if process.exit_code not in TOLD_TO_END | {None}:
+                if process.exit_code not in ENDED_BY_REQUEST | {None}:
                     process.start()
                     self.restarts += 1
             now = sum((await self.recorded()).values())

@@ -7,7 +7,7 @@ import asyncpg
 
 from harness.legacy_rows import write_as_another
 from harness.topics import producing
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import NOON, event, override
 from llamalog_schemas.codec import Headers
 from llamalog_schemas.commands import BackfillRootsData, WholeTable
@@ -76,7 +76,7 @@ def entity_events() -> list[EntityEvent]:
 async def fill_log(pool: asyncpg.Pool) -> None:
     """Rows of every category, every origin, with conflicts, a cycle, and legacy ones."""
     kept = KeptMessages()
-    writer, repairer = Writer(pool, kept), Repairer(pool, kept)
+    writer, recomputer = Writer(pool, kept), Recomputer(pool, kept)
     await writer.write(
         *entity_events(),
         event(101, "orphan", "never-seen"),
@@ -93,7 +93,7 @@ async def fill_log(pool: asyncpg.Pool) -> None:
         event(112, "other-root"),
         event(113, None, "other-root"),
     )
-    await repairer.settle()
+    await recomputer.settle()
     await write_as_another(pool, [("legacy", None), ("legacy-child", "legacy"), (None, None)])
     for number, change in enumerate(_ODD):
         row = uuid5(ALBUM, str(number))

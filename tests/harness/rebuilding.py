@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from harness.writers import GROUP, NAMES, TOPIC, KeptMessages, Message, Repairer
+from harness.writers import GROUP, NAMES, TOPIC, KeptMessages, Message, Recomputer
 from llamalog_schemas.codec import encode
 from llamalog_schemas.events import Event
 from llamalog_service.ingest.ingest import Ingest, JobCache
@@ -104,7 +104,7 @@ class Installation:
         await self.settle()
 
     async def settle(self) -> None:
-        await Repairer(self.pool, self.kept).settle()
+        await Recomputer(self.pool, self.kept).settle()
 
     def rebuild(self, **given: Any) -> Rebuild:
         return Rebuild(self.pool, given.pop("history", self.topic), topic=TOPIC, group=self.group, **given)

@@ -1,4 +1,4 @@
-"""Ingests and repairs in this process: what they publish is kept rather than sent."""
+"""Ingests and recomputes in this process: what they publish is kept rather than sent."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -131,7 +131,7 @@ class Writer:
 
 
 @dataclass
-class Repairer:
+class Recomputer:
     """A migration consumer without its Kafka: it does the commands that were kept.
 
     Attributes:
@@ -146,14 +146,14 @@ class Repairer:
     def store(self) -> RecomputeStore:
         return RecomputeStore(self.pool, most_jobs=self.few_jobs)
 
-    async def repair(self, jobs: Iterable[str]) -> None:
+    async def recompute(self, jobs: Iterable[str]) -> None:
         """Do one command."""
         await recompute_until_converged(self.store, sorted(set(jobs)))
 
     async def settle(self) -> None:
         """Do every published command, then publish the corrections."""
         for jobs in self.kept.take_commands():
-            await self.repair(jobs)
+            await self.recompute(jobs)
         await self.publish_corrections()
 
     async def publish_corrections(self) -> None:

@@ -72,7 +72,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
         "coalesce(child.declared, w.root)",
         "coalesce(w.root, child.declared)",
         tests_of(
-            "integration/backfill/test_histories.py", "test_what_two_writers_and_a_repairer_leave_is_the_fold"
+            "integration/backfill/test_histories.py",
+            "test_what_two_writers_and_a_recomputer_leave_is_the_fold",
         ),
     ),
     Fault(

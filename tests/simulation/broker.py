@@ -28,7 +28,7 @@ class Member(Protocol):
     topic: str
 
     def rejoin(self) -> None:
-        """Told that the group is about to share its partitions anew."""
+        """Called when the group is about to share its partitions anew."""
 
 
 class Group:

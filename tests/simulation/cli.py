@@ -127,10 +127,10 @@ def _open_stage(url: str, plant: str) -> None:
 
 def _play_share(seeds: range) -> list[tuple[int, str, int, int]]:
     (stage,) = _opened
-    return [_told(seed, stage, draw_scenario(seed)) for seed in seeds]
+    return [_played(seed, stage, draw_scenario(seed)) for seed in seeds]
 
 
-def _told(seed: int, stage: Stage, scenario: Scenario) -> tuple[int, str, int, int]:
+def _played(seed: int, stage: Stage, scenario: Scenario) -> tuple[int, str, int, int]:
     played = stage.play(scenario)
     return seed, played.wrong[0] if played.wrong else "", played.steps, len(played.befallen)
 

@@ -16,7 +16,7 @@ class Steering(Protocol):
         """Whether a statement is being executed: nothing else may happen until it answers."""
 
     def unanswered(self) -> None:
-        """Told that the database has not answered for a moment."""
+        """Called when the database has not answered for a moment."""
 
     def at_rest(self, until_timer: float | None) -> None:
         """Let something happen: give a process a turn, or move the clock, at most to the next timer."""

@@ -24,7 +24,7 @@ from harness.legacy.schemas import (
     StartingPoint,
     schema_at,
 )
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event
 from integration.adoption.test_legacy_roots import repair
 from llamalog_service.adoption.migration_runner import migrate
@@ -90,7 +90,7 @@ async def test_rows_with_strange_values_are_repaired_and_published_and_stop_noth
     async with create_pool(empty_database, min_size=0) as pool:
         await repair(pool)
         kept = KeptMessages()
-        await Repairer(pool, kept).publish_corrections()
+        await Recomputer(pool, kept).publish_corrections()
         assert await pool.fetchval("SELECT count(*) FROM provenance_outbox") == 0
     assert sum(map(len, kept.by_topic.values())) == len(before.rows)
     published = {str(row_id): record.status for row_id, record in kept.provenance.items()}
@@ -118,7 +118,7 @@ async def test_events_and_rows_of_the_application_that_come_before_the_backfill_
             "INSERT INTO llama_logs (operation, status, category, job_id, parent_job_id, sources) "
             "VALUES ('check:album', 'SUCCESS', 'ENRICHED', 'written-by-the-application', 'new-root', NULL)"
         )
-        await Repairer(pool, kept).settle()
+        await Recomputer(pool, kept).settle()
         await repair(pool)
 
     rows = (await read_table(empty_database, "llama_logs")).rows.values()

@@ -5,7 +5,7 @@ import pytest
 
 from harness.backfills import Backfills
 from harness.log_table import differences, stored_rows
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event, override
 from llamalog_schemas.backfills import BackfillPhase, RunStatus
 from llamalog_schemas.commands import MissingParent
@@ -40,7 +40,7 @@ async def test_an_adoption_that_is_revoked_under_way_stays_revoked(
 
     async def revoke(_: object) -> None:
         await Writer(pool, kept).write(revoked)
-        await Repairer(pool, kept).settle()
+        await Recomputer(pool, kept).settle()
 
     if moment == "once it is planned":
         backfills.store.after_plan = revoke

@@ -1,4 +1,4 @@
-"""Backfills under live traffic, by the one worker that attends to repairs beside them."""
+"""Backfills under live traffic, by the one worker that does recomputes beside them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from harness.backfills import Backfills, forget_roots
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from harness.waiting import eventually
-from harness.writers import NAMES, KeptMessages, Repairer, Writer
+from harness.writers import NAMES, KeptMessages, Recomputer, Writer
 from histories import chains, event, override
 from llamalog_schemas.backfills import BackfillEnded, BackfillProgressed, RunStatus
 from llamalog_schemas.codec import decode_backfill_event
@@ -108,7 +108,7 @@ async def test_what_a_backfill_under_live_traffic_leaves_is_the_fold(
     assert done.status is RunStatus.COMPLETED, done.error
     assert done.report is not None
     assert done.report.plan.rows >= 320
-    await Repairer(wide_pool, kept).settle()
+    await Recomputer(wide_pool, kept).settle()
     stored = await stored_rows(wide_pool)
     adopted = await wide_pool.fetch("SELECT job_id FROM root_overrides")
     overrides = [override(5000 + number, record["job_id"]) for number, record in enumerate(adopted)]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from harness.backfills import Backfills, forget_roots, while_locked
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
-from harness.writers import NAMES, KeptMessages, Repairer, Writer
+from harness.writers import NAMES, KeptMessages, Recomputer, Writer
 from histories import NOON, chains, event, override
 from llamalog_schemas.backfills import BackfillPhase, RootCounts, RunStatus
 from llamalog_schemas.commands import ExpectedCounts, GivenJobs, MissingParent, OneRoot, TimeWindow
@@ -58,7 +58,7 @@ async def test_every_row_gets_what_the_rule_gives_it_and_is_published(
     assert differences(stored, log) == []
     assert {row.revision for row in stored.values()} == {2}
     kept = KeptMessages()
-    await Repairer(pool, kept).publish_corrections()
+    await Recomputer(pool, kept).publish_corrections()
     assert kept.provenance == as_stored(stored)
     assert (done.status, done.plan, done.by_class) == (RunStatus.COMPLETED, PLANNED, PLANNED)
     assert (done.scanned, done.set, done.to_set, done.batches) == (41, 41, 41, 11)

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from harness.log_table import stored_rows
-from harness.writers import NAMES, KeptMessages, Repairer, Writer
+from harness.writers import NAMES, KeptMessages, Recomputer, Writer
 from histories import event
 from llamalog_schemas.codec import decode_provenance
 from llamalog_service.backfill import publishers
@@ -46,7 +46,7 @@ async def corrected(pool: asyncpg.Pool, kept: KeptMessages) -> None:
         await Writer(pool, kept).write(event(number, f"above-{job}", at=-2))
         await Writer(pool, kept).write(event(number + 10, job, f"above-{job}", at=-1))
         for jobs in kept.take_commands():
-            await Repairer(pool, kept).repair(jobs)
+            await Recomputer(pool, kept).recompute(jobs)
     kept.by_topic.clear()
 
 

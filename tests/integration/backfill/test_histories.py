@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.interleaving import PoolInTurns, Turns
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.provenance import as_stored
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import histories
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.recomputes import Sweep
@@ -47,7 +47,7 @@ def play_many(database_url: str, story: Story, examples: int) -> None:
 async def write_and_repair_at_once(
     pool: asyncpg.Pool, history: Sequence[Event], seed: int, kept: KeptMessages
 ) -> None:
-    """Two writers share a history, a third repairs; whose turn it is, is up to the dice."""
+    """Two writers share a history, a third recomputes; whose turn it is, is up to the dice."""
     turns, dice, luck = Turns(), Random(seed), Random(seed)
     shares: tuple[list[Event], list[Event]] = ([], [])
     for one in history:
@@ -72,30 +72,30 @@ async def write_and_repair_at_once(
         still_writing -= 1
 
     async def repair() -> None:
-        dice = Random(f"{seed} repairer")
+        dice = Random(f"{seed} recomputer")
         few = dice.choice([0, 4, FEW_JOBS])
-        repairer = Repairer(PoolInTurns(pool, turns, "repairer", by_statement=True), kept, few)
+        recomputer = Recomputer(PoolInTurns(pool, turns, "recomputer", by_statement=True), kept, few)
         waiting: list[tuple[str, ...]] = []
         while still_writing:
-            await turns.mine("repairer")
+            await turns.mine("recomputer")
             waiting += kept.take_commands()
             if waiting:
-                await repairer.repair(waiting.pop(dice.randrange(len(waiting))))
+                await recomputer.recompute(waiting.pop(dice.randrange(len(waiting))))
         for jobs in waiting:
-            await repairer.repair(jobs)
+            await recomputer.recompute(jobs)
 
     await turns.play(
         lambda steps, _: dice.choice(steps).actor,
-        **{"writer 0": write(0), "writer 1": write(1), "repairer": repair()},
+        **{"writer 0": write(0), "writer 1": write(1), "recomputer": repair()},
     )
     kept.is_away = lambda: False
 
 
-def test_what_two_writers_and_a_repairer_leave_is_the_fold(database_url: str) -> None:
+def test_what_two_writers_and_a_recomputer_leave_is_the_fold(database_url: str) -> None:
     async def story(pool: asyncpg.Pool, history: list[Event], seed: int) -> None:
         kept = KeptMessages()
         await write_and_repair_at_once(pool, history, seed, kept)
-        await Repairer(pool, kept).settle()
+        await Recomputer(pool, kept).settle()
         stored = await stored_rows(pool)
         assert differences(stored, history) == []
         assert kept.provenance == as_stored(stored)
@@ -113,7 +113,7 @@ def test_if_every_command_is_lost_the_sweep_of_everything_leads_to_the_fold(data
         await sweep.sweep_everything()
         stored = await stored_rows(pool)
         assert differences(stored, history) == []
-        await Repairer(pool, kept).publish_corrections()
+        await Recomputer(pool, kept).publish_corrections()
         assert kept.provenance == as_stored(stored)
 
     play_many(database_url, story, examples=30)

@@ -8,7 +8,7 @@ import pytest
 from harness.interleaving import PoolInTurns, Turns, at_random, every_order
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.provenance import as_stored
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import chains, event, override
 from llamalog_schemas.events import Event
 
@@ -68,7 +68,7 @@ async def test_two_writers_never_stay_apart_in_any_order_of_their_steps(
             one=Writer(PoolInTurns(pool, turns, "one"), kept, 0).write(*one),
             other=Writer(PoolInTurns(pool, turns, "other"), kept, 1).write(*other),
         )
-        await Repairer(pool, kept).settle()
+        await Recomputer(pool, kept).settle()
         stored = await stored_rows(pool)
         assert differences(stored, [*before, *one, *other]) == []
         assert kept.provenance == as_stored(stored)
@@ -86,9 +86,9 @@ async def test_a_cycle_that_grew_is_named_anew_by_who_remembers_the_smaller_one(
     conflicting = event(5, "one", "outside", at=9)
     await forgetful.write(*ring)
     await growing.write(*longer)
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
     await forgetful.write(conflicting)
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
     assert differences(await stored_rows(pool), [*ring, *longer, conflicting]) == []
 
 
@@ -122,10 +122,12 @@ async def test_a_repair_and_a_writer_between_its_statements_never_stay_apart(
         (command,) = kept.take_commands()
         await turns.play(
             at_random(seed),
-            repairer=Repairer(PoolInTurns(pool, turns, "repairer", by_statement=True), kept).repair(command),
+            recomputer=Recomputer(PoolInTurns(pool, turns, "recomputer", by_statement=True), kept).recompute(
+                command
+            ),
             writer=Writer(PoolInTurns(pool, turns, "writer"), kept, 1).write(*meanwhile),
         )
-        await Repairer(pool, kept).settle()
+        await Recomputer(pool, kept).settle()
         stored = await stored_rows(pool)
         assert differences(stored, [*before, *meanwhile]) == []
         assert kept.provenance == as_stored(stored)
@@ -143,8 +145,8 @@ async def test_two_repairs_of_one_lineage_at_once_correct_every_row_once(pool: a
         jobs = [job for command in kept.take_commands() for job in command]
         await turns.play(
             dice,
-            one=Repairer(PoolInTurns(pool, turns, "one", by_statement=True), kept).repair(jobs),
-            other=Repairer(PoolInTurns(pool, turns, "other", by_statement=True), kept).repair(jobs),
+            one=Recomputer(PoolInTurns(pool, turns, "one", by_statement=True), kept).recompute(jobs),
+            other=Recomputer(PoolInTurns(pool, turns, "other", by_statement=True), kept).recompute(jobs),
         )
         stored = await stored_rows(pool)
         assert differences(stored, events) == []

@@ -12,7 +12,7 @@ import pytest
 from harness.backfills import Backfills, forget_roots
 from harness.log_table import differences, stored_rows
 from harness.owners import add_trigger, become_plain_owner, drop_trigger
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import chains, event
 from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.events import EntityEvent
@@ -87,7 +87,7 @@ async def test_a_repair_sets_a_refused_row_aside_and_corrects_all_others(
 ) -> None:
     kept = await written(pool, *chains(9), *ABOVE)
     async with asyncio.timeout(60):
-        await Repairer(pool, kept).settle()
+        await Recomputer(pool, kept).settle()
     assert await rows_but_one(pool, [*chains(9), *ABOVE]) == []
     assert await set_aside(pool) == [REFUSED]
     assert (await stored_rows(pool))[REFUSED].root.root_job_id == "root-1"
@@ -98,7 +98,7 @@ async def test_a_row_set_aside_is_tried_again_when_it_has_changed(
     pool: asyncpg.Pool, owner: str, sweep: Sweep
 ) -> None:
     kept = await written(pool, *chains(9), *ABOVE)
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
     revision = (await stored_rows(pool))[REFUSED].revision
     await sweep.sweep_unsettled()
     assert (await stored_rows(pool))[REFUSED].revision == revision
@@ -116,7 +116,7 @@ async def test_the_sweep_of_everything_tries_all_rows_again(
     pool: asyncpg.Pool, owner: str, sweep: Sweep
 ) -> None:
     kept = await written(pool, *chains(9), *ABOVE)
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
     assert await sweep.sweep_everything() <= 3
     assert await set_aside(pool) == [REFUSED]
     await drop_trigger(pool)
@@ -260,7 +260,7 @@ async def test_constraints_of_the_owner_set_rows_aside(pool: asyncpg.Pool, const
     kept = await written(pool, *chains(9), *ABOVE)
     await pool.execute(constraint)
     async with asyncio.timeout(60):
-        await Repairer(pool, kept).settle()
+        await Recomputer(pool, kept).settle()
     assert REFUSED in await set_aside(pool)
 
 
@@ -283,7 +283,7 @@ async def test_policies_of_the_owner_set_rows_aside(policed: asyncpg.Pool, claus
     await policed.execute("ALTER TABLE llama_logs FORCE ROW LEVEL SECURITY")
     await policed.execute("CREATE POLICY reads ON llama_logs FOR SELECT USING (true)")
     await policed.execute(f"CREATE POLICY writes ON llama_logs FOR UPDATE {clause}")
-    await Repairer(policed, kept).settle()
+    await Recomputer(policed, kept).settle()
     assert await rows_but_one(policed, [*chains(9), *ABOVE]) == []
     assert await set_aside(policed) == [REFUSED]
 

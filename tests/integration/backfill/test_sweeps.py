@@ -8,7 +8,7 @@ import pytest
 
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import chains, event, override
 from llamalog_schemas.commands import GivenJobs, OneRoot, WholeTable
 from llamalog_schemas.events import EntityEvent, Event
@@ -42,7 +42,7 @@ async def test_the_cheap_sweep_finds_late_parents_whose_command_was_lost(
     assert await sweep.sweep_unsettled() == 20
     stored = await stored_rows(pool)
     assert differences(stored, events) == []
-    await Repairer(pool, kept).publish_corrections()
+    await Recomputer(pool, kept).publish_corrections()
     assert kept.provenance == as_stored(stored)
     assert await sweep.sweep_unsettled() == 0
 

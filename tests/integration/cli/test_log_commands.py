@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from harness.commands import Commands
 from harness.environments import environment_of_database
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import NOON, chains, event
 from llamalog_schemas.events import (
     DataQuality,
@@ -100,7 +100,7 @@ async def reader(pool: asyncpg.Pool) -> Reader:
     writer = Writer(pool, kept)
     for one in reversed(STORY):
         await writer.write(one)
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
     return Reader(pool)
 
 
@@ -194,7 +194,7 @@ async def test_a_chain_shows_what_triggered_a_job_and_on_request_what_it_started
 async def test_a_chain_says_why_its_root_is_not_known(pool: asyncpg.Pool, commands: Commands) -> None:
     kept = KeptMessages()
     await Writer(pool, kept).write(event(1, "a", "b"), event(2, "b", "a"), event(3, "c", "lost"))
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
     assert golden(await commands.done("chain", "a")) == [
         "What triggered a",
         "Origin unknown: the parents form a cycle, a → b → a",

@@ -9,7 +9,7 @@ import pytest
 
 from harness.api import RunningApi
 from harness.legacy_rows import write_as_another
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event
 from llamalog_schemas.events import Event
 
@@ -28,7 +28,7 @@ async def record(pool: asyncpg.Pool, *events: Event) -> None:
     writer = Writer(pool, kept)
     for one in events:
         await writer.write(one)
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
 
 
 async def shown(visitor: httpx.AsyncClient, page: str) -> str:

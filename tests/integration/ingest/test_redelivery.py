@@ -5,7 +5,7 @@ from collections.abc import Collection
 import asyncpg
 
 from harness.log_table import differences, stored_rows
-from harness.writers import GROUP, NAMES, KeptMessages, Message, Repairer, Writer
+from harness.writers import GROUP, NAMES, KeptMessages, Message, Recomputer, Writer
 from histories import event
 from llamalog_schemas.codec import encode
 from llamalog_service.domain.roots import JobFacts
@@ -31,7 +31,7 @@ async def test_a_row_without_a_job_finds_a_parent_that_was_written_beside_it(poo
     await dying.record(await dying.prepare([Message(encode(orphan))]))
     # It dies before it publishes; another consumer gets the batch.
     await Writer(pool, kept).write(orphan)
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
     assert differences(await stored_rows(pool), [orphan, parent]) == []
 
 

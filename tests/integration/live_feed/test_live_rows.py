@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import NOON, event
 from llamalog_schemas.events import Category, EntityEnriched, EntityEvent, EntityLinked, EntityType, Status
 from llamalog_schemas.provenance import Origin
@@ -71,7 +71,7 @@ def some_filter() -> LogFilter:
 async def test_a_filter_takes_of_what_is_published_what_it_finds_in_the_table(pool: asyncpg.Pool) -> None:
     kept = KeptMessages()
     await Writer(pool, kept).write(*map(some_event, range(1, 100)))
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
     published = [provenance_row(record) for record in kept.provenance.values()]
     assert len(published) == 99
     found_any = 0
@@ -86,7 +86,7 @@ async def test_a_filter_takes_of_what_is_published_what_it_finds_in_the_table(po
 async def test_a_row_that_is_published_is_the_row_of_the_table(pool: asyncpg.Pool) -> None:
     kept = KeptMessages()
     await Writer(pool, kept).write(*map(some_event, range(1, 40)))
-    await Repairer(pool, kept).settle()
+    await Recomputer(pool, kept).settle()
     for record in kept.provenance.values():
         in_table = await read_row(Reader(pool), record.id)
         assert msgspec.to_builtins(provenance_row(record)) == msgspec.to_builtins(in_table)

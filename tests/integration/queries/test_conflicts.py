@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from harness.databases import run_sql
-from harness.writers import KeptMessages, Repairer, Writer
+from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Origin
@@ -35,13 +35,13 @@ class Log:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.kept = KeptMessages()
         self.writer = Writer(pool, self.kept)
-        self.repairer = Repairer(pool, self.kept)
+        self.recomputer = Recomputer(pool, self.kept)
         self.reader = Reader(pool)
 
     async def settle(self, *events: Event) -> None:
         for one in events:
             await self.writer.write(one)
-        await self.repairer.settle()
+        await self.recomputer.settle()
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_rows_that_cannot_be_corrected_are_listed_with_the_reason_and_coun
     await log.settle(event(1, "top"), *(event(number, f"child-{number}", "top") for number in (2, 3, 4)))
     await pool.execute("ALTER TABLE llama_logs ADD CONSTRAINT owners CHECK (parent_job_id IS NULL) NOT VALID")
     await pool.execute("DELETE FROM llama_logs WHERE job_id = 'top'")
-    await log.repairer.repair(["top"])
+    await log.recomputer.recompute(["top"])
     await pool.execute(
         "INSERT INTO refused_rows (row_id, write, sqlstate, reason, first_at) "
         "SELECT row_id, 'zeal', 'P0001', 'another write of a row', first_at FROM refused_rows "

@@ -45,7 +45,7 @@ class Log:
         """Write events in one transaction, resolved by their own jobs."""
         await write_at_rest(self.pool, fold(events).values(), positions)
 
-    async def repair(self, *jobs: str) -> None:
+    async def recompute(self, *jobs: str) -> None:
         await recompute_until_converged(RecomputeStore(self.pool), jobs)
 
 
@@ -130,7 +130,7 @@ async def test_a_row_whose_parent_came_late_is_marked_as_corrected(log: Log) -> 
     assert not lost.row.is_corrected
 
     await log.write([event(1, "create"), about(2, "enrich", "create")])
-    await log.repair("enrich")
+    await log.recompute("enrich")
     entries = (await read_timeline(log.reader, ALBUM)).entries
     assert jobs_and_depths(entries) == [("create", 0), ("enrich", 1), ("track", 2)]
     assert [entry.row.is_corrected for entry in entries] == [False, False, True]
@@ -232,7 +232,7 @@ async def test_the_album_chosen_is_one_with_a_corrected_row(log: Log) -> None:
     await log.write([about(1, "track", "create"), about(2, "other", album=OTHER_ALBUM)])
     assert await choose_album(log.reader, [OTHER_ID]) == OTHER_ID
     await log.write([about(3, "create")])
-    await log.repair("create")
+    await log.recompute("create")
     assert await choose_album(log.reader, [OTHER_ID, ALBUM_ID]) == ALBUM_ID
 
 
@@ -242,7 +242,7 @@ async def test_counts_are_by_origin_and_differ_by_what_was_added(log: Log) -> No
     assert (before.by_origin, before.corrected, before.total) == ({"PENDING": 1}, 0, 1)
 
     await log.write([event(2, "enrich"), event(3)], Positions("group", "topic", {0: 7}))
-    await log.repair("enrich")
+    await log.recompute("enrich")
     after = await read_rows(log.reader)
     assert after.by_origin == {"ROOT": 1, "RESOLVED": 1, "UNTRACKED": 1}
     assert after.since(before).by_origin == {"ROOT": 1, "RESOLVED": 1, "UNTRACKED": 1, "PENDING": -1}

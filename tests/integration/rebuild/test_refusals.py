@@ -7,7 +7,7 @@ import pytest
 
 from harness.legacy_events import legacy_row
 from harness.rebuilding import Installation, rows_as_text, tamper
-from harness.writers import NAMES, KeptMessages, Repairer
+from harness.writers import NAMES, KeptMessages, Recomputer
 from histories import chains, event
 from llamalog_service.adoption.legacy_events import LegacyPublisher
 from llamalog_service.log.unsourced_rows import UnsourcedRowStore
@@ -60,11 +60,11 @@ async def test_a_removal_left_unpublished_by_a_crash_is_published_and_a_row_inse
         "INSERT INTO removed_rows (row_id, content) VALUES ($1, '{}'), ($2, '{}')", FORGED, UUID(int=4)
     )
     kept = KeptMessages()
-    await Repairer(at_rest.pool, kept).publish_corrections()
+    await Recomputer(at_rest.pool, kept).publish_corrections()
     assert kept.removals == [str(UUID(int=4)), FORGED]
     assert set(kept.provenance) == {UUID(int=4)}
     again = KeptMessages()
-    await Repairer(at_rest.pool, again).publish_corrections()
+    await Recomputer(at_rest.pool, again).publish_corrections()
     assert again.by_topic == {}
 
 
@@ -101,7 +101,7 @@ async def with_large_row(at_rest: Installation) -> Installation:
         LARGE,
     )
     await at_rest.ingest_all()
-    await Repairer(at_rest.pool, at_rest.kept).repair(["large"])
+    await Recomputer(at_rest.pool, at_rest.kept).recompute(["large"])
     return at_rest
 
 
@@ -139,7 +139,7 @@ async def test_copied_rows_are_removed_from_a_resumed_shadow(
         await with_large_row.repaired(allow_unsourced=True, max_deletes=0)
     await with_large_row.pool.execute("DELETE FROM llama_logs WHERE id = $1", LARGE)
     await with_large_row.settle()
-    await Repairer(with_large_row.pool, with_large_row.kept).repair(["large"])
+    await Recomputer(with_large_row.pool, with_large_row.kept).recompute(["large"])
     report = await with_large_row.repaired(allow_unsourced=True)
     assert (report.unsourced_rows, report.differences.missing) == (0, 0)
 

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from harness.rebuilding import Installation
-from harness.writers import NAMES, KeptMessages, Repairer
+from harness.writers import NAMES, KeptMessages, Recomputer
 from histories import chains, event
 from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.consumer import Removed, RevisionCache
@@ -92,9 +92,9 @@ async def test_a_row_put_in_again_by_another_writer_continues_its_revisions(
     removed: Installation, job: str | None
 ) -> None:
     await removed.pool.execute(PUT_IN, LATE, job, None, None)
-    repairer = Repairer(removed.pool, removed.kept)
-    await repairer.repair(["job-1"])
-    await repairer.store.resolve_untracked()
+    recomputer = Recomputer(removed.pool, removed.kept)
+    await recomputer.recompute(["job-1"])
+    await recomputer.store.resolve_untracked()
     await removed.settle()
     assert revisions(removed.kept) == [CORRECTED, None, CORRECTED + 1]
 
@@ -103,7 +103,7 @@ async def test_a_row_put_in_again_with_its_root_continues_its_revisions_when_it_
     removed: Installation,
 ) -> None:
     await removed.pool.execute(PUT_IN, LATE, "top", "elsewhere", "ROOT")
-    await Repairer(removed.pool, removed.kept).repair(["top"])
+    await Recomputer(removed.pool, removed.kept).recompute(["top"])
     await removed.settle()
     assert revisions(removed.kept) == [CORRECTED, None, CORRECTED + 1]
 
