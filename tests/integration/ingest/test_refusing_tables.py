@@ -153,3 +153,43 @@ async def test_a_legacy_row_that_refuses_its_mark_is_set_aside_and_the_stream_go
     assert [row["row_id"] for row in await pool.fetch("SELECT row_id FROM refused_rows")] == [REFUSED]
     assert UUID(int=9) in await stored_rows(pool)
     assert not kept.dead_letters
+
+
+ADDED = {
+    "check": "ALTER TABLE llama_logs ADD CONSTRAINT owners CHECK (job_id <> 'not-this') NOT VALID",
+    "policy": "ALTER TABLE llama_logs ENABLE ROW LEVEL SECURITY; "
+    "ALTER TABLE llama_logs FORCE ROW LEVEL SECURITY; "
+    "CREATE POLICY owners ON llama_logs USING (true) WITH CHECK (job_id <> 'not-this')",
+    "hiding policy": "ALTER TABLE llama_logs ENABLE ROW LEVEL SECURITY; "
+    "ALTER TABLE llama_logs FORCE ROW LEVEL SECURITY; "
+    "CREATE POLICY owners ON llama_logs USING (job_id <> 'not-this') WITH CHECK (true)",
+    "trigger": "CREATE FUNCTION owners_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "IF NEW.job_id = 'not-this' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$; "
+    "CREATE TRIGGER owners_trigger BEFORE INSERT ON llama_logs "
+    "FOR EACH ROW EXECUTE FUNCTION owners_trigger()",
+}
+
+
+@pytest.fixture
+async def plain_owner(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Connections as the tables' owner, who has put nothing on them yet."""
+    role = f"owner_{uuid4().hex}"
+    await become_plain_owner(pool, role)
+    async with create_pool(database_url, max_size=4, user=role, password=role) as owner:
+        yield owner
+    await pool.execute(f"REASSIGN OWNED BY {role} TO current_user; DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("kind", ADDED)
+async def test_what_the_owner_adds_while_the_consumer_runs_makes_dead_letters_alone(
+    plain_owner: asyncpg.Pool, pool: asyncpg.Pool, kind: str
+) -> None:
+    kept = KeptMessages()
+    writer = Writer(plain_owner, kept)
+    await writer.write(*chains(9))
+    await pool.execute(ADDED[kind])
+    await writer.write(event(50, "this"), event(51, "not-this"), event(52, "this-too", "root-1"))
+    await writer.write(event(53, "later"))
+    assert {UUID(int=50), UUID(int=52), UUID(int=53)} <= kept.provenance.keys()
+    (dead_letter,) = kept.dead_letters
+    assert ("llamalog-reason", b"refused-by-database") in dead_letter.headers

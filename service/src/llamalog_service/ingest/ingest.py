@@ -7,7 +7,7 @@ delivered again, its rows are found in the table, and what may be missing is pub
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from llamalog_schemas.commands import RecomputeReason
@@ -15,7 +15,7 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DeadLetter, RowExistsError, RowRefusedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root
-from llamalog_service.domain.roots import JobFacts, Resolved, jobs_named, resolve
+from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.ingest.batch import (
     BatchOutcome,
@@ -32,6 +32,7 @@ from llamalog_service.kafka.dead_letters import RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Record
 from llamalog_service.log.log_store import FIRST_REVISION, Committed, LogStore, Positions
+from llamalog_service.log.readable import read_by_halves, read_what_can_be
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 REFUSED = "refused-by-database"
@@ -39,6 +40,9 @@ REFUSED = "refused-by-database"
 
 _COLLISIONS = 3
 """Collisions with other writers of a batch, after which rows that a policy hides are looked for."""
+
+_Key = TypeVar("_Key")
+_Result = TypeVar("_Result")
 
 FetchFacts = Callable[[Collection[str]], Awaitable[dict[str, JobFacts]]]
 
@@ -146,7 +150,7 @@ class Ingest:
             self._event_publisher.publish_provenance(rows),
             self._event_publisher.publish_dead_letters(decoded.rejected + classified.rejected),
         )
-        await self._store.requeue_overtaken(rows)
+        await _read(rows, self._store.requeue_overtaken, doing="verifying a batch")
         await self._event_publisher.request_recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
         await self._event_publisher.request_recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
         await self._event_publisher.request_recompute(
@@ -168,10 +172,14 @@ class Ingest:
         collisions = 0
         is_marked = False
         while True:
-            stored, facts = await asyncio.gather(
-                self._store.known_rows(decoded.rows),
-                self._cache.facts(jobs_named(decoded.rows), self._store.job_facts),
-            )
+            try:
+                stored, facts = await asyncio.gather(
+                    self._store.known_rows(decoded.rows),
+                    self._cache.facts(jobs_named(decoded.rows), self._readable_facts),
+                )
+            except RowRefusedError as refusal:
+                decoded = _without_refused(decoded, await self._unreadable_rows(decoded.rows, refusal))
+                continue
             classified = await classify(decoded, stored, self._store)
             rows: list[Content] = classified.new + [known.content for known in classified.repeated]
             resolved = resolve(rows, facts)
@@ -188,15 +196,38 @@ class Ingest:
                     decoded = _without_refused(decoded, hidden)
                 continue
             except RowRefusedError as refusal:
-                refused = await self._store.refused_rows(classified.new, roots)
-                if not refused and not sourced:
-                    raise UnavailableError(f"a batch is refused, none of its rows is: {refusal}") from refusal
-                if not refused:
+                if refused := await self._store.refused_rows(classified.new, roots):
+                    decoded = _without_refused(decoded, refused)
+                elif overrides := await self._store.refused_overrides(decoded.overrides):
+                    decoded = _without_refused_overrides(decoded, overrides)
+                elif sourced:
                     await self._store.mark_apart(sourced)
                     is_marked = True
-                decoded = _without_refused(decoded, refused)
+                else:
+                    raise UnavailableError(f"a batch is refused, none of its rows is: {refusal}") from refusal
                 continue
             return RecordedBatch(decoded, classified, resolved, recorded)
+
+    async def _unreadable_rows(
+        self, rows: Sequence[Content], refusal: RowRefusedError
+    ) -> dict[UUID, RowRefusedError]:
+        """The rows of a batch that the table has and that cannot be read, each tried by itself.
+
+        Raises:
+            UnavailableError: there is none.
+        """
+        _, unreadable = await read_by_halves(rows, self._store.known_rows)
+        if not unreadable:
+            raise UnavailableError(f"the table cannot be read: {refusal}") from refusal
+        return {rows[one.at].id: one.refusal for one in unreadable}
+
+    async def _readable_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
+        """The facts of jobs; one whose rows cannot be read counts as not seen, and is verified later."""
+        found = await _read(list(jobs), self._store.job_facts, doing="resolving a batch")
+        facts = dict.fromkeys(jobs, UNSEEN)
+        for some in found:
+            facts.update(some)
+        return facts
 
     async def _rows_to_publish(self, batch: RecordedBatch) -> list[StoredRow]:
         """New rows and those that were there already: a crash may have come before they were published.
@@ -216,7 +247,8 @@ class Ingest:
         ]
         if len(new) < len(batch.classified.new):
             legacy = [row.id for row in batch.classified.new if type(row) is LegacyContent]
-            new += (await self._store.rows_by_id(legacy)).values()
+            found = await _read(legacy, self._store.rows_by_id, doing="publishing a batch")
+            new += [row for some in found for row in some.values()]
         return new + batch.classified.repeated
 
     async def _verify_after_commit(self, batch: RecordedBatch) -> tuple[set[str], set[str]]:
@@ -230,14 +262,19 @@ class Ingest:
             whose root turned out to be another.
         """
         _, classified, resolved, recorded = batch
-        fresh = await self._store.job_facts(list(resolved.relied_on))
-        moved = {job for job, used in resolved.relied_on.items() if _has_moved(used, fresh[job])}
+        relied_on = resolved.relied_on
+        facts = await _read(list(relied_on), self._store.job_facts, doing="verifying a batch")
+        fresh = {job: found for some in facts for job, found in some.items()}
+        moved = {job for job, used in relied_on.items() if job not in fresh or _has_moved(used, fresh[job])}
         moved |= _outdated_jobs(classified.repeated, resolved.roots[len(classified.new) :])
-        stale = await self._store.stale_jobs(
-            resolved.jobs,
-            resolved.changed | _unresolved_jobs(classified.repeated, resolved),
-            recorded.transaction,
-        )
+        suspicious = resolved.changed | _unresolved_jobs(classified.repeated, resolved)
+
+        async def stale_jobs(jobs: Sequence[str]) -> set[str]:
+            some = {job: resolved.jobs[job] for job in jobs}
+            return await self._store.stale_jobs(some, suspicious, recorded.transaction)
+
+        found = await _read(list(resolved.jobs), stale_jobs, doing="verifying a batch")
+        stale = set[str]().union(*found)
         self._cache.remember(fresh)
         self._cache.forget(stale)
         return stale & resolved.changed, moved | stale - resolved.changed
@@ -246,6 +283,16 @@ class Ingest:
 def _positions(group: str, records: Sequence[Record]) -> Positions:
     lasts = {record.partition: record.offset for record in records}  # each partition's in order
     return Positions(group, records[0].topic, {partition: last + 1 for partition, last in lasts.items()})
+
+
+async def _read(
+    keys: Sequence[_Key], read: Callable[[Sequence[_Key]], Awaitable[_Result]], *, doing: str
+) -> list[_Result]:
+    """The result for all keys; where some cannot be read, those for the others."""
+    try:
+        return [await read(keys)]
+    except RowRefusedError:
+        return await read_what_can_be(keys, read, doing=doing)
 
 
 def _without_refused(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
@@ -259,6 +306,26 @@ def _without_refused(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedErr
     return decoded._replace(
         rows=[row for row, _ in kept],
         records=[record for _, record in kept],
+        rejected=decoded.rejected + rejected,
+    )
+
+
+def _without_refused_overrides(
+    decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]
+) -> DecodedBatch:
+    """The batch without the overrides that PostgreSQL refuses, their messages among the rejected."""
+    pairs = list(zip(decoded.overrides, decoded.override_records, strict=True))
+    kept = [pair for pair in pairs if pair[0].id not in refused]
+    rejected = [
+        RejectedRecord(
+            record, DeadLetter(REFUSED, f"PostgreSQL refuses the override: {refused[override.id]}")
+        )
+        for override, record in pairs
+        if override.id in refused
+    ]
+    return decoded._replace(
+        overrides=[override for override, _ in kept],
+        override_records=[record for _, record in kept],
         rejected=decoded.rejected + rejected,
     )
 

@@ -19,7 +19,7 @@ from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
 from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equal, mark_sourced
 from llamalog_service.log.override_writes import insert_overrides
-from llamalog_service.log.row_trials import find_refused, trial
+from llamalog_service.log.row_trials import Refusals, find_refused, trial
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.pool import rows_of
@@ -184,20 +184,19 @@ class LogStore:
                     "Nothing is lost: start again, and the messages that the copy lacks are read anew."
                 )
 
-    async def refused_rows(
-        self, rows: Sequence[Content], roots: Sequence[Root]
-    ) -> dict[UUID, RowRefusedError]:
-        """Rows that PostgreSQL refuses, with the reason: each is tried by itself, none is written.
-
-        What would be checked at the commit is checked at once.
-        """
+    async def refused_rows(self, rows: Sequence[Content], roots: Sequence[Root]) -> Refusals:
+        """Rows that PostgreSQL refuses, with the reason: each is tried by itself, none is written."""
         async with trial(self._pool) as connection:
             restored = _revisions(await connection.fetchrow(sql("begin_write"), [row.id for row in rows]))
-            return await find_refused(
-                connection,
-                zip(rows, roots, strict=True),
-                lambda row, root: self._insert(connection, [row], [root], restored),
-            )
+            insert = partial(self._insert, connection, revisions=restored)
+            writes = {row.id: partial(insert, [row], [root]) for row, root in zip(rows, roots, strict=True)}
+            return await find_refused(connection, writes)
+
+    async def refused_overrides(self, overrides: Sequence[RootOverride]) -> Refusals:
+        """Overrides that PostgreSQL refuses, likewise."""
+        async with trial(self._pool) as connection:
+            writes = {one.id: partial(insert_overrides, connection, [one], sourced=True) for one in overrides}
+            return await find_refused(connection, writes)
 
     async def mark_apart(self, sourced: Sequence[UUID]) -> None:
         """Mark legacy rows as sourced in a transaction of their own; those that refuse it are set aside."""
