@@ -11,6 +11,18 @@ _TRIGGER = """
         FOR EACH ROW EXECUTE FUNCTION {name}()
 """
 
+RAISING_POLICY = """
+    CREATE FUNCTION owners_check(job text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+    BEGIN
+        IF job = 'child-1' THEN RAISE EXCEPTION 'not this one'; END IF;
+        RETURN true;
+    END $$;
+    ALTER TABLE llama_logs ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE llama_logs FORCE ROW LEVEL SECURITY;
+    CREATE POLICY owners ON llama_logs USING (owners_check(job_id)) WITH CHECK (true)
+"""
+"""A policy under which reading the row of the job `child-1` fails; it holds for plain owners."""
+
 
 async def add_trigger(pool: asyncpg.Pool, moment: str, body: str, *, deferred: bool = False) -> None:
     """Run `body`, in PL/pgSQL, for each row at a moment such as BEFORE UPDATE; or at the commit."""

@@ -1,4 +1,4 @@
-"""The worker ends when it is cancelled, at any moment."""
+"""The worker ends when it is cancelled, at any moment, and not by a row that is refused."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,6 +8,7 @@ import pytest
 
 from harness.waiting import TIMEOUT
 from llamalog_service.backfill.worker import PeriodicTask, Worker
+from llamalog_service.domain.errors import RowRefusedError
 
 
 class _Lock:
@@ -65,3 +66,26 @@ async def test_after_work_a_task_pauses_though_it_is_woken() -> None:
     working.cancel()
     await asyncio.wait({working})
     assert begun[1] - begun[0] >= pause
+
+
+async def test_a_row_that_stops_one_task_leaves_the_others_going_and_is_tried_again() -> None:
+    attempts, others = 0, asyncio.Event()
+
+    async def be_refused() -> bool:
+        nonlocal attempts
+        attempts += 1
+        raise RowRefusedError("not this one", "P0001")
+
+    async def wait_for_two() -> bool:
+        if attempts >= 2:
+            others.set()
+        return False
+
+    tasks = [PeriodicTask("being refused", be_refused, 0.01), PeriodicTask("waiting", wait_for_two, 0.01)]
+    worker = Worker(lock=_Lock(), queue=_Queue(), tasks=tasks, poll_every=0.01)  # type: ignore[arg-type]
+    working = asyncio.create_task(worker.run())
+    async with asyncio.timeout(TIMEOUT):
+        await others.wait()
+    working.cancel()
+    await asyncio.wait({working}, timeout=TIMEOUT)
+    assert working.cancelled()

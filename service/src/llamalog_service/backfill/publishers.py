@@ -48,54 +48,59 @@ class CorrectionRelay:
         Raises:
             UnavailableError: the next call repeats what was not deleted from the outbox.
         """
-        await publish_removals(self._outbox, self._event_publisher)
-        page = await self._outbox.next_prompt(ROWS_AT_ONCE)
-        if page.rows:
-            await self._publish(page)
-            return True
-        if await self._backfills.any_running():
-            return await self._publish_and_rest()
-        return await self._publish_overlapping()
+        waiting = await self._outbox.waiting()
+        if waiting.removals:
+            await publish_removals(self._outbox, self._event_publisher)
+        if waiting.prompt:
+            page = await self._outbox.next_prompt(ROWS_AT_ONCE)
+            if page.rows:
+                await self._publish(page)
+                return True
+        if waiting.corrections:
+            began = time.monotonic()
+            page = await self._outbox.next_bulk(ROWS_AT_ONCE)
+            if page.rows:
+                await self._publish_bulk(page, began)
+                return True
+        return False
 
     async def _publish(self, page: Page) -> None:
         await self._event_publisher.publish_provenance(page.rows)
         await self._outbox.delete_page(page)
 
-    async def _publish_and_rest(self) -> bool:
-        """Publish a page; rest for the running backfill until a correction of a small recompute waits."""
-        began = time.monotonic()
-        page = await self._outbox.next_bulk(ROWS_AT_ONCE)
-        if not page.rows:
-            return False
+    async def _publish_bulk(self, page: Page, began: float) -> None:
+        if not await self._backfills.any_running():
+            await self._publish_overlapping(page)
+            return
         await self._publish(page)
-        rest = _REST_FACTOR * (time.monotonic() - began)
-        while rest > 0 and not await self._outbox.has_prompt():
-            await self._sleep(min(rest, _REST_AT_ONCE))
-            rest -= _REST_AT_ONCE
-        return True
+        await self._rest(_REST_FACTOR * (time.monotonic() - began))
 
-    async def _publish_overlapping(self) -> bool:
+    async def _rest(self, seconds: float) -> None:
+        """Rest for a running backfill until a correction of a small recompute waits."""
+        while seconds > 0 and not (await self._outbox.waiting()).prompt:
+            await self._sleep(min(seconds, _REST_AT_ONCE))
+            seconds -= _REST_AT_ONCE
+
+    async def _publish_overlapping(self, first: Page) -> None:
         """Publish pages as long as no correction of a small recompute waits and no backfill runs.
 
         While a page is sent, the next one is read and the last one deleted. A page that was read and not sent
         is read again later: a small recompute may have corrected its rows once more.
         """
-        page, sent = await self._outbox.next_bulk(ROWS_AT_ONCE), None
+        sent, page = None, first
         while page.rows:
-            following, has_prompt, is_backfilling, *_ = await _together(
+            following, waiting, is_backfilling, *_ = await _together(
                 self._outbox.next_bulk(ROWS_AT_ONCE, page),
-                self._outbox.has_prompt(),
+                self._outbox.waiting(),
                 self._backfills.any_running(),
                 self._event_publisher.publish_provenance(page.rows),
                 *([self._outbox.delete_page(sent)] if sent else []),
             )
-            page, sent = following, page
-            if has_prompt or is_backfilling:
+            sent, page = page, following
+            if waiting.prompt or is_backfilling:
                 break
-        if sent is None:
-            return False
-        await self._outbox.delete_page(sent)
-        return True
+        if sent is not None:
+            await self._outbox.delete_page(sent)
 
 
 async def _together(*doing: Awaitable[Any]) -> list[Any]:

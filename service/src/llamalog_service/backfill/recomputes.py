@@ -1,13 +1,14 @@
 """Recomputes of roots: requested by commands and done together, or found necessary by the sweep."""
 
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import asyncpg
 import structlog
 
 from llamalog_service.domain.errors import RowRefusedError
+from llamalog_service.log.readable import read_what_can_be
 from llamalog_service.log.recompute import (
     Everything,
     NoProgressError,
@@ -16,6 +17,8 @@ from llamalog_service.log.recompute import (
     recompute_until_converged,
 )
 from llamalog_service.postgres.statements import sql
+
+_Result = TypeVar("_Result")
 
 _RUNS_AT_ONCE = 100
 _SWEEP_JOBS = 1000
@@ -151,20 +154,33 @@ class Sweep:
 
     async def sweep_unsettled(self) -> int:
         """Correct rows of another writer, rows whose top has come, and rows set aside that have changed."""
-        starts = await self._store.changed_refusals()
-        corrected = await self._store.resolve_untracked()
-        starts.update(await self._store.stale_starts(_SWEEP_JOBS))
+        starts = await _unless_refused(self._store.changed_refusals, set[str]())
+        corrected = await _unless_refused(self._store.resolve_untracked, 0)
+        starts.update(await _unless_refused(lambda: self._store.stale_starts(_SWEEP_JOBS), []))
         return corrected + await self._correct(sorted(starts))
 
     async def sweep_everything(self) -> int:
         """Correct every row that differs from the rule; rows set aside are tried again."""
         await self._store.retry_refused()
-        corrected = await self._store.resolve_untracked()
-        return corrected + await self._correct(Everything.EVERYTHING)
+        corrected = await _unless_refused(self._store.resolve_untracked, 0)
+        return corrected + await _unless_refused(lambda: self._recompute(Everything.EVERYTHING), 0)
 
-    async def _correct(self, scope: Collection[str] | Everything) -> int:
+    async def _correct(self, starts: Sequence[str]) -> int:
+        """Correct what is below these jobs; below those whose rows cannot be read, nothing."""
+        return sum(await read_what_can_be(starts, self._recompute, doing="sweeping"))
+
+    async def _recompute(self, scope: Collection[str] | Everything) -> int:
         try:
             return (await recompute_until_converged(self._store, scope)).rows_changed
-        except _FAILURES as failure:
-            _log.error("sweep failed", error=str(failure))
+        except NoProgressError as none:
+            _log.error("sweep failed", error=str(none))
             return 0
+
+
+async def _unless_refused(step: Callable[[], Awaitable[_Result]], otherwise: _Result) -> _Result:
+    """The result of a step of a sweep; the others are taken also where a row stops this one."""
+    try:
+        return await step()
+    except RowRefusedError as refusal:
+        _log.error("sweep failed", error=str(refusal))
+        return otherwise

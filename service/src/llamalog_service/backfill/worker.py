@@ -15,6 +15,7 @@ from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.publishers import CorrectionRelay, ProgressPublisher
 from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner, Sweep
 from llamalog_service.backfill.runner import BackfillRunner, Stores
+from llamalog_service.domain.errors import RowExistsError, RowRefusedError
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
@@ -90,7 +91,10 @@ class Worker:
             return is_held
 
     async def _work_while_held(self) -> None:
-        """Run all tasks; an error that no retry cures ends them all and is raised."""
+        """Run all tasks; an error that no retry cures ends them all and is raised.
+
+        One of a row is no such error: the task is repeated, and the others go on.
+        """
         working = [asyncio.create_task(self._repeat(task, wake)) for task, wake in self._tasks]
         working.append(asyncio.create_task(self._watch()))
         try:
@@ -108,8 +112,17 @@ class Worker:
         _log.warning("worker interrupted", reason="the session that held the worker's lock is gone")
 
     async def _repeat(self, task: PeriodicTask, wake: asyncio.Event) -> None:
+        refused = ""
         while True:
-            if await retry_until_available(task.do, doing=task.doing, may_take_long=True):
+            is_done = True
+            try:
+                is_done = not await retry_until_available(task.do, doing=task.doing, may_take_long=True)
+                refused = ""
+            except (RowRefusedError, RowExistsError) as refusal:
+                if str(refusal) != refused:
+                    refused = str(refusal)
+                    _log.error("refused", doing=task.doing, reason=refused)
+            if not is_done:
                 if task.wakes is not None:
                     self.wake(task.wakes)
                 await asyncio.sleep(task.pause)

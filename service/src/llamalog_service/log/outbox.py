@@ -1,15 +1,21 @@
 """Rows of the log read to be published, and the outbox: corrected and removed rows, noted until they are."""
 
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
+import structlog
 
+from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.rows import StoredRow, stored_row
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.readable import read_by_halves
+from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.statements import sql
 
 ROWS_AT_ONCE: Final = 2000
@@ -17,8 +23,13 @@ BYTES_AT_ONCE: Final = 2 * 1024 * 1024
 """Of rows as the table writes them. Decoded they take up to twenty times as much, and others are published
 meanwhile."""
 
+_RETRY_SECONDS: Final = 60.0
+"""After which a row that cannot be read is tried again."""
+
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _LOWEST = UUID(int=0)
+
+_log = structlog.get_logger("llamalog.log")
 
 _Place = tuple[Any, ...]
 """An entry by the values that its lane is ordered by."""
@@ -57,6 +68,18 @@ class RowReader:
         self._at_once = min(ROWS_AT_ONCE, 2 * (reached if is_cut else self._at_once))
         return SomeRows(list(map(stored_row, records)), reached)
 
+    async def unreadable(self, ids: Sequence[UUID]) -> dict[UUID, RowRefusedError]:
+        """Those of these rows that cannot be read, as where a function of a policy raises for them.
+
+        All are weighed, one at most is brought.
+        """
+
+        async def weigh(some: Sequence[UUID]) -> None:
+            await self._pool.execute(sql("rows_within"), some, False, 0)
+
+        _, unreadable = await read_by_halves(ids, weigh)
+        return {ids[one.at]: one.refusal for one in unreadable}
+
     async def portions(self, ids: Sequence[UUID]) -> AsyncIterator[list[StoredRow]]:
         """All rows of these ids that are in the table, as many at once as `read` returns."""
         while ids:
@@ -78,6 +101,14 @@ class _Lane:
         self.statement = statement
         self.order = order
         self.start = self.after = start
+
+
+class Waiting(NamedTuple):
+    """Kinds of entries that wait: removals, corrections of small recomputes, corrections of any kind."""
+
+    removals: bool
+    prompt: bool
+    corrections: bool
 
 
 class Page(NamedTuple):
@@ -105,6 +136,7 @@ class Outbox:
         self._reader = RowReader(pool)
         self._prompt = _Lane("outbox_prompt", (_LONG_AGO, _LOWEST, 0), ("noted_at", "row_id", "revision"))
         self._bulk = _Lane("outbox_bulk", (_LOWEST,), ("row_id",))
+        self._retry_at: dict[UUID, float] = {}
 
     async def next_prompt(self, limit: int) -> Page:
         """The rows that small recomputes corrected, at most `limit`, as they are now.
@@ -121,9 +153,10 @@ class Outbox:
         """
         return await self._page(self._bulk, limit, before)
 
-    async def has_prompt(self) -> bool:
-        """Whether corrections of small repairs wait."""
-        return bool(await self._pool.fetch(sql(self._prompt.statement), *self._prompt.start, 1))
+    async def waiting(self) -> Waiting:
+        """Look for entries of each kind, by one short statement."""
+        record = await self._pool.fetchrow(sql("outbox_waiting"))
+        return Waiting(record["removals"], record["prompt"], record["corrections"])
 
     async def _page(self, lane: _Lane, limit: int, before: Page | None = None) -> Page:
         """Read on after what was deleted, so that no page is searched among dead tuples; then from the start.
@@ -140,25 +173,58 @@ class Outbox:
             if is_last and before is None and after != lane.start:
                 noted += await self._pool.fetch(sql(lane.statement), *lane.start, limit - len(noted))
             ids = list(dict.fromkeys(record["row_id"] for record in noted))
-            rows, looked_up = await self._reader.read(ids)
-            if looked_up < len(ids):
-                following = ids[looked_up]
+            rows, following = await self._rows(ids)
+            if following is not None:
                 noted = list(takewhile(lambda record: record["row_id"] != following, noted))  # noqa: B023 - at once
                 is_last = False
             reached = lane.start if is_last else tuple(noted[-1][name] for name in lane.order)
-            if len(rows) < looked_up:
-                await self._pool.execute(sql("outbox_delete_orphans"), ids[:looked_up])
-            if rows or not noted or (is_last and before is not None):
+            if rows or not noted or (is_last and (before is not None or after == lane.start)):
                 return Page(rows, lane, reached)
             after = reached
+
+    async def _rows(self, ids: Sequence[UUID]) -> tuple[list[StoredRow], UUID | None]:
+        """The rows of the first of these ids, and the id that follows, if any.
+
+        Entries of rows that are gone are deleted; rows that cannot be read are left out and stay noted.
+        """
+        to_read = [row for row in ids if self._retry_at.get(row, 0.0) <= time.monotonic()]
+        try:
+            rows, reached = await self._reader.read(to_read)
+        except RowRefusedError:
+            unreadable = await self._reader.unreadable(to_read)
+            if not unreadable:
+                raise
+            self._set_aside(unreadable)
+            return await self._rows(ids)
+        for row in to_read[:reached] if self._retry_at else ():
+            self._retry_at.pop(row, None)
+        if len(rows) < reached:
+            await self._pool.execute(sql("outbox_delete_orphans"), to_read[:reached])
+        return rows, to_read[reached] if reached < len(to_read) else None
+
+    def _set_aside(self, unreadable: Mapping[UUID, RowRefusedError]) -> None:
+        """Leave rows out for a minute; a new one is logged."""
+        retry_at = time.monotonic() + _RETRY_SECONDS
+        for row, refusal in unreadable.items():
+            if row not in self._retry_at:
+                _log.warning("correction waits", row=str(row), reason=str(refusal))
+            self._retry_at[row] = retry_at
 
     async def removed(self, limit: int) -> list[UUID]:
         """Rows that a repair removed and whose removal is not published, at most `limit`."""
         return [record["row_id"] for record in await self._pool.fetch(sql("removed_unpublished"), limit)]
 
     async def mark_removals_published(self, removed: Sequence[UUID]) -> None:
-        """Note that removals are published; a row that exists again by now is noted as a correction."""
-        await self._pool.execute(sql("removed_mark_published"), removed)
+        """Note that removals are published; a row that exists again by now is noted as a correction.
+
+        If possible as a higher revision: its tombstone may have come after it, and readers that keep the
+        highest revision have this one already.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            await write_by_halves(
+                connection, "revision", removed, partial(connection.execute, sql("removed_raise_revisions"))
+            )
+            await connection.execute(sql("removed_mark_published"), removed)
 
     async def count(self) -> int:
         """Count the corrections that wait to be published."""
