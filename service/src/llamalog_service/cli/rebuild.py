@@ -168,8 +168,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
         else:
             print_report(report, differences)
     differs = report.differences.rows or report.overrides_differing
-    is_left = report.repaired is None or report.unrepaired
-    raise typer.Exit(DIFFERS if differs and is_left else 0)
+    raise typer.Exit(DIFFERS if report.unrepaired or (differs and report.repaired is None) else 0)
 
 
 def _republish(settings: Settings, selection: RebuildSelection) -> int:
@@ -269,7 +268,13 @@ def conclusions(report: RebuildReport, differences: Path) -> list[str]:
             f"{report.unsourced_rows:,} rows and {report.unsourced_overrides:,} overrides have no event and "
             "were copied from the live table: the rebuild does not verify these."
         )
-    if report.loaded:
+    if report.loaded and report.unrepaired:
+        lines.append(
+            f"The live table was empty and has been loaded, but for {report.unrepaired:,} rows or overrides "
+            "that PostgreSQL refuses or drops. Correct the cause, and run the same command with --repair:"
+        )
+        lines += _refusals(report)
+    elif report.loaded:
         lines.append(f"The live table was empty and holds {report.rebuilt.rows:,} rows now.")
     elif not found.rows and not report.overrides_differing:
         lines.append("Nothing differs: the live table is what its events make of it.")
@@ -299,9 +304,13 @@ def _differences(report: RebuildReport, file: Path) -> Iterator[str]:
             "PostgreSQL refuses, drops or changes what is written. Correct the cause, and run the same "
             "command again:"
         )
-        yield from (f"  {row}: {' '.join(reason.split())}" for row, reason in report.refusals.items())
+        yield from _refusals(report)
     else:
         yield "All of it was repaired." if is_repaired else "Nothing was changed; --repair repairs it."
+
+
+def _refusals(report: RebuildReport) -> Iterator[str]:
+    yield from (f"  {row}: {' '.join(reason.split())}" for row, reason in report.refusals.items())
 
 
 def _summary(report: RebuildReport) -> Table:

@@ -99,7 +99,7 @@ async def write_rows(connection: asyncpg.Connection, write: RowWrite, *values: A
     if await connection.fetchval(_HAS_LATE_TRIGGERS):
         return await _Trial(connection, write).run(values)
     try:
-        async with _savepoint(connection):
+        async with savepoint(connection):
             records = await connection.fetch(write.over(sql(write.rows)), *values)
             require_effect(records)
     except WRITE_REFUSALS:
@@ -127,7 +127,7 @@ async def write_by_halves(
     while shares:
         some = shares.pop()
         try:
-            async with _savepoint(connection):
+            async with savepoint(connection):
                 await write(some)
         except WRITE_REFUSALS as refusal:
             if len(some) == 1:
@@ -181,7 +181,7 @@ class _Trial:
         return Written(records, refused, is_complete=not ranges)
 
     async def _write_range(self, first: int, last: int) -> list[Row]:
-        async with _savepoint(self._connection):
+        async with savepoint(self._connection):
             records: list[Row] = await self._connection.fetch(self._write.over(_STAGED), first, last)
             if undone := await self._undone(first, last):
                 raise _NoEffectError(undone)
@@ -211,7 +211,7 @@ class _Trial:
 
 
 @asynccontextmanager
-async def _savepoint(connection: asyncpg.Connection) -> AsyncIterator[None]:
+async def savepoint(connection: asyncpg.Connection) -> AsyncIterator[None]:
     """Undo what a refusal ends; what would be checked at the commit is checked at once."""
     await connection.execute(_BEGIN)
     try:

@@ -1,16 +1,20 @@
 """Initial load of an empty live table from the shadow, in one transaction, and the enum labels it needs."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
 
 import asyncpg
 import structlog
 
-from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.domain.errors import RowRefusedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.log.log_store import Positions, advance_positions
 from llamalog_service.log.recompute import MEMORY
+from llamalog_service.log.row_writes import WRITE_REFUSALS, savepoint, write_by_halves
+from llamalog_service.postgres.errors import NO_DATA
+from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.comparison import (
     IS_EMPTY,
@@ -21,7 +25,7 @@ from llamalog_service.rebuild.comparison import (
 )
 from llamalog_service.rebuild.errors import EnumLabelsNotAddedError, TableNotEmptyError
 from llamalog_service.rebuild.ports import CommitOffsets, OnProgress, RebuildProgress
-from llamalog_service.rebuild.shadow import END_WITH_CLIENT, compared_shadow
+from llamalog_service.rebuild.shadow import END_WITH_CLIENT, INDEX_ROWS, compared_shadow
 
 _log = structlog.get_logger("llamalog.rebuild")
 
@@ -42,7 +46,18 @@ _SPARSE_INDEXES: Final = {
 """Indexes of few rows: to keep one up to date costs less than to read the whole table for it."""
 
 _LOCK: Final = "SET LOCAL lock_timeout = '5s'; LOCK TABLE llama_logs, root_overrides IN ACCESS EXCLUSIVE MODE"
+_PORTION: Final = 5_000
+_MOST_REFUSED: Final = 1_000
+"""Each costs a dozen statements: where as many are refused, the table is not made for the log."""
+_DROPPED: Final = "a trigger or a rule of the table drops the row without a word"
 _INDEX_MEMORY: Final = "SET LOCAL maintenance_work_mem = '256MB'"
+
+
+class Loaded(NamedTuple):
+    """The counts of a loaded table; the rows and overrides left out, with the reasons."""
+
+    counts: Side
+    refused: dict[str, str]
 
 
 class InitialLoadStore:
@@ -53,15 +68,14 @@ class InitialLoadStore:
 
     async def load(
         self, group: str, topic: str, next_offsets: Mapping[int, int], on_progress: OnProgress
-    ) -> Side:
+    ) -> Loaded:
         """Insert every row of the shadow into the empty live table, build its indexes, record the positions.
 
         One transaction after the roots are known, during which readers wait; a crash leaves the table empty.
-
-        Returns:
-            The counts of the loaded table.
+        Rows and overrides that PostgreSQL refuses, or drops, are left out.
 
         Raises:
+            RowRefusedError: more than a thousand are refused; nothing is written.
             TableNotEmptyError: it holds something by now.
             ShadowLostError: a crash has emptied the shadow.
             UnavailableError: nothing is written, or the commit's outcome is unknown.
@@ -78,13 +92,13 @@ class InitialLoadStore:
                 await connection.execute(f"{END_WITH_CLIENT}; {_LOCK}")
                 if not await connection.fetchval(IS_EMPTY):
                     raise TableNotEmptyError
-                await _load(connection)
+                refused = await _load(connection)
                 on_progress(RebuildProgress("counting"))
                 counts = await count_side(connection, "live", RebuildSelection())
                 await advance_positions(connection, Positions(group, topic, next_offsets))
             on_progress(RebuildProgress("gathering statistics"))
             await connection.execute("ANALYZE llama_logs")
-            return counts
+            return Loaded(counts, {str(row): reason for row, reason in refused.items()})
 
 
 async def commit_loaded(commit: CommitOffsets, topic: str, next_offsets: Mapping[int, int]) -> None:
@@ -97,20 +111,58 @@ async def commit_loaded(commit: CommitOffsets, topic: str, next_offsets: Mapping
         _log.warning(outcome, topic=topic, reason=str(away))
 
 
-async def _load(connection: asyncpg.Connection) -> None:
+async def _load(connection: asyncpg.Connection) -> dict[UUID, str]:
     """Rows first, then the indexes: building one costs a fraction of keeping it up to date."""
     await connection.execute(f"{MEMORY}; {_INDEX_MEMORY}")
     indexes = await connection.fetch(sql("initial_load_indexes"))
     indexes = [index for index in indexes if index["name"] not in _SPARSE_INDEXES]
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['name']}")
-    await connection.execute(sql("initial_load_rows"), await connection.fetchval(sql("repair_revision")))
-    await connection.execute(sql("repair_legacy"), None)
-    await connection.execute(sql("initial_load_overrides"))
+    refused = await _load_rows(connection, await connection.fetchval(sql("repair_revision")))
+    refused |= await _load_overrides(connection)
     for index in indexes:
         await connection.execute(index["definition"])
         if index["comment"] is not None:
             await connection.execute(f"COMMENT ON INDEX {index['name']} IS {index['comment']}")
+    return refused
+
+
+async def _load_rows(connection: asyncpg.Connection, revision: int) -> dict[UUID, str]:
+    """All rows by one statement; where some are refused or dropped, by portions and halves."""
+
+    async def load(rows: Sequence[UUID] | None) -> None:
+        expected = len(rows) if rows is not None else await connection.fetchval(sql("initial_load_count"))
+        if rows_of(await connection.execute(sql("initial_load_rows"), revision, rows)) < expected:
+            raise RowRefusedError(_DROPPED, NO_DATA)
+        await connection.execute(sql("repair_legacy"), rows)
+
+    try:
+        async with savepoint(connection):
+            await load(None)
+        return {}
+    except WRITE_REFUSALS as refusal:
+        _log.warning("some rows are refused", reason=str(refusal))
+    await connection.execute(INDEX_ROWS)
+    refused: dict[UUID, str] = {}
+    after: UUID | None = None
+    while portion := await connection.fetch(sql("initial_load_portion"), after, _PORTION):
+        refused |= await write_by_halves(connection, "content", [row["id"] for row in portion], load)
+        if len(refused) > _MOST_REFUSED:
+            first = next(iter(refused.values()))
+            raise RowRefusedError(
+                f"More than {_MOST_REFUSED} rows are refused, the first one: {first}", NO_DATA
+            )
+        after = portion[-1]["id"]
+    return refused
+
+
+async def _load_overrides(connection: asyncpg.Connection) -> dict[UUID, str]:
+    ids = [record["id"] for record in await connection.fetch(sql("initial_load_override_ids"))]
+
+    async def load(some: Sequence[UUID]) -> None:
+        await connection.execute(sql("initial_load_overrides"), some)
+
+    return await write_by_halves(connection, "override", ids, load)
 
 
 class EnumLabelStore:

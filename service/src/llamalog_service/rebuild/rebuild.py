@@ -209,8 +209,8 @@ class Rebuild:
             self._report(found, differences, repaired=differences.rows - len(done.left)),
             deleted=done.deleted,
             restored=done.restored,
-            unrepaired=len(done.left),
-            refusals=dict(islice(done.left.items(), _EXAMPLES)),
+            unrepaired=len(done.left) + len(done.refused_overrides),
+            refusals=dict(islice((done.refused_overrides | done.left).items(), _EXAMPLES)),
         )
 
     async def _require_no_later_events(self, next_offsets: Mapping[int, int]) -> None:
@@ -241,17 +241,22 @@ class Rebuild:
             read = await snapshot.progress()
             await snapshot.complete()
         options.on_compared()
+        refused: dict[str, str] = {}
         if options.initial_load:
             self._lock.check()
             positions = {} if options.archive_only else read.next_offsets
-            counts = await InitialLoadStore(self._pool).load(
+            counts, refused = await InitialLoadStore(self._pool).load(
                 self._group, self._topic, positions, self._on_progress
             )
             if positions and self._commit is not None:
                 await commit_loaded(self._commit, self._topic, positions)
         sides = NO_ROWS, counts
         found = _Comparison(read, duplicates, 0, sides, NONE_UNSOURCED)
-        return self._report(found, NO_DIFFERENCES, loaded=options.initial_load)
+        return replace(
+            self._report(found, NO_DIFFERENCES, loaded=options.initial_load),
+            unrepaired=len(refused),
+            refusals=dict(islice(refused.items(), _EXAMPLES)),
+        )
 
     async def _resolve_and_count(self, snapshot: ComparisonSnapshot) -> Side:
         """Resolve the roots of the shadow's rows, which are not loaded, and count them."""

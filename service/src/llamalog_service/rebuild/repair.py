@@ -25,6 +25,7 @@ from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.comparison import DIFFERENCES_BY_ID
 from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.shadow import (
+    INDEX_ROWS,
     SCHEMA,
     MessagePosition,
     ShadowBatch,
@@ -37,8 +38,7 @@ from llamalog_service.retry import retry_until_available
 _BATCH: Final = 200
 _NO_REASON: Final = "it was written, or left out, without an error, and is not as its event has it"
 _INDEXES: Final = f"""
-    CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id);
-    CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id);
+    {INDEX_ROWS};
     {DIFFERENCES_BY_ID};
     CREATE INDEX IF NOT EXISTS legacy_rows_id ON {SCHEMA}.legacy_rows (row_id)
 """
@@ -65,11 +65,13 @@ class RepairOutcome(NamedTuple):
         left: the rows that still differ, with the reasons.
         deleted: rows without an event that were deleted.
         restored: those of the deleted rows that were inserted again, since their events came meanwhile.
+        refused_overrides: the reasons, by override.
     """
 
     left: dict[str, str]
     deleted: int
     restored: int
+    refused_overrides: dict[str, str]
 
 
 class RepairStore:
@@ -96,11 +98,18 @@ class RepairStore:
         """The revision for rows that are inserted again."""
         return int(await self._pool.fetchval(sql("repair_revision")))
 
-    async def repair_overrides(self) -> set[str]:
-        """Insert and correct overrides; the jobs that these are about."""
+    async def repair_overrides(self) -> tuple[set[str], dict[UUID, str]]:
+        """Insert and correct overrides; the jobs that these are about, and the reasons of refused ones."""
+        jobs: set[str] = set()
         async with compared_shadow(self._pool) as connection, connection.transaction():
             await lock_recompute(connection)
-            return {record["job_id"] for record in await connection.fetch(sql("repair_overrides"))}
+            ids = [record["id"] for record in await connection.fetch(sql("repair_override_ids"))]
+
+            async def write(some: Sequence[UUID]) -> None:
+                written = await connection.fetch(sql("repair_overrides"), some)
+                jobs.update(record["job_id"] for record in written)
+
+            return jobs, await write_by_halves(connection, "override", ids, write)
 
     async def repair(self, rows: Collection[UUID], revision: int) -> dict[UUID, str]:
         """Make live rows equal to the shadow's, except for their roots, in one transaction.
@@ -197,9 +206,8 @@ class Repair:
         await retry_until_available(self._recompute_store.retry_refused, doing="trying rows set aside again")
         await retry_until_available(self._store.prepare, doing="indexing", may_take_long=True)
         check_lock()
-        await self._recompute(
-            await retry_until_available(self._store.repair_overrides, doing="repairing overrides")
-        )
+        jobs, refused = await retry_until_available(self._store.repair_overrides, doing="repairing overrides")
+        await self._recompute(jobs)
         revision = await retry_until_available(
             self._store.first_revision, doing="reading the highest revision", may_take_long=True
         )
@@ -218,6 +226,7 @@ class Repair:
             {str(row): reason or self._refused.get(row, _NO_REASON) for row, reason in left.items()},
             deleted=len(deleted - left.keys()),
             restored=len(restored - left.keys()),
+            refused_overrides={str(override): reason for override, reason in refused.items()},
         )
 
     async def _restore(

@@ -27,6 +27,11 @@ from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 
 SCHEMA: Final = "llamalog_rebuild"
 """The schema that holds the shadow during a rebuild, and after an interrupted one."""
+INDEX_ROWS: Final = f"""
+    CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id);
+    CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id)
+"""
+"""For looking rows of the shadow up by id."""
 
 FORMAT: Final = 7
 """Raised with every change of the shadow's tables or of how events become rows; others are not resumed."""

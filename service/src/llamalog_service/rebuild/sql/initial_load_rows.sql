@@ -1,5 +1,5 @@
--- Insert every row of the shadow, with what the rule gives it and the revision $1, into the live table: roots go straight
--- into it from the ends of the walks (rule_ends).
+-- Insert those rows of the shadow that are among $2 (NULL: all), with what the rule gives them and the revision $1, into the
+-- live table: roots go straight into it from the ends of the walks (rule_ends).
 INSERT INTO llama_logs (
     id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
     fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count, duration_ms,
@@ -14,3 +14,4 @@ SELECT l.id, l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.
 FROM (SELECT l.*, {claimed} AS claimed FROM llamalog_rebuild.llama_logs l) l
 LEFT JOIN rule_ends e ON e.job = coalesce(l.job_id, l.claimed)
 CROSS JOIN LATERAL (SELECT {rule_row}) r
+WHERE $2::uuid[] IS NULL OR l.id = ANY ($2)
