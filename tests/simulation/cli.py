@@ -23,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from llamalog_service.bootstrap import tune_garbage_collector
 from llamalog_tools.devstack.postgres import LocalPostgres
 from simulation.databases import migrated_database
 from simulation.planted import planted
@@ -122,6 +123,7 @@ _opened: list[Stage] = []
 def _open_stage(url: str, plant: str) -> None:
     """Open the stage of this process; it is never closed, since its database goes with the server."""
     _be_silent()
+    tune_garbage_collector()
     _opened.append(_stages.enter_context(_stage(url, plant)))
 
 

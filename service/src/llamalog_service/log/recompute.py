@@ -138,6 +138,12 @@ _CLAIMS: Final = RowWrite(
     "claim", "normalise_rows", "normalise_external_parents", undone="l.parent_job_id IS NOT NULL"
 )
 
+_ANY_CLAIMS: Final = """
+    SELECT EXISTS (
+        SELECT FROM llama_logs l WHERE l.origin IS NULL AND l.is_root_job AND l.parent_job_id IS NOT NULL
+    )
+"""
+
 
 class Everything(Enum):
     """The scope of a recompute over all jobs."""
@@ -378,5 +384,7 @@ async def normalise_external_parents(connection: asyncpg.Connection) -> list[str
     Returns:
         The jobs that lost a claim by it: they and what is below them are to be recomputed.
     """
+    if not await connection.fetchval(_ANY_CLAIMS):
+        return []
     written = await write_rows(connection, _CLAIMS)
     return [record["job"] for record in written.records if record["job"] is not None]
