@@ -8,7 +8,7 @@ import asyncpg
 import structlog
 
 from llamalog_service.domain.errors import RowRefusedError
-from llamalog_service.log.readable import read_what_can_be
+from llamalog_service.log.readable import read_readable
 from llamalog_service.log.recompute import (
     Everything,
     NoProgressError,
@@ -167,7 +167,7 @@ class Sweep:
 
     async def _correct(self, starts: Sequence[str]) -> int:
         """Correct what is below these jobs; below those whose rows cannot be read, nothing."""
-        return sum(await read_what_can_be(starts, self._recompute, doing="sweeping"))
+        return sum((await read_readable(starts, self._recompute, doing="sweeping")).results)
 
     async def _recompute(self, scope: Collection[str] | Everything) -> int:
         try:

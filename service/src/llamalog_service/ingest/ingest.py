@@ -32,7 +32,7 @@ from llamalog_service.kafka.dead_letters import RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Record
 from llamalog_service.log.log_store import FIRST_REVISION, Committed, LogStore, Positions
-from llamalog_service.log.readable import read_by_halves, read_what_can_be
+from llamalog_service.log.readable import Readable, read_by_halves, read_readable
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 REFUSED = "refused-by-database"
@@ -219,13 +219,13 @@ class Ingest:
         _, unreadable = await read_by_halves(rows, self._store.known_rows)
         if not unreadable:
             raise UnavailableError(f"the table cannot be read: {refusal}") from refusal
-        return {rows[one.at].id: one.refusal for one in unreadable}
+        return {one.key.id: one.refusal for one in unreadable}
 
     async def _readable_facts(self, jobs: Collection[str]) -> dict[str, JobFacts]:
         """The facts of jobs; one whose rows cannot be read counts as not seen, and is verified later."""
         found = await _read(list(jobs), self._store.job_facts, doing="resolving a batch")
-        facts = dict.fromkeys(jobs, UNSEEN)
-        for some in found:
+        facts = dict.fromkeys(found.unreadable, UNSEEN)
+        for some in found.results:
             facts.update(some)
         return facts
 
@@ -248,7 +248,7 @@ class Ingest:
         if len(new) < len(batch.classified.new):
             legacy = [row.id for row in batch.classified.new if type(row) is LegacyContent]
             found = await _read(legacy, self._store.rows_by_id, doing="publishing a batch")
-            new += [row for some in found for row in some.values()]
+            new += [row for some in found.results for row in some.values()]
         return new + batch.classified.repeated
 
     async def _verify_after_commit(self, batch: RecordedBatch) -> tuple[set[str], set[str]]:
@@ -256,6 +256,7 @@ class Ingest:
 
         Two transactions can miss each other, one writing a child and not seeing the parent, the other
         the parent and not seeing the child. The one that verifies last, after its commit, finds the gap.
+        A job whose rows cannot be read counts as stale.
 
         Returns:
             The jobs below which roots must be recomputed: those whose parent the batch changed, and those
@@ -264,7 +265,7 @@ class Ingest:
         _, classified, resolved, recorded = batch
         relied_on = resolved.relied_on
         facts = await _read(list(relied_on), self._store.job_facts, doing="verifying a batch")
-        fresh = {job: found for some in facts for job, found in some.items()}
+        fresh = {job: found for some in facts.results for job, found in some.items()}
         moved = {job for job, used in relied_on.items() if job not in fresh or _has_moved(used, fresh[job])}
         moved |= _outdated_jobs(classified.repeated, resolved.roots[len(classified.new) :])
         suspicious = resolved.changed | _unresolved_jobs(classified.repeated, resolved)
@@ -274,7 +275,7 @@ class Ingest:
             return await self._store.stale_jobs(some, suspicious, recorded.transaction)
 
         found = await _read(list(resolved.jobs), stale_jobs, doing="verifying a batch")
-        stale = set[str]().union(*found)
+        stale = set(found.unreadable).union(*found.results)
         self._cache.remember(fresh)
         self._cache.forget(stale)
         return stale & resolved.changed, moved | stale - resolved.changed
@@ -287,12 +288,12 @@ def _positions(group: str, records: Sequence[Record]) -> Positions:
 
 async def _read(
     keys: Sequence[_Key], read: Callable[[Sequence[_Key]], Awaitable[_Result]], *, doing: str
-) -> list[_Result]:
-    """The result for all keys; where some cannot be read, those for the others."""
+) -> Readable[_Key, _Result]:
+    """Read for all keys at once, and one part after the other only where some cannot be read."""
     try:
-        return [await read(keys)]
+        return Readable([await read(keys)], [])
     except RowRefusedError:
-        return await read_what_can_be(keys, read, doing=doing)
+        return await read_readable(keys, read, doing=doing)
 
 
 def _without_refused(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:

@@ -78,7 +78,7 @@ class RowReader:
             await self._pool.execute(sql("rows_within"), some, False, 0)
 
         _, unreadable = await read_by_halves(ids, weigh)
-        return {ids[one.at]: one.refusal for one in unreadable}
+        return {one.key: one.refusal for one in unreadable}
 
     async def portions(self, ids: Sequence[UUID]) -> AsyncIterator[list[StoredRow]]:
         """All rows of these ids that are in the table, as many at once as `read` returns."""

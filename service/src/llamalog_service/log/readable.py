@@ -1,7 +1,7 @@
 """Reads of rows some of which cannot be read, as where a function of a policy raises for them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
@@ -13,16 +13,23 @@ Result = TypeVar("Result")
 _log = structlog.get_logger("llamalog.log")
 
 
-class Unreadable(NamedTuple):
-    """A key that cannot be read, by its place among the keys, and the reason."""
+class Unreadable(NamedTuple, Generic[Key]):
+    """A key that cannot be read, and the reason."""
 
-    at: int
+    key: Key
     refusal: RowRefusedError
+
+
+class Readable(NamedTuple, Generic[Key, Result]):
+    """The results of one read or of several, and the keys that cannot be read."""
+
+    results: list[Result]
+    unreadable: list[Key]
 
 
 async def read_by_halves(
     keys: Sequence[Key], read: Callable[[Sequence[Key]], Awaitable[Result]]
-) -> tuple[list[Result], list[Unreadable]]:
+) -> tuple[list[Result], list[Unreadable[Key]]]:
     """Read for all keys at once; where PostgreSQL refuses that, by halves, without those that are to blame.
 
     Returns:
@@ -32,25 +39,25 @@ async def read_by_halves(
         UnavailableError: PostgreSQL is unavailable.
     """
     results: list[Result] = []
-    unreadable: list[Unreadable] = []
-    shares = [(0, len(keys))]
+    unreadable: list[Unreadable[Key]] = []
+    shares = [keys]
     while shares:
-        first, end = shares.pop()
+        some = shares.pop()
         try:
-            results.append(await read(keys[first:end]))
+            results.append(await read(some))
         except RowRefusedError as refusal:
-            if end - first <= 1:
-                unreadable.append(Unreadable(first, refusal))
+            if len(some) <= 1:
+                unreadable += [Unreadable(key, refusal) for key in some]
             else:
-                middle = (first + end) // 2
-                shares += [(middle, end), (first, middle)]
+                middle = len(some) // 2
+                shares += [some[middle:], some[:middle]]
     return results, unreadable
 
 
-async def read_what_can_be(
+async def read_readable(
     keys: Sequence[Key], read: Callable[[Sequence[Key]], Awaitable[Result]], *, doing: str
-) -> list[Result]:
-    """The results alone; that something is left out is logged.
+) -> Readable[Key, Result]:
+    """The same without the reasons, the first of which is logged.
 
     Args:
         doing: names the read in the log.
@@ -59,4 +66,4 @@ async def read_what_can_be(
     if unreadable:
         reason = str(unreadable[0].refusal)
         _log.warning("rows cannot be read", doing=doing, rows=len(unreadable), reason=reason)
-    return results
+    return Readable(results, [one.key for one in unreadable])
