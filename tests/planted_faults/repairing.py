@@ -88,12 +88,42 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a correction made while an older one was published is struck out",
-        SERVICE + "log/sql/outbox_delete.sql",
-        "AND (o.revision <= published.revision",
-        "AND (o.revision >= published.revision",
+        SERVICE + "log/sql/outbox_settle.sql",
+        "OR d.current > e.revision",
+        "OR d.current >= e.revision",
         tests_of(
             "integration/rebuild/test_repair.py",
             "test_a_correction_during_the_publishing_of_a_repair_is_published_after_it",
+        ),
+    ),
+    Fault(
+        "an older record that comes after a later one of another process stays the last",
+        SERVICE + "log/sql/outbox_settle.sql",
+        "FROM doubtful WHERE current > revision",
+        "FROM doubtful WHERE current < revision",
+        tests_of(
+            "integration/backfill/test_publication_order.py",
+            "test_a_correction_in_hand_comes_before_a_later_one_of_another_process",
+        ),
+    ),
+    Fault(
+        "a record that comes after the tombstone of its row stays the last",
+        SERVICE + "log/sql/outbox_settle.sql",
+        "WHERE r.row_id = ANY ($1::uuid[]) AND NOT EXISTS",
+        "WHERE r.row_id = ANY ($1::uuid[]) AND EXISTS",
+        tests_of(
+            "integration/backfill/test_publication_order.py",
+            "test_a_record_that_is_republished_comes_before_the_tombstone_of_its_row",
+        ),
+    ),
+    Fault(
+        "an entry is deleted though an older record was published since it was read",
+        SERVICE + "log/sql/outbox_settle.sql",
+        "AND age(o.xmin) > age($3::xid)",
+        "AND age(o.xmin) IS DISTINCT FROM age($3::xid) + 1000000",
+        tests_of(
+            "integration/backfill/test_publication_order.py",
+            "test_an_older_record_that_comes_before_a_correction_is_noted_as_published_comes_before_it",
         ),
     ),
     Fault(

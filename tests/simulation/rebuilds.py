@@ -9,8 +9,7 @@ from aiokafka import TopicPartition
 
 from llamalog_service.domain.errors import LlamalogError, UnavailableError
 from llamalog_service.kafka.reader import Portion, Span
-from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox, RowReader
+from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.rebuild import repair as repairs
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
@@ -59,8 +58,6 @@ async def rebuild(world: World, server: Server, broker: Broker, process: Process
     repair = Repair(
         RepairStore(pool),
         recompute=RecomputeStore(pool),
-        rows=RowReader(reads),
-        log=LogStore(reads),
         outbox=Outbox(reads),
         event_publisher=event_publisher(world, broker, process),
         on_progress=lambda _: None,

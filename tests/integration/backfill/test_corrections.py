@@ -121,7 +121,7 @@ async def test_a_page_that_kafka_did_not_take_comes_again(pool: asyncpg.Pool) ->
     outbox = Outbox(pool)
     first = await outbox.next_prompt(10)
     assert first.rows
-    assert await outbox.next_prompt(10) == first
+    assert (await outbox.next_prompt(10)).rows == first.rows
 
 
 class _Interrupted(KeptMessages):
@@ -232,7 +232,7 @@ async def test_a_page_is_read_by_its_index_without_a_sort(pool: asyncpg.Pool) ->
                 "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off"
             )
             (record,) = await connection.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql(name)}", *values)
-        assert steps(record[0]) <= {"Limit", "Index Scan", "Index Only Scan"}
+        assert steps(record[0]) <= {"Limit", "Index Scan", "Index Only Scan", "Result"}
 
 
 def steps(explained: Any) -> set[str]:

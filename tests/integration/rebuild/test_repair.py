@@ -1,7 +1,7 @@
 """`--repair`: exactly the differing rows are repaired and published, also while events are ingested."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection
 from itertools import count
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from harness.waiting import eventually
 from histories import chains, event, override
 from llamalog_schemas.events import Event
 from llamalog_service.domain.rows import StoredRow
-from llamalog_service.log.outbox import RowReader
+from llamalog_service.log.outbox import Outbox
 
 ROW_GONE, ROW_FORGED = str(UUID(int=4)), str(UUID(int=9999))
 EVENTS: list[Event] = [*chains(30), event(101), event(102, None, "gone"), event(103, "orphan", "never")]
@@ -157,21 +157,27 @@ async def test_a_forged_row_whose_event_comes_while_it_is_deleted_stays(at_rest:
     assert (await at_rest.rebuilt()).differences.rows == 0
 
 
+CORRECT = """
+    WITH raised AS (UPDATE llama_logs SET revision = revision + 1 WHERE id = $1 RETURNING id, revision)
+    INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM raised
+"""
+
+
 async def test_a_correction_during_the_publishing_of_a_repair_is_published_after_it(
     at_rest: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compaction keeps what comes last, which may be the older record."""
     await tamper(at_rest.pool)
     row = UUID(int=6)
-    read = RowReader.portions
+    read = Outbox.rows_in_portions
 
-    async def read_then_correct(self: RowReader, ids: Sequence[UUID]) -> AsyncIterator[list[StoredRow]]:
+    async def read_then_correct(self: Outbox, ids: Collection[UUID]) -> AsyncIterator[list[StoredRow]]:
         async for stored in read(self, ids):
             if row in {each.content.id for each in stored}:
-                monkeypatch.setattr(RowReader, "portions", read)
-                await at_rest.pool.execute("UPDATE llama_logs SET revision = revision + 1 WHERE id = $1", row)
+                monkeypatch.setattr(Outbox, "rows_in_portions", read)
+                await at_rest.pool.execute(CORRECT, row)
             yield stored
 
-    monkeypatch.setattr(RowReader, "portions", read_then_correct)
+    monkeypatch.setattr(Outbox, "rows_in_portions", read_then_correct)
     await at_rest.repaired()
     assert await at_rest.pool.fetchval("SELECT count(*) FROM provenance_outbox WHERE row_id = $1", row) == 1

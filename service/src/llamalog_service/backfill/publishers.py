@@ -51,6 +51,7 @@ class CorrectionRelay:
         waiting = await self._outbox.waiting()
         if waiting.removals:
             await publish_removals(self._outbox, self._event_publisher)
+            return True
         if waiting.prompt:
             page = await self._outbox.next_prompt(ROWS_AT_ONCE)
             if page.rows:
@@ -62,6 +63,7 @@ class CorrectionRelay:
             if page.rows:
                 await self._publish_bulk(page, began)
                 return True
+            return (await self._outbox.waiting()).removals  # found again among rows that are gone
         return False
 
     async def _publish(self, page: Page) -> None:

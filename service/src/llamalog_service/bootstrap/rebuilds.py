@@ -15,8 +15,7 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.reader import TopicReader, commit_if_behind
 from llamalog_service.kafka.topics import topics
-from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox, RowReader
+from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
@@ -64,8 +63,6 @@ async def rebuild_log(
             repairs = Repair(
                 RepairStore(pool),
                 recompute=RecomputeStore(pool),
-                rows=RowReader(reads),
-                log=LogStore(reads),
                 outbox=Outbox(reads),
                 event_publisher=event_publisher,
                 on_progress=on_progress,
@@ -169,7 +166,5 @@ async def republish_provenance(
         open_publisher(settings, "/llamalog/republish", timeout=timeout) as event_publisher,
     ):
         store = RepublishStore(scans, topics(settings.topic_prefix).provenance.name)
-        republisher = Republisher(
-            store, RowReader(reads), LogStore(reads), event_publisher, rate=rate, on_progress=on_progress
-        )
+        republisher = Republisher(store, Outbox(reads), event_publisher, rate=rate, on_progress=on_progress)
         return await republisher.run(selection, resume=resume, supersede=supersede)

@@ -1,7 +1,7 @@
 """Rows of the log read to be published, and the outbox: corrected and removed rows, noted until they are."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import takewhile
@@ -28,6 +28,7 @@ _RETRY_SECONDS: Final = 60.0
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _LOWEST = UUID(int=0)
+_NEXT_TRANSACTION = "SELECT pg_snapshot_xmax(pg_current_snapshot())::xid"
 
 _log = structlog.get_logger("llamalog.log")
 
@@ -116,16 +117,25 @@ class Page(NamedTuple):
 
     Attributes:
         reached: the last entry of the page; the start of its lane if none follows.
+        next_transaction: the first that had not begun when its entries were read.
     """
 
     rows: Sequence[StoredRow]
     lane: _Lane
     reached: _Place
+    next_transaction: int = 0
 
     @property
     def is_last(self) -> bool:
         """Whether no entry followed when it was read."""
         return self.reached == self.lane.start
+
+
+class RemovedRows(NamedTuple):
+    """Rows whose tombstones are to be published; `next_transaction`: as of a page."""
+
+    ids: Sequence[UUID]
+    next_transaction: int
 
 
 class Outbox:
@@ -179,7 +189,7 @@ class Outbox:
                 is_last = False
             reached = lane.start if is_last else tuple(noted[-1][name] for name in lane.order)
             if rows or not noted or (is_last and (before is not None or after == lane.start)):
-                return Page(rows, lane, reached)
+                return Page(rows, lane, reached, noted[0]["next_transaction"] if noted else 0)
             after = reached
 
     async def _rows(self, ids: Sequence[UUID]) -> tuple[list[StoredRow], UUID | None]:
@@ -210,21 +220,24 @@ class Outbox:
                 _log.warning("correction waits", row=str(row), reason=str(refusal))
             self._retry_at[row] = retry_at
 
-    async def removed(self, limit: int) -> list[UUID]:
+    async def removed(self, limit: int) -> RemovedRows:
         """Rows that a repair removed and whose removal is not published, at most `limit`."""
-        return [record["row_id"] for record in await self._pool.fetch(sql("removed_unpublished"), limit)]
+        records = await self._pool.fetch(sql("removed_unpublished"), limit)
+        ids = [record["row_id"] for record in records]
+        return RemovedRows(ids, records[0]["next_transaction"] if records else 0)
 
-    async def mark_removals_published(self, removed: Sequence[UUID]) -> None:
+    async def mark_removals_published(self, removed: RemovedRows) -> None:
         """Note that removals are published; a row that exists again by now is noted as a correction.
 
         If possible as a higher revision: its tombstone may have come after it, and readers that keep the
         highest revision have this one already.
         """
+        ids = removed.ids
         async with self._pool.acquire() as connection, connection.transaction():
             await write_by_halves(
-                connection, "revision", removed, partial(connection.execute, sql("removed_raise_revisions"))
+                connection, "revision", ids, partial(connection.execute, sql("removed_raise_revisions"))
             )
-            await connection.execute(sql("removed_mark_published"), removed)
+            await connection.execute(sql("removed_mark_published"), ids, removed.next_transaction)
 
     async def count(self) -> int:
         """Count the corrections that wait to be published."""
@@ -232,13 +245,31 @@ class Outbox:
 
     async def delete_page(self, page: Page) -> None:
         """Delete the entries of a published page; its lane is read on after it."""
-        await self.delete_published(page.rows)
+        await self.settle(page.rows, page.next_transaction)
         page.lane.after = page.reached
 
-    async def delete_published(self, rows: Sequence[StoredRow]) -> None:
-        """Delete the entries of rows up to the published revision: a correction made since stays noted."""
+    async def next_transaction(self) -> int:
+        """The first transaction that has not begun yet; for `settle`, before rows are read."""
+        return int(await self._pool.fetchval(_NEXT_TRANSACTION))
+
+    def rows_in_portions(self, ids: Collection[UUID]) -> AsyncIterator[list[StoredRow]]:
+        """Rows of the table, as many at once as memory may hold."""
+        return self._reader.portions(list(ids))
+
+    async def settle(self, rows: Sequence[StoredRow], next_transaction: int) -> None:
+        """Delete the entries of published rows that the table has as they were published.
+
+        Another process may have published a row meanwhile, in a later revision or its tombstone, and
+        deleted the entry: of a row that the table has otherwise by now, or no more, that is published again.
+
+        Args:
+            next_transaction: the first that had not begun when the rows were read.
+        """
         await self._pool.execute(
-            sql("outbox_delete"), [row.content.id for row in rows], [row.revision for row in rows]
+            sql("outbox_settle"),
+            [row.content.id for row in rows],
+            [row.revision for row in rows],
+            next_transaction,
         )
 
 
@@ -249,8 +280,8 @@ async def publish_removals(outbox: Outbox, event_publisher: EventPublisher) -> i
         UnavailableError: removals that were not marked are published at the next call.
     """
     published = 0
-    while removed := await outbox.removed(ROWS_AT_ONCE):
-        await event_publisher.publish_removals(removed)
+    while (removed := await outbox.removed(ROWS_AT_ONCE)).ids:
+        await event_publisher.publish_removals(removed.ids)
         await outbox.mark_removals_published(removed)
-        published += len(removed)
+        published += len(removed.ids)
     return published

@@ -10,8 +10,7 @@ import structlog
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox, RowReader, publish_removals
+from llamalog_service.log.outbox import Outbox, publish_removals
 from llamalog_service.log.recompute import (
     BY_INDEX,
     LOCK_TIMEOUT_SECONDS,
@@ -170,16 +169,12 @@ class Repair:
         store: RepairStore,
         *,
         recompute: RecomputeStore,
-        rows: RowReader,
-        log: LogStore,
         outbox: Outbox,
         event_publisher: EventPublisher,
         on_progress: OnProgress,
     ) -> None:
         self._store = store
         self._recompute_store = recompute
-        self._rows = rows
-        self._log = log
         self._outbox = outbox
         self._event_publisher = event_publisher
         self._on_progress = on_progress
@@ -292,10 +287,10 @@ class Repair:
         """Publish corrections; those that a crash leaves in the outbox the migration consumer publishes."""
 
         async def publish() -> None:
-            async for stored in self._rows.portions(list(rows)):
+            next_transaction = await self._outbox.next_transaction()
+            async for stored in self._outbox.rows_in_portions(rows):
                 await self._event_publisher.publish_provenance(stored)
-                await self._log.requeue_overtaken(stored)
-                await self._outbox.delete_published(stored)
+                await self._outbox.settle(stored, next_transaction)
             await publish_removals(self._outbox, self._event_publisher)
 
         await retry_until_available(publish, doing="publishing corrections")

@@ -12,8 +12,7 @@ import asyncpg
 import msgspec
 
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import RowReader
+from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
@@ -103,16 +102,14 @@ class Republisher:
     def __init__(
         self,
         store: RepublishStore,
-        rows: RowReader,
-        log: LogStore,
+        outbox: Outbox,
         event_publisher: EventPublisher,
         *,
         rate: float | None = None,
         on_progress: OnProgress = lambda _: None,
     ) -> None:
         self._store = store
-        self._rows = rows
-        self._log = log
+        self._outbox = outbox
         self._event_publisher = event_publisher
         self._rate = rate
         self._on_progress = on_progress
@@ -169,10 +166,10 @@ class Republisher:
             await self._store.continue_revisions(ids)
             if supersede:
                 await self._store.supersede(ids)
-            published = 0
-            async for stored in self._rows.portions(ids):
+            published, next_transaction = 0, await self._outbox.next_transaction()
+            async for stored in self._outbox.rows_in_portions(ids):
                 await self._event_publisher.publish_provenance(stored, replayed=True)
-                await self._log.requeue_overtaken(stored)
+                await self._outbox.settle(stored, next_transaction)
                 published += len(stored)
             return published
 
