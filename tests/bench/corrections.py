@@ -179,7 +179,7 @@ async def _small_recomputes(pool: asyncpg.Pool) -> list[float]:
 async def _correct(pool: asyncpg.Pool, job: str) -> int:
     """Give a job a parent and correct its rows, which wait to be published then; how many."""
     await _record(pool, _event(f"above-{job}", age=2), _event(job, f"above-{job}", age=1))
-    return sum((await RecomputeStore(pool).recompute({job})).rows.values())
+    return (await RecomputeStore(pool).recompute({job})).rows_changed
 
 
 async def _record(pool: asyncpg.Pool, *events: EntityEvent) -> None:

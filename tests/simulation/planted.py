@@ -61,7 +61,7 @@ def _no_second_look(stack: ExitStack) -> None:
 
 def _one_pass(stack: ExitStack) -> None:
     async def recompute_once(store: RecomputeStore, scope: Collection[str] | Everything) -> RecomputeResult:
-        return RecomputeResult(sum((await store.recompute(scope)).rows.values()), 1)
+        return RecomputeResult((await store.recompute(scope)).rows_changed, 1)
 
     stack.enter_context(patch.object(recomputes, "recompute_until_converged", recompute_once))
 

@@ -94,15 +94,15 @@ async def _find_lineages_of(connection: asyncpg.Connection, scope: Scope) -> Rul
             await _find_by_index(connection, scope.jobs, below=True)
             return Rule("rule_rows_some", ())
         case OneRoot():
-            held = await connection.fetch(sql("rule_starts_of_root"), scope.root_job_id)
-            starts = [scope.root_job_id, *(record["job"] for record in held)]
-            await _find_by_index(connection, starts, below=True)
+            await _find_by_index(connection, [scope.root_job_id], below=True, root=scope.root_job_id)
             return Rule("rule_rows_some", ())
 
 
-async def _find_by_index(connection: asyncpg.Connection, jobs: Iterable[str], *, below: bool) -> None:
+async def _find_by_index(
+    connection: asyncpg.Connection, jobs: Iterable[str], *, below: bool, root: str | None = None
+) -> None:
     await connection.execute(BY_INDEX)
-    await connection.execute(sql("rule_jobs_some"), sorted(set(jobs)), below)
+    await connection.execute(sql("rule_jobs_some"), sorted(set(jobs)), below, root)
     await connection.execute(_BY_COST)
 
 
@@ -167,11 +167,13 @@ class Recomputed(NamedTuple):
     """The result of a recompute.
 
     Attributes:
-        rows: how many rows were changed, by the job at which their walk starts.
+        rows_changed: how many rows were changed.
+        starts: the jobs at which the walks of these rows start; None if they are too many to name.
         is_complete: False if rows of the scope are left: repeat it.
     """
 
-    rows: dict[str, int]
+    rows_changed: int
+    starts: Collection[str] | None
     is_complete: bool
 
 
@@ -257,10 +259,12 @@ class RecomputeStore:
         return self._measured(written.records, deepest, is_complete=written.is_complete)
 
     def _measured(self, records: Sequence[Row], deepest: Row | None, *, is_complete: bool) -> Recomputed:
-        changed = [record for record in records if record["start"] is not None]
+        changed = [record for record in records if record["changed"] is not None]
         if self._metrics is not None:
             self._metrics.corrected(_corrected(changed, deepest))
-        return Recomputed(_sums(changed, "start"), is_complete)
+        starts = {record["start"] for record in changed}
+        rows_changed = sum(record["changed"] for record in changed)
+        return Recomputed(rows_changed, None if None in starts else starts, is_complete)
 
     async def resolve_untracked(self) -> int:
         """Give rows without job and parent, put in by another writer, their origin; how many there were."""
@@ -357,6 +361,8 @@ async def recompute_until_converged(
 ) -> RecomputeResult:
     """Correct a scope, then the jobs below each correction, until a pass changes nothing.
 
+    Where a pass corrects too many rows for their jobs to be named, the next one has its whole scope again.
+
     A row may be committed below a correction while the correction is under way, resolved by what was
     true before it. Either its writer verifies after the correction's commit, or the next pass,
     which comes after it too, finds the row.
@@ -368,11 +374,11 @@ async def recompute_until_converged(
     while scope:
         if passes == _MAX_PASSES:
             raise NoProgressError(passes, rows_changed)
-        changed, is_complete = await store.recompute(scope)
-        rows_changed += sum(changed.values())
+        changed, starts, is_complete = await store.recompute(scope)
+        rows_changed += changed
         if is_complete:
             passes += 1
-            scope = changed.keys()
+            scope = scope if starts is None else starts
     return RecomputeResult(rows_changed, passes)
 
 

@@ -1,9 +1,16 @@
--- The jobs $1 (text[]) and, if $2, everything below them are in scope; their ancestors are needed to find the ends.
+-- The jobs $1 (text[]) and those at which rows start that have the root $3 now and, if $2, everything below them are in scope;
+-- their ancestors are needed to find the ends.
 -- UNION, not UNION ALL: a job is visited once, so that a cycle ends the walk. A row of another writer that calls
 -- itself a root job makes no claim.
 INSERT INTO rule_jobs (job, parent, seen, adopted, declared, in_scope)
 WITH RECURSIVE below (job) AS (
-    SELECT unnest($1::text[])
+    (
+        SELECT unnest($1::text[])
+        UNION ALL
+        SELECT coalesce(l.job_id, l.parent_job_id)
+        FROM llama_logs l
+        WHERE l.root_job_id = $3::text AND coalesce(l.job_id, l.parent_job_id) IS NOT NULL
+    )
     UNION
     SELECT child.job_id
     FROM below b
