@@ -18,7 +18,7 @@ _KEPT: Final = SimpleNamespace(name="kept")
 
 
 class SharedTypes:
-    """What sessions have looked up. To plan the driver's statement for it takes PostgreSQL 5 ms."""
+    """The types that sessions have looked up: to plan the driver's statement takes PostgreSQL 5 ms."""
 
     def __init__(self) -> None:
         self._types: dict[int, asyncpg.Record] = {}

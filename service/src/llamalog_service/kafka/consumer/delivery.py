@@ -135,7 +135,7 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             self._fail(error)
 
     async def _next_batch(self) -> Records:
-        """What is ready; less than a batch may hold only if it has not to wait, or if nothing is to follow.
+        """The next batch: less than it may hold only if it need not wait, or if nothing is to follow.
 
         Half a batch costs PostgreSQL and Kafka nearly as many requests as a whole one.
         """
