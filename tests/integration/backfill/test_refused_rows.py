@@ -17,7 +17,7 @@ from histories import chains, event
 from llamalog_schemas.backfills import RunStatus
 from llamalog_schemas.events import EntityEvent
 from llamalog_service.backfill.recomputes import QueuedRecompute, RecomputeQueue, RecomputeRunner, Sweep
-from llamalog_service.log import recompute
+from llamalog_service.log import unsettled
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 
@@ -230,7 +230,7 @@ async def test_every_write_of_a_row_is_released_though_a_page_ends_there(
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The entries are of rows that are gone."""
-    monkeypatch.setattr(recompute, "_REFUSED_AT_ONCE", 1)
+    monkeypatch.setattr(unsettled, "_REFUSED_AT_ONCE", 1)
     await pool.execute(
         "INSERT INTO refused_rows (row_id, write, sqlstate, reason) "
         "SELECT md5(row::text)::uuid, write, '23514', 'a check' "
@@ -238,7 +238,7 @@ async def test_every_write_of_a_row_is_released_though_a_page_ends_there(
     )
     store = RecomputeStore(pool)
     for _ in range(3):
-        await store.changed_refusals()
+        await store.unsettled.changed_refusals()
     assert await pool.fetchval("SELECT count(*) FROM refused_rows") == 0
 
 

@@ -15,7 +15,7 @@ from llamalog_schemas.events import EntityEvent, Event
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.backfill.worker import sweep_task
-from llamalog_service.log import recompute
+from llamalog_service.log import unsettled
 from llamalog_service.log.recompute import RecomputeStore
 
 
@@ -70,7 +70,7 @@ async def test_a_sweep_waits_for_a_running_backfill_and_is_done_at_its_end(
 async def test_the_cheap_sweep_looks_at_some_waiting_rows_at_a_time_and_at_all_of_them_in_turn(
     pool: asyncpg.Pool, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recompute, "_UNSETTLED_AT_ONCE", 7)
+    monkeypatch.setattr(unsettled, "_UNSETTLED_AT_ONCE", 7)
     waiting = [event(number, f"lost-{number}", f"never seen-{number}") for number in range(100, 150)]
     events = [*waiting, *chains(30)[::-1]]
     await write_one_by_one(pool, events)
@@ -83,7 +83,7 @@ async def test_the_cheap_sweep_looks_at_some_waiting_rows_at_a_time_and_at_all_o
 async def test_a_row_of_another_writer_does_not_wait_for_the_turn_of_its_page(
     pool: asyncpg.Pool, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recompute, "_UNSETTLED_AT_ONCE", 7)
+    monkeypatch.setattr(unsettled, "_UNSETTLED_AT_ONCE", 7)
     waiting = [event(number, f"lost-{number}", f"never seen-{number}") for number in range(100, 150)]
     await Writer(pool, KeptMessages()).write(*waiting, event(900, "root"))
     await pool.execute("UPDATE llama_logs SET origin = NULL, root_job_id = NULL WHERE id = $1", UUID(int=900))

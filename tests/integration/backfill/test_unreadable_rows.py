@@ -14,11 +14,13 @@ from harness.writers import NAMES, KeptMessages, Recomputer, Writer
 from histories import chains, event, override
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.publishers import CorrectionRelay
-from llamalog_service.backfill.recomputes import Sweep
+from llamalog_service.backfill.recomputes import QueuedRecompute, RecomputeQueue, RecomputeRunner, Sweep
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox, publish_removals
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.queries.conflicts import refused_rows
 
 REFUSED = UUID(int=2)
 """The row `child-1` of `chains`."""
@@ -88,6 +90,44 @@ async def test_what_was_recorded_beside_such_a_row_is_right_once_it_can_be_read(
     await Recomputer(owner, kept).settle()
     await Sweep(RecomputeStore(owner), every=1, full_every=1000, clock=count().__next__).sweep_unsettled()
     assert differences(await stored_rows(pool), [*chains(9), *later]) == []
+
+
+async def test_a_sweep_sets_such_a_row_aside_and_goes_on_behind_it(
+    owner: asyncpg.Pool, pool: asyncpg.Pool
+) -> None:
+    events = [*chains(9)[::-1], event(60, "below", "child-1")]
+    for one in events:
+        await Writer(owner, KeptMessages()).write(one)
+    await pool.execute(
+        "UPDATE llama_logs SET origin = 'PENDING', root_job_id = NULL WHERE parent_job_id IS NOT NULL"
+    )
+    await pool.execute(RAISING_POLICY)
+    sweep = Sweep(RecomputeStore(owner), every=1, full_every=1000, clock=count().__next__)
+    await sweep.sweep_unsettled()
+    left = [line for line in differences(await stored_rows(pool), events) if "root-1" not in line]
+    assert left == []
+    listed = (await refused_rows(Reader(owner))).items
+    assert (listed[0].row, listed[0].write, listed[0].reason) == (REFUSED, "read", "not this one")
+    await pool.execute("DROP POLICY owners ON llama_logs; CREATE POLICY all_rows ON llama_logs USING (true)")
+    await sweep.sweep_unsettled()
+    assert differences(await stored_rows(pool), events) == []
+    assert not (await refused_rows(Reader(owner))).items
+
+
+async def test_a_requested_recompute_corrects_all_jobs_but_those_that_cannot_be_read(
+    owner: asyncpg.Pool, pool: asyncpg.Pool
+) -> None:
+    await Writer(owner, KeptMessages()).write(*chains(9))
+    await pool.execute("UPDATE llama_logs SET root_job_id = 'wrong'")
+    await pool.execute(RAISING_POLICY)
+    queue = RecomputeQueue(owner)
+    await queue.enqueue([QueuedRecompute(UUID(int=90), ("root-1", "root-4", "root-7"), "root-disagrees")])
+    assert await RecomputeRunner(queue, RecomputeStore(owner)).recompute_queued()
+    right = {row.root.root_job_id for row in (await stored_rows(pool)).values()}
+    assert right == {"wrong", "root-4", "root-7"}
+    (run,) = await pool.fetch("SELECT status::text, error FROM backfill_runs")
+    assert run["status"] == "failed"
+    assert run["error"] == "rows of the job root-1, or below it, cannot be read: not this one"
 
 
 async def test_an_override_that_is_refused_is_a_dead_letter(pool: asyncpg.Pool) -> None:

@@ -8,7 +8,7 @@ import asyncpg
 import structlog
 
 from llamalog_service.domain.errors import RowRefusedError
-from llamalog_service.log.readable import read_readable
+from llamalog_service.log.readable import read_by_halves, read_readable
 from llamalog_service.log.recompute import (
     Everything,
     NoProgressError,
@@ -91,24 +91,37 @@ class RecomputeRunner:
         if not self._claimed:
             return False
         try:
-            await self._finish(self._claimed, await self._recompute_together(self._claimed))
+            await self._finish(
+                self._claimed, await self._recompute([job for run in self._claimed for job in run.jobs])
+            )
         except _FAILURES:
             await self._recompute_one_by_one(self._claimed)
         self._claimed = []
         return True
 
     async def _recompute_one_by_one(self, claimed: list[ClaimedRecompute]) -> None:
-        """Do each by itself, since one of them fails."""
+        """Do each by itself, since one fails: its jobs by halves, without those that cannot be read."""
         for run in claimed:
             try:
-                await self._finish([run], await self._recompute_together([run]))
-            except _FAILURES as failure:
-                await self._queue.fail(run.id, str(failure))
-                _log.error("recompute failed", run=str(run.id), error=str(failure))
+                results, unreadable = await read_by_halves(run.jobs, self._recompute)
+            except NoProgressError as none:
+                await self._fail(run, str(none))
+                continue
+            if unreadable:
+                job, refusal = unreadable[0]
+                more = f", and {len(unreadable) - 1} more jobs likewise" if len(unreadable) > 1 else ""
+                await self._fail(run, f"rows of the job {job}, or below it, cannot be read{more}: {refusal}")
+            else:
+                rows_changed = sum(result.rows_changed for result in results)
+                passes = max(result.passes for result in results)
+                await self._finish([run], RecomputeResult(rows_changed, passes))
 
-    async def _recompute_together(self, runs: list[ClaimedRecompute]) -> RecomputeResult:
-        jobs = {job for run in runs for job in run.jobs}
-        return await recompute_until_converged(self._store, sorted(jobs))
+    async def _fail(self, run: ClaimedRecompute, reason: str) -> None:
+        await self._queue.fail(run.id, reason)
+        _log.error("recompute failed", run=str(run.id), error=reason)
+
+    async def _recompute(self, jobs: Collection[str]) -> RecomputeResult:
+        return await recompute_until_converged(self._store, sorted(set(jobs)))
 
     async def _finish(self, runs: list[ClaimedRecompute], result: RecomputeResult) -> None:
         await self._queue.finish([run.id for run in runs], result.passes, result.rows_changed)
@@ -154,9 +167,9 @@ class Sweep:
 
     async def sweep_unsettled(self) -> int:
         """Correct rows of another writer, rows whose top has come, and rows set aside that have changed."""
-        starts = await _unless_refused(self._store.changed_refusals, set[str]())
+        starts = await _unless_refused(self._store.unsettled.changed_refusals, set[str]())
         corrected = await _unless_refused(self._store.resolve_untracked, 0)
-        starts.update(await _unless_refused(lambda: self._store.stale_starts(_SWEEP_JOBS), []))
+        starts.update(await _unless_refused(lambda: self._store.unsettled.stale_starts(_SWEEP_JOBS), []))
         return corrected + await self._correct(sorted(starts))
 
     async def sweep_everything(self) -> int:

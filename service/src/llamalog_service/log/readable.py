@@ -1,7 +1,8 @@
 """Reads of rows some of which cannot be read, as where a function of a policy raises for them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
+from uuid import UUID
 
 import structlog
 
@@ -9,6 +10,8 @@ from llamalog_service.domain.errors import RowRefusedError
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
+
+HIGHEST: Final = UUID(int=2**128 - 1)
 
 _log = structlog.get_logger("llamalog.log")
 
@@ -67,3 +70,20 @@ async def read_readable(
         reason = str(unreadable[0].refusal)
         _log.warning("rows cannot be read", doing=doing, rows=len(unreadable), reason=reason)
     return Readable(results, [one.key for one in unreadable])
+
+
+async def first_unreadable(read: Callable[[UUID], Awaitable[object]]) -> UUID:
+    """The lowest id up to which rows cannot be read, where they cannot be read up to the highest.
+
+    Args:
+        read: reads rows in the order of their ids, up to one.
+    """
+    readable, unreadable = -1, HIGHEST.int
+    while unreadable - readable > 1:
+        middle = (readable + unreadable) // 2
+        try:
+            await read(UUID(int=middle))
+            readable = middle
+        except RowRefusedError:
+            unreadable = middle
+    return UUID(int=unreadable)

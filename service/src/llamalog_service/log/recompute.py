@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Final, NamedTuple
-from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -15,6 +14,7 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.lineage import cycles_below
 from llamalog_service.domain.rows import utc_milliseconds
 from llamalog_service.log.row_writes import WRITE_REFUSALS, RowWrite, require_effect, write_rows
+from llamalog_service.log.unsettled import UnsettledRows
 from llamalog_service.postgres.locks import RECOMPUTE_LOCK, lock_recompute
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
@@ -25,9 +25,6 @@ LOCK_TIMEOUT_SECONDS = 0.5
 
 _ANALYZE_FROM = 10_000
 _UNTRACKED_AT_ONCE = 5_000
-_REFUSED_AT_ONCE = 5_000
-_UNSETTLED_AT_ONCE = 20_000
-_LOWEST = UUID(int=0)
 FEW_JOBS: Final = 500
 FEW_ROWS: Final = 5_000
 """Up to so many jobs in the lineages, and so many rows that differ, are corrected by one statement."""
@@ -205,8 +202,7 @@ class RecomputeStore:
         self._most_rows = most_rows
         self._keeping_plans = keeping_plans or pool
         self._metrics = metrics
-        self._last_refused: UUID | None = None
-        self._last_unsettled = _LOWEST
+        self.unsettled = UnsettledRows(pool)
 
     async def recompute(self, scope: Collection[str] | Everything) -> Recomputed:
         """Correct the rows of these jobs and of everything below them.
@@ -282,27 +278,9 @@ class RecomputeStore:
             written = await write_rows(connection, _UNTRACKED, _UNTRACKED_AT_ONCE)
         return sum(record["changed"] for record in written.records), len(written.refused)
 
-    async def changed_refusals(self) -> set[str]:
-        """The jobs of rows set aside that have changed since; some are looked at, the next call goes on."""
-        records = await self._pool.fetch(sql("refused_rows_release"), self._last_refused, _REFUSED_AT_ONCE)
-        self._last_refused = records[-1]["row_id"] if len(records) >= _REFUSED_AT_ONCE else None
-        return {record["job"] for record in records if record["job"] is not None}
-
     async def retry_refused(self) -> None:
         """Let every row that was set aside be tried again."""
         await self._pool.execute(sql("refused_rows_retry"))
-
-    async def stale_starts(self, limit: int) -> list[str]:
-        """At most `limit` jobs at which rows without a final root start that look stale.
-
-        Some of the rows that wait are looked at, and the next call goes on: a million cost no more than few.
-        If more than `limit` look stale, it begins where this one did. Rows of other writers come first.
-        """
-        records = await self._pool.fetch(sql("stale_starts"), limit, self._last_unsettled, _UNSETTLED_AT_ONCE)
-        starts = [record["job"] for record in records if record["job"] is not None]
-        if len(starts) < limit:
-            self._last_unsettled = records[0]["last_id"] or _LOWEST
-        return starts
 
 
 def _corrected(changed: Sequence[Row], deepest: Row | None) -> Corrected:

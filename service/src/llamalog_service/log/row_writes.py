@@ -13,7 +13,7 @@ from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.pool import rows_of, translated
 from llamalog_service.postgres.statements import Row, expand, sql
 
-_MAX_REASON: Final = 500
+MAX_REASON: Final = 500
 WRITE_REFUSALS: Final = (RowRefusedError, RowExistsError, TookTooLongError)
 """A statement may take too long for the trigger of one row."""
 
@@ -246,7 +246,7 @@ async def _note(connection: asyncpg.Connection, name: str, refused: Sequence[Ref
         [refusal.row["row_id"] for refusal in refused],
         [refusal.row["aim"] for refusal in refused],
         [refusal.sqlstate for refusal in refused],
-        [refusal.reason[:_MAX_REASON] for refusal in refused],
+        [refusal.reason[:MAX_REASON] for refusal in refused],
     )
     _log.warning(
         "rows set aside",

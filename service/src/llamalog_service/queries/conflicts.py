@@ -67,10 +67,10 @@ class RefusedRow(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         since: the first refusal, UTC; `last_at` is the last of `attempts`.
-        write: what was to be changed: its `root`, the `claim` of a root job, its `content` in a repair; of
-            several the one that was refused first.
+        write: what was to be changed: its `root`, the `claim` of a root job, its `content` in a repair; or
+            `read`, where it cannot be read. Of several the one that was refused first.
         sqlstate: PostgreSQL's code; 02000 where nothing was raised, and nothing written.
-        root_job, origin: as they are, and are not to be.
+        operation, job, root_job, origin: as they are, and are not to be; empty where the row cannot be read.
         cursor: to go on behind this one.
     """
 

@@ -1,7 +1,12 @@
 -- Strike out those of the next $2 rows set aside after the row $1 (NULL: from the beginning) that are gone or have changed
--- since. Returns each of them by every write that was refused, and of those that have changed the job to recompute from.
+-- since; without those that cannot be read. Returns each of them by every write that was refused, and of those that have changed the job to recompute from.
 WITH next AS (
-    SELECT DISTINCT f.row_id FROM refused_rows f WHERE $1::uuid IS NULL OR f.row_id > $1 ORDER BY f.row_id LIMIT $2
+    SELECT DISTINCT f.row_id
+    FROM refused_rows f
+    WHERE ($1::uuid IS NULL OR f.row_id > $1)
+      AND NOT EXISTS (SELECT FROM refused_rows e WHERE e.row_id = f.row_id AND e.write = 'read')
+    ORDER BY f.row_id
+    LIMIT $2
 ), page AS (
     SELECT f.row_id, f.write, f.seen FROM next n JOIN refused_rows f USING (row_id)
 ), checked AS (

@@ -1,11 +1,11 @@
 -- Where to recompute from, for rows that look stale among those without a final root: rows that another
 -- writer put in, and rows that wait although their parent's lineage is known or counts as a root by an override. At most $1 jobs;
--- none of rows that were refused as they are. Looked at are $3 rows from the id $2 on, and rows of other writers wherever they
--- are; with each job comes the last id that was looked at, NULL if none is left after it, and one line comes without a job.
+-- none of rows that were refused as they are. Looked at are $3 rows from the id $2 on up to $4, and rows of other writers
+-- wherever they are; with each job comes the last id that was looked at, NULL if none is left after it, and one line comes without a job.
 WITH page AS MATERIALIZED (
     SELECT l.id, l.xmin AS version, l.job_id, l.parent_job_id, l.origin, l.parent_conflict
     FROM llama_logs l
-    WHERE (l.origin IS NULL OR l.origin IN ('PENDING', 'DECLARED')) AND l.id >= $2
+    WHERE (l.origin IS NULL OR l.origin IN ('PENDING', 'DECLARED')) AND l.id >= $2 AND l.id <= $4
     ORDER BY l.id
     LIMIT $3
 ),
