@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench_backfill.run import Measured
 
-MAX_UPDATES = 3.0
+MAX_UPDATES = 2.0
 """The bar: a whole commanded run takes at most so many times one plain UPDATE of the same rows."""
 
 

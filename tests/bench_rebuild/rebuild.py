@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,13 +30,15 @@ class Rebuilt(NamedTuple):
         report: as `--json` gives it.
         seconds: by the clock, the start of the process included.
         cpu: seconds of the process with those that it started, and of both servers.
-        memory: the most that each of these processes had resident, added up, in bytes.
+        memory: the most that one of these processes had resident, in bytes.
+        memory_of_all: the most that each of them had resident, added up.
     """
 
     report: dict[str, Any]
     seconds: float
     cpu: CpuSeconds
     memory: int
+    memory_of_all: int
 
 
 async def rebuild(installation: Installation, servers: Servers, folder: Path) -> Rebuilt:
@@ -60,15 +63,15 @@ async def rebuild(installation: Installation, servers: Servers, folder: Path) ->
         process.kill()
         raise
     seconds = time.perf_counter() - began
-    cpu, memory = await watching
+    cpu, peaks = await watching
     if process.returncode not in {0, _DIFFERS}:
         raise RebuildBenchError(f"The rebuild ended with {process.returncode}: {err.decode()[-2000:]}")
     spent = cpu_spent(before, cpu_seconds(servers.pids()))
-    return Rebuilt(msgspec.json.decode(out), seconds, {"rebuild": cpu} | spent, memory)
+    return Rebuilt(msgspec.json.decode(out), seconds, {"rebuild": cpu} | spent, max(peaks), sum(peaks))
 
 
-async def _watch(pid: int) -> tuple[float, int]:
-    """CPU seconds and peak memory of a process and those that it starts, as of shortly before its end."""
+async def _watch(pid: int) -> tuple[float, Collection[int]]:
+    """CPU seconds of a process with those that it starts, and the peak memory of each."""
     cpu, peaks = 0.0, dict[int, int]()
     with suppress(psutil.NoSuchProcess, OSError):  # it ended between two samples
         program = psutil.Process(pid)
@@ -78,4 +81,4 @@ async def _watch(pid: int) -> tuple[float, int]:
                 with suppress(psutil.NoSuchProcess, OSError):
                     peaks[member.pid] = peak_memory(member.pid)
             await asyncio.sleep(_SAMPLE_INTERVAL)
-    return cpu, sum(peaks.values())
+    return cpu, peaks.values()

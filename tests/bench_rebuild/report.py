@@ -12,14 +12,14 @@ from rich.table import Table
 from bench_rebuild.live import Live, TrafficSample
 from bench_rebuild.run import Measured
 
-LEAST_RATIO = 0.25
-"""The bar: a rebuild into an empty database takes at most four times as long as COPY and the same indexes."""
+LEAST_RATIO = 0.4
+"""The bar: a rebuild into an empty database takes at most 2.5 times as long as COPY and the same indexes."""
 
 MAX_MEMORY = 300_000_000
-"""Bytes that the rebuild may have resident, however many events there are."""
+"""Bytes that a process of the rebuild may have resident, however many events there are."""
 
 MAX_GROWTH = 1.25
-"""So many times the memory of a tenth of the events it may take."""
+"""So many times the memory of a tenth of the events a process may take."""
 
 LEAST_RECORDED = 0.95
 """Of the live messages that are sent during a rebuild so many have to be recorded during it."""
@@ -28,7 +28,7 @@ _MICRO = 1e6
 
 
 class Figures(NamedTuple):
-    """Medians over the rebuilds; memory is the worst of them, in bytes."""
+    """Medians over the rebuilds; memory is the worst of them, of one process and of all, in bytes."""
 
     rebuild_seconds: float
     copy_seconds: float
@@ -38,6 +38,7 @@ class Figures(NamedTuple):
     cpu_per_event: dict[str, float]
     copy_cpu_per_row: float
     memory: int
+    memory_of_all: int
     memory_of_a_tenth: int
     live: Live | None
 
@@ -46,7 +47,7 @@ class Figures(NamedTuple):
         if self.ratio < LEAST_RATIO:
             yield f"the ratio to COPY and the same indexes is {self.ratio:.3f}; {LEAST_RATIO} is required"
         if self.memory > MAX_MEMORY:
-            yield f"the rebuild took {_megabytes(self.memory)}; {_megabytes(MAX_MEMORY)} are allowed"
+            yield f"a process took {_megabytes(self.memory)}; {_megabytes(MAX_MEMORY)} are allowed"
         if self.memory > MAX_GROWTH * self.memory_of_a_tenth:
             yield (
                 f"memory grows with the events: {_megabytes(self.memory_of_a_tenth)} for a tenth of them, "
@@ -73,6 +74,7 @@ def figures(measured: Measured) -> Figures:
         },
         copy_cpu_per_row=median(one.postgres_cpu for one in measured.copied) / events * _MICRO,
         memory=max(one.memory for one in [*measured.loaded, measured.compared]),
+        memory_of_all=max(one.memory_of_all for one in [*measured.loaded, measured.compared]),
         memory_of_a_tenth=measured.small.memory,
         live=measured.live,
     )
@@ -107,7 +109,8 @@ def show(measured: Measured, summary: Figures, console: Console) -> None:
     for name, cost in summary.cpu_per_event.items():
         table.add_row(f"CPU µs an event: {name}", f"{cost:.1f}", "")
     table.add_row("CPU µs a row: PostgreSQL under COPY", f"{summary.copy_cpu_per_row:.1f}", "")
-    table.add_row("peak memory", _megabytes(summary.memory), f"bar: {_megabytes(MAX_MEMORY)}")
+    of_all = f"of all: {_megabytes(summary.memory_of_all)}; bar: {_megabytes(MAX_MEMORY)}"
+    table.add_row("peak memory of a process", _megabytes(summary.memory), of_all)
     table.add_row("peak memory, a tenth of the events", _megabytes(summary.memory_of_a_tenth), "")
     if summary.live is not None:
         _add_live(table, summary.live)

@@ -44,8 +44,8 @@ _ANALYZE: Final = (
 """Of the columns that statements join or group by: statistics of all the others take a second."""
 
 _SHARE_COUNTING: Final = "SET LOCAL parallel_tuple_cost = 0; SET LOCAL enable_sort = off"
-"""The planner takes the groups, a few for each day, for as many as rows, and would not share the work, or sort
-whole rows."""
+"""The planner takes the groups, a few for each day, for as many as rows: it would not share the work, or
+sort whole rows."""
 
 DIFFERENCES_BY_ID: Final = f"""
     CREATE UNIQUE INDEX IF NOT EXISTS differences_id ON {SCHEMA}.differences (id);
