@@ -16,7 +16,10 @@ from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import Row, sql
 
 DEFAULT_BATCH = 2000
-"""Rows a transaction unless the command says otherwise: some tenths of a second."""
+"""Rows of the first transaction unless the command says otherwise."""
+_LARGEST_BATCH = 10_000
+_BATCH_SECONDS = 0.25
+"""Larger batches are written as long as one takes no longer: each waits for the disk once."""
 
 
 _PLANNED = RowWrite(
@@ -30,24 +33,31 @@ _PLANNED = RowWrite(
 
 
 class BatchSizer:
-    """The size of batches: halved by a lock time-out, grown back by a quarter; and the rest between them.
+    """The size of batches: halved by a lock time-out, grown by quarters; and the rest between them.
 
     Args:
-        largest: most rows of a batch.
+        largest: most rows of a batch; None: as many as are written in a quarter of a second.
         size: rows of the first batch, as an interrupted run had them.
         rate: most rows a second; None: no limit.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, *, largest: int, size: int | None, rate: int | None, clock: Callable[[], float]
+        self, *, largest: int | None, size: int | None, rate: int | None, clock: Callable[[], float]
     ) -> None:
-        self._largest = min(largest, rate) if rate is not None else largest  # about a batch a second at least
-        self.size = min(size or self._largest, self._largest)
+        self._is_timed = largest is None
+        self._largest = largest or _LARGEST_BATCH
+        if rate is not None:
+            self._largest = min(self._largest, rate)  # about a batch a second at least
+        self.size = min(size or largest or DEFAULT_BATCH, self._largest)
         self._rate = rate
         self._clock = clock
-        self._began = clock()
+        self._began = self._batch_began = clock()
         self._rows = 0
+
+    def begin_batch(self) -> None:
+        """Time a batch from now on."""
+        self._batch_began = self._clock()
 
     @property
     def is_smallest(self) -> bool:
@@ -57,6 +67,9 @@ class BatchSizer:
     @property
     def next_size(self) -> int:
         """The size after a batch of this size that was written."""
+        took = self._clock() - self._batch_began
+        if self._is_timed and self.size >= DEFAULT_BATCH and took > _BATCH_SECONDS:
+            return max(DEFAULT_BATCH, self.size - self.size // 4)
         return min(self._largest, self.size + max(1, self.size // 4))
 
     @property
@@ -113,6 +126,7 @@ class BatchWriter:
             return await self._write(connection, run, sizer)
 
     async def _write(self, connection: asyncpg.Connection, run: UUID, sizer: BatchSizer) -> Batch:
+        sizer.begin_batch()
         locked = await connection.fetchrow(sql("backfill_lock"), run)
         if locked is None or locked["requested_action"] is not None:
             return Batch("stop" if locked is None else locked["requested_action"], 0, 0)

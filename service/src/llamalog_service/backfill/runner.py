@@ -13,7 +13,7 @@ import structlog
 from llamalog_schemas.backfills import BackfillPhase, Mismatch, RootCounts, RunStatus
 from llamalog_schemas.commands import MissingParent, WholeTable
 from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
-from llamalog_service.backfill.batches import DEFAULT_BATCH, BatchSizer, BatchWriter
+from llamalog_service.backfill.batches import BatchSizer, BatchWriter
 from llamalog_service.backfill.plan_store import PlanDoesNotAddUpError, PlanStore
 from llamalog_service.backfill.report import (
     Reconciled,
@@ -152,7 +152,7 @@ class BackfillRunner:
     async def _write(self, backfill: Backfill) -> None:
         request = backfill.request
         sizer = BatchSizer(
-            largest=request.batch_size or DEFAULT_BATCH,
+            largest=request.batch_size,
             size=backfill.batch_size,
             rate=request.rate_limit,
             clock=time.monotonic,
