@@ -7,6 +7,7 @@ import socket
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import uvloop
 
@@ -29,6 +30,9 @@ from llamalog_service.rebuild.report import RebuildReport
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 from llamalog_service.settings import Settings
 
+_USUAL_PROCESSES: Final = 4
+"""Each has up to 170 MB; PostgreSQL, which writes what they read, needs cores too."""
+
 
 async def rebuild_log(
     settings: Settings,
@@ -42,7 +46,7 @@ async def rebuild_log(
     """Rebuild the log from its topic and compare it with the live table.
 
     Args:
-        processes: how many share the reading of a long topic at most; None: one for each core.
+        processes: how many share the reading of a long topic at most; None: one for each core, four at most.
         repair: apply the differences to the live table.
         archive: a folder whose archive is read before the topic, or instead of it (`options.archive_only`).
 
@@ -77,7 +81,7 @@ async def rebuild_log(
             begun_by=f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}",
             repair=repairs,
             readers=ReaderProcesses(
-                processes or len(os.sched_getaffinity(0)),
+                processes or min(_USUAL_PROCESSES, len(os.sched_getaffinity(0))),
                 partial(read_share, settings, archive, options.archive_only),
             ),
             commit=partial(commit_if_behind, settings, group, topic) if settings.kafka_durable else None,

@@ -112,7 +112,10 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     ] = 10.0,
     processes: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that share the reading of a long topic; by default one a core."),
+        typer.Option(
+            min=1,
+            help="Processes that share the reading of a long topic; by default one a core, four at most.",
+        ),
     ] = None,
     differences: Annotated[
         Path, typer.Option(metavar="FILE", help="The file of differing rows, a JSON object a line.")
