@@ -217,7 +217,7 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a rebuild compares as of the group that is furthest behind",
-        SERVICE + "log/sql/table_positions.sql",
+        SERVICE + "rebuild/sql/live_positions.sql",
         "max(next_offset)",
         "min(next_offset)",
         tests_of(

@@ -355,11 +355,6 @@ async def stored_positions(
     return dict(await connection.fetch(sql("positions"), group, topic))
 
 
-async def table_positions(connection: asyncpg.Connection | asyncpg.Pool, topic: str) -> dict[int, int]:
-    """The next offset of each partition that the table's rows have come to, whichever groups wrote them."""
-    return dict(await connection.fetch(sql("table_positions"), topic))
-
-
 def _job_facts(record: Mapping[str, Any]) -> JobFacts:
     """The facts about a job, as the query of that name selects them."""
     if not record["is_seen"]:

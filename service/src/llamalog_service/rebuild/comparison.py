@@ -12,7 +12,6 @@ from msgspec import Struct
 from llamalog_schemas.commands import WholeTable
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.reader import Span
-from llamalog_service.log.log_store import table_positions
 from llamalog_service.log.outbox import BYTES_AT_ONCE
 from llamalog_service.log.recompute import MEMORY, Rule, prepare_rule
 from llamalog_service.postgres.pool import rows_of
@@ -149,7 +148,7 @@ class ComparisonSnapshot:
 
     async def positions(self, topic: str) -> dict[int, int]:
         """The next offsets of the live table in the topic, by partition."""
-        return await table_positions(self._connection, topic)
+        return await _live_positions(self._connection, topic)
 
     async def progress(self) -> ReadProgress:
         """The next offsets of the shadow."""
@@ -220,7 +219,7 @@ class ComparisonStore:
 
     async def live_positions(self, topic: str) -> dict[int, int]:
         """The next offsets of the live table in the topic, by partition."""
-        return await table_positions(self._pool, topic)
+        return await _live_positions(self._pool, topic)
 
     async def is_live_empty(self) -> bool:
         """Whether the live table has no row and no override."""
@@ -300,6 +299,11 @@ async def count_side(connection: asyncpg.Connection, view: str, selection: Rebui
     """Counts of one of the views of `compare_prepare`, in the connection's transaction."""
     await connection.execute(_SHARE_COUNTING)
     return _side(await connection.fetch(sql("side_counts").replace("SIDE", view), *selection))
+
+
+async def _live_positions(connection: asyncpg.Connection | asyncpg.Pool, topic: str) -> dict[int, int]:
+    """The next offset of each partition that the live rows have come to, whichever groups wrote them."""
+    return dict(await connection.fetch(sql("live_positions"), topic))
 
 
 async def _unsourced(connection: asyncpg.Connection, examples: int) -> Unsourced:
