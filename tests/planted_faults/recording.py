@@ -8,15 +8,15 @@ RECORDING: Final[tuple[Fault, ...]] = (
     Fault(
         "the latest claim of a batch counts, not the earliest",
         SERVICE + "domain/roots.py",
-        "self.claims[job] = min(self.claims[job] or claim, claim)",
-        "self.claims[job] = max(self.claims[job] or claim, claim)",
+        "claims[job] = claim if earliest is None else min(earliest, claim)",
+        "claims[job] = claim if earliest is None else max(earliest, claim)",
         tests_of("unit/domain/test_roots.py"),
     ),
     Fault(
         "the latest declaration of a batch counts, not the earliest",
         SERVICE + "domain/roots.py",
-        "self.declarations[job] = min(self.declarations[job] or declaration, declaration)",
-        "self.declarations[job] = max(self.declarations[job] or declaration, declaration)",
+        "declarations[job] = declaration if earliest is None else min(earliest, declaration)",
+        "declarations[job] = declaration if earliest is None else max(earliest, declaration)",
         tests_of("unit/domain/test_roots.py"),
     ),
     Fault(

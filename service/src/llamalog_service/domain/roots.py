@@ -103,15 +103,18 @@ class _Batch:
                 self._take(row, row.job_id)
 
     def _take(self, row: Content, job: str) -> None:
-        if job not in self.claims:
-            self.claims[job] = self.facts[job].claim
-            self.declarations[job] = self.facts[job].declaration
+        claims, declarations = self.claims, self.declarations
+        if job not in claims:
+            known = self.facts[job]
+            claims[job], declarations[job] = known.claim, known.declaration
         if row.parent_job_id is not None:
             claim = Statement(row.created_at, row.id, row.parent_job_id)
-            self.claims[job] = min(self.claims[job] or claim, claim)
+            earliest = claims[job]
+            claims[job] = claim if earliest is None else min(earliest, claim)
         if row.declared_root_job_id is not None:
             declaration = Statement(row.created_at, row.id, row.declared_root_job_id)
-            self.declarations[job] = min(self.declarations[job] or declaration, declaration)
+            earliest = declarations[job]
+            declarations[job] = declaration if earliest is None else min(earliest, declaration)
 
     def root_of(self, row: Content) -> Root:
         start = row.parent_job_id if row.job_id is None else row.job_id
@@ -130,6 +133,8 @@ class _Batch:
 
     def resolution(self, start: str) -> Resolution:
         """Follow the batch's claims upward, then hand the end down to every job that was passed."""
+        if (known := self._resolutions.get(start)) is not None:
+            return known
         passed: list[str] = []
         places: dict[str, int] = {}
         job = start
