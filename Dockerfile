@@ -1,8 +1,9 @@
 # One image for every llamalog process; the command says which: `llamalog consumer`, `llamalog migration-consumer`, …
-# The base has the Python and the Debian release that the checks run with.
+# The base has the Python and the Debian release that the checks run with; that of the build a C compiler, too.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG BUILD_IMAGE=python:3.11-bookworm
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${BUILD_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore
@@ -19,7 +20,7 @@ RUN python -m venv --without-pip /opt/llamalog \
 COPY migrations migrations
 COPY schemas schemas
 COPY service service
-RUN python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheels ./schemas ./service \
+RUN LLAMALOG_KERNELS=required python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheels ./schemas ./service \
     && python -m pip --python /opt/llamalog/bin/python install --quiet --no-deps --no-index wheels/*.whl \
     && python -m pip --python /opt/llamalog/bin/python check
 

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up check test test-benches lint types bytecode browser bench bench-latency bench-kit bench-backfill bench-corrections bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
+.PHONY: help up check test test-compiled test-benches lint types bytecode browser bench bench-latency bench-kit bench-backfill bench-corrections bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -46,18 +46,31 @@ check: lint types  ## lint, types, imports, unit and contract tests without the 
 bytecode: .venv/ready  # once for all workers: each of them would compile every module and test anew
 	@$(BIN)/pytest --collect-only -qq $(TESTED) >/dev/null || true  # what is wrong the tests themselves report
 
+# The compiled kernels are found by their path: without it everything runs in pure Python.
+COMPILED := $(CURDIR)/build/compiled
+COMPILED_TESTS ?= tests/unit/kafka/test_kernels.py tests/unit/domain/test_content_kernel.py tests/integration/log/test_row_copy.py
+
+build/compiled/ready: .venv/ready service/build_kernels.py service/kernels/_llamalog_kernels.pyx
+	@mkdir -p $(@D)
+	@$(BIN)/python service/build_kernels.py $(@D)
+	@touch $@
+
+test-compiled: build/compiled/ready  ## tests on the compiled kernels; COMPILED_TESTS='tests/unit tests/contract' runs others
+	PYTHONPATH=$(COMPILED) $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(COMPILED_TESTS)
+
 test: .venv/ready browser  ## everything: lint, types, schemas, all tests on a real PostgreSQL, broker and browser
-	@$(MAKE) --no-print-directory --jobs 2 lint types bytecode compat
+	@$(MAKE) --no-print-directory --jobs 2 lint types bytecode compat build/compiled/ready
 	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TESTED)
+	@$(MAKE) --no-print-directory test-compiled
 
 test-benches: .venv/ready  ## every bench once, on little data: that it runs and finds what the fold says
 	$(BIN)/pytest -m bench tests/acceptance
 
-bench: .venv/ready  ## the consumer against COPY and the I/O alone, in one run; BENCH='--repeat 5' passes options
-	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+bench: build/compiled/ready  ## the consumer against COPY and the I/O alone, in one run; BENCH='--repeat 5' passes options
+	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench $(BENCH)
 
-bench-latency: .venv/ready  ## how soon a sent event is a row and a provenance record, at half of the rate of a drain; BENCH='--rate 1000'
-	@PYTHONPATH=tests $(BIN)/python -m bench_latency $(BENCH)
+bench-latency: build/compiled/ready  ## how soon a sent event is a row and a provenance record, at half of the rate of a drain; BENCH='--rate 1000'
+	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench_latency $(BENCH)
 
 bench-kit: .venv/ready  ## what publishing an event costs its caller, as a ratio to a bare send
 	@PYTHONPATH=tests $(BIN)/python -m bench.kit $(BENCH)
@@ -65,14 +78,14 @@ bench-kit: .venv/ready  ## what publishing an event costs its caller, as a ratio
 bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one plain UPDATE; BENCH='--rows 200000'
 	@PYTHONPATH=tests $(BIN)/python -m bench_backfill $(BENCH)
 
-bench-corrections: .venv/ready  ## how fast the corrections of a large recompute are published, and at which cost; BENCH='--rows 50000'
-	@PYTHONPATH=tests $(BIN)/python -m bench.corrections $(BENCH)
+bench-corrections: build/compiled/ready  ## how fast the corrections of a large recompute are published, and at which cost; BENCH='--rows 50000'
+	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench.corrections $(BENCH)
 
-bench-rebuild: .venv/ready  ## a rebuild of a million events as a ratio to COPY plus indexes; BENCH='--events 200000'
-	@PYTHONPATH=tests $(BIN)/python -m bench_rebuild $(BENCH)
+bench-rebuild: build/compiled/ready  ## a rebuild of a million events as a ratio to COPY plus indexes; BENCH='--events 200000'
+	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench_rebuild $(BENCH)
 
-bench-queries: .venv/ready  ## the queries of a log of a million rows against bare SQL, while events come in
-	@PYTHONPATH=tests $(BIN)/python -m bench_queries $(BENCH)
+bench-queries: build/compiled/ready  ## the queries of a log of a million rows against bare SQL, while events come in
+	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench_queries $(BENCH)
 
 flows: .venv/ready  ## the files of our own that an event, a timeline and a rebuild need, each executed once
 	@$(BIN)/python -m llamalog_tools.flow_files $(FLOWS)
@@ -108,11 +121,12 @@ docs: .venv/ready  ## the site of the documents, build/site, with the contract a
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "build/site/index.html: the documents; $(BIN)/python -m http.server --directory build/site serves them"
 
-packages: .venv/ready  ## the wheels of the three distributions, build/packages, labelled from VERSION
+packages: .venv/ready  ## the wheels of the three distributions, build/packages; the service's compiled and in pure Python
 	@$(BIN)/python -m llamalog_tools.release check
 	@for name in schemas service tools; do \
-	    $(BIN)/python -m build --wheel --no-isolation --outdir build/packages $$name >/dev/null || exit 1; \
+	    LLAMALOG_KERNELS=no $(BIN)/python -m build --wheel --no-isolation --outdir build/packages $$name >/dev/null || exit 1; \
 	done
+	@$(BIN)/python -m build --wheel --no-isolation --outdir build/packages service >/dev/null
 	@ls build/packages
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -137,7 +137,15 @@ class _ConnectionInTurns:
     """A connection of which every statement, and every commit, waits for the turn."""
 
     _STATEMENTS = frozenset(
-        {"execute", "fetch", "fetchval", "fetchrow", "executemany", "copy_records_to_table"}
+        {
+            "execute",
+            "fetch",
+            "fetchval",
+            "fetchrow",
+            "executemany",
+            "copy_records_to_table",
+            "copy_to_table",
+        }
     )
 
     def __init__(self, connection: asyncpg.Connection, pool: PoolInTurns) -> None:

@@ -240,6 +240,9 @@ class SimulatedConnection:
             STATEMENT, f"COPY {table}", lambda: self.real.copy_records_to_table(table, **named)
         )
 
+    async def copy_to_table(self, table: str, **named: Any) -> Any:
+        return await self.do(STATEMENT, f"COPY {table}", lambda: self.real.copy_to_table(table, **named))
+
     async def do(self, op: str, what: str, action: Callable[[], Awaitable[Any]]) -> Any:
         """Execute something in turn, after the transactions that are to begin with it."""
         pool = self._pool

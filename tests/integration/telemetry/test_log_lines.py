@@ -10,6 +10,7 @@ from harness.topics import producing, publish
 from harness.waiting import eventually
 from histories import event
 from llamalog_schemas.events import EntityLinked
+from llamalog_service import kernels
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -49,6 +50,13 @@ async def test_the_consumer_logs_of_each_batch_what_it_recorded_by_category(
     assert counts_of(consumer) == {"CREATED": 1, "LINKED": 2, "duplicates": 1, "dead_letters": 1}
     assert {line["level"] for line in consumer.logged("recorded")} == {"info"}
     assert consumer.logged("row") == []
+
+
+async def test_the_consumer_logs_at_its_start_which_form_of_its_steps_runs(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (line,) = (await consumed(settings, tmp_path, "info")).logged("starting")
+    assert line["kernels"] == kernels.form()
 
 
 async def test_each_row_is_logged_at_debug(settings: Settings, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """No engine is needed to see that the Dockerfile fits the checkout and that nothing in it runs as root."""
 
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -69,11 +71,19 @@ def test_nothing_is_fetched_but_locked_packages() -> None:
     assert all("--require-hashes" in command or "--no-index" in command for command in installs)
 
 
-def test_the_base_image_is_named_with_its_release() -> None:
-    bases = [rest.partition("=")[2] for keyword, rest in instructions() if keyword == "ARG"]
-    assert bases
-    assert all(re.fullmatch(r"python:3\.1[1-9]-slim-\w+", base) for base in bases)
-    assert {rest.split()[0] for keyword, rest in instructions() if keyword == "FROM"} == {"${PYTHON_IMAGE}"}
+def test_the_base_images_are_named_with_one_release() -> None:
+    """The build has a compiler, the image has none; their Python and their C library are the same."""
+    named = dict(rest.split("=") for keyword, rest in instructions() if keyword == "ARG")
+    assert set(named) == {"PYTHON_IMAGE", "BUILD_IMAGE"}
+    assert re.fullmatch(r"python:3\.1[1-9]-slim-\w+", named["PYTHON_IMAGE"])
+    assert named["BUILD_IMAGE"] == named["PYTHON_IMAGE"].replace("-slim", "")
+    bases = [rest.split()[0] for keyword, rest in instructions() if keyword == "FROM"]
+    assert bases == ["${BUILD_IMAGE}", "${PYTHON_IMAGE}"]
+
+
+def test_the_image_is_not_built_without_its_compiled_kernels() -> None:
+    (built,) = [rest for keyword, rest in instructions() if keyword == "RUN" and "pip wheel" in rest]
+    assert built.startswith("LLAMALOG_KERNELS=required ")
 
 
 @pytest.mark.parametrize("source", copied_from_the_checkout())
@@ -100,18 +110,32 @@ def test_the_image_bears_the_version_of_the_service() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["schemas", "service"])
 def test_a_wheel_carries_every_file_of_its_package(name: str, tmp_path: Path) -> None:
-    build = [
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "--wheel-dir",
-        str(tmp_path),
-    ]
-    subprocess.run([sys.executable, "-m", "pip", *build, str(CHECKOUT / name)], check=True, timeout=200)
+    has_kernels = name == "service" and shutil.which("cc") is not None
+    build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", *build, str(tmp_path), str(CHECKOUT / name)],
+        check=True,
+        timeout=200,
+        env=os.environ | {"LLAMALOG_KERNELS": "required" if has_kernels else "no"},
+    )
     (wheel,) = tmp_path.glob("*.whl")
     source = CHECKOUT / name / "src"
     files = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
     wanted = {file for file in files if "__pycache__" not in file and ".egg-info" not in file}
-    assert wanted <= set(zipfile.ZipFile(wheel).namelist())
+    carried = set(zipfile.ZipFile(wheel).namelist())
+    assert wanted <= carried
+    assert wheel.name.endswith("-py3-none-any.whl") is not has_kernels
+    assert [file.split(".")[0] for file in carried if file.endswith(".so")] == has_kernels * [
+        "_llamalog_kernels"
+    ]
+
+
+@pytest.mark.slow
+def test_without_a_compiler_nothing_is_compiled_and_nothing_fails(tmp_path: Path) -> None:
+    command = [sys.executable, str(CHECKOUT / "service/build_kernels.py"), str(tmp_path / "built")]
+    without = os.environ | {"CC": str(tmp_path / "no-compiler"), "LLAMALOG_KERNELS": "if-possible"}
+    built = subprocess.run(command, env=without, check=True, capture_output=True, text=True)
+    assert "pure Python" in built.stderr
+    assert not (tmp_path / "built").exists()
+    required = subprocess.run(command, env=without | {"LLAMALOG_KERNELS": "required"}, check=False)
+    assert required.returncode == 1

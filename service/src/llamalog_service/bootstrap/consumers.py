@@ -6,9 +6,11 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 
+import structlog
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
+from llamalog_service import kernels
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.migration_consumer import migration_delivery
 from llamalog_service.backfill.recomputes import RecomputeQueue
@@ -186,6 +188,7 @@ async def _run(
     measure: Check,
 ) -> None:
     """Run a broker with what `subscribe` adds, until a signal or a failure after which nothing may go on."""
+    structlog.get_logger("llamalog.process").info("starting", kernels=kernels.form())
     logger = logging.getLogger("faststream")  # it logs the errors that it swallows
     broker = RetryingBroker(
         settings.kafka_servers(),

@@ -24,6 +24,7 @@ from llamalog_schemas.events import (
     row_id,
 )
 from llamalog_schemas.limits import JsonObject
+from llamalog_service import kernels
 from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
 from llamalog_service.domain.lineage import Root
 
@@ -94,11 +95,20 @@ def content_of(event: LegacyRow) -> LegacyContent: ...
 
 def content_of(event: RowEvent) -> Content:
     """The content of the row that an event becomes."""
-    return legacy_content_of(event) if is_legacy_row(event) else _content_of_entity(event)
+    if is_legacy_row(event):
+        return legacy_content_of(event)
+    if kernels.compiled is not None:
+        values: tuple[Any, ...] | None = kernels.compiled.content_values(event)
+        if values is not None:
+            return RowContent(*values)
+    return content_of_entity(event)
 
 
-def _content_of_entity(event: EntityEvent) -> RowContent:
-    """The id column of the entity's own type follows from ``entityId`` where the event leaves it out."""
+def content_of_entity(event: EntityEvent) -> RowContent:
+    """The same of an entity event, in Python.
+
+    The id column of the entity's own type follows from ``entityId`` where the event leaves it out.
+    """
     data = event.data
     entity_type = data.entity_type
     entity_id = data.entity_id

@@ -31,8 +31,9 @@ from llamalog_service.ingest.batch import (
 from llamalog_service.kafka.dead_letters import RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Record
-from llamalog_service.log.log_store import FIRST_REVISION, Committed, LogStore, Positions
+from llamalog_service.log.log_store import Committed, LogStore, Positions
 from llamalog_service.log.readable import Readable, read_by_halves, read_readable
+from llamalog_service.log.row_copy import FIRST_REVISION
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 REFUSED = "refused-by-database"

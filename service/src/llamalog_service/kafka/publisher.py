@@ -31,6 +31,7 @@ from llamalog_schemas.commands import (
 )
 from llamalog_schemas.events import RootOverrideEvent, lineage_key
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Provenance, ProvenanceRecorded
+from llamalog_service import kernels
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
@@ -184,12 +185,17 @@ def provenance_message(stored: StoredRow, *, replayed: bool = False) -> Outgoing
 
     Values that no reader could decode, or that would make it too large for the topic, are omitted and named.
     """
-    record = provenance_record(stored)
-    value = encode(record)
+    encoded = kernels.compiled.provenance(stored) if kernels.compiled is not None else None
+    key, value = encoded or encode_provenance(stored)
     if len(value) > MAX_RECORD_BYTES:
-        value = encode(_shorten(record, len(value)))
-    key = record.id[:_ROW_ID_LENGTH].encode()
+        value = encode(_shorten(provenance_record(stored), len(value)))
     return OutgoingMessage(key, value, REPLAYED_HEADERS if replayed else STRUCTURED_HEADERS)
+
+
+def encode_provenance(stored: StoredRow) -> tuple[bytes, bytes]:
+    """Key and value of the record of a row, with all its values that a reader could decode."""
+    record = provenance_record(stored)
+    return record.id[:_ROW_ID_LENGTH].encode(), encode(record)
 
 
 def provenance_record(stored: StoredRow) -> ProvenanceRecorded:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DatabaseWentBackError, RowRefusedError
@@ -19,18 +19,15 @@ from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
 from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equal, mark_sourced
 from llamalog_service.log.override_writes import insert_overrides
+from llamalog_service.log.row_copy import COLUMNS, copy_rows, records_of
 from llamalog_service.log.row_trials import Refusals, find_refused, trial
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.errors import NO_DATA
-from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import sql
 
-FIRST_REVISION = 1
-"""The revision of a row as written: the column's default."""
-_COLUMNS: Final = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision")
 _INSERT: Final = (
-    f"INSERT INTO llama_logs ({', '.join(_COLUMNS)}) "  # noqa: S608 - names of our own
-    f"VALUES ({', '.join(f'${number}' for number in range(1, len(_COLUMNS) + 1))})"
+    f"INSERT INTO llama_logs ({', '.join(COLUMNS)}) "  # noqa: S608 - names of our own
+    f"VALUES ({', '.join(f'${number}' for number in range(1, len(COLUMNS) + 1))})"
 )
 _COUNT: Final = "SELECT count(*) FROM llama_logs WHERE id = ANY ($1::uuid[])"
 _FEW_JOBS: Final = 100
@@ -153,10 +150,9 @@ class LogStore:
         """
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                begun = await connection.fetchrow(sql("begin_write"), [row.id for row in rows])
-                restored = _revisions(begun)
+                begun = await _begin_write(connection, rows)
                 if rows:
-                    await self._insert(connection, rows, roots, restored)
+                    await self._insert(connection, rows, roots, begun)
                 if sourced:
                     await mark_sourced(connection, sourced)
                 if overrides:
@@ -167,7 +163,7 @@ class LogStore:
             self._insert = _insert_rows
             return await self.write(rows, roots, overrides, positions, sourced=sourced)
         self._remember_known(positions.next_offsets)
-        return Committed(begun["transaction"], begun["recorded_at"], restored)
+        return Committed(begun["transaction"], begun["recorded_at"], _revisions(begun))
 
     def _remember_known(self, next_offsets: Mapping[int, int]) -> None:
         for partition, offset in next_offsets.items():
@@ -187,8 +183,7 @@ class LogStore:
     async def refused_rows(self, rows: Sequence[Content], roots: Sequence[Root]) -> Refusals:
         """Rows that PostgreSQL refuses, with the reason: each is tried by itself, none is written."""
         async with trial(self._pool) as connection:
-            restored = _revisions(await connection.fetchrow(sql("begin_write"), [row.id for row in rows]))
-            insert = partial(self._insert, connection, revisions=restored)
+            insert = partial(self._insert, connection, begun=await _begin_write(connection, rows))
             writes = {row.id: partial(insert, [row], [root]) for row, root in zip(rows, roots, strict=True)}
             return await find_refused(connection, writes)
 
@@ -253,6 +248,13 @@ class LogStore:
         return bool(await self._pool.fetchval(sql("json_equal"), one, other))
 
 
+async def _begin_write(connection: asyncpg.Connection, rows: Sequence[Content]) -> Mapping[str, Any]:
+    begun: Mapping[str, Any] = await connection.fetchrow(
+        sql("begin_write"), [row.id for row in rows], COLUMNS
+    )
+    return begun
+
+
 def _revisions(begun: Mapping[str, Any]) -> dict[UUID, int]:
     """The first revisions of rows that were removed before, of which higher ones were published."""
     removed = zip(begun["ids"] or (), begun["revisions"] or (), strict=True)
@@ -260,46 +262,41 @@ def _revisions(begun: Mapping[str, Any]) -> dict[UUID, int]:
 
 
 async def _copy_rows(
-    connection: asyncpg.Connection,
-    rows: Sequence[Content],
-    roots: Sequence[Root],
-    revisions: Mapping[UUID, int],
+    connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root], begun: Mapping[str, Any]
 ) -> None:
     """Write rows in the connection's transaction: those of events by COPY, legacy rows by a statement.
 
     Args:
-        revisions: of rows that begin with another than `FIRST_REVISION`.
+        begun: of the transaction, as `begin_write` selects it.
 
     Raises:
         _CopyRefusedError: `_insert_rows` is needed.
         RowRefusedError: rows were dropped by a trigger.
     """
+    revisions = _revisions(begun)
 
-    async def copy(records: Sequence[tuple[Any, ...]]) -> int:
+    async def copy(events: Sequence[RowContent], found: Sequence[Root]) -> int:
         try:
-            status = await connection.copy_records_to_table("llama_logs", columns=_COLUMNS, records=records)
+            return await copy_rows(connection, begun["types"], events, found, revisions)
         except asyncpg.FeatureNotSupportedError as refusal:
             raise _CopyRefusedError from refusal
-        return rows_of(status)
 
     await _write_rows(connection, rows, roots, revisions, copy)
 
 
 async def _insert_rows(
-    connection: asyncpg.Connection,
-    rows: Sequence[Content],
-    roots: Sequence[Root],
-    revisions: Mapping[UUID, int],
+    connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root], begun: Mapping[str, Any]
 ) -> None:
     """The same by INSERT, for a table with policies for this role: several times slower.
 
     Raises:
         RowRefusedError: rows were dropped by a trigger or a rule, or are hidden by a policy.
     """
+    revisions = _revisions(begun)
 
-    async def insert(records: Sequence[tuple[Any, ...]]) -> int:
-        await connection.executemany(_INSERT, records)
-        return int(await connection.fetchval(_COUNT, [record[0] for record in records]))
+    async def insert(events: Sequence[RowContent], found: Sequence[Root]) -> int:
+        await connection.executemany(_INSERT, records_of(events, found, revisions))
+        return int(await connection.fetchval(_COUNT, [row.id for row in events]))
 
     await _write_rows(connection, rows, roots, revisions, insert)
 
@@ -309,17 +306,18 @@ async def _write_rows(
     rows: Sequence[Content],
     roots: Sequence[Root],
     revisions: Mapping[UUID, int],
-    write: Callable[[Sequence[tuple[Any, ...]]], Awaitable[int]],
+    write: Callable[[Sequence[RowContent], Sequence[Root]], Awaitable[int]],
 ) -> None:
-    made: list[tuple[Any, ...]] = []
+    events: list[RowContent] = []
+    roots_of_events: list[Root] = []
     legacy: list[tuple[LegacyContent, Root]] = []
     for row, root in zip(rows, roots, strict=True):
-        if type(row) is LegacyContent:
+        if type(row) is RowContent:
+            events.append(row)
+            roots_of_events.append(root)
+        elif type(row) is LegacyContent:
             legacy.append((row, root))
-        else:
-            revision = revisions.get(row.id, FIRST_REVISION) if revisions else FIRST_REVISION
-            made.append((*astuple(row), *astuple(root), revision))
-    written = await write(made) if made else 0
+    written = await write(events, roots_of_events) if events else 0
     if legacy:
         written += await insert_legacy_rows(connection, legacy, revisions)
     if written < len(rows):

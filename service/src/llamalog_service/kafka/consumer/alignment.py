@@ -9,8 +9,8 @@ their time. It is a matter of speed alone: no rule depends on the order, and the
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from itertools import accumulate
-from operator import itemgetter
+from itertools import accumulate, groupby
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -27,6 +27,7 @@ _Timed = tuple[int, int, ConsumerRecord]
 """A record with its cost, and with the latest time of its partition so far: within one no time falls."""
 
 _time, _cost, _record = itemgetter(0), itemgetter(1), itemgetter(2)
+_partition = attrgetter("topic", "partition")
 
 
 class AlignedBuffer:
@@ -58,10 +59,7 @@ class AlignedBuffer:
 
     def add(self, records: Collection[ConsumerRecord]) -> None:
         """Buffer fetched records, each partition's in order."""
-        by_partition: dict[tuple[str, int], list[ConsumerRecord]] = {}
-        for record in records:
-            by_partition.setdefault((record.topic, record.partition), []).append(record)
-        for key, share in by_partition.items():
+        for key, share in groupby(records, _partition):  # a fetch has those of a partition together
             partition = TopicPartition(*key)
             latest = self._last_time.get(partition, 0)
             waiting = self._waiting.setdefault(partition, [])
@@ -92,7 +90,7 @@ class AlignedBuffer:
         if only_full and len(cut) == len(ready) < self._most:
             return []
         batch = list(map(_record, cut))
-        for key, count in Counter((record.topic, record.partition) for record in batch).items():
+        for key, count in Counter(map(_partition, batch)).items():
             partition = TopicPartition(*key)
             waiting = self._waiting[partition]
             self._waiting_cost[partition] -= sum(map(_cost, waiting[:count]))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -22,6 +23,7 @@ STEP_TIMEOUT = 60.0
 polls before Kafka takes it for dead (`max.poll.interval.ms`)."""
 
 _log = structlog.get_logger("llamalog.delivery")
+_partition, _offset = attrgetter("topic", "partition"), attrgetter("offset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ def first_offsets(batches: Iterable[Records]) -> dict[TopicPartition, int]:
 
 def next_offsets(batch: Records) -> dict[TopicPartition, int]:
     """The offset after the last of each partition in a batch: what is committed when it is done."""
-    lasts = {(record.topic, record.partition): record.offset for record in batch}  # each in order
+    lasts = dict(zip(map(_partition, batch), map(_offset, batch), strict=True))  # each partition's in order
     return _by_partition({partition: last + 1 for partition, last in lasts.items()})
 
 

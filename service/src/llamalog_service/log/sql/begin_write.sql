@@ -1,8 +1,17 @@
--- The number and the time of the transaction, and of those new rows ($1) that were removed before the highest revision
--- that they had. now() is what recorded_at defaults to.
-SELECT pg_current_xact_id()::xid AS transaction, now() AS recorded_at,
-       array_agg(removed.row_id) AS ids, array_agg(removed.revision) AS revisions
+-- The number and the time of the transaction; those of the new rows ($1) that were removed before, each with the highest
+-- revision that it had; and the types of the columns $2 (text[]) by their numbers, 0 for an enum, NULL if one is missing.
+-- now() is what recorded_at defaults to.
+SELECT pg_current_xact_id()::xid AS transaction, now() AS recorded_at, removed.ids, removed.revisions, (
+    SELECT CASE WHEN count(*) = cardinality($2::text[]) THEN
+           array_agg(CASE typed.typtype WHEN 'e' THEN 0 ELSE typed.oid::bigint END ORDER BY wanted.number) END
+    FROM unnest($2::text[]) WITH ORDINALITY AS wanted (name, number)
+    JOIN pg_attribute held ON held.attrelid = 'llama_logs'::regclass AND held.attname = wanted.name
+    JOIN pg_type typed ON typed.oid = held.atttypid
+) AS types
 FROM (
-    SELECT row_id, coalesce(max((content ->> 'revision')::integer), 0) AS revision
-    FROM removed_rows WHERE row_id = ANY ($1::uuid[]) GROUP BY row_id
+    SELECT array_agg(one.row_id) AS ids, array_agg(one.revision) AS revisions
+    FROM (
+        SELECT row_id, coalesce(max((content ->> 'revision')::integer), 0) AS revision
+        FROM removed_rows WHERE row_id = ANY ($1::uuid[]) GROUP BY row_id
+    ) one
 ) removed

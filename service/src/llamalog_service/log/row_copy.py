@@ -1,0 +1,100 @@
+"""New rows of events written by COPY, encoded by the compiled kernel where that is built, else by the driver.
+
+The driver encodes value by value through the codec of each column, the kernel a row at a time in the formats
+of the types that the columns usually have. A table with other types is written by the driver.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+from msgspec.structs import astuple
+
+from llamalog_service import kernels
+from llamalog_service.domain.lineage import Root
+from llamalog_service.domain.rows import RowContent
+from llamalog_service.postgres.pool import rows_of
+
+FIRST_REVISION: Final = 1
+"""The revision of a row as written: the column's default."""
+COLUMNS: Final = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision")
+
+_ENUM: Final = 0
+"""In place of a type's number: the label of any enum is sent as text."""
+_TEXT, _VARCHAR, _TEXTS, _VARCHARS = 25, 1043, 1009, 1015
+_BOOLEAN, _INTEGER, _TIMESTAMP, _UUID, _JSONB = 16, 23, 1114, 2950, 3802
+_ELEMENT: Final = {_TEXTS: _TEXT, _VARCHARS: _VARCHAR}
+_ANY_TEXT: Final = frozenset({_ENUM, _TEXT, _VARCHAR})
+_ID, _COUNT, _FLAG, _OBJECT = (frozenset({type_}) for type_ in (_UUID, _INTEGER, _BOOLEAN, _JSONB))
+_OTHERS: Final = {
+    **dict.fromkeys(("id", "entity_id", "artist_id", "album_id", "track_id"), _ID),
+    **dict.fromkeys(("sources", "fields_enriched", "cycle_members"), frozenset(_ELEMENT)),
+    **dict.fromkeys(("retry_count", "duration_ms", "api_call_count", "revision"), _COUNT),
+    **dict.fromkeys(("metadata", "preview_data"), _OBJECT),
+    **dict.fromkeys(("is_root_job", "parent_conflict"), _FLAG),
+    "created_at": frozenset({_TIMESTAMP}),
+}
+_KNOWN: Final = [_OTHERS.get(name, _ANY_TEXT) for name in COLUMNS]
+
+_BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_END: Final = b"\xff\xff"
+_PORTION: Final = 500
+"""Rows that are encoded without yielding to the event loop: a millisecond."""
+
+
+async def copy_rows(
+    connection: asyncpg.Connection,
+    types: Sequence[int] | None,
+    rows: Sequence[RowContent],
+    roots: Sequence[Root],
+    revisions: Mapping[UUID, int],
+) -> int:
+    """Write rows of events by COPY; the number of those that were written.
+
+    Args:
+        types: of `COLUMNS`, by their numbers in the catalogue, `0` for an enum.
+        revisions: of rows that begin with another than `FIRST_REVISION`.
+    """
+    if kernels.compiled is not None and types is not None and _are_known(types):
+        elements = tuple(_ELEMENT[type_] for type_ in types if type_ in _ELEMENT)
+        source = _in_portions(kernels.compiled.copy_data, elements, rows, roots, revisions)
+        status = await connection.copy_to_table("llama_logs", columns=COLUMNS, source=source, format="binary")
+    else:
+        records = records_of(rows, roots, revisions)
+        status = await connection.copy_records_to_table("llama_logs", columns=COLUMNS, records=records)
+    return rows_of(status)
+
+
+def records_of(
+    rows: Sequence[RowContent], roots: Sequence[Root], revisions: Mapping[UUID, int]
+) -> list[tuple[Any, ...]]:
+    """A value for each of `COLUMNS`, as the driver takes them."""
+    return [
+        (
+            *astuple(row),
+            *astuple(root),
+            revisions.get(row.id, FIRST_REVISION) if revisions else FIRST_REVISION,
+        )
+        for row, root in zip(rows, roots, strict=True)
+    ]
+
+
+def _are_known(types: Sequence[int]) -> bool:
+    return len(types) == len(_KNOWN) and all(
+        type_ in known for type_, known in zip(types, _KNOWN, strict=True)
+    )
+
+
+async def _in_portions(
+    encode: Any,
+    elements: tuple[int, ...],
+    rows: Sequence[RowContent],
+    roots: Sequence[Root],
+    revisions: Mapping[UUID, int],
+) -> AsyncIterator[bytes]:
+    yield _BEGIN
+    for start in range(0, len(rows), _PORTION):
+        share = slice(start, start + _PORTION)
+        yield encode(rows[share], roots[share], revisions, FIRST_REVISION, elements)
+    yield _END
