@@ -31,7 +31,7 @@ types: .venv/ready  ## the strict type checker
 	$(BIN)/mypy
 
 WORKERS ?= 2
-# Tests of processes wait a good part of their time: six workers keep two cores busy. Each takes 0.7 GB of memory.
+# Tests of processes wait a good part of their time: six workers keep two cores busy.
 TEST_WORKERS ?= 6
 TESTED := -m "not bench" $(TESTS)
 # Tests start hundreds of Python processes; without the cache each of them compiles every module anew.

@@ -1,6 +1,7 @@
 """Folders in memory for the data of a test run's servers, on a machine that has plenty of it.
 
-A database of a test's own is a copy of 300 files, which takes a disk's file system two to five times the CPU.
+A database of a test's own is a copy of 300 files: to make and drop it takes PostgreSQL 34 to 140 ms of CPU on
+a disk's file system, and 22 ms in memory.
 """
 
 import os
@@ -15,7 +16,7 @@ import psutil
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 _FREE: Final = 12 * 1024**3
-"""Left by other programs; six workers hold up to 5 GB there, a log of a million rows among them."""
+"""Left by other programs, for the tests themselves and their data, a log of a million rows among it."""
 
 _PREFIX: Final = "llamalog-tests-"
 
