@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up check test test-compiled test-benches lint types bytecode browser bench bench-latency bench-kit bench-backfill bench-corrections bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
+.PHONY: help up check test test-compiled test-benches lint types bytecode browser bench bench-latency bench-peers bench-kit bench-backfill bench-corrections bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -71,6 +71,9 @@ bench: build/compiled/ready  ## the consumer against COPY and the I/O alone, in 
 
 bench-latency: build/compiled/ready  ## how soon a sent event is a row and a provenance record, at half of the rate of a drain; BENCH='--rate 1000'
 	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench_latency $(BENCH)
+
+bench-peers: build/compiled/ready  ## this service beside Kafka Connect, data-rentgen and a service as in a tutorial; BENCH='--only service,floor'
+	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench_peers --plot build/peers.svg $(BENCH)
 
 bench-kit: .venv/ready  ## what publishing an event costs its caller, as a ratio to a bare send
 	@PYTHONPATH=tests $(BIN)/python -m bench.kit $(BENCH)

@@ -1,0 +1,35 @@
+"""The bench of alternatives as `make bench-peers` starts it, on few events; speed is not the question."""
+
+from pathlib import Path
+
+import pytest
+
+from acceptance.benches import figures_of
+
+
+@pytest.mark.apache_kafka
+@pytest.mark.bench
+def test_a_small_bench_runs_every_contender_and_finds_what_each_was_given(tmp_path: Path) -> None:
+    few = ("--albums", "20", "--repeat", "1", "--warm-up", "0", "--tutorial", "60")
+    only = ("--only", "service,floor,copy,connect,tutorial")
+    figures = figures_of("bench_peers", *few, *only, folder=tmp_path)
+    assert figures["wrong"] == []
+    outcomes = {one["contender"]: one for one in figures["rounds"][0]}
+    assert {"this service", "the I/O floor", "COPY by 20,000", "a service as in a tutorial"} <= set(outcomes)
+    assert all(one["seconds"] > 0 and one["cpu"]["PostgreSQL"] > 0 for one in outcomes.values())
+    if figures["missing"]:
+        pytest.skip(" ".join(figures["missing"]))
+    tuned = "Kafka Connect + Debezium JDBC sink, tuned"
+    assert {f"{tuned}, cold JVM", f"{tuned}, warm JVM"} <= set(outcomes)
+    assert len(figures["bars"]) == 5
+
+
+@pytest.mark.apache_kafka
+@pytest.mark.bench
+def test_data_rentgen_stores_the_runs_that_the_bench_sends(tmp_path: Path) -> None:
+    few = ("--runs", "100", "--runs-with-datasets", "40", "--repeat", "1", "--albums", "1")
+    figures = figures_of("bench_peers", *few, "--only", "rentgen", folder=tmp_path)
+    if figures["missing"]:
+        pytest.skip(" ".join(figures["missing"]))
+    assert figures["wrong"] == []
+    assert [one["events"] for one in figures["rounds"][0]] == [200, 80]
