@@ -12,7 +12,7 @@ _BAR_MISSED: Final = 1
 _SECONDS: Final = 300
 
 
-def figures_of(bench: str, *options: str, folder: Path) -> dict[str, Any]:
+def figures_of(bench: str, *options: str, folder: Path, seconds: int = _SECONDS) -> dict[str, Any]:
     """The figures of a bench as JSON; it ran on disks that keep what is written, and left nothing behind."""
     file, data = folder / "figures.json", folder / "data"
     ran = subprocess.run(
@@ -20,7 +20,7 @@ def figures_of(bench: str, *options: str, folder: Path) -> dict[str, Any]:
         env=os.environ | {"PYTHONPATH": str(_TESTS)},
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=seconds,
         check=False,
     )
     assert ran.returncode in (0, _BAR_MISSED), ran.stdout + ran.stderr
