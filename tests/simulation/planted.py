@@ -156,7 +156,19 @@ def _other_sql(stack: ExitStack, module: ModuleType, before: str, after: str) ->
 
 
 def _strike_any_revision(stack: ExitStack) -> None:
-    _other_sql(stack, outbox, "o.revision <= published.revision", "true")
+    faulty = {
+        "d.row_id IS NULL OR d.current = d.revision OR d.current > e.revision": "true",
+        "WHERE current > revision": "WHERE false",
+        "age(o.xmin) > age($3::xid)": "$3::xid IS NOT NULL",
+    }
+
+    def changed(name: str) -> str:
+        statement = sql(name)
+        for right, wrong in faulty.items():
+            statement = statement.replace(right, wrong)
+        return statement
+
+    stack.enter_context(patch.object(outbox, "sql", changed))
 
 
 def _first_override(stack: ExitStack) -> None:
@@ -210,7 +222,7 @@ def _contents_not_compared(stack: ExitStack) -> None:
 
 FAULTS: dict[str, PlantedFault] = {
     "no look after the commit": PlantedFault(_no_second_look, 1),
-    "no look after the recompute": PlantedFault(_one_pass, 1),
+    "no look after the recompute": PlantedFault(_one_pass, 21),
     "offsets committed before publishing": PlantedFault(_offsets_first, 7),
     "no cycle guard in the fast path": PlantedFault(_walk_for_ever, 7),
     "no cycle guard in the recompute": PlantedFault(_leave_cycles, 3),
