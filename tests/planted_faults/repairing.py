@@ -87,16 +87,6 @@ REPAIRING: Final[tuple[Fault, ...]] = (
         ),
     ),
     Fault(
-        "a correction made while an older one was published is struck out",
-        SERVICE + "log/sql/outbox_settle.sql",
-        "OR d.current > e.revision",
-        "OR d.current >= e.revision",
-        tests_of(
-            "integration/rebuild/test_repair.py",
-            "test_a_correction_during_the_publishing_of_a_repair_is_published_after_it",
-        ),
-    ),
-    Fault(
         "an older record that comes after a later one of another process stays the last",
         SERVICE + "log/sql/outbox_settle.sql",
         "FROM doubtful WHERE current > revision",
