@@ -26,8 +26,8 @@ from histories import event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, Headers, encode
 from llamalog_schemas.events import Event
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.clients import MessageProducer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import Topics, topics
 from llamalog_service.settings import Settings
 

@@ -31,8 +31,8 @@ from llamalog_schemas.commands import (
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
 from llamalog_service.domain.rows import StoredRow
-from llamalog_service.kafka.clients import MessageProducer, open_producer
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.clients import open_producer
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

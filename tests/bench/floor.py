@@ -23,8 +23,8 @@ from bench.installation import PARTITIONS, Installation
 from bench.yardstick import COLUMNS, Records, connect_for_copying, copy_records
 from llamalog_service.domain.fold import FoldedRow
 from llamalog_service.domain.rows import RowContent, StoredRow
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
-from llamalog_service.kafka.publisher import provenance_message
+from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.publisher import MessageProducer, provenance_message
 
 _BATCH: Final = 3_000
 _BATCH_BYTES: Final = 512 * 1024

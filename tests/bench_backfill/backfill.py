@@ -27,8 +27,8 @@ from llamalog_service.backfill.worker import (
     recompute_tasks,
     sweep_task,
 )
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.pool import open_pool

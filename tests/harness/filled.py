@@ -27,8 +27,8 @@ from llamalog_schemas.events import (
 )
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.clients import MessageProducer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

@@ -17,8 +17,8 @@ from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.batch import BatchOutcome
 from llamalog_service.ingest.ingest import Ingest, JobCache
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox

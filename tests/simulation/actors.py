@@ -9,11 +9,10 @@ from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner, Sweep
 from llamalog_service.backfill.worker import PUBLISHING_CORRECTIONS, RECOMPUTING, PeriodicTask, Worker
 from llamalog_service.ingest.ingest import Ingest, JobCache
-from llamalog_service.kafka.clients import MessageProducer
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import Outbox

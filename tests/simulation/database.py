@@ -7,7 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from llamalog_service.postgres.pool import prepare_connection, translated
+from llamalog_service.postgres.errors import translated
+from llamalog_service.postgres.pool import prepare_connection
 from llamalog_service.postgres.statements import sql, statement_files
 from llamalog_service.rebuild.shadow import SCHEMA
 from simulation.faults import COMMIT, STATEMENT

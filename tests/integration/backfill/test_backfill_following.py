@@ -17,8 +17,8 @@ from llamalog_schemas.backfills import (
 from llamalog_schemas.commands import BackfillRootsData, MissingParent, OneRoot
 from llamalog_service.backfill.following import UnknownRunError
 from llamalog_service.bootstrap.backfills import follow_backfill
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
-from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.kafka.clients import OutgoingMessage, open_producer
+from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, BackfillState, read_backfill, read_backfills

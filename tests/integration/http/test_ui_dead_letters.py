@@ -11,8 +11,8 @@ from harness.api import RunningApi
 from harness.topics import producing
 from harness.writers import Message
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.clients import MessageProducer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

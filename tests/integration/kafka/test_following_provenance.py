@@ -11,9 +11,9 @@ from histories import NOON, event
 from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
+from llamalog_service.kafka.clients import OutgoingMessage, open_producer
 from llamalog_service.kafka.following import ProvenanceBatch, ProvenanceFollower, open_provenance_follower
-from llamalog_service.kafka.publisher import provenance_message
+from llamalog_service.kafka.publisher import MessageProducer, provenance_message
 from llamalog_service.kafka.reader import TopicAbsentError
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings

@@ -7,12 +7,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from harness.topics import read_all
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.clients import (
-    MessageProducer,
-    MessageTooLargeError,
-    OutgoingMessage,
-    ProducerBrokenError,
-)
+from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.publisher import MessageProducer, MessageTooLargeError, ProducerBrokenError
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

@@ -9,13 +9,9 @@ from aiokafka.errors import OutOfOrderSequenceNumber
 from harness.topics import header, read_all
 from harness.writers import Message
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.clients import (
-    MessageProducer,
-    OutgoingMessage,
-    ProducerBrokenError,
-    open_producer,
-)
+from llamalog_service.kafka.clients import OutgoingMessage, open_producer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
+from llamalog_service.kafka.publisher import MessageProducer, ProducerBrokenError
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 

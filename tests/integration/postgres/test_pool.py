@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, RowsLockedError, UnavailableError
-from llamalog_service.postgres.pool import create_pool, open_pool, translated
-from llamalog_service.postgres.shared_types import shared_types
+from llamalog_service.postgres.errors import translated
+from llamalog_service.postgres.pool import create_pool, open_pool, shared_types
 from llamalog_service.settings import DatabaseSettings
 
 

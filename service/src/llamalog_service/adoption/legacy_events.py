@@ -23,7 +23,8 @@ from llamalog_schemas.events import (
 )
 from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, parse_moment
 from llamalog_service.domain.overrides import RootOverride
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
+from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.log.unsourced_rows import UnsourcedRow, UnsourcedRowStore
 from llamalog_service.retry import retry_until_available
 

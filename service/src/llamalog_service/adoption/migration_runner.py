@@ -26,11 +26,11 @@ from sqlalchemy.pool import NullPool
 from llamalog_service.adoption.compat_view import ensure_compat_view
 from llamalog_service.adoption.migration_check import MigrationCheck, check_schema, require_adoptable
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.postgres.errors import refused_logins
 from llamalog_service.postgres.pool import (
     NO_TRANSACTION_TIMEOUT,
     SESSION,
     has_transaction_timeout,
-    refused_logins,
 )
 
 CONNECT_TIMEOUT_SECONDS: Final = 10

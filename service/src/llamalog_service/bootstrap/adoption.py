@@ -6,7 +6,8 @@ from llamalog_schemas.commands import BackfillRootsData
 from llamalog_service.adoption import adopt
 from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLegacyReport, PublishProgress
 from llamalog_service.bootstrap import require_fit_servers
-from llamalog_service.kafka.clients import MessageProducer, open_producer
+from llamalog_service.kafka.clients import open_producer
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 from llamalog_service.postgres.database_checks import require_fit_database

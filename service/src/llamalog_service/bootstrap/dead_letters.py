@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack
 from llamalog_service.dead_letters.policy import ReplayPolicy
 from llamalog_service.dead_letters.replay import Progress, ReplayStats, replay
 from llamalog_service.dead_letters.selection import DeadLetterSelection
-from llamalog_service.kafka.clients import MessageProducer, open_producer
+from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings

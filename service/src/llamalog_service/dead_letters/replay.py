@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from llamalog_service.dead_letters.policy import ReplayDecision, ReplayOutcome, ReplayPolicy
 from llamalog_service.dead_letters.selection import DeadLetterNotFoundError, DeadLetterSelection
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage
+from llamalog_service.kafka.clients import OutgoingMessage
 from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader, StoredDeadLetter
+from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.retry import retry_until_available
 
 _EXAMPLES = 20

@@ -7,8 +7,21 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Final
 from uuid import UUID, uuid4
+from zlib import crc32
 
 import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+    RecordListTooLargeError,
+    UnknownProducerId,
+)
 from msgspec.structs import astuple, replace
 
 from llamalog_schemas.backfills import (
@@ -32,9 +45,10 @@ from llamalog_schemas.commands import (
 from llamalog_schemas.events import RootOverrideEvent, lineage_key
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Provenance, ProvenanceRecorded
 from llamalog_service import kernels
+from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent, StoredRow
-from llamalog_service.kafka.clients import MessageProducer, OutgoingMessage, open_producer
+from llamalog_service.kafka.clients import OutgoingMessage, open_producer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
 from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics, topics
 from llamalog_service.settings import Settings
@@ -73,6 +87,107 @@ _UNBOUNDED = (
 
 REPLAYED_HEADERS: Final = [*STRUCTURED_HEADERS, ("llamalog-replayed", b"true")]
 """Of records that an operator had republished."""
+
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_BROKEN = (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+    UnknownProducerId,
+)
+
+
+class MessageTooLargeError(LlamalogError):
+    """Kafka refuses a message for its size: waiting does not help."""
+
+    def __init__(self, topic: str, cause: BaseException) -> None:
+        super().__init__(
+            f"Kafka refuses a message to {topic} for its size: {cause}. The process ends and loses nothing. "
+            "Look with `llamalog topics check` how large a message the topic has to take, and start again."
+        )
+
+
+class ProducerBrokenError(LlamalogError):
+    """A producer that can send no more, even once Kafka is back: waiting does not help, a new one does."""
+
+    exit_code = ExitCode.BROKEN
+
+    def __init__(self, topic: str, cause: BaseException) -> None:
+        super().__init__(
+            f"The connection that messages to {topic} are sent over is broken for good "
+            f"({type(cause).__name__}: {cause}). The process ends and loses nothing: what Kafka has not "
+            "acknowledged is sent again after a restart. Start it again."
+        )
+
+
+class MessageProducer:
+    """Sends messages over one producer, each as large as its topic allows."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+
+    async def send(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:
+        """Send messages one by one; those of one key keep their order.
+
+        Raises:
+            MessageTooLargeError: one of them is too large. An idempotent producer is of no use after that.
+            ProducerBrokenError: the producer can send no more.
+            UnavailableError: not all were acknowledged in time; sending all again is safe.
+        """
+        try:
+            acknowledged = [
+                await self._producer.send(topic, message.value, message.key, headers=message.headers)
+                for message in messages
+            ]
+            await asyncio.gather(*acknowledged)
+        except (KafkaError, OSError) as error:
+            raise _translated(topic, error) from error
+
+    async def send_batched(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+        """Send many small keyed messages, a batch a partition: four times as fast as one by one.
+
+        The partition is the CRC-32 of the key modulo their number; only writers that agree on this may
+        write to the topic.
+
+        Raises:
+            LlamalogError: as for `send`.
+        """
+        try:
+            partitions = sorted(await self._producer.partitions_for(topic))
+            by_partition: dict[int, list[OutgoingMessage]] = {partition: [] for partition in partitions}
+            for message in messages:
+                by_partition[partitions[crc32(message.key or b"") % len(partitions)]].append(message)
+            acknowledged: list[asyncio.Future[object]] = []
+            for partition, share in by_partition.items():
+                acknowledged.extend(await self._send_batches(topic, partition, share))
+            await asyncio.gather(*acknowledged)
+        except (KafkaError, OSError) as error:
+            raise _translated(topic, error) from error
+
+    async def _send_batches(
+        self, topic: str, partition: int, messages: Sequence[OutgoingMessage]
+    ) -> list[asyncio.Future[object]]:
+        acknowledged = []
+        batch = self._producer.create_batch()
+        for key, value, headers in messages:
+            if batch.append(key=key, value=value, headers=headers, timestamp=None) is None:
+                acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+                batch = self._producer.create_batch()
+                batch.append(key=key, value=value, headers=headers, timestamp=None)
+        if batch.record_count():
+            acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+        return acknowledged
+
+
+def _translated(topic: str, error: KafkaError | OSError) -> LlamalogError:
+    if isinstance(error, _TOO_LARGE):
+        return MessageTooLargeError(topic, error)
+    # The client raises the bare class for one thing: the task that sends has died.
+    if isinstance(error, _BROKEN) or type(error) is KafkaError:
+        return ProducerBrokenError(topic, error)
+    return UnavailableError(f"Kafka, topic {topic}: {type(error).__name__}: {error}")
 
 
 class EventPublisher:

@@ -8,8 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError
-from llamalog_service.postgres.errors import NO_DATA
-from llamalog_service.postgres.pool import translated
+from llamalog_service.postgres.errors import NO_DATA, translated
 
 Refusals = dict[UUID, RowRefusedError]
 """Why each was refused, by its id."""

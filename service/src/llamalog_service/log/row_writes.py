@@ -9,8 +9,8 @@ import asyncpg
 import structlog
 
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, TookTooLongError
-from llamalog_service.postgres.errors import NO_DATA
-from llamalog_service.postgres.pool import rows_of, translated
+from llamalog_service.postgres.errors import NO_DATA, translated
+from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, expand, sql
 
 MAX_REASON: Final = 500

@@ -1,8 +1,25 @@
-"""The meaning of PostgreSQL's errors: a row that is refused, or a server that is away."""
+"""The meaning of PostgreSQL's errors: a row or a login that is refused, or a server that is away."""
 
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import asyncpg
+
+from llamalog_service.domain.errors import (
+    LlamalogError,
+    LoginRefusedError,
+    RowExistsError,
+    RowRefusedError,
+    RowsLockedError,
+    TookTooLongError,
+    UnavailableError,
+)
+from llamalog_service.settings import setting_name
+
+_URL: Final = setting_name("database_url")
+_PASSWORD_FILE: Final = setting_name("database_password_file")
 
 _AWAY: Final = frozenset({"08", "25", "26", "28", "3D", "40", "53", "57", "58", "F0"})
 """Classes of codes that say something of the server, the session or the moment, whichever row it is."""
@@ -20,6 +37,103 @@ _COPY: Final = "COPY "
 
 NO_DATA: Final = "02000"
 """The code of a row that PostgreSQL neither wrote nor refused."""
+
+
+_LOGIN_REFUSALS: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # class 28: the user, the password, pg_hba.conf
+    asyncpg.InvalidCatalogNameError,  # there is no such database
+    asyncpg.InsufficientPrivilegeError,  # the user may not connect to it
+    asyncpg.CantChangeRuntimeParamError,
+    asyncpg.UndefinedObjectError,  # a setting in the URL that PostgreSQL does not know
+    asyncpg.InvalidParameterValueError,
+    asyncpg.ClientConfigurationError,  # the driver cannot use the URL
+)
+_NO_TLS: Final = "rejected SSL upgrade"
+DRIVER_ERRORS: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver's state machine, when a connection breaks at the wrong moment
+)
+"""Every error that asyncpg raises, or lets through from the network."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the service's errors in place of the driver's.
+
+    Raises:
+        LlamalogError: one of those of `service_error`.
+    """
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        raise service_error(error) from error
+
+
+def service_error(error: Exception) -> LlamalogError:
+    """The service's error in place of one of `DRIVER_ERRORS`.
+
+    Returns:
+        RowExistsError: another writer recorded a row's id first.
+        RowRefusedError: the database refuses a row.
+        RowsLockedError: another session holds the rows, for longer than a statement waits or in a deadlock.
+        TookTooLongError: PostgreSQL has stopped a statement.
+        UnavailableError: everything else, from a refused connection to a full disk.
+    """
+    if isinstance(error, asyncpg.PostgresError) and is_raised(error):
+        return RowRefusedError(str(error), error.sqlstate)
+    match error:
+        case asyncpg.UniqueViolationError():
+            is_known = is_known_id(error)
+            return RowExistsError(str(error)) if is_known else RowRefusedError(str(error), error.sqlstate)
+        case asyncpg.QueryCanceledError():
+            return TookTooLongError(f"PostgreSQL: {error}")
+        case asyncpg.LockNotAvailableError() | asyncpg.DeadlockDetectedError():
+            return RowsLockedError(f"PostgreSQL: {error}")
+        case asyncpg.PostgresError() if is_refusal(error):
+            return RowRefusedError(str(error), error.sqlstate)
+        case _:
+            return UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}")
+
+
+@contextmanager
+def refused_logins() -> Iterator[None]:
+    """Raise LoginRefusedError where PostgreSQL answers and does not let a session begin."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        if refusal := login_refusal(error):
+            raise refusal from error
+        raise
+
+
+def login_refusal(error: Exception) -> LoginRefusedError | None:
+    """Why PostgreSQL lets no session begin; None if it does not answer, or something else failed."""
+    match error:
+        case asyncpg.ProtocolViolationError():
+            return LoginRefusedError(
+                f"What {_URL} leads to refuses the settings of a session ({error}), as a connection pooler "
+                "does. Connect to PostgreSQL itself: settings and advisory locks here belong to sessions."
+            )
+        case ssl.SSLError():
+            return LoginRefusedError(
+                f"The TLS connection to PostgreSQL failed: {error}. Correct sslmode, sslrootcert, sslcert or "
+                f"sslkey in {_URL}, or the server's certificate."
+            )
+        case ConnectionError() if _NO_TLS in str(error):
+            return LoginRefusedError(
+                f"PostgreSQL offers no TLS, which sslmode in {_URL} requires: {error}. Turn it on there, or "
+                "change sslmode."
+            )
+        case _ if isinstance(error, _LOGIN_REFUSALS):
+            return LoginRefusedError(
+                f"PostgreSQL refuses the login: {error}. Correct the address, the database, the user or the "
+                f"password in {_URL} (or in the file of {_PASSWORD_FILE}), or the server's rules for logins."
+            )
+        case _:
+            return None
 
 
 def is_refusal(error: asyncpg.PostgresError) -> bool:

@@ -1,36 +1,23 @@
-"""Pools of PostgreSQL connections: settings, JSON, the service's errors in place of the driver's."""
+"""Pools of PostgreSQL sessions: settings, types and JSON, the service's errors in place of the driver's."""
 
 import asyncio
 import re
 import socket
-import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from functools import partial
-from types import TracebackType
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache, partial
+from types import SimpleNamespace, TracebackType
+from typing import Any, ClassVar, Final
 
 import asyncpg
 import msgspec
 from asyncpg.pool import PoolAcquireContext
 
 from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER, nested_deeper_than
-from llamalog_service.domain.errors import (
-    LlamalogError,
-    LoginRefusedError,
-    RowExistsError,
-    RowRefusedError,
-    RowsLockedError,
-    TookTooLongError,
-    UnavailableError,
-)
-from llamalog_service.postgres.errors import is_known_id, is_raised, is_refusal
-from llamalog_service.postgres.shared_types import SessionOfSharedTypes, shared_types
-from llamalog_service.settings import DatabaseSettings, setting_name
+from llamalog_service.postgres.errors import DRIVER_ERRORS, login_refusal, service_error
+from llamalog_service.settings import DatabaseSettings
 
-_URL: Final = setting_name("database_url")
-_PASSWORD_FILE: Final = setting_name("database_password_file")
 _JSONB_VERSION = b"\x01"
 _LONG_INTEGER = re.compile(rb"\d{19}")
 
@@ -81,26 +68,16 @@ _TRANSACTION_TIMEOUT_SINCE = 17
 NO_TRANSACTION_TIMEOUT: Final = "SET transaction_timeout = 0"
 """Not among `SESSION`: an older PostgreSQL refuses a connection that sets what it does not know."""
 
-_ONLY_READS = {"plan_cache_mode": "force_generic_plan", "default_transaction_read_only": "on"}
+_SHARED_KINDS: Final = {b"b", b"e"}
+"""Base types, arrays among them, and enums: the others have parts, which may change under the same number."""
+_STANDING: Final = """
+    SELECT t.oid, t.typname AS name, t.typtype AS kind, t.typelem AS elemtype
+    FROM pg_type t WHERE t.oid = ANY ($1::oid[])
+"""
+_KEPT: Final = SimpleNamespace(name="kept")
+"""In place of the driver's own statement, which was not executed: no other was replaced by it."""
 
-_LOGIN_REFUSALS = (
-    asyncpg.InvalidAuthorizationSpecificationError,  # class 28: the user, the password, pg_hba.conf
-    asyncpg.InvalidCatalogNameError,  # there is no such database
-    asyncpg.InsufficientPrivilegeError,  # the user may not connect to it
-    asyncpg.CantChangeRuntimeParamError,
-    asyncpg.UndefinedObjectError,  # a setting in the URL that PostgreSQL does not know
-    asyncpg.InvalidParameterValueError,
-    asyncpg.ClientConfigurationError,  # the driver cannot use the URL
-)
-_NO_TLS = "rejected SSL upgrade"
-_DRIVER_ERRORS = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the driver's state machine, when a connection breaks at the wrong moment
-)
-"""Every error that asyncpg raises, or lets through from the network."""
+_ONLY_READS = {"plan_cache_mode": "force_generic_plan", "default_transaction_read_only": "on"}
 
 
 @asynccontextmanager
@@ -197,13 +174,18 @@ def create_pool(
     )
 
 
-class _Session(SessionOfSharedTypes):
-    """A connection that keeps the settings of `SESSION` when given back, and notices a server's silence."""
+class _Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that keeps the settings of `SESSION` when given back, and notices a server's silence.
 
-    __slots__ = ()
+    Of types it looks up those alone which none before it has looked up.
+    """
+
+    __slots__ = ("_may_share",)
+    shared_types: ClassVar["SharedTypes"]
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, *others: Any) -> None:
         super().__init__(protocol, transport, *others)
+        self._may_share = False
         end = transport.get_extra_info("socket")
         if end is not None and end.family in (socket.AF_INET, socket.AF_INET6):
             _keep_alive(end)
@@ -212,6 +194,63 @@ class _Session(SessionOfSharedTypes):
         """The statements that clear a session between two users."""
         reset = str(super().get_reset_query())
         return f"{reset}\n{NO_TRANSACTION_TIMEOUT};" if has_transaction_timeout(self) else reset
+
+    async def share_types(self) -> None:
+        """Use the types that are known, if this session's database has them; to be called once connected."""
+        await self.shared_types.verify(self)
+        self._may_share = True
+
+    async def _introspect_types(self, typeoids: Collection[int], timeout: float | None) -> Any:
+        known = self.shared_types.find(typeoids) if self._may_share else None
+        if known is not None:
+            return known, _KEPT
+        types, statement = await super()._introspect_types(typeoids, timeout)
+        if self._may_share:
+            self.shared_types.add(types)
+        return types, statement
+
+    def _drop_local_type_cache(self) -> None:
+        self.shared_types.clear()
+        super()._drop_local_type_cache()
+
+
+class SharedTypes:
+    """The types that sessions have looked up: to plan the driver's statement takes PostgreSQL 5 ms."""
+
+    def __init__(self) -> None:
+        self._types: dict[int, asyncpg.Record] = {}
+
+    def find(self, oids: Iterable[int]) -> list[asyncpg.Record] | None:
+        """All that is known, the elements of an array before it, if these are; else None."""
+        return list(self._types.values()) if self._types.keys() >= set(oids) else None
+
+    def add(self, types: Sequence[asyncpg.Record]) -> None:
+        """Keep types, as the driver has looked them up with those that they are made of."""
+        if all(found["kind"] in _SHARED_KINDS for found in types):
+            for found in types:
+                self._types.setdefault(found["oid"], found)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._types.clear()
+
+    async def verify(self, session: asyncpg.Connection) -> None:
+        """Forget all, if the session's database has not the same types: it may be another one by now."""
+        if not self._types:
+            return
+        known = {_identity(found) for found in self._types.values()}
+        if known != {_identity(found) for found in await session.fetch(_STANDING, list(self._types))}:
+            self.clear()
+
+
+@lru_cache(maxsize=16)
+def shared_types(dsn: str) -> SharedTypes:
+    """The types of a database, for all pools of the process."""
+    return SharedTypes()
+
+
+def _identity(found: asyncpg.Record) -> tuple[Any, ...]:
+    return found["oid"], found["name"], found["kind"], found["elemtype"] or 0
 
 
 async def _init(prepare: Callable[[_Session], Awaitable[None]], connection: _Session) -> None:
@@ -227,7 +266,7 @@ def _keep_alive(end: socket.socket) -> None:
 
 
 class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
-    """A pool that raises the errors of `translated` in place of the driver's.
+    """A pool that raises the errors of `service_error` in place of the driver's.
 
     They are translated where a connection is given back: at the end of ``async with pool.acquire()``, and so
     in the pool's own `fetch` or `execute`. Within such a block the driver's own errors are raised.
@@ -239,7 +278,7 @@ class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
         """A connection for as long as the context lasts.
 
         Raises:
-            LlamalogError: one of those of `translated`.
+            LlamalogError: one of those of `service_error`, or LoginRefusedError.
         """
         return _Acquired(self, timeout)
 
@@ -248,8 +287,10 @@ class _Acquired(PoolAcquireContext):  # type: ignore[misc]
     __slots__ = ()
 
     async def __aenter__(self) -> asyncpg.Connection:
-        with translated(), refused_logins():
+        try:
             return await super().__aenter__()
+        except DRIVER_ERRORS as failure:
+            raise login_refusal(failure) or service_error(failure) from failure
 
     async def __aexit__(
         self,
@@ -257,75 +298,12 @@ class _Acquired(PoolAcquireContext):  # type: ignore[misc]
         error: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        with translated():
+        try:
             await super().__aexit__(kind, error, traceback)
-            if isinstance(error, _DRIVER_ERRORS):
-                raise error
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise the service's errors in place of the driver's.
-
-    Raises:
-        RowExistsError: another writer recorded a row's id first.
-        RowRefusedError: the database refuses a row.
-        RowsLockedError: another session holds the rows, for longer than a statement waits or in a deadlock.
-        TookTooLongError: PostgreSQL has stopped a statement.
-        UnavailableError: everything else, from a refused connection to a full disk.
-    """
-    try:
-        yield
-    except asyncpg.PostgresError as error:
-        raise _meaning_of(error) from error
-    except _DRIVER_ERRORS as error:
-        raise UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}") from error
-
-
-def _meaning_of(error: asyncpg.PostgresError) -> LlamalogError:
-    if is_raised(error):
-        return RowRefusedError(str(error), error.sqlstate)
-    match error:
-        case asyncpg.UniqueViolationError():
-            is_known = is_known_id(error)
-            return RowExistsError(str(error)) if is_known else RowRefusedError(str(error), error.sqlstate)
-        case asyncpg.QueryCanceledError():
-            return TookTooLongError(f"PostgreSQL: {error}")
-        case asyncpg.LockNotAvailableError() | asyncpg.DeadlockDetectedError():
-            return RowsLockedError(f"PostgreSQL: {error}")
-        case _ if is_refusal(error):
-            return RowRefusedError(str(error), error.sqlstate)
-        case _:
-            return UnavailableError(f"PostgreSQL: {type(error).__name__}: {error}")
-
-
-@contextmanager
-def refused_logins() -> Iterator[None]:
-    """Raise LoginRefusedError where PostgreSQL answers and does not let a session begin."""
-    try:
-        yield
-    except asyncpg.ProtocolViolationError as error:
-        raise LoginRefusedError(
-            f"What {_URL} leads to refuses the settings of a session ({error}), as a connection pooler does. "
-            "Connect to PostgreSQL itself: settings and advisory locks here belong to sessions."
-        ) from error
-    except ssl.SSLError as error:
-        raise LoginRefusedError(
-            f"The TLS connection to PostgreSQL failed: {error}. Correct sslmode, sslrootcert, sslcert or "
-            f"sslkey in {_URL}, or the server's certificate."
-        ) from error
-    except ConnectionError as error:
-        if _NO_TLS not in str(error):
-            raise
-        raise LoginRefusedError(
-            f"PostgreSQL offers no TLS, which sslmode in {_URL} requires: {error}. Turn it on there, or "
-            "change sslmode."
-        ) from error
-    except _LOGIN_REFUSALS as error:
-        raise LoginRefusedError(
-            f"PostgreSQL refuses the login: {error}. Correct the address, the database, the user or the "
-            f"password in {_URL} (or in the file of {_PASSWORD_FILE}), or the server's rules for logins."
-        ) from error
+        except DRIVER_ERRORS as failure:
+            raise service_error(failure) from failure
+        if isinstance(error, DRIVER_ERRORS):
+            raise service_error(error) from error
 
 
 def has_transaction_timeout(connection: asyncpg.Connection) -> bool:

@@ -20,7 +20,7 @@ from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.ingest.batch import decode_batch
 from llamalog_service.kafka.reader import Portion
-from llamalog_service.postgres.pool import translated
+from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
 from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
