@@ -24,7 +24,6 @@ from llamalog_service.kafka.record_batches import (
     MAX_RECORD_BYTES,
     Budget,
     CutValue,
-    FetchedRecord,
     _FetchResult,
     _PartitionRecords,
     _Records,
@@ -62,9 +61,7 @@ def read(data: bytes, start: int = 0) -> list[Any]:
 
 def read_by_aiokafka(data: bytes) -> list[Any]:
     records = _PartitionRecords.__mro__[1]  # as it was before it was replaced
-    read = records(AT, MemoryRecords(data), None, 0, None, None, True, fetcher.READ_COMMITTED)
-    names = FetchedRecord.__struct_fields__
-    return [FetchedRecord(*(getattr(record, name) for name in names)) for record in read]
+    return list(records(AT, MemoryRecords(data), None, 0, None, None, True, fetcher.READ_COMMITTED))
 
 
 def some_records() -> list[Sent]:

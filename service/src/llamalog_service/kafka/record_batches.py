@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Final, SupportsIndex, overload
 
-import msgspec
 from aiokafka import ConsumerRecord
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
@@ -21,7 +20,6 @@ from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBa
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
 
-from llamalog_schemas.codec import Headers
 from llamalog_service import kernels
 from llamalog_service.kafka.decompression import decompressed
 
@@ -53,20 +51,6 @@ _COUNT = Struct(">i")
 _VARINT_BYTES: Final = 5
 
 _budget: ContextVar["Budget | None"] = ContextVar("budget", default=None)
-
-
-class FetchedRecord(msgspec.Struct, gc=False):
-    """A record with what the service uses of the client's `ConsumerRecord`, made in a fourth of the time."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    serialized_key_size: int
-    serialized_value_size: int
 
 
 def size_of(record: ConsumerRecord) -> int:
@@ -296,18 +280,7 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiok
                         yield None
                     elif (offset := record.offset) >= self.next_fetch_offset:
                         self.next_fetch_offset = offset + 1
-                        key, value = record.key, record.value
-                        yield FetchedRecord(
-                            topic,
-                            partition,
-                            offset,
-                            record.timestamp,
-                            key,
-                            value,
-                            tuple(record.headers),
-                            -1 if key is None else len(key),
-                            -1 if value is None else len(value),
-                        )
+                        yield _consumer_record(topic, partition, offset, record)
                     elif time.monotonic() > deadline:
                         yield None
                         deadline = time.monotonic() + SLICE_SECONDS
@@ -322,6 +295,24 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiok
             if batch.is_transactional and batch.producer_id in self._aborted_producers:
                 return False
         return not batch.is_control_batch
+
+
+def _consumer_record(topic: str, partition: int, offset: int, record: Any) -> ConsumerRecord:
+    """As the client's own function makes it, without deserialisers."""
+    key, value = record.key, record.value
+    return ConsumerRecord(
+        topic,
+        partition,
+        offset,
+        record.timestamp,
+        record.timestamp_type,
+        key,
+        value,
+        record.checksum,
+        -1 if key is None else len(key),
+        -1 if value is None else len(value),
+        tuple(record.headers),
+    )
 
 
 class _FetchResult(fetcher.FetchResult):  # type: ignore[misc]

@@ -110,7 +110,7 @@ def refused_logins() -> Iterator[None]:
 
 
 def login_refusal(error: Exception) -> LoginRefusedError | None:
-    """Why PostgreSQL lets no session begin; None if it does not answer, or something else failed."""
+    """The refusal of a login; None if PostgreSQL does not answer, or something else failed."""
     match error:
         case asyncpg.ProtocolViolationError():
             return LoginRefusedError(
