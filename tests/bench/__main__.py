@@ -1,9 +1,6 @@
 """The command: `python -m bench`, as `make bench` calls it."""
 
 import asyncio
-import logging
-import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +15,6 @@ from bench.run import measure
 from bench.servers import own_servers
 from bench.verdict import conclude, give_up, keep
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_tools.devstack import LocalStack, StackOptions
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")
@@ -42,13 +38,9 @@ def main(
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: what the consumers wrote is wrong.
     """
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
     folder = data_dir.absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     try:
-        with LocalStack(folder, options, notify=progress.print) as stack:
-            servers = own_servers(stack)
+        with own_servers(folder, progress.print) as servers:
             if profile is not None:
                 profile.parent.mkdir(parents=True, exist_ok=True)
                 samples = profile.absolute().with_suffix(".folded")
@@ -63,8 +55,6 @@ def main(
             )
     except (LlamalogError, DrainError) as error:
         give_up(progress, "bench", error)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     summary = figures(measured)
     show(measured, summary, console)
     keep(as_json(measured, summary), json)

@@ -10,14 +10,12 @@ import asyncio
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -42,7 +40,6 @@ from llamalog_schemas.events import EntityCreated, EntityData, EntityEvent, Enti
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
-from llamalog_tools.devstack import LocalStack, StackOptions
 from llamalog_tools.devstack.process import OwnedProcess
 
 A_SECOND_BAR = 10_000.0
@@ -247,20 +244,14 @@ def main(
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: the topic is not as the table.
     """
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     folder = data_dir.absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     try:
-        with LocalStack(folder, options, notify=progress.print) as stack:
-            servers = own_servers(stack)
+        with own_servers(folder, progress.print) as servers:
             published = asyncio.run(measure(servers, rows=rows, small=small, samples=profile, logs=folder))
             durable = asyncio.run(durability(servers.postgres))
     except (LlamalogError, DrainError) as error:
         give_up(progress, "bench-corrections", error)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     _show(published)
     figures = published._asdict() | {
         "a_second": published.a_second,

@@ -1,11 +1,17 @@
 """The two servers of the bench, both its own, so that their CPU time can be counted."""
 
+import logging
 import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
 
-from llamalog_tools.devstack import ApacheKafka, LocalPostgres, LocalStack, LocalStackError
+from llamalog_tools.devstack import ApacheKafka, LocalPostgres, LocalStack, LocalStackError, StackOptions
 
 _DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 
@@ -21,15 +27,25 @@ class Servers(NamedTuple):
         return {"PostgreSQL": self.postgres.pid, "Kafka": self.kafka.pid}
 
 
-def own_servers(stack: LocalStack) -> Servers:
-    """The servers of a started stack.
+@contextmanager
+def own_servers(folder: Path, notify: Callable[[str], None]) -> Iterator[Servers]:
+    """Servers for one bench alone, with their data in a folder that is made anew, and removed in the end.
 
     Raises:
-        LocalStackError: one of them was given, or is not Apache Kafka.
+        LlamalogError: they cannot be started, or it is not Apache Kafka.
     """
-    if not isinstance(stack.kafka, ApacheKafka) or not isinstance(stack.postgres, LocalPostgres):
-        raise LocalStackError("The bench metrics Apache Kafka and PostgreSQL of its own, nothing less.")
-    return Servers(stack.postgres, stack.kafka)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
+    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with LocalStack(folder, options, notify=notify) as stack:
+            if not isinstance(stack.kafka, ApacheKafka) or not isinstance(stack.postgres, LocalPostgres):
+                raise LocalStackError(
+                    "The bench measures Apache Kafka and PostgreSQL of its own, nothing less."
+                )
+            yield Servers(stack.postgres, stack.kafka)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def durability(postgres: LocalPostgres) -> dict[str, str]:

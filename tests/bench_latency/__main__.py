@@ -1,9 +1,6 @@
 """The command: `python -m bench_latency`, as `make bench-latency` calls it."""
 
 import asyncio
-import logging
-import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +13,6 @@ from bench.verdict import conclude, give_up, keep
 from bench_latency.report import as_json, figures, show
 from bench_latency.run import Plan, measure
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_tools.devstack import LocalStack, StackOptions
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")
@@ -39,18 +35,13 @@ def main(
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: what the consumers wrote is wrong.
     """
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
     folder = data_dir.absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     try:
-        with LocalStack(folder, options, notify=progress.print) as stack:
+        with own_servers(folder, progress.print) as servers:
             plan = Plan(rate, albums, seconds, warm_up)
-            measured = asyncio.run(measure(own_servers(stack), plan, logs=folder, notify=progress.print))
+            measured = asyncio.run(measure(servers, plan, logs=folder, notify=progress.print))
     except (LlamalogError, DrainError) as error:
         give_up(progress, "bench-latency", error)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     summary = figures(measured)
     show(measured, summary, console)
     keep(as_json(measured, summary), json)

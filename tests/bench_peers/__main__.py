@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +16,7 @@ from bench_peers.plot import plot
 from bench_peers.report import as_json, lines, markdown, missed, write, wrong
 from bench_peers.run import KEYS, Plan, measure
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_tools.devstack import LocalStack, StackOptions
+from llamalog_tools.devstack import StackOptions
 
 _PLOT = "peers.svg"
 
@@ -54,11 +52,8 @@ def main(
     chosen = only.split(",")
     if unknown := set(chosen) - set(KEYS):
         raise typer.BadParameter(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(KEYS)}.")
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
     logging.getLogger("httpx").setLevel(logging.WARNING)
     folder = data_dir.absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     plan = Plan(
         albums=albums,
         repeat=repeat,
@@ -68,15 +63,13 @@ def main(
         tutorial=tutorial,
         runs=runs,
         runs_with_datasets=runs_with_datasets,
-        cache=options.cache,
+        cache=StackOptions.from_environment().cache,
     )
     try:
-        with LocalStack(folder, options, notify=progress.print) as stack:
-            measured = asyncio.run(measure(own_servers(stack), plan, folder=folder, notify=progress.print))
+        with own_servers(folder, progress.print) as servers:
+            measured = asyncio.run(measure(servers, plan, folder=folder, notify=progress.print))
     except (LlamalogError, DrainError, MissingPeerError) as error:
         give_up(progress, "bench-peers", error)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     print(markdown(measured, None))
     keep(as_json(measured), json)
     keep(plot(lines(measured)), plot_to)

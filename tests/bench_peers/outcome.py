@@ -11,7 +11,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         events: that it had to record, each counted once.
-        seconds: from the first fetch to the last row, or whatever it does after it.
+        seconds: from the first fetch to the last row, or to the last step after it.
         cpu: seconds by process; `itself` is the contender's own.
         wrong: differences of what it wrote from what it was given.
     """

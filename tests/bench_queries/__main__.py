@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +18,6 @@ from bench_queries.report import as_json, figures, missed, show
 from bench_queries.run import Plan, WrongAnswerError, measure
 from harness.big_log import BigLog
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_tools.devstack import LocalStack, StackOptions
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 progress = Console(stderr=True, highlight=False, style="dim")
@@ -41,22 +38,17 @@ def main(
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: two ways found different rows.
     """
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     folder = data_dir.absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     plan = Plan(BigLog(albums=albums, big_root_rows=big_tree, odd=1 + albums // 11), rounds, backlog)
     try:
-        with LocalStack(folder, options, notify=progress.print) as stack:
-            measured = asyncio.run(measure(own_servers(stack), plan, folder, progress.print))
+        with own_servers(folder, progress.print) as servers:
+            measured = asyncio.run(measure(servers, plan, folder, progress.print))
     except (LlamalogError, DrainError, ApiError) as error:
         give_up(progress, "bench-queries", error)
     except WrongAnswerError as error:
         progress.print(f"WRONG: {error}", style="red", soft_wrap=True, markup=False)
         raise typer.Exit(WRONG) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     summary = figures(measured)
     show(measured, summary, console)
     keep(as_json(measured, summary), json)

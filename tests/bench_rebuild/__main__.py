@@ -1,9 +1,6 @@
 """The command: `python -m bench_rebuild`, as `make bench-rebuild` calls it."""
 
 import asyncio
-import logging
-import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +14,6 @@ from bench_rebuild.rebuild import RebuildBenchError
 from bench_rebuild.report import as_json, figures, show
 from bench_rebuild.run import measure
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_tools.devstack import LocalStack, StackOptions
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")
@@ -42,15 +38,12 @@ def main(
 
     Exit code 1: a bar was missed; 2: the bench could not run; 3: what was rebuilt is wrong.
     """
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # that new topics have no leader yet is expected
     folder = data_dir.absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    options = replace(StackOptions.from_environment(), kafka=None, database_url=None, require_apache=True)
     try:
-        with LocalStack(folder, options, notify=progress.print) as stack:
+        with own_servers(folder, progress.print) as servers:
             measured = asyncio.run(
                 measure(
-                    own_servers(stack),
+                    servers,
                     events=events,
                     repeat=repeat,
                     quiet=quiet if live else None,
@@ -61,8 +54,6 @@ def main(
             )
     except (LlamalogError, DrainError, RebuildBenchError) as error:
         give_up(progress, "bench-rebuild", error)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     summary = figures(measured)
     show(measured, summary, console)
     keep(as_json(measured, summary), json)

@@ -54,7 +54,7 @@ async def lock_recompute(connection: asyncpg.Connection) -> None:
 
 
 async def lock_reading(connection: asyncpg.Connection, holder: int) -> None:
-    """Hold off, up to the end of the transaction, whatever waits for the reader processes of a rebuild.
+    """Hold off, up to the end of the transaction, sessions that wait for the reader processes of a rebuild.
 
     Args:
         holder: the session that holds the lock of the rebuild.

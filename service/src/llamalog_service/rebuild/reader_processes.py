@@ -1,6 +1,6 @@
 """Processes that share the reading of a long topic: each reads partitions of its own into the shadow.
 
-They do what the rebuild's own process does. Should one end early, for whatever reason, the rebuild reads the
+They do what the rebuild's own process does. Should one end early, for any reason, the rebuild reads the
 rest itself, and meets there what ended it: no error needs a way from one process to the other.
 """
 
