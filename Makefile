@@ -50,7 +50,7 @@ bytecode: .venv/ready  # once for all workers: each of them would compile every 
 COMPILED := $(CURDIR)/build/compiled
 COMPILED_TESTS ?= tests/unit/kafka/test_kernels.py tests/unit/domain/test_content_kernel.py tests/integration/log/test_row_copy.py
 
-build/compiled/ready: .venv/ready service/build_kernels.py service/kernels/_llamalog_kernels.pyx
+build/compiled/ready: .venv/ready service/build_kernels.py $(wildcard service/kernels/*)
 	@mkdir -p $(@D)
 	@$(BIN)/python service/build_kernels.py $(@D)
 	@touch $@

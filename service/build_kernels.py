@@ -38,8 +38,8 @@ def _compile(folder: Path) -> Path:
     from setuptools import Distribution, Extension
 
     with tempfile.TemporaryDirectory() as scratch:
-        source = shutil.copy(SOURCE, scratch)
-        kernels = Extension(SOURCE.stem, [source], extra_compile_args=["-O3", "-g0"])
+        sources = shutil.copytree(SOURCE.parent, Path(scratch, "sources"))
+        kernels = Extension(SOURCE.stem, [str(sources / SOURCE.name)], extra_compile_args=["-O3", "-g0"])
         distribution = Distribution({"ext_modules": cythonize([kernels], quiet=True)})
         command = distribution.get_command_obj("build_ext")
         command.build_lib = command.build_temp = scratch
