@@ -27,8 +27,19 @@ def numbers_in(value: bytes) -> list[float]:
     return numbers
 
 
-@pytest.mark.parametrize("number", ["9e307", "1.7976931348623157E+308", "8.98846567431158e00307", "-1e290"])
-def test_a_value_full_of_huge_numbers_is_read_within_a_moment(number: str) -> None:
+@pytest.mark.parametrize(
+    "number",
+    [
+        "9e307",
+        "1.7976931348623157E+308",
+        "8.98846567431158e00307",
+        "-1e290",
+        "5e-324",
+        "2.2250738585072011E-308",
+        "-1e-00310",
+    ],
+)
+def test_a_value_full_of_huge_or_tiny_numbers_is_read_within_a_moment(number: str) -> None:
     count = (MAX_VALUE_BYTES - len(EVENT)) // (len(number) + 1) - 2
     value = with_numbers([number] * count)
     began = time.process_time()

@@ -1,9 +1,11 @@
 """The pool translates the driver's errors, in its own calls as in blocks that hold a connection."""
 
 import socket
+import time
 from collections.abc import AsyncIterator
 
 import asyncpg
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -141,3 +143,18 @@ async def test_types_of_a_database_that_was_replaced_are_looked_up_anew(empty_da
         assert {found["oid"] for found in known if found["name"] == "kind"}.isdisjoint(
             found["oid"] for found in shared.find(()) or ()
         )
+
+
+async def test_json_full_of_tiny_numbers_is_read_faster_than_by_its_decoder_alone(
+    empty_database: str,
+) -> None:
+    """PostgreSQL writes 5e-324 with all its digits."""
+    numbers = "to_jsonb(array_fill(5e-324::numeric, ARRAY[20000]))"
+    async with create_pool(empty_database) as pool:
+        text = await pool.fetchval(f"SELECT {numbers}::text")
+        began = time.process_time()
+        found = await pool.fetchval(f"SELECT {numbers}")
+        read = time.process_time()
+        expected = msgspec.json.decode(text)
+    assert found == expected == [5e-324] * 20000
+    assert read - began < 0.7 * (time.process_time() - read)

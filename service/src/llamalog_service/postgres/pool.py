@@ -19,7 +19,10 @@ from llamalog_service.postgres.errors import DRIVER_ERRORS, login_refusal, servi
 from llamalog_service.settings import DatabaseSettings
 
 _JSONB_VERSION = b"\x01"
-_LONG_INTEGER = re.compile(rb"\d{19}")
+_LONG_NUMBER = re.compile(rb"\d{19}")
+_json_decoder: Final = msgspec.json.Decoder()
+_long_numbers_decoder: Final = msgspec.json.Decoder(float_hook=float)
+"""Of the 326 digits that `jsonb` makes of 5e-324 msgspec takes seven times as long as Python."""
 
 _MAX_QUERIES = 50_000
 _IDLE_SECONDS = 300.0
@@ -333,11 +336,12 @@ def _decode_jsonb(value: bytes) -> Any:
     # Each level takes an opening and a closing bracket: most values are too short to be looked at.
     if len(value) > 2 * MAX_NESTING and nested_deeper_than(value, MAX_NESTING):
         return msgspec.Raw(value[1:])
+    has_long_numbers = _LONG_NUMBER.search(value) is not None
     try:
-        decoded = msgspec.json.decode(value[1:])
+        decoded = (_long_numbers_decoder if has_long_numbers else _json_decoder).decode(value[1:])
     except msgspec.DecodeError:
         return msgspec.Raw(value[1:])
-    return _short_numbers(decoded) if _LONG_INTEGER.search(value) else decoded
+    return _short_numbers(decoded) if has_long_numbers else decoded
 
 
 def _short_numbers(value: Any) -> Any:
