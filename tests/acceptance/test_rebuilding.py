@@ -12,6 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import PolicyViolationError
 
 from harness.commands import llamalog_here
 from harness.environments import environment_of
@@ -191,6 +192,18 @@ async def test_killed_or_interrupted_it_leaves_the_live_table_as_it_was_and_resu
     assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 6000
 
 
+async def set_cleanup_policy(admin: AIOKafkaAdminClient, topic: str, policy: str) -> None:
+    """Set it, and wait until the broker describes the topic so."""
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": policy})])
+
+    async def is_described() -> bool:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        entries = [entry for answer in answers for found in answer.resources for entry in found[4]]
+        return any(entry[:2] == ("cleanup.policy", policy) for entry in entries)
+
+    await eventually(is_described)
+
+
 @pytest.mark.apache_kafka
 async def test_a_compacted_topic_and_one_without_its_beginning_are_refused(
     settings: Settings, tmp_path: Path
@@ -200,15 +213,21 @@ async def test_a_compacted_topic_and_one_without_its_beginning_are_refused(
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     await admin.start()
     try:
-        policy = ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": "compact"})
-        await admin.alter_configs([policy])
+        await set_cleanup_policy(admin, topic, "compact")
         refused = await rebuild(settings, tmp_path)
         assert refused.code == 1
         assert "is compacted" in refused.err
-        await admin.alter_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": "delete"})]
-        )
-        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(3)})
+        await set_cleanup_policy(admin, topic, "delete")
+
+        async def records_are_deleted() -> bool:
+            """The log of the partition has the new policy a moment after the topic's configuration."""
+            try:
+                await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(3)})
+            except PolicyViolationError:
+                return False
+            return True
+
+        await eventually(records_are_deleted)
         refused = await rebuild(settings, tmp_path)
         assert refused.code == 1
         assert "partition 0 begins at 3" in refused.err

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
 
+from histories import NOON, chains, event
 from llamalog_schemas.backfills import BackfillPhase, RootCounts
 from llamalog_schemas.commands import (
     BackfillRoots,
@@ -21,6 +22,7 @@ from llamalog_schemas.commands import (
     Scope,
     WholeTable,
 )
+from llamalog_schemas.events import Event
 from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
 from llamalog_service.backfill.batches import Batch, BatchSizer, BatchWriter
 from llamalog_service.backfill.plan_store import PlanStore
@@ -28,7 +30,21 @@ from llamalog_service.backfill.runner import BackfillRunner, Stores
 from llamalog_service.log.outbox import Outbox
 from llamalog_service.log.recompute import RecomputeStore
 
-NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+BROKEN: Final[list[Event]] = [
+    *chains(30),
+    event(101),
+    event(102),
+    event(110, "orphan", "never-seen"),
+    event(111, "below-orphan", "orphan"),
+    event(112, None, "never-seen"),
+    event(120, "ring-a", "ring-b"),
+    event(121, "ring-b", "ring-a"),
+    event(122, "below-ring", "ring-a"),
+    event(130, "declarer", "gone", declared="wished-for"),
+    event(140, "twice", "root-1"),
+    event(141, "twice", "root-4"),
+]
+PLANNED: Final = RootCounts(roots=10, children=22, untracked=2, pending=3, cycles=3, declared=1, conflicts=1)
 
 
 class WatchedBatches(BatchWriter):
@@ -86,7 +102,8 @@ class Backfills:
         self.store = WatchedBackfills(pool)
         self.plans = WatchedPlans(pool)
         self.batches = WatchedBatches(pool)
-        self.rests: list[float] = []
+        self.rests: list[tuple[float, float]] = []
+        """Each rest's beginning, in monotonic seconds, and its length; in truth they last a moment."""
 
     @property
     def stores(self) -> Stores:
@@ -95,7 +112,7 @@ class Backfills:
     @property
     def runner(self) -> BackfillRunner:
         async def rest(seconds: float) -> None:
-            self.rests.append(seconds)
+            self.rests.append((monotonic(), seconds))
             await asyncio.sleep(min(seconds, 0.05))
 
         return BackfillRunner(self.stores, poll_every=0.02, sleep=rest)

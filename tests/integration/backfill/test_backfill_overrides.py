@@ -15,11 +15,6 @@ WAITING: list[Event] = [event(1, "orphan", "lost"), event(2, "below", "orphan"),
 IN_A_YEAR = 500 * 24 * 3600 * 1000.0
 
 
-@pytest.fixture
-def backfills(pool: asyncpg.Pool) -> Backfills:
-    return Backfills(pool)
-
-
 async def test_a_top_that_was_adopted_before_is_not_adopted_again(
     pool: asyncpg.Pool, backfills: Backfills
 ) -> None:

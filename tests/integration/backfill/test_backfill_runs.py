@@ -20,11 +20,6 @@ from llamalog_service.queries.backfills import read_backfills
 
 
 @pytest.fixture
-def backfills(pool: asyncpg.Pool) -> Backfills:
-    return Backfills(pool)
-
-
-@pytest.fixture
 async def log(pool: asyncpg.Pool) -> list[EntityEvent]:
     events = chains(60)
     await Writer(pool, KeptMessages()).write(*events)

@@ -252,6 +252,12 @@ async def test_messages_deleted_before_they_are_read_on_are_reported(settings: S
     async with delivery.running() as consumer:
         await wait_until_consumed(settings)
         consumer.pause(*consumer.assignment())
+
+        async def no_fetch_is_under_way() -> bool:
+            """One that waits at the broker for new messages would bring them before they are deleted."""
+            return not consumer._fetcher._pending_tasks
+
+        await eventually(no_fetch_is_under_way)
         await send(settings, 30)
         await delete_before(settings, 25)
         consumer.resume(*consumer.assignment())
