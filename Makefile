@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up check test test-compiled test-benches lint types bytecode browser bench bench-latency bench-peers bench-kit bench-backfill bench-corrections bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
+.PHONY: help up check test test-compiled test-benches lint types bytecode browser bench bench-latency bench-peers bench-kit bench-backfill bench-corrections bench-size bench-rebuild bench-queries flows fuzz fuzz-api planted-faults simulate chaos contract compat docs packages lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -83,6 +83,9 @@ bench-backfill: .venv/ready  ## a backfill of a million rows as a ratio to one p
 
 bench-corrections: build/compiled/ready  ## how fast the corrections of a large recompute are published, and at which cost; BENCH='--rows 50000'
 	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench.corrections $(BENCH)
+
+bench-size: build/compiled/ready  ## what an event costs with 10^5, 10^6 and 10^7 rows in the table; BENCH='--rows 1000 --rows 100000'
+	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench.size $(BENCH)
 
 bench-rebuild: build/compiled/ready  ## a rebuild of a million events as a ratio to COPY plus indexes; BENCH='--events 200000'
 	@PYTHONPATH=$(COMPILED):tests $(BIN)/python -m bench_rebuild $(BENCH)

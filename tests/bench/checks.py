@@ -25,6 +25,7 @@ _NAMED = 5
 _CONTENT = RowContent.__struct_fields__
 _ROOT = Root.__struct_fields__
 _SELECT = f"SELECT {', '.join((*_CONTENT, *_ROOT))}, revision FROM llama_logs"
+_OF_IDS = "WHERE id = ANY ($1::uuid[])"
 
 
 Values = tuple[object, ...]
@@ -49,24 +50,30 @@ class Found(NamedTuple):
     differences: list[str]
 
 
-async def inspect(installation: Installation, backlog: Backlog) -> Found:
-    """Look at everything that a drain wrote."""
+async def inspect(installation: Installation, backlog: Backlog, *, beside: int = 0) -> Found:
+    """Look at everything that a drain wrote.
+
+    Args:
+        beside: rows that the table had before, which the backlog does not name.
+    """
     connection = await asyncpg.connect(installation.database_url)
     try:
         await prepare_connection(connection)
-        table = await table_of(connection)
+        table = await table_of(connection, list(backlog.rows) if beside else None)
+        rows = await connection.fetchval("SELECT count(*) FROM llama_logs") - beside
         runs = await connection.fetchval("SELECT count(*) FROM backfill_runs")
     finally:
         await connection.close()
     dead_letters = await read_topic(installation.bootstrap, installation.topics.dead_letters)
     records = await read_topic(installation.bootstrap, installation.topics.provenance)
     return Found(
-        rows=len(table),
+        rows=rows,
         dead_letters=len(dead_letters),
         provenance_records=len(records),
         runs=runs,
         corrected_rows=sum(row.revision > 1 for row in table.values()),
         differences=[
+            *([] if rows == len(table) else [f"{rows - len(table)} rows come from no valid event"]),
             *shortened(differing_rows(backlog.rows, table)),
             *shortened(differing_dead_letters(backlog.bad(), dead_letters)),
             *shortened(differing_provenance(table, [record.value for record in records])),
@@ -74,10 +81,11 @@ async def inspect(installation: Installation, backlog: Backlog) -> Found:
     )
 
 
-async def table_of(connection: asyncpg.Connection) -> dict[UUID, TableRow]:
-    """Every row of the log."""
+async def table_of(connection: asyncpg.Connection, ids: list[UUID] | None = None) -> dict[UUID, TableRow]:
+    """Every row of the log, or those of some ids."""
     rows = {}
-    for record in await connection.fetch(_SELECT):
+    found = connection.fetch(_SELECT) if ids is None else connection.fetch(f"{_SELECT} {_OF_IDS}", ids)
+    for record in await found:
         values = tuple(tuple(value) if isinstance(value, list) else value for value in record.values())
         rows[record["id"]] = TableRow(values[: len(_CONTENT)], values[len(_CONTENT) : -1], record["revision"])
     return rows
