@@ -158,3 +158,11 @@ async def test_json_full_of_tiny_numbers_is_read_faster_than_by_its_decoder_alon
         expected = msgspec.json.decode(text)
     assert found == expected == [5e-324] * 20000
     assert read - began < 0.7 * (time.process_time() - read)
+
+
+async def test_json_with_a_number_that_no_float_holds_stays_text(empty_database: str) -> None:
+    async with create_pool(empty_database) as pool:
+        for number in ("1e400", "1e400 + 0.5"):
+            found = await pool.fetchval(f"SELECT jsonb_build_array({number}, 1)")
+            text = await pool.fetchval(f"SELECT jsonb_build_array({number}, 1)::text")
+            assert msgspec.json.encode(found).decode().replace(" ", "") == text.replace(" ", "")

@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolAcquireContext
 
+from llamalog_schemas.huge_numbers import decoder_of
 from llamalog_schemas.limits import MAX_INTEGER, MAX_NESTING, MIN_INTEGER, nested_deeper_than
 from llamalog_service.postgres.errors import DRIVER_ERRORS, login_refusal, service_error
 from llamalog_service.settings import DatabaseSettings
@@ -21,7 +22,7 @@ from llamalog_service.settings import DatabaseSettings
 _JSONB_VERSION = b"\x01"
 _LONG_NUMBER = re.compile(rb"\d{19}")
 _json_decoder: Final = msgspec.json.Decoder()
-_long_numbers_decoder: Final = msgspec.json.Decoder(float_hook=float)
+_long_numbers_decoder: Final = decoder_of(Any)
 """Of the 326 digits that `jsonb` makes of 5e-324 msgspec takes seven times as long as Python."""
 
 _MAX_QUERIES = 50_000
