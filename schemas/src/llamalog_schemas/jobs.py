@@ -258,11 +258,11 @@ def decode_job(payload_type: type[Payload], value: bytes | str) -> Payload:
         value: the JSON object.
 
     Raises:
-        InvalidJobError: a field is missing, or not what it should be.
+        InvalidJobError: it is no JSON object, or a field is missing, or not what it should be.
     """
     try:
         return msgspec.json.decode(value, type=payload_type)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidJobError(f"the payload of a job {payload_type.operation}: {error}") from None
 
 

@@ -46,7 +46,14 @@ def test_a_field_that_another_service_added_is_ignored() -> None:
 
 @pytest.mark.parametrize(
     ("value", "complaint"),
-    [("{}", "albumId"), ('{"albumId":"6b1f","priority":"urgent"}', "priority"), ("{", "truncated")],
+    [
+        ("{}", "albumId"),
+        ('{"albumId":"6b1f","priority":"urgent"}', "priority"),
+        ("{", "truncated"),
+        ('{"albumId":"\udc80"}', "surrogates"),
+        ('{"odd":' + "[" * 100_000, "recursion"),
+    ],
+    ids=["missing", "urgent", "truncated", "surrogate", "deep"],
 )
 def test_a_payload_that_is_none_is_refused_with_its_operation(value: str, complaint: str) -> None:
     with pytest.raises(InvalidJobError, match=f"enrichment:album: .*{complaint}"):
