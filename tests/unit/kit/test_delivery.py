@@ -251,6 +251,24 @@ async def test_a_client_that_cancels_a_send_does_not_end_the_sender(
     assert not losses
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [asyncio.CancelledError(), GeneratorExit(), BaseExceptionGroup("both", [asyncio.CancelledError()])],
+    ids=lambda answer: type(answer).__name__,
+)
+async def test_an_acknowledgement_that_is_no_ordinary_error_is_none(
+    answer: BaseException, logger: Make, kafka: ScriptedKafka, losses: list[Loss]
+) -> None:
+    log = logger()
+    await publish(log, 2)
+    await kafka.has(2)
+    kafka.sent[0][1].set_exception(answer)
+    kafka.acknowledge()
+    stats = await log.close(TIMEOUT)
+    assert (stats.delivered, stats.not_delivered) == (1, 1)
+    assert repr(answer) in str(losses[0].error)
+
+
 @pytest.mark.parametrize("where", ["send", "is_retriable"])
 async def test_a_transport_that_breaks_loses_its_event_and_no_other(
     where: str, logger: Make, kafka: ScriptedKafka, losses: list[Loss], monkeypatch: pytest.MonkeyPatch

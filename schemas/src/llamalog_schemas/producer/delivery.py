@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
-from threading import Lock
+from threading import RLock
 from time import monotonic
 from typing import Any, Protocol
 
@@ -104,7 +104,7 @@ class BufferedDelivery:
         self._sending: Entry | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._loop = _running_loop()
-        self._binding = Lock()
+        self._binding = RLock()  # a signal handler may publish, too
         self._owner = os.getpid()
         self._is_forked = False
         watch_forks(self)
@@ -112,7 +112,7 @@ class BufferedDelivery:
     def after_fork(self) -> None:
         """Leave pending messages, the loop and the client to the parent."""
         self._buffer = Buffer(self._limits)
-        self._binding = Lock()
+        self._binding = RLock()
         if self._loop is None:
             self._owner = os.getpid()
         else:
@@ -311,7 +311,9 @@ class BufferedDelivery:
             error: BaseException | None = TimeoutError("the client dropped the message")
         else:
             error = acknowledged.exception()
-        if isinstance(error, Exception):
+        if error is not None:
+            if not isinstance(error, Exception):
+                error = TimeoutError(f"the client dropped the message: {error!r}")
             self._handle_error(entry, error)
         elif self._buffer.remove(entry):
             self._pause = 0.0
