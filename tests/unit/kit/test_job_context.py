@@ -104,6 +104,42 @@ async def test_a_job_entered_twice_is_no_child_of_its_own(
     assert chains_of(memory) == [("child", "root", "root")]
 
 
+async def test_a_scope_may_be_entered_again_within_itself(
+    memory: InMemoryTransport, log: LlamaLogger
+) -> None:
+    scope = log.job("again")
+    with scope:
+        with scope:
+            await speak(log)
+        await speak(log)
+    await speak(log)
+    assert [job for job, _, _ in chains_of(memory)] == ["again", "again", None]
+
+
+async def test_tasks_that_share_a_scope_leave_each_their_own_block(
+    memory: InMemoryTransport, log: LlamaLogger
+) -> None:
+    scope, left = log.job("shared"), asyncio.Event()
+
+    async def first_to_enter() -> None:
+        with scope:
+            entered.set()
+            await left.wait()
+            await speak(log)
+        await speak(log)
+
+    async def first_to_leave() -> None:
+        await entered.wait()
+        with scope:
+            await speak(log)
+        await speak(log)
+        left.set()
+
+    entered = asyncio.Event()
+    await asyncio.gather(first_to_enter(), first_to_leave())
+    assert [job for job, _, _ in chains_of(memory)] == ["shared", None, "shared", None]
+
+
 async def test_headers_take_the_job_to_another_service(memory: InMemoryTransport, log: LlamaLogger) -> None:
     with log.job("album-create-1"), log.job("enrich-7") as job:
         headers = job.headers()
@@ -129,6 +165,7 @@ def test_headers_carry_any_id_in_printable_ascii_in_any_case_of_names(job_id: st
     assert Job.from_headers(headers) == job
     assert Job.from_headers({name.title(): value for name, value in headers.items()}) == job
     assert Job.from_headers([(name, value.encode()) for name, value in headers.items()]) == job
+    assert Job.from_headers([(name.encode(), value.encode()) for name, value in headers.items()]) == job
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ async def test_the_id_of_a_parent_may_stand_for_it(memory: InMemoryTransport) ->
         {"llamalog-job-id": 7},
         {"llamalog-job-id": "a\0"},
         {"llamalog-job-id": "x" * 101},
-        [(b"llamalog-job-id", b"a")],
+        [(b"llamalog-job", b"a")],
         [("llamalog-job-id", ["a"])],
         [(7, "a")],
         None,

@@ -4,8 +4,8 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final, NamedTuple, TypeVar
@@ -27,8 +27,8 @@ _ROOT: Final = "llamalog-root-job-id"
 _PLAIN: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 """Printable ASCII, which headers hold unencoded."""
 
-Headers = Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]]
-"""Headers as a client has them: a mapping, or pairs of which a name may occur twice."""
+Headers = Mapping[str, str | bytes | None] | Iterable[tuple[str | bytes, str | bytes | None]]
+"""Headers as a client or ASGI has them: a mapping, or pairs of which a name may occur twice."""
 
 Payload = TypeVar("Payload", bound=ChainedJob)
 
@@ -114,7 +114,7 @@ class Job:
         as in HTTP.
         """
         pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
-        ours = ((name.lower(), value) for name, value in pairs if isinstance(name, str))
+        ours = ((_header_name(name), value) for name, value in pairs)
         found = {name: _job_id(value) for name, value in ours if name in (_ID, _PARENT, _ROOT)}
         sender = found.get(_ID)
         return None if sender is None else cls(sender, found.get(_PARENT), found.get(_ROOT))
@@ -206,6 +206,24 @@ def enter_job(job: Job) -> Iterator[Job]:
         yield job
 
 
+def begin_job(job: Job) -> Token[JobContext]:
+    """The same up to `leave_job`."""
+    return _context.set(JobContext(job, job, job.fault))
+
+
+def leave_job(entered: Token[JobContext]) -> bool:
+    """Restore the context from before; False: it was entered in another context.
+
+    A generator (a fixture, a dependency of a web framework) may end in another context than the one it began
+    in: there is nothing to restore there.
+    """
+    try:
+        _context.reset(entered)
+    except ValueError:
+        return False
+    return True
+
+
 @contextmanager
 def started_by(sender: Job | None) -> Iterator[None]:
     """Make a job, which may have come in headers, the parent of new jobs in the body.
@@ -222,10 +240,7 @@ def _entered(context: JobContext) -> Iterator[None]:
     try:
         yield
     finally:
-        # A generator (a fixture, a dependency of a web framework) may end in another context than the one
-        # it began in: there is nothing to restore there.
-        with suppress(ValueError):
-            _context.reset(token)
+        leave_job(token)
 
 
 def warn_about_unknown_root(job_id: str | None, parent_id: str, site: Site | None = None) -> None:
@@ -257,6 +272,12 @@ def _call_site() -> Site:
     while frame is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         frame = frame.f_back
     return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def _header_name(name: object) -> str:
+    if isinstance(name, bytes):
+        name = name.decode("latin-1")
+    return name.lower() if isinstance(name, str) else ""
 
 
 def _job_id(value: str | bytes | None) -> str | None:

@@ -1,7 +1,8 @@
 """`with log.job(…)`: the current job of a block, and the event of its failure."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
+from contextvars import Token
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 from llamalog_schemas.events import EntityFailed
 from llamalog_schemas.producer.events import Details, EntityTypeName, EventFactory, Id, plain
 from llamalog_schemas.producer.exceptions import code_of, message_of
-from llamalog_schemas.producer.job import Job, enter_job
+from llamalog_schemas.producer.job import Job, JobContext, begin_job, leave_job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,8 @@ class JobScope(AbstractContextManager[Job]):
     """Makes a job the current one for the body of a ``with`` or an ``async with``; made by `LlamaLogger.job`.
 
     An exception of the body propagates unchanged. With an attempt it is published first; cancellation is not.
-    The ``async with`` waits for room in the buffer where the ``with`` would lose the event.
+    The ``async with`` waits for room in the buffer where the ``with`` would lose the event. It may be entered
+    again, also while it is entered, and by several tasks or threads.
     """
 
     def __init__(
@@ -72,10 +74,11 @@ class JobScope(AbstractContextManager[Job]):
         self._attempt = attempt
         self._events = events
         self._publisher = publisher
-        self._work = ExitStack()
+        self._entered: list[Token[JobContext]] = []
 
     def __enter__(self) -> Job:
-        return self._work.enter_context(enter_job(self._job))
+        self._entered.append(begin_job(self._job))
+        return self._job
 
     def __exit__(
         self,
@@ -88,7 +91,7 @@ class JobScope(AbstractContextManager[Job]):
             if failure is not None:
                 self._publisher.publish_nowait(failure)
         finally:
-            self._work.close()
+            self._leave()
 
     async def __aenter__(self) -> Job:
         return self.__enter__()
@@ -104,7 +107,14 @@ class JobScope(AbstractContextManager[Job]):
             if failure is not None:
                 await self._publisher.publish(failure)
         finally:
-            self._work.close()
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leave the innermost block of this context; other tasks may be in blocks of theirs."""
+        for entered in reversed(self._entered.copy()):
+            if leave_job(entered):
+                self._entered.remove(entered)
+                return
 
     def _failure(self, error: BaseException | None) -> EntityFailed | None:
         if self._attempt is None or not isinstance(error, Exception):
