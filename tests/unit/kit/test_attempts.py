@@ -113,10 +113,15 @@ def test_the_message_of_a_session_that_was_rolled_back_holds_no_parameters() -> 
         (f"relation does not exist\nLINE 1: SELECT '{MAIL}'\n               ^", "relation does not exist"),
     ],
 )
-@pytest.mark.parametrize("wrapped", [True, False])
-def test_the_details_of_a_database_are_left_out(text: str, kept: str, wrapped: bool) -> None:
+@pytest.mark.parametrize("wrapped", ["", "SQLAlchemy", "Django"])
+def test_the_details_of_a_database_are_left_out(text: str, kept: str, wrapped: str) -> None:
     refused: Exception = type("DatabaseError", (Exception,), {"sqlstate": "22P02"})(text)
-    error = DBAPIError("INSERT …", {"mail": MAIL}, refused) if wrapped else refused
+    error = refused
+    if wrapped == "SQLAlchemy":
+        error = DBAPIError("INSERT …", {"mail": MAIL}, refused)
+    elif wrapped == "Django":
+        error = ValueError(text)
+        error.__cause__ = refused
     message = failure_of(error).data.error_message
     assert message is not None
     assert message.endswith(kept)

@@ -58,11 +58,13 @@ def _storable(text: str) -> str:
 
 
 def _sqlstate_of(error: object) -> Any:
-    """The code of PostgreSQL's drivers, also through SQLAlchemy's wrapper; None: it is no such error."""
-    for each in (error, getattr(error, "orig", None)):
+    """The code of PostgreSQL's drivers, also in SQLAlchemy's or Django's wrapper; None: no such error."""
+    cause = getattr(error, "__cause__", None)
+    for each in (error, getattr(error, "orig", None), cause):
         for name in ("sqlstate", "pgcode"):
             state = getattr(each, name, None)
-            if state is not None:
+            # An error of the caller's own that a database's caused has its own words.
+            if state is not None and (each is not cause or str(cause) in str(error)):
                 return state
     return None
 
