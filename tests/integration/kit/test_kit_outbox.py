@@ -190,6 +190,20 @@ async def test_what_kafka_will_never_take_stays_with_the_reason_and_holds_up_no_
     assert row.refused == "ValueError('too large')"
 
 
+async def test_a_transport_that_fails_to_judge_an_error_holds_up_no_other_event(engine: AsyncEngine) -> None:
+    for _ in range(2):
+        await add_album(engine, uuid4())
+
+    class UnjudgingKafka(FlakyKafka):
+        def is_retriable(self, error: Exception) -> bool:
+            raise AttributeError("retriable")
+
+    kafka = UnjudgingKafka(ValueError("too large"))
+    assert await OutboxRelay(engine, OUTBOX, kafka).relay() == 2
+    assert await waiting(engine) == 1
+    assert len(kafka.taken) == 1
+
+
 async def test_a_reason_that_no_column_can_hold_is_kept_without_its_odd_characters(
     engine: AsyncEngine,
 ) -> None:

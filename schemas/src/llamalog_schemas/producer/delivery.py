@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from llamalog_schemas.producer.buffer import Buffer, Entry, Limits
 from llamalog_schemas.producer.forks import ForkedProcessError, watch_forks
 from llamalog_schemas.producer.stats import DeliveryTracker, Loss, LossReason
-from llamalog_schemas.producer.transports import ImmediateTransport, OutgoingMessage, Transport
+from llamalog_schemas.producer.transports import ImmediateTransport, OutgoingMessage, Transport, may_recover
 
 _logger = logging.getLogger("llamalog_schemas.producer")
 
@@ -323,20 +323,13 @@ class BufferedDelivery:
     def _handle_error(self, entry: Entry, error: Exception) -> None:
         if entry not in self._buffer:
             return  # lost meanwhile
-        if monotonic() - entry.since < self._limits.keep_trying and self._may_recover(error):
+        if monotonic() - entry.since < self._limits.keep_trying and may_recover(self._transport, error):
             self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
             self._buffer.send_again(entry)
             self._work.set()
         elif self._buffer.remove(entry):
             self._report(entry, LossReason.NOT_DELIVERED, error)
             self._progress.set()
-
-    def _may_recover(self, error: Exception) -> bool:
-        try:
-            return self._transport.is_retriable(error)
-        except Exception:
-            _logger.exception("the transport failed to say whether an error is temporary; its event is lost")
-            return False
 
     def _schedule_expiry(self) -> None:
         oldest = self._buffer.oldest

@@ -43,7 +43,7 @@ from llamalog_schemas.producer.delivery import is_being_cancelled
 from llamalog_schemas.producer.events import Prepared, prepare
 from llamalog_schemas.producer.exceptions import text_of
 from llamalog_schemas.producer.stats import DeliveryStats, DeliveryTracker, Loss
-from llamalog_schemas.producer.transports import DEFAULT_TOPIC, OutgoingMessage, Transport
+from llamalog_schemas.producer.transports import DEFAULT_TOPIC, OutgoingMessage, Transport, may_recover
 
 _logger = logging.getLogger("llamalog_schemas.producer")
 
@@ -267,7 +267,7 @@ class OutboxRelay:
         return None
 
     def _may_recover(self, error: Exception) -> bool:
-        return isinstance(error, _NoAnswerError) or self._transport.is_retriable(error)
+        return isinstance(error, _NoAnswerError) or may_recover(self._transport, error)
 
 
 class _NoAnswerError(Exception):

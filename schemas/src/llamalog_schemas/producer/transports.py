@@ -1,6 +1,7 @@
 """Transports of events: a Kafka client of the caller's, a console, or memory."""
 
 import json
+import logging
 import os
 import sys
 from abc import ABC, abstractmethod
@@ -13,6 +14,8 @@ from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event
 from llamalog_schemas.errors import LlamalogSchemasError
 from llamalog_schemas.events import EntityEvent, is_legacy_row, is_root_override
 from llamalog_schemas.producer.forks import ForkedProcessError, watch_forks
+
+_logger = logging.getLogger("llamalog_schemas.producer")
 
 DEFAULT_TOPIC = "llamalog.entity-events"
 
@@ -37,6 +40,17 @@ class Transport(Protocol):
 
     def is_retriable(self, error: Exception) -> bool:
         """Whether sending again later may succeed."""
+
+
+def may_recover(transport: Transport, error: Exception) -> bool:
+    """Whether sending again later may succeed; False where the transport itself fails to say so."""
+    try:
+        return transport.is_retriable(error)
+    except Exception:
+        _logger.exception(
+            "the transport failed to say whether an error is temporary; its event is not sent again"
+        )
+        return False
 
 
 class ImmediateTransport(ABC):
