@@ -1,7 +1,7 @@
 """The kit under FastStream's `TestKafkaBroker`, as the tests of a service use it."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -202,6 +202,28 @@ async def test_a_handler_may_be_an_object_a_partial_or_a_plain_function() -> Non
     assert (pages.heard, sorted(heard)) == ([1], [1, 10])
 
 
+async def test_a_store_of_revisions_that_is_empty_is_the_readers_own() -> None:
+    broker, heard = KafkaBroker(), []
+
+    class Store(dict[UUID, int]):
+        async def highest(self, rows: Collection[UUID]) -> Mapping[UUID, int]:
+            return dict.fromkeys(rows, 1)
+
+    @provenance_subscriber(broker, group="pages", revisions=Store())
+    async def hear(change: Change) -> None:
+        heard.append(change)
+
+    async with TestKafkaBroker(broker):
+        await broker.publish(encode(message_of(row())), PROVENANCE)
+    assert not heard
+
+
+@pytest.mark.parametrize("group", ["", None])
+def test_a_subscriber_without_a_group_is_refused(group: Any) -> None:
+    with pytest.raises(ValueError, match="takes a group"):
+        provenance_subscriber(KafkaBroker(), group=group)
+
+
 CONNECTION, LOGGER = Depends(connection), Context()
 
 
@@ -215,6 +237,15 @@ async def needs_annotated_default(
 async def needs_nothing() -> None: ...
 
 
+def generates(change: Change) -> Iterator[Change]:
+    yield change
+
+
+class GeneratesInTurn:
+    async def __call__(self, change: Change) -> AsyncIterator[Change]:
+        yield change
+
+
 @pytest.mark.parametrize(
     "handler",
     [
@@ -224,6 +255,9 @@ async def needs_nothing() -> None: ...
         needs_more,
         needs_annotated_default,
         needs_nothing,
+        generates,
+        partial(generates),
+        GeneratesInTurn(),
         "handler",
     ],
 )

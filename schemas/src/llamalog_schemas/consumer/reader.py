@@ -20,7 +20,6 @@ from llamalog_schemas.consumer.updates import (
     Deduplicator,
     KafkaUnavailableError,
     NoGroupError,
-    RevisionCache,
     RevisionStore,
     UnreadableRecord,
     portions,
@@ -80,7 +79,7 @@ class ProvenanceConsumer(AsyncIterator[Change]):
         self._group = group
         self._topic = topic
         self._max_records = max_records
-        self._deduplicator = Deduplicator(revisions or RevisionCache(), on_unreadable)
+        self._deduplicator = Deduplicator(revisions, on_unreadable)
         self._reader = AIOKafkaConsumer(
             bootstrap_servers=kafka,
             group_id=group,
@@ -93,7 +92,9 @@ class ProvenanceConsumer(AsyncIterator[Change]):
                 **client,
             },
         )
-        self._assignments = Assignments(lambda: self._reader, start or Committed(), self._forget)
+        self._assignments = Assignments(
+            lambda: self._reader, Committed() if start is None else start, self._forget
+        )
         self._fetched: deque[_Portion] = deque()
         self._ready: deque[Change] = deque()
         self._reached: dict[TopicPartition, int] = {}

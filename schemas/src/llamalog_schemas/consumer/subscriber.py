@@ -21,7 +21,6 @@ from llamalog_schemas.consumer.updates import (
     PARTITION_FETCH_BYTES,
     Change,
     Deduplicator,
-    RevisionCache,
     RevisionStore,
     UnreadableRecord,
     portions,
@@ -64,9 +63,12 @@ def provenance_subscriber(
         max_records: the largest batch.
 
     Raises:
-        TypeError: the handler has other arguments: FastStream injects nothing into it.
+        ValueError: the group has no name.
+        TypeError: the handler has other arguments, FastStream injects nothing into it; or it is a generator.
     """
-    skipped = SkippedRecords()
+    if not group:
+        raise ValueError("a subscriber commits what was handled, which takes a group: name it")
+    skipped, starts = SkippedRecords(), Committed() if start is None else start
 
     async def raw_batch(records: tuple[ConsumerRecord, ...]) -> KafkaAckableMessage:
         """A parser that decodes nothing: one unreadable record must not fail the whole batch."""
@@ -84,7 +86,7 @@ def provenance_subscriber(
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         parser=raw_batch,
         decoder=_raw_records,
-        listener=Assignments(lambda: subscriber.consumer, start or Committed(), skipped.forget),
+        listener=Assignments(lambda: subscriber.consumer, starts, skipped.forget),
     )
     fetch = subscriber.get_msg
 
@@ -99,7 +101,7 @@ def provenance_subscriber(
 
     def register(handler: Handler) -> Handler:
         _check_handler(handler)
-        batches = _Batches(Deduplicator(revisions or RevisionCache(), on_unreadable), handler)
+        batches = _Batches(Deduplicator(revisions, on_unreadable), handler)
 
         @subscriber
         async def deliver(records: tuple[ConsumerRecord, ...]) -> None:
@@ -153,6 +155,9 @@ def _check_handler(handler: object) -> None:
         signature.bind(None)
     except TypeError as error:
         raise _refusal(handler, str(error)) from None
+    for called in (handler, getattr(handler, "__call__", None)):  # noqa: B004 - a function or an object
+        if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+            raise _refusal(handler, "it is a generator, whose body would never run")
     for parameter in signature.parameters.values():
         for mark in _marks_of(parameter, handler):
             if not _INJECTED.isdisjoint(kind.__name__ for kind in type(mark).__mro__):

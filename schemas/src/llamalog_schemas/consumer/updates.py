@@ -147,14 +147,17 @@ class Deduplicator:
     """Selects the updates and removals among records.
 
     Args:
-        revisions: the processed ones.
+        revisions: the processed ones; None: a `RevisionCache`.
         on_unreadable: called with each record that is no provenance record, which is also logged.
     """
 
     def __init__(
-        self, revisions: RevisionStore, on_unreadable: Callable[[UnreadableRecord], object] | None = None
+        self,
+        revisions: RevisionStore | None = None,
+        on_unreadable: Callable[[UnreadableRecord], object] | None = None,
     ) -> None:
-        self._revisions = revisions
+        # A store of the reader's own that is empty as yet may count as false.
+        self._revisions = RevisionCache() if revisions is None else revisions
         self._on_unreadable = on_unreadable
 
     async def updates(self, records: Sequence[ConsumerRecord], end: int | None = None) -> list[Change]:
