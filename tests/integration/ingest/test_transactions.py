@@ -85,7 +85,7 @@ async def wait_for_no_lag(settings: Settings, consumer: ServiceProcess) -> None:
     async def no_lag() -> bool:
         return set((await lags(settings, consumer)).values()) == {0}
 
-    await eventually(no_lag, within=60)
+    await eventually(no_lag)
 
 
 async def test_aborted_events_are_nowhere_and_no_lag_is_left_behind_them(
@@ -138,7 +138,7 @@ async def test_an_open_transaction_holds_up_its_own_partition_alone(
             async def is_recorded(expected: int = number + 1) -> bool:
                 return await rows() >= expected
 
-            await eventually(is_recorded, within=30)
+            await eventually(is_recorded)
             assert asyncio.get_running_loop().time() - began < 5
         assert await rows() == len(elsewhere)
         await transactions.commit()

@@ -43,7 +43,7 @@ class OwnedService(ABC):
     port_names: tuple[str, ...]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     death_signal: ClassVar[str] = "KILL"
-    start_seconds: ClassVar[float] = 60.0
+    start_seconds: ClassVar[float] = 180.0
     stop_seconds: ClassVar[float] = 20.0
 
     def __init__(self, folder: Path, notify: Notify = ignore) -> None:
