@@ -72,6 +72,11 @@ def _problems_of(full_name: str, name: str, column: ExistingColumn) -> Iterator[
             f"{full_name} is of type {column.type}, and events bring up to {_CHARACTERS[name]} characters; "
             "widen it"
         )
+    if name in _TYPES["text"][1] and not column.is_deterministic:
+        yield (
+            f"{full_name} has a collation by which different texts are equal, and to llamalog they are not; "
+            "give it a deterministic one"
+        )
     if column.is_generated and (name in _CHARACTERS or any(name in names for _, names in _TYPES.values())):
         yield f"{full_name} is a generated column, and llamalog writes it; drop the expression"
 

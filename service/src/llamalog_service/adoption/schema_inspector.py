@@ -41,6 +41,7 @@ class ExistingColumn(NamedTuple):
         enum: the type's name where it is an enum.
         base: the type, or what a domain is of.
         is_generated: always computed by PostgreSQL.
+        is_deterministic: texts that are equal have the same characters.
     """
 
     type: str
@@ -49,6 +50,7 @@ class ExistingColumn(NamedTuple):
     enum: str | None
     base: str
     is_generated: bool
+    is_deterministic: bool
 
 
 class ExistingIndex(NamedTuple):
@@ -122,10 +124,11 @@ class SchemaInspector:
                    CASE WHEN typtype = 'e' THEN typname END,
                    CASE WHEN typtype = 'd' THEN format_type(typbasetype, typtypmod)
                         ELSE format_type(atttypid, atttypmod) END,
-                   attgenerated <> '' OR attidentity = 'a'
+                   attgenerated <> '' OR attidentity = 'a', coalesce(collisdeterministic, true)
             FROM pg_attribute
             JOIN pg_type ON pg_type.oid = atttypid
             LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+            LEFT JOIN pg_collation ON pg_collation.oid = attcollation
             WHERE attrelid = {_TABLE} AND attnum > 0 AND NOT attisdropped
             ORDER BY attnum
             """,
