@@ -27,6 +27,9 @@ _AWAY: Final = frozenset({"08", "25", "26", "28", "3D", "40", "53", "57", "58", 
 _OWN: Final = frozenset({"0A", "0B", "24", "34", "3F", "42", "55", "72", "XX"})
 """Classes of codes that say the same of a statement of ours, but in a trigger's function are of the row."""
 
+_FILES: Final = frozenset({"58P01", "58P02"})
+"""Of a class that says "away": a file or a library that a trigger's function uses and that is not there."""
+
 _POLICY_CHECK: Final = "ExecWithCheckOptions"
 """PostgreSQL's function that refuses a row by a policy; the code is that of missing privileges."""
 
@@ -142,9 +145,11 @@ def is_refusal(error: asyncpg.PostgresError) -> bool:
     What is not known to mean "away" is a refusal. An error that a trigger raised on purpose is one anyway.
     """
     kind = (error.sqlstate or "")[:2]
-    if kind in _AWAY:
+    if kind in _AWAY and error.sqlstate not in _FILES:
         return False
-    return kind not in _OWN or error.server_source_function == _POLICY_CHECK or _is_of_a_function(error)
+    return (
+        kind not in _OWN | _AWAY or error.server_source_function == _POLICY_CHECK or _is_of_a_function(error)
+    )
 
 
 def is_raised(error: asyncpg.PostgresError) -> bool:
