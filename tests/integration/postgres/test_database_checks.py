@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -46,6 +46,10 @@ HOSTILE_SETTINGS = {
     "search_path": "nowhere",
     "enable_seqscan": "off",
     "transform_null_equals": "on",
+    "array_nulls": "off",
+    "standard_conforming_strings": "off",
+    "quote_all_identifiers": "on",
+    "exit_on_error": "on",
 }
 
 
@@ -139,6 +143,25 @@ async def test_lacking_privileges_are_named(settings: Settings) -> None:
     everything = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public"
     async with role(url_of(settings), everything) as url:
         await require_fit_database(at(settings, url))
+        name = urlsplit(url).path[1:]
+        await run_sql(url_of(settings), f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
+        assert f"lacks privileges in the database {name}: TEMPORARY on the database" in await fault(
+            settings, url
+        )
+        await require_fit_database(at(settings, url), writes=False)
+        await run_sql(url_of(settings), f"REVOKE SELECT ON llamalog_revision FROM {urlsplit(url).username}")
+        for writes in (True, False):
+            assert "SELECT on llamalog_revision" in await fault(settings, url, writes=writes)
+
+
+async def test_a_rule_of_the_owner_ends_the_start(settings: Settings) -> None:
+    """PostgreSQL refuses every correction of a table with a rule for updates."""
+    url = url_of(settings)
+    await run_sql(
+        url, "CREATE RULE owners AS ON UPDATE TO llama_logs WHERE new.job_id = 'x' DO INSTEAD NOTHING"
+    )
+    assert "has the rule owners" in await fault(settings, url)
+    await require_fit_database(settings, writes=False)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +210,40 @@ async def test_a_pooler_that_refuses_the_settings_of_a_session_ends_the_start(se
         sentence = await fault(settings, url)
     assert "unsupported startup parameter: jit" in sentence
     assert "connection pooler" in sentence
+
+
+async def test_a_pooler_that_ignores_the_settings_of_a_session_ends_the_start(settings: Settings) -> None:
+    async with ignoring_pooler(urlsplit(url_of(settings)).port) as port:
+        url = urlsplit(url_of(settings))
+        through = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{port}").geturl()
+        sentence = await fault(settings, f"{through}?sslmode=disable")
+    assert "jit is on" in sentence
+    assert "connection pooler" in sentence
+
+
+@asynccontextmanager
+async def ignoring_pooler(postgres: int | None) -> AsyncIterator[int]:
+    """The port of a server in front of PostgreSQL that passes on who logs in, and no setting."""
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while some := await reader.read(65536):
+                writer.write(some)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        start = await reader.readexactly(int.from_bytes(await reader.readexactly(4)) - 4)
+        fields = start[4:].split(b"\0")
+        parameters = dict(zip(fields[::2], fields[1::2], strict=False))
+        kept = b"".join(name + b"\0" + parameters[name] + b"\0" for name in (b"user", b"database")) + b"\0"
+        server, client = await asyncio.open_connection("127.0.0.1", postgres)
+        client.write((len(kept) + 8).to_bytes(4) + start[:4] + kept)
+        await asyncio.gather(pass_on(reader, client), pass_on(server, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 @asynccontextmanager
@@ -277,6 +334,10 @@ async def test_settings_of_the_role_do_not_count_also_in_a_session_used_before(
         "TimeZone": "UTC",
         "search_path": "public",
         "transform_null_equals": "off",
+        "array_nulls": "on",
+        "standard_conforming_strings": "on",
+        "quote_all_identifiers": "off",
+        "exit_on_error": "off",
     }
     async with open_pool(settings, name="test", most=1, only_reads=only_reads) as pool:
         for _ in range(2):

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError, LoginRefusedError
-from llamalog_service.postgres.pool import open_pool
+from llamalog_service.postgres.pool import SESSION, open_pool
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
 from llamalog_service.retry import retry_until_available
@@ -38,6 +38,13 @@ OWN_TABLES: Final = (
 """The tables that llamalog keeps beside the log."""
 
 _SSL_FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+_REVISION: Final = "llamalog_revision"
+_EXPECTED: Final = {
+    name: SESSION[name]
+    for name in ("jit", "statement_timeout", "lock_timeout", "row_security", "array_nulls")
+}
+"""Some settings of a session that a connection pooler does not pass on, as PostgreSQL writes them."""
+
 _URL: Final = setting_name("database_url")
 
 
@@ -70,7 +77,7 @@ async def require_fit_database(
         async with open_pool(settings, name="llamalog start", most=1, answer_within=timeout or 60) as pool:
             reader = Reader(pool)
             try:
-                state = await reader.row("database_state", [LOG, *OWN_TABLES])
+                state = await reader.row("database_state", [LOG, *OWN_TABLES], list(_EXPECTED))
             except LoginRefusedError as refused:
                 raise DatabaseUnfitError(str(refused)) from refused
             fault = fault_of(state, writes=writes)
@@ -119,6 +126,13 @@ def fault_of(state: Row, *, writes: bool) -> str | None:
     """
     if (fault := encoding_fault(state["name"], state["encoding"])) is not None:
         return fault
+    if (others := [row for row in state["settings"] if row[1] != _EXPECTED[row[0]]]) != []:
+        found = ", ".join(f"{name} is {value}" for name, value in others)
+        return (
+            f"A session of the database {state['name']} lacks settings that it was opened with ({found}): "
+            f"a connection pooler ignores them. Set {_URL} to PostgreSQL itself: settings and advisory locks "
+            "here belong to sessions."
+        )
     where = f"the schemas that {state['role']} searches ({state['search_path']})"
     if not state["is_migrated"]:
         return (
@@ -126,7 +140,12 @@ def fault_of(state: Row, *, writes: bool) -> str | None:
             f"migrate`; if the log is in another schema, add `?search_path=that_schema` to {_URL}, and grant "
             "USAGE on it."
         )
-    lacking = [f"{privilege} on {table}" for table, privilege in _lacking(state, writes=writes)]
+    if writes and state["rules"]:
+        return (
+            f"The table {LOG} in the database {state['name']} has the rule {state['rules'][0]}, which "
+            "rewrites what is written. Drop it, or make it a trigger."
+        )
+    lacking = [f"{privilege} on {name}" for privilege, name in _lacking(state, writes=writes)]
     if lacking:
         return (
             f"The user {state['role']} lacks privileges in the database {state['name']}: "
@@ -136,14 +155,18 @@ def fault_of(state: Row, *, writes: bool) -> str | None:
 
 
 def _lacking(state: Row, *, writes: bool) -> Iterator[tuple[str, str]]:
-    """The table and the privilege of each that is lacking; the log's rows are deleted by a rebuild alone."""
+    """The privilege and the object of each that is lacking; the log's rows are deleted by a rebuild alone."""
+    if not state["may_read_revision"]:
+        yield "SELECT", _REVISION
+    if writes and not state["may_create_temporary_tables"]:
+        yield "TEMPORARY", f"the database {state['name']}"
     for table, *privileges in state["privileges"]:
         needed = dict(zip(("SELECT", "INSERT", "UPDATE", "DELETE"), privileges, strict=True))
         if table == LOG:
             del needed["DELETE"]
         for privilege, is_granted in needed.items():
             if not is_granted and (writes or privilege == "SELECT"):
-                yield table, privilege
+                yield privilege, table
 
 
 def fault_of_revision(state: Row, revision: str | None) -> str | None:
