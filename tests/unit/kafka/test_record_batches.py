@@ -17,7 +17,9 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
+from zstandard import ZstdCompressionParameters, ZstdCompressor
 
+from llamalog_service.kafka import decompression
 from llamalog_service.kafka.decompression import PIECE_BYTES, decompressed
 from llamalog_service.kafka.record_batches import (
     KEPT_BYTES,
@@ -192,3 +194,48 @@ def test_snappy_without_framing_and_gzip_in_members_are_read() -> None:
     pieces = list(decompressed(CODECS["gzip"], memoryview(members)))
     assert b"".join(pieces) == text + b"more"
     assert max(map(len, pieces)) <= PIECE_BYTES
+
+
+def test_a_batch_of_very_many_gzip_members_is_read_in_turns() -> None:
+    members = gzip.compress(b"x") * 20_000
+    began = time.process_time()
+    pieces = list(decompressed(CODECS["gzip"], memoryview(members)))
+    assert time.process_time() - began < 1.0
+    assert b"".join(pieces) == b"x" * 20_000
+    assert pieces.count(b"") == 200
+    empty = list(decompressed(CODECS["gzip"], memoryview(gzip.compress(b"") * 1000 + members[:21])))
+    assert b"".join(empty) == b"x"
+
+
+def with_a_wide_window(batch: bytes) -> bytes:
+    """A batch that is not compressed as a producer of the highest level of zstd compresses it."""
+    window = ZstdCompressionParameters.from_level(3, window_log=27)
+    compressor = ZstdCompressor(compression_params=window).compressobj()
+    records = compressor.compress(batch[61:]) + compressor.flush()
+    head = bytearray(batch[:61])
+    head[22] |= CODECS["zstd"]
+    head[8:12] = struct.pack(">i", len(head) + len(records) - 12)
+    head[17:21] = struct.pack(">I", calc_crc32c(bytes(head[21:]) + records))
+    return bytes(head) + records
+
+
+def test_wide_windows_are_open_one_at_a_time() -> None:
+    data = with_a_wide_window(batch_of(0, [(None, bytes(100_000), [])] * 50))
+    assert read(data) == read_by_aiokafka(data)
+    one, other = fetched(data), fetched(data)
+    with Budget(1_000_000):
+        assert one.getall()
+    with Budget(1_000_000):
+        assert (other.getall(), other.has_more()) == ([], True)
+    assert sum(map(len, portions(one, 1_000_000))) == 40
+    assert sum(map(len, portions(other, 1_000_000))) == 50
+
+
+def test_a_wide_window_that_is_not_read_on_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = with_a_wide_window(batch_of(0, [(None, bytes(100_000), [])] * 50))
+    one, other = fetched(data), fetched(data)
+    with Budget(1_000_000):
+        assert one.getall()
+    monkeypatch.setattr(decompression, "_IDLE_SECONDS", 0.0)
+    assert sum(map(len, portions(other, 1_000_000))) == 50
+    assert sum(map(len, portions(one, 1_000_000))) == 40

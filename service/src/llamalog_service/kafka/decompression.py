@@ -1,6 +1,7 @@
 """Decompress record batches piece by piece: a megabyte on the wire may hold a gigabyte."""
 
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from typing import Final
@@ -10,6 +11,13 @@ from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 
 PIECE_BYTES: Final = 256 * 1024
 """The usual size of a piece; one of snappy may have up to 22 times the size of its batch."""
+
+WIDE_BYTES: Final = 8 * 1024 * 1024
+"""A zstd window that takes more, up to 128 MiB, is wide: RFC 8878 lets no decoder expect it."""
+_IDLE_SECONDS: Final = 2.0
+_FED_BYTES: Final = 4 * 1024
+"""zlib copies what it was fed and did not read: a megabyte can hold 50,000 gzip members."""
+_MEMBERS_A_TURN: Final = 100
 
 _GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
 _GZIP_FRAMING: Final = 16 + zlib.MAX_WBITS
@@ -25,6 +33,8 @@ _LZ4_STORED: Final = 0x80000000
 def decompressed(codec: int, data: memoryview) -> Iterator[bytes]:
     """The pieces of a compressed batch, by the number of its codec in Kafka.
 
+    A piece may be empty: others are to get their turn then.
+
     Raises:
         CorruptRecordException: it is damaged.
         UnsupportedCodecError: there is no such codec.
@@ -39,17 +49,22 @@ def decompressed(codec: int, data: memoryview) -> Iterator[bytes]:
 
 
 def _gzip(data: memoryview) -> Iterator[bytes]:
-    rest: bytes | memoryview = data
-    while rest:
+    at, members = 0, 0
+    while at < len(data):
         member = zlib.decompressobj(_GZIP_FRAMING)
         while not member.eof:
-            piece = member.decompress(rest, PIECE_BYTES)
-            rest = member.unconsumed_tail
+            fed = data[at : at + _FED_BYTES]
+            piece = member.decompress(fed, PIECE_BYTES)
+            at += len(fed) - len(member.unused_data if member.eof else member.unconsumed_tail)
             if piece:
                 yield piece
-            elif not rest and not member.eof:
+            elif not fed and not member.eof:
                 raise ValueError("gzip: the data end too early")
-        rest = member.unused_data.lstrip(b"\0")
+        while at < len(data) and data[at] == 0:
+            at += 1
+        members += 1
+        if members % _MEMBERS_A_TURN == 0:
+            yield b""
 
 
 def _snappy(data: memoryview) -> Iterator[bytes]:
@@ -94,11 +109,43 @@ def _lz4(data: memoryview) -> Iterator[bytes]:
 
 
 def _zstd(data: memoryview) -> Iterator[bytes]:
-    from zstandard import ZstdDecompressor, ZstdError
+    from zstandard import ZstdDecompressor, ZstdError, get_frame_parameters
 
-    reader = ZstdDecompressor().stream_reader(data, read_across_frames=True)
+    stream = object()
     try:
+        is_wide = get_frame_parameters(data).window_size > WIDE_BYTES
+        while is_wide and not _wide_windows.take(stream):
+            yield b""
+        reader = ZstdDecompressor().stream_reader(data, read_across_frames=True)
         while piece := reader.read(PIECE_BYTES):
             yield piece
+            if is_wide:
+                _wide_windows.take(stream)
     except ZstdError as error:
         raise ValueError(f"zstd: {error}") from error
+    finally:
+        _wide_windows.leave(stream)
+
+
+class _WideWindows:
+    """The turns of streams with wide windows: one at a time, for a stream for each partition may be open."""
+
+    def __init__(self) -> None:
+        self._holder: object | None = None
+        self._used = 0.0
+
+    def take(self, stream: object) -> bool:
+        """Whether it is the turn of a stream; also if that of another was not read for a while."""
+        now = time.monotonic()
+        if self._holder not in (None, stream) and now - self._used < _IDLE_SECONDS:
+            return False
+        self._holder, self._used = stream, now
+        return True
+
+    def leave(self, stream: object) -> None:
+        """End the turn of a stream."""
+        if self._holder is stream:
+            self._holder = None
+
+
+_wide_windows: Final = _WideWindows()

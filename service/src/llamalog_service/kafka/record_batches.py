@@ -158,6 +158,9 @@ class _Batch:
         buffer = bytearray()
         pieces = decompressed(self._batch.compression_type, self._written[_HEAD_BYTES:])
         for piece in pieces:
+            if not piece:
+                yield None
+                continue
             buffer += piece
             while True:
                 count, end, size = _whole_records(buffer, left)
@@ -177,12 +180,12 @@ class _Batch:
     def _beginning(self, buffer: bytearray, size: int, pieces: Iterator[bytes]) -> Iterator[Any]:
         """A record too large to be read whole; the buffer holds what follows it in the end."""
         while len(buffer) < KEPT_BYTES:
-            buffer += next(pieces, b"") or _missing(size)
+            buffer += _next_of(pieces, size)
         record = _cut_record(self._batch, bytes(buffer[:KEPT_BYTES]), size)
         skipped, deadline = 0, time.monotonic() + SLICE_SECONDS
         while skipped + len(buffer) < size:
             skipped += len(buffer)
-            buffer[:] = next(pieces, b"") or _missing(size)
+            buffer[:] = _next_of(pieces, size)
             if time.monotonic() > deadline:
                 yield None
                 deadline = time.monotonic() + SLICE_SECONDS
@@ -190,7 +193,11 @@ class _Batch:
         yield record
 
 
-def _missing(size: int) -> bytes:
+def _next_of(pieces: Iterator[bytes], size: int) -> bytes:
+    """The next piece of a record of so many bytes."""
+    for piece in pieces:
+        if piece:
+            return piece
     raise CorruptRecordException(f"a compressed batch ends within a record of {size} bytes")
 
 
