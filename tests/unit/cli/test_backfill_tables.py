@@ -167,12 +167,19 @@ def test_a_report_names_cycles_and_jobs_and_counts_those_it_does_not_name() -> N
     )
     lines = [line.strip() for line in printed(run_tables(a_run(report=report)))]
     assert "Cycles of parents: 5" in lines
-    assert "a → b ↺  (3 rows on it or below)" in lines
-    assert "self ↺  (1 rows on it or below)" in lines
+    assert "a → b → a  (3 rows on it or below)" in lines
+    assert "self → self  (1 rows on it or below)" in lines
     assert "and 3 more" in lines
     assert "job-19" in lines
     assert "job-20" not in lines
     assert "and 5 more" in lines
+
+
+def test_a_cycle_of_very_many_jobs_is_a_line_of_bounded_length() -> None:
+    ring = NamedCycle(members=tuple(f"{number:0100}" for number in range(900)), rows=900)
+    text = "".join(printed(run_tables(a_run(report=a_report(cycles=(ring,), cycles_found=1)))))
+    assert "888 more" in text
+    assert len(text) < 10_000
 
 
 def test_without_a_terminal_a_bar_is_a_line_for_each_step_of_the_run() -> None:

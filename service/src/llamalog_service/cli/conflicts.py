@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from llamalog_service.bootstrap import open_log
-from llamalog_service.cli.rendering import ring_of
+from llamalog_service.cli.rendering import ring_of, shown
 from llamalog_service.cli.runtime import print_json, print_line, read_database_settings, run
 from llamalog_service.queries.conflicts import (
     ConflictCounts,
@@ -127,8 +127,8 @@ def _print(kind: Kind | None, found: Found) -> None:
         print_line(f"{counts.refused:,} rows cannot be corrected: PostgreSQL refuses or undoes it.")
         for row in refused:
             print_line(
-                f"  {row.since:%Y-%m-%d %H:%M:%S}  {row.job}  {row.write}: {' '.join(row.reason.split())} "
-                f"({row.sqlstate}; row {row.row}, {row.operation})"
+                f"  {row.since:%Y-%m-%d %H:%M:%S}  {_job(row.job)}  {row.write}: "
+                f"{' '.join(row.reason.split())} ({row.sqlstate}; row {row.row}, {shown(row.operation)})"
             )
         if refused and len(refused) < counts.refused:
             print_line(f"  Perhaps more: --kind refused --after {refused[-1].cursor}")
@@ -137,8 +137,13 @@ def _print(kind: Kind | None, found: Found) -> None:
 def _print_rows(found: Sequence[RowConflict], claims: str, counts: str, total: int) -> None:
     for conflict in found:
         print_line(
-            f"  {conflict.time:%Y-%m-%d %H:%M:%S}  {conflict.job}  {claims} {conflict.stated}, "
-            f"{counts}: {conflict.counts}  (row {conflict.row}, {conflict.operation})"
+            f"  {conflict.time:%Y-%m-%d %H:%M:%S}  {_job(conflict.job)}  {claims} "
+            f"{_job(conflict.stated)}, {counts}: {_job(conflict.counts)}  "
+            f"(row {conflict.row}, {shown(conflict.operation)})"
         )
     if found and len(found) < total:
         print_line(f"  Perhaps more: --after {found[-1].cursor}")
+
+
+def _job(name: str | None) -> str:
+    return "(none)" if name is None else shown(name)

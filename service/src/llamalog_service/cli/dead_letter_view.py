@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
+from llamalog_service.cli.rendering import shown
 from llamalog_service.kafka.dead_letters import StoredDeadLetter
 from llamalog_service.telemetry.logging import printable
 
@@ -17,12 +18,12 @@ _BYTES_A_LINE = 16
 def dead_letter_in_brief(dead_letter: StoredDeadLetter) -> Text:
     """Two lines: time, reason, coordinates and size; then the fault."""
     line = Text.assemble((f"{dead_letter.kept_at:%Y-%m-%d %H:%M:%S}", "dim"), "  ")
-    line.append(f"{printable(dead_letter.reason):20}", "red")
-    line.append(f"  {coordinates_of(dead_letter)}  ", "bold")
+    line.append(f"{shown(dead_letter.reason):20}", "red")
+    line.append(f"  {shown(coordinates_of(dead_letter))}  ", "bold")
     line.append(f"{len(dead_letter.value or b''):,} bytes, key {_brief(dead_letter.key)}")
     if dead_letter.truncated is not None:
         line.append("  cut", "yellow")
-    return line.append(f"\n  {printable(dead_letter.sentence)[:_MAX_SENTENCE]}", "dim")
+    return line.append(f"\n  {printable(dead_letter.sentence[:_MAX_SENTENCE])}", "dim")
 
 
 def coordinates_of(dead_letter: StoredDeadLetter) -> str:

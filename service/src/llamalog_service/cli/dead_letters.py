@@ -16,12 +16,14 @@ from llamalog_service.cli.dead_letter_view import (
 )
 from llamalog_service.cli.options import Since, Until
 from llamalog_service.cli.progress import progress_bar
+from llamalog_service.cli.rendering import shown
 from llamalog_service.cli.runtime import (
     INTERRUPTED,
     TIMEOUT,
     console,
     print_error,
     print_json,
+    print_line,
     read_settings,
     run,
     signals_as_interrupts,
@@ -265,7 +267,7 @@ def _replay(
 def _print_stats(stats: ReplayStats, verb: str) -> None:
     console.print(f"{stats.sent:,} of {stats.selected:,} dead letters {verb}.")
     for reason, number in stats.sent_by_reason.most_common():
-        console.print(f"{number:>9,}  {reason}", markup=False, soft_wrap=True)
+        print_line(f"{number:>9,}  {shown(reason)}")
     for outcome, description in _NOT_SENT.items():
         if number := stats.outcomes[outcome]:
             console.print(f"{number:>9,} {description}.")
@@ -325,4 +327,4 @@ def _print_counts(counts: Counter[str]) -> None:
     if not counts:
         console.print("There is no such dead letter.")
     for reason, number in counts.most_common():
-        console.print(f"{number:>9,}  {reason}", markup=False, soft_wrap=True)
+        print_line(f"{number:>9,}  {shown(reason)}")

@@ -7,6 +7,7 @@ import typer
 
 from llamalog_service.backfill.root_overrides import PublishedOverride
 from llamalog_service.bootstrap.backfills import override_root
+from llamalog_service.cli.rendering import shown
 from llamalog_service.cli.runtime import SOURCE, TIMEOUT, print_line, read_settings, run
 from llamalog_service.queries.jobs import JobState
 
@@ -57,6 +58,8 @@ def _print_warnings(job_state: JobState | None, *, adopts: bool) -> None:
     override = job_state.override
     if adopts and override is not None and override.adopted:
         at = f"{override.overridden_at:%Y-%m-%d %H:%M:%S}"
-        print_line(f"It was adopted already, by {override.requested_by} at {at} UTC: {override.reason}")
+        print_line(
+            f"It was adopted already, by {shown(override.requested_by)} at {at} UTC: {shown(override.reason)}"
+        )
     if not adopts and (override is None or not override.adopted):
         print_line("So far as the database knows the job was not adopted.")

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from llamalog_schemas.backfills import BackfillReport, NamedCycle, RunStatus
 from llamalog_schemas.commands import ExpectedCounts
+from llamalog_service.cli.rendering import ring_of, shown
 from llamalog_service.queries.backfills import CLASSES, BackfillRun, describe_scope, describe_state, moment
 from llamalog_service.telemetry.logging import printable
 
@@ -134,7 +135,7 @@ def report_tables(report: BackfillReport, expected: ExpectedCounts | None) -> li
         parts.append(_named(f"Cycles of parents: {report.cycles_found:,}", lines, report.cycles_found))
     if report.adopted_jobs_found:
         title = f"Jobs never logged that count as roots: {report.adopted_jobs_found:,}"
-        parts.append(_named(title, map(printable, report.adopted_jobs), report.adopted_jobs_found))
+        parts.append(_named(title, map(shown, report.adopted_jobs), report.adopted_jobs_found))
     return parts
 
 
@@ -189,8 +190,7 @@ def _done(report: BackfillReport) -> Table:
 
 
 def _cycle(cycle: NamedCycle) -> str:
-    chain = " → ".join(map(printable, cycle.members))
-    return f"{chain} ↺  ({cycle.rows:,} rows on it or below)"
+    return f"{ring_of(cycle.members)}  ({cycle.rows:,} rows on it or below)"
 
 
 def _named(title: str, names: Iterable[str], found: int) -> Table:
