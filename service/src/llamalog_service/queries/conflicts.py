@@ -5,7 +5,7 @@ or below it has no root; every row keeps its own values. A row that a constraint
 table's owner protects from a correction is set aside, and tried again once it has changed.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
@@ -162,7 +162,7 @@ def _refused_row(record: Row) -> RefusedRow:
         RefusedRow,
         record,
         row=record["id"],
-        since=record["created_at"].replace(tzinfo=UTC),
+        since=record["created_at"],
         job=record["job_id"],
         root_job=record["root_job_id"],
         origin=origin_of(record["origin"]),
