@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
+from aiokafka.admin import NewPartitions
 
-from harness.waiting import TIMEOUT
+from harness.waiting import TIMEOUT, eventually
 from histories import NOON, event
 from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
-from llamalog_service.kafka.clients import OutgoingMessage, open_producer
+from llamalog_service.kafka import clients
+from llamalog_service.kafka.clients import OutgoingMessage, open_admin, open_producer
 from llamalog_service.kafka.following import ProvenanceBatch, ProvenanceFollower, open_provenance_follower
 from llamalog_service.kafka.publisher import MessageProducer, provenance_message
 from llamalog_service.kafka.reader import TopicAbsentError
@@ -50,6 +52,30 @@ async def test_a_follower_has_what_is_published_after_it_was_opened_and_nothing_
         assert [(record.id, record.revision) for record in heard] == [
             (UUID(int=again), revision) for revision in (1, 2)
         ]
+
+
+@pytest.mark.apache_kafka
+async def test_partitions_that_the_topic_gets_are_followed(
+    settings: Settings, publisher: MessageProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "METADATA_MILLISECONDS", 500)
+    topic = topics(settings.topic_prefix).provenance.name
+    async with open_provenance_follower(settings) as follower:
+        await publish(settings, publisher, *map(message_about, range(9)))
+        assert {record.id.int async for record in _until(follower, count=9)} == set(range(9))
+        before = len(follower.positions)
+        async with open_admin(settings) as admin:
+            await admin.create_partitions({topic: NewPartitions(before + 3)})
+
+        async def has_more() -> bool:
+            async with open_producer(settings) as producer:
+                return len(await producer.partitions_for(topic)) > before
+
+        await eventually(has_more)
+        async with open_producer(settings) as producer:
+            await publish(settings, MessageProducer(producer), *map(message_about, range(9, 40)))
+        assert {record.id.int async for record in _until(follower, count=31)} == set(range(9, 40))
+        assert len(follower.positions) > before
 
 
 async def test_what_is_no_provenance_record_is_passed_over(

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from faststream.kafka import KafkaBroker
 
 from harness.provenance_messages import publish_rows, row, take
@@ -51,6 +52,32 @@ def consumer(settings: Settings, topic: str) -> Any:
         )
 
     return make
+
+
+@pytest.mark.parametrize("group", ["readers", None])
+async def test_partitions_that_a_topic_gets_are_read_within_half_a_minute(
+    group: str | None, settings: Settings, topic: str, producer: AIOKafkaProducer, consumer: Any
+) -> None:
+    """Nothing is read again."""
+    partitions = len(await producer.partitions_for(topic))
+    await publish_rows(producer, topic, [row(row_id) for row_id in ROWS[:9]])
+    async with consumer(group) as reading:
+        assert ids(await take(reading, 9)) == set(ROWS[:9])
+        admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+        await admin.start()
+        await admin.create_partitions({topic: NewPartitions(partitions + 1)})
+        await admin.close()
+        async with producing(settings.kafka) as another:
+
+            async def is_known() -> bool:
+                return len(await another.partitions_for(topic)) > partitions
+
+            await eventually(is_known)
+            await publish_rows(another, topic, [row(row_id) for row_id in ROWS[9:12]], partitions)
+            await publish_rows(another, topic, [row(row_id) for row_id in ROWS[12:15]], 0)
+            began = asyncio.get_running_loop().time()
+            assert ids(await take(reading, 6)) == set(ROWS[9:15])
+            assert asyncio.get_running_loop().time() - began < TIMEOUT
 
 
 async def nothing_more(consumer: ProvenanceConsumer, producer: AIOKafkaProducer, topic: str) -> None:

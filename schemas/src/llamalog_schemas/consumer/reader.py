@@ -28,6 +28,8 @@ from llamalog_schemas.consumer.updates import (
 _logger = logging.getLogger("llamalog_schemas.consumer")
 
 _POLL_MILLISECONDS = 1000
+_METADATA_MILLISECONDS = 20_000
+"""After so long the partitions of the topic are looked at again: it may have got more."""
 _OWN_OPTIONS = {"group_id", "enable_auto_commit", "auto_offset_reset", "isolation_level"}
 
 
@@ -89,6 +91,7 @@ class ProvenanceConsumer(AsyncIterator[Change]):
             **{
                 "fetch_max_bytes": FETCH_MAX_BYTES,
                 "max_partition_fetch_bytes": PARTITION_FETCH_BYTES,
+                "metadata_max_age_ms": _METADATA_MILLISECONDS,
                 **client,
             },
         )
@@ -192,6 +195,8 @@ class ProvenanceConsumer(AsyncIterator[Change]):
             await self._commit_skipped(await known_positions(self._reader))
 
     async def _fetch_portions(self) -> list[_Portion]:
+        if self._group is None:
+            await self._assign_new_partitions()
         fetched = await self._reader.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=self._max_records)
         epoch = self._epoch
         positions = await known_positions(self._reader)
@@ -240,6 +245,20 @@ class ProvenanceConsumer(AsyncIterator[Change]):
         partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
         self._assign(partitions)
         await self._assignments.begin(partitions)
+
+    async def _assign_new_partitions(self) -> None:
+        """Read the partitions that the topic has got since the start, from their beginning."""
+        known = self._reader.assignment()
+        numbers = self._reader.partitions_for_topic(self._topic) or set()
+        partitions = known | {TopicPartition(self._topic, number) for number in numbers}
+        if partitions == known:
+            return
+        positions = await known_positions(self._reader)
+        if positions.keys() == known:
+            self._assign(sorted(partitions))
+            for partition, position in positions.items():
+                self._reader.seek(partition, position)
+            self._reader.resume(*partitions)
 
     def _assign(self, partitions: list[TopicPartition]) -> None:
         """Assign partitions, paused, at offset 0: without a position the client would not stop."""

@@ -24,6 +24,7 @@ from llamalog_service.backfill.worker import (
 from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
 from llamalog_service.bootstrap.monitoring import open_monitoring
 from llamalog_service.ingest.ingest import Ingest, JobCache
+from llamalog_service.kafka.clients import METADATA_MILLISECONDS
 from llamalog_service.kafka.consumer.broker import RetryingBroker
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.monitoring import Monitored
@@ -44,8 +45,6 @@ from llamalog_service.telemetry.prometheus import PrometheusMetrics, TableGauges
 Fail = Callable[[BaseException], None]
 
 _JOBS_SAMPLED = 20
-_METADATA_MILLISECONDS = 10_000
-"""After so long the partitions of a topic are looked at again: it may have got more."""
 
 
 async def run_provenance_consumer(settings: Settings) -> None:
@@ -192,7 +191,7 @@ async def _run(
     logger = logging.getLogger("faststream")  # it logs the errors that it swallows
     broker = RetryingBroker(
         settings.kafka_servers(),
-        metadata_max_age_ms=_METADATA_MILLISECONDS,
+        metadata_max_age_ms=METADATA_MILLISECONDS,
         apply_types=False,
         graceful_timeout=30.0,
         consumer_only=True,

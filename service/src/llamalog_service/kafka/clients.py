@@ -23,6 +23,10 @@ PARTITION_FETCH_BYTES: Final = _MEBIBYTE // 2
 not read on. A larger record batch is returned nevertheless."""
 
 
+METADATA_MILLISECONDS: Final = 10_000
+"""After so long the partitions of a topic are looked at again: it may have got more."""
+
+
 @contextmanager
 def translate_kafka_errors(bootstrap: str) -> Iterator[None]:
     """Raise UnavailableError in place of the client's errors.
@@ -120,6 +124,7 @@ async def open_reader(
         fetch_max_bytes=FETCH_MAX_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         isolation_level=ISOLATION,
+        metadata_max_age_ms=METADATA_MILLISECONDS,
     )
     with translate_kafka_errors(settings.kafka):
         try:

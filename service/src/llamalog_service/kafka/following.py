@@ -45,14 +45,28 @@ class TopicFollower:
     def __init__(
         self, consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition], positions: Offsets
     ) -> None:
-        consumer.assign(list(partitions))
-        for partition, position in positions.items():
-            consumer.seek(partition, position)
         self._consumer = consumer
         self.positions = dict(positions)
+        self._assign(partitions)
+
+    def _assign(self, partitions: Collection[TopicPartition]) -> None:
+        self._consumer.assign(sorted(partitions))
+        for partition, position in self.positions.items():
+            self._consumer.seek(partition, position)
+
+    def _assign_new_partitions(self) -> None:
+        """Follow the partitions that a topic has got since, from their beginning."""
+        known = self._consumer.assignment()
+        partitions = set(known)
+        for topic in {at.topic for at in known}:
+            numbers = self._consumer.partitions_for_topic(topic) or ()
+            partitions.update(TopicPartition(topic, number) for number in numbers)
+        if partitions != known:
+            self._assign(partitions)
 
     async def next(self, within: float) -> list[ConsumerRecord]:
         """The next records, each partition's in order; none if none came within so many seconds."""
+        self._assign_new_partitions()
         with Budget(PORTION_BYTES):
             fetched = await self._consumer.getmany(timeout_ms=int(within * 1000), max_records=_MAX_RECORDS)
         for partition, records in fetched.items():
