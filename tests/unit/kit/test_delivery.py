@@ -371,3 +371,17 @@ async def test_a_client_without_acknowledgements_is_refused(transport: Any) -> N
         transport(client)
     if isinstance(client, AIOKafkaProducer):
         await client.stop()
+
+
+@pytest.mark.parametrize("transport", [AiokafkaTransport, FastStreamTransport])
+async def test_a_transactional_client_is_refused(transport: Any) -> None:
+    """What is acknowledged within a transaction may be aborted."""
+    client = (
+        AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", transactional_id="album-import")
+        if transport is AiokafkaTransport
+        else KafkaBroker("127.0.0.1:1", transactional_id="album-import")
+    )
+    with pytest.raises(ValueError, match=r"transactional_id='album-import'.*a client of its own"):
+        transport(client)
+    if isinstance(client, AIOKafkaProducer):
+        await client.stop()

@@ -120,11 +120,16 @@ class AiokafkaTransport:
     """Over a started `aiokafka.AIOKafkaProducer`, which should have ``acks="all"``.
 
     Raises:
-        ValueError: it has ``acks=0``, so that Kafka acknowledges nothing.
+        ValueError: it has ``acks=0``, so that Kafka acknowledges nothing; or it is transactional, so that
+            what Kafka has acknowledged may be aborted.
     """
 
     def __init__(self, producer: AiokafkaProducer) -> None:
-        _check_acknowledgements(getattr(getattr(producer, "_sender", None), "_acks", None))
+        transactions = getattr(producer, "_txn_manager", None)
+        _check_acknowledgements(
+            getattr(getattr(producer, "_sender", None), "_acks", None),
+            getattr(transactions, "transactional_id", None),
+        )
         self._producer = producer
         self._owner = os.getpid()
 
@@ -166,11 +171,13 @@ class FastStreamTransport:
     Under FastStream's `TestKafkaBroker` an event is delivered when the topic's subscribers have returned.
 
     Raises:
-        ValueError: it has ``acks=0``, so that Kafka acknowledges nothing.
+        ValueError: it has ``acks=0``, so that Kafka acknowledges nothing; or it is transactional, so that
+            what Kafka has acknowledged may be aborted.
     """
 
     def __init__(self, broker: FastStreamBroker) -> None:
-        _check_acknowledgements(getattr(broker, "_connection_kwargs", {}).get("acks"))
+        options = getattr(broker, "_connection_kwargs", {})
+        _check_acknowledgements(options.get("acks"), options.get("transactional_id"))
         self._broker = broker
         self._owner = os.getpid()
         self._is_forked = False
@@ -204,11 +211,17 @@ class FastStreamTransport:
         return _kafka_may_recover(error)
 
 
-def _check_acknowledgements(acks: object) -> None:
+def _check_acknowledgements(acks: object, transactional_id: object) -> None:
     if acks == 0:
         raise ValueError(
             "the client has acks=0: Kafka acknowledges nothing, and no event is known to be delivered; "
             'give it acks="all"'
+        )
+    if isinstance(transactional_id, str):
+        raise ValueError(
+            f"the client has transactional_id={transactional_id!r}: events are sent in the background, "
+            "outside of its transactions or in any of them, and are lost with one that is aborted; give the "
+            "logger a client of its own"
         )
 
 
