@@ -37,6 +37,10 @@ OWNERS = {
         "BEFORE UPDATE",
         "IF {row} THEN NEW.root_job_id := OLD.root_job_id; END IF; RETURN NEW;",
     ),
+    "keeps the revision": (
+        "BEFORE UPDATE",
+        "IF {row} THEN NEW.revision := OLD.revision; END IF; RETURN NEW;",
+    ),
     "writes the old root again": (
         "AFTER UPDATE",
         "IF {row} AND pg_trigger_depth() = 1 THEN "

@@ -10,7 +10,7 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.log.override_writes import insert_overrides
-from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS, ROOTS
+from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS, ROOT_DIFFERS, ROOTS
 from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import Row, sql
@@ -26,7 +26,7 @@ _PLANNED = RowWrite(
     "root",
     "plan_rows",
     "plan_apply",
-    undone=f"l.revision = w.revision OR l.revision = w.revision + 1 AND {ROOTS.undone}",
+    undone=f"l.revision = w.revision OR l.revision = w.revision + 1 AND {ROOT_DIFFERS}",
     aim=ROOTS.aim,
     most=None,
 )

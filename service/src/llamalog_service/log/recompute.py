@@ -119,17 +119,24 @@ async def _find_ends(connection: asyncpg.Connection, jobs: int) -> int:
     return rows_of(reached)
 
 
+ROOT_DIFFERS: Final = (
+    "(l.root_job_id, l.origin, l.cycle_members, l.parent_conflict) "
+    "IS DISTINCT FROM (w.root_job_id, w.origin, w.cycle_members, w.parent_conflict)"
+)
+"""The condition that the root of the row `l` is not that of the selected row `w`."""
 ROOTS: Final = RowWrite(
     "root",
     "recompute_rows",
     "recompute_write",
-    undone="(l.root_job_id, l.origin, l.cycle_members, l.parent_conflict) "
-    "IS DISTINCT FROM (w.root_job_id, w.origin, w.cycle_members, w.parent_conflict)",
+    undone=f"{ROOT_DIFFERS} OR l.revision <= w.revision_now",  # else no reader would take it
     aim="row(w.root_job_id, w.origin, w.cycle_members, w.parent_conflict)::text",
 )
 """The write of roots by the rule."""
 _UNTRACKED: Final = RowWrite(
-    "root", "untracked_rows", "resolve_untracked", undone="l.origin IS NULL OR l.root_job_id IS NOT NULL"
+    "root",
+    "untracked_rows",
+    "resolve_untracked",
+    undone="l.origin IS NULL OR l.root_job_id IS NOT NULL OR l.revision <= w.revision_now",
 )
 _CLAIMS: Final = RowWrite(
     "claim", "normalise_rows", "normalise_external_parents", undone="l.parent_job_id IS NOT NULL"

@@ -27,7 +27,8 @@ WITH batch AS MATERIALIZED (
     WHERE l.id = b.row_id AND l.revision = b.revision
     RETURNING l.id, l.revision, l.origin,
               (l.root_job_id, l.origin, l.cycle_members, l.parent_conflict)
-                  IS NOT DISTINCT FROM (b.root_job_id, b.origin, b.cycle_members, b.parent_conflict) AS as_planned
+                  IS NOT DISTINCT FROM (b.root_job_id, b.origin, b.cycle_members, b.parent_conflict)
+              AND l.revision > b.revision AS as_planned
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision, bulk) SELECT id, revision, true FROM changed
 )

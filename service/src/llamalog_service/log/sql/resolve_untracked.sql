@@ -11,7 +11,7 @@ WITH found AS (
     SET origin = 'UNTRACKED', root_job_id = NULL, legacy_sourced = coalesce(l.legacy_sourced, false), revision = {next_revision}
     FROM found f
     WHERE l.id = f.row_id AND l.origin IS NULL AND l.job_id IS NULL AND l.parent_job_id IS NULL
-    RETURNING l.id, l.revision, l.origin = 'UNTRACKED' AND l.root_job_id IS NULL AS as_wanted
+    RETURNING l.id, l.revision, l.origin = 'UNTRACKED' AND l.root_job_id IS NULL AND l.revision > f.revision_now AS as_wanted
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed
 )

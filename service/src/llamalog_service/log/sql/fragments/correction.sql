@@ -19,7 +19,8 @@ changed AS (
               coalesce(l.declared_root_job_id <> l.root_job_id AND NOT coalesce(x.did_disagree, false), false)
                   AS disagrees_now,
               (l.root_job_id, l.origin, l.cycle_members, l.parent_conflict)
-                  IS NOT DISTINCT FROM (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict) AS as_wanted
+                  IS NOT DISTINCT FROM (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)
+              AND l.revision > x.revision_now AS as_wanted
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision, bulk)
     SELECT id, revision, count(*) OVER (PARTITION BY root_job_id) > 1000 FROM changed
