@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from harness.rebuilding import TAMPERED, Installation, rows_as_text, tamper
+from harness.rebuilding import TAMPERED, Installation, KeptTopic, rows_as_text, tamper
 from harness.writers import GROUP, TOPIC
 from histories import chains, event
 from llamalog_schemas.events import Event
@@ -15,7 +15,7 @@ from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.rebuild.archive.archive import Archive, ArchiveThenTopic
 from llamalog_service.rebuild.archive.archiver import Archiver
 from llamalog_service.rebuild.comparison import RebuildSelection
-from llamalog_service.rebuild.errors import RowsPastPositionError
+from llamalog_service.rebuild.errors import OtherTopicsError, RowsPastPositionError
 
 EVENTS: list[Event] = [*chains(27), event(101)]
 OTHER = "renamed"
@@ -147,3 +147,18 @@ async def test_rows_of_events_past_a_position_that_was_set_back_are_refused_and_
     await recorded.ingest_all()
     assert (await recorded.repaired()).deleted == 1
     assert await rows_as_text(recorded.pool) == rows
+
+
+async def test_rows_of_another_topic_are_not_called_extra_nor_removed(recorded: Installation) -> None:
+    """The topic's prefix was changed, and the consumer has read the new topic, which begins anew."""
+    await recorded.pool.execute("UPDATE consumer_positions SET topic = 'former.entity-events'")
+    recorded.topic = KeptTopic()
+    recorded.publish(chains(9, first=200))
+    await renamed(recorded)
+    await recorded.ingest_all()
+    rows = await rows_as_text(recorded.pool)
+    for deletes in (100, 1000):
+        with pytest.raises(OtherTopicsError, match=r"28 rows .* recorded former\.entity-events"):
+            await recorded.repaired(max_deletes=deletes)
+    assert (await rows_as_text(recorded.pool), recorded.lines) == (rows, [])
+    assert await recorded.pool.fetchval("SELECT count(*) FROM removed_rows") == 0

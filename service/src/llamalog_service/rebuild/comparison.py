@@ -16,7 +16,7 @@ from llamalog_service.log.outbox import BYTES_AT_ONCE
 from llamalog_service.log.recompute import MEMORY, Rule, prepare_rule
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
-from llamalog_service.rebuild.errors import BeginningGoneError, NoPositionsError
+from llamalog_service.rebuild.errors import BeginningGoneError, NoPositionsError, OtherTopicsError
 from llamalog_service.rebuild.shadow import (
     END_WITH_CLIENT,
     SCHEMA,
@@ -220,6 +220,12 @@ class ComparisonStore:
     async def live_positions(self, topic: str) -> dict[int, int]:
         """The next offsets of the live table in the topic, by partition."""
         return await _live_positions(self._pool, topic)
+
+    async def require_no_other_topic(self, topic: str, extra: int) -> None:
+        """Refuse to call rows extra where the live table has recorded events of another topic, too."""
+        others = [record["topic"] for record in await self._pool.fetch(sql("live_other_topics"), topic)]
+        if others:
+            raise OtherTopicsError(topic, extra, others)
 
     async def is_live_empty(self) -> bool:
         """Whether the live table has no row and no override."""

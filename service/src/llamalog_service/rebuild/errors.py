@@ -89,6 +89,19 @@ class RowsPastPositionError(RebuildRefusedError):
         )
 
 
+class OtherTopicsError(RebuildRefusedError):
+    """Live rows have no event in the topic, and may have one in another that the table has recorded."""
+
+    def __init__(self, topic: str, extra: int, others: Sequence[str]) -> None:
+        named = ", ".join(others)
+        super().__init__(
+            f"{extra:,} rows of the live table are in no event of {topic}, and the table has also recorded "
+            f"{named}, whose events they may be: LLAMALOG_TOPIC_PREFIX was another then. Nothing was "
+            "changed; what was read is kept. Name the topic that holds all events; or, if this one has those "
+            f"of the other too, delete the other's rows in consumer_positions. Then run the same command again."
+        )
+
+
 class TooManyDeletesError(RebuildRefusedError):
     """A repair would delete more rows than it may."""
 

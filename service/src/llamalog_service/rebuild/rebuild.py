@@ -191,8 +191,8 @@ class Rebuild:
         found = await retry_until_available(
             lambda: self._compare(options), doing="comparing", may_take_long=True
         )
-        if (await self._comparison.differences()).extra:
-            await self._require_no_later_events(found.read.next_offsets)
+        if extra := (await self._comparison.differences()).extra:
+            await self._require_no_event_elsewhere(extra, found.read.next_offsets)
         await self._wait_for_convergence(options.convergence_timeout)
         async for line in self._comparison.lines():
             options.on_difference(line)
@@ -213,8 +213,9 @@ class Rebuild:
             refusals=dict(islice((done.refused_overrides | done.left).items(), _EXAMPLES)),
         )
 
-    async def _require_no_later_events(self, next_offsets: Mapping[int, int]) -> None:
-        """Refuse where a row called extra has an event past the table's position, and is valid."""
+    async def _require_no_event_elsewhere(self, extra: int, next_offsets: Mapping[int, int]) -> None:
+        """Refuse where a row called extra has an event past the table's position, or may in another topic."""
+        await self._comparison.require_no_other_topic(self._topic, extra)
         spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
         ends = {partition: span.end for partition, span in spans.items()}
 
