@@ -22,6 +22,7 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import OutgoingMessage
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.statements import sql
 
 LARGE = 2500
@@ -244,3 +245,31 @@ def steps(explained: Any) -> set[str]:
         found.add(step["Node Type"])
         left += step.get("Plans", [])
     return found
+
+
+async def test_a_repair_of_very_many_small_lineages_lets_others_be_published_before_it(
+    pool: asyncpg.Pool,
+) -> None:
+    await pool.execute(
+        "INSERT INTO llama_logs "
+        "(id, operation, category, status, job_id, parent_job_id, origin, root_job_id) "
+        "SELECT gen_random_uuid(), 'x', 'CREATED', 'SUCCESS', "
+        "'job-' || root || '-' || n, CASE WHEN n > 0 THEN 'job-' || root || '-0' END, 'RESOLVED', 'wrong' "
+        "FROM generate_series(1, 110) root, generate_series(0, 99) n"
+    )
+    jobs = [f"job-{root}-0" for root in range(1, 111)]
+    store = RecomputeStore(pool)
+    assert (await store.recompute(jobs[:2])).rows_changed == 200
+    assert (await store.recompute(jobs[2:])).rows_changed == 10_800
+    lanes = "SELECT bulk, count(*) FROM provenance_outbox GROUP BY bulk ORDER BY bulk"
+    assert [tuple(lane) for lane in await pool.fetch(lanes)] == [(False, 200), (True, 10_800)]
+
+
+async def test_very_many_rows_without_a_job_let_others_be_published_before_them(pool: asyncpg.Pool) -> None:
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status) "
+        "SELECT gen_random_uuid(), 'x', 'CREATED', 'SUCCESS' FROM generate_series(1, 5500) n"
+    )
+    assert await RecomputeStore(pool).resolve_untracked() == 5500
+    lanes = "SELECT bulk, count(*) FROM provenance_outbox GROUP BY bulk ORDER BY bulk"
+    assert [tuple(lane) for lane in await pool.fetch(lanes)] == [(False, 500), (True, 5000)]

@@ -98,7 +98,7 @@ class OtherTopicsError(RebuildRefusedError):
             f"{extra:,} rows of the live table are in no event of {topic}, and the table has also recorded "
             f"{named}, whose events they may be: LLAMALOG_TOPIC_PREFIX was another then. Nothing was "
             "changed; what was read is kept. Name the topic that holds all events; or, if this one has those "
-            f"of the other too, delete the other's rows in consumer_positions. Then run the same command again."
+            "of the other too, delete that one's rows in consumer_positions, and run the same command again."
         )
 
 

@@ -1,5 +1,5 @@
 -- The origin of rows (as of untracked_rows) that another writer put in with neither job nor parent is unknown
--- for good. A root that the writer had computed is kept in legacy_values.
+-- for good. A root that the writer had computed is kept in legacy_values. Where they are many, others are published before them.
 WITH found AS (
     WANTED_ROWS
 ), kept AS (
@@ -13,7 +13,8 @@ WITH found AS (
     WHERE l.id = f.row_id AND l.origin IS NULL AND l.job_id IS NULL AND l.parent_job_id IS NULL
     RETURNING l.id, l.revision, l.origin = 'UNTRACKED' AND l.root_job_id IS NULL AND l.revision > f.revision_now AS as_wanted
 ), noted AS (
-    INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed
+    INSERT INTO provenance_outbox (row_id, revision, bulk)
+    SELECT id, revision, (SELECT count(*) FROM changed) > 1000 FROM changed
 )
 SELECT count(*)::integer AS changed, (SELECT count(*) FROM found) - count(*) FILTER (WHERE as_wanted) AS ineffective
 FROM changed

@@ -23,7 +23,9 @@ changed AS (
               AND l.revision > x.revision_now AS as_wanted
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision, bulk)
-    SELECT id, revision, count(*) OVER (PARTITION BY root_job_id) > 1000 FROM changed
+    SELECT id, revision,
+           count(*) OVER (PARTITION BY root_job_id) > 1000 OR (SELECT count(*) FROM changed) > 10000
+    FROM changed
 ), kept AS (
     INSERT INTO legacy_values (row_id, root_job_id)
     SELECT id, overruled_root FROM changed WHERE overruled_root IS NOT NULL
