@@ -316,11 +316,12 @@ async def test_publishing_gives_way_to_a_backfill_that_is_under_way(
     backfills.batches.before = publish
     await backfills.do(batch_size=10)
     assert len(kept.provenance) == 10
-    assert len(rests) == 1
-    assert rests[0] > 0
+    during = tuple(rests)  # several, where publishing took long on a busy machine
+    assert during
+    assert min(during) > 0
     assert await corrections.publish_next()
     assert not await corrections.publish_next()
-    assert len(rests) == 1
+    assert tuple(rests) == during
     assert kept.provenance == as_stored(await stored_rows(pool))
 
 
