@@ -48,7 +48,7 @@ bytecode: .venv/ready  # once for all workers: each of them would compile every 
 
 # The compiled kernels are found by their path: without it everything runs in pure Python.
 COMPILED := $(CURDIR)/build/compiled
-COMPILED_TESTS ?= tests/unit/kafka/test_kernels.py tests/unit/domain/test_content_kernel.py tests/integration/log/test_row_copy.py
+COMPILED_TESTS ?= tests/unit/kafka/test_kernels.py tests/unit/domain/test_content_kernel.py tests/integration/log/test_row_copy.py tests/integration/rebuild/test_shadow_copy.py
 
 build/compiled/ready: .venv/ready service/build_kernels.py $(wildcard service/kernels/*)
 	@mkdir -p $(@D)

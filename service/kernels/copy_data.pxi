@@ -127,6 +127,39 @@ cdef inline int _moment(_Buffer to, object value) except -1:
     return 0
 
 
+cdef inline int _content(_Buffer to, tuple row, uint32_t sources_of, uint32_t fields_of) except -1:
+    """The 28 columns of a content."""
+    _id(to, row[0])
+    _text(to, row[1])
+    _id(to, row[2])
+    _id(to, row[3])
+    _id(to, row[4])
+    _id(to, row[5])
+    _text(to, row[6])
+    _text(to, row[7])
+    _texts(to, row[8], sources_of)
+    _text(to, row[9])
+    _text(to, row[10])
+    _texts(to, row[11], fields_of)
+    _text(to, row[12])
+    _text(to, row[13])
+    _text(to, row[14])
+    _text(to, row[15])
+    _integer(to, row[16])
+    _integer(to, row[17])
+    _integer(to, row[18])
+    _object(to, row[19])
+    _object(to, row[20])
+    _text(to, row[21])
+    _text(to, row[22])
+    _boolean(to, row[23])
+    _text(to, row[24])
+    _text(to, row[25])
+    _moment(to, row[26])
+    _text(to, row[27])
+    return 0
+
+
 def copy_data(rows, roots, revisions, first_revision, elements):
     """Rows as COPY takes them in binary format, without its beginning and end.
 
@@ -145,37 +178,34 @@ def copy_data(rows, roots, revisions, first_revision, elements):
         at = to.room(2)
         at[0], at[1] = 0, 33
         to.size += 2
-        _id(to, row[0])
-        _text(to, row[1])
-        _id(to, row[2])
-        _id(to, row[3])
-        _id(to, row[4])
-        _id(to, row[5])
-        _text(to, row[6])
-        _text(to, row[7])
-        _texts(to, row[8], sources_of)
-        _text(to, row[9])
-        _text(to, row[10])
-        _texts(to, row[11], fields_of)
-        _text(to, row[12])
-        _text(to, row[13])
-        _text(to, row[14])
-        _text(to, row[15])
-        _integer(to, row[16])
-        _integer(to, row[17])
-        _integer(to, row[18])
-        _object(to, row[19])
-        _object(to, row[20])
-        _text(to, row[21])
-        _text(to, row[22])
-        _boolean(to, row[23])
-        _text(to, row[24])
-        _text(to, row[25])
-        _moment(to, row[26])
-        _text(to, row[27])
+        _content(to, row, sources_of, fields_of)
         _text(to, root[0])
         _text(to, root[1])
         _texts(to, root[2], cycle_of)
         _boolean(to, root[3])
         _integer(to, revisions.get(row[0], first_revision) if revisions else first_revision)
+    return to.written()
+
+
+def placed_data(rows, positions, elements):
+    """Contents of rows, each with the partition and the offset of its message, likewise.
+
+    Args:
+        rows: contents of rows, as structs; `positions` runs in step.
+        elements: the types of the elements of `sources` and `fields_enriched`.
+    """
+    cdef uint32_t sources_of, fields_of
+    sources_of, fields_of = elements
+    cdef _Buffer to = _Buffer()
+    cdef char *at
+    for content, position in zip(rows, positions, strict=True):
+        at = to.room(2)
+        at[0], at[1] = 0, 30
+        to.size += 2
+        _content(to, astuple(content), sources_of, fields_of)
+        _integer(to, position.partition)
+        at = to.room(12)
+        _write32(at, 8)
+        _write64(at + 4, <uint64_t><int64_t>position.offset)
+        to.size += 12
     return to.written()

@@ -1,10 +1,11 @@
 """New rows of events written by COPY, encoded by the compiled kernel where that is built, else by the driver.
 
 The driver encodes value by value through the codec of each column, the kernel a row at a time in the formats
-of the types that the columns usually have. A table with other types is written by the driver.
+of the types that the columns usually have. A table with other types is written by the driver. The shadow of a
+rebuild is written likewise.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,19 +24,19 @@ COLUMNS: Final = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revis
 _ENUM: Final = 0
 """In place of a type's number: the label of any enum is sent as text."""
 _TEXT, _VARCHAR, _TEXTS, _VARCHARS = 25, 1043, 1009, 1015
-_BOOLEAN, _INTEGER, _TIMESTAMP, _UUID, _JSONB = 16, 23, 1114, 2950, 3802
+_BOOLEAN, _BIGINT, _INTEGER, _TIMESTAMP, _UUID, _JSONB = 16, 20, 23, 1114, 2950, 3802
 _ELEMENT: Final = {_TEXTS: _TEXT, _VARCHARS: _VARCHAR}
 _ANY_TEXT: Final = frozenset({_ENUM, _TEXT, _VARCHAR})
 _ID, _COUNT, _FLAG, _OBJECT = (frozenset({type_}) for type_ in (_UUID, _INTEGER, _BOOLEAN, _JSONB))
 _OTHERS: Final = {
     **dict.fromkeys(("id", "entity_id", "artist_id", "album_id", "track_id"), _ID),
     **dict.fromkeys(("sources", "fields_enriched", "cycle_members"), frozenset(_ELEMENT)),
-    **dict.fromkeys(("retry_count", "duration_ms", "api_call_count", "revision"), _COUNT),
+    **dict.fromkeys(("retry_count", "duration_ms", "api_call_count", "revision", "partition"), _COUNT),
     **dict.fromkeys(("metadata", "preview_data"), _OBJECT),
     **dict.fromkeys(("is_root_job", "parent_conflict"), _FLAG),
     "created_at": frozenset({_TIMESTAMP}),
+    "offset": frozenset({_BIGINT}),
 }
-_KNOWN: Final = [_OTHERS.get(name, _ANY_TEXT) for name in COLUMNS]
 
 _BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
@@ -56,9 +57,12 @@ async def copy_rows(
         types: of `COLUMNS`, by their numbers in the catalogue, `0` for an enum.
         revisions: of rows that begin with another than `FIRST_REVISION`.
     """
-    if kernels.compiled is not None and types is not None and _are_known(types):
-        elements = tuple(_ELEMENT[type_] for type_ in types if type_ in _ELEMENT)
-        source = _in_portions(kernels.compiled.copy_data, elements, rows, roots, revisions)
+    elements = encodable(COLUMNS, types)
+    if elements is not None:
+        encode: Any = kernels.compiled.copy_data  # type: ignore[union-attr]
+        source = in_portions(
+            lambda share: encode(rows[share], roots[share], revisions, FIRST_REVISION, elements), len(rows)
+        )
         status = await connection.copy_to_table("llama_logs", columns=COLUMNS, source=source, format="binary")
     else:
         records = records_of(rows, roots, revisions)
@@ -80,21 +84,23 @@ def records_of(
     ]
 
 
-def _are_known(types: Sequence[int]) -> bool:
-    return len(types) == len(_KNOWN) and all(
-        type_ in known for type_, known in zip(types, _KNOWN, strict=True)
-    )
+def encodable(columns: Sequence[str], types: Sequence[int] | None) -> tuple[int, ...] | None:
+    """Whether the kernels can write these columns: None if not, else the types of the elements of arrays.
+
+    Args:
+        types: as for `copy_rows`; None if a column is missing.
+    """
+    if kernels.compiled is None or types is None:
+        return None
+    for name, type_ in zip(columns, types, strict=True):
+        if type_ not in _OTHERS.get(name, _ANY_TEXT):
+            return None
+    return tuple(_ELEMENT[type_] for type_ in types if type_ in _ELEMENT)
 
 
-async def _in_portions(
-    encode: Any,
-    elements: tuple[int, ...],
-    rows: Sequence[RowContent],
-    roots: Sequence[Root],
-    revisions: Mapping[UUID, int],
-) -> AsyncIterator[bytes]:
+async def in_portions(encode: Callable[[slice], bytes], rows: int) -> AsyncIterator[bytes]:
+    """So many rows as COPY takes them in binary format, encoded by a kernel, yielding to the event loop."""
     yield _BEGIN
-    for start in range(0, len(rows), _PORTION):
-        share = slice(start, start + _PORTION)
-        yield encode(rows[share], roots[share], revisions, FIRST_REVISION, elements)
+    for start in range(0, rows, _PORTION):
+        yield encode(slice(start, start + _PORTION))
     yield _END

@@ -8,18 +8,20 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 import asyncpg
 from msgspec.structs import astuple
 
+from llamalog_service import kernels
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.ingest.batch import decode_batch
 from llamalog_service.kafka.reader import Portion
+from llamalog_service.log.row_copy import encodable, in_portions
 from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
@@ -267,15 +269,41 @@ async def _insert_one_by_one(
 
 async def _insert(connection: asyncpg.Connection, rows: Sequence[tuple[Content, MessagePosition]]) -> None:
     """Insert rows of entity events by COPY, and legacy rows, which are texts, by a statement."""
-    copied = [astuple(row) + position for row, position in rows if type(row) is RowContent]
+    events: list[RowContent] = []
+    positions: list[MessagePosition] = []
+    legacy: list[tuple[LegacyContent, MessagePosition]] = []
+    for row, position in rows:
+        if type(row) is RowContent:
+            events.append(row)
+            positions.append(position)
+        elif isinstance(row, LegacyContent):
+            legacy.append((row, position))
     with translated():
         async with connection.transaction():
-            await connection.copy_records_to_table(
-                "llama_logs", schema_name=SCHEMA, columns=_ROW_COLUMNS, records=copied
-            )
-            if len(copied) < len(rows):
-                legacy = [(row, position) for row, position in rows if isinstance(row, LegacyContent)]
+            if events:
+                await _copy(connection, events, positions)
+            if legacy:
                 await _insert_legacy(connection, legacy)
+
+
+async def _copy(
+    connection: asyncpg.Connection, rows: Sequence[RowContent], positions: Sequence[MessagePosition]
+) -> None:
+    """By the kernel where that is built and knows the types, which are those of the live table."""
+    elements = None
+    if kernels.compiled is not None:
+        elements = encodable(_ROW_COLUMNS, await connection.fetchval(sql("shadow_types"), _ROW_COLUMNS))
+    if elements is None:
+        records = [astuple(row) + position for row, position in zip(rows, positions, strict=True)]
+        await connection.copy_records_to_table(
+            "llama_logs", schema_name=SCHEMA, columns=_ROW_COLUMNS, records=records
+        )
+        return
+    encode: Any = kernels.compiled.placed_data  # type: ignore[union-attr]
+    source = in_portions(lambda share: encode(rows[share], positions[share], elements), len(rows))
+    await connection.copy_to_table(
+        "llama_logs", schema_name=SCHEMA, columns=_ROW_COLUMNS, source=source, format="binary"
+    )
 
 
 async def _insert_legacy(
