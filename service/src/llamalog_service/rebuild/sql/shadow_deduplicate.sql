@@ -2,18 +2,18 @@
 -- table holds, else that of a legacy row, else that of the lowest partition and offset. The other contents are kept for
 -- another comparison. Returns how many rows were removed, how many ids have several contents, and of how many the live
 -- table holds another content than an empty one would get.
-WITH held AS (
-    SELECT l.id, to_jsonb(l) - ARRAY['root_job_id', 'origin', 'cycle_members', 'parent_conflict'] AS content
+WITH held AS MATERIALIZED (
+    SELECT l.id, content
     FROM repeated_ids
-    JOIN live l USING (id)
-), candidates AS (
-    SELECT s.ctid AS tuple, s.id, g.row_id IS NOT NULL AS is_legacy, s.partition, s."offset",
-           to_jsonb(s) - ARRAY['root_job_id', 'origin', 'cycle_members', 'parent_conflict', 'revision', 'partition',
-                               'offset'] AS content
+    JOIN llama_logs l USING (id)
+    CROSS JOIN LATERAL (SELECT {content}) content
+), candidates AS MATERIALIZED (
+    SELECT l.ctid AS tuple, l.id, g.row_id IS NOT NULL AS is_legacy, l.partition, l."offset", content
     FROM repeated_ids
-    JOIN llamalog_rebuild.llama_logs s USING (id)
+    JOIN llamalog_rebuild.llama_logs l USING (id)
     LEFT JOIN llamalog_rebuild.legacy_rows g
-        ON g.row_id = s.id AND g.partition = s.partition AND g."offset" = s."offset"
+        ON g.row_id = l.id AND g.partition = l.partition AND g."offset" = l."offset"
+    CROSS JOIN LATERAL (SELECT {content}) content
 ), ranked AS MATERIALIZED (
     SELECT c.tuple, c.id,
            first_value(c.content) OVER foremost <> c.content AS is_other,
