@@ -2,11 +2,13 @@
 
 import asyncio
 from random import Random
+from uuid import UUID
 
 import asyncpg
 import pytest
 
 from harness.catalogue import catalogue
+from harness.legacy_events import legacy_row
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.rebuilding import Installation, rows_as_text
 from harness.writers import GROUP, TOPIC
@@ -47,6 +49,48 @@ async def test_an_empty_database_becomes_the_fold_with_every_index_and_the_posit
     assert sorted(map(tuple, positions)) == [(GROUP, TOPIC, 11)] * 3
     assert installation.kept.by_topic == {}
     assert (await installation.rebuilt()).differences.rows == 0
+
+
+KEY = "SELECT oid, obj_description(oid) AS comment FROM pg_constraint WHERE conname = 'llama_logs_pkey'"
+LATE_TRIGGER = """
+    CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER late AFTER INSERT ON llama_logs INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION look()
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_kept"),
+    [
+        ("COMMENT ON CONSTRAINT llama_logs_pkey ON llama_logs IS 'the event''s'", False),
+        ("ALTER INDEX llama_logs_pkey SET (fillfactor = 70)", False),
+        ("CREATE TABLE notes (row_id uuid REFERENCES llama_logs)", True),
+        ("CREATE VIEW grouped AS SELECT id, operation FROM llama_logs GROUP BY id", True),
+        ("ALTER TABLE llama_logs REPLICA IDENTITY USING INDEX llama_logs_pkey", True),
+        ("ALTER TABLE llama_logs CLUSTER ON llama_logs_pkey", True),
+        (LATE_TRIGGER, True),
+    ],
+)
+async def test_the_primary_key_is_made_again_unless_something_refers_to_it(
+    installation: Installation, database_url: str, statement: str, is_kept: bool
+) -> None:
+    await installation.pool.execute(statement)
+    before, key = await catalogue(database_url), await installation.pool.fetchrow(KEY)
+    assert (await installation.rebuilt()).loaded
+    assert differences(await stored_rows(installation.pool), EVENTS) == []
+    assert await catalogue(database_url) == before
+    found = await installation.pool.fetchrow(KEY)
+    assert found["comment"] == key["comment"]
+    assert (found["oid"] == key["oid"]) == is_kept
+
+
+async def test_legacy_rows_are_marked_in_a_published_table(installation: Installation) -> None:
+    """PostgreSQL refuses to update a published table while it has no key."""
+    await installation.pool.execute("CREATE PUBLICATION elsewhere FOR TABLE llama_logs")
+    installation.topic.append(legacy_row(300, "CREATED"))
+    assert (await installation.rebuilt()).unrepaired == 0
+    marked = await installation.pool.fetchval("SELECT id FROM llama_logs WHERE legacy_sourced")
+    assert marked == UUID(int=300)
 
 
 async def test_a_consumer_continues_where_the_loaded_table_ends(installation: Installation) -> None:

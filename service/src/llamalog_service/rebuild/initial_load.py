@@ -1,6 +1,7 @@
 """Initial load of an empty live table from the shadow, in one transaction, and the enum labels it needs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from llamalog_service.log.recompute import MEMORY
 from llamalog_service.log.row_writes import WRITE_REFUSALS, savepoint, write_by_halves
 from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.pool import rows_of
-from llamalog_service.postgres.statements import sql
+from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.rebuild.comparison import (
     IS_EMPTY,
     RebuildSelection,
@@ -121,24 +122,55 @@ async def _load(connection: asyncpg.Connection) -> dict[UUID, str]:
     refused = await _load_rows(connection, await connection.fetchval(sql("repair_revision")))
     refused |= await _load_overrides(connection)
     for index in indexes:
-        await connection.execute(index["definition"])
-        if index["comment"] is not None:
-            await connection.execute(f"COMMENT ON INDEX {index['name']} IS {index['comment']}")
+        await _create_index(connection, index)
     return refused
+
+
+async def _create_index(connection: asyncpg.Connection, index: Row) -> None:
+    await connection.execute(index["definition"])
+    if index["comment"] is not None:
+        await connection.execute(f"COMMENT ON INDEX {index['name']} IS {index['comment']}")
+
+
+@asynccontextmanager
+async def _without_key(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Drop the primary key, if nothing forbids it, and make it again at the end of the context.
+
+    Ids come in no order: to keep the key up to date takes longer than to sort them.
+    """
+    key = await connection.fetchrow(sql("initial_load_key"))
+    if key is not None:
+        await connection.execute(f"ALTER TABLE llama_logs DROP CONSTRAINT {key['name']}")
+    yield
+    if key is not None:
+        name = key["name"]
+        await _create_index(connection, key)
+        await connection.execute(
+            f"ALTER TABLE llama_logs ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name}"
+        )
+        if key["constraint_comment"] is not None:
+            await connection.execute(
+                f"COMMENT ON CONSTRAINT {name} ON llama_logs IS {key['constraint_comment']}"
+            )
 
 
 async def _load_rows(connection: asyncpg.Connection, revision: int) -> dict[UUID, str]:
     """All rows by one statement; where some are refused or dropped, by portions and halves."""
 
-    async def load(rows: Sequence[UUID] | None) -> None:
+    async def insert(rows: Sequence[UUID] | None) -> None:
         expected = len(rows) if rows is not None else await connection.fetchval(sql("initial_load_count"))
         if rows_of(await connection.execute(sql("initial_load_rows"), revision, rows)) < expected:
             raise RowRefusedError(_DROPPED, NO_DATA)
+
+    async def load(rows: Sequence[UUID]) -> None:
+        await insert(rows)
         await connection.execute(sql("repair_legacy"), rows)
 
     try:
         async with savepoint(connection):
-            await load(None)
+            async with _without_key(connection):
+                await insert(None)
+            await connection.execute(sql("repair_legacy"), None)
         return {}
     except WRITE_REFUSALS as refusal:
         _log.warning("some rows are refused", reason=str(refusal))
