@@ -14,6 +14,7 @@ from harness.rebuilding import Installation, rows_as_text
 from harness.writers import GROUP, TOPIC
 from histories import chains, event, override
 from llamalog_schemas.events import Event
+from llamalog_service.rebuild.comparison import ComparisonSnapshot, Duplicates
 from llamalog_service.rebuild.errors import TableNotEmptyError
 from llamalog_service.rebuild.initial_load import InitialLoadStore
 from llamalog_service.rebuild.rebuild import RebuildOptions
@@ -91,6 +92,32 @@ async def test_legacy_rows_are_marked_in_a_published_table(installation: Install
     assert (await installation.rebuilt()).unrepaired == 0
     marked = await installation.pool.fetchval("SELECT id FROM llama_logs WHERE legacy_sourced")
     assert marked == UUID(int=300)
+
+
+async def test_roots_do_not_follow_from_a_content_that_was_removed(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are found while duplicates are removed, here before; the one removed claims earlier."""
+    kept = [event(200, "one"), event(201, "other"), event(202, "job", "one", at=300), override(203, "unseen")]
+    installation.publish([*kept, event(204, "below", "unseen")], 0)
+    installation.publish([event(202, "job", "other", at=100), override(203, "elsewhere")], 1)
+    deduplicate = ComparisonSnapshot.deduplicate
+    resolved = asyncio.Event()
+
+    async def resolve(self: InitialLoadStore) -> None:
+        await original(self)
+        resolved.set()
+
+    async def wait_then_deduplicate(self: ComparisonSnapshot) -> Duplicates:
+        await asyncio.wait_for(resolved.wait(), 60)
+        return await deduplicate(self)
+
+    original = InitialLoadStore.resolve
+    monkeypatch.setattr(InitialLoadStore, "resolve", resolve)
+    monkeypatch.setattr(ComparisonSnapshot, "deduplicate", wait_then_deduplicate)
+    assert (await installation.rebuilt()).contested == 1
+    stored = await stored_rows(installation.pool)
+    assert differences(stored, [*EVENTS, *kept, event(204, "below", "unseen")]) == []
 
 
 async def test_a_consumer_continues_where_the_loaded_table_ends(installation: Installation) -> None:

@@ -36,7 +36,7 @@ _INSERT_ROOTS: Final = """
 _SEARCH_SHADOW_FIRST: Final = (
     f"SELECT set_config('search_path', '{SCHEMA}, ' || current_setting('search_path'), true)"
 )
-_ANALYZE: Final = (
+ANALYZE_SHADOW: Final = (
     f"ANALYZE {SCHEMA}.llama_logs (id, job_id, parent_job_id, declared_root_job_id, origin); "
     f"ANALYZE {SCHEMA}.legacy_rows"
 )
@@ -76,11 +76,18 @@ class Duplicates(NamedTuple):
         contested: ids with several contents.
         contested_kept_live: those of which the live table holds another content than an empty table would
             get, which is the legacy row's, or else the lowest offset's.
+        overrides: overrides removed likewise.
     """
 
     removed: int
     contested: int
     contested_kept_live: int
+    overrides: int
+
+    @property
+    def may_change_roots(self) -> bool:
+        """Whether some roots of the shadow followed from what is removed: rows alike make the same claims."""
+        return bool(self.contested or self.overrides)
 
 
 class Unsourced(NamedTuple):
@@ -168,12 +175,16 @@ class ComparisonSnapshot:
         overrides = rows_of(await self._connection.execute(sql("shadow_unsourced_overrides")))
         return Unsourced(rows, overrides)
 
+    async def analyze(self) -> None:
+        """Gather the statistics of the shadow that the statements after this one are planned by."""
+        await self._connection.execute(ANALYZE_SHADOW)
+
     async def deduplicate(self) -> Duplicates:
         """Leave one row and one override of each id in the shadow."""
-        await self._connection.execute(f"{MEMORY}; {_ANALYZE}; {sql('shadow_repeated')}")
-        duplicates = await self._connection.fetchrow(sql("shadow_deduplicate"))
-        await self._connection.execute(sql("shadow_deduplicate_overrides"))
-        return Duplicates(*duplicates)
+        await self._connection.execute(f"{MEMORY}; {sql('shadow_repeated')}")
+        removed, contested, kept_live = await self._connection.fetchrow(sql("shadow_deduplicate"))
+        overrides = await self._connection.execute(sql("shadow_deduplicate_overrides"))
+        return Duplicates(removed, contested, kept_live, rows_of(overrides))
 
     async def resolve(self) -> None:
         """Resolve the roots of the shadow's rows by the statements that plan a backfill."""
@@ -202,6 +213,11 @@ class ComparisonSnapshot:
             await count_side(self._connection, "live", selection),
             await count_side(self._connection, "rebuilt", selection),
         )
+
+    async def resolved_side(self) -> Side:
+        """Resolve the roots of the shadow's rows, which are not to be loaded, and count the rows."""
+        await self.resolve()
+        return await count_side(self._connection, "rebuilt", RebuildSelection())
 
     async def complete(self) -> None:
         """Mark the comparison as complete, for the repair or the initial load."""

@@ -1,5 +1,6 @@
 """Initial load of an empty live table from the shadow, in one transaction, and the enum labels it needs."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
@@ -26,7 +27,7 @@ from llamalog_service.rebuild.comparison import (
 )
 from llamalog_service.rebuild.errors import EnumLabelsNotAddedError, TableNotEmptyError
 from llamalog_service.rebuild.ports import CommitOffsets, OnProgress, RebuildProgress
-from llamalog_service.rebuild.shadow import END_WITH_CLIENT, INDEX_ROWS, compared_shadow
+from llamalog_service.rebuild.shadow import END_WITH_CLIENT, INDEX_ROWS, require_comparison
 
 _log = structlog.get_logger("llamalog.rebuild")
 
@@ -62,10 +63,32 @@ class Loaded(NamedTuple):
 
 
 class InitialLoadStore:
-    """Loads the live table over a pool whose connections plan every statement anew."""
+    """Loads the live table over one connection, which plans every statement anew.
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    The ends of the walks to the roots stay in the connection's work tables up to the load.
+    """
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+        self.resolving = asyncio.create_task(self.resolve())
+
+    async def resolve(self) -> None:
+        """Find the ends of the walks from the shadow's jobs."""
+        await self._connection.execute(sql("compare_prepare"))
+        async with self._connection.transaction():
+            await self._connection.execute(END_WITH_CLIENT)
+            async with rule_over_shadow(self._connection):
+                pass  # its work tables stay; the rows get their roots on their way into the live table
+
+    async def resolved(self, *, anew: bool) -> None:
+        """Wait until the roots of the shadow's jobs are known.
+
+        Args:
+            anew: the shadow was changed meanwhile.
+        """
+        await self.resolving
+        if anew:
+            await self.resolve()
 
     async def load(
         self, group: str, topic: str, next_offsets: Mapping[int, int], on_progress: OnProgress
@@ -81,25 +104,32 @@ class InitialLoadStore:
             ShadowLostError: a crash has emptied the shadow.
             UnavailableError: nothing is written, or the commit's outcome is unknown.
         """
-        async with compared_shadow(self._pool) as connection:
-            on_progress(RebuildProgress("resolving roots"))
-            await connection.execute(sql("compare_prepare"))
-            async with connection.transaction():
-                await connection.execute(END_WITH_CLIENT)
-                async with rule_over_shadow(connection):
-                    pass  # its work tables stay; the rows get their roots on their way into the live table
-            on_progress(RebuildProgress("loading the live table, then its indexes"))
-            async with connection.transaction():
-                await connection.execute(f"{END_WITH_CLIENT}; {_LOCK}")
-                if not await connection.fetchval(IS_EMPTY):
-                    raise TableNotEmptyError
-                refused = await _load(connection)
-                on_progress(RebuildProgress("counting"))
-                counts = await count_side(connection, "live", RebuildSelection())
-                await advance_positions(connection, Positions(group, topic, next_offsets))
-            on_progress(RebuildProgress("gathering statistics"))
-            await connection.execute("ANALYZE llama_logs")
-            return Loaded(counts, {str(row): reason for row, reason in refused.items()})
+        connection = self._connection
+        await require_comparison(connection)
+        on_progress(RebuildProgress("loading the live table, then its indexes"))
+        async with connection.transaction():
+            await connection.execute(f"{END_WITH_CLIENT}; {_LOCK}")
+            if not await connection.fetchval(IS_EMPTY):
+                raise TableNotEmptyError
+            refused = await _load(connection)
+            on_progress(RebuildProgress("counting"))
+            counts = await count_side(connection, "live", RebuildSelection())
+            await advance_positions(connection, Positions(group, topic, next_offsets))
+        on_progress(RebuildProgress("gathering statistics"))
+        await connection.execute("ANALYZE llama_logs")
+        return Loaded(counts, {str(row): reason for row, reason in refused.items()})
+
+
+@asynccontextmanager
+async def resolving(pool: asyncpg.Pool) -> AsyncIterator[InitialLoadStore]:
+    """A store that resolves the roots of the shadow's jobs meanwhile."""
+    async with pool.acquire() as connection:
+        store = InitialLoadStore(connection)
+        try:
+            yield store
+        finally:
+            store.resolving.cancel()
+            await asyncio.gather(store.resolving, return_exceptions=True)
 
 
 async def commit_loaded(commit: CommitOffsets, topic: str, next_offsets: Mapping[int, int]) -> None:

@@ -7,6 +7,7 @@ live table as it was.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -16,10 +17,10 @@ from msgspec.structs import replace
 from llamalog_service.kafka.reader import Span
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import (
+    ANALYZE_SHADOW,
     NO_DIFFERENCES,
     NO_ROWS,
     NONE_UNSOURCED,
-    ComparisonSnapshot,
     ComparisonStore,
     Differences,
     Duplicates,
@@ -37,7 +38,7 @@ from llamalog_service.rebuild.errors import (
     UnknownEnumLabelsError,
     UnsourcedRowsError,
 )
-from llamalog_service.rebuild.initial_load import EnumLabelStore, InitialLoadStore, commit_loaded
+from llamalog_service.rebuild.initial_load import EnumLabelStore, commit_loaded, resolving
 from llamalog_service.rebuild.ports import CommitOffsets, History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.reader_processes import ReaderProcesses, Share, shown_as_all
 from llamalog_service.rebuild.repair import Repair
@@ -235,22 +236,25 @@ class Rebuild:
         write = self._guarded(self._shadow.write, options, allow_unknown_labels=False)
         ends = {partition: span.end for partition, span in spans.items()}
         await self._read_up_to(ends, write, needs_labels=True)
-        async with self._comparison.snapshot() as snapshot:
-            self._on_progress(RebuildProgress("removing duplicates"))
-            duplicates = await snapshot.deduplicate()
-            counts = NO_ROWS if options.initial_load else await self._resolve_and_count(snapshot)
-            read = await snapshot.progress()
-            await snapshot.complete()
-        options.on_compared()
-        refused: dict[str, str] = {}
-        if options.initial_load:
-            self._lock.check()
-            positions = {} if options.archive_only else read.next_offsets
-            counts, refused = await InitialLoadStore(self._pool).load(
-                self._group, self._topic, positions, self._on_progress
-            )
-            if positions and self._commit is not None:
-                await commit_loaded(self._commit, self._topic, positions)
+        await self._pool.execute(ANALYZE_SHADOW)
+        async with AsyncExitStack() as stack:
+            refused: dict[str, str] = {}
+            live = await stack.enter_async_context(resolving(self._pool)) if options.initial_load else None
+            async with self._comparison.snapshot() as snapshot:
+                self._on_progress(RebuildProgress("removing duplicates"))
+                duplicates = await snapshot.deduplicate()
+                counts = await snapshot.resolved_side() if live is None else NO_ROWS
+                read = await snapshot.progress()
+                await snapshot.complete()
+            options.on_compared()
+            if live is not None:
+                self._on_progress(RebuildProgress("resolving roots"))
+                await live.resolved(anew=duplicates.may_change_roots)
+                self._lock.check()
+                positions = {} if options.archive_only else read.next_offsets
+                counts, refused = await live.load(self._group, self._topic, positions, self._on_progress)
+                if positions and self._commit is not None:
+                    await commit_loaded(self._commit, self._topic, positions)
         sides = NO_ROWS, counts
         found = _Comparison(read, duplicates, 0, sides, NONE_UNSOURCED)
         return replace(
@@ -258,14 +262,6 @@ class Rebuild:
             unrepaired=len(refused),
             refusals=dict(islice(refused.items(), _EXAMPLES)),
         )
-
-    async def _resolve_and_count(self, snapshot: ComparisonSnapshot) -> Side:
-        """Resolve the roots of the shadow's rows, which are not loaded, and count them."""
-        self._on_progress(RebuildProgress("resolving roots"))
-        await snapshot.resolve()
-        self._on_progress(RebuildProgress("counting"))
-        _, rebuilt = await snapshot.sides(RebuildSelection())
-        return rebuilt
 
     def _report(
         self,
@@ -369,6 +365,7 @@ class Rebuild:
             await read_into(write, self._history, starts, ends, self._on_progress)
             copied = await snapshot.copy_unsourced() if options.allow_unsourced else NONE_UNSOURCED
             self._on_progress(RebuildProgress("removing duplicates"))
+            await snapshot.analyze()
             duplicates = await snapshot.deduplicate()
             self._on_progress(RebuildProgress("resolving roots"))
             await snapshot.resolve()

@@ -199,13 +199,22 @@ async def compared_shadow(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connectio
         UnavailableError: PostgreSQL is away.
     """
     async with pool.acquire() as connection:
-        try:
-            has_comparison = await connection.fetchval(_HAS_COMPARISON)
-        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as gone:
-            raise ShadowLostError from gone
-        if not has_comparison:
-            raise ShadowLostError
+        await require_comparison(connection)
         yield connection
+
+
+async def require_comparison(connection: asyncpg.Connection) -> None:
+    """Refuse to continue without the result of the comparison.
+
+    Raises:
+        ShadowLostError: the shadow is empty or dropped.
+    """
+    try:
+        has_comparison = await connection.fetchval(_HAS_COMPARISON)
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as gone:
+        raise ShadowLostError from gone
+    if not has_comparison:
+        raise ShadowLostError
 
 
 async def read_progress(connection: asyncpg.Connection) -> ReadProgress:
