@@ -21,7 +21,7 @@ from llamalog_service.rebuild.initial_load import EnumLabelStore
 from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
 from llamalog_service.rebuild.shadow import ShadowBatch, read_into, read_progress, write_batch
 
-_LOOK_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 0.05
 
 _log = structlog.get_logger("llamalog.rebuild")
 
