@@ -1,7 +1,6 @@
 """Changes of a table that others write to all the while: no lock is held, or waited for, for long."""
 
 import asyncio
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -46,10 +45,9 @@ class Index(NamedTuple):
 
     def is_missing(self, found: SchemaInspector) -> bool:
         """Whether no index of any name serves the same queries."""
-        columns = tuple(re.split(r", (?![^(]*\))", self.columns))
         return not any(
             other.valid
-            and other.columns == columns
+            and ", ".join(other.columns) == self.columns
             and (other.name == self.name or not (other.partial or self.exact))
             for other in found.indexes.values()
         )

@@ -21,19 +21,31 @@ PAGES = 3
 # The rows alone, without depths, name and parents.
 _TIMELINE = """
     WITH named AS (
-        SELECT id, root_job_id FROM llama_logs WHERE entity_id = $1
+        SELECT id, root_job_id FROM llama_logs WHERE uuid_hash(entity_id) = uuid_hash($1) AND entity_id = $1
         UNION
         SELECT id, root_job_id FROM llama_logs WHERE album_id = $1 AND album_id IS DISTINCT FROM entity_id
     )
-    SELECT * FROM llama_logs WHERE root_job_id IN (SELECT root_job_id FROM named)
+    SELECT l.*
+    FROM (SELECT DISTINCT root_job_id FROM named) root
+    JOIN llama_logs l ON hashtextextended(l.root_job_id, 0) = hashtextextended(root.root_job_id, 0)
+                     AND texteq(l.root_job_id, root.root_job_id)
     UNION ALL
     SELECT l.* FROM llama_logs l JOIN named USING (id) WHERE named.root_job_id IS NULL
     ORDER BY created_at, id
     LIMIT 51
 """
 
-# The rows alone, without depths and parents.
-_TREE = "SELECT * FROM llama_logs WHERE root_job_id = $1 ORDER BY created_at, id LIMIT 51"
+# The rows alone, without depths and parents. OFFSET 0: else the planner reads by time, to meet them soon.
+_TREE = """
+    SELECT *
+    FROM (
+        SELECT * FROM llama_logs
+        WHERE hashtextextended(root_job_id, 0) = hashtextextended($1, 0) AND texteq(root_job_id, $1)
+        OFFSET 0
+    ) l
+    ORDER BY created_at, id
+    LIMIT 51
+"""
 
 # What the table shows, without names from other rows; a root job with more rows comes more than once.
 _ROOT_JOBS = """
@@ -48,7 +60,9 @@ _ROOT_JOBS = """
         SELECT count(*) AS rows, count(*) FILTER (WHERE l.job_id = r.root_job_id) AS own,
                max(l.created_at) AS last,
                count(*) FILTER (WHERE l.category = 'FAILED' OR l.status = 'FAILED') AS failed
-        FROM llama_logs l WHERE l.root_job_id = r.root_job_id
+        FROM llama_logs l
+        WHERE hashtextextended(l.root_job_id, 0) = hashtextextended(r.root_job_id, 0)
+          AND texteq(l.root_job_id, r.root_job_id)
     ) under
     ORDER BY r.created_at DESC, r.id DESC
 """

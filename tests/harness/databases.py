@@ -27,6 +27,7 @@ ALL_REVISIONS = [
     "0010",
     "0011",
     "0012",
+    "0013",
 ]
 
 DatabaseAt = Callable[[str], Awaitable[str]]

@@ -8,8 +8,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "the look after the commit misses children",
         SERVICE + "log/sql/stale_jobs.sql",
-        "WHERE l.parent_job_id = e.job",
-        "WHERE l.parent_job_id = e.parent",
+        "WHERE {l names e.job}",
+        "WHERE {l names e.parent}",
         tests_of(
             "integration/backfill/test_interleaving.py",
             "test_two_writers_never_stay_apart_in_any_order_of_their_steps",
@@ -79,8 +79,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "a recompute leaves out what is below",
         SERVICE + "log/sql/fragments/children.sql",
-        "WHERE l.parent_job_id = b.job AND l.job_id IS NOT NULL",
-        "WHERE l.parent_job_id = b.job AND l.job_id IS NULL",
+        "WHERE {l names b.job} AND l.job_id IS NOT NULL",
+        "WHERE {l names b.job} AND l.job_id IS NULL",
         tests_of(
             "integration/backfill/test_sweeps.py",
             "test_the_cheap_sweep_finds_late_parents_whose_command_was_lost",

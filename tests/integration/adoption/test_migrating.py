@@ -22,6 +22,7 @@ from llamalog_service.adoption.migration_runner import (
     migrate,
 )
 from llamalog_service.domain.errors import LoginRefusedError
+from llamalog_service.postgres.statements import sql
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -39,7 +40,7 @@ async def test_two_databases_can_be_migrated_at_once(empty_database: str, other_
 
 async def test_a_revision_of_a_newer_version_is_refused_and_nothing_is_changed(database_url: str) -> None:
     await run_sql(database_url, "UPDATE llamalog_revision SET version_num = '0999'")
-    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0012"):
+    with pytest.raises(UnknownRevisionError, match=r"revision 0999.*newest is 0013"):
         await migrate(database_url)
     assert await current_revision(database_url) == "0999"
 
@@ -61,6 +62,7 @@ async def test_a_refused_step_says_why_and_keeps_the_steps_before_it(database_at
         ("llama_logs_unsettled_idx", "0004"),
         ("llama_logs_failures_idx", "0008"),
         ('TABLE "removed_rows" RENAME', "0011"),
+        ("llama_logs_rare_categories_idx", "0012"),
     ],
 )
 async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
@@ -87,7 +89,7 @@ async def test_a_step_that_stopped_half_way_is_taken_up_where_it_stopped(
 @pytest.mark.parametrize(
     ("index", "revision", "keys"),
     [
-        ("llama_logs_parent_job_id_idx", "0004", "(parent_job_id)"),
+        ("llama_logs_root_job_id_hash_idx", "0012", "hashtextextended"),
         ("llama_logs_job_id_hash_created_at_idx", "0008", "hashtextextended"),
     ],
 )
@@ -113,7 +115,9 @@ async def test_an_index_over_an_expression_that_serves_as_well_is_not_built_agai
     theirs = "CREATE INDEX theirs ON llama_logs (hashtextextended(job_id, 0), created_at NULLS FIRST)"
     await run_sql(database, theirs)
     await migrate(database)
-    names = {name for name, (definition, _) in (await indexes(database)).items() if "hash" in definition}
+    names = {
+        name for name, (definition, _) in (await indexes(database)).items() if "NULLS FIRST" in definition
+    }
     assert names == {"theirs"}
 
 
@@ -145,6 +149,23 @@ async def test_an_index_over_an_expression_gets_its_statistics(database_at: Data
     assert await run_sql(database, known)
 
 
+async def test_rows_about_an_entity_are_found_by_their_index_where_times_have_a_zone(
+    database_at: DatabaseAt,
+) -> None:
+    database = await database_at("0012")
+    await run_sql(
+        database,
+        "ALTER TABLE llama_logs ALTER created_at TYPE timestamptz",
+        f"ALTER DATABASE {urlsplit(database).path[1:]} SET enable_seqscan = off",
+    )
+    await migrate(database)
+    about_one = (
+        sql("names").replace("$1", "'{00000000-0000-0000-0000-000000000001}'").replace("$2", "'{ALBUM}'")
+    )
+    plan = await run_sql(database, f"EXPLAIN {about_one}")
+    assert "llama_logs_entity_id_hash_second_idx" in str([line[0] for line in plan])
+
+
 async def indexes(database_url: str) -> dict[str, tuple[str, bool]]:
     found = (await catalogue(database_url))["indexes"]
     return {name: (definition, valid) for _, name, definition, valid in found}
@@ -163,7 +184,7 @@ async def test_an_index_whose_build_ended_in_a_deadlock_is_built_anew(database_a
         await eventually(builds)
         await other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the other side gives way
         await other.execute("ALTER TABLE llama_logs SET (fillfactor = 90)")
-    assert await migrating == ["0008", "0009", "0010", "0011", "0012"]
+    assert await migrating == ["0008", "0009", "0010", "0011", "0012", "0013"]
     assert await watcher.fetch("SELECT FROM pg_index WHERE NOT indisvalid") == []
     await other.close()
     await watcher.close()

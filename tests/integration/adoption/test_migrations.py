@@ -66,17 +66,27 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(databa
         "llama_logs_job_id_hash_created_at_idx": (
             "(hashtextextended((job_id)::text, (0)::bigint), created_at NULLS FIRST)"
         ),
-        "llama_logs_parent_job_id_idx": "(parent_job_id) WHERE (parent_job_id IS NOT NULL)",
-        "llama_logs_root_job_id_idx": "(root_job_id) WHERE (root_job_id IS NOT NULL)",
+        "llama_logs_parent_job_id_hash_idx": "(hashtextextended((parent_job_id)::text, (0)::bigint))",
+        "llama_logs_root_job_id_hash_idx": "(hashtextextended((root_job_id)::text, (0)::bigint))",
         "llama_logs_created_at_idx": "(created_at)",
         "llama_logs_eventless_idx": (
             "(id) WHERE ((legacy_sourced IS FALSE) OR ((legacy_sourced IS NULL) AND (origin IS NULL)))"
         ),
-        "llama_logs_category_created_at_idx": "(category, created_at)",
-        "llama_logs_entity_id_created_at_idx": "(entity_id, created_at) WHERE (entity_id IS NOT NULL)",
-        "llama_logs_album_id_idx": "(album_id) WHERE (album_id IS DISTINCT FROM entity_id)",
-        "llama_logs_artist_id_idx": "(artist_id) WHERE (artist_id IS DISTINCT FROM entity_id)",
-        "llama_logs_track_id_idx": "(track_id) WHERE (track_id IS DISTINCT FROM entity_id)",
+        "llama_logs_rare_categories_idx": (
+            "(category, created_at) WHERE (category <> ALL (ARRAY['CREATED'::\"LlamaLogCategory\", "
+            "'ENRICHED'::\"LlamaLogCategory\"]))"
+        ),
+        "llama_logs_entity_id_hash_second_idx": (
+            "(uuid_hash(entity_id), int4(date_part('epoch'::text, (LEAST(GREATEST(created_at, "
+            "'1970-01-01 00:00:00'::timestamp without time zone), '2100-01-01 00:00:00'::timestamp without "
+            "time zone) - '2035-01-01 00:00:00'::timestamp without time zone))))"
+        ),
+        **{
+            f"llama_logs_other_{column}_idx": (
+                f"({column}) WHERE (({column} IS NOT NULL) AND ({column} IS DISTINCT FROM entity_id))"
+            )
+            for column in ("album_id", "artist_id", "track_id")
+        },
         "llama_logs_roots_idx": (
             "(created_at) WHERE (origin = ANY (ARRAY['ROOT'::\"LlamaLogOrigin\", "
             "'ADOPTED'::\"LlamaLogOrigin\"]))"

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import expand
 from llamalog_service.queries.counts import UNPROCESSED
 
 _ROWS: Final = """
@@ -28,13 +29,13 @@ _WORK: Final = """
 """
 """What a group $1 has recorded of a topic $2, and what was done and is left."""
 
-_ALBUM_TO_SHOW: Final = """
+_ALBUM_TO_SHOW: Final = expand("""
     SELECT a.album_id
     FROM unnest($1::uuid[]) AS a (album_id)
     CROSS JOIN LATERAL (
         SELECT l.revision, l.category
         FROM llama_logs l
-        WHERE l.entity_id = a.album_id AND l.album_id = a.album_id
+        WHERE {l is about a.album_id} AND l.album_id = a.album_id
         UNION ALL
         SELECT l.revision, l.category
         FROM llama_logs l
@@ -43,7 +44,7 @@ _ALBUM_TO_SHOW: Final = """
     GROUP BY a.album_id
     ORDER BY bool_or(l.revision > 1) DESC, count(DISTINCT l.category) DESC, count(*), a.album_id
     LIMIT 1
-"""
+""")
 """Of some albums $1 the one whose timeline shows most: corrected rows, many kinds of entities, few rows."""
 
 

@@ -57,8 +57,8 @@ class ExistingIndex(NamedTuple):
     """An index.
 
     Attributes:
-        columns: an expression as PostgreSQL writes it, but without casts; NULLS FIRST where an ascending
-            order puts them there.
+        columns: an expression as PostgreSQL writes it, but without casts, and midnight in UTC as a date with
+            Z; NULLS FIRST where an ascending order puts them there.
     """
 
     name: str
@@ -151,7 +151,7 @@ class SchemaInspector:
         rows = self._rows(
             f"""
             SELECT i.relname,
-                   ARRAY(SELECT coalesce(attname, pg_get_indexdef(indexrelid, place::integer, true))
+                   ARRAY(SELECT coalesce(attname::text, pg_get_indexdef(indexrelid, place::integer, true))
                                 || CASE WHEN indoption[place - 1] IN (1, 2) THEN ' NULLS FIRST' ELSE '' END
                          FROM unnest(indkey::smallint[]) WITH ORDINALITY AS k (number, place)
                          LEFT JOIN pg_attribute ON attrelid = indrelid AND attnum = number AND number > 0
@@ -165,7 +165,7 @@ class SchemaInspector:
             names=LOG_TABLES,
         )
         return {
-            name: ExistingIndex(name, tuple(map(_without_casts, columns)), partial, valid, unique)
+            name: ExistingIndex(name, tuple(map(_simplified, columns)), partial, valid, unique)
             for name, columns, partial, valid, unique in rows
         }
 
@@ -243,5 +243,6 @@ class SchemaInspector:
         return iter(self._connection.execute(text(query), names).all())
 
 
-def _without_casts(expression: str) -> str:
-    return re.sub(r"::\w+", "", expression)
+def _simplified(expression: str) -> str:
+    uncast = re.sub(r"::\w+( with(out)? time zone)?", "", expression)
+    return re.sub(r"'(\d{4}-\d\d-\d\d) 00:00:00(\+00)?'", r"'\1Z'", uncast)

@@ -10,23 +10,39 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
+_OF_A_JOB = r"(hashtextextended(\1.{column}, 0) = hashtextextended(\2, 0) AND texteq(\1.{column}, \2))"
+_MAYBE_OF_JOBS = (
+    r"hashtextextended(\1.{column}, 0) = "
+    r"ANY (ARRAY(SELECT hashtextextended(named.job, 0) FROM unnest(\2) AS named (job)))"
+)
 _ABBREVIATIONS = (
+    (r"{(\w+) bears ([^{}]+)}", _OF_A_JOB.format(column="job_id")),
+    (r"{(\w+) names ([^{}]+)}", _OF_A_JOB.format(column="parent_job_id")),
+    (r"{(\w+) stems from ([^{}]+)}", _OF_A_JOB.format(column="root_job_id")),
+    (r"{(\w+) may bear ([^{}]+)}", _MAYBE_OF_JOBS.format(column="job_id")),
+    (r"{(\w+) may name ([^{}]+)}", _MAYBE_OF_JOBS.format(column="parent_job_id")),
     (
-        r"{(\w+) bears ([^{}]+)}",
-        r"(hashtextextended(\1.job_id, 0) = hashtextextended(\2, 0) AND texteq(\1.job_id, \2))",
+        r"{(\w+) is about ([^{}]+)}",
+        r"(uuid_hash(\1.entity_id) = uuid_hash(\2) AND uuid_eq(\1.entity_id, \2))",
     ),
     (
-        r"{(\w+) may bear ([^{}]+)}",
-        r"hashtextextended(\1.job_id, 0) = "
-        r"ANY (ARRAY(SELECT hashtextextended(named.job, 0) FROM unnest(\2) AS named (job)))",
+        r"{second of ([^{}]+)}",
+        r"int4(date_part('epoch', "
+        r"least(greatest(\1, '1970-01-01Z'), '2100-01-01Z') - '2035-01-01Z'))",
     ),
 )
-"""How statements find a job's rows: `WHERE {l bears $1::text}`.
+"""How statements find the rows of a job: `WHERE {l bears $1::text}`; those that name it as their parent:
+`{l names $1::text}`; those whose root it is: `{l stems from $1::text}`.
 
-Names of jobs are long, so that their index keeps a hash of them instead: a condition without the hash has no
+Names of jobs are long, so that their indexes keep hashes of them instead: a condition without the hash has no
 index, and one without the name is true of other jobs too. The name is compared by a function, for the planner
 takes equalities for independent and would expect no rows. `{l may bear $1::text[]}` finds the rows of many
 jobs at once, by their hashes alone: the statement or its caller has to compare the names.
+
+The rows about an entity, `{l is about $1::uuid}`, have an index of four bytes of hash and four for the second
+in which they were created: where the order of time counts, `{second of l.created_at}` comes before the time.
+Seconds are counted from 2035, so that all times of events fit; the expression is as immutable with a time
+zone as without.
 """
 
 

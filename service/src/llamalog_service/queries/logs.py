@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -32,11 +32,20 @@ class Driver(StrEnum):
     """The way to the rows, with its value as $4; each has its index, nearly all in the order of time."""
 
     TIME = "(SELECT * FROM llama_logs WHERE $4::text IS NULL)"
-    CATEGORY = '(SELECT * FROM llama_logs WHERE category = ANY (ARRAY[$4::text::"LlamaLogCategory"]))'
+    # Those of every day, which most rows are of, come soon enough by time: their index is without them.
+    CATEGORY = (
+        '(SELECT * FROM llama_logs WHERE category = ANY (ARRAY[$4::text::"LlamaLogCategory"])'
+        " AND category NOT IN ('CREATED', 'ENRICHED'))"
+    )
     JOB = "(SELECT * FROM llama_logs l WHERE {l bears $4::text})"
-    ENTITY = "(SELECT * FROM llama_logs WHERE entity_id = $4::text::uuid)"
+    # The index has the second alone: where a page begins and ends is said by it too.
+    ENTITY = (
+        "(SELECT * FROM llama_logs l WHERE {l is about $4::text::uuid}"
+        " AND {second of l.created_at} {behind}= {second of $1::text::timestamp}"
+        " AND {second of l.created_at} {ahead} {second of $3::text::timestamp})"
+    )
     # Not by time: OFFSET 0 keeps the planner from reading by time in the hope to meet them soon.
-    ROOT = "(SELECT * FROM llama_logs WHERE root_job_id = $4::text OFFSET 0)"
+    ROOT = "(SELECT * FROM llama_logs l WHERE {l stems from $4::text} OFFSET 0)"
     ORIGIN = '(SELECT * FROM llama_logs WHERE root_job_id IS NULL AND origin = $4::text::"LlamaLogOrigin")'
     # Reason by reason, so that their index gives the order of time.
     UNKNOWN_ORIGIN = (
@@ -47,6 +56,9 @@ class Driver(StrEnum):
     )
     IS_ROOT = "(SELECT * FROM llama_logs WHERE origin = 'ROOT' AND $4::text IS NULL)"
     ROOTS = "(SELECT * FROM llama_logs WHERE origin IN ('ROOT', 'ADOPTED') AND $4::text IS NULL)"
+
+
+_RARE: Final = frozenset(Category) - {Category.CREATED, Category.ENRICHED}
 
 
 class Search(NamedTuple):
@@ -73,7 +85,11 @@ class Search(NamedTuple):
     def _composed(self, name: str, *, brief: bool = False) -> str:
         behind, ahead, order = ("<", ">=", "DESC") if self.newest_first else (">", "<=", "ASC")
         # Orders that only the driver's own index has, against hopes to meet its rows soon by reading by time.
-        leading = f"l.category {order}, " if self.driver is Driver.CATEGORY else ""
+        leading = ""
+        if self.driver is Driver.CATEGORY:
+            leading = f"l.category {order}, "
+        elif self.driver is Driver.ENTITY:
+            leading = expand(f"{{second of l.created_at}} {order}, ")
         if self.driver is Driver.JOB:
             order += " NULLS LAST" if self.newest_first else " NULLS FIRST"
         text = sql(name, brief=brief).replace("{rows}", expand(self.driver.value))
@@ -168,7 +184,7 @@ def _driver(wanted: LogFilter) -> tuple[Driver, str | None]:  # noqa: PLR0911 - 
         return Driver.UNKNOWN_ORIGIN, None
     if wanted.roots_only or wanted.origin is Origin.ROOT:
         return Driver.IS_ROOT, None
-    if wanted.category in set(Category):
+    if wanted.category in _RARE:
         return Driver.CATEGORY, wanted.category
     return Driver.TIME, None
 

@@ -2,4 +2,4 @@
 -- whose name has the same hash. Looked up for all jobs at once: nearly all rows that name them are the transaction's own.
 SELECT l.job_id AS job FROM llama_logs l WHERE {l may bear $1::text[]} AND l.xmin <> $2::xid
 UNION
-SELECT l.parent_job_id FROM llama_logs l WHERE l.parent_job_id = ANY ($1::text[]) AND l.xmin <> $2::xid
+SELECT l.parent_job_id FROM llama_logs l WHERE {l may name $1::text[]} AND l.xmin <> $2::xid

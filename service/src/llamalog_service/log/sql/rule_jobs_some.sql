@@ -9,7 +9,7 @@ WITH RECURSIVE below (job) AS (
         UNION ALL
         SELECT coalesce(l.job_id, l.parent_job_id)
         FROM llama_logs l
-        WHERE l.root_job_id = $3::text AND coalesce(l.job_id, l.parent_job_id) IS NOT NULL
+        WHERE {l stems from $3::text} AND coalesce(l.job_id, l.parent_job_id) IS NOT NULL
     )
     UNION
     SELECT child.job_id
@@ -17,7 +17,7 @@ WITH RECURSIVE below (job) AS (
     CROSS JOIN LATERAL (
         SELECT l.job_id
         FROM llama_logs l
-        WHERE $2::boolean AND l.parent_job_id = b.job AND l.job_id IS NOT NULL AND {claims}
+        WHERE $2::boolean AND {l names b.job} AND l.job_id IS NOT NULL AND {claims}
         OFFSET 0
     ) child
 ), {above}

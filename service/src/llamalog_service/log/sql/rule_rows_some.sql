@@ -10,7 +10,7 @@ FROM (
         UNION ALL
         SELECT l.*, l.parent_job_id
         FROM llama_logs l
-        WHERE l.parent_job_id = e.job AND l.job_id IS NULL AND {claims}
+        WHERE {l names e.job} AND l.job_id IS NULL AND {claims}
         OFFSET 0
     ) l
     WHERE e.in_scope

@@ -20,7 +20,7 @@ WHERE EXISTS (
               CASE WHEN e.ending = 'OPEN' THEN coalesce(l.declared_root_job_id, e.root) ELSE e.root END)
 ) OR EXISTS (
     SELECT FROM llama_logs l
-    WHERE l.parent_job_id = e.job
+    WHERE {l names e.job}
       AND l.xmin <> $6::xid
       AND (e.suspicious
            OR l.origin IS NULL

@@ -45,6 +45,11 @@ ORIGIN_COMMENT: Final = (
     "was never seen), CYCLE (the chain comes back to itself: cycle_members), UNTRACKED (the row names no job "
     "and no parent: origin unknown). NULL means that the row is not processed yet."
 )
+SECOND: Final = (
+    "int4(date_part('epoch', least(greatest(created_at, '1970-01-01 00:00:00'), '2100-01-01 00:00:00') "
+    "- '2035-01-01 00:00:00'))"
+)
+"""What statements call `{second of l.created_at}`, as PostgreSQL writes it."""
 
 
 class LlamaLog(SQLModel, table=True):
@@ -59,17 +64,26 @@ class LlamaLog(SQLModel, table=True):
             text("hashtextextended(job_id, 0)"),
             text("created_at NULLS FIRST"),
         ),
-        index("llama_logs_parent_job_id_idx", "parent_job_id", where="parent_job_id IS NOT NULL"),
-        index("llama_logs_root_job_id_idx", "root_job_id", where="root_job_id IS NOT NULL"),
+        Index("llama_logs_parent_job_id_hash_idx", text("hashtextextended(parent_job_id, 0)")),
+        Index("llama_logs_root_job_id_hash_idx", text("hashtextextended(root_job_id, 0)")),
         Index("llama_logs_created_at_idx", "created_at"),
-        Index("llama_logs_category_created_at_idx", "category", "created_at"),
+        # Most rows are created or enriched: these are found by time.
         index(
-            "llama_logs_entity_id_created_at_idx", "entity_id", "created_at", where="entity_id IS NOT NULL"
+            "llama_logs_rare_categories_idx",
+            "category",
+            "created_at",
+            where="category NOT IN ('CREATED', 'ENRICHED')",
         ),
+        Index("llama_logs_entity_id_hash_second_idx", text("uuid_hash(entity_id)"), text(SECOND)),
         # Most rows that name an entity are about it: these have the others.
-        index("llama_logs_album_id_idx", "album_id", where="album_id IS DISTINCT FROM entity_id"),
-        index("llama_logs_artist_id_idx", "artist_id", where="artist_id IS DISTINCT FROM entity_id"),
-        index("llama_logs_track_id_idx", "track_id", where="track_id IS DISTINCT FROM entity_id"),
+        *(
+            index(
+                f"llama_logs_other_{column}_idx",
+                column,
+                where=f"{column} IS NOT NULL AND {column} IS DISTINCT FROM entity_id",
+            )
+            for column in ("album_id", "artist_id", "track_id")
+        ),
         index("llama_logs_roots_idx", "created_at", where="origin IN ('ROOT', 'ADOPTED')"),
         index("llama_logs_unknown_origin_idx", "origin", "created_at", "id", where="root_job_id IS NULL"),
         index(

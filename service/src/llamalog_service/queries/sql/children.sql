@@ -5,7 +5,7 @@ SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.99
            AS odd_time,
        l.job_id, l.category, l.status, l.operation, l.entity_type, l.entity_id, {name} AS name,
        l.category = 'FAILED' OR l.status = 'FAILED' AS is_failure
-FROM (SELECT * FROM llama_logs WHERE parent_job_id = $1::text OFFSET 0) l
+FROM (SELECT * FROM llama_logs c WHERE {c names $1::text} OFFSET 0) l
 WHERE (l.created_at, l.id) > ($2::text::timestamp, $3::uuid)
   AND NOT EXISTS (
       SELECT FROM llama_logs e

@@ -5,16 +5,16 @@ WITH newest AS MATERIALIZED (
            left(l.error_message, 301) AS error_message, l.retry_count,
            {name} AS name
     FROM llama_logs l
-    WHERE l.entity_id = $1::uuid AND l.entity_type::text = $2::text
-    ORDER BY l.created_at DESC, l.id DESC
+    WHERE {l is about $1::uuid} AND l.entity_type::text = $2::text
+    ORDER BY {second of l.created_at} DESC, l.created_at DESC, l.id DESC
     LIMIT $4::integer
 ), oldest AS (
     SELECT l.id, l.created_at, l.category::text, l.status::text, l.operation, l.job_id, l.root_job_id, l.error_code,
            left(l.error_message, 301) AS error_message, l.retry_count,
            {name} AS name
     FROM llama_logs l
-    WHERE (SELECT count(*) FROM newest) = $4 AND l.entity_id = $1::uuid AND l.entity_type::text = $2::text
-    ORDER BY l.created_at, l.id
+    WHERE (SELECT count(*) FROM newest) = $4 AND {l is about $1::uuid} AND l.entity_type::text = $2::text
+    ORDER BY {second of l.created_at}, l.created_at, l.id
     LIMIT $4::integer
 ), about AS MATERIALIZED (
     SELECT * FROM newest

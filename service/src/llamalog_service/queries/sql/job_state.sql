@@ -5,7 +5,7 @@ SELECT (SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.
         WHERE {l bears $1::text}
         ORDER BY {earliest}
         LIMIT 1) AS seen_since,
-       EXISTS (SELECT FROM llama_logs l WHERE l.parent_job_id = $1::text) AS is_named,
+       EXISTS (SELECT FROM llama_logs l WHERE {l names $1::text}) AS is_named,
        d.adopted, d.reason, d.requested_by, d.overridden_at AT TIME ZONE 'UTC' AS overridden_at
 FROM (SELECT) AS one
 LEFT JOIN LATERAL (

@@ -27,7 +27,7 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT
         FROM llama_logs l
-        WHERE l.parent_job_id = j.job
+        WHERE {l names j.job}
           AND NOT EXISTS (
               SELECT FROM llama_logs e
               WHERE {e bears l.job_id} AND e.parent_job_id IS NOT NULL AND (e.created_at, e.id) < (l.created_at, l.id)

@@ -6,8 +6,8 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT {name} AS name, l.entity_type::text AS type
         FROM llama_logs l
-        WHERE l.entity_id = e.id
-        ORDER BY l.created_at DESC, l.id DESC
+        WHERE {l is about e.id}
+        ORDER BY {second of l.created_at} DESC, l.created_at DESC, l.id DESC
         LIMIT 1000
     ) n
     WHERE n.name IS NOT NULL AND n.type = e.type

@@ -29,7 +29,7 @@ FROM (
           )
           ELSE NOT EXISTS (
               SELECT
-              FROM (SELECT * FROM llama_logs WHERE root_job_id = l.root_job_id OFFSET 0) e
+              FROM (SELECT * FROM llama_logs c WHERE {c stems from l.root_job_id} OFFSET 0) e
               WHERE e.origin = 'ADOPTED' AND (e.created_at, e.id) < (l.created_at, l.id)
           )
           END
@@ -38,7 +38,7 @@ FROM (
 ) l
 CROSS JOIN LATERAL (
     SELECT count(*) AS rows, least(greatest(max(c.created_at), '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS last_at
-    FROM (SELECT c.created_at FROM llama_logs c WHERE c.root_job_id = l.root_job_id LIMIT $10::integer) c
+    FROM (SELECT c.created_at FROM llama_logs c WHERE {c stems from l.root_job_id} LIMIT $10::integer) c
 ) lineage
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE c.root_job_id = l.root_job_id) AS own  -- a row that no sweep has seen has no root

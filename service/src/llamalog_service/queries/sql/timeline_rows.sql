@@ -4,7 +4,7 @@
 WITH RECURSIVE named AS MATERIALIZED (
     SELECT l.id, l.created_at, l.is_root_job, l.root_job_id
     FROM llama_logs l
-    WHERE l.entity_id = $7::uuid
+    WHERE {l is about $7::uuid}
       AND (l.entity_type::text = $8::text
            OR CASE $8::text WHEN 'ALBUM' THEN l.album_id WHEN 'ARTIST' THEN l.artist_id ELSE l.track_id END = $7::uuid)
     UNION ALL
@@ -32,7 +32,7 @@ WITH RECURSIVE named AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT l.id, l.created_at, l.is_root_job
         FROM llama_logs l
-        WHERE l.root_job_id = r.root_job_id
+        WHERE {l stems from r.root_job_id}
           AND (l.created_at, NOT l.is_root_job, l.id) > ($1::text::timestamp, $2::boolean, $3::uuid)
         OFFSET 0
     ) below
@@ -44,8 +44,8 @@ SELECT {row}, l.beyond, l.parents,
         FROM (
             SELECT {name} AS name
             FROM llama_logs l
-            WHERE l.entity_id = $7::uuid AND l.entity_type::text = $8::text
-            ORDER BY l.created_at DESC, l.id DESC
+            WHERE {l is about $7::uuid} AND l.entity_type::text = $8::text
+            ORDER BY {second of l.created_at} DESC, l.created_at DESC, l.id DESC
             LIMIT 1000
         ) n
         WHERE n.name IS NOT NULL

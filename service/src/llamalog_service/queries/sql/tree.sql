@@ -5,7 +5,7 @@
 -- hoping to meet the rows soon.
 WITH RECURSIVE root AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM llama_logs l WHERE {l bears $7::text} AND l.root_job_id = $7::text AND l.origin = 'ROOT')
-        OR EXISTS (SELECT FROM (SELECT l.origin FROM llama_logs l WHERE l.root_job_id = $7::text OFFSET 0) o
+        OR EXISTS (SELECT FROM (SELECT l.origin FROM llama_logs l WHERE {l stems from $7::text} OFFSET 0) o
                    WHERE o.origin = 'ADOPTED') AS is_one
 ), below (job) AS (
     SELECT $7::text FROM root WHERE NOT root.is_one
@@ -15,13 +15,13 @@ WITH RECURSIVE root AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT c.job_id
         FROM llama_logs c
-        WHERE c.parent_job_id = b.job AND c.job_id IS NOT NULL AND NOT c.parent_conflict
+        WHERE {c names b.job} AND c.job_id IS NOT NULL AND NOT c.parent_conflict
         OFFSET 0
     ) child
 ), places AS (
     SELECT r.id, r.created_at, r.is_root_job
     FROM (
-        SELECT l.id, l.created_at, l.is_root_job FROM llama_logs l WHERE l.root_job_id = $7::text OFFSET 0
+        SELECT l.id, l.created_at, l.is_root_job FROM llama_logs l WHERE {l stems from $7::text} OFFSET 0
     ) r
     WHERE (r.created_at, NOT r.is_root_job, r.id) > ($1::text::timestamp, $2::boolean, $3::uuid)
     UNION ALL
@@ -40,7 +40,7 @@ WITH RECURSIVE root AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT l.id, l.created_at, l.is_root_job
         FROM llama_logs l
-        WHERE l.parent_job_id = b.job AND l.job_id IS NULL AND l.root_job_id IS DISTINCT FROM $7::text
+        WHERE {l names b.job} AND l.job_id IS NULL AND l.root_job_id IS DISTINCT FROM $7::text
         OFFSET 0
     ) r
     WHERE (r.created_at, NOT r.is_root_job, r.id) > ($1::text::timestamp, $2::boolean, $3::uuid)

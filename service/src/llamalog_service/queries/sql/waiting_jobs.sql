@@ -15,7 +15,7 @@ FROM (
       AND NOT EXISTS (SELECT FROM llama_logs s WHERE {s bears l.parent_job_id} OFFSET 0)
       AND NOT EXISTS (
           SELECT
-          FROM (SELECT * FROM llama_logs WHERE parent_job_id = l.parent_job_id OFFSET 0) e
+          FROM (SELECT * FROM llama_logs c WHERE {c names l.parent_job_id} OFFSET 0) e
           WHERE e.root_job_id IS NULL AND e.origin = 'PENDING' AND NOT e.parent_conflict
             AND (e.created_at, e.id) < (l.created_at, l.id)
       )
@@ -25,13 +25,13 @@ FROM (
 CROSS JOIN LATERAL (
     WITH RECURSIVE below (id, job) AS (
         SELECT l.id, l.job_id
-        FROM (SELECT * FROM llama_logs WHERE parent_job_id = w.job OFFSET 0) l
+        FROM (SELECT * FROM llama_logs c WHERE {c names w.job} OFFSET 0) l
         WHERE l.origin = 'PENDING' AND NOT l.parent_conflict
         UNION
         SELECT l.id, l.job_id
         FROM below b
         CROSS JOIN LATERAL (
-            SELECT l.id, l.job_id, l.origin FROM llama_logs l WHERE l.parent_job_id = b.job AND NOT l.parent_conflict
+            SELECT l.id, l.job_id, l.origin FROM llama_logs l WHERE {l names b.job} AND NOT l.parent_conflict
             UNION ALL
             SELECT l.id, l.job_id, l.origin FROM llama_logs l WHERE {l bears b.job}
             OFFSET 0

@@ -2,6 +2,6 @@
 CROSS JOIN LATERAL (
     SELECT l.job_id
     FROM llama_logs l
-    WHERE l.parent_job_id = b.job AND l.job_id IS NOT NULL AND {claims}
+    WHERE {l names b.job} AND l.job_id IS NOT NULL AND {claims}
     OFFSET 0
 ) child

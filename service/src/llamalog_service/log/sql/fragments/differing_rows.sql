@@ -23,7 +23,7 @@ FROM (
         SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id, l.root_job_id, l.origin, l.cycle_members,
                l.parent_conflict, l.is_root_job, l.revision, l.xmin
         FROM llama_logs l
-        WHERE l.parent_job_id = j.job AND l.job_id IS NULL
+        WHERE {l names j.job} AND l.job_id IS NULL
         OFFSET 0
     ) l
     WHERE j.in_scope AND NOT (l.origin IS NULL AND l.is_root_job IS TRUE AND l.parent_job_id IS NOT NULL)
