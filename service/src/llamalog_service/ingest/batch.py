@@ -17,7 +17,7 @@ from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import Category, is_root_override
 from llamalog_schemas.provenance import Origin
-from llamalog_service.domain.errors import DeadLetter
+from llamalog_service.domain.errors import DeadLetter, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.overrides import RootOverride, override_of
@@ -29,6 +29,9 @@ from llamalog_service.telemetry.metrics import EventKind, Verdict
 
 CONFLICT = "id-conflict"
 """The reason code of a dead letter whose id is recorded with another content."""
+
+REFUSED = "refused-by-database"
+"""The reason code of a dead letter that the contract allows and PostgreSQL does not."""
 
 _TURN_SECONDS = 0.003
 """Seconds after which decoding yields to the event loop: the batch before is recorded meanwhile, and while it
@@ -140,6 +143,39 @@ def _decode(record: Record, decoded: DecodedBatch) -> None:
 def _with_tombstones(decoded: DecodedBatch, records: Sequence[Record]) -> DecodedBatch:
     read = len(decoded.rows) + len(decoded.overrides) + len(decoded.rejected)
     return decoded._replace(tombstones=len(records) - read)
+
+
+def without_refused(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
+    """The batch without the rows that PostgreSQL refuses, their messages among the rejected."""
+    kept = [pair for pair in zip(decoded.rows, decoded.records, strict=True) if pair[0].id not in refused]
+    rejected = [
+        RejectedRecord(record, DeadLetter(REFUSED, f"PostgreSQL refuses the row: {refused[row.id]}"))
+        for row, record in zip(decoded.rows, decoded.records, strict=True)
+        if row.id in refused
+    ]
+    return decoded._replace(
+        rows=[row for row, _ in kept],
+        records=[record for _, record in kept],
+        rejected=decoded.rejected + rejected,
+    )
+
+
+def without_refused_overrides(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
+    """The batch without the overrides that PostgreSQL refuses, their messages among the rejected."""
+    pairs = list(zip(decoded.overrides, decoded.override_records, strict=True))
+    kept = [pair for pair in pairs if pair[0].id not in refused]
+    rejected = [
+        RejectedRecord(
+            record, DeadLetter(REFUSED, f"PostgreSQL refuses the override: {refused[override.id]}")
+        )
+        for override, record in pairs
+        if override.id in refused
+    ]
+    return decoded._replace(
+        overrides=[override for override, _ in kept],
+        override_records=[record for _, record in kept],
+        rejected=decoded.rejected + rejected,
+    )
 
 
 async def classify(

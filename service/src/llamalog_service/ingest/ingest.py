@@ -12,7 +12,7 @@ from uuid import UUID
 
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_schemas.provenance import Origin
-from llamalog_service.domain.errors import DeadLetter, RowExistsError, RowRefusedError, UnavailableError
+from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolved, jobs_named, resolve
@@ -27,17 +27,15 @@ from llamalog_service.ingest.batch import (
     count_roots,
     decode_in_turns,
     log_batch,
+    without_refused,
+    without_refused_overrides,
 )
-from llamalog_service.kafka.dead_letters import RejectedRecord
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Record
 from llamalog_service.log.log_store import Committed, LogStore, Positions
 from llamalog_service.log.readable import Readable, read_by_halves, read_readable
 from llamalog_service.log.row_copy import FIRST_REVISION
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
-
-REFUSED = "refused-by-database"
-"""The reason code of a dead letter that the contract allows and PostgreSQL does not."""
 
 _COLLISIONS = 3
 """Collisions with other writers of a batch, after which rows that a policy hides are looked for."""
@@ -179,7 +177,7 @@ class Ingest:
                     self._cache.facts(jobs_named(decoded.rows), self._readable_facts),
                 )
             except RowRefusedError as refusal:
-                decoded = _without_refused(decoded, await self._unreadable_rows(decoded.rows, refusal))
+                decoded = without_refused(decoded, await self._unreadable_rows(decoded.rows, refusal))
                 continue
             classified = await classify(decoded, stored, self._store)
             rows: list[Content] = classified.new + [known.content for known in classified.repeated]
@@ -194,13 +192,13 @@ class Ingest:
                 collisions += 1
                 if collisions > _COLLISIONS:  # a row that a policy hides would never be found
                     hidden = await self._store.refused_rows(classified.new, roots)
-                    decoded = _without_refused(decoded, hidden)
+                    decoded = without_refused(decoded, hidden)
                 continue
             except RowRefusedError as refusal:
                 if refused := await self._store.refused_rows(classified.new, roots):
-                    decoded = _without_refused(decoded, refused)
+                    decoded = without_refused(decoded, refused)
                 elif overrides := await self._store.refused_overrides(decoded.overrides):
-                    decoded = _without_refused_overrides(decoded, overrides)
+                    decoded = without_refused_overrides(decoded, overrides)
                 elif sourced:
                     await self._store.mark_apart(sourced)
                     is_marked = True
@@ -295,41 +293,6 @@ async def _read(
         return Readable([await read(keys)], [])
     except RowRefusedError:
         return await read_readable(keys, read, doing=doing)
-
-
-def _without_refused(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
-    """The batch without the rows that PostgreSQL refuses, their messages among the rejected."""
-    kept = [pair for pair in zip(decoded.rows, decoded.records, strict=True) if pair[0].id not in refused]
-    rejected = [
-        RejectedRecord(record, DeadLetter(REFUSED, f"PostgreSQL refuses the row: {refused[row.id]}"))
-        for row, record in zip(decoded.rows, decoded.records, strict=True)
-        if row.id in refused
-    ]
-    return decoded._replace(
-        rows=[row for row, _ in kept],
-        records=[record for _, record in kept],
-        rejected=decoded.rejected + rejected,
-    )
-
-
-def _without_refused_overrides(
-    decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]
-) -> DecodedBatch:
-    """The batch without the overrides that PostgreSQL refuses, their messages among the rejected."""
-    pairs = list(zip(decoded.overrides, decoded.override_records, strict=True))
-    kept = [pair for pair in pairs if pair[0].id not in refused]
-    rejected = [
-        RejectedRecord(
-            record, DeadLetter(REFUSED, f"PostgreSQL refuses the override: {refused[override.id]}")
-        )
-        for override, record in pairs
-        if override.id in refused
-    ]
-    return decoded._replace(
-        overrides=[override for override, _ in kept],
-        override_records=[record for _, record in kept],
-        rejected=decoded.rejected + rejected,
-    )
 
 
 def _has_moved(used: JobFacts, fresh: JobFacts) -> bool:
