@@ -62,14 +62,21 @@ def record(offset: int, partition: int = 0) -> ConsumerRecord:
 
 
 class Work:
-    """The two steps, each of which can be made to wait or to fail."""
+    """The steps, each of which can be made to wait or to fail."""
 
     def __init__(self) -> None:
+        self.looked_up: list[int] = []
         self.recorded: list[int] = []
         self.published: list[int] = []
         self.errors: list[BaseException] = []
+        self.before_looking_up: Callable[[Records], Awaitable[None]] = _at_once
         self.before_record: Callable[[Records], Awaitable[None]] = _at_once
         self.before_publish: Callable[[list[int]], Awaitable[None]] = _at_once
+
+    async def look_up(self, records: Records) -> Records:
+        await self.before_looking_up(records)
+        self.looked_up += [record.offset for record in records]
+        return records
 
     async def record(self, records: Records) -> list[int]:
         await self.before_record(records)
@@ -92,7 +99,7 @@ async def as_they_are(records: Records) -> Records:
 
 def delivering(work: Work, consumer: NotingConsumer, *, max_records: int = 10) -> BatchDelivery:
     delivery = BatchDelivery(
-        Steps(as_they_are, work.record, work.publish),
+        Steps(as_they_are, work.record, work.publish, work.look_up),
         max_records=max_records,
         fail=work.errors.append,
         step_timeout=AT_ONCE,
@@ -253,3 +260,83 @@ async def test_what_waits_for_a_partition_is_in_no_batch_while_the_one_before_is
     await eventually(is_published)
     assert batches[1:] == [[4, 4, 5, 5, 6, 6, 7, 7], [8, 9, 10, 11]]
     await delivery.close()
+
+
+async def test_the_next_batch_is_looked_up_while_one_is_recorded_and_recorded_after_it(
+    consumer: NotingConsumer,
+) -> None:
+    work, go_on = Work(), asyncio.Event()
+
+    async def wait(_: Records) -> None:
+        await go_on.wait()
+
+    work.before_record = wait
+    delivery = delivering(work, consumer, max_records=2)
+    await delivery.deliver(consumer.fetch([0, 1, 2, 3, 4, 5]))
+
+    async def is_looked_up() -> bool:
+        return work.looked_up == [2, 3]
+
+    await eventually(is_looked_up)
+    assert work.recorded == []
+    go_on.set()
+
+    async def is_published() -> bool:
+        return len(work.published) == 6
+
+    await eventually(is_published)
+    assert work.recorded == work.published == [0, 1, 2, 3, 4, 5]
+    await delivery.close()
+
+
+async def test_a_batch_that_is_looked_up_is_not_recorded_after_the_one_before_it_failed(
+    consumer: NotingConsumer,
+) -> None:
+    work, let_fail = Work(), asyncio.Event()
+
+    async def fail_first(records: Records) -> None:
+        if records[0].offset == 0:
+            await let_fail.wait()
+            raise UnavailableError("PostgreSQL is away")
+
+    work.before_record = fail_first
+    delivery = delivering(work, consumer, max_records=2)
+    await delivery.deliver(consumer.fetch([0, 1, 2, 3]))
+
+    async def is_looked_up() -> bool:
+        return work.looked_up == [2, 3]
+
+    await eventually(is_looked_up)
+    let_fail.set()
+
+    async def is_requeued() -> bool:
+        return consumer.positions[FIRST] == 0
+
+    await eventually(is_requeued)
+    await delivery.close()
+    assert (work.recorded, consumer.committed) == ([], {})
+
+
+async def test_a_look_up_given_up_in_a_rebalance_ends_before_the_partitions_go(
+    consumer: NotingConsumer,
+) -> None:
+    work, may_go_on, waiting = Work(), asyncio.Event(), list[str]()
+
+    async def wait_for(step: str) -> None:
+        waiting.append(step)
+        await may_go_on.wait()
+
+    work.before_record = lambda _: wait_for("record")
+    work.before_looking_up = lambda _: wait_for("look up")
+    delivery = delivering(work, consumer, max_records=2)
+    await delivery.deliver(consumer.fetch([0, 1, 2, 3]))
+
+    async def are_waiting() -> bool:
+        return len(waiting) == 2
+
+    await eventually(are_waiting)
+    await asyncio.wait_for(delivery.on_partitions_revoked({FIRST, SECOND}), TIMEOUT)
+    await delivery.on_partitions_assigned({FIRST, SECOND})
+    may_go_on.set()
+    await asyncio.sleep(0.1)
+    assert (work.recorded, work.published, consumer.committed) == ([], [], {})
