@@ -67,6 +67,7 @@ class LogStore:
         self._pool = pool
         self._known_to: dict[int, int] = {}
         self._insert = _copy_rows
+        self._are_removed = False
 
     async def next_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The next offset that the database has recorded of each partition that it knows.
@@ -150,7 +151,7 @@ class LogStore:
         """
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                begun = await _begin_write(connection, rows)
+                begun = await self._begin_write(connection, rows)
                 if rows:
                     await self._insert(connection, rows, roots, begun)
                 if sourced:
@@ -164,6 +165,17 @@ class LogStore:
             return await self.write(rows, roots, overrides, positions, sourced=sourced)
         self._remember_known(positions.next_offsets)
         return Committed(begun["transaction"], begun["recorded_at"], _revisions(begun))
+
+    async def _begin_write(
+        self, connection: asyncpg.Connection, rows: Sequence[Content]
+    ) -> Mapping[str, Any]:
+        """Begin a write; where no row was ever removed, the ids of the new ones are not sent."""
+        ids = [row.id for row in rows] if self._are_removed else []
+        begun: Mapping[str, Any] = await connection.fetchrow(sql("begin_write"), ids, COLUMNS)
+        if begun["are_removed"] and not self._are_removed:
+            self._are_removed = True
+            return await self._begin_write(connection, rows)
+        return begun
 
     def _remember_known(self, next_offsets: Mapping[int, int]) -> None:
         for partition, offset in next_offsets.items():
@@ -183,7 +195,7 @@ class LogStore:
     async def refused_rows(self, rows: Sequence[Content], roots: Sequence[Root]) -> Refusals:
         """Rows that PostgreSQL refuses, with the reason: each is tried by itself, none is written."""
         async with trial(self._pool) as connection:
-            insert = partial(self._insert, connection, begun=await _begin_write(connection, rows))
+            insert = partial(self._insert, connection, begun=await self._begin_write(connection, rows))
             writes = {row.id: partial(insert, [row], [root]) for row, root in zip(rows, roots, strict=True)}
             return await find_refused(connection, writes)
 
@@ -246,13 +258,6 @@ class LogStore:
     async def json_equal(self, one: Any, other: Any) -> bool:
         """Whether two JSON values are equal as `jsonb` sees them (1.0 is 1, the order of keys is none)."""
         return bool(await self._pool.fetchval(sql("json_equal"), one, other))
-
-
-async def _begin_write(connection: asyncpg.Connection, rows: Sequence[Content]) -> Mapping[str, Any]:
-    begun: Mapping[str, Any] = await connection.fetchrow(
-        sql("begin_write"), [row.id for row in rows], COLUMNS
-    )
-    return begun
 
 
 def _revisions(begun: Mapping[str, Any]) -> dict[UUID, int]:

@@ -1,7 +1,8 @@
--- The number and the time of the transaction; those of the new rows ($1) that were removed before, each with the highest
--- revision that it had; and the types of the columns $2 (text[]) by their numbers, 0 for an enum, NULL if one is missing.
--- now() is what recorded_at defaults to.
-SELECT pg_current_xact_id()::xid AS transaction, now() AS recorded_at, removed.ids, removed.revisions, (
+-- The number and the time of the transaction; whether any row was ever removed, and those of the new rows ($1) that were, each
+-- with the highest revision that it had; and the types of the columns $2 (text[]) by their numbers, 0 for an enum, NULL if one is
+-- missing. now() is what recorded_at defaults to.
+SELECT pg_current_xact_id()::xid AS transaction, now() AS recorded_at, EXISTS (SELECT FROM removed_rows) AS are_removed,
+       removed.ids, removed.revisions, (
     SELECT CASE WHEN count(*) = cardinality($2::text[]) THEN
            array_agg(CASE typed.typtype WHEN 'e' THEN 0 ELSE typed.oid::bigint END ORDER BY wanted.number) END
     FROM unnest($2::text[]) WITH ORDINALITY AS wanted (name, number)
