@@ -116,6 +116,27 @@ RECORDING: Final[tuple[Fault, ...]] = (
         tests_of("simulation/test_simulation.py"),
     ),
     Fault(
+        "what the batch before wrote is not added to a look-up",
+        SERVICE + "ingest/ingest.py",
+        "if self._batches == found.as_of:",
+        "if self._batches >= found.as_of:",
+        tests_of("integration/ingest/test_look_ups_ahead.py"),
+    ),
+    Fault(
+        "the next batch is recorded beside the one before",
+        SERVICE + "kafka/consumer/pipeline.py",
+        "            await _end_of(previous)\n",
+        "",
+        tests_of("unit/kafka/test_batch_delivery.py"),
+    ),
+    Fault(
+        "rows that were removed before are not looked for",
+        SERVICE + "log/log_store.py",
+        'if begun["are_removed"] and not self._are_removed:',
+        "if False:",
+        tests_of("integration/log/test_removed_before.py"),
+    ),
+    Fault(
         "a database that was set back is recorded on",
         SERVICE + "log/log_store.py",
         "if found < known:",
