@@ -132,3 +132,28 @@ async def test_what_was_looked_up_two_batches_ago_is_looked_up_anew(
     await consumer._ingest.publish(await consumer._ingest.record(late))
     assert differences(await stored_rows(pool), [top, middle, bottom]) == []
     assert consumer.kept.take_commands() == []
+
+
+async def test_the_next_batch_may_be_committed_before_one_is_verified(
+    consumer: Consumer, pool: asyncpg.Pool
+) -> None:
+    top, below = event(1, "top"), event(2, "below", "top")
+    first, second = await consumer._look_up([top]), await consumer._look_up([below])
+    recorded = [await consumer._ingest.record(batch) for batch in (first, second)]
+    for batch in recorded:
+        await consumer._ingest.publish(batch)
+    assert differences(await stored_rows(pool), [top, below]) == []
+    assert consumer.kept.take_commands() == [], "its rows were resolved with the ones before"
+
+
+async def test_a_row_of_another_process_between_two_batches_is_found_by_the_verification(
+    consumer: Consumer, pool: asyncpg.Pool
+) -> None:
+    waiting, top, below = event(1, "waiting", "top"), event(2, "top"), event(3, "below", "top")
+    other = Consumer(pool)
+    first, second = await consumer._look_up([top]), await consumer._look_up([below])
+    await other.ingest([waiting])
+    recorded = [await consumer._ingest.record(batch) for batch in (first, second)]
+    for batch in recorded:
+        await consumer._ingest.publish(batch)
+    assert consumer.kept.take_commands() == [("top",)]

@@ -276,7 +276,7 @@ async def test_the_look_ups_of_a_batch_read_only_rows_that_name_its_jobs(million
             "SELECT count(*) FROM llama_logs WHERE job_id = ANY ($1) OR parent_job_id = ANY ($1)", jobs
         )
         assert naming > len(albums)
-        for name, values in (("jobs_known", (jobs,)), ("jobs_of_others", (jobs, 3))):
+        for name, values in (("jobs_known", (jobs,)), ("jobs_of_others", (jobs, [3]))):
             for mode in ("force_custom_plan", "force_generic_plan"):
                 plan = await explained(pool, mode, Execution(sql(name), values))
                 assert all(node["Node Type"] != "Seq Scan" for node in nodes(plan)), (name, mode)

@@ -1,5 +1,6 @@
 """Reads and writes of `llama_logs` on the hot path."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -68,6 +69,7 @@ class LogStore:
         self._known_to: dict[int, int] = {}
         self._insert = _copy_rows
         self._are_removed = False
+        self._transactions: deque[int] = deque(maxlen=4)
 
     async def next_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The next offset that the database has recorded of each partition that it knows.
@@ -152,6 +154,7 @@ class LogStore:
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 begun = await self._begin_write(connection, rows)
+                self._transactions.append(begun["transaction"])
                 if rows:
                     await self._insert(connection, rows, roots, begun)
                 if sourced:
@@ -218,10 +221,13 @@ class LogStore:
         Args:
             jobs: the jobs of the batch as it left them.
             suspicious: those for which any other row that names them is reason enough.
-            transaction: the batch's own, whose rows agree with each other.
+            transaction: the batch's own, whose rows agree with each other. Those of later batches of this
+                process were resolved with what it left, and are verified with theirs.
         """
+        own = list(self._transactions)
+        agreeing = own[own.index(transaction) :] if transaction in own else [transaction]
         try:
-            found = await self._pool.fetch(sql("jobs_of_others"), list(jobs), transaction) if jobs else ()
+            found = await self._pool.fetch(sql("jobs_of_others"), list(jobs), agreeing) if jobs else ()
             named = [job for record in found if (job := record["job"]) in jobs]
         except RowRefusedError:
             # It reads rows of other jobs too, under a policy all rows: one of those may be to blame.
@@ -237,7 +243,7 @@ class LogStore:
             [known.resolution.root_job_id for known in facts],
             [_ending(known.resolution.origin) for known in facts],
             [job in suspicious for job in named],
-            transaction,
+            agreeing,
             [None if members is None else msgspec.json.encode(members).decode() for members in cycles],
         )
         return {record["job"] for record in records}
