@@ -9,6 +9,7 @@ import pytest
 from contract.golden_payloads import load
 from contract.variations import record, refused, value_of
 from llamalog_schemas import InvalidReason, LegacyRow, decode_event, is_legacy_row, lineage_key
+from llamalog_schemas.codec import encode_event_binary
 from llamalog_schemas.legacy import LATEST_MOMENT, event_time_of, parse_moment
 from llamalog_schemas.limits import EARLIEST_TIME, LATEST_TIME, MAX_LEGACY_ROW_BYTES, MAX_VALUE_BYTES
 from llamalog_service.domain.legacy import LegacyContent, legacy_content_of
@@ -34,6 +35,9 @@ def test_v1_a_legacy_row_may_be_larger_than_any_other_event_up_to_a_limit_of_its
     assert refused(legacy({"reason": "x" * (MAX_LEGACY_ROW_BYTES - frame + 1)})) is InvalidReason.TOO_LARGE
     disguised = value_of({"reason": "llamalog.legacy-row.v1" + "x" * MAX_VALUE_BYTES})
     assert refused(disguised) is InvalidReason.TOO_LARGE
+    value, headers = encode_event_binary(decode_event(value_of()))
+    large, with_note = value + b" " * MAX_VALUE_BYTES, [*headers, ("note", b"llamalog.legacy-row.v1")]
+    assert refused(large, with_note) is InvalidReason.TOO_LARGE
 
 
 @pytest.mark.parametrize("id_", ["row-1", MINIMAL["id"].replace("-", ""), MINIMAL["id"] + "0"])

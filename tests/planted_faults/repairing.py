@@ -72,8 +72,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
         "coalesce(child.declared, w.root)",
         "coalesce(w.root, child.declared)",
         tests_of(
-            "integration/backfill/test_histories.py",
-            "test_what_two_writers_and_a_recomputer_leave_is_the_fold",
+            "integration/backfill/test_few_corrections.py",
+            "test_of_several_declarations_below_an_unseen_top_the_nearest_counts",
         ),
     ),
     Fault(

@@ -125,6 +125,28 @@ async def test_what_is_too_much_for_one_statement_is_left_to_the_work_tables(
     assert differences(await stored_rows(pool), events) == []
 
 
+@pytest.mark.parametrize("most_jobs", [0, 100], ids=["work tables", "one statement"])
+async def test_of_several_declarations_below_an_unseen_top_the_nearest_counts(
+    pool: asyncpg.Pool, most_jobs: int
+) -> None:
+    events = await written(
+        pool,
+        event(1, "below", "declares"),
+        event(2, "declares", "late", declared="its own"),
+        event(3, "late", "never seen", declared="another"),
+        event(4, "beside", "late"),
+    )
+    await recompute_until_converged(RecomputeStore(pool, most_jobs=most_jobs), ["late"])
+    stored = await stored_rows(pool)
+    assert {row.content.job_id: row.root.root_job_id for row in stored.values()} == {
+        "below": "its own",
+        "declares": "its own",
+        "late": "another",
+        "beside": "another",
+    }
+    assert differences(stored, events) == []
+
+
 REFUSALS = {
     "raises": "IF NEW.job_id = 'child-1' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW;",
     "drops": "IF NEW.job_id = 'child-1' THEN RETURN NULL; END IF; RETURN NEW;",
