@@ -28,12 +28,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Index(NamedTuple):
-    """An index as its queries need it. One over all rows serves them as well, unless it is `exact`."""
+    """An index as its queries need it. One over all rows serves them as well, unless it is `exact`.
+
+    Attributes:
+        replaces: the name of one over all rows that will be dropped if a migration built it.
+    """
 
     name: str
     columns: str
     where: str | None = None
     exact: bool = False
+    replaces: str | None = None
 
     def definition(self, name: str, table: str) -> str:
         condition = f" WHERE {self.where}" if self.where else ""
@@ -44,11 +49,12 @@ class Index(NamedTuple):
             yield Preview(f"build the index {self.name}, while others write")
 
     def is_missing(self, found: SchemaInspector) -> bool:
-        """Whether no index of any name serves the same queries."""
+        """Whether no index of any name serves the same queries, and stays."""
+        dropped = {self.replaces, f"{self.replaces}_2"} & found.noted(ADDED_INDEX).keys()
         return not any(
             other.valid
             and ", ".join(other.columns) == self.columns
-            and (other.name == self.name or not (other.partial or self.exact))
+            and (other.name == self.name or not (other.partial or self.exact or other.name in dropped))
             for other in found.indexes.values()
         )
 

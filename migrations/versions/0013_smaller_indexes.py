@@ -34,7 +34,7 @@ INDEXES = (
         "llama_logs_rare_categories_idx",
         "category, created_at",
         where="category NOT IN ('CREATED', 'ENRICHED')",
-        exact=True,  # the one of all rows goes
+        replaces="llama_logs_category_created_at_idx",
     ),
     *(
         Index(

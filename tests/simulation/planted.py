@@ -228,7 +228,7 @@ FAULTS: dict[str, PlantedFault] = {
     "no cycle guard in the recompute": PlantedFault(_leave_cycles, 3),
     "the cache trusted": PlantedFault(_trust_the_cache, 1),
     "the outbox skipped": PlantedFault(_skip_the_outbox, 1),
-    "the outbox struck out before it is published": PlantedFault(_strike_first, 5),
+    "the outbox struck out before it is published": PlantedFault(_strike_first, 49),
     "rows overtaken by a correction not published again": PlantedFault(_not_published_again, 3),
     "rows recorded past the hole of an older copy": PlantedFault(_record_past_holes, 13),
     "reading begun at Kafka's offset": PlantedFault(_start_at_kafkas_offset, 13),
