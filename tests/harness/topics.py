@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
+from harness.waiting import eventually
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
 from llamalog_schemas.events import Event, lineage_key
 from llamalog_service.kafka.topics import topics
@@ -25,6 +26,20 @@ async def producing(kafka: str, **options: Any) -> AsyncIterator[AIOKafkaProduce
     producer = AIOKafkaProducer(bootstrap_servers=kafka, **usual | options)
     async with producer:
         yield producer
+
+
+async def grow_topic(admin: AIOKafkaAdminClient, topic: str, partitions: int) -> None:
+    """Give a topic so many partitions, and wait until brokers describe them.
+
+    A producer that begins before takes the old ones for all there are, for minutes.
+    """
+    await admin.create_partitions({topic: NewPartitions(partitions)})
+
+    async def are_described() -> bool:
+        (found,) = await admin.describe_topics([topic])
+        return len(found["partitions"]) == partitions
+
+    await eventually(are_described)
 
 
 async def publish_events(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import AIOKafkaAdminClient
 
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored, believed
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_consumed, wait_until_settled
-from harness.topics import delete_topic, header, lag, producing, publish, publish_events, read_all
+from harness.topics import delete_topic, grow_topic, header, lag, producing, publish, publish_events, read_all
 from harness.waiting import eventually
 from histories import chains
 from llamalog_schemas.events import Event
@@ -249,14 +249,7 @@ async def test_partitions_that_a_topic_gets_are_read_long_before_the_clients_met
 
     async with running("consumer", settings, tmp_path) as consumer:
         await consumer.logs_event("reading")
-        await admin.create_partitions({topic: NewPartitions(8)})
-
-        async def brokers_know_the_partitions() -> bool:
-            """Where a producer begins before, it takes the old ones for all there are."""
-            (found,) = await admin.describe_topics([topic])
-            return len(found["partitions"]) == 8
-
-        await eventually(brokers_know_the_partitions)
+        await grow_topic(admin, topic, 8)
         async with producing(settings.kafka) as producer:
             for number, event in enumerate(events):
                 await publish_events(producer, topic, [event], partition=6 + number % 2)

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
-from aiokafka.admin import NewPartitions
 
-from harness.waiting import TIMEOUT, eventually
+from harness.topics import grow_topic
+from harness.waiting import TIMEOUT
 from histories import NOON, event
 from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.domain.lineage import Root
@@ -65,13 +65,7 @@ async def test_partitions_that_the_topic_gets_are_followed(
         assert {record.id.int async for record in _until(follower, count=9)} == set(range(9))
         before = len(follower.positions)
         async with open_admin(settings) as admin:
-            await admin.create_partitions({topic: NewPartitions(before + 3)})
-
-        async def has_more() -> bool:
-            async with open_producer(settings) as producer:
-                return len(await producer.partitions_for(topic)) > before
-
-        await eventually(has_more)
+            await grow_topic(admin, topic, before + 3)
         async with open_producer(settings) as producer:
             await publish(settings, MessageProducer(producer), *map(message_about, range(9, 40)))
         assert {record.id.int async for record in _until(follower, count=31)} == set(range(9, 40))

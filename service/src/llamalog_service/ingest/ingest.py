@@ -210,7 +210,7 @@ class Ingest:
         return Found(stored, facts, as_of)
 
     async def _with_last_batch(self, decoded: DecodedBatch, found: Found | None) -> Found:
-        """What was found, with what this process has recorded meanwhile; looked up anew if that is too old.
+        """The rows and facts found, with those recorded here meanwhile; looked up anew if they are too old.
 
         A row writes facts about its own job alone, so that those of the last batch's jobs are known without
         another query. Its ids are looked up again: the table decides what equals an event.
