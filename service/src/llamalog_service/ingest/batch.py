@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -46,6 +46,9 @@ _category = attrgetter("category")
 _origin = attrgetter("origin")
 _parent_conflict = attrgetter("parent_conflict")
 _declared = attrgetter("declared_root_job_id")
+
+
+_Refusable = TypeVar("_Refusable", Content, RootOverride)
 
 
 class DecodedBatch(NamedTuple):
@@ -147,35 +150,33 @@ def _with_tombstones(decoded: DecodedBatch, records: Sequence[Record]) -> Decode
 
 def without_refused(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
     """The batch without the rows that PostgreSQL refuses, their messages among the rejected."""
-    kept = [pair for pair in zip(decoded.rows, decoded.records, strict=True) if pair[0].id not in refused]
-    rejected = [
-        RejectedRecord(record, DeadLetter(REFUSED, f"PostgreSQL refuses the row: {refused[row.id]}"))
-        for row, record in zip(decoded.rows, decoded.records, strict=True)
-        if row.id in refused
-    ]
-    return decoded._replace(
-        rows=[row for row, _ in kept],
-        records=[record for _, record in kept],
-        rejected=decoded.rejected + rejected,
-    )
+    rows, records, rejected = _parted(decoded.rows, decoded.records, refused, "row")
+    return decoded._replace(rows=rows, records=records, rejected=decoded.rejected + rejected)
 
 
 def without_refused_overrides(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
     """The batch without the overrides that PostgreSQL refuses, their messages among the rejected."""
-    pairs = list(zip(decoded.overrides, decoded.override_records, strict=True))
-    kept = [pair for pair in pairs if pair[0].id not in refused]
-    rejected = [
-        RejectedRecord(
-            record, DeadLetter(REFUSED, f"PostgreSQL refuses the override: {refused[override.id]}")
-        )
-        for override, record in pairs
-        if override.id in refused
-    ]
+    overrides, records, rejected = _parted(decoded.overrides, decoded.override_records, refused, "override")
     return decoded._replace(
-        overrides=[override for override, _ in kept],
-        override_records=[record for _, record in kept],
-        rejected=decoded.rejected + rejected,
+        overrides=overrides, override_records=records, rejected=decoded.rejected + rejected
     )
+
+
+def _parted(
+    items: Sequence[_Refusable], records: Sequence[Record], refused: Mapping[UUID, RowRefusedError], what: str
+) -> tuple[list[_Refusable], list[Record], list[RejectedRecord]]:
+    """The items that are not refused, their records, and the rejected records of the others."""
+    kept: list[_Refusable] = []
+    kept_records: list[Record] = []
+    rejected: list[RejectedRecord] = []
+    for item, record in zip(items, records, strict=True):
+        if item.id in refused:
+            fault = DeadLetter(REFUSED, f"PostgreSQL refuses the {what}: {refused[item.id]}")
+            rejected.append(RejectedRecord(record, fault))
+        else:
+            kept.append(item)
+            kept_records.append(record)
+    return kept, kept_records, rejected
 
 
 async def classify(
