@@ -184,6 +184,24 @@ def ensure_index(index: Index) -> None:
         run_without_lock_timeout(build)
 
 
+def replace_indexes(
+    needed: Sequence[Index], superseded: Sequence[Index], *, have_expressions: bool = False
+) -> None:
+    """Build the indexes that are missing, then drop those that no query reads by, if a migration built them.
+
+    Args:
+        have_expressions: some of the needed ones are over expressions, of which the planner knows nothing
+            before statistics are gathered; of an empty table it would learn to read all.
+    """
+    with outside_transaction():
+        for index in needed:
+            ensure_index(index)
+        if have_expressions and inspect_schema().any_rows("true"):
+            run_without_lock_timeout("ANALYZE llama_logs")
+        for index in superseded:
+            drop_added_index(index.name)
+
+
 def drop_added_index(name: str) -> None:
     """Drop an index if a migration built it."""
     for ours in (name, f"{name}_2"):

@@ -6,14 +6,7 @@ that name one.
 
 from collections.abc import Iterator
 
-from migrations.altering import (
-    Index,
-    drop_added_index,
-    ensure_index,
-    outside_transaction,
-    run_without_lock_timeout,
-)
-from migrations.journal import inspect_schema
+from migrations.altering import Index, replace_indexes
 
 from llamalog_service.adoption.schema_inspector import Preview, SchemaInspector
 
@@ -65,19 +58,8 @@ def preview(found: SchemaInspector) -> Iterator[Preview]:
 
 
 def upgrade() -> None:
-    with outside_transaction():
-        for index in INDEXES:
-            ensure_index(index)
-        # Before, the planner knows nothing of an expression; of an empty table it would learn to read all.
-        if inspect_schema().any_rows("true"):
-            run_without_lock_timeout("ANALYZE llama_logs")
-        for index in SUPERSEDED:
-            drop_added_index(index.name)
+    replace_indexes(INDEXES, SUPERSEDED, have_expressions=True)
 
 
 def downgrade() -> None:
-    with outside_transaction():
-        for index in SUPERSEDED:
-            ensure_index(index)
-        for index in INDEXES:
-            drop_added_index(index.name)
+    replace_indexes(SUPERSEDED, INDEXES)
