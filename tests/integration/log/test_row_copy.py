@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.counted_kernels import CountedKernel
 from harness.hostile_rows import CONTENTS, ROOTS
 from harness.log_table import NOTHING_READ, differences, stored_rows
 from histories import chains, event
@@ -25,23 +26,9 @@ compiled = kernels.compiled or pytest.skip(
 _EVERY_COLUMN = f"SELECT {', '.join(COLUMNS)} FROM llama_logs ORDER BY id"
 
 
-class Counted:
-    """The kernels, and how often one of them encoded rows."""
-
-    def __init__(self) -> None:
-        self.copies = 0
-
-    def copy_data(self, *arguments: Any) -> Any:
-        self.copies += 1
-        return compiled.copy_data(*arguments)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(compiled, name)
-
-
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    counted = Counted()
+def counted(monkeypatch: pytest.MonkeyPatch) -> CountedKernel:
+    counted = CountedKernel(compiled, "copy_data")
     monkeypatch.setattr(kernels, "compiled", counted)
     return counted
 
@@ -60,14 +47,14 @@ async def test_rows_are_those_of_the_driver(
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, rows: list[RowContent], data: st.DataObject
 ) -> None:
     roots = [data.draw(ROOTS) for _ in rows]
-    monkeypatch.setattr(kernels, "compiled", counted := Counted())
+    monkeypatch.setattr(kernels, "compiled", counted := CountedKernel(compiled, "copy_data"))
     by_kernel = await written(pool, rows, roots)
     assert counted.copies == 1
     monkeypatch.setattr(kernels, "compiled", None)
     assert by_kernel == await written(pool, rows, roots)
 
 
-async def test_more_rows_than_are_encoded_at_once(pool: asyncpg.Pool, counted: Counted) -> None:
+async def test_more_rows_than_are_encoded_at_once(pool: asyncpg.Pool, counted: CountedKernel) -> None:
     events = chains(1_700)
     rows = list(fold(events).values())
     await LogStore(pool).write([row.content for row in rows], [row.root for row in rows], [], NOTHING_READ)
@@ -76,7 +63,7 @@ async def test_more_rows_than_are_encoded_at_once(pool: asyncpg.Pool, counted: C
 
 
 async def test_a_row_that_was_removed_before_begins_with_a_higher_revision(
-    pool: asyncpg.Pool, counted: Counted
+    pool: asyncpg.Pool, counted: CountedKernel
 ) -> None:
     await pool.execute(
         "INSERT INTO removed_rows (row_id, content) VALUES ($1, $2)", UUID(int=1), {"revision": 41}
@@ -103,7 +90,7 @@ async def test_a_row_that_was_removed_before_begins_with_a_higher_revision(
     ],
 )
 async def test_an_adopted_table_with_other_types(
-    pool: asyncpg.Pool, counted: Counted, column: str, type_: str, copies: int
+    pool: asyncpg.Pool, counted: CountedKernel, column: str, type_: str, copies: int
 ) -> None:
     """The kernel writes types that are sent alike; every other one is the driver's, with its own errors."""
     await pool.execute(f"ALTER TABLE llama_logs ALTER {column} DROP DEFAULT, ALTER {column} TYPE {type_}")
@@ -120,7 +107,7 @@ async def test_an_adopted_table_with_other_types(
 
 
 async def test_a_type_that_changes_while_the_process_runs_is_noticed(
-    pool: asyncpg.Pool, counted: Counted
+    pool: asyncpg.Pool, counted: CountedKernel
 ) -> None:
     store = LogStore(pool)
     for number, type_ in ((1, "integer"), (2, "bigint")):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.counted_kernels import CountedKernel
 from harness.hostile_rows import CONTENTS
 from harness.log_table import differences, stored_rows
 from harness.rebuilding import Installation
@@ -20,23 +21,9 @@ compiled = kernels.compiled or pytest.skip(
 )
 
 
-class Counted:
-    """The kernels, and how often one of them encoded rows of the shadow."""
-
-    def __init__(self) -> None:
-        self.copies = 0
-
-    def placed_data(self, *arguments: Any) -> Any:
-        self.copies += 1
-        return compiled.placed_data(*arguments)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(compiled, name)
-
-
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    counted = Counted()
+def counted(monkeypatch: pytest.MonkeyPatch) -> CountedKernel:
+    counted = CountedKernel(compiled, "placed_data")
     monkeypatch.setattr(kernels, "compiled", counted)
     return counted
 
@@ -60,7 +47,7 @@ async def written(pool: asyncpg.Pool, placed: list[tuple[RowContent, MessagePosi
 async def test_rows_are_those_of_the_driver(
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, placed: list[tuple[RowContent, MessagePosition]]
 ) -> None:
-    monkeypatch.setattr(kernels, "compiled", counted := Counted())
+    monkeypatch.setattr(kernels, "compiled", counted := CountedKernel(compiled, "placed_data"))
     by_kernel = await written(pool, placed)
     assert counted.copies == 1
     monkeypatch.setattr(kernels, "compiled", None)
@@ -72,7 +59,7 @@ async def test_rows_are_those_of_the_driver(
     [("reason", "varchar", True), ("duration_ms", "bigint", False), ("operation", "char(60)", False)],
 )
 async def test_a_table_that_was_adopted_with_other_types(
-    pool: asyncpg.Pool, counted: Counted, column: str, type_: str, is_known: bool
+    pool: asyncpg.Pool, counted: CountedKernel, column: str, type_: str, is_known: bool
 ) -> None:
     await pool.execute(f"ALTER TABLE llama_logs ALTER {column} TYPE {type_}")
     installation = Installation(pool)
