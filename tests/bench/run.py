@@ -11,7 +11,7 @@ from bench.backlog import Backlog, fill, make_backlog
 from bench.checks import Found, differing_rows, inspect, shortened, table_of
 from bench.drain import Drained, drain
 from bench.floor import Floored, Output, prepared_output, run_floor
-from bench.installation import new_installation
+from bench.installation import Installation, new_installation
 from bench.servers import Servers, durability, settle_disk
 from bench.yardstick import BATCH_SIZES, Copied, Records, copy_all
 from harness.databases import new_database
@@ -115,12 +115,30 @@ async def measure_drain(
 ) -> tuple[Played, Drained, Found]:
     """Fill a new installation, have it drained, and inspect what came of it."""
     async with new_installation(servers, name) as installation:
-        played = await fill(backlog, installation)
-        notify(f"{name}: {played.messages} messages wait.")
-        await settle_disk(servers.postgres)
-        drained = await drain(installation, played.messages, servers.pids(), logs)
-        notify(f"{name}: settled after {drained.settled:.2f} s. Comparing with the fold.")
-        return played, drained, await inspect(installation, backlog)
+        return await drain_backlog(servers, installation, backlog, logs=logs, notify=notify)
+
+
+async def drain_backlog(
+    servers: Servers,
+    installation: Installation,
+    backlog: Backlog,
+    *,
+    logs: Path,
+    notify: Notify,
+    beside: int = 0,
+) -> tuple[Played, Drained, Found]:
+    """Fill an installation's topic, have it drained, and inspect what came of it.
+
+    Args:
+        beside: rows that the table has already, which the backlog does not name.
+    """
+    name = installation.prefix.removesuffix(".")
+    played = await fill(backlog, installation)
+    notify(f"{name}: {played.messages} messages wait.")
+    await settle_disk(servers.postgres)
+    drained = await drain(installation, played.messages, servers.pids(), logs)
+    notify(f"{name}: settled after {drained.settled:.2f} s. Comparing with the fold.")
+    return played, drained, await inspect(installation, backlog, beside=beside)
 
 
 async def _copies(servers: Servers, database_url: str, records: Records, notify: Notify) -> list[Copied]:

@@ -17,13 +17,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.backlog import Backlog, fill, make_backlog
-from bench.checks import inspect
-from bench.drain import Drained, DrainError, drain
+from bench.backlog import Backlog, make_backlog
+from bench.drain import Drained, DrainError
 from bench.installation import new_installation
 from bench.machine import load
-from bench.run import Notify
-from bench.servers import Servers, durability, own_servers, settle_disk
+from bench.run import Notify, drain_backlog
+from bench.servers import Servers, durability, own_servers
 from bench.verdict import conclude, give_up, keep
 from harness.big_log import ROWS_AN_ALBUM, BigLog, fill_fast
 from llamalog_service.domain.errors import LlamalogError
@@ -77,10 +76,9 @@ async def measure(servers: Servers, backlog: Backlog, rows: int, *, logs: Path, 
             before = await connection.fetchval("SELECT count(*) FROM llama_logs")
         finally:
             await connection.close()
-        played = await fill(backlog, installation)
-        await settle_disk(servers.postgres)
-        drained = await drain(installation, played.messages, servers.pids(), logs)
-        found = await inspect(installation, backlog, beside=before)
+        played, drained, found = await drain_backlog(
+            servers, installation, backlog, logs=logs, notify=notify, beside=before
+        )
         sized = Sized(before, played.events, drained, load(), found.differences)
         notify(f"{before:,} rows: {sized.cost:.1f} µs of CPU time an event.")
         return sized
