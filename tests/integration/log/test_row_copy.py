@@ -93,6 +93,8 @@ async def test_an_adopted_table_with_other_types(
     pool: asyncpg.Pool, counted: CountedKernel, column: str, type_: str, copies: int
 ) -> None:
     """The kernel writes types that are sent alike; every other one is the driver's, with its own errors."""
+    # Its expression names times without a zone: who gives created_at one later builds the index anew.
+    await pool.execute("DROP INDEX llama_logs_entity_id_hash_second_idx")
     await pool.execute(f"ALTER TABLE llama_logs ALTER {column} DROP DEFAULT, ALTER {column} TYPE {type_}")
     events = chains(3)
     rows = list(fold(events).values())
