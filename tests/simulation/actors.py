@@ -81,7 +81,7 @@ def start_provenance_consumer(
     ingest = Ingest(log, event_publisher(world, broker, process), JobCache(1000), group=GROUP)
     kafka: Any = actor._kafka
     delivery = BatchDelivery(
-        Steps(ingest.prepare, ingest.record, ingest.publish, ingest.look_up),
+        Steps(ingest.prepare, ingest.record, ingest.publish),
         max_records=max_records,
         fail=fail,
         start=StartOffsets(lambda: log.next_offsets(GROUP, EVENTS), knows_ends=True),

@@ -65,17 +65,15 @@ class Work:
     """The steps, each of which can be made to wait or to fail."""
 
     def __init__(self) -> None:
-        self.looked_up: list[int] = []
+        self.prepared: list[int] = []
         self.recorded: list[int] = []
         self.published: list[int] = []
         self.errors: list[BaseException] = []
-        self.before_looking_up: Callable[[Records], Awaitable[None]] = _at_once
         self.before_record: Callable[[Records], Awaitable[None]] = _at_once
         self.before_publish: Callable[[list[int]], Awaitable[None]] = _at_once
 
-    async def look_up(self, records: Records) -> Records:
-        await self.before_looking_up(records)
-        self.looked_up += [record.offset for record in records]
+    async def prepare(self, records: Records) -> Records:
+        self.prepared += [record.offset for record in records]
         return records
 
     async def record(self, records: Records) -> list[int]:
@@ -93,13 +91,9 @@ async def _at_once(_: object) -> None:
     return
 
 
-async def as_they_are(records: Records) -> Records:
-    return records
-
-
 def delivering(work: Work, consumer: NotingConsumer, *, max_records: int = 10) -> BatchDelivery:
     delivery = BatchDelivery(
-        Steps(as_they_are, work.record, work.publish, work.look_up),
+        Steps(work.prepare, work.record, work.publish),
         max_records=max_records,
         fail=work.errors.append,
         step_timeout=AT_ONCE,
@@ -262,7 +256,7 @@ async def test_what_waits_for_a_partition_is_in_no_batch_while_the_one_before_is
     await delivery.close()
 
 
-async def test_the_next_batch_is_looked_up_while_one_is_recorded_and_recorded_after_it(
+async def test_the_next_batch_is_prepared_while_one_is_recorded_and_recorded_after_it(
     consumer: NotingConsumer,
 ) -> None:
     work, go_on = Work(), asyncio.Event()
@@ -274,10 +268,10 @@ async def test_the_next_batch_is_looked_up_while_one_is_recorded_and_recorded_af
     delivery = delivering(work, consumer, max_records=2)
     await delivery.deliver(consumer.fetch([0, 1, 2, 3, 4, 5]))
 
-    async def is_looked_up() -> bool:
-        return work.looked_up == [2, 3]
+    async def is_prepared() -> bool:
+        return work.prepared == [0, 1, 2, 3]
 
-    await eventually(is_looked_up)
+    await eventually(is_prepared)
     assert work.recorded == []
     go_on.set()
 
@@ -289,7 +283,7 @@ async def test_the_next_batch_is_looked_up_while_one_is_recorded_and_recorded_af
     await delivery.close()
 
 
-async def test_a_batch_that_is_looked_up_is_not_recorded_after_the_one_before_it_failed(
+async def test_a_batch_that_is_prepared_is_not_recorded_after_the_one_before_it_failed(
     consumer: NotingConsumer,
 ) -> None:
     work, let_fail = Work(), asyncio.Event()
@@ -303,10 +297,10 @@ async def test_a_batch_that_is_looked_up_is_not_recorded_after_the_one_before_it
     delivery = delivering(work, consumer, max_records=2)
     await delivery.deliver(consumer.fetch([0, 1, 2, 3]))
 
-    async def is_looked_up() -> bool:
-        return work.looked_up == [2, 3]
+    async def is_prepared() -> bool:
+        return work.prepared == [0, 1, 2, 3]
 
-    await eventually(is_looked_up)
+    await eventually(is_prepared)
     let_fail.set()
 
     async def is_requeued() -> bool:
@@ -315,28 +309,3 @@ async def test_a_batch_that_is_looked_up_is_not_recorded_after_the_one_before_it
     await eventually(is_requeued)
     await delivery.close()
     assert (work.recorded, consumer.committed) == ([], {})
-
-
-async def test_a_look_up_given_up_in_a_rebalance_ends_before_the_partitions_go(
-    consumer: NotingConsumer,
-) -> None:
-    work, may_go_on, waiting = Work(), asyncio.Event(), list[str]()
-
-    async def wait_for(step: str) -> None:
-        waiting.append(step)
-        await may_go_on.wait()
-
-    work.before_record = lambda _: wait_for("record")
-    work.before_looking_up = lambda _: wait_for("look up")
-    delivery = delivering(work, consumer, max_records=2)
-    await delivery.deliver(consumer.fetch([0, 1, 2, 3]))
-
-    async def are_waiting() -> bool:
-        return len(waiting) == 2
-
-    await eventually(are_waiting)
-    await asyncio.wait_for(delivery.on_partitions_revoked({FIRST, SECOND}), TIMEOUT)
-    await delivery.on_partitions_assigned({FIRST, SECOND})
-    may_go_on.set()
-    await asyncio.sleep(0.1)
-    assert (work.recorded, work.published, consumer.committed) == ([], [], {})

@@ -76,7 +76,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
 
         def subscribe_ingest(broker: KafkaBroker, fail: Fail) -> BatchDelivery:
             delivery = BatchDelivery(
-                Steps(ingest.prepare, ingest.record, ingest.publish, ingest.look_up),
+                Steps(ingest.prepare, ingest.record, ingest.publish),
                 max_records=settings.batch_records,
                 fail=fail,
                 start=StartOffsets(lambda: log.next_offsets(group, topic), knows_ends=settings.kafka_durable),

@@ -1,7 +1,7 @@
 """The ingest: a batch of messages becomes rows, provenance, dead letters and commands.
 
-Read `Ingest.prepare`, `look_up`, `record` and `publish`, in this order. Each may be repeated: after a crash
-the batch is delivered again, its rows are found in the table, and what may be missing is published again.
+Read `Ingest.prepare`, `record` and `publish`, in this order. Each may be repeated: after a crash the batch is
+delivered again, its rows are found in the table, and what may be missing is published again.
 """
 
 import asyncio
@@ -81,25 +81,11 @@ class JobCache:
             self._old.pop(job, None)
 
 
-class Found(NamedTuple):
-    """The table's rows with the ids of a batch, and its facts about the jobs that the batch names.
-
-    Attributes:
-        as_of: the number of batches that this process had recorded before: what others have written since may
-            be missing.
-    """
-
-    stored: dict[UUID, StoredRow]
-    facts: dict[str, JobFacts]
-    as_of: int
-
-
 class PreparedBatch(NamedTuple):
-    """A decoded batch, the positions that it reaches, and what the table has of it, once looked up."""
+    """A decoded batch, and the positions that it reaches."""
 
     decoded: DecodedBatch
     positions: Positions
-    found: Found | None = None
 
 
 class RecordedBatch(NamedTuple):
@@ -111,18 +97,8 @@ class RecordedBatch(NamedTuple):
     recorded: Committed
 
 
-class _Written(NamedTuple):
-    """The batch that was recorded last: the numbers of its new rows' ids, and its jobs as it left them."""
-
-    ids: set[int]
-    jobs: Mapping[str, JobFacts]
-
-
 class Ingest:
-    """Ingests the batches of a topic for a consumer group.
-
-    One may be recorded while the next is looked up and the one before is published.
-    """
+    """Ingests the batches of a topic for a consumer group; one may be recorded while another is published."""
 
     def __init__(
         self,
@@ -138,8 +114,6 @@ class Ingest:
         self._cache = cache
         self._group = group
         self._metrics = metrics
-        self._batches = 0
-        self._last = _Written(set(), {})
 
     async def prepare(self, records: Sequence[Record]) -> PreparedBatch:
         """Decode a batch and determine the positions that it reaches.
@@ -148,13 +122,6 @@ class Ingest:
             records: messages of one topic, each partition's in order.
         """
         return PreparedBatch(await decode_in_turns(records), _positions(self._group, records))
-
-    async def look_up(self, prepared: PreparedBatch) -> PreparedBatch:
-        """Look up what the table has of a batch, while the one before it may be being recorded."""
-        try:
-            return prepared._replace(found=await self._find(prepared.decoded))
-        except (UnavailableError, RowRefusedError):
-            return prepared  # looked up when it is recorded, which waits for PostgreSQL or finds the culprit
 
     async def record(self, prepared: PreparedBatch) -> RecordedBatch:
         """Resolve a batch's roots, and commit its rows with the positions.
@@ -165,8 +132,6 @@ class Ingest:
         batch = await self._write(*prepared)
         self._cache.remember(batch.resolved.jobs)
         new = batch.classified.new
-        self._batches += 1
-        self._last = _Written({row.id.int for row in new}, batch.resolved.jobs)
         self._metrics.jobs(batch.resolved.jobs.keys())
         self._metrics.recorded(*count_roots(new, batch.resolved.roots[: len(new)]))
         return batch
@@ -201,40 +166,17 @@ class Ingest:
         log_batch(outcome, classified.new, batch.resolved.roots)
         return outcome
 
-    async def _find(self, decoded: DecodedBatch) -> Found:
-        as_of = self._batches
-        stored, facts = await asyncio.gather(
-            self._store.known_rows(decoded.rows),
-            self._cache.facts(jobs_named(decoded.rows), self._readable_facts),
-        )
-        return Found(stored, facts, as_of)
-
-    async def _with_last_batch(self, decoded: DecodedBatch, found: Found | None) -> Found:
-        """The rows and facts found, with those recorded here meanwhile; looked up anew if they are too old.
-
-        A row writes facts about its own job alone, so that those of the last batch's jobs are known without
-        another query. Its ids are looked up again: the table decides what equals an event.
-        """
-        if found is None or self._batches > found.as_of + 1:
-            return await self._find(decoded)
-        if self._batches == found.as_of:
-            return found
-        ids, jobs = self._last
-        found.facts.update((job, jobs[job]) for job in found.facts.keys() & jobs.keys())
-        if repeated := [row for row in decoded.rows if row.id.int in ids]:
-            found.stored.update(await self._store.known_rows(repeated))
-        return found
-
-    async def _write(self, decoded: DecodedBatch, positions: Positions, found: Found | None) -> RecordedBatch:
+    async def _write(self, decoded: DecodedBatch, positions: Positions) -> RecordedBatch:
         """Resolve and commit; start over where another writer was faster or PostgreSQL refuses a row."""
         collisions = 0
         is_marked = False
         while True:
             try:
-                stored, facts, _ = await self._with_last_batch(decoded, found)
-                found = None
+                stored, facts = await asyncio.gather(
+                    self._store.known_rows(decoded.rows),
+                    self._cache.facts(jobs_named(decoded.rows), self._readable_facts),
+                )
             except RowRefusedError as refusal:
-                found = None
                 decoded = without_refused(decoded, await self._unreadable_rows(decoded.rows, refusal))
                 continue
             classified = await classify(decoded, stored, self._store)

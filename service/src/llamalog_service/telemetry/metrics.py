@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from llamalog_schemas.provenance import Origin
 
-Step = Literal["prepare", "look_up", "record", "publish", "commit"]
+Step = Literal["prepare", "record", "publish", "commit"]
 Verdict = Literal["recorded", "duplicate", "conflict", "dead-lettered", "tombstone", "override"]
 
 

@@ -1,4 +1,4 @@
-"""Batches at once, each in another step: prepare, look up, record, publish; offsets committed in order."""
+"""Three batches at once, each in another step: prepare, record, publish. Offsets are committed in order."""
 
 import asyncio
 import time
@@ -26,26 +26,19 @@ _log = structlog.get_logger("llamalog.delivery")
 _partition, _offset = attrgetter("topic", "partition"), attrgetter("offset")
 
 
-async def _as_it_is(prepared: Prepared) -> Prepared:
-    return prepared
-
-
 @dataclass(frozen=True, slots=True)
 class Steps(Generic[Prepared, Stored]):
     """The processing of a batch; every step may be repeated with the same records.
 
     Attributes:
         prepare: decodes, and lets others take turns.
-        record: stores what was prepared; waits for PostgreSQL. Never before the previous batch is recorded.
+        record: stores what was prepared; waits for PostgreSQL.
         publish: publishes what was stored; waits for Kafka. Never before the previous batch is published.
-        look_up: reads what `record` needs, only while the previous batch is recorded, of which it may see
-            nothing; leaves it to `record`, which is retried, where PostgreSQL does not answer.
     """
 
     prepare: Callable[[Records], Awaitable[Prepared]]
     record: Callable[[Prepared], Awaitable[Stored]]
     publish: Callable[[Stored], Awaitable[object]]
-    look_up: Callable[[Prepared], Awaitable[Prepared]] = _as_it_is
 
 
 class Pipeline(Generic[Prepared, Stored]):
@@ -80,23 +73,21 @@ class Pipeline(Generic[Prepared, Stored]):
         self._step_timeout = step_timeout
         self._metrics = metrics
         self._uncommitted: list[Records] = []
-        self._previous: asyncio.Task[None] | None = None
         self._recording: asyncio.Task[None] | None = None
         self._publishing: asyncio.Task[None] | None = None
         self._epoch = 0
 
     async def push(self, batch: Records) -> None:
-        """Prepare a batch, and begin to record it after the previous one; return when that is recorded."""
+        """Prepare a batch, and begin to record it once the previous one is recorded."""
         epoch = self._epoch
         self._uncommitted.append(batch)
         self._metrics.batch(len(batch))
         began = time.perf_counter()
         prepared = await self._steps.prepare(batch)
         self._metrics.step("prepare", time.perf_counter() - began)
+        await _end_of(self._recording)
         if epoch == self._epoch:
-            previous = self._previous = self._recording
-            self._recording = self._begin(self._record(batch, prepared, epoch, previous), epoch)
-        await _end_of(self._previous)
+            self._recording = self._begin(self._record(batch, prepared, epoch), epoch)
 
     @property
     def in_flight(self) -> int:
@@ -114,13 +105,12 @@ class Pipeline(Generic[Prepared, Stored]):
 
     async def drain(self) -> None:
         """Wait until every batch is committed or requeued."""
-        await _end_of(self._previous)
         await _end_of(self._recording)
         await _end_of(self._publishing)
 
     def cancel(self) -> None:
         """Cancel the steps that are running: what they have not committed rolls back."""
-        for step in (self._previous, self._recording, self._publishing):
+        for step in (self._recording, self._publishing):
             if step is not None:
                 step.cancel()
 
@@ -129,16 +119,7 @@ class Pipeline(Generic[Prepared, Stored]):
         self._epoch += 1
         self._uncommitted.clear()
 
-    async def _record(
-        self, batch: Records, prepared: Prepared, epoch: int, previous: asyncio.Task[None] | None
-    ) -> None:
-        if previous is not None and not previous.done():
-            began = time.perf_counter()
-            prepared = await self._steps.look_up(prepared)
-            self._metrics.step("look_up", time.perf_counter() - began)
-            await _end_of(previous)
-        if epoch != self._epoch:
-            return
+    async def _record(self, batch: Records, prepared: Prepared, epoch: int) -> None:
         began = time.perf_counter()
         stored = await retry_until_available(
             lambda: self._steps.record(prepared), doing="recording a batch", timeout=self._step_timeout
