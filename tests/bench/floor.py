@@ -23,7 +23,7 @@ from bench.installation import PARTITIONS, Installation
 from bench.yardstick import COLUMNS, Records, connect_for_copying, copy_records
 from llamalog_service.domain.fold import FoldedRow
 from llamalog_service.domain.rows import RowContent, StoredRow
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import MessageProducer, provenance_message
 
 _BATCH: Final = 3_000
@@ -35,7 +35,7 @@ class Output(NamedTuple):
     """What the floor writes, prepared: rows for COPY and their provenance records, in step."""
 
     rows: Records
-    messages: list[OutgoingMessage]
+    messages: list[MessageToSend]
 
 
 class Floored(NamedTuple):
@@ -115,7 +115,7 @@ async def _read_and_write(
         began = time.perf_counter()
         rows, records = iter(output.rows), iter(output.messages)
 
-        async def publish(share: list[OutgoingMessage], offsets: dict[TopicPartition, int]) -> None:
+        async def publish(share: list[MessageToSend], offsets: dict[TopicPartition, int]) -> None:
             await MessageProducer(producer).send_batched(topic, share)
             await consumer.commit(offsets)
 

@@ -27,7 +27,7 @@ from llamalog_service.backfill.worker import (
     recompute_tasks,
     sweep_task,
 )
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.locks import WorkerLock
@@ -52,7 +52,7 @@ class _NullProducer(MessageProducer):
     def __init__(self) -> None:
         pass
 
-    async def send(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+    async def send(self, topic: str, messages: Iterable[MessageToSend]) -> None:
         await asyncio.sleep(0)
 
     send_batched = send

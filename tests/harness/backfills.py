@@ -27,7 +27,7 @@ from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
 from llamalog_service.backfill.batches import Batch, BatchSizer, BatchWriter
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.runner import BackfillRunner, Stores
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 
 BROKEN: Final[list[Event]] = [
@@ -107,7 +107,9 @@ class Backfills:
 
     @property
     def stores(self) -> Stores:
-        return Stores(self.store, self.plans, self.batches, RecomputeStore(self.pool), Outbox(self.pool))
+        return Stores(
+            self.store, self.plans, self.batches, RecomputeStore(self.pool), ProvenanceOutbox(self.pool)
+        )
 
     @property
     def runner(self) -> BackfillRunner:

@@ -14,7 +14,7 @@ from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Portion, Span
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
@@ -124,7 +124,7 @@ class Installation:
         repair = Repair(
             _RepairStoreAfter(self.pool, between),
             recompute=RecomputeStore(self.pool),
-            outbox=Outbox(self.pool),
+            outbox=ProvenanceOutbox(self.pool),
             event_publisher=self._event_publisher,
             on_progress=lambda _: None,
         )

@@ -17,11 +17,11 @@ from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.ingest.batch import BatchOutcome
 from llamalog_service.ingest.ingest import Ingest, JobCache
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import FEW_JOBS, RecomputeStore, recompute_until_converged
 
 TOPIC = "tests.entity-events"
@@ -49,10 +49,10 @@ class KeptMessages(MessageProducer):
     """
 
     def __init__(self, is_away: Callable[[], bool] = lambda: False) -> None:
-        self.by_topic: dict[str, list[OutgoingMessage]] = {}
+        self.by_topic: dict[str, list[MessageToSend]] = {}
         self.is_away = is_away
 
-    async def send(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+    async def send(self, topic: str, messages: Iterable[MessageToSend]) -> None:
         if self.is_away():
             raise UnavailableError(f"{topic}: by order of the test")
         self.by_topic.setdefault(topic, []).extend(messages)
@@ -70,7 +70,7 @@ class KeptMessages(MessageProducer):
         return [command.data.jobs for command in commands if isinstance(command, RecomputeRoots)]
 
     @property
-    def dead_letters(self) -> list[OutgoingMessage]:
+    def dead_letters(self) -> list[MessageToSend]:
         return self.by_topic.get(NAMES.dead_letters.name, [])
 
     @property
@@ -158,6 +158,6 @@ class Recomputer:
 
     async def publish_corrections(self) -> None:
         publisher = EventPublisher(self.kept, NAMES, source="/tests")
-        relay = CorrectionRelay(Outbox(self.pool), BackfillStore(self.pool), publisher)
+        relay = CorrectionRelay(ProvenanceOutbox(self.pool), BackfillStore(self.pool), publisher)
         while await relay.publish_next():
             pass

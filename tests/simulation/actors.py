@@ -15,7 +15,7 @@ from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.locks import WorkerLock
 from simulation.broker import Broker
@@ -139,7 +139,7 @@ def _tasks(
 ) -> list[PeriodicTask]:
     """As `bootstrap` has them, but for backfills, and with a sweep on demand."""
     sweep = SweepOnDemand(store, every=SWEEP_EVERY, full_every=100 * SWEEP_EVERY, clock=sweep_clock)
-    relay = CorrectionRelay(Outbox(pool), BackfillStore(pool), publisher)
+    relay = CorrectionRelay(ProvenanceOutbox(pool), BackfillStore(pool), publisher)
 
     async def sweep_if_due() -> bool:
         await sweep.sweep_if_due()

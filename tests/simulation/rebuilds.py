@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 
 from llamalog_service.domain.errors import LlamalogError, UnavailableError
 from llamalog_service.kafka.reader import Portion, Span
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.rebuild import repair as repairs
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
@@ -58,7 +58,7 @@ async def rebuild(world: World, server: Server, broker: Broker, process: Process
     repair = Repair(
         RepairStore(pool),
         recompute=RecomputeStore(pool),
-        outbox=Outbox(reads),
+        outbox=ProvenanceOutbox(reads),
         event_publisher=event_publisher(world, broker, process),
         on_progress=lambda _: None,
     )

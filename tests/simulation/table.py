@@ -12,7 +12,7 @@ from llamalog_schemas.events import EntityEvent, LegacyRow, is_legacy_row, is_ro
 from llamalog_service.domain.fold import fold
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import provenance_message
 from llamalog_service.log.log_store import LogStore
 from simulation.history import Message, numbered
@@ -62,7 +62,7 @@ class Table(NamedTuple):
         for orphan, revision in self.orphans:
             await own.execute(_SET_REVISION, row_id(orphan), revision)
 
-    async def published(self, own: asyncpg.Connection) -> list[OutgoingMessage]:
+    async def published(self, own: asyncpg.Connection) -> list[MessageToSend]:
         """What was published of the rows in their time."""
         stored = await LogStore(own).rows_by_id([row_id(orphan) for orphan, _ in self.orphans])
         return [provenance_message(row) for row in stored.values()]

@@ -17,7 +17,7 @@ from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.cli.lineages import timeline_tree
 from llamalog_service.kafka.publisher import MAX_RECORD_BYTES, provenance_message
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.postgres.reader import Reader
@@ -80,7 +80,7 @@ async def legacy_pool(legacy_url: str) -> AsyncIterator[asyncpg.Pool]:
 async def published(pool: asyncpg.Pool) -> Provenance:
     """The one row that a sweep corrected, as its readers decode it."""
     assert await Sweep(RecomputeStore(pool), every=1, full_every=9, clock=lambda: 0).sweep_unsettled() == 1
-    (row,) = (await Outbox(pool).next_prompt(10)).rows
+    (row,) = (await ProvenanceOutbox(pool).next_prompt(10)).rows
     value = provenance_message(row).value
     assert value is not None
     assert len(value) <= MAX_RECORD_BYTES

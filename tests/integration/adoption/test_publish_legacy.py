@@ -28,7 +28,7 @@ from llamalog_schemas import decode_event, encode, is_legacy_row
 from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLegacyReport
 from llamalog_service.adoption.migration_runner import migrate
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.rebuild.errors import UnknownEnumLabelsError, UnsourcedRowsError
@@ -61,7 +61,7 @@ async def publish_legacy(pool: asyncpg.Pool, kept: KeptMessages) -> PublishLegac
     return await LegacyPublisher(UnsourcedRowStore(pool, TOPIC), kept, TOPIC).run()
 
 
-def replay(installation: Installation, messages: Sequence[OutgoingMessage], seed: int = 1) -> None:
+def replay(installation: Installation, messages: Sequence[MessageToSend], seed: int = 1) -> None:
     """Put what was published into the topic, some of it twice."""
     dice = Random(seed)
     for message in messages:
@@ -177,7 +177,7 @@ async def test_a_publication_that_is_killed_is_resumed_and_every_row_is_publishe
         pass
 
     class Dying(KeptMessages):
-        async def send(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:  # type: ignore[override]
+        async def send(self, topic: str, messages: Sequence[MessageToSend]) -> None:  # type: ignore[override]
             await super().send(topic, messages)
             if len(self.by_topic[topic]) > 1000:
                 raise Killed
@@ -216,7 +216,7 @@ async def test_a_resumed_publication_names_what_was_unpublishable_before_it_was_
         pass
 
     class Dying(KeptMessages):
-        async def send(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:  # type: ignore[override]
+        async def send(self, topic: str, messages: Sequence[MessageToSend]) -> None:  # type: ignore[override]
             if self.by_topic.get(topic):
                 raise Killed
             await super().send(topic, messages)

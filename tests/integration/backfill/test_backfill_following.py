@@ -17,7 +17,7 @@ from llamalog_schemas.backfills import (
 from llamalog_schemas.commands import BackfillRootsData, MissingParent, OneRoot
 from llamalog_service.backfill.following import UnknownRunError
 from llamalog_service.bootstrap.backfills import follow_backfill
-from llamalog_service.kafka.clients import OutgoingMessage, open_producer
+from llamalog_service.kafka.clients import MessageToSend, open_producer
 from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.reader import Reader
@@ -75,7 +75,7 @@ async def test_the_events_of_a_run_are_shown_in_order_up_to_its_end(
 ) -> None:
     run, other = uuid4(), uuid4()
     topic = topics(settings.topic_prefix).backfill_events.name
-    await publisher.send(topic, [OutgoingMessage(str(run).encode(), b'{"of": "a later version"}', [])])
+    await publisher.send(topic, [MessageToSend(str(run).encode(), b'{"of": "a later version"}', [])])
     for scanned in (0, 5, 10):
         await event_publisher.publish_backfill_progress(progress(run, scanned))
         await event_publisher.publish_backfill_progress(progress(other, 99))

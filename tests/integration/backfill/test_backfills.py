@@ -17,7 +17,7 @@ from llamalog_schemas.commands import ExpectedCounts, MissingParent
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore, recompute_until_converged
 
 
@@ -288,7 +288,7 @@ async def test_what_repairs_correct_is_published_before_what_backfills_correct(
     await backfills.do()
     await Writer(pool, KeptMessages()).write(event(300, "never-seen"))
     await recompute_until_converged(RecomputeStore(pool), ["never-seen"])
-    outbox = Outbox(pool)
+    outbox = ProvenanceOutbox(pool)
     prompt = await outbox.next_prompt(1000)
     assert {row.content.id.int for row in prompt.rows} == {110, 111, 112}
     await outbox.delete_page(prompt)
@@ -306,7 +306,7 @@ async def test_publishing_gives_way_to_a_backfill_that_is_under_way(
 
     kept = KeptMessages()
     corrections = CorrectionRelay(
-        Outbox(pool), backfills.store, EventPublisher(kept, NAMES, source="/tests"), sleep=rest
+        ProvenanceOutbox(pool), backfills.store, EventPublisher(kept, NAMES, source="/tests"), sleep=rest
     )
 
     async def publish(batch: int) -> None:

@@ -19,9 +19,9 @@ from llamalog_service.backfill import publishers
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.statements import sql
 
@@ -35,7 +35,9 @@ WAITING = "SELECT count(*) FROM provenance_outbox"
 
 
 def relay(pool: asyncpg.Pool, kept: KeptMessages) -> CorrectionRelay:
-    return CorrectionRelay(Outbox(pool), BackfillStore(pool), EventPublisher(kept, NAMES, source="/tests"))
+    return CorrectionRelay(
+        ProvenanceOutbox(pool), BackfillStore(pool), EventPublisher(kept, NAMES, source="/tests")
+    )
 
 
 async def corrected(pool: asyncpg.Pool, kept: KeptMessages) -> None:
@@ -119,7 +121,7 @@ async def test_a_page_that_kafka_did_not_take_comes_again(pool: asyncpg.Pool) ->
     kept = KeptMessages()
     await Writer(pool, kept).write(event(1, "one"))
     await pool.execute("INSERT INTO provenance_outbox (row_id, revision) VALUES ($1, 2)", UUID(int=1))
-    outbox = Outbox(pool)
+    outbox = ProvenanceOutbox(pool)
     first = await outbox.next_prompt(10)
     assert first.rows
     assert (await outbox.next_prompt(10)).rows == first.rows
@@ -133,7 +135,7 @@ class _Interrupted(KeptMessages):
         self._sent = 0
         self._meanwhile = meanwhile
 
-    async def send_batched(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+    async def send_batched(self, topic: str, messages: Iterable[MessageToSend]) -> None:
         self._sent += 1
         if self._sent == 2:
             await self._meanwhile()

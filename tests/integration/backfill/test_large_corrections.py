@@ -12,9 +12,9 @@ from harness.settled import wait_until_settled
 from harness.writers import NAMES, KeptMessages
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.publishers import CorrectionRelay
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import BYTES_AT_ONCE, Outbox
+from llamalog_service.log.outbox import BYTES_AT_ONCE, ProvenanceOutbox
 from llamalog_service.settings import Settings
 
 WAITING = "SELECT count(*) FROM provenance_outbox"
@@ -29,7 +29,7 @@ class Portions(KeptMessages):
         self.sizes: list[int] = []
         self.rows: list[bytes] = []
 
-    async def send_batched(self, topic: str, messages: list[OutgoingMessage]) -> None:  # type: ignore[override]
+    async def send_batched(self, topic: str, messages: list[MessageToSend]) -> None:  # type: ignore[override]
         self.sizes.append(sum(len(message.value or b"") for message in messages))
         self.rows += [message.key or b"" for message in messages]
 
@@ -43,7 +43,9 @@ async def test_large_rows_are_published_a_few_at_once_each_of_them_once(
     gone = UUID(int=3)
     await pool.execute("DELETE FROM llama_logs WHERE id = $1", gone)
     kept = Portions()
-    relay = CorrectionRelay(Outbox(pool), BackfillStore(pool), EventPublisher(kept, NAMES, source="/tests"))
+    relay = CorrectionRelay(
+        ProvenanceOutbox(pool), BackfillStore(pool), EventPublisher(kept, NAMES, source="/tests")
+    )
     while await relay.publish_next():
         pass
     assert max(kept.sizes) <= BYTES_AT_ONCE + 16 * 2048
@@ -54,7 +56,7 @@ async def test_large_rows_are_published_a_few_at_once_each_of_them_once(
 async def test_a_row_larger_than_all_that_is_read_at_once_is_published_by_itself(pool: asyncpg.Pool) -> None:
     await pool.execute(LARGE_ROWS, 2, 5000)
     await pool.execute(NOTE, False)
-    outbox = Outbox(pool)
+    outbox = ProvenanceOutbox(pool)
     pages = []
     while (page := await outbox.next_prompt(10)).rows:
         pages.append([row.content.id.int for row in page.rows])

@@ -10,10 +10,10 @@ from harness.log_table import stored_rows
 from harness.writers import NAMES, KeptMessages, Recomputer, Writer
 from histories import event
 from llamalog_schemas.codec import decode_provenance
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox, publish_removals
+from llamalog_service.log.outbox import ProvenanceOutbox, publish_removals
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 
 ROW = UUID(int=1)
@@ -37,7 +37,7 @@ class Interrupted(KeptMessages):
         self.before: Step | None = None
         self.after: Step | None = None
 
-    async def send_batched(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+    async def send_batched(self, topic: str, messages: Iterable[MessageToSend]) -> None:
         before, after, self.before, self.after = self.before, self.after, None, None
         if before is not None:
             await before()
@@ -73,7 +73,7 @@ def removing(pool: asyncpg.Pool, topic: Interrupted) -> Step:
 
     async def remove() -> None:
         await pool.execute(REMOVE, ROW)
-        await publish_removals(Outbox(pool), EventPublisher(topic, NAMES, source="/tests"))
+        await publish_removals(ProvenanceOutbox(pool), EventPublisher(topic, NAMES, source="/tests"))
 
     return remove
 
@@ -106,7 +106,7 @@ async def test_a_correction_in_hand_of_a_process_that_is_killed_comes_before_the
     pool: asyncpg.Pool, topic: Interrupted
 ) -> None:
     await pool.execute(CORRECT, ROW, False)
-    page = await Outbox(pool).next_prompt(10)
+    page = await ProvenanceOutbox(pool).next_prompt(10)
     await removing(pool, topic)()
     await EventPublisher(topic, NAMES, source="/tests").publish_provenance(page.rows)
     await settle(pool, topic)
@@ -169,7 +169,7 @@ async def test_a_record_that_is_republished_comes_before_the_tombstone_of_its_ro
     pool: asyncpg.Pool, topic: Interrupted, supersede: bool
 ) -> None:
     publisher = EventPublisher(topic, NAMES, source="/tests")
-    republisher = Republisher(RepublishStore(pool, NAMES.provenance.name), Outbox(pool), publisher)
+    republisher = Republisher(RepublishStore(pool, NAMES.provenance.name), ProvenanceOutbox(pool), publisher)
     topic.before = removing(pool, topic)
     await republisher.run(RepublishSelection(), supersede=supersede)
     await settle(pool, topic)

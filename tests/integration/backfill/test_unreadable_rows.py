@@ -16,7 +16,7 @@ from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.backfill.recomputes import QueuedRecompute, RecomputeQueue, RecomputeRunner, Sweep
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox, publish_removals
+from llamalog_service.log.outbox import ProvenanceOutbox, publish_removals
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.postgres.reader import Reader
@@ -40,7 +40,7 @@ async def owner(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[asyncpg.
 
 async def publish_all(pool: asyncpg.Pool, kept: KeptMessages) -> None:
     publisher = EventPublisher(kept, NAMES, source="/tests")
-    relay = CorrectionRelay(Outbox(pool), BackfillStore(pool), publisher)
+    relay = CorrectionRelay(ProvenanceOutbox(pool), BackfillStore(pool), publisher)
     while await relay.publish_next():
         pass
 
@@ -181,7 +181,7 @@ async def test_a_removal_is_published_though_the_row_is_back_and_refuses_updates
     pool, kept = removed.pool, KeptMessages()
     await Writer(pool, kept).write(event(700, "job-700"))
     await add_trigger(pool, "BEFORE UPDATE", NO_UPDATES[owners])
-    await publish_removals(Outbox(pool), EventPublisher(kept, NAMES, source="/tests"))
+    await publish_removals(ProvenanceOutbox(pool), EventPublisher(kept, NAMES, source="/tests"))
     assert await pool.fetchval("SELECT count(*) FROM removed_rows WHERE NOT is_published") == 0
     await publish_all(pool, kept)
     messages = [

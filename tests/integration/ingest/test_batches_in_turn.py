@@ -14,7 +14,7 @@ from llamalog_schemas.events import Event
 from llamalog_service.ingest.batch import CONFLICT, BatchOutcome
 from llamalog_service.ingest.ingest import Ingest, JobCache, RecordedBatch
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.log_store import Committed, LogStore
+from llamalog_service.log.log_store import CommittedBatch, LogStore
 
 
 class Counting(LogStore):
@@ -22,7 +22,7 @@ class Counting(LogStore):
 
     writes = 0
 
-    async def write(self, *batch: Any, **marks: Any) -> Committed:
+    async def write(self, *batch: Any, **marks: Any) -> CommittedBatch:
         self.writes += 1
         return await super().write(*batch, **marks)
 

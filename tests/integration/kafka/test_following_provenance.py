@@ -13,7 +13,7 @@ from llamalog_schemas.provenance import Origin, Provenance
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.kafka import clients
-from llamalog_service.kafka.clients import OutgoingMessage, open_admin, open_producer
+from llamalog_service.kafka.clients import MessageToSend, open_admin, open_producer
 from llamalog_service.kafka.following import ProvenanceBatch, ProvenanceFollower, open_provenance_follower
 from llamalog_service.kafka.publisher import MessageProducer, provenance_message
 from llamalog_service.kafka.reader import TopicAbsentError
@@ -28,12 +28,12 @@ async def publisher(settings: Settings) -> AsyncIterator[MessageProducer]:
         yield MessageProducer(producer)
 
 
-def message_about(number: int, revision: int = 1) -> OutgoingMessage:
+def message_about(number: int, revision: int = 1) -> MessageToSend:
     root = Root(None, Origin.UNTRACKED)
     return provenance_message(StoredRow(content_of(event(number)), root, revision, NOON))
 
 
-async def publish(settings: Settings, publisher: MessageProducer, *messages: OutgoingMessage) -> None:
+async def publish(settings: Settings, publisher: MessageProducer, *messages: MessageToSend) -> None:
     await publisher.send_batched(topics(settings.topic_prefix).provenance.name, messages)
 
 
@@ -79,8 +79,8 @@ async def test_what_is_no_provenance_record_is_passed_over(
         await publish(
             settings,
             publisher,
-            OutgoingMessage(b"tombstone", None, []),
-            OutgoingMessage(b"stranger", b"{", []),
+            MessageToSend(b"tombstone", None, []),
+            MessageToSend(b"stranger", b"{", []),
             message_about(1),
         )
         [record] = [record async for record in _until(follower, count=1)]

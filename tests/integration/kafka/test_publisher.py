@@ -7,14 +7,14 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from harness.topics import read_all
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import MessageProducer, MessageTooLargeError, ProducerBrokenError
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
 pytestmark = pytest.mark.apache_kafka
 
-MESSAGE = OutgoingMessage(b"key", b"value", [])
+MESSAGE = MessageToSend(b"key", b"value", [])
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def test_all_is_acknowledged_when_publishing_returns(
     producer: AIOKafkaProducer, topic: str, settings: Settings
 ) -> None:
     publisher = MessageProducer(producer)
-    many = [OutgoingMessage(str(number).encode(), bytes(2000), []) for number in range(1000)]
+    many = [MessageToSend(str(number).encode(), bytes(2000), []) for number in range(1000)]
     await publisher.send_batched(topic, many)
     await publisher.send(topic, many)
     assert len(await read_all(settings.kafka, topic)) == 2000

@@ -9,7 +9,7 @@ from aiokafka.errors import OutOfOrderSequenceNumber
 from harness.topics import header, read_all
 from harness.writers import Message
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.clients import OutgoingMessage, open_producer
+from llamalog_service.kafka.clients import MessageToSend, open_producer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
 from llamalog_service.kafka.publisher import MessageProducer, ProducerBrokenError
 from llamalog_service.kafka.topics import topics
@@ -54,4 +54,4 @@ async def test_a_producer_that_can_send_no_more_is_not_waited_for(
     producer._sender._maybe_wait_for_pid = broken
     with pytest.raises(ProducerBrokenError):
         for _ in range(2):
-            await publisher.send_batched(topic, [OutgoingMessage(b"key", b"value", [])])
+            await publisher.send_batched(topic, [MessageToSend(b"key", b"value", [])])

@@ -15,7 +15,7 @@ from harness.waiting import eventually
 from histories import chains, event, override
 from llamalog_schemas.events import Event
 from llamalog_service.domain.rows import StoredRow
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 
 ROW_GONE, ROW_FORGED = str(UUID(int=4)), str(UUID(int=9999))
 EVENTS: list[Event] = [*chains(30), event(101), event(102, None, "gone"), event(103, "orphan", "never")]
@@ -169,15 +169,17 @@ async def test_a_correction_during_the_publishing_of_a_repair_is_published_after
     """Compaction keeps what comes last, which may be the older record."""
     await tamper(at_rest.pool)
     row = UUID(int=6)
-    read = Outbox.rows_in_portions
+    read = ProvenanceOutbox.rows_in_portions
 
-    async def read_then_correct(self: Outbox, ids: Collection[UUID]) -> AsyncIterator[list[StoredRow]]:
+    async def read_then_correct(
+        self: ProvenanceOutbox, ids: Collection[UUID]
+    ) -> AsyncIterator[list[StoredRow]]:
         async for stored in read(self, ids):
             if row in {each.content.id for each in stored}:
-                monkeypatch.setattr(Outbox, "rows_in_portions", read)
+                monkeypatch.setattr(ProvenanceOutbox, "rows_in_portions", read)
                 await at_rest.pool.execute(CORRECT, row)
             yield stored
 
-    monkeypatch.setattr(Outbox, "rows_in_portions", read_then_correct)
+    monkeypatch.setattr(ProvenanceOutbox, "rows_in_portions", read_then_correct)
     await at_rest.repaired()
     assert await at_rest.pool.fetchval("SELECT count(*) FROM provenance_outbox WHERE row_id = $1", row) == 1

@@ -10,7 +10,7 @@ from harness.provenance import as_stored
 from harness.writers import NAMES, KeptMessages, Writer
 from histories import chains
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 
 
@@ -24,7 +24,7 @@ async def received(pool: asyncpg.Pool) -> KeptMessages:
 
 def republisher(pool: asyncpg.Pool, kept: KeptMessages) -> Republisher:
     rows = RepublishStore(pool, NAMES.provenance.name)
-    return Republisher(rows, Outbox(pool), EventPublisher(kept, NAMES, source="/tests/republish"))
+    return Republisher(rows, ProvenanceOutbox(pool), EventPublisher(kept, NAMES, source="/tests/republish"))
 
 
 async def test_every_row_is_published_and_marked_as_replayed(

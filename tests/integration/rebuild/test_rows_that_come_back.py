@@ -13,7 +13,7 @@ from llamalog_schemas.codec import decode_provenance
 from llamalog_schemas.consumer import Removed, RevisionCache
 from llamalog_schemas.consumer.updates import Deduplicator
 from llamalog_service.log.log_store import LogStore
-from llamalog_service.log.outbox import Outbox, publish_removals
+from llamalog_service.log.outbox import ProvenanceOutbox, publish_removals
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 
 LATE = UUID(int=700)
@@ -114,7 +114,7 @@ async def test_a_row_put_in_again_continues_its_revisions_when_it_is_republished
     await removed.pool.execute(PUT_IN, LATE, "top", None, "ROOT")
     republisher = Republisher(
         RepublishStore(removed.pool, NAMES.provenance.name),
-        Outbox(removed.pool),
+        ProvenanceOutbox(removed.pool),
         removed._event_publisher,
     )
     await republisher.run(RepublishSelection())
@@ -157,7 +157,7 @@ async def test_a_row_that_is_there_when_its_tombstone_is_published_gets_another_
     removed.publish([event(LATE.int, "job-700")])
     await removed.ingest_all()
     await removed.pool.execute("UPDATE removed_rows SET is_published = false")
-    await publish_removals(Outbox(removed.pool), removed._event_publisher)
+    await publish_removals(ProvenanceOutbox(removed.pool), removed._event_publisher)
     await removed.settle()
     assert revisions(removed.kept) == [CORRECTED, None, CORRECTED + 1, None, CORRECTED + 2]
     assert await heard(removed.kept) == [CORRECTED, 0, CORRECTED + 1, 0, CORRECTED + 2]

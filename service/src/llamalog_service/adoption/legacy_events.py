@@ -23,7 +23,7 @@ from llamalog_schemas.events import (
 )
 from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, parse_moment
 from llamalog_service.domain.overrides import RootOverride
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.log.unsourced_rows import UnsourcedRow, UnsourcedRowStore
 from llamalog_service.retry import retry_until_available
@@ -141,9 +141,9 @@ class LegacyPublisher:
         )
 
     async def _publish(
-        self, results: Sequence[OutgoingMessage | Unpublishable], unpublishable: list[Unpublishable]
+        self, results: Sequence[MessageToSend | Unpublishable], unpublishable: list[Unpublishable]
     ) -> int:
-        messages = [result for result in results if isinstance(result, OutgoingMessage)]
+        messages = [result for result in results if isinstance(result, MessageToSend)]
         unpublishable += [result for result in results if isinstance(result, Unpublishable)]
         if messages:
             await retry_until_available(
@@ -152,7 +152,7 @@ class LegacyPublisher:
         return len(messages)
 
 
-def row_message(row: UnsourcedRow) -> OutgoingMessage | Unpublishable:
+def row_message(row: UnsourcedRow) -> MessageToSend | Unpublishable:
     """The legacy-row event of a row."""
     return _message(
         LegacyRow(
@@ -165,7 +165,7 @@ def row_message(row: UnsourcedRow) -> OutgoingMessage | Unpublishable:
     )
 
 
-def override_message(override: RootOverride) -> OutgoingMessage | Unpublishable:
+def override_message(override: RootOverride) -> MessageToSend | Unpublishable:
     """The event of an override."""
     kind = RootAdopted if override.adopted else RootAdoptionRevoked
     return _message(
@@ -181,11 +181,11 @@ def override_message(override: RootOverride) -> OutgoingMessage | Unpublishable:
     )
 
 
-def _message(event: Event) -> OutgoingMessage | Unpublishable:
+def _message(event: Event) -> MessageToSend | Unpublishable:
     """The message of an event, if its readers would accept it."""
     value = encode(event)
     try:
         decode_event(value)
     except InvalidMessageError as invalid:
         return Unpublishable(event.id, invalid.sentence)
-    return OutgoingMessage(lineage_key(event), value, STRUCTURED_HEADERS)
+    return MessageToSend(lineage_key(event), value, STRUCTURED_HEADERS)

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from llamalog_schemas.backfills import BackfillEndedData, BackfillProgressedData, RunStatus
 from llamalog_service.backfill.backfill_store import Backfill, BackfillStore
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import ROWS_AT_ONCE, Outbox, Page, publish_removals
+from llamalog_service.log.outbox import ROWS_AT_ONCE, OutboxPage, ProvenanceOutbox, publish_removals
 
 _OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED})
 _BACKFILLS_AT_ONCE = 50
@@ -31,7 +31,7 @@ class CorrectionRelay:
 
     def __init__(
         self,
-        outbox: Outbox,
+        outbox: ProvenanceOutbox,
         backfills: BackfillStore,
         event_publisher: EventPublisher,
         *,
@@ -66,11 +66,11 @@ class CorrectionRelay:
             return (await self._outbox.waiting()).removals  # found again among rows that are gone
         return False
 
-    async def _publish(self, page: Page) -> None:
+    async def _publish(self, page: OutboxPage) -> None:
         await self._event_publisher.publish_provenance(page.rows)
         await self._outbox.delete_page(page)
 
-    async def _publish_bulk(self, page: Page, began: float) -> None:
+    async def _publish_bulk(self, page: OutboxPage, began: float) -> None:
         if not await self._backfills.any_running():
             await self._publish_overlapping(page)
             return
@@ -83,7 +83,7 @@ class CorrectionRelay:
             await self._sleep(min(seconds, _REST_AT_ONCE))
             seconds -= _REST_AT_ONCE
 
-    async def _publish_overlapping(self, first: Page) -> None:
+    async def _publish_overlapping(self, first: OutboxPage) -> None:
         """Publish pages as long as no correction of a small recompute waits and no backfill runs.
 
         While a page is sent, the next one is read and the last one deleted. A page that was read and not sent

@@ -26,7 +26,7 @@ from llamalog_service.backfill.report import (
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import utc_milliseconds
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import NoProgressError, RecomputeStore, recompute_until_converged
 
 _REST_WHILE_LOCKED = 1.0
@@ -47,7 +47,7 @@ class Stores(NamedTuple):
     plans: PlanStore
     batches: BatchWriter
     recompute: RecomputeStore
-    outbox: Outbox
+    outbox: ProvenanceOutbox
 
 
 class _ActionRequested(Exception):

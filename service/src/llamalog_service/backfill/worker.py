@@ -17,7 +17,7 @@ from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner
 from llamalog_service.backfill.runner import BackfillRunner, Stores
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.retry import retry_until_available
@@ -166,7 +166,7 @@ def recompute_tasks(
         plans=PlanStore(planning_pool),
         batches=BatchWriter(planning_pool),
         recompute=recompute,
-        outbox=Outbox(pool),
+        outbox=ProvenanceOutbox(pool),
     )
     return [
         PeriodicTask(
@@ -201,7 +201,7 @@ def sweep_task(
 def publish_tasks(pool: asyncpg.Pool, event_publisher: EventPublisher) -> list[PeriodicTask]:
     """Publication of corrections and of the progress of backfills."""
     backfills = BackfillStore(pool)
-    corrections = CorrectionRelay(Outbox(pool), backfills, event_publisher)
+    corrections = CorrectionRelay(ProvenanceOutbox(pool), backfills, event_publisher)
     return [
         PeriodicTask(PUBLISHING_CORRECTIONS, corrections.publish_next, POLL_SECONDS),
         PeriodicTask(

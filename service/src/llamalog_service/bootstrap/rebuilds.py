@@ -16,7 +16,7 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.reader import TopicReader, commit_if_behind
 from llamalog_service.kafka.topics import topics
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
@@ -67,7 +67,7 @@ async def rebuild_log(
             repairs = Repair(
                 RepairStore(pool),
                 recompute=RecomputeStore(pool),
-                outbox=Outbox(reads),
+                outbox=ProvenanceOutbox(reads),
                 event_publisher=event_publisher,
                 on_progress=on_progress,
             )
@@ -170,5 +170,7 @@ async def republish_provenance(
         open_publisher(settings, "/llamalog/republish", timeout=timeout) as event_publisher,
     ):
         store = RepublishStore(scans, topics(settings.topic_prefix).provenance.name)
-        republisher = Republisher(store, Outbox(reads), event_publisher, rate=rate, on_progress=on_progress)
+        republisher = Republisher(
+            store, ProvenanceOutbox(reads), event_publisher, rate=rate, on_progress=on_progress
+        )
         return await republisher.run(selection, resume=resume, supersede=supersede)

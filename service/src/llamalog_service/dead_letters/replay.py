@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from llamalog_service.dead_letters.policy import ReplayDecision, ReplayOutcome, ReplayPolicy
 from llamalog_service.dead_letters.selection import DeadLetterNotFoundError, DeadLetterSelection
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader, StoredDeadLetter
 from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.retry import retry_until_available
@@ -110,14 +110,14 @@ async def replay(
 
 
 async def _send(producer: MessageProducer, dead_letters: list[StoredDeadLetter]) -> None:
-    by_topic: dict[str, list[OutgoingMessage]] = {}
+    by_topic: dict[str, list[MessageToSend]] = {}
     for dead_letter in dead_letters:
         if dead_letter.came_from is not None:
-            message = OutgoingMessage(dead_letter.key, dead_letter.value, list(dead_letter.headers))
+            message = MessageToSend(dead_letter.key, dead_letter.value, list(dead_letter.headers))
             by_topic.setdefault(dead_letter.came_from.topic, []).append(message)
     for topic, messages in by_topic.items():
 
-        async def send(topic: str = topic, messages: list[OutgoingMessage] = messages) -> None:
+        async def send(topic: str = topic, messages: list[MessageToSend] = messages) -> None:
             await producer.send(topic, messages)
 
         await retry_until_available(send, doing=f"sending dead letters back to {topic}", timeout=_TIMEOUT)

@@ -32,7 +32,7 @@ from llamalog_service.ingest.batch import (
 )
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Record
-from llamalog_service.log.log_store import Committed, LogStore, Positions
+from llamalog_service.log.log_store import CommittedBatch, LogStore, Positions
 from llamalog_service.log.readable import Readable, read_by_halves, read_readable
 from llamalog_service.log.row_copy import FIRST_REVISION
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
@@ -94,7 +94,7 @@ class RecordedBatch(NamedTuple):
     decoded: DecodedBatch
     classified: ClassifiedBatch
     resolved: Resolved
-    recorded: Committed
+    recorded: CommittedBatch
 
 
 class Ingest:

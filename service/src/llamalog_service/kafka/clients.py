@@ -44,7 +44,7 @@ def translate_kafka_errors(bootstrap: str) -> Iterator[None]:
         raise UnavailableError(f"Kafka at {bootstrap}: {error!r}") from error
 
 
-class OutgoingMessage(NamedTuple):
+class MessageToSend(NamedTuple):
     """A message as Kafka carries it; aiokafka wants the headers as a list."""
 
     key: bytes | None

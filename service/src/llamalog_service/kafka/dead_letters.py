@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import DeadLetter
-from llamalog_service.kafka.clients import OutgoingMessage
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.reader import Record, Span, read_range, read_spans
 from llamalog_service.kafka.record_batches import MAX_RECORD_BYTES, CutValue
 from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, topics
@@ -105,7 +105,7 @@ class StoredDeadLetter(Struct, frozen=True):
     headers: Headers
 
 
-def dead_letter_message(rejected: RejectedRecord) -> OutgoingMessage:
+def dead_letter_message(rejected: RejectedRecord) -> MessageToSend:
     """A rejected message byte for byte, its coordinates and the reason in added headers.
 
     A message that is too large even here is cut, and says so in the header ``llamalog-truncated``. It is
@@ -120,7 +120,7 @@ def dead_letter_message(rejected: RejectedRecord) -> OutgoingMessage:
         PARTITION: str(record.partition),
         OFFSET: str(record.offset),
     }
-    kept = OutgoingMessage(record.key, record.value, [*record.headers])
+    kept = MessageToSend(record.key, record.value, [*record.headers])
     size = record.value.record_bytes if type(record.value) is CutValue else _size(kept)
     if size > LARGEST_WHOLE:
         kept = _cut(kept)
@@ -136,7 +136,7 @@ def _cut_text(text: str) -> bytes:
     return encoded[:LONGEST_SENTENCE].decode(errors="ignore").encode() + "…".encode()
 
 
-def _size(message: OutgoingMessage) -> int:
+def _size(message: MessageToSend) -> int:
     headers = sum(_header_size(name, content) for name, content in message.headers)
     return len(message.key or b"") + len(message.value or b"") + headers
 
@@ -145,7 +145,7 @@ def _header_size(name: str, content: bytes | None) -> int:
     return len(name.encode()) + len(content or b"") + _FRAMING_OF_A_HEADER
 
 
-def _cut(message: OutgoingMessage) -> OutgoingMessage:
+def _cut(message: MessageToSend) -> MessageToSend:
     headers: list[tuple[str, bytes | None]] = []
     room = KEPT_OF_HEADERS
     for name, content in message.headers:
@@ -154,7 +154,7 @@ def _cut(message: OutgoingMessage) -> OutgoingMessage:
             break
         headers.append((name, content))
     key, value = message.key, message.value
-    return OutgoingMessage(
+    return MessageToSend(
         key[:KEPT_OF_KEY] if key is not None else None,
         value[:KEPT_OF_VALUE] if value is not None else None,
         headers,

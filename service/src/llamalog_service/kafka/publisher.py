@@ -48,7 +48,7 @@ from llamalog_service import kernels
 from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent, StoredRow
-from llamalog_service.kafka.clients import OutgoingMessage, open_producer
+from llamalog_service.kafka.clients import MessageToSend, open_producer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
 from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics, topics
 from llamalog_service.settings import Settings
@@ -128,7 +128,7 @@ class MessageProducer:
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
 
-    async def send(self, topic: str, messages: Sequence[OutgoingMessage]) -> None:
+    async def send(self, topic: str, messages: Sequence[MessageToSend]) -> None:
         """Send messages one by one; those of one key keep their order.
 
         Raises:
@@ -145,7 +145,7 @@ class MessageProducer:
         except (KafkaError, OSError) as error:
             raise _translated(topic, error) from error
 
-    async def send_batched(self, topic: str, messages: Iterable[OutgoingMessage]) -> None:
+    async def send_batched(self, topic: str, messages: Iterable[MessageToSend]) -> None:
         """Send many small keyed messages, a batch a partition: four times as fast as one by one.
 
         The partition is the CRC-32 of the key modulo their number; only writers that agree on this may
@@ -156,7 +156,7 @@ class MessageProducer:
         """
         try:
             partitions = sorted(await self._producer.partitions_for(topic))
-            by_partition: dict[int, list[OutgoingMessage]] = {partition: [] for partition in partitions}
+            by_partition: dict[int, list[MessageToSend]] = {partition: [] for partition in partitions}
             for message in messages:
                 by_partition[partitions[crc32(message.key or b"") % len(partitions)]].append(message)
             acknowledged: list[asyncio.Future[object]] = []
@@ -167,7 +167,7 @@ class MessageProducer:
             raise _translated(topic, error) from error
 
     async def _send_batches(
-        self, topic: str, partition: int, messages: Sequence[OutgoingMessage]
+        self, topic: str, partition: int, messages: Sequence[MessageToSend]
     ) -> list[asyncio.Future[object]]:
         acknowledged = []
         batch = self._producer.create_batch()
@@ -210,7 +210,7 @@ class EventPublisher:
         Args:
             replayed: mark the records as republished on request.
         """
-        messages: list[OutgoingMessage] = []
+        messages: list[MessageToSend] = []
         for row in rows:
             messages.append(provenance_message(row, replayed=replayed))
             if len(messages) % _RECORDS_A_TURN == 0:
@@ -219,7 +219,7 @@ class EventPublisher:
 
     async def publish_removals(self, rows: Iterable[UUID]) -> None:
         """Publish tombstones of rows that were deleted from the log."""
-        tombstones = [OutgoingMessage(str(row).encode(), None, []) for row in rows]
+        tombstones = [MessageToSend(str(row).encode(), None, []) for row in rows]
         await self._producer.send_batched(self._topics.provenance.name, tombstones)
 
     async def publish_dead_letters(self, rejected: Sequence[RejectedRecord]) -> None:
@@ -234,7 +234,7 @@ class EventPublisher:
 
         Once it is acknowledged it is part of the log.
         """
-        message = OutgoingMessage(lineage_key(override), encode(override), STRUCTURED_HEADERS)
+        message = MessageToSend(lineage_key(override), encode(override), STRUCTURED_HEADERS)
         await self._producer.send(self._topics.entity_events.name, [message])
 
     async def request_recompute(self, jobs: Collection[str], reason: RecomputeReason) -> None:
@@ -274,7 +274,7 @@ class EventPublisher:
         )
         await self._producer.send(self._topics.backfill_events.name, [_keyed_by_run(data.run, event)])
 
-    async def _command(self, messages: Sequence[OutgoingMessage]) -> None:
+    async def _command(self, messages: Sequence[MessageToSend]) -> None:
         await self._producer.send(self._topics.backfill_commands.name, messages)
 
 
@@ -295,7 +295,7 @@ async def open_publisher(
         yield EventPublisher(MessageProducer(producer), topics(settings.topic_prefix), source)
 
 
-def provenance_message(stored: StoredRow, *, replayed: bool = False) -> OutgoingMessage:
+def provenance_message(stored: StoredRow, *, replayed: bool = False) -> MessageToSend:
     """The record of a row as it is in the table, keyed by the row's id: compaction keeps its latest.
 
     Values that no reader could decode, or that would make it too large for the topic, are omitted and named.
@@ -304,7 +304,7 @@ def provenance_message(stored: StoredRow, *, replayed: bool = False) -> Outgoing
     key, value = encoded or encode_provenance(stored)
     if len(value) > MAX_RECORD_BYTES:
         value = encode(_shorten(provenance_record(stored), len(value)))
-    return OutgoingMessage(key, value, REPLAYED_HEADERS if replayed else STRUCTURED_HEADERS)
+    return MessageToSend(key, value, REPLAYED_HEADERS if replayed else STRUCTURED_HEADERS)
 
 
 def encode_provenance(stored: StoredRow) -> tuple[bytes, bytes]:
@@ -350,7 +350,7 @@ def _without(data: Provenance, field: str) -> Provenance:
     return replace(data, **{field: _OPTIONAL[field]}, omitted=(*data.omitted, name))
 
 
-def _recompute_messages(source: str, jobs: Sequence[str], reason: RecomputeReason) -> list[OutgoingMessage]:
+def _recompute_messages(source: str, jobs: Sequence[str], reason: RecomputeReason) -> list[MessageToSend]:
     """Commands to recompute the roots below these jobs, as many as their limit of jobs requires."""
     messages = []
     for start in range(0, len(jobs), MAX_JOBS_PER_COMMAND):
@@ -361,12 +361,12 @@ def _recompute_messages(source: str, jobs: Sequence[str], reason: RecomputeReaso
             specversion="1.0",
             data=RecomputeRootsData(jobs=tuple(jobs[start : start + MAX_JOBS_PER_COMMAND]), reason=reason),
         )
-        messages.append(OutgoingMessage(command.data.jobs[0].encode(), encode(command), STRUCTURED_HEADERS))
+        messages.append(MessageToSend(command.data.jobs[0].encode(), encode(command), STRUCTURED_HEADERS))
     return messages
 
 
 def _keyed_by_run(
     run: UUID, message: BackfillRoots | RunRequest | BackfillProgressed | BackfillEnded
-) -> OutgoingMessage:
+) -> MessageToSend:
     """Keyed by the run: messages about one run keep their order."""
-    return OutgoingMessage(str(run).encode(), encode(message), STRUCTURED_HEADERS)
+    return MessageToSend(str(run).encode(), encode(message), STRUCTURED_HEADERS)

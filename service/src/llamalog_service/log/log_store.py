@@ -47,7 +47,7 @@ class Positions(NamedTuple):
     next_offsets: Mapping[int, int]
 
 
-class Committed(NamedTuple):
+class CommittedBatch(NamedTuple):
     """A committed transaction of the ingest.
 
     Attributes:
@@ -139,7 +139,7 @@ class LogStore:
         positions: Positions,
         *,
         sourced: Sequence[UUID] = (),
-    ) -> Committed:
+    ) -> CommittedBatch:
         """Write rows, overrides and positions in one transaction.
 
         Args:
@@ -167,7 +167,7 @@ class LogStore:
             self._insert = _insert_rows
             return await self.write(rows, roots, overrides, positions, sourced=sourced)
         self._remember_known(positions.next_offsets)
-        return Committed(begun["transaction"], begun["recorded_at"], _revisions(begun))
+        return CommittedBatch(begun["transaction"], begun["recorded_at"], _revisions(begun))
 
     async def _begin_write(
         self, connection: asyncpg.Connection, rows: Sequence[Content]

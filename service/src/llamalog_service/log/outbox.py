@@ -112,7 +112,7 @@ class Waiting(NamedTuple):
     corrections: bool
 
 
-class Page(NamedTuple):
+class OutboxPage(NamedTuple):
     """Some corrected rows, as they were when the page was read.
 
     Attributes:
@@ -138,7 +138,7 @@ class RemovedRows(NamedTuple):
     next_transaction: int
 
 
-class Outbox:
+class ProvenanceOutbox:
     """Corrections and removals, noted in the transactions that made them until they are published."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
@@ -148,14 +148,14 @@ class Outbox:
         self._bulk = _Lane("outbox_bulk", (_LOWEST,), ("row_id",))
         self._retry_at: dict[UUID, float] = {}
 
-    async def next_prompt(self, limit: int) -> Page:
+    async def next_prompt(self, limit: int) -> OutboxPage:
         """The rows that small recomputes corrected, at most `limit`, as they are now.
 
         There are fewer where they are large. A row that is gone by now is struck out.
         """
         return await self._page(self._prompt, limit)
 
-    async def next_bulk(self, limit: int, before: Page | None = None) -> Page:
+    async def next_bulk(self, limit: int, before: OutboxPage | None = None) -> OutboxPage:
         """The rows that backfills and large recomputes corrected, at most `limit`, as they are now.
 
         Args:
@@ -168,14 +168,14 @@ class Outbox:
         record = await self._pool.fetchrow(sql("outbox_waiting"))
         return Waiting(record["removals"], record["prompt"], record["corrections"])
 
-    async def _page(self, lane: _Lane, limit: int, before: Page | None = None) -> Page:
+    async def _page(self, lane: _Lane, limit: int, before: OutboxPage | None = None) -> OutboxPage:
         """Read on after what was deleted, so that no page is searched among dead tuples; then from the start.
 
         An entry may come with a time before those read: its transaction took longer. A page ends before the
         first row that would make it too large.
         """
         if before is not None and before.is_last:
-            return Page((), lane, lane.start)
+            return OutboxPage((), lane, lane.start)
         after = lane.after if before is None else before.reached
         while True:
             noted = list(await self._pool.fetch(sql(lane.statement), *after, limit))
@@ -189,7 +189,7 @@ class Outbox:
                 is_last = False
             reached = lane.start if is_last else tuple(noted[-1][name] for name in lane.order)
             if rows or not noted or (is_last and (before is not None or after == lane.start)):
-                return Page(rows, lane, reached, noted[0]["next_transaction"] if noted else 0)
+                return OutboxPage(rows, lane, reached, noted[0]["next_transaction"] if noted else 0)
             after = reached
 
     async def _rows(self, ids: Sequence[UUID]) -> tuple[list[StoredRow], UUID | None]:
@@ -243,7 +243,7 @@ class Outbox:
         """Count the corrections that wait to be published."""
         return int(await self._pool.fetchval(sql("outbox_count")))
 
-    async def delete_page(self, page: Page) -> None:
+    async def delete_page(self, page: OutboxPage) -> None:
         """Delete the entries of a published page; its lane is read on after it."""
         await self.settle(page.rows, page.next_transaction)
         page.lane.after = page.reached
@@ -273,7 +273,7 @@ class Outbox:
         )
 
 
-async def publish_removals(outbox: Outbox, event_publisher: EventPublisher) -> int:
+async def publish_removals(outbox: ProvenanceOutbox, event_publisher: EventPublisher) -> int:
     """Publish a tombstone for every row that a repair has removed; how many.
 
     Raises:

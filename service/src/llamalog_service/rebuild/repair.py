@@ -10,7 +10,7 @@ import structlog
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox, publish_removals
+from llamalog_service.log.outbox import ProvenanceOutbox, publish_removals
 from llamalog_service.log.recompute import (
     BY_INDEX,
     LOCK_TIMEOUT_SECONDS,
@@ -169,7 +169,7 @@ class Repair:
         store: RepairStore,
         *,
         recompute: RecomputeStore,
-        outbox: Outbox,
+        outbox: ProvenanceOutbox,
         event_publisher: EventPublisher,
         on_progress: OnProgress,
     ) -> None:

@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log.outbox import Outbox
+from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
@@ -102,7 +102,7 @@ class Republisher:
     def __init__(
         self,
         store: RepublishStore,
-        outbox: Outbox,
+        outbox: ProvenanceOutbox,
         event_publisher: EventPublisher,
         *,
         rate: float | None = None,
