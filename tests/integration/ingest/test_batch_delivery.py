@@ -246,6 +246,43 @@ async def test_recorded_messages_deleted_before_they_were_committed_are_reported
     assert delivery.losses.messages == max(0, deleted - 20)
 
 
+async def test_what_a_restored_database_records_again_is_published_though_its_first_process_ends_before(
+    settings: Settings,
+) -> None:
+    """The group's committed offset is of what was published before the restoration."""
+    await send(settings, 30)
+    before = Delivery(settings)
+    async with before.running():
+        await wait_until_consumed(settings)
+
+    async def publishes_nothing(_: Records) -> None:
+        raise FOR_THE_MOMENT
+
+    async def restored_positions() -> dict[int, int]:
+        return {0: 10}
+
+    first = Delivery(settings, on_publish=publishes_nothing, stored_positions=restored_positions)
+    first.recorded[0] = 10
+    first.published = {(0, offset) for offset in range(10)}
+
+    async def has_recorded() -> bool:
+        return first.recorded[0] == 30
+
+    async with first.running():
+        await eventually(has_recorded)
+
+    async def positions_of_the_first() -> dict[int, int]:
+        return first.recorded
+
+    second = Delivery(settings, stored_positions=positions_of_the_first)
+    second.recorded[0] = 10
+    second.published = {(0, offset) for offset in range(10)}
+    async with second.running():
+        await wait_until_consumed(settings)
+    assert {offset for _, offset in second.published} == set(range(30))
+    assert first.broken_promises == second.broken_promises == []
+
+
 async def test_messages_deleted_before_they_are_read_on_are_reported(settings: Settings) -> None:
     await send(settings, 10)
     delivery = Delivery(settings)

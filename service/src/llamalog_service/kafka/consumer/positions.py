@@ -55,6 +55,8 @@ class PartitionStart(NamedTuple):
 class StartOffsets:
     """The offset at which each partition is to be read: the lower of Kafka's and the database's.
 
+    If the database's is lower, it is committed, too.
+
     Args:
         stored_positions: a database that was restored from a backup is behind Kafka's committed offsets: it
             catches up by itself.
@@ -91,7 +93,23 @@ class StartOffsets:
                 )
             offset = max(min(recorded, committed[partition]), beginnings[partition])
             starts[partition] = PartitionStart(offset, recorded, committed[partition])
+        await _take_back(consumer, starts)
         return starts
+
+
+async def _take_back(consumer: AIOKafkaConsumer, starts: Mapping[TopicPartition, PartitionStart]) -> None:
+    """Commit the start of partitions that begin before the group's committed offset.
+
+    That offset says that all before it was published, which is no longer so of what is recorded again: if
+    this process ends between recording and publishing, the next one has to begin here, too.
+    """
+    lower = {at: start.offset for at, start in starts.items() if start.offset < start.committed}
+    if not lower:
+        return
+    try:
+        await consumer.commit(lower)
+    except KafkaError as error:
+        raise UnavailableError(f"Kafka: {type(error).__name__}: {error}") from error
 
 
 @dataclass(slots=True)
