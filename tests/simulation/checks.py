@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -30,9 +30,9 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 async def what_is_wrong(own: asyncpg.Connection, broker: Broker, *, was_set_back: bool) -> list[str]:
     """A line for each thing that is not as it must be at rest."""
     stored = await stored_rows(own)
-    events, bad, losers = await _judged(own, broker.records(EVENTS), stored)
-    wrong = [f"table: {line}" for line in differences(_as_stated(stored, events), events)]
-    wrong += _wrong_dead_letters(broker, bad, losers)
+    judged = await _judged(own, broker.records(EVENTS), stored)
+    wrong = [f"table: {line}" for line in differences(_as_stated(stored, judged.events), judged.events)]
+    wrong += _wrong_dead_letters(broker, judged)
     wrong += _wrong_provenance(broker.records(NAMES.provenance.name), stored, was_set_back=was_set_back)
     return wrong + await _wrong_positions(own, broker)
 
@@ -40,22 +40,37 @@ async def what_is_wrong(own: asyncpg.Connection, broker: Broker, *, was_set_back
 async def wrong_table(own: asyncpg.Connection, broker: Broker, table: Table) -> list[str]:
     """The same of the table alone, while rows are in it that no event states."""
     stored = await stored_rows(own)
-    events, _, _ = await _judged(own, broker.records(EVENTS), stored)
+    events = (await _judged(own, broker.records(EVENTS), stored)).events
     events += [orphan for orphan, _ in table.orphans if row_id(orphan) in stored]
     found = differences(_as_stated(stored, events), events)
     return [f"table, before it was rebuilt: {line}" for line in found]
 
 
+class _Judged(NamedTuple):
+    """The messages of the topic.
+
+    Attributes:
+        events: the valid ones.
+        bad: the reasons of those that are no event.
+        losers: those that contradict the row of their id, with those of the same id that do not.
+    """
+
+    events: list[Event]
+    bad: dict[Coordinates, str]
+    losers: dict[Coordinates, list[Coordinates]]
+
+
 async def _judged(
     own: asyncpg.Connection, records: Iterable[ConsumerRecord], stored: dict[UUID, StoredRow]
-) -> tuple[list[Event], dict[Coordinates, str], dict[Coordinates, str]]:
-    """The valid events, what is no event, and what contradicts the row of its id.
+) -> _Judged:
+    """Judge every message by the contract and by the table.
 
     Which of two contents of one id stays is not promised: the table says which it was.
     """
     events: list[Event] = []
     bad: dict[Coordinates, str] = {}
-    losers: dict[Coordinates, str] = {}
+    winners: dict[UUID, list[Coordinates]] = defaultdict(list)
+    losers: dict[Coordinates, list[Coordinates]] = {}
     for record in records:
         if record.value is None:
             continue
@@ -65,11 +80,14 @@ async def _judged(
         except InvalidMessageError as invalid:
             bad[at] = str(invalid.reason)
             continue
-        if is_root_override(event) or await _is_as_stored(own, event, stored.get(row_id(event))):
+        if is_root_override(event):
             events.append(event)
+        elif await _is_as_stored(own, event, stored.get(row_id(event))):
+            events.append(event)
+            winners[row_id(event)].append(at)
         else:
-            losers[at] = "id-conflict"
-    return events, bad, losers
+            losers[at] = winners[row_id(event)]
+    return _Judged(events, bad, losers)
 
 
 async def _is_as_stored(own: asyncpg.Connection, event: RowEvent, known: StoredRow | None) -> bool:
@@ -90,12 +108,11 @@ def _as_stated(stored: dict[UUID, StoredRow], events: Iterable[Event]) -> dict[U
     return stated
 
 
-def _wrong_dead_letters(
-    broker: Broker, bad: dict[Coordinates, str], losers: dict[Coordinates, str]
-) -> list[str]:
+def _wrong_dead_letters(broker: Broker, judged: _Judged) -> list[str]:
     """Each bad message becomes a dead letter with its reason at least once, and nothing else is.
 
-    Where a database was set back, either of two that contradict each other may be a dead letter.
+    Either of two that contradict each other may be a dead letter, where a database was set back, or where a
+    rebuild, which keeps the first one of the topic, has decided otherwise than the consumer.
     """
     found: dict[Coordinates, str] = {}
     for dead_letter in broker.records(NAMES.dead_letters.name):
@@ -104,14 +121,17 @@ def _wrong_dead_letters(
             "llamalog-reason"
         ]
     wrong = []
-    for at, reason in (bad | losers).items():
+    for at, reason in judged.bad.items():
         if at not in found:
             wrong.append(f"dead letters: {at} is missing ({reason})")
+    for at, winners in judged.losers.items():
+        if found.keys().isdisjoint([at, *winners]):
+            wrong.append(f"dead letters: {at} is missing (id-conflict)")
     for at, reason in found.items():
-        if at not in bad and reason != "id-conflict":
+        if at not in judged.bad and reason != "id-conflict":
             wrong.append(f"dead letters: {at} should not be there ({reason})")
-        if at in bad and bad[at] != reason:
-            wrong.append(f"dead letters: {at} has the reason {reason}, not {bad[at]}")
+        if judged.bad.get(at, reason) != reason:
+            wrong.append(f"dead letters: {at} has the reason {reason}, not {judged.bad[at]}")
     return wrong
 
 

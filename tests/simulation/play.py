@@ -36,7 +36,7 @@ from simulation.loop import SimulatedLoop
 from simulation.rebuilds import no_lock_timeout, rebuild
 from simulation.scenario import Scenario
 from simulation.table import NO_TABLE
-from simulation.world import NeverSettledError, Process, World
+from simulation.world import MAX_STEPS, STEPS_PER_MESSAGE, NeverSettledError, Process, World
 
 _STILL_OPEN = """
     SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))
@@ -72,7 +72,10 @@ async def play(server: Server, scenario: Scenario) -> Played:
     published = await scenario.table.published(server.own)
     loop.now = 0.0  # up to here it was the machine's time that passed
     faults = list(scenario.faults.values())
-    world = World(loop, scenario.dice("schedule"), faults, scenario.late, server.blockers)
+    max_steps = MAX_STEPS + STEPS_PER_MESSAGE * len(scenario.messages)
+    world = World(
+        loop, scenario.dice("schedule"), faults, scenario.late, server.blockers, max_steps=max_steps
+    )
     cast = Cast(world, server, scenario)
     for message in published:
         cast.broker.publish(NAMES.provenance.name, Sent(message.key, message.value, tuple(message.headers)))

@@ -17,6 +17,8 @@ from simulation.loop import SimulatedLoop
 Result = TypeVar("Result")
 
 MAX_STEPS = 6_000
+STEPS_PER_MESSAGE = 40
+"""A batch of one message takes some twenty, and faults have some repeated."""
 _FIRST_LOOK = 0.006
 """Real seconds before a statement is asked after: longer than PostgreSQL takes to see a deadlock."""
 
@@ -69,6 +71,7 @@ class World:
     Args:
         late: the steps that often come late.
         blockers: asks PostgreSQL which sessions a session waits for.
+        max_steps: after so many the run has not settled.
     """
 
     def __init__(
@@ -78,6 +81,8 @@ class World:
         faults: list[Fault],
         late: Late | None,
         blockers: Callable[[int], Awaitable[list[int]]],
+        *,
+        max_steps: int = MAX_STEPS,
     ) -> None:
         self.loop = loop
         self.dice = dice
@@ -89,6 +94,7 @@ class World:
         self.kafka_away_until = 0.0
         self.failed: asyncio.Future[None] = loop.create_future()
         self._pending = list(faults)
+        self._max_steps = max_steps
         self._blockers = blockers
         self._waiting: list[_Turn] = []
         self._running: list[_Flight] = []
@@ -273,7 +279,7 @@ class World:
             if not future.done():
                 future.set_result(None)
                 return
-        if self.steps >= MAX_STEPS:
+        if self.steps >= self._max_steps:
             self.end(NeverSettledError(f"not at rest after {self.steps} steps"))
             return
         ready = [turn for turn in self._waiting if turn.begins() <= self.loop.now]
