@@ -147,6 +147,16 @@ RECORDING: Final[tuple[Fault, ...]] = (
         ),
     ),
     Fault(
+        "the lower position of a restored database is not committed",
+        SERVICE + "kafka/consumer/positions.py",
+        "        await _take_back(consumer, starts)\n",
+        "",
+        tests_of(
+            "integration/ingest/test_batch_delivery.py",
+            "test_what_a_restored_database_records_again_is_published_though_its_first_process_ends_before",
+        ),
+    ),
+    Fault(
         "a late writer moves a position back",
         SERVICE + "log/sql/advance_positions.sql",
         "WHERE p.next_offset < excluded.next_offset",
