@@ -50,10 +50,10 @@ _ODD = (
 Exists = EntityCreated | EntityLinked | EntityEnriched | EntityCorrected | EntityCached
 
 
-class _Refused:
+class RefusedMessage:
     """A message as it was consumed."""
 
-    def __init__(self, topic: str, offset: int, value: bytes) -> None:
+    def __init__(self, topic: str, offset: int, value: bytes | None) -> None:
         self.topic, self.partition, self.offset = topic, 0, offset
         self.key: bytes | None = b"\xff"
         self.value: bytes | None = value
@@ -112,7 +112,7 @@ async def fill_installation(settings: Settings, pool: asyncpg.Pool) -> None:
     names = topics(settings.topic_prefix)
     rejected = [
         RejectedRecord(
-            _Refused(names.entity_events.name, offset, b"\xff{" * (1 + offset * 500)),
+            RefusedMessage(names.entity_events.name, offset, b"\xff{" * (1 + offset * 500)),
             DeadLetter("not-json" if offset % 3 else "empty-value", f"it is no JSON: {offset}"),
         )
         for offset in range(30)

@@ -9,6 +9,7 @@ from llamalog_schemas.producer.events import Details, EventFactory
 from llamalog_schemas.producer.forks import ForkedProcessError
 from llamalog_schemas.producer.job import Job, UnknownRootWarning, current_job, started_by
 from llamalog_schemas.producer.logger import LlamaLogger
+from llamalog_schemas.producer.personal_data import PersonalDataWarning
 from llamalog_schemas.producer.scope import Attempt, JobScope
 from llamalog_schemas.producer.stats import DeliveryStats, Loss, LossReason
 from llamalog_schemas.producer.transports import (
@@ -41,6 +42,7 @@ __all__ = [
     "LossReason",
     "NoAcknowledgementError",
     "OutgoingMessage",
+    "PersonalDataWarning",
     "Transport",
     "UnknownRootWarning",
     "current_job",

@@ -36,6 +36,7 @@ from llamalog_schemas.producer.job import (
     plain_id,
     warn_about_unknown_root,
 )
+from llamalog_schemas.producer.personal_data import warn_about_mail_address
 
 _NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
 
@@ -262,6 +263,7 @@ def _data(
     for name in _ENVELOPE_FIELDS:
         data.pop(name, None)
     data.update(_lineage_of(details))
+    warn_about_mail_address(details.get("user_id"))
     return data
 
 

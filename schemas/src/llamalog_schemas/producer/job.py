@@ -251,7 +251,7 @@ def warn_about_unknown_root(job_id: str | None, parent_id: str, site: Site | Non
         parent_id: the job that started it.
         site: the place in the caller's code, if that is not on the stack.
     """
-    site = site or _call_site()
+    site = site or call_site()
     if site in _warned:
         return
     _warned.add(site)
@@ -266,7 +266,7 @@ def warn_about_unknown_root(job_id: str | None, parent_id: str, site: Site | Non
     )
 
 
-def _call_site() -> Site:
+def call_site() -> Site:
     """The innermost frame that is not of this package."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):

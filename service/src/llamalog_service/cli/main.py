@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "adopt-root": "overrides:adopt_root",
     "revoke": "overrides:revoke",
     "dead-letters": "dead_letters:app",
+    "export": "export:export",
 }
 """The module and the name of each command, in the order of the help."""
 

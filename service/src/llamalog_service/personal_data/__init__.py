@@ -1,0 +1,1 @@
+"""What is stored about a person: found, to answer a request for access."""

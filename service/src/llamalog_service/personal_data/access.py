@@ -1,0 +1,102 @@
+"""Everything that the log keeps about a user: rows, rows that a repair removed, dead letters.
+
+The event topic and the topic of provenance hold copies of the rows, which are left out.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, UnsetType
+
+from llamalog_service.kafka.dead_letters import DeadLetterReader, StoredDeadLetter
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.queries.logs import LogFilter, read_logs
+from llamalog_service.queries.paging import Cursor, Page, parse_cursor, read_pages
+from llamalog_service.queries.rows import LogRow
+
+ROW, REMOVED_ROW, DEAD_LETTER = "row", "removed-row", "dead-letter"
+"""The places where something about a user is stored."""
+
+_ALL: Final = 2**62
+
+
+class StoredItem(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Something stored about a user.
+
+    Attributes:
+        place: `ROW`, `REMOVED_ROW` or `DEAD_LETTER`; the field of that name holds it.
+        dead_letter: its position in the topic of dead letters, and its value: JSON as it is, else as text,
+            invalid UTF-8 replaced.
+    """
+
+    place: str
+    row: LogRow | UnsetType = msgspec.UNSET
+    removed_row: Any = msgspec.UNSET
+    dead_letter: Any = msgspec.UNSET
+
+
+async def stored_about(
+    user: str, reader: Reader, dead_letters: DeadLetterReader
+) -> AsyncIterator[StoredItem]:
+    """Everything stored about a user, place by place.
+
+    Raises:
+        TopicAbsentError: there is no topic of dead letters.
+        UnavailableError: PostgreSQL or Kafka does not answer.
+    """
+    wanted = LogFilter(user=user)
+    async for page in read_pages(partial(_page, reader, wanted), parse_cursor, _ALL):
+        for row in page.items:
+            yield StoredItem(place=ROW, row=row)
+    for record in await reader.rows("removed_rows_of_user", user):
+        removed = {"rowId": record["row_id"], "removedAt": record["removed_at"], "content": record["content"]}
+        yield StoredItem(place=REMOVED_ROW, removed_row=removed)
+    async with aclosing(dead_letters.read(await dead_letters.spans())) as fetched:
+        async for batch in fetched:
+            for dead_letter in batch:
+                if names_user(dead_letter.value, user):
+                    yield StoredItem(place=DEAD_LETTER, dead_letter=_shown(dead_letter))
+
+
+async def _page(reader: Reader, wanted: LogFilter, *, limit: int, after: Cursor | None) -> Page[LogRow]:
+    return await read_logs(reader, wanted, limit=limit, after=after, newest_first=False)
+
+
+def names_user(value: bytes | None, user: str) -> bool:
+    """Whether a message names a user: JSON by any text of it that equals the id, else by the id in quotes."""
+    encoded = msgspec.json.encode(user)
+    plain = f'"{user}"'.encode()
+    if value is None:
+        return False
+    try:
+        content = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return encoded in value or plain in value
+    left = [content]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+        elif one == user:
+            return True
+    return False
+
+
+def _shown(dead_letter: StoredDeadLetter) -> dict[str, Any]:
+    value = dead_letter.value or b""
+    try:
+        content = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        content = value.decode(errors="replace")
+    return {
+        "partition": dead_letter.position.partition,
+        "offset": dead_letter.position.offset,
+        "keptAt": dead_letter.kept_at,
+        "reason": dead_letter.reason,
+        "value": content,
+    }
