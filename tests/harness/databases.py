@@ -28,6 +28,7 @@ ALL_REVISIONS = [
     "0011",
     "0012",
     "0013",
+    "0014",
 ]
 
 DatabaseAt = Callable[[str], Awaitable[str]]

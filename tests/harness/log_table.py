@@ -19,7 +19,8 @@ _EMPTY_ALL = """
     DELETE FROM llama_logs; DELETE FROM consumer_positions; DELETE FROM root_overrides;
     DELETE FROM provenance_outbox; DELETE FROM backfill_runs; DELETE FROM backfill_plan;
     DELETE FROM handled_requests; DELETE FROM legacy_values; DELETE FROM publishing_progress;
-    DELETE FROM removed_rows; DELETE FROM refused_rows
+    DELETE FROM removed_rows; DELETE FROM refused_rows; DELETE FROM root_history;
+    DELETE FROM root_corrections; UPDATE history_start SET kept_since = now()
 """
 
 

@@ -49,12 +49,26 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "a correction is not noted in the outbox",
         SERVICE + "log/sql/fragments/correction.sql",
-        "    FROM changed\n), kept AS (",
-        "    FROM changed WHERE false\n), kept AS (",
+        "    FROM changed\n), known AS (",
+        "    FROM changed WHERE false\n), known AS (",
         tests_of(
             "integration/backfill/test_interleaving.py",
             "test_two_writers_never_stay_apart_in_any_order_of_their_steps",
         ),
+    ),
+    Fault(
+        "an entry of the history has what the row became in place of what it had",
+        SERVICE + "log/sql/fragments/remember.sql",
+        "n.id, k.root_now, k.origin_now, k.root_job_id",
+        "n.id, k.root_job_id, k.origin_now, k.root_job_id",
+        tests_of("integration/log/test_root_history.py"),
+    ),
+    Fault(
+        "a first origin is not noted on the row",
+        SERVICE + "log/sql/fragments/settled_by.sql",
+        "THEN (SELECT id FROM new_correction)",
+        "THEN l.settled_by",
+        tests_of("integration/log/test_root_history.py"),
     ),
     Fault(
         "a row of another writer, which has no origin, is not corrected",

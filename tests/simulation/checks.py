@@ -10,6 +10,7 @@ import asyncpg
 from aiokafka import ConsumerRecord
 from msgspec.structs import replace
 
+from harness.beliefs import beliefs_by_revision, broken_chains
 from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from llamalog_schemas.codec import decode_event, decode_provenance
@@ -34,6 +35,9 @@ async def what_is_wrong(own: asyncpg.Connection, broker: Broker, *, was_set_back
     wrong = [f"table: {line}" for line in differences(_as_stated(stored, judged.events), judged.events)]
     wrong += _wrong_dead_letters(broker, judged)
     wrong += _wrong_provenance(broker.records(NAMES.provenance.name), stored, was_set_back=was_set_back)
+    wrong += [f"history: {line}" for line in await broken_chains(own)]
+    if not was_set_back:
+        wrong += await _wrong_history(own, broker.records(NAMES.provenance.name), stored)
     return wrong + await _wrong_positions(own, broker)
 
 
@@ -157,6 +161,31 @@ def _wrong_provenance(
             versions[one.id, one.revision].add(replace(one, metadata=None))
         wrong += [
             f"provenance: {of} was published in two versions" for of, all in versions.items() if len(all) > 1
+        ]
+    return wrong
+
+
+async def _wrong_history(
+    own: asyncpg.Connection, records: list[ConsumerRecord], stored: dict[UUID, StoredRow]
+) -> list[str]:
+    """Every revision that was published has the root and origin that the history gives it.
+
+    Of rows that were removed once, the revisions of another life are not told apart, and none is compared.
+    """
+    removed = {record.key for record in records if record.value is None}
+    by_row: dict[UUID, list[Provenance]] = defaultdict(list)
+    for record in records:
+        if record.value is not None and record.key not in removed:
+            one = decode_provenance(record.value).data
+            by_row[one.id].append(one)
+    wrong = []
+    for row in sorted(by_row.keys() & stored.keys()):
+        known = stored[row]
+        belief = await beliefs_by_revision(own, row, (known.root.root_job_id, known.root.origin))
+        wrong += [
+            f"history: {_short(one)} was published, and it says {belief(one.revision)}"
+            for one in by_row[row]
+            if one.revision <= known.revision and belief(one.revision) != (one.root_job_id, one.origin)
         ]
     return wrong
 

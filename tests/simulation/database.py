@@ -23,6 +23,8 @@ _TABLES = (
     "legacy_values",
     "removed_rows",
     "refused_rows",
+    "root_corrections",
+    "root_history",
 )
 _EMPTY = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; " + "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _BACK_UP = "; ".join(

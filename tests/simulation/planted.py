@@ -212,6 +212,13 @@ def _no_look_for_waiting_rows(stack: ExitStack) -> None:
     stack.enter_context(patch.object(LogStore, "stale_jobs", none))
 
 
+def _unknown_roots_not_remembered(stack: ExitStack) -> None:
+    for module in (recompute, row_writes):
+        _other_sql(
+            stack, module, "k.root_now IS NOT NULL OR k.origin_now IS NOT NULL", "k.root_now IS NOT NULL"
+        )
+
+
 def _contents_not_compared(stack: ExitStack) -> None:
     async def equal(*_: object) -> bool:
         await asyncio.sleep(0)
@@ -241,5 +248,6 @@ FAULTS: dict[str, PlantedFault] = {
     "rows that come back begin anew": PlantedFault(_removed_rows_begin_anew, 394),
     "repeated rows not published": PlantedFault(_repeated_rows_not_published, 17),
     "no look for rows that wait": PlantedFault(_no_look_for_waiting_rows, 2),
+    "the history without unknown roots": PlantedFault(_unknown_roots_not_remembered, 1),
     "contents not compared": PlantedFault(_contents_not_compared, 3),
 }

@@ -31,6 +31,7 @@ class DatabaseSettings(BaseSettings):
     )
     sweep_seconds: Annotated[float, Field(gt=0)] = 15.0
     full_sweep_seconds: Annotated[float, Field(gt=0)] = 900.0
+    history_days: Annotated[float, Field(gt=0, le=36_500)] = 90.0
     monitoring_host: str = "127.0.0.1"
     consumer_port: Port = 8461
     migration_consumer_port: Port = 8462

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from harness.legacy.database import read_table
 from harness.legacy.rows import Row
 
-_OF_THE_RECORDING = {"recorded_at", "revision"}
+_OF_THE_RECORDING = {"recorded_at", "revision", "settled_by"}
 _AS_READ = {"sources": "{}", "fields_enriched": "{}", "is_root_job": "false"}
 """A list or a flag that is NULL, which old tables allow, as the log reads it."""
 

@@ -115,7 +115,8 @@ async def test_columns_that_roots_do_not_concern_stay_byte_for_byte(
 ) -> None:
     others = """
         SELECT (to_jsonb(l)
-                - '{root_job_id,origin,cycle_members,parent_conflict,revision,legacy_sourced}'::text[])::text
+                - '{root_job_id,origin,cycle_members,parent_conflict,revision,legacy_sourced}'::text[]
+                - 'settled_by')::text
         FROM llama_logs l ORDER BY id
     """
     before = await backfills.pool.fetch(others)

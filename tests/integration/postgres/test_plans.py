@@ -140,6 +140,7 @@ ANOTHER_STORY = {
     "backfill_run",
     "backfill_runs",
     "chain_depth",
+    "gauge_history",
     "gauge_outbox",
     "gauge_refused",
     "gauge_runs",

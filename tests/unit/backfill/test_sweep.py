@@ -1,6 +1,7 @@
 """The sweep: everything at long intervals, rows without a final root at short ones."""
 
 from typing import Any
+from unittest.mock import Mock
 
 from llamalog_service.backfill.recomputes import Sweep
 
@@ -11,7 +12,7 @@ class _Sweep(Sweep):
     """Notes which sweep was due."""
 
     def __init__(self, now: list[float]) -> None:
-        store: Any = None
+        store: Any = Mock()
         super().__init__(store, every=10, full_every=35, clock=lambda: now[0])
         self.done: list[tuple[float, str]] = []
         self._now = now

@@ -20,6 +20,7 @@ _NEW: Final = {
     "revision",
     "recorded_at",
     "legacy_sourced",
+    "settled_by",
 }
 _GRANTED: Final = """
     SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END

@@ -9,10 +9,10 @@ import asyncpg
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
 from llamalog_service.domain.overrides import RootOverride
+from llamalog_service.log.corrections import Cause, CauseKind, begin_correction
 from llamalog_service.log.override_writes import insert_overrides
 from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS, ROOT_DIFFERS, ROOTS
 from llamalog_service.log.row_writes import RowWrite, write_rows
-from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import Row, sql
 
 DEFAULT_BATCH = 2000
@@ -122,7 +122,7 @@ class BatchWriter:
             UnavailableError: the commit's outcome is unknown; the run's row has it.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            await lock_recompute(connection)
+            await begin_correction(connection, Cause(CauseKind.BACKFILL, (run,)))
             return await self._write(connection, run, sizer)
 
     async def _write(self, connection: asyncpg.Connection, run: UUID, sizer: BatchSizer) -> Batch:

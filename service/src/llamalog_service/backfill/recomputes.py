@@ -1,6 +1,7 @@
 """Recomputes of roots: requested by commands and done together, or found necessary by the sweep."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import asyncpg
 import structlog
 
 from llamalog_service.domain.errors import RowRefusedError
+from llamalog_service.log.corrections import SWEEP, Cause, CauseKind
 from llamalog_service.log.readable import read_by_halves, read_readable
 from llamalog_service.log.recompute import (
     Everything,
@@ -91,9 +93,8 @@ class RecomputeRunner:
         if not self._claimed:
             return False
         try:
-            await self._finish(
-                self._claimed, await self._recompute([job for run in self._claimed for job in run.jobs])
-            )
+            jobs = [job for run in self._claimed for job in run.jobs]
+            await self._finish(self._claimed, await self._recompute(self._claimed, jobs))
         except _FAILURES:
             await self._recompute_one_by_one(self._claimed)
         self._claimed = []
@@ -103,7 +104,7 @@ class RecomputeRunner:
         """Do each by itself, since one fails: its jobs by halves, without those that cannot be read."""
         for run in claimed:
             try:
-                results, unreadable = await read_by_halves(run.jobs, self._recompute)
+                results, unreadable = await read_by_halves(run.jobs, partial(self._recompute, [run]))
             except NoProgressError as none:
                 await self._fail(run, str(none))
                 continue
@@ -120,8 +121,9 @@ class RecomputeRunner:
         await self._queue.fail(run.id, reason)
         _log.error("recompute failed", run=str(run.id), error=reason)
 
-    async def _recompute(self, jobs: Collection[str]) -> RecomputeResult:
-        return await recompute_until_converged(self._store, sorted(set(jobs)))
+    async def _recompute(self, runs: Iterable[ClaimedRecompute], jobs: Collection[str]) -> RecomputeResult:
+        store = self._store.caused_by(Cause(CauseKind.RECOMPUTE, tuple(run.id for run in runs)))
+        return await recompute_until_converged(store, sorted(set(jobs)))
 
     async def _finish(self, runs: list[ClaimedRecompute], result: RecomputeResult) -> None:
         await self._queue.finish([run.id for run in runs], result.passes, result.rows_changed)
@@ -142,7 +144,7 @@ class Sweep:
     def __init__(
         self, store: RecomputeStore, *, every: float, full_every: float, clock: Callable[[], float]
     ) -> None:
-        self._store = store
+        self._store = store.caused_by(SWEEP)
         self._every = every
         self._full_every = full_every
         self._clock = clock

@@ -26,6 +26,7 @@ from llamalog_service.backfill.report import (
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import utc_milliseconds
+from llamalog_service.log.corrections import Cause, CauseKind
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import NoProgressError, RecomputeStore, recompute_until_converged
 
@@ -183,6 +184,7 @@ class BackfillRunner:
         verifies it after its commit; for a row that changes planned ones, its writer requests a recompute.
         """
         request = backfill.request
+        store = self._stores.recompute.caused_by(Cause(CauseKind.VERIFICATION, (backfill.id,)))
         starts = await self._unless_cancelled(backfill.id, starts_to_correct(self._plans, backfill))
         jobs = {start for start in starts if start is not None}
         # The recompute of a revocation came before the batches that wrote what it takes back.
@@ -190,10 +192,10 @@ class BackfillRunner:
         if request.missing_parent is MissingParent.ADOPT and not isinstance(request.scope, WholeTable):
             jobs.update(await self._plans.tops_to_adopt())  # rows outside the scope hang off them too
         if None in starts:
-            await self._backfills.note_verified(backfill.id, await self._stores.recompute.resolve_untracked())
+            await self._backfills.note_verified(backfill.id, await store.resolve_untracked())
         for chunk in chunks(sorted(jobs)):
             await self._check_requested_action(backfill.id)
-            result = await recompute_until_converged(self._stores.recompute, chunk)
+            result = await recompute_until_converged(store, chunk)
             await self._backfills.note_verified(backfill.id, result.rows_changed)
 
     async def _reconcile(self, backfill: Backfill) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import NamedTuple
 
 import asyncpg
@@ -17,6 +18,7 @@ from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner
 from llamalog_service.backfill.runner import BackfillRunner, Stores
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.history import RootHistory
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.locks import WorkerLock
@@ -30,6 +32,8 @@ PUBLISHING_CORRECTIONS = "publishing corrections"
 
 POLL_SECONDS = 0.5
 _PROGRESS_SECONDS = 1.0
+_PRUNING_SECONDS = 60.0
+_BETWEEN_PIECES_SECONDS = 0.1
 _BETWEEN_RECOMPUTES_SECONDS = 0.2
 """Under load every batch requests a recompute; those that come meanwhile are done together."""
 
@@ -196,6 +200,12 @@ def sweep_task(
         return False
 
     return PeriodicTask("sweeping", sweep_if_due, POLL_SECONDS)
+
+
+def history_task(pool: asyncpg.Pool, *, keep: timedelta, metrics: Metrics = NULL_METRICS) -> PeriodicTask:
+    """Deletion of the history of roots that is older than it is kept."""
+    history = RootHistory(pool, keep=keep, metrics=metrics)
+    return PeriodicTask("pruning the history", history.prune, _PRUNING_SECONDS, _BETWEEN_PIECES_SECONDS)
 
 
 def publish_tasks(pool: asyncpg.Pool, event_publisher: EventPublisher) -> list[PeriodicTask]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -17,6 +18,7 @@ from llamalog_service.backfill.recomputes import RecomputeQueue
 from llamalog_service.backfill.worker import (
     POLL_SECONDS,
     Worker,
+    history_task,
     publish_tasks,
     recompute_tasks,
     sweep_task,
@@ -138,6 +140,7 @@ async def run_migration_consumer(settings: Settings) -> None:
                 metrics=metrics,
             ),
             *publish_tasks(pool, event_publisher),
+            history_task(pool, keep=timedelta(days=settings.history_days), metrics=metrics),
         ]
         worker = Worker(lock=WorkerLock(lock_pool), queue=queue, tasks=tasks, poll_every=POLL_SECONDS)
         working = asyncio.create_task(worker.run())

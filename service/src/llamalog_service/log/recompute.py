@@ -13,9 +13,10 @@ from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, Who
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.lineage import cycles_below
 from llamalog_service.domain.rows import utc_milliseconds
+from llamalog_service.log.corrections import RECOMPUTE, Cause, begin_correction
 from llamalog_service.log.row_writes import WRITE_REFUSALS, RowWrite, require_effect, write_rows
 from llamalog_service.log.unsettled import UnsettledRows
-from llamalog_service.postgres.locks import RECOMPUTE_LOCK, lock_recompute
+from llamalog_service.postgres.locks import RECOMPUTE_LOCK
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.telemetry.metrics import Corrected, Metrics
@@ -37,9 +38,10 @@ BY_INDEX = """
 _BY_COST = BY_INDEX.replace("off", "on")
 
 _BEGIN_FEW: Final = (
-    "SELECT pg_try_advisory_xact_lock($1), set_config('plan_cache_mode', 'force_generic_plan', true)"
+    "SELECT pg_try_advisory_xact_lock($1), set_config('llamalog.cause', $2, true), "
+    "set_config('plan_cache_mode', 'force_generic_plan', true)"
 )
-"""In a statement of its own, as in `lock_recompute`. Any number of jobs is planned for alike, and once."""
+"""In a statement of its own, as in `begin_correction`. Any number of jobs is planned for alike, and once."""
 
 MEMORY: Final = "SET LOCAL work_mem = '128MB'"
 _JOBS_IN_MEMORY = 1_200_000
@@ -193,6 +195,7 @@ class RecomputeStore:
             None: those of `pool`.
         most_jobs: in the lineages that this statement corrects.
         most_rows: that it corrects.
+        cause: of what it changes, for the history of roots.
     """
 
     def __init__(
@@ -203,13 +206,26 @@ class RecomputeStore:
         keeping_plans: asyncpg.Pool | None = None,
         most_jobs: int = FEW_JOBS,
         most_rows: int = FEW_ROWS,
+        cause: Cause = RECOMPUTE,
     ) -> None:
         self._pool = pool
         self._most_jobs = most_jobs
         self._most_rows = most_rows
         self._keeping_plans = keeping_plans or pool
         self._metrics = metrics
+        self._cause = cause
         self.unsettled = UnsettledRows(pool)
+
+    def caused_by(self, cause: Cause) -> "RecomputeStore":
+        """The same store for corrections of another cause."""
+        return RecomputeStore(
+            self._pool,
+            self._metrics,
+            keeping_plans=self._keeping_plans,
+            most_jobs=self._most_jobs,
+            most_rows=self._most_rows,
+            cause=cause,
+        )
 
     async def recompute(self, scope: Collection[str] | Everything) -> Recomputed:
         """Correct the rows of these jobs and of everything below them.
@@ -233,7 +249,7 @@ class RecomputeStore:
         """
         try:
             async with self._keeping_plans.acquire() as connection, connection.transaction():
-                if not await connection.fetchval(_BEGIN_FEW, RECOMPUTE_LOCK):
+                if not await connection.fetchval(_BEGIN_FEW, RECOMPUTE_LOCK, self._cause.encoded()):
                     return None
                 records = await connection.fetch(
                     sql("recompute_few"), list(scope), self._most_jobs, self._most_rows
@@ -250,7 +266,7 @@ class RecomputeStore:
         async with self._pool.acquire() as connection:
             await connection.execute(sql("recompute_prepare"))
             async with connection.transaction():
-                await lock_recompute(connection)
+                await begin_correction(connection, self._cause)
                 without_claim = await normalise_external_parents(connection)
                 if not isinstance(scope, Everything):
                     scope = {*scope, *without_claim}
@@ -280,7 +296,7 @@ class RecomputeStore:
 
     async def _resolve_some_untracked(self) -> tuple[int, int]:
         async with self._pool.acquire() as connection, connection.transaction():
-            await lock_recompute(connection)
+            await begin_correction(connection, self._cause)
             await normalise_external_parents(connection)
             written = await write_rows(connection, _UNTRACKED, _UNTRACKED_AT_ONCE)
         return sum(record["changed"] for record in written.records), len(written.refused)

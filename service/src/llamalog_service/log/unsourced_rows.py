@@ -22,6 +22,7 @@ _FOLLOWS_FROM_OTHERS: Final = frozenset(
         "revision",
         "recorded_at",
         "legacy_sourced",
+        "settled_by",
     }
 )
 _AS_TEXT: Final = (

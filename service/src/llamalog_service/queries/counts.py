@@ -144,6 +144,7 @@ async def read_table_stats(reader: Reader) -> TableStats:
         refused=await reader.value("gauge_refused", MAX_COUNTED),
         runs={record["status"]: record["runs"] for record in await reader.rows("gauge_runs")},
         bytes=await reader.value("gauge_size"),
+        history_age=await reader.value("gauge_history"),
     )
 
 

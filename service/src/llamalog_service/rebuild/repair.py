@@ -10,6 +10,7 @@ import structlog
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.corrections import REPAIR, begin_correction
 from llamalog_service.log.outbox import ProvenanceOutbox, publish_removals
 from llamalog_service.log.recompute import (
     BY_INDEX,
@@ -127,7 +128,7 @@ class RepairStore:
             UnavailableError: the commit's outcome may be unknown; repeating is safe.
         """
         async with compared_shadow(self._pool) as connection, connection.transaction():
-            await lock_recompute(connection)
+            await begin_correction(connection, REPAIR)
             await connection.execute(
                 f"SET LOCAL lock_timeout = {round(LOCK_TIMEOUT_SECONDS * 1000)}; {BY_INDEX}"
             )
@@ -174,7 +175,7 @@ class Repair:
         on_progress: OnProgress,
     ) -> None:
         self._store = store
-        self._recompute_store = recompute
+        self._recompute_store = recompute.caused_by(REPAIR)
         self._outbox = outbox
         self._event_publisher = event_publisher
         self._on_progress = on_progress

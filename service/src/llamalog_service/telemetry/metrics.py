@@ -65,6 +65,7 @@ class TableStats(NamedTuple):
         refused: rows that PostgreSQL lets no writer change; counted up to `MAX_COUNTED`.
         runs: by status.
         bytes: the size of the log on disk, its indexes included.
+        history_age: seconds since the oldest correction in the history of roots.
     """
 
     unresolved: Mapping[str, Pending]
@@ -72,6 +73,7 @@ class TableStats(NamedTuple):
     refused: int
     runs: Mapping[str, int]
     bytes: int
+    history_age: float = 0.0
 
 
 class Metrics:
@@ -102,6 +104,9 @@ class Metrics:
 
     def corrected(self, corrected: Corrected) -> None:
         """A recompute was committed."""
+
+    def history_pruned(self, changes: int) -> None:
+        """Changes of roots, older than the history is kept, were deleted."""
 
     def depth(self, jobs_above: int, job: str) -> None:
         """A chain was walked to its top."""

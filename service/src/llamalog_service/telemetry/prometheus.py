@@ -134,6 +134,10 @@ class PrometheusMetrics(Metrics):
         self._declaration_conflicts = counter(
             "llamalog_declaration_conflicts", "Rows found to declare another root than the computed one"
         )
+        self._history_pruned = counter(
+            "llamalog_history_pruned",
+            "Changes of roots deleted that were older than the history is kept",
+        )
         self._depth = gauge("llamalog_chain_depth_max", "Most jobs above a job that this process has met")
         self._deep = counter(
             "llamalog_deep_chains", f"Walks up a chain that found {DEEP} jobs or more above a job"
@@ -214,6 +218,10 @@ class PrometheusMetrics(Metrics):
         if corrected.deepest is not None:
             self.depth(corrected.depth, corrected.deepest)
 
+    def history_pruned(self, changes: int) -> None:
+        """Changes of roots were deleted."""
+        self._history_pruned.inc(changes)
+
     def depth(self, jobs_above: int, job: str) -> None:
         """A chain was walked; a deep one is logged, and again if it is deeper or some minutes later."""
         is_deeper = jobs_above > self._deepest
@@ -279,6 +287,9 @@ class TableGauges:
         )
         self._runs = gauge("llamalog_runs", "Runs by status", ["status"])
         self._size = gauge("llamalog_table_size_bytes", "The log on disk, its indexes included", ["table"])
+        self._history_age = gauge(
+            "llamalog_history_oldest_age_seconds", "Time since the oldest correction in the history of roots"
+        )
 
     def set(self, stats: TableStats) -> None:
         """Set all gauges."""
@@ -292,6 +303,7 @@ class TableGauges:
         for status in known | stats.runs.keys():
             self._runs.labels(status).set(stats.runs.get(status, 0))
         self._size.labels("llama_logs").set(stats.bytes)
+        self._history_age.set(stats.history_age)
         is_large = stats.bytes >= self._large
         if is_large and not self._is_warned:
             _log.warning("large table", table="llama_logs", bytes=stats.bytes, warned_from=self._large)

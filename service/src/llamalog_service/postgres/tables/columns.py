@@ -3,7 +3,7 @@
 from enum import Enum as PythonEnum
 from typing import Final
 
-from sqlalchemy import Enum, Index, text
+from sqlalchemy import Enum, Index, TextClause, text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
@@ -41,6 +41,6 @@ NOW: Final = text("now()")
 NO_TEXTS: Final = text("'{}'::text[]")
 
 
-def index(name: str, *columns: str, where: str) -> Index:
+def index(name: str, *columns: str | TextClause, where: str) -> Index:
     """A partial index."""
     return Index(name, *columns, postgresql_where=text(where))

@@ -7,7 +7,9 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
+    Identity,
     Index,
     Integer,
     String,
@@ -161,6 +163,9 @@ class LlamaLog(SQLModel, table=True):
     """Of a legacy row: whether its event was read. NULL: an event made the row, or (while ``origin`` is NULL)
     it is not processed yet."""
 
+    settled_by: int | None = Field(default=None, sa_column=Column(BigInteger))
+    """Of a row that was recorded without origin: the correction that gave it one."""
+
 
 class ConsumerPosition(SQLModel, table=True):
     """Up to where a topic was read, written in the transaction of the rows that it led to."""
@@ -283,3 +288,54 @@ class RemovedRow(SQLModel, table=True):
     is_published: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
+
+
+class RootCorrection(SQLModel, table=True):
+    """A statement that changed roots: when, and why. It is deleted once the history is kept no longer."""
+
+    __tablename__ = "root_corrections"
+    __table_args__ = (Index("root_corrections_changed_at_idx", "changed_at"),)
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(), primary_key=True))
+    changed_at: datetime = Field(
+        sa_column=Column(INSTANT, nullable=False, server_default=text("statement_timestamp()"))
+    )
+    cause: Any = Field(sa_column=Column(JSON_OBJECT, nullable=False))
+
+
+class RootChange(SQLModel, table=True):
+    """A change of a row's root or origin: the revision that it made, and what the row had before.
+
+    Not of a row that had neither before: its ``settled_by`` has the correction. No foreign key: a row may be
+    deleted.
+    """
+
+    __tablename__ = "root_history"
+    __table_args__ = (
+        Index("root_history_correction_idx", "correction"),
+        index(
+            "root_history_old_root_hash_idx",
+            text("hashtextextended(old_root_job_id, 0)"),
+            where="old_root_job_id IS NOT NULL",
+        ),
+    )
+
+    row_id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    correction: int = Field(sa_column=Column(BigInteger, nullable=False))
+    old_root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    old_origin: Origin | None = Field(default=None, sa_column=Column(ORIGIN))
+    root_job_id: str | None = Field(default=None, sa_column=Column(String(100)))
+    origin: Origin = Field(sa_column=Column(ORIGIN, nullable=False))
+
+
+class HistoryStart(SQLModel, table=True):
+    """The one row that says since when the history of roots is complete."""
+
+    __tablename__ = "history_start"
+    __table_args__ = (CheckConstraint("is_only", name="history_start_is_only_check"),)
+
+    is_only: bool = Field(
+        default=True, sa_column=Column(Boolean, primary_key=True, server_default=text("true"))
+    )
+    kept_since: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))

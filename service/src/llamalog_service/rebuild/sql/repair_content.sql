@@ -1,6 +1,13 @@
 -- Update those of the live rows $1 whose content differs from the shadow's, and note them in the outbox; rows without an
 -- event are not updated. Roots are left to the recompute that follows: a row that was not resolved becomes pending.
-WITH changed AS (
+WITH before AS MATERIALIZED (
+    SELECT l.id, l.root_job_id AS root_now, l.origin AS origin_now
+    FROM llama_logs l
+    JOIN llamalog_rebuild.llama_logs s ON s.id = l.id AND s.partition >= 0
+    WHERE l.id = ANY ($1::uuid[])
+), new_correction AS (
+    {new_correction} WHERE EXISTS (SELECT FROM before WHERE origin_now IS NULL) RETURNING id
+), changed AS (
     UPDATE llama_logs l
     SET entity_type = s.entity_type, entity_id = s.entity_id, artist_id = s.artist_id, album_id = s.album_id, track_id =
         s.track_id, operation = s.operation, category = s.category, sources = s.sources, status = s.status,
@@ -14,6 +21,7 @@ WITH changed AS (
                                     END::"LlamaLogOrigin"),
         root_job_id = CASE WHEN l.origin IS NOT NULL THEN l.root_job_id END,
         legacy_sourced = CASE WHEN l.legacy_sourced THEN true END,
+        settled_by = {settled_by},
         revision = {next_revision}
     FROM llamalog_rebuild.llama_logs s
     WHERE l.id = ANY ($1::uuid[]) AND s.id = l.id AND s.partition >= 0
@@ -26,8 +34,12 @@ WITH changed AS (
            coalesce(s.sources, '{}'), s.status, s.reason, coalesce(s.fields_enriched, '{}'), s.data_quality_before, s.data_quality_after, s.error_message, s.error_code,
            s.retry_count, s.duration_ms, s.api_call_count, s.metadata, s.preview_data, s.job_id, s.parent_job_id,
            coalesce(s.is_root_job, false), s.triggered_by, s.user_id, s.created_at, s.declared_root_job_id)
-    RETURNING l.id, l.revision
+    RETURNING l.id, l.revision, l.root_job_id, l.origin
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed
+), known AS (
+    SELECT id, revision, root_job_id, origin, root_now, origin_now FROM before JOIN changed USING (id)
+), remembered AS (
+    {remember}
 )
 SELECT id FROM changed
