@@ -54,6 +54,20 @@ READING: Final[tuple[Fault, ...]] = (
         tests_of("integration/queries/test_root_jobs.py"),
     ),
     Fault(
+        "rows recorded later are shown as of a time",
+        SERVICE + "queries/sql/roots_as_of.sql",
+        "WHERE l.id = wanted.id AND l.recorded_at <= (SELECT m.at FROM moment m)",
+        "WHERE l.id = wanted.id AND l.recorded_at IS NOT NULL",
+        tests_of("integration/queries/test_as_of.py"),
+    ),
+    Fault(
+        "the first change of a row counts, not the first after the time",
+        SERVICE + "queries/sql/fragments/then.sql",
+        "WHERE h.row_id = l.id AND c.changed_at > (SELECT m.at FROM moment m)",
+        "WHERE h.row_id = l.id AND c.changed_at IS NOT NULL",
+        tests_of("integration/queries/test_as_of.py"),
+    ),
+    Fault(
         "control characters reach the terminal",
         SERVICE + "telemetry/logging.py",
         "character if character.isprintable() or character in keep",

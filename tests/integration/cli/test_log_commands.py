@@ -358,3 +358,35 @@ async def test_a_reader_that_has_had_enough_ends_a_command_without_a_word(
     )
     printed, complaints = await command.communicate()
     assert (len(printed.splitlines()), complaints, command.returncode) == (1, b"", 141)
+
+
+@pytest.mark.usefixtures("reader")
+async def test_explain_names_the_rule_the_chain_and_the_history(commands: Commands) -> None:
+    printed = golden(await commands.done("explain", "enrich 1"))
+    assert printed[:3] == [
+        f"Why the row {UUID(int=2)} has its root",
+        "root add/1 (RESOLVED)",
+        "├── The walk ends at add/1, which was seen and has no parent, so that it is the root: RESOLVED.",
+    ]
+    text = "\n".join(printed)
+    assert "The parent of enrich 1 is add/1, by its earliest claim:" in text
+    assert "Origin unknown: PENDING → root add/1 (RESOLVED)" in text
+    as_row = json.loads(await commands.done("explain", str(UUID(int=2)), "--json"))
+    assert (as_row["root"], as_row["history"]["isCut"]) == ("add/1", False)
+
+
+@pytest.mark.usefixtures("reader")
+async def test_as_of_shows_what_was_believed_and_refuses_what_is_not_known(
+    commands: Commands, pool: asyncpg.Pool
+) -> None:
+    first: datetime = await pool.fetchval("SELECT recorded_at FROM llama_logs WHERE id = $1", UUID(int=2))
+    then = golden(await commands.done("timeline", "album", str(ALBUM), "--as-of", first.isoformat()))
+    assert [line for line in then if "enrichment:album" in line] == [
+        "│   └── ↑ 12:00:00.002  enrichment:album  Blue Train  quality LOW → HIGH  "
+        "Origin unknown: PENDING  root corrected"
+    ]
+    assert "album:created" not in "\n".join(then)
+    belief = await commands.done("explain", str(UUID(int=2)), "--as-of", first.isoformat())
+    assert "UTC: Origin unknown: PENDING" in belief
+    refused = await commands.refused("tree", "add/1", "--as-of", "2020-01-01")
+    assert "the history of roots begins at" in " ".join(refused.split())

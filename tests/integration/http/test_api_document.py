@@ -25,6 +25,9 @@ def examples() -> list[str]:
 
 async def test_every_example_is_answered(api: RunningApi, pool: asyncpg.Pool) -> None:
     await fill_installation(api.settings, pool)
+    await pool.execute(
+        "UPDATE history_start SET kept_since = '2026-01-01'"
+    )  # examples ask for times after it
     known = {
         "API": api.url,
         "ALBUM": str(ALBUM),

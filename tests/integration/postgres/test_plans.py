@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from harness.big_log import BIG_ROOT, BigLog, album_of, artist_of, fill, fill_fast, job_of
 from harness.databases import new_database
+from integration.postgres.root_questions import Question, questions_of_roots
 from llamalog_schemas.events import EntityType
 from llamalog_schemas.provenance import Origin
 from llamalog_service.log.recompute import BY_INDEX
@@ -70,8 +71,6 @@ def counts_of_july(reader: Reader) -> Awaitable[Any]:
     return read_counts(reader, since=JULY, until=JULY + 31 * DAY, bucket=Bucket.DAY)
 
 
-Question = tuple[str, Callable[[Reader], Awaitable[Any]], int]
-
 QUESTIONS: list[Question] = [
     ("the timeline of an album", lambda r: read_timeline(r, AN_ALBUM), 100),
     ("the timeline of an artist", lambda r: read_timeline(r, AN_ARTIST), 500),
@@ -83,6 +82,7 @@ QUESTIONS: list[Question] = [
     ("the children of a root with thousands", lambda r: read_children(r, BIG_ROOT), 10_000),
     ("a chain", lambda r: read_chain(r, job_of(54_321, "track-enrich-3-")), 100),
     ("what is known of a job", lambda r: read_job_state(r, "never-seen-7"), 10),
+    *questions_of_roots(LOG, AN_ALBUM),
     ("a row", lambda r: read_row(r, UUID(int=7)), 1),
     ("names", lambda r: read_names(r, [AN_ALBUM, AN_ARTIST, VARIOUS_ARTISTS]), 50),
     ("an album's summary", lambda r: read_entity_summary(r, AN_ALBUM), 10),

@@ -16,6 +16,8 @@ SHOWN: Final = (
     "/chain",
     "/logs",
     "/logs/{id}",
+    "/logs/{id}/explanation",
+    "/explanation",
     "/root-jobs",
 )
 

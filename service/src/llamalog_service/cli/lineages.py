@@ -1,6 +1,7 @@
 """`llamalog timeline`, `tree` and `chain`: the lineages of an entity or a job."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Annotated, TypeVar
 
@@ -11,7 +12,7 @@ from rich.text import Text
 from rich.tree import Tree as Drawn
 
 from llamalog_service.bootstrap import open_log
-from llamalog_service.cli.options import Entity, EntityId, Job, Json, Limit
+from llamalog_service.cli.options import AsOf, Entity, EntityId, Job, Json, Limit
 from llamalog_service.cli.rendering import (
     UNKNOWN_ORIGIN,
     draw_lineages,
@@ -58,13 +59,16 @@ def timeline(
     orphans: Orphans = True,
     jobs: Jobs = False,
     limit: Limit = 1000,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Show how an album, an artist or a track got into the database, and what happened to it afterwards."""
+    """Show how an album, an artist or a track got into the database, and what happened to it afterwards.
+
+    With --as-of as it was believed then: roots and parents as they were, rows recorded later left out.
+    """
     entity = EntityRef(type=entity_type, id=entity_id)
-    found = run(
-        _read_timeline(read_database_settings(), entity, orphans=orphans, limit=limit, brief=not as_json)
-    )
+    settings, brief = read_database_settings(), not as_json
+    found = run(_read_timeline(settings, entity, orphans=orphans, limit=limit, brief=brief, as_of=as_of))
     if as_json:
         print_json(found)
     else:
@@ -72,10 +76,18 @@ def timeline(
 
 
 async def _read_timeline(
-    settings: DatabaseSettings, entity: EntityRef, *, orphans: bool, limit: int, brief: bool
+    settings: DatabaseSettings,
+    entity: EntityRef,
+    *,
+    orphans: bool,
+    limit: int,
+    brief: bool,
+    as_of: datetime | None,
 ) -> Timeline:
     async with open_log(settings) as reader:
-        found = await whole_timeline(reader, entity, include_orphans=orphans, limit=limit, brief=brief)
+        found = await whole_timeline(
+            reader, entity, include_orphans=orphans, limit=limit, brief=brief, as_of=as_of
+        )
     if not found.entries:
         raise UnknownEntityError(entity)
     return found
@@ -111,9 +123,12 @@ class ChainAndBelow(Struct, frozen=True, kw_only=True, rename="camel"):
     below: Tree
 
 
-def tree(job: Job, limit: Limit = 1000, as_json: Json = False) -> None:
-    """Show everything that a job led to, itself included, with true depths."""
-    found = run(_read_tree(read_database_settings(), job, limit, brief=not as_json))
+def tree(job: Job, limit: Limit = 1000, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Show everything that a job led to, itself included, with true depths.
+
+    With --as-of as it was believed then: roots and parents as they were, rows recorded later left out.
+    """
+    found = run(_read_tree(read_database_settings(), job, limit, brief=not as_json, as_of=as_of))
     if as_json:
         print_json(found)
     else:
@@ -133,9 +148,11 @@ def chain(job: Job, below: Below = False, limit: Limit = 1000, as_json: Json = F
         console.print(chain_tree(found, started))
 
 
-async def _read_tree(settings: DatabaseSettings, job: str, limit: int, *, brief: bool) -> Tree:
+async def _read_tree(
+    settings: DatabaseSettings, job: str, limit: int, *, brief: bool, as_of: datetime | None
+) -> Tree:
     async with open_log(settings) as reader:
-        found = await whole_tree(reader, job, limit=limit, brief=brief)
+        found = await whole_tree(reader, job, limit=limit, brief=brief, as_of=as_of)
     if not found.entries:
         raise UnknownJobError(job)
     return found
@@ -215,16 +232,24 @@ Lineage = TypeVar("Lineage", Timeline, Tree)
 
 
 async def whole_timeline(
-    reader: Reader, entity: EntityRef, *, include_orphans: bool, limit: int, brief: bool = False
+    reader: Reader,
+    entity: EntityRef,
+    *,
+    include_orphans: bool,
+    limit: int,
+    brief: bool = False,
+    as_of: datetime | None = None,
 ) -> Timeline:
     """A timeline of up to so many entries, read page by page; `next` is set if there are more."""
-    read = partial(read_timeline, reader, entity, include_orphans=include_orphans, brief=brief)
+    read = partial(read_timeline, reader, entity, include_orphans=include_orphans, brief=brief, as_of=as_of)
     return await _joined(read, limit)
 
 
-async def whole_tree(reader: Reader, job: str, *, limit: int, brief: bool = False) -> Tree:
+async def whole_tree(
+    reader: Reader, job: str, *, limit: int, brief: bool = False, as_of: datetime | None = None
+) -> Tree:
     """Everything below a job, up to so many entries, read by page; `next` is set if there are more."""
-    return await _joined(partial(read_tree, reader, job, brief=brief), limit)
+    return await _joined(partial(read_tree, reader, job, brief=brief, as_of=as_of), limit)
 
 
 async def _joined(read: Callable[..., Awaitable[Lineage]], limit: int) -> Lineage:

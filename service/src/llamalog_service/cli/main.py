@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "timeline": "lineages:timeline",
     "tree": "lineages:tree",
     "chain": "lineages:chain",
+    "explain": "explain:explain",
     "logs": "logs:logs",
     "stats": "stats:stats",
     "conflicts": "conflicts:conflicts",

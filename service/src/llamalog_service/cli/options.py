@@ -68,6 +68,15 @@ Since = Annotated[
 Until = Annotated[
     datetime | None, _option("Only before this moment.", "--until", parser=parse_when, metavar=_MOMENT)
 ]
+AsOf = Annotated[
+    datetime | None,
+    _option(
+        "As it was believed at this moment: roots and origins as they were, rows recorded later left out.",
+        "--as-of",
+        parser=parse_when,
+        metavar=_MOMENT,
+    ),
+]
 OfError = Annotated[str | None, _option("Text in the error's message or code, in any case.", "--error")]
 OnlyRoots = Annotated[bool, _option("Only rows of jobs that are their own root.", "--roots")]
 OnlyUnknown = Annotated[bool, _option("Only rows whose root is not known.", "--unknown")]

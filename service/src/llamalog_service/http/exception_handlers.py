@@ -16,6 +16,7 @@ from llamalog_service.http.problems import Fault, ProblemError, not_valid, probl
 from llamalog_service.http.web.pages import error_page
 from llamalog_service.queries.counts import TooManyBucketsError
 from llamalog_service.queries.paging import InvalidCursorError
+from llamalog_service.queries.root_changes import HistoryTooShortError
 
 _log = structlog.get_logger("llamalog.http")
 
@@ -84,7 +85,7 @@ def _domain_problem(request: Request, error: LlamalogError) -> ProblemError:
                 kind="unavailable",
                 headers={"Retry-After": _RETRY_AFTER_SECONDS},
             )
-        case InvalidCursorError() | TooManyBucketsError():
+        case InvalidCursorError() | TooManyBucketsError() | HistoryTooShortError():
             return not_valid([Fault(where="query", detail=str(error))])
         case RowRefusedError():
             return not_valid([Fault(where="query", detail="PostgreSQL cannot hold a value of it.")])

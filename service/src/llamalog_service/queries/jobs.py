@@ -8,8 +8,10 @@ from msgspec import Struct
 from llamalog_schemas.provenance import CategoryLabel, EntityTypeLabel, Origin, StatusLabel
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
+from llamalog_service.queries.as_of import read_past
 from llamalog_service.queries.lineages import MAX_ABOVE, LineageEntry, Parents, lineage_page, read_parents
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, next_of
+from llamalog_service.queries.root_changes import require_history
 from llamalog_service.queries.rows import MAX_NAME, cut, origin_of, struct_of
 
 COUNTED = 1_000
@@ -118,6 +120,7 @@ async def read_tree(
     limit: int = DEFAULT_LIMIT,
     after: Cursor | None = None,
     brief: bool = False,
+    as_of: datetime | None = None,
 ) -> Tree:
     """Everything under a job, a page at a time; without entries for a job that no row bears or names.
 
@@ -126,11 +129,20 @@ async def read_tree(
 
     Args:
         brief: whether long values are cut, or left out, as lists show them.
+        as_of: with the roots and claims of this time; None: of now.
+
+    Raises:
+        HistoryTooShortError: the history does not reach back to `as_of`.
     """
     limit, position = at_most(limit), after or OLDEST
     start = (position.at, not position.is_root_job, position.row)
-    records = await reader.rows("tree", *start, limit + 1, MAX_BYTES, MAX_ABOVE, job, brief=brief)
-    page = lineage_page(records, limit, brief=brief)
+    values = (*start, limit + 1, MAX_BYTES, MAX_ABOVE, job)
+    if as_of is None:
+        page = lineage_page(await reader.rows("tree", *values, brief=brief), limit, brief=brief)
+    else:
+        await require_history(reader, as_of)
+        past = await read_past(reader, await reader.rows("tree_as_of", *values, as_of, brief=brief), as_of)
+        page = lineage_page(past.records, limit, brief=brief, parents=past.parents)
     return Tree(job=job, **page._asdict())
 
 

@@ -43,7 +43,9 @@ class LineagePage(NamedTuple):
     next: str | None
 
 
-def lineage_page(records: Sequence[Row], limit: int, *, brief: bool = False) -> LineagePage:
+def lineage_page(
+    records: Sequence[Row], limit: int, *, brief: bool = False, parents: Parents | None = None
+) -> LineagePage:
     """The first of the rows that a query found, at most so many, with depths.
 
     Rows of one time stay together where they fit, so that they can be ordered by depth: a page ends before
@@ -53,9 +55,11 @@ def lineage_page(records: Sequence[Row], limit: int, *, brief: bool = False) -> 
         records: in the order of time, rows that call themselves a root job's first, then by id; one more
             than the limit, or one `beyond`, if there are more. One of them bears the parents of all.
         brief: whether the query was a brief one.
+        parents: those that counted at another time than now.
     """
     kept = records[: _end(records, fitting(records, limit))]
-    parents: Parents = next((record["parents"] for record in records if record["parents"] is not None), {})
+    if parents is None:
+        parents = next((record["parents"] for record in records if record["parents"] is not None), {})
     depths = job_depths(parents)
     to_row = brief_row if brief else log_row
     entries = [_entry(record, to_row(record), parents, depths) for record in kept]

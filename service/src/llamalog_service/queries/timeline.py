@@ -1,14 +1,17 @@
 """The timeline of an album, an artist or a track: how it got here, and what happened to it afterwards."""
 
 import time
+from datetime import datetime
 
 import structlog
 from msgspec import Struct
 
 from llamalog_service.postgres.reader import Reader
+from llamalog_service.queries.as_of import read_past
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import MAX_ABOVE, LineageEntry, Parents, lineage_page
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, at_most
+from llamalog_service.queries.root_changes import require_history
 from llamalog_service.queries.rows import MAX_NAME, cut
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
@@ -45,6 +48,7 @@ async def read_timeline(
     limit: int = DEFAULT_LIMIT,
     after: Cursor | None = None,
     brief: bool = False,
+    as_of: datetime | None = None,
     metrics: Metrics = NULL_METRICS,
 ) -> Timeline:
     """The timeline of an entity: the rows whose root is a root of one that names it.
@@ -54,12 +58,18 @@ async def read_timeline(
     Args:
         include_orphans: whether rows that name the entity and have no known root belong to it too.
         brief: whether long values are cut, or left out, as lists show them.
+        as_of: with the roots of this time; None: of now.
         metrics: gets the query's duration; a slow query is logged, too.
+
+    Raises:
+        HistoryTooShortError: the history does not reach back to `as_of`.
     """
+    if as_of is not None:
+        await require_history(reader, as_of)
     began = time.perf_counter()
     limit, position = at_most(limit), after or OLDEST
     records = await reader.rows(
-        "timeline_rows",
+        "timeline_rows" if as_of is None else "timeline_rows_as_of",
         position.at,
         not position.is_root_job,
         position.row,
@@ -69,6 +79,7 @@ async def read_timeline(
         entity.id,
         str(entity.type),
         include_orphans,
+        *(() if as_of is None else (as_of,)),
         brief=brief,
     )
     seconds = time.perf_counter() - began
@@ -77,6 +88,9 @@ async def read_timeline(
         _log.warning(
             "slow timeline", type=entity.type, id=str(entity.id), seconds=round(seconds, 3), rows=len(records)
         )
-    page = lineage_page(records, limit, brief=brief)
+    past = None if as_of is None else await read_past(reader, records, as_of)
+    if past is not None:
+        records = past.records
+    page = lineage_page(records, limit, brief=brief, parents=None if past is None else past.parents)
     name = cut(records[0]["entity_name"], MAX_NAME) if records else None
     return Timeline(entity=entity, name=name, **page._asdict())

@@ -4,11 +4,20 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from llamalog_service.http.api import backfills, lineages, logs, operations, summaries, unresolved
+from llamalog_service.http.api import (
+    backfills,
+    explanations,
+    lineages,
+    logs,
+    operations,
+    summaries,
+    unresolved,
+)
 
 ROUTERS: Sequence[APIRouter] = (
     lineages.routes,
     logs.routes,
+    explanations.routes,
     summaries.routes,
     unresolved.routes,
     backfills.routes,

@@ -8,10 +8,17 @@ from msgspec.structs import replace
 
 from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
+from llamalog_service.log.corrections import CauseKind
 from llamalog_service.queries.entities import EntityRef
+from llamalog_service.queries.explanations import (
+    ExplainedStep,
+    Explanation,
+    StatedEvent,
+)
 from llamalog_service.queries.jobs import Chain, JobSummary, Tree
 from llamalog_service.queries.lineages import LineageEntry
 from llamalog_service.queries.paging import Cursor, Page
+from llamalog_service.queries.root_changes import EventRef, RootChange, RootHistory
 from llamalog_service.queries.root_jobs import RootJob
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
@@ -151,4 +158,73 @@ ROOT_JOBS: Final = Page(
             created_at=_AT,
         ),
     )
+)
+
+
+def _event(row: LogRow) -> EventRef:
+    return EventRef(row=row.id, at=row.created_at, operation=row.operation)
+
+
+def _step(row: LogRow, parent: str | None, *sentences: str) -> ExplainedStep:
+    claims = () if parent is None else (StatedEvent(event=_event(row), named=parent, counts=True),)
+    return ExplainedStep(
+        job=row.job_id or "",
+        seen=True,
+        first=_event(row),
+        parent=parent,
+        claims=claims,
+        claim_count=len(claims),
+        declarations=(),
+        declaration_count=0,
+        overrides=(),
+        override_count=0,
+        sentences=sentences,
+    )
+
+
+_LATE: Final = f"An event decided or changed the parent of {_ROOT} (row {ROW.id}, {ROW.operation})."
+
+EXPLANATION: Final = Explanation(
+    row=_LINKED.id,
+    job=_LINKING,
+    root=_ROOT,
+    origin=Origin.RESOLVED,
+    stored_root=_ROOT,
+    stored_origin=Origin.RESOLVED,
+    cycle=(),
+    parent_conflict=False,
+    steps=(
+        _step(
+            _LINKED,
+            _ROOT,
+            f"The parent of {_LINKING} is {_ROOT}, by its earliest claim: row {_LINKED.id}, "
+            "artist:linked:album, of 2026-02-10 10:30:01.207 UTC.",
+        ),
+        _step(ROW, None, f"No event of the job {_ROOT} names a parent: the chain ends here."),
+    ),
+    skipped=0,
+    longer=False,
+    conclusion=(
+        f"The walk ends at {_ROOT}, which was seen and has no parent, so that it is the root: RESOLVED.",
+    ),
+    history=RootHistory(
+        changes=(
+            RootChange(
+                revision=2,
+                at=_AT + 2 * _LATER,
+                old_root=None,
+                old_origin=Origin.PENDING,
+                root=_ROOT,
+                origin=Origin.RESOLVED,
+                cause=CauseKind.RECOMPUTE,
+                run=UUID("0199c0de-0000-7000-8000-000000000009"),
+                job=_ROOT,
+                event=_event(ROW),
+                sentence=_LATE,
+            ),
+        ),
+        longer=False,
+        since=datetime(2026, 1, 1, tzinfo=UTC),
+        is_cut=False,
+    ),
 )

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from llamalog_service.http.api import examples
 from llamalog_service.http.api.openapi import responses
 from llamalog_service.http.api.routing import (
+    AsOf,
     Boolean,
     Id,
     Job,
@@ -47,12 +48,13 @@ async def timeline(
             description="Also rows that name the entity and whose root is not known.",
         ),
     ] = True,
+    as_of: AsOf = None,
     page: PageDep,
 ) -> Response:
     """The rows of its lineage: those whose root is a root of a row that names it."""
     ref = EntityRef(type=kind, id=entity)
     found = await read_timeline(
-        context.reader, ref, include_orphans=include_orphans, metrics=context.metrics, **page
+        context.reader, ref, include_orphans=include_orphans, as_of=as_of, metrics=context.metrics, **page
     )
     return await rows_response(found, "entries")
 
@@ -64,9 +66,9 @@ async def timeline(
         Tree, "Entries, oldest first, with their depth below the topmost job.", example=examples.TREE
     ),
 )
-async def tree(reader: ReaderDep, job: Job, page: PageDep) -> Response:
+async def tree(reader: ReaderDep, job: Job, page: PageDep, as_of: AsOf = None) -> Response:
     """The rows that have a root job as their root; below any other job, its descendants' rows."""
-    return await rows_response(await read_tree(reader, job, **page), "entries")
+    return await rows_response(await read_tree(reader, job, as_of=as_of, **page), "entries")
 
 
 @routes.get(

@@ -11,6 +11,7 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.http.api import examples
 from llamalog_service.http.api.openapi import responses, stream_responses
 from llamalog_service.http.api.routing import (
+    AsOf,
     Boolean,
     PageDep,
     Since,
@@ -26,6 +27,7 @@ from llamalog_service.http.api.routing import (
 from llamalog_service.http.context import ClientDep, ContextDep, ReaderDep
 from llamalog_service.http.problems import not_found
 from llamalog_service.http.streams import log_events
+from llamalog_service.queries.as_of import read_row_as_of
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.paging import Page
 from llamalog_service.queries.rows import LogRow, read_row
@@ -132,9 +134,11 @@ async def log_stream(
 async def log(
     reader: ReaderDep,
     row: Annotated[Uuid, Path(alias="id", description="The row's id: that of its event.")],
+    as_of: AsOf = None,
 ) -> Response:
     """All columns of a row."""
-    found = await read_row(reader, row)
+    found = await (read_row(reader, row) if as_of is None else read_row_as_of(reader, row, as_of))
     if found is None:
-        raise not_found(f"The log has no row {row}.")
+        then = "" if as_of is None else f" that was recorded by {as_of:%Y-%m-%d %H:%M:%S %Z}"
+        raise not_found(f"The log has no row {row}{then}.")
     return json_response(found)

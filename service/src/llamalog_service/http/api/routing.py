@@ -159,6 +159,15 @@ Since = Annotated[
 Until = Annotated[
     Timestamp | None, Query(description="Only rows created before.", examples=["2026-03-01T00:00:00Z"])
 ]
+AsOf = Annotated[
+    Timestamp | None,
+    Query(
+        alias="asOf",
+        description="As it was believed then: roots, origins and parents of that time, without rows "
+        "recorded later. A time before the history of roots is refused.",
+        examples=["2026-02-10T10:30:00Z"],
+    ),
+]
 
 
 def label(description: str, *examples: str) -> Any:

@@ -11,6 +11,7 @@ from starlette.types import Scope
 from llamalog_service.http.web import (
     backfills,
     docs,
+    explanations,
     lineages,
     login,
     logs,
@@ -23,6 +24,7 @@ ROUTERS: Sequence[APIRouter] = (
     root_jobs.routes,
     lineages.routes,
     logs.routes,
+    explanations.routes,
     unresolved.routes,
     operations.routes,
     backfills.routes,

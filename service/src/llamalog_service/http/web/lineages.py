@@ -1,6 +1,7 @@
 """`/ui/entities/…` and `/ui/jobs`: the timeline of an album, artist or track, and the tree of a job."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -24,8 +25,8 @@ from llamalog_service.queries.timeline import Timeline, read_timeline
 
 routes = APIRouter()
 
-_ENTITY_FIELDS: Final = ("order", "origins")
-_JOB_FIELDS: Final = ("job", "view")
+_ENTITY_FIELDS: Final = ("order", "origins", "asOf")
+_JOB_FIELDS: Final = ("job", "view", "asOf")
 _VIEWS: Final = (("", "By job"), ("time", "By time"), ("next", "Next jobs only"))
 _ROWS: Final = 200
 _JOBS: Final = 100
@@ -38,7 +39,7 @@ async def entity(request: Request, context: ContextDep, kind: EntityType, entity
     """A summary, and a page of the timeline."""
     reader = context.reader
     form = FormQuery(request.query_params, _ENTITY_FIELDS)
-    after = form.after()
+    after, as_of = form.after(), form.timestamp("asOf")
     form.check()
     ref = EntityRef(type=kind, id=entity_id)
     with_unknown = form.texts["origins"] != "known"
@@ -49,9 +50,11 @@ async def entity(request: Request, context: ContextDep, kind: EntityType, entity
         limit=_ROWS,
         after=after,
         brief=True,
+        as_of=as_of,
         metrics=context.metrics,
     )
-    summary = await read_entity_summary(reader, ref) if after is None else None
+    is_present = after is None and as_of is None
+    summary = await read_entity_summary(reader, ref) if is_present else None
     if not timeline.entries and summary is not None and not summary.rows:
         raise _unknown_entity(ref)
     return await render(
@@ -71,15 +74,21 @@ async def entity(request: Request, context: ContextDep, kind: EntityType, entity
         tabs=_tabs(ref, form),
         unknown=link("/ui/logs", entityType=kind, entityId=entity_id, unknownOriginOnly=True),
         streams=_streams(ref, timeline),
-        json=link(f"/timelines/{kind}/{entity_id}", includeOrphans=None if with_unknown else "false"),
+        as_of=as_of,
+        fields=form.texts,
+        json=link(
+            f"/timelines/{kind}/{entity_id}",
+            includeOrphans=None if with_unknown else "false",
+            asOf=as_of,
+        ),
     )
 
 
 def _tabs(ref: EntityRef, form: FormQuery) -> list[list[Tab]]:
-    order, origins = form.texts["order"], form.texts["origins"]
+    order, origins, as_of = form.texts["order"], form.texts["origins"], form.texts["asOf"]
 
     def tab(label: str, order_: str, origins_: str) -> Tab:
-        href = entity_link(ref.type, ref.id, order=order_, origins=origins_)
+        href = entity_link(ref.type, ref.id, order=order_, origins=origins_, asOf=as_of)
         return Tab(label, href, is_current=(order_, origins_) == (order, origins))
 
     return [
@@ -107,14 +116,19 @@ def _unknown_entity(ref: EntityRef) -> ProblemError:
 async def job(request: Request, reader: ReaderDep) -> Response:
     """The chain upwards, and a page of what is below: as a tree, by time, or the next jobs only."""
     form = FormQuery(request.query_params, _JOB_FIELDS)
-    after = form.after()
+    after, as_of = form.after(), form.timestamp("asOf")
     form.check()
     named, view = form.text("job"), form.texts["view"]
+    if as_of is not None and view == "next":
+        view = ""  # the jobs directly below are those of now
     if named is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "No job was named. The address of one is /ui/jobs?job=…")
     chain = await read_chain(reader, named)
-    below = await (_children if view == "next" else _tree)(reader, named, view, after)
-    if after is None and chain.root is None and chain.origin is None and not below["found"]:
+    if view == "next":
+        below = await _children(reader, named, view, after)
+    else:
+        below = await _tree(reader, named, view, after, as_of=as_of, moment=form.texts["asOf"])
+    if after is None and as_of is None and chain.root is None and chain.origin is None and not below["found"]:
         raise ProblemError(
             HTTPStatus.NOT_FOUND,
             f"The log knows no job {visible(named)}: no row is of it, and none names it as its parent. It "
@@ -128,26 +142,40 @@ async def job(request: Request, reader: ReaderDep) -> Response:
         job=named,
         chain=chain,
         chain_json=link("/chain", job=named),
+        explanation=link("/ui/explanation", job=named),
         shown_links=_LINKS,
         view=view,
         first_page=after is None,
-        tabs=[[Tab(label, job_link(named, view=to), is_current=view == to) for to, label in _VIEWS]],
+        as_of=as_of,
+        fields=form.texts,
+        tabs=[_job_tabs(named, view, form.texts["asOf"], is_past=as_of is not None)],
         # Its own rows show when the root becomes known that all below it wait for.
         streams=[link("/logs/stream", root=chain.root, job=None if chain.root else named)],
         **below,
     )
 
 
-async def _tree(reader: Reader, job: str, view: str, after: Cursor | None) -> Mapping[str, Any]:
-    tree = await read_tree(reader, job, limit=_ROWS, after=after, brief=True)
+def _job_tabs(job: str, view: str, moment: str, *, is_past: bool) -> list[Tab]:
+    return [
+        Tab(label, job_link(job, view=to, asOf=moment), is_current=view == to)
+        for to, label in _VIEWS
+        if not (is_past and to == "next")
+    ]
+
+
+async def _tree(
+    reader: Reader, job: str, view: str, after: Cursor | None, *, as_of: datetime | None, moment: str
+) -> Mapping[str, Any]:
+    """The rows below a job, also as of a time, which was typed as `moment`."""
+    tree = await read_tree(reader, job, limit=_ROWS, after=after, brief=True, as_of=as_of)
     top = job_depths(tree.parents).get(job, 0)
     return {
         "found": bool(tree.entries),
         "longer": tree.longer,
         "lines": tree_lines(tree, by_time=view == "time", top=top),
         "names": await read_row_names(reader, [entry.row for entry in tree.entries]),
-        "next": job_link(job, view=view, after=tree.next) if tree.next else None,
-        "json": link("/tree", job=job),
+        "next": job_link(job, view=view, asOf=moment, after=tree.next) if tree.next else None,
+        "json": link("/tree", job=job, asOf=as_of),
     }
 
 

@@ -1,0 +1,207 @@
+"""The history of a row's root, with the causes of its changes, and what was believed at a time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from llamalog_schemas.commands import RecomputeReason
+from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.log.corrections import Cause, CauseKind
+from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
+from llamalog_service.queries.rows import origin_of
+
+MAX_CHANGES: Final = 50
+"""Of a row that was corrected more often only the latest changes are returned."""
+
+
+class EventRef(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event, by the row that it became.
+
+    Attributes:
+        at: the event's time, UTC.
+    """
+
+    row: UUID
+    at: datetime
+    operation: str
+
+
+class RootChange(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A change of a row's root or origin after its first recording.
+
+    Attributes:
+        revision: that the change made; null for the first origin of a row that was recorded without one.
+        at: when it was made.
+        old_root: null where it was not known, as `root`.
+        cause: the part of the service that made it.
+        run: the recompute or the backfill that did; of recomputes done together the one about the row.
+        job: of a recompute, the job on the row's chain that it was requested for.
+        event: the event of that job that had been recorded last.
+        sentence: the cause in words.
+    """
+
+    revision: int | None
+    at: datetime
+    old_root: str | None
+    old_origin: Origin | None
+    root: str | None
+    origin: Origin | None
+    cause: CauseKind
+    run: UUID | None
+    job: str | None
+    event: EventRef | None
+    sentence: str
+
+
+class RootHistory(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The changes of a row's root, the latest first.
+
+    Attributes:
+        changes: the latest `MAX_CHANGES`.
+        longer: whether there are more.
+        since: changes before it are not kept.
+        is_cut: whether the row may have had changes that are not kept.
+    """
+
+    changes: tuple[RootChange, ...]
+    longer: bool
+    since: datetime
+    is_cut: bool
+
+
+class Belief(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The root and origin that a row had at a time; both null: it was not processed yet.
+
+    Attributes:
+        at: that time.
+    """
+
+    at: datetime
+    root: str | None
+    origin: Origin | None
+
+
+class HistoryTooShortError(LlamalogError):
+    """A time lies before the beginning of the history."""
+
+    def __init__(self, at: datetime, since: datetime) -> None:
+        super().__init__(
+            f"What was believed at {at:%Y-%m-%d %H:%M:%S %Z} is not known any more: the history of roots "
+            f"begins at {since:%Y-%m-%d %H:%M:%S %Z}. Ask for that time or a later one. The setting "
+            "LLAMALOG_HISTORY_DAYS of the migration consumer says how long changes are kept."
+        )
+
+
+async def require_history(reader: Reader, at: datetime) -> None:
+    """Refuse a time before the beginning of the history.
+
+    Raises:
+        HistoryTooShortError: it is.
+    """
+    since = await reader.value("history_start")
+    if at < since:
+        raise HistoryTooShortError(at, since)
+
+
+async def read_belief(reader: Reader, row: UUID, at: datetime) -> Belief | None:
+    """The root and origin that a row had at a time; None if it was recorded later.
+
+    Raises:
+        HistoryTooShortError: the history does not reach back so far.
+    """
+    await require_history(reader, at)
+    found = await reader.rows("roots_as_of", [row], at)
+    if not found:
+        return None
+    return Belief(at=at, root=found[0]["root_job_id"], origin=origin_of(found[0]["origin"]))
+
+
+async def read_history(reader: Reader, row: Row, jobs: Sequence[str]) -> RootHistory:
+    """The history of a row's root.
+
+    Args:
+        row: with `id`, `revision` and `recorded_at`.
+        jobs: those on its chain, among which the causes are looked up.
+    """
+    records = await reader.rows("root_changes", row["id"], MAX_CHANGES + 1)
+    since = await reader.value("history_start")
+    changes = [await _change(reader, record, list(jobs)) for record in records[:MAX_CHANGES]]
+    oldest = records[-1]["revision"] if records else row["revision"] + 1
+    return RootHistory(
+        changes=tuple(changes),
+        longer=len(records) > MAX_CHANGES,
+        since=since,
+        is_cut=oldest is not None and oldest > 2 and row["recorded_at"] < since,
+    )
+
+
+async def _change(reader: Reader, record: Row, jobs: list[str]) -> RootChange:
+    cause = msgspec.json.decode(record["cause"], type=Cause)
+    runs = (
+        await reader.rows("runs_of_changes", list(cause.runs), jobs, record["changed_at"])
+        if cause.runs
+        else []
+    )
+    run = runs[0] if runs else None
+    event = None
+    if run is not None and run["event"] is not None and run["reason"] != RecomputeReason.ADOPTION_CHANGED:
+        event = EventRef(row=run["event"], at=run["event_at"], operation=run["operation"])
+    return RootChange(
+        revision=record["revision"],
+        at=record["changed_at"],
+        old_root=record["old_root_job_id"],
+        old_origin=origin_of(record["old_origin"]),
+        root=record["root_job_id"],
+        origin=origin_of(record["origin"]),
+        cause=cause.kind,
+        run=None if run is None else run["id"],
+        job=None if run is None else run["job"],
+        event=event,
+        sentence=_cause_sentence(cause, run, event),
+    )
+
+
+_REASONS: Final = {
+    RecomputeReason.PARENT_CHANGED: "an event decided or changed the parent of {job}",
+    RecomputeReason.ROOT_DISAGREES: "a row below {job} was written before an event on its chain was read",
+    RecomputeReason.ADOPTION_CHANGED: "an operator adopted {job} as a root, or took that back",
+}
+
+
+def _cause_sentence(cause: Cause, run: Row | None, event: EventRef | None) -> str:
+    match cause.kind:
+        case CauseKind.BACKFILL:
+            return f"The backfill {_number_of(cause)}{_requested_by(run)}."
+        case CauseKind.VERIFICATION:
+            return (
+                f"The check at the end of the backfill {_number_of(cause)}{_requested_by(run)}: the row was "
+                "recorded, or its chain changed, while it ran."
+            )
+        case CauseKind.SWEEP:
+            return "A sweep found that it differed from the rule."
+        case CauseKind.REPAIR:
+            return "A rebuild from the topics repaired it."
+        case _:
+            return _recompute_sentence(run, event)
+
+
+def _recompute_sentence(run: Row | None, event: EventRef | None) -> str:
+    if run is None or run["job"] is None:
+        return "A recompute of jobs that are not on its chain any more."
+    reason = _REASONS.get(run["reason"], "a recompute was requested for {job}").format(job=run["job"])
+    said = f" (row {event.row}, {event.operation})" if event is not None else ""
+    return f"{reason[0].upper()}{reason[1:]}{said}."
+
+
+def _number_of(cause: Cause) -> str:
+    return ", ".join(map(str, cause.runs))
+
+
+def _requested_by(run: Row | None) -> str:
+    return "" if run is None or not run["requested_by"] else f", requested by {run['requested_by']}"

@@ -1,0 +1,24 @@
+-- Of the runs $1 (uuid[]) of a change at the time $3: what each was, and of a recompute the first of its jobs that is among $2
+-- (text[]), with the event of that job that was recorded last by then, of the earliest 1,000.
+SELECT r.id, r.kind, r.reason, r.requested_by, matched.job, event.id AS event, event.at AS event_at, event.operation
+FROM backfill_runs r
+LEFT JOIN LATERAL (
+    SELECT named.job FROM unnest(r.jobs) AS named (job) WHERE named.job = ANY ($2::text[]) LIMIT 1
+) matched ON true
+LEFT JOIN LATERAL (
+    SELECT e.id, e.operation,
+           least(greatest(e.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS at
+    FROM (
+        SELECT l.id, l.operation, l.created_at, l.recorded_at
+        FROM llama_logs l
+        WHERE {l bears matched.job}
+        ORDER BY {earliest}
+        LIMIT 1000
+    ) e
+    WHERE e.recorded_at <= $3::timestamptz
+    ORDER BY e.recorded_at DESC, e.created_at DESC, e.id
+    LIMIT 1
+) event ON true
+WHERE r.id = ANY ($1::uuid[])
+ORDER BY matched.job IS NULL, r.requested_at
+LIMIT 1
