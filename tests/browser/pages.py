@@ -15,6 +15,11 @@ def job_page(job: str) -> str:
     return f"/ui/jobs?job={quote(job, safe='')}"
 
 
+def explanation_page(job: str) -> str:
+    """The page that explains the root of a job."""
+    return f"/ui/explanation?job={quote(job, safe='')}"
+
+
 async def all_pages(scene: Scene) -> dict[str, str]:
     """Paths by a name for each kind of page."""
     runs = [record["id"] for record in await scene.pool.fetch(_RUNS)]
@@ -26,6 +31,9 @@ async def all_pages(scene: Scene) -> dict[str, str]:
         "job": job_page(ROOT_JOB),
         "next jobs": f"{job_page(ROOT_JOB)}&view=next",
         "row": f"/ui/logs/{(await _hostile_rows(scene))[0]}",
+        "explained row": f"/ui/logs/{(await _hostile_rows(scene))[0]}/explanation",
+        "explained job": explanation_page(ROOT_JOB),
+        "job as of now": f"{job_page(ROOT_JOB)}&asOf=0s",
         "unknown origins": "/ui/unknown-origins",
         "waiting jobs": "/ui/waiting-jobs",
         "rival parents": "/ui/conflicts",
@@ -50,9 +58,13 @@ async def hostile_pages(scene: Scene) -> list[str]:
         job_page(HOSTILE_ROOT),
         *[job_page(f"{HOSTILE} {name}") for name in named],
         f"{job_page(HOSTILE_ROOT)}&view=next",
+        *[explanation_page(f"{HOSTILE} {name}") for name in named],
+        f"/ui/explanation?{urlencode({'job': HOSTILE})}",
+        f"/ui/entities/ALBUM/{HOSTILE_ENTITY[1]}?{urlencode({'asOf': HOSTILE})}",
         "/ui/logs",
         f"/ui/logs?{urlencode(dict.fromkeys(fields, HOSTILE))}",
         *[f"/ui/logs/{row}" for row in await _hostile_rows(scene)],
+        *[f"/ui/logs/{row}/explanation" for row in await _hostile_rows(scene)],
         f"/ui/find?{urlencode({'q': HOSTILE})}",
         "/ui/waiting-jobs",
         *[f"/ui/conflicts?kind={kind}" for kind in ("parents", "declarations", "cycles")],

@@ -370,7 +370,7 @@ async def test_explain_names_the_rule_the_chain_and_the_history(commands: Comman
     ]
     text = "\n".join(printed)
     assert "The parent of enrich 1 is add/1, by its earliest claim:" in text
-    assert "Origin unknown: PENDING → root add/1 (RESOLVED)" in text
+    assert "Origin unknown: PENDING → root add/1 (RESOLVED)\n        A recompute." in text
     as_row = json.loads(await commands.done("explain", str(UUID(int=2)), "--json"))
     assert (as_row["root"], as_row["history"]["isCut"]) == ("add/1", False)
 

@@ -47,12 +47,15 @@ PATHS: Final = {
     "a job of the ring": "/ui/jobs?job=ring-0001",
     "rows of the ring": "/ui/logs?origin=CYCLE",
     "cycles": "/ui/conflicts?kind=cycles",
+    "why a job has its root": "/ui/explanation?job=child-7",
+    "why a job of the ring has none": "/ui/explanation?job=ring-0001",
     "waiting jobs": "/ui/waiting-jobs",
 }
 LISTS: Final = {
     "root jobs": f"/root-jobs?limit={ROWS}",
     "children": f"/children?job={ROOT}&limit={ROWS}",
     "a chain": "/chain?job=child-7",
+    "an explanation": "/explanation?job=ring-0001",
     "an album": f"/entities/ALBUM/{ALBUM}",
 }
 

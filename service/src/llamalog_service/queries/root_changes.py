@@ -188,7 +188,7 @@ def _cause_sentence(cause: Cause, run: Row | None, event: EventRef | None) -> st
         case CauseKind.REPAIR:
             return "A rebuild from the topics repaired it."
         case _:
-            return _recompute_sentence(run, event)
+            return _recompute_sentence(run, event) if cause.runs else "A recompute."
 
 
 def _recompute_sentence(run: Row | None, event: EventRef | None) -> str:
