@@ -145,6 +145,23 @@ async def test_the_history_names_the_event_that_a_recompute_was_requested_for(po
     await pool.execute("UPDATE history_start SET kept_since = now()")
 
 
+async def test_the_history_names_the_operator_whose_override_changed_a_root(pool: asyncpg.Pool) -> None:
+    kept = KeptMessages()
+    await Writer(pool, kept).write(event(1, "child", "lost"))
+    await Writer(pool, kept).write(override(2, "lost"))
+    await pool.execute(
+        "INSERT INTO backfill_runs (id, kind, jobs, reason, status) "
+        "VALUES ($1, 'recompute-roots', '{lost}', 'adoption-changed', 'queued')",
+        UUID(int=90),
+    )
+    assert await RecomputeRunner(RecomputeQueue(pool), RecomputeStore(pool)).recompute_queued()
+    history = (await explained(pool, 1)).history
+    assert history is not None
+    (change,) = history.changes
+    assert (change.origin, change.event) == ("ADOPTED", None)
+    assert change.sentence == "tests adopted lost as a root: a test."
+
+
 async def test_of_a_long_chain_the_ends_are_shown_and_of_one_too_long_the_stored_root(
     pool: asyncpg.Pool, monkeypatch: object
 ) -> None:

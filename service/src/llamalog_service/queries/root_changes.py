@@ -194,6 +194,9 @@ def _cause_sentence(cause: Cause, run: Row | None, event: EventRef | None) -> st
 def _recompute_sentence(run: Row | None, event: EventRef | None) -> str:
     if run is None or run["job"] is None:
         return "A recompute of jobs that are not on its chain any more."
+    if run["reason"] == RecomputeReason.ADOPTION_CHANGED and run["adopted"] is not None:
+        did = "adopted {job} as a root" if run["adopted"] else "revoked the adoption of {job}"
+        return f"{run['overridden_by']} {did.format(job=run['job'])}: {run['override_reason'].rstrip('.')}."
     reason = _REASONS.get(run["reason"], "a recompute was requested for {job}").format(job=run["job"])
     said = f" (row {event.row}, {event.operation})" if event is not None else ""
     return f"{reason[0].upper()}{reason[1:]}{said}."
