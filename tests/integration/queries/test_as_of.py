@@ -1,6 +1,7 @@
 """Timelines, trees and rows as they were believed to be: those that the same queries gave at the time."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
@@ -16,9 +17,11 @@ from histories import event, histories
 from llamalog_schemas.events import EntityType, Event, is_root_override
 from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.domain.rows import content_of
+from llamalog_service.log.history import RootHistory
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.postgres.reader import Reader
+from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.as_of import read_row_as_of
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.jobs import Tree, read_tree
@@ -126,6 +129,28 @@ async def test_a_row_has_the_root_that_it_had_and_is_not_there_before_it_was_rec
     then, later = await read_row_as_of(reader, row, pending), await read_row_as_of(reader, row, now)
     assert then is not None and (then.root_job_id, then.origin) == (None, "PENDING")
     assert later is not None and (later.root_job_id, later.origin) == ("top", "RESOLVED")
+
+
+async def test_a_history_that_is_cut_while_it_is_read_is_refused(pool: asyncpg.Pool) -> None:
+    kept = KeptMessages()
+    await Writer(pool, kept).write(event(1, "child", "top"))
+    pending = await pool.fetchval("SELECT clock_timestamp()")
+    await Writer(pool, kept).write(event(2, "top"))
+    await Recomputer(pool, kept).settle()
+
+    class Cut(Reader):
+        """Cuts the history before the roots of a time are read."""
+
+        async def rows(self, name: str, *values: object, brief: bool = False) -> Sequence[Row]:
+            if name == "roots_as_of":
+                while await RootHistory(pool, keep=timedelta(0)).prune():
+                    pass
+            return await super().rows(name, *values, brief=brief)
+
+    with pytest.raises(HistoryTooShortError):
+        await read_tree(Cut(pool), "top", as_of=pending)
+    with pytest.raises(HistoryTooShortError):
+        await read_row_as_of(Reader(pool), UUID(int=1), pending)
 
 
 async def test_a_time_before_the_history_is_refused_with_its_beginning(pool: asyncpg.Pool) -> None:

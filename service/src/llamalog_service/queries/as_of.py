@@ -25,7 +25,11 @@ class Past(NamedTuple):
 
 
 async def read_past(reader: Reader, records: Sequence[Row], at: datetime) -> Past:
-    """The rows of a query as of a time: two queries, however many rows."""
+    """The rows of a query as of a time: three queries, however many rows.
+
+    Raises:
+        HistoryTooShortError: the history does not reach back so far, or was cut while it was read.
+    """
     jobs = {record["parent_job_id"] if record["job_id"] is None else record["job_id"] for record in records}
     jobs.discard(None)
     parents: Parents = {}
@@ -33,6 +37,7 @@ async def read_past(reader: Reader, records: Sequence[Row], at: datetime) -> Pas
         found = await reader.rows("parents_as_of", sorted(jobs), MAX_ABOVE, at)
         parents = {record["job"]: record["parent"] for record in found}
     roots = await reader.rows("roots_as_of", [record["id"] for record in records], at)
+    await require_history(reader, at)  # what was read before may have been cut meanwhile
     by_id = {root["id"]: root for root in roots}
     kept = [record for record in records if record["id"] in by_id]  # one may have been removed just now
     return Past([_as_it_was(record, by_id[record["id"]], parents) for record in kept], parents)
@@ -44,7 +49,6 @@ async def read_row_as_of(reader: Reader, row: UUID, at: datetime) -> LogRow | No
     Raises:
         HistoryTooShortError: the history does not reach back so far.
     """
-    await require_history(reader, at)
     past = await read_past(reader, await reader.rows("row", row), at)
     return log_row(past.records[0]) if past.records else None
 

@@ -11,7 +11,6 @@ from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.as_of import read_past
 from llamalog_service.queries.lineages import MAX_ABOVE, LineageEntry, Parents, lineage_page, read_parents
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, Page, at_most, next_of
-from llamalog_service.queries.root_changes import require_history
 from llamalog_service.queries.rows import MAX_NAME, cut, origin_of, struct_of
 
 COUNTED = 1_000
@@ -140,7 +139,6 @@ async def read_tree(
     if as_of is None:
         page = lineage_page(await reader.rows("tree", *values, brief=brief), limit, brief=brief)
     else:
-        await require_history(reader, as_of)
         past = await read_past(reader, await reader.rows("tree_as_of", *values, as_of, brief=brief), as_of)
         page = lineage_page(past.records, limit, brief=brief, parents=past.parents)
     return Tree(job=job, **page._asdict())

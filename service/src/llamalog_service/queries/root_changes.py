@@ -115,8 +115,8 @@ async def read_belief(reader: Reader, row: UUID, at: datetime) -> Belief | None:
     Raises:
         HistoryTooShortError: the history does not reach back so far.
     """
-    await require_history(reader, at)
     found = await reader.rows("roots_as_of", [row], at)
+    await require_history(reader, at)  # afterwards: it may be cut meanwhile
     if not found:
         return None
     return Belief(at=at, root=found[0]["root_job_id"], origin=origin_of(found[0]["origin"]))

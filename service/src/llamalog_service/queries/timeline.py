@@ -11,7 +11,6 @@ from llamalog_service.queries.as_of import read_past
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.lineages import MAX_ABOVE, LineageEntry, Parents, lineage_page
 from llamalog_service.queries.paging import DEFAULT_LIMIT, MAX_BYTES, OLDEST, Cursor, at_most
-from llamalog_service.queries.root_changes import require_history
 from llamalog_service.queries.rows import MAX_NAME, cut
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
@@ -64,8 +63,6 @@ async def read_timeline(
     Raises:
         HistoryTooShortError: the history does not reach back to `as_of`.
     """
-    if as_of is not None:
-        await require_history(reader, as_of)
     began = time.perf_counter()
     limit, position = at_most(limit), after or OLDEST
     records = await reader.rows(
