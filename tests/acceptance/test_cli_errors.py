@@ -223,7 +223,7 @@ async def test_nothing_starts_on_topics_that_are_missing(settings: Settings) -> 
     consumers = [run_llamalog(name, environment=misnamed) for name in ("consumer", "migration-consumer")]
     for done in [*consumers, await run_beside("simulate", environment=misnamed)]:
         assert done.returncode == 1, done.args
-        assert errors_of(done).count("the topic does not exist") == 5
+        assert errors_of(done).count("the topic does not exist") == 6
         assert "Create it with `llamalog topics create`, or correct the prefix." in errors_of(done)
 
 
@@ -231,9 +231,9 @@ async def test_topics_are_created_and_then_checked_well(settings: Settings) -> N
     environment = elsewhere(settings).as_environment()
     missing = await run_beside("topics", "check", environment=environment)
     assert missing.returncode == 1
-    assert errors_of(missing).count("error ") == 5
+    assert errors_of(missing).count("error ") == 6
     first, again = [await run_beside("topics", "create", environment=environment) for _ in range(2)]
-    assert (errors_of(first).count(": created"), errors_of(again).count(": kept")) == (5, 5)
+    assert (errors_of(first).count(": created"), errors_of(again).count(": kept")) == (6, 6)
     checked = await run_beside("topics", "check", environment=environment)
     assert checked.returncode == 0, errors_of(checked)
 

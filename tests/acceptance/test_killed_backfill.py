@@ -85,7 +85,7 @@ async def test_a_backfill_comes_to_the_same_end_however_often_its_worker_is_kill
             await eventually(lambda: pause_is_published(settings))
             await publisher.request_run_change(ResumeBackfill, request)
             await eventually(lambda: has_status(store, run, RunStatus.COMPLETED), 60)
-        await wait_until_settled(settings, pool)
+        await wait_until_settled(settings, pool, is_ingesting=False)
         await eventually(lambda: is_published(pool, run))
         assert await migration_consumer.stop() == 0
     finally:

@@ -48,10 +48,12 @@ class Installation:
         return {str(row.job_id): (row.root_job_id, str(row.origin)) for row in rows}
 
     async def is_the_fold(self) -> bool:
-        """Whether the table equals the fold of all that the topic of entity events holds."""
+        """Whether the table equals the fold of all that the topics hold."""
         names = topics(self._settings.topic_prefix)
         published = [
-            decode_event(r.value) for r in await read_all(self._settings.kafka, names.entity_events.name)
+            decode_event(record.value)
+            for topic in (names.entity_events, names.overrides)
+            for record in await read_all(self._settings.kafka, topic.name)
         ]
         return differences(await stored_rows(self._pool), published) == []
 
@@ -82,6 +84,14 @@ async def test_a_root_is_adopted_and_revoked(installation: Installation) -> None
     assert await installation.roots() == await installation.published_roots() == pending
     assert "was not adopted" in await installation.command.done("revoke", "lost", "--reason", "again")
     await installation.settle()
+    listed = await installation.command.json_lines("overrides")
+    assert [one["state"] for one in listed] == ["IN_EFFECT", "OVERRULED", "REVOKED", "OVERRULED"]
+    assert (listed[2]["requestedBy"], listed[2]["reason"]) == ("an operator", "again")
+    printed = await installation.command.done("overrides", "--limit", "1")
+    assert "lost  adoption revoked by " in printed
+    assert f"--after {listed[0]['cursor']}" in printed
+    report = await installation.command.done("overrides", "publish")
+    assert "0 overrides were published; 4 were in the topic already." in report
     assert await installation.is_the_fold()
 
 
@@ -135,7 +145,7 @@ async def test_an_override_is_published_although_the_database_is_away_and_prints
     words = ["adopt-root", "lost", "--reason", "a test", "--by", "an operator"]
     printed = await Commands(nowhere).done(*words)
     assert "The database could not be read" in printed
-    (record,) = await read_all(settings.kafka, topics(settings.topic_prefix).entity_events.name)
+    (record,) = await read_all(settings.kafka, topics(settings.topic_prefix).overrides.name)
     override = decode_event(record.value)
     assert is_root_override(override)
     assert (override.data.job_id, override.data.reason) == ("lost", "a test")

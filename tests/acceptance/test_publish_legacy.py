@@ -84,7 +84,7 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
     assert (report["unpublishable"], report["rowsLeft"]) == ([], ROWS)
     published = {decode_event(record.value).id for record in await read_all(adopted.kafka, topic)}
     assert published >= set(before)
-    assert (published_before < ROWS) == report["resumed"] or published_before < 200
+    assert (published_before < ROWS) == report["resumed"] or published_before <= 200
     refused = await llamalog_here("rebuild", environment=adopted.as_environment())
     assert (refused.code, "4,052 rows" in refused.err) == (1, True), refused.err
 
@@ -95,7 +95,7 @@ async def test_the_topic_gives_back_every_row_of_an_adopted_database(
         marked = {row_id: row | {"legacy_sourced": "true"} for row_id, row in before.items()}
         assert differences(after, marked) == []
         again = (await command(adopted, tmp_path, "publish-legacy")).json
-        assert (again["rows"], again["overrides"], again["rowsLeft"]) == (0, 0, 0)
+        assert (again["rows"], again["overridesLeft"], again["rowsLeft"]) == (0, 0, 0)
         rebuilt = (await command(adopted, tmp_path, "rebuild")).json
         assert (rebuilt["rebuilt"]["rows"], rebuilt["overridesDiffering"]) == (ROWS, 0)
 

@@ -1,13 +1,15 @@
 """What must hold of the decode step for any input: a typed reason or an event, and neighbours untouched."""
 
+from dataclasses import replace
+
 from fuzz.inputs import Input
-from harness.writers import Message
+from harness.writers import OVERRIDES, Message
 from histories import event
 from llamalog_schemas.codec import encode
 from llamalog_schemas.errors import InvalidReason
 from llamalog_service.backfill.migration_consumer import Commands, read_command
 from llamalog_service.domain.rows import content_of
-from llamalog_service.ingest.batch import decode_batch
+from llamalog_service.ingest.batch import UNAUTHORISED_OVERRIDE, decode_batch
 from llamalog_service.kafka.dead_letters import RejectedRecord
 
 _BEFORE, _AFTER = event(1, "before"), event(2, "after")
@@ -38,8 +40,14 @@ def judge(fuzzed: Input) -> str:
     assert read == (fuzzed.value is not None)
     for record, verdict in decoded.rejected + dead_letters:
         assert record is message
-        assert verdict.reason in set(InvalidReason), f"no reason of ours: {verdict.reason}"
+        assert verdict.reason in {*InvalidReason, UNAUTHORISED_OVERRIDE}, (
+            f"no reason of ours: {verdict.reason}"
+        )
         assert verdict.sentence
+    if decoded.rejected and decoded.rejected[0].verdict.reason == UNAUTHORISED_OVERRIDE:
+        decoded = decode_batch([replace(message, topic=OVERRIDES)])
+        assert len(decoded.overrides) == 1
+        return "override"
     if decoded.rejected:
         return decoded.rejected[0].verdict.reason
     return next(kind for kind, number in found.items() if number)

@@ -29,6 +29,7 @@ ALL_REVISIONS = [
     "0012",
     "0013",
     "0014",
+    "0015",
 ]
 
 DatabaseAt = Callable[[str], Awaitable[str]]

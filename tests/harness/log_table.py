@@ -11,7 +11,7 @@ from llamalog_service.domain.fold import FoldedRow, fold
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.log.log_store import LogStore, Positions
 
-NOTHING_READ: Final = Positions("tests", "entity-events", {})
+NOTHING_READ: Final = Positions("tests", {})
 """Positions of rows that come from no topic."""
 
 _AT_ONCE = 5_000

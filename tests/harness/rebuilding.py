@@ -7,9 +7,9 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from harness.writers import GROUP, NAMES, TOPIC, KeptMessages, Message, Recomputer
+from harness.writers import GROUP, NAMES, OVERRIDES, TOPIC, KeptMessages, Message, Recomputer
 from llamalog_schemas.codec import encode
-from llamalog_schemas.events import Event
+from llamalog_schemas.events import Event, is_root_override
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Portion, Span
@@ -26,14 +26,15 @@ PARTITIONS = 3
 class KeptTopic:
     """A topic in memory, appended to by `append`; a rebuild reads it as its history."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = TOPIC) -> None:
+        self.name = name
         self.partitions: dict[int, list[Message]] = {partition: [] for partition in range(PARTITIONS)}
         self.firsts: dict[int, int] = {}
 
     def append(self, value: bytes | Event | None, partition: int = 0) -> Message:
         messages = self.partitions[partition % PARTITIONS]
         encoded = value if value is None or isinstance(value, bytes) else encode(value)
-        message = Message(encoded, len(messages), partition % PARTITIONS)
+        message = Message(encoded, len(messages), partition % PARTITIONS, topic=self.name)
         messages.append(message)
         return message
 
@@ -64,50 +65,66 @@ class Installation:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
         self.topic = KeptTopic()
+        self.overrides = KeptTopic(OVERRIDES)
         self.kept = KeptMessages()
         self.group = GROUP
         self._event_publisher = EventPublisher(self.kept, NAMES, source="/tests")
-        self._readers: dict[str, tuple[Ingest, dict[int, int]]] = {}
+        self._readers: dict[str, tuple[Ingest, dict[tuple[str, int], int]]] = {}
         self.lines: list[dict[str, Any]] = []
 
     def publish(self, events: Iterable[Event], partition: int | None = None) -> None:
+        """Append events, each to its topic."""
         for number, event in enumerate(events):
-            self.topic.append(event, number if partition is None else partition)
+            topic = self.overrides if is_root_override(event) else self.topic
+            topic.append(event, number if partition is None else partition)
 
-    async def ingest(self, partition: int, count: int = 1_000_000) -> None:
+    async def ingest(self, partition: int, count: int = 1_000_000, topic: KeptTopic | None = None) -> None:
         """Ingest the next messages of a partition, as one batch."""
+        topic = topic or self.topic
         ingest, next_offsets = self._reader()
-        begin = next_offsets[partition]
-        messages = self.topic.partitions[partition][begin : begin + count]
+        begin = next_offsets[topic.name, partition]
+        messages = topic.partitions[partition][begin : begin + count]
         if messages:
-            next_offsets[partition] += len(messages)
+            next_offsets[topic.name, partition] += len(messages)
             await ingest.publish(await ingest.record(await ingest.prepare(messages)))
 
     @property
     def unread(self) -> list[int]:
         """The partitions of which something is left to ingest."""
         _, next_offsets = self._reader()
-        return [at for at, messages in self.topic.partitions.items() if next_offsets[at] < len(messages)]
+        return [
+            at for at, messages in self.topic.partitions.items() if next_offsets[TOPIC, at] < len(messages)
+        ]
 
-    def _reader(self) -> tuple[Ingest, dict[int, int]]:
+    def _reader(self) -> tuple[Ingest, dict[tuple[str, int], int]]:
         """The group's ingest, and the next offset of each partition that it reads."""
         if self.group not in self._readers:
             store = LogStore(self.pool)
             ingest = Ingest(store, self._event_publisher, JobCache(1000), group=self.group)
-            self._readers[self.group] = ingest, dict.fromkeys(self.topic.partitions, 0)
+            partitions = [(topic, at) for topic in (TOPIC, OVERRIDES) for at in range(PARTITIONS)]
+            self._readers[self.group] = ingest, dict.fromkeys(partitions, 0)
         return self._readers[self.group]
 
     async def ingest_all(self) -> None:
         """Ingest what is left, and do every command: the table is at rest."""
-        for partition in self.topic.partitions:
-            await self.ingest(partition)
+        for topic in (self.topic, self.overrides):
+            for partition in topic.partitions:
+                await self.ingest(partition, topic=topic)
         await self.settle()
 
     async def settle(self) -> None:
         await Recomputer(self.pool, self.kept).settle()
 
     def rebuild(self, **given: Any) -> Rebuild:
-        return Rebuild(self.pool, given.pop("history", self.topic), topic=TOPIC, group=self.group, **given)
+        return Rebuild(
+            self.pool,
+            given.pop("history", self.topic),
+            self.overrides,
+            topic=TOPIC,
+            overrides_topic=OVERRIDES,
+            group=self.group,
+            **given,
+        )
 
     async def rebuilt(self, **options: Any) -> RebuildReport:
         """Rebuild and compare; `lines` holds the differences then."""

@@ -10,17 +10,25 @@ from llamalog_service.settings import Settings
 _STILL_OPEN = """
     SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))
         OR EXISTS (SELECT FROM provenance_outbox)
+        OR EXISTS (SELECT FROM root_overrides WHERE to_publish)
 """
 
 
-async def wait_until_settled(settings: Settings, pool: asyncpg.Pool, within: float = TIMEOUT) -> None:
+async def wait_until_settled(
+    settings: Settings, pool: asyncpg.Pool, within: float = TIMEOUT, *, is_ingesting: bool = True
+) -> None:
     """Wait for the end of the work, in the order in which it is handed on.
 
     Commands are acknowledged before the offsets of events are committed, and runs kept before those of
     commands, so that nothing can come after its check.
+
+    Args:
+        is_ingesting: whether a provenance consumer runs.
     """
     names = topics(settings.topic_prefix)
-    await wait_until_committed(settings, settings.consumer_group, names.entity_events.name, within)
+    if is_ingesting:
+        await wait_until_committed(settings, settings.consumer_group, names.entity_events.name, within)
+        await wait_until_committed(settings, settings.consumer_group, names.overrides.name, within)
     await wait_until_committed(settings, settings.migration_group, names.backfill_commands.name, within)
 
     async def runs_are_done_and_published() -> bool:

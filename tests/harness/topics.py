@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from harness.waiting import eventually
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
-from llamalog_schemas.events import Event, lineage_key
+from llamalog_schemas.events import Event, is_root_override, lineage_key
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -53,11 +53,18 @@ async def publish_events(
 
 
 async def publish(settings: Settings, events: Iterable[Event]) -> None:
-    """Publish many events at once, each in the partition of its lineage."""
-    topic = topics(settings.topic_prefix).entity_events.name
+    """Publish many events at once, each in its topic and in the partition of its lineage."""
+    names = topics(settings.topic_prefix)
     async with producing(settings.kafka) as producer:
         await asyncio.gather(
-            *[await producer.send(topic, encode(event), lineage_key(event)) for event in events]
+            *[
+                await producer.send(
+                    names.overrides.name if is_root_override(event) else names.entity_events.name,
+                    encode(event),
+                    lineage_key(event),
+                )
+                for event in events
+            ]
         )
 
 

@@ -10,7 +10,7 @@ import asyncpg
 from harness.provenance import believed
 from llamalog_schemas.codec import Headers, decode_command, encode
 from llamalog_schemas.commands import RecomputeRoots
-from llamalog_schemas.events import Event
+from llamalog_schemas.events import Event, is_root_override
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.publishers import CorrectionRelay
@@ -25,8 +25,14 @@ from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import FEW_JOBS, RecomputeStore, recompute_until_converged
 
 TOPIC = "tests.entity-events"
+OVERRIDES = "tests.overrides"
 GROUP = "tests"
 NAMES = topics("tests.")
+
+
+def topic_of(event: Event) -> str:
+    """The topic that an event belongs in."""
+    return OVERRIDES if is_root_override(event) else TOPIC
 
 
 @dataclass
@@ -112,7 +118,7 @@ class Writer:
     async def write(self, *events: Event) -> BatchOutcome:
         """Ingest events as one batch, as often as it takes while Kafka is away."""
         messages = [
-            Message(encode(event), offset, self.partition)
+            Message(encode(event), offset, self.partition, topic=topic_of(event))
             for offset, event in enumerate(events, self._offset)
         ]
         self._offset += len(messages)

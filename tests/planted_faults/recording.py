@@ -157,6 +157,27 @@ RECORDING: Final[tuple[Fault, ...]] = (
         ),
     ),
     Fault(
+        "an override counts that a producer writes",
+        SERVICE + "ingest/batch.py",
+        "if is_override is not carries_overrides(record.topic):",
+        "if not is_override and carries_overrides(record.topic):",
+        tests_of("integration/ingest/test_misplaced_events.py"),
+    ),
+    Fault(
+        "an entity event counts among overrides",
+        SERVICE + "ingest/batch.py",
+        "if is_override is not carries_overrides(record.topic):",
+        "if is_override and not carries_overrides(record.topic):",
+        tests_of("integration/ingest/test_misplaced_events.py"),
+    ),
+    Fault(
+        "the positions of two topics are taken for one",
+        SERVICE + "log/log_store.py",
+        'return {(record["topic"], record["partition"]): record["next_offset"] for record in records}',
+        'return {(records[0]["topic"], one["partition"]): one["next_offset"] for one in records}',
+        tests_of("integration/ingest/test_two_topics.py"),
+    ),
+    Fault(
         "a late writer moves a position back",
         SERVICE + "log/sql/advance_positions.sql",
         "WHERE p.next_offset < excluded.next_offset",

@@ -16,6 +16,13 @@ REPAIRING: Final[tuple[Fault, ...]] = (
         ),
     ),
     Fault(
+        "an upgrade takes overrides of the event topic for those of their own",
+        "migrations/versions/0015_overrides_topic.py",
+        'op.execute("UPDATE root_overrides SET is_sourced = false WHERE is_sourced")',
+        "pass",
+        tests_of("integration/adoption/test_overrides_moved.py"),
+    ),
+    Fault(
         "the earliest override counts",
         SERVICE + "log/sql/job_facts.sql",
         "ORDER BY d.overridden_at DESC, d.id DESC",

@@ -24,7 +24,7 @@ from simulation.database import Server, SimulatedPool
 from simulation.world import Process, World
 
 NAMES = topics("simulated.")
-EVENTS, COMMANDS = NAMES.entity_events.name, NAMES.backfill_commands.name
+EVENTS, OVERRIDES, COMMANDS = NAMES.entity_events.name, NAMES.overrides.name, NAMES.backfill_commands.name
 GROUP, MIGRATION_GROUP = "provenance", "migration"
 SESSION_SECONDS = 10.0
 SWEEP_EVERY = 1000.0
@@ -84,9 +84,9 @@ def start_provenance_consumer(
         Steps(ingest.prepare, ingest.record, ingest.publish),
         max_records=max_records,
         fail=fail,
-        start=StartOffsets(lambda: log.next_offsets(GROUP, EVENTS), knows_ends=True),
+        start=StartOffsets(lambda: log.next_offsets(GROUP), knows_ends=True),
     )
-    subscribe(kafka, delivery, topic=EVENTS, group=GROUP, session_seconds=SESSION_SECONDS)
+    subscribe(kafka, delivery, EVENTS, OVERRIDES, group=GROUP, session_seconds=SESSION_SECONDS)
     actor.pools = [pool]
     actor.start(delivery)
     return actor
@@ -118,7 +118,7 @@ def start_migration_consumer(
     subscribe(
         kafka,
         delivery,
-        topic=COMMANDS,
+        COMMANDS,
         group=MIGRATION_GROUP,
         session_seconds=SESSION_SECONDS,
     )

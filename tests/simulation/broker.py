@@ -25,14 +25,12 @@ class Sent(NamedTuple):
 class Member(Protocol):
     """A consumer as its group sees it."""
 
-    topic: str
-
     def rejoin(self) -> None:
         """Called when the group is about to share its partitions anew."""
 
 
 class Group:
-    """A consumer group of one topic: members, and what they committed."""
+    """A consumer group: members, and what they committed."""
 
     def __init__(self, world: World, dice: Random, partitions: Sequence[TopicPartition]) -> None:
         self.generation = 0
@@ -108,9 +106,11 @@ class Broker:
         self._groups: dict[str, Group] = {}
         self._arrived: list[asyncio.Future[None]] = []
 
-    def group(self, name: str, topic: str) -> Group:
+    def group(self, name: str, *topics: str) -> Group:
+        """The group of this name, which reads these topics; named without topics, it has to exist."""
         if name not in self._groups:
-            self._groups[name] = Group(self._world, self._world.dice, self.partitions[topic])
+            partitions = [partition for topic in topics for partition in self.partitions[topic]]
+            self._groups[name] = Group(self._world, self._world.dice, partitions)
         return self._groups[name]
 
     def append(self, partition: TopicPartition, sent: Sent, timestamp: int | None = None) -> None:
@@ -149,7 +149,7 @@ class Broker:
         return [record for partition in self.partitions[topic] for record in self._log[partition]]
 
     def lag(self, group: str, topic: str) -> int:
-        committed = self.group(group, topic).committed
+        committed = self.group(group).committed
         return sum(self.end(partition) - committed.get(partition, 0) for partition in self.partitions[topic])
 
     def notify(self) -> None:

@@ -19,19 +19,20 @@ from llamalog_schemas.events import Event, RowEvent, is_legacy_row, is_root_over
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import StoredRow, content_of
+from llamalog_service.ingest.batch import NOT_AN_OVERRIDE, UNAUTHORISED_OVERRIDE
 from llamalog_service.log.legacy_rows import legacy_rows_equal
-from simulation.actors import EVENTS, GROUP, NAMES
+from simulation.actors import EVENTS, GROUP, NAMES, OVERRIDES
 from simulation.broker import Broker
 from simulation.table import Table
 
-Coordinates = tuple[int, int]
+Coordinates = tuple[str, int, int]
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def what_is_wrong(own: asyncpg.Connection, broker: Broker, *, was_set_back: bool) -> list[str]:
     """A line for each thing that is not as it must be at rest."""
     stored = await stored_rows(own)
-    judged = await _judged(own, broker.records(EVENTS), stored)
+    judged = await _judged(own, broker.records(EVENTS) + broker.records(OVERRIDES), stored)
     wrong = [f"table: {line}" for line in differences(_as_stated(stored, judged.events), judged.events)]
     wrong += _wrong_dead_letters(broker, judged)
     wrong += _wrong_provenance(broker.records(NAMES.provenance.name), stored, was_set_back=was_set_back)
@@ -44,7 +45,7 @@ async def what_is_wrong(own: asyncpg.Connection, broker: Broker, *, was_set_back
 async def wrong_table(own: asyncpg.Connection, broker: Broker, table: Table) -> list[str]:
     """The same of the table alone, while rows are in it that no event states."""
     stored = await stored_rows(own)
-    events = (await _judged(own, broker.records(EVENTS), stored)).events
+    events = (await _judged(own, broker.records(EVENTS) + broker.records(OVERRIDES), stored)).events
     events += [orphan for orphan, _ in table.orphans if row_id(orphan) in stored]
     found = differences(_as_stated(stored, events), events)
     return [f"table, before it was rebuilt: {line}" for line in found]
@@ -78,13 +79,15 @@ async def _judged(
     for record in records:
         if record.value is None:
             continue
-        at = (record.partition, record.offset)
+        at = (record.topic, record.partition, record.offset)
         try:
             event = decode_event(record.value, record.headers)
         except InvalidMessageError as invalid:
             bad[at] = str(invalid.reason)
             continue
-        if is_root_override(event):
+        if is_root_override(event) is not (record.topic == OVERRIDES):
+            bad[at] = UNAUTHORISED_OVERRIDE if is_root_override(event) else NOT_AN_OVERRIDE
+        elif is_root_override(event):
             events.append(event)
         elif await _is_as_stored(own, event, stored.get(row_id(event))):
             events.append(event)
@@ -121,9 +124,8 @@ def _wrong_dead_letters(broker: Broker, judged: _Judged) -> list[str]:
     found: dict[Coordinates, str] = {}
     for dead_letter in broker.records(NAMES.dead_letters.name):
         headers = {name: (content or b"").decode() for name, content in dead_letter.headers}
-        found[int(headers["llamalog-partition"]), int(headers["llamalog-offset"])] = headers[
-            "llamalog-reason"
-        ]
+        topic, partition, offset = (headers[f"llamalog-{name}"] for name in ("topic", "partition", "offset"))
+        found[topic, int(partition), int(offset)] = headers["llamalog-reason"]
     wrong = []
     for at, reason in judged.bad.items():
         if at not in found:
@@ -234,12 +236,16 @@ def _short(published: Provenance | None) -> str:
 
 async def _wrong_positions(own: asyncpg.Connection, broker: Broker) -> list[str]:
     rows = await own.fetch(
-        "SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1", GROUP
+        "SELECT topic, partition, next_offset FROM consumer_positions WHERE consumer_group = $1", GROUP
     )
-    found = {row["partition"]: row["next_offset"] for row in rows}
-    ends = {partition.partition: broker.end(partition) for partition in broker.partitions[EVENTS]}
+    found = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+    ends = {
+        partition: broker.end(partition)
+        for topic in (EVENTS, OVERRIDES)
+        for partition in broker.partitions[topic]
+    }
     return [
-        f"positions: partition {number} at {found.get(number, 0)}, not {end}"
-        for number, end in ends.items()
-        if found.get(number, 0) != end
+        f"positions: {partition.topic}/{partition.partition} at {found.get(partition, 0)}, not {end}"
+        for partition, end in ends.items()
+        if found.get(partition, 0) != end
     ]

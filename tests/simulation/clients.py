@@ -97,12 +97,12 @@ class SimulatedConsumer:
         process: Process,
         group: Group,
         *,
-        topic: str,
+        topics: tuple[str, ...],
         max_records: int,
         listener: BatchDelivery,
         handle: Callable[[tuple[ConsumerRecord, ...]], Awaitable[None]],
     ) -> None:
-        self.topic = topic
+        self._topics = topics
         self._world = world
         self._broker = broker
         self._process = process
@@ -125,7 +125,7 @@ class SimulatedConsumer:
         return set(self._assigned)
 
     def subscription(self) -> set[str]:
-        return {self.topic}
+        return set(self._topics)
 
     def partitions_for_topic(self, topic: str) -> set[int]:
         return {partition.partition for partition in self._broker.partitions[topic]}
@@ -272,8 +272,7 @@ class SimulatedBroker:
 
     def subscriber(
         self,
-        topic: str,
-        *,
+        *topics: str,
         group_id: str,
         max_records: int,
         listener: BatchDelivery,
@@ -289,8 +288,8 @@ class SimulatedBroker:
                 self._world,
                 self._broker,
                 self._process,
-                self._broker.group(group_id, topic),
-                topic=topic,
+                self._broker.group(group_id, *topics),
+                topics=topics,
                 max_records=max_records,
                 listener=listener,
                 handle=handle,

@@ -20,12 +20,14 @@ class Message(NamedTuple):
     Attributes:
         event: the event that it holds; None for what is no event.
         partition: a number from which the partition follows.
+        is_misplaced: it lands in the topic of the other events: a producer must not override, for one.
     """
 
     value: bytes | None
     event: Event | None
     key: bytes | None
     partition: int
+    is_misplaced: bool = False
 
 
 def draw_history(
@@ -55,6 +57,8 @@ def draw_history(
         messages.insert(dice.randint(0, len(messages)), _no_event(dice))
     if in_order or dice.random() < 0.3:  # a lineage all over the place
         messages = [one._replace(partition=dice.randrange(100)) for one in messages]
+    for place in _places(dice, 0.03, messages):
+        messages.insert(dice.randint(0, len(messages)), messages[place]._replace(is_misplaced=True))
     return messages
 
 

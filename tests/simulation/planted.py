@@ -138,7 +138,7 @@ def _start_at_kafkas_offset(stack: ExitStack) -> None:
 def _start_at_the_databases_position(stack: ExitStack) -> None:
     async def resolve(self: Any, consumer: Any, partitions: Collection[TopicPartition]) -> Any:
         stored = await self._stored_positions()
-        return {partition: stored.get(partition.partition, 0) for partition in partitions}
+        return {partition: stored.get(partition, 0) for partition in partitions}
 
     stack.enter_context(patch.object(StartOffsets, "resolve", resolve))
 
@@ -229,7 +229,7 @@ def _contents_not_compared(stack: ExitStack) -> None:
 
 FAULTS: dict[str, PlantedFault] = {
     "no look after the commit": PlantedFault(_no_second_look, 1),
-    "no look after the recompute": PlantedFault(_one_pass, 171),
+    "no look after the recompute": PlantedFault(_one_pass, 281),
     "offsets committed before publishing": PlantedFault(_offsets_first, 7),
     "no cycle guard in the fast path": PlantedFault(_walk_for_ever, 7),
     "no cycle guard in the recompute": PlantedFault(_leave_cycles, 3),

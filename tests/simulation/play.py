@@ -13,6 +13,7 @@ from uuid import UUID
 
 import tenacity
 
+from llamalog_schemas.events import is_root_override
 from llamalog_service.domain.errors import DatabaseWentBackError
 from llamalog_service.kafka import publisher
 from simulation.actors import (
@@ -21,6 +22,7 @@ from simulation.actors import (
     GROUP,
     MIGRATION_GROUP,
     NAMES,
+    OVERRIDES,
     SESSION_SECONDS,
     SWEEP_EVERY,
     Actor,
@@ -123,6 +125,7 @@ class Cast:
             world,
             {
                 EVENTS: scenario.partitions,
+                OVERRIDES: 1,
                 COMMANDS: 2,
                 NAMES.provenance.name: 2,
                 NAMES.dead_letters.name: 1,
@@ -245,7 +248,8 @@ class Cast:
             if self.scenario.pause is not None:
                 await asyncio.sleep(self.scenario.pause * self.world.dice.expovariate(1))
                 await self.world.turn(producers, "say", str(place))
-            partitions = self.broker.partitions[EVENTS]
+            is_override = message.event is not None and is_root_override(message.event)
+            partitions = self.broker.partitions[OVERRIDES if is_override != message.is_misplaced else EVENTS]
             partition = partitions[message.partition % len(partitions)]
             self.broker.append(partition, Sent(message.key, message.value, ()), timestamp=place)
 
@@ -255,16 +259,23 @@ class Cast:
         while not await self._is_settled():
             await asyncio.sleep(1.0)
             if self.world.loop.now > deadline:
-                lag = self.broker.lag(GROUP, EVENTS), self.broker.lag(MIGRATION_GROUP, COMMANDS)
+                lag = self._lag(), self.broker.lag(MIGRATION_GROUP, COMMANDS)
                 raise NeverSettledError(
                     f"not at rest after {_LONGEST:.0f} s; events and commands unread: {lag}"
                 )
 
+    def _lag(self) -> int:
+        return self.broker.lag(GROUP, EVENTS) + self.broker.lag(GROUP, OVERRIDES)
+
     async def _is_settled(self) -> bool:
-        if self.broker.lag(GROUP, EVENTS) or self.broker.lag(MIGRATION_GROUP, COMMANDS):
+        if self._lag() or self.broker.lag(MIGRATION_GROUP, COMMANDS):
             return False
         story = Process("story")
-        published = sum(self.broker.end(partition) for partition in self.broker.partitions[EVENTS])
+        published = sum(
+            self.broker.end(partition)
+            for topic in (EVENTS, OVERRIDES)
+            for partition in self.broker.partitions[topic]
+        )
         if self.was_set_back and not self._is_restarted:
             published = 0  # a consumer with nothing left to read notices this only when it starts again
         await self.world.turn(story, "look")

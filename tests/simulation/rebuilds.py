@@ -14,7 +14,7 @@ from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.rebuild import repair as repairs
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
-from simulation.actors import EVENTS, GROUP, event_publisher
+from simulation.actors import EVENTS, GROUP, OVERRIDES, event_publisher
 from simulation.broker import Broker
 from simulation.database import Server, SimulatedPool
 from simulation.world import Process, World
@@ -25,23 +25,24 @@ _NO_WAIT: Final = RebuildOptions(convergence_timeout=0.0)
 
 
 class SimulatedHistory:
-    """The topic of entity events, as a rebuild reads it."""
+    """A topic, as a rebuild reads it."""
 
-    def __init__(self, world: World, broker: Broker, process: Process) -> None:
+    def __init__(self, world: World, broker: Broker, process: Process, topic: str) -> None:
         self._world = world
         self._broker = broker
         self._process = process
+        self._topic = topic
 
     async def spans(self) -> dict[int, Span]:
         await self._turn("look up ends")
-        return {at.partition: Span(0, self._broker.end(at)) for at in self._broker.partitions[EVENTS]}
+        return {at.partition: Span(0, self._broker.end(at)) for at in self._broker.partitions[self._topic]}
 
     async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
         for number, end in sorted(ends.items()):
             at = starts.get(number, 0)
             while at < end:
                 await self._turn("read")
-                records = self._broker.read(TopicPartition(EVENTS, number), at, min(_AT_ONCE, end - at))
+                records = self._broker.read(TopicPartition(self._topic, number), at, min(_AT_ONCE, end - at))
                 at += len(records)
                 yield Portion(records, {number: at})
 
@@ -62,9 +63,12 @@ async def rebuild(world: World, server: Server, broker: Broker, process: Process
         event_publisher=event_publisher(world, broker, process),
         on_progress=lambda _: None,
     )
-    history = SimulatedHistory(world, broker, process)
+    history, overrides = (SimulatedHistory(world, broker, process, topic) for topic in (EVENTS, OVERRIDES))
+    whole = Rebuild(
+        pool, history, overrides, topic=EVENTS, overrides_topic=OVERRIDES, group=GROUP, repair=repair
+    )
     try:
-        await Rebuild(pool, history, topic=EVENTS, group=GROUP, repair=repair).run(_NO_WAIT)
+        await whole.run(_NO_WAIT)
     except LlamalogError as refusal:
         world.trace.append(f"      {process.name} ends: {type(refusal).__name__}")
         return False

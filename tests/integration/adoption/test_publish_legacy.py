@@ -22,13 +22,16 @@ from harness.legacy.known import ROWS
 from harness.legacy.schemas import NEIGHBOURS, UNKNOWN_CATEGORY, UNKNOWN_TO_US, StartingPoint, schema_at
 from harness.rebuilding import Installation
 from harness.writers import NAMES, KeptMessages
-from histories import event, override
+from histories import event
 from integration.adoption.test_legacy_roots import _ADOPT, repair
-from llamalog_schemas import decode_event, encode, is_legacy_row
+from llamalog_schemas import decode_event, is_legacy_row
 from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLegacyReport
 from llamalog_service.adoption.migration_runner import migrate
+from llamalog_service.backfill.override_publication import OverridesReport, publish_missing
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import MessageToSend
+from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.overrides import OverrideStore
 from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.rebuild.errors import UnknownEnumLabelsError, UnsourcedRowsError
@@ -61,6 +64,17 @@ async def publish_legacy(pool: asyncpg.Pool, kept: KeptMessages) -> PublishLegac
     return await LegacyPublisher(UnsourcedRowStore(pool, TOPIC), kept, TOPIC).run()
 
 
+async def publish_overrides(installation: Installation) -> OverridesReport:
+    """Publish the overrides that the installation's topic lacks, to that topic."""
+    kept, topic = KeptMessages(), installation.overrides
+    ends = {partition: span.end for partition, span in (await topic.spans()).items()}
+    publisher = EventPublisher(kept, NAMES, source="/tests")
+    report = await publish_missing(OverrideStore(installation.pool), publisher, topic.read({}, ends))
+    for message in kept.by_topic.get(NAMES.overrides.name, []):
+        topic.append(message.value)
+    return report
+
+
 def replay(installation: Installation, messages: Sequence[MessageToSend], seed: int = 1) -> None:
     """Put what was published into the topic, some of it twice."""
     dice = Random(seed)
@@ -84,14 +98,19 @@ async def test_the_known_database_is_published_and_restored_column_for_column(
     before = await contents(empty_database)
     kept = KeptMessages()
     report = await publish_legacy(old_pool, kept)
-    assert (report.rows, report.overrides, report.unpublishable) == (ROWS, 4, [])
+    assert (report.rows, report.overrides_left, report.unpublishable) == (ROWS, 4, [])
     messages = kept.by_topic[TOPIC]
 
     old, new = Installation(old_pool), Installation(pool)
+    published = await publish_overrides(old)
+    assert (published.published, published.present, published.unread) == (4, 0, 4)
+    new.overrides = old.overrides
     for installation in (old, new):
         replay(installation, messages)
         await installation.ingest_all()
         assert installation.kept.dead_letters == []
+    again = await publish_overrides(old)
+    assert (again.published, again.present, again.unread) == (0, 4, 0)
     after = await contents(empty_database)
     expected = {row_id: row | {"legacy_sourced": "true"} for row_id, row in before.items()}
     assert differences(after, expected) == []
@@ -133,6 +152,9 @@ async def test_rows_that_no_event_could_have_made_are_published_verbatim(
     await old.ingest_all()
     assert old.kept.dead_letters == []
     new.topic = old.topic
+    await publish_overrides(old)
+    await old.ingest_all()
+    new.overrides = old.overrides
     with pytest.raises(UnknownEnumLabelsError, match=r"status: ARCHIVED|category: MERGED"):
         await new.rebuilt()
     assert await pool.fetchval("SELECT count(*) FROM llama_logs") == 0
@@ -339,23 +361,3 @@ async def test_a_kafka_that_is_away_is_waited_for(pool: asyncpg.Pool) -> None:
         await kept.send(TOPIC, [])
     assert (await publish_legacy(pool, kept)).rows == 1
     assert len(kept.by_topic[TOPIC]) == 1
-
-
-async def test_an_override_of_a_backfill_is_published_and_one_of_an_operator_is_not_published_again(
-    pool: asyncpg.Pool,
-) -> None:
-    installation = Installation(pool)
-    stated = override(1, "lost")
-    installation.publish([event(2, "child", "lost"), stated])
-    await installation.ingest_all()
-    await pool.execute(_ADOPT, ["other"])
-    kept = KeptMessages()
-    report = await publish_legacy(pool, kept)
-    assert (report.overrides, report.rows) == (1, 0)
-    (message,) = kept.by_topic[TOPIC]
-    assert decode_event(message.value or b"").data.job_id == "other"
-    assert message.value != encode(stated)
-    replay(installation, [message])
-    await installation.ingest_all()
-    assert (await publish_legacy(pool, KeptMessages())).overrides == 0
-    assert (await installation.rebuilt()).overrides_differing == 0

@@ -256,7 +256,7 @@ async def test_a_command_names_who_has_requested_it(settings: Settings) -> None:
     assert isinstance(start, BackfillRoots)
     assert isinstance(pause, PauseBackfill)
     assert {start.data.requested_by, pause.data.requested_by} == {"otto"}
-    (record,) = await read_all(settings.kafka, names.entity_events.name)
+    (record,) = await read_all(settings.kafka, names.overrides.name)
     published = decode_event(record.value)
     assert isinstance(published, RootAdopted)
     assert (published.data.job_id, published.data.requested_by) == ("lost", "ada")

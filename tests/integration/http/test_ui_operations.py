@@ -10,7 +10,7 @@ import pytest
 from harness.api import RunningApi
 from harness.legacy_rows import write_as_another
 from harness.writers import KeptMessages, Recomputer, Writer
-from histories import event
+from histories import event, override
 from llamalog_schemas.events import Event
 
 HOSTILE = """"'><img src=x onerror=alert(1)>"""
@@ -44,6 +44,24 @@ async def test_an_empty_log_has_nothing_to_show(visitor: httpx.AsyncClient) -> N
         assert "There is none." in await shown(visitor, f"/ui/conflicts?kind={kind}")
     assert "The root of every row is known." in await shown(visitor, "/ui/unknown-origins")
     assert "No row waits for a job." in await shown(visitor, "/ui/waiting-jobs")
+    assert "There is none." in await shown(visitor, "/ui/overrides")
+
+
+async def test_overrides_are_listed_with_their_effect(visitor: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+    await record(
+        pool,
+        event(1, "child", f"{HOSTILE} lost"),
+        event(2, "seen"),
+        override(11, f"{HOSTILE} lost"),
+        override(12, "seen"),
+        override(13, "gone"),
+        override(14, "gone", adopted=False),
+    )
+    text = " ".join((await shown(visitor, "/ui/overrides")).split())
+    assert f"{HOSTILE} lost</bdi>" in text
+    for effect in ("in effect on 1 rows", "lapsed: the job was seen", "revoked by tests", "adoption revoked"):
+        assert effect in text
+    assert "not read from its topic" not in text
 
 
 async def test_each_kind_of_conflict_is_counted_and_listed(

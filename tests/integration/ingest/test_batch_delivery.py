@@ -56,7 +56,7 @@ class Delivery:
     settings: Settings
     on_record: Step = nothing
     on_publish: Step = nothing
-    stored_positions: Callable[[], Awaitable[dict[int, int]]] | None = None
+    stored_positions: Callable[[], Awaitable[dict[tuple[str, int], int]]] | None = None
     commits_that_hang: int = 0
     failures: list[BaseException] = field(default_factory=list)
     recorded: dict[int, int] = field(default_factory=dict)
@@ -67,6 +67,10 @@ class Delivery:
     @property
     def topic(self) -> str:
         return topics(self.settings.topic_prefix).entity_events.name
+
+    @property
+    def positions(self) -> dict[tuple[str, int], int]:
+        return {(self.topic, partition): offset for partition, offset in self.recorded.items()}
 
     async def record(self, records: Records) -> Records:
         await self.on_record(records)
@@ -100,7 +104,7 @@ class Delivery:
             commit_timeout=2.0,
             metrics=self.losses,
         )
-        subscribe(broker, delivery, topic=self.topic, group=self.settings.consumer_group, session_seconds=10)
+        subscribe(broker, delivery, self.topic, group=self.settings.consumer_group, session_seconds=10)
         await broker.start()
         consumer: Any = delivery._consumer()
         commit = consumer.commit
@@ -199,7 +203,7 @@ async def test_a_partition_that_does_not_get_on_holds_up_no_other(settings: Sett
 async def test_partitions_whose_start_cannot_be_found_for_an_unforeseen_reason_are_no_silence(
     settings: Settings,
 ) -> None:
-    async def stored_positions() -> dict[int, int]:
+    async def stored_positions() -> dict[tuple[str, int], int]:
         raise ZeroDivisionError("a mistake of ours")
 
     delivery = Delivery(settings, stored_positions=stored_positions)
@@ -215,8 +219,8 @@ async def test_messages_deleted_before_the_start_are_reported(settings: Settings
     await send(settings, 30)
     await delete_before(settings, 20)
 
-    async def stored_positions() -> dict[int, int]:
-        return {0: 5}
+    async def stored_positions() -> dict[tuple[str, int], int]:
+        return {(delivery.topic, 0): 5}
 
     delivery = Delivery(settings, stored_positions=stored_positions)
     async with delivery.running():
@@ -231,11 +235,11 @@ async def test_recorded_messages_deleted_before_they_were_committed_are_reported
     """Nothing says that what follows from them was published."""
     await send(settings, 30)
     delivery = Delivery(settings)
-    assert await commit_if_behind(settings, settings.consumer_group, delivery.topic, {0: 5})
+    assert await commit_if_behind(settings, settings.consumer_group, {(delivery.topic, 0): 5})
     await delete_before(settings, deleted)
 
-    async def stored_positions() -> dict[int, int]:
-        return {0: 20}
+    async def stored_positions() -> dict[tuple[str, int], int]:
+        return {(delivery.topic, 0): 20}
 
     delivery.stored_positions = stored_positions
     with capture_logs() as logged:
@@ -258,8 +262,8 @@ async def test_what_a_restored_database_records_again_is_published_though_its_fi
     async def publishes_nothing(_: Records) -> None:
         raise FOR_THE_MOMENT
 
-    async def restored_positions() -> dict[int, int]:
-        return {0: 10}
+    async def restored_positions() -> dict[tuple[str, int], int]:
+        return {(first.topic, 0): 10}
 
     first = Delivery(settings, on_publish=publishes_nothing, stored_positions=restored_positions)
     first.recorded[0] = 10
@@ -271,8 +275,8 @@ async def test_what_a_restored_database_records_again_is_published_though_its_fi
     async with first.running():
         await eventually(has_recorded)
 
-    async def positions_of_the_first() -> dict[int, int]:
-        return first.recorded
+    async def positions_of_the_first() -> dict[tuple[str, int], int]:
+        return first.positions
 
     second = Delivery(settings, stored_positions=positions_of_the_first)
     second.recorded[0] = 10
@@ -331,8 +335,8 @@ async def test_nothing_is_skipped_for_any_failure_at_any_time(settings: Settings
         if dice.random() < 0.25:
             raise UnavailableError("for the moment")
 
-    async def no_positions() -> dict[int, int]:
-        return delivery.recorded
+    async def no_positions() -> dict[tuple[str, int], int]:
+        return delivery.positions
 
     delivery = Delivery(settings, sometimes_fail, sometimes_fail, no_positions)
     async with delivery.running(), producing(settings.kafka) as producer:

@@ -30,7 +30,7 @@ async def test_a_process_that_began_where_another_had_ended_notices_too(pool: as
     await Writer(pool, KeptMessages()).write(event(1, "first"), event(2, "second"))
     log = LogStore(pool)
     ingest = Ingest(log, EventPublisher(KeptMessages(), NAMES, source="/tests"), JobCache(10), group=GROUP)
-    assert await log.next_offsets(GROUP, TOPIC) == {0: 2}
+    assert await log.next_offsets(GROUP) == {(TOPIC, 0): 2}
     await pool.execute("DELETE FROM llama_logs WHERE job_id = 'second'")
     await pool.execute("UPDATE consumer_positions SET next_offset = 1")
     with pytest.raises(DatabaseWentBackError, match="start again"):

@@ -61,7 +61,7 @@ async def test_topics_that_llamalog_created_have_their_partitions_and_no_finding
 ) -> None:
     await create_topics(admin, wanted)
     existing = await existing_topics(admin)
-    assert [len(existing[spec.name]) for spec in wanted] == [6, 6, 3, 1, 1]
+    assert [len(existing[spec.name]) for spec in wanted] == [6, 1, 6, 3, 1, 1]
     assert await check_topics(admin, wanted) == []
 
 
@@ -79,11 +79,13 @@ async def test_a_missing_topic_is_an_error_that_says_how_to_create_it(
     ("setting", "value"),
     [("retention_ms", "604800000"), ("retention_bytes", "1000000"), ("cleanup_policy", "compact,delete")],
 )
-async def test_entity_events_that_do_not_last_for_ever_are_refused(
-    admin: AIOKafkaAdminClient, wanted: Topics, setting: str, value: str
+@pytest.mark.parametrize("of", ["entity_events", "overrides"])
+async def test_events_and_overrides_that_do_not_last_for_ever_are_refused(
+    admin: AIOKafkaAdminClient, wanted: Topics, of: str, setting: str, value: str
 ) -> None:
-    (finding,) = await findings_with(admin, wanted, wanted.entity_events, **{setting: value})
-    assert (finding.level, finding.topic) == (Level.ERROR, wanted.entity_events.name)
+    spec = getattr(wanted, of)
+    (finding,) = await findings_with(admin, wanted, spec, **{setting: value})
+    assert (finding.level, finding.topic) == (Level.ERROR, spec.name)
     assert f"{setting.replace('_', '.')}={value}" in finding.wrong
     assert "can never be rebuilt" in finding.means
 

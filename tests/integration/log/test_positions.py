@@ -19,7 +19,7 @@ async def test_a_process_that_was_thought_dead_records_its_rows_and_moves_no_pos
     await other.record(await other.prepare([Message(encode(event(2, "second")), 1, 0)]))
     await thought_dead.record(late)
     assert len(await stored_rows(pool)) == 2
-    assert await LogStore(pool).next_offsets(GROUP, TOPIC) == {0: 2}
+    assert await LogStore(pool).next_offsets(GROUP) == {(TOPIC, 0): 2}
 
 
 def _process(pool: asyncpg.Pool) -> Ingest:

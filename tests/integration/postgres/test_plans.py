@@ -38,6 +38,7 @@ from llamalog_service.queries.entities import EntityRef, read_entity_summary, re
 from llamalog_service.queries.jobs import read_chain, read_children, read_job_state, read_tree
 from llamalog_service.queries.lineages import MAX_ABOVE
 from llamalog_service.queries.logs import LogFilter, read_logs
+from llamalog_service.queries.overrides import read_overrides
 from llamalog_service.queries.paging import MAX_ROWS_SCANNED, Cursor
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 from llamalog_service.queries.rows import read_row
@@ -98,6 +99,7 @@ QUESTIONS: list[Question] = [
     ("rival declarations", declaration_conflicts, LOG.odd),
     ("cycles", cycles, LOG.odd),
     ("rows that cannot be corrected", refused_rows, LOG.odd),
+    ("overrides of operators", read_overrides, LOG.odd),
     ("the newest rows", lambda r: read_logs(r, LogFilter()), A_PAGE),
     ("the oldest rows", lambda r: read_logs(r, LogFilter(), newest_first=False), A_PAGE),
     ("rows of a day", lambda r: read_logs(r, LogFilter(since=JULY, until=JULY + DAY)), A_PAGE),

@@ -237,11 +237,11 @@ async def test_the_album_chosen_is_one_with_a_corrected_row(log: Log) -> None:
 
 
 async def test_counts_are_by_origin_and_differ_by_what_was_added(log: Log) -> None:
-    await log.write([event(1, "track", "enrich")], Positions("group", "topic", {0: 4, 1: 2}))
+    await log.write([event(1, "track", "enrich")], Positions("group", {("topic", 0): 4, ("topic", 1): 2}))
     before = await read_rows(log.reader)
     assert (before.by_origin, before.corrected, before.total) == ({"PENDING": 1}, 0, 1)
 
-    await log.write([event(2, "enrich"), event(3)], Positions("group", "topic", {0: 7}))
+    await log.write([event(2, "enrich"), event(3)], Positions("group", {("topic", 0): 7}))
     await log.recompute("enrich")
     after = await read_rows(log.reader)
     assert after.by_origin == {"ROOT": 1, "RESOLVED": 1, "UNTRACKED": 1}

@@ -28,6 +28,12 @@ class NotingConsumer:
     def assignment(self) -> set[TopicPartition]:
         return set(self.positions)
 
+    def subscription(self) -> set[str]:
+        return {FIRST.topic, SECOND.topic}
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {at.partition for at in (FIRST, SECOND) if at.topic == topic}
+
     def paused(self) -> set[TopicPartition]:
         return set(self.held)
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from harness.writers import Message
+from harness.writers import OVERRIDES, Message
 from histories import NOON, event, override
 from llamalog_schemas.codec import encode
 from llamalog_schemas.events import EntityEnriched
@@ -41,6 +41,10 @@ def decoded(*values: bytes | None) -> DecodedBatch:
     return decode_batch([Message(value) for value in values])
 
 
+def decoded_override(value: bytes) -> DecodedBatch:
+    return decode_batch([Message(value, topic=OVERRIDES)])
+
+
 async def test_every_message_of_a_batch_is_counted_once_by_type_and_verdict() -> None:
     known = event(1, "job")
     batch = decoded(
@@ -49,10 +53,11 @@ async def test_every_message_of_a_batch_is_counted_once_by_type_and_verdict() ->
         encode(event(2, "other", at=9)),
         encode(event(3, "third", kind=EntityEnriched)),
         encode(event(3, "third", kind=EntityEnriched)),
-        encode(override(4, "lost")),
         b"no event",
         None,
     )
+    (stated,) = decoded_override(encode(override(4, "lost"))).overrides
+    batch = batch._replace(overrides=[stated])
     stored = StoredRow(content_of(known), Root("job", Origin.ROOT), 1, NOON)
     classified = await classify(batch, {UUID(int=1): stored}, PlainEquality())
     counts = count_events(batch, classified)

@@ -1,11 +1,10 @@
-"""Publication of rows and overrides without an event as entity events; an interrupted one resumes.
+"""Publication of rows without an event as entity events; an interrupted one resumes.
 
 Every event follows from its row alone, and the consumer knows it as a duplicate of that row: publishing a row
 twice does no harm, so that a crash between publishing and keeping the progress needs no care.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,16 +12,8 @@ from msgspec import Struct
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import (
-    Event,
-    LegacyRow,
-    RootAdopted,
-    RootAdoptionRevoked,
-    RootOverrideData,
-    lineage_key,
-)
+from llamalog_schemas.events import LegacyRow, lineage_key
 from llamalog_schemas.legacy import LEGACY_SOURCE, event_time_of, parse_moment
-from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.log.unsourced_rows import UnsourcedRow, UnsourcedRowStore
@@ -32,10 +23,10 @@ _PAGE_ROWS = 200
 
 
 class Unpublishable(Struct, frozen=True, rename="camel"):
-    """A row or an override that no event can hold: it stays without one.
+    """A row that no event can hold: it stays without one.
 
     Attributes:
-        id: of the row, or of the override.
+        id: of the row.
         why: a sentence.
     """
 
@@ -54,14 +45,13 @@ class PublishLegacyReport(Struct, frozen=True, rename="camel", kw_only=True):
     """The result of one publication of legacy events.
 
     Attributes:
-        rows, overrides: published by this call.
+        rows: published by this call.
         resumed: whether it continued an interrupted call.
-        unpublishable: all rows and overrides that no event can hold; they were not published.
-        rows_left, overrides_left: those whose event the consumer has not read yet.
+        unpublishable: all rows that no event can hold; they were not published.
+        rows_left, overrides_left: rows, and overrides, whose event the consumer has not read yet.
     """
 
     rows: int
-    overrides: int
     resumed: bool
     unpublishable: Sequence[Unpublishable]
     rows_left: int
@@ -69,7 +59,7 @@ class PublishLegacyReport(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class LegacyPublisher:
-    """Publishes every row and override without an event to a topic of entity events."""
+    """Publishes every row without an event to a topic of entity events."""
 
     def __init__(
         self,
@@ -84,11 +74,10 @@ class LegacyPublisher:
         self._on_progress = on_progress
 
     async def run(self) -> PublishLegacyReport:
-        """Publish every row and every override that has no event; waits while Kafka or PostgreSQL is away."""
+        """Publish every row that has no event; waits while Kafka or PostgreSQL is away."""
         unsourced = await retry_until_available(self._store.count, doing="counting rows without an event")
         after = await retry_until_available(self._store.progress, doing="reading the publication's progress")
         unpublishable: list[Unpublishable] = []
-        overrides = await self._publish_overrides(unpublishable)
         rows = await self._publish_rows(after, unsourced.rows, unpublishable)
         if after is not None:
             await self._recheck_up_to(after, unpublishable)
@@ -96,16 +85,11 @@ class LegacyPublisher:
         left = await retry_until_available(self._store.count, doing="counting rows without an event")
         return PublishLegacyReport(
             rows=rows,
-            overrides=overrides,
             resumed=after is not None,
             unpublishable=unpublishable,
             rows_left=left.rows,
             overrides_left=left.overrides,
         )
-
-    async def _publish_overrides(self, unpublishable: list[Unpublishable]) -> int:
-        overrides = await retry_until_available(self._store.overrides, doing="reading overrides")
-        return await self._publish([override_message(override) for override in overrides], unpublishable)
 
     async def _publish_rows(self, after: UUID | None, total: int, unpublishable: list[Unpublishable]) -> int:
         """Publish in the order of ids; the progress is kept once a page is acknowledged."""
@@ -153,36 +137,14 @@ class LegacyPublisher:
 
 
 def row_message(row: UnsourcedRow) -> MessageToSend | Unpublishable:
-    """The legacy-row event of a row."""
-    return _message(
-        LegacyRow(
-            id=str(row.id),
-            source=LEGACY_SOURCE,
-            time=event_time_of(parse_moment(row.data.created_at)),
-            specversion="1.0",
-            data=row.data,
-        )
+    """The legacy-row event of a row, if its readers would accept it."""
+    event = LegacyRow(
+        id=str(row.id),
+        source=LEGACY_SOURCE,
+        time=event_time_of(parse_moment(row.data.created_at)),
+        specversion="1.0",
+        data=row.data,
     )
-
-
-def override_message(override: RootOverride) -> MessageToSend | Unpublishable:
-    """The event of an override."""
-    kind = RootAdopted if override.adopted else RootAdoptionRevoked
-    return _message(
-        kind(
-            id=str(override.id),
-            source=LEGACY_SOURCE,
-            time=override.overridden_at.replace(tzinfo=UTC),
-            specversion="1.0",
-            data=RootOverrideData(
-                job_id=override.job_id, reason=override.reason, requested_by=override.requested_by
-            ),
-        )
-    )
-
-
-def _message(event: Event) -> MessageToSend | Unpublishable:
-    """The message of an event, if its readers would accept it."""
     value = encode(event)
     try:
         decode_event(value)

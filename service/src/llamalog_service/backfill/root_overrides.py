@@ -1,4 +1,4 @@
-"""Root overrides by operators: checked against the log, then published among the entity events."""
+"""Root overrides by operators: checked against the log, then published."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -12,6 +12,7 @@ import structlog
 
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.batches import BatchWriter
+from llamalog_service.backfill.override_publication import OverrideRelay
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.publishers import CorrectionRelay, ProgressPublisher
 from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner, Sweep
@@ -20,6 +21,7 @@ from llamalog_service.domain.errors import RowExistsError, RowRefusedError
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.history import RootHistory
 from llamalog_service.log.outbox import ProvenanceOutbox
+from llamalog_service.log.overrides import OverrideStore
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.retry import retry_until_available
@@ -209,11 +211,16 @@ def history_task(pool: asyncpg.Pool, *, keep: timedelta, metrics: Metrics = NULL
 
 
 def publish_tasks(pool: asyncpg.Pool, event_publisher: EventPublisher) -> list[PeriodicTask]:
-    """Publication of corrections and of the progress of backfills."""
+    """Publication of corrections, of the overrides that backfills write, and of their progress."""
     backfills = BackfillStore(pool)
     corrections = CorrectionRelay(ProvenanceOutbox(pool), backfills, event_publisher)
     return [
         PeriodicTask(PUBLISHING_CORRECTIONS, corrections.publish_next, POLL_SECONDS),
+        PeriodicTask(
+            "publishing overrides of backfills",
+            OverrideRelay(OverrideStore(pool), event_publisher).publish_next,
+            _PROGRESS_SECONDS,
+        ),
         PeriodicTask(
             "publishing the progress of backfills",
             ProgressPublisher(backfills, event_publisher).publish_changes,

@@ -38,7 +38,7 @@ async def adopt_roots(
 async def publish_legacy_events(
     settings: Settings, on_progress: Callable[[PublishProgress], None], *, timeout: float
 ) -> PublishLegacyReport:
-    """Publish every row and override without an event.
+    """Publish every row without an event.
 
     Args:
         timeout: seconds to wait for Kafka at the start.

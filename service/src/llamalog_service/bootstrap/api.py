@@ -135,6 +135,7 @@ def _services(settings: Settings, reader: Reader) -> Services:
             reader,
             groups={
                 names.entity_events.name: settings.consumer_group,
+                names.overrides.name: settings.consumer_group,
                 names.backfill_commands.name: settings.migration_group,
             },
             read_lag=partial(read_lag, settings),

@@ -9,9 +9,14 @@ from llamalog_schemas.backfills import BackfillEndedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
 from llamalog_service.backfill import root_overrides
 from llamalog_service.backfill.following import follow_run
+from llamalog_service.backfill.override_publication import OverridesReport, publish_missing
 from llamalog_service.backfill.root_overrides import PublishedOverride
-from llamalog_service.bootstrap import open_fit_publisher
+from llamalog_service.bootstrap import open_fit_publisher, require_fit_servers
 from llamalog_service.kafka.following import open_run_events
+from llamalog_service.kafka.publisher import open_publisher
+from llamalog_service.kafka.reader import TopicReader
+from llamalog_service.kafka.topics import topics
+from llamalog_service.log.overrides import OverrideStore
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.backfills import BackfillRun, BackfillState
@@ -44,6 +49,25 @@ async def request_run_action(
     """
     async with open_fit_publisher(settings, source, timeout=timeout) as publisher:
         await publisher.request_run_change(request, data)
+
+
+async def publish_overrides(settings: Settings, *, timeout: float) -> OverridesReport:
+    """Publish the overrides that their topic lacks.
+
+    Args:
+        timeout: seconds to wait for each server at the start.
+
+    Raises:
+        LlamalogError: the database or the topics are unfit, or a server is away.
+    """
+    await require_fit_servers(settings, timeout=timeout)
+    topic = TopicReader(settings, topics(settings.topic_prefix).overrides.name)
+    ends = {partition: span.end for partition, span in (await topic.spans()).items()}
+    async with (
+        open_pool(settings, name="llamalog overrides") as pool,
+        open_publisher(settings, "/llamalog/overrides", timeout=timeout) as publisher,
+    ):
+        return await publish_missing(OverrideStore(pool), publisher, topic.read({}, ends))
 
 
 @asynccontextmanager

@@ -50,13 +50,13 @@ _JOBS_SAMPLED = 20
 
 
 async def run_provenance_consumer(settings: Settings) -> None:
-    """Consume entity events until a signal stops the process.
+    """Consume entity events and overrides until a signal stops the process.
 
     Raises:
         LlamalogError: continuing would do harm; the message says why.
     """
     names = topics(settings.topic_prefix)
-    group, topic = settings.consumer_group, names.entity_events.name
+    group = settings.consumer_group
     async with AsyncExitStack() as stack:
         monitored, metrics = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
         await require_fit_servers(settings)
@@ -81,10 +81,17 @@ async def run_provenance_consumer(settings: Settings) -> None:
                 Steps(ingest.prepare, ingest.record, ingest.publish),
                 max_records=settings.batch_records,
                 fail=fail,
-                start=StartOffsets(lambda: log.next_offsets(group, topic), knows_ends=settings.kafka_durable),
+                start=StartOffsets(lambda: log.next_offsets(group), knows_ends=settings.kafka_durable),
                 metrics=metrics,
             )
-            subscribe(broker, delivery, topic=topic, group=group, session_seconds=settings.session_seconds)
+            subscribe(
+                broker,
+                delivery,
+                names.entity_events.name,
+                names.overrides.name,
+                group=group,
+                session_seconds=settings.session_seconds,
+            )
             return delivery
 
         reader = Reader(pool)
@@ -153,7 +160,7 @@ async def run_migration_consumer(settings: Settings) -> None:
             subscribe(
                 broker,
                 delivery,
-                topic=names.backfill_commands.name,
+                names.backfill_commands.name,
                 group=settings.migration_group,
                 session_seconds=settings.session_seconds,
             )

@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import structlog
 import uvloop
+from msgspec.structs import replace
 
 from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
 from llamalog_service.domain.errors import LlamalogError
@@ -20,8 +22,15 @@ from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
-from llamalog_service.rebuild.archive.archive import Archive, ArchiveOnly, ArchiveThenTopic
+from llamalog_service.rebuild.archive.archive import (
+    OVERRIDES_FOLDER,
+    Archive,
+    ArchiveOnly,
+    ArchiveThenTopic,
+    NoHistory,
+)
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
+from llamalog_service.rebuild.archive.segments import list_segments
 from llamalog_service.rebuild.ports import History, OnProgress
 from llamalog_service.rebuild.reader_processes import ReaderProcesses, Share, end_with_parent, read_own_share
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
@@ -29,6 +38,8 @@ from llamalog_service.rebuild.repair import Repair, RepairStore
 from llamalog_service.rebuild.report import RebuildReport
 from llamalog_service.rebuild.republish import Republisher, RepublishSelection, RepublishStore
 from llamalog_service.settings import Settings
+
+_log = structlog.get_logger("llamalog.rebuild")
 
 _USUAL_PROCESSES: Final = 4
 """Each has up to 170 MB; PostgreSQL, which writes what they read, needs cores too."""
@@ -43,7 +54,7 @@ async def rebuild_log(
     archive: Path | None = None,
     processes: int | None = None,
 ) -> RebuildReport:
-    """Rebuild the log from its topic and compare it with the live table.
+    """Rebuild the log from its topics and compare it with the live table.
 
     Args:
         processes: how many share the reading of a long topic at most; None: one for each core, four at most.
@@ -54,7 +65,7 @@ async def rebuild_log(
         LlamalogError: as for `Rebuild.run`.
     """
     tune_garbage_collector()
-    topic, group = topics(settings.topic_prefix).entity_events.name, settings.consumer_group
+    names, group = topics(settings.topic_prefix), settings.consumer_group
     await require_fit_database(settings)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
@@ -72,11 +83,14 @@ async def rebuild_log(
                 on_progress=on_progress,
             )
         history, source = _history(settings, archive, archive_only=options.archive_only)
+        overrides = _override_history(settings, archive, archive_only=options.archive_only)
         rebuild = Rebuild(
             pool,
             history,
+            overrides,
             source=source,
-            topic=topic,
+            topic=names.entity_events.name,
+            overrides_topic=names.overrides.name,
             group=group,
             begun_by=f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}",
             repair=repairs,
@@ -84,7 +98,7 @@ async def rebuild_log(
                 processes or min(_USUAL_PROCESSES, len(os.sched_getaffinity(0))),
                 partial(read_share, settings, archive, options.archive_only),
             ),
-            commit=partial(commit_if_behind, settings, group, topic) if settings.kafka_durable else None,
+            commit=partial(commit_if_behind, settings, group) if settings.kafka_durable else None,
             on_progress=on_progress,
         )
         return await rebuild.run(options)
@@ -121,14 +135,36 @@ def _history(settings: Settings, folder: Path | None, *, archive_only: bool) -> 
     return ArchiveThenTopic(archive, topic), f"the archive {folder.resolve()}"
 
 
-async def archive_topic(settings: Settings, folder: Path, on_progress: OnProgress) -> ArchiveReport:
-    """Continue the archive of the topic of entity events up to the topic's end.
+def _override_history(settings: Settings, folder: Path | None, *, archive_only: bool) -> History:
+    """The history of overrides; an archive that is older than their topic has none."""
+    name = topics(settings.topic_prefix).overrides.name
+    archive = None if folder is None else Archive(folder / OVERRIDES_FOLDER, name)
+    if folder is not None and archive is not None and archive_only:
+        if (folder / OVERRIDES_FOLDER).is_dir():
+            return ArchiveOnly(archive)
+        _log.warning("the archive holds no overrides", folder=str(folder), topic=name)
+        return NoHistory()
+    topic = TopicReader(settings, name)
+    if archive is None or not list_segments(archive.folder):
+        return topic
+    return ArchiveThenTopic(archive, topic)
+
+
+async def archive_topics(settings: Settings, folder: Path, on_progress: OnProgress) -> ArchiveReport:
+    """Continue the archive of entity events and overrides up to the ends of their topics.
 
     Raises:
-        LlamalogError: the archive is damaged or not of this topic, or Kafka is away.
+        LlamalogError: the archive is damaged or not of these topics, or Kafka is away.
     """
-    name = topics(settings.topic_prefix).entity_events.name
-    return await Archiver(folder, name, TopicReader(settings, name), on_progress).run()
+    names = topics(settings.topic_prefix)
+    reports = [
+        await Archiver(place, name, TopicReader(settings, name), on_progress).run()
+        for place, name in (
+            (folder, names.entity_events.name),
+            (folder / OVERRIDES_FOLDER, names.overrides.name),
+        )
+    ]
+    return replace(reports[0], overrides=reports[1])
 
 
 async def check_archive(settings: Settings, folder: Path, on_progress: OnProgress) -> ArchiveReport:
@@ -137,7 +173,15 @@ async def check_archive(settings: Settings, folder: Path, on_progress: OnProgres
     Raises:
         ArchiveError: it is damaged, not of this topic, or a segment is missing.
     """
-    name = topics(settings.topic_prefix).entity_events.name
+    names = topics(settings.topic_prefix)
+    report = await _checked(folder, names.entity_events.name, on_progress)
+    if not (folder / OVERRIDES_FOLDER).is_dir():
+        return report
+    overrides = await _checked(folder / OVERRIDES_FOLDER, names.overrides.name, on_progress)
+    return replace(report, overrides=overrides)
+
+
+async def _checked(folder: Path, name: str, on_progress: OnProgress) -> ArchiveReport:
     spans = await Archive(folder, name).check(on_progress)
     return ArchiveReport(name, 0, {str(partition): span.end for partition, span in sorted(spans.items())})
 

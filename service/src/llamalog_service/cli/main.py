@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "conflicts": "conflicts:conflicts",
     "adopt-root": "overrides:adopt_root",
     "revoke": "overrides:revoke",
+    "overrides": "overrides:app",
     "dead-letters": "dead_letters:app",
     "export": "export:export",
 }

@@ -11,7 +11,7 @@ from llamalog_service.cli.runtime import TIMEOUT, console, interruptible, print_
 from llamalog_service.telemetry.logging import printable
 
 UNPUBLISHABLE: Final = 3
-"""The exit code where no event can hold some rows or overrides."""
+"""The exit code where no event can hold some rows."""
 
 _MAX_NAMED: Final = 20
 
@@ -19,11 +19,12 @@ _MAX_NAMED: Final = 20
 def publish_legacy(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
 ) -> None:
-    """Publish legacy rows, and overrides of backfills, to the topic of entity events.
+    """Publish legacy rows to the topic of entity events.
 
-    Afterwards the topic is complete: a rebuild from it gives every row. The log itself does not change.
-    Repeating it does no harm; interrupted, the same command resumes. Ends with 3 if there are rows that no
-    event can hold: they are named, and stay without one.
+    Afterwards the topic is complete: a rebuild from it gives every row. Overrides have a topic of their own,
+    to which the migration consumer publishes those of backfills. The log itself does not change. Repeating
+    it does no harm; interrupted, the same command resumes. Ends with 3 if there are rows that no event can
+    hold: they are named, and stay without one.
     """
     settings = read_settings()
     bar = progress_bar(remaining=True)
@@ -45,7 +46,7 @@ def publish_legacy(
 def conclusions(report: PublishLegacyReport) -> list[str]:
     """Sentences about what was published and what is left."""
     resumed = " It resumed where it had been interrupted." if report.resumed else ""
-    lines = [f"{report.rows:,} rows and {report.overrides:,} overrides were published.{resumed}"]
+    lines = [f"{report.rows:,} rows were published.{resumed}"]
     if report.unpublishable:
         lines.append(
             f"{len(report.unpublishable):,} fit no event and were not published; a rebuild "
@@ -54,12 +55,17 @@ def conclusions(report: PublishLegacyReport) -> list[str]:
         lines += [f"  {one.id}: {printable(one.why)}" for one in report.unpublishable[:_MAX_NAMED]]
         if len(report.unpublishable) > _MAX_NAMED:
             lines.append(f"  and {len(report.unpublishable) - _MAX_NAMED:,} more: --json names them all.")
-    to_read = max(0, report.rows_left - len(report.unpublishable)) + report.overrides_left
+    to_read = max(0, report.rows_left - len(report.unpublishable))
     if to_read:
         lines.append(
-            f"The provenance consumer has not read the events of {report.rows_left:,} rows and "
-            f"{report.overrides_left:,} overrides yet; it marks them when it does (`llamalog consumer`)."
+            f"The provenance consumer has not read the events of {report.rows_left:,} rows yet; it marks "
+            "them when it does (`llamalog consumer`)."
         )
     elif not report.unpublishable:
         lines.append("Every row of the log has an event.")
+    if report.overrides_left:
+        lines.append(
+            f"{report.overrides_left:,} overrides are not read from their topic yet: `llamalog overrides "
+            "publish` publishes those that it lacks."
+        )
     return lines

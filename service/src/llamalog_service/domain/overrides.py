@@ -24,6 +24,7 @@ class OverrideInvalidError(LlamalogError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(f"That is no override: {sentence}. Nothing was published.")
+        self.sentence = sentence
 
 
 class JobSeenError(LlamalogError):
@@ -61,12 +62,7 @@ def new_override(
         raise OverrideInvalidError("it gives no reason")
     time = now if latest is None else max(now, latest.replace(tzinfo=UTC) + _TICK)
     data = RootOverrideData(job_id=job, reason=reason, requested_by=requested_by)
-    override = kind(id=str(uuid4()), source=source, time=time, specversion="1.0", subject=job, data=data)
-    try:
-        decode_event(encode(override))
-    except InvalidMessageError as invalid:
-        raise OverrideInvalidError(invalid.sentence) from invalid
-    return override
+    return _valid(kind(id=str(uuid4()), source=source, time=time, specversion="1.0", subject=job, data=data))
 
 
 class RootOverride(NamedTuple):
@@ -78,6 +74,36 @@ class RootOverride(NamedTuple):
     reason: str
     requested_by: str
     overridden_at: datetime
+
+
+def event_of(override: RootOverride, source: str) -> RootOverrideEvent:
+    """The event that states an override, in every publication the same.
+
+    Raises:
+        OverrideInvalidError: no event can hold it.
+    """
+    kind = RootAdopted if override.adopted else RootAdoptionRevoked
+    data = RootOverrideData(
+        job_id=override.job_id, reason=override.reason, requested_by=override.requested_by
+    )
+    return _valid(
+        kind(
+            id=str(override.id),
+            source=source,
+            time=override.overridden_at.replace(tzinfo=UTC),
+            specversion="1.0",
+            subject=override.job_id,
+            data=data,
+        )
+    )
+
+
+def _valid(event: RootOverrideEvent) -> RootOverrideEvent:
+    try:
+        decode_event(encode(event))
+    except InvalidMessageError as invalid:
+        raise OverrideInvalidError(invalid.sentence) from invalid
+    return event
 
 
 def override_of(event: RootOverrideEvent) -> RootOverride:

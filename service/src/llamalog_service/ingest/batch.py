@@ -25,6 +25,7 @@ from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, Stored
 from llamalog_service.kafka.dead_letters import RejectedRecord, too_large
 from llamalog_service.kafka.reader import Record
 from llamalog_service.kafka.record_batches import CutValue
+from llamalog_service.kafka.topics import carries_overrides
 from llamalog_service.telemetry.metrics import EventKind, Verdict
 
 CONFLICT = "id-conflict"
@@ -32,6 +33,12 @@ CONFLICT = "id-conflict"
 
 REFUSED = "refused-by-database"
 """The reason code of a dead letter that the contract allows and PostgreSQL does not."""
+
+NOT_AN_OVERRIDE = "not-an-override"
+"""The reason code of a dead letter that is valid elsewhere and no override, from the topic of overrides."""
+
+UNAUTHORISED_OVERRIDE = "unauthorised-override"
+"""The reason code of a dead letter that is an override, from the topic that producers write to."""
 
 _TURN_SECONDS = 0.003
 """Seconds after which decoding yields to the event loop: the batch before is recorded meanwhile, and while it
@@ -135,12 +142,30 @@ def _decode(record: Record, decoded: DecodedBatch) -> None:
     except InvalidMessageError as invalid:
         decoded.rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
         return
-    if is_root_override(event):
+    is_override = is_root_override(event)
+    if is_override is not carries_overrides(record.topic):
+        decoded.rejected.append(RejectedRecord(record, _misplaced(record.topic, is_override=is_override)))
+    elif is_root_override(event):
         decoded.overrides.append(override_of(event))
         decoded.override_records.append(record)
     else:
         decoded.rows.append(content_of(event))
         decoded.records.append(record)
+
+
+def _misplaced(topic: str, *, is_override: bool) -> DeadLetter:
+    if not is_override:
+        return DeadLetter(
+            NOT_AN_OVERRIDE,
+            f"{topic} holds overrides alone, which the service writes for operators; an entity event belongs "
+            "in the topic of entity events",
+        )
+    return DeadLetter(
+        UNAUTHORISED_OVERRIDE,
+        f"an override counts in the topic of overrides alone, not in {topic}, which producers write to: an "
+        "operator decrees one with `llamalog adopt-root` or `llamalog revoke`, or with POST /overrides and a "
+        "token of the scope admin; one that was read here before, `llamalog overrides publish` moves over",
+    )
 
 
 def _with_tombstones(decoded: DecodedBatch, records: Sequence[Record]) -> DecodedBatch:

@@ -98,7 +98,7 @@ class RecordedBatch(NamedTuple):
 
 
 class Ingest:
-    """Ingests the batches of a topic for a consumer group; one may be recorded while another is published."""
+    """Ingests the batches of a consumer group; one may be recorded while another is published."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Ingest:
         """Decode a batch and determine the positions that it reaches.
 
         Args:
-            records: messages of one topic, each partition's in order.
+            records: each partition's in order.
         """
         return PreparedBatch(await decode_in_turns(records), _positions(self._group, records))
 
@@ -281,8 +281,9 @@ class Ingest:
 
 
 def _positions(group: str, records: Sequence[Record]) -> Positions:
-    lasts = {record.partition: record.offset for record in records}  # each partition's in order
-    return Positions(group, records[0].topic, {partition: last + 1 for partition, last in lasts.items()})
+    # Each partition's are in order.
+    lasts = {(record.topic, record.partition): record.offset for record in records}
+    return Positions(group, {partition: last + 1 for partition, last in lasts.items()})
 
 
 async def _read(

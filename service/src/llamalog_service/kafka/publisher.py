@@ -230,12 +230,13 @@ class EventPublisher:
             )
 
     async def publish_override(self, override: RootOverrideEvent) -> None:
-        """Publish an operator's override, keyed like the entity events that it is about.
+        """Publish an operator's override; once it is acknowledged it is part of the log."""
+        await self.publish_overrides([override])
 
-        Once it is acknowledged it is part of the log.
-        """
-        message = MessageToSend(lineage_key(override), encode(override), STRUCTURED_HEADERS)
-        await self._producer.send(self._topics.entity_events.name, [message])
+    async def publish_overrides(self, overrides: Iterable[RootOverrideEvent]) -> None:
+        """Publish overrides, keyed by their jobs."""
+        messages = [MessageToSend(lineage_key(one), encode(one), STRUCTURED_HEADERS) for one in overrides]
+        await self._producer.send(self._topics.overrides.name, messages)
 
     async def request_recompute(self, jobs: Collection[str], reason: RecomputeReason) -> None:
         """Request the migration consumer to recompute the roots below these jobs."""

@@ -169,8 +169,8 @@ async def committed_offsets(
     return {partition: max(0, offset.offset) for partition, offset in committed.items()}
 
 
-async def commit_if_behind(settings: Settings, group: str, topic: str, offsets: Mapping[int, int]) -> bool:
-    """Commit offsets for a group, by partition, but for those that are committed already or more.
+async def commit_if_behind(settings: Settings, group: str, offsets: Mapping[tuple[str, int], int]) -> bool:
+    """Commit offsets for a group, by topic and partition, but for those that are committed already or more.
 
     Returns:
         Whether it was done: a group with active members commits for itself.
@@ -178,7 +178,7 @@ async def commit_if_behind(settings: Settings, group: str, topic: str, offsets: 
     Raises:
         UnavailableError: Kafka does not answer.
     """
-    by_partition = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
+    by_partition = {TopicPartition(*partition): offset for partition, offset in offsets.items()}
     async with open_reader(settings, group=group) as member:
         try:
             member.assign(list(by_partition))

@@ -108,7 +108,8 @@ async def check_topics(admin: AIOKafkaAdminClient, wanted: Topics) -> list[Findi
 def check_configs(wanted: Topics, configs: Mapping[str, TopicConfig]) -> list[Finding]:
     """The findings about existing topics, given their configuration as the broker describes it."""
     rules = [
-        (wanted.entity_events, _entity_events),
+        (wanted.entity_events, _source_of_truth),
+        (wanted.overrides, _source_of_truth),
         (wanted.provenance, _provenance),
         (wanted.backfill_commands, _short_lived),
         (wanted.backfill_events, _short_lived),
@@ -127,14 +128,14 @@ def check_configs(wanted: Topics, configs: Mapping[str, TopicConfig]) -> list[Fi
     return findings
 
 
-def _entity_events(spec: TopicSpec, config: TopicConfig) -> Iterator[Finding]:
+def _source_of_truth(spec: TopicSpec, config: TopicConfig) -> Iterator[Finding]:
     lost = "The topic is the source of truth: what Kafka removes from it can never be rebuilt."
     if "compact" in config.get("cleanup.policy", ""):
         yield Finding(
             Level.ERROR,
             spec.name,
             f"it is compacted (cleanup.policy={config['cleanup.policy']})",
-            f"{lost} Compaction keeps one event a lineage.",
+            f"{lost} Compaction keeps one event a key.",
             "Set cleanup.policy=delete, and see whether events are gone already.",
         )
     for name in ("retention.ms", "retention.bytes"):
@@ -195,7 +196,7 @@ def _holds_a_value(spec: TopicSpec, config: TopicConfig) -> Iterator[Finding]:
 
 
 def _dead_letters_have_room(wanted: Topics, configs: Mapping[str, TopicConfig]) -> Iterator[Finding]:
-    sources = (wanted.entity_events, wanted.backfill_commands)
+    sources = (wanted.entity_events, wanted.overrides, wanted.backfill_commands)
     limits = [int(configs.get(spec.name, {}).get("max.message.bytes", 0)) for spec in sources]
     needed = max(DEAD_LETTER_BYTES, max(limits) + HEADROOM_BYTES)
     room = configs.get(wanted.dead_letters.name, {}).get("max.message.bytes")

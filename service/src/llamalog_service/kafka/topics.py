@@ -1,4 +1,4 @@
-"""The five topics of llamalog: names, partitions, configuration, and their creation."""
+"""The six topics of llamalog: names, partitions, configuration, and their creation."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -25,8 +25,17 @@ MAX_MESSAGE_BYTES: Final = 1024 * 1024
 DEAD_LETTER_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 """The largest dead letter; a message that came compressed may be larger, and is cut."""
 
+_OVERRIDES: Final = "overrides"
 _VISIBLE_WITHIN_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
+
+
+_KEPT_FOR_EVER: Final = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "max.message.bytes": str(MAX_MESSAGE_BYTES),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +49,10 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The five topics; iterating gives them in the order in which data flows."""
+    """The six topics; iterating gives them in the order in which data flows."""
 
     entity_events: TopicSpec
+    overrides: TopicSpec
     provenance: TopicSpec
     backfill_commands: TopicSpec
     backfill_events: TopicSpec
@@ -50,6 +60,7 @@ class Topics:
 
     def __iter__(self) -> Iterator[TopicSpec]:
         yield self.entity_events
+        yield self.overrides
         yield self.provenance
         yield self.backfill_commands
         yield self.backfill_events
@@ -84,16 +95,8 @@ def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:
         partitions: of entity events and of provenance, which bear the traffic.
     """
     return Topics(
-        entity_events=TopicSpec(
-            f"{prefix}entity-events",
-            partitions,
-            {
-                "cleanup.policy": "delete",
-                "retention.ms": "-1",
-                "retention.bytes": "-1",
-                "max.message.bytes": str(MAX_MESSAGE_BYTES),
-            },
-        ),
+        entity_events=TopicSpec(f"{prefix}entity-events", partitions, _KEPT_FOR_EVER),
+        overrides=TopicSpec(f"{prefix}{_OVERRIDES}", 1, _KEPT_FOR_EVER),
         provenance=TopicSpec(f"{prefix}provenance", partitions, {"cleanup.policy": "compact"}),
         backfill_commands=TopicSpec(
             f"{prefix}backfill-commands",
@@ -119,6 +122,11 @@ def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:
             },
         ),
     )
+
+
+def carries_overrides(topic: str) -> bool:
+    """Whether a topic that the log is made of is that of overrides; of entity events else."""
+    return topic.endswith(_OVERRIDES)
 
 
 async def create_topics(

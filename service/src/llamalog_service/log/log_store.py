@@ -19,7 +19,7 @@ from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
 from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equal, mark_sourced
-from llamalog_service.log.override_writes import insert_overrides
+from llamalog_service.log.overrides import insert_overrides
 from llamalog_service.log.row_copy import COLUMNS, copy_rows, records_of
 from llamalog_service.log.row_trials import Refusals, find_refused, trial
 from llamalog_service.log.row_writes import write_by_halves
@@ -39,12 +39,15 @@ class _CopyRefusedError(Exception):
     """Policies apply to this role, under which PostgreSQL refuses every COPY."""
 
 
+TopicPartition = tuple[str, int]
+"""A topic and a number; the client's class of this name equals it."""
+
+
 class Positions(NamedTuple):
-    """The next offset to read, by partition, of one topic for one consumer group."""
+    """The next offset to read, by topic and partition, for one consumer group."""
 
     group: str
-    topic: str
-    next_offsets: Mapping[int, int]
+    next_offsets: Mapping[TopicPartition, int]
 
 
 class CommittedBatch(NamedTuple):
@@ -66,18 +69,18 @@ class LogStore:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._known_to: dict[int, int] = {}
+        self._known_to: dict[TopicPartition, int] = {}
         self._insert = _copy_rows
         self._are_removed = False
         self._transactions: deque[int] = deque(maxlen=4)
 
-    async def next_offsets(self, group: str, topic: str) -> dict[int, int]:
-        """The next offset that the database has recorded of each partition that it knows.
+    async def next_offsets(self, group: str) -> dict[TopicPartition, int]:
+        """The next offset that the database has recorded of each partition that the group knows.
 
         It is remembered: a process that began where another had ended would not notice, when it
         records, that the database has lost what lies before.
         """
-        known = await stored_positions(self._pool, group, topic)
+        known = await stored_positions(self._pool, group)
         self._remember_known(known)
         return known
 
@@ -180,17 +183,17 @@ class LogStore:
             return await self._begin_write(connection, rows)
         return begun
 
-    def _remember_known(self, next_offsets: Mapping[int, int]) -> None:
+    def _remember_known(self, next_offsets: Mapping[TopicPartition, int]) -> None:
         for partition, offset in next_offsets.items():
             self._known_to[partition] = max(offset, self._known_to.get(partition, 0))
 
-    def _check_not_gone_back(self, positions: Positions, before: Mapping[int, int]) -> None:
+    def _check_not_gone_back(self, positions: Positions, before: Mapping[TopicPartition, int]) -> None:
         """Refuse to record past a hole: an older copy of the database lacks what was recorded since."""
         for partition in positions.next_offsets:
             known, found = self._known_to.get(partition, 0), before.get(partition, 0)
             if found < known:
                 raise DatabaseWentBackError(
-                    f"{positions.topic}, partition {partition}: the database had recorded up to offset "
+                    f"{partition[0]}, partition {partition[1]}: the database had recorded up to offset "
                     f"{known}, now it knows {found}: it was replaced by an older copy. "
                     "Nothing is lost: start again, and the messages that the copy lacks are read anew."
                 )
@@ -341,7 +344,9 @@ def _ending(origin: Origin) -> str:
     return "SEEN" if origin is Origin.RESOLVED else "OPEN" if origin in OPEN else origin.value
 
 
-async def advance_positions(connection: asyncpg.Connection, positions: Positions) -> dict[int, int]:
+async def advance_positions(
+    connection: asyncpg.Connection, positions: Positions
+) -> dict[TopicPartition, int]:
     """Note the positions in the connection's transaction; a late writer moves none back.
 
     Returns:
@@ -350,18 +355,22 @@ async def advance_positions(connection: asyncpg.Connection, positions: Positions
     before = await connection.fetch(
         sql("advance_positions"),
         positions.group,
-        positions.topic,
-        list(positions.next_offsets),
+        [topic for topic, _ in positions.next_offsets],
+        [partition for _, partition in positions.next_offsets],
         list(positions.next_offsets.values()),
     )
-    return {record["partition"]: record["next_offset"] for record in before}
+    return _by_partition(before)
 
 
 async def stored_positions(
-    connection: asyncpg.Connection | asyncpg.Pool, group: str, topic: str
-) -> dict[int, int]:
+    connection: asyncpg.Connection | asyncpg.Pool, group: str
+) -> dict[TopicPartition, int]:
     """The next offset that a group has recorded of each partition that it knows."""
-    return dict(await connection.fetch(sql("positions"), group, topic))
+    return _by_partition(await connection.fetch(sql("positions"), group))
+
+
+def _by_partition(records: Sequence[Mapping[str, Any]]) -> dict[TopicPartition, int]:
+    return {(record["topic"], record["partition"]): record["next_offset"] for record in records}
 
 
 def _job_facts(record: Mapping[str, Any]) -> JobFacts:

@@ -1,4 +1,4 @@
-"""Rows and overrides without a source event, as texts, and the progress of their publication."""
+"""Rows without a source event, as texts, and the progress of their publication."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -8,7 +8,6 @@ import asyncpg
 from msgspec import convert
 
 from llamalog_schemas.legacy import LegacyRowData, Overruled
-from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.log.outbox import BYTES_AT_ONCE
 from llamalog_service.postgres.statements import sql
 
@@ -45,7 +44,7 @@ class UnsourcedCount(NamedTuple):
 
 
 class UnsourcedRowStore:
-    """Rows and overrides to be published, and how far their publication is."""
+    """Rows to be published, and how far their publication is."""
 
     def __init__(self, pool: asyncpg.Pool, topic: str) -> None:
         self._pool = pool
@@ -67,11 +66,6 @@ class UnsourcedRowStore:
                 self._columns = await _columns_of(connection)
             records = await connection.fetch(rows_as_texts(self._columns), after, limit, BYTES_AT_ONCE)
         return [_row(record, self._columns) for record in records]
-
-    async def overrides(self) -> list[RootOverride]:
-        """The overrides without a source event."""
-        records = await self._pool.fetch(sql("unsourced_overrides"))
-        return [RootOverride(*record) for record in records]
 
     async def progress(self) -> UUID | None:
         """The last row that an interrupted run had published; None: there was none."""

@@ -237,9 +237,10 @@ class ComparisonStore:
         """The next offsets of the live table in the topic, by partition."""
         return await _live_positions(self._pool, topic)
 
-    async def require_no_other_topic(self, topic: str, extra: int) -> None:
+    async def require_no_other_topic(self, topic: str, overrides_topic: str, extra: int) -> None:
         """Refuse to call rows extra where the live table has recorded events of another topic, too."""
-        others = [record["topic"] for record in await self._pool.fetch(sql("live_other_topics"), topic)]
+        own = [topic, overrides_topic]
+        others = [record["topic"] for record in await self._pool.fetch(sql("live_other_topics"), own)]
         if others:
             raise OtherTopicsError(topic, extra, others)
 
@@ -301,6 +302,11 @@ def require_positions(topic: str, ends: Mapping[int, int], spans: Mapping[int, S
     """The live table's positions (`ends`) must be known, and lie within the topic."""
     if not ends:
         raise NoPositionsError(topic)
+    require_within(topic, ends, spans)
+
+
+def require_within(topic: str, ends: Mapping[int, int], spans: Mapping[int, Span]) -> None:
+    """The positions of the live table must not lie past the topic's end."""
     for partition, end in ends.items():
         last = spans[partition].end if partition in spans else 0
         if end > last:

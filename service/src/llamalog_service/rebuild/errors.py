@@ -53,11 +53,12 @@ class UnsourcedRowsError(RebuildRefusedError):
     def __init__(self, rows: int, overrides: int, examples: Sequence[UUID]) -> None:
         named = ", ".join(map(str, examples)) + (", …" if rows > len(examples) else "")
         super().__init__(
-            f"{rows:,} rows and {overrides:,} overrides of the live table have no event: they are older than "
-            "the topic, or a backfill made them. A rebuild would lack them, so nothing was changed. "
-            "Publish them with `llamalog publish-legacy`, let the consumer read that, and run the same "
-            "command again; what was read so far is kept. Those that no event can hold (that command names "
-            "them) are copied from the live table with --allow-unsourced."
+            f"{rows:,} rows and {overrides:,} overrides of the live table have no event that was read: they "
+            "are older than their topic, or a backfill made them. A rebuild would lack them, so nothing was "
+            "changed. Publish rows with `llamalog publish-legacy` and overrides with `llamalog overrides "
+            "publish`, let the consumer read that, and run the same command again; what was read so far is "
+            "kept. Those that no event can hold (these commands name them) are copied from the live table "
+            "with --allow-unsourced."
             f"{f' The rows: {named}.' if examples else ''}"
         )
         self.rows = rows

@@ -12,7 +12,7 @@ import structlog
 from llamalog_service.domain.errors import RowRefusedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
-from llamalog_service.log.log_store import Positions, advance_positions
+from llamalog_service.log.log_store import Positions, TopicPartition, advance_positions
 from llamalog_service.log.recompute import MEMORY
 from llamalog_service.log.row_writes import WRITE_REFUSALS, savepoint, write_by_halves
 from llamalog_service.postgres.errors import NO_DATA
@@ -91,7 +91,7 @@ class InitialLoadStore:
             await self.resolve()
 
     async def load(
-        self, group: str, topic: str, next_offsets: Mapping[int, int], on_progress: OnProgress
+        self, group: str, next_offsets: Mapping[TopicPartition, int], on_progress: OnProgress
     ) -> Loaded:
         """Insert every row of the shadow into the empty live table, build its indexes, record the positions.
 
@@ -114,7 +114,7 @@ class InitialLoadStore:
             refused = await _load(connection)
             on_progress(RebuildProgress("counting"))
             counts = await count_side(connection, "live", RebuildSelection())
-            await advance_positions(connection, Positions(group, topic, next_offsets))
+            await advance_positions(connection, Positions(group, next_offsets))
         on_progress(RebuildProgress("gathering statistics"))
         await connection.execute("ANALYZE llama_logs")
         return Loaded(counts, {str(row): reason for row, reason in refused.items()})
@@ -132,7 +132,9 @@ async def resolving(pool: asyncpg.Pool) -> AsyncIterator[InitialLoadStore]:
             await asyncio.gather(store.resolving, return_exceptions=True)
 
 
-async def commit_loaded(commit: CommitOffsets, topic: str, next_offsets: Mapping[int, int]) -> None:
+async def commit_loaded(
+    commit: CommitOffsets, topic: str, next_offsets: Mapping[TopicPartition, int]
+) -> None:
     """Commit a loaded table's positions for the consumer, which else reads all events as duplicates."""
     outcome = "offsets were not committed: the consumer group reads the loaded events again, as duplicates"
     try:

@@ -7,7 +7,7 @@ from llamalog_service.kafka.reader import Portion, Span
 
 
 class History(Protocol):
-    """A source of events: the topic, an archive, or an archive and then the topic."""
+    """A source of events: a topic, an archive, or an archive and then the topic."""
 
     async def spans(self) -> dict[int, Span]:
         """The offsets that it holds, by partition.
@@ -25,8 +25,9 @@ class History(Protocol):
         """
 
 
-CommitOffsets = Callable[[Mapping[int, int]], Awaitable[bool]]
-"""Commits offsets, by partition, for the consumer that continues; False: it is active and commits itself."""
+CommitOffsets = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
+"""Commits offsets, by topic and partition, for the consumer that continues; False: it is active and commits
+itself."""
 
 
 class RebuildProgress(NamedTuple):

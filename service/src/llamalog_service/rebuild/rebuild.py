@@ -1,4 +1,4 @@
-"""The rebuild: read the topic into the shadow, compare it with the live table, repair or load that, report.
+"""The rebuild: read the topics into the shadow, compare it with the live table, repair or load that, report.
 
 Start at `Rebuild.run`. Up to the comparison only the shadow is written, so that an interruption leaves the
 live table as it was.
@@ -6,6 +6,7 @@ live table as it was.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from itertools import islice
@@ -15,6 +16,7 @@ import asyncpg
 from msgspec.structs import replace
 
 from llamalog_service.kafka.reader import Span
+from llamalog_service.log.log_store import TopicPartition
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.rebuild.comparison import (
     ANALYZE_SHADOW,
@@ -29,6 +31,7 @@ from llamalog_service.rebuild.comparison import (
     Unsourced,
     require_beginning,
     require_positions,
+    require_within,
 )
 from llamalog_service.rebuild.errors import (
     ArchiveOnlyError,
@@ -86,10 +89,19 @@ class RebuildOptions(NamedTuple):
     on_compared: Callable[[], None] = lambda: None
 
 
+class OverridesRead(NamedTuple):
+    """Counts of the messages that were read from the topic of overrides."""
+
+    messages: int = 0
+    dead_letters: int = 0
+    tombstones: int = 0
+
+
 class _Comparison(NamedTuple):
     """A completed comparison, its differences in the shadow."""
 
     read: ReadProgress
+    overrides_read: OverridesRead
     duplicates: Duplicates
     overrides_differing: int
     sides: tuple[Side, Side]
@@ -97,10 +109,12 @@ class _Comparison(NamedTuple):
 
 
 class Rebuild:
-    """A rebuild of one topic's rows in one database.
+    """A rebuild of one installation's rows in one database.
 
     Args:
         pool: its connections plan every statement anew.
+        history: the entity events, of `topic`.
+        overrides: the overrides, of `overrides_topic`; they are few, and read anew for every comparison.
         group: the consumer group for which the positions of an initial load are recorded.
         source: a name for `history`; a shadow from another source is not resumed.
         begun_by: the user and process, for the error of a rebuild that finds this one's shadow.
@@ -113,8 +127,10 @@ class Rebuild:
         self,
         pool: asyncpg.Pool,
         history: History,
+        overrides: History,
         *,
         topic: str,
+        overrides_topic: str,
         group: str,
         source: str = "the topic",
         begun_by: str = "",
@@ -128,7 +144,9 @@ class Rebuild:
         self._shadow = ShadowStore(pool)
         self._comparison = ComparisonStore(pool)
         self._history = history
+        self._overrides = overrides
         self._topic = topic
+        self._overrides_topic = overrides_topic
         self._group = group
         self._source = source
         self._begun_by = begun_by
@@ -152,6 +170,7 @@ class Rebuild:
                 raise RebuildInProgressError(await self._lock.other_holder())
             spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
             require_beginning(self._topic, spans)
+            override_spans = await self._override_spans()
             is_empty = await retry_until_available(
                 self._comparison.is_live_empty, doing="reading the live table"
             )
@@ -167,10 +186,25 @@ class Rebuild:
                 begun_by=self._begun_by,
                 needs_all_labels=is_empty or options.add_enum_labels,
             )
-            report = await (self._load(spans, options) if is_empty else self._compare_and_repair(options))
+            report = await (
+                self._load(spans, override_spans, options) if is_empty else self._compare_and_repair(options)
+            )
             self._lock.check()
             await self._shadow.discard()
         return replace(report, seconds=time.monotonic() - began)
+
+    async def _override_spans(self) -> dict[int, Span]:
+        """The offsets of the topic of overrides, whole, which the live table has not passed."""
+        spans = await retry_until_available(
+            self._overrides.spans, doing="reading the offsets of the overrides"
+        )
+        require_beginning(self._overrides_topic, spans)
+        recorded = await retry_until_available(
+            lambda: self._comparison.live_positions(self._overrides_topic),
+            doing="reading the live table's positions",
+        )
+        require_within(self._overrides_topic, recorded, spans)
+        return spans
 
     async def _require_sourced_rows(self) -> None:
         """Refuse before hours of reading; the comparison checks again."""
@@ -216,7 +250,7 @@ class Rebuild:
 
     async def _require_no_event_elsewhere(self, extra: int, next_offsets: Mapping[int, int]) -> None:
         """Refuse where a row called extra has an event past the table's position, or may in another topic."""
-        await self._comparison.require_no_other_topic(self._topic, extra)
+        await self._comparison.require_no_other_topic(self._topic, self._overrides_topic, extra)
         spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
         ends = {partition: span.end for partition, span in spans.items()}
 
@@ -231,11 +265,22 @@ class Rebuild:
             may_take_long=True,
         )
 
-    async def _load(self, spans: Mapping[int, Span], options: RebuildOptions) -> RebuildReport:
-        """Read the whole topic and load the empty live table from it."""
+    async def _load(
+        self, spans: Mapping[int, Span], override_spans: Mapping[int, Span], options: RebuildOptions
+    ) -> RebuildReport:
+        """Read the whole topics and load the empty live table from them."""
         write = self._guarded(self._shadow.write, options, allow_unknown_labels=False)
         ends = {partition: span.end for partition, span in spans.items()}
         await self._read_up_to(ends, write, needs_labels=True)
+        override_ends = {partition: span.end for partition, span in override_spans.items()}
+
+        async def read_overrides() -> OverridesRead:
+            await self._shadow.reset()
+            return await self._read_overrides(override_ends, self._shadow.write)
+
+        overrides_read = await retry_until_available(
+            read_overrides, doing="reading overrides", may_take_long=True
+        )
         await self._pool.execute(ANALYZE_SHADOW)
         async with AsyncExitStack() as stack:
             refused: dict[str, str] = {}
@@ -251,17 +296,26 @@ class Rebuild:
                 self._on_progress(RebuildProgress("resolving roots"))
                 await live.resolved(anew=duplicates.may_change_roots)
                 self._lock.check()
-                positions = {} if options.archive_only else read.next_offsets
-                counts, refused = await live.load(self._group, self._topic, positions, self._on_progress)
+                positions = self._positions(read.next_offsets, override_ends)
+                if options.archive_only:
+                    positions = {}
+                counts, refused = await live.load(self._group, positions, self._on_progress)
                 if positions and self._commit is not None:
                     await commit_loaded(self._commit, self._topic, positions)
         sides = NO_ROWS, counts
-        found = _Comparison(read, duplicates, 0, sides, NONE_UNSOURCED)
+        found = _Comparison(read, overrides_read, duplicates, 0, sides, NONE_UNSOURCED)
         return replace(
             self._report(found, NO_DIFFERENCES, loaded=options.initial_load),
             unrepaired=len(refused),
             refusals=dict(islice(refused.items(), _EXAMPLES)),
         )
+
+    def _positions(
+        self, next_offsets: Mapping[int, int], override_offsets: Mapping[int, int]
+    ) -> dict[TopicPartition, int]:
+        positions = {(self._topic, partition): at for partition, at in next_offsets.items()}
+        overrides = {(self._overrides_topic, partition): at for partition, at in override_offsets.items()}
+        return positions | overrides
 
     def _report(
         self,
@@ -276,8 +330,9 @@ class Rebuild:
             topic=self._topic,
             positions={str(partition): at for partition, at in sorted(found.read.next_offsets.items())},
             messages=found.read.messages,
-            dead_letters=found.read.dead_letters,
-            tombstones=found.read.tombstones,
+            dead_letters=found.read.dead_letters + found.overrides_read.dead_letters,
+            tombstones=found.read.tombstones + found.overrides_read.tombstones,
+            overrides_read=found.overrides_read.messages,
             duplicates=found.duplicates.removed,
             contested=found.duplicates.contested,
             contested_kept_live=found.duplicates.contested_kept_live,
@@ -363,6 +418,8 @@ class Rebuild:
             starts = (await snapshot.progress()).next_offsets
             write = self._guarded(snapshot.write, options)
             await read_into(write, self._history, starts, ends, self._on_progress)
+            override_ends = await snapshot.positions(self._overrides_topic)
+            overrides_read = await self._read_overrides(override_ends, snapshot.write)
             copied = await snapshot.copy_unsourced() if options.allow_unsourced else NONE_UNSOURCED
             self._on_progress(RebuildProgress("removing duplicates"))
             await snapshot.analyze()
@@ -381,7 +438,21 @@ class Rebuild:
             sides = await snapshot.sides(options.only)
             read = await snapshot.progress()
             await snapshot.complete()
-        return _Comparison(read, duplicates, overrides.missing + overrides.different, sides, copied)
+        differing = overrides.missing + overrides.different
+        return _Comparison(read, overrides_read, duplicates, differing, sides, copied)
+
+    async def _read_overrides(self, ends: Mapping[int, int], write: Write) -> OverridesRead:
+        """Write the overrides before these offsets to the shadow, which has none yet."""
+        counts = Counter[str]()
+
+        async def write_overrides(batch: ShadowBatch) -> None:
+            self._lock.check()
+            for name in OverridesRead._fields:
+                counts[name] += sum(getattr(batch, name).values())
+            await write(batch._replace(next_offsets={}))
+
+        await read_into(write_overrides, self._overrides, {}, ends, self._on_progress)
+        return OverridesRead(**counts)
 
     async def _wait_for_convergence(self, timeout: float) -> None:
         """Wait until live traffic has corrected roots that its last events change."""

@@ -12,6 +12,7 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
         duplicates: events whose id was there already.
         contested: ids with several contents; of `contested_kept_live` of them the live table holds another
             than an empty one would get.
+        overrides_read: messages of the topic of overrides; those of entity events are `messages`.
         unsourced_rows, unsourced_overrides: without an event, and copied from the live table.
         overrides_differing: overrides that the live table lacks, or holds otherwise.
         repaired: rows that were repaired, and found as they are to be afterwards; None: without `--repair`.
@@ -34,6 +35,7 @@ class RebuildReport(Struct, frozen=True, rename="camel", kw_only=True):
     live: Side
     rebuilt: Side
     differences: Differences
+    overrides_read: int
     overrides_differing: int
     unsourced_rows: int
     unsourced_overrides: int

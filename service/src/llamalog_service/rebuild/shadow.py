@@ -35,7 +35,7 @@ INDEX_ROWS: Final = f"""
 """
 """For looking rows of the shadow up by id."""
 
-FORMAT: Final = 7
+FORMAT: Final = 8
 """Raised with every change of the shadow's tables or of how events become rows; others are not resumed."""
 
 WORTH_A_PROCESS: Final = 50_000
@@ -168,6 +168,11 @@ class ShadowStore:
             await connection.execute(_SET_ALL_LABELS, needs_all_labels)
             await connection.execute(sql("shadow_reset"))
         return True
+
+    async def reset(self) -> None:
+        """Leave in the shadow nothing but the rows that were read."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(sql("shadow_reset"))
 
     async def discard(self) -> None:
         """Drop the shadow, if there is one."""

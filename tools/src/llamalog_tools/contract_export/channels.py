@@ -6,10 +6,10 @@ from llamalog_schemas import (
     BackfillEvent,
     CloudEvent,
     Command,
-    Event,
     LegacyRow,
     ProvenanceRecorded,
     RootOverrideEvent,
+    RowEvent,
 )
 from llamalog_schemas.upcast import UPCASTERS
 
@@ -44,26 +44,37 @@ CHANNELS: Final = (
     Channel(
         "entityEvents",
         "entity-events",
-        "Entity events of producers, operators' overrides of roots, and the rows that were in the table "
-        "before events existed: the source of truth.",
-        "The lineage key: rootJobId, else parentJobId, else jobId, else entityId, else the event's id; "
-        "the jobId of an override. A lineage mostly shares a partition; order across partitions is never "
-        "relied upon.",
+        "Entity events of producers, and the rows that were in the table before events existed: the source "
+        "of truth.",
+        "The lineage key: rootJobId, else parentJobId, else jobId, else entityId, else the event's id. A "
+        "lineage mostly shares a partition; order across partitions is never relied upon.",
         "Kept for ever and never compacted: the log can be rebuilt from it at any time.",
-        every_version(get_args(Event)),
+        every_version(get_args(RowEvent)),
         (
             Operation("receiveEntityEvents", "receive", "The provenance consumer records every valid event."),
-            Operation(
-                "sendRootOverrides",
-                "send",
-                "An operator adopts a job that was never seen as a root, or revokes that.",
-                get_args(RootOverrideEvent),
-            ),
             Operation(
                 "sendLegacyRows",
                 "send",
                 "`llamalog publish-legacy` publishes rows that were in the table before events existed.",
                 (LegacyRow,),
+            ),
+        ),
+    ),
+    Channel(
+        "overrides",
+        "overrides",
+        "Overrides of operators, which the service alone writes: a producer's have no effect, here or among "
+        "entity events. With entity events the source of truth.",
+        "The jobId of the override.",
+        "Kept for ever and never compacted, as entity events are.",
+        every_version(get_args(RootOverrideEvent)),
+        (
+            Operation("receiveOverrides", "receive", "The provenance consumer keeps every valid override."),
+            Operation(
+                "sendOverrides",
+                "send",
+                "An operator adopts a job that was never seen as a root, or revokes that; a backfill adopts "
+                "tops that were never logged.",
             ),
         ),
     ),

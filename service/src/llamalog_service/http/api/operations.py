@@ -14,6 +14,7 @@ from llamalog_service.http.api.openapi import request_body, responses
 from llamalog_service.http.api.routing import (
     CursorText,
     Limit,
+    PageDep,
     Text,
     Timestamp,
     json_response,
@@ -22,8 +23,9 @@ from llamalog_service.http.api.routing import (
     router,
     search,
 )
-from llamalog_service.http.context import AdminDep, ContextDep, ServicesDep
+from llamalog_service.http.context import AdminDep, ContextDep, ReaderDep, ServicesDep
 from llamalog_service.http.health import HealthSummary
+from llamalog_service.queries.overrides import Override, read_overrides
 from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 
 routes = router("operations")
@@ -79,13 +81,23 @@ async def dead_letters(
     return json_response(await services.dead_letters.page(wanted, limit=limit, after=after))
 
 
+@routes.get(
+    "/overrides",
+    summary="Overrides of operators",
+    responses=responses(Page[Override], "The latest first, each with its effect, or what ended it."),
+)
+async def overrides(reader: ReaderDep, page: PageDep) -> Response:
+    """The decrees of operators, with their effect at present."""
+    return json_response(await read_overrides(reader, **page))
+
+
 @routes.post(
     "/overrides",
     status_code=HTTPStatus.ACCEPTED,
     summary="Adopt a job never seen as a root, or revoke that",
     responses=responses(
         RootAdopted | RootAdoptionRevoked,
-        "The override, as it was published among the entity events.",
+        "The override, as it was published in the topic of overrides.",
         status=HTTPStatus.ACCEPTED,
         conflict="It would have no effect: the job's own event has been seen.",
     ),

@@ -41,6 +41,7 @@ NAVIGATION: Final = (
     NavigationItem("logs", "/ui/logs", "Logs"),
     NavigationItem("unknown-origins", "/ui/unknown-origins", "Unknown origins"),
     NavigationItem("waiting-jobs", "/ui/waiting-jobs", "Waiting jobs"),
+    NavigationItem("overrides", "/ui/overrides", "Overrides"),
     NavigationItem("conflicts", "/ui/conflicts", "Conflicts"),
     NavigationItem("dead-letters", "/ui/dead-letters", "Dead letters"),
     NavigationItem("backfills", "/ui/backfills", "Backfills"),

@@ -1,4 +1,4 @@
-"""`/ui/unknown-origins`, `/ui/waiting-jobs`, `/ui/conflicts`: unknown roots, contradictions, refusals."""
+"""`/ui/unknown-origins`, `/ui/waiting-jobs`, `/ui/overrides`, `/ui/conflicts`: unknown and disputed roots."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Final, Literal
@@ -21,6 +21,8 @@ from llamalog_service.queries.conflicts import (
     refused_rows,
 )
 from llamalog_service.queries.counts import COUNTED, UNPROCESSED, read_unknown_origins, read_waiting_jobs
+from llamalog_service.queries.overrides import COUNTED as OVERRIDDEN_COUNTED
+from llamalog_service.queries.overrides import read_overrides
 from llamalog_service.queries.paging import Page, parse_cursor
 
 routes = APIRouter()
@@ -30,6 +32,7 @@ ConflictKind = Literal["parents", "declarations", "cycles", "refused"]
 _MEMBERS: Final = 12
 """Of a cycle."""
 _WAITING: Final = "/ui/waiting-jobs"
+_OVERRIDES: Final = "/ui/overrides"
 _CONFLICTS: Final = "/ui/conflicts"
 _READ_ROWS: Final[Mapping[str, Callable[..., Awaitable[Page[RowConflict] | Page[RefusedRow]]]]] = {
     "parents": parent_conflicts,
@@ -90,6 +93,23 @@ async def waiting_jobs(
         jobs=found.items,
         counted=COUNTED,
         next=found.next and link(_WAITING, after=found.next),
+    )
+
+
+@routes.get(_OVERRIDES)
+async def overrides(
+    request: Request, reader: ReaderDep, after: Annotated[str, Query(max_length=500)] = ""
+) -> Response:
+    """The overrides of operators, the latest first."""
+    found = await read_overrides(reader, after=parse_cursor(after))
+    return await render(
+        request,
+        "overrides.html",
+        page="overrides",
+        title="Overrides",
+        overrides=found.items,
+        counted=OVERRIDDEN_COUNTED,
+        next=found.next and link(_OVERRIDES, after=found.next),
     )
 
 

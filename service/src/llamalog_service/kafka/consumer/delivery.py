@@ -309,14 +309,13 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         consumer = self._consumer()
         if consumer is None:
             return
-        if not assigned:
-            self._end_without_topic(consumer)
-        elif self._start is not None:
+        self._end_without_topic(consumer)
+        if assigned and self._start is not None:
             consumer.pause(*assigned)
             self._seeking = asyncio.create_task(self._seek_to_start(consumer, assigned, self._start))
 
     def _end_without_topic(self, consumer: AIOKafkaConsumer) -> None:
-        """End the process if the consumer has no partitions because the topic is gone.
+        """End the process if a topic is gone.
 
         A topic created again is another one, whose partitions the client would wait for for minutes.
         """
@@ -349,9 +348,9 @@ class BatchDelivery(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
 
 def subscribe(
-    broker: KafkaBroker, delivery: BatchDelivery, *, topic: str, group: str, session_seconds: float
+    broker: KafkaBroker, delivery: BatchDelivery, *topics: str, group: str, session_seconds: float
 ) -> None:
-    """Have a delivery process what a group reads of a topic.
+    """Have a delivery process what a group reads of some topics.
 
     Args:
         delivery: to be closed before the broker is stopped.
@@ -359,7 +358,7 @@ def subscribe(
     """
     read_within_bounds()
     subscriber = broker.subscriber(
-        topic,
+        *topics,
         batch=True,
         group_id=group,
         ack_policy=AckPolicy.MANUAL,

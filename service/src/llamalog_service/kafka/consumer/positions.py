@@ -12,8 +12,8 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from llamalog_service.domain.errors import PositionPastEndError, UnavailableError
 from llamalog_service.telemetry.metrics import Metrics
 
-StoredPositions = Callable[[], Awaitable[Mapping[int, int]]]
-"""The next offsets recorded with the rows, by partition."""
+StoredPositions = Callable[[], Awaitable[Mapping[tuple[str, int], int]]]
+"""The next offsets recorded with the rows, by topic and partition."""
 
 EndOffsets = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
 """The offset that the next message of each partition will get; empty if the broker does not answer."""
@@ -70,7 +70,7 @@ class StartOffsets:
     async def resolve(
         self, consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
     ) -> dict[TopicPartition, PartitionStart]:
-        """The start for each of these partitions of one topic.
+        """The start for each of these partitions.
 
         Raises:
             PositionPastEndError: the database has recorded more than the partition holds.
@@ -85,7 +85,7 @@ class StartOffsets:
             raise UnavailableError(f"Kafka: {type(error).__name__}: {error}") from error
         starts = {}
         for partition in partitions:
-            recorded = stored.get(partition.partition, 0)
+            recorded = stored.get(partition, 0)
             end = ends.get(partition, recorded)
             if recorded > end:
                 raise PositionPastEndError(

@@ -1,2 +1,2 @@
--- The next offsets that a group ($1) has recorded of a topic ($2), by partition.
-SELECT partition, next_offset FROM consumer_positions WHERE consumer_group = $1 AND topic = $2
+-- The next offsets that a group ($1) has recorded, by topic and partition.
+SELECT topic, partition, next_offset FROM consumer_positions WHERE consumer_group = $1

@@ -182,11 +182,16 @@ class ConsumerPosition(SQLModel, table=True):
 class RootOverrideEntry(SQLModel, table=True):
     """An operator's override that a job never seen counts as a root, or (``adopted`` false) no longer does.
 
-    ``is_sourced``: whether an event that was read states it; a backfill writes one without an event.
+    ``is_sourced``: whether an event that was read from the topic of overrides states it; ``to_publish``:
+    whether the migration consumer is to publish it, since a backfill wrote it.
     """
 
     __tablename__ = "root_overrides"
-    __table_args__ = (Index("root_overrides_job_id_overridden_at_id_idx", "job_id", "overridden_at", "id"),)
+    __table_args__ = (
+        Index("root_overrides_job_id_overridden_at_id_idx", "job_id", "overridden_at", "id"),
+        Index("root_overrides_overridden_at_id_idx", "overridden_at", "id"),
+        Index("root_overrides_to_publish_idx", "id", postgresql_where=text("to_publish")),
+    )
 
     id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
     job_id: str = Field(sa_column=Column(String(100), nullable=False))
@@ -197,6 +202,9 @@ class RootOverrideEntry(SQLModel, table=True):
     recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
     is_sourced: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    to_publish: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
 

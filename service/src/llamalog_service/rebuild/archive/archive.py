@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from typing import Final
 
 from llamalog_service.kafka.reader import Portion, Span
 from llamalog_service.rebuild.archive.segments import (
@@ -19,6 +20,9 @@ from llamalog_service.rebuild.archive.segments import (
     verify_segment,
 )
 from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
+
+OVERRIDES_FOLDER: Final = "overrides"
+"""In the folder of an archive of entity events: the archive of the topic of overrides."""
 
 
 class NoArchiveError(ArchiveError):
@@ -82,6 +86,11 @@ class Archive:
     def __init__(self, folder: Path, topic: str) -> None:
         self._folder = folder
         self._topic = topic
+
+    @property
+    def folder(self) -> Path:
+        """The archive's folder."""
+        return self._folder
 
     @property
     def topic(self) -> str:
@@ -201,6 +210,19 @@ class ArchiveOnly:
     def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
         """As `Archive.read`."""
         return self._archive.read(starts, ends)
+
+
+class NoHistory:
+    """A history without a message, of a topic that was never archived and is gone."""
+
+    async def spans(self) -> dict[int, Span]:
+        """None."""
+        return {}
+
+    async def read(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> AsyncGenerator[Portion]:
+        """Nothing."""
+        return
+        yield
 
 
 class ArchiveThenTopic:

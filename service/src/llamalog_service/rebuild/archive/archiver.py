@@ -43,11 +43,13 @@ class ArchiveReport(Struct, frozen=True, rename="camel"):
     Attributes:
         messages: written by this call.
         positions: the next offsets of the archive, by partition.
+        overrides: the report of the archive of overrides.
     """
 
     topic: str
     messages: int
     positions: dict[str, int]
+    overrides: "ArchiveReport | None" = None
 
 
 class Archiver:

@@ -1,0 +1,35 @@
+-- Overrides, the latest first: at most $3 before the position $1 (time), $2 (id), each with the next one about its job, the time
+-- since which its job is seen, and how many rows it has an effect on, counted to $4.
+SELECT o.id, o.overridden_at AT TIME ZONE 'UTC' AS created_at, NULL::text AS odd_time,
+       o.job_id, o.adopted, o.reason, o.requested_by, o.recorded_at, o.is_sourced,
+       later.adopted AS later_adopted, later.requested_by AS later_by, later.overridden_at AT TIME ZONE 'UTC' AS later_at,
+       seen.since, effect.rows
+FROM (
+    SELECT * FROM root_overrides
+    WHERE (overridden_at, id) < ($1::text::timestamp, $2::uuid)
+    ORDER BY overridden_at DESC, id DESC
+    LIMIT $3::integer
+) o
+LEFT JOIN LATERAL (
+    SELECT d.adopted, d.requested_by, d.overridden_at
+    FROM root_overrides d
+    WHERE d.job_id = o.job_id AND (d.overridden_at, d.id) > (o.overridden_at, o.id)
+    ORDER BY d.overridden_at, d.id
+    LIMIT 1
+) later ON true
+LEFT JOIN LATERAL (
+    SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS since
+    FROM llama_logs l
+    WHERE {l bears o.job_id}
+    ORDER BY {earliest}
+    LIMIT 1
+) seen ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS rows
+    FROM (
+        SELECT FROM (SELECT * FROM llama_logs s WHERE {s stems from o.job_id} OFFSET 0) l
+        WHERE l.origin = 'ADOPTED'
+        LIMIT $4::integer
+    ) counted
+) effect ON o.adopted AND later.adopted IS NULL AND seen.since IS NULL
+ORDER BY o.overridden_at DESC, o.id DESC
