@@ -1,7 +1,7 @@
 """Settings, from the environment (prefix LLAMALOG_) or a file `.env`; read once, in `cli`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -15,9 +15,30 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class PasswordFileError(LlamalogError):
-    """The file of the database password cannot be read."""
+    """The file of a password cannot be read."""
 
     exit_code = ExitCode.CONFIGURATION
+
+
+class KafkaCredentialsError(LlamalogError):
+    """Kafka's protocol takes a user and a password, and one is missing."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{setting_name('kafka_security_protocol')} takes a user and a password: set "
+            f"{setting_name('kafka_sasl_username')}, and {setting_name('kafka_sasl_password')} or "
+            f"{setting_name('kafka_sasl_password_file')}. Nothing was done."
+        )
+
+
+class KafkaCredentials(NamedTuple):
+    """A user of Kafka, by a mechanism of SASL."""
+
+    mechanism: str
+    username: str
+    password: str
 
 
 class DatabaseSettings(BaseSettings):
@@ -62,7 +83,7 @@ class DatabaseSettings(BaseSettings):
         if self.database_password_file is None:
             return urlunsplit(parts)
         host = parts.netloc.rpartition("@")[2]
-        password = quote(_password_in(self.database_password_file), safe="")
+        password = quote(_password_in(self.database_password_file, "database_password_file"), safe="")
         return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '', safe='')}:{password}@{host}"))
 
     def as_environment(self) -> dict[str, str]:
@@ -79,6 +100,13 @@ class Settings(DatabaseSettings):
     """All settings of an installation."""
 
     kafka: str = Field(description="bootstrap servers: host:port, comma-separated")
+    kafka_security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_sasl_password_file: Path | None = Field(
+        default=None, description="a file that holds the password, where the setting has none"
+    )
     kafka_durable: bool = Field(
         default=True, description="false for the embedded broker: no idempotent producer, no end offsets"
     )
@@ -109,6 +137,22 @@ class Settings(DatabaseSettings):
         default=None, description="where the consumers' /metrics are, comma-separated, if not on this machine"
     )
 
+    def kafka_credentials(self) -> KafkaCredentials | None:
+        """The user and password for Kafka; None without a protocol that takes any.
+
+        Raises:
+            KafkaCredentialsError: the protocol takes them, and one is missing.
+            PasswordFileError: the file is set and cannot be read.
+        """
+        if self.kafka_security_protocol == "PLAINTEXT":
+            return None
+        password = self.kafka_sasl_password.get_secret_value() if self.kafka_sasl_password else None
+        if password is None and self.kafka_sasl_password_file is not None:
+            password = _password_in(self.kafka_sasl_password_file, "kafka_sasl_password_file")
+        if not self.kafka_sasl_username or not password:
+            raise KafkaCredentialsError
+        return KafkaCredentials(self.kafka_sasl_mechanism, self.kafka_sasl_username, password)
+
     def kafka_servers(self) -> list[str]:
         """The bootstrap servers, one by one: FastStream takes a text with commas for one of them."""
         return [server.strip() for server in self.kafka.split(",")]
@@ -126,11 +170,11 @@ def setting_name(field: str) -> str:
     return f"{_PREFIX}{field.upper()}"
 
 
-def _password_in(file: Path) -> str:
+def _password_in(file: Path, setting: str) -> str:
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise PasswordFileError(
-            f"The database password cannot be read from {file} ({setting_name('database_password_file')}): "
+            f"The password cannot be read from {file} ({setting_name(setting)}): "
             f"{error}. Nothing was done. Correct the path or its rights, or unset the variable."
         ) from error

@@ -27,7 +27,7 @@ from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collect
 from llamalog_service.bootstrap.monitoring import open_monitoring
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.clients import METADATA_MILLISECONDS
-from llamalog_service.kafka.consumer.broker import RetryingBroker
+from llamalog_service.kafka.consumer.broker import RetryingBroker, security_of
 from llamalog_service.kafka.consumer.delivery import BatchDelivery, subscribe
 from llamalog_service.kafka.consumer.monitoring import Monitored
 from llamalog_service.kafka.consumer.pipeline import Steps
@@ -201,6 +201,7 @@ async def _run(
     logger = logging.getLogger("faststream")  # it logs the errors that it swallows
     broker = RetryingBroker(
         settings.kafka_servers(),
+        security=security_of(settings),
         metadata_max_age_ms=METADATA_MILLISECONDS,
         apply_types=False,
         graceful_timeout=30.0,

@@ -1,12 +1,19 @@
-"""`llamalog topics create` and `llamalog topics check`."""
+"""`llamalog topics create`, `check` and `acls`."""
+
+from typing import Annotated
 
 import typer
 
 from llamalog_service.cli.runtime import TIMEOUT, console, read_settings, run
+from llamalog_service.kafka.acls import Role, default_principals, grants, script
 from llamalog_service.kafka.topic_checks import Level, find_topic_faults
-from llamalog_service.kafka.topics import create_missing_topics
+from llamalog_service.kafka.topics import create_missing_topics, topics
 
-app = typer.Typer(name="topics", help="Create the topics of llamalog, or check them.", no_args_is_help=True)
+app = typer.Typer(
+    name="topics",
+    help="Create the topics of llamalog, check them, or print the rights that their users need.",
+    no_args_is_help=True,
+)
 
 _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.INFO: "cyan"}
 
@@ -29,3 +36,34 @@ def check() -> None:
         raise typer.Exit(1)
     if not findings:
         console.print("The topics are as they have to be.")
+
+
+@app.command("acls")
+def acls(
+    principal: Annotated[
+        list[str],
+        typer.Option(
+            metavar="ROLE=NAME",
+            help=f"The principal of a role ({', '.join(Role)}); may be repeated. Else llamalog-ROLE.",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    role: Annotated[list[Role], typer.Option(help="Only of this role; may be repeated.")] = [],  # noqa: B006
+) -> None:
+    """Print the kafka-acls commands that give each process its rights at Kafka, and no more.
+
+    They take the broker from BOOTSTRAP and the credentials of an administrator from the file CREDENTIALS:
+    `llamalog topics acls | BOOTSTRAP=broker:9092 CREDENTIALS=admin.properties sh`. For a second producer:
+    `--role producer --principal producer=NAME`.
+    """
+    settings = read_settings()
+    principals = default_principals() | dict(map(_principal, principal))
+    matrix = grants(topics(settings.topic_prefix), settings, principals)
+    wanted = {one: granted for one, granted in matrix.items() if not role or one in role}
+    typer.echo(script(wanted, principals), nl=False)
+
+
+def _principal(text: str) -> tuple[Role, str]:
+    role, _, name = text.partition("=")
+    if role not in list(Role) or not name:
+        raise typer.BadParameter(f'"{text}" is not of the form ROLE=NAME', param_hint="--principal")
+    return Role(role), name

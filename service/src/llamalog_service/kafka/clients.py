@@ -2,13 +2,20 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 
-from llamalog_service.domain.errors import UnavailableError
+from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
 from llamalog_service.kafka.record_batches import read_within_bounds
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
@@ -27,15 +34,56 @@ METADATA_MILLISECONDS: Final = 10_000
 """After so long the partitions of a topic are looked at again: it may have got more."""
 
 
+class KafkaForbidsError(LlamalogError):
+    """Kafka's authorizer does not allow what the service does: waiting does not help."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(
+            f"Kafka does not allow it ({type(cause).__name__}: {cause}). `llamalog topics acls` prints the "
+            "rights that each process needs. Nothing is lost: grant them, and start again."
+        )
+
+
+FORBIDDEN: Final = (
+    TopicAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+
+
+def connection_options(settings: Settings) -> dict[str, Any]:
+    """The arguments of every client of Kafka: the brokers, and the credentials if there are any.
+
+    Raises:
+        LlamalogError: as of `Settings.kafka_credentials`.
+    """
+    options: dict[str, Any] = {"bootstrap_servers": settings.kafka}
+    credentials = settings.kafka_credentials()
+    if credentials is not None:
+        options |= {
+            "security_protocol": settings.kafka_security_protocol,
+            "sasl_mechanism": credentials.mechanism,
+            "sasl_plain_username": credentials.username,
+            "sasl_plain_password": credentials.password,
+        }
+    return options
+
+
 @contextmanager
 def translate_kafka_errors(bootstrap: str) -> Iterator[None]:
     """Raise UnavailableError in place of the client's errors.
 
     Raises:
         UnavailableError: Kafka cannot be reached, or refuses for the moment.
+        KafkaForbidsError: its authorizer refuses.
     """
     try:
         yield
+    except FORBIDDEN as error:
+        raise KafkaForbidsError(error) from error
     except KafkaConnectionError as error:
         raise UnavailableError(
             f"Kafka can't be reached at {bootstrap}. Check that it runs, and the address in LLAMALOG_KAFKA."
@@ -65,7 +113,7 @@ async def open_producer(
         UnavailableError: Kafka did not answer within `timeout` seconds; None waits for ever.
     """
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka,
+        **connection_options(settings),
         acks="all",
         compression_type=compression,
         enable_idempotence=settings.kafka_durable,
@@ -92,7 +140,7 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     Raises:
         UnavailableError: Kafka does not answer; also for what fails within the context.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = AIOKafkaAdminClient(**connection_options(settings))
     with translate_kafka_errors(settings.kafka):
         try:
             await admin.start()
@@ -116,7 +164,7 @@ async def open_reader(
     """
     read_within_bounds()
     reader = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka,
+        **connection_options(settings),
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest" if skips else "none",

@@ -48,7 +48,7 @@ from llamalog_service import kernels
 from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent, StoredRow
-from llamalog_service.kafka.clients import MessageToSend, open_producer
+from llamalog_service.kafka.clients import FORBIDDEN, KafkaForbidsError, MessageToSend, open_producer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
 from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics, topics
 from llamalog_service.settings import Settings
@@ -182,6 +182,8 @@ class MessageProducer:
 
 
 def _translated(topic: str, error: KafkaError | OSError) -> LlamalogError:
+    if isinstance(error, FORBIDDEN):
+        return KafkaForbidsError(error)
     if isinstance(error, _TOO_LARGE):
         return MessageTooLargeError(topic, error)
     # The client raises the bare class for one thing: the task that sends has died.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
-from llamalog_service.kafka.clients import ISOLATION, translate_kafka_errors
+from llamalog_service.kafka.clients import ISOLATION, connection_options, translate_kafka_errors
 from llamalog_service.kafka.consumer.delivery import BatchDelivery
 from llamalog_service.retry import Retries
 from llamalog_service.settings import Settings
@@ -109,7 +109,7 @@ class LagProbe:
         with translate_kafka_errors(self._settings.kafka):
             if self._client is None:
                 self._client = AIOKafkaConsumer(
-                    bootstrap_servers=self._settings.kafka,
+                    **connection_options(self._settings),
                     group_id=None,
                     enable_auto_commit=False,
                     isolation_level=ISOLATION,
