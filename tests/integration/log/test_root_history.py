@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from harness.backfills import Backfills
 from harness.beliefs import broken_chains, take_snapshot, wrong_beliefs
 from harness.log_table import empty_tables
+from harness.rebuilding import Installation
 from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event, histories, override
 from llamalog_schemas.commands import MissingParent
@@ -99,6 +100,26 @@ async def test_rows_that_a_backfill_settles_first_note_its_batch_and_rows_with_a
     (unknown,) = await changes(pool, 4)
     assert (unknown["old_root_job_id"], unknown["origin"]) == ("odd", "UNTRACKED")
     assert await wrong_beliefs(pool, [before, await take_snapshot(pool)]) == []
+
+
+async def test_roots_that_a_rebuild_repairs_are_kept_as_they_were(pool: asyncpg.Pool) -> None:
+    installation = Installation(pool)
+    installation.publish([event(1, "top"), event(2, "child", "top"), event(3), event(4, "x", "top")])
+    await installation.ingest_all()
+    await pool.execute("UPDATE llama_logs SET root_job_id = 'forged' WHERE id = $1", UUID(int=2))
+    await pool.execute("UPDATE llama_logs SET root_job_id = 'odd' WHERE id = $1", UUID(int=3))
+    await pool.execute(
+        "UPDATE llama_logs SET origin = NULL, root_job_id = NULL, operation = 'odd', legacy_sourced = true "
+        "WHERE id = $1",
+        UUID(int=4),
+    )
+    forged = await take_snapshot(pool)
+    assert (await installation.repaired()).repaired == 3
+    (child,), (untracked,) = await changes(pool, 2), await changes(pool, 3)
+    assert (child["old_root_job_id"], child["root_job_id"], child["kind"]) == ("forged", "top", "repair")
+    assert (untracked["old_root_job_id"], untracked["kind"]) == ("odd", "repair")
+    assert await broken_chains(pool) == []
+    assert await wrong_beliefs(pool, [forged, await take_snapshot(pool)]) == []
 
 
 async def test_what_is_older_than_the_history_is_kept_is_deleted_in_pieces_and_the_beginning_says_so(

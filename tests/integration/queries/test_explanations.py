@@ -6,6 +6,7 @@ from uuid import UUID
 import asyncpg
 from hypothesis import HealthCheck, given, settings
 
+from harness.backfills import Backfills
 from harness.log_table import empty_tables
 from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event, histories, override
@@ -160,6 +161,26 @@ async def test_the_history_names_the_operator_whose_override_changed_a_root(pool
     (change,) = history.changes
     assert (change.origin, change.event) == ("ADOPTED", None)
     assert change.sentence == "tests adopted lost as a root: a test."
+
+
+async def test_the_history_of_a_legacy_row_begins_with_the_backfill_that_gave_it_an_origin(
+    pool: asyncpg.Pool,
+) -> None:
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, job_id) "
+        "VALUES ($1, 'album:created', 'CREATED', 'SUCCESS', 'legacy')",
+        UUID(int=1),
+    )
+    unprocessed = await explained(pool, 1)
+    assert (unprocessed.origin, unprocessed.stored_origin) == ("ROOT", None)
+    assert "the next sweep or backfill does." in said(unprocessed)
+    run = await Backfills(pool).do()
+    history = (await explained(pool, 1)).history
+    assert history is not None
+    (change,) = history.changes
+    assert (change.revision, change.old_origin, change.root, change.origin) == (None, None, "legacy", "ROOT")
+    assert change.sentence == f"The backfill {run.id}, requested by {run.requested_by}."
+    assert not history.is_cut
 
 
 async def test_of_a_long_chain_the_ends_are_shown_and_of_one_too_long_the_stored_root(
