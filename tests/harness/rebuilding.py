@@ -201,9 +201,10 @@ async def tamper(pool: asyncpg.Pool) -> None:
 
 
 async def rows_as_text(pool: asyncpg.Pool) -> list[str]:
-    """Every row in full, but for the time at which it was recorded, and its revision."""
+    """Every row in full, but for what says when, how often and by what it was written."""
     records = await pool.fetch(
-        "SELECT (to_jsonb(l) - ARRAY['recorded_at', 'revision'])::text AS row FROM llama_logs l ORDER BY id"
+        "SELECT (to_jsonb(l) - ARRAY['recorded_at', 'revision', 'settled_by'])::text AS row "
+        "FROM llama_logs l ORDER BY id"
     )
     return [record["row"] for record in records]
 

@@ -18,7 +18,7 @@ from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.reader import Span
 from llamalog_service.postgres.locks import RebuildLock
 from llamalog_service.postgres.pool import create_pool
-from llamalog_service.rebuild import rebuild
+from llamalog_service.rebuild import reading
 from llamalog_service.rebuild.comparison import RebuildSelection
 from llamalog_service.rebuild.errors import (
     BeginningGoneError,
@@ -137,7 +137,7 @@ async def test_events_not_ingested_yet_are_not_missing_and_rows_ingested_meanwhi
 async def test_events_ingested_during_the_reading_are_read_before_the_snapshot_begins(
     at_rest: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuild, "MAX_READ_IN_SNAPSHOT", 3)
+    monkeypatch.setattr(reading, "MAX_READ_IN_SNAPSHOT", 3)
     read, calls = at_rest.topic.read, []
 
     async def read_while_ingesting(starts, ends):  # type: ignore[no-untyped-def]

@@ -6,8 +6,7 @@ live table as it was.
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from itertools import islice
 from typing import Final, NamedTuple
@@ -38,26 +37,21 @@ from llamalog_service.rebuild.errors import (
     RebuildInProgressError,
     RowsPastPositionError,
     TooManyDeletesError,
-    UnknownEnumLabelsError,
     UnsourcedRowsError,
 )
-from llamalog_service.rebuild.initial_load import EnumLabelStore, commit_loaded, resolving
+from llamalog_service.rebuild.initial_load import commit_loaded, resolving
 from llamalog_service.rebuild.ports import CommitOffsets, History, OnProgress, RebuildProgress
-from llamalog_service.rebuild.reader_processes import ReaderProcesses, Share, shown_as_all
+from llamalog_service.rebuild.reader_processes import ReaderProcesses
+from llamalog_service.rebuild.reading import OverridesRead, Reading
 from llamalog_service.rebuild.repair import Repair
 from llamalog_service.rebuild.report import RebuildReport
-from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore, read_into, split_reading
+from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore, read_into
 from llamalog_service.retry import retry_until_available
-
-MAX_READ_IN_SNAPSHOT: Final = 100_000
-"""Messages, a few seconds' reading, that may be left to the transaction that compares."""
 
 _EXAMPLES: Final = 20
 _CONVERGENCE_INTERVAL: Final = 0.5
 _CONVERGENCE_FACTOR: Final = 6
 """The wait for convergence is so many times as long while the migration consumer recomputes roots."""
-
-Write = Callable[[ShadowBatch], Awaitable[None]]
 
 
 class RebuildOptions(NamedTuple):
@@ -87,14 +81,6 @@ class RebuildOptions(NamedTuple):
     archive_only: bool = False
     on_difference: Callable[[str], None] = lambda _: None
     on_compared: Callable[[], None] = lambda: None
-
-
-class OverridesRead(NamedTuple):
-    """Counts of the messages that were read from the topic of overrides."""
-
-    messages: int = 0
-    dead_letters: int = 0
-    tombstones: int = 0
 
 
 class _Comparison(NamedTuple):
@@ -145,6 +131,9 @@ class Rebuild:
         self._comparison = ComparisonStore(pool)
         self._history = history
         self._overrides = overrides
+        self._reading = Reading(
+            pool, history, overrides, self._shadow, lock=self._lock, readers=readers, on_progress=on_progress
+        )
         self._topic = topic
         self._overrides_topic = overrides_topic
         self._group = group
@@ -152,7 +141,6 @@ class Rebuild:
         self._begun_by = begun_by
         self._repair = repair
         self._commit = commit
-        self._readers = readers
         self._on_progress = on_progress
 
     async def run(self, options: RebuildOptions) -> RebuildReport:
@@ -220,8 +208,11 @@ class Rebuild:
         ends = await self._comparison.live_positions(self._topic)
         spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
         require_positions(self._topic, ends, spans)
-        await self._read_up_to_the_live_table(
-            ends, self._guarded(self._shadow.write, options), needs_labels=options.add_enum_labels
+        await self._reading.read_up_to_moving_end(
+            ends,
+            lambda: self._comparison.live_positions(self._topic),
+            self._reading.guarded(self._shadow.write, add_labels=options.add_enum_labels),
+            needs_labels=options.add_enum_labels,
         )
         found = await retry_until_available(
             lambda: self._compare(options), doing="comparing", may_take_long=True
@@ -269,14 +260,16 @@ class Rebuild:
         self, spans: Mapping[int, Span], override_spans: Mapping[int, Span], options: RebuildOptions
     ) -> RebuildReport:
         """Read the whole topics and load the empty live table from them."""
-        write = self._guarded(self._shadow.write, options, allow_unknown_labels=False)
+        write = self._reading.guarded(
+            self._shadow.write, add_labels=options.add_enum_labels, allow_unknown_labels=False
+        )
         ends = {partition: span.end for partition, span in spans.items()}
-        await self._read_up_to(ends, write, needs_labels=True)
+        await self._reading.read_up_to(ends, write, needs_labels=True)
         override_ends = {partition: span.end for partition, span in override_spans.items()}
 
         async def read_overrides() -> OverridesRead:
             await self._shadow.reset()
-            return await self._read_overrides(override_ends, self._shadow.write)
+            return await self._reading.read_overrides(override_ends, self._shadow.write)
 
         overrides_read = await retry_until_available(
             read_overrides, doing="reading overrides", may_take_long=True
@@ -346,64 +339,6 @@ class Rebuild:
             loaded=loaded,
         )
 
-    def _guarded(self, write: Write, options: RebuildOptions, *, allow_unknown_labels: bool = True) -> Write:
-        """`write` that first checks the lock, and legacy rows for labels that the live table's enums lack.
-
-        Args:
-            allow_unknown_labels: rows with such labels are dead letters, as for the consumer; else they are
-                refused.
-        """
-
-        async def write_guarded(batch: ShadowBatch) -> None:
-            self._lock.check()
-            if options.add_enum_labels or not allow_unknown_labels:
-                labels = EnumLabelStore(self._pool)
-                missing = await labels.missing(batch.rows)
-                if missing and not options.add_enum_labels:
-                    raise UnknownEnumLabelsError(missing)
-                if missing:
-                    await labels.add(missing)
-            await write(batch)
-
-        return write_guarded
-
-    async def _read_up_to_the_live_table(
-        self, ends: Mapping[int, int], write: Write, *, needs_labels: bool
-    ) -> None:
-        """Read until little is left to the comparison's snapshot, which holds VACUUM back."""
-        while True:
-            await self._read_up_to(ends, write, needs_labels=needs_labels)
-            recorded = await retry_until_available(
-                lambda: self._comparison.live_positions(self._topic),
-                doing="reading the live table's positions",
-            )
-            if sum(recorded.values()) - sum(ends.values()) <= MAX_READ_IN_SNAPSHOT:
-                return
-            ends = recorded
-
-    async def _read_up_to(self, ends: Mapping[int, int], write: Write, *, needs_labels: bool) -> None:
-        """Read into the shadow, each batch in a transaction of its own."""
-
-        async def read() -> None:
-            starts = await self._starts()
-            readers = self._readers
-            own, *others = split_reading(starts, ends, 1 if readers is None else readers.most)
-            if readers is not None and others:
-                shares = [Share(their_ends, self._lock.session, needs_labels) for their_ends in others]
-                async with readers.reading(shares, self._lock.check):
-                    show = shown_as_all(sum(ends.values()), self._on_progress)
-                    await read_into(write, self._history, starts, own, show)
-                starts = await self._starts()  # what one of them has not read is left
-            await read_into(write, self._history, starts, ends, self._on_progress)
-
-        await retry_until_available(read, doing="reading the topic", may_take_long=True)
-
-    async def _starts(self) -> dict[int, int]:
-        """The next offsets of the shadow, once no process of an earlier attempt writes to it any more."""
-        self._lock.check()
-        await self._lock.wait_for_readers()
-        return (await self._shadow.progress()).next_offsets
-
     async def _compare(self, options: RebuildOptions) -> _Comparison:
         """Compare in one snapshot.
 
@@ -416,10 +351,10 @@ class Rebuild:
             await snapshot.reset()
             ends = await snapshot.positions(self._topic)
             starts = (await snapshot.progress()).next_offsets
-            write = self._guarded(snapshot.write, options)
+            write = self._reading.guarded(snapshot.write, add_labels=options.add_enum_labels)
             await read_into(write, self._history, starts, ends, self._on_progress)
             override_ends = await snapshot.positions(self._overrides_topic)
-            overrides_read = await self._read_overrides(override_ends, snapshot.write)
+            overrides_read = await self._reading.read_overrides(override_ends, snapshot.write)
             copied = await snapshot.copy_unsourced() if options.allow_unsourced else NONE_UNSOURCED
             self._on_progress(RebuildProgress("removing duplicates"))
             await snapshot.analyze()
@@ -440,19 +375,6 @@ class Rebuild:
             await snapshot.complete()
         differing = overrides.missing + overrides.different
         return _Comparison(read, overrides_read, duplicates, differing, sides, copied)
-
-    async def _read_overrides(self, ends: Mapping[int, int], write: Write) -> OverridesRead:
-        """Write the overrides before these offsets to the shadow, which has none yet."""
-        counts = Counter[str]()
-
-        async def write_overrides(batch: ShadowBatch) -> None:
-            self._lock.check()
-            for name in OverridesRead._fields:
-                counts[name] += sum(getattr(batch, name).values())
-            await write(batch._replace(next_offsets={}))
-
-        await read_into(write_overrides, self._overrides, {}, ends, self._on_progress)
-        return OverridesRead(**counts)
 
     async def _wait_for_convergence(self, timeout: float) -> None:
         """Wait until live traffic has corrected roots that its last events change."""
