@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -124,6 +125,7 @@ def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:
     )
 
 
+@cache  # looked up for every event
 def carries_overrides(topic: str) -> bool:
     """Whether a topic that the log is made of is that of overrides; of entity events else."""
     return topic.endswith(_OVERRIDES)
