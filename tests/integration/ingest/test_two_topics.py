@@ -7,7 +7,7 @@ import pytest
 
 from harness.log_table import differences, stored_rows
 from harness.service import running
-from harness.settled import wait_until_consumed, wait_until_settled
+from harness.settled import wait_until_committed, wait_until_consumed, wait_until_settled
 from harness.topics import committed_offsets, delete_topic, publish
 from harness.waiting import eventually
 from histories import event, override
@@ -51,8 +51,10 @@ async def test_a_consumer_ends_with_a_sentence_when_the_topic_of_overrides_is_go
     settings: Settings, tmp_path: Path
 ) -> None:
     name = topics(settings.topic_prefix).overrides.name
+    await publish(settings, CHILD + OVERRIDES)
     async with running("consumer", settings, tmp_path) as consumer:
         await wait_until_consumed(settings)
+        await wait_until_committed(settings, settings.consumer_group, name)
         await delete_topic(settings.kafka, name)
         assert await consumer.ended() == ExitCode.BROKEN
         assert f"{name}: the topic is not there any more" in consumer.output
