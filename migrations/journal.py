@@ -6,11 +6,12 @@ knows which part.
 
 from alembic import op
 
+from llamalog_service.adoption import schema_inspector
 from llamalog_service.adoption.schema_inspector import JOURNAL, SchemaInspector
 
 ADDED_TABLE = "added table"
 ADDED_ENUM = "added enum"
-ADDED_COLUMN = "added column"
+ADDED_COLUMN = schema_inspector.ADDED_COLUMN
 ADDED_INDEX = "added index"
 DROPPED_INDEX = "dropped index"
 RENAMED_TABLE = "renamed table"

@@ -128,7 +128,7 @@ cdef inline int _moment(_Buffer to, object value) except -1:
 
 
 cdef inline int _content(_Buffer to, tuple row, uint32_t sources_of, uint32_t fields_of) except -1:
-    """The 28 columns of a content."""
+    """The 28 columns of a content before its producer and its trace."""
     _id(to, row[0])
     _text(to, row[1])
     _id(to, row[2])
@@ -160,11 +160,12 @@ cdef inline int _content(_Buffer to, tuple row, uint32_t sources_of, uint32_t fi
     return 0
 
 
-def copy_data(rows, roots, revisions, first_revision, elements):
+def copy_data(rows, roots, producers, revisions, first_revision, elements):
     """Rows as COPY takes them in binary format, without its beginning and end.
 
     Args:
         rows: contents of rows, as structs; `roots` runs in step.
+        producers: the numbers of the rows' producers, by name.
         revisions: by id, of those that begin with another than `first_revision`.
         elements: the types of the elements of `sources`, `fields_enriched` and `cycle_members`.
     """
@@ -176,9 +177,11 @@ def copy_data(rows, roots, revisions, first_revision, elements):
     for content, found in zip(rows, roots, strict=True):
         row, root = astuple(content), astuple(found)
         at = to.room(2)
-        at[0], at[1] = 0, 33
+        at[0], at[1] = 0, 35
         to.size += 2
         _content(to, row, sources_of, fields_of)
+        _integer(to, producers[row[28]])
+        _text(to, row[29])
         _text(to, root[0])
         _text(to, root[1])
         _texts(to, root[2], cycle_of)
@@ -197,12 +200,16 @@ def placed_data(rows, positions, elements):
     cdef uint32_t sources_of, fields_of
     sources_of, fields_of = elements
     cdef _Buffer to = _Buffer()
+    cdef tuple row
     cdef char *at
     for content, position in zip(rows, positions, strict=True):
+        row = astuple(content)
         at = to.room(2)
-        at[0], at[1] = 0, 30
+        at[0], at[1] = 0, 32
         to.size += 2
-        _content(to, astuple(content), sources_of, fields_of)
+        _content(to, row, sources_of, fields_of)
+        _text(to, row[28])
+        _text(to, row[29])
         _integer(to, position.partition)
         at = to.room(12)
         _write32(at, 8)

@@ -182,5 +182,8 @@ def provenance(stored):
     _member(to, b',"previewData":', row[20], None)
     _member(to, b',"triggeredBy":', row[24], None)
     _member(to, b',"userId":', row[25], None)
+    _member(to, b',"producer":', row[28], None)
+    _member(to, b',"traceparent":', row[29], None)
+    _member(to, b',"isLegacy":', stored.is_legacy, False)
     to.add(b"}}", 2)
     return PyBytes_FromStringAndSize(to.data + 48, 36), to.written()

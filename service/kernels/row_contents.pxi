@@ -92,4 +92,6 @@ def content_values(event):
             None,
         ),
         data[19],
+        event.source,
+        event.traceparent,
     )

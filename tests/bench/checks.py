@@ -18,13 +18,15 @@ from llamalog_service.domain.fold import FoldedRow
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent
 from llamalog_service.postgres.pool import prepare_connection
+from llamalog_service.postgres.statements import expand
 
 _NAMED = 5
 """Differences listed in full, of each kind; of the others only the number."""
 
 _CONTENT = RowContent.__struct_fields__
 _ROOT = Root.__struct_fields__
-_SELECT = f"SELECT {', '.join((*_CONTENT, *_ROOT))}, revision FROM llama_logs"
+_COLUMNS = ", ".join("{producer}" if name == "producer" else f"l.{name}" for name in _CONTENT + _ROOT)
+_SELECT = expand(f"SELECT {_COLUMNS}, l.revision FROM llama_logs l")
 _OF_IDS = "WHERE id = ANY ($1::uuid[])"
 
 

@@ -13,15 +13,15 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from asyncpg.pgproto.pgproto import UUID as DriverUUID
-from msgspec.structs import astuple
 
 from bench.costs import cpu_seconds
 from llamalog_service.domain.fold import FoldedRow
-from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent
+from llamalog_service.log.row_copy import COLUMNS as ROW_COLUMNS
+from llamalog_service.log.row_copy import records_of
 
 BATCH_SIZES = (1_000, 5_000, 20_000)
-COLUMNS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
+COLUMNS = (*ROW_COLUMNS, "recorded_at")
 _TABLE = "copied_logs"
 
 Records = list[tuple[Any, ...]]
@@ -38,10 +38,16 @@ class Copied(NamedTuple):
 def copy_records(rows: Iterable[FoldedRow]) -> Records:
     """Rows as they are given to COPY; the first revision of each, recorded now."""
     now = datetime.now(UTC)
-    return [
-        (*(_driver_value(value) for value in astuple(row.content) + astuple(row.root)), 1, now)
-        for row in rows
-    ]
+    contents, roots = [], []
+    for row in rows:
+        assert isinstance(row.content, RowContent)
+        contents.append(row.content)
+        roots.append(row.root)
+    producers: dict[str | None, int | None] = {None: None}
+    for content in contents:
+        producers.setdefault(content.producer, len(producers))
+    records = records_of(contents, roots, producers, {})
+    return [(*map(_driver_value, record), now) for record in records]
 
 
 def _driver_value(value: Any) -> Any:

@@ -43,6 +43,9 @@ OF_EVENTS = [
 OF_ENTITIES = [golden for golden in OF_EVENTS if golden.event.startswith("entity-")]
 
 
+_UNSTATED = [("parentConflict", False), ("isLegacy", False)]
+
+
 def named(golden: Golden) -> str:
     return golden.name
 
@@ -83,7 +86,7 @@ def content(data: Any) -> dict[str, Any]:
     return {
         name: value
         for name, value in values.items()
-        if name in always or (value not in (None, []) and (name, value) != ("parentConflict", False))
+        if name in always or (value not in (None, []) and (name, value) not in _UNSTATED)
     }
 
 
@@ -118,6 +121,8 @@ def test_becomes_the_expected_row(golden: Golden) -> None:
         "createdAt": row.created_at.isoformat(timespec="milliseconds"),
     }
     assert derived == golden.expected["row"]
+    assert row.producer == golden.structured["source"]
+    assert row.traceparent == golden.expected.get("traceparent")
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=named)

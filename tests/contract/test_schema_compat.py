@@ -159,6 +159,14 @@ def test_a_new_field_where_unknown_ones_are_let_through_may_have_been_an_attribu
     assert found(WIDE, grown, may_grow=True) == set()
 
 
+def test_a_new_field_that_accepts_any_value_refuses_no_attribute_of_a_producer() -> None:
+    grown = copy.deepcopy(WIDE)
+    grown["properties"]["new"] = {"description": "Read if it has the right form.", "examples": ["x"]}
+    for theirs in (7, None, {"of": "theirs"}):
+        assert Draft202012Validator(grown).is_valid({"name": "abc", "new": theirs})
+    assert found(WIDE, grown, may_grow=False) == set()
+
+
 def test_a_field_that_is_gone_is_missed_by_readers_and_refused_if_nothing_unknown_is_let_through() -> None:
     for within, lost in ((False, {Way.FORWARD}), (True, {Way.FORWARD, Way.BACKWARD})):
         grown = with_field(WIDE, "new", within=within)

@@ -34,8 +34,15 @@ class BigLog:
         return self.albums * ROWS_AN_ALBUM + self.big_root_rows + self.odd
 
 
+_PRODUCERS = """
+    INSERT INTO event_producers (id, source) OVERRIDING SYSTEM VALUE
+    VALUES (1, '/few'), (2, '/many'), (3, '/links'), (4, '/import')
+"""
+
+
 async def fill(connection: asyncpg.Connection, log: BigLog) -> None:
     """Write the rows; statistics and visibility are the caller's business."""
+    await connection.execute(_PRODUCERS)
     for first in range(1, log.albums + 1, 10_000):
         await connection.execute(_sql("albums"), first, min(first + 9_999, log.albums), timeout=3600)
     await connection.execute(_sql("big_tree"), BIG_ROOT, log.big_root_rows, timeout=3600)

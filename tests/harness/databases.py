@@ -30,6 +30,7 @@ ALL_REVISIONS = [
     "0013",
     "0014",
     "0015",
+    "0016",
 ]
 
 DatabaseAt = Callable[[str], Awaitable[str]]

@@ -87,6 +87,8 @@ CONTENTS: Final = st.builds(
     user_id=st.one_of(st.none(), texts(255)),
     created_at=_MOMENT,
     declared_root_job_id=_JOB,
+    producer=st.one_of(texts(1000), st.just("🦙" * 1000)),
+    traceparent=st.one_of(st.none(), st.just("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")),
 )
 ROOTS: Final = st.builds(
     Root,

@@ -11,8 +11,8 @@ _ROWS = """
     SELECT id, extract(epoch FROM created_at)::double precision AS at, entity_type::text AS type, entity_id,
            artist_id, album_id, track_id, operation, category::text, sources, status::text, reason,
            error_message, error_code, retry_count, metadata, job_id, parent_job_id, root_job_id, is_root_job,
-           user_id, origin::text, cycle_members
-    FROM llama_logs
+           user_id, origin::text, cycle_members, source AS producer, traceparent
+    FROM llama_logs LEFT JOIN (SELECT id AS producer_id, source FROM event_producers) p USING (producer_id)
 """
 
 
@@ -43,6 +43,8 @@ class Row:
     user_id: str | None
     origin: str | None
     cycle_members: list[str] | None
+    producer: str | None
+    traceparent: str | None
 
     @property
     def place(self) -> tuple[float, UUID]:

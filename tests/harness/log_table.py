@@ -1,6 +1,6 @@
 """The table as it stands, held against the fold; or written as the fold has it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -8,8 +8,11 @@ import asyncpg
 
 from llamalog_schemas.events import Event
 from llamalog_service.domain.fold import FoldedRow, fold
-from llamalog_service.domain.rows import StoredRow
+from llamalog_service.domain.lineage import Root
+from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.log.log_store import LogStore, Positions
+from llamalog_service.log.producers import add_producers, producers_of
+from llamalog_service.log.row_copy import COLUMNS, records_of
 
 NOTHING_READ: Final = Positions("tests", {})
 """Positions of rows that come from no topic."""
@@ -20,7 +23,7 @@ _EMPTY_ALL = """
     DELETE FROM provenance_outbox; DELETE FROM backfill_runs; DELETE FROM backfill_plan;
     DELETE FROM handled_requests; DELETE FROM legacy_values; DELETE FROM publishing_progress;
     DELETE FROM removed_rows; DELETE FROM refused_rows; DELETE FROM root_history;
-    DELETE FROM root_corrections; UPDATE history_start SET kept_since = now()
+    DELETE FROM root_corrections; UPDATE history_start SET kept_since = now(); DELETE FROM event_producers
 """
 
 
@@ -42,6 +45,17 @@ async def write_at_rest(
     while left:
         some, left = left[:at_once], left[at_once:]
         await store.write([row.content for row in some], [row.root for row in some], [], positions)
+
+
+async def copy_contents(
+    connection: asyncpg.Connection, contents: Sequence[RowContent], roots: Sequence[Root]
+) -> None:
+    """Write rows in the connection's transaction, with the numbers of their producers."""
+    await add_producers(connection, producers_of(contents))
+    known = await connection.fetch("SELECT source, id FROM event_producers")
+    numbers: dict[str | None, int | None] = {None: None, **{each["source"]: each["id"] for each in known}}
+    records = records_of(contents, roots, numbers, {})
+    await connection.copy_records_to_table("llama_logs", columns=COLUMNS, records=records)
 
 
 async def empty_tables(pool: asyncpg.Pool) -> None:

@@ -16,6 +16,7 @@ from llamalog_service.kafka.reader import Portion, Span
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
+from llamalog_service.postgres.statements import expand
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
 from llamalog_service.rebuild.report import RebuildReport
@@ -203,8 +204,10 @@ async def tamper(pool: asyncpg.Pool) -> None:
 async def rows_as_text(pool: asyncpg.Pool) -> list[str]:
     """Every row in full, but for what says when, how often and by what it was written."""
     records = await pool.fetch(
-        "SELECT (to_jsonb(l) - ARRAY['recorded_at', 'revision', 'settled_by'])::text AS row "
-        "FROM llama_logs l ORDER BY id"
+        expand(
+            "SELECT (to_jsonb(l) - ARRAY['recorded_at', 'revision', 'settled_by', 'producer_id'] "
+            "|| jsonb_build_object('producer', {producer}))::text AS row FROM llama_logs l ORDER BY id"
+        )
     )
     return [record["row"] for record in records]
 

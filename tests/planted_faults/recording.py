@@ -51,6 +51,23 @@ RECORDING: Final[tuple[Fault, ...]] = (
         tests_of("unit/domain/test_fold.py"),
     ),
     Fault(
+        "an event of another producer counts as a duplicate",
+        SERVICE + "ingest/batch.py",
+        "return first.producer is None or first.producer == producer",
+        "return True",
+        tests_of(
+            "integration/ingest/test_producers.py",
+            "test_an_id_of_another_producer_is_a_conflict_that_names_both",
+        ),
+    ),
+    Fault(
+        "an event with another trace is a conflict",
+        SERVICE + "ingest/batch.py",
+        '("metadata", "preview_data", "producer", "traceparent")',
+        '("metadata", "preview_data", "producer")',
+        tests_of("integration/ingest/test_producers.py", "test_another_trace_makes_no_other_event"),
+    ),
+    Fault(
         "times are kept to the microsecond",
         SERVICE + "domain/rows.py",
         "finer = naive.microsecond % 1000",

@@ -6,6 +6,16 @@ from planted_faults.fault import SERVICE, Fault, tests_of
 
 REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
+        "a repair leaves producers out",
+        SERVICE + "rebuild/sql/repair_content.sql",
+        "producer_id = p.id, traceparent",
+        "traceparent",
+        tests_of(
+            "integration/rebuild/test_rebuilt_producers.py",
+            "test_a_missing_producer_is_a_difference_that_a_repair_fills",
+        ),
+    ),
+    Fault(
         "the look after the commit misses children",
         SERVICE + "log/sql/stale_jobs.sql",
         "WHERE {l names e.job}",

@@ -15,7 +15,7 @@ from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from llamalog_schemas.codec import decode_event, decode_provenance
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Event, RowEvent, is_legacy_row, is_root_override, row_id
+from llamalog_schemas.events import EntityCreated, Event, RowEvent, is_legacy_row, is_root_override, row_id
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import StoredRow, content_of
@@ -47,7 +47,13 @@ async def wrong_table(own: asyncpg.Connection, broker: Broker, table: Table) -> 
     stored = await stored_rows(own)
     events = (await _judged(own, broker.records(EVENTS) + broker.records(OVERRIDES), stored)).events
     events += [orphan for orphan, _ in table.orphans if row_id(orphan) in stored]
-    found = differences(_as_stated(stored, events), events)
+    stated = _as_stated(stored, events)
+    for event in events:
+        known = stated.get(row_id(event))
+        if type(event) is EntityCreated and known is not None and known.content.producer is None:
+            content = replace(known.content, producer=event.source)
+            stated[known.content.id] = replace(known, content=content)
+    found = differences(stated, events)
     return [f"table, before it was rebuilt: {line}" for line in found]
 
 
@@ -103,6 +109,8 @@ async def _is_as_stored(own: asyncpg.Connection, event: RowEvent, known: StoredR
     content = content_of(event)
     if isinstance(content, LegacyContent):
         return (await legacy_rows_equal(own, [content]))[0]
+    if known.content.producer is None:
+        content = replace(content, producer=None)
     return known.content == content
 
 

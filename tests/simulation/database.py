@@ -25,13 +25,18 @@ _TABLES = (
     "refused_rows",
     "root_corrections",
     "root_history",
+    "event_producers",
 )
 _EMPTY = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; " + "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _BACK_UP = "; ".join(
     f"DELETE FROM backup.{table}; INSERT INTO backup.{table} SELECT * FROM {table}" for table in _TABLES
 )
 _SET_BACK = (
-    _EMPTY + "; " + "; ".join(f"INSERT INTO {table} SELECT * FROM backup.{table}" for table in _TABLES)
+    _EMPTY
+    + "; "
+    + "; ".join(
+        f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM backup.{table}" for table in _TABLES
+    )
 )
 _PREPARE = "CREATE SCHEMA backup; " + "; ".join(
     f"CREATE TABLE backup.{table} (LIKE {table} INCLUDING GENERATED); "

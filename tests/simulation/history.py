@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -28,6 +28,14 @@ class Message(NamedTuple):
     key: bytes | None
     partition: int
     is_misplaced: bool = False
+
+
+SOURCES: Final = ("/simulated", "/simulated/two", "/simulated/old")
+OF_TWO: Final = SOURCES[1]
+"""Its ids are also used by another producer."""
+
+BEFORE_PRODUCERS: Final = SOURCES[2]
+"""Its rows that are there from before were recorded when producers were not kept."""
 
 
 def draw_history(
@@ -93,14 +101,17 @@ def _numbered(event: Event, number: int, dice: Random) -> Event:
         data = replace(event.data, created_at=f"{time:%Y-%m-%d %H:%M:%S.%f}"[:-3])
         return replace(event, id=str(row), time=time, data=data)
     entity = replace(event.data, entity_id=UUID(int=number), metadata={"number": number})
-    return replace(event, id=str(row), time=time, data=entity)
+    return replace(event, id=str(row), time=time, data=entity, source=SOURCES[number % len(SOURCES)])
 
 
 def _contradicting(message: Message, dice: Random) -> Message:
-    """The same id with another content, in the same partition or in another one."""
+    """The same id with another content, or of another producer, in the same partition or in another one."""
     if message.event is None or is_root_override(message.event):
         return message
-    other = replace(message.event, data=replace(message.event.data, reason="another content"))
+    if message.event.source == OF_TWO:
+        other: Event = replace(message.event, source=f"{OF_TWO}/another")
+    else:
+        other = replace(message.event, data=replace(message.event.data, reason="another content"))
     return Message(encode(other), other, message.key, message.partition + dice.randrange(2))
 
 

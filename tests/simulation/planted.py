@@ -229,7 +229,7 @@ def _contents_not_compared(stack: ExitStack) -> None:
 
 FAULTS: dict[str, PlantedFault] = {
     "no look after the commit": PlantedFault(_no_second_look, 1),
-    "no look after the recompute": PlantedFault(_one_pass, 281),
+    "no look after the recompute": PlantedFault(_one_pass, 271),
     "offsets committed before publishing": PlantedFault(_offsets_first, 7),
     "no cycle guard in the fast path": PlantedFault(_walk_for_ever, 7),
     "no cycle guard in the recompute": PlantedFault(_leave_cycles, 3),
@@ -245,7 +245,7 @@ FAULTS: dict[str, PlantedFault] = {
     "the first override counts": PlantedFault(_first_override, 8),
     "legacy rows not compared": PlantedFault(_legacy_rows_not_compared, 5),
     "removals not published": PlantedFault(_removals_not_published, 4),
-    "rows that come back begin anew": PlantedFault(_removed_rows_begin_anew, 394),
+    "rows that come back begin anew": PlantedFault(_removed_rows_begin_anew, 34),
     "repeated rows not published": PlantedFault(_repeated_rows_not_published, 17),
     "no look for rows that wait": PlantedFault(_no_look_for_waiting_rows, 2),
     "the history without unknown roots": PlantedFault(_unknown_roots_not_remembered, 1),

@@ -6,16 +6,16 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from msgspec.structs import astuple
+from msgspec.structs import replace
 
+from harness.log_table import copy_contents
 from llamalog_schemas.events import EntityEvent, LegacyRow, is_legacy_row, is_root_override, row_id
 from llamalog_service.domain.fold import fold
-from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent
 from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import provenance_message
 from llamalog_service.log.log_store import LogStore
-from simulation.history import Message, numbered
+from simulation.history import BEFORE_PRODUCERS, Message, numbered
 from simulation.shapes import event
 
 _INSERT: Final = """
@@ -54,11 +54,12 @@ class Table(NamedTuple):
                 _INSERT, row_id(row), data.operation, data.category, data.status, data.created_at, *named
             )
         orphans = list(fold(event for event, _ in self.orphans).values())
-        await own.copy_records_to_table(
-            "llama_logs",
-            columns=(*RowContent.__struct_fields__, *Root.__struct_fields__),
-            records=[astuple(row.content) + astuple(row.root) for row in orphans],
-        )
+        contents = [
+            replace(row.content, producer=None) if row.content.producer == BEFORE_PRODUCERS else row.content
+            for row in orphans
+            if isinstance(row.content, RowContent)
+        ]
+        await copy_contents(own, contents, [row.root for row in orphans])
         for orphan, revision in self.orphans:
             await own.execute(_SET_REVISION, row_id(orphan), revision)
 

@@ -35,6 +35,7 @@ from llamalog_schemas.limits import (
     MAX_NESTING,
     MAX_VALUE_BYTES,
     MIN_INTEGER,
+    TRACEPARENT,
     UUID_TEXT,
     nested_deeper_than,
 )
@@ -54,11 +55,19 @@ _USUAL_HEADERS: Final = tuple(STRUCTURED_HEADERS)
 
 _STRUCTURED_PREFIX = b"application/cloudevents"
 _ATTRIBUTE_HEADERS = {
-    f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject")
+    f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject", "traceparent")
 }
+_TRACEPARENT_HEADER: Final = "ce_traceparent"
+_PATH_OF_TRACEPARENT: Final = "`$.traceparent"
 _LEGACY_TYPE = str(LegacyRow.__struct_config__.tag).encode()
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.\d{7}")
 _NUL_ESCAPE: Final = b"\\u0000"
+
+
+class _SourceAlone(msgspec.Struct):
+    """A message of which all but the source is skipped."""
+
+    source: Any = None
 
 
 class _TypeAlone(msgspec.Struct):
@@ -72,6 +81,7 @@ _command_decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _backfill_event_decoder: msgspec.json.Decoder[BackfillEvent] = msgspec.json.Decoder(BackfillEvent)
 _provenance_decoder: msgspec.json.Decoder[ProvenanceRecorded] = msgspec.json.Decoder(ProvenanceRecorded)
 _type_decoder: msgspec.json.Decoder[_TypeAlone] = msgspec.json.Decoder(_TypeAlone)
+_source_decoder: msgspec.json.Decoder[_SourceAlone] = msgspec.json.Decoder(_SourceAlone)
 _raw_decoder: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 _encoder = msgspec.json.Encoder()
 
@@ -108,13 +118,30 @@ def decode_event(value: bytes, headers: Headers = (), upcasters: Upcasters = UPC
         _refuse_size(value, MAX_VALUE_BYTES)
     is_binary = headers and headers != _USUAL_HEADERS and _is_binary_mode(headers)
     structured = _from_binary_mode(value, headers) if is_binary else value
-    event = _decode_latest(_event_decoder, structured, upcasters)
+    try:
+        event = _decode_latest(_event_decoder, structured, upcasters)
+    except InvalidMessageError as error:
+        if _PATH_OF_TRACEPARENT not in error.sentence:
+            raise
+        event = _decode_latest(_event_decoder, _without_traceparent(structured), upcasters)
     if _FINER_THAN_MICROSECONDS.search(structured):
         event = _with_time_cut(event, structured)
     if len(value) > MAX_VALUE_BYTES and not is_legacy_row(event):
         _refuse_size(value, MAX_VALUE_BYTES)
     _check_event(event, structured)
     return event
+
+
+def source_of(value: bytes, headers: Headers = ()) -> str | None:
+    """The ``source`` that a message names, be it valid or not; None where none can be read."""
+    if headers and _is_binary_mode(headers):
+        named = next((content for name, content in headers if name == "ce_source" and content), b"")
+        return named.decode(errors="replace") or None
+    try:
+        found = _decode(_source_decoder, value).source
+    except InvalidMessageError:
+        return None
+    return found if isinstance(found, str) and found else None
 
 
 def decode_command(value: bytes, upcasters: Upcasters = UPCASTERS) -> Command:
@@ -230,6 +257,8 @@ def _from_binary_mode(value: bytes, headers: Headers) -> bytes:
         try:
             message[attribute] = content.decode()
         except UnicodeDecodeError:
+            if header == _TRACEPARENT_HEADER:
+                continue
             raise InvalidMessageError(InvalidReason.BAD_HEADER, f"the header {header} is not UTF-8") from None
     message["data"] = _decode(_raw_decoder, value)
     return _encoder.encode(message)
@@ -288,7 +317,21 @@ def _check_event(event: Event, structured: bytes) -> None:
         _check_legacy_row(event)
     elif not is_root_override(event):
         _check_entity(event.data)
+        if event.traceparent is not None and not _is_well_formed(event.traceparent):
+            # Of a new object, which nothing else refers to: a trace is no ground to refuse an event.
+            msgspec.structs.force_setattr(event, "traceparent", None)
     _check_no_nul(event, structured)
+
+
+def _without_traceparent(structured: bytes) -> bytes:
+    """The message without an attribute that no decoder reads: a number out of range."""
+    attributes: dict[str, msgspec.Raw] = msgspec.json.decode(structured, type=dict[str, msgspec.Raw])
+    del attributes["traceparent"]
+    return _encoder.encode(attributes)
+
+
+def _is_well_formed(traceparent: Any) -> bool:
+    return type(traceparent) is str and TRACEPARENT.fullmatch(traceparent) is not None
 
 
 def _check_command(command: Command, structured: bytes) -> None:

@@ -26,6 +26,7 @@ from llamalog_schemas.limits import (
     ParentJobId,
     RootJobId,
     SourceNames,
+    Traceparent,
     TriggeredBy,
     UserId,
 )
@@ -153,42 +154,51 @@ class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
     subject: Any = None
 
 
-class EntityCreated(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-created.v1", gc=False):
+class TracedEvent(CloudEvent, frozen=True, kw_only=True, gc=False):
+    """The attributes of an entity event: beside those of every message the distributed trace's.
+
+    A decoded event has a well-formed ``traceparent`` or none.
+    """
+
+    traceparent: Traceparent = None
+
+
+class EntityCreated(TracedEvent, frozen=True, kw_only=True, tag="llamalog.entity-created.v1", gc=False):
     """A new entity was persisted: one event an artist, a track, an album."""
 
     category: ClassVar = Category.CREATED
     data: EntityData
 
 
-class EntityLinked(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-linked.v1", gc=False):
+class EntityLinked(TracedEvent, frozen=True, kw_only=True, tag="llamalog.entity-linked.v1", gc=False):
     """An existing entity was associated instead of a new one; ``entityId`` names the existing one."""
 
     category: ClassVar = Category.LINKED
     data: EntityData
 
 
-class EntityEnriched(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-enriched.v1", gc=False):
+class EntityEnriched(TracedEvent, frozen=True, kw_only=True, tag="llamalog.entity-enriched.v1", gc=False):
     """Fields were filled from an outside source."""
 
     category: ClassVar = Category.ENRICHED
     data: EntityData
 
 
-class EntityCorrected(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-corrected.v1", gc=False):
+class EntityCorrected(TracedEvent, frozen=True, kw_only=True, tag="llamalog.entity-corrected.v1", gc=False):
     """A person corrected the entity by hand."""
 
     category: ClassVar = Category.CORRECTED
     data: EntityData
 
 
-class EntityCached(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-cached.v1", gc=False):
+class EntityCached(TracedEvent, frozen=True, kw_only=True, tag="llamalog.entity-cached.v1", gc=False):
     """An image or a cover was cached."""
 
     category: ClassVar = Category.CACHED
     data: EntityData
 
 
-class EntityFailed(CloudEvent, frozen=True, kw_only=True, tag="llamalog.entity-failed.v1", gc=False):
+class EntityFailed(TracedEvent, frozen=True, kw_only=True, tag="llamalog.entity-failed.v1", gc=False):
     """An operation failed; it may have created nothing."""
 
     category: ClassVar = Category.FAILED

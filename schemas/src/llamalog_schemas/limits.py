@@ -81,6 +81,17 @@ EventSource = Annotated[
         examples=["/catalogue/enrichment"],
     ),
 ]
+TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""A well-formed `traceparent`: version, trace, span and flags, as W3C Trace Context has them."""
+
+Traceparent = Annotated[
+    Any,
+    Meta(
+        description="The span in which the event was published, as W3C Trace Context writes it: 55 "
+        "characters. Any other value is dropped; the event stays valid.",
+        examples=["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
+    ),
+]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, with a zone.")]
 JsonObject = dict[str, Any]
 

@@ -44,6 +44,8 @@ class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=Fal
     ``createdAt`` is the event's time, ``recordedAt`` when the row was written. ``revision`` starts at
     1 and rises with every change of a value that follows from other rows: root, origin, cycle, conflict.
     A row that was in the table before events existed is published as stored, with any values that it holds.
+    ``producer`` is the ``source`` of the event; a legacy row (``isLegacy``) has none, and of an event
+    recorded before producers were kept it is absent. ``traceparent`` leads to the trace of the event.
     ``omitted`` names the fields that were left out because no message could hold or no reader could
     decode them.
     Unlike an event's data it may gain fields within a version: readers ignore fields that they don't know.
@@ -83,6 +85,9 @@ class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=Fal
     preview_data: Json = None
     triggered_by: str | None = None
     user_id: str | None = None
+    producer: str | None = None
+    traceparent: str | None = None
+    is_legacy: bool = False
     omitted: tuple[str, ...] = ()
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar, Union
 
 import msgspec
 
-from llamalog_schemas.events import CloudEvent
+from llamalog_schemas.events import CloudEvent, TracedEvent
 
 OldData = TypeVar("OldData")
 
@@ -35,12 +35,14 @@ class Step(Generic[OldData]):
 
     def apply(self, message: Any) -> CloudEvent:
         """The message in the next version."""
+        trace = {"traceparent": message.traceparent} if isinstance(message, TracedEvent) else {}
         return self.new(
             id=message.id,
             source=message.source,
             time=message.time,
             specversion=message.specversion,
             subject=message.subject,
+            **trace,
             data=self._change(message.data),  # type: ignore[call-arg]  # every message has data, its base has none
         )
 

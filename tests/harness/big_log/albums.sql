@@ -4,7 +4,7 @@ INSERT INTO llama_logs (
     id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
     fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count,
     duration_ms, api_call_count, metadata, job_id, parent_job_id, root_job_id, is_root_job, triggered_by,
-    user_id, created_at, origin, cycle_members, parent_conflict, recorded_at
+    user_id, created_at, origin, cycle_members, parent_conflict, recorded_at, producer_id
 )
 SELECT
     uuidv7(), kind.entity_type::"EnrichmentEntityType",
@@ -20,7 +20,8 @@ SELECT
                        'trackNumber', kind.number),
     kind.job || a.short, kind.parent || a.short, 'album-create-' || a.short, its.beginning, 'catalogue',
     'user-' || a.n % 500, a.added + kind.number * interval '37 ms',
-    CASE WHEN its.beginning THEN 'ROOT' ELSE 'RESOLVED' END::"LlamaLogOrigin", NULL, its.conflict, now()
+    CASE WHEN its.beginning THEN 'ROOT' ELSE 'RESOLVED' END::"LlamaLogOrigin", NULL, its.conflict, now(),
+    CASE WHEN its.link THEN 3 ELSE 2 END
 FROM (
     SELECT n, md5('album' || n)::uuid AS album,
            md5('artist' || CASE WHEN n % 50 = 0 THEN 0 ELSE n % 20000 END)::uuid AS artist,

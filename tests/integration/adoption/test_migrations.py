@@ -107,6 +107,10 @@ async def test_the_log_has_the_indexes_that_its_queries_need_and_no_other(databa
         "llama_logs_to_normalise_idx": (
             "(id) WHERE ((origin IS NULL) AND is_root_job AND (parent_job_id IS NOT NULL))"
         ),
+        "llama_logs_producer_id_idx": "(producer_id)",
+        "llama_logs_trace_id_hash_idx": (
+            "(hashtextextended(substr(traceparent, 4, 32), (0)::bigint)) WHERE (traceparent IS NOT NULL)"
+        ),
     }
 
 

@@ -216,12 +216,29 @@ async def test_a_chain_says_why_its_root_is_not_known(pool: asyncpg.Pool, comman
 async def test_logs_are_the_newest_rows_the_newest_at_the_end(commands: Commands, reader: Reader) -> None:
     assert golden(await commands.done("logs", "--limit", "3")) == [
         "2026-02-10 12:00:00.004  ⇄ LINKED    artist:linked  John Coltrane  "
-        f"ARTIST {ARTIST}  job link-1  root add/1  root corrected",
+        f"ARTIST {ARTIST}  job link-1  root add/1  root corrected  by /tests",
         "2026-02-10 12:00:00.005  ✗ FAILED    cache:cover  FAILED  RATE_LIMITED  too many requests  "
-        "ALBUM (no id)  job cover-1  Origin unknown: PENDING",
+        "ALBUM (no id)  job cover-1  Origin unknown: PENDING  by /tests",
         "2026-02-10 12:00:00.006  ↑ ENRICHED  spotify:sync  Blue Train  "
-        f"ALBUM {ALBUM}  Origin unknown: UNTRACKED",
+        f"ALBUM {ALBUM}  Origin unknown: UNTRACKED  by /tests",
     ]
+
+
+async def test_producers_are_counted_and_rows_without_one_told_apart(
+    commands: Commands, reader: Reader, pool: asyncpg.Pool
+) -> None:
+    assert await reader.rows("producers", 1)
+    await pool.execute("UPDATE llama_logs SET producer_id = NULL WHERE job_id = 'link-1'")
+    counted = json.loads(await commands.done("producers", "--json"))
+    (only,) = counted["producers"]
+    assert (only["producer"], only["rows"], only["lastEventAt"]) == (
+        "/tests",
+        5,
+        "2026-02-10T12:00:00.006000Z",
+    )
+    assert (counted["areMore"], counted["legacyRows"], counted["notKept"]) == (False, 0, 1)
+    assert "recorded before producers were" in await commands.done("producers")
+    assert "by not kept: recorded before producers were" in await commands.done("logs", "--job", "link-1")
 
 
 FILTERS = {
@@ -234,6 +251,9 @@ FILTERS = {
     "--operation album:*": [1],
     "--source MUSICBRAINZ": [2],
     "--user ada": [1],
+    "--producer /tests": [1, 2, 3, 4, 5, 6],
+    "--producer /others": [],
+    "--trace 0af7651916cd43dd8448eb211c80319c": [],
     "--job add/1": [1],
     "--root add/1": [1, 2, 3, 4],
     "--root add/1 --limit 1": [4],

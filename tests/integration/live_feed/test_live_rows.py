@@ -23,6 +23,9 @@ DICE = random.Random(5)
 WORDS = ("blue", "Blue_Train", "100%", "a\\b", "É", None)
 
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
 def some_event(number: int) -> EntityEvent:
     job, parent = DICE.choice((None, "a", "b", "c")), DICE.choice((None, "a", "b", "lost"))
     plain = event(
@@ -30,6 +33,8 @@ def some_event(number: int) -> EntityEvent:
     )
     return replace(
         plain,
+        source="/others" if number % 2 else "/tests",
+        traceparent=None if number % 3 else f"00-{TRACE}-b7ad6b7169203331-01",
         data=replace(
             plain.data,
             entity_type=DICE.choice(list(EntityType)),
@@ -81,6 +86,23 @@ async def test_a_filter_takes_of_what_is_published_what_it_finds_in_the_table(po
         assert {row.id for row in published if matches(wanted, row)} == {row.id for row in page.items}, wanted
         found_any += bool(page.items)
     assert found_any > 100
+
+
+async def test_rows_of_a_producer_and_of_a_trace_are_the_same_live_and_in_the_table(
+    pool: asyncpg.Pool,
+) -> None:
+    kept = KeptMessages()
+    await Writer(pool, kept).write(*map(some_event, range(1, 20)))
+    published = [provenance_row(record) for record in kept.provenance.values()]
+    for wanted, found in (
+        (LogFilter(producer="/others"), 10),
+        (LogFilter(producer="/nobody"), 0),
+        (LogFilter(trace=TRACE), 6),
+        (LogFilter(trace=TRACE, producer="/tests"), 3),
+    ):
+        page = await read_logs(Reader(pool), wanted)
+        assert {row.id for row in published if matches(wanted, row)} == {row.id for row in page.items}
+        assert len(page.items) == found, wanted
 
 
 async def test_a_row_that_is_published_is_the_row_of_the_table(pool: asyncpg.Pool) -> None:

@@ -33,7 +33,13 @@ from llamalog_service.queries.conflicts import (
     parent_conflicts,
     refused_rows,
 )
-from llamalog_service.queries.counts import Bucket, read_counts, read_unknown_origins, read_waiting_jobs
+from llamalog_service.queries.counts import (
+    Bucket,
+    read_counts,
+    read_producers,
+    read_unknown_origins,
+    read_waiting_jobs,
+)
 from llamalog_service.queries.entities import EntityRef, read_entity_summary, read_names
 from llamalog_service.queries.jobs import read_chain, read_children, read_job_state, read_tree
 from llamalog_service.queries.lineages import MAX_ABOVE
@@ -64,6 +70,8 @@ JULY, DAY = datetime(2024, 7, 1, tzinfo=UTC), timedelta(days=1)
 A_DAY = 160 * 9
 """Rows of a day: an album every nine minutes."""
 
+A_TRACE = "9c9eb1f4a1b1a2b3c4d5e6f708192a3b"
+"""Of the rows of the big log that bear one."""
 SEARCH = 2 * (MAX_ROWS_SCANNED + 1)
 """A page that comes out short, and then where its search ended."""
 
@@ -132,6 +140,10 @@ QUESTIONS: list[Question] = [
     ),
     ("rows of cycles", lambda r: read_logs(r, LogFilter(origin=Origin.CYCLE)), A_PAGE),
     ("rows of unknown origin", lambda r: read_logs(r, LogFilter(unknown_origin_only=True)), LOG.odd),
+    ("rows of a producer of few rows", lambda r: read_logs(r, LogFilter(producer="/few")), 100),
+    ("rows of a producer of many rows", lambda r: read_logs(r, LogFilter(producer="/many")), SEARCH + 20_000),
+    ("rows of a trace", lambda r: read_logs(r, LogFilter(trace=A_TRACE)), 20),
+    ("the producers", read_producers, LOG.rows),
     ("rows of roots", lambda r: read_logs(r, LogFilter(roots_only=True)), 1_000),
 ]
 """The query, how it is made, and how many rows of the log it may read: with what is removed by filters."""

@@ -65,6 +65,9 @@ def test_root_jobs_are_listed_once_the_newest_first_with_what_is_under_them(data
     check_many(database_url, check)
 
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
 def searched_texts(row: Row) -> list[str]:
     metadata = row.metadata if isinstance(row.metadata, dict) else {}
     names = [text for text in (metadata.get("title"), metadata.get("name")) if isinstance(text, str)]
@@ -95,6 +98,9 @@ def drawn_filter(dice: Random) -> tuple[LogFilter, Callable[[Row], bool]]:
         ({"error": "rate_l"}, lambda row: row.error_code == "RATE_LIMITED"),
         ({"roots_only": True}, lambda row: row.origin == "ROOT"),
         ({"unknown_origin_only": True}, lambda row: row.root_job_id is None),
+        ({"producer": "/tests"}, lambda row: row.producer == "/tests"),
+        ({"producer": "/others"}, lambda _: False),
+        ({"trace": TRACE}, lambda row: row.traceparent is not None and TRACE in row.traceparent),
         ({"q": "kind OF"}, lambda row: row.name == "Kind of Blue"),
     ]
     drawn = dice.sample(choices, dice.choice([0, 1, 1, 2, 2, 3]))

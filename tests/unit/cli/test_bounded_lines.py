@@ -30,6 +30,7 @@ def test_a_dead_letter_of_another_program_is_two_lines_of_bounded_length() -> No
         came_from=Coordinates(LONG, 0, 1),
         reason=LONG,
         sentence=LONG,
+        producer=LONG,
         truncated=None,
         key=LONG.encode(),
         value=None,

@@ -45,7 +45,7 @@ async def dead_letters() -> AsyncGenerator[list[StoredDeadLetter], None]:
         kept_at = datetime(2026, 2, 10, tzinfo=UTC)
         yield [
             StoredDeadLetter(
-                DeadLetterPosition(0, offset), kept_at, None, "not-json", "", None, None, value, []
+                DeadLetterPosition(0, offset), kept_at, None, "not-json", "", None, None, None, value, []
             )
         ]
 
@@ -75,6 +75,7 @@ async def forged() -> AsyncGenerator[list[StoredDeadLetter], None]:
                 kept_at,
                 where,
                 f"{offset}{long}",
+                long,
                 long,
                 long,
                 b"",

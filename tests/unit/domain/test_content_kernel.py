@@ -80,6 +80,7 @@ def events(draw: st.DrawFn) -> EntityEvent:
         "source": draw(texts(9)),
         "time": draw(TIME),
         "specversion": "1.0",
+        "traceparent": draw(st.one_of(st.none(), texts(55))),
     }
     data: dict[str, Any] = {name: draw(value) for name, value in DATA.items()}
     if draw(st.booleans()):

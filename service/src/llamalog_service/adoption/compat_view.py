@@ -21,6 +21,8 @@ _NEW: Final = {
     "recorded_at",
     "legacy_sourced",
     "settled_by",
+    "producer_id",
+    "traceparent",
 }
 _GRANTED: Final = """
     SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END

@@ -12,12 +12,21 @@ from sqlalchemy import Connection
 from llamalog_schemas.limits import MAX_JOB_LENGTH
 from llamalog_service.adoption.column_checks import column_problems, wide_job_columns
 from llamalog_service.adoption.compat_view import preview_compat_view
-from llamalog_service.adoption.schema_inspector import JOURNAL, LOG_TABLES, Preview, SchemaInspector
+from llamalog_service.adoption.schema_inspector import (
+    ADDED_COLUMN,
+    JOURNAL,
+    LOG_TABLES,
+    Preview,
+    SchemaInspector,
+)
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.postgres.database_checks import OWN_TABLES, encoding_fault
 
 ESSENTIAL: Final = ("id", "operation", "status", "job_id", "parent_job_id", "created_at")
 """The columns that a table must have to be taken over; all others can be added."""
+
+_NEEDED_COLUMNS: Final = ("producer_id", "traceparent")
+"""Columns that a table may have had for something else, whose values would be taken for llamalog's."""
 
 _FORMER_TABLES: Final = ("root_decrees", "telling_progress")
 """The names that revisions give to tables of llamalog's own which a later revision renames."""
@@ -208,6 +217,12 @@ def _structural_problems(found: SchemaInspector) -> list[str]:
         f"{rows} rows have a {name} of more than {MAX_JOB_LENGTH} characters"
         for name in wide_job_columns(found)
         if (rows := found.rows(f"length(l.{name}::text) > {MAX_JOB_LENGTH}"))
+    ]
+    added = found.noted(ADDED_COLUMN)
+    problems += [
+        f"{table} has a column {name} of its own, and llamalog needs that name; rename it"
+        for name in _NEEDED_COLUMNS
+        if name in columns and name not in added
     ]
     problems += column_problems(found)
     return problems

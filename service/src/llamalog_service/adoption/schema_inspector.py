@@ -16,6 +16,9 @@ LOG_TABLES: Final = ("enrichment_logs", "llama_logs")
 JOURNAL: Final = "migration_journal"
 """The table of the changes that migrations made to existing objects; down-migrations revert only these."""
 
+ADDED_COLUMN: Final = "added column"
+"""The kind of the journal's entries of columns that a migration added."""
+
 _SCHEMA: Final = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
 _TABLE: Final = f"""(
     SELECT oid FROM pg_class

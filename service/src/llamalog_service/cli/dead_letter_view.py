@@ -37,6 +37,7 @@ def dead_letter_lines(dead_letter: StoredDeadLetter, *, in_hex: bool, in_full: b
         "reason": dead_letter.reason,
         "what is wrong": dead_letter.sentence,
         "where it was read": coordinates_of(dead_letter),
+        "producer": dead_letter.producer or "(not readable)",
         "dead letter": f"{dead_letter.position}, since {dead_letter.kept_at:%Y-%m-%d %H:%M:%S} UTC",
     }
     if dead_letter.truncated is not None:
@@ -58,6 +59,7 @@ def dead_letter_as_json(dead_letter: StoredDeadLetter, *, with_value: bool) -> d
         "keptAt": dead_letter.kept_at.isoformat(),
         "reason": dead_letter.reason,
         "error": dead_letter.sentence,
+        "producer": dead_letter.producer,
         "truncated": dead_letter.truncated,
         "key": bytes_as_json(dead_letter.key),
         "valueBytes": None if dead_letter.value is None else len(dead_letter.value),

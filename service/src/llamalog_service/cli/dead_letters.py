@@ -86,6 +86,10 @@ Topics = Annotated[
     list[str] | None,
     typer.Option("--topic", help="Only of this topic, with or without the prefix; may be repeated."),
 ]
+OfProducers = Annotated[
+    list[str] | None,
+    typer.Option("--producer", help="Only of this producer, the source of its events; may be repeated."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")]
 
 
@@ -93,6 +97,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON obj
 def list_dead_letters(  # noqa: PLR0917 -- typer calls it by name
     reasons: Reasons = None,
     topics: Topics = None,
+    producers: OfProducers = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest ones.")] = 50,
@@ -103,7 +108,7 @@ def list_dead_letters(  # noqa: PLR0917 -- typer calls it by name
     --since and --until are about when a message became a dead letter.
     """
     settings = read_settings()
-    selection = _selection(settings, reasons, topics, since=since, until=until)
+    selection = _selection(settings, reasons, topics, producers, since=since, until=until)
     counts: Counter[str] = Counter()
     newest: deque[StoredDeadLetter] = deque(maxlen=limit)
 
@@ -124,16 +129,17 @@ def list_dead_letters(  # noqa: PLR0917 -- typer calls it by name
 
 
 @app.command("count")
-def count(
+def count(  # noqa: PLR0917 -- typer calls it by name
     reasons: Reasons = None,
     topics: Topics = None,
+    producers: OfProducers = None,
     since: Since = None,
     until: Until = None,
     as_json: AsJson = False,
 ) -> None:
     """Count dead letters by reason; a message that was refused twice has two."""
     settings = read_settings()
-    selection = _selection(settings, reasons, topics, since=since, until=until)
+    selection = _selection(settings, reasons, topics, producers, since=since, until=until)
     counts: Counter[str] = Counter()
     run(_read(settings, selection, lambda batch: counts.update(found.reason for found in batch)))
     if as_json:
@@ -176,6 +182,7 @@ def replay(  # noqa: PLR0917 -- typer calls it by name
     every: Annotated[bool, typer.Option("--all", help="Dead letters of every reason.")] = False,
     reasons: Reasons = None,
     topics: Topics = None,
+    producers: OfProducers = None,
     since: Since = None,
     until: Until = None,
     after: Annotated[
@@ -203,7 +210,7 @@ def replay(  # noqa: PLR0917 -- typer calls it by name
         print_error("llamalog", "Name one dead letter (topic/partition/offset), or --reason, or --all.")
         raise typer.Exit(2)
     settings = read_settings()
-    selection = _selection(settings, reasons, topics, since=since, until=until, where=where)
+    selection = _selection(settings, reasons, topics, producers, since=since, until=until, where=where)
 
     def go(*, dry_run: bool) -> ReplayStats:
         return _replay(settings, selection, after, even_if_invalid=even_if_invalid, dry_run=dry_run)
@@ -301,6 +308,7 @@ def _selection(
     settings: Settings,
     reasons: list[str] | None,
     topics: list[str] | None,
+    producers: list[str] | None,
     *,
     since: Since,
     until: Until,
@@ -309,6 +317,7 @@ def _selection(
     return DeadLetterSelection(
         reasons=frozenset(reasons or ()),
         topics=frozenset(_with_prefix(settings, topic) for topic in topics or ()),
+        producers=frozenset(producers or ()),
         since=since,
         until=until,
         where=_in_full(settings, where) if where is not None else None,

@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "explain": "explain:explain",
     "logs": "logs:logs",
     "stats": "stats:stats",
+    "producers": "producers:producers",
     "conflicts": "conflicts:conflicts",
     "adopt-root": "overrides:adopt_root",
     "revoke": "overrides:revoke",

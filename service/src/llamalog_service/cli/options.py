@@ -1,5 +1,6 @@
 """Options that several commands share: filters of rows, moments, limits."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import typer
 
 from llamalog_schemas.events import Category, EntityType, Status
+from llamalog_schemas.limits import TRACEPARENT
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.scopes import InvalidScopeError, parse_moment
 from llamalog_service.domain.timestamps import is_age, parse_timestamp
@@ -32,6 +34,14 @@ def parse_when(text: str) -> datetime:
 def _status(text: str) -> str:
     """A status of the contract in any case; of legacy rows any other text, as it is typed."""
     return text.upper() if text.upper() in list(Status) else text
+
+
+def _trace_id(text: str) -> str:
+    """The id of a trace, given alone or as a `traceparent`."""
+    trace = text.split("-")[1] if TRACEPARENT.fullmatch(text) else text.lower()
+    if re.fullmatch("[0-9a-f]{32}", trace) is None:
+        raise typer.BadParameter(f"{text!r} is no id of a trace: 32 hexadecimal digits, or a traceparent.")
+    return trace
 
 
 def _option(help_text: str, *names: str, **more: Any) -> typer.models.OptionInfo:
@@ -78,6 +88,11 @@ AsOf = Annotated[
     ),
 ]
 OfError = Annotated[str | None, _option("Text in the error's message or code, in any case.", "--error")]
+OfProducer = Annotated[str | None, _option("Only of this producer: the source of its events.", "--producer")]
+OfTrace = Annotated[
+    str | None,
+    _option("Only of this distributed trace: its id.", "--trace", parser=_trace_id, metavar="TRACE"),
+]
 OnlyRoots = Annotated[bool, _option("Only rows of jobs that are their own root.", "--roots")]
 OnlyUnknown = Annotated[bool, _option("Only rows whose root is not known.", "--unknown")]
 Searched = Annotated[str | None, _option("Text in name, operation, job, reason or error.", "--search")]

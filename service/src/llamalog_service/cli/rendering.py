@@ -32,6 +32,15 @@ def shown(text: str) -> str:
     return printable(cut(text, _MAX_SHOWN))
 
 
+NO_PRODUCER: Final = "legacy row, no producer"
+NOT_KEPT: Final = "not kept: recorded before producers were"
+
+
+def producer_of(row: LogRow) -> str:
+    """The producer of a row, or the reason why there is none."""
+    return shown(row.producer) if row.producer is not None else NO_PRODUCER if row.is_legacy else NOT_KEPT
+
+
 def ring_of(members: Sequence[str]) -> str:
     """The jobs of a cycle, and the first again; of a long one the first jobs."""
     named = [*map(shown, members[:_MAX_MEMBERS])]
@@ -73,7 +82,8 @@ def row_line(row: LogRow) -> Text:
         line.append(f"  {shown(row.entity_type or '?')} {row.entity_id or '(no id)'}", "dim")
     if row.job_id is not None:
         line.append("  job ", "dim").append(shown(row.job_id))
-    return _with_findings(line, row, with_root=True)
+    line = _with_findings(line, row, with_root=True)
+    return line.append(f"  by {producer_of(row)}", "dim")
 
 
 def _with_outcome(line: Text, row: LogRow) -> Text:

@@ -32,6 +32,8 @@ _MAX_HEADERS: Final = 30
 _MAX_HEADER_BYTES: Final = 300
 _MAX_REASON: Final = 100
 _MAX_REASONS: Final = 100
+_MAX_PRODUCERS: Final = 200
+_MAX_PRODUCER: Final = 1_000
 _MAX_SENTENCE: Final = 2_000
 _MAX_TOPIC: Final = 249
 """As Kafka has it; a header of another program may state anything."""
@@ -43,12 +45,14 @@ class DeadLetterCounts(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         by_reason: counts of the newest ones; of very many reasons the most frequent.
+        by_producer: the same by the source that the messages name, where one could be read.
         looked_at: how many were counted.
         kept: how many there are, as far as the broker knows.
         counted_at: the time of the count, which is up to half a minute old.
     """
 
     by_reason: dict[str, int]
+    by_producer: dict[str, int]
     looked_at: int
     kept: int
     counted_at: datetime
@@ -76,6 +80,7 @@ class DeadLetterMessage(Struct, frozen=True, kw_only=True, rename="camel"):
         partition, offset: its position in the topic of dead letters.
         came_from: null if it was not put there by llamalog.
         reason: the code; `sentence` is the explanation for people.
+        producer: the source that the message names; null where none could be read.
         truncated: what was kept of a message too large to be kept whole.
         key, value, headers: as text, invalid UTF-8 replaced; of a long one the beginning.
         value_bytes: the length of the whole value; null for a tombstone.
@@ -87,6 +92,7 @@ class DeadLetterMessage(Struct, frozen=True, kw_only=True, rename="camel"):
     came_from: DeadLetterSource | None
     reason: str
     sentence: str
+    producer: str | None
     truncated: str | None
     key: str | None
     value: str | None
@@ -99,11 +105,13 @@ class DeadLetterFilter(Struct, frozen=True, kw_only=True):
 
     Attributes:
         topic: the full name of the topic that it came from.
+        producer: the whole source that the message names.
         since, until: when it became a dead letter; `until` itself is excluded.
     """
 
     reason: str | None = None
     topic: str | None = None
+    producer: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -132,12 +140,17 @@ class DeadLetterViews:
     async def _count(self) -> DeadLetterCounts:
         spans = await self._reader.spans()
         reasons: Counter[str] = Counter()
+        producers: Counter[str] = Counter()
         newest = _newest(spans, None, _MAX_COUNTED)
         async with aclosing(self._reader.read(newest)) as fetched:
             async for batch in fetched:
                 reasons.update(cut(dead_letter.reason, _MAX_REASON) for dead_letter in batch)
+                producers.update(
+                    cut(one.producer, _MAX_PRODUCER) for one in batch if one.producer is not None
+                )
         return DeadLetterCounts(
             by_reason=dict(reasons.most_common(_MAX_REASONS)),
+            by_producer=dict(producers.most_common(_MAX_PRODUCERS)),
             looked_at=reasons.total(),
             kept=sum(end - start for start, end in spans.values()),
             counted_at=datetime.now(UTC),
@@ -241,6 +254,7 @@ def _selection(wanted: DeadLetterFilter) -> DeadLetterSelection:
     return DeadLetterSelection(
         reasons=frozenset() if wanted.reason is None else frozenset({wanted.reason}),
         topics=frozenset() if wanted.topic is None else frozenset({wanted.topic}),
+        producers=frozenset() if wanted.producer is None else frozenset({wanted.producer}),
         since=wanted.since,
         until=wanted.until,
     )
@@ -259,6 +273,7 @@ def _view(dead_letter: StoredDeadLetter) -> DeadLetterMessage:
         ),
         reason=cut(dead_letter.reason, _MAX_REASON),
         sentence=cut(dead_letter.sentence, _MAX_SENTENCE),
+        producer=cut(dead_letter.producer, _MAX_PRODUCER),
         truncated=cut(dead_letter.truncated, _MAX_REASON),
         key=_text(dead_letter.key),
         value=_text(dead_letter.value),

@@ -27,12 +27,14 @@ class DeadLetterSelection:
     Attributes:
         reasons: codes, of which a dead letter bears one.
         topics: full names of the topics that they came from.
+        producers: sources that their messages name.
         since, until: when it became a dead letter; `until` itself is excluded.
         where: where its message was read.
     """
 
     reasons: frozenset[str] = field(default_factory=frozenset)
     topics: frozenset[str] = field(default_factory=frozenset)
+    producers: frozenset[str] = field(default_factory=frozenset)
     since: datetime | None = None
     until: datetime | None = None
     where: Coordinates | None = None
@@ -43,6 +45,7 @@ class DeadLetterSelection:
         return (
             (not self.reasons or dead_letter.reason in self.reasons)
             and (not self.topics or topic in self.topics)
+            and (not self.producers or dead_letter.producer in self.producers)
             and (self.since is None or dead_letter.kept_at >= self.since)
             and (self.until is None or dead_letter.kept_at < self.until)
             and (self.where is None or dead_letter.came_from == self.where)

@@ -35,7 +35,9 @@ OTHER_JSON: Final[JsonObject] = {}
 class RowContent(Struct, frozen=True, gc=False):
     """The columns of ``llama_logs`` that come from the event, named as in the table.
 
-    ``created_at`` is UTC without a zone, cut to the millisecond.
+    ``created_at`` is UTC without a zone, cut to the millisecond. ``producer`` is the event's source: None
+    in a row that was recorded before producers were, and in a legacy row. Two events that differ in
+    ``traceparent`` alone are equal.
     """
 
     id: UUID
@@ -66,6 +68,8 @@ class RowContent(Struct, frozen=True, gc=False):
     user_id: str | None
     created_at: datetime
     declared_root_job_id: str | None
+    producer: str | None
+    traceparent: str | None
 
 
 Content = RowContent | LegacyContent
@@ -148,6 +152,8 @@ def content_of_entity(event: EntityEvent) -> RowContent:
         data.user_id,
         utc_milliseconds(event.time),
         data.root_job_id,
+        event.source,
+        event.traceparent,
     )
 
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -49,6 +49,9 @@ _log = structlog.get_logger(_LOGGER)
 
 _UNKNOWN_TYPE = "unknown"
 _LEGACY_ROW = "legacy-row"
+_COMPARED_APART: Final[dict[str, None]] = dict.fromkeys(
+    ("metadata", "preview_data", "producer", "traceparent")
+)
 _category = attrgetter("category")
 _origin = attrgetter("origin")
 _parent_conflict = attrgetter("parent_conflict")
@@ -230,12 +233,26 @@ async def classify(
             if known is not None and (at in matches or not known.is_legacy) and known.root.origin is not None:
                 repeated[row.id] = known
         else:
-            sentence = f"the id {row.id} is recorded with another content; the one recorded first is kept"
             conflicting.append(row)
-            rejected.append(RejectedRecord(record, DeadLetter(CONFLICT, sentence)))
+            first = new[row.id] if known is None else known.content
+            rejected.append(RejectedRecord(record, DeadLetter(CONFLICT, _conflict_sentence(first, row))))
     return ClassifiedBatch(
         list(new.values()), list(repeated.values()), conflicting, rejected, duplicates, list(legacy_ids)
     )
+
+
+def _conflict_sentence(first: Content, row: Content) -> str:
+    if type(first) is RowContent and type(row) is RowContent and not _may_be_of(first, row.producer):
+        return (
+            f"the id {row.id} is recorded for the producer {first.producer}, and this event is of "
+            f"{row.producer}; the one recorded first is kept"
+        )
+    return f"the id {row.id} is recorded with another content; the one recorded first is kept"
+
+
+def _may_be_of(first: RowContent, producer: str | None) -> bool:
+    """Whether a row is of this producer: one recorded before producers were may be of any."""
+    return first.producer is None or first.producer == producer
 
 
 async def _match_legacy_rows(
@@ -267,12 +284,14 @@ async def _is_duplicate(
 
 
 async def _equal(first: Content, row: Content, equality: Equality) -> bool:
-    """Equal in every column; JSON whose texts differ is compared by the database."""
+    """Equal in every column but the trace; JSON whose texts differ is compared by the database."""
     if type(first) is not RowContent or type(row) is not RowContent:
         return _equal_in_a_batch(first, row)
     if first.metadata is OTHER_JSON:
         return False
-    if replace(first, metadata=None, preview_data=None) != replace(row, metadata=None, preview_data=None):
+    if not _may_be_of(first, row.producer) or replace(first, **_COMPARED_APART) != replace(
+        row, **_COMPARED_APART
+    ):
         return False
     for one, other in ((first.metadata, row.metadata), (first.preview_data, row.preview_data)):
         if one is other:

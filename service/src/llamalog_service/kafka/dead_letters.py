@@ -8,13 +8,14 @@ from typing import Final, NamedTuple
 from aiokafka import ConsumerRecord
 from msgspec import Struct
 
-from llamalog_schemas.codec import Headers
+from llamalog_schemas.codec import Headers, source_of
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.reader import Record, Span, read_range, read_spans
 from llamalog_service.kafka.record_batches import MAX_RECORD_BYTES, CutValue
 from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, topics
 from llamalog_service.settings import Settings
+from llamalog_service.telemetry.logging import printable
 
 _OUR_HEADERS_AND_FRAMING = 64 * 1024
 _FRAMING_OF_A_HEADER = 10
@@ -32,8 +33,15 @@ LONGEST_SENTENCE = 4 * 1024
 REASON, ERROR = "llamalog-reason", "llamalog-error"
 TOPIC, PARTITION, OFFSET = "llamalog-topic", "llamalog-partition", "llamalog-offset"
 ADDED_HEADERS = (REASON, ERROR, TOPIC, PARTITION, OFFSET)
+PRODUCER = "llamalog-producer"
 TRUNCATED = "llamalog-truncated"
-"""Our headers, in this order behind those that the message had; the last one only if it was cut."""
+"""Our headers, in this order behind those that the message had; the last two only where a source could be
+read, and where the message was cut."""
+
+_LONGEST_PRODUCER = 1000
+"""Characters; a message may be refused because its source is longer."""
+
+_FORMS = tuple((*ADDED_HEADERS, *more) for more in ((), (PRODUCER,), (TRUNCATED,), (PRODUCER, TRUNCATED)))
 
 Spans = Mapping[int, Span]
 """By partition of the topic of dead letters."""
@@ -90,6 +98,7 @@ class StoredDeadLetter(Struct, frozen=True):
         position: where it lies there.
         kept_at: when it was put there, UTC.
         came_from: None if it bears none of the added headers: another program put it there.
+        producer: the source that the message names, printable; None where none could be read.
         truncated: how much of a message too large to be kept whole was kept.
         key, value, headers: of the message as it came.
     """
@@ -99,6 +108,7 @@ class StoredDeadLetter(Struct, frozen=True):
     came_from: Coordinates | None
     reason: str
     sentence: str
+    producer: str | None
     truncated: str | None
     key: bytes | None
     value: bytes | None
@@ -120,6 +130,8 @@ def dead_letter_message(rejected: RejectedRecord) -> MessageToSend:
         PARTITION: str(record.partition),
         OFFSET: str(record.offset),
     }
+    if (producer := _producer_of(record)) is not None:
+        added[PRODUCER] = producer
     kept = MessageToSend(record.key, record.value, [*record.headers])
     size = record.value.record_bytes if type(record.value) is CutValue else _size(kept)
     if size > LARGEST_WHOLE:
@@ -127,6 +139,13 @@ def dead_letter_message(rejected: RejectedRecord) -> MessageToSend:
         added[TRUNCATED] = f"{_size(kept)} of {size} bytes"
     ours = [(name, _cut_text(text)) for name, text in added.items()]
     return kept._replace(headers=[*kept.headers, *ours])
+
+
+def _producer_of(record: Record) -> str | None:
+    if record.value is None or type(record.value) is CutValue:
+        return None
+    source = source_of(record.value, record.headers)
+    return None if source is None else printable(source[:_LONGEST_PRODUCER])
 
 
 def _cut_text(text: str) -> bytes:
@@ -173,6 +192,7 @@ def parse_dead_letter(record: ConsumerRecord) -> StoredDeadLetter:
         came_from=_coordinates(added),
         reason=added.get(REASON, UNNAMED),
         sentence=added.get(ERROR, ""),
+        producer=added.get(PRODUCER),
         truncated=added.get(TRUNCATED),
         key=record.key,
         value=record.value,
@@ -182,7 +202,7 @@ def parse_dead_letter(record: ConsumerRecord) -> StoredDeadLetter:
 
 def _split_headers(headers: Headers) -> tuple[Headers, dict[str, str]]:
     names = tuple(name for name, _ in headers)
-    for ours in (ADDED_HEADERS, (*ADDED_HEADERS, TRUNCATED)):
+    for ours in _FORMS:
         if names[-len(ours) :] == ours:
             return list(headers[: -len(ours)]), dict(_texts(headers[-len(ours) :]))
     return list(headers), {}

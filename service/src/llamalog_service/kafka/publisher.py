@@ -60,12 +60,12 @@ _ROW_ID_LENGTH: Final = 36
 _RECORDS_A_TURN: Final = 250
 """Records made before others get their turn: the next batch is recorded meanwhile."""
 
-_FIELDS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at")
+_FIELDS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at", "is_legacy")
 _CREATED_AT = _FIELDS.index("created_at")
 _in_order_of_provenance = itemgetter(
     *(_FIELDS.index(name) for name in Provenance.__struct_fields__ if name != "omitted")
 )
-"""Thirty-four values moved at once: naming each of them in a call takes ten times as long."""
+"""Thirty-seven values moved at once: naming each of them in a call takes ten times as long."""
 
 _OPTIONAL = dict(
     zip(
@@ -321,7 +321,13 @@ def provenance_record(stored: StoredRow) -> ProvenanceRecorded:
     row_id = msgspec.json.encode(stored.content.id)[1:-1].decode()  # as str(…) does, four times as fast
     naive = stored.content.created_at
     created_at = datetime.combine(naive, naive.time(), UTC)  # as replace(tzinfo=UTC) does, five times as fast
-    values = [*astuple(stored.content), *astuple(stored.root), stored.revision, stored.recorded_at]
+    values = [
+        *astuple(stored.content),
+        *astuple(stored.root),
+        stored.revision,
+        stored.recorded_at,
+        stored.is_legacy,
+    ]
     values[_CREATED_AT] = created_at
     data = Provenance(*_in_order_of_provenance(values))
     if isinstance(data.metadata, msgspec.Raw):

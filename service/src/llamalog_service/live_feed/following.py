@@ -99,6 +99,8 @@ def matches(wanted: LogFilter, row: LogRow) -> bool:
         and _is(wanted.job, row.job_id)
         and _is(wanted.root, row.root_job_id)
         and _is(wanted.origin, row.origin)
+        and _is(wanted.producer, row.producer)
+        and _is(wanted.trace, row.trace_id)
         and (wanted.since is None or naive_utc(row.created_at) >= naive_utc(wanted.since))
         and (wanted.until is None or naive_utc(row.created_at) < naive_utc(wanted.until))
         and _holds(wanted.error, (row.error_message, row.error_code))

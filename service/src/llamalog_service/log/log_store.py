@@ -20,6 +20,13 @@ from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
 from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equal, mark_sourced
 from llamalog_service.log.overrides import insert_overrides
+from llamalog_service.log.producers import (
+    Producers,
+    UnknownProducersError,
+    add_producers,
+    found_producers,
+    producers_of,
+)
 from llamalog_service.log.row_copy import COLUMNS, copy_rows, records_of
 from llamalog_service.log.row_trials import Refusals, find_refused, trial
 from llamalog_service.log.row_writes import write_by_halves
@@ -154,34 +161,42 @@ class LogStore:
             DatabaseWentBackError: the database was replaced by an older copy; nothing is written.
             UnavailableError: it is unknown whether the rows are written; look them up before writing again.
         """
-        try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                begun = await self._begin_write(connection, rows)
-                self._transactions.append(begun["transaction"])
-                if rows:
-                    await self._insert(connection, rows, roots, begun)
-                if sourced:
-                    await mark_sourced(connection, sourced)
-                if overrides:
-                    await insert_overrides(connection, overrides, sourced=True)
-                before = await advance_positions(connection, positions)
-                self._check_not_gone_back(positions, before)
-        except _CopyRefusedError:
-            self._insert = _insert_rows
-            return await self.write(rows, roots, overrides, positions, sourced=sourced)
+        while True:
+            try:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    begun, producers = await self._begin_write(connection, rows)
+                    self._transactions.append(begun["transaction"])
+                    if rows:
+                        await self._insert(connection, rows, roots, begun, producers)
+                    if sourced:
+                        await mark_sourced(connection, sourced)
+                    if overrides:
+                        await insert_overrides(connection, overrides, sourced=True)
+                    before = await advance_positions(connection, positions)
+                    self._check_not_gone_back(positions, before)
+                break
+            except _CopyRefusedError:
+                self._insert = _insert_rows
+            except UnknownProducersError as unknown:
+                await add_producers(self._pool, unknown.producers)
         self._remember_known(positions.next_offsets)
         return CommittedBatch(begun["transaction"], begun["recorded_at"], _revisions(begun))
 
     async def _begin_write(
         self, connection: asyncpg.Connection, rows: Sequence[Content]
-    ) -> Mapping[str, Any]:
-        """Begin a write; where no row was ever removed, the ids of the new ones are not sent."""
+    ) -> tuple[Mapping[str, Any], Producers]:
+        """Begin a write; where no row was ever removed, the ids of the new ones are not sent.
+
+        Raises:
+            UnknownProducersError: producers of the rows have no number yet.
+        """
         ids = [row.id for row in rows] if self._are_removed else []
-        begun: Mapping[str, Any] = await connection.fetchrow(sql("begin_write"), ids, COLUMNS)
+        wanted = producers_of(rows)
+        begun: Mapping[str, Any] = await connection.fetchrow(sql("begin_write"), ids, COLUMNS, wanted)
         if begun["are_removed"] and not self._are_removed:
             self._are_removed = True
             return await self._begin_write(connection, rows)
-        return begun
+        return begun, found_producers(wanted, begun)
 
     def _remember_known(self, next_offsets: Mapping[TopicPartition, int]) -> None:
         for partition, offset in next_offsets.items():
@@ -201,7 +216,8 @@ class LogStore:
     async def refused_rows(self, rows: Sequence[Content], roots: Sequence[Root]) -> Refusals:
         """Rows that PostgreSQL refuses, with the reason: each is tried by itself, none is written."""
         async with trial(self._pool) as connection:
-            insert = partial(self._insert, connection, begun=await self._begin_write(connection, rows))
+            begun, producers = await self._begin_write(connection, rows)
+            insert = partial(self._insert, connection, begun=begun, producers=producers)
             writes = {row.id: partial(insert, [row], [root]) for row, root in zip(rows, roots, strict=True)}
             return await find_refused(connection, writes)
 
@@ -276,7 +292,11 @@ def _revisions(begun: Mapping[str, Any]) -> dict[UUID, int]:
 
 
 async def _copy_rows(
-    connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root], begun: Mapping[str, Any]
+    connection: asyncpg.Connection,
+    rows: Sequence[Content],
+    roots: Sequence[Root],
+    begun: Mapping[str, Any],
+    producers: Producers,
 ) -> None:
     """Write rows in the connection's transaction: those of events by COPY, legacy rows by a statement.
 
@@ -291,7 +311,9 @@ async def _copy_rows(
 
     async def copy(events: Sequence[RowContent], found: Sequence[Root]) -> int:
         try:
-            return await copy_rows(connection, begun["types"], events, found, revisions)
+            return await copy_rows(
+                connection, begun["types"], events, found, producers=producers, revisions=revisions
+            )
         except asyncpg.FeatureNotSupportedError as refusal:
             raise _CopyRefusedError from refusal
 
@@ -299,7 +321,11 @@ async def _copy_rows(
 
 
 async def _insert_rows(
-    connection: asyncpg.Connection, rows: Sequence[Content], roots: Sequence[Root], begun: Mapping[str, Any]
+    connection: asyncpg.Connection,
+    rows: Sequence[Content],
+    roots: Sequence[Root],
+    begun: Mapping[str, Any],
+    producers: Producers,
 ) -> None:
     """The same by INSERT, for a table with policies for this role: several times slower.
 
@@ -309,7 +335,7 @@ async def _insert_rows(
     revisions = _revisions(begun)
 
     async def insert(events: Sequence[RowContent], found: Sequence[Root]) -> int:
-        await connection.executemany(_INSERT, records_of(events, found, revisions))
+        await connection.executemany(_INSERT, records_of(events, found, producers, revisions))
         return int(await connection.fetchval(_COUNT, [row.id for row in events]))
 
     await _write_rows(connection, rows, roots, revisions, insert)

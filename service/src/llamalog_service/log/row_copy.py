@@ -15,11 +15,16 @@ from msgspec.structs import astuple
 from llamalog_service import kernels
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent
+from llamalog_service.log.producers import Producers
 from llamalog_service.postgres.pool import rows_of
 
 FIRST_REVISION: Final = 1
 """The revision of a row as written: the column's default."""
-COLUMNS: Final = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision")
+_CONTENT: Final = tuple(
+    "producer_id" if name == "producer" else name for name in RowContent.__struct_fields__
+)
+_PRODUCER: Final = _CONTENT.index("producer_id")
+COLUMNS: Final = (*_CONTENT, *Root.__struct_fields__, "revision")
 
 _ENUM: Final = 0
 """In place of a type's number: the label of any enum is sent as text."""
@@ -31,7 +36,9 @@ _ID, _COUNT, _FLAG, _OBJECT = (frozenset({type_}) for type_ in (_UUID, _INTEGER,
 _OTHERS: Final = {
     **dict.fromkeys(("id", "entity_id", "artist_id", "album_id", "track_id"), _ID),
     **dict.fromkeys(("sources", "fields_enriched", "cycle_members"), frozenset(_ELEMENT)),
-    **dict.fromkeys(("retry_count", "duration_ms", "api_call_count", "revision", "partition"), _COUNT),
+    **dict.fromkeys(
+        ("retry_count", "duration_ms", "api_call_count", "producer_id", "revision", "partition"), _COUNT
+    ),
     **dict.fromkeys(("metadata", "preview_data"), _OBJECT),
     **dict.fromkeys(("is_root_job", "parent_conflict"), _FLAG),
     "created_at": frozenset({_TIMESTAMP}),
@@ -49,39 +56,52 @@ async def copy_rows(
     types: Sequence[int] | None,
     rows: Sequence[RowContent],
     roots: Sequence[Root],
+    *,
+    producers: Producers,
     revisions: Mapping[UUID, int],
 ) -> int:
     """Write rows of events by COPY; the number of those that were written.
 
     Args:
         types: of `COLUMNS`, by their numbers in the catalogue, `0` for an enum.
+        producers: the numbers of all producers of the rows.
         revisions: of rows that begin with another than `FIRST_REVISION`.
     """
     elements = encodable(COLUMNS, types)
     if elements is not None:
         encode: Any = kernels.compiled.copy_data  # type: ignore[union-attr]
         source = in_portions(
-            lambda share: encode(rows[share], roots[share], revisions, FIRST_REVISION, elements), len(rows)
+            lambda share: encode(rows[share], roots[share], producers, revisions, FIRST_REVISION, elements),
+            len(rows),
         )
         status = await connection.copy_to_table("llama_logs", columns=COLUMNS, source=source, format="binary")
     else:
-        records = records_of(rows, roots, revisions)
+        records = records_of(rows, roots, producers, revisions)
         status = await connection.copy_records_to_table("llama_logs", columns=COLUMNS, records=records)
     return rows_of(status)
 
 
 def records_of(
-    rows: Sequence[RowContent], roots: Sequence[Root], revisions: Mapping[UUID, int]
+    rows: Sequence[RowContent],
+    roots: Sequence[Root],
+    producers: Producers,
+    revisions: Mapping[UUID, int],
 ) -> list[tuple[Any, ...]]:
     """A value for each of `COLUMNS`, as the driver takes them."""
-    return [
-        (
-            *astuple(row),
-            *astuple(root),
-            revisions.get(row.id, FIRST_REVISION) if revisions else FIRST_REVISION,
+    records = []
+    for row, root in zip(rows, roots, strict=True):
+        content = astuple(row)
+        revision = revisions.get(row.id, FIRST_REVISION) if revisions else FIRST_REVISION
+        records.append(
+            (
+                *content[:_PRODUCER],
+                producers[row.producer],
+                *content[_PRODUCER + 1 :],
+                *astuple(root),
+                revision,
+            )
         )
-        for row, root in zip(rows, roots, strict=True)
-    ]
+    return records
 
 
 def encodable(columns: Sequence[str], types: Sequence[int] | None) -> tuple[int, ...] | None:

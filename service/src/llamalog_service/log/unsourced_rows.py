@@ -12,7 +12,7 @@ from llamalog_service.log.outbox import BYTES_AT_ONCE
 from llamalog_service.postgres.statements import sql
 
 _KNOWN: Final = frozenset(LegacyRowData.__struct_fields__)
-_FOLLOWS_FROM_OTHERS: Final = frozenset(
+_NOT_VERBATIM: Final = frozenset(
     {
         "root_job_id",
         "origin",
@@ -22,6 +22,8 @@ _FOLLOWS_FROM_OTHERS: Final = frozenset(
         "recorded_at",
         "legacy_sourced",
         "settled_by",
+        "producer_id",
+        "traceparent",
     }
 )
 _AS_TEXT: Final = (
@@ -89,7 +91,7 @@ def rows_as_texts(columns: Iterable[str]) -> str:
 
 async def _columns_of(connection: asyncpg.Connection) -> tuple[str, ...]:
     records = await connection.fetch(sql("unsourced_columns"))
-    return tuple(record["name"] for record in records if record["name"] not in {"id", *_FOLLOWS_FROM_OTHERS})
+    return tuple(record["name"] for record in records if record["name"] not in {"id", *_NOT_VERBATIM})
 
 
 def _doubled(name: str) -> str:

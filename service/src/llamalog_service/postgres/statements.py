@@ -26,6 +26,12 @@ _ABBREVIATIONS = (
         r"(uuid_hash(\1.entity_id) = uuid_hash(\2) AND uuid_eq(\1.entity_id, \2))",
     ),
     (
+        r"{(\w+) is of trace ([^{}]+)}",
+        r"(\1.traceparent IS NOT NULL"
+        r" AND hashtextextended(substr(\1.traceparent, 4, 32), 0) = hashtextextended(\2, 0)"
+        r" AND texteq(substr(\1.traceparent, 4, 32), \2))",
+    ),
+    (
         r"{second of ([^{}]+)}",
         r"int4(date_part('epoch', "
         r"least(greatest(\1, '1970-01-01Z'), '2100-01-01Z') - '2035-01-01Z'))",
@@ -38,6 +44,8 @@ Names of jobs are long, so that their indexes keep hashes of them instead: a con
 index, and one without the name is true of other jobs too. The name is compared by a function, for the planner
 takes equalities for independent and would expect no rows. `{l may bear $1::text[]}` finds the rows of many
 jobs at once, by their hashes alone: the statement or its caller has to compare the names.
+
+The rows of a distributed trace, `{l is of trace $1::text}`, are found likewise, by a hash of its id.
 
 The rows about an entity, `{l is about $1::uuid}`, have an index of four bytes of hash and four for the second
 in which they were created: where the order of time counts, `{second of l.created_at}` comes before the time.

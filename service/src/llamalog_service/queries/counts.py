@@ -79,6 +79,54 @@ class WaitingJob(Struct, frozen=True, kw_only=True, rename="camel"):
     since: datetime
 
 
+class ProducerCount(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A producer, which is the source of its events.
+
+    Attributes:
+        rows: of its events.
+        last_event_at: the latest time of these events.
+    """
+
+    producer: str
+    rows: int
+    last_event_at: datetime
+
+
+class ProducerCounts(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The producers of the log.
+
+    Attributes:
+        producers: those of the most rows first.
+        are_more: whether there are more.
+        legacy_rows: rows that were in the table before events were; they have no producer.
+        not_kept: rows recorded before producers were; a rebuild with `--repair` fills them in.
+    """
+
+    producers: tuple[ProducerCount, ...]
+    are_more: bool
+    legacy_rows: int
+    not_kept: int
+
+
+async def read_producers(reader: Reader, *, limit: int = DEFAULT_LIMIT) -> ProducerCounts:
+    """The producers with counts of their rows. Each row of the log is read once."""
+    limit = at_most(limit)
+    found = await reader.rows("producers", limit + 3)  # two lines of them have no producer
+    without = {record["is_legacy"]: record["rows"] for record in found if record["producer"] is None}
+    named = [record for record in found if record["producer"] is not None]
+    return ProducerCounts(
+        producers=tuple(
+            ProducerCount(
+                producer=record["producer"], rows=record["rows"], last_event_at=record["last_event_at"]
+            )
+            for record in named[:limit]
+        ),
+        are_more=len(named) > limit,
+        legacy_rows=without.get(True, 0),
+        not_kept=without.get(False, 0),
+    )
+
+
 async def read_counts(reader: Reader, *, since: datetime, until: datetime, bucket: Bucket) -> Counts:
     """Rows by category from one moment up to before another. Each row of that time is read once.
 

@@ -46,6 +46,12 @@ class Driver(StrEnum):
     )
     # Not by time: OFFSET 0 keeps the planner from reading by time in the hope to meet them soon.
     ROOT = "(SELECT * FROM llama_logs l WHERE {l stems from $4::text} OFFSET 0)"
+    # Asked for where they are few; those of a producer of many rows come soon enough by time.
+    PRODUCER = (
+        "(SELECT * FROM llama_logs l"
+        " WHERE l.producer_id = (SELECT p.id FROM event_producers p WHERE p.source = $4::text) OFFSET 0)"
+    )
+    TRACE = "(SELECT * FROM llama_logs l WHERE {l is of trace $4::text} OFFSET 0)"
     ORIGIN = '(SELECT * FROM llama_logs WHERE root_job_id IS NULL AND origin = $4::text::"LlamaLogOrigin")'
     # Reason by reason, so that their index gives the order of time.
     UNKNOWN_ORIGIN = (
@@ -112,6 +118,8 @@ class LogFilter(Struct, frozen=True, kw_only=True, rename="camel"):
         error: a text in the error's message or code, in any case.
         roots_only: rows of jobs that are their own root.
         unknown_origin_only: rows whose root is not known.
+        producer: the whole source of the events.
+        trace: the id of the distributed trace that the events were published in, 32 hexadecimal digits.
         q: a text in name, operation, job, error or reason, in any case.
     """
 
@@ -130,6 +138,8 @@ class LogFilter(Struct, frozen=True, kw_only=True, rename="camel"):
     error: str | None = None
     roots_only: bool = False
     unknown_origin_only: bool = False
+    producer: str | None = None
+    trace: str | None = None
     q: str | None = None
 
 
@@ -152,6 +162,10 @@ async def read_logs(
     """
     limit = at_most(limit)
     driver, value = _driver(wanted)
+    if driver is Driver.TIME and wanted.producer is not None:
+        rows = await reader.value("producer_rows", wanted.producer, MAX_ROWS_SCANNED)
+        if rows < MAX_ROWS_SCANNED:
+            driver, value = Driver.PRODUCER, wanted.producer
     search = Search(driver, newest_first=newest_first)
     start, end = _span(wanted, after, newest_first=newest_first)
     led_to = (start.at, start.row, end, value)
@@ -174,6 +188,8 @@ def _driver(wanted: LogFilter) -> tuple[Driver, str | None]:  # noqa: PLR0911 - 
     """The narrowest filter that has an index."""
     if wanted.job is not None:
         return Driver.JOB, wanted.job
+    if wanted.trace is not None:
+        return Driver.TRACE, wanted.trace
     if wanted.entity_id is not None:
         return Driver.ENTITY, str(wanted.entity_id)
     if wanted.root is not None:
@@ -216,6 +232,8 @@ def _values(wanted: LogFilter) -> tuple[object, ...]:
         wanted.roots_only,
         wanted.unknown_origin_only,
         containing(wanted.q),
+        wanted.producer,
+        wanted.trace,
     )
 
 

@@ -58,6 +58,10 @@ class LogRow(Struct, frozen=True, rename="camel"):
         parent_conflict: whether the row claims another parent than the one that counts.
         declaration_conflict: whether it declares another root than the one that was found.
         revision: 1 as written, higher once what follows from other rows was corrected.
+        producer: the source of the event; null for a legacy row, which has none, and for one recorded
+            before producers were.
+        traceparent: the span that the event was published in, as W3C Trace Context writes it.
+        is_legacy: whether the row was in the table before events were.
     """
 
     id: UUID
@@ -96,6 +100,14 @@ class LogRow(Struct, frozen=True, rename="camel"):
     parent_conflict: bool
     declaration_conflict: bool
     revision: int
+    producer: str | None
+    traceparent: str | None
+    is_legacy: bool
+
+    @property
+    def trace_id(self) -> str | None:
+        """The distributed trace that the event was published in."""
+        return None if self.traceparent is None else self.traceparent.split("-")[1]
 
     @property
     def is_corrected(self) -> bool:

@@ -27,7 +27,12 @@ from llamalog_service.rebuild.comparison import (
 )
 from llamalog_service.rebuild.errors import EnumLabelsNotAddedError, TableNotEmptyError
 from llamalog_service.rebuild.ports import CommitOffsets, OnProgress, RebuildProgress
-from llamalog_service.rebuild.shadow import END_WITH_CLIENT, INDEX_ROWS, require_comparison
+from llamalog_service.rebuild.shadow import (
+    END_WITH_CLIENT,
+    INDEX_ROWS,
+    add_shadow_producers,
+    require_comparison,
+)
 
 _log = structlog.get_logger("llamalog.rebuild")
 
@@ -106,6 +111,7 @@ class InitialLoadStore:
         """
         connection = self._connection
         await require_comparison(connection)
+        await add_shadow_producers(connection)
         on_progress(RebuildProgress("loading the live table, then its indexes"))
         async with connection.transaction():
             await connection.execute(f"{END_WITH_CLIENT}; {_LOCK}")

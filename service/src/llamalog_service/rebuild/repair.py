@@ -12,6 +12,7 @@ from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.corrections import REPAIR, begin_correction
 from llamalog_service.log.outbox import ProvenanceOutbox, publish_removals
+from llamalog_service.log.producers import add_producers, producers_of
 from llamalog_service.log.recompute import (
     BY_INDEX,
     LOCK_TIMEOUT_SECONDS,
@@ -29,6 +30,7 @@ from llamalog_service.rebuild.shadow import (
     SCHEMA,
     MessagePosition,
     ShadowBatch,
+    add_shadow_producers,
     compared_shadow,
     read_into,
     write_batch,
@@ -84,9 +86,11 @@ class RepairStore:
         self._pool = pool
 
     async def prepare(self) -> None:
-        """Index the shadow's rows by id."""
-        async with compared_shadow(self._pool) as connection, connection.transaction():
-            await connection.execute(_INDEXES)
+        """Index the shadow's rows by id, and give their producers numbers."""
+        async with compared_shadow(self._pool) as connection:
+            async with connection.transaction():
+                await connection.execute(_INDEXES)
+            await add_shadow_producers(connection)
 
     async def next(self, after: UUID | None, limit: int) -> list[Difference]:
         """The next differences that are not repaired, in the order of their rows' ids."""
@@ -160,6 +164,7 @@ class RepairStore:
         async with compared_shadow(self._pool) as connection, connection.transaction():
             await connection.execute(_FORGET, [row.id for row in batch.rows])
             await write_batch(connection, batch)
+        await add_producers(self._pool, producers_of(batch.rows))
 
 
 class Repair:

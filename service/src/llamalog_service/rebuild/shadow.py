@@ -21,6 +21,7 @@ from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.ingest.batch import decode_batch
 from llamalog_service.kafka.reader import Portion
+from llamalog_service.log.producers import add_producers
 from llamalog_service.log.row_copy import encodable, in_portions
 from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
@@ -220,6 +221,12 @@ async def require_comparison(connection: asyncpg.Connection) -> None:
         raise ShadowLostError from gone
     if not has_comparison:
         raise ShadowLostError
+
+
+async def add_shadow_producers(connection: asyncpg.Connection) -> None:
+    """Give numbers to the producers of the shadow's rows, outside of any transaction."""
+    records = await connection.fetch(sql("shadow_producers"))
+    await add_producers(connection, [record["producer"] for record in records])
 
 
 async def read_progress(connection: asyncpg.Connection) -> ReadProgress:

@@ -49,7 +49,7 @@ def breaks(then: Schema, now: Schema, *, may_grow: bool) -> list[Break]:
         now: the current one.
         may_grow: the service alone writes such messages, and their readers ignore unknown fields: an
             optional field may be added. In messages of others the new field may have been an
-            attribute of theirs, of another kind.
+            attribute of theirs, of another kind: only one that accepts any value may be added.
     """
     return list(_Comparison(then, now, may_grow).schemas(then, now, "$"))
 
@@ -99,7 +99,7 @@ class _Comparison:
         for name in sorted(after.keys() - before.keys()):
             if _is_closed(then):
                 yield Break(Way.FORWARD, "field-new", path, f"`{name}` is new; old readers refuse it")
-            elif not self._may_grow:
+            elif not self._may_grow and after[name].keys() - _ANNOTATIONS:
                 change = f"`{name}` is new; a producer's own attribute of that name was free"
                 yield Break(Way.BACKWARD, "field-new", path, change)
         yield from self._others(then.get("additionalProperties"), now.get("additionalProperties"), path)

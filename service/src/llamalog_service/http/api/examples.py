@@ -67,6 +67,9 @@ ROW: Final = LogRow(
     parent_conflict=False,
     declaration_conflict=False,
     revision=1,
+    producer="/catalogue/enrichment",
+    traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    is_legacy=False,
 )
 
 _LINKED: Final = replace(

@@ -62,6 +62,14 @@ async def _log_filter(
     unknown_origin_only: Annotated[
         Boolean, Query(alias="unknownOriginOnly", description="Rows whose root is not known.")
     ] = False,
+    producer: Annotated[
+        Text | None,
+        Query(min_length=1, max_length=1000, description="The producer: the whole `source` of the events."),
+    ] = None,
+    trace: Annotated[
+        Text | None,
+        Query(pattern="^[0-9a-f]{32}$", description="The id of the trace that the events were published in."),
+    ] = None,
     q: Annotated[
         Text | None, search("In name, operation, job, error or reason, ignoring case.", "Lemonade")
     ] = None,

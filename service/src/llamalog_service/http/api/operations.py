@@ -69,6 +69,12 @@ async def dead_letters(
     *,
     reason: Annotated[Text | None, label("The reason's code.", "not-json")] = None,
     topic: Annotated[Text | None, search("The full name of the source topic.")] = None,
+    producer: Annotated[
+        Text | None,
+        Query(
+            min_length=1, max_length=1000, description="The `source` that the messages name, the whole of it."
+        ),
+    ] = None,
     since: Annotated[
         Timestamp | None, Query(description="When it became a dead letter: then or later.")
     ] = None,
@@ -77,7 +83,7 @@ async def dead_letters(
     after: CursorText = None,
 ) -> Response:
     """Each with its source, the reason of its refusal, and the beginning of its content."""
-    wanted = DeadLetterFilter(reason=reason, topic=topic, since=since, until=until)
+    wanted = DeadLetterFilter(reason=reason, topic=topic, producer=producer, since=since, until=until)
     return json_response(await services.dead_letters.page(wanted, limit=limit, after=after))
 
 

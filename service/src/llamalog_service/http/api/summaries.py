@@ -1,4 +1,4 @@
-"""`/root-jobs`, `/entities`, `/counts`: the log summed up by root job, entity and time."""
+"""`/root-jobs`, `/entities`, `/producers`, `/counts`: sums of the log by root job, entity, producer, time."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -11,6 +11,7 @@ from llamalog_service.http.api import examples
 from llamalog_service.http.api.openapi import responses
 from llamalog_service.http.api.routing import (
     Id,
+    Limit,
     PageDep,
     Since,
     Text,
@@ -24,9 +25,15 @@ from llamalog_service.http.api.routing import (
     search,
 )
 from llamalog_service.http.context import ReaderDep
-from llamalog_service.queries.counts import Bucket, Counts, read_counts
+from llamalog_service.queries.counts import (
+    Bucket,
+    Counts,
+    ProducerCounts,
+    read_counts,
+    read_producers,
+)
 from llamalog_service.queries.entities import EntityRef, EntitySummary, read_entity_summary
-from llamalog_service.queries.paging import Page
+from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 from llamalog_service.queries.root_jobs import RootFilter, RootJob, read_root_jobs
 
 routes = router("summaries")
@@ -87,6 +94,16 @@ async def entity(
     """First created, first linked and by which root, last enriched, last failure, retries."""
     ref = EntityRef(type=kind, id=entity)
     return json_response(await read_entity_summary(reader, ref, recent=timedelta(hours=recent_hours)))
+
+
+@routes.get(
+    "/producers",
+    summary="The producers of the log",
+    responses=responses(ProducerCounts, "Those of the most rows first; every row of the log is counted."),
+)
+async def producers(reader: ReaderDep, limit: Limit = DEFAULT_LIMIT) -> Response:
+    """`/logs?producer=…` has the rows of one, `/dead-letters/messages?producer=…` what of it was refused."""
+    return json_response(await read_producers(reader, limit=limit))
 
 
 @routes.get(

@@ -1,4 +1,4 @@
-"""`/ui/dead-letters` and `/ui/health`: refused messages, and the health of the installation."""
+"""`/ui/dead-letters`, `/ui/producers`, `/ui/health`: refusals, producers, health of the installation."""
 
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -7,16 +7,18 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from llamalog_service.dead_letters.listing import DeadLetterFilter
-from llamalog_service.http.context import ContextDep, ServicesDep
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.http.context import ContextDep, ReaderDep, ServicesDep
 from llamalog_service.http.web.form_parser import FormQuery
 from llamalog_service.http.web.formatting import link
 from llamalog_service.http.web.pages import TEMPLATES, render
-from llamalog_service.queries.counts import UNPROCESSED
+from llamalog_service.queries.counts import UNPROCESSED, read_producers
 
 routes = APIRouter()
 
 _DEAD_LETTERS: Final = "/ui/dead-letters"
 _PAGE: Final = 50
+_PRODUCERS: Final = 200
 
 _UNRESOLVED: Final = {
     "PENDING": "Wait for a job never seen",
@@ -55,6 +57,27 @@ async def dead_letters(
         next=None
         if page is None or page.next is None
         else link(_DEAD_LETTERS, **form.texts, after=page.next),
+    )
+
+
+@routes.get("/ui/producers")
+async def producers(request: Request, reader: ReaderDep, services: ServicesDep) -> Response:
+    """The producers with their rows and last events, and what of them was refused, if Kafka answers."""
+    found = await read_producers(reader, limit=_PRODUCERS)
+    try:
+        refused = (await services.dead_letters.counts()).by_producer
+    except LlamalogError:
+        refused = None
+    return await render(
+        request,
+        "producers.html",
+        page="producers",
+        title="Producers",
+        producers=found.producers,
+        are_more=found.are_more,
+        legacy_rows=found.legacy_rows,
+        not_kept=found.not_kept,
+        refused=refused,
     )
 
 

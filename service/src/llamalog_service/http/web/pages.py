@@ -43,6 +43,7 @@ NAVIGATION: Final = (
     NavigationItem("waiting-jobs", "/ui/waiting-jobs", "Waiting jobs"),
     NavigationItem("overrides", "/ui/overrides", "Overrides"),
     NavigationItem("conflicts", "/ui/conflicts", "Conflicts"),
+    NavigationItem("producers", "/ui/producers", "Producers"),
     NavigationItem("dead-letters", "/ui/dead-letters", "Dead letters"),
     NavigationItem("backfills", "/ui/backfills", "Backfills"),
     NavigationItem("health", "/ui/health", "Health"),

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, ExcludeConstraint
 from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlmodel import Field, SQLModel
 
@@ -111,6 +111,13 @@ class LlamaLog(SQLModel, table=True):
             "id",
             where="origin IS NULL AND is_root_job AND parent_job_id IS NOT NULL",
         ),
+        # Few producers: PostgreSQL keeps each number once for many rows.
+        Index("llama_logs_producer_id_idx", "producer_id"),
+        Index(
+            "llama_logs_trace_id_hash_idx",
+            text("hashtextextended(substr(traceparent, 4, 32), 0)"),
+            postgresql_where=text("traceparent IS NOT NULL"),
+        ),
     )
 
     id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
@@ -165,6 +172,26 @@ class LlamaLog(SQLModel, table=True):
 
     settled_by: int | None = Field(default=None, sa_column=Column(BigInteger))
     """Of a row that was recorded without origin: the correction that gave it one."""
+
+    producer_id: int | None = Field(default=None, sa_column=Column(Integer))
+    """The number of an `EventProducer`; no foreign key, which would be checked for each row: a batch of the
+    ingest reads its numbers in its own transaction. NULL: a legacy row, or recorded before producers were."""
+
+    traceparent: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class EventProducer(SQLModel, table=True):
+    """A producer, which is the CloudEvents ``source`` of its events; rows name it by its number.
+
+    No entry is ever changed or deleted.
+    """
+
+    __tablename__ = "event_producers"
+    __table_args__ = (ExcludeConstraint(("source", "="), using="hash", name="event_producers_source_excl"),)
+
+    id: int = Field(sa_column=Column(Integer, Identity(always=True), primary_key=True))
+    source: str = Field(sa_column=Column(Text, nullable=False))
+    first_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
 
 
 class ConsumerPosition(SQLModel, table=True):

@@ -1,4 +1,4 @@
--- The shadow's schema: tables of the live table's types, without indexes. Those that the root rule reads have the live
+-- The shadow's schema: tables of the live table's types, producers by name, without indexes. Those that the root rule reads have the live
 -- tables' names, so that the same statements serve both. They are unlogged: after a crash of PostgreSQL rows and positions
 -- are empty alike, and the reading begins anew.
 CREATE SCHEMA llamalog_rebuild;
@@ -15,7 +15,7 @@ CREATE UNLOGGED TABLE llamalog_rebuild.llama_logs WITH (autovacuum_enabled = fal
 SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
        fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count, duration_ms,
        api_call_count, metadata, preview_data, job_id, parent_job_id, is_root_job, triggered_by, user_id, created_at,
-       declared_root_job_id, root_job_id, origin, cycle_members, parent_conflict, revision,
+       declared_root_job_id, NULL::text AS producer, traceparent, root_job_id, origin, cycle_members, parent_conflict, revision,
        0 AS partition, 0::bigint AS "offset"
 FROM llama_logs
 WITH NO DATA;

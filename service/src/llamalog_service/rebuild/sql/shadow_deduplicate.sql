@@ -1,14 +1,14 @@
 -- Leave one row of each of the ids that shadow_repeated has found in the shadow: of several contents the one that the live
--- table holds, else that of a legacy row, else that of the lowest partition and offset. The other contents are kept for
+-- table holds (a row recorded before producers were may be of any), else that of a legacy row, else that of the lowest partition and offset. The other contents are kept for
 -- another comparison. Returns how many rows were removed, how many ids have several contents, and of how many the live
 -- table holds another content than an empty one would get.
 WITH held AS MATERIALIZED (
-    SELECT l.id, content
+    SELECT l.id, content, {producer} AS producer
     FROM repeated_ids
     JOIN llama_logs l USING (id)
     CROSS JOIN LATERAL (SELECT {content}) content
 ), candidates AS MATERIALIZED (
-    SELECT l.ctid AS tuple, l.id, g.row_id IS NOT NULL AS is_legacy, l.partition, l."offset", content
+    SELECT l.ctid AS tuple, l.id, g.row_id IS NOT NULL AS is_legacy, l.partition, l."offset", content, l.producer
     FROM repeated_ids
     JOIN llamalog_rebuild.llama_logs l USING (id)
     LEFT JOIN llamalog_rebuild.legacy_rows g
@@ -16,10 +16,11 @@ WITH held AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT {content}) content
 ), ranked AS MATERIALIZED (
     SELECT c.tuple, c.id,
-           first_value(c.content) OVER foremost <> c.content AS is_other,
+           first_value(c.content) OVER foremost <> c.content
+               OR first_value(c.producer) OVER foremost IS DISTINCT FROM c.producer AS is_other,
            row_number() OVER (
                PARTITION BY c.id
-               ORDER BY coalesce(h.content = c.content, false) DESC, c.is_legacy DESC, c.partition, c."offset"
+               ORDER BY coalesce(h.content = c.content AND coalesce(h.producer = c.producer, h.producer IS NULL), false) DESC, c.is_legacy DESC, c.partition, c."offset"
            ) AS choice
     FROM candidates c
     LEFT JOIN held h USING (id)

@@ -5,5 +5,6 @@ l.id, l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operati
        l.job_id, l.parent_job_id, l.is_root_job, l.triggered_by, l.user_id,
        least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AS created_at,
        l.declared_root_job_id,
+       {producer} AS producer, l.traceparent,
        l.root_job_id, l.origin, l.cycle_members, l.parent_conflict, l.revision, l.recorded_at,
        l.legacy_sourced IS NOT NULL OR l.origin IS NULL AS is_legacy

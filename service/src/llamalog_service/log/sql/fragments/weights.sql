@@ -11,6 +11,7 @@ CASE WHEN l.metadata IS NULL THEN 0
           + coalesce(octet_length(l.job_id), 0) + coalesce(octet_length(l.parent_job_id), 0)
           + coalesce(octet_length(l.root_job_id), 0) + coalesce(octet_length(l.declared_root_job_id), 0)
           + coalesce(octet_length(l.triggered_by), 0) + coalesce(octet_length(l.user_id), 0)
+          + coalesce(octet_length({producer}), 0) + coalesce(octet_length(l.traceparent), 0)
           + CASE WHEN pg_column_compression(l.sources) IS NULL THEN coalesce(pg_column_size(l.sources), 0)
                  ELSE octet_length(l.sources::text) END
           + CASE WHEN pg_column_compression(l.fields_enriched) IS NULL THEN coalesce(pg_column_size(l.fields_enriched), 0)

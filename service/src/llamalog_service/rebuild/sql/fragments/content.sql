@@ -1,4 +1,5 @@
--- The content of a row `l` of the log or of the shadow: enums as texts, a list that is NULL as an empty one.
+-- The content of a row `l` of the log or of the shadow but for its producer, which the log has by number: enums as texts, a list
+-- that is NULL as an empty one.
 l.id, l.entity_type::text, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operation::text,
 l.category::text, coalesce(l.sources, '{}')::text[] AS sources, l.status::text, l.reason::text,
 coalesce(l.fields_enriched, '{}')::text[] AS fields_enriched, l.data_quality_before::text,

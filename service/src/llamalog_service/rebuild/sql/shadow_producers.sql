@@ -1,0 +1,2 @@
+-- The producers of the shadow's rows.
+SELECT DISTINCT producer FROM llamalog_rebuild.llama_logs WHERE producer IS NOT NULL
