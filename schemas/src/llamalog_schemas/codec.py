@@ -6,15 +6,14 @@ mode first, so that one set of rules applies to both.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NoReturn, TypeVar
-from uuid import UUID
 
 import msgspec
 
 from llamalog_schemas import huge_numbers
 from llamalog_schemas.backfills import BackfillEvent
-from llamalog_schemas.commands import BackfillRoots, Command, TimeWindow
+from llamalog_schemas.commands import Command, check_command
 from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import (
     CloudEvent,
@@ -151,7 +150,8 @@ def decode_command(value: bytes, upcasters: Upcasters = UPCASTERS) -> Command:
         InvalidMessageError: also when the command's id, which names its run, is no UUID.
     """
     command = _decode_latest(_command_decoder, value, upcasters)
-    _check_command(command, value)
+    check_command(command)
+    _check_no_nul(command, value)
     return command
 
 
@@ -334,19 +334,6 @@ def _is_well_formed(traceparent: Any) -> bool:
     return type(traceparent) is str and TRACEPARENT.fullmatch(traceparent) is not None
 
 
-def _check_command(command: Command, structured: bytes) -> None:
-    """As `_check_event`, of a command."""
-    try:
-        UUID(command.id)
-    except ValueError:
-        raise InvalidMessageError(
-            InvalidReason.BAD_ENVELOPE, f"`id` is {command.id!r}: a command's id is a UUID, it names the run"
-        ) from None
-    if isinstance(command, BackfillRoots):
-        _check_window(command)
-    _check_no_nul(command, structured)
-
-
 def _check_legacy_row(event: LegacyRow) -> None:
     if UUID_TEXT.fullmatch(event.id) is None:
         raise InvalidMessageError(
@@ -385,32 +372,6 @@ def _check_json(value: dict[str, Any] | list[Any], path: str, levels: int) -> No
             raise InvalidMessageError(
                 InvalidReason.NUMBER_OUT_OF_RANGE, f"`{path}` holds an integer that does not fit 64 bits"
             )
-
-
-def _check_window(command: BackfillRoots) -> None:
-    scope = command.data.scope
-    if not isinstance(scope, TimeWindow):
-        return
-    for field, moment in (("from", scope.from_), ("to", scope.to)):
-        if not _has_utc(moment):
-            raise InvalidMessageError(
-                InvalidReason.BAD_FIELD,
-                f"`data.scope.{field}` is {moment.isoformat()}, outside the years 1 to 9999 in UTC",
-            )
-    if scope.from_ >= scope.to:
-        raise InvalidMessageError(
-            InvalidReason.BAD_FIELD,
-            f"`data.scope.from` ({scope.from_.isoformat()}) is not before `data.scope.to` "
-            f"({scope.to.isoformat()}): no row lies in that window",
-        )
-
-
-def _has_utc(moment: datetime) -> bool:
-    try:
-        moment.astimezone(UTC)
-    except OverflowError:
-        return False
-    return True
 
 
 def _check_no_nul(message: Event | Command, structured: bytes) -> None:

@@ -1,11 +1,13 @@
 """Commands to the migration consumer."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
+from llamalog_schemas.errors import InvalidMessageError, InvalidReason
 from llamalog_schemas.events import CloudEvent
 from llamalog_schemas.limits import Count, JobId, Moment, UserId
 
@@ -169,3 +171,45 @@ class CancelBackfill(CloudEvent, frozen=True, kw_only=True, tag="llamalog.cancel
 
 RunRequest = PauseBackfill | ResumeBackfill | CancelBackfill
 Command = RecomputeRoots | BackfillRoots | RunRequest
+
+
+def check_command(command: Command) -> None:
+    """Check a command against the rules that its types cannot state.
+
+    Raises:
+        InvalidMessageError: with the reason's code and a sentence that names the field.
+    """
+    try:
+        UUID(command.id)
+    except ValueError:
+        raise InvalidMessageError(
+            InvalidReason.BAD_ENVELOPE, f"`id` is {command.id!r}: a command's id is a UUID, it names the run"
+        ) from None
+    if isinstance(command, BackfillRoots):
+        _check_window(command)
+
+
+def _check_window(command: BackfillRoots) -> None:
+    scope = command.data.scope
+    if not isinstance(scope, TimeWindow):
+        return
+    for name, moment in (("from", scope.from_), ("to", scope.to)):
+        if not _has_utc(moment):
+            raise InvalidMessageError(
+                InvalidReason.BAD_FIELD,
+                f"`data.scope.{name}` is {moment.isoformat()}, outside the years 1 to 9999 in UTC",
+            )
+    if scope.from_ >= scope.to:
+        raise InvalidMessageError(
+            InvalidReason.BAD_FIELD,
+            f"`data.scope.from` ({scope.from_.isoformat()}) is not before `data.scope.to` "
+            f"({scope.to.isoformat()}): no row lies in that window",
+        )
+
+
+def _has_utc(moment: datetime) -> bool:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True

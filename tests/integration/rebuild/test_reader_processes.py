@@ -16,11 +16,11 @@ from histories import chains, event, override
 from llamalog_schemas.events import Event
 from llamalog_service.bootstrap.rebuilds import rebuild_log
 from llamalog_service.postgres.locks import RebuildLock, RebuildLockLostError, lock_reading
-from llamalog_service.rebuild import shadow
+from llamalog_service.rebuild import reading
 from llamalog_service.rebuild.ports import RebuildProgress
 from llamalog_service.rebuild.reader_processes import ReaderProcesses
+from llamalog_service.rebuild.reading import WORTH_A_PROCESS, split_reading
 from llamalog_service.rebuild.rebuild import RebuildOptions
-from llamalog_service.rebuild.shadow import WORTH_A_PROCESS, split_reading
 from llamalog_service.settings import Settings
 
 EVENTS: list[Event] = [*chains(300), event(2000, "orphan", "never"), event(2001), override(2002, "never")]
@@ -31,7 +31,7 @@ ENDED_EARLY = "a reader process ended early: this one reads the rest"
 
 @pytest.fixture
 def short_topics_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shadow, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(reading, "WORTH_A_PROCESS", 1)
 
 
 def test_partitions_are_split_into_equal_shares_of_what_is_left() -> None:

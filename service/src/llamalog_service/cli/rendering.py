@@ -36,11 +36,6 @@ NO_PRODUCER: Final = "legacy row, no producer"
 NOT_KEPT: Final = "not kept: recorded before producers were"
 
 
-def producer_of(row: LogRow) -> str:
-    """The producer of a row, or the reason why there is none."""
-    return shown(row.producer) if row.producer is not None else NO_PRODUCER if row.is_legacy else NOT_KEPT
-
-
 def ring_of(members: Sequence[str]) -> str:
     """The jobs of a cycle, and the first again; of a long one the first jobs."""
     named = [*map(shown, members[:_MAX_MEMBERS])]
@@ -83,7 +78,9 @@ def row_line(row: LogRow) -> Text:
     if row.job_id is not None:
         line.append("  job ", "dim").append(shown(row.job_id))
     line = _with_findings(line, row, with_root=True)
-    return line.append(f"  by {producer_of(row)}", "dim")
+    if row.producer is not None:
+        return line.append(f"  by {shown(row.producer)}", "dim")
+    return line.append(f"  {NO_PRODUCER}", "dim") if row.is_legacy else line
 
 
 def _with_outcome(line: Text, row: LogRow) -> Text:

@@ -1,7 +1,7 @@
 """Reads and writes of `llama_logs` on the hot path."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -18,7 +18,7 @@ from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
-from llamalog_service.log.legacy_rows import insert_legacy_rows, legacy_rows_equal, mark_sourced
+from llamalog_service.log.legacy_rows import legacy_rows_equal, mark_sourced
 from llamalog_service.log.overrides import insert_overrides
 from llamalog_service.log.producers import (
     Producers,
@@ -27,23 +27,19 @@ from llamalog_service.log.producers import (
     found_producers,
     producers_of,
 )
-from llamalog_service.log.row_copy import COLUMNS, copy_rows, records_of
+from llamalog_service.log.row_copy import (
+    COLUMNS,
+    CopyRefusedError,
+    first_revisions,
+    write_by_copy,
+    write_by_insert,
+)
 from llamalog_service.log.row_trials import Refusals, find_refused, trial
 from llamalog_service.log.row_writes import write_by_halves
-from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.statements import sql
 
-_INSERT: Final = (
-    f"INSERT INTO llama_logs ({', '.join(COLUMNS)}) "  # noqa: S608 - names of our own
-    f"VALUES ({', '.join(f'${number}' for number in range(1, len(COLUMNS) + 1))})"
-)
-_COUNT: Final = "SELECT count(*) FROM llama_logs WHERE id = ANY ($1::uuid[])"
 _FEW_JOBS: Final = 100
 """So many are looked up one by one: for all at once every row of a job is read, and it may have very many."""
-
-
-class _CopyRefusedError(Exception):
-    """Policies apply to this role, under which PostgreSQL refuses every COPY."""
 
 
 TopicPartition = tuple[str, int]
@@ -77,7 +73,7 @@ class LogStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._known_to: dict[TopicPartition, int] = {}
-        self._insert = _copy_rows
+        self._insert = write_by_copy
         self._are_removed = False
         self._transactions: deque[int] = deque(maxlen=4)
 
@@ -175,12 +171,12 @@ class LogStore:
                     before = await advance_positions(connection, positions)
                     self._check_not_gone_back(positions, before)
                 break
-            except _CopyRefusedError:
-                self._insert = _insert_rows
+            except CopyRefusedError:
+                self._insert = write_by_insert
             except UnknownProducersError as unknown:
                 await add_producers(self._pool, unknown.producers)
         self._remember_known(positions.next_offsets)
-        return CommittedBatch(begun["transaction"], begun["recorded_at"], _revisions(begun))
+        return CommittedBatch(begun["transaction"], begun["recorded_at"], first_revisions(begun))
 
     async def _begin_write(
         self, connection: asyncpg.Connection, rows: Sequence[Content]
@@ -283,87 +279,6 @@ class LogStore:
     async def json_equal(self, one: Any, other: Any) -> bool:
         """Whether two JSON values are equal as `jsonb` sees them (1.0 is 1, the order of keys is none)."""
         return bool(await self._pool.fetchval(sql("json_equal"), one, other))
-
-
-def _revisions(begun: Mapping[str, Any]) -> dict[UUID, int]:
-    """The first revisions of rows that were removed before, of which higher ones were published."""
-    removed = zip(begun["ids"] or (), begun["revisions"] or (), strict=True)
-    return {row: revision + 1 for row, revision in removed}
-
-
-async def _copy_rows(
-    connection: asyncpg.Connection,
-    rows: Sequence[Content],
-    roots: Sequence[Root],
-    begun: Mapping[str, Any],
-    producers: Producers,
-) -> None:
-    """Write rows in the connection's transaction: those of events by COPY, legacy rows by a statement.
-
-    Args:
-        begun: of the transaction, as `begin_write` selects it.
-
-    Raises:
-        _CopyRefusedError: `_insert_rows` is needed.
-        RowRefusedError: rows were dropped by a trigger.
-    """
-    revisions = _revisions(begun)
-
-    async def copy(events: Sequence[RowContent], found: Sequence[Root]) -> int:
-        try:
-            return await copy_rows(
-                connection, begun["types"], events, found, producers=producers, revisions=revisions
-            )
-        except asyncpg.FeatureNotSupportedError as refusal:
-            raise _CopyRefusedError from refusal
-
-    await _write_rows(connection, rows, roots, revisions, copy)
-
-
-async def _insert_rows(
-    connection: asyncpg.Connection,
-    rows: Sequence[Content],
-    roots: Sequence[Root],
-    begun: Mapping[str, Any],
-    producers: Producers,
-) -> None:
-    """The same by INSERT, for a table with policies for this role: several times slower.
-
-    Raises:
-        RowRefusedError: rows were dropped by a trigger or a rule, or are hidden by a policy.
-    """
-    revisions = _revisions(begun)
-
-    async def insert(events: Sequence[RowContent], found: Sequence[Root]) -> int:
-        await connection.executemany(_INSERT, records_of(events, found, producers, revisions))
-        return int(await connection.fetchval(_COUNT, [row.id for row in events]))
-
-    await _write_rows(connection, rows, roots, revisions, insert)
-
-
-async def _write_rows(
-    connection: asyncpg.Connection,
-    rows: Sequence[Content],
-    roots: Sequence[Root],
-    revisions: Mapping[UUID, int],
-    write: Callable[[Sequence[RowContent], Sequence[Root]], Awaitable[int]],
-) -> None:
-    events: list[RowContent] = []
-    roots_of_events: list[Root] = []
-    legacy: list[tuple[LegacyContent, Root]] = []
-    for row, root in zip(rows, roots, strict=True):
-        if type(row) is RowContent:
-            events.append(row)
-            roots_of_events.append(root)
-        elif type(row) is LegacyContent:
-            legacy.append((row, root))
-    written = await write(events, roots_of_events) if events else 0
-    if legacy:
-        written += await insert_legacy_rows(connection, legacy, revisions)
-    if written < len(rows):
-        raise RowRefusedError(
-            "a trigger, a rule or a policy of the table drops or hides the row without a word", NO_DATA
-        )
 
 
 def _ending(origin: Origin) -> str:

@@ -1,11 +1,11 @@
-"""New rows of events written by COPY, encoded by the compiled kernel where that is built, else by the driver.
+"""New rows written: of events by COPY, encoded by the compiled kernel if that is built, else by the driver.
 
 The driver encodes value by value through the codec of each column, the kernel a row at a time in the formats
 of the types that the columns usually have. A table with other types is written by the driver. The shadow of a
 rebuild is written likewise.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,9 +13,13 @@ import asyncpg
 from msgspec.structs import astuple
 
 from llamalog_service import kernels
+from llamalog_service.domain.errors import RowRefusedError
+from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
-from llamalog_service.domain.rows import RowContent
+from llamalog_service.domain.rows import Content, RowContent
+from llamalog_service.log.legacy_rows import insert_legacy_rows
 from llamalog_service.log.producers import Producers
+from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.pool import rows_of
 
 FIRST_REVISION: Final = 1
@@ -26,6 +30,11 @@ _CONTENT: Final = tuple(
 _PRODUCER: Final = _CONTENT.index("producer_id")
 COLUMNS: Final = (*_CONTENT, *Root.__struct_fields__, "revision")
 
+_INSERT: Final = (
+    f"INSERT INTO llama_logs ({', '.join(COLUMNS)}) "  # noqa: S608 - names of our own
+    f"VALUES ({', '.join(f'${number}' for number in range(1, len(COLUMNS) + 1))})"
+)
+_COUNT_ROWS: Final = "SELECT count(*) FROM llama_logs WHERE id = ANY ($1::uuid[])"
 _ENUM: Final = 0
 """In place of a type's number: the label of any enum is sent as text."""
 _TEXT, _VARCHAR, _TEXTS, _VARCHARS = 25, 1043, 1009, 1015
@@ -49,6 +58,91 @@ _BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
 _PORTION: Final = 500
 """Rows that are encoded without yielding to the event loop: a millisecond."""
+
+
+class CopyRefusedError(Exception):
+    """Policies apply to this role, under which PostgreSQL refuses every COPY."""
+
+
+def first_revisions(begun: Mapping[str, Any]) -> dict[UUID, int]:
+    """The first revisions of rows that were removed before, of which higher ones were published."""
+    removed = zip(begun["ids"] or (), begun["revisions"] or (), strict=True)
+    return {row: revision + 1 for row, revision in removed}
+
+
+async def write_by_copy(
+    connection: asyncpg.Connection,
+    rows: Sequence[Content],
+    roots: Sequence[Root],
+    begun: Mapping[str, Any],
+    producers: Producers,
+) -> None:
+    """Write rows in the connection's transaction: those of events by COPY, legacy rows by a statement.
+
+    Args:
+        begun: of the transaction, as `begin_write` selects it.
+
+    Raises:
+        CopyRefusedError: `write_by_insert` is needed.
+        RowRefusedError: rows were dropped by a trigger.
+    """
+    revisions = first_revisions(begun)
+
+    async def copy(events: Sequence[RowContent], found: Sequence[Root]) -> int:
+        try:
+            return await copy_rows(
+                connection, begun["types"], events, found, producers=producers, revisions=revisions
+            )
+        except asyncpg.FeatureNotSupportedError as refusal:
+            raise CopyRefusedError from refusal
+
+    await _write_rows(connection, rows, roots, revisions, copy)
+
+
+async def write_by_insert(
+    connection: asyncpg.Connection,
+    rows: Sequence[Content],
+    roots: Sequence[Root],
+    begun: Mapping[str, Any],
+    producers: Producers,
+) -> None:
+    """The same by INSERT, for a table with policies for this role: several times slower.
+
+    Raises:
+        RowRefusedError: rows were dropped by a trigger or a rule, or are hidden by a policy.
+    """
+    revisions = first_revisions(begun)
+
+    async def insert(events: Sequence[RowContent], found: Sequence[Root]) -> int:
+        await connection.executemany(_INSERT, records_of(events, found, producers, revisions))
+        return int(await connection.fetchval(_COUNT_ROWS, [row.id for row in events]))
+
+    await _write_rows(connection, rows, roots, revisions, insert)
+
+
+async def _write_rows(
+    connection: asyncpg.Connection,
+    rows: Sequence[Content],
+    roots: Sequence[Root],
+    revisions: Mapping[UUID, int],
+    write: Callable[[Sequence[RowContent], Sequence[Root]], Awaitable[int]],
+) -> None:
+    events: list[RowContent] = []
+    roots_of_events: list[Root] = []
+    legacy: list[tuple[LegacyContent, Root]] = []
+    for row, root in zip(rows, roots, strict=True):
+        if type(row) is RowContent:
+            events.append(row)
+            roots_of_events.append(root)
+        elif type(row) is LegacyContent:
+            legacy.append((row, root))
+    written = await write(events, roots_of_events) if events else 0
+    if legacy:
+        written += await insert_legacy_rows(connection, legacy, revisions)
+    if written < len(rows):
+        raise RowRefusedError(
+            "a trigger, a rule or a policy of the table drops or hides the row without a word", NO_DATA
+        )
 
 
 async def copy_rows(

@@ -1,1 +1,1 @@
-"""What is stored about a person: found, to answer a request for access."""
+"""Personal data: all that is stored about a user, to answer a request for access."""

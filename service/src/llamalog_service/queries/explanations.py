@@ -201,7 +201,7 @@ async def read_walk(reader: Reader, start: str) -> Walk:
 
 
 def verdict_of(row: Row | None, job: str | None, walk: Walk) -> Verdict:
-    """What the table of origins says of a walk that was followed to its end."""
+    """The verdict of the table of origins on a walk that was followed to its end."""
     if not walk.jobs:
         return Verdict(None, Origin.UNTRACKED)
     top = walk.jobs[-1]

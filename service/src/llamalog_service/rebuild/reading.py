@@ -11,11 +11,14 @@ from llamalog_service.rebuild.errors import UnknownEnumLabelsError
 from llamalog_service.rebuild.initial_load import EnumLabelStore
 from llamalog_service.rebuild.ports import History, OnProgress
 from llamalog_service.rebuild.reader_processes import ReaderProcesses, Share, shown_as_all
-from llamalog_service.rebuild.shadow import ShadowBatch, ShadowStore, read_into, split_reading
+from llamalog_service.rebuild.shadow import ShadowBatch, ShadowStore, read_into
 from llamalog_service.retry import retry_until_available
 
 MAX_READ_IN_SNAPSHOT: Final = 100_000
 """Messages, a few seconds' reading, that may be left to the transaction that compares."""
+
+WORTH_A_PROCESS: Final = 50_000
+"""Messages, a second or two of reading: what a process takes to start."""
 
 Write = Callable[[ShadowBatch], Awaitable[None]]
 LivePositions = Callable[[], Awaitable[Mapping[int, int]]]
@@ -129,3 +132,16 @@ class Reading:
 
         await read_into(write_overrides, self._overrides, {}, ends, self._on_progress)
         return OverridesRead(**counts)
+
+
+def split_reading(starts: Mapping[int, int], ends: Mapping[int, int], processes: int) -> list[dict[int, int]]:
+    """The ends of the partitions in about equal shares, one a process: as many as have something to do."""
+    left = {partition: end - starts.get(partition, 0) for partition, end in ends.items()}
+    count = max(1, min(processes, len(ends), sum(left.values()) // WORTH_A_PROCESS))
+    shares: list[dict[int, int]] = [{} for _ in range(count)]
+    loads = [0] * count
+    for partition in sorted(left, key=lambda one: -left[one]):
+        lightest = loads.index(min(loads))
+        shares[lightest][partition] = ends[partition]
+        loads[lightest] += left[partition]
+    return shares

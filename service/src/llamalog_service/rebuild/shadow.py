@@ -39,8 +39,6 @@ INDEX_ROWS: Final = f"""
 FORMAT: Final = 8
 """Raised with every change of the shadow's tables or of how events become rows; others are not resumed."""
 
-WORTH_A_PROCESS: Final = 50_000
-"""Messages, a second or two of reading: what a process takes to start."""
 
 END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
 """Without it PostgreSQL continues a statement for hours after its client was killed."""
@@ -336,19 +334,6 @@ async def _insert_legacy(
     await connection.execute(
         sql("shadow_legacy_rows"), *(list(column) for column in zip(*overruled, strict=True))
     )
-
-
-def split_reading(starts: Mapping[int, int], ends: Mapping[int, int], processes: int) -> list[dict[int, int]]:
-    """The ends of the partitions in about equal shares, one a process: as many as have something to do."""
-    left = {partition: end - starts.get(partition, 0) for partition, end in ends.items()}
-    count = max(1, min(processes, len(ends), sum(left.values()) // WORTH_A_PROCESS))
-    shares: list[dict[int, int]] = [{} for _ in range(count)]
-    loads = [0] * count
-    for partition in sorted(left, key=lambda one: -left[one]):
-        lightest = loads.index(min(loads))
-        shares[lightest][partition] = ends[partition]
-        loads[lightest] += left[partition]
-    return shares
 
 
 async def read_into(
