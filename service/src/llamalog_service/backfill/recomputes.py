@@ -58,7 +58,10 @@ class RecomputeQueue:
             await connection.executemany(sql("enqueue_run"), runs)  # all or none
 
     async def claim(self, limit: int) -> list[ClaimedRecompute]:
-        """Claim the oldest queued recomputes."""
+        """Claim the oldest recomputes that are queued, or that a call claimed whose answer was lost.
+
+        For the one worker alone, once it has done all that it has claimed.
+        """
         records = await self._pool.fetch(sql("claim_runs"), limit)
         return [ClaimedRecompute(record["id"], record["jobs"]) for record in records]
 
