@@ -11,6 +11,7 @@ from harness.provenance import as_stored
 from harness.writers import KeptMessages, Recomputer, Writer
 from histories import chains, event, override
 from llamalog_schemas.events import Event
+from llamalog_service.log.producers import add_producers
 
 Batch = Sequence[Event]
 
@@ -52,6 +53,12 @@ MEETINGS: dict[str, tuple[Batch, Batch, Batch]] = {
 }
 
 
+async def begin_anew(pool: asyncpg.Pool) -> None:
+    """Empty all tables, and number the producer: as steps of both writers that would multiply the orders."""
+    await empty_tables(pool)
+    await add_producers(pool, ["/tests"])
+
+
 @pytest.mark.parametrize("meeting", MEETINGS)
 async def test_two_writers_never_stay_apart_in_any_order_of_their_steps(
     pool: asyncpg.Pool, meeting: str
@@ -59,7 +66,7 @@ async def test_two_writers_never_stay_apart_in_any_order_of_their_steps(
     before, one, other = MEETINGS[meeting]
     orders = 0
     for choose in every_order():
-        await empty_tables(pool)
+        await begin_anew(pool)
         kept = KeptMessages()
         turns = Turns(kept.count)
         await Writer(pool, kept, partition=2).write(*before) if before else None
@@ -115,7 +122,7 @@ async def test_a_repair_and_a_writer_between_its_statements_never_stay_apart(
     """There are too many orders of so many steps: the dice take some."""
     before, meanwhile = REPAIRS[meeting]
     for seed in range(30):
-        await empty_tables(pool)
+        await begin_anew(pool)
         turns, kept = Turns(), KeptMessages()
         for one in before:
             await Writer(pool, kept).write(one)
@@ -138,7 +145,7 @@ async def test_two_repairs_of_one_lineage_at_once_correct_every_row_once(pool: a
     events = chains(30)
     late_first = sorted(events, key=lambda one: one.data.parent_job_id is None)
     for seed in range(10):
-        await empty_tables(pool)
+        await begin_anew(pool)
         turns, kept, dice = Turns(blocked_after=0.05), KeptMessages(), at_random(seed)
         for one in late_first:
             await Writer(pool, kept).write(one)
