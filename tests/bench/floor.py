@@ -20,7 +20,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from bench.costs import CpuSeconds, cpu_seconds, cpu_spent
 from bench.forked import forked
 from bench.installation import PARTITIONS, Installation
-from bench.yardstick import COLUMNS, Records, connect_for_copying, copy_records
+from bench.yardstick import (
+    COLUMNS,
+    Records,
+    add_numbers,
+    connect_for_copying,
+    copy_records,
+    numbers_of,
+)
 from llamalog_service.domain.fold import FoldedRow
 from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.kafka.clients import MessageToSend
@@ -32,10 +39,15 @@ _READY, _GO, _END = "ready", "go", "end"
 
 
 class Output(NamedTuple):
-    """What the floor writes, prepared: rows for COPY and their provenance records, in step."""
+    """What the floor writes, prepared: rows for COPY and their provenance records, in step.
+
+    Attributes:
+        producers: their numbers, which the database gets before the clock starts.
+    """
 
     rows: Records
     messages: list[MessageToSend]
+    producers: dict[str | None, int | None]
 
 
 class Floored(NamedTuple):
@@ -55,6 +67,7 @@ def prepared_output(rows: Iterable[FoldedRow]) -> Output:
             for row in folded
             if type(row.content) is RowContent
         ],
+        numbers_of(row.content for row in folded),
     )
 
 
@@ -107,6 +120,7 @@ async def _read_and_write(
         max_request_size=32 * 1024 * 1024,
     )
     database = await connect_for_copying(installation.database_url)
+    await add_numbers(database, output.producers)
     async with consumer, producer:
         topic = installation.topics.provenance.name
         await producer.partitions_for(topic)

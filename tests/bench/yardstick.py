@@ -4,7 +4,7 @@ As fast as asyncpg can: records prepared before the clock starts, JSON as bytes,
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from asyncpg.pgproto.pgproto import UUID as DriverUUID
 
 from bench.costs import cpu_seconds
 from llamalog_service.domain.fold import FoldedRow
-from llamalog_service.domain.rows import RowContent
+from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.log.row_copy import COLUMNS as ROW_COLUMNS
 from llamalog_service.log.row_copy import records_of
 
@@ -43,11 +43,27 @@ def copy_records(rows: Iterable[FoldedRow]) -> Records:
         assert isinstance(row.content, RowContent)
         contents.append(row.content)
         roots.append(row.root)
+    records = records_of(contents, roots, numbers_of(contents), {})
+    return [(*map(_driver_value, record), now) for record in records]
+
+
+def numbers_of(contents: Iterable[Content]) -> dict[str | None, int | None]:
+    """A number for each producer, from 1; None for none."""
     producers: dict[str | None, int | None] = {None: None}
     for content in contents:
-        producers.setdefault(content.producer, len(producers))
-    records = records_of(contents, roots, producers, {})
-    return [(*map(_driver_value, record), now) for record in records]
+        if type(content) is RowContent:
+            producers.setdefault(content.producer, len(producers))
+    return producers
+
+
+async def add_numbers(database: asyncpg.Connection, producers: Mapping[str | None, int | None]) -> None:
+    """Have a database know producers by these numbers."""
+    known = [(number, source) for source, number in producers.items() if source is not None]
+    await database.executemany(
+        "INSERT INTO event_producers (id, source) OVERRIDING SYSTEM VALUE VALUES ($1, $2) "
+        "ON CONFLICT DO NOTHING",
+        known,
+    )
 
 
 def _driver_value(value: Any) -> Any:

@@ -23,7 +23,7 @@ from bench.drain import until
 from bench.installation import Installation, new_installation
 from bench.kafka import GroupWatch
 from bench.servers import Servers, settle_disk
-from bench_peers.flat import FlatMessage, all_recorded, schema_of, send_flat
+from bench_peers.flat import FlatMessage, all_recorded, schema_of, send_flat, without_producers
 from bench_peers.outcome import MissingPeerError, Outcome
 from harness.databases import run_sql
 from llamalog_service.postgres.pool import prepare_connection
@@ -144,7 +144,8 @@ async def measure_connect(connect: Connect, tuning: Tuning, name: str) -> list[O
                     ended = await all_recorded(database, last, worker.process, timeout)
                     spent = cpu_spent(before, cpu_seconds(pids))
                     if turn in (0, connect.warm_up + 1):
-                        wrong = shortened(differing_rows(connect.backlog.rows, await table_of(database)))
+                        expected = without_producers(connect.backlog.rows.values())
+                        wrong = shortened(differing_rows(expected, await table_of(database)))
                         label = f"{tuning.name}, {'warm' if turn else 'cold'} JVM"
                         outcomes.append(Outcome(label, len(connect.messages), ended - began, spent, wrong))
                 return outcomes

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from aiokafka import AIOKafkaProducer
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from bench.drain import until
 from llamalog_service.domain.fold import FoldedRow
@@ -39,7 +39,7 @@ def flat_messages(rows: Iterable[FoldedRow]) -> list[FlatMessage]:
     messages = []
     for row in rows:
         assert type(row.content) is RowContent
-        fields = asdict(row.content) | asdict(row.root) | {"revision": 1}
+        fields = _content(row) | asdict(row.root) | {"revision": 1}
         value = json.dumps({name: _json_value(name, value) for name, value in fields.items()})
         messages.append(FlatMessage(row.content.id, _key(row), value.encode()))
     return messages
@@ -47,7 +47,16 @@ def flat_messages(rows: Iterable[FoldedRow]) -> list[FlatMessage]:
 
 def content_messages(rows: Iterable[FoldedRow]) -> list[FlatMessage]:
     """The contents of the rows, whose roots are to be found, as JSON with arrays and objects in it."""
-    return [FlatMessage(row.content.id, _key(row), msgspec.json.encode(asdict(row.content))) for row in rows]
+    return [FlatMessage(row.content.id, _key(row), msgspec.json.encode(_content(row))) for row in rows]
+
+
+def without_producers(rows: Iterable[FoldedRow]) -> dict[UUID, FoldedRow]:
+    """The rows by id, as a contender is to write them, which numbers no producers."""
+    return {row.content.id: row._replace(content=replace(row.content, producer=None)) for row in rows}
+
+
+def _content(row: FoldedRow) -> dict[str, Any]:
+    return {name: value for name, value in asdict(row.content).items() if name != "producer"}
 
 
 def _key(row: FoldedRow) -> bytes:

@@ -11,7 +11,7 @@ from bench.checks import differing_rows, shortened, table_of
 from bench.costs import cpu_seconds, cpu_spent
 from bench.installation import new_installation
 from bench.servers import Servers, settle_disk
-from bench_peers.flat import all_recorded, content_messages, send_flat
+from bench_peers.flat import all_recorded, content_messages, send_flat, without_producers
 from bench_peers.held import go_on, held
 from bench_peers.outcome import Outcome
 from harness.environments import without_settings
@@ -57,7 +57,7 @@ async def measure_tutorial(tutorial: Tutorial, name: str) -> list[Outcome]:
                 table = await table_of(database)
         finally:
             await database.close()
-    expected = {row.content.id: row for row in tutorial.rows}
+    expected = without_producers(tutorial.rows)
     # Its roots are not compared: each is given the one that it should have.
     found = {
         row_id: row._replace(root=astuple(expected[row_id].root)) if row_id in expected else row
