@@ -11,7 +11,7 @@ from llamalog_service.http.context import ReaderDep
 from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.web.form_parser import FormQuery
 from llamalog_service.http.web.formatting import link, visible
-from llamalog_service.http.web.pages import render
+from llamalog_service.http.web.pages import no_such_job, no_such_row, render
 from llamalog_service.queries.explanations import Explanation, explain_job, explain_row
 
 routes = APIRouter()
@@ -24,10 +24,7 @@ async def of_row(request: Request, reader: ReaderDep, row_id: UUID) -> Response:
     """The explanation of a row."""
     found = await explain_row(reader, row_id)
     if found is None:
-        raise ProblemError(
-            HTTPStatus.NOT_FOUND,
-            f"The log has no row {row_id}. The id may be mistyped, or its event has not been recorded yet.",
-        )
+        raise no_such_row(row_id)
     return await _page(request, found, f"the row {row_id}", f"/logs/{row_id}/explanation")
 
 
@@ -41,11 +38,7 @@ async def of_job(request: Request, reader: ReaderDep) -> Response:
         raise ProblemError(HTTPStatus.NOT_FOUND, "No job was named. The address is /ui/explanation?job=…")
     found = await explain_job(reader, job)
     if found is None:
-        raise ProblemError(
-            HTTPStatus.NOT_FOUND,
-            f"The log knows no job {visible(job)}: no row is of it, and none names it as its parent. It may "
-            "be mistyped, or its first event has not been recorded yet.",
-        )
+        raise no_such_job(job)
     return await _page(request, found, f"the job {visible(job)}", link("/explanation", job=job))
 
 

@@ -15,7 +15,7 @@ from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.web.form_parser import FormQuery, Tab
 from llamalog_service.http.web.formatting import entity_link, humanize, job_link, link, visible
 from llamalog_service.http.web.lines import read_row_names, tree_lines
-from llamalog_service.http.web.pages import render
+from llamalog_service.http.web.pages import no_such_job, render
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef, read_entity_summary
 from llamalog_service.queries.jobs import read_chain, read_children, read_tree
@@ -129,11 +129,7 @@ async def job(request: Request, reader: ReaderDep) -> Response:
     else:
         below = await _tree(reader, named, view, after, as_of=as_of, moment=form.texts["asOf"])
     if after is None and as_of is None and chain.root is None and chain.origin is None and not below["found"]:
-        raise ProblemError(
-            HTTPStatus.NOT_FOUND,
-            f"The log knows no job {visible(named)}: no row is of it, and none names it as its parent. It "
-            "may be mistyped, or its first event has not been recorded yet.",
-        )
+        raise no_such_job(named)
     return await render(
         request,
         "job.html",

@@ -1,7 +1,6 @@
 """`/ui/logs`: rows of the log by any of their fields, and a page for one row."""
 
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
@@ -10,11 +9,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from llamalog_service.http.context import ReaderDep
-from llamalog_service.http.problems import ProblemError
 from llamalog_service.http.web.form_parser import FormQuery, search
 from llamalog_service.http.web.formatting import link
 from llamalog_service.http.web.lines import flat_lines, read_row_names
-from llamalog_service.http.web.pages import render
+from llamalog_service.http.web.pages import no_such_row, render
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.rows import read_row
 
@@ -50,10 +48,7 @@ async def log(request: Request, reader: ReaderDep, row_id: UUID) -> Response:
     """All columns of a row."""
     row = await read_row(reader, row_id)
     if row is None:
-        raise ProblemError(
-            HTTPStatus.NOT_FOUND,
-            f"The log has no row {row_id}. The id may be mistyped, or its event has not been recorded yet.",
-        )
+        raise no_such_row(row_id)
     return await render(
         request,
         "log.html",

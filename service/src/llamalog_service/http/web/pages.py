@@ -8,6 +8,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,7 +21,7 @@ from llamalog_service.http.access import Scope
 from llamalog_service.http.context import path_and_query, path_of
 from llamalog_service.http.problems import ProblemError, problem_of
 from llamalog_service.http.sessions import set_session_cookie
-from llamalog_service.http.web.formatting import FILTERS
+from llamalog_service.http.web.formatting import FILTERS, visible
 from llamalog_service.queries.rows import LeftOut
 
 
@@ -123,6 +124,23 @@ async def checked_form(request: Request) -> FormData:
             kind="cross-site",
         )
     return form
+
+
+def no_such_row(row_id: UUID) -> ProblemError:
+    """The problem of a page about a row that the log has not."""
+    return ProblemError(
+        HTTPStatus.NOT_FOUND,
+        f"The log has no row {row_id}. The id may be mistyped, or its event has not been recorded yet.",
+    )
+
+
+def no_such_job(job: str) -> ProblemError:
+    """The problem of a page about a job that no row bears or names."""
+    return ProblemError(
+        HTTPStatus.NOT_FOUND,
+        f"The log knows no job {visible(job)}: no row is of it, and none names it as its parent. It may be "
+        "mistyped, or its first event has not been recorded yet.",
+    )
 
 
 def error_page(request: Request, error: ProblemError) -> HTMLResponse:
