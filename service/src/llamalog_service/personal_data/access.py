@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from llamalog_service.kafka.dead_letters import DeadLetterReader, StoredDeadLetter
 from llamalog_service.postgres.reader import Reader
@@ -33,9 +33,9 @@ class StoredItem(Struct, frozen=True, kw_only=True, rename="camel", omit_default
     """
 
     place: str
-    row: LogRow | UnsetType = msgspec.UNSET
-    removed_row: Any = msgspec.UNSET
-    dead_letter: Any = msgspec.UNSET
+    row: LogRow | UnsetType = UNSET
+    removed_row: Any = UNSET
+    dead_letter: Any = UNSET
 
 
 async def stored_about(
@@ -67,14 +67,11 @@ async def _page(reader: Reader, wanted: LogFilter, *, limit: int, after: Cursor 
 
 def names_user(value: bytes | None, user: str) -> bool:
     """Whether a message names a user: JSON by any text of it that equals the id, else by the id in quotes."""
-    encoded = msgspec.json.encode(user)
-    plain = f'"{user}"'.encode()
     if value is None:
         return False
-    try:
-        content = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return encoded in value or plain in value
+    content = _parsed(value)
+    if content is UNSET:
+        return msgspec.json.encode(user) in value or f'"{user}"'.encode() in value
     left = [content]
     while left:
         one = left.pop()
@@ -89,14 +86,19 @@ def names_user(value: bytes | None, user: str) -> bool:
 
 def _shown(dead_letter: StoredDeadLetter) -> dict[str, Any]:
     value = dead_letter.value or b""
-    try:
-        content = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        content = value.decode(errors="replace")
+    content = _parsed(value)
     return {
         "partition": dead_letter.position.partition,
         "offset": dead_letter.position.offset,
         "keptAt": dead_letter.kept_at,
         "reason": dead_letter.reason,
-        "value": content,
+        "value": value.decode(errors="replace") if content is UNSET else content,
     }
+
+
+def _parsed(value: bytes) -> Any:
+    """The JSON that a message holds; UNSET if it holds none."""
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return UNSET
