@@ -4,8 +4,9 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import httpx
 import uvicorn
 
 from harness.waiting import TIMEOUT
@@ -74,3 +75,10 @@ async def running_api(settings: Settings) -> AsyncIterator[RunningApi]:
         yield RunningApi(serving.url, settings)
     finally:
         await asyncio.to_thread(serving.stop)
+
+
+async def got(client: httpx.AsyncClient, path: str, **params: Any) -> Any:
+    """The JSON of an answer, which has to be a success."""
+    answer = await client.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()

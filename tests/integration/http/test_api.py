@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from harness.api import RunningApi, running_api
+from harness.api import RunningApi, got, running_api
 from harness.filled import ALBUM, ROOT_JOB, fill_installation, fill_log
 from harness.service import running
 from harness.settled import wait_until_consumed, wait_until_settled
@@ -35,12 +35,6 @@ async def client(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def filled(pool: asyncpg.Pool) -> None:
     await fill_log(pool)
-
-
-async def got(client: httpx.AsyncClient, path: str, **params: Any) -> Any:
-    answer = await client.get(path, params=params)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 @pytest.mark.usefixtures("filled")

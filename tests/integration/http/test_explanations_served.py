@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 import httpx
 import pytest
 
-from harness.api import RunningApi
+from harness.api import RunningApi, got
 from harness.pages import Browser
 from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event
@@ -34,12 +33,6 @@ async def pending(pool: asyncpg.Pool) -> datetime:
     await Writer(pool, kept).write(event(2, "top"), event(3, "child", "rival"))
     await Recomputer(pool, kept).settle()
     return between
-
-
-async def got(client: httpx.AsyncClient, path: str, **params: Any) -> Any:
-    answer = await client.get(path, params=params)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 @pytest.mark.usefixtures("pending")
