@@ -88,7 +88,7 @@ async def refuses_writes(settings: Settings, topic: str) -> bool:
 
 
 async def described_topics(settings: Settings) -> set[str]:
-    """The topics that a principal is told of: of others it can read nothing, either."""
+    """The topics that Kafka lists for a principal: of others it can read nothing, either."""
     async with AIOKafkaConsumer(**connection_options(settings)) as reader:
         found: set[str] = await reader.topics()
     return found

@@ -180,7 +180,7 @@ async def _wrong_history(
 ) -> list[str]:
     """Every revision that was published has the root and origin that the history gives it.
 
-    Of rows that were removed once, the revisions of another life are not told apart, and none is compared.
+    Of rows that were removed once none is compared: revisions from before and after the removal may be equal.
     """
     removed = {record.key for record in records if record.value is None}
     by_row: dict[UUID, list[Provenance]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The queue of recomputes: each is done, whatever becomes of the answers to the one worker."""
+"""The queue of recomputes: each is done, also if an answer to the one worker is lost."""
 
 from uuid import UUID
 

@@ -96,7 +96,7 @@ async def test_rows_of_a_producer_and_of_a_trace_are_the_same_live_and_in_the_ta
     published = [provenance_row(record) for record in kept.provenance.values()]
     for wanted, found in (
         (LogFilter(producer="/others"), 10),
-        (LogFilter(producer="/nobody"), 0),
+        (LogFilter(producer="/unknown"), 0),
         (LogFilter(trace=TRACE), 6),
         (LogFilter(trace=TRACE, producer="/tests"), 3),
     ):

@@ -36,7 +36,7 @@ class UnknownSubjectError(LlamalogError):
 
 
 class RecordedLaterError(LlamalogError):
-    """The row was recorded after the time that was asked about."""
+    """The row was recorded after the requested time."""
 
     def __init__(self, at: datetime) -> None:
         super().__init__(f"Nothing was believed at {format_time(at)} UTC: the row was recorded later.")

@@ -86,7 +86,7 @@ class Explanation(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         row: null for a job that no event bears.
-        job: of the row; or the one that was asked about.
+        job: of the row; or the requested one.
         root: by the rule; null if it is not known.
         origin: how it is known, or why it is not.
         stored_root: as the table has it; another one is corrected soon.

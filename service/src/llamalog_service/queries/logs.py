@@ -46,7 +46,7 @@ class Driver(StrEnum):
     )
     # Not by time: OFFSET 0 keeps the planner from reading by time in the hope to meet them soon.
     ROOT = "(SELECT * FROM llama_logs l WHERE {l stems from $4::text} OFFSET 0)"
-    # Asked for where they are few; those of a producer of many rows come soon enough by time.
+    # Used where they are few; those of a producer of many rows come soon enough by time.
     PRODUCER = (
         "(SELECT * FROM llama_logs l"
         " WHERE l.producer_id = (SELECT p.id FROM event_producers p WHERE p.source = $4::text) OFFSET 0)"
