@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llamalog_schemas.events import (
     EntityCreated,
@@ -17,6 +18,10 @@ from llamalog_schemas.events import (
     RootAdoptionRevoked,
     RootOverrideData,
     Status,
+    UserErased,
+    UserErasedData,
+    is_override,
+    user_digest,
 )
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -61,6 +66,19 @@ def override(number: int, job: str, *, adopted: bool = True, at: float | None = 
     )
 
 
+def erasure(number: int, user: str, *, keys: tuple[str, ...] = (), at: float | None = None) -> UserErased:
+    """The erasure of a person."""
+    return UserErased(
+        id=str(UUID(int=number)),
+        source="/tests",
+        time=NOON + timedelta(milliseconds=number if at is None else at),
+        specversion="1.0",
+        data=UserErasedData(
+            user_digest=user_digest(user), metadata_keys=keys, reason="a test", requested_by="tests"
+        ),
+    )
+
+
 def chains(count: int, first: int = 1) -> list[EntityEvent]:
     """Root, child, grandchild, and again."""
     events: list[EntityEvent] = []
@@ -85,4 +103,23 @@ def histories(draw: st.DrawFn, *, max_events: int = 24, max_jobs: int = 8) -> li
         job, parent = draw(some_job), draw(some_job)
         declared = draw(st.sampled_from(jobs)) if draw(st.integers(0, 5)) == 0 else None
         events.append(event(number, job, parent if parent != job else None, declared=declared, at=at))
+    return draw(st.permutations(events))
+
+
+@st.composite
+def erasing_histories(draw: st.DrawFn) -> list[Event]:
+    """A history whose events are of few persons, some of whom are erased."""
+    users, keys = ("ada", "bob", "eve"), ("editor", "mail", "number")
+    events: list[Event] = []
+    for one in draw(histories()):
+        if is_override(one):
+            events.append(one)
+            continue
+        assert isinstance(one, EntityEvent)
+        user = draw(st.sampled_from((None, *users)))
+        metadata = {"number": 1, "editor": "E", "mail": {"at": "m"}, "track": [1]}
+        events.append(replace(one, data=replace(one.data, user_id=user, metadata=metadata)))
+    for number in range(draw(st.integers(0, 3))):
+        some = tuple(draw(st.sets(st.sampled_from(keys))))
+        events.append(erasure(1_000 + number, draw(st.sampled_from(users)), keys=some))
     return draw(st.permutations(events))

@@ -23,7 +23,7 @@ from llamalog_schemas import (
     encode,
     encode_event_binary,
     is_legacy_row,
-    is_root_override,
+    is_override,
     lineage_key,
     row_id,
 )
@@ -110,7 +110,7 @@ def test_names_its_row_and_its_lineage(golden: Golden) -> None:
 @pytest.mark.parametrize("golden", OF_ENTITIES, ids=named)
 def test_becomes_the_expected_row(golden: Golden) -> None:
     event = decode_event(golden.value, golden.headers)
-    assert not is_root_override(event) and not is_legacy_row(event)
+    assert not is_override(event) and not is_legacy_row(event)
     row = content_of(event)
     assert row.category == golden.expected["category"]
     derived = {

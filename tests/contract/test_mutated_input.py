@@ -17,7 +17,7 @@ from llamalog_schemas import (
     decode_provenance,
     encode,
     encode_event_binary,
-    is_root_override,
+    is_override,
     lineage_key,
     row_id,
 )
@@ -41,7 +41,7 @@ def judge_every_way(value: bytes, headers: list[tuple[str, bytes | None]]) -> No
         assert decode_event(encode(event)) == event
         if event.subject is None or isinstance(event.subject, str):
             assert decode_event(*encode_event_binary(event)) == event
-        if not is_root_override(event):
+        if not is_override(event):
             content = content_of(event)
             assert isinstance(content, LegacyContent) or content.created_at.microsecond % 1000 == 0
     for decode in (decode_command, decode_provenance):

@@ -1,8 +1,10 @@
 """docs/contract.md, value, envelope and how the contract changes: each test bears its rule's number."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,17 @@ from contract.old_versions import REGISTRY
 from contract.variations import FULL, accepted, nest, record, refused, row_of, value_of
 from llamalog_schemas import (
     EntityCreated,
+    Headers,
     InvalidMessageError,
     InvalidReason,
+    RowEvent,
     decode_backfill_event,
     decode_event,
     decode_provenance,
     encode_event_binary,
-    is_root_override,
+    is_erased,
+    is_override,
+    user_digest,
 )
 from llamalog_service.ingest.batch import decode_batch
 from llamalog_service.kafka.dead_letters import TOO_LARGE
@@ -26,7 +32,9 @@ from llamalog_service.kafka.record_batches import CutValue
 from llamalog_tools.contract_export.files import SCHEMAS
 from llamalog_tools.schema_compat.check import compare_with_published
 
+IGNORED_MARKS: tuple[Any, ...] = (False, "false", "yes", 1, None, {"a": []}, [10**400])
 HERE = Path(__file__).parent
+USER_ERASED = "llamalog.user-erased.v1"
 DOCUMENT = HERE.parents[1] / "docs" / "contract.md"
 
 
@@ -119,7 +127,9 @@ def test_e5_a_type_is_one_of_ours() -> None:
         assert accepted(value_of(type=f"llamalog.entity-{kind}.v1"))
     for kind in ("root-adopted", "root-adoption-revoked"):
         message = FULL | {"type": f"llamalog.{kind}.v1", "data": override}
-        assert is_root_override(accepted(json.dumps(message).encode()))
+        assert is_override(accepted(json.dumps(message).encode()))
+    erasure = {"userDigest": user_digest("u"), "reason": "r", "requestedBy": "u"}
+    assert is_override(accepted(json.dumps(FULL | {"type": USER_ERASED, "data": erasure}).encode()))
     for bad in ("llamalog.entity-created.v2", "llamalog.entity-created", "LLAMALOG.ENTITY-CREATED.V1", "x"):
         assert refused(value_of(type=bad)) == InvalidReason.UNKNOWN_TYPE
 
@@ -129,6 +139,45 @@ def test_e6_subject_extension_attributes_and_other_headers_are_opaque() -> None:
     assert row_of(value_of(subject=[1, {"a": None}])) == plain
     assert row_of(value_of(tracestate={"x": [1]}, dataschema=7, flag=True)) == plain
     assert row_of(value_of(), [("ce_tracestate", b"\xff"), ("retries", None)]) == plain
+
+
+def test_e7_an_event_without_its_user_may_be_marked_as_erased() -> None:
+    nobody = {"userId": None}
+    value, headers = value_of(nobody, llamalogerased=True), [("ce_llamalogerased", b"true")]
+    assert is_erased(row_event(value))
+    binary, own = encode_event_binary(row_event(value))
+    assert is_erased(row_event(binary, [*own, *headers]))
+    for ignored in IGNORED_MARKS:
+        assert not is_erased(row_event(value_of(nobody, llamalogerased=ignored)))
+    assert not is_erased(row_event(value_of({"userId": "7c1f"}, llamalogerased=True)))
+
+
+def test_e8_an_erasure_names_a_digest_and_a_bounded_number_of_keys() -> None:
+    good = {"userDigest": user_digest("7c1f"), "metadataKeys": ["k"] * 100, "reason": "r", "requestedBy": "u"}
+    assert user_digest("7c1f") == hashlib.sha256(b"llamalog-user:7c1f").hexdigest()
+    assert accepted(_erasure(good | {"metadataKeys": ["é" * 200]}))
+    assert accepted(_erasure(good))
+    for bad in (
+        {"userDigest": "7c1f"},
+        {"userDigest": user_digest("7c1f").upper()},
+        {"metadataKeys": ["k"] * 101},
+        {"metadataKeys": ["k" * 201]},
+        {"metadataKeys": [""]},
+        {"metadataKeys": None},
+        {"requestedBy": ""},
+    ):
+        assert refused(_erasure(good | bad)) == InvalidReason.BAD_FIELD
+    assert refused(_erasure(good | {"userId": "7c1f"})) == InvalidReason.UNKNOWN_FIELD
+
+
+def _erasure(data: dict[str, Any]) -> bytes:
+    return json.dumps(FULL | {"type": USER_ERASED, "data": data}).encode()
+
+
+def row_event(value: bytes, headers: Headers = ()) -> RowEvent:
+    event = accepted(value, list(headers))
+    assert not is_override(event)
+    return event
 
 
 def test_c1_every_version_is_held_by_a_copy_of_what_was_published() -> None:

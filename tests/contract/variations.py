@@ -14,7 +14,7 @@ from llamalog_schemas import (
     InvalidReason,
     decode_event,
     is_legacy_row,
-    is_root_override,
+    is_override,
 )
 from llamalog_service.domain.rows import RowContent, content_of
 
@@ -41,7 +41,7 @@ def refused(value: bytes, headers: Headers = ()) -> InvalidReason:
 
 def row_of(value: bytes, headers: Headers = ()) -> RowContent:
     event = decode_event(value, headers)
-    assert not is_root_override(event) and not is_legacy_row(event)
+    assert not is_override(event) and not is_legacy_row(event)
     return content_of(event)
 
 

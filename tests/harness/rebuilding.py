@@ -9,7 +9,7 @@ import msgspec
 
 from harness.writers import GROUP, NAMES, OVERRIDES, TOPIC, KeptMessages, Message, Recomputer
 from llamalog_schemas.codec import encode
-from llamalog_schemas.events import Event, is_root_override
+from llamalog_schemas.events import Event, is_override
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Portion, Span
@@ -76,7 +76,7 @@ class Installation:
     def publish(self, events: Iterable[Event], partition: int | None = None) -> None:
         """Append events, each to its topic."""
         for number, event in enumerate(events):
-            topic = self.overrides if is_root_override(event) else self.topic
+            topic = self.overrides if is_override(event) else self.topic
             topic.append(event, number if partition is None else partition)
 
     async def ingest(self, partition: int, count: int = 1_000_000, topic: KeptTopic | None = None) -> None:

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from harness.waiting import eventually
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
-from llamalog_schemas.events import Event, is_root_override, lineage_key
+from llamalog_schemas.events import Event, is_override, lineage_key
 from llamalog_service.kafka.topics import topics
 from llamalog_service.settings import Settings
 
@@ -59,7 +59,7 @@ async def publish(settings: Settings, events: Iterable[Event]) -> None:
         await asyncio.gather(
             *[
                 await producer.send(
-                    names.overrides.name if is_root_override(event) else names.entity_events.name,
+                    names.overrides.name if is_override(event) else names.entity_events.name,
                     encode(event),
                     lineage_key(event),
                 )

@@ -10,7 +10,7 @@ import asyncpg
 from harness.provenance import believed
 from llamalog_schemas.codec import Headers, decode_command, encode
 from llamalog_schemas.commands import RecomputeRoots
-from llamalog_schemas.events import Event, is_root_override
+from llamalog_schemas.events import Event, is_override
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.publishers import CorrectionRelay
@@ -32,7 +32,7 @@ NAMES = topics("tests.")
 
 def topic_of(event: Event) -> str:
     """The topic that an event belongs in."""
-    return OVERRIDES if is_root_override(event) else TOPIC
+    return OVERRIDES if is_override(event) else TOPIC
 
 
 @dataclass

@@ -176,15 +176,15 @@ RECORDING: Final[tuple[Fault, ...]] = (
     Fault(
         "an override counts that a producer writes",
         SERVICE + "ingest/batch.py",
-        "if is_override is not carries_overrides(record.topic):",
-        "if not is_override and carries_overrides(record.topic):",
+        "if overrides is not carries_overrides(record.topic):",
+        "if not overrides and carries_overrides(record.topic):",
         tests_of("integration/ingest/test_misplaced_events.py"),
     ),
     Fault(
         "an entity event counts among overrides",
         SERVICE + "ingest/batch.py",
-        "if is_override is not carries_overrides(record.topic):",
-        "if is_override and not carries_overrides(record.topic):",
+        "if overrides is not carries_overrides(record.topic):",
+        "if overrides and not carries_overrides(record.topic):",
         tests_of("integration/ingest/test_misplaced_events.py"),
     ),
     Fault(

@@ -15,7 +15,7 @@ from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from llamalog_schemas.codec import decode_event, decode_provenance
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import EntityCreated, Event, RowEvent, is_legacy_row, is_root_override, row_id
+from llamalog_schemas.events import EntityCreated, Event, RowEvent, is_legacy_row, is_override, row_id
 from llamalog_schemas.provenance import Provenance
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import StoredRow, content_of
@@ -91,9 +91,9 @@ async def _judged(
         except InvalidMessageError as invalid:
             bad[at] = str(invalid.reason)
             continue
-        if is_root_override(event) is not (record.topic == OVERRIDES):
-            bad[at] = UNAUTHORISED_OVERRIDE if is_root_override(event) else NOT_AN_OVERRIDE
-        elif is_root_override(event):
+        if is_override(event) is not (record.topic == OVERRIDES):
+            bad[at] = UNAUTHORISED_OVERRIDE if is_override(event) else NOT_AN_OVERRIDE
+        elif is_override(event):
             events.append(event)
         elif await _is_as_stored(own, event, stored.get(row_id(event))):
             events.append(event)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import tenacity
 
-from llamalog_schemas.events import is_root_override
+from llamalog_schemas.events import is_override
 from llamalog_service.domain.errors import DatabaseWentBackError
 from llamalog_service.kafka import publisher
 from simulation.actors import (
@@ -248,8 +248,8 @@ class Cast:
             if self.scenario.pause is not None:
                 await asyncio.sleep(self.scenario.pause * self.world.dice.expovariate(1))
                 await self.world.turn(producers, "say", str(place))
-            is_override = message.event is not None and is_root_override(message.event)
-            partitions = self.broker.partitions[OVERRIDES if is_override != message.is_misplaced else EVENTS]
+            overrides = message.event is not None and is_override(message.event)
+            partitions = self.broker.partitions[OVERRIDES if overrides != message.is_misplaced else EVENTS]
             partition = partitions[message.partition % len(partitions)]
             self.broker.append(partition, Sent(message.key, message.value, ()), timestamp=place)
 

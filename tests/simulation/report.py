@@ -45,7 +45,7 @@ def _shown(message: Message, partitions: int) -> str:
     named = ", ".join(
         f"{word} {value}"
         for word, value in (
-            ("job", data.job_id),
+            ("job", getattr(data, "job_id", None)),
             ("parent", getattr(data, "parent_job_id", None)),
             ("declared", getattr(data, "root_job_id", None)),
         )

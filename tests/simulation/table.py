@@ -9,7 +9,7 @@ import asyncpg
 from msgspec.structs import replace
 
 from harness.log_table import copy_contents
-from llamalog_schemas.events import EntityEvent, LegacyRow, is_legacy_row, is_root_override, row_id
+from llamalog_schemas.events import EntityEvent, LegacyRow, is_legacy_row, is_override, row_id
 from llamalog_service.domain.fold import fold
 from llamalog_service.domain.rows import RowContent
 from llamalog_service.kafka.clients import MessageToSend
@@ -77,7 +77,7 @@ def draw_table(dice: Random, messages: list[Message]) -> Table:
     legacy: dict[UUID, LegacyRow] = {}
     entity: list[EntityEvent] = []
     for one in messages:
-        if one.event is None or is_root_override(one.event):
+        if one.event is None or is_override(one.event):
             continue
         if not is_legacy_row(one.event):
             entity.append(one.event)
@@ -90,7 +90,7 @@ def draw_table(dice: Random, messages: list[Message]) -> Table:
     ]
     made: dict[str, EntityEvent] = {}
     for orphan in numbered(orphans, dice, first=201):
-        assert not is_root_override(orphan)
+        assert not is_override(orphan)
         assert not is_legacy_row(orphan)
         made[orphan.id] = orphan
     late = _spoken_of_late(entity)

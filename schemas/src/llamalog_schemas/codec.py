@@ -22,7 +22,7 @@ from llamalog_schemas.events import (
     FailureData,
     LegacyRow,
     is_legacy_row,
-    is_root_override,
+    is_override,
 )
 from llamalog_schemas.legacy import parse_moment
 from llamalog_schemas.limits import (
@@ -53,11 +53,11 @@ _USUAL_HEADERS: Final = tuple(STRUCTURED_HEADERS)
 """As aiokafka hands them over; equal ones need not be searched."""
 
 _STRUCTURED_PREFIX = b"application/cloudevents"
+_LENIENT: Final = ("traceparent", "llamalogerased")
+"""Attributes that are read and never a ground to refuse an event."""
 _ATTRIBUTE_HEADERS = {
-    f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject", "traceparent")
+    f"ce_{name}": name for name in ("specversion", "id", "source", "type", "time", "subject", *_LENIENT)
 }
-_TRACEPARENT_HEADER: Final = "ce_traceparent"
-_PATH_OF_TRACEPARENT: Final = "`$.traceparent"
 _LEGACY_TYPE = str(LegacyRow.__struct_config__.tag).encode()
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.\d{7}")
 _NUL_ESCAPE: Final = b"\\u0000"
@@ -96,7 +96,8 @@ def encode_event_binary(event: Event) -> tuple[bytes, list[tuple[str, bytes]]]:
     """The message value and headers of an event in binary mode."""
     attributes = msgspec.to_builtins(event)
     data = attributes.pop("data")
-    headers = [(f"ce_{name}", str(value).encode()) for name, value in attributes.items()]
+    texts = {name: "true" if value is True else str(value) for name, value in attributes.items()}
+    headers = [(f"ce_{name}", text.encode()) for name, text in texts.items()]
     return _encoder.encode(data), [(CONTENT_TYPE, b"application/json"), *headers]
 
 
@@ -120,9 +121,9 @@ def decode_event(value: bytes, headers: Headers = (), upcasters: Upcasters = UPC
     try:
         event = _decode_latest(_event_decoder, structured, upcasters)
     except InvalidMessageError as error:
-        if _PATH_OF_TRACEPARENT not in error.sentence:
+        if not any(f"`$.{name}" in error.sentence for name in _LENIENT):
             raise
-        event = _decode_latest(_event_decoder, _without_traceparent(structured), upcasters)
+        event = _decode_latest(_event_decoder, _without_lenient(structured), upcasters)
     if _FINER_THAN_MICROSECONDS.search(structured):
         event = _with_time_cut(event, structured)
     if len(value) > MAX_VALUE_BYTES and not is_legacy_row(event):
@@ -257,7 +258,7 @@ def _from_binary_mode(value: bytes, headers: Headers) -> bytes:
         try:
             message[attribute] = content.decode()
         except UnicodeDecodeError:
-            if header == _TRACEPARENT_HEADER:
+            if attribute in _LENIENT:
                 continue
             raise InvalidMessageError(InvalidReason.BAD_HEADER, f"the header {header} is not UTF-8") from None
     message["data"] = _decode(_raw_decoder, value)
@@ -315,19 +316,21 @@ def _check_event(event: Event, structured: bytes) -> None:
         )
     if is_legacy_row(event):
         _check_legacy_row(event)
-    elif not is_root_override(event):
+    elif not is_override(event):
         _check_entity(event.data)
         if event.traceparent is not None and not _is_well_formed(event.traceparent):
             # Of a new object, which nothing else refers to: a trace is no ground to refuse an event.
             msgspec.structs.force_setattr(event, "traceparent", None)
+    if not is_override(event) and event.erased is not None:
+        counts = (event.erased is True or event.erased == "true") and event.data.user_id is None
+        msgspec.structs.force_setattr(event, "erased", True if counts else None)
     _check_no_nul(event, structured)
 
 
-def _without_traceparent(structured: bytes) -> bytes:
-    """The message without an attribute that no decoder reads: a number out of range."""
+def _without_lenient(structured: bytes) -> bytes:
+    """The message without the attributes of which one cannot be decoded: it holds a number out of range."""
     attributes: dict[str, msgspec.Raw] = msgspec.json.decode(structured, type=dict[str, msgspec.Raw])
-    del attributes["traceparent"]
-    return _encoder.encode(attributes)
+    return _encoder.encode({name: value for name, value in attributes.items() if name not in _LENIENT})
 
 
 def _is_well_formed(traceparent: Any) -> bool:

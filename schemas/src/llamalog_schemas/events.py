@@ -1,26 +1,29 @@
-"""Entity events of producers, root overrides of operators, and legacy rows.
+"""Entity events of producers, overrides of operators, and legacy rows.
 
 Every message is a CloudEvents 1.0 event. The class of an event is its CloudEvents
 ``type``; a published type is never edited, a change of meaning gets a new version.
 """
 
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, ClassVar, Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 from typing_extensions import TypeIs
 
 from llamalog_schemas.legacy import LegacyRowData
 from llamalog_schemas.limits import (
     Count,
+    ErasedMark,
     ErrorCode,
     EventId,
     EventSource,
     FieldNames,
     JobId,
     JsonObject,
+    MetadataKeys,
     Moment,
     Operation,
     ParentJobId,
@@ -28,6 +31,7 @@ from llamalog_schemas.limits import (
     SourceNames,
     Traceparent,
     TriggeredBy,
+    UserDigest,
     UserId,
 )
 
@@ -141,6 +145,23 @@ class RootOverrideData(
     requested_by: UserId
 
 
+class UserErasedData(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename="camel",
+    gc=False,
+):
+    """The ``data`` of the erasure of a person: no field holds the id by which producers knew the person."""
+
+    user_digest: UserDigest
+    metadata_keys: MetadataKeys = ()
+    reason: str
+    requested_by: UserId
+
+
 class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
     """The CloudEvents 1.0 attributes that every message bears; other attributes are opaque.
 
@@ -157,10 +178,11 @@ class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
 class TracedEvent(CloudEvent, frozen=True, kw_only=True, gc=False):
     """The attributes of an entity event: beside those of every message the distributed trace's.
 
-    A decoded event has a well-formed ``traceparent`` or none.
+    A decoded event has a well-formed ``traceparent`` or none, and is marked as erased by True or not at all.
     """
 
     traceparent: Traceparent = None
+    erased: ErasedMark = field(default=None, name="llamalogerased")
 
 
 class EntityCreated(TracedEvent, frozen=True, kw_only=True, tag="llamalog.entity-created.v1", gc=False):
@@ -219,6 +241,12 @@ class RootAdoptionRevoked(
     data: RootOverrideData
 
 
+class UserErased(CloudEvent, frozen=True, kw_only=True, tag="llamalog.user-erased.v1", gc=False):
+    """A person is erased from the rows of all events, past and to come. Published by the service itself."""
+
+    data: UserErasedData
+
+
 class LegacyRow(CloudEvent, frozen=True, kw_only=True, tag="llamalog.legacy-row.v1", gc=False):
     """A row that was in the table before events existed, verbatim. Published by the service itself.
 
@@ -226,20 +254,40 @@ class LegacyRow(CloudEvent, frozen=True, kw_only=True, tag="llamalog.legacy-row.
     """
 
     data: LegacyRowData
+    erased: ErasedMark = field(default=None, name="llamalogerased")
 
 
 EntityEvent = EntityCreated | EntityLinked | EntityEnriched | EntityCorrected | EntityCached | EntityFailed
 RootOverrideEvent = RootAdopted | RootAdoptionRevoked
+OverrideEvent = RootOverrideEvent | UserErased
+"""An operator's statement, on the topic of overrides."""
 RowEvent = EntityEvent | LegacyRow
 """Becomes a row."""
-Event = RowEvent | RootOverrideEvent
+Event = RowEvent | OverrideEvent
 
-_OVERRIDES = frozenset({RootAdopted, RootAdoptionRevoked})
+_ROOT_OVERRIDES = frozenset({RootAdopted, RootAdoptionRevoked})
+_OVERRIDES = _ROOT_OVERRIDES | {UserErased}
+_USER_PREFIX: Final = "llamalog-user:"
+
+
+def is_override(event: Event) -> TypeIs[OverrideEvent]:
+    """Whether an event is an operator's override rather than becoming a row."""
+    return type(event) in _OVERRIDES  # isinstance goes through ABCMeta, which shows in the hot path
 
 
 def is_root_override(event: Event) -> TypeIs[RootOverrideEvent]:
-    """Whether an event overrides the root of a job rather than becoming a row."""
-    return type(event) in _OVERRIDES  # isinstance goes through ABCMeta, which shows in the hot path
+    """Whether an event overrides the root of a job."""
+    return type(event) in _ROOT_OVERRIDES
+
+
+def is_erased(event: RowEvent) -> bool:
+    """Whether a decoded event was rewritten without the person whose id it bore."""
+    return event.erased is True
+
+
+def user_digest(user_id: str) -> str:
+    """The digest by which an erasure names a person: SHA-256 of a prefix and the id, in hex digits."""
+    return sha256(f"{_USER_PREFIX}{user_id}".encode()).hexdigest()
 
 
 def is_legacy_row(event: Event) -> TypeIs[LegacyRow]:
@@ -267,15 +315,15 @@ def row_id(event: Event) -> UUID:
 def lineage_key(event: Event) -> bytes:
     """The Kafka key of an event: root job, else parent, else job, else entity, else its id.
 
-    An override has its job. So a lineage mostly shares a partition; no reader may rely on it. An event
-    without job and entity is a failure before anything existed.
+    An override has its job, an erasure its digest. So a lineage mostly shares a partition; no reader may rely
+    on it. An event without job and entity is a failure before anything existed.
     """
     return _lineage(event).encode()
 
 
 def _lineage(event: Event) -> str:
-    if is_root_override(event):
-        return event.data.job_id
+    if is_override(event):
+        return event.data.job_id if is_root_override(event) else event.data.user_digest
     return _lineage_of_legacy_row(event) if is_legacy_row(event) else _lineage_of_entity(event)
 
 

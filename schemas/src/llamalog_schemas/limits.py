@@ -64,6 +64,21 @@ Operation = Annotated[
 ErrorCode = Annotated[str, Meta(min_length=1, max_length=50)]
 TriggeredBy = Annotated[str, Meta(min_length=1, max_length=50, description="What set the job off.")]
 UserId = Annotated[str, Meta(min_length=1, max_length=255)]
+UserDigest = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 of `llamalog-user:` and the `userId` in UTF-8, in hexadecimal digits.",
+    ),
+]
+MetadataKey = Annotated[str, Meta(min_length=1, max_length=200)]
+MetadataKeys = Annotated[
+    tuple[MetadataKey, ...],
+    Meta(
+        max_length=100,
+        description="Keys of `metadata` that are removed from every row of which a person is erased.",
+    ),
+]
 SourceName = Annotated[str, Meta(min_length=1, max_length=100, examples=["MUSICBRAINZ"])]
 SourceNames = Annotated[tuple[SourceName, ...], Meta(max_length=50, description="Where the data came from.")]
 FieldName = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -90,6 +105,13 @@ Traceparent = Annotated[
         description="The span in which the event was published, as W3C Trace Context writes it: 55 "
         "characters. Any other value is dropped; the event stays valid.",
         examples=["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
+    ),
+]
+ErasedMark = Annotated[
+    Any,
+    Meta(
+        description="`true` in an event that was rewritten without the person whose `userId` it bore. With a "
+        "`userId`, and with any other value, it has no effect.",
     ),
 ]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, with a zone.")]

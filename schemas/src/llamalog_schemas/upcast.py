@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar, Union
 
 import msgspec
 
-from llamalog_schemas.events import CloudEvent, TracedEvent
+from llamalog_schemas.events import CloudEvent, LegacyRow, TracedEvent
 
 OldData = TypeVar("OldData")
 
@@ -35,14 +35,18 @@ class Step(Generic[OldData]):
 
     def apply(self, message: Any) -> CloudEvent:
         """The message in the next version."""
-        trace = {"traceparent": message.traceparent} if isinstance(message, TracedEvent) else {}
+        marks: dict[str, Any] = {}
+        if isinstance(message, TracedEvent):
+            marks = {"traceparent": message.traceparent, "erased": message.erased}
+        elif isinstance(message, LegacyRow):
+            marks = {"erased": message.erased}
         return self.new(
             id=message.id,
             source=message.source,
             time=message.time,
             specversion=message.specversion,
             subject=message.subject,
-            **trace,
+            **marks,
             data=self._change(message.data),  # type: ignore[call-arg]  # every message has data, its base has none
         )
 

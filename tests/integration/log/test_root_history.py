@@ -154,7 +154,7 @@ async def _play(pool: asyncpg.Pool, history: list[Event], seed: int) -> None:
     writer, backfills = Writer(pool, kept), Backfills(pool)
     sweep = Sweep(RecomputeStore(pool), every=1, full_every=1, clock=count().__next__)
     snapshots, rest = [await take_snapshot(pool)], list(history)
-    jobs = ["a", "b", *(one.data.job_id for one in history if one.data.job_id is not None)]
+    jobs = ["a", "b", *(job for one in history if (job := getattr(one.data, "job_id", None)) is not None)]
     while rest:
         size = dice.randint(1, 4)
         await writer.write(*rest[:size])

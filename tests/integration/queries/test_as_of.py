@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.log_table import empty_tables
 from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event, histories
-from llamalog_schemas.events import EntityType, Event, is_root_override
+from llamalog_schemas.events import EntityType, Event, is_override
 from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.domain.rows import content_of
 from llamalog_service.log.history import RootHistory
@@ -66,7 +66,7 @@ async def _play(pool: asyncpg.Pool, history: list[Event], seed: int) -> None:
     await empty_tables(pool)
     dice, kept, reader = Random(seed), KeptMessages(), Reader(pool)
     writer, sweep = Writer(pool, kept), Sweep(RecomputeStore(pool), every=1, full_every=1, clock=lambda: 0.0)
-    rows = [content_of(one) for one in history if not is_root_override(one)]
+    rows = [content_of(one) for one in history if not is_override(one)]
     entities = sorted(one.entity_id for one in rows if isinstance(one.entity_id, UUID))[:3]
     named = {job for one in rows for job in (one.job_id, one.parent_job_id) if job is not None}
     jobs = sorted(named)[:4]

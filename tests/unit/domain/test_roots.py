@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from histories import NOON, event, histories
-from llamalog_schemas.events import EntityEvent, Event, RootAdopted
+from llamalog_schemas.events import EntityEvent, Event, RootAdopted, is_root_override
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.fold import fold
 from llamalog_service.domain.lineage import Root, Statement, cycles_below
@@ -24,7 +24,7 @@ def test_a_batch_that_is_the_whole_history_resolves_as_the_fold_does(events: lis
     rows = contents(events)
     facts = {}
     for job in jobs_named(rows):
-        overrides = [e for e in events if not isinstance(e, EntityEvent) and e.data.job_id == job]
+        overrides = [e for e in events if is_root_override(e) and e.data.job_id == job]
         latest = max(overrides, key=lambda e: (e.time, e.id), default=None)
         adopted = isinstance(latest, RootAdopted)
         facts[job] = replace(UNSEEN, resolution=Resolution(job, Origin.ADOPTED)) if adopted else UNSEEN

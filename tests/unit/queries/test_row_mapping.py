@@ -92,7 +92,7 @@ def test_what_follows_from_several_columns(origin: Origin, root: str | None, dec
 @given(histories())
 def test_a_row_is_the_same_from_the_table_and_from_its_provenance_record(events: list[Event]) -> None:
     at = datetime(2026, 2, 10, tzinfo=UTC)
-    for content, root in fold(events).values():
+    for content, root, _ in fold(events).values():
         assert isinstance(content, RowContent)
         stored = StoredRow(content, root, 3, at)
         values: dict[str, Any] = {}

@@ -12,7 +12,7 @@ import msgspec
 
 from llamalog_schemas.codec import STRUCTURED_HEADERS, decode_event
 from llamalog_schemas.errors import LlamalogSchemasError
-from llamalog_schemas.events import EntityEvent, is_legacy_row, is_root_override
+from llamalog_schemas.events import EntityEvent, is_legacy_row, is_override
 from llamalog_schemas.producer.forks import ForkedProcessError, watch_forks
 
 _logger = logging.getLogger("llamalog_schemas.producer")
@@ -79,7 +79,7 @@ class InMemoryTransport(ImmediateTransport):
     def events(self) -> list[EntityEvent]:
         """The published events, as the service decodes them."""
         events = [decode_event(message.value) for message in self.messages]
-        return [event for event in events if not is_root_override(event) and not is_legacy_row(event)]
+        return [event for event in events if not is_override(event) and not is_legacy_row(event)]
 
     def clear(self) -> None:
         """Forget all messages."""

@@ -11,8 +11,17 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from llamalog_schemas.events import Event, RootAdopted, is_root_override, row_id
+from llamalog_schemas.events import (
+    Event,
+    RootAdopted,
+    UserErased,
+    is_erased,
+    is_override,
+    is_root_override,
+    row_id,
+)
 from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.erasures import Erasures, erased_event, erasure_of
 from llamalog_service.domain.lineage import Root, Statement, name_cycle
 from llamalog_service.domain.rows import Content, content_of, utc_milliseconds
 
@@ -22,6 +31,7 @@ class FoldedRow(NamedTuple):
 
     content: Content
     root: Root
+    is_erased: bool = False
 
 
 def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
@@ -30,17 +40,22 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
     The order of the events does not matter, nor how often one occurs; of two events with one id
     the first one given counts.
     """
+    events = list(events)
+    erasures = Erasures().with_all(erasure_of(event) for event in events if isinstance(event, UserErased))
     contents: dict[UUID, Content] = {}
+    erased: dict[UUID, bool] = {}
     overrides: dict[str, set[tuple[datetime, UUID, bool]]] = {}
     for event in events:
         if is_root_override(event):
             override = (utc_milliseconds(event.time), row_id(event), isinstance(event, RootAdopted))
             overrides.setdefault(event.data.job_id, set()).add(override)
-        else:
-            content = content_of(event)
+        elif not is_override(event):
+            left = erased_event(event, erasures)
+            content = content_of(left)
             contents.setdefault(content.id, content)
+            erased.setdefault(content.id, is_erased(left))
     facts = _Facts(contents.values(), adopted={job for job, found in overrides.items() if max(found)[2]})
-    return {row.id: FoldedRow(row, facts.root_of(row)) for row in contents.values()}
+    return {row.id: FoldedRow(row, facts.root_of(row), erased[row.id]) for row in contents.values()}
 
 
 class _Facts:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Category, is_root_override
+from llamalog_schemas.events import Category, is_override, is_root_override
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import DeadLetter, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
@@ -145,12 +145,14 @@ def _decode(record: Record, decoded: DecodedBatch) -> None:
     except InvalidMessageError as invalid:
         decoded.rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
         return
-    is_override = is_root_override(event)
-    if is_override is not carries_overrides(record.topic):
-        decoded.rejected.append(RejectedRecord(record, _misplaced(record.topic, is_override=is_override)))
+    overrides = is_override(event)
+    if overrides is not carries_overrides(record.topic):
+        decoded.rejected.append(RejectedRecord(record, _misplaced(record.topic, is_override=overrides)))
     elif is_root_override(event):
         decoded.overrides.append(override_of(event))
         decoded.override_records.append(record)
+    elif is_override(event):
+        decoded.rejected.append(RejectedRecord(record, _misplaced(record.topic, is_override=False)))
     else:
         decoded.rows.append(content_of(event))
         decoded.records.append(record)

@@ -7,8 +7,8 @@ from llamalog_schemas import (
     CloudEvent,
     Command,
     LegacyRow,
+    OverrideEvent,
     ProvenanceRecorded,
-    RootOverrideEvent,
     RowEvent,
 )
 from llamalog_schemas.upcast import UPCASTERS
@@ -65,16 +65,16 @@ CHANNELS: Final = (
         "overrides",
         "Overrides of operators, which the service alone writes: a producer's have no effect, here or among "
         "entity events. With entity events the source of truth.",
-        "The jobId of the override.",
+        "The jobId of the override, of an erasure the userDigest.",
         "Kept for ever and never compacted, as entity events are.",
-        every_version(get_args(RootOverrideEvent)),
+        every_version(get_args(OverrideEvent)),
         (
             Operation("receiveOverrides", "receive", "The provenance consumer keeps every valid override."),
             Operation(
                 "sendOverrides",
                 "send",
-                "An operator adopts a job that was never seen as a root, or revokes that; a backfill adopts "
-                "tops that were never logged.",
+                "An operator adopts a job that was never seen as a root, or revokes that, or erases a "
+                "person; a backfill adopts tops that were never logged.",
             ),
         ),
     ),
