@@ -4,7 +4,7 @@ import asyncpg
 
 from harness.topics import open_lag
 from harness.waiting import TIMEOUT, eventually
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.settings import Settings
 
 _STILL_OPEN = """
@@ -25,7 +25,7 @@ async def wait_until_settled(
     Args:
         is_ingesting: whether a provenance consumer runs.
     """
-    names = topics(settings.topic_prefix)
+    names = topics_of(settings)
     if is_ingesting:
         await wait_until_committed(settings, settings.consumer_group, names.entity_events.name, within)
         await wait_until_committed(settings, settings.consumer_group, names.overrides.name, within)
@@ -39,7 +39,7 @@ async def wait_until_settled(
 
 async def wait_until_consumed(settings: Settings, within: float = TIMEOUT) -> None:
     """Wait until every entity event is committed."""
-    events = topics(settings.topic_prefix).entity_events.name
+    events = topics_of(settings).entity_events.name
     await wait_until_committed(settings, settings.consumer_group, events, within)
 
 

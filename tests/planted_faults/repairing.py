@@ -274,6 +274,16 @@ REPAIRING: Final[tuple[Fault, ...]] = (
         ),
     ),
     Fault(
+        "a moved position passes over the message that was next",
+        SERVICE + "kafka/topic_copy.py",
+        "while self._wanted and self._wanted[-1] <= offset:",
+        "while self._wanted and self._wanted[-1] < offset:",
+        tests_of(
+            "integration/kafka/test_topic_copy.py",
+            "test_a_copy_holds_the_committed_messages_as_they_are_but_for_the_change",
+        ),
+    ),
+    Fault(
         "the way down does not know which columns were NOT NULL",
         "migrations/versions/0006_legacy_values.py",
         '{column} DROP NOT NULL", note(DROPPED_NOT_NULL, column))',

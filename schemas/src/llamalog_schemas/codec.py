@@ -116,7 +116,7 @@ def decode_event(value: bytes, headers: Headers = (), upcasters: Upcasters = UPC
         _refuse_size(value, MAX_LEGACY_ROW_BYTES)
     if len(value) > MAX_VALUE_BYTES and not _has_legacy_type(value, headers):
         _refuse_size(value, MAX_VALUE_BYTES)
-    is_binary = headers and headers != _USUAL_HEADERS and _is_binary_mode(headers)
+    is_binary = headers and headers != _USUAL_HEADERS and is_binary_mode(headers)
     structured = _from_binary_mode(value, headers) if is_binary else value
     try:
         event = _decode_latest(_event_decoder, structured, upcasters)
@@ -134,7 +134,7 @@ def decode_event(value: bytes, headers: Headers = (), upcasters: Upcasters = UPC
 
 def source_of(value: bytes, headers: Headers = ()) -> str | None:
     """The ``source`` that a message names, be it valid or not; None where none can be read."""
-    if headers and _is_binary_mode(headers):
+    if headers and is_binary_mode(headers):
         named = next((content for name, content in headers if name == "ce_source" and content), b"")
         return named.decode(errors="replace") or None
     try:
@@ -194,7 +194,7 @@ def _has_legacy_type(value: bytes, headers: Headers) -> bool:
     Raises:
         InvalidMessageError: it is no JSON, or has no type.
     """
-    if headers and _is_binary_mode(headers):
+    if headers and is_binary_mode(headers):
         return any(content == _LEGACY_TYPE for _, content in headers)
     return _LEGACY_TYPE in value and _decode(_type_decoder, value).type == _LEGACY_TYPE.decode()
 
@@ -233,7 +233,8 @@ def _require_utf8(value: bytes) -> None:
         ) from None
 
 
-def _is_binary_mode(headers: Headers) -> bool:
+def is_binary_mode(headers: Headers) -> bool:
+    """Whether the attributes of a message stand in its headers, and its value is the ``data`` alone."""
     names_type = False
     for name, content in headers:
         if name == "ce_type":

@@ -1,15 +1,19 @@
 """Settings, from the environment (prefix LLAMALOG_) or a file `.env`; read once, in `cli`."""
 
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
 
 _PREFIX = "LLAMALOG_"
+
+ENTITY_EVENTS: Final = "entity-events"
+DEAD_LETTERS: Final = "dead-letters"
+"""The names, behind the prefix, of the topics that can be moved."""
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
@@ -111,6 +115,12 @@ class Settings(DatabaseSettings):
         default=True, description="false for the embedded broker: no idempotent producer, no end offsets"
     )
     topic_prefix: str = "llamalog."
+    entity_events_topic: str | None = Field(
+        default=None, description="the topic of entity events, once `llamalog topics rewrite` has moved it"
+    )
+    dead_letters_topic: str | None = Field(
+        default=None, description="the topic of dead letters, once `llamalog topics rewrite` has moved it"
+    )
     consumer_group: str = "llamalog-provenance"
     migration_group: str = "llamalog-migration"
     session_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
@@ -136,6 +146,16 @@ class Settings(DatabaseSettings):
     api_metrics_urls: str | None = Field(
         default=None, description="where the consumers' /metrics are, comma-separated, if not on this machine"
     )
+
+    @field_validator("entity_events_topic", "dead_letters_topic")
+    @classmethod
+    def _is_of_its_family(cls, topic: str | None, info: ValidationInfo) -> str | None:
+        """Require the usual name as a beginning: dead letters and positions name former topics, too."""
+        kind = ENTITY_EVENTS if info.field_name == "entity_events_topic" else DEAD_LETTERS
+        family = f"{info.data.get('topic_prefix', '')}{kind}"
+        if topic and not topic.startswith(family):
+            raise ValueError(f"has to begin with {family}, as the names of `llamalog topics rewrite` do")
+        return topic or None
 
     def kafka_credentials(self) -> KafkaCredentials | None:
         """The user and password for Kafka; None without a protocol that takes any.

@@ -8,7 +8,7 @@ from llamalog_service.adoption.legacy_events import LegacyPublisher, PublishLega
 from llamalog_service.bootstrap import require_fit_servers
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.publisher import MessageProducer
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
@@ -47,7 +47,7 @@ async def publish_legacy_events(
         LlamalogError: the topics are unfit, or Kafka is away.
     """
     await require_fit_servers(settings, timeout=timeout)
-    topic = topics(settings.topic_prefix).entity_events.name
+    topic = topics_of(settings).entity_events.name
     async with (
         open_pool(settings, name="llamalog publish-legacy", keep_plans=False) as pool,
         open_producer(settings, timeout=timeout, compression="gzip") as producer,

@@ -24,9 +24,10 @@ from llamalog_service.http.streams import Streams
 from llamalog_service.http.tokens import read_access
 from llamalog_service.http_connections import ConnectionLimits, listen
 from llamalog_service.kafka.dead_letters import DeadLetterReader
+from llamalog_service.kafka.erasing import read_erasures
 from llamalog_service.kafka.following import open_provenance_follower
 from llamalog_service.kafka.reader import read_lag
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.live_feed.feed import FeedState, LiveFeed, run_live_feed
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
@@ -112,7 +113,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
 
 
 def _services(settings: Settings, reader: Reader) -> Services:
-    names = topics(settings.topic_prefix)
+    names = topics_of(settings)
     return Services(
         backfills=BackfillService(
             reader,
@@ -123,7 +124,7 @@ def _services(settings: Settings, reader: Reader) -> Services:
                 request_run_action, settings, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS
             ),
         ),
-        dead_letters=DeadLetterViews(DeadLetterReader(settings)),
+        dead_letters=DeadLetterViews(DeadLetterReader(settings, partial(read_erasures, settings))),
         override_root=partial(
             override_root,
             reader,

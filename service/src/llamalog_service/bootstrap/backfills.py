@@ -15,7 +15,7 @@ from llamalog_service.bootstrap import open_fit_publisher, require_fit_servers
 from llamalog_service.kafka.following import open_run_events
 from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.reader import TopicReader
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.log.overrides import OverrideStore
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.reader import Reader
@@ -61,7 +61,7 @@ async def publish_overrides(settings: Settings, *, timeout: float) -> OverridesR
         LlamalogError: the database or the topics are unfit, or a server is away.
     """
     await require_fit_servers(settings, timeout=timeout)
-    topic = TopicReader(settings, topics(settings.topic_prefix).overrides.name)
+    topic = TopicReader(settings, topics_of(settings).overrides.name)
     ends = {partition: span.end for partition, span in (await topic.spans()).items()}
     async with (
         open_pool(settings, name="llamalog overrides") as pool,

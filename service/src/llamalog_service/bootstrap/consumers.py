@@ -34,8 +34,9 @@ from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.consumer.signals import LagProbe
 from llamalog_service.kafka.publisher import open_publisher
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.topic_moves import require_recorded_topic
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.reader import Reader
@@ -55,7 +56,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: continuing would do harm; the message says why.
     """
-    names = topics(settings.topic_prefix)
+    names = topics_of(settings)
     group = settings.consumer_group
     async with AsyncExitStack() as stack:
         monitored, metrics = await stack.enter_async_context(open_monitoring(settings, "consumer_port"))
@@ -67,6 +68,7 @@ async def run_provenance_consumer(settings: Settings) -> None:
         event_publisher = await stack.enter_async_context(
             open_publisher(settings, "/llamalog/provenance-consumer")
         )
+        await require_recorded_topic(pool, names.entity_events.name)
         log = LogStore(pool)
         ingest = Ingest(
             log,
@@ -116,7 +118,7 @@ async def run_migration_consumer(settings: Settings) -> None:
     Raises:
         LlamalogError: continuing would do harm; the message says why.
     """
-    names = topics(settings.topic_prefix)
+    names = topics_of(settings)
     async with AsyncExitStack() as stack:
         monitored, metrics = await stack.enter_async_context(
             open_monitoring(settings, "migration_consumer_port")

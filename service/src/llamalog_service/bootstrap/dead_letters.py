@@ -1,15 +1,17 @@
 """Clients for replaying dead letters."""
 
 from contextlib import AsyncExitStack
+from functools import partial
 
 from llamalog_service.dead_letters.policy import ReplayPolicy
 from llamalog_service.dead_letters.replay import Progress, ReplayStats, replay
 from llamalog_service.dead_letters.selection import DeadLetterSelection
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader
+from llamalog_service.kafka.erasing import read_erasures
 from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topic_checks import require_fit_topics
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.settings import Settings
 
 
@@ -40,9 +42,9 @@ async def replay_dead_letters(
             client = await stack.enter_async_context(open_producer(settings, timeout=timeout))
             producer = MessageProducer(client)
         await replay(
-            DeadLetterReader(settings),
+            DeadLetterReader(settings, partial(read_erasures, settings)),
             producer,
-            ReplayPolicy(topics(settings.topic_prefix), even_if_invalid=even_if_invalid),
+            ReplayPolicy(topics_of(settings), even_if_invalid=even_if_invalid),
             selection,
             after=after,
             stats=stats,

@@ -17,9 +17,10 @@ from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collect
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.reader import TopicReader, commit_if_behind
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
+from llamalog_service.log.topic_moves import require_recorded_topic
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.rebuild.archive.archive import (
@@ -65,12 +66,13 @@ async def rebuild_log(
         LlamalogError: as for `Rebuild.run`.
     """
     tune_garbage_collector()
-    names, group = topics(settings.topic_prefix), settings.consumer_group
+    names, group = topics_of(settings), settings.consumer_group
     await require_fit_database(settings)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog rebuild", keep_plans=False, answer_within=None)
         )
+        await require_recorded_topic(pool, names.entity_events.name)
         repairs = None
         if repair:
             reads = await stack.enter_async_context(open_pool(settings, name="llamalog rebuild, publishing"))
@@ -125,7 +127,7 @@ async def _read_share(settings: Settings, archive: Path | None, share: Share, *,
 
 def _history(settings: Settings, folder: Path | None, *, archive_only: bool) -> tuple[History, str]:
     """The history to read, and its name in the shadow's metadata."""
-    name = topics(settings.topic_prefix).entity_events.name
+    name = topics_of(settings).entity_events.name
     topic = TopicReader(settings, name)
     if folder is None:
         return topic, "the topic"
@@ -137,7 +139,7 @@ def _history(settings: Settings, folder: Path | None, *, archive_only: bool) -> 
 
 def _override_history(settings: Settings, folder: Path | None, *, archive_only: bool) -> History:
     """The history of overrides; an archive that is older than their topic has none."""
-    name = topics(settings.topic_prefix).overrides.name
+    name = topics_of(settings).overrides.name
     archive = None if folder is None else Archive(folder / OVERRIDES_FOLDER, name)
     if folder is not None and archive is not None and archive_only:
         if (folder / OVERRIDES_FOLDER).is_dir():
@@ -156,7 +158,7 @@ async def archive_topics(settings: Settings, folder: Path, on_progress: OnProgre
     Raises:
         LlamalogError: the archive is damaged or not of these topics, or Kafka is away.
     """
-    names = topics(settings.topic_prefix)
+    names = topics_of(settings)
     reports = [
         await Archiver(place, name, TopicReader(settings, name), on_progress).run()
         for place, name in (
@@ -173,7 +175,7 @@ async def check_archive(settings: Settings, folder: Path, on_progress: OnProgres
     Raises:
         ArchiveError: it is damaged, not of this topic, or a segment is missing.
     """
-    names = topics(settings.topic_prefix)
+    names = topics_of(settings)
     report = await _checked(folder, names.entity_events.name, on_progress)
     if not (folder / OVERRIDES_FOLDER).is_dir():
         return report
@@ -213,7 +215,7 @@ async def republish_provenance(
         open_pool(settings, name="llamalog republish, publishing") as reads,
         open_publisher(settings, "/llamalog/republish", timeout=timeout) as event_publisher,
     ):
-        store = RepublishStore(scans, topics(settings.topic_prefix).provenance.name)
+        store = RepublishStore(scans, topics_of(settings).provenance.name)
         republisher = Republisher(
             store, ProvenanceOutbox(reads), event_publisher, rate=rate, on_progress=on_progress
         )

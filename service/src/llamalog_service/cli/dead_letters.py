@@ -3,6 +3,7 @@
 import sys
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -38,6 +39,7 @@ from llamalog_service.kafka.dead_letters import (
     DeadLetterReader,
     StoredDeadLetter,
 )
+from llamalog_service.kafka.erasing import read_erasures
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.logging import printable
 
@@ -300,7 +302,8 @@ def _print_how_to_resume(stats: ReplayStats) -> None:
 async def _read(
     settings: Settings, selection: DeadLetterSelection, keep: Callable[[list[StoredDeadLetter]], None]
 ) -> None:
-    async for batch in select_dead_letters(DeadLetterReader(settings), selection, timeout=TIMEOUT):
+    reader = DeadLetterReader(settings, partial(read_erasures, settings))
+    async for batch in select_dead_letters(reader, selection, timeout=TIMEOUT):
         keep(batch)
 
 

@@ -1,19 +1,22 @@
-"""`llamalog topics create`, `check` and `acls`."""
+"""`llamalog topics create`, `check`, `acls` and `rewrite`."""
 
 from typing import Annotated
 
 import typer
 
+from llamalog_service.cli.rewrite import rewrite
 from llamalog_service.cli.runtime import TIMEOUT, console, read_settings, run
 from llamalog_service.kafka.acls import Role, default_principals, grants, script
 from llamalog_service.kafka.topic_checks import Level, find_topic_faults
-from llamalog_service.kafka.topics import create_missing_topics, topics
+from llamalog_service.kafka.topics import create_missing_topics, topics_of
 
 app = typer.Typer(
     name="topics",
-    help="Create the topics of llamalog, check them, or print the rights that their users need.",
+    help="Create the topics of llamalog, check them, rewrite one, or print the rights that their users need.",
     no_args_is_help=True,
 )
+
+app.command("rewrite")(rewrite)
 
 _COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.INFO: "cyan"}
 
@@ -57,7 +60,7 @@ def acls(
     """
     settings = read_settings()
     principals = default_principals() | dict(map(_principal, principal))
-    matrix = grants(topics(settings.topic_prefix), settings, principals)
+    matrix = grants(topics_of(settings), settings, principals)
     wanted = {one: granted for one, granted in matrix.items() if not role or one in role}
     typer.echo(script(wanted, principals), nl=False)
 

@@ -9,7 +9,7 @@ import msgspec
 from llamalog_schemas.codec import decode_command, decode_event
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_service.kafka.dead_letters import StoredDeadLetter
-from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics
+from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics, names_former_topic
 
 _FRAMING = 1024
 _FRAMING_OF_A_HEADER = 10
@@ -64,7 +64,7 @@ class ReplayPolicy:
                 f"it was too large to be kept whole ({dead_letter.truncated}); the whole message may still "
                 f"be in its topic at {source}",
             )
-        if source.topic not in {self._events, self._commands}:
+        if self.target_of(source.topic) is None:
             return ReplayDecision(
                 ReplayOutcome.ELSEWHERE,
                 f"it came from {source.topic}, which is no topic that this installation reads; "
@@ -78,6 +78,13 @@ class ReplayPolicy:
         if not self._even_if_invalid and (fault := self._contract_fault(dead_letter, value)) is not None:
             return ReplayDecision(ReplayOutcome.INVALID, f"the contract still refuses it: {fault}")
         return self._first_or_repeated(dead_letter)
+
+    def target_of(self, topic: str) -> str | None:
+        """The topic that a message is sent back to, by the one that it came from."""
+        if topic == self._commands:
+            return topic
+        is_of_events = topic == self._events or names_former_topic(self._events, topic)
+        return self._events if is_of_events else None
 
     def _contract_fault(self, dead_letter: StoredDeadLetter, value: bytes) -> str | None:
         """The reason why the message's consumer would refuse it now; None if it would not."""

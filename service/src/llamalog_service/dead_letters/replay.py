@@ -97,7 +97,7 @@ async def replay(
                 decided = [(one, policy.decide(one)) for one in batch if selection.matches(one)]
                 if producer is not None:
                     sent = [one for one, decision in decided if decision.outcome is ReplayOutcome.SENT]
-                    await _send(producer, sent)
+                    await _send(producer, policy, sent)
                 for one, decision in decided:
                     stats.add(one, decision)
                 stats.read_to = batch[-1].position
@@ -109,12 +109,15 @@ async def replay(
         raise DeadLetterNotFoundError(selection.where)
 
 
-async def _send(producer: MessageProducer, dead_letters: list[StoredDeadLetter]) -> None:
+async def _send(
+    producer: MessageProducer, policy: ReplayPolicy, dead_letters: list[StoredDeadLetter]
+) -> None:
     by_topic: dict[str, list[MessageToSend]] = {}
     for dead_letter in dead_letters:
-        if dead_letter.came_from is not None:
+        source = dead_letter.came_from
+        if source is not None and (target := policy.target_of(source.topic)) is not None:
             message = MessageToSend(dead_letter.key, dead_letter.value, list(dead_letter.headers))
-            by_topic.setdefault(dead_letter.came_from.topic, []).append(message)
+            by_topic.setdefault(target, []).append(message)
     for topic, messages in by_topic.items():
 
         async def send(topic: str = topic, messages: list[MessageToSend] = messages) -> None:

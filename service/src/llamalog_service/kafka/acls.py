@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from llamalog_service.kafka.topic_copy import REWRITE_PREFIX
 from llamalog_service.kafka.topics import Topics
 from llamalog_service.settings import Settings
 
@@ -30,7 +31,7 @@ ABOUT: Final[Mapping[Role, str]] = {
     Role.PROVENANCE_CONSUMER: "`llamalog consumer`",
     Role.MIGRATION_CONSUMER: "`llamalog migration-consumer`",
     Role.API: "`llamalog api`",
-    Role.OPERATOR: "commands of operators: topics, overrides, backfills, dead letters, legacy rows",
+    Role.OPERATOR: "commands of operators: topics, overrides, erasures, backfills, dead letters, legacy rows",
     Role.REBUILD: "`llamalog archive` and `llamalog rebuild`",
 }
 
@@ -66,7 +67,7 @@ def grants(names: Topics, settings: Settings, principals: Mapping[Role, str]) ->
 
     Args:
         principals: the name of each role's principal; groups and transactional ids of producers and consumers
-            begin with it.
+            begin with it. The topics that an operator may rewrite are named by the beginnings of their names.
     """
     every = tuple(topic.name for topic in names)
     events, overrides = names.entity_events.name, names.overrides.name
@@ -98,7 +99,7 @@ def grants(names: Topics, settings: Settings, principals: Mapping[Role, str]) ->
         ],
         Role.API: [
             checked,
-            Grant(Resource.TOPIC, (provenance, dead_letters), READ),
+            Grant(Resource.TOPIC, (provenance, dead_letters, overrides), READ),
             Grant(Resource.TOPIC, (commands, overrides), WRITE),
             Grant(Resource.GROUP, groups, ("Describe",)),
         ],
@@ -106,6 +107,12 @@ def grants(names: Topics, settings: Settings, principals: Mapping[Role, str]) ->
             Grant(Resource.TOPIC, every, ("Create", *DESCRIBE)),
             Grant(Resource.TOPIC, (overrides, provenance, progress, dead_letters), READ),
             Grant(Resource.TOPIC, (events, overrides, provenance, commands), WRITE),
+            Grant(
+                Resource.TOPIC, (events, dead_letters), ("Create", *DESCRIBE, *READ, *WRITE), is_prefix=True
+            ),
+            Grant(Resource.TRANSACTIONAL_ID, (REWRITE_PREFIX,), WRITE, is_prefix=True),
+            Grant(Resource.GROUP, (REWRITE_PREFIX,), READ, is_prefix=True),
+            Grant(Resource.GROUP, groups, READ),
         ],
         Role.REBUILD: [
             checked,

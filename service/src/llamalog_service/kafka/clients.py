@@ -102,12 +102,17 @@ class MessageToSend(NamedTuple):
 
 @asynccontextmanager
 async def open_producer(
-    settings: Settings, *, timeout: float | None = None, compression: str | None = None
+    settings: Settings,
+    *,
+    timeout: float | None = None,
+    compression: str | None = None,
+    transactional_id: str | None = None,
 ) -> AsyncIterator[AIOKafkaProducer]:
     """A producer whose messages are acknowledged by all replicas; waits until Kafka is there.
 
     Args:
         compression: of batches, by its name in Kafka; None: they are sent as they are.
+        transactional_id: of a producer of transactions, which ends those of an earlier one of the same id.
 
     Raises:
         UnavailableError: Kafka did not answer within `timeout` seconds; None waits for ever.
@@ -116,6 +121,7 @@ async def open_producer(
         **connection_options(settings),
         acks="all",
         compression_type=compression,
+        transactional_id=transactional_id,
         enable_idempotence=settings.kafka_durable,
         linger_ms=2,
         max_batch_size=_MEBIBYTE // 2,

@@ -1,19 +1,22 @@
 """Dead letters: rejected messages byte for byte, the reason in added headers; built, read back, parsed."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from aiokafka import ConsumerRecord
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llamalog_schemas.codec import Headers, source_of
+from llamalog_service.domain.erasures import Erasures
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.clients import MessageToSend
+from llamalog_service.kafka.erasing import ERASED, MessageEraser
 from llamalog_service.kafka.reader import Record, Span, read_range, read_spans
 from llamalog_service.kafka.record_batches import MAX_RECORD_BYTES, CutValue
-from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, topics
+from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, topics_of
 from llamalog_service.settings import Settings
 from llamalog_service.telemetry.logging import printable
 
@@ -200,6 +203,23 @@ def parse_dead_letter(record: ConsumerRecord) -> StoredDeadLetter:
     )
 
 
+def erase_dead_letter(eraser: MessageEraser, record: Record) -> MessageToSend:
+    """The message of a dead letter without the data of erased persons; its sentence may quote such data."""
+    kept, _ = _split_headers(record.headers)
+    ours = list(record.headers[len(kept) :])
+    value, headers = eraser.message(record.value, kept)
+    if value != record.value:
+        ours = [(name, ERASED.encode() if name == ERROR else content) for name, content in ours]
+    return MessageToSend(record.key, value, [*headers, *ours])
+
+
+def _erased(eraser: MessageEraser, dead_letter: StoredDeadLetter) -> StoredDeadLetter:
+    value, headers = eraser.message(dead_letter.value, dead_letter.headers)
+    if value == dead_letter.value:
+        return dead_letter
+    return replace(dead_letter, value=value, headers=headers, sentence=ERASED)
+
+
 def _split_headers(headers: Headers) -> tuple[Headers, dict[str, str]]:
     names = tuple(name for name, _ in headers)
     for ours in _FORMS:
@@ -220,12 +240,21 @@ def _coordinates(added: Mapping[str, str]) -> Coordinates | None:
         return None
 
 
-class DeadLetterReader:
-    """The topic of dead letters, read back."""
+ReadErasures = Callable[[], Awaitable[Erasures]]
+"""Reads the erasures that the table has recorded."""
 
-    def __init__(self, settings: Settings) -> None:
+
+class DeadLetterReader:
+    """The topic of dead letters, read back.
+
+    Args:
+        erasures: of the persons whose data is left out; None: the dead letters are read as they are stored.
+    """
+
+    def __init__(self, settings: Settings, erasures: ReadErasures | None = None) -> None:
         self._settings = settings
-        self._topic = topics(settings.topic_prefix).dead_letters.name
+        self._erasures = erasures
+        self._topic = topics_of(settings).dead_letters.name
 
     async def spans(self, after: DeadLetterPosition | None = None) -> Spans:
         """The spans of all dead letters that exist at this moment.
@@ -254,10 +283,11 @@ class DeadLetterReader:
         Dead letters that retention removes meanwhile are left out.
 
         Raises:
-            UnavailableError: Kafka does not answer.
+            UnavailableError: Kafka, or PostgreSQL for the erasures, does not answer.
         """
+        eraser = MessageEraser(Erasures() if self._erasures is None else await self._erasures())
         for partition, span in sorted(spans.items()):
             async with aclosing(read_range(self._settings, self._topic, {partition: span})) as portions:
                 async for portion in portions:
                     if portion.records:
-                        yield [parse_dead_letter(record) for record in portion.records]
+                        yield [_erased(eraser, parse_dead_letter(record)) for record in portion.records]

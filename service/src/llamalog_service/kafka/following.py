@@ -17,7 +17,7 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.kafka.clients import open_reader, translate_kafka_errors
 from llamalog_service.kafka.reader import PORTION_BYTES, Offsets, end_offsets, topic_partitions
 from llamalog_service.kafka.record_batches import Budget, cost_of
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -167,7 +167,7 @@ async def open_provenance_follower(
         TopicAbsentError: there is no topic of provenance.
         UnavailableError: Kafka does not answer. Once open, the follower itself reports that and continues.
     """
-    topic = topics(settings.topic_prefix).provenance.name
+    topic = topics_of(settings).provenance.name
     partitions = await _answered(settings, topic_partitions(settings, topic))
     known = positions or {}
     async with open_reader(settings) as consumer:
@@ -212,7 +212,7 @@ async def open_run_events(settings: Settings, run: UUID) -> AsyncIterator[RunEve
         TopicAbsentError: there is no topic of backfill events.
         UnavailableError: Kafka does not answer.
     """
-    partitions = await topic_partitions(settings, topics(settings.topic_prefix).backfill_events.name)
+    partitions = await topic_partitions(settings, topics_of(settings).backfill_events.name)
     async with open_reader(settings) as consumer:
         yield RunEvents(TopicFollower(consumer, partitions, {}), run)
 

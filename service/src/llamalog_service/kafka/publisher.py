@@ -50,7 +50,7 @@ from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.kafka.clients import FORBIDDEN, KafkaForbidsError, MessageToSend, open_producer
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
-from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics, topics
+from llamalog_service.kafka.topics import MAX_MESSAGE_BYTES, Topics, topics_of
 from llamalog_service.settings import Settings
 
 MAX_RECORD_BYTES: Final = MAX_MESSAGE_BYTES - 64 * 1024
@@ -295,7 +295,7 @@ async def open_publisher(
         UnavailableError: Kafka did not answer within `timeout` seconds; None waits for ever.
     """
     async with open_producer(settings, timeout=timeout) as producer:
-        yield EventPublisher(MessageProducer(producer), topics(settings.topic_prefix), source)
+        yield EventPublisher(MessageProducer(producer), topics_of(settings), source)
 
 
 def provenance_message(stored: StoredRow, *, replayed: bool = False) -> MessageToSend:

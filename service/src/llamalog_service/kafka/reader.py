@@ -23,6 +23,9 @@ PORTION_BYTES: Final = 2 * 1024 * 1024
 """Decompressed, read at once; a record more than that. Decoded they may take twenty times as much, and one
 portion is decoded while the one before is processed."""
 
+_SET_ON_TOPIC: Final = 1
+"""As the source of a value; version 0 of the answer says instead whether it is a default."""
+
 Offsets = Mapping[TopicPartition, int]
 
 TopicConfig = Mapping[str, str]
@@ -100,6 +103,17 @@ async def topic_configs(admin: AIOKafkaAdminClient, names: Collection[str]) -> d
         for code, _, _, name, entries in response.resources:
             configs[name] = {} if code else {entry[0]: entry[1] for entry in entries}
     return configs
+
+
+async def topic_overrides(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
+    """The configuration that a topic does not have from its broker."""
+    (response,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    return {
+        entry[0]: entry[1]
+        for *_, entries in response.resources
+        for entry in entries
+        if entry[3] == (_SET_ON_TOPIC if response.API_VERSION else False) and entry[1] is not None
+    }
 
 
 async def is_compacted(settings: Settings, topic: str) -> bool:

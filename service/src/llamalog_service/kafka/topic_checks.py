@@ -13,7 +13,7 @@ from llamalog_schemas.limits import MAX_VALUE_BYTES
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.reader import TopicConfig, existing_topics, topic_configs
-from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, Topics, TopicSpec, topics
+from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, Topics, TopicSpec, topics_of
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -64,7 +64,7 @@ async def find_topic_faults(settings: Settings, *, timeout: float | None = None)
 
     async def check() -> list[Finding]:
         async with open_admin(settings) as admin:
-            return await check_topics(admin, topics(settings.topic_prefix))
+            return await check_topics(admin, topics_of(settings))
 
     return await retry_until_available(check, doing="checking the topics", timeout=timeout)
 

@@ -1,8 +1,8 @@
 """The six topics of llamalog: names, partitions, configuration, and their creation."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from typing import Final
@@ -14,7 +14,7 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.reader import existing_topics
 from llamalog_service.retry import retry_until_available
-from llamalog_service.settings import Settings
+from llamalog_service.settings import DEAD_LETTERS, ENTITY_EVENTS, Settings
 
 DEFAULT_PREFIX: Final = "llamalog."
 BROKER_DEFAULT: Final = -1
@@ -96,7 +96,7 @@ def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:
         partitions: of entity events and of provenance, which bear the traffic.
     """
     return Topics(
-        entity_events=TopicSpec(f"{prefix}entity-events", partitions, _KEPT_FOR_EVER),
+        entity_events=TopicSpec(f"{prefix}{ENTITY_EVENTS}", partitions, _KEPT_FOR_EVER),
         overrides=TopicSpec(f"{prefix}{_OVERRIDES}", 1, _KEPT_FOR_EVER),
         provenance=TopicSpec(f"{prefix}provenance", partitions, {"cleanup.policy": "compact"}),
         backfill_commands=TopicSpec(
@@ -114,7 +114,7 @@ def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:
             {"cleanup.policy": "delete", "retention.ms": _milliseconds(timedelta(days=7))},
         ),
         dead_letters=TopicSpec(
-            f"{prefix}dead-letters",
+            f"{prefix}{DEAD_LETTERS}",
             1,
             {
                 "cleanup.policy": "delete",
@@ -125,6 +125,26 @@ def topics(prefix: str = DEFAULT_PREFIX, *, partitions: int = 6) -> Topics:
     )
 
 
+def topics_of(settings: Settings) -> Topics:
+    """The topics of an installation, also where `llamalog topics rewrite` has moved one."""
+    usual = topics(settings.topic_prefix)
+    return replace(
+        usual,
+        entity_events=_renamed(usual.entity_events, settings.entity_events_topic),
+        dead_letters=_renamed(usual.dead_letters, settings.dead_letters_topic),
+    )
+
+
+def _renamed(spec: TopicSpec, name: str | None) -> TopicSpec:
+    return spec if name is None else replace(spec, name=name)
+
+
+def names_former_topic(name: str, topic: str) -> bool:
+    """Whether a topic is another one of the family of a topic: it has been moved, or was to be."""
+    kind = ENTITY_EVENTS if ENTITY_EVENTS in name else DEAD_LETTERS
+    return topic != name and topic.startswith(name[: name.rindex(kind) + len(kind)])
+
+
 @cache  # looked up for every event
 def carries_overrides(topic: str) -> bool:
     """Whether a topic that the log is made of is that of overrides; of entity events else."""
@@ -132,7 +152,7 @@ def carries_overrides(topic: str) -> bool:
 
 
 async def create_topics(
-    admin: AIOKafkaAdminClient, wanted: Topics, *, replication_factor: int = BROKER_DEFAULT
+    admin: AIOKafkaAdminClient, wanted: Iterable[TopicSpec], *, replication_factor: int = BROKER_DEFAULT
 ) -> list[TopicOutcome]:
     """Create the topics that are missing, and wait until every one has leaders.
 
@@ -140,7 +160,7 @@ async def create_topics(
 
     Args:
         admin: a started client.
-        wanted: the result of `topics`.
+        wanted: the result of `topics`, or some of it.
         replication_factor: copies of every partition, or ``BROKER_DEFAULT``.
 
     Raises:
@@ -178,12 +198,12 @@ async def create_missing_topics(settings: Settings, *, timeout: float | None = N
 
     async def create() -> list[TopicOutcome]:
         async with open_admin(settings) as admin:
-            return await create_topics(admin, topics(settings.topic_prefix))
+            return await create_topics(admin, topics_of(settings))
 
     return await retry_until_available(create, doing="creating the topics", timeout=timeout)
 
 
-async def _wait_until_led(admin: AIOKafkaAdminClient, wanted: Topics) -> None:
+async def _wait_until_led(admin: AIOKafkaAdminClient, wanted: Iterable[TopicSpec]) -> None:
     """A client that fetches metadata before a new topic has leaders would not retry for a while."""
     deadline = asyncio.get_running_loop().time() + _VISIBLE_WITHIN_SECONDS
     while True:

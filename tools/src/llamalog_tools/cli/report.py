@@ -17,7 +17,7 @@ from llamalog_service.kafka.dead_letters import (
     DeadLetterReader,
 )
 from llamalog_service.kafka.reader import read_ends, read_lag
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.settings import Settings
@@ -64,7 +64,7 @@ class Observation:
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self.reader = reader
         self._settings = settings
-        self._topics = topics(settings.topic_prefix)
+        self._topics = topics_of(settings)
 
     async def backlog(self) -> Backlog:
         """The work that is left, read in the order in which it flows, so that none is missed in between."""
@@ -183,7 +183,7 @@ def print_where_to_look(
         "Where to look next",
         f"  pages       {pages}",
         f"  Kafka       {settings.kafka} ({kafka})",
-        *(f"              {spec.name}" for spec in topics(settings.topic_prefix)),
+        *(f"              {spec.name}" for spec in topics_of(settings)),
         f"  PostgreSQL  {database}",
         "              the log is the table llama_logs",
         *(

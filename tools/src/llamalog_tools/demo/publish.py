@@ -10,7 +10,7 @@ from uuid import UUID
 
 from llamalog_schemas.events import EntityCreated, EntityEvent, EntityType
 from llamalog_service.kafka.clients import open_producer, translate_kafka_errors
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.settings import Settings
 from llamalog_tools.demo.day import generate_day
 from llamalog_tools.demo.disorder import disordered
@@ -136,7 +136,7 @@ async def play_sample(
     Raises:
         UnavailableError: Kafka did not answer in time, or stopped answering: those sent may be there or not.
     """
-    topic = topics(settings.topic_prefix).entity_events.name
+    topic = topics_of(settings).entity_events.name
     async with open_producer(settings, timeout=timeout) as producer:
         with translate_kafka_errors(settings.kafka):
             return await play(messages, producer, topic, progress=progress)
@@ -160,7 +160,7 @@ async def play_slowly(
     Raises:
         UnavailableError: Kafka stopped answering: those sent last may be there or not.
     """
-    topic = topics(settings.topic_prefix).entity_events.name
+    topic = topics_of(settings).entity_events.name
     played = Played()
     async with open_producer(settings) as producer:
         while few := list(islice(messages, at_once)):

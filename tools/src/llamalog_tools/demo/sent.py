@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from llamalog_service.kafka.reader import read_range, read_spans
-from llamalog_service.kafka.topics import topics
+from llamalog_service.kafka.topics import topics_of
 from llamalog_service.settings import Settings
 from llamalog_tools.demo.messages import Kind, SampleMessage
 from llamalog_tools.demo.publish import Sample
@@ -25,7 +25,7 @@ async def bad_messages_sent(settings: Settings, sample: Sample) -> Counter[Ident
         TopicAbsentError: there is no such topic.
         UnavailableError: Kafka does not answer.
     """
-    topic = topics(settings.topic_prefix).entity_events.name
+    topic = topics_of(settings).entity_events.name
     spans = await read_spans(settings, topic)
     if not any(span.first < span.end for span in spans.values()):
         return Counter()

@@ -1,0 +1,2 @@
+-- The topics of which the table has recorded positions.
+SELECT DISTINCT topic FROM consumer_positions ORDER BY topic

@@ -1,0 +1,57 @@
+"""The table's positions when the topic of entity events is moved: which topics they name, and their move."""
+
+from collections.abc import Mapping
+
+import asyncpg
+
+from llamalog_service.domain.errors import ExitCode, LlamalogError
+from llamalog_service.kafka.topics import names_former_topic
+from llamalog_service.postgres.statements import sql
+from llamalog_service.retry import retry_until_available
+from llamalog_service.settings import setting_name
+
+GroupPositions = Mapping[tuple[str, int], int]
+"""The next offsets of one topic, by consumer group and partition."""
+
+
+class OtherTopicRecordedError(LlamalogError):
+    """The table's positions are of another topic of entity events than the settings name."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+    def __init__(self, topic: str, recorded: str) -> None:
+        super().__init__(
+            f"The table has recorded the events of {recorded}, and the settings name {topic}: with both, "
+            "positions would be mixed up. Nothing was read. If the topic was moved, set "
+            f"{setting_name('entity_events_topic')}={recorded} for every process; if it is to be moved, "
+            f"`llamalog topics rewrite --to {topic} --move` completes that first."
+        )
+
+
+async def require_recorded_topic(pool: asyncpg.Pool, topic: str) -> None:
+    """Refuse to work with a topic of entity events while the table has positions in another one.
+
+    Raises:
+        OtherTopicRecordedError: it has.
+    """
+    recorded = await retry_until_available(
+        lambda: pool.fetch(sql("live_topics")), doing="reading the topics of the positions"
+    )
+    others = [record["topic"] for record in recorded if names_former_topic(topic, record["topic"])]
+    if others:
+        raise OtherTopicRecordedError(topic, others[-1])
+
+
+async def positions_of_topic(pool: asyncpg.Pool, topic: str) -> dict[tuple[str, int], int]:
+    """The next offsets that the table has recorded of a topic, by group and partition."""
+    records = await pool.fetch(sql("positions_of_topic"), topic)
+    return {(record["consumer_group"], record["partition"]): record["next_offset"] for record in records}
+
+
+async def move_positions(pool: asyncpg.Pool, source: str, target: str, positions: GroupPositions) -> None:
+    """Replace all positions in one topic by these in another, in one transaction."""
+    groups, partitions = [group for group, _ in positions], [partition for _, partition in positions]
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            sql("move_positions"), source, target, groups, partitions, list(positions.values())
+        )

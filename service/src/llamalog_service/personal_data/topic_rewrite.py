@@ -1,0 +1,174 @@
+"""A topic rewritten without the data of erased persons: copied into a new one, verified, and moved to it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec import Struct
+
+from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.kafka.groups import GroupOfTopic
+from llamalog_service.kafka.topic_copy import OnProgress, TopicCopy
+
+_POLL_SECONDS: Final = 0.5
+
+GroupPositions = Mapping[tuple[str, int], int]
+"""Next offsets of one topic, by consumer group and partition."""
+
+
+class TopicInUseError(LlamalogError):
+    """Consumers read the topic that is to be moved."""
+
+    def __init__(self, topic: str, groups: Mapping[str, int]) -> None:
+        named = ", ".join(f"{group} ({members})" for group, members in sorted(groups.items()))
+        super().__init__(
+            f"Groups that read {topic} have consumers: {named}. Nothing was moved; what was copied is kept. "
+            "Stop these consumers, and run the same command again."
+        )
+
+
+class TopicStillWrittenError(LlamalogError):
+    """Messages have come into the topic while its copy was verified."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"Messages came to {topic} while its copy was verified: producers still write to it. Nothing was "
+            "moved; what was copied is kept. Stop the producers, or point them to the new topic once it is "
+            "moved, and run the same command again."
+        )
+
+
+class RewriteReport(Struct, frozen=True, rename="camel", kw_only=True):
+    """The report of a rewrite.
+
+    Attributes:
+        copied: messages that this call has copied.
+        records, changed, digest: as of `VerifiedCopy`; None before the move.
+        moved: whether positions and groups are those of the new topic by now.
+        groups: those whose committed offsets were translated.
+    """
+
+    source: str
+    target: str
+    copied: int
+    records: int | None = None
+    changed: int | None = None
+    digest: str | None = None
+    moved: bool = False
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """The positions in a topic, in the table and in Kafka, and how they are moved.
+
+    Attributes:
+        recorded: those of the table.
+        groups: the consumer groups that have committed offsets of the source, or whose consumers write to it.
+        commit: commits offsets of the target for a group; false: the group has consumers.
+        move: replaces those of the table.
+        is_moved: whether the table has positions in the target, and none in the source.
+    """
+
+    recorded: Callable[[], Awaitable[GroupPositions]]
+    groups: Callable[[], Awaitable[Mapping[str, GroupOfTopic]]]
+    commit: Callable[[str, Mapping[int, int]], Awaitable[bool]]
+    move: Callable[[GroupPositions], Awaitable[None]]
+    is_moved: Callable[[], Awaitable[bool]]
+
+
+class TopicRewrite:
+    """The rewrite of one topic into another.
+
+    Args:
+        own_groups: the beginning of the names of groups that keep how far copies are.
+        leave_within: seconds; a consumer that was killed counts as a member up to the end of its session.
+    """
+
+    def __init__(
+        self,
+        copy: TopicCopy,
+        positions: Positions,
+        *,
+        source: str,
+        target: str,
+        own_groups: str,
+        on_progress: OnProgress,
+        leave_within: float,
+    ) -> None:
+        self._copy = copy
+        self._positions = positions
+        self._source = source
+        self._target = target
+        self._own_groups = own_groups
+        self._on_progress = on_progress
+        self._leave_within = leave_within
+
+    async def copy(self) -> RewriteReport:
+        """Copy what is not copied yet; consumers and producers go on meanwhile.
+
+        Raises:
+            LlamalogError: as of `TopicCopy`.
+        """
+        await self._copy.create()
+        return RewriteReport(
+            source=self._source, target=self._target, copied=await self._copy.run(self._on_progress)
+        )
+
+    async def move(self) -> RewriteReport:
+        """Copy the rest, verify the copy, and translate all positions to it.
+
+        Once a topic is moved, it copies what producers have written to the old one since.
+
+        Raises:
+            TopicInUseError: consumers read the source.
+            TopicStillWrittenError: producers write to the source.
+            CopyDiffersError: the copy is not as it has to be.
+            LlamalogError: as of `TopicCopy`.
+        """
+        if await self._positions.is_moved():
+            report = await self.copy()
+            return RewriteReport(source=self._source, target=self._target, copied=report.copied, moved=True)
+        await self._require_no_consumers()
+        report = await self.copy()
+        recorded, groups = await self._positions.recorded(), await self._groups()
+        wanted: dict[int, set[int]] = defaultdict(set)
+        for (_, partition), offset in recorded.items():
+            wanted[partition].add(offset)
+        for group in groups.values():
+            for partition, offset in group.offsets.items():
+                wanted[partition].add(offset)
+        verified = await self._copy.verify(wanted, self._on_progress)
+        if not await self._copy.is_complete():
+            raise TopicStillWrittenError(self._source)
+        for name, group in groups.items():
+            offsets = {at: verified.offsets[at, offset] for at, offset in group.offsets.items()}
+            if offsets and not await self._positions.commit(name, offsets):
+                raise TopicInUseError(self._source, {name: group.members})
+        await self._positions.move(
+            {(group, at): verified.offsets[at, offset] for (group, at), offset in recorded.items()}
+        )
+        return RewriteReport(
+            source=self._source,
+            target=self._target,
+            copied=report.copied,
+            records=verified.records,
+            changed=verified.changed,
+            digest=verified.digest,
+            moved=True,
+            groups=tuple(sorted(groups)),
+        )
+
+    async def _groups(self) -> dict[str, GroupOfTopic]:
+        found = await self._positions.groups()
+        return {name: group for name, group in found.items() if not name.startswith(self._own_groups)}
+
+    async def _require_no_consumers(self) -> None:
+        deadline = asyncio.get_running_loop().time() + self._leave_within
+        while active := {name: one.members for name, one in (await self._groups()).items() if one.members}:
+            if asyncio.get_running_loop().time() > deadline:
+                raise TopicInUseError(self._source, active)
+            self._on_progress(("waiting for consumers to leave", 0, None))
+            await asyncio.sleep(_POLL_SECONDS)
