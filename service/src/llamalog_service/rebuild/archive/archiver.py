@@ -82,7 +82,7 @@ class Archiver:
             LlamalogError: the topic can't be read.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with _locked(self._folder):
+        with locked(self._folder):
             return await self._continue()
 
     async def _continue(self) -> ArchiveReport:
@@ -140,7 +140,7 @@ def _higher(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from writing the archive; the lock ends with the process.
 
     Raises:

@@ -114,6 +114,14 @@ def list_segments(folder: Path) -> dict[int, list[Segment]]:
     return found
 
 
+def archived_topic(folder: Path) -> str | None:
+    """The topic that the manifest of an archive names; None where no manifest can be read."""
+    try:
+        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_Manifest).topic
+    except (OSError, ValueError):
+        return None
+
+
 class SegmentWriter:
     """Writes one segment, under a temporary name until it is complete."""
 
@@ -150,7 +158,7 @@ class SegmentWriter:
         os.fsync(self._raw.fileno())
         self._raw.close()
         self._path.replace(self._final)
-        _sync_folder(self._final.parent)
+        sync_folder(self._final.parent)
 
     def drop(self) -> None:
         """Delete the segment."""
@@ -314,7 +322,7 @@ def write_manifest(folder: Path, topic: str, next_offsets: Mapping[int, int]) ->
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def manifest_text(topic: str, next_offsets: Mapping[int, int]) -> str:
@@ -322,7 +330,7 @@ def manifest_text(topic: str, next_offsets: Mapping[int, int]) -> str:
     return msgspec.json.encode(_Manifest(FORMAT, topic, dict(sorted(next_offsets.items())))).decode()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Have the folder's names written to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
