@@ -94,6 +94,8 @@ async def test_a_person_leaves_the_topic_and_consumers_go_on_in_the_new_one(
         assert (copied["target"], copied["copied"], copied["moved"]) == (new, len(BEFORE), False)
         assert "have consumers" in await Commands(settings).refused("topics", "rewrite", "--move")
     await publish(settings, UNREAD)
+    archive = str(tmp_path / "archive")
+    await Commands(settings).done("archive", archive)
     before = await rebuilt(settings, tmp_path)
 
     moved = await rewritten(settings, "--move")
@@ -131,6 +133,9 @@ async def test_a_person_leaves_the_topic_and_consumers_go_on_in_the_new_one(
         late = await rewritten(moved_settings, "--from", old, "--move")
         assert (late["copied"], late["moved"], "records" in late) == (1, True, True)
         await wait_until_consumed(moved_settings)
+    assert f"{old}: it still exists" in await Commands(moved_settings).done("topics", "check")
+    refused = await llamalog_here("archive", archive, environment=moved_settings.as_environment())
+    assert (refused.code, f"is the archive of {old}" in refused.err) == (1, True)
     assert differences(await stored_rows(pool), [*BEFORE, *UNREAD, *AFTER, *LATE]) == []
     await rebuilt(moved_settings, tmp_path)
 

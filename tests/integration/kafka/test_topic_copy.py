@@ -13,6 +13,7 @@ from harness.topics import end_offsets, producing, read_all
 from llamalog_service.kafka.clients import MessageToSend, open_admin
 from llamalog_service.kafka.reader import Record, topic_overrides
 from llamalog_service.kafka.topic_copy import (
+    REWRITE_PREFIX,
     CopyBusyError,
     CopyDiffersError,
     CopyTargetError,
@@ -59,6 +60,11 @@ def ignore(_: object) -> None:
     pass
 
 
+async def all_of(settings: Settings, topic: str) -> list[ConsumerRecord]:
+    """Every message, partition after partition."""
+    return sorted(await read_all(settings.kafka, topic), key=lambda one: (one.partition, one.offset))
+
+
 def seen(record: ConsumerRecord) -> tuple[Any, ...]:
     return record.partition, time_of(record), record.key, record.value, list(record.headers)
 
@@ -90,9 +96,9 @@ async def test_a_copy_holds_the_committed_messages_as_they_are_but_for_the_chang
     assert await copy.run(ignore) == 0
     assert await copy.is_complete()
 
-    assert [seen(record) for record in await read_all(settings.kafka, f"{source}-2")] == [
+    assert [seen(record) for record in await all_of(settings, f"{source}-2")] == [
         (*seen(record)[:3], b"by xxx" if record.value == b"by ada" else record.value, list(record.headers))
-        for record in await read_all(settings.kafka, source)
+        for record in await all_of(settings, source)
     ]
     async with open_admin(settings) as admin:
         assert await topic_overrides(admin, f"{source}-2") == await topic_overrides(admin, source)
@@ -145,6 +151,25 @@ async def test_a_copy_that_ended_in_between_continues_without_repeating_a_messag
     copied = await read_all(settings.kafka, f"{source}-2")
     for partition in (0, 1):
         assert [one.value for one in copied if one.partition == partition] == values[partition::2]
+
+
+async def test_what_a_killed_copy_had_not_committed_is_gone(settings: Settings, source: str) -> None:
+    async with producing(settings.kafka) as producer:
+        await producer.send_and_wait(source, b"one", partition=0)
+    copy = a_copy(settings, source)
+    await copy.create()
+    killed = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka, transactional_id=f"{REWRITE_PREFIX}{source}-2"
+    )
+    await killed.start()
+    try:
+        await killed.begin_transaction()
+        await killed.send_and_wait(f"{source}-2", b"one", partition=0)
+        assert await copy.run(ignore) == 1
+    finally:
+        await killed.stop()
+    assert (await copy.verify({}, ignore)).records == 1
+    assert [one.value for one in await read_all(settings.kafka, f"{source}-2")] == [b"one"]
 
 
 async def test_two_processes_do_not_write_the_same_copy(settings: Settings, source: str) -> None:

@@ -9,6 +9,7 @@ from llamalog_service.bootstrap import require_fit_servers
 from llamalog_service.kafka.clients import open_producer
 from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics_of
+from llamalog_service.log.topic_moves import require_recorded_topic
 from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
@@ -52,5 +53,6 @@ async def publish_legacy_events(
         open_pool(settings, name="llamalog publish-legacy", keep_plans=False) as pool,
         open_producer(settings, timeout=timeout, compression="gzip") as producer,
     ):
+        await require_recorded_topic(pool, topic)
         store = UnsourcedRowStore(pool, topic)
         return await LegacyPublisher(store, MessageProducer(producer), topic, on_progress).run()

@@ -1,6 +1,6 @@
 """Check the topics for what llamalog needs; a finding names the fault, its meaning and the cure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,7 +13,14 @@ from llamalog_schemas.limits import MAX_VALUE_BYTES
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.clients import open_admin
 from llamalog_service.kafka.reader import TopicConfig, existing_topics, topic_configs
-from llamalog_service.kafka.topics import DEAD_LETTER_BYTES, Topics, TopicSpec, topics_of
+from llamalog_service.kafka.topics import (
+    DEAD_LETTER_BYTES,
+    Topics,
+    TopicSpec,
+    names_former_topic,
+    topics_of,
+    was_moved,
+)
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
 
@@ -102,7 +109,8 @@ async def check_topics(admin: AIOKafkaAdminClient, wanted: Topics) -> list[Findi
         configs = await topic_configs(admin, [spec.name for spec in present])
     except KafkaError as error:
         return missing + [_unchecked(spec, f"the broker answered {error!r}") for spec in present]
-    return missing + check_configs(wanted, configs)
+    former = [finding for spec in present for finding in _former(spec, existing)]
+    return missing + check_configs(wanted, configs) + former
 
 
 def check_configs(wanted: Topics, configs: Mapping[str, TopicConfig]) -> list[Finding]:
@@ -208,6 +216,21 @@ def _dead_letters_have_room(wanted: Topics, configs: Mapping[str, TopicConfig]) 
             "A dead letter is its source with headers of ours: a large bad event would stop the stream.",
             f"Set max.message.bytes to {needed} or more.",
         )
+
+
+def _former(spec: TopicSpec, existing: Collection[str]) -> Iterator[Finding]:
+    """The topics that a topic was moved from and that still exist."""
+    if not was_moved(spec.name):
+        return
+    for name in sorted(existing):
+        if names_former_topic(spec.name, name):
+            yield Finding(
+                Level.WARNING,
+                name,
+                f"it still exists, though {spec.name} has taken its place",
+                "It holds the data of persons who were erased from the new one.",
+                "Delete it once no producer writes to it, and no rewrite is to end there.",
+            )
 
 
 def _missing(spec: TopicSpec) -> Finding:

@@ -187,13 +187,18 @@ class TopicCopy:
                     raise
                 committed = {}  # before its first group, Apache Kafka has no topic for offsets
         found = {at.partition: offset for at, offset in committed.items() if offset}
-        lost = sorted(partition for partition, span in targets.items() if span.end and partition not in found)
-        if lost:
-            named = ", ".join(map(str, lost))
-            raise CopyTargetError(
-                self._target, f"it holds messages in partition {named}, and how far they go is not known"
-            )
+        for partition in sorted(targets.keys() - found.keys()):
+            await self._require_empty(partition, targets[partition])
         return found
+
+    async def _require_empty(self, partition: int, span: Span) -> None:
+        """Require that a partition of the target holds no message, be it those of aborted transactions."""
+        async with aclosing(_records(self._settings, self._target, partition, span)) as records:
+            async for _ in records:
+                raise CopyTargetError(
+                    self._target,
+                    f"it holds messages in partition {partition}, and how far they go is not known",
+                )
 
     async def is_complete(self) -> bool:
         """Whether the source ends where its copy does.

@@ -140,9 +140,20 @@ def _renamed(spec: TopicSpec, name: str | None) -> TopicSpec:
 
 
 def names_former_topic(name: str, topic: str) -> bool:
-    """Whether a topic is another one of the family of a topic: it has been moved, or was to be."""
-    kind = ENTITY_EVENTS if ENTITY_EVENTS in name else DEAD_LETTERS
-    return topic != name and topic.startswith(name[: name.rindex(kind) + len(kind)])
+    """Whether a topic is another one of the family of one that can be moved: it was moved, or is to be."""
+    family = _family_of(name)
+    return family is not None and topic != name and topic.startswith(family)
+
+
+def was_moved(name: str) -> bool:
+    """Whether a topic is one that `llamalog topics rewrite` has moved to, by its name."""
+    return _family_of(name) not in {None, name}
+
+
+def _family_of(name: str) -> str | None:
+    """The usual name of a topic that can be moved, with which the names of its successors begin."""
+    kind = next((kind for kind in (ENTITY_EVENTS, DEAD_LETTERS) if kind in name), None)
+    return None if kind is None else name[: name.rindex(kind) + len(kind)]
 
 
 @cache  # looked up for every event

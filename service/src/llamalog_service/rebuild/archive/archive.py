@@ -17,6 +17,7 @@ from llamalog_service.rebuild.archive.segments import (
     manifest_text,
     read_manifest,
     read_segment,
+    require_same_topic,
     verify_segment,
 )
 from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
@@ -104,7 +105,9 @@ class Archive:
             NoArchiveError: the folder holds no segment.
             ArchiveDamagedError: a segment is not as it was written.
             ArchiveGapError: the first segment is missing; every archive begins with the first message.
+            ArchiveOfOtherTopicError: it is of the topic that was moved to this one.
         """
+        require_same_topic(self._folder, self._topic)
         segments = list_segments(self._folder)
         if not segments:
             raise NoArchiveError(self._folder)

@@ -24,6 +24,8 @@ import msgspec
 from llamalog_schemas.codec import Headers
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.kafka.reader import PORTION_BYTES, Record
+from llamalog_service.kafka.topics import names_former_topic
+from llamalog_service.settings import setting_name
 
 MANIFEST: Final = "archive.json"
 FORMAT: Final = 1
@@ -62,6 +64,18 @@ class ManifestDamagedError(ArchiveError):
         super().__init__(
             f"{path}: {error}. Nothing was done. Restore it from a copy; or remove it, and `llamalog "
             "archive` writes it again as long as the topic is there."
+        )
+
+
+class ArchiveOfOtherTopicError(ArchiveError):
+    """The archive is of a former topic, whose offsets are others than those of the topic of today."""
+
+    def __init__(self, folder: Path, archived: str, topic: str) -> None:
+        super().__init__(
+            f"{folder} is the archive of {archived}, not of {topic}: offsets are others there, so that it "
+            "cannot continue. Nothing was done. Archive into another folder: a topic that was moved holds "
+            "all events of the one before. To read this archive alone, set "
+            f"{setting_name('entity_events_topic')}={archived} for that command."
         )
 
 
@@ -120,6 +134,17 @@ def archived_topic(folder: Path) -> str | None:
         return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_Manifest).topic
     except (OSError, ValueError):
         return None
+
+
+def require_same_topic(folder: Path, topic: str) -> None:
+    """Refuse an archive of a topic that was moved to this one, or to which this one is to be moved.
+
+    Raises:
+        ArchiveOfOtherTopicError: its manifest names another topic of the family.
+    """
+    archived = archived_topic(folder)
+    if archived is not None and names_former_topic(topic, archived):
+        raise ArchiveOfOtherTopicError(folder, archived, topic)
 
 
 class SegmentWriter:
