@@ -3,7 +3,7 @@
 The event topic and the topic of provenance hold copies of the rows, which are left out.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
@@ -54,11 +54,26 @@ async def stored_about(
     for record in await reader.rows("removed_rows_of_user", user):
         removed = {"rowId": record["row_id"], "removedAt": record["removed_at"], "content": record["content"]}
         yield StoredItem(place=REMOVED_ROW, removed_row=removed)
+    async with aclosing(dead_letters_about(user, dead_letters)) as found:
+        async for dead_letter in found:
+            yield StoredItem(place=DEAD_LETTER, dead_letter=_shown(dead_letter))
+
+
+async def dead_letters_about(user: str, dead_letters: DeadLetterReader) -> AsyncGenerator[StoredDeadLetter]:
+    """The dead letters that name a user.
+
+    Args:
+        dead_letters: without erasures; else those of an erased person are not found.
+
+    Raises:
+        TopicAbsentError: there is no topic of dead letters.
+        UnavailableError: Kafka does not answer.
+    """
     async with aclosing(dead_letters.read(await dead_letters.spans())) as fetched:
         async for batch in fetched:
             for dead_letter in batch:
                 if names_user(dead_letter.value, user):
-                    yield StoredItem(place=DEAD_LETTER, dead_letter=_shown(dead_letter))
+                    yield dead_letter
 
 
 async def _page(reader: Reader, wanted: LogFilter, *, limit: int, after: Cursor | None) -> Page[LogRow]:
