@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from harness.topics import end_offsets, producing, read_all
+from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.clients import MessageToSend, open_admin
 from llamalog_service.kafka.reader import Record, topic_overrides
 from llamalog_service.kafka.topic_copy import (
@@ -218,6 +219,16 @@ async def test_a_copy_by_another_rule_is_not_taken_for_the_copy(settings: Settin
     await before.run(ignore)
     with pytest.raises(CopyDiffersError, match="is another"):
         await a_copy(settings, source).verify({}, ignore)
+
+
+async def test_a_position_past_the_end_is_not_translated(settings: Settings, source: str) -> None:
+    async with producing(settings.kafka) as producer:
+        await producer.send_and_wait(source, b"one", partition=0)
+    copy = a_copy(settings, source)
+    await copy.create()
+    await copy.run(ignore)
+    with pytest.raises(PositionPastEndError, match="up to offset 2, the partition ends at 1"):
+        await copy.verify({0: {2}}, ignore)
 
 
 async def test_a_target_with_other_partitions_is_refused(settings: Settings, source: str) -> None:

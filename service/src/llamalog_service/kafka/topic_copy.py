@@ -21,7 +21,7 @@ from aiokafka.errors import (
     RecordListTooLargeError,
 )
 
-from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.domain.errors import LlamalogError, PositionPastEndError
 from llamalog_service.kafka.clients import (
     MessageToSend,
     open_admin,
@@ -218,6 +218,7 @@ class TopicCopy:
 
         Raises:
             CopyDiffersError: a message is missing, too many, or another.
+            PositionPastEndError: an offset that is wanted lies past what is copied.
             LlamalogError: Kafka does not answer, or the source has lost messages meanwhile.
         """
         reached, targets = await self.reached(), await read_spans(self._settings, self._target)
@@ -328,7 +329,12 @@ class _Comparison:
         if copy is not None:
             raise self._differs(offset, f"it holds one more message, at {copy.offset:,}")
         while self._wanted:
-            self._offsets[self._partition, self._wanted.pop()] = copy_end
+            position = self._wanted.pop()
+            if position > offset:
+                raise PositionPastEndError(
+                    self._source, self._partition, position, offset, advice="Nothing was moved."
+                )
+            self._offsets[self._partition, position] = copy_end
 
     def result(self) -> VerifiedCopy:
         """The comparison of all partitions."""
