@@ -15,7 +15,7 @@ from llamalog_schemas.provenance import Provenance
 from llamalog_service.backfill.backfill_store import BackfillStore
 from llamalog_service.backfill.publishers import CorrectionRelay
 from llamalog_service.domain.errors import UnavailableError
-from llamalog_service.ingest.batch import BatchOutcome
+from llamalog_service.ingest.batch_stats import BatchOutcome
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import EventPublisher, MessageProducer

@@ -11,7 +11,8 @@ from harness.writers import GROUP, NAMES, KeptMessages, Message
 from histories import event
 from llamalog_schemas.codec import encode
 from llamalog_schemas.events import Event
-from llamalog_service.ingest.batch import CONFLICT, BatchOutcome
+from llamalog_service.ingest.batch import CONFLICT
+from llamalog_service.ingest.batch_stats import BatchOutcome
 from llamalog_service.ingest.ingest import Ingest, JobCache, RecordedBatch
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import CommittedBatch, LogStore

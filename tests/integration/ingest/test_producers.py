@@ -16,7 +16,8 @@ from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.domain.fold import fold
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import Content
-from llamalog_service.ingest.batch import CONFLICT, BatchOutcome
+from llamalog_service.ingest.batch import CONFLICT
+from llamalog_service.ingest.batch_stats import BatchOutcome
 from llamalog_service.ingest.ingest import Ingest, JobCache
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore

@@ -18,7 +18,8 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import StoredRow, content_of
-from llamalog_service.ingest.batch import DecodedBatch, classify, count_events, count_roots, decode_batch
+from llamalog_service.ingest.batch import DecodedBatch, classify, decode_batch
+from llamalog_service.ingest.batch_stats import count_events, count_roots
 from llamalog_service.telemetry.metrics import Corrected, EventKind
 from llamalog_service.telemetry.prometheus import DEEP, BulkHistogram, PrometheusMetrics, TableGauges
 

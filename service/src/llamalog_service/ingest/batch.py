@@ -1,32 +1,25 @@
-"""A batch of messages: decoded by the contract, classified against the table, counted for metrics and log."""
+"""A batch of messages: decoded by the contract, classified against the table."""
 
 import asyncio
-import logging
 import time
-from collections import Counter
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
-import structlog
 from msgspec.structs import replace
 
 from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import Category, is_override, is_root_override
-from llamalog_schemas.provenance import Origin
+from llamalog_schemas.events import is_override, is_root_override
 from llamalog_service.domain.errors import DeadLetter, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
-from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.overrides import RootOverride, override_of
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, content_of
 from llamalog_service.kafka.dead_letters import RejectedRecord, too_large
 from llamalog_service.kafka.reader import Record
 from llamalog_service.kafka.record_batches import CutValue
 from llamalog_service.kafka.topics import carries_overrides
-from llamalog_service.telemetry.metrics import EventKind, Verdict
 
 CONFLICT = "id-conflict"
 """The reason code of a dead letter whose id is recorded with another content."""
@@ -44,20 +37,9 @@ _TURN_SECONDS = 0.003
 """Seconds after which decoding yields to the event loop: the batch before is recorded meanwhile, and while it
 waits for its turn PostgreSQL has no work."""
 
-_LOGGER = "llamalog.consumer"
-_log = structlog.get_logger(_LOGGER)
-
-_UNKNOWN_TYPE = "unknown"
-_LEGACY_ROW = "legacy-row"
 _COMPARED_APART: Final[dict[str, None]] = dict.fromkeys(
     ("metadata", "preview_data", "producer", "traceparent")
 )
-_category = attrgetter("category")
-_origin = attrgetter("origin")
-_parent_conflict = attrgetter("parent_conflict")
-_declared = attrgetter("declared_root_job_id")
-
-
 _Refusable = TypeVar("_Refusable", Content, RootOverride)
 
 
@@ -92,16 +74,6 @@ class ClassifiedBatch(NamedTuple):
     rejected: list[RejectedRecord]
     duplicates: int
     legacy_ids: list[UUID]
-
-
-class BatchOutcome(NamedTuple):
-    """A batch counted in messages; those recorded by category."""
-
-    recorded: Mapping[str, int]
-    duplicates: int
-    dead_letters: int
-    tombstones: int
-    stale_jobs_found: int
 
 
 class Equality(Protocol):
@@ -313,83 +285,3 @@ def _equal_in_a_batch(first: Content, row: Content) -> bool:
 def _sorted_json(value: Any) -> bytes:
     """JSON text in which True is not 1, as it is to Python's ``==``."""
     return msgspec.json.encode(value, order="sorted")
-
-
-def count_events(decoded: DecodedBatch, classified: ClassifiedBatch) -> Mapping[EventKind, int]:
-    """Every message of a batch by type and verdict.
-
-    A conflict is a dead letter too, and counted once: as a conflict, whose type is known.
-    """
-    new, conflicting = _by_type(classified.new), _by_type(classified.conflicting)
-    counts: Counter[EventKind] = Counter()
-    for type_, rows in _by_type(decoded.rows).items():
-        recorded, conflicts = new[type_], conflicting[type_]
-        _count(counts, type_, "recorded", recorded)
-        _count(counts, type_, "conflict", conflicts)
-        _count(counts, type_, "duplicate", rows - recorded - conflicts)
-    for record in decoded.rejected:
-        counts[EventKind(_UNKNOWN_TYPE, "dead-lettered", record.verdict.reason)] += 1
-    for override in decoded.overrides:
-        kind = "root-adopted" if override.adopted else "root-adoption-revoked"
-        counts[EventKind(kind, "override")] += 1
-    if decoded.tombstones:
-        counts[EventKind(_UNKNOWN_TYPE, "tombstone")] = decoded.tombstones
-    return counts
-
-
-def count_roots(rows: Sequence[Content], roots: Sequence[Root]) -> tuple[Mapping[Origin, int], int, int]:
-    """New rows by origin, those that claim another parent, and those whose declared root is not the root."""
-    declared = list(map(_declared, rows))
-    disagreeing = 0
-    if any(declared):
-        disagreeing = sum(
-            named is not None and root.root_job_id is not None and named != root.root_job_id
-            for named, root in zip(declared, roots, strict=True)
-        )
-    return Counter(map(_origin, roots)), sum(map(_parent_conflict, roots)), disagreeing
-
-
-def count_categories(rows: Iterable[Content]) -> Counter[str]:
-    """Rows by category; a legacy row may bear any text."""
-    return Counter(map(_category, rows))
-
-
-def log_batch(outcome: BatchOutcome, rows: Sequence[Content], roots: Sequence[Root]) -> None:
-    """Log one line for the batch, counts of zero left out, and at level debug one for each new row.
-
-    Args:
-        rows: the new rows.
-        roots: theirs first, in step.
-    """
-    counts = {name: count for name, count in outcome._asdict().items() if count and name != "recorded"}
-    categories = {category: count for category in Category if (count := outcome.recorded.get(category))}
-    _log.info("recorded", rows=len(rows), categories=categories, **counts)
-    if not logging.getLogger(_LOGGER).isEnabledFor(logging.DEBUG):
-        return
-    for row, root in zip(rows, roots, strict=False):
-        fields = {
-            "operation": row.operation,
-            "entity": f"{row.entity_type}/{row.entity_id}" if row.entity_type and row.entity_id else None,
-            "job": row.job_id,
-            "parent": row.parent_job_id,
-            "root": root.root_job_id,
-            "error_code": row.error_code,
-        }
-        present = {name: value for name, value in fields.items() if value is not None}
-        _log.debug("row", category=row.category, id=str(row.id), **present, origin=root.origin)
-
-
-def _by_type(rows: Sequence[Content]) -> Counter[str]:
-    """Rows by the type of the event that states them."""
-    legacy = sum(type(row) is LegacyContent for row in rows)
-    if legacy:
-        rows = [row for row in rows if type(row) is not LegacyContent]
-    counts = Counter(
-        {f"entity-{category.lower()}": times for category, times in count_categories(rows).items()}
-    )
-    return counts + Counter({_LEGACY_ROW: legacy})
-
-
-def _count(counts: Counter[EventKind], type_: str, verdict: Verdict, times: int) -> None:
-    if times:
-        counts[EventKind(type_, verdict)] = times

@@ -18,17 +18,19 @@ from llamalog_service.domain.lineage import OPEN, Root
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.ingest.batch import (
-    BatchOutcome,
     ClassifiedBatch,
     DecodedBatch,
     classify,
+    decode_in_turns,
+    without_refused,
+    without_refused_overrides,
+)
+from llamalog_service.ingest.batch_stats import (
+    BatchOutcome,
     count_categories,
     count_events,
     count_roots,
-    decode_in_turns,
     log_batch,
-    without_refused,
-    without_refused_overrides,
 )
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Record
