@@ -185,5 +185,6 @@ def provenance(stored):
     _member(to, b',"producer":', row[28], None)
     _member(to, b',"traceparent":', row[29], None)
     _member(to, b',"isLegacy":', stored.is_legacy, False)
+    _member(to, b',"erased":', stored.erased, False)
     to.add(b"}}", 2)
     return PyBytes_FromStringAndSize(to.data + 48, 36), to.written()

@@ -31,6 +31,7 @@ ALL_REVISIONS = [
     "0014",
     "0015",
     "0016",
+    "0018",
 ]
 
 DatabaseAt = Callable[[str], Awaitable[str]]

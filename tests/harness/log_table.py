@@ -23,7 +23,8 @@ _EMPTY_ALL = """
     DELETE FROM provenance_outbox; DELETE FROM backfill_runs; DELETE FROM backfill_plan;
     DELETE FROM handled_requests; DELETE FROM legacy_values; DELETE FROM publishing_progress;
     DELETE FROM removed_rows; DELETE FROM refused_rows; DELETE FROM root_history;
-    DELETE FROM root_corrections; UPDATE history_start SET kept_since = now(); DELETE FROM event_producers
+    DELETE FROM root_corrections; UPDATE history_start SET kept_since = now(); DELETE FROM event_producers;
+    DELETE FROM erasures
 """
 
 
@@ -44,7 +45,9 @@ async def write_at_rest(
     store, left = LogStore(pool), list(rows)
     while left:
         some, left = left[:at_once], left[at_once:]
-        await store.write([row.content for row in some], [row.root for row in some], [], positions)
+        erased = [row.content.id for row in some if row.is_erased]
+        contents, roots = [row.content for row in some], [row.root for row in some]
+        await store.write(contents, roots, [], positions, erased=erased)
 
 
 async def copy_contents(
@@ -66,12 +69,14 @@ async def empty_tables(pool: asyncpg.Pool) -> None:
 def differences(stored: Mapping[UUID, StoredRow], events: Iterable[Event]) -> list[str]:
     """A line for each row that differs from the fold of the events, at most twenty."""
     expected = fold(events)
-    found = {row_id: FoldedRow(row.content, row.root) for row_id, row in stored.items()}
+    found = {row_id: FoldedRow(row.content, row.root, row.erased) for row_id, row in stored.items()}
     lines = [f"{row_id} is missing" for row_id in expected.keys() - found.keys()]
     lines += [f"{row_id} should not be there" for row_id in found.keys() - expected.keys()]
     for row_id in expected.keys() & found.keys():
         if found[row_id].content != expected[row_id].content:
             lines.append(f"{row_id} has content {found[row_id].content}, not {expected[row_id].content}")
+        if found[row_id].is_erased != expected[row_id].is_erased:
+            lines.append(f"{row_id} is erased: {found[row_id].is_erased}, not {expected[row_id].is_erased}")
         if found[row_id].root != expected[row_id].root:
             job, parent = found[row_id].content.job_id, found[row_id].content.parent_job_id
             lines.append(f"{row_id} ({job} of {parent}): {found[row_id].root}, not {expected[row_id].root}")

@@ -14,9 +14,10 @@ from harness.interleaving import PoolInTurns, Turns
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.provenance import as_stored
 from harness.writers import KeptMessages, Recomputer, Writer
-from histories import histories
+from histories import erasing_histories, histories
 from llamalog_schemas.events import Event
 from llamalog_service.backfill.recomputes import Sweep
+from llamalog_service.log.erasures import Eraser
 from llamalog_service.log.recompute import FEW_JOBS, RecomputeStore
 from llamalog_service.postgres.pool import create_pool
 
@@ -33,7 +34,7 @@ def play_many(database_url: str, story: Story, examples: int) -> None:
         pool = runner.run(open_pool())
 
         @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-        @given(history=histories(), seed=st.integers(0, 2**32))
+        @given(history=histories() | erasing_histories(), seed=st.integers(0, 2**32))
         def every_history(history: list[Event], seed: int) -> None:
             runner.run(empty_tables(pool))
             runner.run(story(pool, history, seed))
@@ -84,11 +85,19 @@ async def write_and_repair_at_once(
         for jobs in waiting:
             await recomputer.recompute(jobs)
 
+    async def erase() -> None:
+        eraser = Eraser(PoolInTurns(pool, turns, "eraser"), page=4)
+        while still_writing:
+            await turns.mine("eraser")
+            await eraser.erase_next()
+
     await turns.play(
         lambda steps, _: dice.choice(steps).actor,
-        **{"writer 0": write(0), "writer 1": write(1), "recomputer": repair()},
+        **{"writer 0": write(0), "writer 1": write(1), "recomputer": repair(), "eraser": erase()},
     )
     kept.is_away = lambda: False
+    while await Eraser(pool).erase_next():
+        pass
 
 
 def test_what_two_writers_and_a_recomputer_leave_is_the_fold(database_url: str) -> None:

@@ -27,6 +27,7 @@ ROW_WRITES = {
     "recompute_write": "recompute_rows",
     "normalise_external_parents": "normalise_rows",
     "resolve_untracked": "untracked_rows",
+    "erase_write": "erase_rows",
     "plan_apply": "plan_rows",
 }
 """Writes of rows, each over the statement that selects them."""

@@ -98,7 +98,7 @@ def test_a_row_is_the_same_from_the_table_and_from_its_provenance_record(events:
         values: dict[str, Any] = {}
         for part in (content, root):
             values |= {name: getattr(part, name) for name in part.__struct_fields__}
-        values |= {"revision": 3, "recorded_at": at, "is_legacy": False}
+        values |= {"revision": 3, "recorded_at": at, "is_legacy": False, "erased": False}
         assert stored_row(values) == stored
         from_table = log_row(
             values | dict.fromkeys(AS_TEXT) | {"created_at": content.created_at.replace(tzinfo=UTC)}

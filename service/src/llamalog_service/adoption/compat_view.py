@@ -23,6 +23,7 @@ _NEW: Final = {
     "settled_by",
     "producer_id",
     "traceparent",
+    "erased",
 }
 _GRANTED: Final = """
     SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END

@@ -19,6 +19,7 @@ from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner
 from llamalog_service.backfill.runner import BackfillRunner, Stores
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.erasures import Eraser
 from llamalog_service.log.history import RootHistory
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.overrides import OverrideStore
@@ -158,7 +159,7 @@ def recompute_tasks(
     *,
     keeping_plans: asyncpg.Pool | None = None,
 ) -> list[PeriodicTask]:
-    """Recomputes and backfills; they need PostgreSQL alone.
+    """Recomputes, backfills and erasures; they need PostgreSQL alone.
 
     Args:
         planning_pool: its connections plan every statement anew.
@@ -181,6 +182,9 @@ def recompute_tasks(
             POLL_SECONDS,
             _BETWEEN_RECOMPUTES_SECONDS,
             wakes=PUBLISHING_CORRECTIONS,
+        ),
+        PeriodicTask(
+            "erasing persons", Eraser(planning_pool).erase_next, POLL_SECONDS, wakes=PUBLISHING_CORRECTIONS
         ),
         PeriodicTask("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
     ]

@@ -79,7 +79,8 @@ Content = RowContent | LegacyContent
 class StoredRow(Struct, frozen=True, gc=False):
     """A row of the log as stored.
 
-    ``is_legacy``: it existed before its event, whether or not one was published since.
+    ``is_legacy``: it existed before its event, whether or not one was published since. ``erased``: a person
+    was erased from it.
     """
 
     content: RowContent
@@ -87,6 +88,7 @@ class StoredRow(Struct, frozen=True, gc=False):
     revision: int
     recorded_at: datetime
     is_legacy: bool = False
+    erased: bool = False
 
 
 @overload
@@ -167,11 +169,11 @@ def utc_milliseconds(time: datetime) -> datetime:
 
 
 _CONTENT_WIDTH: Final = len(RowContent.__struct_fields__)
-_STORED_WIDTH: Final = _CONTENT_WIDTH + len(Root.__struct_fields__) + 3  # revision, time, is_legacy
+_STORED_WIDTH: Final = _CONTENT_WIDTH + len(Root.__struct_fields__) + 4  # revision, time, is_legacy, erased
 
 
 def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as `{stored}` selects it: content, root, revision, time, whether it is legacy, in that order.
+    """A row as `{stored}` selects it: content, root, revision, time, is_legacy, erased, in that order.
 
     What is selected behind these is passed over.
 

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import is_override, is_root_override
+from llamalog_schemas.events import is_erased, is_override, is_root_override
+from llamalog_service.domain.erasures import Erasure, Erasures, erased_content, erasure_of
 from llamalog_service.domain.errors import DeadLetter, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.overrides import RootOverride, override_of
@@ -40,21 +41,25 @@ waits for its turn PostgreSQL has no work."""
 _COMPARED_APART: Final[dict[str, None]] = dict.fromkeys(
     ("metadata", "preview_data", "producer", "traceparent")
 )
-_Refusable = TypeVar("_Refusable", Content, RootOverride)
+_Refusable = TypeVar("_Refusable", Content, RootOverride, Erasure)
 
 
 class DecodedBatch(NamedTuple):
     """A batch by kind, in the order of arrival.
 
-    `rows` and `records` run in step, and so do `overrides` and `override_records`.
+    `rows` and `records` run in step, and so do `overrides` and `override_records`, `erasures` and
+    `erasure_records`. `erased` are the ids of rows of which a person was erased.
     """
 
     rows: list[Content]
     records: list[Record]
     overrides: list[RootOverride]
     override_records: list[Record]
+    erasures: list[Erasure]
+    erasure_records: list[Record]
     rejected: list[RejectedRecord]
     tombstones: int
+    erased: set[UUID]
 
 
 class ClassifiedBatch(NamedTuple):
@@ -88,7 +93,7 @@ class Equality(Protocol):
 
 def decode_batch(records: Sequence[Record]) -> DecodedBatch:
     """Decode and validate record by record: an invalid one never affects its neighbours."""
-    decoded = DecodedBatch([], [], [], [], [], 0)
+    decoded = DecodedBatch([], [], [], [], [], [], [], 0, set())
     for record in records:
         _decode(record, decoded)
     return _with_tombstones(decoded, records)
@@ -96,7 +101,7 @@ def decode_batch(records: Sequence[Record]) -> DecodedBatch:
 
 async def decode_in_turns(records: Sequence[Record]) -> DecodedBatch:
     """The same, yielding to the event loop now and then."""
-    decoded = DecodedBatch([], [], [], [], [], 0)
+    decoded = DecodedBatch([], [], [], [], [], [], [], 0, set())
     deadline = time.monotonic() + _TURN_SECONDS
     for record in records:
         _decode(record, decoded)
@@ -124,10 +129,14 @@ def _decode(record: Record, decoded: DecodedBatch) -> None:
         decoded.overrides.append(override_of(event))
         decoded.override_records.append(record)
     elif is_override(event):
-        decoded.rejected.append(RejectedRecord(record, _misplaced(record.topic, is_override=False)))
+        decoded.erasures.append(erasure_of(event))
+        decoded.erasure_records.append(record)
     else:
-        decoded.rows.append(content_of(event))
+        row = content_of(event)
+        decoded.rows.append(row)
         decoded.records.append(record)
+        if is_erased(event):
+            decoded.erased.add(row.id)
 
 
 def _misplaced(topic: str, *, is_override: bool) -> DeadLetter:
@@ -146,7 +155,7 @@ def _misplaced(topic: str, *, is_override: bool) -> DeadLetter:
 
 
 def _with_tombstones(decoded: DecodedBatch, records: Sequence[Record]) -> DecodedBatch:
-    read = len(decoded.rows) + len(decoded.overrides) + len(decoded.rejected)
+    read = len(decoded.rows) + len(decoded.overrides) + len(decoded.erasures) + len(decoded.rejected)
     return decoded._replace(tombstones=len(records) - read)
 
 
@@ -162,6 +171,32 @@ def without_refused_overrides(decoded: DecodedBatch, refused: Mapping[UUID, RowR
     return decoded._replace(
         overrides=overrides, override_records=records, rejected=decoded.rejected + rejected
     )
+
+
+def without_refused_erasures(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
+    """The batch without the erasures that PostgreSQL refuses, their messages among the rejected."""
+    erasures, records, rejected = _parted(decoded.erasures, decoded.erasure_records, refused, "erasure")
+    return decoded._replace(erasures=erasures, erasure_records=records, rejected=decoded.rejected + rejected)
+
+
+def erase_batch(decoded: DecodedBatch, stored: Mapping[UUID, StoredRow], erasures: Erasures) -> DecodedBatch:
+    """The batch without the persons that are erased.
+
+    A row that repeats one of the table stays as it is as long as that one holds its person: they are equal.
+    """
+    if not erasures and not decoded.erased:
+        return decoded
+    rows: list[Content] = []
+    erased: set[UUID] = set()
+    for row in decoded.rows:
+        known = stored.get(row.id)
+        left = None
+        if known is None or known.erased:
+            left = erased_content(row, erasures, erased=row.id in decoded.erased)
+        if left is not None:
+            erased.add(row.id)
+        rows.append(row if left is None else left)
+    return decoded._replace(rows=rows, erased=erased)
 
 
 def _parted(

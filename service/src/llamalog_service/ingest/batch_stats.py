@@ -51,6 +51,8 @@ def count_events(decoded: DecodedBatch, classified: ClassifiedBatch) -> Mapping[
         _count(counts, type_, "duplicate", rows - recorded - conflicts)
     for record in decoded.rejected:
         counts[EventKind(_UNKNOWN_TYPE, "dead-lettered", record.verdict.reason)] += 1
+    if decoded.erasures:
+        counts[EventKind("user-erased", "override")] = len(decoded.erasures)
     for override in decoded.overrides:
         kind = "root-adopted" if override.adopted else "root-adoption-revoked"
         counts[EventKind(kind, "override")] += 1

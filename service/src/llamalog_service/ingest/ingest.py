@@ -22,7 +22,9 @@ from llamalog_service.ingest.batch import (
     DecodedBatch,
     classify,
     decode_in_turns,
+    erase_batch,
     without_refused,
+    without_refused_erasures,
     without_refused_overrides,
 )
 from llamalog_service.ingest.batch_stats import (
@@ -34,6 +36,7 @@ from llamalog_service.ingest.batch_stats import (
 )
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.kafka.reader import Record
+from llamalog_service.log.erasures import ErasuresChangedError
 from llamalog_service.log.log_store import CommittedBatch, LogStore, Positions
 from llamalog_service.log.readable import Readable, read_by_halves, read_readable
 from llamalog_service.log.row_copy import FIRST_REVISION
@@ -181,33 +184,44 @@ class Ingest:
             except RowRefusedError as refusal:
                 decoded = without_refused(decoded, await self._unreadable_rows(decoded.rows, refusal))
                 continue
-            classified = await classify(decoded, stored, self._store)
+            erasing = erase_batch(decoded, stored, self._store.erasures.with_all(decoded.erasures))
+            classified = await classify(erasing, stored, self._store)
             rows: list[Content] = classified.new + [known.content for known in classified.repeated]
             resolved = resolve(rows, facts)
             roots = resolved.roots[: len(classified.new)]
             sourced = () if is_marked else classified.legacy_ids
             try:
                 recorded = await self._store.write(
-                    classified.new, roots, decoded.overrides, positions, sourced=sourced
+                    classified.new,
+                    roots,
+                    decoded.overrides,
+                    positions,
+                    sourced=sourced,
+                    erasures=decoded.erasures,
+                    erased=erasing.erased,
                 )
+            except ErasuresChangedError:
+                continue
             except RowExistsError:
                 collisions += 1
                 if collisions > _COLLISIONS:  # a row that a policy hides would never be found
-                    hidden = await self._store.refused_rows(classified.new, roots)
+                    hidden = await self._store.refused_rows(classified.new, roots, erasing.erased)
                     decoded = without_refused(decoded, hidden)
                 continue
             except RowRefusedError as refusal:
-                if refused := await self._store.refused_rows(classified.new, roots):
+                if refused := await self._store.refused_rows(classified.new, roots, erasing.erased):
                     decoded = without_refused(decoded, refused)
                 elif overrides := await self._store.refused_overrides(decoded.overrides):
                     decoded = without_refused_overrides(decoded, overrides)
+                elif erasures := await self._store.refused_erasures(decoded.erasures):
+                    decoded = without_refused_erasures(decoded, erasures)
                 elif sourced:
                     await self._store.mark_apart(sourced)
                     is_marked = True
                 else:
                     raise UnavailableError(f"a batch is refused, none of its rows is: {refusal}") from refusal
                 continue
-            return RecordedBatch(decoded, classified, resolved, recorded)
+            return RecordedBatch(erasing, classified, resolved, recorded)
 
     async def _unreadable_rows(
         self, rows: Sequence[Content], refusal: RowRefusedError
@@ -242,6 +256,7 @@ class Ingest:
                 root,
                 revisions.get(row.id, FIRST_REVISION) if revisions else FIRST_REVISION,
                 batch.recorded.recorded_at,
+                erased=row.id in batch.decoded.erased,
             )
             for row, root in zip(batch.classified.new, batch.resolved.roots, strict=False)
             if type(row) is RowContent

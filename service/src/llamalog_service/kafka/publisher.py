@@ -60,12 +60,19 @@ _ROW_ID_LENGTH: Final = 36
 _RECORDS_A_TURN: Final = 250
 """Records made before others get their turn: the next batch is recorded meanwhile."""
 
-_FIELDS = (*RowContent.__struct_fields__, *Root.__struct_fields__, "revision", "recorded_at", "is_legacy")
+_FIELDS = (
+    *RowContent.__struct_fields__,
+    *Root.__struct_fields__,
+    "revision",
+    "recorded_at",
+    "is_legacy",
+    "erased",
+)
 _CREATED_AT = _FIELDS.index("created_at")
 _in_order_of_provenance = itemgetter(
     *(_FIELDS.index(name) for name in Provenance.__struct_fields__ if name != "omitted")
 )
-"""Thirty-seven values moved at once: naming each of them in a call takes ten times as long."""
+"""Thirty-eight values moved at once: naming each of them in a call takes ten times as long."""
 
 _OPTIONAL = dict(
     zip(
@@ -327,6 +334,7 @@ def provenance_record(stored: StoredRow) -> ProvenanceRecorded:
         stored.revision,
         stored.recorded_at,
         stored.is_legacy,
+        stored.erased,
     ]
     values[_CREATED_AT] = created_at
     data = Provenance(*_in_order_of_provenance(values))

@@ -12,12 +12,14 @@ import msgspec
 from msgspec.structs import replace
 
 from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.erasures import Erasure, Erasures, erased_content
 from llamalog_service.domain.errors import DatabaseWentBackError, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root, Statement
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
+from llamalog_service.log.erasures import ErasureCache, ErasuresChangedError, insert_erasures, mark_erased
 from llamalog_service.log.legacy_rows import legacy_rows_equal, mark_sourced
 from llamalog_service.log.overrides import insert_overrides
 from llamalog_service.log.producers import (
@@ -75,6 +77,7 @@ class LogStore:
         self._known_to: dict[TopicPartition, int] = {}
         self._insert = write_by_copy
         self._are_removed = False
+        self._erasures = ErasureCache(pool)
         self._transactions: deque[int] = deque(maxlen=4)
 
     async def next_offsets(self, group: str) -> dict[TopicPartition, int]:
@@ -92,8 +95,13 @@ class LogStore:
         records = await self._pool.fetch(sql("rows_by_id"), ids, True)
         return {record["id"]: stored_row(record) for record in records}
 
+    @property
+    def erasures(self) -> Erasures:
+        """The erasures that the table had when they were last read."""
+        return self._erasures.known
+
     async def known_rows(self, rows: Sequence[Content]) -> dict[UUID, StoredRow]:
-        """The table's rows with the ids of these.
+        """The table's rows with the ids of these; erased ones without all that is to go by now.
 
         Their JSON is compared where it is, and what is equal to an event's is taken from there: the table may
         write it sixty times as long. It is `OTHER_JSON` where no event has it, and read of a legacy row.
@@ -108,7 +116,17 @@ class LogStore:
             metadata, preview_data = (row.metadata, row.preview_data) if row else (OTHER_JSON, None)
             content = replace(known[row_id].content, metadata=metadata, preview_data=preview_data)
             known[row_id] = replace(known[row_id], content=content)
-        return known | (await self.rows_by_id(legacy) if legacy else {})
+        whole = legacy.union(row_id for row_id, row in known.items() if row.erased)
+        return known | (await self._erased_rows(whole) if whole else {})
+
+    async def _erased_rows(self, ids: Collection[UUID]) -> dict[UUID, StoredRow]:
+        """Rows with their JSON, less what a later erasure removes and no pass has removed yet."""
+        found = await self.rows_by_id(ids)
+        for row_id, row in found.items():
+            if row.erased:
+                content = erased_content(row.content, self.erasures, erased=True)
+                found[row_id] = replace(row, content=content)
+        return found
 
     async def _equal_in_json(self, events: Sequence[RowContent]) -> dict[UUID, RowContent]:
         """By id the first of these whose metadata and preview data are those of the table."""
@@ -145,13 +163,17 @@ class LogStore:
         positions: Positions,
         *,
         sourced: Sequence[UUID] = (),
+        erasures: Sequence[Erasure] = (),
+        erased: Collection[UUID] = (),
     ) -> CommittedBatch:
         """Write rows, overrides and positions in one transaction.
 
         Args:
             sourced: legacy rows of the table to be marked as sourced by an event.
+            erased: those of the rows that a person was erased from.
 
         Raises:
+            ErasuresChangedError: the table has other erasures than `erasures` had; nothing is written.
             RowExistsError: an id is in the table already; nothing is written.
             RowRefusedError: PostgreSQL refuses, drops or hides a row; nothing is written.
             DatabaseWentBackError: the database was replaced by an older copy; nothing is written.
@@ -162,12 +184,15 @@ class LogStore:
                 async with self._pool.acquire() as connection, connection.transaction():
                     begun, producers = await self._begin_write(connection, rows)
                     self._transactions.append(begun["transaction"])
+                    self._erasures.require(begun["erasures"])
                     if rows:
-                        await self._insert(connection, rows, roots, begun, producers)
+                        await self._insert_rows(connection, rows, roots, begun, producers, erased=erased)
                     if sourced:
                         await mark_sourced(connection, sourced)
                     if overrides:
                         await insert_overrides(connection, overrides, sourced=True)
+                    if erasures:
+                        await insert_erasures(connection, erasures)
                     before = await advance_positions(connection, positions)
                     self._check_not_gone_back(positions, before)
                 break
@@ -175,8 +200,25 @@ class LogStore:
                 self._insert = write_by_insert
             except UnknownProducersError as unknown:
                 await add_producers(self._pool, unknown.producers)
+            except ErasuresChangedError:
+                await self._erasures.reload()
+                raise
         self._remember_known(positions.next_offsets)
         return CommittedBatch(begun["transaction"], begun["recorded_at"], first_revisions(begun))
+
+    async def _insert_rows(
+        self,
+        connection: asyncpg.Connection,
+        rows: Sequence[Content],
+        roots: Sequence[Root],
+        begun: Mapping[str, Any],
+        producers: Producers,
+        *,
+        erased: Collection[UUID],
+    ) -> None:
+        await self._insert(connection, rows, roots, begun, producers)
+        if erased and (marked := [row.id for row in rows if row.id in erased]):
+            await mark_erased(connection, marked)
 
     async def _begin_write(
         self, connection: asyncpg.Connection, rows: Sequence[Content]
@@ -209,11 +251,13 @@ class LogStore:
                     "Nothing is lost: start again, and the messages that the copy lacks are read anew."
                 )
 
-    async def refused_rows(self, rows: Sequence[Content], roots: Sequence[Root]) -> Refusals:
+    async def refused_rows(
+        self, rows: Sequence[Content], roots: Sequence[Root], erased: Collection[UUID] = ()
+    ) -> Refusals:
         """Rows that PostgreSQL refuses, with the reason: each is tried by itself, none is written."""
         async with trial(self._pool) as connection:
             begun, producers = await self._begin_write(connection, rows)
-            insert = partial(self._insert, connection, begun=begun, producers=producers)
+            insert = partial(self._insert_rows, connection, begun=begun, producers=producers, erased=erased)
             writes = {row.id: partial(insert, [row], [root]) for row, root in zip(rows, roots, strict=True)}
             return await find_refused(connection, writes)
 
@@ -221,6 +265,12 @@ class LogStore:
         """Overrides that PostgreSQL refuses, likewise."""
         async with trial(self._pool) as connection:
             writes = {one.id: partial(insert_overrides, connection, [one], sourced=True) for one in overrides}
+            return await find_refused(connection, writes)
+
+    async def refused_erasures(self, erasures: Sequence[Erasure]) -> Refusals:
+        """Erasures that PostgreSQL refuses, likewise."""
+        async with trial(self._pool) as connection:
+            writes = {one.id: partial(insert_erasures, connection, [one]) for one in erasures}
             return await find_refused(connection, writes)
 
     async def mark_apart(self, sourced: Sequence[UUID]) -> None:
@@ -264,13 +314,18 @@ class LogStore:
         return {record["job"] for record in records}
 
     async def requeue_overtaken(self, published: Sequence[StoredRow]) -> None:
-        """Put rows that were corrected between their commit and their publication into the outbox."""
-        if published:
-            await self._pool.execute(
-                sql("outbox_requeue_overtaken"),
-                [row.content.id for row in published],
-                [row.revision for row in published],
-            )
+        """Put rows that were corrected between their commit and their publication into the outbox.
+
+        Likewise rows of a person whose erasure their transaction did not see are left to another pass.
+        """
+        if not published:
+            return
+        erasures = await self._pool.fetchval(
+            sql("outbox_requeue_overtaken"),
+            [row.content.id for row in published],
+            [row.revision for row in published],
+        )
+        await self._erasures.verify(erasures, published)
 
     async def legacy_equal(self, rows: Sequence[LegacyContent]) -> Sequence[bool]:
         """Whether the table holds each legacy row as its event has it."""

@@ -24,6 +24,7 @@ _NOT_VERBATIM: Final = frozenset(
         "settled_by",
         "producer_id",
         "traceparent",
+        "erased",
     }
 )
 _AS_TEXT: Final = (

@@ -16,7 +16,7 @@ from llamalog_service.postgres.statements import Row
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import DatabaseSettings, setting_name
 
-SCHEMA_REVISION: Final = "0016"
+SCHEMA_REVISION: Final = "0018"
 """The newest revision in `migrations/`; a test holds both equal, so that no start has to load Alembic."""
 
 ENCODING: Final = "UTF8"
@@ -38,6 +38,7 @@ OWN_TABLES: Final = (
     "root_history",
     "history_start",
     "event_producers",
+    "erasures",
 )
 """The tables that llamalog keeps beside the log."""
 

@@ -62,6 +62,7 @@ class LogRow(Struct, frozen=True, rename="camel"):
             before producers were.
         traceparent: the span that the event was published in, as W3C Trace Context writes it.
         is_legacy: whether the row was in the table before events were.
+        erased: whether a person was erased from the row.
     """
 
     id: UUID
@@ -103,6 +104,7 @@ class LogRow(Struct, frozen=True, rename="camel"):
     producer: str | None
     traceparent: str | None
     is_legacy: bool
+    erased: bool
 
     @property
     def trace_id(self) -> str | None:

@@ -70,6 +70,7 @@ ROW: Final = LogRow(
     producer="/catalogue/enrichment",
     traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     is_legacy=False,
+    erased=False,
 )
 
 _LINKED: Final = replace(

@@ -1,6 +1,7 @@
 -- The number and the time of the transaction; whether any row was ever removed, and those of the new rows ($1) that were, each
 -- with the highest revision that it had; the types of the columns $2 (text[]) by their numbers, 0 for an enum, NULL if one is
--- missing; and those of the producers $3 (text[]) that have a number. now() is what recorded_at defaults to.
+-- missing; those of the producers $3 (text[]) that have a number; and the number of erasures. now() is what recorded_at
+-- defaults to.
 SELECT pg_current_xact_id()::xid AS transaction, now() AS recorded_at, EXISTS (SELECT FROM removed_rows) AS are_removed,
        removed.ids, removed.revisions, (
     SELECT CASE WHEN count(*) = cardinality($2::text[]) THEN
@@ -8,7 +9,7 @@ SELECT pg_current_xact_id()::xid AS transaction, now() AS recorded_at, EXISTS (S
     FROM unnest($2::text[]) WITH ORDINALITY AS wanted (name, number)
     JOIN pg_attribute held ON held.attrelid = 'llama_logs'::regclass AND held.attname = wanted.name
     JOIN pg_type typed ON typed.oid = held.atttypid
-) AS types, producers.sources, producers.numbers
+) AS types, producers.sources, producers.numbers, (SELECT count(*) FROM erasures) AS erasures
 FROM (
     SELECT array_agg(one.row_id) AS ids, array_agg(one.revision) AS revisions
     FROM (

@@ -179,6 +179,11 @@ class LlamaLog(SQLModel, table=True):
 
     traceparent: str | None = Field(default=None, sa_column=Column(Text))
 
+    erased: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    """Whether a person was erased from the row."""
+
 
 class EventProducer(SQLModel, table=True):
     """A producer, which is the CloudEvents ``source`` of its events; rows name it by its number.
@@ -234,6 +239,30 @@ class RootOverrideEntry(SQLModel, table=True):
     to_publish: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
+
+
+class ErasureEntry(SQLModel, table=True):
+    """The erasure of a person, who is named by a digest; its event is on the topic of overrides.
+
+    ``reached``: the row up to which a pass over the table has erased, NULL before it begins; ``applied_at``:
+    when a pass that began after the erasure was recorded had ended.
+    """
+
+    __tablename__ = "erasures"
+    __table_args__ = (Index("erasures_erased_at_id_idx", "erased_at", "id"),)
+
+    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    user_digest: str = Field(sa_column=Column(Text, nullable=False))
+    metadata_keys: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    requested_by: str = Field(sa_column=Column(Text, nullable=False))
+    erased_at: datetime = Field(sa_column=Column(UTC_MILLISECONDS, nullable=False))
+    recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+    reached: UUID | None = Field(default=None, sa_column=Column(UUIDType()))
+    rows_erased: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    applied_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
 
 
 class LegacyValues(SQLModel, table=True):
