@@ -4,16 +4,20 @@ from collections.abc import AsyncIterator
 from html import unescape
 from urllib.parse import urlencode
 
+import asyncpg
 import httpx
 import pytest
 
 from harness.api import RunningApi
+from harness.erasing import erasure_of_user
 from harness.topics import producing
 from harness.writers import Message
+from llamalog_service.domain.erasures import erasure_of
 from llamalog_service.domain.errors import DeadLetter
 from llamalog_service.kafka.dead_letters import RejectedRecord, dead_letter_message
 from llamalog_service.kafka.publisher import MessageProducer
 from llamalog_service.kafka.topics import topics
+from llamalog_service.log.erasures import insert_erasures
 from llamalog_service.settings import Settings
 
 HOSTILE = """"'><img src=x onerror=alert(1)>"""
@@ -46,6 +50,23 @@ async def shown(visitor: httpx.AsyncClient, **query: str) -> str:
 
 async def test_where_nothing_was_refused_nothing_is_shown(visitor: httpx.AsyncClient) -> None:
     assert "Nothing was refused." in await shown(visitor)
+
+
+async def test_an_erased_person_is_not_shown(
+    visitor: httpx.AsyncClient, settings: Settings, pool: asyncpg.Pool
+) -> None:
+    await refuse(
+        settings, ("bad-field", Message(b'{"data": {"userId": "ada", "jobId": "of-ada"}}', offset=7))
+    )
+    assert '"ada"' in await shown(visitor)
+    async with pool.acquire() as connection:
+        await insert_erasures(connection, [erasure_of(erasure_of_user("ada"))])
+    text = await shown(visitor)
+    assert '"ada"' not in text
+    assert '{"data":{"userId":"(erased)","jobId":"of-ada"}}' in text
+    page = await visitor.get("/dead-letters/messages")
+    assert '"ada' not in page.text.replace("\\", "")
+    assert page.json()["items"][0]["sentence"] == "(erased)"
 
 
 async def test_dead_letters_are_counted_by_reason_and_shown_as_they_came(

@@ -12,6 +12,7 @@ from llamalog_service.backfill.root_overrides import override_root
 from llamalog_service.bootstrap import open_fit_publisher
 from llamalog_service.bootstrap.backfills import request_backfill, request_run_action
 from llamalog_service.dead_letters.listing import DeadLetterViews
+from llamalog_service.domain.erasures import Erasures
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http import create_app
 from llamalog_service.http.backfill_service import SOURCE, BackfillService
@@ -23,12 +24,12 @@ from llamalog_service.http.server import serve
 from llamalog_service.http.streams import Streams
 from llamalog_service.http.tokens import read_access
 from llamalog_service.http_connections import ConnectionLimits, listen
-from llamalog_service.kafka.dead_letters import DeadLetterReader
-from llamalog_service.kafka.erasing import read_erasures
+from llamalog_service.kafka.dead_letters import DeadLetterReader, ReadErasures
 from llamalog_service.kafka.following import open_provenance_follower
 from llamalog_service.kafka.reader import read_lag
 from llamalog_service.kafka.topics import topics_of
 from llamalog_service.live_feed.feed import FeedState, LiveFeed, run_live_feed
+from llamalog_service.log.erasures import erasures_of
 from llamalog_service.postgres.database_checks import require_fit_database
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.reader import Reader
@@ -76,7 +77,11 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         settings, name="llamalog api", only_reads=True, most=_CONNECTIONS, answer_within=_STATEMENT_SECONDS
     ) as pool:
         reader = Reader(pool, answer_within=_ANSWER_SECONDS)
-        services = _services(settings, reader)
+
+        async def erasures() -> Erasures:
+            return erasures_of(await reader.rows("erasures"))
+
+        services = _services(settings, reader, erasures)
         health, feed = services.health, services.feed
         readiness = ReadinessProbe(reader, metrics)
         background = [
@@ -112,7 +117,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             await asyncio.gather(*background, return_exceptions=True)
 
 
-def _services(settings: Settings, reader: Reader) -> Services:
+def _services(settings: Settings, reader: Reader, erasures: ReadErasures) -> Services:
     names = topics_of(settings)
     return Services(
         backfills=BackfillService(
@@ -124,7 +129,7 @@ def _services(settings: Settings, reader: Reader) -> Services:
                 request_run_action, settings, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS
             ),
         ),
-        dead_letters=DeadLetterViews(DeadLetterReader(settings, partial(read_erasures, settings))),
+        dead_letters=DeadLetterViews(DeadLetterReader(settings, erasures)),
         override_root=partial(
             override_root,
             reader,

@@ -99,7 +99,7 @@ def grants(names: Topics, settings: Settings, principals: Mapping[Role, str]) ->
         ],
         Role.API: [
             checked,
-            Grant(Resource.TOPIC, (provenance, dead_letters, overrides), READ),
+            Grant(Resource.TOPIC, (provenance, dead_letters), READ),
             Grant(Resource.TOPIC, (commands, overrides), WRITE),
             Grant(Resource.GROUP, groups, ("Describe",)),
         ],

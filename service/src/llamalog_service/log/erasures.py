@@ -20,7 +20,7 @@ from llamalog_service.domain.erasures import Erasure, Erasures
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.pool import rows_of
-from llamalog_service.postgres.statements import sql
+from llamalog_service.postgres.statements import Row, sql
 
 _PAGE: Final = 5_000
 """Rows that one transaction reads, and erases where they are of an erased person."""
@@ -82,7 +82,12 @@ class ErasureCache:
 async def load_erasures(connection: asyncpg.Connection | asyncpg.Pool) -> tuple[int, Erasures]:
     """The number of erasures of the table, and what they say."""
     records = await connection.fetch(sql("erasures"))
-    return len(records), Erasures(
+    return len(records), erasures_of(records)
+
+
+def erasures_of(records: Sequence[Row]) -> Erasures:
+    """The erasures that are the result of the query of that name."""
+    return Erasures(
         frozenset(record["user_digest"] for record in records),
         frozenset(key for record in records for key in record["metadata_keys"]),
     )
