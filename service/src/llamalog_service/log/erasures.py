@@ -8,7 +8,7 @@ comes later sees the other.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -95,9 +95,14 @@ def erasures_of(records: Sequence[Row]) -> Erasures:
 
 async def insert_erasures(connection: asyncpg.Connection, erasures: Sequence[Erasure]) -> None:
     """Keep erasures in the connection's transaction; one that is there already stays as it is."""
+    await connection.execute(sql("insert_erasures"), *erasure_columns(erasures))
+
+
+def erasure_columns(erasures: Sequence[Erasure]) -> list[list[Any]]:
+    """The fields of erasures by columns, the metadata keys of each as a JSON text."""
     columns = [list(column) for column in zip(*erasures, strict=True)]
     columns[2] = [msgspec.json.encode(keys).decode() for keys in columns[2]]
-    await connection.execute(sql("insert_erasures"), *columns)
+    return columns
 
 
 async def mark_erased(connection: asyncpg.Connection, rows: Sequence[UUID]) -> None:

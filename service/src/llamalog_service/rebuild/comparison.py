@@ -26,6 +26,7 @@ from llamalog_service.rebuild.shadow import (
     read_progress,
     write_batch,
 )
+from llamalog_service.rebuild.shadow_erasures import erase_shadow
 
 IS_EMPTY: Final = "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_overrides)"
 
@@ -180,7 +181,8 @@ class ComparisonSnapshot:
         await self._connection.execute(ANALYZE_SHADOW)
 
     async def deduplicate(self) -> Duplicates:
-        """Leave one row and one override of each id in the shadow."""
+        """Erase the persons of the shadow's erasures, and leave one row and one override of each id in it."""
+        await erase_shadow(self._connection)
         await self._connection.execute(f"{MEMORY}; {sql('shadow_repeated')}")
         removed, contested, kept_live = await self._connection.fetchrow(sql("shadow_deduplicate"))
         overrides = await self._connection.execute(sql("shadow_deduplicate_overrides"))

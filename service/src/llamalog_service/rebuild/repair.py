@@ -35,6 +35,7 @@ from llamalog_service.rebuild.shadow import (
     read_into,
     write_batch,
 )
+from llamalog_service.rebuild.shadow_erasures import erase_shadow, keep_shadow_erasures
 from llamalog_service.retry import retry_until_available
 
 _BATCH: Final = 200
@@ -107,6 +108,7 @@ class RepairStore:
         jobs: set[str] = set()
         async with compared_shadow(self._pool) as connection, connection.transaction():
             await lock_recompute(connection)
+            await keep_shadow_erasures(connection, are_applied=False)
             ids = [record["id"] for record in await connection.fetch(sql("repair_override_ids"))]
 
             async def write(some: Sequence[UUID]) -> None:
@@ -164,6 +166,7 @@ class RepairStore:
         async with compared_shadow(self._pool) as connection, connection.transaction():
             await connection.execute(_FORGET, [row.id for row in batch.rows])
             await write_batch(connection, batch)
+            await erase_shadow(connection)
         await add_producers(self._pool, producers_of(batch.rows))
 
 
@@ -334,7 +337,9 @@ class _LaterEvents:
         self.starts.update(start for start in starts if start is not None)
         if not chosen:
             return None
-        return ShadowBatch([row for row, _ in chosen], [position for _, position in chosen])
+        return ShadowBatch(
+            [row for row, _ in chosen], [position for _, position in chosen], erased=batch.erased
+        )
 
 
 def _rank(row: Content, position: MessagePosition) -> tuple[bool, MessagePosition]:

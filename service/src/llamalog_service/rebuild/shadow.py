@@ -5,7 +5,7 @@ Interrupted, it stays and is resumed; a crash of PostgreSQL empties it, rows and
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ import asyncpg
 from msgspec.structs import astuple
 
 from llamalog_service import kernels
+from llamalog_service.domain.erasures import Erasure
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.overrides import RootOverride
@@ -27,6 +28,7 @@ from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
 from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
+from llamalog_service.rebuild.shadow_erasures import note_erasures
 
 SCHEMA: Final = "llamalog_rebuild"
 """The schema that holds the shadow during a rebuild, and after an interrupted one."""
@@ -34,11 +36,9 @@ INDEX_ROWS: Final = f"""
     CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id);
     CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id)
 """
-"""For looking rows of the shadow up by id."""
 
-FORMAT: Final = 8
+FORMAT: Final = 9
 """Raised with every change of the shadow's tables or of how events become rows; others are not resumed."""
-
 
 END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
 """Without it PostgreSQL continues a statement for hours after its client was killed."""
@@ -73,6 +73,8 @@ class ShadowBatch(NamedTuple):
 
     rows: Sequence[Content]
     positions: Sequence[MessagePosition]
+    erased: Collection[UUID] = ()  # rewritten without their person
+    erasures: Sequence[Erasure] = ()
     overrides: Sequence[RootOverride] = ()
     override_positions: Sequence[MessagePosition] = ()
     next_offsets: Mapping[int, int] = {}
@@ -223,8 +225,8 @@ async def require_comparison(connection: asyncpg.Connection) -> None:
 
 async def add_shadow_producers(connection: asyncpg.Connection) -> None:
     """Give numbers to the producers of the shadow's rows, outside of any transaction."""
-    records = await connection.fetch(sql("shadow_producers"))
-    await add_producers(connection, [record["producer"] for record in records])
+    found = await connection.fetch(sql("shadow_producers"))
+    await add_producers(connection, [one["producer"] for one in found])
 
 
 async def read_progress(connection: asyncpg.Connection) -> ReadProgress:
@@ -241,6 +243,9 @@ async def read_progress(connection: asyncpg.Connection) -> ReadProgress:
 async def write_batch(connection: asyncpg.Connection, batch: ShadowBatch) -> None:
     """As `ShadowStore.write`, in the connection's transaction."""
     refused = await _insert_rows(connection, batch)
+    placed = zip(batch.rows, batch.positions, strict=True) if batch.erased else ()
+    marked = [(row.id, *position) for row, position in placed if row.id in batch.erased]
+    await note_erasures(connection, marked, batch.erasures)
     if batch.overrides:
         await connection.copy_records_to_table(
             "root_overrides",
@@ -277,12 +282,12 @@ async def _insert_rows(connection: asyncpg.Connection, batch: ShadowBatch) -> di
 async def _insert_one_by_one(
     connection: asyncpg.Connection, rows: Sequence[tuple[Content, MessagePosition]]
 ) -> dict[int, int]:
-    refused: dict[int, int] = {}
+    refused = Counter[int]()
     for row, position in rows:
         try:
             await _insert(connection, [(row, position)])
         except RowRefusedError:
-            refused[position.partition] = refused.get(position.partition, 0) + 1
+            refused[position.partition] += 1
     return refused
 
 
@@ -384,10 +389,10 @@ def _decode(portion: Portion) -> ShadowBatch:
     return ShadowBatch(
         rows=decoded.rows,
         positions=[MessagePosition(record.partition, record.offset) for record in decoded.records],
+        erased=decoded.erased,
+        erasures=decoded.erasures,
         overrides=decoded.overrides,
-        override_positions=[
-            MessagePosition(record.partition, record.offset) for record in decoded.override_records
-        ],
+        override_positions=[MessagePosition(one.partition, one.offset) for one in decoded.override_records],
         next_offsets=portion.reached,
         messages=Counter([record.partition for record in portion.records]),
         dead_letters=Counter([rejected.record.partition for rejected in decoded.rejected]),

@@ -15,10 +15,12 @@ CREATE UNLOGGED TABLE llamalog_rebuild.llama_logs WITH (autovacuum_enabled = fal
 SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
        fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count, duration_ms,
        api_call_count, metadata, preview_data, job_id, parent_job_id, is_root_job, triggered_by, user_id, created_at,
-       declared_root_job_id, NULL::text AS producer, traceparent, root_job_id, origin, cycle_members, parent_conflict, revision,
+       declared_root_job_id, NULL::text AS producer, traceparent, erased, root_job_id, origin, cycle_members, parent_conflict,
+       revision,
        0 AS partition, 0::bigint AS "offset"
 FROM llama_logs
 WITH NO DATA;
+ALTER TABLE llamalog_rebuild.llama_logs ALTER COLUMN erased SET DEFAULT false;
 CREATE UNLOGGED TABLE llamalog_rebuild.other_contents WITH (autovacuum_enabled = false) AS
 SELECT * FROM llamalog_rebuild.llama_logs
 WITH NO DATA;
@@ -26,6 +28,19 @@ CREATE UNLOGGED TABLE llamalog_rebuild.root_overrides WITH (autovacuum_enabled =
 SELECT id, job_id, adopted, reason, requested_by, overridden_at, 0 AS partition, 0::bigint AS "offset"
 FROM root_overrides
 WITH NO DATA;
+CREATE UNLOGGED TABLE llamalog_rebuild.erasures (
+    id uuid PRIMARY KEY,
+    user_digest text NOT NULL,
+    metadata_keys text[] NOT NULL,
+    reason text NOT NULL,
+    requested_by text NOT NULL,
+    erased_at timestamp(3) NOT NULL
+);
+CREATE UNLOGGED TABLE llamalog_rebuild.erased_events (  -- that were rewritten without their person
+    row_id uuid NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL
+);
 CREATE UNLOGGED TABLE llamalog_rebuild.legacy_rows (
     row_id uuid NOT NULL,
     parent_job_id text,       -- the row's own values, where the rules overrule them
