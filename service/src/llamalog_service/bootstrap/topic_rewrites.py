@@ -95,7 +95,7 @@ async def rewrite_topic(
     async with open_pool(settings, name="llamalog topics rewrite", most=2) as pool:
         eraser = MessageEraser(await read_erasures(settings))
         change = eraser.record if topic == ENTITY_EVENTS else partial(erase_dead_letter, eraser)
-        writers = (settings.consumer_group, settings.migration_group) if topic == DEAD_LETTERS else ()
+        own = (settings.consumer_group, *((settings.migration_group,) if topic == DEAD_LETTERS else ()))
 
         async def commit(group: str, offsets: Mapping[int, int]) -> bool:
             return await commit_if_behind(
@@ -111,7 +111,7 @@ async def rewrite_topic(
             TopicCopy(settings, source, target, change),
             Positions(
                 recorded=partial(positions_of_topic, pool, source),
-                groups=partial(groups_of_topic, settings, source, writers=writers),
+                groups=partial(groups_of_topic, settings, source, always=own),
                 commit=commit,
                 move=partial(move_positions, pool, source, target),
                 is_moved=is_moved,

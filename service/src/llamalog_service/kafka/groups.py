@@ -23,12 +23,12 @@ class GroupOfTopic(NamedTuple):
 
 
 async def groups_of_topic(
-    settings: Settings, topic: str, *, writers: Collection[str] = ()
+    settings: Settings, topic: str, *, always: Collection[str] = ()
 ) -> dict[str, GroupOfTopic]:
     """The groups that have committed offsets of a topic, as far as Kafka lets this principal see them.
 
     Args:
-        writers: further groups, whose consumers write to the topic.
+        always: groups that are there in any case, since they read or write the topic from time to time.
 
     Raises:
         UnavailableError: Kafka does not answer.
@@ -36,10 +36,10 @@ async def groups_of_topic(
     found: dict[str, GroupOfTopic] = {}
     async with open_admin(settings) as admin:
         partitions: list[TopicPartition] = await partitions_of(admin, [topic])
-        for name in sorted({*writers, *(group[0] for group in await admin.list_consumer_groups())}):
+        for name in sorted({*always, *(group[0] for group in await admin.list_consumer_groups())}):
             committed = await admin.list_consumer_group_offsets(name, partitions=partitions)
             offsets = {at.partition: entry.offset for at, entry in committed.items() if entry.offset >= 0}
-            if offsets or name in writers:
+            if offsets or name in always:
                 (answer,) = await admin.describe_consumer_groups([name])
                 found[name] = GroupOfTopic(offsets, sum(len(group[5]) for group in answer.groups))
     return found

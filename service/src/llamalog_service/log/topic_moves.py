@@ -1,12 +1,12 @@
 """The table's positions when the topic of entity events is moved: which topics they name, and their move."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
 from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.kafka.topics import names_former_topic
-from llamalog_service.postgres.statements import sql
+from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import setting_name
 
@@ -28,6 +28,16 @@ class OtherTopicRecordedError(LlamalogError):
         )
 
 
+class PositionsChangedError(LlamalogError):
+    """A consumer has recorded events of a topic while its positions were translated."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"A consumer has recorded events of {topic} meanwhile. Nothing was moved in the table; what was "
+            "copied is kept. Stop the consumers, and run the same command again."
+        )
+
+
 async def require_recorded_topic(pool: asyncpg.Pool, topic: str) -> None:
     """Refuse to work with a topic of entity events while the table has positions in another one.
 
@@ -44,14 +54,27 @@ async def require_recorded_topic(pool: asyncpg.Pool, topic: str) -> None:
 
 async def positions_of_topic(pool: asyncpg.Pool, topic: str) -> dict[tuple[str, int], int]:
     """The next offsets that the table has recorded of a topic, by group and partition."""
-    records = await pool.fetch(sql("positions_of_topic"), topic)
-    return {(record["consumer_group"], record["partition"]): record["next_offset"] for record in records}
+    return _by_group(await pool.fetch(sql("positions_of_topic"), topic))
 
 
-async def move_positions(pool: asyncpg.Pool, source: str, target: str, positions: GroupPositions) -> None:
-    """Replace all positions in one topic by these in another, in one transaction."""
-    groups, partitions = [group for group, _ in positions], [partition for _, partition in positions]
+async def move_positions(
+    pool: asyncpg.Pool, source: str, target: str, recorded: GroupPositions, moved: GroupPositions
+) -> None:
+    """Replace all positions in one topic by those in another, in one transaction.
+
+    Args:
+        recorded: the positions in `source` that were translated.
+        moved: what they became in `target`.
+
+    Raises:
+        PositionsChangedError: the table has others by now.
+    """
+    groups, partitions = [group for group, _ in moved], [partition for _, partition in moved]
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(
-            sql("move_positions"), source, target, groups, partitions, list(positions.values())
-        )
+        if _by_group(await connection.fetch(sql("drop_positions"), source)) != recorded:
+            raise PositionsChangedError(source)
+        await connection.execute(sql("set_positions"), target, groups, partitions, list(moved.values()))
+
+
+def _by_group(records: Sequence[Row]) -> dict[tuple[str, int], int]:
+    return {(record["consumer_group"], record["partition"]): record["next_offset"] for record in records}

@@ -66,16 +66,16 @@ class Positions:
 
     Attributes:
         recorded: those of the table.
-        groups: the consumer groups that have committed offsets of the source, or whose consumers write to it.
+        groups: the consumer groups that have committed offsets of the source, and the service's own.
         commit: commits offsets of the target for a group; false: the group has consumers.
-        move: replaces those of the table.
+        move: replaces those of the table, if they are still the first ones, by the second ones.
         is_moved: whether the table has positions in the target, and none in the source.
     """
 
     recorded: Callable[[], Awaitable[GroupPositions]]
     groups: Callable[[], Awaitable[Mapping[str, GroupOfTopic]]]
     commit: Callable[[str, Mapping[int, int]], Awaitable[bool]]
-    move: Callable[[GroupPositions], Awaitable[None]]
+    move: Callable[[GroupPositions, GroupPositions], Awaitable[None]]
     is_moved: Callable[[], Awaitable[bool]]
 
 
@@ -143,12 +143,13 @@ class TopicRewrite:
         verified = await self._copy.verify(wanted, self._on_progress)
         if not await self._copy.is_complete():
             raise TopicStillWrittenError(self._source)
+        await self._require_no_consumers()
         for name, group in groups.items():
             offsets = {at: verified.offsets[at, offset] for at, offset in group.offsets.items()}
             if offsets and not await self._positions.commit(name, offsets):
                 raise TopicInUseError(self._source, {name: group.members})
         await self._positions.move(
-            {(group, at): verified.offsets[at, offset] for (group, at), offset in recorded.items()}
+            recorded, {(group, at): verified.offsets[at, offset] for (group, at), offset in recorded.items()}
         )
         return RewriteReport(
             source=self._source,
