@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from harness.commands import llamalog_here
 from harness.erasing import erasure_of_user, said_by
+from harness.log_table import differences, stored_rows
 from harness.topics import producing, publish
 from histories import chains, override
+from llamalog_schemas.events import Event
 from llamalog_service.kafka.topics import topics_of
 from llamalog_service.settings import Settings
 
 MALFORMED = b'{"data": {"userId": "ada"}, broken'
+
+
+EVENTS: list[Event] = [*chains(50), override(40, "never"), said_by("ada", 3000), said_by("bob", 3001)]
+ERASURE = erasure_of_user("ada", "mail")
 
 
 async def erased_files(settings: Settings, *paths: Path, code: int = 0) -> Any:
@@ -40,15 +48,15 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 async def archived(settings: Settings, folder: Path) -> None:
     """An archive of events, some of an erased person."""
-    await publish(settings, [*chains(50), override(40, "never"), said_by("ada", 3000), said_by("bob", 3001)])
+    await publish(settings, EVENTS)
     async with producing(settings.kafka) as producer:
         await producer.send_and_wait(topics_of(settings).entity_events.name, MALFORMED, b"k")
     await archive(settings, folder)
-    await publish(settings, [erasure_of_user("ada", "mail")])
+    await publish(settings, [ERASURE])
 
 
 async def test_an_archive_is_rewritten_with_checksums_and_continues(
-    settings: Settings, tmp_path: Path
+    settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     folder = tmp_path / "archive"
     await archived(settings, folder)
@@ -64,6 +72,11 @@ async def test_an_archive_is_rewritten_with_checksums_and_continues(
     same = [path for path, content in files.items() if path.read_bytes() == content]
     assert len(same) == len(files) - report["rewritten"]
     await archive(settings, folder, "--check")
+
+    words = ("rebuild", "--from-file", str(folder), "--archive-only")
+    loaded = await llamalog_here(*words, environment=settings.as_environment())
+    assert loaded.code == 0, loaded.out + loaded.err
+    assert differences(await stored_rows(pool), [*EVENTS, ERASURE]) == []
 
     again = await erased_files(settings, folder)
     assert (again["rewritten"], again["changed"]) == (0, 0)
