@@ -1,6 +1,8 @@
 """`llamalog topics rewrite`: a person leaves the topic; consumers go on, nothing is lost, nothing twice."""
 
 import json
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,18 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from harness.commands import Commands, llamalog_here
+from harness.environments import environment_of
 from harness.erasing import erasure_of_user, said_by
 from harness.log_table import differences, stored_rows
 from harness.monitored import metrics_of
 from harness.service import running
 from harness.settled import wait_until_consumed
+from harness.started_commands import StartedCommand, started
 from harness.topics import producing, publish, publish_events, read_all
+from harness.waiting import eventually
 from histories import chains, event
 from llamalog_schemas.events import Event
+from llamalog_service.kafka.reader import TopicAbsentError, read_spans
 from llamalog_service.kafka.topics import topics_of
 from llamalog_service.settings import Settings
 
@@ -140,9 +146,45 @@ async def test_a_person_leaves_the_topic_and_consumers_go_on_in_the_new_one(
     await rebuilt(moved_settings, tmp_path)
 
 
+async def test_a_rewrite_that_is_killed_and_interrupted_copies_each_message_once(
+    settings: Settings, tmp_path: Path
+) -> None:
+    old = topics_of(settings).entity_events.name
+    values = [f"{number}".encode().ljust(20_000, b".") for number in range(1500)]
+    async with producing(settings.kafka) as producer:
+        for number, value in enumerate(values):
+            await producer.send(old, value, partition=number % 2)
+        await producer.flush()
+
+    async def copied() -> int:
+        try:
+            spans = await read_spans(settings, f"{old}-2")
+        except TopicAbsentError:
+            return 0
+        return sum(span.end for span in spans.values())
+
+    for by in (signal.SIGKILL, signal.SIGINT):
+        before = await copied()
+        rewriting = await started("topics", "rewrite", environment=environment_of(settings), folder=tmp_path)
+
+        async def is_at_work(before: int = before, rewriting: StartedCommand = rewriting) -> bool:
+            return await copied() > before or rewriting.process.returncode is not None
+
+        await eventually(is_at_work)
+        with suppress(ProcessLookupError):  # a fast machine may have copied all
+            rewriting.process.send_signal(by)
+        assert (await rewriting.ended()).code in {0, 130, -9}
+    moved = await rewritten(settings, "--move")
+    assert (moved["records"], moved["changed"]) == (len(values), 0)
+    kept = await read_all(settings.kafka, f"{old}-2")
+    for partition in (0, 1):
+        assert [one.value for one in kept if one.partition == partition] == values[partition::2]
+
+
 async def test_dead_letters_are_rewritten_and_shown_without_the_person(
     settings: Settings, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
+    settings = settings.model_copy(update={"session_seconds": 2.0})
     await publish(settings, [event(1, "a")])
     old = topics_of(settings).dead_letters.name
     async with producing(settings.kafka) as producer:
