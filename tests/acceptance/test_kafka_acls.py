@@ -197,3 +197,7 @@ async def test_each_process_does_its_round_with_the_rights_of_the_matrix(
     assert archived.overrides.messages >= 2
     report = await rebuild_log(rebuild, RebuildOptions(), lambda _: None, repair=True, processes=1)
     assert (report.differences.rows, report.overrides_differing) == (0, 0)
+
+    rewritten = await operator.done("topics", "rewrite", "--move")
+    assert f"the offsets of {rebuild.consumer_group}" in rewritten
+    assert "1 messages" in await operator.done("topics", "rewrite", "--topic", "dead-letters", "--move")
