@@ -44,8 +44,9 @@ async def test_nothing_moves_if_a_consumer_has_recorded_more_meanwhile(pool: asy
 async def test_a_topic_of_the_family_that_is_not_the_recorded_one_is_refused(pool: asyncpg.Pool) -> None:
     await require_recorded_topic(pool, OLD)
     await require_recorded_topic(pool, "another.entity-events")
-    with pytest.raises(OtherTopicRecordedError, match=f"ENTITY_EVENTS_TOPIC={OLD} "):
+    with pytest.raises(OtherTopicRecordedError, match=f"ENTITY_EVENTS_TOPIC={OLD} ") as refused:
         await require_recorded_topic(pool, NEW)
+    assert f"delete the rows of {OLD} from consumer_positions" in str(refused.value)
     await move_positions(pool, OLD, NEW, RECORDED, MOVED)
     await require_recorded_topic(pool, NEW)
     with pytest.raises(OtherTopicRecordedError, match=f"ENTITY_EVENTS_TOPIC={NEW} "):

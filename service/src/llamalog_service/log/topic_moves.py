@@ -24,7 +24,9 @@ class OtherTopicRecordedError(LlamalogError):
             f"The table has recorded the events of {recorded}, and the settings name {topic}: with both, "
             "positions would be mixed up. Nothing was read. If the topic was moved, set "
             f"{setting_name('entity_events_topic')}={recorded} for every process; if it is to be moved, "
-            f"`llamalog topics rewrite --to {topic} --move` completes that first."
+            f"`llamalog topics rewrite --to {topic} --move` completes that first; if the database was "
+            f"restored from a backup of before the move, delete the rows of {recorded} from "
+            f"consumer_positions: {topic} is then read from its start, which writes nothing twice."
         )
 
 
