@@ -11,6 +11,7 @@ _STILL_OPEN = """
     SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))
         OR EXISTS (SELECT FROM provenance_outbox)
         OR EXISTS (SELECT FROM root_overrides WHERE to_publish)
+        OR EXISTS (SELECT FROM erasures WHERE applied_at IS NULL)
 """
 
 

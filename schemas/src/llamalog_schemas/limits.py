@@ -71,11 +71,15 @@ UserDigest = Annotated[
         description="SHA-256 of `llamalog-user:` and the `userId` in UTF-8, in hexadecimal digits.",
     ),
 ]
-MetadataKey = Annotated[str, Meta(min_length=1, max_length=200)]
+MAX_METADATA_KEYS: Final = 100
+MAX_METADATA_KEY_LENGTH: Final = 200
+"""Of the metadata keys that an erasure removes: how many, and characters of each."""
+
+MetadataKey = Annotated[str, Meta(min_length=1, max_length=MAX_METADATA_KEY_LENGTH)]
 MetadataKeys = Annotated[
     tuple[MetadataKey, ...],
     Meta(
-        max_length=100,
+        max_length=MAX_METADATA_KEYS,
         description="Keys of `metadata` that are removed from every row of which a person is erased.",
     ),
 ]

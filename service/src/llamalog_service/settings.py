@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from llamalog_schemas.limits import MAX_METADATA_KEY_LENGTH, MAX_METADATA_KEYS
 from llamalog_service.domain.errors import ExitCode, LlamalogError
 
 _PREFIX = "LLAMALOG_"
@@ -121,6 +122,9 @@ class Settings(DatabaseSettings):
     dead_letters_topic: str | None = Field(
         default=None, description="the topic of dead letters, once `llamalog topics rewrite` has moved it"
     )
+    personal_metadata: str | None = Field(
+        default=None, description="the metadata keys, comma-separated, that an erasure removes from rows"
+    )
     consumer_group: str = "llamalog-provenance"
     migration_group: str = "llamalog-migration"
     session_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
@@ -157,6 +161,21 @@ class Settings(DatabaseSettings):
             raise ValueError(f"has to begin with {family}, as the names of `llamalog topics rewrite` do")
         return topic or None
 
+    @field_validator("personal_metadata")
+    @classmethod
+    def _names_keys(cls, keys: str | None) -> str | None:
+        """Refused here, since an erasure that is never revoked takes them over."""
+        names = _listed(keys)
+        if len(names) > MAX_METADATA_KEYS or any(len(name) > MAX_METADATA_KEY_LENGTH for name in names):
+            raise ValueError(
+                f"names at most {MAX_METADATA_KEYS} keys of at most {MAX_METADATA_KEY_LENGTH} characters"
+            )
+        return keys
+
+    def personal_metadata_keys(self) -> tuple[str, ...]:
+        """The metadata keys that an erasure removes, each once."""
+        return tuple(dict.fromkeys(_listed(self.personal_metadata)))
+
     def kafka_credentials(self) -> KafkaCredentials | None:
         """The user and password for Kafka; None without a protocol that takes any.
 
@@ -183,6 +202,10 @@ class Settings(DatabaseSettings):
             return tuple(url.strip() for url in self.api_metrics_urls.split(",") if url.strip())
         ports = (self.consumer_port, self.migration_consumer_port)
         return tuple(f"http://{self.monitoring_host}:{port}/metrics" for port in ports if port)
+
+
+def _listed(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 def setting_name(field: str) -> str:

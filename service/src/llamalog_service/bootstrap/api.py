@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from llamalog_service.backfill.root_overrides import override_root
 from llamalog_service.bootstrap import open_fit_publisher
 from llamalog_service.bootstrap.backfills import request_backfill, request_run_action
+from llamalog_service.bootstrap.erasures import erase_user
 from llamalog_service.dead_letters.listing import DeadLetterViews
 from llamalog_service.domain.erasures import Erasures
 from llamalog_service.domain.errors import UnavailableError
@@ -136,6 +137,9 @@ def _services(settings: Settings, reader: Reader, erasures: ReadErasures) -> Ser
             partial(open_fit_publisher, settings, SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS),
             source=SOURCE,
             timeout=_KAFKA_TIMEOUT_SECONDS,
+        ),
+        erase_user=partial(
+            erase_user, settings, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS, reader=reader
         ),
         health=HealthMonitor(
             reader,

@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     "overrides": "overrides:app",
     "dead-letters": "dead_letters:app",
     "export": "export:export",
+    "erase": "erase:erase",
     "erase-files": "erase_files:erase_files",
 }
 """The module and the name of each command, in the order of the help."""

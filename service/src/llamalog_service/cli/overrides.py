@@ -144,12 +144,23 @@ async def _list(settings: DatabaseSettings, limit: int, after: str | None) -> Se
 
 
 def _line(one: Override) -> str:
+    if one.kind is OverrideKind.ERASED:
+        return (
+            f"{one.time:%Y-%m-%d %H:%M:%S}  person {(one.user_digest or '')[:12]}  erased by "
+            f"{shown(one.requested_by)}: {shown(one.reason)}  ({_progress(one)})"
+        )
     decree = "adopted as a root" if one.kind is OverrideKind.ADOPTED else "adoption revoked"
     missing = "" if one.in_topic else "; not read from its topic"
     return (
-        f"{one.time:%Y-%m-%d %H:%M:%S}  {shown(one.job)}  {decree} by {shown(one.requested_by)}: "
+        f"{one.time:%Y-%m-%d %H:%M:%S}  {shown(one.job or '')}  {decree} by {shown(one.requested_by)}: "
         f"{shown(one.reason)}  ({_effect(one)}{missing})"
     )
+
+
+def _progress(one: Override) -> str:
+    """Of an erasure."""
+    state = "under way" if one.state is OverrideState.ERASING else "in effect"
+    return f"{state}, {one.rows or 0:,} rows erased"
 
 
 def _effect(one: Override) -> str:

@@ -15,6 +15,7 @@ from llamalog_service.http.health import HealthMonitor
 from llamalog_service.http.sessions import Session, Sessions
 from llamalog_service.http.streams import Streams
 from llamalog_service.live_feed.feed import LiveFeed
+from llamalog_service.personal_data.erasure import ErasureReport
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.telemetry.metrics import Metrics
 
@@ -33,6 +34,20 @@ class OverrideRoot(Protocol):
         """
 
 
+class EraseUser(Protocol):
+    """Erases a person."""
+
+    def __call__(
+        self, user: str, *, reason: str, requested_by: str, is_dry_run: bool
+    ) -> Awaitable[ErasureReport]:
+        """Count what is stored about a person, and, unless it is a dry run, order its erasure.
+
+        Raises:
+            LlamalogError: the contract refuses it, or there is no topic of dead letters.
+            UnavailableError: PostgreSQL or Kafka is away.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Services that need Kafka; the composition root builds them."""
@@ -40,6 +55,7 @@ class Services:
     backfills: BackfillService
     dead_letters: DeadLetterViews
     override_root: OverrideRoot
+    erase_user: EraseUser
     health: HealthMonitor
     feed: LiveFeed
 

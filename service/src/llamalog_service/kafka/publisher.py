@@ -42,7 +42,7 @@ from llamalog_schemas.commands import (
     RunRequest,
     RunRequestData,
 )
-from llamalog_schemas.events import RootOverrideEvent, lineage_key
+from llamalog_schemas.events import OverrideEvent, lineage_key
 from llamalog_schemas.provenance import PROVENANCE_SOURCE, Provenance, ProvenanceRecorded
 from llamalog_service import kernels
 from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
@@ -238,12 +238,12 @@ class EventPublisher:
                 self._topics.dead_letters.name, [dead_letter_message(record) for record in rejected]
             )
 
-    async def publish_override(self, override: RootOverrideEvent) -> None:
+    async def publish_override(self, override: OverrideEvent) -> None:
         """Publish an operator's override; once it is acknowledged it is part of the log."""
         await self.publish_overrides([override])
 
-    async def publish_overrides(self, overrides: Iterable[RootOverrideEvent]) -> None:
-        """Publish overrides, keyed by their jobs."""
+    async def publish_overrides(self, overrides: Iterable[OverrideEvent]) -> None:
+        """Publish overrides, keyed by what they are about."""
         messages = [MessageToSend(lineage_key(one), encode(one), STRUCTURED_HEADERS) for one in overrides]
         await self._producer.send(self._topics.overrides.name, messages)
 

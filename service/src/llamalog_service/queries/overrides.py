@@ -20,6 +20,7 @@ class OverrideKind(StrEnum):
 
     ADOPTED = "root-adopted"
     REVOKED = "root-adoption-revoked"
+    ERASED = "user-erased"
 
 
 class OverrideState(StrEnum):
@@ -29,6 +30,7 @@ class OverrideState(StrEnum):
     LAPSED = "LAPSED"
     REVOKED = "REVOKED"
     OVERRULED = "OVERRULED"
+    ERASING = "ERASING"
 
 
 class Override(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -39,8 +41,13 @@ class Override(Struct, frozen=True, kw_only=True, rename="camel"):
         recorded_at: when the log read it, or a backfill wrote it.
         in_topic: whether it was read from the topic of overrides; one that was not, a rebuild would lack.
         state: LAPSED: an event of the job was seen; REVOKED: an adoption that was taken back; OVERRULED: a
-            later override about the job says the same, or adopts it again.
-        rows: that have this root by it, counted to `COUNTED`; null unless it is an adoption in effect.
+            later override about the job says the same, or adopts it again; ERASING: an erasure that is not
+            applied to all rows yet.
+        job: null of an erasure.
+        user_digest: of an erasure, SHA-256 of `llamalog-user:` and the id; else null.
+        metadata_keys: of an erasure, those that rows lose; else null.
+        rows: that have this root by it, counted to `COUNTED`; null unless it is an adoption in effect. Of an
+            erasure those that its passes over the table have erased.
         ended_at: the time of the job's earliest event, or of the later override, UTC; null while in effect.
         ended_by: who requested the later override.
         cursor: to go on behind this one.
@@ -48,7 +55,9 @@ class Override(Struct, frozen=True, kw_only=True, rename="camel"):
 
     id: UUID
     kind: OverrideKind
-    job: str
+    job: str | None
+    user_digest: str | None
+    metadata_keys: tuple[str, ...] | None
     reason: str
     requested_by: str
     time: datetime
@@ -72,24 +81,35 @@ async def read_overrides(
 
 def _override(record: Row) -> Override:
     state, ended_at = _state(record)
+    keys = record["metadata_keys"]
     return Override(
         id=record["id"],
-        kind=OverrideKind.ADOPTED if record["adopted"] else OverrideKind.REVOKED,
+        kind=_kind(record),
         job=record["job_id"],
+        user_digest=record["user_digest"],
+        metadata_keys=None if keys is None else tuple(keys),
         reason=record["reason"],
         requested_by=record["requested_by"],
         time=record["created_at"],
         recorded_at=record["recorded_at"],
         in_topic=record["is_sourced"],
         state=state,
-        rows=record["rows"] if state is OverrideState.IN_EFFECT else None,
+        rows=record["rows"] if state in (OverrideState.IN_EFFECT, OverrideState.ERASING) else None,
         ended_at=ended_at,
         ended_by=record["later_by"],
         cursor=str(position_of(record)),
     )
 
 
+def _kind(record: Row) -> OverrideKind:
+    if record["user_digest"] is not None:
+        return OverrideKind.ERASED
+    return OverrideKind.ADOPTED if record["adopted"] else OverrideKind.REVOKED
+
+
 def _state(record: Row) -> tuple[OverrideState, datetime | None]:
+    if record["user_digest"] is not None:
+        return OverrideState.IN_EFFECT if record["is_applied"] else OverrideState.ERASING, None
     if record["later_at"] is not None:
         is_revoked = record["adopted"] and not record["later_adopted"]
         return OverrideState.REVOKED if is_revoked else OverrideState.OVERRULED, record["later_at"]

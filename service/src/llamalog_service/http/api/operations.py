@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked
-from llamalog_schemas.limits import JobId
+from llamalog_schemas.limits import JobId, UserId
 from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, DeadLetterMessage
 from llamalog_service.http.api.openapi import request_body, responses
 from llamalog_service.http.api.routing import (
@@ -25,6 +25,7 @@ from llamalog_service.http.api.routing import (
 )
 from llamalog_service.http.context import AdminDep, ContextDep, ReaderDep, ServicesDep
 from llamalog_service.http.health import HealthSummary
+from llamalog_service.personal_data.erasure import ErasureReport
 from llamalog_service.queries.overrides import Override, read_overrides
 from llamalog_service.queries.paging import DEFAULT_LIMIT, Page
 
@@ -35,6 +36,21 @@ _EXAMPLES: Final = {
     "adopt": {"jobId": "import-2019", "adopt": True, "reason": "The importer was never connected."},
     "revoke": {"jobId": "import-2019", "adopt": False, "reason": "It was, under another name."},
 }
+_ERASURES: Final = {
+    "count": {"userId": "7c1f"},
+    "erase": {"userId": "7c1f", "reason": "Their request of 10 February.", "dryRun": False},
+}
+
+
+class ErasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A requested erasure; the token says who requests it."""
+
+    user_id: UserId
+    reason: Annotated[
+        str,
+        Meta(max_length=2000, description="Kept for ever, so name no person; of a dry run it may be empty."),
+    ] = ""
+    dry_run: Annotated[bool, Meta(description="False erases; it cannot be revoked.")] = True
 
 
 class OverrideRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -119,6 +135,28 @@ async def override_root(request: Request, services: ServicesDep, principal: Admi
         requested_by=principal.name,
     )
     return json_response(published.override, HTTPStatus.ACCEPTED)
+
+
+@routes.post(
+    "/erasures",
+    summary="Erase a person, or count what is stored about one",
+    responses=responses(
+        ErasureReport,
+        "What is stored about the person. Of a dry run nothing was published.",
+        conflict="It gives no reason, or there is no topic of dead letters.",
+    ),
+    openapi_extra=request_body(ErasureRequest, "The erasure; a dry run unless it says otherwise.", _ERASURES),
+)
+async def erase_user(request: Request, services: ServicesDep, principal: AdminDep) -> Response:
+    """Needs the scope `admin`. It counts for all events, past and to come, and cannot be revoked."""
+    requested = await read_body(request, ErasureRequest)
+    report = await services.erase_user(
+        requested.user_id,
+        reason=requested.reason,
+        requested_by=principal.name,
+        is_dry_run=requested.dry_run,
+    )
+    return json_response(report)
 
 
 @routes.get(

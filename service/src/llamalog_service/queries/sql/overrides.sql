@@ -1,12 +1,23 @@
--- Overrides, the latest first: at most $3 before the position $1 (time), $2 (id), each with the next one about its job, the time
+-- Overrides, erasures among them, the latest first: at most $3 before the position $1 (time), $2 (id), each with the next one about its job, the time
 -- since which its job is seen, and how many rows it has an effect on, counted to $4.
 SELECT o.id, o.overridden_at AT TIME ZONE 'UTC' AS created_at, NULL::text AS odd_time,
-       o.job_id, o.adopted, o.reason, o.requested_by, o.recorded_at, o.is_sourced,
+       o.job_id, o.adopted, o.reason, o.requested_by, o.recorded_at, o.is_sourced, o.user_digest, o.metadata_keys, o.is_applied,
        later.adopted AS later_adopted, later.requested_by AS later_by, later.overridden_at AT TIME ZONE 'UTC' AS later_at,
-       seen.since, effect.rows
+       seen.since, coalesce(o.rows_erased, effect.rows) AS rows
 FROM (
-    SELECT * FROM root_overrides
-    WHERE (overridden_at, id) < ($1::text::timestamp, $2::uuid)
+    (SELECT id, job_id, adopted, reason, requested_by, overridden_at, recorded_at, is_sourced, NULL::text AS user_digest,
+            NULL::text[] AS metadata_keys, NULL::bigint AS rows_erased, NULL::boolean AS is_applied
+     FROM root_overrides
+     WHERE (overridden_at, id) < ($1::text::timestamp, $2::uuid)
+     ORDER BY overridden_at DESC, id DESC
+     LIMIT $3::integer)
+    UNION ALL
+    (SELECT id, NULL, NULL, reason, requested_by, erased_at, recorded_at, true, user_digest, metadata_keys, rows_erased,
+            applied_at IS NOT NULL
+     FROM erasures
+     WHERE (erased_at, id) < ($1::text::timestamp, $2::uuid)
+     ORDER BY erased_at DESC, id DESC
+     LIMIT $3::integer)
     ORDER BY overridden_at DESC, id DESC
     LIMIT $3::integer
 ) o
