@@ -51,6 +51,33 @@ RECORDING: Final[tuple[Fault, ...]] = (
         tests_of("unit/domain/test_fold.py"),
     ),
     Fault(
+        "a row that repeats an erased one is compared with its person",
+        SERVICE + "ingest/batch.py",
+        "if known is None or known.erased:",
+        "if known is None:",
+        tests_of(
+            "integration/log/test_erasures.py",
+            "test_an_event_that_is_sent_again_is_a_duplicate_before_and_after_the_pass",
+        ),
+    ),
+    Fault(
+        "a row that is committed behind the pass keeps its person",
+        SERVICE + "log/log_store.py",
+        "await self._erasures.verify(erasures, published)",
+        "await self._erasures.verify(erasures, ())",
+        tests_of(
+            "integration/log/test_erasures.py",
+            "test_a_row_that_is_committed_behind_the_pass_is_erased_all_the_same",
+        ),
+    ),
+    Fault(
+        "a rebuild brings erased persons back",
+        SERVICE + "rebuild/comparison.py",
+        "        await erase_shadow(self._connection)\n",
+        "",
+        tests_of("integration/rebuild/test_rebuilt_erasures.py", "test_an_erased_table_equals_its_topics"),
+    ),
+    Fault(
         "an event of another producer counts as a duplicate",
         SERVICE + "ingest/batch.py",
         "return first.producer is None or first.producer == producer",

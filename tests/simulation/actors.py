@@ -14,6 +14,7 @@ from llamalog_service.kafka.consumer.pipeline import Steps
 from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.publisher import EventPublisher, MessageProducer
 from llamalog_service.kafka.topics import topics
+from llamalog_service.log.erasures import Eraser
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
@@ -29,6 +30,7 @@ GROUP, MIGRATION_GROUP = "provenance", "migration"
 SESSION_SECONDS = 10.0
 SWEEP_EVERY = 1000.0
 _POLL_EVERY = 2.0
+_ROWS_A_PAGE = 4
 
 Fail = Callable[[BaseException], None]
 
@@ -100,17 +102,22 @@ def start_migration_consumer(
     fail: Fail,
     *,
     sweep_clock: Callable[[], float],
+    erases: bool,
 ) -> Actor:
-    """As `bootstrap` does it."""
+    """As `bootstrap` does it; persons are erased only where the history says so, to save steps elsewhere."""
     actor = Actor(world, broker, process, fail)
     pool: Any = SimulatedPool(world, server, process)
     planning_pool: Any = SimulatedPool(world, server, process, keep_plans=False)
     publisher = event_publisher(world, broker, process)
     queue = RecomputeQueue(pool)
+    tasks = _tasks(pool, RecomputeStore(planning_pool, keeping_plans=pool), publisher, sweep_clock)
+    if erases:
+        eraser = Eraser(planning_pool, page=_ROWS_A_PAGE)
+        tasks.append(PeriodicTask("erasing", eraser.erase_next, _POLL_EVERY, wakes=PUBLISHING_CORRECTIONS))
     worker = Worker(
         lock=WorkerLock(pool),
         queue=queue,
-        tasks=_tasks(pool, RecomputeStore(planning_pool, keeping_plans=pool), publisher, sweep_clock),
+        tasks=tasks,
         poll_every=_POLL_EVERY,
     )
     kafka: Any = actor._kafka

@@ -15,7 +15,7 @@ from simulation.faults import (
     outages,
     set_back,
 )
-from simulation.shapes import Shape, climbing, late_parents, late_top, legacy, overridden, tree
+from simulation.shapes import Shape, climbing, erased, late_parents, late_top, legacy, overridden, tree
 
 
 class Aim(NamedTuple):
@@ -63,6 +63,7 @@ _LATE_TOP: Final = Aim(late_top, in_order=True, pause=_SLOW, late=LATE_CORRECTIO
 _OVERTAKEN: Final = Aim(late_parents, in_order=True, pause=(1.0, 2.0), late=LATE_RECORDS, faults=_none)
 _CLIMBING: Final = Aim(climbing, in_order=True, pause=_SLOW, late=LATE_OUTBOX, faults=_none)
 _OVERRIDDEN: Final = Aim(overridden, in_order=True, pause=_SLOW)
+_ERASED: Final = Aim(erased, pause=(None, 0.1, 0.3))
 _SET_BACK: Final = Aim(faults=_with(set_back))
 _CRASHES: Final = Aim(faults=_with(crashes))
 _OUTAGES: Final = Aim(faults=_with(outages), max_records=(1, 2))
@@ -73,7 +74,7 @@ _LARGE: Final = Aim(tree, size=(150, 300), max_records=(100, 500), faults=_FEW)
 _ROUND: Final = (
     *(FREE, _LATE_TOP, _OVERTAKEN, _SET_BACK, _ORPHANS),
     *(_LEGACY, _CLIMBING, _CRASHES, _OVERRIDDEN, _OUTAGES),
-    *(_OVERRIDDEN, _LATE_TOP, _OVERTAKEN, _SET_BACK, _ORPHANS),
+    *(_ERASED, _LATE_TOP, _OVERTAKEN, _SET_BACK, _ORPHANS),
     *(_LEGACY, _CLIMBING, _CRASHES, _OVERTAKEN, _SET_BACK),
 )
 """Of any twenty seeds in a row each aim has one at least; those have more that do not always hit."""

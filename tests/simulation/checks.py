@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,8 +16,17 @@ from harness.log_table import differences, stored_rows
 from harness.provenance import as_stored
 from llamalog_schemas.codec import decode_event, decode_provenance
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import EntityCreated, Event, RowEvent, is_legacy_row, is_override, row_id
+from llamalog_schemas.events import (
+    EntityCreated,
+    Event,
+    RowEvent,
+    UserErased,
+    is_legacy_row,
+    is_override,
+    row_id,
+)
 from llamalog_schemas.provenance import Provenance
+from llamalog_service.domain.erasures import Erasures, erased_event, erasure_of
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import StoredRow, content_of
 from llamalog_service.ingest.batch import NOT_AN_OVERRIDE, UNAUTHORISED_OVERRIDE
@@ -82,6 +92,8 @@ async def _judged(
     bad: dict[Coordinates, str] = {}
     winners: dict[UUID, list[Coordinates]] = defaultdict(list)
     losers: dict[Coordinates, list[Coordinates]] = {}
+    records = list(records)
+    erasures = _erasures(records)
     for record in records:
         if record.value is None:
             continue
@@ -95,12 +107,23 @@ async def _judged(
             bad[at] = UNAUTHORISED_OVERRIDE if is_override(event) else NOT_AN_OVERRIDE
         elif is_override(event):
             events.append(event)
-        elif await _is_as_stored(own, event, stored.get(row_id(event))):
+        elif await _is_as_stored(own, erased_event(event, erasures), stored.get(row_id(event))):
             events.append(event)
             winners[row_id(event)].append(at)
         else:
             losers[at] = winners[row_id(event)]
     return _Judged(events, bad, losers)
+
+
+def _erasures(records: Iterable[ConsumerRecord]) -> Erasures:
+    """The erasures of their topic."""
+    found = []
+    for record in records:
+        with suppress(InvalidMessageError):
+            if record.topic == OVERRIDES and record.value is not None:
+                event = decode_event(record.value, record.headers)
+                found += [erasure_of(event)] if isinstance(event, UserErased) else []
+    return Erasures().with_all(found)
 
 
 async def _is_as_stored(own: asyncpg.Connection, event: RowEvent, known: StoredRow | None) -> bool:

@@ -26,6 +26,7 @@ _TABLES = (
     "root_corrections",
     "root_history",
     "event_producers",
+    "erasures",
 )
 _EMPTY = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; " + "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _BACK_UP = "; ".join(

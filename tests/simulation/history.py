@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from histories import NOON
 from llamalog_schemas.codec import encode
-from llamalog_schemas.events import Event, is_legacy_row, is_root_override, lineage_key
+from llamalog_schemas.events import Event, is_legacy_row, is_override, lineage_key
 from simulation.shapes import SHAPES, Shape, event
 
 
@@ -95,18 +95,20 @@ def _message(event: Event, dice: Random) -> Message:
 def _numbered(event: Event, number: int, dice: Random) -> Event:
     row = UUID(int=dice.getrandbits(100) << 8 | number % 256)
     time = NOON + timedelta(milliseconds=dice.randrange(6))
-    if is_root_override(event):
+    if is_override(event):
         return replace(event, id=str(row), time=time)
     if is_legacy_row(event):
         data = replace(event.data, created_at=f"{time:%Y-%m-%d %H:%M:%S.%f}"[:-3])
         return replace(event, id=str(row), time=time, data=data)
-    entity = replace(event.data, entity_id=UUID(int=number), metadata={"number": number})
+    entity = replace(
+        event.data, entity_id=UUID(int=number), metadata={**(event.data.metadata or {}), "number": number}
+    )
     return replace(event, id=str(row), time=time, data=entity, source=SOURCES[number % len(SOURCES)])
 
 
 def _contradicting(message: Message, dice: Random) -> Message:
     """The same id with another content, or of another producer, in the same partition or in another one."""
-    if message.event is None or is_root_override(message.event):
+    if message.event is None or is_override(message.event):
         return message
     if message.event.source == OF_TWO:
         other: Event = replace(message.event, source=f"{OF_TWO}/another")

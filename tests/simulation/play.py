@@ -13,7 +13,7 @@ from uuid import UUID
 
 import tenacity
 
-from llamalog_schemas.events import is_override
+from llamalog_schemas.events import UserErased, is_override
 from llamalog_service.domain.errors import DatabaseWentBackError
 from llamalog_service.kafka import publisher
 from simulation.actors import (
@@ -44,6 +44,7 @@ _STILL_OPEN = """
     SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))
         OR EXISTS (SELECT FROM provenance_outbox)
         OR (SELECT coalesce(sum(next_offset), 0) FROM consumer_positions WHERE consumer_group = $1) < $2
+    OR EXISTS (SELECT FROM erasures WHERE applied_at IS NULL)
 """
 _REST = 5.0
 _REBUILDS = 20
@@ -200,7 +201,13 @@ class Cast:
             )
         else:
             actor = start_migration_consumer(
-                self.world, self.server, self.broker, process, fail, sweep_clock=lambda: self._sweep_time
+                self.world,
+                self.server,
+                self.broker,
+                process,
+                fail,
+                sweep_clock=lambda: self._sweep_time,
+                erases=any(isinstance(one.event, UserErased) for one in self.scenario.messages.values()),
             )
         self._actors[name] = actor
         process.at_death.append(lambda: self._bury(name, actor))

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from random import Random
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from histories import NOON
 from llamalog_schemas.events import (
     EntityCreated,
@@ -16,6 +18,9 @@ from llamalog_schemas.events import (
     RootAdoptionRevoked,
     RootOverrideData,
     Status,
+    UserErased,
+    UserErasedData,
+    user_digest,
 )
 from llamalog_schemas.legacy import LEGACY_SOURCE, LegacyRowData
 
@@ -51,6 +56,13 @@ def override(job: str, kind: type[RootAdopted] | type[RootAdoptionRevoked]) -> E
         specversion="1.0",
         data=RootOverrideData(job_id=job, reason="simulated", requested_by="simulation"),
     )
+
+
+def erasure(user: str, *keys: str) -> Event:
+    data = UserErasedData(
+        user_digest=user_digest(user), metadata_keys=keys, reason="simulated", requested_by="simulation"
+    )
+    return UserErased(id="", source="/simulated", time=NOON, specversion="1.0", data=data)
 
 
 def legacy_row(job: str | None, parent: str | None, *, calls_itself_root: bool) -> LegacyRow:
@@ -174,6 +186,23 @@ def overridden(dice: Random, size: int) -> list[Event]:
         events += dice.sample(overrides, len(overrides))
     if dice.random() < 0.3:
         events.insert(dice.randint(0, len(events)), event("top-0"))
+    return events
+
+
+def erased(dice: Random, size: int) -> list[Event]:
+    """Jobs of few persons, some of whom are erased, by several erasures of different keys, in any order."""
+    users, keys = ("ada", "bob", "eve"), ("editor", "mail")
+    events: list[Event] = []
+    for one in tangle(dice, size):
+        if isinstance(one, EntityCreated):
+            metadata = dict.fromkeys(dice.sample(keys, dice.randint(0, 2)), "personal")
+            data = replace(one.data, user_id=dice.choice([None, *users]), metadata=metadata)
+            events.append(replace(one, data=data))
+        else:
+            events.append(one)
+    for _ in range(dice.randint(1, 4)):
+        some = dice.sample(keys, dice.randint(0, 2))
+        events.insert(dice.randint(0, len(events)), erasure(dice.choice(users[:2]), *some))
     return events
 
 
