@@ -14,12 +14,16 @@ from msgspec.structs import replace
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.writers import GROUP, NAMES, KeptMessages, Recomputer, Writer
 from histories import erasure, event
-from llamalog_schemas import EntityEvent, Event, is_erased, is_override
+from llamalog_schemas import EntityEvent, Event, LegacyRow, decode_event, is_erased, is_override
+from llamalog_service.adoption.legacy_events import row_message
 from llamalog_service.domain.erasures import Erasures, erased_event, erasure_of
+from llamalog_service.domain.fold import fold
 from llamalog_service.ingest.ingest import Ingest, JobCache
+from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.erasures import Eraser
 from llamalog_service.log.log_store import LogStore
+from llamalog_service.log.unsourced_rows import UnsourcedRowStore
 
 ADA, BOB = "7c1f", "9a02"
 
@@ -198,3 +202,33 @@ async def test_rows_that_a_repair_removed_and_kept_are_erased(pool: asyncpg.Pool
         kept | {"user_id": None, "metadata": {"n": 1}, "erased": True},
         others,
     ]
+
+
+async def test_a_legacy_row_is_erased_before_and_after_its_event(pool: asyncpg.Pool, writer: Writer) -> None:
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, created_at, user_id, metadata) VALUES "
+        "($1, 'o', 'CREATED', 'SUCCESS', '2024-05-01 10:30:00.123', $2, $3)",
+        UUID(int=7),
+        ADA,
+        {"editor": "Ada", "n": 1},
+    )
+    rows = UnsourcedRowStore(pool, "topic")
+    with_person = await legacy_event(rows)
+    await writer.write(*HISTORY[2:])
+    await erase(pool)
+    assert (await stored_rows(pool))[UUID(int=7)].erased
+    without = await legacy_event(rows)
+    assert (is_erased(without), without.data.user_id, without.data.metadata) == (True, None, '{"n": 1}')
+    for one in (without, with_person):
+        outcome = await writer.write(one)
+        assert (outcome.duplicates, outcome.dead_letters) == (1, 0)
+    assert fold([without, *HISTORY[2:]]) == fold([with_person, *HISTORY[2:]])
+
+
+async def legacy_event(rows: UnsourcedRowStore) -> LegacyRow:
+    (row,) = await rows.next_rows(None, 10)
+    message = row_message(row)
+    assert isinstance(message, MessageToSend)
+    event = decode_event(message.value or b"")
+    assert isinstance(event, LegacyRow)
+    return event

@@ -88,7 +88,7 @@ def test_an_event_of_a_person_who_is_not_erased_is_returned_itself() -> None:
 @pytest.mark.parametrize(
     ("metadata", "left"),
     [
-        ('{"editor": "Ada", "n": 1e400, "m": 1.0}', '{"n":1e400,"m":1.0}'),
+        ('{"editor": "Ada", "n": 1e400, "m": 1.0}', '{"n": 1e400, "m": 1.0}'),
         ('["editor"]', '["editor"]'),
         ("7", "7"),
         (None, None),
@@ -121,7 +121,7 @@ def test_a_legacy_row_likewise_and_its_other_json_stays_as_it_is_written(
 
 def test_keys_are_removed_from_json_that_is_kept_as_text() -> None:
     raw = msgspec.Raw(b'{"editor": "Ada", "deep": [1]}')
-    assert bytes(without_keys(raw, frozenset({"editor"}))) == b'{"deep":[1]}'
+    assert bytes(without_keys(raw, frozenset({"editor"}))) == b'{"deep": [1]}'
 
 
 @settings(max_examples=300)

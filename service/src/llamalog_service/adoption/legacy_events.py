@@ -144,6 +144,7 @@ def row_message(row: UnsourcedRow) -> MessageToSend | Unpublishable:
         time=event_time_of(parse_moment(row.data.created_at)),
         specversion="1.0",
         data=row.data,
+        erased=row.erased or None,
     )
     value = encode(event)
     try:

@@ -117,11 +117,16 @@ def _concerns(erasures: Erasures, user_id: str | None, *, erased: bool) -> bool:
 
 
 def _text_without(text: str, keys: frozenset[str]) -> str:
-    """A JSON text likewise, whose other values stay as they are written."""
+    """A JSON text likewise, whose other values stay as they are written; blanks as PostgreSQL has them."""
     try:
         members: dict[str, msgspec.Raw] = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError):
         return text
     if keys.isdisjoint(members):
         return text
-    return msgspec.json.encode({key: value for key, value in members.items() if key not in keys}).decode()
+    left = (
+        f"{msgspec.json.encode(key).decode()}: {bytes(value).decode().strip()}"
+        for key, value in members.items()
+        if key not in keys
+    )
+    return f"{{{', '.join(left)}}}"

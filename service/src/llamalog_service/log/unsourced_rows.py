@@ -33,10 +33,11 @@ _AS_TEXT: Final = (
 
 
 class UnsourcedRow(NamedTuple):
-    """A row without a source event, as the data of the event to be published."""
+    """A row without a source event, as the data of the event to be published; whether a person was erased."""
 
     id: UUID
     data: LegacyRowData
+    erased: bool = False
 
 
 class UnsourcedCount(NamedTuple):
@@ -110,4 +111,4 @@ def _row(record: Mapping[str, object], columns: Sequence[str]) -> UnsourcedRow:
         overruled=overruled if overruled != Overruled() else None,
         other_columns=others or None,
     )
-    return UnsourcedRow(convert(record["id"], UUID), data)
+    return UnsourcedRow(convert(record["id"], UUID), data, record["erased"] is True)
