@@ -25,6 +25,7 @@ from llamalog_schemas.events import (
     Event,
     FailureData,
     Status,
+    TracedEvent,
     lineage_key,
 )
 from llamalog_schemas.producer.job import (
@@ -37,6 +38,7 @@ from llamalog_schemas.producer.job import (
     warn_about_unknown_root,
 )
 from llamalog_schemas.producer.personal_data import warn_about_mail_address
+from llamalog_schemas.producer.tracing import current_traceparent
 
 _NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
 
@@ -67,6 +69,7 @@ class Details(TypedDict, total=False):
     `job_id`, `parent_job_id` and `root_job_id` come from the current job; a `job_id` given alone
     becomes a child of it. `time` (default: now) is when it happened, with a zone. The same `event_id`
     (default: a new UUIDv7) with the same content, `time` included, is a duplicate and harmless.
+    `traceparent` (default: that of the current OpenTelemetry span) leads from the row to a trace.
     """
 
     status: StatusName
@@ -92,6 +95,7 @@ class Details(TypedDict, total=False):
     user_id: str | None
     time: datetime
     event_id: Id
+    traceparent: str | None
 
 
 Kind = TypeVar("Kind", EntityCreated, EntityLinked, EntityEnriched, EntityCorrected, EntityCached)
@@ -122,7 +126,20 @@ def prepare(event: Event) -> Prepared:
         if sentence is None:
             raise
         raise InvalidMessageError(InvalidReason.BAD_FIELD, sentence) from error
+    if isinstance(valid, TracedEvent) and valid.traceparent is None and _is_traced(event):
+        raise InvalidMessageError(InvalidReason.BAD_FIELD, _MALFORMED_TRACEPARENT)
     return Prepared(valid, lineage_key(valid), value)
+
+
+_MALFORMED_TRACEPARENT: Final = (
+    "`traceparent` is not of the form version-trace-span-flags in lower-case hexadecimal digits, for example "
+    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01; leave it out to publish that of the current "
+    "OpenTelemetry span"
+)
+
+
+def _is_traced(event: Any) -> bool:
+    return getattr(event, "traceparent", None) is not None
 
 
 class RefusedJob(NamedTuple):
@@ -228,13 +245,14 @@ class EventFactory:
         return kind(**self._envelope(entity_type, entity_id, details), data=EntityData(**data))
 
     def _envelope(self, entity_type: EntityTypeName, entity_id: Id | None, details: Details) -> "_Envelope":
-        event_id = details.get("event_id")
+        event_id, traceparent = details.get("event_id"), details.get("traceparent")
         return {
             "specversion": "1.0",
             "id": new_event_id() if event_id is None else plain_id(event_id),
             "source": self.source,
             "subject": None if entity_id is None else f"{_text(entity_type)}/{_text(entity_id)}",
             "time": details.get("time") or datetime.now(UTC),
+            "traceparent": current_traceparent() if traceparent is None else traceparent,
         }
 
 
@@ -244,9 +262,10 @@ class _Envelope(TypedDict):
     source: str
     subject: str | None
     time: datetime
+    traceparent: str | None
 
 
-_ENVELOPE_FIELDS: Final = ("event_id", "time")
+_ENVELOPE_FIELDS: Final = ("event_id", "time", "traceparent")
 
 
 def _data(
