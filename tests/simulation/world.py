@@ -137,9 +137,7 @@ class World:
         finally:
             (self._running if flight in self._running else self._blocked).remove(flight)
             self._look_at_blocked_again()
-            landings, self._landings = self._landings, []
-            for future in landings:
-                future.set_result(None) if not future.done() else None
+            self._wake_waiters()
             if flight.waited_for_lock and not process.is_dead:
                 await self.alone(process.name)  # when it was let go depends on the machine
                 await self.turn(process, "goes on")
@@ -229,6 +227,11 @@ class World:
         self._landings.append(future)
         await future
 
+    def _wake_waiters(self) -> None:
+        landings, self._landings = self._landings, []
+        for future in landings:
+            future.set_result(None) if not future.done() else None
+
     def no_more_faults(self) -> None:
         self._pending.clear()
         self.database_away_until = self.kafka_away_until = 0.0
@@ -266,6 +269,7 @@ class World:
                 flight.waited_for_lock = True
                 self._running.remove(flight)
                 self._blocked.append(flight)
+                self._wake_waiters()  # a statement that waits for a lock may not land before a kill
         self._asking = None
 
     def _look_at_blocked_again(self) -> None:
