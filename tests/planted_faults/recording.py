@@ -155,8 +155,8 @@ RECORDING: Final[tuple[Fault, ...]] = (
     Fault(
         "rows corrected before they were published are not published again",
         SERVICE + "ingest/ingest.py",
-        "await _read(rows, self._store.requeue_overtaken, ",
-        "await _read([], self._store.requeue_overtaken, ",
+        "lambda: _read(rows, self._store.requeue_overtaken, ",
+        "lambda: _read([], self._store.requeue_overtaken, ",
         tests_of("simulation/test_simulation.py"),
     ),
     Fault(

@@ -5,11 +5,14 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from harness.log_table import stored_rows
 from harness.writers import NAMES, KeptMessages, Recomputer, Writer
 from histories import event
 from llamalog_schemas.codec import decode_provenance
+from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.lineage import Root
 from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.log_store import LogStore
@@ -149,6 +152,20 @@ async def test_a_record_that_comes_before_a_tombstone_is_noted_as_published_come
     await removing(pool, topic)()
     await settle(pool, topic)
     assert topic.last is None
+
+
+async def test_a_record_of_before_a_restore_is_followed_by_the_row_as_it_is_now(
+    pool: asyncpg.Pool, topic: Interrupted
+) -> None:
+    (now,) = (await LogStore(pool).rows_by_id([ROW])).values()
+    before = replace(now, root=Root("another root", Origin.RESOLVED))
+    await LogStore(pool).requeue_overtaken([now])
+    assert await ProvenanceOutbox(pool).count() == 0
+    await EventPublisher(topic, NAMES, source="/tests").publish_provenance([before])
+    await LogStore(pool).requeue_overtaken([before])
+    assert await ProvenanceOutbox(pool).count() == 1
+    await settle(pool, topic)
+    assert await ProvenanceOutbox(pool).count() == 0
 
 
 async def test_a_tombstone_in_hand_comes_before_the_row_that_is_recorded_again(

@@ -7,7 +7,7 @@ delivered again, its rows are found in the table, and what may be missing is pub
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from llamalog_schemas.commands import RecomputeReason
@@ -40,6 +40,7 @@ from llamalog_service.log.erasures import ErasuresChangedError
 from llamalog_service.log.log_store import CommittedBatch, LogStore, Positions
 from llamalog_service.log.readable import Readable, read_by_halves, read_readable
 from llamalog_service.log.row_copy import FIRST_REVISION
+from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
 
 _COLLISIONS = 3
@@ -119,6 +120,7 @@ class Ingest:
         self._cache = cache
         self._group = group
         self._metrics = metrics
+        self._publishing: set[asyncio.Task[None]] = set()
 
     async def prepare(self, records: Sequence[Record]) -> PreparedBatch:
         """Decode a batch and determine the positions that it reaches.
@@ -149,12 +151,7 @@ class Ingest:
         """
         decoded, classified, *_ = batch
         rows = await self._rows_to_publish(batch)
-        (parent_changed, root_disagrees), *_ = await asyncio.gather(
-            self._verify_after_commit(batch),
-            self._event_publisher.publish_provenance(rows),
-            self._event_publisher.publish_dead_letters(decoded.rejected + classified.rejected),
-        )
-        await _read(rows, self._store.requeue_overtaken, doing="verifying a batch")
+        parent_changed, root_disagrees = await self._verify_and_publish(batch, rows)
         await self._event_publisher.request_recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
         await self._event_publisher.request_recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
         await self._event_publisher.request_recompute(
@@ -170,6 +167,47 @@ class Ingest:
         )
         log_batch(outcome, classified.new, batch.resolved.roots)
         return outcome
+
+    async def _verify_and_publish(
+        self, batch: RecordedBatch, rows: Sequence[StoredRow]
+    ) -> tuple[set[str], set[str]]:
+        """Verify the batch while its provenance and dead letters are published; ends when all of them have.
+
+        Provenance is left on its way where the batch is given up: its partitions may be another consumer's
+        by then, which has published later revisions.
+        """
+        provenance = asyncio.create_task(self._publish_provenance(rows))
+        self._publishing.add(provenance)
+        provenance.add_done_callback(self._end_publishing)
+        stale, *outcomes = await asyncio.gather(
+            self._verify_after_commit(batch),
+            asyncio.shield(provenance),
+            self._event_publisher.publish_dead_letters(batch.decoded.rejected + batch.classified.rejected),
+            return_exceptions=True,
+        )
+        for outcome in (stale, *outcomes):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return cast("tuple[set[str], set[str]]", stale)
+
+    async def _publish_provenance(self, rows: Sequence[StoredRow]) -> None:
+        """Publish rows, and note those that the table has otherwise by now, also after a failure."""
+        failure: UnavailableError | None = None
+        try:
+            await self._event_publisher.publish_provenance(rows)
+        except UnavailableError as error:
+            failure = error
+        await retry_until_available(
+            lambda: _read(rows, self._store.requeue_overtaken, doing="verifying a batch"),
+            doing="verifying a batch",
+        )
+        if failure is not None:
+            raise failure
+
+    def _end_publishing(self, provenance: asyncio.Task[None]) -> None:
+        self._publishing.discard(provenance)
+        if not provenance.cancelled():
+            provenance.exception()  # a batch that was given up is published again by who reads it next
 
     async def _write(self, decoded: DecodedBatch, positions: Positions) -> RecordedBatch:
         """Resolve and commit; start over where another writer was faster or PostgreSQL refuses a row."""

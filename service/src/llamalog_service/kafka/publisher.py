@@ -81,15 +81,7 @@ _OPTIONAL = dict(
         strict=True,
     )
 )
-_UNBOUNDED = (
-    "metadata",
-    "preview_data",
-    "error_message",
-    "reason",
-    "sources",
-    "fields_enriched",
-    "user_id",
-)
+_UNBOUNDED = ("metadata", "preview_data", "error_message", "reason", "sources", "fields_enriched", "user_id")
 """The fields that may be of any size."""
 
 REPLAYED_HEADERS: Final = [*STRUCTURED_HEADERS, ("llamalog-replayed", b"true")]
@@ -104,6 +96,9 @@ _BROKEN = (
     ProducerFenced,
     UnknownProducerId,
 )
+
+
+_Acknowledged = list[asyncio.Future[object]]
 
 
 class MessageTooLargeError(LlamalogError):
@@ -144,11 +139,11 @@ class MessageProducer:
             UnavailableError: not all were acknowledged in time; sending all again is safe.
         """
         try:
-            acknowledged = [
-                await self._producer.send(topic, message.value, message.key, headers=message.headers)
-                for message in messages
-            ]
-            await asyncio.gather(*acknowledged)
+            async with _all_settled() as acknowledged:
+                for message in messages:
+                    acknowledged.append(
+                        await self._producer.send(topic, message.value, message.key, headers=message.headers)
+                    )
         except (KafkaError, OSError) as error:
             raise _translated(topic, error) from error
 
@@ -166,17 +161,15 @@ class MessageProducer:
             by_partition: dict[int, list[MessageToSend]] = {partition: [] for partition in partitions}
             for message in messages:
                 by_partition[partitions[crc32(message.key or b"") % len(partitions)]].append(message)
-            acknowledged: list[asyncio.Future[object]] = []
-            for partition, share in by_partition.items():
-                acknowledged.extend(await self._send_batches(topic, partition, share))
-            await asyncio.gather(*acknowledged)
+            async with _all_settled() as acknowledged:
+                for partition, share in by_partition.items():
+                    await self._send_batches(topic, partition, share, acknowledged)
         except (KafkaError, OSError) as error:
             raise _translated(topic, error) from error
 
     async def _send_batches(
-        self, topic: str, partition: int, messages: Sequence[MessageToSend]
-    ) -> list[asyncio.Future[object]]:
-        acknowledged = []
+        self, topic: str, partition: int, messages: Sequence[MessageToSend], acknowledged: _Acknowledged
+    ) -> None:
         batch = self._producer.create_batch()
         for key, value, headers in messages:
             if batch.append(key=key, value=value, headers=headers, timestamp=None) is None:
@@ -185,7 +178,23 @@ class MessageProducer:
                 batch.append(key=key, value=value, headers=headers, timestamp=None)
         if batch.record_count():
             acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
-        return acknowledged
+
+
+@asynccontextmanager
+async def _all_settled() -> AsyncIterator[_Acknowledged]:
+    """Collects acknowledgements, and ends once each has come or been given up, with the first error.
+
+    A message that is still on its way after an error would come after those that are sent once more, or by
+    another process: what is compared with the table after an error has to be all that may come.
+    """
+    acknowledged: _Acknowledged = []
+    try:
+        yield acknowledged
+    finally:
+        outcomes = await asyncio.gather(*acknowledged, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _translated(topic: str, error: KafkaError | OSError) -> LlamalogError:

@@ -316,6 +316,8 @@ class LogStore:
     async def requeue_overtaken(self, published: Sequence[StoredRow]) -> None:
         """Put rows that were corrected between their commit and their publication into the outbox.
 
+        So are rows that a restored database has otherwise in the same revision.
+
         Likewise rows of a person whose erasure their transaction did not see are left to another pass.
         """
         if not published:
@@ -324,6 +326,8 @@ class LogStore:
             sql("outbox_requeue_overtaken"),
             [row.content.id for row in published],
             [row.revision for row in published],
+            [row.root.root_job_id for row in published],
+            [row.root.origin for row in published],
         )
         await self._erasures.verify(erasures, published)
 
