@@ -138,9 +138,11 @@ class _HeldStore(LogStore):
         await super()._insert_rows(*values, **named)
 
 
+@pytest.mark.parametrize("seen", [0, 1], ids=["no erasure seen", "the erasure of more keys not seen"])
 async def test_a_row_that_is_committed_behind_the_pass_is_erased_all_the_same(
-    pool: asyncpg.Pool, writer: Writer
+    pool: asyncpg.Pool, writer: Writer, seen: int
 ) -> None:
+    await writer.write(*HISTORY[2 : 2 + seen])
     store = _HeldStore(pool)
     late = Writer(pool, writer.kept, partition=1)
     late._ingest = Ingest(

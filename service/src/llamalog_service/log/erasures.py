@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from llamalog_schemas.events import user_digest
-from llamalog_service.domain.erasures import Erasure, Erasures
+from llamalog_service.domain.erasures import Erasure, Erasures, without_keys
 from llamalog_service.domain.rows import StoredRow
 from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.pool import rows_of
@@ -65,7 +65,7 @@ class ErasureCache:
         self._count, self.known = await load_erasures(self._pool)
 
     async def verify(self, count: int, published: Sequence[StoredRow]) -> None:
-        """Have the persons of rows erased once more whose erasure the transaction of the rows did not see.
+        """Have persons erased once more where the transaction of these rows did not see all their erasures.
 
         Args:
             count: the number of erasures that the table had after the commit.
@@ -75,8 +75,17 @@ class ErasureCache:
         if not self.known:
             return
         users = {row.content.user_id for row in published if row.content.user_id is not None}
-        if missed := [user_digest(user) for user in users if self.known.of(user) is not None]:
-            await self._pool.execute(sql("erasures_repeat"), missed)
+        missed = {user_digest(user) for user in users if self.known.of(user) is not None}
+        if any(_keeps_a_key(row, self.known) for row in published):
+            missed |= self.known.digests  # a row that is erased no longer leads to its person
+        if missed:
+            await self._pool.execute(sql("erasures_repeat"), sorted(missed))
+
+
+def _keeps_a_key(row: StoredRow, known: Erasures) -> bool:
+    """Whether a row was erased before its transaction saw an erasure that removes more of its metadata."""
+    metadata = row.content.metadata
+    return row.erased and without_keys(metadata, known.metadata_keys) != metadata
 
 
 async def load_erasures(connection: asyncpg.Connection | asyncpg.Pool) -> tuple[int, Erasures]:
