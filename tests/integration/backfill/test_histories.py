@@ -49,7 +49,11 @@ async def write_and_repair_at_once(
     pool: asyncpg.Pool, history: Sequence[Event], seed: int, kept: KeptMessages
 ) -> None:
     """Two writers share a history, a third recomputes; whose turn it is, is up to the dice."""
-    turns, dice, luck = Turns(), Random(seed), Random(seed)
+    turns, dice, luck = (
+        Turns(blocked_after=0.2),
+        Random(seed),
+        Random(seed),
+    )  # eraser and recomputer lock rows
     shares: tuple[list[Event], list[Event]] = ([], [])
     for one in history:
         shares[dice.randrange(2)].append(one)
