@@ -80,7 +80,7 @@ async def test_two_writers_never_stay_apart_in_any_order_of_their_steps(
         assert differences(stored, [*before, *one, *other]) == []
         assert kept.provenance == as_stored(stored)
         orders += 1
-    assert orders > 10
+    assert orders >= 10
 
 
 async def test_a_cycle_that_grew_is_named_anew_by_who_remembers_the_smaller_one(
