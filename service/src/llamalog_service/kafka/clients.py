@@ -93,11 +93,15 @@ def translate_kafka_errors(bootstrap: str) -> Iterator[None]:
 
 
 class MessageToSend(NamedTuple):
-    """A message as Kafka carries it; aiokafka wants the headers as a list."""
+    """A message as Kafka carries it; aiokafka wants the headers as a list.
+
+    ``timestamp``: milliseconds since 1970; None: the time at which it is sent in a batch.
+    """
 
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]
+    timestamp: int | None = None
 
 
 @asynccontextmanager

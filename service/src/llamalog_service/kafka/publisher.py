@@ -75,11 +75,7 @@ _in_order_of_provenance = itemgetter(
 """Thirty-eight values moved at once: naming each of them in a call takes ten times as long."""
 
 _OPTIONAL = dict(
-    zip(
-        Provenance.__struct_fields__[-len(Provenance.__struct_defaults__) :],
-        Provenance.__struct_defaults__,
-        strict=True,
-    )
+    zip(reversed(Provenance.__struct_fields__), reversed(Provenance.__struct_defaults__), strict=False)
 )
 _UNBOUNDED = ("metadata", "preview_data", "error_message", "reason", "sources", "fields_enriched", "user_id")
 """The fields that may be of any size."""
@@ -98,7 +94,7 @@ _BROKEN = (
 )
 
 
-_Acknowledged = list[asyncio.Future[object]]
+Acknowledged = list[asyncio.Future[object]]
 
 
 class MessageTooLargeError(LlamalogError):
@@ -139,7 +135,7 @@ class MessageProducer:
             UnavailableError: not all were acknowledged in time; sending all again is safe.
         """
         try:
-            async with _all_settled() as acknowledged:
+            async with all_settled() as acknowledged:
                 for message in messages:
                     acknowledged.append(
                         await self._producer.send(topic, message.value, message.key, headers=message.headers)
@@ -161,33 +157,39 @@ class MessageProducer:
             by_partition: dict[int, list[MessageToSend]] = {partition: [] for partition in partitions}
             for message in messages:
                 by_partition[partitions[crc32(message.key or b"") % len(partitions)]].append(message)
-            async with _all_settled() as acknowledged:
+            async with all_settled() as acknowledged:
                 for partition, share in by_partition.items():
-                    await self._send_batches(topic, partition, share, acknowledged)
+                    await send_batches(self._producer, topic, partition, share, acknowledged)
         except (KafkaError, OSError) as error:
             raise _translated(topic, error) from error
 
-    async def _send_batches(
-        self, topic: str, partition: int, messages: Sequence[MessageToSend], acknowledged: _Acknowledged
-    ) -> None:
-        batch = self._producer.create_batch()
-        for key, value, headers in messages:
-            if batch.append(key=key, value=value, headers=headers, timestamp=None) is None:
-                acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
-                batch = self._producer.create_batch()
-                batch.append(key=key, value=value, headers=headers, timestamp=None)
-        if batch.record_count():
-            acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+
+async def send_batches(
+    producer: AIOKafkaProducer,
+    topic: str,
+    partition: int,
+    messages: Iterable[MessageToSend],
+    acknowledged: Acknowledged,
+) -> None:
+    """Send messages to one partition in as few batches as hold them; each adds its acknowledgement."""
+    batch = producer.create_batch()
+    for key, value, headers, timestamp in messages:
+        if batch.append(key=key, value=value, headers=headers, timestamp=timestamp) is None:
+            acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = producer.create_batch()
+            batch.append(key=key, value=value, headers=headers, timestamp=timestamp)
+    if batch.record_count():
+        acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
 
 
 @asynccontextmanager
-async def _all_settled() -> AsyncIterator[_Acknowledged]:
+async def all_settled() -> AsyncIterator[Acknowledged]:
     """Collects acknowledgements, and ends once each has come or been given up, with the first error.
 
     A message that is still on its way after an error would come after those that are sent once more, or by
     another process: what is compared with the table after an error has to be all that may come.
     """
-    acknowledged: _Acknowledged = []
+    acknowledged: Acknowledged = []
     try:
         yield acknowledged
     finally:

@@ -4,13 +4,12 @@ A portion of messages and the offset up to which the source is copied are writte
 a copy that was killed goes on where it was, and holds no message twice.
 """
 
-import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
@@ -28,7 +27,7 @@ from llamalog_service.kafka.clients import (
     open_producer,
     translate_kafka_errors,
 )
-from llamalog_service.kafka.publisher import MessageTooLargeError
+from llamalog_service.kafka.publisher import MessageTooLargeError, all_settled, send_batches
 from llamalog_service.kafka.reader import (
     Portion,
     Record,
@@ -259,29 +258,25 @@ class TopicCopy:
         reached = {TopicPartition(self._source, at): offset for at, offset in portion.reached.items()}
         try:
             async with producer.transaction():
-                records = sorted(portion.records, key=attrgetter("partition"))
-                acknowledged = []
-                for partition, share in groupby(records, attrgetter("partition")):
-                    batch = producer.create_batch()
-                    for record in share:
-                        if not self._append(batch, record):
-                            acknowledged.append(
-                                await producer.send_batch(batch, self._target, partition=partition)
-                            )
-                            batch = producer.create_batch()
-                            self._append(batch, record)
-                    acknowledged.append(await producer.send_batch(batch, self._target, partition=partition))
-                await asyncio.gather(*acknowledged)
+                async with all_settled() as acknowledged:
+                    records = sorted(portion.records, key=attrgetter("partition"))
+                    for partition, share in groupby(records, attrgetter("partition")):
+                        copies = (_copy_of(record, self._change) for record in share)
+                        await send_batches(producer, self._target, partition, copies, acknowledged)
                 await producer.send_offsets_to_transaction(reached, self._name)
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise CopyBusyError(self._target) from error
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             raise MessageTooLargeError(self._target, error) from error
 
-    def _append(self, batch: Any, record: Record) -> bool:
-        key, value, headers = self._change(record)
-        appended = batch.append(key=key, value=value, headers=headers, timestamp=time_of(record))
-        return appended is not None
+
+def _copy_of(record: Record, change: Change) -> MessageToSend:
+    """The message that stands for one of the source, at its time."""
+    return change(record)._replace(timestamp=time_of(record))
+
+
+def _as_it_is(record: Record) -> MessageToSend:
+    return MessageToSend(record.key, record.value, list(record.headers), time_of(record))
 
 
 def time_of(record: Record) -> int:
@@ -314,15 +309,14 @@ class _Comparison:
         if copy is None:
             raise self._differs(record.offset, "it ends before that")
         self._translate(record.offset, copy.offset)
-        expected = self._change(record)
-        found = MessageToSend(copy.key, copy.value, list(copy.headers))
-        if found != expected or time_of(copy) != time_of(record):
+        found = _as_it_is(copy)
+        if found != _copy_of(record, self._change):
             raise self._differs(record.offset, f"its message at {copy.offset:,} is another")
-        if self._change(copy) != found:
+        if _copy_of(copy, self._change) != found:
             raise self._differs(record.offset, f"its message at {copy.offset:,} names an erased person")
-        self._changed += found != MessageToSend(record.key, record.value, list(record.headers))
+        self._changed += found != _as_it_is(record)
         self.records += 1
-        self._digest.update(repr((time_of(copy), *found)).encode())
+        self._digest.update(repr((found.timestamp, found.key, found.value, found.headers)).encode())
 
     def end(self, offset: int, copy: Record | None, copy_end: int) -> None:
         """End a partition, whose copy may hold no further message."""
