@@ -14,6 +14,9 @@ from llamalog_schemas.events import (
     EntityLinked,
     EntityType,
     Event,
+    EventRetracted,
+    EventRetractionRevoked,
+    RetractionData,
     RootAdopted,
     RootAdoptionRevoked,
     RootOverrideData,
@@ -79,6 +82,17 @@ def erasure(number: int, user: str, *, keys: tuple[str, ...] = (), at: float | N
     )
 
 
+def retraction(number: int, of: int, *, retracted: bool = True, at: float | None = None) -> Event:
+    """The retraction of the event with the id `of`, or the revocation of that."""
+    return (EventRetracted if retracted else EventRetractionRevoked)(
+        id=str(UUID(int=number)),
+        source="/tests",
+        time=NOON + timedelta(milliseconds=number if at is None else at),
+        specversion="1.0",
+        data=RetractionData(row_id=UUID(int=of), reason="a test", requested_by="tests"),
+    )
+
+
 def chains(count: int, first: int = 1) -> list[EntityEvent]:
     """Root, child, grandchild, and again."""
     events: list[EntityEvent] = []
@@ -122,4 +136,14 @@ def erasing_histories(draw: st.DrawFn) -> list[Event]:
     for number in range(draw(st.integers(0, 3))):
         some = tuple(draw(st.sets(st.sampled_from(keys))))
         events.append(erasure(1_000 + number, draw(st.sampled_from(users)), keys=some))
+    return draw(st.permutations(events))
+
+
+@st.composite
+def retracting_histories(draw: st.DrawFn) -> list[Event]:
+    """A history some of whose events are retracted, or retracted and that revoked, also before they come."""
+    events: list[Event] = draw(histories())
+    for number in range(draw(st.integers(1, 6))):
+        of, at = draw(st.integers(1, len(events) + 1)), draw(st.integers(0, 3))
+        events.append(retraction(1_000 + number, of, retracted=draw(st.integers(0, 3)) > 0, at=at))
     return draw(st.permutations(events))

@@ -186,5 +186,6 @@ def provenance(stored):
     _member(to, b',"traceparent":', row[29], None)
     _member(to, b',"isLegacy":', stored.is_legacy, False)
     _member(to, b',"erased":', stored.erased, False)
+    _member(to, b',"retracted":', stored.retracted, False)
     to.add(b"}}", 2)
     return PyBytes_FromStringAndSize(to.data + 48, 36), to.written()

@@ -43,7 +43,7 @@ OF_EVENTS = [
 OF_ENTITIES = [golden for golden in OF_EVENTS if golden.event.startswith("entity-")]
 
 
-_UNSTATED = [("parentConflict", False), ("isLegacy", False), ("erased", False)]
+_UNSTATED = [("parentConflict", False), ("isLegacy", False), ("erased", False), ("retracted", False)]
 
 
 def named(golden: Golden) -> str:

@@ -24,6 +24,7 @@ from llamalog_schemas import (
     encode_event_binary,
     is_erased,
     is_override,
+    is_retraction,
     user_digest,
 )
 from llamalog_service.ingest.batch import decode_batch
@@ -168,6 +169,18 @@ def test_e8_an_erasure_names_a_digest_and_a_bounded_number_of_keys() -> None:
     ):
         assert refused(_erasure(good | bad)) == InvalidReason.BAD_FIELD
     assert refused(_erasure(good | {"userId": "7c1f"})) == InvalidReason.UNKNOWN_FIELD
+
+
+def test_e9_a_retraction_names_a_row_by_its_id() -> None:
+    good = {"rowId": "0199a1b2-c3d4-7e5f-8a6b-000000000001", "reason": "r", "requestedBy": "u"}
+    for kind in ("event-retracted", "event-retraction-revoked"):
+        type_ = f"llamalog.{kind}.v1"
+        assert is_retraction(accepted(json.dumps(FULL | {"type": type_, "data": good}).encode()))
+        for bad in ({"rowId": "7c1f"}, {"rowId": None}, {"reason": None}, {"requestedBy": ""}):
+            message = json.dumps(FULL | {"type": type_, "data": good | bad}).encode()
+            assert refused(message) == InvalidReason.BAD_FIELD
+        unknown = json.dumps(FULL | {"type": type_, "data": good | {"eventId": "x"}}).encode()
+        assert refused(unknown) == InvalidReason.UNKNOWN_FIELD
 
 
 def _erasure(data: dict[str, Any]) -> bytes:

@@ -29,7 +29,7 @@ def judge(fuzzed: Input) -> str:
     rows = len(decoded.rows) - len(_NEIGHBOURS)
     found = {
         "event": rows,
-        "override": len(decoded.overrides) + len(decoded.erasures),
+        "override": len(decoded.overrides),
         "tombstone": decoded.tombstones,
         "dead letter": len(decoded.rejected),
     }
@@ -46,7 +46,7 @@ def judge(fuzzed: Input) -> str:
         assert verdict.sentence
     if decoded.rejected and decoded.rejected[0].verdict.reason == UNAUTHORISED_OVERRIDE:
         decoded = decode_batch([replace(message, topic=OVERRIDES)])
-        assert len(decoded.overrides) + len(decoded.erasures) == 1
+        assert len(decoded.overrides) == 1
         return "override"
     if decoded.rejected:
         return decoded.rejected[0].verdict.reason

@@ -32,6 +32,7 @@ ALL_REVISIONS = [
     "0015",
     "0016",
     "0018",
+    "0019",
 ]
 
 DatabaseAt = Callable[[str], Awaitable[str]]

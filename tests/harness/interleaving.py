@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any, NamedTuple
@@ -57,13 +57,14 @@ class Turns:
     async def play(self, choose: Choose, **actors: Coroutine[Any, Any, Any]) -> None:
         """Run the actors, under the names that they give to `mine`, to their ends, step by step as chosen.
 
-        The first error of one is raised.
+        The first error of one is raised, and ends the others.
         """
         tasks = {name: asyncio.create_task(self._act(work)) for name, work in actors.items()}
         blocked: set[str] = set()
         try:
             async with asyncio.timeout(_TIMEOUT):
                 while any(not task.done() for task in tasks.values()):
+                    _raise_first(tasks.values())
                     blocked = await self._stand_still(tasks, blocked)
                     ready = [Step(actor, actor not in self._writers) for actor in sorted(self._waiting)]
                     if ready:
@@ -71,8 +72,7 @@ class Turns:
                         self._writers.discard(chosen)
                         for turn in self._waiting.pop(chosen):
                             turn.set_result(None)
-            for task in tasks.values():
-                task.result()
+            _raise_first(tasks.values())
         finally:
             for task in tasks.values():
                 task.cancel()
@@ -101,6 +101,12 @@ class Turns:
                     blocked = moving
 
 
+def _raise_first(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
 class PoolInTurns:
     """A pool whose transactions, or whose statements, each wait for the actor's turn."""
 
@@ -117,6 +123,10 @@ class PoolInTurns:
     async def fetchval(self, *arguments: Any) -> Any:
         await self._turns.mine(self._actor, reads=_WRITES.search(arguments[0]) is None)
         return await self._pool.fetchval(*arguments)
+
+    async def fetchrow(self, *arguments: Any) -> Any:
+        await self._turns.mine(self._actor, reads=_WRITES.search(arguments[0]) is None)
+        return await self._pool.fetchrow(*arguments)
 
     async def execute(self, *arguments: Any) -> Any:
         await self._turns.mine(self._actor)

@@ -24,7 +24,7 @@ _EMPTY_ALL = """
     DELETE FROM handled_requests; DELETE FROM legacy_values; DELETE FROM publishing_progress;
     DELETE FROM removed_rows; DELETE FROM refused_rows; DELETE FROM root_history;
     DELETE FROM root_corrections; UPDATE history_start SET kept_since = now(); DELETE FROM event_producers;
-    DELETE FROM erasures
+    DELETE FROM erasures; DELETE FROM retractions
 """
 
 
@@ -48,6 +48,8 @@ async def write_at_rest(
         erased = [row.content.id for row in some if row.is_erased]
         contents, roots = [row.content for row in some], [row.root for row in some]
         await store.write(contents, roots, [], positions, erased=erased)
+        if retracted := [row.content.id for row in some if row.is_retracted]:
+            await pool.execute("UPDATE llama_logs SET retracted = true WHERE id = ANY ($1)", retracted)
 
 
 async def copy_contents(
@@ -69,7 +71,9 @@ async def empty_tables(pool: asyncpg.Pool) -> None:
 def differences(stored: Mapping[UUID, StoredRow], events: Iterable[Event]) -> list[str]:
     """A line for each row that differs from the fold of the events, at most twenty."""
     expected = fold(events)
-    found = {row_id: FoldedRow(row.content, row.root, row.erased) for row_id, row in stored.items()}
+    found = {
+        row_id: FoldedRow(row.content, row.root, row.erased, row.retracted) for row_id, row in stored.items()
+    }
     lines = [f"{row_id} is missing" for row_id in expected.keys() - found.keys()]
     lines += [f"{row_id} should not be there" for row_id in found.keys() - expected.keys()]
     for row_id in expected.keys() & found.keys():
@@ -77,6 +81,8 @@ def differences(stored: Mapping[UUID, StoredRow], events: Iterable[Event]) -> li
             lines.append(f"{row_id} has content {found[row_id].content}, not {expected[row_id].content}")
         if found[row_id].is_erased != expected[row_id].is_erased:
             lines.append(f"{row_id} is erased: {found[row_id].is_erased}, not {expected[row_id].is_erased}")
+        if found[row_id].is_retracted != expected[row_id].is_retracted:
+            lines.append(f"{row_id} is not retracted, or retracted, unlike {expected[row_id].is_retracted}")
         if found[row_id].root != expected[row_id].root:
             job, parent = found[row_id].content.job_id, found[row_id].content.parent_job_id
             lines.append(f"{row_id} ({job} of {parent}): {found[row_id].root}, not {expected[row_id].root}")

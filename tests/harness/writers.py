@@ -23,6 +23,7 @@ from llamalog_service.kafka.topics import topics
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import FEW_JOBS, RecomputeStore, recompute_until_converged
+from llamalog_service.log.retractions import Retractor
 
 TOPIC = "tests.entity-events"
 OVERRIDES = "tests.overrides"
@@ -158,9 +159,15 @@ class Recomputer:
 
     async def settle(self) -> None:
         """Do every published command, then publish the corrections."""
+        await self.apply_retractions()
         for jobs in self.kept.take_commands():
             await self.recompute(jobs)
         await self.publish_corrections()
+
+    async def apply_retractions(self) -> None:
+        """Apply every retraction that waits."""
+        while await Retractor(self.pool, self.store).apply_next():
+            pass
 
     async def publish_corrections(self) -> None:
         publisher = EventPublisher(self.kept, NAMES, source="/tests")

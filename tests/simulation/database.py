@@ -10,7 +10,7 @@ import asyncpg
 from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.pool import prepare_connection
 from llamalog_service.postgres.statements import sql, statement_files
-from llamalog_service.rebuild.shadow import SCHEMA
+from llamalog_service.rebuild.ports import SCHEMA
 from simulation.faults import COMMIT, STATEMENT
 from simulation.world import Process, World
 

@@ -162,6 +162,22 @@ class UserErasedData(
     requested_by: UserId
 
 
+class RetractionData(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename="camel",
+    gc=False,
+):
+    """The ``data`` of the retraction of an event: ``rowId`` is the id of the row that the event becomes."""
+
+    row_id: UUID
+    reason: str
+    requested_by: UserId
+
+
 class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
     """The CloudEvents 1.0 attributes that every message bears; other attributes are opaque.
 
@@ -247,6 +263,20 @@ class UserErased(CloudEvent, frozen=True, kw_only=True, tag="llamalog.user-erase
     data: UserErasedData
 
 
+class EventRetracted(CloudEvent, frozen=True, kw_only=True, tag="llamalog.event-retracted.v1", gc=False):
+    """An event is taken back: its row stays and claims nothing. Published by the service itself."""
+
+    data: RetractionData
+
+
+class EventRetractionRevoked(
+    CloudEvent, frozen=True, kw_only=True, tag="llamalog.event-retraction-revoked.v1", gc=False
+):
+    """A retraction is revoked: the event counts again. Published by the service itself."""
+
+    data: RetractionData
+
+
 class LegacyRow(CloudEvent, frozen=True, kw_only=True, tag="llamalog.legacy-row.v1", gc=False):
     """A row that was in the table before events existed, verbatim. Published by the service itself.
 
@@ -259,14 +289,16 @@ class LegacyRow(CloudEvent, frozen=True, kw_only=True, tag="llamalog.legacy-row.
 
 EntityEvent = EntityCreated | EntityLinked | EntityEnriched | EntityCorrected | EntityCached | EntityFailed
 RootOverrideEvent = RootAdopted | RootAdoptionRevoked
-OverrideEvent = RootOverrideEvent | UserErased
+RetractionEvent = EventRetracted | EventRetractionRevoked
+OverrideEvent = RootOverrideEvent | UserErased | RetractionEvent
 """An operator's statement, on the topic of overrides."""
 RowEvent = EntityEvent | LegacyRow
 """Becomes a row."""
 Event = RowEvent | OverrideEvent
 
 _ROOT_OVERRIDES = frozenset({RootAdopted, RootAdoptionRevoked})
-_OVERRIDES = _ROOT_OVERRIDES | {UserErased}
+_RETRACTIONS = frozenset({EventRetracted, EventRetractionRevoked})
+_OVERRIDES = _ROOT_OVERRIDES | _RETRACTIONS | {UserErased}
 _USER_PREFIX: Final = "llamalog-user:"
 
 
@@ -278,6 +310,11 @@ def is_override(event: Event) -> TypeIs[OverrideEvent]:
 def is_root_override(event: Event) -> TypeIs[RootOverrideEvent]:
     """Whether an event overrides the root of a job."""
     return type(event) in _ROOT_OVERRIDES
+
+
+def is_retraction(event: Event) -> TypeIs[RetractionEvent]:
+    """Whether an event takes another event back, or revokes that."""
+    return type(event) in _RETRACTIONS
 
 
 def is_erased(event: RowEvent) -> bool:
@@ -315,15 +352,15 @@ def row_id(event: Event) -> UUID:
 def lineage_key(event: Event) -> bytes:
     """The Kafka key of an event: root job, else parent, else job, else entity, else its id.
 
-    An override has its job, an erasure its digest. So a lineage mostly shares a partition; no reader may rely
-    on it. An event without job and entity is a failure before anything existed.
+    An override has its job, a retraction its row, an erasure its digest. So a lineage mostly shares a
+    partition; no reader may rely on it. An event without job and entity is a failure before anything existed.
     """
     return _lineage(event).encode()
 
 
 def _lineage(event: Event) -> str:
     if is_override(event):
-        return event.data.job_id if is_root_override(event) else event.data.user_digest
+        return _subject_of_override(event)
     return _lineage_of_legacy_row(event) if is_legacy_row(event) else _lineage_of_entity(event)
 
 
@@ -331,6 +368,12 @@ def _lineage_of_entity(event: EntityEvent) -> str:
     data = event.data
     named = data.root_job_id or data.parent_job_id or data.job_id or data.entity_id
     return event.id if named is None else str(named)
+
+
+def _subject_of_override(event: OverrideEvent) -> str:
+    if is_root_override(event):
+        return event.data.job_id
+    return str(event.data.row_id) if is_retraction(event) else event.data.user_digest
 
 
 def _lineage_of_legacy_row(event: LegacyRow) -> str:

@@ -47,6 +47,7 @@ class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=Fal
     ``producer`` is the ``source`` of the event; a legacy row (``isLegacy``) has none, and of an event
     recorded before producers were kept it is absent. ``traceparent`` leads to the trace of the event.
     ``erased``: a person was erased from the row, its ``userId`` and the personal keys of its ``metadata``.
+    ``retracted``: the event was taken back; the row makes no claim and no declaration.
     ``omitted`` names the fields that were left out because no message could hold or no reader could
     decode them.
     Unlike an event's data it may gain fields within a version: readers ignore fields that they don't know.
@@ -90,6 +91,7 @@ class Provenance(Struct, frozen=True, omit_defaults=True, rename="camel", gc=Fal
     traceparent: str | None = None
     is_legacy: bool = False
     erased: bool = False
+    retracted: bool = False
     omitted: tuple[str, ...] = ()
 
 

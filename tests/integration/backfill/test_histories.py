@@ -14,11 +14,12 @@ from harness.interleaving import PoolInTurns, Turns
 from harness.log_table import differences, empty_tables, stored_rows
 from harness.provenance import as_stored
 from harness.writers import KeptMessages, Recomputer, Writer
-from histories import erasing_histories, histories
-from llamalog_schemas.events import Event
+from histories import erasing_histories, histories, retracting_histories
+from llamalog_schemas.events import Event, is_retraction
 from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.log.erasures import Eraser
 from llamalog_service.log.recompute import FEW_JOBS, RecomputeStore
+from llamalog_service.log.retractions import Retractor
 from llamalog_service.postgres.pool import create_pool
 
 Story = Callable[[asyncpg.Pool, list[Event], int], Coroutine[Any, Any, None]]
@@ -28,13 +29,13 @@ def play_many(database_url: str, story: Story, examples: int) -> None:
     """Run a story for many histories, on one pool."""
 
     async def open_pool() -> asyncpg.Pool:
-        return await create_pool(database_url, min_size=4, max_size=4)
+        return await create_pool(database_url, min_size=4, max_size=8)
 
     with asyncio.Runner() as runner:
         pool = runner.run(open_pool())
 
         @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-        @given(history=histories() | erasing_histories(), seed=st.integers(0, 2**32))
+        @given(history=histories() | erasing_histories() | retracting_histories(), seed=st.integers(0, 2**32))
         def every_history(history: list[Event], seed: int) -> None:
             runner.run(empty_tables(pool))
             runner.run(story(pool, history, seed))
@@ -49,11 +50,8 @@ async def write_and_repair_at_once(
     pool: asyncpg.Pool, history: Sequence[Event], seed: int, kept: KeptMessages
 ) -> None:
     """Two writers share a history, a third recomputes; whose turn it is, is up to the dice."""
-    turns, dice, luck = (
-        Turns(blocked_after=0.2),
-        Random(seed),
-        Random(seed),
-    )  # eraser and recomputer lock rows
+    turns = Turns(blocked_after=0.2)  # those that change rows wait for each other's locks
+    dice, luck = Random(seed), Random(seed)
     shares: tuple[list[Event], list[Event]] = ([], [])
     for one in history:
         shares[dice.randrange(2)].append(one)
@@ -95,13 +93,27 @@ async def write_and_repair_at_once(
             await turns.mine("eraser")
             await eraser.erase_next()
 
+    async def retract() -> None:
+        in_turns = PoolInTurns(pool, turns, "retractor")
+        retractor = Retractor(in_turns, RecomputeStore(in_turns))
+        while still_writing and any(map(is_retraction, history)):
+            await turns.mine("retractor")
+            await retractor.apply_next()
+
     await turns.play(
         lambda steps, _: dice.choice(steps).actor,
-        **{"writer 0": write(0), "writer 1": write(1), "recomputer": repair(), "eraser": erase()},
+        **{
+            "writer 0": write(0),
+            "writer 1": write(1),
+            "recomputer": repair(),
+            "eraser": erase(),
+            "retractor": retract(),
+        },
     )
     kept.is_away = lambda: False
     while await Eraser(pool).erase_next():
         pass
+    await Recomputer(pool, kept).apply_retractions()
 
 
 def test_what_two_writers_and_a_recomputer_leave_is_the_fold(database_url: str) -> None:

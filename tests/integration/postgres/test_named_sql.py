@@ -28,6 +28,7 @@ ROW_WRITES = {
     "normalise_external_parents": "normalise_rows",
     "resolve_untracked": "untracked_rows",
     "erase_write": "erase_rows",
+    "retract_write": "retract_rows",
     "plan_apply": "plan_rows",
 }
 """Writes of rows, each over the statement that selects them."""

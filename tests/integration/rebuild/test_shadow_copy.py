@@ -14,7 +14,8 @@ from harness.rebuilding import Installation
 from histories import chains
 from llamalog_service import kernels
 from llamalog_service.domain.rows import RowContent
-from llamalog_service.rebuild.shadow import MessagePosition, ShadowBatch, ShadowStore
+from llamalog_service.rebuild.ports import MessagePosition
+from llamalog_service.rebuild.shadow import ShadowBatch, ShadowStore
 
 compiled = kernels.compiled or pytest.skip(
     "the kernels are not compiled: `make test-compiled`", allow_module_level=True

@@ -92,13 +92,13 @@ def test_what_follows_from_several_columns(origin: Origin, root: str | None, dec
 @given(histories())
 def test_a_row_is_the_same_from_the_table_and_from_its_provenance_record(events: list[Event]) -> None:
     at = datetime(2026, 2, 10, tzinfo=UTC)
-    for content, root, _ in fold(events).values():
+    for content, root, *_ in fold(events).values():
         assert isinstance(content, RowContent)
         stored = StoredRow(content, root, 3, at)
         values: dict[str, Any] = {}
         for part in (content, root):
             values |= {name: getattr(part, name) for name in part.__struct_fields__}
-        values |= {"revision": 3, "recorded_at": at, "is_legacy": False, "erased": False}
+        values |= {"revision": 3, "recorded_at": at, "is_legacy": False, "erased": False, "retracted": False}
         assert stored_row(values) == stored
         from_table = log_row(
             values | dict.fromkeys(AS_TEXT) | {"created_at": content.created_at.replace(tzinfo=UTC)}

@@ -24,6 +24,7 @@ _NEW: Final = {
     "producer_id",
     "traceparent",
     "erased",
+    "retracted",
 }
 _GRANTED: Final = """
     SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END

@@ -10,7 +10,7 @@ from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.log.corrections import Cause, CauseKind, begin_correction
-from llamalog_service.log.overrides import insert_overrides
+from llamalog_service.log.overrides import insert_root_overrides
 from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS, ROOT_DIFFERS, ROOTS
 from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.statements import Row, sql
@@ -152,7 +152,7 @@ class BatchWriter:
     async def insert_overrides(self, overrides: list[RootOverride]) -> None:
         """Insert the overrides that a plan relies on; known ones are left alone."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await insert_overrides(connection, overrides, sourced=False)
+            await insert_root_overrides(connection, overrides, sourced=False)
 
 
 def _scanned_alone(planned: Row) -> Row:

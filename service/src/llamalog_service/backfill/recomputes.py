@@ -180,6 +180,7 @@ class Sweep:
     async def sweep_everything(self) -> int:
         """Correct every row that differs from the rule; rows set aside are tried again."""
         await self._store.retry_refused()
+        await self._store.unsettled.repeat_retractions()
         corrected = await _unless_refused(self._store.resolve_untracked, 0)
         return corrected + await _unless_refused(lambda: self._recompute(Everything.EVERYTHING), 0)
 

@@ -24,6 +24,7 @@ from llamalog_service.log.history import RootHistory
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.overrides import OverrideStore
 from llamalog_service.log.recompute import RecomputeStore
+from llamalog_service.log.retractions import Retractor
 from llamalog_service.postgres.locks import WorkerLock
 from llamalog_service.retry import retry_until_available
 from llamalog_service.telemetry.metrics import NULL_METRICS, Metrics
@@ -159,7 +160,7 @@ def recompute_tasks(
     *,
     keeping_plans: asyncpg.Pool | None = None,
 ) -> list[PeriodicTask]:
-    """Recomputes, backfills and erasures; they need PostgreSQL alone.
+    """Recomputes, backfills, erasures and retractions; they need PostgreSQL alone.
 
     Args:
         planning_pool: its connections plan every statement anew.
@@ -185,6 +186,12 @@ def recompute_tasks(
         ),
         PeriodicTask(
             "erasing persons", Eraser(planning_pool).erase_next, POLL_SECONDS, wakes=PUBLISHING_CORRECTIONS
+        ),
+        PeriodicTask(
+            "applying retractions",
+            Retractor(planning_pool, recompute).apply_next,
+            POLL_SECONDS,
+            wakes=PUBLISHING_CORRECTIONS,
         ),
         PeriodicTask("backfilling", BackfillRunner(stores, poll_every=POLL_SECONDS).run_next, POLL_SECONDS),
     ]

@@ -17,12 +17,14 @@ from llamalog_schemas.events import (
     UserErased,
     is_erased,
     is_override,
+    is_retraction,
     is_root_override,
     row_id,
 )
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.erasures import Erasures, erased_event, erasure_of
 from llamalog_service.domain.lineage import Root, Statement, name_cycle
+from llamalog_service.domain.retractions import retracted_rows, retraction_of
 from llamalog_service.domain.rows import Content, content_of, utc_milliseconds
 
 
@@ -32,6 +34,7 @@ class FoldedRow(NamedTuple):
     content: Content
     root: Root
     is_erased: bool = False
+    is_retracted: bool = False
 
 
 def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
@@ -42,6 +45,7 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
     """
     events = list(events)
     erasures = Erasures().with_all(erasure_of(event) for event in events if isinstance(event, UserErased))
+    retracted = retracted_rows(retraction_of(event) for event in events if is_retraction(event))
     contents: dict[UUID, Content] = {}
     erased: dict[UUID, bool] = {}
     overrides: dict[str, set[tuple[datetime, UUID, bool]]] = {}
@@ -54,22 +58,29 @@ def fold(events: Iterable[Event]) -> dict[UUID, FoldedRow]:
             content = content_of(left)
             contents.setdefault(content.id, content)
             erased.setdefault(content.id, is_erased(left))
-    facts = _Facts(contents.values(), adopted={job for job, found in overrides.items() if max(found)[2]})
-    return {row.id: FoldedRow(row, facts.root_of(row), erased[row.id]) for row in contents.values()}
+    adopted = {job for job, found in overrides.items() if max(found)[2]}
+    facts = _Facts(contents.values(), adopted, retracted)
+    return {
+        row.id: FoldedRow(row, facts.root_of(row), erased[row.id], row.id in retracted)
+        for row in contents.values()
+    }
 
 
 class _Facts:
-    """The facts about jobs that the rows state."""
+    """The facts about jobs that the rows state: a retracted one that its job was seen, and nothing else."""
 
-    def __init__(self, rows: Iterable[Content], adopted: set[str]) -> None:
+    def __init__(self, rows: Iterable[Content], adopted: set[str], retracted: frozenset[UUID]) -> None:
         claims: dict[str, list[Statement]] = {}
         declarations: dict[str, list[Statement]] = {}
         self.adopted = adopted
+        self.retracted = retracted
         self.seen: set[str] = set()
         for row in rows:
             if row.job_id is None:
                 continue
             self.seen.add(row.job_id)
+            if row.id in retracted:
+                continue
             if row.parent_job_id is not None:
                 claims.setdefault(row.job_id, []).append(Statement(row.created_at, row.id, row.parent_job_id))
             if row.declared_root_job_id is not None:
@@ -84,7 +95,11 @@ class _Facts:
         start = row.parent_job_id if row.job_id is None else row.job_id
         if start is None:
             return Root(None, Origin.UNTRACKED)
-        conflict = row.job_id is not None and row.parent_job_id not in (None, self.parent.get(row.job_id))
+        conflict = (
+            row.job_id is not None
+            and row.id not in self.retracted
+            and row.parent_job_id not in (None, self.parent.get(row.job_id))
+        )
         walk: dict[str, None] = {}
         job = start
         while job not in walk:
@@ -102,7 +117,7 @@ class _Facts:
         """The walk ended at a job that no row bears."""
         if walk[-1] in self.adopted:
             return Root(walk[-1], Origin.ADOPTED)
-        if row.declared_root_job_id is not None:
+        if row.declared_root_job_id is not None and row.id not in self.retracted:
             return Root(row.declared_root_job_id, Origin.DECLARED)
         for job in walk:
             if job in self.declared:

@@ -1,19 +1,24 @@
-"""Overrides by operators: a job that was never seen counts as a root, or no longer does."""
+"""Overrides by operators: of the root of a job that was never seen, and all that stand on the same topic."""
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, overload
 from uuid import UUID, uuid4
 
 from llamalog_schemas.codec import decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import (
+    OverrideEvent,
     RootAdopted,
     RootAdoptionRevoked,
     RootOverrideData,
     RootOverrideEvent,
+    is_retraction,
+    is_root_override,
     row_id,
 )
+from llamalog_service.domain.erasures import Erasure, erasure_of
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.domain.retractions import Retraction, retraction_of
 from llamalog_service.domain.rows import utc_milliseconds
 
 _TICK = timedelta(milliseconds=1)
@@ -106,8 +111,24 @@ def _valid(event: RootOverrideEvent) -> RootOverrideEvent:
     return event
 
 
-def override_of(event: RootOverrideEvent) -> RootOverride:
+Override = RootOverride | Erasure | Retraction
+"""What an event on the topic of overrides states."""
+
+
+@overload
+def override_of(event: RootOverrideEvent) -> RootOverride: ...
+
+
+@overload
+def override_of(event: OverrideEvent) -> Override: ...
+
+
+def override_of(event: OverrideEvent) -> Override:
     """The override that an event states."""
+    if is_retraction(event):
+        return retraction_of(event)
+    if not is_root_override(event):
+        return erasure_of(event)
     return RootOverride(
         row_id(event),
         event.data.job_id,

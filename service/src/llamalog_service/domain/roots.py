@@ -5,8 +5,9 @@ facts, which may be out of date by the time the rows are committed: the ingest v
 and has the difference recomputed. `fold` is the rule that both must agree with at rest.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -58,14 +59,17 @@ def jobs_named(rows: Iterable[Content]) -> set[str]:
     return named  # type: ignore[return-value]  # None has just been discarded
 
 
-def resolve(rows: Sequence[Content], facts: Mapping[str, JobFacts]) -> Resolved:
+def resolve(
+    rows: Sequence[Content], facts: Mapping[str, JobFacts], retracted: Collection[UUID] = ()
+) -> Resolved:
     """The roots of a batch's rows.
 
     Args:
         rows: the batch's rows, each id once; those that are in the table already may be among them.
         facts: an entry for each of `jobs_named(rows)`.
+        retracted: rows among them that are retracted in the table.
     """
-    batch = _Batch(rows, facts)
+    batch = _Batch(rows, facts, retracted)
     resolutions = {job: batch.resolution(job) for job in batch.claims}
     jobs = {
         job: JobFacts(True, claim, batch.declarations[job], resolutions[job])
@@ -92,8 +96,11 @@ def _named(statement: Statement | None) -> str | None:
 class _Batch:
     """The batch's own claims and declarations, earlier ones from the facts included."""
 
-    def __init__(self, rows: Sequence[Content], facts: Mapping[str, JobFacts]) -> None:
+    def __init__(
+        self, rows: Sequence[Content], facts: Mapping[str, JobFacts], retracted: Collection[UUID]
+    ) -> None:
         self.facts = facts
+        self.retracted = retracted
         self.claims: dict[str, Statement | None] = {}
         self.declarations: dict[str, Statement | None] = {}
         self.relied_on: dict[str, JobFacts] = {}
@@ -107,6 +114,8 @@ class _Batch:
         if job not in claims:
             known = self.facts[job]
             claims[job], declarations[job] = known.claim, known.declaration
+        if self.retracted and row.id in self.retracted:
+            return
         if row.parent_job_id is not None:
             claim = Statement(row.created_at, row.id, row.parent_job_id)
             earliest = claims[job]
@@ -120,14 +129,16 @@ class _Batch:
         start = row.parent_job_id if row.job_id is None else row.job_id
         if start is None:
             return Root(None, Origin.UNTRACKED)
+        states = row.id not in self.retracted
         resolution = self.resolution(start)
         root, origin = resolution.root_job_id, resolution.origin
         conflict = False
         if row.job_id is not None:
-            conflict = row.parent_job_id is not None and row.parent_job_id != _named(self.claims[row.job_id])
+            claim = row.parent_job_id if states else None
+            conflict = claim is not None and claim != _named(self.claims[row.job_id])
             if origin is Origin.RESOLVED and root == row.job_id:
                 origin = Origin.ROOT
-        if origin in OPEN and row.declared_root_job_id is not None:
+        if origin in OPEN and row.declared_root_job_id is not None and states:
             root, origin = row.declared_root_job_id, Origin.DECLARED
         return Root(root, origin, resolution.cycle_members, conflict)
 

@@ -80,7 +80,7 @@ class StoredRow(Struct, frozen=True, gc=False):
     """A row of the log as stored.
 
     ``is_legacy``: it existed before its event, whether or not one was published since. ``erased``: a person
-    was erased from it.
+    was erased from it. ``retracted``: its event was taken back.
     """
 
     content: RowContent
@@ -89,6 +89,7 @@ class StoredRow(Struct, frozen=True, gc=False):
     recorded_at: datetime
     is_legacy: bool = False
     erased: bool = False
+    retracted: bool = False
 
 
 @overload
@@ -169,11 +170,11 @@ def utc_milliseconds(time: datetime) -> datetime:
 
 
 _CONTENT_WIDTH: Final = len(RowContent.__struct_fields__)
-_STORED_WIDTH: Final = _CONTENT_WIDTH + len(Root.__struct_fields__) + 4  # revision, time, is_legacy, erased
+_STORED_WIDTH: Final = _CONTENT_WIDTH + len(Root.__struct_fields__) + 5  # revision, time, is_legacy, …
 
 
 def stored_row(record: Mapping[str, Any]) -> StoredRow:
-    """A row as `{stored}` selects it: content, root, revision, time, is_legacy, erased, in that order.
+    """A row as `{stored}` selects it: content, root, and the other fields, in the order of `StoredRow`.
 
     What is selected behind these is passed over.
 

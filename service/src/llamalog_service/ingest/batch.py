@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from llamalog_schemas.codec import decode_event
 from llamalog_schemas.errors import InvalidMessageError
-from llamalog_schemas.events import is_erased, is_override, is_root_override
-from llamalog_service.domain.erasures import Erasure, Erasures, erased_content, erasure_of
+from llamalog_schemas.events import is_erased, is_override
+from llamalog_service.domain.erasures import Erasures, erased_content
 from llamalog_service.domain.errors import DeadLetter, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
-from llamalog_service.domain.overrides import RootOverride, override_of
+from llamalog_service.domain.overrides import Override, override_of
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, content_of
 from llamalog_service.kafka.dead_letters import RejectedRecord, too_large
 from llamalog_service.kafka.reader import Record
@@ -41,25 +41,28 @@ waits for its turn PostgreSQL has no work."""
 _COMPARED_APART: Final[dict[str, None]] = dict.fromkeys(
     ("metadata", "preview_data", "producer", "traceparent")
 )
-_Refusable = TypeVar("_Refusable", Content, RootOverride, Erasure)
+_Refusable = TypeVar("_Refusable", Content, Override)
+_Kind = TypeVar("_Kind", bound=Override)
 
 
 class DecodedBatch(NamedTuple):
     """A batch by kind, in the order of arrival.
 
-    `rows` and `records` run in step, and so do `overrides` and `override_records`, `erasures` and
-    `erasure_records`. `erased` are the ids of rows of which a person was erased.
+    `rows` and `records` run in step, and so do `overrides` and `override_records`. `erased` are the ids of
+    rows of which a person was erased.
     """
 
     rows: list[Content]
     records: list[Record]
-    overrides: list[RootOverride]
+    overrides: list[Override]
     override_records: list[Record]
-    erasures: list[Erasure]
-    erasure_records: list[Record]
     rejected: list[RejectedRecord]
     tombstones: int
     erased: set[UUID]
+
+    def overrides_of(self, kind: type[_Kind]) -> list[_Kind]:
+        """The overrides of one kind."""
+        return [one for one in self.overrides if isinstance(one, kind)]
 
 
 class ClassifiedBatch(NamedTuple):
@@ -93,7 +96,7 @@ class Equality(Protocol):
 
 def decode_batch(records: Sequence[Record]) -> DecodedBatch:
     """Decode and validate record by record: an invalid one never affects its neighbours."""
-    decoded = DecodedBatch([], [], [], [], [], [], [], 0, set())
+    decoded = _empty_batch()
     for record in records:
         _decode(record, decoded)
     return _with_tombstones(decoded, records)
@@ -101,7 +104,7 @@ def decode_batch(records: Sequence[Record]) -> DecodedBatch:
 
 async def decode_in_turns(records: Sequence[Record]) -> DecodedBatch:
     """The same, yielding to the event loop now and then."""
-    decoded = DecodedBatch([], [], [], [], [], [], [], 0, set())
+    decoded = _empty_batch()
     deadline = time.monotonic() + _TURN_SECONDS
     for record in records:
         _decode(record, decoded)
@@ -109,6 +112,10 @@ async def decode_in_turns(records: Sequence[Record]) -> DecodedBatch:
             await asyncio.sleep(0)
             deadline = time.monotonic() + _TURN_SECONDS
     return _with_tombstones(decoded, records)
+
+
+def _empty_batch() -> DecodedBatch:
+    return DecodedBatch([], [], [], [], [], 0, set())
 
 
 def _decode(record: Record, decoded: DecodedBatch) -> None:
@@ -122,15 +129,15 @@ def _decode(record: Record, decoded: DecodedBatch) -> None:
     except InvalidMessageError as invalid:
         decoded.rejected.append(RejectedRecord(record, DeadLetter(invalid.reason, invalid.sentence)))
         return
-    overrides = is_override(event)
-    if overrides is not carries_overrides(record.topic):
-        decoded.rejected.append(RejectedRecord(record, _misplaced(record.topic, is_override=overrides)))
-    elif is_root_override(event):
+    overrides = carries_overrides(record.topic)
+    if is_override(event):
+        if not overrides:
+            decoded.rejected.append(RejectedRecord(record, _misplaced(record.topic, is_override=True)))
+            return
         decoded.overrides.append(override_of(event))
         decoded.override_records.append(record)
-    elif is_override(event):
-        decoded.erasures.append(erasure_of(event))
-        decoded.erasure_records.append(record)
+    elif overrides:
+        decoded.rejected.append(RejectedRecord(record, _misplaced(record.topic, is_override=False)))
     else:
         row = content_of(event)
         decoded.rows.append(row)
@@ -155,7 +162,7 @@ def _misplaced(topic: str, *, is_override: bool) -> DeadLetter:
 
 
 def _with_tombstones(decoded: DecodedBatch, records: Sequence[Record]) -> DecodedBatch:
-    read = len(decoded.rows) + len(decoded.overrides) + len(decoded.erasures) + len(decoded.rejected)
+    read = len(decoded.rows) + len(decoded.overrides) + len(decoded.rejected)
     return decoded._replace(tombstones=len(records) - read)
 
 
@@ -171,12 +178,6 @@ def without_refused_overrides(decoded: DecodedBatch, refused: Mapping[UUID, RowR
     return decoded._replace(
         overrides=overrides, override_records=records, rejected=decoded.rejected + rejected
     )
-
-
-def without_refused_erasures(decoded: DecodedBatch, refused: Mapping[UUID, RowRefusedError]) -> DecodedBatch:
-    """The batch without the erasures that PostgreSQL refuses, their messages among the rejected."""
-    erasures, records, rejected = _parted(decoded.erasures, decoded.erasure_records, refused, "erasure")
-    return decoded._replace(erasures=erasures, erasure_records=records, rejected=decoded.rejected + rejected)
 
 
 def erase_batch(decoded: DecodedBatch, stored: Mapping[UUID, StoredRow], erasures: Erasures) -> DecodedBatch:

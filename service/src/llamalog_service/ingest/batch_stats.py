@@ -12,6 +12,8 @@ from llamalog_schemas.events import Category
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
+from llamalog_service.domain.overrides import Override, RootOverride
+from llamalog_service.domain.retractions import Retraction
 from llamalog_service.domain.rows import Content
 from llamalog_service.ingest.batch import ClassifiedBatch, DecodedBatch
 from llamalog_service.telemetry.metrics import EventKind, Verdict
@@ -51,14 +53,20 @@ def count_events(decoded: DecodedBatch, classified: ClassifiedBatch) -> Mapping[
         _count(counts, type_, "duplicate", rows - recorded - conflicts)
     for record in decoded.rejected:
         counts[EventKind(_UNKNOWN_TYPE, "dead-lettered", record.verdict.reason)] += 1
-    if decoded.erasures:
-        counts[EventKind("user-erased", "override")] = len(decoded.erasures)
     for override in decoded.overrides:
-        kind = "root-adopted" if override.adopted else "root-adoption-revoked"
-        counts[EventKind(kind, "override")] += 1
+        counts[EventKind(_type_of(override), "override")] += 1
     if decoded.tombstones:
         counts[EventKind(_UNKNOWN_TYPE, "tombstone")] = decoded.tombstones
     return counts
+
+
+def _type_of(override: Override) -> str:
+    """The type of the event that states an override, without prefix and version."""
+    if isinstance(override, RootOverride):
+        return "root-adopted" if override.adopted else "root-adoption-revoked"
+    if isinstance(override, Retraction):
+        return "event-retracted" if override.retracted else "event-retraction-revoked"
+    return "user-erased"
 
 
 def count_roots(rows: Sequence[Content], roots: Sequence[Root]) -> tuple[Mapping[Origin, int], int, int]:

@@ -12,9 +12,11 @@ from uuid import UUID
 
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_schemas.provenance import Origin
+from llamalog_service.domain.erasures import Erasure
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root
+from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolved, jobs_named, resolve
 from llamalog_service.domain.rows import Content, RowContent, StoredRow
 from llamalog_service.ingest.batch import (
@@ -24,7 +26,6 @@ from llamalog_service.ingest.batch import (
     decode_in_turns,
     erase_batch,
     without_refused,
-    without_refused_erasures,
     without_refused_overrides,
 )
 from llamalog_service.ingest.batch_stats import (
@@ -154,9 +155,8 @@ class Ingest:
         parent_changed, root_disagrees = await self._verify_and_publish(batch, rows)
         await self._event_publisher.request_recompute(parent_changed, RecomputeReason.PARENT_CHANGED)
         await self._event_publisher.request_recompute(root_disagrees, RecomputeReason.ROOT_DISAGREES)
-        await self._event_publisher.request_recompute(
-            {override.job_id for override in decoded.overrides}, RecomputeReason.ADOPTION_CHANGED
-        )
+        overridden = {override.job_id for override in decoded.overrides_of(RootOverride)}
+        await self._event_publisher.request_recompute(overridden, RecomputeReason.ADOPTION_CHANGED)
         self._metrics.events(count_events(decoded, classified))
         outcome = BatchOutcome(
             recorded=count_categories(classified.new),
@@ -222,10 +222,12 @@ class Ingest:
             except RowRefusedError as refusal:
                 decoded = without_refused(decoded, await self._unreadable_rows(decoded.rows, refusal))
                 continue
-            erasing = erase_batch(decoded, stored, self._store.erasures.with_all(decoded.erasures))
+            known_erasures = self._store.erasures.with_all(decoded.overrides_of(Erasure))
+            erasing = erase_batch(decoded, stored, known_erasures)
             classified = await classify(erasing, stored, self._store)
             rows: list[Content] = classified.new + [known.content for known in classified.repeated]
-            resolved = resolve(rows, facts)
+            retracted = {known.content.id for known in classified.repeated if known.retracted}
+            resolved = resolve(rows, facts, retracted)
             roots = resolved.roots[: len(classified.new)]
             sourced = () if is_marked else classified.legacy_ids
             try:
@@ -235,7 +237,6 @@ class Ingest:
                     decoded.overrides,
                     positions,
                     sourced=sourced,
-                    erasures=decoded.erasures,
                     erased=erasing.erased,
                 )
             except ErasuresChangedError:
@@ -251,8 +252,6 @@ class Ingest:
                     decoded = without_refused(decoded, refused)
                 elif overrides := await self._store.refused_overrides(decoded.overrides):
                     decoded = without_refused_overrides(decoded, overrides)
-                elif erasures := await self._store.refused_erasures(decoded.erasures):
-                    decoded = without_refused_erasures(decoded, erasures)
                 elif sourced:
                     await self._store.mark_apart(sourced)
                     is_marked = True

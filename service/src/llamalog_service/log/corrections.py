@@ -19,6 +19,7 @@ class CauseKind(StrEnum):
     VERIFICATION = "verification"
     SWEEP = "sweep"
     REPAIR = "repair"
+    RETRACTION = "retraction"
 
 
 class Cause(Struct, frozen=True, omit_defaults=True):
@@ -26,10 +27,12 @@ class Cause(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         runs: the recomputes that were done together, or the backfill.
+        retractions: those that were applied together.
     """
 
     kind: CauseKind
     runs: tuple[UUID, ...] = ()
+    retractions: tuple[UUID, ...] = ()
 
     def encoded(self) -> str:
         """The cause as JSON, which statements read from the setting `llamalog.cause`."""

@@ -12,14 +12,14 @@ import msgspec
 from msgspec.structs import replace
 
 from llamalog_schemas.provenance import Origin
-from llamalog_service.domain.erasures import Erasure, Erasures, erased_content
+from llamalog_service.domain.erasures import Erasures, erased_content
 from llamalog_service.domain.errors import DatabaseWentBackError, RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import OPEN, Root, Statement
-from llamalog_service.domain.overrides import RootOverride
+from llamalog_service.domain.overrides import Override
 from llamalog_service.domain.roots import UNSEEN, JobFacts, Resolution
 from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, StoredRow, stored_row
-from llamalog_service.log.erasures import ErasureCache, ErasuresChangedError, insert_erasures, mark_erased
+from llamalog_service.log.erasures import ErasureCache, ErasuresChangedError, mark_erased
 from llamalog_service.log.legacy_rows import legacy_rows_equal, mark_sourced
 from llamalog_service.log.overrides import insert_overrides
 from llamalog_service.log.producers import (
@@ -29,6 +29,7 @@ from llamalog_service.log.producers import (
     found_producers,
     producers_of,
 )
+from llamalog_service.log.retractions import repeat_retractions
 from llamalog_service.log.row_copy import (
     COLUMNS,
     CopyRefusedError,
@@ -159,11 +160,10 @@ class LogStore:
         self,
         rows: Sequence[Content],
         roots: Sequence[Root],
-        overrides: Sequence[RootOverride],
+        overrides: Sequence[Override],
         positions: Positions,
         *,
         sourced: Sequence[UUID] = (),
-        erasures: Sequence[Erasure] = (),
         erased: Collection[UUID] = (),
     ) -> CommittedBatch:
         """Write rows, overrides and positions in one transaction.
@@ -173,7 +173,7 @@ class LogStore:
             erased: those of the rows that a person was erased from.
 
         Raises:
-            ErasuresChangedError: the table has other erasures than `erasures` had; nothing is written.
+            ErasuresChangedError: the table has other erasures than were known; nothing is written.
             RowExistsError: an id is in the table already; nothing is written.
             RowRefusedError: PostgreSQL refuses, drops or hides a row; nothing is written.
             DatabaseWentBackError: the database was replaced by an older copy; nothing is written.
@@ -190,9 +190,7 @@ class LogStore:
                     if sourced:
                         await mark_sourced(connection, sourced)
                     if overrides:
-                        await insert_overrides(connection, overrides, sourced=True)
-                    if erasures:
-                        await insert_erasures(connection, erasures)
+                        await insert_overrides(connection, overrides)
                     before = await advance_positions(connection, positions)
                     self._check_not_gone_back(positions, before)
                 break
@@ -261,16 +259,10 @@ class LogStore:
             writes = {row.id: partial(insert, [row], [root]) for row, root in zip(rows, roots, strict=True)}
             return await find_refused(connection, writes)
 
-    async def refused_overrides(self, overrides: Sequence[RootOverride]) -> Refusals:
+    async def refused_overrides(self, overrides: Sequence[Override]) -> Refusals:
         """Overrides that PostgreSQL refuses, likewise."""
         async with trial(self._pool) as connection:
-            writes = {one.id: partial(insert_overrides, connection, [one], sourced=True) for one in overrides}
-            return await find_refused(connection, writes)
-
-    async def refused_erasures(self, erasures: Sequence[Erasure]) -> Refusals:
-        """Erasures that PostgreSQL refuses, likewise."""
-        async with trial(self._pool) as connection:
-            writes = {one.id: partial(insert_erasures, connection, [one]) for one in erasures}
+            writes = {one.id: partial(insert_overrides, connection, [one]) for one in overrides}
             return await find_refused(connection, writes)
 
     async def mark_apart(self, sourced: Sequence[UUID]) -> None:
@@ -318,18 +310,21 @@ class LogStore:
 
         So are rows that a restored database has otherwise in the same revision.
 
-        Likewise rows of a person whose erasure their transaction did not see are left to another pass.
+        Likewise rows of a person whose erasure their transaction did not see are left to another pass, and
+        retractions that it did not see to the worker.
         """
         if not published:
             return
-        erasures = await self._pool.fetchval(
+        found = await self._pool.fetchrow(
             sql("outbox_requeue_overtaken"),
             [row.content.id for row in published],
             [row.revision for row in published],
             [row.root.root_job_id for row in published],
             [row.root.origin for row in published],
         )
-        await self._erasures.verify(erasures, published)
+        await self._erasures.verify(found["erasures"], published)
+        if found["are_retracted"]:
+            await repeat_retractions(self._pool, [row.content.id for row in published])
 
     async def legacy_equal(self, rows: Sequence[LegacyContent]) -> Sequence[bool]:
         """Whether the table holds each legacy row as its event has it."""

@@ -1,4 +1,4 @@
-"""Reads and writes of root overrides, and their publication in a topic of their own."""
+"""Reads and writes of overrides, and the publication of those of roots in the topic of overrides."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -7,22 +7,39 @@ from uuid import UUID
 
 import asyncpg
 
-from llamalog_service.domain.overrides import RootOverride
+from llamalog_service.domain.erasures import Erasure
+from llamalog_service.domain.overrides import Override, RootOverride
+from llamalog_service.domain.retractions import Retraction
+from llamalog_service.log.erasures import insert_erasures
+from llamalog_service.log.retractions import insert_retractions
 from llamalog_service.postgres.statements import sql
 
 _PAGE: Final = 500
 
 
-async def insert_overrides(
+async def insert_root_overrides(
     connection: asyncpg.Connection, overrides: Sequence[RootOverride], *, sourced: bool
 ) -> None:
-    """Keep overrides in the connection's transaction; one that is there already stays as it is.
+    """Keep overrides of roots in the connection's transaction; one that is there already stays as it is.
 
     Args:
         sourced: whether events of their topic state them; else they are to be published there.
     """
     columns = [list(column) for column in zip(*overrides, strict=True)]
-    await connection.execute(sql("insert_overrides"), *columns, sourced)
+    await connection.execute(sql("insert_root_overrides"), *columns, sourced)
+
+
+async def insert_overrides(connection: asyncpg.Connection, overrides: Sequence[Override]) -> None:
+    """Keep overrides that events of their topic state, likewise."""
+    roots = [one for one in overrides if isinstance(one, RootOverride)]
+    erasures = [one for one in overrides if isinstance(one, Erasure)]
+    retractions = [one for one in overrides if isinstance(one, Retraction)]
+    if roots:
+        await insert_root_overrides(connection, roots, sourced=True)
+    if erasures:
+        await insert_erasures(connection, erasures)
+    if retractions:
+        await insert_retractions(connection, retractions)
 
 
 class OverrideStore:

@@ -36,6 +36,10 @@ class UnsettledRows:
         self._last_refused = records[-1]["row_id"] if len(records) >= _REFUSED_AT_ONCE else None
         return {record["job"] for record in records if record["job"] is not None}
 
+    async def repeat_retractions(self) -> None:
+        """Have retractions applied again to rows that another program has changed or put in again."""
+        await self._pool.execute(sql("retractions_repeat"), None)
+
     async def stale_starts(self, limit: int) -> list[str]:
         """At most `limit` jobs at which rows without a final root start that look stale.
 

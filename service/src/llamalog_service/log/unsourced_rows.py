@@ -25,6 +25,7 @@ _NOT_VERBATIM: Final = frozenset(
         "producer_id",
         "traceparent",
         "erased",
+        "retracted",
     }
 )
 _AS_TEXT: Final = (

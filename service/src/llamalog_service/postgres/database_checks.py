@@ -16,7 +16,7 @@ from llamalog_service.postgres.statements import Row
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import DatabaseSettings, setting_name
 
-SCHEMA_REVISION: Final = "0018"
+SCHEMA_REVISION: Final = "0019"
 """The newest revision in `migrations/`; a test holds both equal, so that no start has to load Alembic."""
 
 ENCODING: Final = "UTF8"
@@ -39,6 +39,7 @@ OWN_TABLES: Final = (
     "history_start",
     "event_producers",
     "erasures",
+    "retractions",
 )
 """The tables that llamalog keeps beside the log."""
 

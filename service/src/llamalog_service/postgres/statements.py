@@ -31,6 +31,16 @@ _ABBREVIATIONS = (
         r" AND hashtextextended(substr(\1.traceparent, 4, 32), 0) = hashtextextended(\2, 0)"
         r" AND texteq(substr(\1.traceparent, 4, 32), \2))",
     ),
+    (r"{(\w+) stands}", r"nullif(\1.retracted, true) IS NOT NULL"),
+    (
+        r"{(\w+) stands, or has no job}",
+        r"nullif(\1.retracted AND \1.job_id IS NOT NULL, true) IS NOT NULL",
+    ),
+    (
+        r"{(\w+) was retracted at ([^{}]+)}",
+        r"coalesce((SELECT x.retracted FROM retractions x WHERE x.row_id = \1.id AND x.recorded_at <= \2"
+        r" ORDER BY x.retracted_at DESC, x.id DESC LIMIT 1), false)",
+    ),
     (
         r"{second of ([^{}]+)}",
         r"int4(date_part('epoch', "
@@ -46,6 +56,10 @@ takes equalities for independent and would expect no rows. `{l may bear $1::text
 jobs at once, by their hashes alone: the statement or its caller has to compare the names.
 
 The rows of a distributed trace, `{l is of trace $1::text}`, are found likewise, by a hash of its id.
+
+A row that is not retracted `{l stands}`: written so that the planner expects it of nearly all rows, also of a
+table without statistics. Whether a row was retracted by what was recorded up to a time:
+`{l was retracted at $3::timestamptz}`.
 
 The rows about an entity, `{l is about $1::uuid}`, have an index of four bytes of hash and four for the second
 in which they were created: where the order of time counts, `{second of l.created_at}` comes before the time.

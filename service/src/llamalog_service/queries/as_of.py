@@ -55,12 +55,14 @@ async def read_row_as_of(reader: Reader, row: UUID, at: datetime) -> LogRow | No
 
 def _as_it_was(record: Row, root: Row, parents: Parents) -> Row:
     job, claimed = record["job_id"], record["parent_job_id"]
+    claims = None not in (job, claimed) and not root["retracted"]
     keeps_cycle = root["origin"] == Origin.CYCLE and not root["is_older"]
     return {
         **record,
         "root_job_id": root["root_job_id"],
         "origin": root["origin"],
         "cycle_members": record["cycle_members"] if keeps_cycle else None,
-        "parent_conflict": job is not None and claimed is not None and claimed != parents.get(job),
+        "parent_conflict": claims and claimed != parents.get(job),
+        "retracted": root["retracted"],
         "parents": None,
     }

@@ -63,6 +63,7 @@ class LogRow(Struct, frozen=True, rename="camel"):
         traceparent: the span that the event was published in, as W3C Trace Context writes it.
         is_legacy: whether the row was in the table before events were.
         erased: whether a person was erased from the row.
+        retracted: whether the event was taken back: then the row makes no claim and no declaration.
     """
 
     id: UUID
@@ -105,6 +106,7 @@ class LogRow(Struct, frozen=True, rename="camel"):
     traceparent: str | None
     is_legacy: bool
     erased: bool
+    retracted: bool
 
     @property
     def trace_id(self) -> str | None:

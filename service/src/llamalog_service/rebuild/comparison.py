@@ -17,16 +17,16 @@ from llamalog_service.log.recompute import MEMORY, Rule, prepare_rule
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.rebuild.errors import BeginningGoneError, NoPositionsError, OtherTopicsError
+from llamalog_service.rebuild.ports import SCHEMA
 from llamalog_service.rebuild.shadow import (
     END_WITH_CLIENT,
-    SCHEMA,
     ReadProgress,
     ShadowBatch,
     compared_shadow,
     read_progress,
     write_batch,
 )
-from llamalog_service.rebuild.shadow_erasures import erase_shadow
+from llamalog_service.rebuild.shadow_overrides import apply_to_shadow
 
 IS_EMPTY: Final = "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_overrides)"
 
@@ -78,17 +78,19 @@ class Duplicates(NamedTuple):
         contested_kept_live: those of which the live table holds another content than an empty table would
             get, which is the legacy row's, or else the lowest offset's.
         overrides: overrides removed likewise.
+        retracted: rows that retractions have changed.
     """
 
     removed: int
     contested: int
     contested_kept_live: int
     overrides: int
+    retracted: int
 
     @property
     def may_change_roots(self) -> bool:
-        """Whether some roots of the shadow followed from what is removed: rows alike make the same claims."""
-        return bool(self.contested or self.overrides)
+        """Whether roots of the shadow may be others by now: rows alike make the same claims."""
+        return bool(self.contested or self.overrides or self.retracted)
 
 
 class Unsourced(NamedTuple):
@@ -181,12 +183,12 @@ class ComparisonSnapshot:
         await self._connection.execute(ANALYZE_SHADOW)
 
     async def deduplicate(self) -> Duplicates:
-        """Erase the persons of the shadow's erasures, and leave one row and one override of each id in it."""
-        await erase_shadow(self._connection)
+        """Apply the shadow's overrides to its rows, and leave one row and one override of each id in it."""
+        retracted = await apply_to_shadow(self._connection)
         await self._connection.execute(f"{MEMORY}; {sql('shadow_repeated')}")
         removed, contested, kept_live = await self._connection.fetchrow(sql("shadow_deduplicate"))
         overrides = await self._connection.execute(sql("shadow_deduplicate_overrides"))
-        return Duplicates(removed, contested, kept_live, rows_of(overrides))
+        return Duplicates(removed, contested, kept_live, rows_of(overrides), retracted)
 
     async def resolve(self) -> None:
         """Resolve the roots of the shadow's rows by the statements that plan a backfill."""

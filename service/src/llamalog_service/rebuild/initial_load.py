@@ -33,7 +33,7 @@ from llamalog_service.rebuild.shadow import (
     add_shadow_producers,
     require_comparison,
 )
-from llamalog_service.rebuild.shadow_erasures import keep_shadow_erasures
+from llamalog_service.rebuild.shadow_overrides import keep_shadow_overrides
 
 _log = structlog.get_logger("llamalog.rebuild")
 
@@ -160,7 +160,7 @@ async def _load(connection: asyncpg.Connection) -> dict[UUID, str]:
         await connection.execute(f"DROP INDEX {index['name']}")
     refused = await _load_rows(connection, await connection.fetchval(sql("repair_revision")))
     refused |= await _load_overrides(connection)
-    await keep_shadow_erasures(connection, are_applied=True)
+    await keep_shadow_overrides(connection, are_applied=True)
     for index in indexes:
         await _create_index(connection, index)
     return refused

@@ -1,9 +1,19 @@
 """The ports of a rebuild: the events that it reads, the offsets that it commits, its progress."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from llamalog_service.kafka.reader import Portion, Span
+
+SCHEMA: Final = "llamalog_rebuild"
+"""The schema that holds the shadow during a rebuild, and after an interrupted one."""
+
+
+class MessagePosition(NamedTuple):
+    """A message's place in the topic."""
+
+    partition: int
+    offset: int
 
 
 class History(Protocol):

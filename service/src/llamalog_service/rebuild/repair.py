@@ -24,18 +24,16 @@ from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.comparison import DIFFERENCES_BY_ID
-from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
+from llamalog_service.rebuild.ports import SCHEMA, History, MessagePosition, OnProgress, RebuildProgress
 from llamalog_service.rebuild.shadow import (
     INDEX_ROWS,
-    SCHEMA,
-    MessagePosition,
     ShadowBatch,
     add_shadow_producers,
     compared_shadow,
     read_into,
     write_batch,
 )
-from llamalog_service.rebuild.shadow_erasures import erase_shadow, keep_shadow_erasures
+from llamalog_service.rebuild.shadow_overrides import apply_to_shadow, keep_shadow_overrides
 from llamalog_service.retry import retry_until_available
 
 _BATCH: Final = 200
@@ -108,7 +106,7 @@ class RepairStore:
         jobs: set[str] = set()
         async with compared_shadow(self._pool) as connection, connection.transaction():
             await lock_recompute(connection)
-            await keep_shadow_erasures(connection, are_applied=False)
+            await keep_shadow_overrides(connection, are_applied=False)
             ids = [record["id"] for record in await connection.fetch(sql("repair_override_ids"))]
 
             async def write(some: Sequence[UUID]) -> None:
@@ -166,7 +164,7 @@ class RepairStore:
         async with compared_shadow(self._pool) as connection, connection.transaction():
             await connection.execute(_FORGET, [row.id for row in batch.rows])
             await write_batch(connection, batch)
-            await erase_shadow(connection)
+            await apply_to_shadow(connection)
         await add_producers(self._pool, producers_of(batch.rows))
 
 

@@ -15,10 +15,9 @@ import asyncpg
 from msgspec.structs import astuple
 
 from llamalog_service import kernels
-from llamalog_service.domain.erasures import Erasure
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
-from llamalog_service.domain.overrides import RootOverride
+from llamalog_service.domain.overrides import Override
 from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.ingest.batch import decode_batch
 from llamalog_service.kafka.reader import Portion
@@ -27,24 +26,21 @@ from llamalog_service.log.row_copy import encodable, in_portions
 from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
-from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
-from llamalog_service.rebuild.shadow_erasures import note_erasures
+from llamalog_service.rebuild.ports import SCHEMA, History, MessagePosition, OnProgress, RebuildProgress
+from llamalog_service.rebuild.shadow_overrides import note_erased_events, note_overrides
 
-SCHEMA: Final = "llamalog_rebuild"
-"""The schema that holds the shadow during a rebuild, and after an interrupted one."""
 INDEX_ROWS: Final = f"""
     CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id);
     CREATE UNIQUE INDEX IF NOT EXISTS roots_id ON {SCHEMA}.roots (row_id)
 """
 
-FORMAT: Final = 9
+FORMAT: Final = 10
 """Raised with every change of the shadow's tables or of how events become rows; others are not resumed."""
 
 END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
 """Without it PostgreSQL continues a statement for hours after its client was killed."""
 
 _ROW_COLUMNS: Final = (*RowContent.__struct_fields__, "partition", "offset")
-_OVERRIDE_COLUMNS: Final = (*RootOverride._fields, "partition", "offset")
 _HAS_COMPARISON: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.comparison)"  # noqa: S608
 _METADATA: Final = f"SELECT id, format, topic, source, begun_by, begun_at FROM {SCHEMA}.about"  # noqa: S608
 _HAS_ALL_LABELS: Final = f"SELECT has_all_labels FROM {SCHEMA}.about"  # noqa: S608
@@ -53,13 +49,6 @@ _INSERT_METADATA: Final = (
     f"INSERT INTO {SCHEMA}.about (id, format, topic, source, begun_by, has_all_labels) "  # noqa: S608
     "VALUES ($1, $2, $3, $4, $5, $6)"
 )
-
-
-class MessagePosition(NamedTuple):
-    """A message's place in the topic."""
-
-    partition: int
-    offset: int
 
 
 class ShadowBatch(NamedTuple):
@@ -74,8 +63,7 @@ class ShadowBatch(NamedTuple):
     rows: Sequence[Content]
     positions: Sequence[MessagePosition]
     erased: Collection[UUID] = ()  # rewritten without their person
-    erasures: Sequence[Erasure] = ()
-    overrides: Sequence[RootOverride] = ()
+    overrides: Sequence[Override] = ()
     override_positions: Sequence[MessagePosition] = ()
     next_offsets: Mapping[int, int] = {}
     messages: Mapping[int, int] = {}
@@ -243,19 +231,11 @@ async def read_progress(connection: asyncpg.Connection) -> ReadProgress:
 async def write_batch(connection: asyncpg.Connection, batch: ShadowBatch) -> None:
     """As `ShadowStore.write`, in the connection's transaction."""
     refused = await _insert_rows(connection, batch)
-    placed = zip(batch.rows, batch.positions, strict=True) if batch.erased else ()
-    marked = [(row.id, *position) for row, position in placed if row.id in batch.erased]
-    await note_erasures(connection, marked, batch.erasures)
-    if batch.overrides:
-        await connection.copy_records_to_table(
-            "root_overrides",
-            schema_name=SCHEMA,
-            columns=_OVERRIDE_COLUMNS,
-            records=[
-                override + position
-                for override, position in zip(batch.overrides, batch.override_positions, strict=True)
-            ],
-        )
+    if batch.erased:
+        placed = zip(batch.rows, batch.positions, strict=True)
+        marked = [(row.id, *position) for row, position in placed if row.id in batch.erased]
+        await note_erased_events(connection, marked)
+    await note_overrides(connection, batch.overrides, batch.override_positions)
     partitions = list(batch.next_offsets)
     await connection.execute(
         sql("shadow_advance"),
@@ -390,7 +370,6 @@ def _decode(portion: Portion) -> ShadowBatch:
         rows=decoded.rows,
         positions=[MessagePosition(record.partition, record.offset) for record in decoded.records],
         erased=decoded.erased,
-        erasures=decoded.erasures,
         overrides=decoded.overrides,
         override_positions=[MessagePosition(one.partition, one.offset) for one in decoded.override_records],
         next_offsets=portion.reached,

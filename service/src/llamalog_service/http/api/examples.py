@@ -71,6 +71,7 @@ ROW: Final = LogRow(
     traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     is_legacy=False,
     erased=False,
+    retracted=False,
 )
 
 _LINKED: Final = replace(

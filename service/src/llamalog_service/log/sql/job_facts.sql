@@ -23,7 +23,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT l.created_at, l.id, l.declared_root_job_id
     FROM llama_logs l
-    WHERE seen.origin IN ('PENDING', 'DECLARED') AND {l bears j.job} AND l.declared_root_job_id IS NOT NULL
+    WHERE seen.origin IN ('PENDING', 'DECLARED') AND {l bears j.job} AND l.declared_root_job_id IS NOT NULL AND {l stands}
     ORDER BY {earliest}
     LIMIT 1
 ) declared ON true

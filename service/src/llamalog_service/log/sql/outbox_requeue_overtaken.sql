@@ -2,7 +2,7 @@
 -- compaction keeps what comes last. An entry that is there gets a new version: the one that is being published may come
 -- before. So are rows of the same revision with another root ($3) or origin ($4): a process that stood still while an older copy
 -- of the database took its place has published what it had recorded before. Likewise the tombstone of a row that was removed is
--- published again. Selects the number of erasures.
+-- published again. Selects the number of erasures, and whether there are retractions.
 WITH stored AS MATERIALIZED (
     SELECT l.id, l.revision, l.root_job_id, l.origin FROM llama_logs l WHERE l.id = ANY ($1::uuid[])
 ), overtaken AS (
@@ -19,4 +19,4 @@ WITH stored AS MATERIALIZED (
     SET is_published = false
     WHERE r.row_id = ANY ($1::uuid[]) AND NOT EXISTS (SELECT FROM llama_logs l WHERE l.id = r.row_id OFFSET 0)
 )
-SELECT count(*) FROM erasures
+SELECT (SELECT count(*) FROM erasures) AS erasures, EXISTS (SELECT FROM retractions) AS are_retracted

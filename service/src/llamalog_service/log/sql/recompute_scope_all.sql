@@ -11,7 +11,7 @@ WITH borne AS (
 ), declarations AS (
     SELECT DISTINCT ON (l.job_id) l.job_id AS job, l.declared_root_job_id
     FROM llama_logs l
-    WHERE l.job_id IS NOT NULL AND l.declared_root_job_id IS NOT NULL
+    WHERE l.job_id IS NOT NULL AND l.declared_root_job_id IS NOT NULL AND {l stands}
     ORDER BY l.job_id, l.created_at, l.id
 ), overrides AS (
     SELECT DISTINCT ON (d.job_id) d.job_id AS job, d.adopted

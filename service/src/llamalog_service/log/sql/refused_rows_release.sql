@@ -1,5 +1,6 @@
 -- Strike out those of the next $2 rows set aside after the row $1 (NULL: from the beginning) that are gone or have changed
 -- since; without those that cannot be read. Returns each of them by every write that was refused, and of those that have changed the job to recompute from.
+-- Retractions of the latter are applied once more.
 WITH next AS (
     SELECT DISTINCT f.row_id
     FROM refused_rows f
@@ -18,5 +19,9 @@ WITH next AS (
     ) l ON true
 ), over AS (
     DELETE FROM refused_rows f USING checked c WHERE c.is_over AND f.row_id = c.row_id AND f.write = c.write
+), retracted AS (
+    UPDATE retractions t SET waits_since = clock_timestamp()
+    FROM checked c
+    WHERE c.is_over AND c.write = 'retract' AND t.row_id = c.row_id
 )
 SELECT c.row_id, CASE WHEN c.is_over THEN c.job END AS job FROM checked c ORDER BY c.row_id

@@ -2,7 +2,7 @@
 -- One pass finds the jobs of which all claims agree; only the others are sorted to find the earliest.
 INSERT INTO rule_jobs (job, parent, seen, adopted, declared, in_scope)
 WITH named AS (
-    SELECT l.job_id AS job, l.created_at, l.id, l.declared_root_job_id AS declared,
+    SELECT l.job_id AS job, l.created_at, l.id, {declared} AS declared,
            {claimed} AS parent
     FROM llama_logs l
 ), borne AS MATERIALIZED (

@@ -11,24 +11,24 @@ WHERE EXISTS (
       AND l.xmin <> ALL ($6::xid[])
       AND (e.suspicious
            OR l.origin IS NULL
-           OR l.parent_conflict <> (l.parent_job_id IS NOT NULL AND l.parent_job_id IS DISTINCT FROM e.parent)
+           OR l.parent_conflict <> (NOT l.retracted AND l.parent_job_id IS NOT NULL AND l.parent_job_id IS DISTINCT FROM e.parent)
            OR e.ending <> CASE WHEN l.origin IN ('ROOT', 'RESOLVED') THEN 'SEEN'
                                WHEN l.origin IN ('PENDING', 'DECLARED') THEN 'OPEN'
                                ELSE l.origin::text END
            OR e.ending = 'CYCLE' AND to_jsonb(l.cycle_members) IS DISTINCT FROM e.members::jsonb
            OR l.root_job_id IS DISTINCT FROM
-              CASE WHEN e.ending = 'OPEN' THEN coalesce(l.declared_root_job_id, e.root) ELSE e.root END)
+              CASE WHEN e.ending = 'OPEN' THEN coalesce({declared}, e.root) ELSE e.root END)
 ) OR EXISTS (
     SELECT FROM llama_logs l
     WHERE {l names e.job}
       AND l.xmin <> ALL ($6::xid[])
       AND (e.suspicious
            OR l.origin IS NULL
-           OR NOT l.parent_conflict
+           OR {counts}
               AND (e.ending <> CASE WHEN l.origin IN ('ROOT', 'RESOLVED') THEN 'SEEN'
                                     WHEN l.origin IN ('PENDING', 'DECLARED') THEN 'OPEN'
                                     ELSE l.origin::text END
                    OR e.ending = 'CYCLE' AND to_jsonb(l.cycle_members) IS DISTINCT FROM e.members::jsonb
                    OR l.root_job_id IS DISTINCT FROM
-                      CASE WHEN e.ending = 'OPEN' THEN coalesce(l.declared_root_job_id, e.root) ELSE e.root END))
+                      CASE WHEN e.ending = 'OPEN' THEN coalesce({declared}, e.root) ELSE e.root END))
 )

@@ -3,14 +3,14 @@
 -- none of rows that were refused as they are. Looked at are $3 rows from the id $2 on up to $4, and rows of other writers
 -- wherever they are; with each job comes the last id that was looked at, NULL if none is left after it, and one line comes without a job.
 WITH page AS MATERIALIZED (
-    SELECT l.id, l.xmin AS version, l.job_id, l.parent_job_id, l.origin, l.parent_conflict
+    SELECT l.id, l.xmin AS version, l.job_id, l.parent_job_id, l.origin, l.parent_conflict, l.retracted
     FROM llama_logs l
     WHERE (l.origin IS NULL OR l.origin IN ('PENDING', 'DECLARED')) AND l.id >= $2 AND l.id <= $4
     ORDER BY l.id
     LIMIT $3
 ),
 foreign_rows AS MATERIALIZED (
-    SELECT l.id, l.xmin AS version, l.job_id, l.parent_job_id, l.origin, l.parent_conflict
+    SELECT l.id, l.xmin AS version, l.job_id, l.parent_job_id, l.origin, l.parent_conflict, l.retracted
     FROM llama_logs l
     WHERE l.origin IS NULL AND l.root_job_id IS NULL AND coalesce(l.job_id, l.parent_job_id) IS NOT NULL
       AND NOT EXISTS (SELECT FROM refused_rows f WHERE f.row_id = l.id AND f.seen = l.xmin)
@@ -22,10 +22,10 @@ stale AS (
     WHERE coalesce(l.job_id, l.parent_job_id) IS NOT NULL
       AND NOT EXISTS (SELECT FROM refused_rows f WHERE f.row_id = l.id AND f.seen = l.version)
       AND (l.origin IS NULL
-           OR NOT l.parent_conflict AND EXISTS (
+           OR {counts} AND EXISTS (
                SELECT FROM llama_logs p
                WHERE {p bears l.parent_job_id} AND p.origin NOT IN ('PENDING', 'DECLARED') OFFSET 0)
-           OR NOT l.parent_conflict
+           OR {counts}
               AND (SELECT d.adopted FROM root_overrides d
                    WHERE d.job_id = l.parent_job_id
                    ORDER BY d.overridden_at DESC, d.id DESC

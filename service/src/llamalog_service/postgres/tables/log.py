@@ -184,6 +184,11 @@ class LlamaLog(SQLModel, table=True):
     )
     """Whether a person was erased from the row."""
 
+    retracted: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    """Whether the event was taken back."""
+
 
 class EventProducer(SQLModel, table=True):
     """A producer, which is the CloudEvents ``source`` of its events; rows name it by its number.
@@ -263,6 +268,31 @@ class ErasureEntry(SQLModel, table=True):
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
     applied_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+
+
+class RetractionEntry(SQLModel, table=True):
+    """The retraction of an event, or its revocation; of several of a row the latest counts.
+
+    ``waits_since``: not yet applied to its row; NULL once it was.
+    """
+
+    __tablename__ = "retractions"
+    __table_args__ = (
+        Index("retractions_row_id_retracted_at_id_idx", "row_id", "retracted_at", "id"),
+        Index("retractions_retracted_at_id_idx", "retracted_at", "id"),
+        Index("retractions_waiting_idx", "row_id", "id", postgresql_where=text("waits_since IS NOT NULL")),
+    )
+
+    id: UUID = Field(sa_column=Column(UUIDType(), primary_key=True))
+    row_id: UUID = Field(sa_column=Column(UUIDType(), nullable=False))
+    retracted: bool = Field(sa_column=Column(Boolean, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    requested_by: str = Field(sa_column=Column(Text, nullable=False))
+    retracted_at: datetime = Field(sa_column=Column(UTC_MILLISECONDS, nullable=False))
+    recorded_at: datetime = Field(sa_column=Column(INSTANT, nullable=False, server_default=NOW))
+    waits_since: datetime | None = Field(
+        default=None, sa_column=Column(INSTANT, server_default=text("clock_timestamp()"))
+    )
 
 
 class LegacyValues(SQLModel, table=True):

@@ -7,7 +7,7 @@ WITH RECURSIVE walk (start, job, depth) AS (
     CROSS JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE {l bears w.job} AND l.parent_job_id IS NOT NULL
+        WHERE {l bears w.job} AND l.parent_job_id IS NOT NULL AND {l stands}
         ORDER BY {earliest}
         LIMIT 1
     ) claim

@@ -7,9 +7,10 @@ SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.99
        l.category = 'FAILED' OR l.status = 'FAILED' AS is_failure
 FROM (SELECT * FROM llama_logs c WHERE {c names $1::text} OFFSET 0) l
 WHERE (l.created_at, l.id) > ($2::text::timestamp, $3::uuid)
+  AND {l stands, or has no job}
   AND NOT EXISTS (
       SELECT FROM llama_logs e
-      WHERE {e bears l.job_id} AND e.parent_job_id IS NOT NULL AND (e.created_at, e.id) < (l.created_at, l.id)
+      WHERE {e bears l.job_id} AND e.parent_job_id IS NOT NULL AND NOT e.retracted AND (e.created_at, e.id) < (l.created_at, l.id)
       OFFSET 0
   )
 ORDER BY l.created_at, l.id

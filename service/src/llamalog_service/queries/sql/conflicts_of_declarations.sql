@@ -5,6 +5,6 @@ SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.99
            AS odd_time,
        l.operation, l.job_id, l.declared_root_job_id AS stated, l.root_job_id AS counts, l.root_job_id, l.origin
 FROM (SELECT * FROM llama_logs WHERE declared_root_job_id <> root_job_id OFFSET 0) l
-WHERE (l.created_at, l.id) > ($1::text::timestamp, $2::uuid)
+WHERE NOT l.retracted AND (l.created_at, l.id) > ($1::text::timestamp, $2::uuid)
 ORDER BY l.created_at, l.id
 LIMIT $3::integer

@@ -14,7 +14,7 @@ FROM (
 LEFT JOIN LATERAL (
     SELECT l.parent_job_id
     FROM llama_logs l
-    WHERE {l bears f.job_id} AND l.parent_job_id IS NOT NULL
+    WHERE {l bears f.job_id} AND l.parent_job_id IS NOT NULL AND {l stands}
     ORDER BY {earliest}
     LIMIT 1
 ) claim ON true

@@ -15,7 +15,7 @@ CROSS JOIN LATERAL (
             l.operation, l.parent_job_id, NULL, NULL, NULL,
             (SELECT count(*)::integer
              FROM (SELECT FROM llama_logs c
-                   WHERE {c bears j.job} AND c.parent_job_id IS NOT NULL AND (c.origin IS NOT NULL OR c.is_root_job IS NOT TRUE)
+                   WHERE {c bears j.job} AND c.parent_job_id IS NOT NULL AND (c.origin IS NOT NULL OR c.is_root_job IS NOT TRUE) AND {c stands}
                    LIMIT $3::integer) counted)
      FROM llama_logs l
      WHERE {l bears j.job} AND l.parent_job_id IS NOT NULL AND {claims}
@@ -25,9 +25,9 @@ CROSS JOIN LATERAL (
     (SELECT 'declaration', l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC',
             l.operation, l.declared_root_job_id, NULL, NULL, NULL,
             (SELECT count(*)::integer
-             FROM (SELECT FROM llama_logs c WHERE {c bears j.job} AND c.declared_root_job_id IS NOT NULL LIMIT $3::integer) counted)
+             FROM (SELECT FROM llama_logs c WHERE {c bears j.job} AND c.declared_root_job_id IS NOT NULL AND {c stands} LIMIT $3::integer) counted)
      FROM llama_logs l
-     WHERE {l bears j.job} AND l.declared_root_job_id IS NOT NULL
+     WHERE {l bears j.job} AND l.declared_root_job_id IS NOT NULL AND {l stands}
      ORDER BY {earliest}
      LIMIT $2::integer)
     UNION ALL

@@ -32,7 +32,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT l.id, l.declared_root_job_id
     FROM llama_logs l
-    WHERE {l bears w.job} AND l.declared_root_job_id IS NOT NULL
+    WHERE {l bears w.job} AND l.declared_root_job_id IS NOT NULL AND {l stands}
     ORDER BY {earliest}
     LIMIT 1
 ) declared ON true

@@ -9,7 +9,7 @@ FROM (
     UNION ALL
     (SELECT 2, l.root_job_id, l.origin, l.cycle_members
      FROM llama_logs l
-     WHERE {l names $1::text} AND NOT l.parent_conflict
+     WHERE {l names $1::text} AND {counts}
      LIMIT 1)
 ) found
 ORDER BY found.choice

@@ -27,10 +27,10 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT
         FROM llama_logs l
-        WHERE {l names j.job}
+        WHERE {l names j.job} AND {l stands, or has no job}
           AND NOT EXISTS (
               SELECT FROM llama_logs e
-              WHERE {e bears l.job_id} AND e.parent_job_id IS NOT NULL AND (e.created_at, e.id) < (l.created_at, l.id)
+              WHERE {e bears l.job_id} AND e.parent_job_id IS NOT NULL AND NOT e.retracted AND (e.created_at, e.id) < (l.created_at, l.id)
               OFFSET 0
           )
         LIMIT $2::integer

@@ -8,6 +8,7 @@ WITH RECURSIVE starts (job) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE {l bears s.job} AND l.parent_job_id IS NOT NULL AND l.recorded_at <= $3::timestamptz
+          AND NOT {l was retracted at $3::timestamptz}
         ORDER BY {earliest}
         LIMIT 1
     ) claim ON true
@@ -18,6 +19,7 @@ WITH RECURSIVE starts (job) AS (
         SELECT l.parent_job_id
         FROM llama_logs l
         WHERE {l bears child.parent} AND l.parent_job_id IS NOT NULL AND l.recorded_at <= $3::timestamptz
+          AND NOT {l was retracted at $3::timestamptz}
         ORDER BY {earliest}
         LIMIT 1
     ) claim ON true

@@ -2,7 +2,7 @@
 WITH moment AS MATERIALIZED (
     SELECT $2::timestamptz AS at
 )
-SELECT l.id, past.root_job_id, past.origin, past.is_older
+SELECT l.id, past.root_job_id, past.origin, past.is_older, {l was retracted at (SELECT m.at FROM moment m)} AS retracted
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
     SELECT l.id, l.root_job_id, l.origin, l.settled_by

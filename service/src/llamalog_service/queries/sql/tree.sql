@@ -15,7 +15,7 @@ WITH RECURSIVE root AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT c.job_id
         FROM llama_logs c
-        WHERE {c names b.job} AND c.job_id IS NOT NULL AND NOT c.parent_conflict
+        WHERE {c names b.job} AND c.job_id IS NOT NULL AND NOT c.parent_conflict AND {c stands}
         OFFSET 0
     ) child
 ), places AS (

@@ -19,10 +19,12 @@ WITH RECURSIVE moment AS MATERIALIZED (
         SELECT c.job_id
         FROM llama_logs c
         WHERE {c names b.job} AND c.job_id IS NOT NULL AND c.recorded_at <= (SELECT m.at FROM moment m)
+          AND NOT {c was retracted at (SELECT m.at FROM moment m)}
           AND NOT EXISTS (
               SELECT FROM llama_logs e
               WHERE {e bears c.job_id} AND e.parent_job_id IS NOT NULL AND e.recorded_at <= (SELECT m.at FROM moment m)
                 AND (e.created_at, e.id) < (c.created_at, c.id)
+                AND NOT {e was retracted at (SELECT m.at FROM moment m)}
               OFFSET 0
           )
         OFFSET 0

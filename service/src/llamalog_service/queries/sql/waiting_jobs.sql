@@ -10,13 +10,13 @@ SELECT w.id, least(greatest(w.created_at, '0001-01-01'), '9999-12-31 23:59:59.99
 FROM (
     SELECT l.id, l.created_at, l.parent_job_id AS job
     FROM llama_logs l
-    WHERE l.root_job_id IS NULL AND l.origin = 'PENDING' AND l.parent_job_id IS NOT NULL AND NOT l.parent_conflict
+    WHERE l.root_job_id IS NULL AND l.origin = 'PENDING' AND l.parent_job_id IS NOT NULL AND {counts}
       AND (l.created_at, l.id) > ($1::text::timestamp, $2::uuid)
       AND NOT EXISTS (SELECT FROM llama_logs s WHERE {s bears l.parent_job_id} OFFSET 0)
       AND NOT EXISTS (
           SELECT
           FROM (SELECT * FROM llama_logs c WHERE {c names l.parent_job_id} OFFSET 0) e
-          WHERE e.root_job_id IS NULL AND e.origin = 'PENDING' AND NOT e.parent_conflict
+          WHERE e.root_job_id IS NULL AND e.origin = 'PENDING' AND NOT (e.parent_conflict OR e.retracted AND e.job_id IS NOT NULL)
             AND (e.created_at, e.id) < (l.created_at, l.id)
       )
     ORDER BY l.created_at, l.id
@@ -26,12 +26,12 @@ CROSS JOIN LATERAL (
     WITH RECURSIVE below (id, job) AS (
         SELECT l.id, l.job_id
         FROM (SELECT * FROM llama_logs c WHERE {c names w.job} OFFSET 0) l
-        WHERE l.origin = 'PENDING' AND NOT l.parent_conflict
+        WHERE l.origin = 'PENDING' AND {counts}
         UNION
         SELECT l.id, l.job_id
         FROM below b
         CROSS JOIN LATERAL (
-            SELECT l.id, l.job_id, l.origin FROM llama_logs l WHERE {l names b.job} AND NOT l.parent_conflict
+            SELECT l.id, l.job_id, l.origin FROM llama_logs l WHERE {l names b.job} AND {counts}
             UNION ALL
             SELECT l.id, l.job_id, l.origin FROM llama_logs l WHERE {l bears b.job}
             OFFSET 0

@@ -8,7 +8,7 @@ SELECT d.id,
        CASE WHEN d.kind = 'different' THEN c.rebuilt ELSE d.rebuilt END,
        CASE WHEN d.kind = 'different' AND NOT c.columns && ARRAY['job_id', 'parent_job_id', 'declared_root_job_id',
                                                                'created_at', 'root_job_id', 'origin', 'cycle_members',
-                                                               'parent_conflict']
+                                                               'parent_conflict', 'retracted']
             THEN '{}' ELSE array_remove(ARRAY[d.live_start, d.rebuilt_start], NULL) END
 FROM (
     SELECT id,

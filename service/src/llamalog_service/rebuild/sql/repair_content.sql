@@ -17,7 +17,7 @@ WITH before AS MATERIALIZED (
         s.metadata, preview_data = s.preview_data, job_id = s.job_id, parent_job_id = s.parent_job_id,
         is_root_job = s.is_root_job, triggered_by = s.triggered_by, user_id = s.user_id, created_at =
         s.created_at, declared_root_job_id = s.declared_root_job_id,
-        producer_id = p.id, traceparent = coalesce(s.traceparent, l.traceparent), erased = s.erased,
+        producer_id = p.id, traceparent = coalesce(s.traceparent, l.traceparent), erased = s.erased, retracted = s.retracted,
         origin = coalesce(l.origin, CASE WHEN coalesce(s.job_id, s.parent_job_id) IS NULL THEN 'UNTRACKED' ELSE 'PENDING'
                                     END::"LlamaLogOrigin"),
         root_job_id = CASE WHEN l.origin IS NOT NULL THEN l.root_job_id END,
@@ -30,12 +30,12 @@ WITH before AS MATERIALIZED (
       AND (l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operation, l.category,
            coalesce(l.sources, '{}'), l.status, l.reason, coalesce(l.fields_enriched, '{}'), l.data_quality_before, l.data_quality_after, l.error_message, l.error_code,
            l.retry_count, l.duration_ms, l.api_call_count, l.metadata, l.preview_data, l.job_id, l.parent_job_id,
-           coalesce(l.is_root_job, false), l.triggered_by, l.user_id, l.created_at, l.declared_root_job_id, l.producer_id, l.erased)
+           coalesce(l.is_root_job, false), l.triggered_by, l.user_id, l.created_at, l.declared_root_job_id, l.producer_id, l.erased, l.retracted)
           IS DISTINCT FROM
           (s.entity_type, s.entity_id, s.artist_id, s.album_id, s.track_id, s.operation, s.category,
            coalesce(s.sources, '{}'), s.status, s.reason, coalesce(s.fields_enriched, '{}'), s.data_quality_before, s.data_quality_after, s.error_message, s.error_code,
            s.retry_count, s.duration_ms, s.api_call_count, s.metadata, s.preview_data, s.job_id, s.parent_job_id,
-           coalesce(s.is_root_job, false), s.triggered_by, s.user_id, s.created_at, s.declared_root_job_id, p.id, s.erased)
+           coalesce(s.is_root_job, false), s.triggered_by, s.user_id, s.created_at, s.declared_root_job_id, p.id, s.erased, s.retracted)
     RETURNING l.id, l.revision, l.root_job_id, l.origin
 ), noted AS (
     INSERT INTO provenance_outbox (row_id, revision) SELECT id, revision FROM changed

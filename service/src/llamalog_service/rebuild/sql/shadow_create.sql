@@ -15,12 +15,12 @@ CREATE UNLOGGED TABLE llamalog_rebuild.llama_logs WITH (autovacuum_enabled = fal
 SELECT id, entity_type, entity_id, artist_id, album_id, track_id, operation, category, sources, status, reason,
        fields_enriched, data_quality_before, data_quality_after, error_message, error_code, retry_count, duration_ms,
        api_call_count, metadata, preview_data, job_id, parent_job_id, is_root_job, triggered_by, user_id, created_at,
-       declared_root_job_id, NULL::text AS producer, traceparent, erased, root_job_id, origin, cycle_members, parent_conflict,
+       declared_root_job_id, NULL::text AS producer, traceparent, erased, retracted, root_job_id, origin, cycle_members, parent_conflict,
        revision,
        0 AS partition, 0::bigint AS "offset"
 FROM llama_logs
 WITH NO DATA;
-ALTER TABLE llamalog_rebuild.llama_logs ALTER COLUMN erased SET DEFAULT false;
+ALTER TABLE llamalog_rebuild.llama_logs ALTER COLUMN erased SET DEFAULT false, ALTER COLUMN retracted SET DEFAULT false;
 CREATE UNLOGGED TABLE llamalog_rebuild.other_contents WITH (autovacuum_enabled = false) AS
 SELECT * FROM llamalog_rebuild.llama_logs
 WITH NO DATA;
@@ -35,6 +35,14 @@ CREATE UNLOGGED TABLE llamalog_rebuild.erasures (
     reason text NOT NULL,
     requested_by text NOT NULL,
     erased_at timestamp(3) NOT NULL
+);
+CREATE UNLOGGED TABLE llamalog_rebuild.retractions (
+    id uuid PRIMARY KEY,
+    row_id uuid NOT NULL,
+    retracted boolean NOT NULL,
+    reason text NOT NULL,
+    requested_by text NOT NULL,
+    retracted_at timestamp(3) NOT NULL
 );
 CREATE UNLOGGED TABLE llamalog_rebuild.erased_events (  -- that were rewritten without their person
     row_id uuid NOT NULL,

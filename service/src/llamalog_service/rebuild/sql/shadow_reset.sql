@@ -4,4 +4,4 @@ DROP INDEX IF EXISTS llamalog_rebuild.rows_id, llamalog_rebuild.roots_id, llamal
     llamalog_rebuild.legacy_rows_id;
 DELETE FROM llamalog_rebuild.llama_logs WHERE partition < 0;
 INSERT INTO llamalog_rebuild.llama_logs SELECT * FROM llamalog_rebuild.other_contents;
-TRUNCATE llamalog_rebuild.other_contents, llamalog_rebuild.root_overrides, llamalog_rebuild.erasures, llamalog_rebuild.roots, llamalog_rebuild.differences, llamalog_rebuild.comparison
+TRUNCATE llamalog_rebuild.other_contents, llamalog_rebuild.root_overrides, llamalog_rebuild.erasures, llamalog_rebuild.retractions, llamalog_rebuild.roots, llamalog_rebuild.differences, llamalog_rebuild.comparison

@@ -20,7 +20,7 @@ new_correction AS (
               CASE WHEN x.was_unknown AND l.root_job_id IS NOT NULL
                    THEN extract(epoch FROM now() - l.recorded_at)::double precision END AS known_after,
               l.parent_conflict AND NOT x.was_in_conflict AS conflicts_now,
-              coalesce(l.declared_root_job_id <> l.root_job_id AND NOT coalesce(x.did_disagree, false), false)
+              coalesce({declared} <> l.root_job_id AND NOT coalesce(x.did_disagree, false), false)
                   AS disagrees_now,
               (l.root_job_id, l.origin, l.cycle_members, l.parent_conflict)
                   IS NOT DISTINCT FROM (x.root_job_id, x.origin, x.cycle_members, x.parent_conflict)

@@ -3,25 +3,25 @@ SELECT x.*
 FROM (
     SELECT l.id AS row_id,
            {verdict},
-           l.job_id IS NOT NULL AND l.parent_job_id IS NOT NULL AND l.parent_job_id IS DISTINCT FROM j.parent
+           l.job_id IS NOT NULL AND NOT l.retracted AND l.parent_job_id IS NOT NULL AND l.parent_job_id IS DISTINCT FROM j.parent
                AS parent_conflict,
            e.job AS start,
            CASE WHEN l.origin IS NULL THEN l.root_job_id END AS overruled_root,
            l.root_job_id IS NULL AS was_unknown,
            l.parent_conflict AS was_in_conflict,
-           l.root_job_id IS NOT NULL AND l.declared_root_job_id <> l.root_job_id AS did_disagree,
+           l.root_job_id IS NOT NULL AND {declared} <> l.root_job_id AS did_disagree,
            l.root_job_id AS root_now, l.origin AS origin_now, l.cycle_members AS cycle_now, l.revision AS revision_now,
            l.xmin AS version
     FROM recompute_jobs j
     JOIN recompute_ends e USING (job)
     CROSS JOIN LATERAL (
         SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id, l.root_job_id, l.origin, l.cycle_members,
-               l.parent_conflict, l.is_root_job, l.revision, l.xmin
+               l.parent_conflict, l.retracted, l.is_root_job, l.revision, l.xmin
         FROM llama_logs l
         WHERE {l bears j.job}
         UNION ALL
         SELECT l.id, l.job_id, l.parent_job_id, l.declared_root_job_id, l.root_job_id, l.origin, l.cycle_members,
-               l.parent_conflict, l.is_root_job, l.revision, l.xmin
+               l.parent_conflict, l.retracted, l.is_root_job, l.revision, l.xmin
         FROM llama_logs l
         WHERE {l names j.job} AND l.job_id IS NULL
         OFFSET 0

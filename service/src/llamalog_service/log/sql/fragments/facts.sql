@@ -12,7 +12,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT l.declared_root_job_id
     FROM llama_logs l
-    WHERE {l bears a.job} AND l.declared_root_job_id IS NOT NULL
+    WHERE {l bears a.job} AND l.declared_root_job_id IS NOT NULL AND {l stands}
     ORDER BY {earliest}
     LIMIT 1
 ) declared ON true

@@ -4,4 +4,4 @@ l.id AS row_id,
 l.job_id IS NOT NULL AND l.claimed IS NOT NULL AND l.claimed IS DISTINCT FROM e.parent AS parent_conflict,
 l.revision, e.job AS start, e.top,
 l.root_job_id AS root_now, l.origin AS origin_now, l.cycle_members AS cycle_now,
-l.parent_conflict AS conflict_now, l.claimed IS DISTINCT FROM l.parent_job_id AS parent_cleared
+l.parent_conflict AS conflict_now, l.origin IS NULL AND l.is_root_job IS TRUE AND l.parent_job_id IS NOT NULL AS parent_cleared

@@ -7,4 +7,4 @@ l.id, l.entity_type, l.entity_id, l.artist_id, l.album_id, l.track_id, l.operati
        l.declared_root_job_id,
        {producer} AS producer, l.traceparent,
        l.root_job_id, l.origin, l.cycle_members, l.parent_conflict, l.revision, l.recorded_at,
-       l.legacy_sourced IS NOT NULL OR l.origin IS NULL AS is_legacy, l.erased
+       l.legacy_sourced IS NOT NULL OR l.origin IS NULL AS is_legacy, l.erased, l.retracted

@@ -13,4 +13,4 @@ l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT 
        l.job_id, l.parent_job_id, l.root_job_id, l.declared_root_job_id, l.is_root_job, l.triggered_by, l.user_id,
        l.origin, l.cycle_members[1:13] AS cycle_members, l.parent_conflict, l.revision,
        {producer} AS producer, l.traceparent, l.legacy_sourced IS NOT NULL OR l.origin IS NULL AS is_legacy,
-       l.erased
+       l.erased, l.retracted

@@ -6,7 +6,7 @@ lineage (job, parent) AS (
     LEFT JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE {l bears s.job} AND l.parent_job_id IS NOT NULL
+        WHERE {l bears s.job} AND l.parent_job_id IS NOT NULL AND {l stands}
         ORDER BY {earliest}
         LIMIT 1
     ) claim ON true
@@ -16,7 +16,7 @@ lineage (job, parent) AS (
     LEFT JOIN LATERAL (
         SELECT l.parent_job_id
         FROM llama_logs l
-        WHERE {l bears child.parent} AND l.parent_job_id IS NOT NULL
+        WHERE {l bears child.parent} AND l.parent_job_id IS NOT NULL AND {l stands}
         ORDER BY {earliest}
         LIMIT 1
     ) claim ON true
