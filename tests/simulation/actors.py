@@ -18,6 +18,7 @@ from llamalog_service.log.erasures import Eraser
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import RecomputeStore
+from llamalog_service.log.retractions import Retractor
 from llamalog_service.postgres.locks import WorkerLock
 from simulation.broker import Broker
 from simulation.clients import SimulatedBroker, SimulatedConsumer, SimulatedProducer
@@ -103,17 +104,24 @@ def start_migration_consumer(
     *,
     sweep_clock: Callable[[], float],
     erases: bool,
+    retracts: bool,
 ) -> Actor:
-    """As `bootstrap` does it; persons are erased only where the history says so, to save steps elsewhere."""
+    """As `bootstrap` does it; it erases and retracts only if the history does, to save steps elsewhere."""
     actor = Actor(world, broker, process, fail)
     pool: Any = SimulatedPool(world, server, process)
     planning_pool: Any = SimulatedPool(world, server, process, keep_plans=False)
     publisher = event_publisher(world, broker, process)
     queue = RecomputeQueue(pool)
-    tasks = _tasks(pool, RecomputeStore(planning_pool, keeping_plans=pool), publisher, sweep_clock)
+    store = RecomputeStore(planning_pool, keeping_plans=pool)
+    tasks = _tasks(pool, store, publisher, sweep_clock)
     if erases:
         eraser = Eraser(planning_pool, page=_ROWS_A_PAGE)
         tasks.append(PeriodicTask("erasing", eraser.erase_next, _POLL_EVERY, wakes=PUBLISHING_CORRECTIONS))
+    if retracts:
+        retractor = Retractor(planning_pool, store)
+        tasks.append(
+            PeriodicTask("retracting", retractor.apply_next, _POLL_EVERY, wakes=PUBLISHING_CORRECTIONS)
+        )
     worker = Worker(
         lock=WorkerLock(pool),
         queue=queue,

@@ -15,7 +15,17 @@ from simulation.faults import (
     outages,
     set_back,
 )
-from simulation.shapes import Shape, climbing, erased, late_parents, late_top, legacy, overridden, tree
+from simulation.shapes import (
+    Shape,
+    climbing,
+    erased,
+    growing,
+    late_parents,
+    late_top,
+    legacy,
+    overridden,
+    tree,
+)
 
 
 class Aim(NamedTuple):
@@ -30,6 +40,7 @@ class Aim(NamedTuple):
         size: of the history, from and to.
         max_records: of a batch.
         has_table: whether rows are there before the first event, of which a rebuild removes some.
+        retracts: how often events are taken back.
     """
 
     shape: Shape | None = None
@@ -40,6 +51,7 @@ class Aim(NamedTuple):
     size: tuple[int, int] | None = None
     max_records: Sequence[int] = (1, 2, 5, 20)
     has_table: bool = False
+    retracts: float = 0.15
 
 
 def _with(*more: Callable[[Random, int], list[Fault]]) -> Callable[[Random, int], list[Fault]]:
@@ -64,6 +76,7 @@ _OVERTAKEN: Final = Aim(late_parents, in_order=True, pause=(1.0, 2.0), late=LATE
 _CLIMBING: Final = Aim(climbing, in_order=True, pause=_SLOW, late=LATE_OUTBOX, faults=_none)
 _OVERRIDDEN: Final = Aim(overridden, in_order=True, pause=_SLOW)
 _ERASED: Final = Aim(erased, pause=(None, 0.1, 0.3))
+_RETRACTED: Final = Aim(growing, pause=(None, 0.1, 0.3), retracts=1.0)
 _SET_BACK: Final = Aim(faults=_with(set_back))
 _CRASHES: Final = Aim(faults=_with(crashes))
 _OUTAGES: Final = Aim(faults=_with(outages), max_records=(1, 2))
@@ -75,7 +88,7 @@ _ROUND: Final = (
     *(FREE, _LATE_TOP, _OVERTAKEN, _SET_BACK, _ORPHANS),
     *(_LEGACY, _CLIMBING, _CRASHES, _OVERRIDDEN, _OUTAGES),
     *(_ERASED, _LATE_TOP, _OVERTAKEN, _SET_BACK, _ORPHANS),
-    *(_LEGACY, _CLIMBING, _CRASHES, _OVERTAKEN, _SET_BACK),
+    *(_LEGACY, _CLIMBING, _CRASHES, _RETRACTED, _SET_BACK),
 )
 """Of any twenty seeds in a row each aim has one at least; those have more that do not always hit."""
 _LARGE_EVERY: Final = 100

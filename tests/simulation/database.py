@@ -27,6 +27,7 @@ _TABLES = (
     "root_history",
     "event_producers",
     "erasures",
+    "retractions",
 )
 _EMPTY = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; " + "; ".join(f"DELETE FROM {table}" for table in _TABLES)
 _BACK_UP = "; ".join(

@@ -10,7 +10,17 @@ from msgspec.structs import replace
 
 from histories import NOON
 from llamalog_schemas.codec import encode
-from llamalog_schemas.events import Event, is_legacy_row, is_override, lineage_key
+from llamalog_schemas.events import (
+    Event,
+    EventRetracted,
+    EventRetractionRevoked,
+    RetractionData,
+    RetractionEvent,
+    is_legacy_row,
+    is_override,
+    lineage_key,
+    row_id,
+)
 from simulation.shapes import SHAPES, Shape, event
 
 
@@ -68,6 +78,19 @@ def draw_history(
     for place in _places(dice, 0.03, messages):
         messages.insert(dice.randint(0, len(messages)), messages[place]._replace(is_misplaced=True))
     return messages
+
+
+def retract_some(messages: list[Message], dice: Random, most: int) -> list[Message]:
+    """The messages and among them retractions of up to so many of their rows, some of them revoked."""
+    rows = sorted({row_id(one.event) for one in messages if one.event and not is_override(one.event)})
+    told = list(messages)
+    for row in dice.sample(rows, min(len(rows), dice.randint(1, most))):
+        kinds: list[type[RetractionEvent]] = [EventRetracted, EventRetractionRevoked, EventRetracted]
+        for kind in kinds[: dice.choice([1, 1, 2, 3])]:
+            data = RetractionData(row_id=row, reason="simulated", requested_by="simulation")
+            one = kind(id="", source="/simulated", time=NOON, specversion="1.0", data=data)
+            told.insert(dice.randint(0, len(told)), _message(_numbered(one, 0, dice), dice))
+    return told
 
 
 def numbered(events: Iterable[Event], dice: Random, first: int = 1) -> list[Event]:

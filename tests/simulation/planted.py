@@ -24,9 +24,10 @@ from llamalog_service.ingest.ingest import Ingest, RecordedBatch
 from llamalog_service.kafka.consumer.pipeline import Pipeline
 from llamalog_service.kafka.consumer.positions import StartOffsets
 from llamalog_service.kafka.publisher import EventPublisher
-from llamalog_service.log import log_store, outbox, recompute, row_writes
+from llamalog_service.log import log_store, outbox, recompute, retractions, row_writes
 from llamalog_service.log.log_store import LogStore
 from llamalog_service.log.recompute import Everything, RecomputeResult, RecomputeStore
+from llamalog_service.log.retractions import Retractor
 from llamalog_service.postgres.statements import sql
 
 Plant = Callable[[ExitStack], None]
@@ -227,6 +228,26 @@ def _contents_not_compared(stack: ExitStack) -> None:
     stack.enter_context(patch.object(batch, "_equal", equal))
 
 
+def _late_rows_not_retracted(stack: ExitStack) -> None:
+    async def look_for_none(*_: object) -> None:
+        await asyncio.sleep(0)
+
+    stack.enter_context(patch.object(log_store, "repeat_retractions", look_for_none))
+
+
+def _retractions_not_recomputed(stack: ExitStack) -> None:
+    async def correct_none(*_: object) -> int:
+        await asyncio.sleep(0)
+        return 0
+
+    stack.enter_context(patch.object(Retractor, "_recompute_below", correct_none))
+
+
+def _first_retraction(stack: ExitStack) -> None:
+    for module in (row_writes, retractions):
+        _other_sql(stack, module, "x.retracted_at DESC, x.id DESC", "x.retracted_at, x.id")
+
+
 FAULTS: dict[str, PlantedFault] = {
     "no look after the commit": PlantedFault(_no_second_look, 1),
     "no look after the recompute": PlantedFault(_one_pass, 68),
@@ -250,4 +271,7 @@ FAULTS: dict[str, PlantedFault] = {
     "no look for rows that wait": PlantedFault(_no_look_for_waiting_rows, 2),
     "the history without unknown roots": PlantedFault(_unknown_roots_not_remembered, 1),
     "contents not compared": PlantedFault(_contents_not_compared, 3),
+    "rows that come after their retraction not retracted": PlantedFault(_late_rows_not_retracted, 18),
+    "roots below a retracted claim not recomputed": PlantedFault(_retractions_not_recomputed, 18),
+    "the first retraction counts": PlantedFault(_first_retraction, 11),
 }

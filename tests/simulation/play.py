@@ -13,7 +13,7 @@ from uuid import UUID
 
 import tenacity
 
-from llamalog_schemas.events import UserErased, is_override
+from llamalog_schemas.events import UserErased, is_override, is_retraction
 from llamalog_service.domain.errors import DatabaseWentBackError
 from llamalog_service.kafka import publisher
 from simulation.actors import (
@@ -44,7 +44,8 @@ _STILL_OPEN = """
     SELECT EXISTS (SELECT FROM backfill_runs WHERE status IN ('queued', 'running'))
         OR EXISTS (SELECT FROM provenance_outbox)
         OR (SELECT coalesce(sum(next_offset), 0) FROM consumer_positions WHERE consumer_group = $1) < $2
-    OR EXISTS (SELECT FROM erasures WHERE applied_at IS NULL)
+        OR EXISTS (SELECT FROM erasures WHERE applied_at IS NULL)
+        OR EXISTS (SELECT FROM retractions WHERE waits_since IS NOT NULL)
 """
 _REST = 5.0
 _REBUILDS = 20
@@ -200,6 +201,7 @@ class Cast:
                 self.world, self.server, self.broker, process, fail, max_records=self.scenario.max_records
             )
         else:
+            messages = self.scenario.messages.values()
             actor = start_migration_consumer(
                 self.world,
                 self.server,
@@ -207,7 +209,8 @@ class Cast:
                 process,
                 fail,
                 sweep_clock=lambda: self._sweep_time,
-                erases=any(isinstance(one.event, UserErased) for one in self.scenario.messages.values()),
+                erases=any(isinstance(one.event, UserErased) for one in messages),
+                retracts=any(one.event is not None and is_retraction(one.event) for one in messages),
             )
         self._actors[name] = actor
         process.at_death.append(lambda: self._bury(name, actor))

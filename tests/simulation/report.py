@@ -48,6 +48,7 @@ def _shown(message: Message, partitions: int) -> str:
             ("job", getattr(data, "job_id", None)),
             ("parent", getattr(data, "parent_job_id", None)),
             ("declared", getattr(data, "root_job_id", None)),
+            ("row", str(getattr(data, "row_id", ""))[:8]),
         )
         if value
     )

@@ -5,13 +5,14 @@ from random import Random
 
 from simulation.aims import aim_of
 from simulation.faults import Fault, Late, draw_late
-from simulation.history import Message, draw_history
+from simulation.history import Message, draw_history, retract_some
 from simulation.table import NO_TABLE, Table, draw_table
 
 TESTED_SEEDS = (*range(20), 49, 164, 68, 34, 30)
 """What `make test` plays: enough to notice every fault of `planted.py`; `make simulate` plays more."""
 
 _STEPS_OF_A_MESSAGE = 12
+_MOST_RETRACTED = 6
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ def draw_scenario(seed: int) -> Scenario:
     size = None if aim.size is None else dice.randint(*aim.size)
     messages = draw_history(history, aim.shape, size, in_order=aim.in_order)
     table = draw_table(history, messages) if aim.has_table else NO_TABLE
+    retractions = Random(f"{seed} retractions")
+    if retractions.random() < aim.retracts:
+        messages = retract_some(messages, retractions, _MOST_RETRACTED)
     faults = aim.faults(Random(f"{seed} faults"), 60 + _STEPS_OF_A_MESSAGE * min(len(messages), 50))
     return Scenario(
         seed=seed,
