@@ -1,5 +1,6 @@
 """What no command names, the sweeps find."""
 
+import asyncio
 from itertools import count
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from llamalog_schemas.events import EntityEvent, Event
 from llamalog_service.backfill.plan_store import PlanStore
 from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.backfill.worker import sweep_task
+from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.log import unsettled
 from llamalog_service.log.recompute import RecomputeStore
 
@@ -214,3 +216,25 @@ async def test_the_first_value_kept_of_a_row_stays_kept(pool: asyncpg.Pool, swee
     kept = await pool.fetchrow("SELECT parent_job_id, root_job_id FROM legacy_values")
     assert tuple(kept or ()) == ("above", "guessed")
     assert (await stored_rows(pool))[UUID(int=100)].content.parent_job_id is None
+
+
+@pytest.mark.parametrize("reason", [UnavailableError("away"), asyncio.CancelledError()])
+async def test_a_sweep_that_was_interrupted_is_due_again(pool: asyncpg.Pool, reason: BaseException) -> None:
+    class Interrupted(Sweep):
+        swept = 0
+
+        async def sweep_everything(self) -> int:
+            self.swept += 1
+            if self.swept == 1:
+                raise reason
+            return await super().sweep_everything()
+
+    now = 0.0
+    sweep = Interrupted(RecomputeStore(pool), every=10, full_every=100, clock=lambda: now)
+    now = 100.0
+    with pytest.raises(type(reason)):
+        await sweep.sweep_if_due()
+    assert sweep.is_due
+    await sweep.sweep_if_due()
+    assert not sweep.is_due
+    assert sweep.swept == 2

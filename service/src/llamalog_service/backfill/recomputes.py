@@ -1,5 +1,6 @@
 """Recomputes of roots: requested by commands and done together, or found necessary by the sweep."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -8,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from llamalog_service.domain.errors import RowRefusedError
+from llamalog_service.domain.errors import RowRefusedError, UnavailableError
 from llamalog_service.log.corrections import SWEEP, Cause, CauseKind
 from llamalog_service.log.readable import read_by_halves, read_readable
 from llamalog_service.log.recompute import (
@@ -160,15 +161,23 @@ class Sweep:
         return self._clock() >= min(self._next, self._next_full)
 
     async def sweep_if_due(self) -> int:
-        """Sweep if it is time; the number of corrected rows."""
-        now = self._clock()
-        if now >= self._next_full:
-            self._next_full, self._next = now + self._full_every, now + self._every
-            return await self.sweep_everything()
-        if now >= self._next:
-            self._next = now + self._every
-            return await self.sweep_unsettled()
-        return 0
+        """Sweep if it is time; the number of corrected rows.
+
+        Raises:
+            UnavailableError: the sweep stays due, as it does when it is cancelled.
+        """
+        now, due = self._clock(), (self._next, self._next_full)
+        if now < min(due):
+            return 0
+        is_full = now >= self._next_full
+        self._next = now + self._every
+        if is_full:
+            self._next_full = now + self._full_every
+        try:
+            return await (self.sweep_everything() if is_full else self.sweep_unsettled())
+        except (UnavailableError, asyncio.CancelledError):
+            self._next, self._next_full = due
+            raise
 
     async def sweep_unsettled(self) -> int:
         """Correct rows of another writer, rows whose top has come, and rows set aside that have changed."""
