@@ -46,6 +46,12 @@ class Actor:
         self.pools: list[SimulatedPool] = []
         self._kafka = SimulatedBroker(world, broker, process)
         self._delivery: BatchDelivery | None = None
+        self.ingest: Ingest | None = None
+
+    @property
+    def is_publishing(self) -> bool:
+        """Whether a publication is on its way, also of a batch that was given up."""
+        return self.ingest is not None and bool(self.ingest._publishing)
 
     @property
     def consumer(self) -> SimulatedConsumer:
@@ -82,6 +88,7 @@ def start_provenance_consumer(
     pool: Any = SimulatedPool(world, server, process)
     log = LogStore(pool)
     ingest = Ingest(log, event_publisher(world, broker, process), JobCache(1000), group=GROUP)
+    actor.ingest = ingest
     kafka: Any = actor._kafka
     delivery = BatchDelivery(
         Steps(ingest.prepare, ingest.record, ingest.publish),

@@ -280,6 +280,8 @@ class Cast:
     async def _is_settled(self) -> bool:
         if self._lag() or self.broker.lag(MIGRATION_GROUP, COMMANDS):
             return False
+        if any(actor.is_publishing for actor in self._actors.values()):
+            return False
         story = Process("story")
         published = sum(
             self.broker.end(partition)
