@@ -250,7 +250,7 @@ def _first_retraction(stack: ExitStack) -> None:
 
 FAULTS: dict[str, PlantedFault] = {
     "no look after the commit": PlantedFault(_no_second_look, 1),
-    "no look after the recompute": PlantedFault(_one_pass, 68),
+    "no look after the recompute": PlantedFault(_one_pass, 211),
     "offsets committed before publishing": PlantedFault(_offsets_first, 7),
     "no cycle guard in the fast path": PlantedFault(_walk_for_ever, 7),
     "no cycle guard in the recompute": PlantedFault(_leave_cycles, 3),
