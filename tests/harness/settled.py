@@ -12,6 +12,7 @@ _STILL_OPEN = """
         OR EXISTS (SELECT FROM provenance_outbox)
         OR EXISTS (SELECT FROM root_overrides WHERE to_publish)
         OR EXISTS (SELECT FROM erasures WHERE applied_at IS NULL)
+        OR EXISTS (SELECT FROM retractions WHERE waits_since IS NOT NULL)
 """
 
 

@@ -225,8 +225,8 @@ REPAIRING: Final[tuple[Fault, ...]] = (
     Fault(
         "the full sweep never comes",
         SERVICE + "backfill/recomputes.py",
-        "if now >= self._next_full:",
-        "if now < 0:",
+        "is_full = now >= self._next_full",
+        "is_full = now < 0",
         tests_of("unit/backfill/test_sweep.py"),
     ),
     Fault(

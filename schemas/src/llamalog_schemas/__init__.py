@@ -85,6 +85,7 @@ from llamalog_schemas.events import (
     is_root_override,
     lineage_key,
     row_id,
+    row_id_of,
     user_digest,
 )
 from llamalog_schemas.legacy import LEGACY_SOURCE, LegacyRowData
@@ -177,5 +178,6 @@ __all__ = [
     "is_root_override",
     "lineage_key",
     "row_id",
+    "row_id_of",
     "user_digest",
 ]

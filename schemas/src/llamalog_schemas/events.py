@@ -333,20 +333,25 @@ def is_legacy_row(event: Event) -> TypeIs[LegacyRow]:
 
 
 def row_id(event: Event) -> UUID:
-    """The id of the row that an event becomes.
+    """The id of the row that an event becomes."""
+    return row_id_of(event.source, event.id)
+
+
+def row_id_of(source: str, event_id: str) -> UUID:
+    """The id of the row that the event with this ``source`` and ``id`` becomes.
 
     An id in the text form of RFC 9562 (8-4-4-4-12 hexadecimal digits, either case) is that
     UUID; any other maps to ``uuid5(NAMESPACE_URL, source + "#" + id)``, and where the source itself holds a
     ``#``, to ``uuid5(uuid5(NAMESPACE_URL, source), id)``: else ``(s#x, y)`` and ``(s, x#y)`` were one row.
     """
-    if len(event.id) == _UUID_LENGTH:
+    if len(event_id) == _UUID_LENGTH:
         try:
-            return msgspec.convert(event.id, UUID)  # of this length it takes this form alone
+            return msgspec.convert(event_id, UUID)  # of this length it takes this form alone
         except msgspec.ValidationError:
             pass
-    if "#" in event.source:
-        return uuid5(uuid5(NAMESPACE_URL, event.source), event.id)
-    return uuid5(NAMESPACE_URL, f"{event.source}#{event.id}")
+    if "#" in source:
+        return uuid5(uuid5(NAMESPACE_URL, source), event_id)
+    return uuid5(NAMESPACE_URL, f"{source}#{event_id}")
 
 
 def lineage_key(event: Event) -> bytes:

@@ -46,6 +46,7 @@ from llamalog_service.queries.lineages import MAX_ABOVE
 from llamalog_service.queries.logs import LogFilter, read_logs
 from llamalog_service.queries.overrides import read_overrides
 from llamalog_service.queries.paging import MAX_ROWS_SCANNED, Cursor
+from llamalog_service.queries.retractions import read_retractable_row
 from llamalog_service.queries.root_jobs import RootFilter, read_root_jobs
 from llamalog_service.queries.rows import read_row
 from llamalog_service.queries.timeline import read_timeline
@@ -108,6 +109,7 @@ QUESTIONS: list[Question] = [
     ("cycles", cycles, LOG.odd),
     ("rows that cannot be corrected", refused_rows, LOG.odd),
     ("overrides of operators", read_overrides, LOG.odd),
+    ("a row to be retracted", lambda r: read_retractable_row(r, UUID(int=7)), 3),
     ("the newest rows", lambda r: read_logs(r, LogFilter()), A_PAGE),
     ("the oldest rows", lambda r: read_logs(r, LogFilter(), newest_first=False), A_PAGE),
     ("rows of a day", lambda r: read_logs(r, LogFilter(since=JULY, until=JULY + DAY)), A_PAGE),

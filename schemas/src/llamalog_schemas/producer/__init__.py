@@ -10,6 +10,7 @@ from llamalog_schemas.producer.forks import ForkedProcessError
 from llamalog_schemas.producer.job import Job, UnknownRootWarning, current_job, started_by
 from llamalog_schemas.producer.logger import LlamaLogger
 from llamalog_schemas.producer.personal_data import PersonalDataWarning
+from llamalog_schemas.producer.retracting import RetractionError, retract
 from llamalog_schemas.producer.scope import Attempt, JobScope
 from llamalog_schemas.producer.stats import DeliveryStats, Loss, LossReason
 from llamalog_schemas.producer.transports import (
@@ -43,8 +44,10 @@ __all__ = [
     "NoAcknowledgementError",
     "OutgoingMessage",
     "PersonalDataWarning",
+    "RetractionError",
     "Transport",
     "UnknownRootWarning",
     "current_job",
+    "retract",
     "started_by",
 ]

@@ -8,6 +8,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from llamalog_service.backfill.retractions import retract_event
 from llamalog_service.backfill.root_overrides import override_root
 from llamalog_service.bootstrap import open_fit_publisher
 from llamalog_service.bootstrap.backfills import request_backfill, request_run_action
@@ -133,6 +134,13 @@ def _services(settings: Settings, reader: Reader, erasures: ReadErasures) -> Ser
         dead_letters=DeadLetterViews(DeadLetterReader(settings, erasures)),
         override_root=partial(
             override_root,
+            reader,
+            partial(open_fit_publisher, settings, SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS),
+            source=SOURCE,
+            timeout=_KAFKA_TIMEOUT_SECONDS,
+        ),
+        retract_event=partial(
+            retract_event,
             reader,
             partial(open_fit_publisher, settings, SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS),
             source=SOURCE,

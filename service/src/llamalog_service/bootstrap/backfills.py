@@ -1,4 +1,4 @@
-"""Backfills and root overrides for operators: requested over Kafka, read from PostgreSQL, followed."""
+"""Backfills, root overrides and retractions: requested over Kafka, read from PostgreSQL, followed."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,9 +7,10 @@ from uuid import UUID
 
 from llamalog_schemas.backfills import BackfillEndedData
 from llamalog_schemas.commands import BackfillRootsData, RunRequest, RunRequestData
-from llamalog_service.backfill import root_overrides
+from llamalog_service.backfill import retractions, root_overrides
 from llamalog_service.backfill.following import follow_run
 from llamalog_service.backfill.override_publication import OverridesReport, publish_missing
+from llamalog_service.backfill.retractions import PublishedRetraction
 from llamalog_service.backfill.root_overrides import PublishedOverride
 from llamalog_service.bootstrap import open_fit_publisher, require_fit_servers
 from llamalog_service.kafka.following import open_run_events
@@ -87,6 +88,32 @@ async def follow_backfill(
     """
     async with open_run_events(settings, run) as events, open_backfills(settings) as reader:
         return await follow_run(events, reader, run, show, timeout=timeout)
+
+
+async def retract_event(
+    settings: Settings,
+    row: UUID,
+    *,
+    source: str,
+    retracted: bool,
+    reason: str,
+    requested_by: str,
+    timeout: float,
+    unseen: bool,
+) -> PublishedRetraction:
+    """Take an event back; arguments and errors as of `backfill.retractions.retract_event`."""
+    async with open_pool(settings, name="llamalog retract", only_reads=True) as pool:
+        return await retractions.retract_event(
+            Reader(pool),
+            partial(open_fit_publisher, settings, source, timeout=timeout),
+            row,
+            source=source,
+            retracted=retracted,
+            reason=reason,
+            requested_by=requested_by,
+            timeout=timeout,
+            unseen=unseen,
+        )
 
 
 async def override_root(

@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "conflicts": "conflicts:conflicts",
     "adopt-root": "overrides:adopt_root",
     "revoke": "overrides:revoke",
+    "retract": "retract:retract",
     "overrides": "overrides:app",
     "dead-letters": "dead_letters:app",
     "export": "export:export",

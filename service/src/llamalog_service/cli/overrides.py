@@ -149,6 +149,12 @@ def _line(one: Override) -> str:
             f"{one.time:%Y-%m-%d %H:%M:%S}  person {(one.user_digest or '')[:12]}  erased by "
             f"{shown(one.requested_by)}: {shown(one.reason)}  ({_progress(one)})"
         )
+    if one.row is not None:
+        decree = "retracted" if one.kind is OverrideKind.RETRACTED else "retraction revoked"
+        return (
+            f"{one.time:%Y-%m-%d %H:%M:%S}  row {one.row}  {decree} by {shown(one.requested_by)}: "
+            f"{shown(one.reason)}  ({_effect_on_row(one)})"
+        )
     decree = "adopted as a root" if one.kind is OverrideKind.ADOPTED else "adoption revoked"
     missing = "" if one.in_topic else "; not read from its topic"
     return (
@@ -161,6 +167,15 @@ def _progress(one: Override) -> str:
     """Of an erasure."""
     state = "under way" if one.state is OverrideState.ERASING else "in effect"
     return f"{state}, {one.rows or 0:,} rows erased"
+
+
+def _effect_on_row(one: Override) -> str:
+    """Of a retraction or its revocation."""
+    if one.state is OverrideState.WAITING:
+        return "not applied yet"
+    if one.state is OverrideState.IN_EFFECT:
+        return "in effect, the event has not come" if one.rows == 0 else "in effect"
+    return _effect(one)
 
 
 def _effect(one: Override) -> str:

@@ -104,6 +104,8 @@ def _with_findings(line: Text, row: LogRow, *, with_root: bool) -> Text:
     elif with_root:
         line.append("  root ", "dim")
         line.append("itself" if row.root_job_id == row.job_id else shown(row.root_job_id))
+    if row.retracted:
+        line.append("  retracted", "red")
     if row.parent_conflict:
         line.append(f"  names another parent: {shown(row.parent_job_id or '')}", "yellow")
     if row.declaration_conflict:

@@ -1,13 +1,17 @@
 """Overrides by operators: of the root of a job that was never seen, and all that stand on the same topic."""
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, overload
+from typing import NamedTuple, TypeVar, overload
 from uuid import UUID, uuid4
 
 from llamalog_schemas.codec import decode_event, encode
 from llamalog_schemas.errors import InvalidMessageError
 from llamalog_schemas.events import (
+    EventRetracted,
+    EventRetractionRevoked,
     OverrideEvent,
+    RetractionData,
+    RetractionEvent,
     RootAdopted,
     RootAdoptionRevoked,
     RootOverrideData,
@@ -22,6 +26,7 @@ from llamalog_service.domain.retractions import Retraction, retraction_of
 from llamalog_service.domain.rows import utc_milliseconds
 
 _TICK = timedelta(milliseconds=1)
+_Event = TypeVar("_Event", bound=OverrideEvent)
 
 
 class OverrideInvalidError(LlamalogError):
@@ -70,6 +75,42 @@ def new_override(
     return _valid(kind(id=str(uuid4()), source=source, time=time, specversion="1.0", subject=job, data=data))
 
 
+class RetractionVoidError(LlamalogError):
+    """A retraction, or its revocation, that would change nothing."""
+
+    def __init__(self, row: UUID, *, retracted: bool) -> None:
+        state = "is retracted already" if retracted else "is not retracted"
+        super().__init__(f"The event of the row {row} {state}. Nothing was published.")
+
+
+def new_retraction(
+    row: UUID,
+    *,
+    retracted: bool,
+    source: str,
+    reason: str,
+    requested_by: str,
+    now: datetime,
+    latest: datetime | None,
+) -> RetractionEvent:
+    """A retraction of a row's event, or its revocation, that counts from now on.
+
+    Args:
+        source: the CloudEvents source, by what requested it.
+        latest: the time of the one that counts so far, UTC, as of `new_override`.
+
+    Raises:
+        OverrideInvalidError: the contract refuses it, or it gives no reason.
+    """
+    if not reason.strip():
+        raise OverrideInvalidError("it gives no reason")
+    kind = EventRetracted if retracted else EventRetractionRevoked
+    time = now if latest is None else max(now, latest + _TICK)
+    data = RetractionData(row_id=row, reason=reason, requested_by=requested_by)
+    event = kind(id=str(uuid4()), source=source, time=time, specversion="1.0", subject=str(row), data=data)
+    return _valid(event)
+
+
 class RootOverride(NamedTuple):
     """One override as kept in `root_overrides`; of several about a job the latest counts."""
 
@@ -103,7 +144,7 @@ def event_of(override: RootOverride, source: str) -> RootOverrideEvent:
     )
 
 
-def _valid(event: RootOverrideEvent) -> RootOverrideEvent:
+def _valid(event: _Event) -> _Event:
     try:
         decode_event(encode(event))
     except InvalidMessageError as invalid:

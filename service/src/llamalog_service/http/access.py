@@ -26,10 +26,12 @@ class Principal(NamedTuple):
 
     Attributes:
         name: of the token; recorded with every requested change.
+        producer: the CloudEvents source whose events the principal may take back; None: as the scope allows.
     """
 
     name: str
     scope: Scope
+    producer: str | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the principal's scope includes this one."""

@@ -3,10 +3,12 @@
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Annotated, Protocol
+from uuid import UUID
 
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
+from llamalog_service.backfill.retractions import PublishedRetraction
 from llamalog_service.backfill.root_overrides import PublishedOverride
 from llamalog_service.dead_letters.listing import DeadLetterViews
 from llamalog_service.http.access import Access, Principal, Scope, require
@@ -34,6 +36,33 @@ class OverrideRoot(Protocol):
         """
 
 
+class RetractEvent(Protocol):
+    """Takes events back."""
+
+    def __call__(
+        self,
+        row: UUID,
+        *,
+        retracted: bool,
+        reason: str,
+        requested_by: str,
+        producer: str | None,
+        unseen: bool,
+    ) -> Awaitable[PublishedRetraction]:
+        """Take back the event of a row, or revoke that.
+
+        Args:
+            producer: the only one whose events may be taken back; None: all.
+            unseen: whether an event may be taken back that is not in the log.
+
+        Raises:
+            RowUnknownError: it is not in the log.
+            NotItsProducerError: it is another producer's.
+            LlamalogError: it would change nothing, or the contract refuses it.
+            UnavailableError: PostgreSQL or Kafka is away.
+        """
+
+
 class EraseUser(Protocol):
     """Erases a person."""
 
@@ -55,6 +84,7 @@ class Services:
     backfills: BackfillService
     dead_letters: DeadLetterViews
     override_root: OverrideRoot
+    retract_event: RetractEvent
     erase_user: EraseUser
     health: HealthMonitor
     feed: LiveFeed
@@ -137,6 +167,13 @@ async def _operator(request: Request) -> Principal:
     return principal
 
 
+async def _retractor(request: Request) -> Principal:
+    principal = await _principal(request)
+    if principal.producer is None:
+        require(principal, Scope.ADMIN)
+    return principal
+
+
 async def _admin(request: Request) -> Principal:
     principal = await _principal(request)
     require(principal, Scope.ADMIN)
@@ -153,4 +190,6 @@ PrincipalDep = Annotated[Principal, Depends(_principal)]
 ClientDep = Annotated[str, Depends(_client)]
 """The client that limits are of: the principal; the address where there are no tokens."""
 OperatorDep = Annotated[Principal, Depends(_operator)]
+RetractorDep = Annotated[Principal, Depends(_retractor)]
+"""An administrator, or a producer, who may take back its own events."""
 AdminDep = Annotated[Principal, Depends(_admin)]

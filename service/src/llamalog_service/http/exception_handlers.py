@@ -1,5 +1,6 @@
 """Exception handlers: every error becomes a problem, as JSON for programs and as a page for people."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -10,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
+from llamalog_service.backfill.retractions import NotItsProducerError, RowUnknownError
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, TookTooLongError, UnavailableError
 from llamalog_service.http.context import is_page, path_of
 from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
@@ -21,6 +23,10 @@ from llamalog_service.queries.root_changes import HistoryTooShortError
 _log = structlog.get_logger("llamalog.http")
 
 _RETRY_AFTER_SECONDS: Final = "2"
+_STATUSES: Final[Mapping[type[LlamalogError], tuple[HTTPStatus, str]]] = {
+    RowUnknownError: (HTTPStatus.NOT_FOUND, "unknown-row"),
+    NotItsProducerError: (HTTPStatus.FORBIDDEN, "producer"),
+}
 
 
 def add_exception_handlers(app: FastAPI) -> None:
@@ -90,7 +96,8 @@ def _domain_problem(request: Request, error: LlamalogError) -> ProblemError:
         case RowRefusedError():
             return not_valid([Fault(where="query", detail="PostgreSQL cannot hold a value of it.")])
         case _:
-            return ProblemError(HTTPStatus.CONFLICT, str(error), kind="refused")
+            status, kind = _STATUSES.get(type(error), (HTTPStatus.CONFLICT, "refused"))
+            return ProblemError(status, str(error), kind=kind)
 
 
 def _validation_problem(error: RequestValidationError) -> ProblemError:

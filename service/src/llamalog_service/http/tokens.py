@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 import structlog
 
@@ -28,7 +29,8 @@ class TokensInvalidError(LlamalogError):
         super().__init__(
             f"Line {line} of the API's tokens: {wrong}. Nothing was started. A line looks like "
             "`alice operate sha256:<64 hexadecimal digits>`, or has the token itself instead of its digest; "
-            "the scopes are read, operate and admin."
+            "the scopes are read, operate and admin. "
+            "`producer=<source>` may follow, blanks in it written as %20."
         )
 
 
@@ -95,23 +97,33 @@ def parse_tokens(text: str) -> list[Token]:
 
 
 def _parse_line(number: int, fields: Sequence[str]) -> Token:
-    if len(fields) != 3:
+    if len(fields) not in (3, 4):
         raise TokensInvalidError(number, f"it has {len(fields)} fields instead of a name, scopes and a token")
-    name, scopes, token = fields
+    name, scopes, token, *more = fields
     if not _NAME.fullmatch(name):
         raise TokensInvalidError(number, "a name has 1 to 60 letters, digits and `._@-`")
     known = {str(scope): scope for scope in Scope}
     if not all(scope in known for scope in scopes.split(",")):
         raise TokensInvalidError(number, "it names an unknown scope")
-    scope = max(known[named] for named in scopes.split(","))
+    principal = Principal(name, max(known[named] for named in scopes.split(",")), _producer(number, more))
     if token.startswith("sha256:"):
         digest = _DIGEST.fullmatch(token)
         if digest is None:
             raise TokensInvalidError(number, "a digest has 64 hexadecimal digits, in lower case")
-        return Token(Principal(name, scope), digest[1])
+        return Token(principal, digest[1])
     if len(token) < _MIN_TOKEN_LENGTH:
         raise TokensInvalidError(number, f"a token has at least {_MIN_TOKEN_LENGTH} characters")
-    return Token(Principal(name, scope), hashlib.sha256(token.encode()).hexdigest())
+    return Token(principal, hashlib.sha256(token.encode()).hexdigest())
+
+
+def _producer(number: int, fields: Sequence[str]) -> str | None:
+    """The producer that a line names behind its token."""
+    for field in fields:
+        key, _, source = field.partition("=")
+        if key != "producer" or not source:
+            raise TokensInvalidError(number, "what follows its token is not `producer=` and a source")
+        return unquote(source)
+    return None
 
 
 def _tokens_in(file: Path) -> list[Token]:

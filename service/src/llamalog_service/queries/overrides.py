@@ -16,11 +16,13 @@ COUNTED: Final = 10_000
 
 
 class OverrideKind(StrEnum):
-    """The decrees of operators."""
+    """The decrees of operators, and of producers about their own events."""
 
     ADOPTED = "root-adopted"
     REVOKED = "root-adoption-revoked"
     ERASED = "user-erased"
+    RETRACTED = "event-retracted"
+    RETRACTION_REVOKED = "event-retraction-revoked"
 
 
 class OverrideState(StrEnum):
@@ -31,6 +33,7 @@ class OverrideState(StrEnum):
     REVOKED = "REVOKED"
     OVERRULED = "OVERRULED"
     ERASING = "ERASING"
+    WAITING = "WAITING"
 
 
 class Override(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -42,12 +45,14 @@ class Override(Struct, frozen=True, kw_only=True, rename="camel"):
         in_topic: whether it was read from the topic of overrides; one that was not, a rebuild would lack.
         state: LAPSED: an event of the job was seen; REVOKED: an adoption that was taken back; OVERRULED: a
             later override about the job says the same, or adopts it again; ERASING: an erasure that is not
-            applied to all rows yet.
-        job: null of an erasure.
+            applied to all rows yet; WAITING: a retraction, or its revocation, that is not applied yet.
+        job: null of an erasure and of a retraction.
+        row: of a retraction or its revocation, the row that it is about; else null.
         user_digest: of an erasure, SHA-256 of `llamalog-user:` and the id; else null.
         metadata_keys: of an erasure, those that rows lose; else null.
         rows: that have this root by it, counted to `COUNTED`; null unless it is an adoption in effect. Of an
-            erasure those that its passes over the table have erased.
+            erasure those that its passes over the table have erased; of a retraction 1, or 0 while no such
+            row is in the log.
         ended_at: the time of the job's earliest event, or of the later override, UTC; null while in effect.
         ended_by: who requested the later override.
         cursor: to go on behind this one.
@@ -56,6 +61,7 @@ class Override(Struct, frozen=True, kw_only=True, rename="camel"):
     id: UUID
     kind: OverrideKind
     job: str | None
+    row: UUID | None
     user_digest: str | None
     metadata_keys: tuple[str, ...] | None
     reason: str
@@ -86,6 +92,7 @@ def _override(record: Row) -> Override:
         id=record["id"],
         kind=_kind(record),
         job=record["job_id"],
+        row=record["row_id"],
         user_digest=record["user_digest"],
         metadata_keys=None if keys is None else tuple(keys),
         reason=record["reason"],
@@ -104,6 +111,8 @@ def _override(record: Row) -> Override:
 def _kind(record: Row) -> OverrideKind:
     if record["user_digest"] is not None:
         return OverrideKind.ERASED
+    if record["row_id"] is not None:
+        return OverrideKind.RETRACTED if record["adopted"] else OverrideKind.RETRACTION_REVOKED
     return OverrideKind.ADOPTED if record["adopted"] else OverrideKind.REVOKED
 
 
@@ -113,6 +122,8 @@ def _state(record: Row) -> tuple[OverrideState, datetime | None]:
     if record["later_at"] is not None:
         is_revoked = record["adopted"] and not record["later_adopted"]
         return OverrideState.REVOKED if is_revoked else OverrideState.OVERRULED, record["later_at"]
+    if record["row_id"] is not None and not record["is_applied"]:
+        return OverrideState.WAITING, None
     if record["since"] is not None:
         return OverrideState.LAPSED, record["since"]
     return OverrideState.IN_EFFECT, None

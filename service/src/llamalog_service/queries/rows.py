@@ -109,6 +109,11 @@ class LogRow(Struct, frozen=True, rename="camel"):
     retracted: bool
 
     @property
+    def parent_counts(self) -> bool:
+        """Whether the parent that the row names is its job's, or the row has no job."""
+        return not self.parent_conflict and not (self.retracted and self.job_id is not None)
+
+    @property
     def trace_id(self) -> str | None:
         """The distributed trace that the event was published in."""
         return None if self.traceparent is None else self.traceparent.split("-")[1]
@@ -124,7 +129,7 @@ _NAME = LogRow.__struct_fields__.index("name")
 _DECLARATION_CONFLICT = LogRow.__struct_fields__.index("declaration_conflict")
 _of_record = itemgetter(*_COPIED)
 _of_provenance = attrgetter(*_COPIED)
-_METADATA, _PREVIEW, _ROOT, _DECLARED, _SOURCES, _FIELDS_ENRICHED, _ORIGIN, _CYCLE_MEMBERS = map(
+_METADATA, _PREVIEW, _ROOT, _DECLARED, _SOURCES, _FIELDS_ENRICHED, _ORIGIN, _CYCLE_MEMBERS, _RETRACTED = map(
     _COPIED.index,
     (
         "metadata",
@@ -135,6 +140,7 @@ _METADATA, _PREVIEW, _ROOT, _DECLARED, _SOURCES, _FIELDS_ENRICHED, _ORIGIN, _CYC
         "fields_enriched",
         "origin",
         "cycle_members",
+        "retracted",
     ),
 )
 
@@ -181,7 +187,7 @@ def _log_row(copied: Iterable[Any]) -> LogRow:
     values[_ORIGIN] = origin_of(values[_ORIGIN])
     if values[_CYCLE_MEMBERS] is not None:
         values[_CYCLE_MEMBERS] = tuple(values[_CYCLE_MEMBERS])
-    conflict = declared is not None and root is not None and declared != root
+    conflict = None not in (declared, root) and declared != root and not values[_RETRACTED]
     values.insert(_NAME, name_in(metadata))
     values.insert(_DECLARATION_CONFLICT, conflict)
     return LogRow(*values)

@@ -2,14 +2,16 @@
 
 from http import HTTPStatus
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import Query, Request
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from llamalog_schemas.events import RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.events import EventRetracted, EventRetractionRevoked, RootAdopted, RootAdoptionRevoked
 from llamalog_schemas.limits import JobId, UserId
 from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, DeadLetterMessage
+from llamalog_service.http.access import Scope
 from llamalog_service.http.api.openapi import request_body, responses
 from llamalog_service.http.api.routing import (
     CursorText,
@@ -23,7 +25,7 @@ from llamalog_service.http.api.routing import (
     router,
     search,
 )
-from llamalog_service.http.context import AdminDep, ContextDep, ReaderDep, ServicesDep
+from llamalog_service.http.context import AdminDep, ContextDep, ReaderDep, RetractorDep, ServicesDep
 from llamalog_service.http.health import HealthSummary
 from llamalog_service.personal_data.erasure import ErasureReport
 from llamalog_service.queries.overrides import Override, read_overrides
@@ -35,6 +37,14 @@ _NO_TOPIC: Final = "There is no topic of dead letters."
 _EXAMPLES: Final = {
     "adopt": {"jobId": "import-2019", "adopt": True, "reason": "The importer was never connected."},
     "revoke": {"jobId": "import-2019", "adopt": False, "reason": "It was, under another name."},
+}
+_RETRACTIONS: Final = {
+    "retract": {"rowId": "0199a1b2-c3d4-7e5f-8a6b-000000000001", "reason": "It named the wrong parent."},
+    "revoke": {
+        "rowId": "0199a1b2-c3d4-7e5f-8a6b-000000000001",
+        "reason": "It was right after all.",
+        "revoke": True,
+    },
 }
 _ERASURES: Final = {
     "count": {"userId": "7c1f"},
@@ -51,6 +61,18 @@ class ErasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(max_length=2000, description="Kept for ever, so name no person; of a dry run it may be empty."),
     ] = ""
     dry_run: Annotated[bool, Meta(description="False erases; it cannot be revoked.")] = True
+
+
+class RetractionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A requested retraction; the token says who requests it."""
+
+    row_id: Annotated[UUID, Meta(description="The id of the event's row.")]
+    reason: Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"\S")]
+    revoke: Annotated[bool, Meta(description="True revokes a retraction: the event counts again.")] = False
+    unseen: Annotated[
+        bool,
+        Meta(description="True: also an event that is not in the log. For administrators."),
+    ] = False
 
 
 class OverrideRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -135,6 +157,34 @@ async def override_root(request: Request, services: ServicesDep, principal: Admi
         requested_by=principal.name,
     )
     return json_response(published.override, HTTPStatus.ACCEPTED)
+
+
+@routes.post(
+    "/retractions",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Take an event back, or revoke that",
+    responses=responses(
+        EventRetracted | EventRetractionRevoked,
+        "The retraction, as it was published in the topic of overrides.",
+        status=HTTPStatus.ACCEPTED,
+        not_found="There is no such row in the log.",
+        conflict="It would change nothing: the event is retracted already, or is not.",
+    ),
+    openapi_extra=request_body(RetractionRequest, "The retraction.", _RETRACTIONS),
+)
+async def retract_event(request: Request, services: ServicesDep, principal: RetractorDep) -> Response:
+    """Needs the scope `admin`, or a token of the event's producer. The row stays, and claims nothing."""
+    requested = await read_body(request, RetractionRequest)
+    may_all = principal.may(Scope.ADMIN)
+    published = await services.retract_event(
+        requested.row_id,
+        retracted=not requested.revoke,
+        reason=requested.reason,
+        requested_by=principal.name,
+        producer=None if may_all else principal.producer,
+        unseen=requested.unseen and may_all,
+    )
+    return json_response(published.retraction, HTTPStatus.ACCEPTED)
 
 
 @routes.post(

@@ -43,7 +43,7 @@ class Line:
 
 def flat_lines(rows: Iterable[LogRow]) -> list[Line]:
     """Rows in their given order, all on the first level."""
-    return [Line(1, row.job_id, None if row.parent_conflict else row.parent_job_id, row) for row in rows]
+    return [Line(1, row.job_id, row.parent_job_id if row.parent_counts else None, row) for row in rows]
 
 
 def tree_lines(page: Timeline | Tree, *, by_time: bool, top: int = 0) -> list[Line]:

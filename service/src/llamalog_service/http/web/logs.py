@@ -14,6 +14,7 @@ from llamalog_service.http.web.formatting import link
 from llamalog_service.http.web.lines import flat_lines, read_row_names
 from llamalog_service.http.web.pages import no_such_row, render
 from llamalog_service.queries.logs import LogFilter, read_logs
+from llamalog_service.queries.retractions import read_retractable_row
 from llamalog_service.queries.rows import read_row
 
 routes = APIRouter()
@@ -56,5 +57,6 @@ async def log(request: Request, reader: ReaderDep, row_id: UUID) -> Response:
         page="logs",
         line=flat_lines([row])[0],
         names=await read_row_names(reader, [row]),
+        retraction=(await read_retractable_row(reader, row_id)).latest if row.retracted else None,
         json=f"/logs/{row_id}",
     )
