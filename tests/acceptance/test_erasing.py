@@ -63,7 +63,7 @@ async def test_a_person_is_counted_then_erased_from_what_is_there_and_from_what_
     assert "Nothing was changed." in printed
     assert await read_all(erasing.kafka, names.overrides.name) == []
     assert "needs a reason" in await command.refused("erase", "--user", ADA, "--yes", code=2)
-    held = await command.refused("erase", "--user", ADA, "--yes", "--reason", f"{ADA} asked")
+    held = await command.refused("erase", "--user", ADA, "--yes", "--reason", f"request of {ADA}")
     assert "holds the id that is to be erased" in held
     assert await people(pool) == before
 

@@ -143,13 +143,13 @@ def test_e6_subject_extension_attributes_and_other_headers_are_opaque() -> None:
 
 
 def test_e7_an_event_without_its_user_may_be_marked_as_erased() -> None:
-    nobody = {"userId": None}
-    value, headers = value_of(nobody, llamalogerased=True), [("ce_llamalogerased", b"true")]
+    without_user = {"userId": None}
+    value, headers = value_of(without_user, llamalogerased=True), [("ce_llamalogerased", b"true")]
     assert is_erased(row_event(value))
     binary, own = encode_event_binary(row_event(value))
     assert is_erased(row_event(binary, [*own, *headers]))
     for ignored in IGNORED_MARKS:
-        assert not is_erased(row_event(value_of(nobody, llamalogerased=ignored)))
+        assert not is_erased(row_event(value_of(without_user, llamalogerased=ignored)))
     assert not is_erased(row_event(value_of({"userId": "7c1f"}, llamalogerased=True)))
 
 

@@ -19,6 +19,6 @@ def said_by(user: str, number: int) -> EntityCreated:
 def erasure_of_user(user: str, *metadata_keys: str) -> UserErased:
     """The erasure of a person, with the keys of metadata that are personal."""
     data = UserErasedData(
-        user_digest=user_digest(user), metadata_keys=metadata_keys, reason="asked", requested_by="op"
+        user_digest=user_digest(user), metadata_keys=metadata_keys, reason="their request", requested_by="op"
     )
     return UserErased(id=str(uuid4()), source="/tests", time=NOON, specversion="1.0", data=data)

@@ -34,7 +34,7 @@ def row_of(events: list[Event], number: int) -> tuple[RowContent, bool]:
     return row.content, row.is_erased
 
 
-def test_a_row_of_an_erased_person_loses_its_user_and_the_named_keys_whatever_the_order() -> None:
+def test_a_row_of_an_erased_person_loses_its_user_and_the_named_keys_in_any_order() -> None:
     events: list[Event] = [
         of_user(1, ADA, editor="Ada", track=3),
         of_user(2, BOB, editor="Bob"),
@@ -56,7 +56,7 @@ def test_the_keys_of_every_erasure_are_removed_from_every_row_of_an_erased_perso
     assert row_of(events, 1)[0].metadata == {"track": 3}
 
 
-def test_an_event_of_nobody_is_left_as_it_is() -> None:
+def test_an_event_without_a_user_is_left_as_it_is() -> None:
     content, is_erased = row_of([of_user(1, None, editor="x"), erasure(2, ADA, keys=("editor",))], 1)
     assert (content.metadata, is_erased) == ({"editor": "x"}, False)
 

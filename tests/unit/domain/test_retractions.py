@@ -14,7 +14,7 @@ from llamalog_service.domain.lineage import Root
 
 
 def roots(*events: Event) -> list[Root]:
-    """The roots of the rows by the numbers of their events, whatever their order."""
+    """The roots of the rows by the numbers of their events, the same in every order."""
     rows, *others = (fold(order) for order in permutations(events))
     assert all(other == rows for other in others)
     return [row.root for _, row in sorted(rows.items())]

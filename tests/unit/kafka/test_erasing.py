@@ -22,7 +22,7 @@ from llamalog_service.kafka.dead_letters import (
 from llamalog_service.kafka.erasing import MessageEraser
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
-ADA = Erasures().with_all([Erasure(UUID(int=1), user_digest("ada"), ("mail",), "asked", "op", NOON)])
+ADA = Erasures().with_all([Erasure(UUID(int=1), user_digest("ada"), ("mail",), "their request", "op", NOON)])
 ERASER = MessageEraser(ADA)
 
 

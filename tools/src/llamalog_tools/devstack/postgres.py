@@ -180,7 +180,7 @@ def unprivileged_user(folder: Path) -> OsUser:
         return OsUser(uid=owner.st_uid, gid=owner.st_gid)
     if _may_map_users():
         return _MAPPED
-    return _nobody(folder)
+    return _user_without_rights(folder)
 
 
 def _may_map_users() -> bool:
@@ -189,7 +189,7 @@ def _may_map_users() -> bool:
     return subprocess.run([*_MAPPED.prefix, "true"], capture_output=True, check=False).returncode == 0
 
 
-def _nobody(folder: Path) -> OsUser:
+def _user_without_rights(folder: Path) -> OsUser:
     user = pwd.getpwnam("nobody")
     closed = [parent for parent in folder.parents if not parent.stat().st_mode & 0o001]
     if closed:

@@ -1,4 +1,4 @@
-// A stream of server-sent events that is opened again after whatever ended it. A browser does so by itself after a
+// A stream of server-sent events that is opened again after any end. A browser does so by itself after a
 // broken connection, but not after an error such as 503, when the server starts or has too many streams.
 
 const FIRST_WAIT = 1000; // milliseconds
