@@ -92,5 +92,11 @@ def test_a_message_names_a_person_by_a_text_of_its_own(value: bytes | None, name
     assert names_user(value, "ada") is names
 
 
+def test_a_number_is_no_id_of_a_person() -> None:
+    assert not names_user(b'{"data": {"userId": 7, "year": 7}}', "7")
+    assert not names_user(b'{"data": {"userId": 7, broken', "7")
+    assert names_user(b'{"data": {"userId": "7"}}', "7")
+
+
 def test_an_escaped_name_is_the_same_name() -> None:
     assert names_user(b'{"who": "zo\\u00eb"}', "zoë")

@@ -90,6 +90,16 @@ def test_of_what_the_contract_refuses_each_text_that_is_the_id_is_replaced(
     assert ERASER.message(value, STRUCTURED_HEADERS)[0] == erased
 
 
+@pytest.mark.parametrize("value", [b'{"data": {"userId": 7, "year": 7}}', b'{"data": {"userId": 7, broken'])
+def test_a_number_that_equals_the_id_of_an_erased_person_stays(value: bytes) -> None:
+    seven = Erasure(UUID(int=1), user_digest("7"), (), "their request", "op", NOON)
+    eraser = MessageEraser(Erasures().with_all([seven]))
+    assert eraser.message(value, STRUCTURED_HEADERS) == (value, STRUCTURED_HEADERS)
+    assert eraser.message(b'{"data": {"userId": "7"}}', STRUCTURED_HEADERS)[0] == (
+        b'{"data":{"userId":"(erased)"}}'
+    )
+
+
 def test_an_override_among_entity_events_names_no_erased_person_afterwards() -> None:
     forged = {
         "id": str(UUID(int=3)),
