@@ -201,6 +201,56 @@ async def test_what_cannot_be_taken_over_is_refused_with_the_reason_and_nothing_
     assert await current_revision(empty_database) is None
 
 
+@pytest.mark.parametrize("table", ["event_producers", "erasures", "retractions"])
+async def test_a_table_of_its_own_with_a_name_that_llamalog_needs_is_refused_and_stays(
+    empty_database: str, table: str
+) -> None:
+    await make_old_table(empty_database, "first")
+    await run_sql(empty_database, f"CREATE TABLE {table} (id integer)")
+    before = await catalogue(empty_database)
+    with pytest.raises(
+        NotAdoptableError, match=f"{table} exists, was not created by llamalog.*rename or drop"
+    ):
+        await migrate(empty_database)
+    assert await catalogue(empty_database) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "origin",
+        "cycle_members",
+        "parent_conflict",
+        "revision",
+        "recorded_at",
+        "legacy_sourced",
+        "settled_by",
+        "producer_id",
+        "traceparent",
+        "erased",
+        "retracted",
+    ],
+)
+async def test_a_column_of_its_own_with_a_name_that_llamalog_needs_is_refused_until_it_is_renamed(
+    empty_database: str, name: str
+) -> None:
+    await make_old_table(empty_database, "first")
+    table = table_at("first")
+    await run_sql(empty_database, f"ALTER TABLE {table} ADD COLUMN {name} integer DEFAULT 7")
+    before = await catalogue(empty_database), await texts(empty_database, table)
+    with pytest.raises(
+        NotAdoptableError, match=f"{table} has a column {name} of its own.*rename it"
+    ) as refused:
+        await migrate(empty_database)
+    assert "Nothing was changed" in str(refused.value)
+    assert (await catalogue(empty_database), await texts(empty_database, table)) == before
+
+    await run_sql(empty_database, f"ALTER TABLE {table} RENAME COLUMN {name} TO {name}_of_ours")
+    assert await migrate(empty_database) == ALL_REVISIONS
+    kept = await run_sql(empty_database, f"SELECT DISTINCT {name}_of_ours FROM llama_logs")
+    assert [row[0] for row in kept] == [7]
+
+
 async def test_a_wide_column_of_jobs_is_named_in_the_preview(empty_database: str) -> None:
     await make_old_table(empty_database, "first")
     await run_sql(

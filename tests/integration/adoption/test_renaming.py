@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from harness.databases import DatabaseAt, go_to, run_sql
+from harness.old_tables import make_old_table
 from harness.waiting import eventually
 from llamalog_service.adoption.migration_check import NotAdoptableError
 from llamalog_service.adoption.migration_runner import migrate
@@ -100,6 +101,13 @@ async def test_a_table_in_use_is_renamed_in_short_attempts(database_at: Database
 async def test_a_former_name_that_is_taken_is_named_before_anything_is_changed(empty_database: str) -> None:
     await run_sql(empty_database, "CREATE TABLE root_decrees (id uuid)")
     with pytest.raises(NotAdoptableError, match="root_decrees exists, was not created by llamalog"):
+        await migrate(empty_database)
+
+
+async def test_a_former_name_of_a_column_that_is_taken_is_named_too(empty_database: str) -> None:
+    await make_old_table(empty_database, "first")
+    await run_sql(empty_database, "ALTER TABLE enrichment_logs ADD COLUMN legacy_told integer")
+    with pytest.raises(NotAdoptableError, match="has a column legacy_told of its own"):
         await migrate(empty_database)
 
 

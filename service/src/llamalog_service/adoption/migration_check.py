@@ -25,7 +25,20 @@ from llamalog_service.postgres.database_checks import OWN_TABLES, encoding_fault
 ESSENTIAL: Final = ("id", "operation", "status", "job_id", "parent_job_id", "created_at")
 """The columns that a table must have to be taken over; all others can be added."""
 
-_NEEDED_COLUMNS: Final = ("producer_id", "traceparent", "erased", "retracted")
+_NEEDED_COLUMNS: Final = (
+    "origin",
+    "cycle_members",
+    "parent_conflict",
+    "revision",
+    "recorded_at",
+    "legacy_told",
+    "legacy_sourced",
+    "settled_by",
+    "producer_id",
+    "traceparent",
+    "erased",
+    "retracted",
+)
 """Columns that a table may have had for something else, whose values would be taken for llamalog's."""
 
 _FORMER_TABLES: Final = ("root_decrees", "telling_progress")
