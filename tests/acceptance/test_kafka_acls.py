@@ -21,6 +21,7 @@ from harness.waiting import eventually
 from histories import event, override
 from llamalog_schemas.events import is_root_override
 from llamalog_service.bootstrap.rebuilds import archive_topics, rebuild_log
+from llamalog_service.domain.errors import ExitCode
 from llamalog_service.kafka.acls import Role, default_principals
 from llamalog_service.kafka.clients import KafkaForbidsError, connection_options
 from llamalog_service.kafka.publisher import open_publisher
@@ -131,6 +132,45 @@ async def test_producers_and_consumers_may_do_nothing_beyond_their_own(
     async with open_publisher(settings_of(Role.PROVENANCE_CONSUMER), "/tests", timeout=60) as publisher:
         with pytest.raises(KafkaForbidsError, match="topics acls"):
             await publisher.publish_override(forged)
+
+
+async def end_of(settings: Settings, topic: str) -> int:
+    """The offset that the next message of a topic of one partition will get."""
+    partition = TopicPartition(topic, 0)
+    async with AIOKafkaConsumer(**connection_options(settings)) as reader:
+        ends = await reader.end_offsets([partition])
+    return int(ends[partition])
+
+
+async def test_an_override_that_kafka_refuses_is_not_published_and_the_operator_reads_which_right_is_missing(
+    settings_of: SettingsAs, names: Topics
+) -> None:
+    topic, operator = names.overrides.name, settings_of(Role.OPERATOR)
+    before = await end_of(operator, topic)
+    without_right = settings_of(Role.PROVENANCE_CONSUMER).model_copy(
+        update={"api_tokens": SecretStr(_TOKENS)}
+    )
+
+    for word in ("adopt-root", "revoke"):
+        printed = await Commands(without_right).refused(
+            word, "lost", "--reason", "a test", code=ExitCode.CONFIGURATION
+        )
+        assert "Kafka does not allow it" in printed
+        assert topic in printed
+        assert "topics acls" in printed
+        assert "is published" not in printed
+
+    async with (
+        running_api(without_right) as served,
+        httpx.AsyncClient(base_url=served.url, timeout=60) as client,
+    ):
+        client.headers["Authorization"] = "Bearer admin-token-00001"
+        answer = await client.post("/overrides", json={"jobId": "lost", "adopt": True, "reason": "a test"})
+        assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+        assert "Kafka does not allow it" in answer.json()["detail"]
+        assert topic in answer.json()["detail"]
+
+    assert await end_of(operator, topic) == before
 
 
 async def test_each_process_does_its_round_with_the_rights_of_the_matrix(
