@@ -5,6 +5,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from llamalog_service.kafka.clients import require_login
 from llamalog_service.kafka.publisher import EventPublisher, open_publisher
 from llamalog_service.kafka.topic_checks import require_fit_topics
 from llamalog_service.postgres.database_checks import require_fit_database
@@ -30,12 +31,13 @@ async def require_fit_servers(settings: Settings, *, timeout: float | None = Non
 
     Raises:
         DatabaseUnfitError: as of `require_fit_database`.
+        KafkaLoginRefusedError: as of `require_login`.
         TopicsUnfitError: as of `require_fit_topics`.
         UnavailableError: PostgreSQL or Kafka did not answer within `timeout` seconds.
     """
     checks = [
         asyncio.create_task(require_fit_database(settings, timeout=timeout)),
-        asyncio.create_task(require_fit_topics(settings, timeout=timeout)),
+        asyncio.create_task(_require_fit_kafka(settings, timeout)),
     ]
     try:
         await asyncio.gather(*checks)
@@ -43,6 +45,11 @@ async def require_fit_servers(settings: Settings, *, timeout: float | None = Non
         for check in checks:
             check.cancel()
         await asyncio.gather(*checks, return_exceptions=True)
+
+
+async def _require_fit_kafka(settings: Settings, timeout: float | None) -> None:
+    await require_login(settings, timeout=timeout)
+    await require_fit_topics(settings, timeout=timeout)
 
 
 @asynccontextmanager

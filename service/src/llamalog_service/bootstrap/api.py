@@ -26,6 +26,7 @@ from llamalog_service.http.server import serve
 from llamalog_service.http.streams import Streams
 from llamalog_service.http.tokens import read_access
 from llamalog_service.http_connections import ConnectionLimits, listen
+from llamalog_service.kafka.clients import require_login
 from llamalog_service.kafka.dead_letters import DeadLetterReader, ReadErasures
 from llamalog_service.kafka.following import open_provenance_follower
 from llamalog_service.kafka.reader import read_lag
@@ -46,17 +47,20 @@ _ANSWER_SECONDS: Final = 10.0
 _KAFKA_TIMEOUT_SECONDS: Final = 5.0
 """For Kafka, within a request."""
 _START_SECONDS: Final = 2.0
-"""For PostgreSQL, before requests are taken."""
+"""For PostgreSQL, then for Kafka, before requests are taken."""
 
 
 async def run_api(settings: Settings) -> None:
     """Serve the API and its pages until a signal; also while PostgreSQL is away, which its readiness shows.
 
     Raises:
-        LlamalogError: the tokens are invalid, the address is taken, or the database is unfit.
+        LlamalogError: the tokens are invalid, the address is taken, the database is unfit, or Kafka refuses
+            the login.
     """
     with suppress(UnavailableError):
         await require_fit_database(settings, writes=False, timeout=_START_SECONDS)
+    with suppress(UnavailableError):
+        await require_login(settings, timeout=_START_SECONDS)
     async with open_app(settings) as app:
         listener = listen(settings.api_host, settings.api_port, setting_name("api_port"))
         try:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from llamalog_service.bootstrap import require_fit_servers, tune_garbage_collector
 from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.kafka.clients import require_login
 from llamalog_service.kafka.publisher import open_publisher
 from llamalog_service.kafka.reader import TopicReader, commit_if_behind
 from llamalog_service.kafka.topics import topics_of
@@ -68,6 +69,8 @@ async def rebuild_log(
     tune_garbage_collector()
     names, group = topics_of(settings), settings.consumer_group
     await require_fit_database(settings)
+    if not options.archive_only:
+        await require_login(settings)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(settings, name="llamalog rebuild", keep_plans=False, answer_within=None)

@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     BROKEN = 75
     """A connection or its memory of the database is of no more use: a restart cures it."""
     CONFIGURATION = 78
-    """PostgreSQL or a file is not as the settings say, EX_CONFIG of sysexits.h: a restart cures nothing."""
+    """A server or a file is not as the settings say, EX_CONFIG of sysexits.h: a restart cures nothing."""
 
 
 RESTART_CURES_NOTHING = frozenset({ExitCode.SETTINGS, ExitCode.CONFIGURATION})
@@ -40,7 +40,7 @@ class UnavailableError(LlamalogError):
 
 
 class LoginRefusedError(UnavailableError):
-    """PostgreSQL answers and refuses the login: a wrong setting at the start, later perhaps a failover."""
+    """A server answers and refuses the login: a wrong setting at the start, later perhaps a failover."""
 
     exit_code = ExitCode.CONFIGURATION
 

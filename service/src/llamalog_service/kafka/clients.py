@@ -1,21 +1,27 @@
 """Kafka's clients as the service uses them: opened from settings, bounded in bytes, errors translated."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    IllegalSaslStateError,
     KafkaConnectionError,
     KafkaError,
+    SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
+    UnsupportedSaslMechanismError,
 )
 
-from llamalog_service.domain.errors import ExitCode, LlamalogError, UnavailableError
+from llamalog_service.domain.errors import ExitCode, LlamalogError, LoginRefusedError, UnavailableError
 from llamalog_service.kafka.record_batches import read_within_bounds
 from llamalog_service.retry import retry_until_available
 from llamalog_service.settings import Settings
@@ -29,6 +35,9 @@ PARTITION_FETCH_BYTES: Final = _MEBIBYTE // 2
 """As transferred, compressed or not: what a fetch response may hold, and what is kept of a partition that is
 not read on. A larger record batch is returned nevertheless."""
 
+
+_LOGIN_MILLISECONDS: Final = 5_000
+"""For a broker's answer to a login, once it could not be used."""
 
 METADATA_MILLISECONDS: Final = 10_000
 """After so long the partitions of a topic are looked at again: it may have got more."""
@@ -46,11 +55,29 @@ class KafkaForbidsError(LlamalogError):
         )
 
 
+class KafkaLoginRefusedError(LlamalogError):
+    """Kafka refuses the login with which a process starts: waiting does not help."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+    def __init__(self, refusal: LoginRefusedError) -> None:
+        super().__init__(f"{refusal} Nothing was read or written.")
+
+
 FORBIDDEN: Final = (
     TopicAuthorizationFailedError,
     GroupAuthorizationFailedError,
     ClusterAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
+)
+
+
+_LOGIN_REFUSALS: Final = (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    IllegalSaslStateError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
 )
 
 
@@ -90,6 +117,64 @@ def translate_kafka_errors(bootstrap: str) -> Iterator[None]:
         ) from error
     except (KafkaError, OSError) as error:
         raise UnavailableError(f"Kafka at {bootstrap}: {error!r}") from error
+
+
+async def require_login(settings: Settings, *, timeout: float | None = None) -> None:
+    """Refuse credentials that Kafka refuses, before a process starts; wait for a Kafka that is away.
+
+    Args:
+        timeout: seconds to wait for Kafka; None waits without a limit.
+
+    Raises:
+        KafkaLoginRefusedError: a broker answers, and refuses the login.
+        UnavailableError: Kafka did not answer within `timeout` seconds.
+    """
+    if settings.kafka_credentials() is None:
+        return
+
+    async def connect() -> None:
+        try:
+            async with open_admin(settings):
+                pass
+        except LoginRefusedError as refused:
+            raise KafkaLoginRefusedError(refused) from refused
+
+    await retry_until_available(connect, doing="connecting to Kafka", timeout=timeout)
+
+
+async def _start(start: Callable[[], Awaitable[None]], settings: Settings) -> None:
+    """Start a client, which reports a refused login as a Kafka that cannot be reached.
+
+    Raises:
+        LoginRefusedError: a broker answers, and refuses the login.
+    """
+    try:
+        await start()
+    except KafkaConnectionError:
+        await _look_for_refusal(settings)
+        raise
+
+
+async def _look_for_refusal(settings: Settings) -> None:
+    credentials = settings.kafka_credentials()
+    if credentials is None:
+        return
+    options = connection_options(settings)
+    servers = options.pop("bootstrap_servers")
+    for host, port, _ in collect_hosts(servers, randomize=False):
+        try:
+            connection = await create_conn(host, port, request_timeout_ms=_LOGIN_MILLISECONDS, **options)
+        except _LOGIN_REFUSALS as error:
+            raise LoginRefusedError(
+                f"Kafka at {host}:{port} refuses the login of {credentials.username} by "
+                f"{credentials.mechanism}: {error}. Correct LLAMALOG_KAFKA_SASL_USERNAME, "
+                "LLAMALOG_KAFKA_SASL_PASSWORD (or the file of LLAMALOG_KAFKA_SASL_PASSWORD_FILE) or "
+                "LLAMALOG_KAFKA_SASL_MECHANISM, or the users that the broker knows."
+            ) from error
+        except (KafkaError, OSError, TimeoutError):
+            continue
+        connection.close()
+        return
 
 
 class MessageToSend(NamedTuple):
@@ -134,7 +219,7 @@ async def open_producer(
 
     async def start() -> None:
         with translate_kafka_errors(settings.kafka):
-            await producer.start()
+            await _start(producer.start, settings)
 
     try:
         await retry_until_available(start, doing="connecting to Kafka", timeout=timeout)
@@ -153,7 +238,7 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**connection_options(settings))
     with translate_kafka_errors(settings.kafka):
         try:
-            await admin.start()
+            await _start(admin.start, settings)
             yield admin
         finally:
             await admin.close()
@@ -186,7 +271,7 @@ async def open_reader(
     )
     with translate_kafka_errors(settings.kafka):
         try:
-            await reader.start()
+            await _start(reader.start, settings)
             yield reader
         finally:
             await reader.stop()
