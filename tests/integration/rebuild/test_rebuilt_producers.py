@@ -50,6 +50,23 @@ async def test_a_missing_producer_is_a_difference_that_a_repair_fills(upgraded: 
     assert (await upgraded.rebuilt()).differences.rows == 0
 
 
+async def rows_of_the_trace(pool: asyncpg.Pool) -> int:
+    found: int = await pool.fetchval("SELECT count(*) FROM llama_logs WHERE traceparent = $1", TRACEPARENT)
+    return found
+
+
+async def test_a_repair_fills_the_trace_with_the_producer_but_not_alone(upgraded: Installation) -> None:
+    assert await rows_of_the_trace(upgraded.pool) == 0
+    await upgraded.repaired()
+    assert await rows_of_the_trace(upgraded.pool) == len(OLD)
+
+    await upgraded.pool.execute("UPDATE llama_logs SET traceparent = NULL WHERE job_id = 'root-1'")
+    left = await rows_of_the_trace(upgraded.pool)
+    assert left < len(OLD)
+    assert (await upgraded.repaired()).differences.rows == 0
+    assert await rows_of_the_trace(upgraded.pool) == left
+
+
 async def test_a_row_of_another_producer_than_the_topic_has_is_repaired(upgraded: Installation) -> None:
     await upgraded.repaired()
     await upgraded.pool.execute(
