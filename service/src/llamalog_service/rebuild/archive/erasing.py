@@ -13,8 +13,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from llamalog_service.domain.erasures import Erasures, without_keys
 from llamalog_service.kafka.clients import MessageToSend
+from llamalog_service.kafka.erasing import MessageEraser
 from llamalog_service.kafka.reader import Record
+from llamalog_service.kafka.topics import names_former_topic
 from llamalog_service.rebuild.archive.archiver import locked
 from llamalog_service.rebuild.archive.segments import (
     MANIFEST,
@@ -22,6 +25,7 @@ from llamalog_service.rebuild.archive.segments import (
     ArchivedRecord,
     Segment,
     SegmentWriter,
+    archived_topic,
     list_segments,
     read_segment,
     sync_folder,
@@ -62,6 +66,43 @@ class ErasedFiles(Struct, frozen=True, rename="camel"):
             self.changed + other.changed,
             (*self.unreached, *other.unreached),
         )
+
+
+def erase_path(path: Path, topic: str, erasures: Erasures, on_progress: OnProgress) -> ErasedFiles:
+    """Rewrite the archive in a folder, or a file of differences.
+
+    Args:
+        topic: the topic of entity events; an archive of another one is left as it is.
+
+    Raises:
+        ArchiveBusyError: another process writes the archive.
+    """
+    if not path.is_dir():
+        return erase_differences(path, lambda row: _without_person(row, erasures))
+    if not list_segments(path):
+        return _unreached(path, "it holds no segment of an archive")
+    archived = archived_topic(path)
+    if archived is None:
+        return _unreached(path, "its manifest, archive.json, is missing or damaged")
+    if archived != topic and not names_former_topic(topic, archived):
+        return _unreached(path, f"it is an archive of {archived}, not of {topic}")
+    return erase_archive(path, archived, MessageEraser(erasures).record, on_progress)
+
+
+def _unreached(path: Path, reason: str) -> ErasedFiles:
+    return ErasedFiles(unreached=(UnreachedFile(str(path), reason),))
+
+
+def _without_person(row: dict[str, Any], erasures: Erasures) -> dict[str, Any]:
+    """A row of a difference, or its differing columns; those that do not say whose row it is are erased."""
+    user = row.get("user_id")
+    is_erased = row.get("erased") is True or (isinstance(user, str) and erasures.of(user) is not None)
+    if "user_id" in row and not is_erased:
+        return row
+    columns = {"user_id": None} if "user_id" in row else {}
+    if "metadata" in row:
+        columns["metadata"] = without_keys(row["metadata"], erasures.metadata_keys)
+    return row | columns
 
 
 def erase_archive(
