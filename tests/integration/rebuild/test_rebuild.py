@@ -16,13 +16,12 @@ from harness.waiting import TIMEOUT, eventually
 from histories import chains, event, override
 from llamalog_service.domain.errors import PositionPastEndError
 from llamalog_service.kafka.reader import Span
-from llamalog_service.postgres.locks import RebuildLock
+from llamalog_service.postgres.locks import RebuildInProgressError, RebuildLock
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.rebuild import reading
 from llamalog_service.rebuild.comparison import RebuildSelection
 from llamalog_service.rebuild.errors import (
     BeginningGoneError,
-    RebuildInProgressError,
     UnsourcedRowsError,
 )
 from llamalog_service.rebuild.ports import RebuildProgress

@@ -8,15 +8,11 @@ from pydantic import SecretStr, ValidationError
 
 from histories import event
 from llamalog_schemas.codec import STRUCTURED_HEADERS, encode
-from llamalog_service.bootstrap.topic_rewrites import (
-    EmbeddedBrokerError,
-    NoSuchTargetError,
-    next_name,
-    rewrite_topic,
-)
+from llamalog_service.bootstrap.topic_rewrites import rewrite_topic
 from llamalog_service.dead_letters.policy import ReplayOutcome, ReplayPolicy
 from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterPosition, StoredDeadLetter
 from llamalog_service.kafka.topics import names_former_topic, topics_of, was_moved
+from llamalog_service.personal_data.topic_rewrite import EmbeddedBrokerError, NoSuchTargetError, next_name
 from llamalog_service.settings import Settings
 
 

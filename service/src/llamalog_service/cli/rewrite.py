@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.bootstrap.topic_rewrites import RewritableTopic, rewrite_topic
+from llamalog_service.bootstrap.topic_rewrites import rewrite_topic
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import console, interruptible, print_json, read_settings, run
-from llamalog_service.personal_data.topic_rewrite import RewriteReport
+from llamalog_service.personal_data.topic_rewrite import RewritableTopic, RewriteReport
 from llamalog_service.settings import DEAD_LETTERS, ENTITY_EVENTS, setting_name
 
 

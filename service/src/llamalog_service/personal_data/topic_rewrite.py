@@ -1,21 +1,51 @@
 """A topic rewritten without the data of erased persons: copied into a new one, verified, and moved to it."""
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
-from llamalog_service.domain.errors import LlamalogError
+from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.kafka.groups import GroupOfTopic
 from llamalog_service.kafka.topic_copy import OnProgress, TopicCopy
+from llamalog_service.kafka.topics import names_former_topic, topics_of
+from llamalog_service.settings import ENTITY_EVENTS, Settings
+
+RewritableTopic = Literal["entity-events", "dead-letters"]
 
 _POLL_SECONDS: Final = 0.5
+_NUMBERED: Final = re.compile(r"-(\d+)$")
 
 GroupPositions = Mapping[tuple[str, int], int]
 """Next offsets of one topic, by consumer group and partition."""
+
+
+class EmbeddedBrokerError(LlamalogError):
+    """The embedded broker knows of no transactions."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A topic is rewritten in transactions, which the embedded broker does not know "
+            "(LLAMALOG_KAFKA_DURABLE=false). Nothing was done. It needs an Apache Kafka."
+        )
+
+
+class NoSuchTargetError(LlamalogError):
+    """A topic cannot be moved to a name of this form."""
+
+    exit_code = ExitCode.SETTINGS
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(
+            f"{source} cannot be moved to {target}: the name has to be another one, and to begin as its own. "
+            f"Nothing was done. Without --to it is {next_name(source)}."
+        )
 
 
 class TopicInUseError(LlamalogError):
@@ -38,6 +68,46 @@ class TopicStillWrittenError(LlamalogError):
             "moved; what was copied is kept. Stop the producers, or point them to the new topic once it is "
             "moved, and run the same command again."
         )
+
+
+class RewriteNames(NamedTuple):
+    """The names of a rewrite: of the topic in the settings, of its source, of its target."""
+
+    configured: str
+    source: str
+    target: str
+
+
+def next_name(source: str) -> str:
+    """The name of a rewritten topic, by that of its source."""
+    found = _NUMBERED.search(source)
+    return f"{source}-2" if found is None else f"{source[: found.start()]}-{int(found[1]) + 1}"
+
+
+def names_of_rewrite(
+    settings: Settings, topic: RewritableTopic, source: str | None, target: str | None
+) -> RewriteNames:
+    """The names of a rewrite: those requested, else those that follow from the settings.
+
+    Args:
+        source: the topic's name; None: the one in the settings.
+        target: the new name; None: that of the source with the next number, or, if the settings name
+            another topic than the source by now, that one.
+
+    Raises:
+        EmbeddedBrokerError: the broker knows of no transactions.
+        NoSuchTargetError: both are not names of one topic.
+    """
+    if not settings.kafka_durable:
+        raise EmbeddedBrokerError
+    names = topics_of(settings)
+    configured = names.entity_events.name if topic == ENTITY_EVENTS else names.dead_letters.name
+    source = source or configured
+    target = target or (next_name(source) if source == configured else configured)
+    is_of_family = source == configured or names_former_topic(configured, source)
+    if not is_of_family or not names_former_topic(source, target):
+        raise NoSuchTargetError(source, target)
+    return RewriteNames(configured, source, target)
 
 
 class RewriteReport(Struct, frozen=True, rename="camel", kw_only=True):

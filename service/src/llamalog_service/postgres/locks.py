@@ -34,6 +34,18 @@ _HOLDER: Final = """
 """
 
 
+class RebuildInProgressError(LlamalogError):
+    """A rebuild runs on this database.
+
+    Args:
+        holder: the session that holds its lock.
+        consequence: sentences on what was left undone, and what to do.
+    """
+
+    def __init__(self, holder: str, consequence: str) -> None:
+        super().__init__(f"A rebuild is in progress ({holder}). {consequence}")
+
+
 class RebuildLockLostError(LlamalogError):
     """The session that held the lock of the one rebuild is gone: another rebuild may have begun."""
 

@@ -10,16 +10,6 @@ class RebuildRefusedError(LlamalogError):
     """A precondition of the rebuild does not hold; nothing was changed."""
 
 
-class RebuildInProgressError(RebuildRefusedError):
-    """Another rebuild runs on this database."""
-
-    def __init__(self, holder: str) -> None:
-        super().__init__(
-            f"Another rebuild is in progress ({holder}). Nothing was done: there is one at a time. "
-            "Wait for its end, or stop it."
-        )
-
-
 class BeginningGoneError(RebuildRefusedError):
     """Retention has removed the beginning of the topic."""
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from llamalog_service.kafka.reader import Span
 from llamalog_service.log.log_store import TopicPartition
-from llamalog_service.postgres.locks import RebuildLock
+from llamalog_service.postgres.locks import RebuildInProgressError, RebuildLock
 from llamalog_service.rebuild.comparison import (
     ANALYZE_SHADOW,
     NO_DIFFERENCES,
@@ -34,7 +34,6 @@ from llamalog_service.rebuild.comparison import (
 )
 from llamalog_service.rebuild.errors import (
     ArchiveOnlyError,
-    RebuildInProgressError,
     RowsPastPositionError,
     TooManyDeletesError,
     UnsourcedRowsError,
@@ -147,6 +146,7 @@ class Rebuild:
         """Rebuild, compare, report; retries while Kafka or PostgreSQL is away.
 
         Raises:
+            RebuildInProgressError: there is one at a time; nothing was done.
             RebuildRefusedError: a precondition does not hold; the live table is as it was.
             RebuildLockLostError: PostgreSQL was restarted; the same call resumes.
             ShadowLostError: PostgreSQL crashed after the comparison; the same call begins anew.
@@ -155,7 +155,10 @@ class Rebuild:
         began = time.monotonic()
         async with self._lock.attempt() as is_held:
             if not is_held:
-                raise RebuildInProgressError(await self._lock.other_holder())
+                raise RebuildInProgressError(
+                    await self._lock.other_holder(),
+                    "Nothing was done: there is one at a time. Wait for its end, or stop it.",
+                )
             spans = await retry_until_available(self._history.spans, doing="reading the topic's offsets")
             require_beginning(self._topic, spans)
             override_spans = await self._override_spans()
