@@ -150,9 +150,7 @@ def _services(settings: Settings, reader: Reader, erasures: ReadErasures) -> Ser
             source=SOURCE,
             timeout=_KAFKA_TIMEOUT_SECONDS,
         ),
-        erase_user=partial(
-            erase_user, settings, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS, reader=reader
-        ),
+        erase_user=partial(erase_user, settings, reader, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS),
         health=HealthMonitor(
             reader,
             groups={

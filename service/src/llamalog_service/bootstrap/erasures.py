@@ -1,5 +1,7 @@
 """Composition of the erasure of a person: counted in PostgreSQL and Kafka, ordered over Kafka."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 from msgspec.structs import replace
@@ -9,11 +11,19 @@ from llamalog_service.kafka.dead_letters import DeadLetterReader
 from llamalog_service.personal_data.erasure import ErasureReport, order_erasure, plan_erasure
 from llamalog_service.postgres.pool import open_pool
 from llamalog_service.postgres.reader import Reader
-from llamalog_service.settings import Settings
+from llamalog_service.settings import DatabaseSettings, Settings
+
+
+@asynccontextmanager
+async def open_erasures(settings: DatabaseSettings) -> AsyncIterator[Reader]:
+    """Reads of what is stored about a person, over a pool of its own."""
+    async with open_pool(settings, name="llamalog erase", only_reads=True) as pool:
+        yield Reader(pool)
 
 
 async def erase_user(
     settings: Settings,
+    reader: Reader,
     user: str,
     *,
     reason: str,
@@ -21,28 +31,12 @@ async def erase_user(
     source: str,
     timeout: float,
     is_dry_run: bool,
-    reader: Reader | None = None,
 ) -> ErasureReport:
     """Count what is stored about a person, and, unless it is a dry run, order its erasure.
-
-    Args:
-        reader: over a pool that is open; None: over one of its own.
 
     Raises:
         LlamalogError: as of `plan_erasure` and `order_erasure`.
     """
-    if reader is None:
-        async with open_pool(settings, name="llamalog erase", only_reads=True) as pool:
-            return await erase_user(
-                settings,
-                user,
-                reason=reason,
-                requested_by=requested_by,
-                source=source,
-                timeout=timeout,
-                is_dry_run=is_dry_run,
-                reader=Reader(pool),
-            )
     keys = settings.personal_metadata_keys()
     report = await plan_erasure(reader, DeadLetterReader(settings), user, metadata_keys=keys)
     if is_dry_run:

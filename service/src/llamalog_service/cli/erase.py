@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from llamalog_service.bootstrap.erasures import erase_user
+from llamalog_service.bootstrap.erasures import erase_user, open_erasures
 from llamalog_service.cli.options import Json
 from llamalog_service.cli.runtime import SOURCE, TIMEOUT, print_json, print_line, read_settings, run
+from llamalog_service.personal_data.erasure import ErasureReport
+from llamalog_service.settings import Settings
 
 
 def erase(
@@ -29,17 +31,7 @@ def erase(
     """
     if yes and not reason.strip():
         raise typer.BadParameter("an erasure needs a reason", param_hint="--reason")
-    report = run(
-        erase_user(
-            read_settings(),
-            user,
-            reason=reason,
-            requested_by=by or getpass.getuser(),
-            source=SOURCE,
-            timeout=TIMEOUT,
-            is_dry_run=not yes,
-        )
-    )
+    report = run(_erase(read_settings(), user, reason, by or getpass.getuser(), is_dry_run=not yes))
     if as_json:
         print_json(report)
         return
@@ -62,4 +54,20 @@ def erase(
         print_line(
             f"The erasure {report.erasure.id} is published: once it is read, the rows are erased one after "
             "the other, and published anew. `llamalog overrides` shows when all are."
+        )
+
+
+async def _erase(
+    settings: Settings, user: str, reason: str, requested_by: str, *, is_dry_run: bool
+) -> ErasureReport:
+    async with open_erasures(settings) as reader:
+        return await erase_user(
+            settings,
+            reader,
+            user,
+            reason=reason,
+            requested_by=requested_by,
+            source=SOURCE,
+            timeout=TIMEOUT,
+            is_dry_run=is_dry_run,
         )
