@@ -13,15 +13,13 @@ from llamalog_service.domain.errors import ExitCode, LlamalogError
 from llamalog_service.kafka.groups import GroupOfTopic
 from llamalog_service.kafka.topic_copy import OnProgress, TopicCopy
 from llamalog_service.kafka.topics import names_former_topic, topics_of
+from llamalog_service.log.topic_moves import GroupPositions
 from llamalog_service.settings import ENTITY_EVENTS, Settings
 
 RewritableTopic = Literal["entity-events", "dead-letters"]
 
 _POLL_SECONDS: Final = 0.5
 _NUMBERED: Final = re.compile(r"-(\d+)$")
-
-GroupPositions = Mapping[tuple[str, int], int]
-"""Next offsets of one topic, by consumer group and partition."""
 
 
 class EmbeddedBrokerError(LlamalogError):
