@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from llamalog_service.bootstrap.rebuilds import archive_topics, check_archive
+from llamalog_service.cli.options import JsonReport
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import console, interruptible, print_json, read_settings, run
 from llamalog_service.rebuild.archive.archiver import ArchiveReport
@@ -16,7 +17,7 @@ Folder = Annotated[Path, typer.Argument(help="The archive's folder; created if m
 def archive(
     folder: Folder,
     check: Annotated[bool, typer.Option("--check", help="Verify every file instead, without Kafka.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
+    as_json: JsonReport = False,
 ) -> None:
     """Write the messages that the archive lacks of entity events and overrides, as compressed lines of JSON.
 

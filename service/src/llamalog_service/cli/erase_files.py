@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from llamalog_service.bootstrap.erased_files import erase_files as erase
+from llamalog_service.cli.options import JsonReport
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import console, interruptible, print_json, read_settings, run
 
@@ -14,7 +15,7 @@ def erase_files(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH…", help="Folders of archives, and files of differences.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
+    as_json: JsonReport = False,
 ) -> None:
     """Rewrite archives and files of differences without the data of erased persons.
 

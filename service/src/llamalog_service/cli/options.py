@@ -101,3 +101,4 @@ EntityId = Annotated[UUID, typer.Argument(metavar="ID", help="Its id in the even
 Job = Annotated[str, typer.Argument(help="The id of the job.")]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many rows.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs: the JSON that the API answers with.")]
+JsonReport = Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")]

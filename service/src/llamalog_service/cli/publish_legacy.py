@@ -1,11 +1,12 @@
 """`llamalog publish-legacy`: events for rows that are older than the topic of entity events."""
 
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
 from llamalog_service.adoption.legacy_events import PublishLegacyReport, PublishProgress
 from llamalog_service.bootstrap.adoption import publish_legacy_events
+from llamalog_service.cli.options import JsonReport
 from llamalog_service.cli.progress import progress_bar
 from llamalog_service.cli.runtime import TIMEOUT, console, interruptible, print_json, read_settings, run
 from llamalog_service.telemetry.logging import printable
@@ -17,7 +18,7 @@ _MAX_NAMED: Final = 20
 
 
 def publish_legacy(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
+    as_json: JsonReport = False,
 ) -> None:
     """Publish legacy rows to the topic of entity events.
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from rich.table import Table
 
 from llamalog_service.bootstrap.rebuilds import rebuild_log, republish_provenance
+from llamalog_service.cli.options import JsonReport
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import (
     console,
@@ -120,7 +121,7 @@ def rebuild(  # noqa: PLR0917 -- typer calls it by name
     differences: Annotated[
         Path, typer.Option(metavar="FILE", help="The file of differing rows, a JSON object a line.")
     ] = Path("rebuild-differences.jsonl"),
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
+    as_json: JsonReport = False,
 ) -> None:
     """Rebuild the log from all events beside the live table, and compare both row by row.
 

@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from llamalog_service.bootstrap.topic_rewrites import rewrite_topic
+from llamalog_service.cli.options import JsonReport
 from llamalog_service.cli.progress import StepBar
 from llamalog_service.cli.runtime import console, interruptible, print_json, read_settings, run
 from llamalog_service.personal_data.topic_rewrite import RewritableTopic, RewriteReport
-from llamalog_service.settings import DEAD_LETTERS, ENTITY_EVENTS, setting_name
+from llamalog_service.settings import setting_name
 
 
 def rewrite(
@@ -28,7 +29,7 @@ def rewrite(
             "--move", help="Verify the copy and translate all positions to it: consumers are stopped."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: the report as one object.")] = False,
+    as_json: JsonReport = False,
 ) -> None:
     """Copy a topic into a new one without the data of erased persons, and move over to it.
 
@@ -43,11 +44,11 @@ def rewrite(
     if as_json:
         print_json(report)
         return
-    for line in _lines(report, DEAD_LETTERS if topic == DEAD_LETTERS else ENTITY_EVENTS):
+    for line in _lines(report, topic):
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _lines(report: RewriteReport, topic: str) -> list[str]:
+def _lines(report: RewriteReport, topic: RewritableTopic) -> list[str]:
     lines = [f"{report.copied:,} messages of {report.source} were copied to {report.target}."]
     if report.records is not None:
         lines.append(
