@@ -5,7 +5,7 @@ import fcntl
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from llamalog_service.rebuild.archive.archive import (
     require_partitions,
 )
 from llamalog_service.rebuild.archive.segments import (
+    INCOMPLETE_SEGMENTS,
     SEGMENT_BYTES,
     ArchiveError,
     SegmentWriter,
@@ -25,6 +26,9 @@ from llamalog_service.rebuild.archive.segments import (
     write_manifest,
 )
 from llamalog_service.rebuild.ports import History, OnProgress, RebuildProgress
+
+LOCK: Final = ".lock"
+"""The file in the folder of an archive that its one writer has locked."""
 
 
 class ArchiveBusyError(ArchiveError):
@@ -86,8 +90,6 @@ class Archiver:
             return await self._continue()
 
     async def _continue(self) -> ArchiveReport:
-        for leftover in self._folder.glob("*.jsonl.gz.part"):
-            leftover.unlink()
         archive = Archive(self._folder, self._topic)
         archived = await archive.spans() if list_segments(self._folder) else {}
         manifest = read_manifest(self._folder, self._topic) or {}
@@ -143,14 +145,18 @@ def _higher(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from writing the archive; the lock ends with the process.
 
+    What a writer that was killed has left incomplete is removed.
+
     Raises:
         ArchiveBusyError: another process holds the lock.
     """
-    with (folder / ".lock").open("wb") as lock:
+    with (folder / LOCK).open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ArchiveBusyError(folder) from None
+        for leftover in folder.glob(INCOMPLETE_SEGMENTS):
+            leftover.unlink()
         yield
 
 

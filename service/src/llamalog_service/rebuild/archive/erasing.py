@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +18,7 @@ from llamalog_service.kafka.clients import MessageToSend
 from llamalog_service.kafka.erasing import MessageEraser
 from llamalog_service.kafka.reader import Record
 from llamalog_service.kafka.topics import names_former_topic
-from llamalog_service.rebuild.archive.archiver import locked
+from llamalog_service.rebuild.archive.archiver import LOCK, locked
 from llamalog_service.rebuild.archive.segments import (
     MANIFEST,
     ArchiveDamagedError,
@@ -32,8 +32,6 @@ from llamalog_service.rebuild.archive.segments import (
     verify_segment,
 )
 from llamalog_service.rebuild.ports import OnProgress, RebuildProgress
-
-_LOCK: Final = ".lock"
 
 
 class UnreachedFile(Struct, frozen=True):
@@ -118,14 +116,12 @@ def erase_archive(
     """
     total = ErasedFiles()
     with locked(folder):
-        for leftover in folder.glob("*.jsonl.gz.part"):
-            leftover.unlink()
         segments = [segment for found in list_segments(folder).values() for segment in found]
         for number, segment in enumerate(segments):
             on_progress(RebuildProgress("rewriting segments", number, len(segments)))
             total = total.plus(_erase_segment(segment, topic, change))
         on_progress(RebuildProgress("rewriting segments", len(segments), len(segments)))
-        known = {segment.path.name for segment in segments} | {MANIFEST, _LOCK}
+        known = {segment.path.name for segment in segments} | {MANIFEST, LOCK}
         strangers = sorted(path for path in folder.iterdir() if path.name not in known and not path.is_dir())
     unreached = tuple(
         UnreachedFile(str(path), "it is no complete segment of an archive") for path in strangers

@@ -28,6 +28,8 @@ from llamalog_service.kafka.topics import names_former_topic
 from llamalog_service.settings import setting_name
 
 MANIFEST: Final = "archive.json"
+INCOMPLETE_SEGMENTS: Final = "*.jsonl.gz.part"
+"""Files of segments that are being written, or whose writer was killed."""
 FORMAT: Final = 1
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of lines in a full segment; a crash loses at most so many of each partition."""
