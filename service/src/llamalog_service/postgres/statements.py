@@ -42,6 +42,10 @@ _ABBREVIATIONS = (
         r" ORDER BY x.retracted_at DESC, x.id DESC LIMIT 1), false)",
     ),
     (
+        r"{digest of user ([^{}]+)}",
+        r"encode(sha256(convert_to('llamalog-user:' || \1, 'UTF8')), 'hex')",
+    ),
+    (
         r"{second of ([^{}]+)}",
         r"int4(date_part('epoch', "
         r"least(greatest(\1, '1970-01-01Z'), '2100-01-01Z') - '2035-01-01Z'))",
@@ -60,6 +64,9 @@ The rows of a distributed trace, `{l is of trace $1::text}`, are found likewise,
 A row that is not retracted `{l stands}`: written so that the planner expects it of nearly all rows, also of a
 table without statistics. Whether a row was retracted by what was recorded up to a time:
 `{l was retracted at $3::timestamptz}`.
+
+The digest by which erasures name a person, `{digest of user l.user_id}`, is that of
+`llamalog_schemas.events.user_digest`.
 
 The rows about an entity, `{l is about $1::uuid}`, have an index of four bytes of hash and four for the second
 in which they were created: where the order of time counts, `{second of l.created_at}` comes before the time.

@@ -8,7 +8,7 @@ SET content = r.content || '{"user_id": null, "erased": true}'
             THEN jsonb_build_object('metadata', (r.content -> 'metadata') - g.keys) ELSE '{}' END
 FROM gone g
 WHERE r.content ->> 'user_id' IS NOT NULL
-      AND encode(sha256(convert_to('llamalog-user:' || (r.content ->> 'user_id'), 'UTF8')), 'hex')
+      AND {digest of user (r.content ->> 'user_id')}
           IN (SELECT e.user_digest FROM erasures e)
    OR r.content -> 'erased' = 'true' AND jsonb_typeof(r.content -> 'metadata') = 'object'
       AND r.content -> 'metadata' ?| g.keys

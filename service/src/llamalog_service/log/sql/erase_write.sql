@@ -6,7 +6,7 @@ WITH found AS (
 ), changed AS (
     UPDATE llama_logs l
     SET user_id = NULL,
-        metadata = CASE WHEN jsonb_typeof(l.metadata) = 'object' THEN l.metadata - g.keys ELSE l.metadata END,
+        metadata = {metadata_without_keys},
         erased = true,
         revision = {next_revision}
     FROM found f

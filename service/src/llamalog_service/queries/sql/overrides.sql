@@ -1,6 +1,6 @@
--- Overrides, erasures and retractions among them, the latest first: at most $3 before the position $1 (time), $2 (id), each with the
--- next one about its job or row, the time since which its job is seen, and how many rows it has an effect on, counted to $4.
--- `adopted` is of a retraction whether it is no revocation.
+-- Overrides, erasures and retractions among them, the latest first: at most $3 before the position $1 (time), $2 (id), each
+-- with the next one about its job or row, the time since which its job is seen, and how many rows it has an effect on, counted
+-- to $4. `adopted` is of a retraction whether it is no revocation.
 SELECT o.id, o.overridden_at AT TIME ZONE 'UTC' AS created_at, NULL::text AS odd_time,
        o.job_id, o.row_id, o.adopted, o.reason, o.requested_by, o.recorded_at, o.is_sourced, o.user_digest, o.metadata_keys,
        o.is_applied, later.adopted AS later_adopted, later.requested_by AS later_by,

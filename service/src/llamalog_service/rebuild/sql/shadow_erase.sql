@@ -4,10 +4,10 @@ WITH gone AS (
 )
 UPDATE llamalog_rebuild.llama_logs l
 SET user_id = NULL,
-    metadata = CASE WHEN jsonb_typeof(l.metadata) = 'object' THEN l.metadata - g.keys ELSE l.metadata END,
+    metadata = {metadata_without_keys},
     erased = true
 FROM gone g
-WHERE NOT l.erased AND l.user_id IS NOT NULL AND {user_digest} IN (SELECT e.user_digest FROM llamalog_rebuild.erasures e)
+WHERE NOT l.erased AND l.user_id IS NOT NULL AND {digest of user l.user_id} IN (SELECT e.user_digest FROM llamalog_rebuild.erasures e)
    OR NOT l.erased AND (l.id, l.partition, l."offset") IN
       (SELECT m.row_id, m.partition, m."offset" FROM llamalog_rebuild.erased_events m)
    OR l.erased AND jsonb_typeof(l.metadata) = 'object' AND l.metadata ?| g.keys

@@ -1,1 +1,0 @@
-encode(sha256(convert_to('llamalog-user:' || l.user_id, 'UTF8')), 'hex')
