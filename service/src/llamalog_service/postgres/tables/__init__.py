@@ -9,9 +9,9 @@ from typing import Final
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
-from llamalog_service.postgres.tables import log, runs
+from llamalog_service.postgres.tables import log, overrides, runs
 
-__all__ = ["METADATA", "log", "runs"]
+__all__ = ["METADATA", "log", "overrides", "runs"]
 
 METADATA: Final[MetaData] = SQLModel.metadata
 """Of all tables."""
