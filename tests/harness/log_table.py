@@ -11,8 +11,7 @@ from llamalog_service.domain.fold import FoldedRow, fold
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import RowContent, StoredRow
 from llamalog_service.log.log_store import LogStore, Positions
-from llamalog_service.log.producers import add_producers, producers_of
-from llamalog_service.log.row_copy import COLUMNS, records_of
+from llamalog_service.log.row_copy import COLUMNS, add_producers, producers_of, records_of
 
 NOTHING_READ: Final = Positions("tests", {})
 """Positions of rows that come from no topic."""

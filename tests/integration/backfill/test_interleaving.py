@@ -11,7 +11,7 @@ from harness.provenance import as_stored
 from harness.writers import KeptMessages, Recomputer, Writer
 from histories import chains, event, override
 from llamalog_schemas.events import Event
-from llamalog_service.log.producers import add_producers
+from llamalog_service.log.row_copy import add_producers
 
 Batch = Sequence[Event]
 

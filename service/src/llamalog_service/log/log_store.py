@@ -22,18 +22,16 @@ from llamalog_service.domain.rows import OTHER_JSON, Content, RowContent, Stored
 from llamalog_service.log.erasures import ErasureCache, ErasuresChangedError, mark_erased
 from llamalog_service.log.legacy_rows import legacy_rows_equal, mark_sourced
 from llamalog_service.log.overrides import insert_overrides
-from llamalog_service.log.producers import (
-    Producers,
-    UnknownProducersError,
-    add_producers,
-    found_producers,
-    producers_of,
-)
 from llamalog_service.log.retractions import repeat_retractions
 from llamalog_service.log.row_copy import (
     COLUMNS,
     CopyRefusedError,
+    Producers,
+    UnknownProducersError,
+    add_producers,
     first_revisions,
+    found_producers,
+    producers_of,
     write_by_copy,
     write_by_insert,
 )

@@ -3,9 +3,14 @@
 The driver encodes value by value through the codec of each column, the kernel a row at a time in the formats
 of the types that the columns usually have. A table with other types is written by the driver. The shadow of a
 rebuild is written likewise.
+
+Rows name producers by numbers. A batch reads those of its producers at the beginning of its own
+transaction: a number kept from before could be another producer's by now, in a database that was replaced by
+an older copy. Numbers of new ones are given before, in a transaction that does nothing else and so blocks no
+other writer for long.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,14 +18,17 @@ import asyncpg
 from msgspec.structs import astuple
 
 from llamalog_service import kernels
-from llamalog_service.domain.errors import RowRefusedError
+from llamalog_service.domain.errors import RowRefusedError, UnavailableError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.lineage import Root
 from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.log.legacy_rows import insert_legacy_rows
-from llamalog_service.log.producers import Producers
 from llamalog_service.postgres.errors import NO_DATA
 from llamalog_service.postgres.pool import rows_of
+from llamalog_service.postgres.statements import sql
+
+Producers = Mapping[str | None, int | None]
+"""The numbers of producers, by name; that of a row without one is None."""
 
 FIRST_REVISION: Final = 1
 """The revision of a row as written: the column's default."""
@@ -60,8 +68,50 @@ _PORTION: Final = 500
 """Rows that are encoded without yielding to the event loop: a millisecond."""
 
 
+class UnknownProducersError(Exception):
+    """Producers of a batch have no number yet: give them one, then write again."""
+
+    def __init__(self, producers: list[str]) -> None:
+        super().__init__(producers)
+        self.producers = producers
+
+
 class CopyRefusedError(Exception):
     """Policies apply to this role, under which PostgreSQL refuses every COPY."""
+
+
+def producers_of(rows: Iterable[Content]) -> list[str]:
+    """The producers that rows of events name, in order."""
+    return sorted({row.producer for row in rows if type(row) is RowContent and row.producer is not None})
+
+
+def found_producers(wanted: list[str], begun: Mapping[str, Any]) -> Producers:
+    """The numbers of these producers, as `begin_write` has read them.
+
+    Raises:
+        UnknownProducersError: some have none.
+    """
+    numbers: dict[str | None, int | None] = dict(
+        zip(begun["sources"] or (), begun["numbers"] or (), strict=True)
+    )
+    if len(numbers) < len(wanted):
+        raise UnknownProducersError([producer for producer in wanted if producer not in numbers])
+    numbers[None] = None
+    return numbers
+
+
+async def add_producers(connection: asyncpg.Connection | asyncpg.Pool, producers: list[str]) -> None:
+    """Give producers numbers, outside of any transaction.
+
+    Raises:
+        UnavailableError: the table of producers takes them and does not show them.
+    """
+    await connection.execute(sql("producers_add"), producers)
+    if await connection.fetchval(sql("producers_missing"), producers):
+        raise UnavailableError(
+            "the table event_producers does not keep what is written into it: a policy, a rule or a trigger "
+            "hides or drops its rows; remove that"
+        )
 
 
 def first_revisions(begun: Mapping[str, Any]) -> dict[UUID, int]:

@@ -12,7 +12,6 @@ from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
 from llamalog_service.log.corrections import REPAIR, begin_correction
 from llamalog_service.log.outbox import ProvenanceOutbox, publish_removals
-from llamalog_service.log.producers import add_producers, producers_of
 from llamalog_service.log.recompute import (
     BY_INDEX,
     LOCK_TIMEOUT_SECONDS,
@@ -20,6 +19,7 @@ from llamalog_service.log.recompute import (
     RecomputeStore,
     recompute_until_converged,
 )
+from llamalog_service.log.row_copy import add_producers, producers_of
 from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql

@@ -21,8 +21,7 @@ from llamalog_service.domain.overrides import Override
 from llamalog_service.domain.rows import Content, RowContent
 from llamalog_service.ingest.batch import decode_batch
 from llamalog_service.kafka.reader import Portion
-from llamalog_service.log.producers import add_producers
-from llamalog_service.log.row_copy import encodable, in_portions
+from llamalog_service.log.row_copy import add_producers, encodable, in_portions
 from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
