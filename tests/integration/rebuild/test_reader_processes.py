@@ -18,8 +18,7 @@ from llamalog_service.bootstrap.rebuilds import rebuild_log
 from llamalog_service.postgres.locks import RebuildLock, RebuildLockLostError, lock_reading
 from llamalog_service.rebuild import reading
 from llamalog_service.rebuild.ports import RebuildProgress
-from llamalog_service.rebuild.reader_processes import ReaderProcesses
-from llamalog_service.rebuild.reading import WORTH_A_PROCESS, split_reading
+from llamalog_service.rebuild.reading import WORTH_A_PROCESS, ReaderProcesses, split_reading
 from llamalog_service.rebuild.rebuild import RebuildOptions
 from llamalog_service.settings import Settings
 

@@ -34,7 +34,7 @@ from llamalog_service.rebuild.archive.archive import (
 from llamalog_service.rebuild.archive.archiver import Archiver, ArchiveReport
 from llamalog_service.rebuild.archive.segments import list_segments
 from llamalog_service.rebuild.ports import History, OnProgress
-from llamalog_service.rebuild.reader_processes import ReaderProcesses, Share, end_with_parent, read_own_share
+from llamalog_service.rebuild.reading import ReaderProcesses, Share, end_with_parent, read_own_share
 from llamalog_service.rebuild.rebuild import Rebuild, RebuildOptions
 from llamalog_service.rebuild.repair import Repair, RepairStore
 from llamalog_service.rebuild.report import RebuildReport

@@ -40,11 +40,10 @@ from llamalog_service.rebuild.errors import (
 )
 from llamalog_service.rebuild.initial_load import commit_loaded, resolving
 from llamalog_service.rebuild.ports import CommitOffsets, History, OnProgress, RebuildProgress
-from llamalog_service.rebuild.reader_processes import ReaderProcesses
-from llamalog_service.rebuild.reading import OverridesRead, Reading
+from llamalog_service.rebuild.reading import OverridesRead, ReaderProcesses, Reading, read_into
 from llamalog_service.rebuild.repair import Repair
 from llamalog_service.rebuild.report import RebuildReport
-from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore, read_into
+from llamalog_service.rebuild.shadow import ReadProgress, ShadowBatch, ShadowStore
 from llamalog_service.retry import retry_until_available
 
 _EXAMPLES: Final = 20

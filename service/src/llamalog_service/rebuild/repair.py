@@ -24,12 +24,12 @@ from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.comparison import DIFFERENCES_BY_ID
 from llamalog_service.rebuild.ports import SCHEMA, History, MessagePosition, OnProgress, RebuildProgress
+from llamalog_service.rebuild.reading import read_into
 from llamalog_service.rebuild.shadow import (
     INDEX_ROWS,
     ShadowBatch,
     add_shadow_producers,
     compared_shadow,
-    read_into,
     write_batch,
 )
 from llamalog_service.rebuild.shadow_overrides import apply_to_shadow, keep_shadow_overrides

@@ -3,10 +3,9 @@
 Interrupted, it stays and is resumed; a crash of PostgreSQL empties it, rows and positions alike.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
@@ -19,13 +18,11 @@ from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.overrides import Override
 from llamalog_service.domain.rows import Content, RowContent
-from llamalog_service.ingest.batch import decode_batch
-from llamalog_service.kafka.reader import Portion
 from llamalog_service.log.row_copy import add_producers, encodable, in_portions
 from llamalog_service.postgres.errors import translated
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
-from llamalog_service.rebuild.ports import SCHEMA, History, MessagePosition, OnProgress, RebuildProgress
+from llamalog_service.rebuild.ports import SCHEMA, MessagePosition
 from llamalog_service.rebuild.shadow_overrides import note_erased_events, note_overrides
 
 INDEX_ROWS: Final = f"""
@@ -317,62 +314,4 @@ async def _insert_legacy(
     overruled = [(row.id, *row.overruled, *position) for row, position in rows]
     await connection.execute(
         sql("shadow_legacy_rows"), *(list(column) for column in zip(*overruled, strict=True))
-    )
-
-
-async def read_into(
-    write: Callable[[ShadowBatch], Awaitable[None]],
-    history: History,
-    starts: Mapping[int, int],
-    ends: Mapping[int, int],
-    on_progress: OnProgress,
-) -> None:
-    """Write the messages from `starts` up to before `ends` by `write`, batch by batch, in order.
-
-    A batch is written while the next one is decoded.
-
-    Raises:
-        UnavailableError: Kafka or PostgreSQL is away; the batches before are written.
-    """
-    total = sum(ends.values())
-    done = total - sum(max(0, end - starts.get(partition, 0)) for partition, end in ends.items())
-    at = dict(starts)
-    on_progress(RebuildProgress("reading", done, total))
-    writing: asyncio.Task[None] | None = None
-    try:
-        async with aclosing(history.read(starts, ends)) as portions:
-            async for portion in portions:
-                batch = _decode(portion)
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(_await(write(batch)))
-                for partition, next_offset in portion.reached.items():
-                    done += next_offset - at.get(partition, 0)
-                    at[partition] = next_offset
-                on_progress(RebuildProgress("reading", done, total))
-        if writing is not None:
-            await writing
-    finally:
-        if writing is not None and not writing.done():
-            writing.cancel()
-            await asyncio.wait([writing])
-
-
-async def _await(work: Awaitable[None]) -> None:
-    await work
-
-
-def _decode(portion: Portion) -> ShadowBatch:
-    """Decode as the ingest does; invalid messages are counted and left out."""
-    decoded = decode_batch(portion.records)
-    return ShadowBatch(
-        rows=decoded.rows,
-        positions=[MessagePosition(record.partition, record.offset) for record in decoded.records],
-        erased=decoded.erased,
-        overrides=decoded.overrides,
-        override_positions=[MessagePosition(one.partition, one.offset) for one in decoded.override_records],
-        next_offsets=portion.reached,
-        messages=Counter([record.partition for record in portion.records]),
-        dead_letters=Counter([rejected.record.partition for rejected in decoded.rejected]),
-        tombstones=Counter([record.partition for record in portion.records if record.value is None]),
     )
