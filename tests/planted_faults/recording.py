@@ -100,7 +100,7 @@ RECORDING: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "a rebuild takes retracted events for others",
-        SERVICE + "rebuild/shadow_overrides.py",
+        SERVICE + "rebuild/shadow.py",
         "if not await connection.fetchval(_ANY_RETRACTIONS):",
         "if True:",
         tests_of("integration/rebuild/test_rebuilt_retractions.py"),

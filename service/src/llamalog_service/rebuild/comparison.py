@@ -22,11 +22,11 @@ from llamalog_service.rebuild.shadow import (
     END_WITH_CLIENT,
     ReadProgress,
     ShadowBatch,
+    apply_to_shadow,
     compared_shadow,
     read_progress,
     write_batch,
 )
-from llamalog_service.rebuild.shadow_overrides import apply_to_shadow
 
 IS_EMPTY: Final = "SELECT NOT EXISTS (SELECT FROM llama_logs) AND NOT EXISTS (SELECT FROM root_overrides)"
 

@@ -31,9 +31,9 @@ from llamalog_service.rebuild.shadow import (
     END_WITH_CLIENT,
     INDEX_ROWS,
     add_shadow_producers,
+    keep_shadow_overrides,
     require_comparison,
 )
-from llamalog_service.rebuild.shadow_overrides import keep_shadow_overrides
 
 _log = structlog.get_logger("llamalog.rebuild")
 

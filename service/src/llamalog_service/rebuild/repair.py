@@ -29,10 +29,11 @@ from llamalog_service.rebuild.shadow import (
     INDEX_ROWS,
     ShadowBatch,
     add_shadow_producers,
+    apply_to_shadow,
     compared_shadow,
+    keep_shadow_overrides,
     write_batch,
 )
-from llamalog_service.rebuild.shadow_overrides import apply_to_shadow, keep_shadow_overrides
 from llamalog_service.retry import retry_until_available
 
 _BATCH: Final = 200

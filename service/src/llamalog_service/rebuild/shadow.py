@@ -14,16 +14,19 @@ import asyncpg
 from msgspec.structs import astuple
 
 from llamalog_service import kernels
+from llamalog_service.domain.erasures import Erasure
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.legacy import LegacyContent
-from llamalog_service.domain.overrides import Override
+from llamalog_service.domain.overrides import Override, RootOverride
+from llamalog_service.domain.retractions import Retraction
 from llamalog_service.domain.rows import Content, RowContent
+from llamalog_service.log.erasures import erasure_columns
 from llamalog_service.log.row_copy import add_producers, encodable, in_portions
 from llamalog_service.postgres.errors import translated
+from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.errors import RebuildRefusedError, ShadowLostError
 from llamalog_service.rebuild.ports import SCHEMA, MessagePosition
-from llamalog_service.rebuild.shadow_overrides import note_erased_events, note_overrides
 
 INDEX_ROWS: Final = f"""
     CREATE UNIQUE INDEX IF NOT EXISTS rows_id ON {SCHEMA}.llama_logs (id);
@@ -37,6 +40,8 @@ END_WITH_CLIENT: Final = "SET LOCAL client_connection_check_interval = '2s'"
 """Without it PostgreSQL continues a statement for hours after its client was killed."""
 
 _ROW_COLUMNS: Final = (*RowContent.__struct_fields__, "partition", "offset")
+_ROOT_COLUMNS: Final = (*RootOverride._fields, "partition", "offset")
+_ANY_RETRACTIONS: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.retractions)"  # noqa: S608
 _HAS_COMPARISON: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.comparison)"  # noqa: S608
 _METADATA: Final = f"SELECT id, format, topic, source, begun_by, begun_at FROM {SCHEMA}.about"  # noqa: S608
 _HAS_ALL_LABELS: Final = f"SELECT has_all_labels FROM {SCHEMA}.about"  # noqa: S608
@@ -315,3 +320,58 @@ async def _insert_legacy(
     await connection.execute(
         sql("shadow_legacy_rows"), *(list(column) for column in zip(*overruled, strict=True))
     )
+
+
+async def note_overrides(
+    connection: asyncpg.Connection, overrides: Sequence[Override], positions: Sequence[MessagePosition]
+) -> None:
+    """Note overrides in the connection's transaction.
+
+    Args:
+        positions: of the overrides, in step.
+    """
+    placed = zip(overrides, positions, strict=True)
+    roots = [one + position for one, position in placed if isinstance(one, RootOverride)]
+    erasures = [one for one in overrides if isinstance(one, Erasure)]
+    retractions = [one for one in overrides if isinstance(one, Retraction)]
+    if roots:
+        await connection.copy_records_to_table(
+            "root_overrides", schema_name=SCHEMA, columns=_ROOT_COLUMNS, records=roots
+        )
+    if erasures:
+        await connection.execute(sql("shadow_erasures"), *erasure_columns(erasures))
+    if retractions:
+        columns = (list(column) for column in zip(*retractions, strict=True))
+        await connection.execute(sql("shadow_retractions"), *columns)
+
+
+async def note_erased_events(connection: asyncpg.Connection, marked: Sequence[tuple[UUID, int, int]]) -> None:
+    """Note in the connection's transaction events of which a person was erased before.
+
+    Args:
+        marked: the rows of these events, with partition and offset.
+    """
+    columns = (list(column) for column in zip(*marked, strict=True))
+    await connection.execute(sql("shadow_erased_events"), *columns)
+
+
+async def apply_to_shadow(connection: asyncpg.Connection) -> int:
+    """Erase persons from the shadow's rows, and mark retracted ones, in the connection's transaction.
+
+    Returns:
+        How many rows are marked otherwise than before: roots may follow from them.
+    """
+    await connection.execute(sql("shadow_erase"))
+    if not await connection.fetchval(_ANY_RETRACTIONS):
+        return 0
+    return rows_of(await connection.execute(sql("shadow_retract")))
+
+
+async def keep_shadow_overrides(connection: asyncpg.Connection, *, are_applied: bool) -> None:
+    """Insert the shadow's erasures and retractions that the live table lacks.
+
+    Args:
+        are_applied: whether the live table's rows are those of the shadow; else a pass over them follows.
+    """
+    await connection.execute(sql("repair_erasures"), are_applied)
+    await connection.execute(sql("repair_retractions"), are_applied)
