@@ -82,14 +82,22 @@ def erasure(number: int, user: str, *, keys: tuple[str, ...] = (), at: float | N
     )
 
 
-def retraction(number: int, of: int, *, retracted: bool = True, at: float | None = None) -> Event:
+def retraction(
+    number: int,
+    of: int,
+    *,
+    retracted: bool = True,
+    at: float | None = None,
+    by: str = "tests",
+    reason: str = "a test",
+) -> Event:
     """The retraction of the event with the id `of`, or the revocation of that."""
     return (EventRetracted if retracted else EventRetractionRevoked)(
         id=str(UUID(int=number)),
         source="/tests",
         time=NOON + timedelta(milliseconds=number if at is None else at),
         specversion="1.0",
-        data=RetractionData(row_id=UUID(int=of), reason="a test", requested_by="tests"),
+        data=RetractionData(row_id=UUID(int=of), reason=reason, requested_by=by),
     )
 
 

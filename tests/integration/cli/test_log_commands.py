@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from harness.commands import Commands
 from harness.environments import environment_of_database
 from harness.writers import KeptMessages, Recomputer, Writer
-from histories import NOON, chains, event
+from histories import NOON, chains, event, retraction
 from llamalog_schemas.events import (
     DataQuality,
     EntityEnriched,
@@ -222,6 +222,24 @@ async def test_logs_are_the_newest_rows_the_newest_at_the_end(commands: Commands
         "2026-02-10 12:00:00.006  ↑ ENRICHED  spotify:sync  Blue Train  "
         f"ALBUM {ALBUM}  Origin unknown: UNTRACKED  by /tests",
     ]
+
+
+async def test_a_retracted_row_is_marked_in_lists_timelines_and_trees(
+    commands: Commands, reader: Reader, pool: asyncpg.Pool
+) -> None:
+    kept = KeptMessages()
+    await Writer(pool, kept).write(retraction(9, 4))
+    await Recomputer(pool, kept).settle()
+    listed = golden(await commands.done("logs", "--job", "link-1"))
+    assert listed == [
+        "2026-02-10 12:00:00.004  ⇄ LINKED    artist:linked  retracted  John Coltrane  "
+        f"ARTIST {ARTIST}  job link-1  root itself  root corrected  by /tests",
+    ]
+    for command in (("timeline", "artist", str(ARTIST)), ("tree", "link-1")):
+        (line,) = [line for line in golden(await commands.done(*command)) if "artist:linked" in line]
+        assert "artist:linked  retracted" in line
+    (row,) = json.loads(await commands.done("tree", "link-1", "--json"))["entries"]
+    assert row["row"]["retracted"] is True
 
 
 async def test_producers_are_counted_and_rows_without_one_told_apart(

@@ -72,20 +72,26 @@ def test_every_column_comes_into_the_field_of_its_name() -> None:
     )
 
 
-@given(st.sampled_from(Origin), st.none() | st.text(max_size=3), st.none() | st.text(max_size=3))
-def test_what_follows_from_several_columns(origin: Origin, root: str | None, declared: str | None) -> None:
+@given(
+    st.sampled_from(Origin), st.none() | st.text(max_size=3), st.none() | st.text(max_size=3), st.booleans()
+)
+def test_what_follows_from_several_columns(
+    origin: Origin, root: str | None, declared: str | None, retracted: bool
+) -> None:
     row = log_row(
         record(
             origin=str(origin),
             root_job_id=root,
             declared_root_job_id=declared,
+            retracted=retracted,
             sources=["A", "B"],
             cycle_members=["x", "y"],
             metadata={"title": "", "name": "Nina"},
         )
     )
     assert row.origin is origin
-    assert row.declaration_conflict is (None not in (root, declared) and root != declared)
+    is_conflict = None not in (root, declared) and root != declared and not retracted
+    assert row.declaration_conflict is is_conflict
     assert (row.sources, row.cycle_members, row.name) == (("A", "B"), ("x", "y"), "Nina")
 
 

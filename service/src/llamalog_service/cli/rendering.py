@@ -59,7 +59,7 @@ def row_in_lineage(row: LogRow, *, with_date: bool) -> Text:
     line = Text.assemble(
         (f"{icon} ", f"bold {colour}"), (format_time(row.created_at, with_date=with_date), "dim"), "  "
     )
-    line.append(shown(row.operation), colour)
+    line.append_text(_operation(row, colour))
     return _with_findings(_with_outcome(line, row), row, with_root=False)
 
 
@@ -69,7 +69,7 @@ def row_line(row: LogRow) -> Text:
     line = Text.assemble(
         (format_time(row.created_at), "dim"), "  ", (f"{icon} {shown(row.category):9}", colour), " "
     )
-    line.append(shown(row.operation))
+    line.append_text(_operation(row))
     line = _with_outcome(line, row)
     if row.error_message:
         line.append(f"  {shown(row.error_message)}", "red")
@@ -81,6 +81,13 @@ def row_line(row: LogRow) -> Text:
     if row.producer is not None:
         return line.append(f"  by {shown(row.producer)}", "dim")
     return line.append(f"  {NO_PRODUCER}", "dim") if row.is_legacy else line
+
+
+def _operation(row: LogRow, colour: str = "") -> Text:
+    """What a row states, struck through if that was taken back, which is also said."""
+    if not row.retracted:
+        return Text(shown(row.operation), colour)
+    return Text.assemble((shown(row.operation), f"strike {colour}"), "  ", ("retracted", "bold reverse"))
 
 
 def _with_outcome(line: Text, row: LogRow) -> Text:
@@ -104,8 +111,6 @@ def _with_findings(line: Text, row: LogRow, *, with_root: bool) -> Text:
     elif with_root:
         line.append("  root ", "dim")
         line.append("itself" if row.root_job_id == row.job_id else shown(row.root_job_id))
-    if row.retracted:
-        line.append("  retracted", "red")
     if row.parent_conflict:
         line.append(f"  names another parent: {shown(row.parent_job_id or '')}", "yellow")
     if row.declaration_conflict:

@@ -1,5 +1,6 @@
-"""The retraction of a row as it stands: what a new one, and a page about the row, has to know."""
+"""Retractions of rows: what a new one has to know, and what explanations and pages state."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from msgspec import Struct
 
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
+from llamalog_service.queries.rows import LogRow, struct_of
 
 
 class LatestRetraction(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -56,3 +58,40 @@ def _latest(record: Row) -> LatestRetraction | None:
         requested_by=record["requested_by"],
         at=record["retracted_at"],
     )
+
+
+class StatedRetraction(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The retraction of an event.
+
+    Attributes:
+        at: its time, UTC.
+    """
+
+    id: UUID
+    at: datetime
+    reason: str
+    requested_by: str
+
+
+Retractions = Mapping[UUID, StatedRetraction]
+"""Retractions by the ids of their rows."""
+
+
+async def read_retractions(
+    reader: Reader, rows: Iterable[LogRow], as_of: datetime | None = None
+) -> Retractions:
+    """The latest retraction of each of the rows that are retracted: no query, if none is.
+
+    Args:
+        as_of: only what was recorded by then counts, as it does in rows as of a time.
+    """
+    retracted = {row.id for row in rows if row.retracted}
+    return await read_retractions_of(reader, retracted, as_of) if retracted else {}
+
+
+async def read_retractions_of(
+    reader: Reader, rows: Iterable[UUID], as_of: datetime | None = None
+) -> Retractions:
+    """The latest retraction of each of the rows; a row that none names is missing."""
+    found = await reader.rows("retractions_of", sorted(rows), as_of)
+    return {record["row_id"]: struct_of(StatedRetraction, record) for record in found}

@@ -56,7 +56,7 @@ class LogRow(Struct, frozen=True, rename="camel"):
         origin: null for a row of another writer that is not processed yet.
         cycle_members: the jobs of the cycle that the row is on, or hangs off.
         parent_conflict: whether the row claims another parent than the one that counts.
-        declaration_conflict: whether it declares another root than the one that was found.
+        declaration_conflict: whether it declares another root than was found; false if retracted.
         revision: 1 as written, higher once what follows from other rows was corrected.
         producer: the source of the event; null for a legacy row, which has none, and for one recorded
             before producers were.

@@ -21,6 +21,7 @@ from llamalog_service.queries.entities import EntityRef, read_entity_summary
 from llamalog_service.queries.jobs import read_chain, read_children, read_tree
 from llamalog_service.queries.lineages import job_depths
 from llamalog_service.queries.paging import Cursor
+from llamalog_service.queries.retractions import read_retractions
 from llamalog_service.queries.timeline import Timeline, read_timeline
 
 routes = APIRouter()
@@ -57,6 +58,8 @@ async def entity(request: Request, context: ContextDep, kind: EntityType, entity
     summary = await read_entity_summary(reader, ref) if is_present else None
     if not timeline.entries and summary is not None and not summary.rows:
         raise _unknown_entity(ref)
+    rows = [entry.row for entry in timeline.entries]
+    retractions = await read_retractions(reader, rows, as_of)
     return await render(
         request,
         "entity.html",
@@ -66,8 +69,8 @@ async def entity(request: Request, context: ContextDep, kind: EntityType, entity
         entity_id=entity_id,
         name=timeline.name,
         summary=summary,
-        lines=tree_lines(timeline, by_time=form.texts["order"] == "time"),
-        names=await read_row_names(reader, [entry.row for entry in timeline.entries]),
+        lines=tree_lines(timeline, retractions, by_time=form.texts["order"] == "time"),
+        names=await read_row_names(reader, rows),
         longer=timeline.longer,
         first_page=after is None,
         next=entity_link(kind, entity_id, **form.texts, after=timeline.next) if timeline.next else None,
@@ -165,11 +168,13 @@ async def _tree(
     """The rows below a job, also as of a time, which was typed as `moment`."""
     tree = await read_tree(reader, job, limit=_ROWS, after=after, brief=True, as_of=as_of)
     top = job_depths(tree.parents).get(job, 0)
+    rows = [entry.row for entry in tree.entries]
+    retractions = await read_retractions(reader, rows, as_of)
     return {
         "found": bool(tree.entries),
         "longer": tree.longer,
-        "lines": tree_lines(tree, by_time=view == "time", top=top),
-        "names": await read_row_names(reader, [entry.row for entry in tree.entries]),
+        "lines": tree_lines(tree, retractions, by_time=view == "time", top=top),
+        "names": await read_row_names(reader, rows),
         "next": job_link(job, view=view, asOf=moment, after=tree.next) if tree.next else None,
         "json": link("/tree", job=job, asOf=as_of),
     }

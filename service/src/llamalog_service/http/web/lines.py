@@ -10,6 +10,7 @@ from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries.entities import EntityRef, read_names
 from llamalog_service.queries.jobs import Tree
 from llamalog_service.queries.lineages import JobNode, LineageEntry, lineage_trees
+from llamalog_service.queries.retractions import Retractions, StatedRetraction
 from llamalog_service.queries.rows import LogRow
 from llamalog_service.queries.timeline import Timeline
 
@@ -28,12 +29,14 @@ class Line:
         job: of the row, or the job that the line stands for.
         parent: the effective parent of the row's job, if this page knows it.
         row: None where the line stands for a job.
+        retraction: of a retracted row.
     """
 
     level: int
     job: str | None
     parent: str | None
     row: LogRow | None
+    retraction: StatedRetraction | None = None
 
     @property
     def indent(self) -> int:
@@ -41,12 +44,15 @@ class Line:
         return min(self.level - 1, _MAX_INDENT)
 
 
-def flat_lines(rows: Iterable[LogRow]) -> list[Line]:
+def flat_lines(rows: Iterable[LogRow], retractions: Retractions) -> list[Line]:
     """Rows in their given order, all on the first level."""
-    return [Line(1, row.job_id, row.parent_job_id if row.parent_counts else None, row) for row in rows]
+    return [
+        Line(1, row.job_id, row.parent_job_id if row.parent_counts else None, row, retractions.get(row.id))
+        for row in rows
+    ]
 
 
-def tree_lines(page: Timeline | Tree, *, by_time: bool, top: int = 0) -> list[Line]:
+def tree_lines(page: Timeline | Tree, retractions: Retractions, *, by_time: bool, top: int = 0) -> list[Line]:
     """A page of a tree as lines, with their depth below `top`.
 
     By time, or each entry below those of the job that started its own. In the latter order a job without an
@@ -54,23 +60,25 @@ def tree_lines(page: Timeline | Tree, *, by_time: bool, top: int = 0) -> list[Li
     above `top` belongs to the chain.
     """
     if by_time:
-        return [_line(entry, top) for entry in page.entries]
-    return [line for tree in lineage_trees(page.entries, page.parents) for line in _descend(tree, top)]
+        return [_line(entry, retractions, top) for entry in page.entries]
+    trees = lineage_trees(page.entries, page.parents)
+    return [line for tree in trees for line in _descend(tree, retractions, top)]
 
 
-def _descend(tree: JobNode, top: int) -> Iterator[Line]:
+def _descend(tree: JobNode, retractions: Retractions, top: int) -> Iterator[Line]:
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         started = next((child.entries[0] for child in node.children if child.entries), None)
-        yield from (_line(entry, top) for entry in node.entries)
+        yield from (_line(entry, retractions, top) for entry in node.entries)
         if not node.entries and started is not None and started.depth > top:
             yield Line(started.depth - top, node.job, None, None)
         waiting.extend(reversed(node.children))
 
 
-def _line(entry: LineageEntry, top: int) -> Line:
-    return Line(max(entry.depth - top, 0) + 1, entry.row.job_id, entry.parent, entry.row)
+def _line(entry: LineageEntry, retractions: Retractions, top: int) -> Line:
+    row = entry.row
+    return Line(max(entry.depth - top, 0) + 1, row.job_id, entry.parent, row, retractions.get(row.id))
 
 
 async def read_row_names(reader: Reader, rows: Iterable[LogRow]) -> dict[UUID, str]:

@@ -14,7 +14,7 @@ from llamalog_service.http.web.formatting import link
 from llamalog_service.http.web.lines import flat_lines, read_row_names
 from llamalog_service.http.web.pages import no_such_row, render
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.retractions import read_retractable_row
+from llamalog_service.queries.retractions import read_retractions
 from llamalog_service.queries.rows import read_row
 
 routes = APIRouter()
@@ -36,7 +36,7 @@ async def logs(request: Request, reader: ReaderDep) -> Response:
         found.status,
         title="Logs",
         page="logs",
-        lines=flat_lines(found.items),
+        lines=flat_lines(found.items, await read_retractions(reader, found.items)),
         names=await read_row_names(reader, found.items),
         streams=[link("/logs/stream", **parameters | {"since": None, "until": None})],
         json=link("/logs", **parameters),
@@ -55,8 +55,7 @@ async def log(request: Request, reader: ReaderDep, row_id: UUID) -> Response:
         "log.html",
         title=f"Row {row_id}",
         page="logs",
-        line=flat_lines([row])[0],
+        line=flat_lines([row], await read_retractions(reader, [row]))[0],
         names=await read_row_names(reader, [row]),
-        retraction=(await read_retractable_row(reader, row_id)).latest if row.retracted else None,
         json=f"/logs/{row_id}",
     )

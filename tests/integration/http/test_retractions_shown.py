@@ -1,0 +1,106 @@
+"""Rows whose events were taken back, on the pages: struck through, said in words, by whom and why."""
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+
+from harness.api import RunningApi
+from harness.pages import Browser, Element
+from harness.writers import KeptMessages, Recomputer, Writer
+from histories import event, retraction
+from integration.http.ui_log import HOSTILE, about
+from llamalog_schemas.events import EntityType
+from llamalog_service.http.web.formatting import visible
+
+ALBUM = UUID(int=51)
+WRONG, RIGHT = UUID(int=1), UUID(int=2)
+
+
+@pytest.fixture
+async def before(pool: asyncpg.Pool) -> datetime:
+    """A claim that won was taken back, and another counts now; the time before it was."""
+    kept = KeptMessages()
+    writer = Writer(pool, kept)
+    album = {"entity_type": EntityType.ALBUM, "entity_id": ALBUM, "album_id": ALBUM}
+    await writer.write(
+        about(1, "child", "wrong", operation="album:guessed", root_job_id="wrong", **album),
+        about(2, "child", "top", operation="album:known", **album),
+        event(3, "top"),
+        event(4, "wrong"),
+    )
+    await Recomputer(pool, kept).settle()
+    at: datetime = await pool.fetchval("SELECT clock_timestamp()")
+    await writer.write(retraction(9, 1, by="ann", reason=HOSTILE))
+    await Recomputer(pool, kept).settle()
+    return at
+
+
+def _line(page: Element, row: UUID) -> Element:
+    return page.one("li", data_key=str(row))
+
+
+def _facts(element: Element) -> dict[str, str]:
+    return {term.text: value.text for term, value in zip(element.all("dt"), element.all("dd"), strict=True)}
+
+
+def _is_struck(line: Element) -> bool:
+    return "retracted" in line.attributes["class"].split() and len(line.all("del")) > 0
+
+
+async def test_a_retracted_row_is_marked_in_every_list_with_who_took_it_back_and_why(
+    api: RunningApi, before: datetime
+) -> None:
+    def read() -> None:
+        with httpx.Client(base_url=api.url, timeout=60) as http:
+            browser = Browser(http)
+            pages = [
+                browser.get("/ui/logs"),
+                browser.get(f"/ui/entities/ALBUM/{ALBUM}"),
+                browser.get(f"/ui/entities/ALBUM/{ALBUM}", order="time"),
+                browser.get("/ui/jobs", job="top"),
+            ]
+            for page in pages:
+                wrong, right = _line(page, WRONG), _line(page, RIGHT)
+                assert _is_struck(wrong)
+                assert "retracted" in [badge.text for badge in wrong.all("span", "badge")]
+                assert "retracted" not in right.attributes["class"].split()
+                assert "retracted" not in right.text
+                shown = _facts(wrong.one("div", "detail"))
+                reason = " ".join(visible(HOSTILE).split())
+                assert shown["Retracted"].startswith("by ann ")
+                assert shown["Retracted"].endswith(f": {reason} it makes no claim and no declaration")
+                assert shown["Names as parent"] == "wrong taken back"
+                assert shown["Declares as root"] == "wrong taken back"
+                assert shown["Root"].startswith("top")
+                assert "declares another root" not in wrong.text
+                assert wrong.all("script") == []
+            whole = browser.get(f"/ui/logs/{WRONG}")
+            assert whole.one("h1").one("del").text == "album:guessed"
+            assert _facts(whole.one("div", "detail"))["Retracted"].startswith("by ann ")
+            then = _line(browser.get("/ui/jobs", job="wrong", asOf=before.isoformat()), WRONG)
+            assert "retracted" not in then.attributes["class"].split()
+            assert "Retracted" not in _facts(then.one("div", "detail"))
+
+    await asyncio.to_thread(read)
+
+
+async def test_a_long_reason_is_cut_in_lists_and_whole_on_the_page_of_the_row(
+    api: RunningApi, pool: asyncpg.Pool
+) -> None:
+    kept, reason = KeptMessages(), "a reason " * 1000
+    await Writer(pool, kept).write(event(1, "child"), retraction(9, 1, by="ann", reason=reason))
+    await Recomputer(pool, kept).settle()
+
+    def read() -> None:
+        with httpx.Client(base_url=api.url, timeout=60) as http:
+            browser = Browser(http)
+            listed = _facts(_line(browser.get("/ui/logs"), WRONG).one("div", "detail"))["Retracted"]
+            assert len(listed) < 400
+            whole = _facts(browser.get(f"/ui/logs/{WRONG}").one("div", "detail"))["Retracted"]
+            assert reason.strip() in whole
+
+    await asyncio.to_thread(read)
