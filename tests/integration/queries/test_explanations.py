@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from harness.backfills import Backfills
 from harness.log_table import empty_tables
 from harness.writers import KeptMessages, Recomputer, Writer
-from histories import event, histories, override
+from histories import event, histories, override, retraction
 from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner
@@ -67,11 +67,127 @@ async def test_the_claim_that_counts_and_those_that_lost_are_named_with_their_ev
     ]
     assert (child.claim_count, top.first and top.first.row.int, top.parent) == (4, 1, None)
     text = said(found)
-    assert f"The parent of child is top, by its earliest claim: row {UUID(int=2)}, track:created:test" in text
+    assert (
+        f"The parent of child is top, by its earliest claim: row {UUID(int=2)}, track:created:test, "
+        "of 2026-02-10 12:00:00.020 UTC, by /tests."
+    ) in text
+    assert [(one.producer, one.is_legacy) for one in (child.claims[0].event, top.first) if one] == [
+        ("/tests", False)
+    ] * 2
     assert "later does not count, since it is later" in text
     assert "same time does not count, since it is of the same time, and its row id is the greater one" in text
     assert "The row itself claims the parent later, and the claim that counts names top: a conflict." in text
     assert "1 later event names the same parent." in text
+
+
+async def test_a_retracted_claim_is_named_with_who_took_it_back_and_counts_no_more(
+    pool: asyncpg.Pool,
+) -> None:
+    await written(
+        pool,
+        event(1, "top"),
+        event(2, "child", "wrong", declared="wrong"),
+        event(3, "child", "top"),
+        event(4, "wrong"),
+        retraction(9, 2, at=90, by="ann", reason="It was a guess."),
+    )
+    found = await explained(pool, 2)
+    assert (found.root, found.stored_root, found.retracted, found.parent_conflict) == (
+        "top",
+        "top",
+        True,
+        False,
+    )
+    assert found.retraction is not None and found.retraction.id == UUID(int=9)
+    child = found.steps[0]
+    assert [(claim.event.row.int, claim.named, claim.counts) for claim in child.claims] == [(3, "top", True)]
+    (taken,) = child.retracted
+    assert (taken.event.row.int, taken.parent, taken.declared, child.retracted_count) == (
+        2,
+        "wrong",
+        "wrong",
+        1,
+    )
+    assert taken.retraction == found.retraction
+    text = said(found)
+    assert (
+        "The claim that its parent is wrong and the declaration of the root wrong do not count, since it is "
+        f"retracted: row {UUID(int=2)}, track:created:test, of 2026-02-10 12:00:00.002 UTC, by /tests. "
+        "ann took it back at 2026-02-10 12:00:00.090 UTC: It was a guess."
+    ) in text
+    assert "The row itself is retracted: it makes no claim and no declaration. ann took it back" in text
+    other = await explained(pool, 3)
+    assert (other.retracted, other.retraction) == (False, None)
+    assert "The row itself is retracted" not in said(other)
+
+
+async def test_a_job_whose_every_claim_was_taken_back_is_its_own_root_and_says_why(
+    pool: asyncpg.Pool,
+) -> None:
+    claims = [event(number, "child", "lost", declared="declared") for number in range(1, 8)]
+    await written(pool, *claims, *(retraction(10 + number, number) for number in range(1, 8)))
+    found = await explained(pool, 1)
+    assert (found.root, found.origin, found.stored_origin) == ("child", "ROOT", "ROOT")
+    (step,) = found.steps
+    assert (len(step.retracted), step.retracted_count, step.claims, step.declarations) == (5, 7, (), ())
+    assert "No event of the job child names a parent that counts: the chain ends here." in step.sentences
+    assert "2 more events of it were retracted." in step.sentences
+
+
+async def test_a_retracted_row_without_a_job_keeps_its_parent_and_loses_its_declaration(
+    pool: asyncpg.Pool,
+) -> None:
+    await written(pool, event(1, None, "lost", declared="declared"), retraction(9, 1))
+    found = await explained(pool, 1)
+    assert (found.root, found.origin, found.stored_origin) == (None, "PENDING", "PENDING")
+    assert [step.job for step in found.steps] == ["lost"]
+
+
+async def test_the_history_names_who_took_an_event_back_and_who_revoked_that(pool: asyncpg.Pool) -> None:
+    kept = KeptMessages()
+    writer, recomputer = Writer(pool, kept), Recomputer(pool, kept)
+    await writer.write(
+        event(1, "child", "wrong"), event(2, "wrong"), event(3, "below", "child"), event(4, "other", "wrong")
+    )
+    await recomputer.settle()
+    await writer.write(
+        retraction(8, 4, by="bob", reason="another"), retraction(9, 1, by="ann", reason="a guess.")
+    )
+    await recomputer.settle()
+    await writer.write(retraction(10, 1, retracted=False, by="cem", reason="it was right"))
+    await recomputer.settle()
+    for row in (1, 3):
+        history = (await explained(pool, row)).history
+        assert history is not None
+        revoked, retracted = history.changes
+        assert (retracted.cause, retracted.retraction, retracted.job) == (
+            CauseKind.RETRACTION,
+            UUID(int=9),
+            "child",
+        )
+        assert retracted.event is not None and retracted.event.row == UUID(int=1)
+        assert (retracted.old_root, retracted.root) == ("wrong", "child")
+        what = f"the event of row {UUID(int=1)}, track:created:test, by /tests"
+        assert retracted.sentence == f"ann took back {what}: a guess."
+        assert revoked.sentence == f"cem revoked the retraction of {what}: it was right."
+        assert (revoked.retraction, revoked.root) == (UUID(int=10), "wrong")
+    other = (await explained(pool, 4)).history
+    assert other is not None
+    assert other.changes[0].sentence == (
+        f"bob took back the event of row {UUID(int=4)}, track:created:test, by /tests: another."
+    )
+
+
+async def test_a_legacy_row_is_named_as_one_without_producer(pool: asyncpg.Pool) -> None:
+    await pool.execute(
+        "INSERT INTO llama_logs (id, operation, category, status, job_id, parent_job_id) "
+        "VALUES ($1, 'album:created', 'CREATED', 'SUCCESS', 'legacy', 'lost')",
+        UUID(int=1),
+    )
+    found = await explained(pool, 1)
+    (claim,) = found.steps[0].claims
+    assert (claim.event.producer, claim.event.is_legacy) == (None, True)
+    assert "a legacy row without producer." in said(found)
 
 
 async def test_an_override_is_in_effect_until_the_job_is_seen(pool: asyncpg.Pool) -> None:
@@ -135,7 +251,7 @@ async def test_the_history_names_the_event_that_a_recompute_was_requested_for(po
     assert change.event is not None and change.event.row == UUID(int=4)
     assert (change.old_origin, change.root, change.origin) == ("PENDING", "top", "RESOLVED")
     assert change.sentence == (
-        f"An event decided or changed the parent of top (row {UUID(int=4)}, track:created:test)."
+        f"An event decided or changed the parent of top (row {UUID(int=4)}, track:created:test, by /tests)."
     )
     assert not history.is_cut
     await pool.execute("DELETE FROM root_history; DELETE FROM root_corrections")

@@ -11,11 +11,11 @@ from rich.tree import Tree as Drawn
 
 from llamalog_service.bootstrap import open_log
 from llamalog_service.cli.options import AsOf, Json
-from llamalog_service.cli.rendering import UNKNOWN_ORIGIN, format_time, shown
+from llamalog_service.cli.rendering import NO_PRODUCER, NOT_KEPT, UNKNOWN_ORIGIN, format_time, shown
 from llamalog_service.cli.runtime import console, print_json, read_database_settings, run
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.queries.explanations import ExplainedStep, Explanation, explain_job, explain_row
-from llamalog_service.queries.root_changes import Belief, RootChange, RootHistory, read_belief
+from llamalog_service.queries.root_changes import Belief, EventRef, RootChange, RootHistory, read_belief
 from llamalog_service.queries.rows import cut
 from llamalog_service.settings import DatabaseSettings
 from llamalog_service.telemetry.logging import printable
@@ -90,6 +90,8 @@ def explained(found: Explanation, belief: Belief | None = None) -> Drawn:
     """An explanation as a tree: what was found, the chain, the history."""
     subject = f"the job {shown(found.job or '')}" if found.row is None else f"the row {found.row}"
     title = Text.assemble("Why ", (subject, "bold"), " has its root\n").append_text(_root(found))
+    if found.retracted:
+        title.append("  retracted", "bold")
     if belief is not None:
         title.append(f"\nAs of {format_time(belief.at)} UTC: {_named(belief.root, belief.origin)}", "bold")
     drawn = Drawn(title, guide_style="dim")
@@ -119,10 +121,17 @@ def _named(root: str | None, origin: str | None) -> str:
 def _add_step(chain: Drawn, step: ExplainedStep) -> None:
     label = Text(shown(step.job), "bold")
     if step.first is not None:
-        label.append(f"  {format_time(step.first.at)}  {shown(step.first.operation)}", "not bold dim")
+        said = f"  {format_time(step.first.at)}  {shown(step.first.operation)}  {_producer(step.first)}"
+        label.append(said, "not bold dim")
     branch = chain.add(label)
     for sentence in step.sentences:
         branch.add(Text(_cut(sentence)))
+
+
+def _producer(event: EventRef) -> str:
+    if event.producer is not None:
+        return f"by {shown(event.producer)}"
+    return NO_PRODUCER if event.is_legacy else f"producer {NOT_KEPT}"
 
 
 def _add_history(drawn: Drawn, history: RootHistory) -> None:

@@ -5,20 +5,35 @@ from typing import TYPE_CHECKING, Final
 
 from llamalog_schemas.provenance import Origin
 from llamalog_service.postgres.statements import Row
+from llamalog_service.queries.rows import cut
 
 if TYPE_CHECKING:
-    from llamalog_service.queries.explanations import ExplainedStep, StatedEvent, Verdict, Walk
+    from llamalog_service.queries.explanations import (
+        ExplainedStep,
+        RetractedEvent,
+        StatedEvent,
+        Verdict,
+        Walk,
+    )
+    from llamalog_service.queries.retractions import StatedRetraction
+    from llamalog_service.queries.root_changes import EventRef
+
+
+_MAX_PRODUCER: Final = 200
+"""Characters of a producer's name in a sentence."""
 
 
 def step_sentences(step: "ExplainedStep") -> tuple[str, ...]:
-    """A job of a chain: the claim that counts, those that lost, overrides and declarations."""
-    return (*_claims(step), *_overrides(step), *_declarations(step))
+    """A job of a chain: the claim that counts, those that lost or were retracted, overrides, declarations."""
+    return (*_claims(step), *_retracted(step), *_overrides(step), *_declarations(step))
 
 
 def _claims(step: "ExplainedStep") -> list[str]:
     if not step.seen:
         return [f"No event bears the job {step.job}: it is known because others name it."]
     winner = next((claim for claim in step.claims if claim.counts), None)
+    if winner is None and any(one.parent is not None for one in step.retracted):
+        return [f"No event of the job {step.job} names a parent that counts: the chain ends here."]
     if winner is None:
         return [f"No event of the job {step.job} names a parent: the chain ends here."]
     said = [f"The parent of {step.job} is {step.parent}, by its earliest claim: {_by(winner)}."]
@@ -35,6 +50,34 @@ def _lost(claim: "StatedEvent", winner: "StatedEvent") -> str:
     is_later = claim.event.at > winner.event.at
     why = "it is later" if is_later else "it is of the same time, and its row id is the greater one"
     return f"The claim that its parent is {claim.named} does not count, since {why}: {_by(claim)}."
+
+
+def _retracted(step: "ExplainedStep") -> list[str]:
+    said = [_taken_away(one) for one in step.retracted]
+    if (more := step.retracted_count - len(step.retracted)) > 0:
+        said.append(f"{_number(more, 'more event', 'more events')} of it were retracted.")
+    return said
+
+
+def _taken_away(one: "RetractedEvent") -> str:
+    stated = []
+    if one.parent is not None:
+        stated.append(f"the claim that its parent is {one.parent}")
+    if one.declared is not None:
+        stated.append(f"the declaration of the root {one.declared}")
+    subject = " and ".join(stated)
+    does = "do" if len(stated) > 1 else "does"
+    where = named_event(one.event, with_time=True)
+    said = f"{subject[0].upper()}{subject[1:]} {does} not count, since it is retracted: {where}."
+    return f"{said}{taken_back(one.retraction)}"
+
+
+def taken_back(retraction: "StatedRetraction | None") -> str:
+    """A sentence to be appended, of who took an event back, when and why; empty where that is not known."""
+    if retraction is None:
+        return ""
+    reason = retraction.reason.rstrip(".")
+    return f" {retraction.requested_by} took it back at {_time(retraction.at)}: {reason}."
 
 
 def _overrides(step: "ExplainedStep") -> list[str]:
@@ -72,6 +115,7 @@ def conclusion(
     *,
     claimed: str | None,
     parent: str | None,
+    retraction: "StatedRetraction | None",
 ) -> tuple[str, ...]:
     """The end of the walk, the rule that applies to it, and what contradicts it.
 
@@ -79,6 +123,7 @@ def conclusion(
         verdict: None if the chain is too long to be followed.
         claimed: the parent that the row claims for its job.
         parent: the parent of its job that counts.
+        retraction: of the row, if it is retracted and the retraction is known.
     """
     if verdict is None:
         said = [
@@ -96,6 +141,10 @@ def conclusion(
     root = None if verdict is None else verdict.root
     if declared is not None and root is not None and declared != root:
         said.append(f"The row itself declares the root {declared}; the chain outranks a declaration.")
+    if row is not None and row["retracted"]:
+        said.append(
+            f"The row itself is retracted: it makes no claim and no declaration.{taken_back(retraction)}"
+        )
     if row is not None and verdict is not None:
         said += _stored(row, verdict)
     return tuple(said)
@@ -150,8 +199,19 @@ def _stored(row: Row, verdict: "Verdict") -> list[str]:
 
 
 def _by(statement: "StatedEvent") -> str:
-    event = statement.event
-    return f"row {event.row}, {event.operation}, of {_time(event.at)}"
+    return named_event(statement.event, with_time=True)
+
+
+def named_event(event: "EventRef", *, with_time: bool = False) -> str:
+    """An event by its row, its operation and its producer."""
+    of = f", of {_time(event.at)}" if with_time else ""
+    return f"row {event.row}, {event.operation}{of}, {_producer(event)}"
+
+
+def _producer(event: "EventRef") -> str:
+    if event.producer is not None:
+        return f"by {cut(event.producer, _MAX_PRODUCER)}"
+    return "a legacy row without producer" if event.is_legacy else "of a producer that was not kept"
 
 
 def _time(at: datetime) -> str:

@@ -12,7 +12,8 @@ from llamalog_service.domain.lineage import name_cycle
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.explanation_text import conclusion, step_sentences
-from llamalog_service.queries.root_changes import EventRef, RootHistory, read_history
+from llamalog_service.queries.retractions import Retractions, StatedRetraction, read_retractions_of
+from llamalog_service.queries.root_changes import EventRef, RootHistory, event_ref, read_history
 from llamalog_service.queries.rows import origin_of
 
 MAX_WALK: Final = 10_000
@@ -37,6 +38,21 @@ class StatedEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     event: EventRef
     named: str
     counts: bool
+
+
+class RetractedEvent(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A retracted event of a job: neither its claim nor its declaration counts.
+
+    Attributes:
+        parent: that it claims; null if none.
+        declared: the root that it declares; null if none.
+        retraction: the latest; null if the table has none.
+    """
+
+    event: EventRef
+    parent: str | None
+    declared: str | None
+    retraction: StatedRetraction | None
 
 
 class StatedOverride(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -65,6 +81,8 @@ class ExplainedStep(Struct, frozen=True, kw_only=True, rename="camel"):
         claims: the earliest `SHOWN_STATEMENTS`; `claim_count` has the number of all.
         declarations: likewise.
         overrides: likewise, the latest first.
+        retracted: likewise, of the job's earliest `COUNTED` events those that were retracted and claim or
+            declare something.
         sentences: the step in words.
     """
 
@@ -78,6 +96,8 @@ class ExplainedStep(Struct, frozen=True, kw_only=True, rename="camel"):
     declaration_count: int
     overrides: tuple[StatedOverride, ...]
     override_count: int
+    retracted: tuple[RetractedEvent, ...]
+    retracted_count: int
     sentences: tuple[str, ...]
 
 
@@ -93,6 +113,8 @@ class Explanation(Struct, frozen=True, kw_only=True, rename="camel"):
         stored_origin: likewise; null for a row that is not processed yet.
         cycle: the members of the cycle at which the walk ends.
         parent_conflict: whether the row claims another parent than the one that counts.
+        retracted: whether the row is retracted: it makes no claim and no declaration.
+        retraction: the latest of the row; null if it is not retracted.
         steps: the chain from the row's job, or the parent that it names, upwards.
         skipped: steps in the middle of a long chain that are not among `steps`.
         longer: whether the chain was too long to be followed to its end: root and origin are the stored ones.
@@ -108,6 +130,8 @@ class Explanation(Struct, frozen=True, kw_only=True, rename="camel"):
     stored_origin: Origin | None
     cycle: tuple[str, ...]
     parent_conflict: bool
+    retracted: bool
+    retraction: StatedRetraction | None
     steps: tuple[ExplainedStep, ...]
     skipped: int
     longer: bool
@@ -165,6 +189,8 @@ async def _explain(reader: Reader, row: Row | None, job: str | None) -> Explanat
     verdict = None if walk.longer else verdict_of(row, job, walk)
     shown, skipped = _shown(walk.jobs)
     details = await reader.rows("explain_steps", shown, SHOWN_STATEMENTS, COUNTED) if shown else ()
+    retractions = await _read_retractions(reader, row, details)
+    retraction = None if row is None else retractions.get(row["id"])
     stored_root = None if row is None else row["root_job_id"]
     stored_origin = None if row is None else origin_of(row["origin"])
     root, origin = (stored_root, stored_origin) if verdict is None else (verdict.root, verdict.origin)
@@ -180,12 +206,22 @@ async def _explain(reader: Reader, row: Row | None, job: str | None) -> Explanat
         stored_origin=stored_origin,
         cycle=cycle,
         parent_conflict=claimed is not None and claimed != parent,
-        steps=tuple(_step(walk.facts[one], details) for one in shown),
+        retracted=row is not None and row["retracted"],
+        retraction=retraction,
+        steps=tuple(_step(walk.facts[one], details, retractions) for one in shown),
         skipped=skipped,
         longer=walk.longer,
-        conclusion=conclusion(row, walk, verdict, claimed=claimed, parent=parent),
+        conclusion=conclusion(row, walk, verdict, claimed=claimed, parent=parent, retraction=retraction),
         history=None if row is None else await read_history(reader, row, shown),
     )
+
+
+async def _read_retractions(reader: Reader, row: Row | None, details: Sequence[Row]) -> Retractions:
+    """Those of the row and of the events on its chain that are retracted: no query, if none is."""
+    retracted = {record["id"] for record in details if record["kind"] == "retracted"}
+    if row is not None and row["retracted"]:
+        retracted.add(row["id"])
+    return await read_retractions_of(reader, retracted) if retracted else {}
 
 
 async def read_walk(reader: Reader, start: str) -> Walk:
@@ -229,7 +265,7 @@ def _shown(jobs: Sequence[str]) -> tuple[list[str], int]:
     return [*jobs[:SHOWN_STEPS], *jobs[-SHOWN_STEPS:]], len(jobs) - 2 * SHOWN_STEPS
 
 
-def _step(facts: Row, details: Sequence[Row]) -> ExplainedStep:
+def _step(facts: Row, details: Sequence[Row], retractions: Retractions) -> ExplainedStep:
     own = [record for record in details if record["job"] == facts["job"]]
     kinds = {kind: [record for record in own if record["kind"] == kind] for kind in _KINDS}
     first = kinds["first"]
@@ -247,7 +283,7 @@ def _step(facts: Row, details: Sequence[Row]) -> ExplainedStep:
     step = ExplainedStep(
         job=facts["job"],
         seen=facts["is_seen"],
-        first=_event(first[0]) if first else None,
+        first=event_ref(first[0]) if first else None,
         parent=facts["parent"],
         claims=_statements(kinds["claim"], facts["claim"]),
         claim_count=_total(kinds["claim"]),
@@ -255,12 +291,22 @@ def _step(facts: Row, details: Sequence[Row]) -> ExplainedStep:
         declaration_count=_total(kinds["declaration"]),
         overrides=overrides,
         override_count=_total(kinds["override"]),
+        retracted=tuple(
+            RetractedEvent(
+                event=event_ref(record),
+                parent=record["named"],
+                declared=record["declared"],
+                retraction=retractions.get(record["id"]),
+            )
+            for record in kinds["retracted"]
+        ),
+        retracted_count=_total(kinds["retracted"]),
         sentences=(),
     )
     return _with_sentences(step)
 
 
-_KINDS: Final = ("first", "claim", "declaration", "override")
+_KINDS: Final = ("first", "claim", "declaration", "override", "retracted")
 
 
 def _with_sentences(step: ExplainedStep) -> ExplainedStep:
@@ -270,13 +316,9 @@ def _with_sentences(step: ExplainedStep) -> ExplainedStep:
 
 def _statements(records: Sequence[Row], counts: UUID | None) -> tuple[StatedEvent, ...]:
     return tuple(
-        StatedEvent(event=_event(record), named=record["named"], counts=record["id"] == counts)
+        StatedEvent(event=event_ref(record), named=record["named"], counts=record["id"] == counts)
         for record in records
     )
-
-
-def _event(record: Row) -> EventRef:
-    return EventRef(row=record["id"], at=record["at"], operation=record["operation"])
 
 
 def _total(records: Sequence[Row]) -> int:

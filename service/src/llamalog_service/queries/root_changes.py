@@ -14,6 +14,7 @@ from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.log.row_writes import Cause, CauseKind
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
+from llamalog_service.queries.explanation_text import named_event
 from llamalog_service.queries.rows import origin_of
 
 MAX_CHANGES: Final = 50
@@ -25,11 +26,16 @@ class EventRef(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         at: the event's time, UTC.
+        producer: its source; null for a legacy row, which has none, and for one recorded before producers
+            were.
+        is_legacy: whether the row was in the table before events were.
     """
 
     row: UUID
     at: datetime
     operation: str
+    producer: str | None
+    is_legacy: bool
 
 
 class RootChange(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -41,8 +47,10 @@ class RootChange(Struct, frozen=True, kw_only=True, rename="camel"):
         old_root: null where it was not known, as `root`.
         cause: the part of the service that made it.
         run: the recompute or the backfill that did; of recomputes done together the one about the row.
-        job: of a recompute, the job on the row's chain that it was requested for.
-        event: the event of that job that had been recorded last.
+        retraction: that was applied, or its revocation; of those applied together the nearest on the chain.
+        job: of a recompute, the job on the row's chain that it was requested for; of a retraction that of
+            the event.
+        event: the event of that job that had been recorded last; or that was retracted.
         sentence: the cause in words.
     """
 
@@ -54,6 +62,7 @@ class RootChange(Struct, frozen=True, kw_only=True, rename="camel"):
     origin: Origin | None
     cause: CauseKind
     run: UUID | None
+    retraction: UUID | None
     job: str | None
     event: EventRef | None
     sentence: str
@@ -131,7 +140,7 @@ async def read_history(reader: Reader, row: Row, jobs: Sequence[str]) -> RootHis
     """
     records = await reader.rows("root_changes", row["id"], MAX_CHANGES + 1)
     since = await reader.value("history_start")
-    changes = [await _change(reader, record, list(jobs)) for record in records[:MAX_CHANGES]]
+    changes = [await _change(reader, record, row["id"], list(jobs)) for record in records[:MAX_CHANGES]]
     oldest = records[-1]["revision"] if records else row["revision"] + 1
     return RootHistory(
         changes=tuple(changes),
@@ -141,7 +150,7 @@ async def read_history(reader: Reader, row: Row, jobs: Sequence[str]) -> RootHis
     )
 
 
-async def _change(reader: Reader, record: Row, jobs: list[str]) -> RootChange:
+async def _change(reader: Reader, record: Row, row: UUID, jobs: list[str]) -> RootChange:
     cause = msgspec.json.decode(record["cause"], type=Cause)
     runs = (
         await reader.rows("runs_of_changes", list(cause.runs), jobs, record["changed_at"])
@@ -149,9 +158,18 @@ async def _change(reader: Reader, record: Row, jobs: list[str]) -> RootChange:
         else []
     )
     run = runs[0] if runs else None
+    retractions = (
+        await reader.rows("retractions_of_changes", list(cause.retractions), jobs, row)
+        if cause.retractions
+        else []
+    )
+    retraction = retractions[0] if retractions else None
     event = None
     if run is not None and run["event"] is not None and run["reason"] != RecomputeReason.ADOPTION_CHANGED:
-        event = EventRef(row=run["event"], at=run["event_at"], operation=run["operation"])
+        event = event_ref(run, id_column="event", at_column="event_at")
+    elif retraction is not None:
+        event = event_ref(retraction, id_column="event", at_column="event_at")
+    about = retraction if run is None else run
     return RootChange(
         revision=record["revision"],
         at=record["changed_at"],
@@ -161,9 +179,21 @@ async def _change(reader: Reader, record: Row, jobs: list[str]) -> RootChange:
         origin=origin_of(record["origin"]),
         cause=cause.kind,
         run=None if run is None else run["id"],
-        job=None if run is None else run["job"],
+        retraction=None if retraction is None else retraction["id"],
+        job=None if about is None else about["job"],
         event=event,
-        sentence=_cause_sentence(cause, run, event),
+        sentence=_cause_sentence(cause, run, retraction, event),
+    )
+
+
+def event_ref(record: Row, *, id_column: str = "id", at_column: str = "at") -> EventRef:
+    """An event from a query that also selects `operation`, `producer` and `is_legacy`."""
+    return EventRef(
+        row=record[id_column],
+        at=record[at_column],
+        operation=record["operation"],
+        producer=record["producer"],
+        is_legacy=record["is_legacy"],
     )
 
 
@@ -174,7 +204,7 @@ _REASONS: Final = {
 }
 
 
-def _cause_sentence(cause: Cause, run: Row | None, event: EventRef | None) -> str:
+def _cause_sentence(cause: Cause, run: Row | None, retraction: Row | None, event: EventRef | None) -> str:
     match cause.kind:
         case CauseKind.BACKFILL:
             return f"The backfill {_number_of(cause)}{_requested_by(run)}."
@@ -187,8 +217,18 @@ def _cause_sentence(cause: Cause, run: Row | None, event: EventRef | None) -> st
             return "A sweep found that it differed from the rule."
         case CauseKind.REPAIR:
             return "A rebuild from the topics repaired it."
+        case CauseKind.RETRACTION:
+            return _retraction_sentence(retraction, event)
         case _:
             return _recompute_sentence(run, event) if cause.runs else "A recompute."
+
+
+def _retraction_sentence(retraction: Row | None, event: EventRef | None) -> str:
+    if retraction is None or event is None:
+        return "A retraction of an event that is not on its chain any more."
+    did = "took back" if retraction["retracted"] else "revoked the retraction of"
+    said = f"{retraction['requested_by']} {did} the event of {named_event(event)}"
+    return f"{said}: {retraction['reason'].rstrip('.')}."
 
 
 def _recompute_sentence(run: Row | None, event: EventRef | None) -> str:
@@ -198,7 +238,7 @@ def _recompute_sentence(run: Row | None, event: EventRef | None) -> str:
         did = "adopted {job} as a root" if run["adopted"] else "revoked the adoption of {job}"
         return f"{run['overridden_by']} {did.format(job=run['job'])}: {run['override_reason'].rstrip('.')}."
     reason = _REASONS.get(run["reason"], "a recompute was requested for {job}").format(job=run["job"])
-    said = f" (row {event.row}, {event.operation})" if event is not None else ""
+    said = f" ({named_event(event)})" if event is not None else ""
     return f"{reason[0].upper()}{reason[1:]}{said}."
 
 

@@ -167,7 +167,13 @@ ROOT_JOBS: Final = Page(
 
 
 def _event(row: LogRow) -> EventRef:
-    return EventRef(row=row.id, at=row.created_at, operation=row.operation)
+    return EventRef(
+        row=row.id,
+        at=row.created_at,
+        operation=row.operation,
+        producer=row.producer,
+        is_legacy=row.is_legacy,
+    )
 
 
 def _step(row: LogRow, parent: str | None, *sentences: str) -> ExplainedStep:
@@ -183,11 +189,15 @@ def _step(row: LogRow, parent: str | None, *sentences: str) -> ExplainedStep:
         declaration_count=0,
         overrides=(),
         override_count=0,
+        retracted=(),
+        retracted_count=0,
         sentences=sentences,
     )
 
 
-_LATE: Final = f"An event decided or changed the parent of {_ROOT} (row {ROW.id}, {ROW.operation})."
+_LATE: Final = (
+    f"An event decided or changed the parent of {_ROOT} (row {ROW.id}, {ROW.operation}, by {ROW.producer})."
+)
 
 EXPLANATION: Final = Explanation(
     row=_LINKED.id,
@@ -198,12 +208,14 @@ EXPLANATION: Final = Explanation(
     stored_origin=Origin.RESOLVED,
     cycle=(),
     parent_conflict=False,
+    retracted=False,
+    retraction=None,
     steps=(
         _step(
             _LINKED,
             _ROOT,
             f"The parent of {_LINKING} is {_ROOT}, by its earliest claim: row {_LINKED.id}, "
-            "artist:linked:album, of 2026-02-10 10:30:01.207 UTC.",
+            f"artist:linked:album, of 2026-02-10 10:30:01.207 UTC, by {_LINKED.producer}.",
         ),
         _step(ROW, None, f"No event of the job {_ROOT} names a parent: the chain ends here."),
     ),
@@ -223,6 +235,7 @@ EXPLANATION: Final = Explanation(
                 origin=Origin.RESOLVED,
                 cause=CauseKind.RECOMPUTE,
                 run=UUID("0199c0de-0000-7000-8000-000000000009"),
+                retraction=None,
                 job=_ROOT,
                 event=_event(ROW),
                 sentence=_LATE,
