@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.log_table import empty_tables
 from harness.writers import KeptMessages, Recomputer, Writer
-from histories import event, histories
+from histories import event, histories, retraction
 from llamalog_schemas.events import EntityType, Event, is_override
 from llamalog_service.backfill.recomputes import Sweep
 from llamalog_service.domain.rows import content_of
@@ -129,6 +129,53 @@ async def test_a_row_has_the_root_that_it_had_and_is_not_there_before_it_was_rec
     then, later = await read_row_as_of(reader, row, pending), await read_row_as_of(reader, row, now)
     assert then is not None and (then.root_job_id, then.origin) == (None, "PENDING")
     assert later is not None and (later.root_job_id, later.origin) == ("top", "RESOLVED")
+
+
+async def test_before_its_retraction_a_claim_counts_and_after_its_revocation_again(
+    pool: asyncpg.Pool,
+) -> None:
+    kept, reader, row = KeptMessages(), Reader(pool), UUID(int=1)
+    writer, recomputer = Writer(pool, kept), Recomputer(pool, kept)
+    times: list[datetime] = []
+    for step in (
+        [event(1, "child", "wrong"), event(2, "wrong"), event(3, "top"), event(4, "child", "top")],
+        [retraction(8, 1)],
+        [retraction(9, 1, retracted=False)],
+    ):
+        await writer.write(*step)
+        await recomputer.settle()
+        times.append(await pool.fetchval("SELECT clock_timestamp()"))
+    track = EntityRef(type=EntityType.TRACK, id=UUID(int=1_000_001))
+    claimed, taken_back = ("wrong", "RESOLVED", False), ("top", "RESOLVED", True)
+    for at, expected in zip([*times, None], [claimed, taken_back, claimed, claimed], strict=True):
+        root, _, is_retracted = expected
+        if at is not None:
+            one = await read_row_as_of(reader, row, at)
+            assert one is not None and (one.root_job_id, one.origin, one.retracted) == expected
+            assert not one.parent_conflict
+            other = await read_row_as_of(reader, UUID(int=4), at)
+            assert other is not None and other.parent_conflict is not is_retracted
+        timeline = await read_timeline(reader, track, as_of=at)
+        tree = await read_tree(reader, root, as_of=at)
+        for found in (timeline, tree):
+            (entry,) = [entry for entry in found.entries if entry.row.id == row]
+            assert (entry.row.root_job_id, entry.row.origin, entry.row.retracted) == expected
+            assert (entry.parent, entry.depth) == (root, 1)
+            assert found.parents["child"] == root
+        left = await read_tree(reader, "top" if root == "wrong" else "wrong", as_of=at)
+        assert row not in {entry.row.id for entry in left.entries}
+
+
+async def test_a_retraction_that_came_before_its_event_is_believed_from_the_beginning(
+    pool: asyncpg.Pool,
+) -> None:
+    kept, reader = KeptMessages(), Reader(pool)
+    await Writer(pool, kept).write(retraction(9, 1))
+    await Writer(pool, kept).write(event(1, "child", "wrong"), event(2, "wrong"))
+    await Recomputer(pool, kept).settle()
+    now = await pool.fetchval("SELECT clock_timestamp()")
+    found = await read_row_as_of(reader, UUID(int=1), now)
+    assert found is not None and (found.root_job_id, found.origin, found.retracted) == ("child", "ROOT", True)
 
 
 async def test_a_history_that_is_cut_while_it_is_read_is_refused(pool: asyncpg.Pool) -> None:
