@@ -16,10 +16,10 @@ from harness.databases import new_database
 from harness.installation import installation
 from harness.service import ServiceProcess, running
 from harness.settled import wait_until_settled
-from harness.topics import producing, publish, publish_events
+from harness.topics import producing, publish
 from harness.waiting import eventually
 from llamalog_schemas.commands import BackfillRootsData, WholeTable
-from llamalog_schemas.events import EntityEvent
+from llamalog_schemas.events import Event
 from llamalog_service.bootstrap.backfills import request_backfill
 from llamalog_service.kafka.topics import topics
 from llamalog_service.postgres.pool import create_pool
@@ -45,10 +45,9 @@ class Scene:
         """Where its API and its pages are."""
         return self.api.url
 
-    async def publish(self, *events: EntityEvent) -> None:
-        """Publish events; the consumer records them in its own time."""
-        async with producing(self.settings.kafka) as producer:
-            await publish_events(producer, topics(self.settings.topic_prefix).entity_events.name, events)
+    async def publish(self, *events: Event) -> None:
+        """Publish events, each in its topic; the consumer records them in its own time."""
+        await publish(self.settings, events)
 
     async def recorded(self, entity: UUID) -> None:
         """Wait until a row about an entity is in the log."""

@@ -20,8 +20,11 @@ from llamalog_schemas.events import (
     EntityFailed,
     EntityLinked,
     EntityType,
+    EventRetracted,
     FailureData,
+    RetractionData,
     Status,
+    row_id,
 )
 
 Kind = TypeVar("Kind", EntityCreated, EntityLinked, EntityEnriched, EntityCorrected, EntityCached)
@@ -58,6 +61,12 @@ def failed(entity_type: EntityType, operation: str, **details: Any) -> EntityFai
     """A failure before there was an entity."""
     data = FailureData(entity_type=entity_type, operation=operation, status=Status.FAILED, **details)
     return EntityFailed(**_envelope(), data=data)
+
+
+def retracted(event: EntityEvent, reason: str) -> EventRetracted:
+    """The retraction of an event."""
+    data = RetractionData(row_id=row_id(event), reason=reason, requested_by="rita")
+    return EventRetracted(**_envelope(), data=data)
 
 
 LEMONADE: Final = (EntityType.ALBUM, known("Lemonade"))

@@ -14,6 +14,7 @@ from browser.story import (
     ROOT_JOB,
     about,
     known,
+    retracted,
 )
 from harness.browser import Witness, take_picture
 from llamalog_schemas.events import EntityCreated, EntityLinked, EntityType
@@ -157,3 +158,25 @@ async def test_a_late_parent_takes_the_badge_away_while_one_looks(
     await scene.publish(about(EntityCreated, album, "album:created", job_id=parent))
     await expect(page.locator(".tree .badge.unknown")).to_have_count(0)
     await expect(page.locator(".tree > li", has_text="track:created")).to_be_visible()
+
+
+async def test_a_retraction_strikes_a_row_through_while_one_looks(
+    scene: Scene, page: Page, witness: Witness
+) -> None:
+    title = f"Sandcastles {uuid4()}"
+    track = (EntityType.TRACK, known(title))
+    wrong = about(EntityCreated, track, "track:created:wrong", job_id=title, metadata={"title": title})
+    await scene.publish(wrong)
+    await scene.recorded(track[1])
+    await page.goto(f"{scene.url}/ui/jobs?job={quote(title, safe='')}")
+    await expect(page.locator(".live[data-state=on]")).to_be_visible()
+    row = page.locator(".tree > li", has_text="track:created:wrong")
+    await row.locator("summary.line").click()
+    said = row.locator("summary .said", has_text="track:created:wrong")
+    await expect(said).not_to_have_css("text-decoration-line", "line-through")
+    await scene.publish(retracted(wrong, "<b>It was another song.</b>"))
+    await expect(row.locator("summary .badge", has_text="retracted")).to_be_visible()
+    await expect(said).to_have_css("text-decoration-line", "line-through")
+    await expect(row.locator(".detail")).to_contain_text("by rita")
+    await expect(row.locator(".detail")).to_contain_text("<b>It was another song.</b>")
+    await take_picture(page, "retracted-row")

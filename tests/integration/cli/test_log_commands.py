@@ -414,6 +414,26 @@ async def test_explain_names_the_rule_the_chain_and_the_history(commands: Comman
 
 
 @pytest.mark.usefixtures("reader")
+async def test_explain_names_what_was_taken_back_by_whom_and_why_and_the_producers(
+    commands: Commands, pool: asyncpg.Pool
+) -> None:
+    kept = KeptMessages()
+    await Writer(pool, kept).write(retraction(9, 4, at=90, by="ann", reason="a \x1b[31mguess"))
+    await Recomputer(pool, kept).settle()
+    printed = golden(await commands.done("explain", str(UUID(int=4))))
+    assert printed[:2] == [
+        f"Why the row {UUID(int=4)} has its root",
+        "root link-1 (ROOT)  retracted",
+    ]
+    text = " ".join(" ".join(printed).split())
+    assert "\x1b" not in text
+    assert "The row itself is retracted: it makes no claim and no declaration. ann took it back at" in text
+    assert "link-1 2026-02-10 12:00:00.004 artist:linked by /tests" in text
+    assert "The claim that its parent is track-1 does not count, since it is retracted" in text
+    assert f"ann took back the event of row {UUID(int=4)}, artist:linked, by /tests: a " in text
+
+
+@pytest.mark.usefixtures("reader")
 async def test_as_of_shows_what_was_believed_and_refuses_what_is_not_known(
     commands: Commands, pool: asyncpg.Pool
 ) -> None:

@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
-from harness.api import RunningApi
+from harness.api import RunningApi, got
 from harness.pages import Browser, Element
 from harness.writers import KeptMessages, Recomputer, Writer
 from histories import event, retraction
@@ -84,6 +84,48 @@ async def test_a_retracted_row_is_marked_in_every_list_with_who_took_it_back_and
             then = _line(browser.get("/ui/jobs", job="wrong", asOf=before.isoformat()), WRONG)
             assert "retracted" not in then.attributes["class"].split()
             assert "Retracted" not in _facts(then.one("div", "detail"))
+
+    await asyncio.to_thread(read)
+
+
+async def test_an_explanation_names_what_was_taken_back_and_the_producers(
+    api: RunningApi, before: datetime
+) -> None:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
+        found = await got(client, f"/logs/{WRONG}/explanation")
+        right = await got(client, f"/logs/{RIGHT}/explanation")
+        then = await got(client, f"/logs/{WRONG}", asOf=before.isoformat().replace("+00:00", "Z"))
+    assert (found["root"], found["retracted"], found["retraction"]["requestedBy"]) == ("top", True, "ann")
+    child = found["steps"][0]
+    (taken,) = child["retracted"]
+    assert (taken["event"]["row"], taken["parent"], taken["declared"]) == (str(WRONG), "wrong", "wrong")
+    assert taken["retraction"] == found["retraction"]
+    assert taken["retraction"]["reason"] == HOSTILE
+    assert (child["claims"][0]["event"]["producer"], child["claims"][0]["event"]["isLegacy"]) == (
+        "/tests",
+        False,
+    )
+    (change,) = found["history"]["changes"]
+    assert (change["cause"], change["retraction"], change["event"]["row"]) == (
+        "retraction",
+        found["retraction"]["id"],
+        str(WRONG),
+    )
+    assert change["sentence"].startswith(
+        f"ann took back the event of row {WRONG}, album:guessed, by /tests: "
+    )
+    assert (right["retracted"], right["retraction"], right["steps"]) == (False, None, found["steps"])
+    assert (then["rootJobId"], then["retracted"], then["parentConflict"]) == ("wrong", False, False)
+
+    def read() -> None:
+        with httpx.Client(base_url=api.url, timeout=60) as http:
+            page = Browser(http).get(f"/ui/logs/{WRONG}/explanation")
+            assert "retracted" in [badge.text for badge in page.all("span", "badge")]
+            assert "The row itself is retracted: it makes no claim and no declaration." in page.text
+            assert "the declaration of the root wrong do not count, since they are retracted: " in page.text
+            assert "by /tests" in page.one("ol", "steps").text
+            assert f"ann took back the event of row {WRONG}" in page.one("tbody").text
+            assert page.one("main").all("script") == []
 
     await asyncio.to_thread(read)
 

@@ -11,6 +11,7 @@ from llamalog_service.queries.as_of import read_row_as_of
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.explanations import explain_job, explain_row
 from llamalog_service.queries.jobs import read_tree
+from llamalog_service.queries.retractions import read_retractions_of
 from llamalog_service.queries.timeline import read_timeline
 
 Question = tuple[str, Callable[[Reader], Awaitable[Any]], int]
@@ -31,6 +32,12 @@ def questions_of_roots(log: BigLog, album: EntityRef) -> list[Question]:
             lambda r: r.rows("runs_of_changes", [UUID(int=1)], [job_of(54_321)], datetime.now(UTC)),
             10,
         ),
+        (
+            "the retraction behind a change",
+            lambda r: r.rows("retractions_of_changes", [UUID(int=1)], [job_of(54_321)], UUID(int=7)),
+            10,
+        ),
+        ("who took rows back", lambda r: read_retractions_of(r, [UUID(int=7), UUID(int=8)]), 0),
         ("a row as of a time", lambda r: read_row_as_of(r, UUID(int=7), datetime.now(UTC)), 10),
         ("a timeline as of a time", lambda r: read_timeline(r, album, as_of=datetime.now(UTC)), 300),
         (

@@ -111,8 +111,8 @@ async def test_a_retracted_claim_is_named_with_who_took_it_back_and_counts_no_mo
     assert taken.retraction == found.retraction
     text = said(found)
     assert (
-        "The claim that its parent is wrong and the declaration of the root wrong do not count, since it is "
-        f"retracted: row {UUID(int=2)}, track:created:test, of 2026-02-10 12:00:00.002 UTC, by /tests. "
+        "The claim that its parent is wrong and the declaration of the root wrong do not count, since they "
+        f"are retracted: row {UUID(int=2)}, track:created:test, of 2026-02-10 12:00:00.002 UTC, by /tests. "
         "ann took it back at 2026-02-10 12:00:00.090 UTC: It was a guess."
     ) in text
     assert "The row itself is retracted: it makes no claim and no declaration. ann took it back" in text

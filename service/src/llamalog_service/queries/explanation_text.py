@@ -66,9 +66,9 @@ def _taken_away(one: "RetractedEvent") -> str:
     if one.declared is not None:
         stated.append(f"the declaration of the root {one.declared}")
     subject = " and ".join(stated)
-    does = "do" if len(stated) > 1 else "does"
+    fails = "do not count, since they are" if len(stated) > 1 else "does not count, since it is"
     where = named_event(one.event, with_time=True)
-    said = f"{subject[0].upper()}{subject[1:]} {does} not count, since it is retracted: {where}."
+    said = f"{subject[0].upper()}{subject[1:]} {fails} retracted: {where}."
     return f"{said}{taken_back(one.retraction)}"
 
 
