@@ -235,7 +235,7 @@ async def test_a_retracted_row_is_marked_in_lists_timelines_and_trees(
         "2026-02-10 12:00:00.004  ⇄ LINKED    artist:linked  retracted  John Coltrane  "
         f"ARTIST {ARTIST}  job link-1  root itself  root corrected  by /tests",
     ]
-    for command in (("timeline", "artist", str(ARTIST)), ("tree", "link-1")):
+    for command in (("timeline", "artist", str(ARTIST)), ("tree", "link-1"), ("chain", "link-1")):
         (line,) = [line for line in golden(await commands.done(*command)) if "artist:linked" in line]
         assert "artist:linked  retracted" in line
     (row,) = json.loads(await commands.done("tree", "link-1", "--json"))["entries"]

@@ -88,6 +88,36 @@ async def test_a_retracted_row_is_marked_in_every_list_with_who_took_it_back_and
     await asyncio.to_thread(read)
 
 
+async def test_a_job_whose_first_event_was_taken_back_is_marked_in_lists_of_jobs(
+    api: RunningApi, pool: asyncpg.Pool
+) -> None:
+    kept = KeptMessages()
+    events = [event(1, "top"), event(2, "child", "top"), event(3, "child", "top"), event(4, "other", "top")]
+    await Writer(pool, kept).write(*events, retraction(8, 1), retraction(9, 2))
+    await Recomputer(pool, kept).settle()
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
+        (root,) = (await got(client, "/root-jobs"))["items"]
+        children = (await got(client, "/children", job="top"))["items"]
+        links = (await got(client, "/chain", job="child"))["links"]
+        unseen = (await got(client, "/chain", job="nobody bears it"))["links"]
+    assert (root["job"], root["retracted"]) == ("top", True)
+    assert {child["job"]: child["retracted"] for child in children} == {"child": True, "other": False}
+    assert [link["retracted"] for link in (*links, *unseen)] == [True, True, False]
+
+    def read() -> None:
+        with httpx.Client(base_url=api.url, timeout=60) as http:
+            browser = Browser(http)
+            roots, next_jobs = browser.get("/ui"), browser.get("/ui/jobs", job="top", view="next")
+            for page, job in ((roots, "top"), (next_jobs, "child")):
+                row = page.one("tr", data_key=job)
+                assert row.attributes["class"] == "retracted"
+                assert "retracted" in [badge.text for badge in row.all("span", "badge")]
+            assert "retracted" not in next_jobs.one("tr", data_key="other").text
+            assert "child retracted" in browser.get("/ui/jobs", job="child").one("ol", "chain").text
+
+    await asyncio.to_thread(read)
+
+
 async def test_an_explanation_names_what_was_taken_back_and_the_producers(
     api: RunningApi, before: datetime
 ) -> None:

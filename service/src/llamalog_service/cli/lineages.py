@@ -18,6 +18,7 @@ from llamalog_service.cli.rendering import (
     draw_lineages,
     format_time,
     lineage_view,
+    operation_text,
     ring_of,
     shown,
 )
@@ -218,7 +219,7 @@ def _link(link: JobSummary, *, is_requested: bool) -> Text:
         return line.append("  (never seen)", "dim italic")
     icon, colour = style_of(link.category)
     line.append(f"  {icon} {format_time(link.first_at)}", f"not bold not reverse {colour}")
-    details = Text.assemble("  ", (shown(link.operation or ""), colour))
+    details = Text("  ").append_text(operation_text(link.operation or "", colour, retracted=link.retracted))
     if link.name:
         details.append(f"  {shown(link.name)}", "bold")
     rows = "1 row" if link.rows == 1 else f"{link.rows:,} rows"

@@ -59,7 +59,7 @@ def row_in_lineage(row: LogRow, *, with_date: bool) -> Text:
     line = Text.assemble(
         (f"{icon} ", f"bold {colour}"), (format_time(row.created_at, with_date=with_date), "dim"), "  "
     )
-    line.append_text(_operation(row, colour))
+    line.append_text(operation_text(row.operation, colour, retracted=row.retracted))
     return _with_findings(_with_outcome(line, row), row, with_root=False)
 
 
@@ -69,7 +69,7 @@ def row_line(row: LogRow) -> Text:
     line = Text.assemble(
         (format_time(row.created_at), "dim"), "  ", (f"{icon} {shown(row.category):9}", colour), " "
     )
-    line.append_text(_operation(row))
+    line.append_text(operation_text(row.operation, retracted=row.retracted))
     line = _with_outcome(line, row)
     if row.error_message:
         line.append(f"  {shown(row.error_message)}", "red")
@@ -83,11 +83,11 @@ def row_line(row: LogRow) -> Text:
     return line.append(f"  {NO_PRODUCER}", "dim") if row.is_legacy else line
 
 
-def _operation(row: LogRow, colour: str = "") -> Text:
-    """What a row states, struck through if that was taken back, which is also said."""
-    if not row.retracted:
-        return Text(shown(row.operation), colour)
-    return Text.assemble((shown(row.operation), f"strike {colour}"), "  ", ("retracted", "bold reverse"))
+def operation_text(operation: str, colour: str = "", *, retracted: bool) -> Text:
+    """The operation of an event, struck through if that was taken back, which is also said."""
+    if not retracted:
+        return Text(shown(operation), colour)
+    return Text.assemble((shown(operation), f"strike {colour}"), "  ", ("retracted", "bold reverse"))
 
 
 def _with_outcome(line: Text, row: LogRow) -> Text:

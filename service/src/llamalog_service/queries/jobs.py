@@ -49,6 +49,7 @@ class JobSummary(Struct, frozen=True, kw_only=True, rename="camel"):
         rows: of the job itself, counted to `COUNTED`.
         failed: how many of those are failures.
         children: jobs directly below it, and rows without a job that name it; counted to `COUNTED`.
+        retracted: whether its first event was taken back.
     """
 
     job: str | None
@@ -64,6 +65,7 @@ class JobSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     children: int
     first_at: datetime | None
     last_at: datetime | None
+    retracted: bool
 
 
 class Chain(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -60,6 +60,7 @@ class RootJob(Struct, frozen=True, kw_only=True, rename="camel"):
         children: the rows under it that are not its own, counted to `COUNTED`.
         failed: how many rows under it, its own included, are failures, counted to `COUNTED`.
         duration_ms: from its first event to the last one under it, of those that were counted.
+        retracted: whether its first event was taken back.
     """
 
     job: str
@@ -77,6 +78,7 @@ class RootJob(Struct, frozen=True, kw_only=True, rename="camel"):
     user: str | None
     triggered_by: str | None
     created_at: datetime
+    retracted: bool
 
 
 async def read_root_jobs(

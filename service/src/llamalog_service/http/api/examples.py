@@ -129,6 +129,7 @@ def _summary(row: LogRow, children: int) -> JobSummary:
         children=children,
         first_at=row.created_at,
         last_at=row.created_at,
+        retracted=row.retracted,
     )
 
 
@@ -161,6 +162,7 @@ ROOT_JOBS: Final = Page(
             user="user-7",
             triggered_by="user",
             created_at=_AT,
+            retracted=False,
         ),
     )
 )

@@ -3,7 +3,7 @@
 SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
        CASE WHEN l.created_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN l.created_at::text END
            AS odd_time,
-       l.job_id, l.category, l.status, l.operation, l.entity_type, l.entity_id, {name} AS name,
+       l.job_id, l.category, l.status, l.operation, l.entity_type, l.entity_id, l.retracted, {name} AS name,
        l.category = 'FAILED' OR l.status = 'FAILED' AS is_failure
 FROM (SELECT * FROM llama_logs c WHERE {c names $1::text} OFFSET 0) l
 WHERE (l.created_at, l.id) > ($2::text::timestamp, $3::uuid)

@@ -1,10 +1,11 @@
 -- The jobs $1 (text[]) in a line each; their rows and what is directly below them counted to $2.
 SELECT j.job, first_row.first_at, first_row.category, first_row.operation, first_row.entity_type, first_row.entity_id,
-       first_row.name, last_row.last_at, last_row.status, own.rows, own.failed, below.children
+       first_row.name, coalesce(first_row.retracted, false) AS retracted, last_row.last_at, last_row.status, own.rows, own.failed,
+       below.children
 FROM unnest($1::text[]) WITH ORDINALITY AS j (job, place)
 LEFT JOIN LATERAL (
     SELECT least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS first_at,
-           l.category, l.operation, l.entity_type, l.entity_id,
+           l.category, l.operation, l.entity_type, l.entity_id, l.retracted,
            {name} AS name
     FROM llama_logs l
     WHERE {l bears j.job}

@@ -1,13 +1,13 @@
 -- Root jobs that the filters $4 to $9 let through, the newest first, each by its first row: at most $12, of at most $11
 -- rows of root jobs behind the position $1 (time), $2 (id) down to the time $3. What is under each is counted to $10.
 SELECT l.id, l.created_at, l.odd_time, l.root_job_id, l.origin, l.entity_type, l.entity_id, l.name, l.operation, l.category,
-       l.status, l.user_id, l.triggered_by, lineage.rows, own.own, failures.failed, lineage.last_at
+       l.status, l.retracted, l.user_id, l.triggered_by, lineage.rows, own.own, failures.failed, lineage.last_at
 FROM (
     SELECT l.id, least(greatest(l.created_at, '0001-01-01'), '9999-12-31 23:59:59.999') AT TIME ZONE 'UTC' AS created_at,
            CASE WHEN l.created_at NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999' THEN l.created_at::text END
                AS odd_time,
            l.root_job_id, l.origin, l.entity_type, l.entity_id, {name} AS name, l.operation, l.category, l.status,
-           l.user_id, l.triggered_by, l.created_at AS kept_at
+           l.retracted, l.user_id, l.triggered_by, l.created_at AS kept_at
     FROM (
         SELECT l.*
         FROM llama_logs l
