@@ -176,3 +176,6 @@ async def test_a_long_reason_is_cut_in_lists_and_whole_on_the_page_of_the_row(
             assert reason.strip() in whole
 
     await asyncio.to_thread(read)
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
+        found = await got(client, f"/logs/{WRONG}/explanation")
+    assert found["retraction"]["reason"] == f"{reason[:1999]}…"

@@ -34,7 +34,7 @@ def questions_of_roots(log: BigLog, album: EntityRef) -> list[Question]:
         ),
         (
             "the retraction behind a change",
-            lambda r: r.rows("retractions_of_changes", [UUID(int=1)], [job_of(54_321)], UUID(int=7)),
+            lambda r: r.rows("retractions_of_changes", [UUID(int=1)], [job_of(54_321)], UUID(int=7), 9),
             10,
         ),
         ("who took rows back", lambda r: read_retractions_of(r, [UUID(int=7), UUID(int=8)]), 0),

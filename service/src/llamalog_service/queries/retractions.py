@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
-from llamalog_service.queries.rows import LogRow, struct_of
+from llamalog_service.queries.rows import MAX_TEXT, LogRow, cut, struct_of
+
+MAX_REASON: Final = 2_000
+"""Characters of a reason in an explanation; an event, and so its reason, may have a megabyte."""
+
+WHOLE: Final = 2**30
+"""More characters than any reason has."""
 
 
 class LatestRetraction(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -65,6 +72,7 @@ class StatedRetraction(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         at: its time, UTC.
+        reason: of a long one the beginning.
     """
 
     id: UUID
@@ -78,20 +86,24 @@ Retractions = Mapping[UUID, StatedRetraction]
 
 
 async def read_retractions(
-    reader: Reader, rows: Iterable[LogRow], as_of: datetime | None = None
+    reader: Reader, rows: Iterable[LogRow], as_of: datetime | None = None, *, most: int = MAX_TEXT
 ) -> Retractions:
     """The latest retraction of each of the rows that are retracted: no query, if none is.
 
     Args:
         as_of: only what was recorded by then counts, as it does in rows as of a time.
+        most: characters of each reason.
     """
     retracted = {row.id for row in rows if row.retracted}
-    return await read_retractions_of(reader, retracted, as_of) if retracted else {}
+    return await read_retractions_of(reader, retracted, as_of, most=most) if retracted else {}
 
 
 async def read_retractions_of(
-    reader: Reader, rows: Iterable[UUID], as_of: datetime | None = None
+    reader: Reader, rows: Iterable[UUID], as_of: datetime | None = None, *, most: int = MAX_REASON
 ) -> Retractions:
     """The latest retraction of each of the rows; a row that none names is missing."""
-    found = await reader.rows("retractions_of", sorted(rows), as_of)
-    return {record["row_id"]: struct_of(StatedRetraction, record) for record in found}
+    found = await reader.rows("retractions_of", sorted(rows), as_of, most + 1)
+    return {
+        record["row_id"]: struct_of(StatedRetraction, record, reason=cut(record["reason"], most))
+        for record in found
+    }

@@ -15,7 +15,8 @@ from llamalog_service.log.row_writes import Cause, CauseKind
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.explanation_text import named_event
-from llamalog_service.queries.rows import origin_of
+from llamalog_service.queries.retractions import MAX_REASON
+from llamalog_service.queries.rows import cut, origin_of
 
 MAX_CHANGES: Final = 50
 """Of a row that was corrected more often only the latest changes are returned."""
@@ -159,7 +160,7 @@ async def _change(reader: Reader, record: Row, row: UUID, jobs: list[str]) -> Ro
     )
     run = runs[0] if runs else None
     retractions = (
-        await reader.rows("retractions_of_changes", list(cause.retractions), jobs, row)
+        await reader.rows("retractions_of_changes", list(cause.retractions), jobs, row, MAX_REASON + 1)
         if cause.retractions
         else []
     )
@@ -228,7 +229,7 @@ def _retraction_sentence(retraction: Row | None, event: EventRef | None) -> str:
         return "A retraction of an event that is not on its chain any more."
     did = "took back" if retraction["retracted"] else "revoked the retraction of"
     said = f"{retraction['requested_by']} {did} the event of {named_event(event)}"
-    return f"{said}: {retraction['reason'].rstrip('.')}."
+    return f"{said}: {cut(retraction['reason'], MAX_REASON).rstrip('.')}."
 
 
 def _recompute_sentence(run: Row | None, event: EventRef | None) -> str:

@@ -14,7 +14,7 @@ from llamalog_service.http.web.formatting import link
 from llamalog_service.http.web.lines import flat_lines, read_row_names
 from llamalog_service.http.web.pages import no_such_row, render
 from llamalog_service.queries.logs import LogFilter, read_logs
-from llamalog_service.queries.retractions import read_retractions
+from llamalog_service.queries.retractions import WHOLE, read_retractions
 from llamalog_service.queries.rows import read_row
 
 routes = APIRouter()
@@ -55,7 +55,7 @@ async def log(request: Request, reader: ReaderDep, row_id: UUID) -> Response:
         "log.html",
         title=f"Row {row_id}",
         page="logs",
-        line=flat_lines([row], await read_retractions(reader, [row]))[0],
+        line=flat_lines([row], await read_retractions(reader, [row], most=WHOLE))[0],
         names=await read_row_names(reader, [row]),
         json=f"/logs/{row_id}",
     )
