@@ -1,7 +1,7 @@
 """Each part with the rights that the matrix gives it, and no more, at an Apache Kafka with an authorizer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -55,9 +55,8 @@ def names() -> Topics:
     return topics(PREFIX)
 
 
-@pytest.fixture
-async def settings_of(database_url: str, broker: SecuredKafka) -> AsyncIterator[SettingsAs]:
-    """The settings of a role, once the printed commands have been run and an operator has made the topics."""
+def settings_at(broker: SecuredKafka, database_url: str, role: Role) -> Settings:
+    """The settings of a role at the broker."""
     common = Settings(
         database_url=SecretStr(database_url),
         kafka=broker.bootstrap,
@@ -67,16 +66,28 @@ async def settings_of(database_url: str, broker: SecuredKafka) -> AsyncIterator[
         api_port=0,
         log_format="json",
     )
+    return settings_as(common, broker, PRINCIPALS[role])
+
+
+@pytest.fixture(scope="module")
+def granted(broker: SecuredKafka) -> SecuredKafka:
+    """The broker once the printed commands have been run: each starts a Java, and the rights last."""
+    operator = Commands(settings_at(broker, "postgresql://nobody@127.0.0.1:1/none", Role.OPERATOR))
+    broker.run_acls(asyncio.run(operator.done("topics", "acls")))
+    return broker
+
+
+@pytest.fixture
+async def settings_of(database_url: str, granted: SecuredKafka) -> SettingsAs:
+    """The settings of a role, once its rights are granted and an operator has made the topics."""
 
     def settings_of_role(role: Role) -> Settings:
-        return settings_as(common, broker, PRINCIPALS[role])
+        return settings_at(granted, database_url, role)
 
     operator = Commands(settings_of_role(Role.OPERATOR))
-    printed = await operator.done("topics", "acls")
-    await asyncio.to_thread(broker.run_acls, printed)
     await operator.done("topics", "create")
     assert "as they have to be" in await operator.done("topics", "check")
-    yield settings_of_role
+    return settings_of_role
 
 
 async def refuses_writes(settings: Settings, topic: str) -> bool:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from llamalog_service.settings import Settings
 from llamalog_tools.devstack.apache_kafka import ApacheKafka, JarSet, fetch_jars, find_java
+from llamalog_tools.devstack.apache_kafka.class_archive import ClassArchive
 from llamalog_tools.devstack.server import ignore
 
 _FOLDER: Final = Path(__file__).with_name("kafka_tools")
@@ -54,10 +55,16 @@ class SecuredKafka(ApacheKafka):
             f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config={_LOGIN} {login};\n"
         )
         tool.parent.mkdir(exist_ok=True)
+        tools = fetch_jars(wanted=_TOOLS)
+        classes = ClassArchive(self.java, tools)
         java = [str(self.java), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-        path = f"{self.jars}/*:{fetch_jars(wanted=_TOOLS)}/*"
-        words = [*java, "-cp", path, "org.apache.kafka.tools.AclCommand"]
-        tool.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        words = ["-cp", f"{self.jars}/*:{tools}/*", "org.apache.kafka.tools.AclCommand"]
+        if making := classes.options_to_make(tool.parent):
+            # A script starts a Java for each of its lines: with an archive of classes on half the CPU.
+            listing = ("--bootstrap-server", self.bootstrap, "--command-config", str(credentials), "--list")
+            subprocess.run([*java, *making, *words, *listing], capture_output=True, check=True)
+            classes.keep(tool.parent)
+        tool.write_text(f'#!/bin/sh\nexec {shlex.join([*java, *classes.options, *words])} "$@"\n')
         tool.chmod(0o755)
         environment = {
             "PATH": f"{tool.parent}:{os.environ['PATH']}",
