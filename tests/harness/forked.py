@@ -13,7 +13,8 @@ from pathlib import Path
 from runpy import run_module
 
 _SERVER = get_context("forkserver")
-_SERVER.set_forkserver_preload(["llamalog_service.cli.processes"])
+_IMPORTED = ("cli.processes", "bootstrap.api", "bootstrap.consumers")
+_SERVER.set_forkserver_preload([f"llamalog_service.{name}" for name in _IMPORTED])
 
 
 class ForkedProcess:
