@@ -43,7 +43,7 @@ def test_an_input_that_breaks_the_decode_step_is_named(
     breaks: ReplayPolicy, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # for the core that a crash may leave
-    outcome = fuzz(breaks, seed=1, first=0, inputs=100, workers=2, stalled_cpu_seconds=6.0)
+    outcome = fuzz(breaks, seed=1, first=0, inputs=100, workers=2, stalled_cpu_seconds=2.0)
     assert len(outcome.failures) == 1, outcome.failures
     (failure,) = outcome.failures
     assert failure.number == planted.AT
