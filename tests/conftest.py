@@ -7,10 +7,13 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import Scheduling
 
 from harness.api import RunningApi, running_api
 from harness.browser import screenshots
 from harness.databases import new_database
+from harness.distribution import FilesByServers
 from harness.fast_folders import fast_folder
 from harness.hangs import pytest_exception_interact, pytest_runtest_makereport
 from harness.installation import installation
@@ -27,6 +30,10 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what all tests share: short ones spent a twentieth of their CPU there."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    return FilesByServers(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,6 +1,6 @@
 """One browser for all tests of this folder; a page of its own for each, watched by a witness.
 
-The browser lives as long as the run does, so these tests and their fixtures share the session's event loop.
+The browser lives until the last of them, so these tests and their fixtures share the session's event loop.
 """
 
 import os
@@ -38,7 +38,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Chromium."""
     executable = find_chromium()
@@ -51,7 +51,7 @@ async def browser() -> AsyncIterator[Browser]:
         yield browser
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def scene(
     stack: LocalStack, postgres_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Scene]:
