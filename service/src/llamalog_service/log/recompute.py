@@ -20,10 +20,10 @@ from llamalog_service.log.row_writes import (
     RowWrite,
     begin_correction,
     require_effect,
-    try_begin_correction,
     write_rows,
 )
 from llamalog_service.log.unsettled import UnsettledRows
+from llamalog_service.postgres.locks import RECOMPUTE_LOCK
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, sql
 from llamalog_service.telemetry.metrics import Corrected, Metrics
@@ -43,6 +43,12 @@ BY_INDEX = """
 """
 """For some jobs' rows never read the table: its statistics may be those of an hour when it was empty."""
 _BY_COST = BY_INDEX.replace("off", "on")
+
+_BEGIN_FEW: Final = (
+    "SELECT pg_try_advisory_xact_lock($1), set_config('llamalog.cause', $2, true), "
+    "set_config('plan_cache_mode', 'force_generic_plan', true)"
+)
+"""In a statement of its own, as in `begin_correction`. Any number of jobs is planned for alike, and once."""
 
 MEMORY: Final = "SET LOCAL work_mem = '128MB'"
 _JOBS_IN_MEMORY = 1_200_000
@@ -250,7 +256,7 @@ class RecomputeStore:
         """
         try:
             async with self._keeping_plans.acquire() as connection, connection.transaction():
-                if not await try_begin_correction(connection, self._cause):
+                if not await connection.fetchval(_BEGIN_FEW, RECOMPUTE_LOCK, self._cause.encoded()):
                     return None
                 records = await connection.fetch(
                     sql("recompute_few"), list(scope), self._most_jobs, self._most_rows

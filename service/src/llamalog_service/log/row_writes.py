@@ -88,20 +88,6 @@ async def begin_correction(connection: asyncpg.Connection, cause: Cause) -> None
     )
 
 
-async def try_begin_correction(connection: asyncpg.Connection, cause: Cause) -> bool:
-    """As `begin_correction`, without waiting: False if another transaction holds the lock.
-
-    A statement of its own. Any number of jobs is planned for alike after it, and once.
-    """
-    is_begun: bool = await connection.fetchval(
-        "SELECT pg_try_advisory_xact_lock($1), set_config('llamalog.cause', $2, true), "
-        "set_config('plan_cache_mode', 'force_generic_plan', true)",
-        RECOMPUTE_LOCK,
-        cause.encoded(),
-    )
-    return is_begun
-
-
 class RowWrite(NamedTuple):
     """A statement that changes rows of the log, and the one that selects which.
 
