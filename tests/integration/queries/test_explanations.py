@@ -14,8 +14,8 @@ from llamalog_schemas.events import Event
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.recomputes import RecomputeQueue, RecomputeRunner
 from llamalog_service.domain.fold import fold
+from llamalog_service.log.corrections import CauseKind
 from llamalog_service.log.recompute import RecomputeStore
-from llamalog_service.log.row_writes import CauseKind
 from llamalog_service.postgres.pool import create_pool
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.queries import explanations

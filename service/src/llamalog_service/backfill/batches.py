@@ -9,9 +9,10 @@ import asyncpg
 from llamalog_schemas.provenance import Origin
 from llamalog_service.backfill.plan_store import CLASSES
 from llamalog_service.domain.overrides import RootOverride
+from llamalog_service.log.corrections import Cause, CauseKind, begin_correction
 from llamalog_service.log.overrides import insert_root_overrides
 from llamalog_service.log.recompute import BY_INDEX, LOCK_TIMEOUT_SECONDS, ROOT_DIFFERS, ROOTS
-from llamalog_service.log.row_writes import Cause, CauseKind, RowWrite, begin_correction, write_rows
+from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.statements import Row, sql
 
 DEFAULT_BATCH = 2000

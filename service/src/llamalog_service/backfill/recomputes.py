@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from llamalog_service.domain.errors import RowRefusedError, UnavailableError
+from llamalog_service.log.corrections import SWEEP, Cause, CauseKind
 from llamalog_service.log.readable import read_by_halves, read_readable
 from llamalog_service.log.recompute import (
     Everything,
@@ -18,7 +19,6 @@ from llamalog_service.log.recompute import (
     RecomputeStore,
     recompute_until_converged,
 )
-from llamalog_service.log.row_writes import SWEEP, Cause, CauseKind
 from llamalog_service.postgres.statements import sql
 
 _Result = TypeVar("_Result")

@@ -26,9 +26,9 @@ from llamalog_service.backfill.report import (
 from llamalog_service.domain.errors import RowRefusedError, RowsLockedError
 from llamalog_service.domain.overrides import RootOverride
 from llamalog_service.domain.rows import utc_milliseconds
+from llamalog_service.log.corrections import Cause, CauseKind
 from llamalog_service.log.outbox import ProvenanceOutbox
 from llamalog_service.log.recompute import NoProgressError, RecomputeStore, recompute_until_converged
-from llamalog_service.log.row_writes import Cause, CauseKind
 
 _REST_WHILE_LOCKED = 1.0
 """Seconds between tries where a single row is locked: all recomputes wait while a batch waits."""

@@ -13,15 +13,8 @@ from llamalog_schemas.commands import GivenJobs, OneRoot, Scope, TimeWindow, Who
 from llamalog_service.domain.errors import LlamalogError
 from llamalog_service.domain.lineage import cycles_below
 from llamalog_service.domain.rows import utc_milliseconds
-from llamalog_service.log.row_writes import (
-    RECOMPUTE,
-    WRITE_REFUSALS,
-    Cause,
-    RowWrite,
-    begin_correction,
-    require_effect,
-    write_rows,
-)
+from llamalog_service.log.corrections import RECOMPUTE, Cause, begin_correction
+from llamalog_service.log.row_writes import WRITE_REFUSALS, RowWrite, require_effect, write_rows
 from llamalog_service.log.unsettled import UnsettledRows
 from llamalog_service.postgres.locks import RECOMPUTE_LOCK
 from llamalog_service.postgres.pool import rows_of

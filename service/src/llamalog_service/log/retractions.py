@@ -15,8 +15,9 @@ import structlog
 
 from llamalog_service.domain.errors import RowRefusedError
 from llamalog_service.domain.retractions import Retraction
+from llamalog_service.log.corrections import Cause, CauseKind, begin_correction
 from llamalog_service.log.recompute import NoProgressError, RecomputeStore, recompute_until_converged
-from llamalog_service.log.row_writes import Cause, CauseKind, RowWrite, begin_correction, write_rows
+from llamalog_service.log.row_writes import RowWrite, write_rows
 from llamalog_service.postgres.statements import Row, sql
 
 _AT_ONCE: Final = 500

@@ -1,22 +1,15 @@
-"""Writes of existing rows: begun with their cause, written except for rows that PostgreSQL refuses.
-
-The cause of a correction is kept with the history of the roots that it changes. A refused row is set aside.
-"""
+"""Writes of existing rows: one that PostgreSQL refuses is set aside, all others are written."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
-import msgspec
 import structlog
-from msgspec import Struct
 
 from llamalog_service.domain.errors import RowExistsError, RowRefusedError, TookTooLongError
 from llamalog_service.postgres.errors import NO_DATA, translated
-from llamalog_service.postgres.locks import RECOMPUTE_LOCK
 from llamalog_service.postgres.pool import rows_of
 from llamalog_service.postgres.statements import Row, expand, sql
 
@@ -41,51 +34,6 @@ _STAGED: Final = "SELECT * FROM pg_temp.staged_rows WHERE number BETWEEN $1 AND 
 _PUT_OUT: Final = "UPDATE pg_temp.staged_rows SET number = -number WHERE number = ANY ($1::bigint[])"
 
 _log = structlog.get_logger("llamalog.log")
-
-
-class CauseKind(StrEnum):
-    """The part of the service that changed roots."""
-
-    RECOMPUTE = "recompute"
-    BACKFILL = "backfill"
-    VERIFICATION = "verification"
-    SWEEP = "sweep"
-    REPAIR = "repair"
-    RETRACTION = "retraction"
-
-
-class Cause(Struct, frozen=True, omit_defaults=True):
-    """The cause of a correction.
-
-    Attributes:
-        runs: the recomputes that were done together, or the backfill.
-        retractions: those that were applied together.
-    """
-
-    kind: CauseKind
-    runs: tuple[UUID, ...] = ()
-    retractions: tuple[UUID, ...] = ()
-
-    def encoded(self) -> str:
-        """The cause as JSON, which statements read from the setting `llamalog.cause`."""
-        return msgspec.json.encode(self).decode()
-
-
-RECOMPUTE: Final = Cause(CauseKind.RECOMPUTE)
-SWEEP: Final = Cause(CauseKind.SWEEP)
-REPAIR: Final = Cause(CauseKind.REPAIR)
-
-
-async def begin_correction(connection: asyncpg.Connection, cause: Cause) -> None:
-    """Wait for the lock of all corrections, as `lock_recompute` does, and state the cause of this one.
-
-    The statements of the transaction that change roots write it into the history.
-    """
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock($1), set_config('llamalog.cause', $2, true)",
-        RECOMPUTE_LOCK,
-        cause.encoded(),
-    )
 
 
 class RowWrite(NamedTuple):

@@ -11,7 +11,7 @@ from msgspec import Struct
 from llamalog_schemas.commands import RecomputeReason
 from llamalog_schemas.provenance import Origin
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.log.row_writes import Cause, CauseKind
+from llamalog_service.log.corrections import Cause, CauseKind
 from llamalog_service.postgres.reader import Reader
 from llamalog_service.postgres.statements import Row
 from llamalog_service.queries.explanation_text import named_event

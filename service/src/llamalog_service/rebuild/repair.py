@@ -10,6 +10,7 @@ import structlog
 from llamalog_service.domain.legacy import LegacyContent
 from llamalog_service.domain.rows import Content
 from llamalog_service.kafka.publisher import EventPublisher
+from llamalog_service.log.corrections import REPAIR, begin_correction
 from llamalog_service.log.outbox import ProvenanceOutbox, publish_removals
 from llamalog_service.log.recompute import (
     BY_INDEX,
@@ -19,7 +20,7 @@ from llamalog_service.log.recompute import (
     recompute_until_converged,
 )
 from llamalog_service.log.row_copy import add_producers, producers_of
-from llamalog_service.log.row_writes import REPAIR, begin_correction, write_by_halves
+from llamalog_service.log.row_writes import write_by_halves
 from llamalog_service.postgres.locks import lock_recompute
 from llamalog_service.postgres.statements import sql
 from llamalog_service.rebuild.comparison import DIFFERENCES_BY_ID

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from llamalog_schemas.events import Category, EntityType, Status
 from llamalog_schemas.provenance import Origin
-from llamalog_service.log.row_writes import CauseKind
+from llamalog_service.log.corrections import CauseKind
 from llamalog_service.queries.entities import EntityRef
 from llamalog_service.queries.explanations import (
     ExplainedStep,
