@@ -12,14 +12,16 @@ from llamalog_service.backfill.retractions import retract_event
 from llamalog_service.backfill.root_overrides import override_root
 from llamalog_service.bootstrap import open_fit_publisher
 from llamalog_service.bootstrap.backfills import request_backfill, request_run_action
+from llamalog_service.bootstrap.dead_letters import correct_dead_letter
 from llamalog_service.bootstrap.erasures import erase_user
+from llamalog_service.dead_letters.correction import Correction, Document
 from llamalog_service.dead_letters.listing import DeadLetterViews
 from llamalog_service.domain.erasures import Erasures
 from llamalog_service.domain.errors import UnavailableError
 from llamalog_service.http import create_app
 from llamalog_service.http.backfill_service import SOURCE, BackfillService
 from llamalog_service.http.background import supervise
-from llamalog_service.http.context import Services
+from llamalog_service.http.context import CorrectDeadLetter, Services
 from llamalog_service.http.health import HealthMonitor
 from llamalog_service.http.readiness import ReadinessProbe
 from llamalog_service.http.server import serve
@@ -27,7 +29,7 @@ from llamalog_service.http.streams import Streams
 from llamalog_service.http.tokens import read_access
 from llamalog_service.http_connections import ConnectionLimits, listen
 from llamalog_service.kafka.clients import require_login
-from llamalog_service.kafka.dead_letters import DeadLetterReader, ReadErasures
+from llamalog_service.kafka.dead_letters import DeadLetterPosition, DeadLetterReader, ReadErasures
 from llamalog_service.kafka.following import open_provenance_follower
 from llamalog_service.kafka.reader import read_lag
 from llamalog_service.kafka.topics import topics_of
@@ -150,6 +152,7 @@ def _services(settings: Settings, reader: Reader, erasures: ReadErasures) -> Ser
             source=SOURCE,
             timeout=_KAFKA_TIMEOUT_SECONDS,
         ),
+        correct_dead_letter=_correct_dead_letter(settings, reader),
         erase_user=partial(erase_user, settings, reader, source=SOURCE, timeout=_KAFKA_TIMEOUT_SECONDS),
         health=HealthMonitor(
             reader,
@@ -163,6 +166,25 @@ def _services(settings: Settings, reader: Reader, erasures: ReadErasures) -> Ser
         ),
         feed=LiveFeed(),
     )
+
+
+def _correct_dead_letter(settings: Settings, reader: Reader) -> CorrectDeadLetter:
+    async def correct(
+        partition: int, offset: int, event: Document, *, reason: str | None, requested_by: str
+    ) -> Correction:
+        return await correct_dead_letter(
+            settings,
+            reader,
+            DeadLetterPosition(partition, offset),
+            lambda _: event,
+            source=SOURCE,
+            reason=reason,
+            requested_by=requested_by,
+            dry_run=False,
+            timeout=_KAFKA_TIMEOUT_SECONDS,
+        )
+
+    return correct
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:

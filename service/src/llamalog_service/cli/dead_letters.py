@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from llamalog_service.bootstrap.dead_letters import replay_dead_letters
+from llamalog_service.cli.dead_letter_fix import fix, parse_position
 from llamalog_service.cli.dead_letter_view import (
     coordinates_of,
     dead_letter_as_json,
@@ -49,6 +50,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+app.command("fix")(fix)
+
 _NOT_SENT: Final = {
     ReplayOutcome.REPEATED: "hold a message that another dead letter holds, too",
     ReplayOutcome.INVALID: "are still invalid; --even-if-invalid sends them all the same",
@@ -67,16 +70,6 @@ def _coordinates(text: str | Coordinates) -> Coordinates:
         return Coordinates(topic, int(partition), int(offset))
     except ValueError:
         raise typer.BadParameter(f'"{text}" is not of the form topic/partition/offset') from None
-
-
-def _position(text: str | DeadLetterPosition) -> DeadLetterPosition:
-    if isinstance(text, DeadLetterPosition):
-        return text
-    try:
-        partition, offset = map(int, text.split("/"))
-    except ValueError:
-        raise typer.BadParameter(f'"{printable(text)}" is no position such as 0/1234') from None
-    return DeadLetterPosition(partition, offset)
 
 
 Where = Annotated[
@@ -190,7 +183,7 @@ def replay(  # noqa: PLR0917 -- typer calls it by name
     after: Annotated[
         DeadLetterPosition | None,
         typer.Option(
-            parser=_position, metavar="POSITION", help="Resume a replay that stopped, as it printed."
+            parser=parse_position, metavar="POSITION", help="Resume a replay that stopped, as it printed."
         ),
     ] = None,
     even_if_invalid: Annotated[

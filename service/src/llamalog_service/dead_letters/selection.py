@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from llamalog_service.domain.errors import LlamalogError
-from llamalog_service.kafka.dead_letters import Coordinates, DeadLetterReader, StoredDeadLetter
+from llamalog_service.kafka.dead_letters import (
+    Coordinates,
+    DeadLetterPosition,
+    DeadLetterReader,
+    StoredDeadLetter,
+)
 from llamalog_service.retry import retry_until_available
 
 
 class DeadLetterNotFoundError(LlamalogError):
     """No dead letter has the requested coordinates."""
 
-    def __init__(self, where: Coordinates) -> None:
+    def __init__(self, where: Coordinates | DeadLetterPosition) -> None:
         super().__init__(
             f"No dead letter of {where} is kept. `llamalog dead-letters list` shows those that are; Kafka "
             "removes them after some weeks. The message itself may still be in its topic."

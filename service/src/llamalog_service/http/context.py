@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from llamalog_service.backfill.retractions import PublishedRetraction
 from llamalog_service.backfill.root_overrides import PublishedOverride
+from llamalog_service.dead_letters.correction import Correction, Document
 from llamalog_service.dead_letters.listing import DeadLetterViews
 from llamalog_service.http.access import Access, Principal, Scope, require
 from llamalog_service.http.backfill_service import BackfillService
@@ -63,6 +64,24 @@ class RetractEvent(Protocol):
         """
 
 
+class CorrectDeadLetter(Protocol):
+    """Corrects dead letters."""
+
+    def __call__(
+        self, partition: int, offset: int, event: Document, *, reason: str | None, requested_by: str
+    ) -> Awaitable[Correction]:
+        """Send the right event of a dead letter; the row that bears its former id is taken back first.
+
+        Args:
+            partition, offset: its position in the topic of dead letters.
+
+        Raises:
+            DeadLetterNotFoundError: there is none at this position.
+            LlamalogError: the contract refuses the event.
+            UnavailableError: PostgreSQL or Kafka is away.
+        """
+
+
 class EraseUser(Protocol):
     """Erases a person."""
 
@@ -85,6 +104,7 @@ class Services:
     dead_letters: DeadLetterViews
     override_root: OverrideRoot
     retract_event: RetractEvent
+    correct_dead_letter: CorrectDeadLetter
     erase_user: EraseUser
     health: HealthMonitor
     feed: LiveFeed

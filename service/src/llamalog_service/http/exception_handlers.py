@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llamalog_service.backfill.retractions import NotItsProducerError, RowUnknownError
+from llamalog_service.dead_letters.selection import DeadLetterNotFoundError
 from llamalog_service.domain.errors import LlamalogError, RowRefusedError, TookTooLongError, UnavailableError
 from llamalog_service.http.context import is_page, path_of
 from llamalog_service.http.problems import Fault, ProblemError, not_valid, problem_response
@@ -24,6 +25,7 @@ _log = structlog.get_logger("llamalog.http")
 
 _RETRY_AFTER_SECONDS: Final = "2"
 _STATUSES: Final[Mapping[type[LlamalogError], tuple[HTTPStatus, str]]] = {
+    DeadLetterNotFoundError: (HTTPStatus.NOT_FOUND, "unknown-dead-letter"),
     RowUnknownError: (HTTPStatus.NOT_FOUND, "unknown-row"),
     NotItsProducerError: (HTTPStatus.FORBIDDEN, "producer"),
 }

@@ -1,14 +1,21 @@
 """`/dead-letters`, `/overrides`, `/health/summary`: operation of an installation."""
 
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
+from fastapi import Path as PathParameter
 from fastapi import Query, Request
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from llamalog_schemas.events import EventRetracted, EventRetractionRevoked, RootAdopted, RootAdoptionRevoked
+from llamalog_schemas.events import (
+    EntityEvent,
+    EventRetracted,
+    EventRetractionRevoked,
+    RootAdopted,
+    RootAdoptionRevoked,
+)
 from llamalog_schemas.limits import JobId, UserId
 from llamalog_service.dead_letters.listing import DeadLetterCounts, DeadLetterFilter, DeadLetterMessage
 from llamalog_service.http.access import Scope
@@ -38,6 +45,23 @@ _EXAMPLES: Final = {
     "adopt": {"jobId": "import-2019", "adopt": True, "reason": "The importer was never connected."},
     "revoke": {"jobId": "import-2019", "adopt": False, "reason": "It was, under another name."},
 }
+_CORRECTIONS: Final = {
+    "correct": {
+        "event": {
+            "specversion": "1.0",
+            "id": "import/7",
+            "source": "/catalogue/enrichment",
+            "type": "llamalog.entity-created.v1",
+            "time": "2026-02-10T10:30:00.123Z",
+            "data": {
+                "entityType": "ALBUM",
+                "entityId": "0199a1b2-c3d4-7e5f-8a6b-000000000001",
+                "operation": "album:created",
+                "status": "SUCCESS",
+            },
+        },
+    },
+}
 _RETRACTIONS: Final = {
     "retract": {"rowId": "0199a1b2-c3d4-7e5f-8a6b-000000000001", "reason": "It named the wrong parent."},
     "revoke": {
@@ -50,6 +74,25 @@ _ERASURES: Final = {
     "count": {"userId": "7c1f"},
     "erase": {"userId": "7c1f", "reason": "Their request of 10 February.", "dryRun": False},
 }
+
+
+class CorrectionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """The correction of a dead letter; the token says who requests it."""
+
+    event: Annotated[dict[str, Any], Meta(description="The whole event, a CloudEvent in structured JSON.")]
+    reason: Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"\S")] | None = None
+
+
+class CorrectionAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A corrected dead letter.
+
+    Attributes:
+        event: as it was sent.
+        retracts: the row that bears its former id, and was taken back; null: there was none.
+    """
+
+    event: EntityEvent
+    retracts: UUID | None
 
 
 class ErasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -123,6 +166,43 @@ async def dead_letters(
     """Each with its source, the reason of its refusal, and the beginning of its content."""
     wanted = DeadLetterFilter(reason=reason, topic=topic, producer=producer, since=since, until=until)
     return json_response(await services.dead_letters.page(wanted, limit=limit, after=after))
+
+
+@routes.post(
+    "/dead-letters/messages/{partition}/{offset}/corrected",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Send the right event of a dead letter",
+    responses=responses(
+        CorrectionAnswer,
+        "The event, as it was sent to the topic of entity events.",
+        status=HTTPStatus.ACCEPTED,
+        not_found="There is no dead letter at this position of its topic.",
+        conflict="The contract refuses the event, or there is no topic of dead letters.",
+    ),
+    openapi_extra=request_body(CorrectionRequest, "The whole of the right event.", _CORRECTIONS),
+)
+async def correct_dead_letter(
+    request: Request,
+    services: ServicesDep,
+    principal: AdminDep,
+    partition: Annotated[int, PathParameter(ge=0, le=999_999_999)],
+    offset: Annotated[int, PathParameter(ge=0, le=2**59)],
+) -> Response:
+    """Needs the scope `admin`. Repeating it does no harm.
+
+    Where the event's id is recorded with another content, the one recorded is taken back, and this one gets a
+    new id.
+    """
+    requested = await read_body(request, CorrectionRequest)
+    correction = await services.correct_dead_letter(
+        partition,
+        offset,
+        requested.event,
+        reason=requested.reason,
+        requested_by=principal.name,
+    )
+    answer = CorrectionAnswer(event=correction.event, retracts=correction.retracts)
+    return json_response(answer, HTTPStatus.ACCEPTED)
 
 
 @routes.get(
