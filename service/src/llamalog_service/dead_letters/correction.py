@@ -35,7 +35,7 @@ class CorrectionInvalidError(LlamalogError):
 
 
 class Correction(NamedTuple):
-    """What corrects a dead letter.
+    """The correction of a dead letter.
 
     Attributes:
         event: to be sent to the topic of entity events.
