@@ -59,6 +59,10 @@ def test_a_line_names_a_holder_scopes_and_a_token_or_its_digest() -> None:
         ("rita read sha256:abc", "64 hexadecimal"),
         (f"rita read {LONG}\nrita read {LONG}2", "twice"),
         (f"rita read {LONG}\notto read {LONG}", "twice"),
+        (f"rita read {LONG} producer=", "not `producer=`"),
+        (f"rita read {LONG} /catalogue", "not `producer=`"),
+        (f"rita read {LONG} producer=/a%ff", "no UTF-8"),
+        (f"rita read {LONG} producer=/a b", "5 fields"),
     ],
 )
 def test_a_line_that_is_wrong_is_named_and_its_token_is_not(line: str, wrong: str) -> None:
@@ -66,6 +70,27 @@ def test_a_line_that_is_wrong_is_named_and_its_token_is_not(line: str, wrong: st
         parse_tokens(line)
     assert LONG not in str(caught.value)
     assert "short-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [
+        ("", None),
+        (" producer=/catalogue/enrichment", "/catalogue/enrichment"),
+        (" producer=/an%20other", "/an other"),
+        (" producer=/an%2520other", "/an%20other"),
+        (" producer=/find?by=id", "/find?by=id"),
+    ],
+)
+def test_a_line_may_name_the_producer_whose_events_it_takes_back(written: str, source: str | None) -> None:
+    (token,) = parse_tokens(f"rita read {LONG}{written}")
+    assert token.principal == ("rita", Scope.READ, source)
+
+
+def test_a_semicolon_in_a_source_does_not_end_the_entry_of_a_variable() -> None:
+    text = SecretStr(f"rita read {LONG} producer=/a%3Bb;otto read {LONG}2")
+    rita, otto = read_access(settings(api_tokens=text)).tokens
+    assert (rita.principal.producer, otto.principal.producer) == ("/a;b", None)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

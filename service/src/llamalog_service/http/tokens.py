@@ -29,8 +29,8 @@ class TokensInvalidError(LlamalogError):
         super().__init__(
             f"Line {line} of the API's tokens: {wrong}. Nothing was started. A line looks like "
             "`alice operate sha256:<64 hexadecimal digits>`, or has the token itself instead of its digest; "
-            "the scopes are read, operate and admin. "
-            "`producer=<source>` may follow, blanks in it written as %20."
+            "the scopes are read, operate and admin. `producer=<source>` may follow; in it a blank is "
+            "written as %20, a percent sign as %25."
         )
 
 
@@ -122,7 +122,10 @@ def _producer(number: int, fields: Sequence[str]) -> str | None:
         key, _, source = field.partition("=")
         if key != "producer" or not source:
             raise TokensInvalidError(number, "what follows its token is not `producer=` and a source")
-        return unquote(source)
+        try:
+            return unquote(source, errors="strict")
+        except UnicodeDecodeError:
+            raise TokensInvalidError(number, "the source behind `producer=` is no UTF-8") from None
     return None
 
 
