@@ -1,6 +1,7 @@
 """Several processes publish the provenance of one row: what comes last in the topic is what the table has."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -158,7 +159,8 @@ async def test_a_record_of_before_a_restore_is_followed_by_the_row_as_it_is_now(
     pool: asyncpg.Pool, topic: Interrupted
 ) -> None:
     (now,) = (await LogStore(pool).rows_by_id([ROW])).values()
-    before = replace(now, root=Root("another root", Origin.RESOLVED))
+    at = now.recorded_at - timedelta(seconds=1)  # the copy was recorded anew
+    before = replace(now, root=Root("another root", Origin.RESOLVED), recorded_at=at)
     await LogStore(pool).requeue_overtaken([now])
     assert await ProvenanceOutbox(pool).count() == 0
     await EventPublisher(topic, NAMES, source="/tests").publish_provenance([before])

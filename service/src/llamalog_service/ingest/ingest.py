@@ -286,14 +286,14 @@ class Ingest:
 
         Legacy rows are published as the table has them: PostgreSQL decides the value of a text.
         """
-        revisions = batch.recorded.revisions
+        revisions, erased = batch.recorded.revisions, batch.decoded.erased
         new = [
             StoredRow(
                 row,
                 root,
                 revisions.get(row.id, FIRST_REVISION) if revisions else FIRST_REVISION,
                 batch.recorded.recorded_at,
-                erased=row.id in batch.decoded.erased,
+                erased=bool(erased) and row.id in erased,  # a UUID takes long to be hashed
             )
             for row, root in zip(batch.classified.new, batch.resolved.roots, strict=False)
             if type(row) is RowContent

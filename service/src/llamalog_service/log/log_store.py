@@ -306,20 +306,24 @@ class LogStore:
     async def requeue_overtaken(self, published: Sequence[StoredRow]) -> None:
         """Put rows that were corrected between their commit and their publication into the outbox.
 
-        So are rows that a restored database has otherwise in the same revision.
-
-        Likewise rows of a person whose erasure their transaction did not see are left to another pass, and
-        retractions that it did not see to the worker.
+        So are rows that a restored database has otherwise in the same revision; a row that bears the latest
+        time of these, and no correction, is as it was published. Rows of a person whose erasure their
+        transaction did not see are left to another pass, retractions that it did not see to the worker.
         """
         if not published:
             return
-        found = await self._pool.fetchrow(
-            sql("outbox_requeue_overtaken"),
-            [row.content.id for row in published],
-            [row.revision for row in published],
-            [row.root.root_job_id for row in published],
-            [row.root.origin for row in published],
-        )
+        at = max(row.recorded_at for row in published)
+        ids = [row.content.id for row in published]
+        found = await self._pool.fetchrow(sql("outbox_look_for_overtaken"), ids, at)
+        others = set(found["others"])
+        compared = [row for row in published if row.recorded_at != at]
+        if others:
+            compared = [row for row in published if row.recorded_at != at or row.content.id in others]
+        if compared:
+            columns = [
+                (row.content.id, row.revision, row.root.root_job_id, row.root.origin) for row in compared
+            ]
+            await self._pool.execute(sql("outbox_requeue_overtaken"), *map(list, zip(*columns, strict=True)))
         await self._erasures.verify(found["erasures"], published)
         if found["are_retracted"]:
             await repeat_retractions(self._pool, [row.content.id for row in published])
